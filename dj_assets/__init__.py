@@ -1,0 +1,20 @@
+"""The Data-Juicer recipe gallery as a Dagster asset graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dj_assets.subset import RunResult, run_recipe
+
+__version__ = "0.1.0"
+__all__ = ["RunResult", "__version__", "run_recipe"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Load `run_recipe` and `RunResult` at first use, so that `import dj_assets` stays quick."""
+    if name in {"run_recipe", "RunResult"}:
+        from dj_assets import subset
+
+        return getattr(subset, name)
+    raise AttributeError(f"module 'dj_assets' has no attribute {name!r}")

@@ -1,0 +1,72 @@
+"""One tree of errors; the class says what the runner must do, the message what the user can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class DjError(Exception):
+    """Root of all errors raised on purpose.
+
+    `exit_code` is what the command line returns: 2 the user's mistake, 1 anything else.
+    """
+
+    exit_code = 1
+
+
+class UserError(DjError):
+    """Something the user can put right: one line naming file, position, key and the fix."""
+
+    exit_code = 2
+
+
+@dataclass
+class RecipeError(UserError):
+    """A recipe that cannot be used, located as closely as possible."""
+
+    file: str
+    problem: str
+    index: int | None = None
+    operator: str | None = None
+    key: str | None = None
+    fix: str | None = None
+
+    def __str__(self) -> str:
+        where = [self.file]
+        if self.index is not None:
+            where.append(f"process[{self.index}]")
+        where += [part for part in (self.operator, self.key) if part]
+        return ": ".join([*where, self.problem]) + (f"; {self.fix}" if self.fix else "")
+
+
+class SourceError(UserError):
+    """A source that cannot be read at all: no such path, an empty folder, a text key that no record has."""
+
+
+@dataclass
+class MissingModelError(UserError):
+    """A model or word list that no folder of the search path holds; found before any data is read."""
+
+    name: str
+    searched: tuple[str, ...] = ()
+    wanted_by: str = ""
+
+    def __str__(self) -> str:
+        by = f"{self.wanted_by}: " if self.wanted_by else ""
+        where = ", ".join(self.searched) or "no folder"
+        return (
+            f"{by}model {self.name!r} is missing (looked in {where}); "
+            f"get it with 'dj-assets models pull {self.name}' or point DJ_MODELS or --models at a folder that has it"
+        )
+
+
+class SampleError(DjError):
+    """One sample cannot be processed: it goes to quarantine, the others go on."""
+
+
+class WorkerDiedError(DjError):
+    """A worker process died; finished shards are safe and the next run goes on after them."""
+
+
+class ConservationError(DjError):
+    """Samples in are not kept + dropped + quarantined: a fault of ours, never published."""

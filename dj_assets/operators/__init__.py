@@ -1,0 +1,1 @@
+"""Operators: one declaration, one short file each."""

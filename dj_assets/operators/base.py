@@ -1,0 +1,158 @@
+"""The four kinds of operators. An operator declares its parameters; measuring and judging never mix."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, get_args
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.conditions import Condition, Range
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One column a filter measures: its Data-Juicer key, its Arrow type, its unit in words."""
+
+    key: str
+    type: pa.DataType
+    unit: str = ""
+
+
+class Operator(BaseModel):
+    """One entry of a recipe's `process` list: fields are its parameters, named as in Data-Juicer.
+
+    `version` is part of the identity of everything the operator measured: raise it when results change.
+    `judging` names the parameters that only judge: changing them never measures anew.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    name: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    judging: ClassVar[frozenset[str]] = frozenset()
+
+    text_key: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_in_quotes(cls, values: Any) -> Any:  # noqa: ANN401
+        """Read `"2e5"` as a number: recipes write it so, and YAML 1.1 hands it over as a string."""
+        if not isinstance(values, dict):
+            return values
+        numeric = {
+            name
+            for name, info in cls.model_fields.items()
+            if {int, float} & {info.annotation, *get_args(info.annotation)}
+        }
+        return {
+            key: float(value) if key in numeric and isinstance(value, str) and _NUMBER.fullmatch(value) else value
+            for key, value in values.items()
+        }
+
+    def parameters(self) -> dict[str, Any]:
+        """Return every parameter that differs from its default, plus those given, ready for JSON."""
+        given = self.model_dump(mode="json", exclude_unset=True)
+        return {**self.model_dump(mode="json", exclude_defaults=True), **given}
+
+    def measuring_parameters(self) -> dict[str, Any]:
+        """Return the parameters that decide what is measured: all but the judging ones, defaults included."""
+        return self.model_dump(mode="json", exclude=set(self.judging))
+
+    def models(self) -> tuple[str, ...]:
+        """Return the names of the models and word lists this operator loads, as the model manifest knows them."""
+        return ()
+
+    def warm_up(self, batch: Batch) -> None:
+        """Load models and compile kernels ahead of the first batch. `batch` is empty."""
+
+
+class Mapper(Operator):
+    """Rewrites the text of samples; never drops or adds one."""
+
+    @abstractmethod
+    def apply(self, batch: Batch) -> Batch:
+        """Return the batch with its text rewritten."""
+
+
+class Filter(Operator):
+    """Measures statistics of samples; `condition` judges them declaratively."""
+
+    judging: ClassVar[frozenset[str]] = frozenset({"min_closed_interval", "max_closed_interval", "reversed_range"})
+    statistics: ClassVar[tuple[Statistic, ...]] = ()
+
+    min_closed_interval: bool = True
+    max_closed_interval: bool = True
+    reversed_range: bool = False
+
+    @abstractmethod
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return one array per statistic key, each as long as the batch. Knows no threshold."""
+
+    @property
+    @abstractmethod
+    def condition(self) -> Condition:
+        """What a sample's statistics must satisfy to be kept."""
+
+
+class RangeFilter(Filter):
+    """A filter with one statistic that must lie between two bounds, both inclusive by default.
+
+    Subclasses name the two parameters in `bounds` and declare them as fields; `None` means no bound.
+    """
+
+    bounds: ClassVar[tuple[str, str]] = ("min_ratio", "max_ratio")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init_subclass__(**kwargs)
+        cls.judging = Filter.judging | set(cls.bounds)
+
+    @property
+    def condition(self) -> Range:
+        """The range of the statistic, in the terms of the parameters that bound it."""
+        low, high = self.bounds
+        return Range(
+            key=self.statistics[0].key,
+            low=getattr(self, low),
+            high=getattr(self, high),
+            low_name=low,
+            high_name=high,
+            low_closed=self.min_closed_interval,
+            high_closed=self.max_closed_interval,
+            reversed=self.reversed_range,
+        )
+
+
+class Deduplicator(Operator):
+    """Signs samples; equal signatures and near pairs of signatures make clusters, the first sample of each is kept."""
+
+    signature_type: ClassVar[pa.DataType] = pa.uint64()
+    # The signature of every text too short for a single shingle, where there is such a thing.
+    empty_signature: ClassVar[int | None] = None
+
+    @abstractmethod
+    def sign(self, batch: Batch) -> pa.Array:
+        """Return one signature a sample; null never equals anything."""
+
+    def near_pairs(self, distinct: np.ndarray) -> pa.Table:  # noqa: ARG002
+        """Return pairs of distinct signatures that count as duplicates.
+
+        Parameters
+        ----------
+        distinct
+            Sorted distinct signature values, shape `(n,)`.
+
+        Returns
+        -------
+        Table with columns `a`, `b` (`a < b`, signature values) and `distance`, each pair once.
+        """
+        empty = pa.array([], self.signature_type)
+        return pa.table({"a": empty, "b": empty, "distance": pa.array([], pa.int32())})

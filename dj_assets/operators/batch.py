@@ -1,0 +1,71 @@
+"""What an operator sees: an Arrow record batch, and everything derived from its text, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+import pyarrow as pa
+
+from dj_assets.models.store import ModelStore
+
+T = TypeVar("T")
+TEXT = "text"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples on their way through a row stage.
+
+    `rows` always has the column `text` (`pa.string()`, no nulls, valid UTF-8); further columns (`id`, `row`, untouched
+    fields) travel with it. Derived views (code points, words, pieces) are remembered until the text changes, so that
+    operators standing beside each other share them.
+    """
+
+    rows: pa.RecordBatch
+    models: ModelStore = field(default_factory=ModelStore)
+    _derived: dict[Hashable, object] = field(default_factory=dict, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return self.rows.num_rows
+
+    @property
+    def text(self) -> pa.StringArray:
+        """The text of every sample, shape `(len(batch),)`."""
+        return cast("pa.StringArray", self.rows.column(TEXT))
+
+    def derive(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return the view remembered under `key`, computing it at the first call."""
+        if key not in self._derived:
+            self._derived[key] = compute()
+        return cast("T", self._derived[key])
+
+    def with_text(self, text: pa.StringArray) -> Batch:
+        """Return a batch with another text; what was derived from the old one is forgotten.
+
+        Raises
+        ------
+        ValueError
+            If `text` has another length than the batch: a mapper never drops or adds samples.
+        """
+        if len(text) != len(self):
+            raise ValueError(f"a mapper returned {len(text)} texts for {len(self)} samples")
+        if text is self.text:
+            return self
+        index = self.rows.schema.get_field_index(TEXT)
+        return Batch(self.rows.set_column(index, TEXT, text), self.models)
+
+    def slice(self, offset: int, length: int) -> Batch:
+        """Return `length` samples from `offset`, with nothing derived yet."""
+        return Batch(self.rows.slice(offset, length), self.models)
+
+    def select(self, keep: pa.BooleanArray) -> Batch:
+        """Return the samples where `keep` is true, with nothing derived yet."""
+        return Batch(self.rows.filter(keep), self.models)
+
+    @classmethod
+    def of_texts(cls, texts: list[str], models: ModelStore | None = None) -> Batch:
+        """Make a batch of bare texts: for tests, notebooks and the sample boundary."""
+        rows = pa.RecordBatch.from_arrays([pa.array(texts, pa.string())], names=[TEXT])
+        return cls(rows, models or ModelStore())

@@ -1,0 +1,148 @@
+"""The declarative judgement of a filter over its statistics, compiled to DuckDB SQL and never to Python per row."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Parameter = int | float | str
+Columns = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Sql:
+    """A piece of SQL with its bound parameters, in the order of its question marks."""
+
+    text: str
+    parameters: tuple[Parameter, ...] = ()
+
+
+class Condition(ABC):
+    """What keeps a sample. `columns` maps a statistic's key to its column in the table `stats`."""
+
+    @abstractmethod
+    def keep(self, columns: Columns) -> Sql:
+        """Return a boolean expression; false, null and not-a-number do not keep."""
+
+    @abstractmethod
+    def reason(self, columns: Columns) -> Sql:
+        """Return a text expression that says why a sample was not kept."""
+
+    @abstractmethod
+    def value(self, columns: Columns) -> Sql:
+        """Return a numeric expression: the value that was judged, null where it is not a number."""
+
+
+def quoted(name: str) -> str:
+    """Return a column name quoted for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True)
+class Range(Condition):
+    """`low <= statistic <= high`; not a number is outside of every range.
+
+    `reversed` follows Data-Juicer: the closed flags are negated first, then the result, so that with the defaults the
+    bounds themselves are kept. A bound of `None` or of `sys.maxsize` and beyond does not bound.
+    """
+
+    key: str
+    low: float | None = None
+    high: float | None = None
+    low_name: str = "min"
+    high_name: str = "max"
+    low_closed: bool = True
+    high_closed: bool = True
+    reversed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.high is not None and self.high >= sys.maxsize:
+            object.__setattr__(self, "high", None)
+        if self.low is not None and self.low <= -sys.maxsize:
+            object.__setattr__(self, "low", None)
+
+    def keep(self, columns: Columns) -> Sql:
+        """Return the range test, guarded against NaN (`NaN >= 0.1` is true in DuckDB)."""
+        column = quoted(columns[self.key])
+        number = f"({column} IS NOT NULL AND NOT isnan({column}::DOUBLE))"
+        above, below = self._tests(column)
+        tests = [test.text for test in (above, below) if test]
+        parameters = tuple(p for test in (above, below) if test for p in test.parameters)
+        inside = " AND ".join(tests) or "TRUE"
+        return Sql(f"({number} AND {'NOT ' if self.reversed else ''}({inside}))", parameters)
+
+    def reason(self, columns: Columns) -> Sql:
+        """Return "below min_ratio 0.65" or "above max_ratio 0.9" (or "between …" for a reversed range)."""
+        column = quoted(columns[self.key])
+        if self.reversed:
+            return Sql("?", (f"inside {self.low_name} {self.low} .. {self.high_name} {self.high}",))
+        above, _ = self._tests(column)
+        if above is None:
+            return Sql("?", (f"above {self.high_name} {self.high}",))
+        low, high = f"below {self.low_name} {self.low}", f"above {self.high_name} {self.high}"
+        return Sql(f"CASE WHEN {above.text} THEN ? ELSE ? END", (*above.parameters, high, low))
+
+    def value(self, columns: Columns) -> Sql:
+        """Return the statistic as a double."""
+        return Sql(f"{quoted(columns[self.key])}::DOUBLE")
+
+    def _tests(self, column: str) -> tuple[Sql | None, Sql | None]:
+        low_closed, high_closed = self.low_closed != self.reversed, self.high_closed != self.reversed
+        above = None if self.low is None else Sql(f"{column} {'>=' if low_closed else '>'} ?", (self.low,))
+        below = None if self.high is None else Sql(f"{column} {'<=' if high_closed else '<'} ?", (self.high,))
+        return above, below
+
+
+@dataclass(frozen=True)
+class OneOf(Condition):
+    """The statistic, a text, is one of `values`."""
+
+    key: str
+    values: tuple[str, ...]
+
+    def keep(self, columns: Columns) -> Sql:
+        """Return the membership test."""
+        marks = ", ".join("?" for _ in self.values)
+        return Sql(f"coalesce({quoted(columns[self.key])} IN ({marks}), FALSE)", self.values)
+
+    def reason(self, columns: Columns) -> Sql:
+        """Return "lang is fr, not one of en, zh"."""
+        return Sql(
+            f"? || coalesce({quoted(columns[self.key])}, 'unknown') || ?",
+            (f"{self.key} is ", f", not one of {', '.join(self.values)}"),
+        )
+
+    def value(self, columns: Columns) -> Sql:  # noqa: ARG002
+        """Return null: a text has no numeric value."""
+        return Sql("NULL::DOUBLE")
+
+
+@dataclass(frozen=True)
+class All(Condition):
+    """Every part keeps; the reason and the value are those of the first part that does not."""
+
+    parts: tuple[Condition, ...]
+
+    def keep(self, columns: Columns) -> Sql:
+        """Return the conjunction of the parts."""
+        tests = [part.keep(columns) for part in self.parts]
+        return Sql("(" + " AND ".join(t.text for t in tests) + ")", tuple(p for t in tests for p in t.parameters))
+
+    def reason(self, columns: Columns) -> Sql:
+        """Return the reason of the first part that fails."""
+        return self._first(columns, "reason")
+
+    def value(self, columns: Columns) -> Sql:
+        """Return the value of the first part that fails."""
+        return self._first(columns, "value")
+
+    def _first(self, columns: Columns, what: str) -> Sql:
+        texts: list[str] = []
+        parameters: list[Parameter] = []
+        for part in self.parts:
+            test, result = part.keep(columns), getattr(part, what)(columns)
+            texts.append(f"WHEN NOT {test.text} THEN {result.text}")
+            parameters += [*test.parameters, *result.parameters]
+        return Sql(f"CASE {' '.join(texts)} END", tuple(parameters))

@@ -1,0 +1,68 @@
+"""Names to operator classes. A clash raises, an unknown name lists its near matches."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from typing import TypeVar
+
+from dj_assets.errors import UserError
+from dj_assets.operators.base import Operator
+
+OperatorType = TypeVar("OperatorType", bound=type[Operator])
+_OPERATORS: dict[str, type[Operator]] = {}
+ENTRY_POINT = "dj_assets.operators"
+
+
+def register(name: str) -> Callable[[OperatorType], OperatorType]:
+    """Register an operator class under the name recipes use.
+
+    Raises
+    ------
+    UserError
+        If another class has that name already.
+    """
+
+    def add(cls: OperatorType) -> OperatorType:
+        known = _OPERATORS.get(name)
+        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise UserError(f"operator {name!r} is defined twice: {known.__module__} and {cls.__module__}; rename one")
+        cls.name = name
+        _OPERATORS[name] = cls
+        return cls
+
+    return add
+
+
+def operator_names() -> list[str]:
+    """Return the names of all operators, sorted."""
+    _load()
+    return sorted(_OPERATORS)
+
+
+def find(name: str) -> type[Operator] | None:
+    """Return the class of an operator, or None where there is none of that name."""
+    _load()
+    return _OPERATORS.get(name)
+
+
+def nearest(name: str, among: list[str] | None = None) -> str | None:
+    """Return the known name closest to a misspelt one, or None where nothing is close."""
+    found = difflib.get_close_matches(name, among if among is not None else operator_names(), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+@cache
+def _load() -> None:
+    import dj_assets.operators.dedup
+    import dj_assets.operators.text
+
+    for package in (dj_assets.operators.text, dj_assets.operators.dedup):
+        for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+            importlib.import_module(module.name)
+    for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT):
+        entry_point.load()

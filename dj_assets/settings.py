@@ -1,0 +1,64 @@
+"""Where things lie: every path and switch that comes from the environment, read at one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+# One thread a worker in every library that would otherwise start its own pool.
+SINGLE_THREAD_ENV: Mapping[str, str] = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+        "ARROW_NUM_THREADS",
+        "RAYON_NUM_THREADS",
+    ),
+    "1",
+) | {"TOKENIZERS_PARALLELISM": "false"}
+
+MAX_LINE_BYTES = 64 * 1024 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
+
+
+def project_root() -> Path:
+    """Return the folder that holds `recipes/`: `DJ_PROJECT`, or where the package was installed from."""
+    given = os.environ.get("DJ_PROJECT")
+    return Path(given).resolve() if given else Path(__file__).resolve().parents[1]
+
+
+def data_home() -> Path:
+    """Return the folder of all subsets' results: `DJ_HOME`, default `<project>/data_home`."""
+    given = os.environ.get("DJ_HOME")
+    return Path(given).expanduser().resolve() if given else project_root() / "data_home"
+
+
+def recipe_folders() -> tuple[Path, ...]:
+    """Return the folders searched for recipes: `<project>/recipes`, then those named by `DJ_RECIPES` (`:` between)."""
+    return (project_root() / "recipes", *_path_list("DJ_RECIPES"))
+
+
+def model_folders() -> tuple[Path, ...]:
+    """Return the folders searched for models: those of `DJ_MODELS` (`:` between), then `<DJ_HOME>/models`."""
+    return (*_path_list("DJ_MODELS"), pulled_models())
+
+
+def pulled_models() -> Path:
+    """Return the folder `dj-assets models pull` fills."""
+    return data_home() / "models"
+
+
+def sources_file() -> Path:
+    """Return the file that points subsets at real data."""
+    return project_root() / "sources.yaml"
+
+
+def default_workers() -> int:
+    """Return the number of CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _path_list(variable: str) -> tuple[Path, ...]:
+    return tuple(Path(part).expanduser().resolve() for part in os.environ.get(variable, "").split(os.pathsep) if part)
