@@ -48,7 +48,7 @@ class ModelStore:
         usual = settings.model_folders()
         return cls(usual if folder is None else (Path(folder).resolve(), *usual))
 
-    def find(self, name: str) -> ModelFile:
+    def find(self, name: str, wanted_by: str = "") -> ModelFile:
         """Return the first file or folder on the search path that answers `name`.
 
         Raises
@@ -65,7 +65,7 @@ class ModelStore:
         embedded = _embedded(name)
         if embedded is not None:
             return embedded
-        raise MissingModelError(name, tuple(str(folder) for folder in self.folders))
+        raise MissingModelError(name, tuple(str(folder) for folder in self.folders), wanted_by)
 
 
 def _embedded(name: str) -> ModelFile | None:

@@ -28,7 +28,7 @@ class Batch:
     _derived: dict[Hashable, object] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
-        return self.rows.num_rows
+        return int(self.rows.num_rows)
 
     @property
     def text(self) -> pa.StringArray:

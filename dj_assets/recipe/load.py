@@ -1,0 +1,195 @@
+"""YAML or dict to a checked `Recipe`; every mistake is one line with file, operator, key and the fix."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from dj_assets.errors import RecipeError
+from dj_assets.operators import registry
+from dj_assets.operators.base import Operator
+from dj_assets.recipe import keys
+from dj_assets.recipe.model import AssetBlock, Recipe
+from dj_assets.recipe.yaml_file import read_yaml
+
+IN_MEMORY = "<dict>"
+
+
+def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe) -> Recipe:
+    """Load a recipe from a YAML file or a dict with the same keys.
+
+    Raises
+    ------
+    RecipeError
+        At the first mistake: an unknown key or operator (with the nearest known name), a value of the wrong type, a
+        parameter out of its range.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, Mapping):
+        return _build(dict(recipe), IN_MEMORY)
+    path = Path(recipe)
+    return _build(read_yaml(path), str(path))
+
+
+def _build(content: dict[str, Any], file: str) -> Recipe:
+    notices = _check_keys(content, file)
+    _load_custom_operators(content.get("custom_operator_paths"), file)
+    text_key = _text_key(content.get("text_keys", "text"), file)
+    asset = _asset(content.get("asset"), file)
+    process, ignored = _process(content.get("process"), _Context(file, text_key, asset))
+    if ignored:
+        notices.append(f"{file}: operator keys without effect here: {', '.join(sorted(ignored))}")
+    return Recipe(
+        file=file,
+        process=process,
+        text_key=text_key,
+        asset=asset,
+        project_name=str(content.get("project_name") or ""),
+        workers=_workers(content.get("np"), file),
+        dataset_path=content.get("dataset_path"),
+        notices=tuple(notices),
+    )
+
+
+def _check_keys(content: Mapping[str, Any], file: str) -> list[str]:
+    for key in content:
+        if key not in keys.HONOURED | keys.IGNORED:
+            raise RecipeError(
+                file, "unknown key", key=str(key), fix=_did_you_mean(str(key), keys.HONOURED | keys.IGNORED)
+            )
+    ignored = sorted(set(content) & keys.IGNORED)
+    return [f"{file}: keys without effect here: {', '.join(ignored)}"] if ignored else []
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What every operator of one recipe needs to know about it."""
+
+    file: str
+    text_key: str
+    asset: AssetBlock | None
+
+
+def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], set[str]]:
+    if not isinstance(entries, list) or not entries:
+        raise RecipeError(context.file, "needs a list of at least one operator", key="process")
+    operators, ignored = [], set()
+    for index, entry in enumerate(entries):
+        name, parameters = _entry(entry, context.file, index)
+        ignored |= set(parameters) & keys.OPERATOR_IGNORED
+        parameters = {key: value for key, value in parameters.items() if key not in keys.OPERATOR_IGNORED}
+        operators.append(_operator(name, parameters, index, context))
+    return tuple(operators), ignored
+
+
+def _entry(entry: object, file: str, index: int) -> tuple[str, dict[str, Any]]:
+    if isinstance(entry, str):
+        return entry, {}
+    if not isinstance(entry, dict) or len(entry) != 1:
+        raise RecipeError(file, "must be one operator name with its parameters", index=index)
+    ((name, parameters),) = entry.items()
+    if parameters is not None and not isinstance(parameters, dict):
+        raise RecipeError(file, f"parameters must be a mapping, not {parameters!r}", index=index, operator=str(name))
+    return str(name), dict(parameters or {})
+
+
+def _operator(name: str, parameters: dict[str, Any], index: int, context: _Context) -> Operator:
+    file = context.file
+    cls = registry.find(name)
+    if cls is None:
+        if name in keys.DATA_JUICER_OPERATORS:
+            raise RecipeError(file, "Data-Juicer has this operator, dj_assets does not yet", index, name)
+        raise RecipeError(
+            file, "unknown operator", index, name, fix=_did_you_mean(name, set(registry.operator_names()))
+        )
+    if parameters.get("text_key") not in (None, context.text_key):
+        raise RecipeError(file, f"must be the recipe's text_keys ({context.text_key!r})", index, name, "text_key")
+    try:
+        return cls.model_validate(_word_lists(cls, context.asset) | parameters)
+    except ValidationError as error:
+        key, problem, fix = _explain(error, cls)
+        raise RecipeError(file, problem, index, name, key or None, fix) from None
+
+
+def _word_lists(cls: type[Operator], asset: AssetBlock | None) -> dict[str, str]:
+    """Let the asset block say which word list its filters use, so that the name stands in the recipe."""
+    named = asset.word_lists if asset else {}
+    return {f"{kind}_dir": value for kind, value in named.items() if f"{kind}_dir" in cls.model_fields}
+
+
+def _asset(block: object, file: str) -> AssetBlock | None:
+    if block is None:
+        return None
+    try:
+        return AssetBlock.model_validate(block)
+    except ValidationError as error:
+        key, problem, fix = _explain(error, AssetBlock)
+        raise RecipeError(file, problem, key=f"asset.{key}", fix=fix) from None
+
+
+def _explain(error: ValidationError, cls: type[BaseModel]) -> tuple[str, str, str | None]:
+    """Turn pydantic's first complaint into key, sentence and fix."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function-"))
+    if first["type"] == "extra_forbidden":
+        return key, "unknown parameter", _did_you_mean(key, set(cls.model_fields))
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if first["type"] == "missing":
+        return key, "is required", None
+    if first["type"] == "value_error":
+        return key, message, None
+    return key, f"must be {message}, not {first['input']!r}", None
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    near = registry.nearest(name, sorted(known))
+    return f"did you mean {near!r}?" if near else None
+
+
+def _text_key(value: object, file: str) -> str:
+    first = value[0] if isinstance(value, list) and value else value
+    if not isinstance(first, str) or not first:
+        raise RecipeError(file, f"must be a name or a list of names, not {value!r}", key="text_keys")
+    return first
+
+
+def _workers(value: object, file: str) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise RecipeError(file, f"must be a whole number above 0, not {value!r}", key="np")
+    return value
+
+
+def _load_custom_operators(paths: object, file: str) -> None:
+    """Import the user's operator files; their `@register` makes them known."""
+    given = [paths] if isinstance(paths, str) else paths or []
+    if not isinstance(given, list):
+        raise RecipeError(file, f"must be a list of paths, not {paths!r}", key="custom_operator_paths")
+    base = Path(file).parent if file != IN_MEMORY else Path.cwd()
+    for entry in given:
+        path = base / str(entry)
+        files = sorted(path.glob("*.py")) if path.is_dir() else [path]
+        if not path.exists() or not files:
+            raise RecipeError(file, f"no such Python file or folder: {path}", key="custom_operator_paths")
+        for module in files:
+            _import_file(module.resolve())
+
+
+def _import_file(path: Path) -> None:
+    name = f"dj_assets_custom_{path.stem}"
+    if name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise RecipeError(str(path), "cannot be imported as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)

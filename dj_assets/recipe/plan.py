@@ -1,0 +1,119 @@
+"""A recipe made ready to run: steps with their columns, and the hashes that say what is up to date."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+from dj_assets.models.store import ModelFile, ModelStore
+from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.recipe.model import Recipe
+
+# Part of every hash: raise it when the files that a measure writes change their meaning.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operator at its place.
+
+    `label` is the operator's name, with `_2` for its second instance; `columns` maps statistic keys to the columns of
+    the table `stats`; `identity` names what is measured: two steps with the same identity measure the same.
+    """
+
+    index: int
+    operator: Operator
+    label: str
+    columns: dict[str, str]
+    identity: str
+
+    @property
+    def signature(self) -> str:
+        """The column of a deduplicator's signature."""
+        return f"{self.label}_{self.index}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of a recipe in order."""
+
+    recipe: Recipe
+    steps: tuple[Step, ...]
+
+    @cached_property
+    def filters(self) -> tuple[Step, ...]:
+        """The steps that measure statistics."""
+        return tuple(step for step in self.steps if isinstance(step.operator, Filter))
+
+    @cached_property
+    def deduplicators(self) -> tuple[Step, ...]:
+        """The steps that sign samples."""
+        return tuple(step for step in self.steps if isinstance(step.operator, Deduplicator))
+
+    @property
+    def stat_columns(self) -> tuple[str, ...]:
+        """The columns of all statistics, in recipe order."""
+        return tuple(column for step in self.filters for column in step.columns.values())
+
+    @cached_property
+    def stats_hash(self) -> str:
+        """The code version of what is measured: operators, measuring parameters, order; no thresholds."""
+        return digest([FORMAT, self.recipe.text_key, [step.identity for step in self.steps]])
+
+    @cached_property
+    def refined_hash(self) -> str:
+        """The code version of the refined subset: everything, thresholds included."""
+        return digest([self.stats_hash, [step.operator.model_dump(mode="json") for step in self.steps]])
+
+    def models(self, store: ModelStore) -> tuple[ModelFile, ...]:
+        """Return every model the recipe loads, each once.
+
+        Raises
+        ------
+        MissingModelError
+            For the first that is missing, naming the recipe, the operator and the command that gets it.
+        """
+        found: dict[str, ModelFile] = {}
+        for step in self.steps:
+            for name in step.operator.models():
+                if name not in found:
+                    found[name] = store.find(name, wanted_by=f"{self.recipe.file}: process[{step.index}]: {step.label}")
+        return tuple(found.values())
+
+    def measure_key(self, store: ModelStore) -> str:
+        """Return the identity of measured files: the stats hash and the checksum of every model."""
+        return digest([self.stats_hash, {model.name: model.sha256 for model in self.models(store)}])
+
+
+def make_plan(recipe: Recipe) -> Plan:
+    """Give every operator of a recipe its label, its columns and its identity."""
+    labels: Counter[str] = Counter()
+    columns: Counter[str] = Counter()
+    steps = []
+    rewriting: list[str] = []
+    for index, operator in enumerate(recipe.process):
+        own = [operator.name, operator.version, operator.measuring_parameters()]
+        identity = digest([own, rewriting])
+        keys = [s.key for s in operator.statistics] if isinstance(operator, Filter) else []
+        steps.append(Step(index, operator, _numbered(operator.name, labels), _columns(keys, columns), identity))
+        if isinstance(operator, Mapper):
+            rewriting.append(identity)
+    return Plan(recipe, tuple(steps))
+
+
+def digest(content: object) -> str:
+    """Return the first 16 hex digits of the SHA-256 of the canonical JSON of `content`."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _columns(keys: list[str], seen: Counter[str]) -> dict[str, str]:
+    return {key: _numbered(key, seen) for key in keys}
+
+
+def _numbered(name: str, seen: Counter[str]) -> str:
+    seen[name] += 1
+    return name if seen[name] == 1 else f"{name}_{seen[name]}"
