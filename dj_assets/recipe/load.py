@@ -40,7 +40,8 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe) -> Recipe:
 
 def _build(content: dict[str, Any], file: str) -> Recipe:
     notices = _check_keys(content, file)
-    _load_custom_operators(content.get("custom_operator_paths"), file)
+    custom_operators = _custom_operators(content.get("custom_operator_paths"), file)
+    import_operators(custom_operators)
     text_key = _text_key(content.get("text_keys", "text"), file)
     asset = _asset(content.get("asset"), file)
     process, ignored = _process(content.get("process"), _Context(file, text_key, asset))
@@ -54,6 +55,7 @@ def _build(content: dict[str, Any], file: str) -> Recipe:
         project_name=str(content.get("project_name") or ""),
         workers=_workers(content.get("np"), file),
         dataset_path=content.get("dataset_path"),
+        custom_operators=custom_operators,
         notices=tuple(notices),
     )
 
@@ -168,28 +170,29 @@ def _workers(value: object, file: str) -> int | None:
     return value
 
 
-def _load_custom_operators(paths: object, file: str) -> None:
-    """Import the user's operator files; their `@register` makes them known."""
+def _custom_operators(paths: object, file: str) -> tuple[Path, ...]:
+    """Return the user's operator files, those of a folder in the order of their names."""
     given = [paths] if isinstance(paths, str) else paths or []
     if not isinstance(given, list):
         raise RecipeError(file, f"must be a list of paths, not {paths!r}", key="custom_operator_paths")
     base = Path(file).parent if file != IN_MEMORY else Path.cwd()
+    modules: list[Path] = []
     for entry in given:
         path = base / str(entry)
-        files = sorted(path.glob("*.py")) if path.is_dir() else [path]
-        if not path.exists() or not files:
+        found = sorted(path.glob("*.py")) if path.is_dir() else [path] if path.exists() else []
+        if not found:
             raise RecipeError(file, f"no such Python file or folder: {path}", key="custom_operator_paths")
-        for module in files:
-            _import_file(module.resolve())
+        modules += [module.resolve() for module in found]
+    return tuple(modules)
 
 
-def _import_file(path: Path) -> None:
-    name = f"dj_assets_custom_{path.stem}"
-    if name in sys.modules:
-        return
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise RecipeError(str(path), "cannot be imported as Python")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+def import_operators(modules: Iterable[Path]) -> None:
+    """Import Python files whose `@register` makes operators known; each once a process."""
+    for path in modules:
+        name = f"dj_assets_custom_{path.stem}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if name in sys.modules or spec is None or spec.loader is None:
+            continue
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)

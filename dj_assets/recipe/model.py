@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -64,6 +65,7 @@ class Recipe:
     project_name: str = ""
     workers: int | None = None
     dataset_path: str | None = None
+    custom_operators: tuple[Path, ...] = ()
     notices: tuple[str, ...] = ()
 
     @property

@@ -1,0 +1,150 @@
+"""The row stage: every operator of a plan over one batch, measured at its place in the recipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from dj_assets.operators.base import Deduplicator, Filter, Mapper
+from dj_assets.operators.batch import Batch
+from dj_assets.recipe.plan import Plan, Step
+
+Columns = Mapping[str, pa.Array]
+T = TypeVar("T", Batch, Columns)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A sample that an operator could not process: its place in the batch, the step, what went wrong."""
+
+    place: int
+    step: int
+    error: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the row stage found out about a batch; every array is as long as the batch.
+
+    Statistics and signatures after a failure are null; `failed_at` is the step of the failure, null where none.
+    """
+
+    text: pa.StringArray
+    statistics: dict[str, pa.Array]
+    signatures: dict[str, pa.Array]
+    failed_at: pa.Array
+    failures: tuple[Failure, ...]
+    seconds: dict[str, float]
+
+
+class RowStage:
+    """One pass over one batch. A sample that fails leaves the pass alone; the others go on."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.size = len(batch)
+        self.batch = batch
+        self.places = np.arange(self.size)
+        self.failures: list[Failure] = []
+        self.left_text: dict[int, str] = {}
+        self.statistics: dict[str, pa.Array] = {}
+        self.signatures: dict[str, pa.Array] = {}
+        self.seconds: dict[str, float] = {}
+        self.by_identity: dict[str, tuple[str, ...]] = {}
+
+    def run(self, plan: Plan) -> Measured:
+        """Run every step in order."""
+        for step in plan.steps:
+            started = time.perf_counter()
+            self._step(step)
+            self.seconds[step.label] = time.perf_counter() - started
+        return Measured(
+            text=self._full_text(),
+            statistics=self.statistics,
+            signatures=self.signatures,
+            failed_at=self._failed_at(),
+            failures=tuple(self.failures),
+            seconds=self.seconds,
+        )
+
+    def _step(self, step: Step) -> None:
+        operator = step.operator
+        if isinstance(operator, Mapper):
+            self.batch = self._guarded(operator.apply, step)
+        elif isinstance(operator, Filter):
+            self._measure(operator, step)
+        elif isinstance(operator, Deduplicator):
+            found = self._guarded(lambda batch: {step.signature: operator.sign(batch)}, step)
+            self.signatures[step.signature] = self._spread(found[step.signature], operator.signature_type)
+
+    def _measure(self, operator: Filter, step: Step) -> None:
+        columns = tuple(step.columns.values())
+        measured_as = self.by_identity.get(step.identity)
+        if measured_as is not None:
+            self.statistics.update({new: self.statistics[old] for new, old in zip(columns, measured_as, strict=True)})
+            return
+        found = self._guarded(operator.measure, step)
+        for statistic in operator.statistics:
+            self.statistics[step.columns[statistic.key]] = self._spread(found[statistic.key], statistic.type)
+        self.by_identity[step.identity] = columns
+
+    def _guarded(self, work: Callable[[Batch], T], step: Step) -> T:
+        """Run an operator over the batch; where that fails, set aside the samples it fails for and run it again."""
+        try:
+            return work(self.batch)
+        except Exception:  # noqa: BLE001 - the one per-sample boundary: any operator, any library
+            errors = _failing(work, self.batch)
+        good = np.ones(len(self.batch), bool)
+        texts = self.batch.text
+        for place, error in errors.items():
+            good[place] = False
+            original = int(self.places[place])
+            self.failures.append(Failure(original, step.index, error))
+            self.left_text[original] = texts[place].as_py()
+        self.places = self.places[good]
+        self.batch = self.batch.select(pa.array(good))
+        return work(self.batch)
+
+    def _spread(self, values: pa.Array, of_type: pa.DataType) -> pa.Array:
+        """Bring the values of the samples still there back to the length of the batch."""
+        values = values if values.type == of_type else values.cast(of_type)
+        if len(self.places) == self.size:
+            return values
+        index = np.full(self.size, -1, np.int64)
+        index[self.places] = np.arange(len(self.places))
+        return values.take(pa.array(index, mask=index < 0))
+
+    def _full_text(self) -> pa.StringArray:
+        if not self.left_text:
+            return self.batch.text
+        texts = self._spread(self.batch.text, pa.string()).to_pylist()
+        return pa.array([self.left_text.get(place, text) for place, text in enumerate(texts)], pa.string())
+
+    def _failed_at(self) -> pa.Array:
+        steps = np.full(self.size, -1, np.int16)
+        for failure in self.failures:
+            steps[failure.place] = failure.step
+        return pa.array(steps, pa.int16(), mask=steps < 0)
+
+
+def _failing(work: Callable[[Batch], T], batch: Batch) -> dict[int, str]:
+    """Return the places of the samples that `work` fails for, each with its error, by halving the batch."""
+    errors: dict[int, str] = {}
+    pending = [(0, len(batch))]
+    while pending:
+        start, stop = pending.pop()
+        if start == stop:
+            continue
+        try:
+            work(batch.slice(start, stop - start))
+        except Exception as error:  # noqa: BLE001 - the same boundary, now one sample at a time
+            if stop - start == 1:
+                errors[start] = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+            else:
+                middle = (start + stop) // 2
+                pending += [(start, middle), (middle, stop)]
+    return errors

@@ -1,0 +1,86 @@
+"""What one worker does with one block: parse it, measure it, hand back Arrow tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from dj_assets.engine.row_stage import RowStage
+from dj_assets.models.store import ModelStore
+from dj_assets.operators.batch import Batch
+from dj_assets.recipe.plan import Plan
+from dj_assets.storage.readers import Block, parse
+
+REJECTS = pa.schema(
+    [
+        ("shard", pa.int32()),
+        ("row", pa.int64()),
+        ("id", pa.string()),
+        ("step", pa.int16()),
+        ("dropped", pa.bool_()),
+        ("error", pa.string()),
+    ]
+)
+# The step of what happened before the first operator.
+LOAD = -1
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know once: the plan and where models lie. Small and picklable."""
+
+    plan: Plan
+    models: ModelStore
+
+
+@dataclass(frozen=True)
+class MeasuredBlock:
+    """A measured block on its way back: one record batch for each of the measured files."""
+
+    tables: dict[str, pa.RecordBatch]
+    field_types: Any
+    missing_key: tuple[str, ...] | None
+    records: int
+    text_bytes: int
+    file_bytes: int
+    seconds: dict[str, float]
+
+
+def measure_block(task: Task, name: str, block: Block) -> MeasuredBlock:
+    """Parse and measure one block of the file `name`."""
+    parsed = parse(block, text_key=task.plan.recipe.text_key, name=name)
+    rows = parsed.rows
+    measured = RowStage(Batch(rows.select(["text"]), task.models)).run(task.plan)
+    shard = pa.repeat(pa.scalar(block.shard, pa.int32()), rows.num_rows)
+    row, ids = rows.column("row"), rows.column("id")
+    failed = [
+        (block.shard, row[f.place].as_py(), ids[f.place].as_py(), f.step, False, f.error) for f in measured.failures
+    ]
+    loading = [(block.shard, reject.row, reject.id, LOAD, reject.dropped, reject.error) for reject in parsed.rejects]
+    return MeasuredBlock(
+        tables={
+            "cleaned": _batch({"shard": shard, "row": row, "id": ids, "text": measured.text}),
+            "fields": _batch({"row": row, "fields": rows.column("fields")}),
+            "stats": _batch({"shard": shard, "row": row, "id": ids, **measured.statistics}),
+            "signatures": _batch({"row": row, "failed_at": measured.failed_at, **measured.signatures}),
+            "rejects": _rejects(loading + failed),
+        },
+        field_types=parsed.field_types,
+        missing_key=parsed.missing_key,
+        records=parsed.records,
+        text_bytes=rows.column("text").nbytes,
+        file_bytes=block.file_bytes,
+        seconds=measured.seconds,
+    )
+
+
+def _rejects(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+    columns = list(zip(*sorted(rows), strict=True)) or [()] * len(REJECTS)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, REJECTS, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=REJECTS)
+
+
+def _batch(columns: dict[str, pa.Array]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))

@@ -1,0 +1,67 @@
+"""Which file lies where in a subset's folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+# Measured: written shard by shard, kept between runs, never read by people. Order of writing.
+MEASURED = ("cleaned", "fields", "stats", "signatures", "rejects")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The two places of a subset: `work` for what was measured, `published` for what people read.
+
+    In the data home both are the subset's folder; `dj-assets run` keeps its work in a hidden folder of the output.
+    """
+
+    work: Path
+    published: Path
+
+    @classmethod
+    def home(cls, folder: Path) -> Layout:
+        """Return the layout of a subset in the data home."""
+        return cls(folder, folder)
+
+    @classmethod
+    def output(cls, folder: Path) -> Layout:
+        """Return the layout of a `dj-assets run` output folder."""
+        return cls(folder / ".dj", folder)
+
+    def measured(self, kind: str, shard: int) -> Path:
+        """Return a measured file of one shard; `kind` is one of `MEASURED`."""
+        return self.work / kind / f"{shard:05d}.parquet"
+
+    def manifest(self, shard: int) -> Path:
+        """Return the file whose existence says that a shard is measured completely."""
+        return self.work / "shards" / f"{shard:05d}.json"
+
+    def near_pairs(self, signature: str) -> Path:
+        """Return the near pairs of one deduplicator."""
+        return self.work / "near_pairs" / f"{signature}.parquet"
+
+    @property
+    def lock(self) -> Path:
+        """The file that a run locks: one run a subset at a time."""
+        return self.work / ".lock"
+
+    @property
+    def database(self) -> Path:
+        """The published DuckDB file."""
+        return self.published / "stats.duckdb"
+
+    @property
+    def refined(self) -> Path:
+        """The folder of the published refined shards."""
+        return self.published / "refined"
+
+    @property
+    def runs(self) -> Path:
+        """The folder of run manifests; the newest describes what is published."""
+        return self.work / "runs"
+
+
+def part_name(shard: int, suffix: str = ".parquet") -> str:
+    """Return the name of a refined shard."""
+    return f"part-{shard:05d}{suffix}"

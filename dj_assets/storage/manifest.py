@@ -1,0 +1,89 @@
+"""Manifests: small JSON files, written last, that say what a shard or a run consists of."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dj_assets.storage.layout import MEASURED, Layout
+from dj_assets.storage.shards import replace_atomically
+from dj_assets.storage.sources import SourceFile, content_sha256
+
+
+@dataclass(frozen=True)
+class ShardManifest:
+    """What one measured shard is made of; its existence commits the shard.
+
+    `records` are the records of the source that are not blank lines; `rows` of them were measured, `dropped` and
+    `quarantined` left while loading. `seconds` is the time every step took, summed over workers.
+    """
+
+    shard: int
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    measure_key: str
+    limit: int | None
+    records: int
+    rows: int
+    dropped: int
+    quarantined: int
+    text_bytes: int
+    field_types: dict[str, Any] | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def write(self, layout: Layout) -> None:
+        """Write the manifest: from now on the shard is measured."""
+        write_json(layout.manifest(self.shard), dataclasses.asdict(self))
+
+
+def measured_shard(
+    layout: Layout, shard: int, file: SourceFile, measure_key: str, limit: int | None
+) -> ShardManifest | None:
+    """Return the manifest of a shard that is measured already and still up to date, else None.
+
+    A file with another time but the same size is compared by its content: touching a file measures nothing anew.
+    """
+    content = read_json(layout.manifest(shard))
+    if content is None or not all(layout.measured(kind, shard).exists() for kind in MEASURED):
+        return None
+    known = {f.name for f in dataclasses.fields(ShardManifest)}
+    if set(content) != known:
+        return None
+    manifest = ShardManifest(**content)
+    if (manifest.measure_key, manifest.path, manifest.size) != (measure_key, str(file.path), file.size):
+        return None
+    if manifest.limit != limit:
+        return None
+    if manifest.mtime_ns != file.mtime_ns:
+        if content_sha256(file) != manifest.sha256:
+            return None
+        manifest = dataclasses.replace(manifest, mtime_ns=file.mtime_ns)
+        manifest.write(layout)
+    return manifest
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a JSON file atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_atomically(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object, or None where there is no such file or it is not one."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def newest_run(layout: Layout) -> dict[str, Any] | None:
+    """Return the manifest of the run that published what lies in the folder, or None."""
+    runs = sorted(layout.runs.glob("*.json"))
+    return read_json(runs[-1]) if runs else None

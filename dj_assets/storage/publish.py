@@ -1,0 +1,76 @@
+"""Publishing: a new version is written aside, complete, and then moved into place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_STAGING = ".staging"
+_READY = "READY"
+
+
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """Yield a folder for the new version of everything in it; move its entries into `target` when the block ends well.
+
+    Once every entry is written and synced a marker makes the new version final: a process killed before leaves the old
+    version, one killed after is completed by the next `recover`.
+    """
+    recover(target)
+    staging = target / _STAGING
+    staging.mkdir(parents=True)
+    try:
+        yield staging
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    _sync(staging)
+    _write_marker(staging / _READY)
+    _move_into_place(staging, target)
+
+
+def recover(target: Path) -> None:
+    """Finish or remove what a killed process left in `target`."""
+    staging = target / _STAGING
+    if not staging.exists():
+        return
+    if (staging / _READY).exists():
+        _move_into_place(staging, target)
+    else:
+        shutil.rmtree(staging)
+
+
+def _move_into_place(staging: Path, target: Path) -> None:
+    retired = staging / "retired"
+    retired.mkdir(exist_ok=True)
+    for entry in sorted(staging.iterdir()):
+        if entry.name in {_READY, retired.name}:
+            continue
+        place = target / entry.name
+        if place.is_dir() and not (retired / entry.name).exists():
+            place.rename(retired / entry.name)
+        entry.replace(place)
+    shutil.rmtree(staging)
+
+
+def _write_marker(path: Path) -> None:
+    path.touch()
+    _sync_path(path)
+    _sync_path(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            _sync_path(path)
+
+
+def _sync_path(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
