@@ -1,0 +1,140 @@
+"""Stripping characters off the ends of texts and replacing characters one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dj_assets.kernels.arrays import Bytes, Int32s, Int64s
+from dj_assets.kernels.code_points import CODE_POINTS, code_point_at
+from dj_assets.kernels.jit import kernel
+
+KEPT = 255
+
+
+class Replacements(NamedTuple):
+    """What replaces each code point: `index[point]` is `KEPT` or the row of (`data`, `offsets`) that replaces it."""
+
+    index: Bytes
+    data: Bytes
+    offsets: Int32s
+
+
+def replacements(table: Mapping[str, str]) -> Replacements:
+    """Return the arrays of a table of up to 254 different replacements; an empty one deletes."""
+    index = np.full(CODE_POINTS, KEPT, np.uint8)
+    texts = sorted(set(table.values()))
+    for character, text in table.items():
+        index[ord(character)] = texts.index(text)
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)])
+    return Replacements(index, np.frombuffer(bytearray(b"".join(encoded)), np.uint8), ends.astype(np.int32))
+
+
+@kernel
+def row_bounds(offsets: Int32s) -> tuple[Int64s, Int64s]:
+    """Return where every row starts and ends."""
+    return offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64)
+
+
+@kernel
+def strip(data: Bytes, offsets: Int32s, flags: Bytes, stripped: int) -> tuple[Int64s, Int64s]:
+    """Return where every row starts and ends without the characters at its ends that have a flag of `stripped`."""
+    starts = offsets[:-1].astype(np.int64)
+    ends = offsets[1:].astype(np.int64)
+    for row in range(len(starts)):
+        start, end = starts[row], ends[row]
+        while start < end:
+            point, width = code_point_at(data, start)
+            if not flags[point] & stripped:
+                break
+            start += width
+        while start < end:
+            last = end - 1
+            while data[last] & 0xC0 == 0x80:
+                last -= 1
+            point, _ = code_point_at(data, last)
+            if not flags[point] & stripped:
+                break
+            end = last
+        starts[row], ends[row] = start, end
+    return starts, ends
+
+
+@kernel
+def gather(data: Bytes, starts: Int64s, ends: Int64s) -> tuple[Bytes, Int64s]:
+    """Return the bytes between `starts` and `ends` one after the other, and the offsets of the rows."""
+    offsets = np.zeros(len(starts) + 1, np.int64)
+    for row in range(len(starts)):
+        offsets[row + 1] = offsets[row] + ends[row] - starts[row]
+    out = np.empty(offsets[-1], np.uint8)
+    for row in range(len(starts)):
+        shift = offsets[row] - starts[row]
+        for i in range(starts[row], ends[row]):
+            out[i + shift] = data[i]
+    return out, offsets
+
+
+@kernel
+def replaced_offsets(
+    data: Bytes, starts: Int64s, ends: Int64s, index: Bytes, replacement_offsets: Int32s
+) -> tuple[Int64s, int]:
+    """Return the offsets of the rows after replacement, and how many characters are replaced."""
+    offsets = np.zeros(len(starts) + 1, np.int64)
+    replaced = 0
+    for row in range(len(starts)):
+        size = 0
+        i = starts[row]
+        while i < ends[row]:
+            point, width = code_point_at(data, i)
+            i += width
+            which = index[point]
+            if which != KEPT:
+                replaced += 1
+                width = np.int64(replacement_offsets[which + 1] - replacement_offsets[which])
+            size += width
+        offsets[row + 1] = offsets[row] + size
+    return offsets, replaced
+
+
+@kernel
+def replace(
+    data: Bytes,
+    starts: Int64s,
+    ends: Int64s,
+    index: Bytes,
+    replacement_data: Bytes,
+    replacement_offsets: Int32s,
+    size: int,
+) -> Bytes:
+    """Return the bytes of all rows after replacement, `size` in all."""
+    out = np.empty(size, np.uint8)
+    written = 0
+    for row in range(len(starts)):
+        i = starts[row]
+        while i < ends[row]:
+            point, width = code_point_at(data, i)
+            which = index[point]
+            if which == KEPT:
+                for k in range(i, i + width):
+                    out[written] = data[k]
+                    written += 1
+            else:
+                for k in range(replacement_offsets[which], replacement_offsets[which + 1]):
+                    out[written] = replacement_data[k]
+                    written += 1
+            i += width
+    return out
+
+
+def replace_characters(
+    data: Bytes, starts: Int64s, ends: Int64s, table: Replacements
+) -> tuple[npt.NDArray[np.uint8], Int64s] | None:
+    """Return the replaced bytes and row offsets, or None where no character is replaced."""
+    offsets, replaced = replaced_offsets(data, starts, ends, table.index, table.offsets)
+    if not replaced:
+        return None
+    return replace(data, starts, ends, table.index, table.data, table.offsets, offsets[-1]), offsets
