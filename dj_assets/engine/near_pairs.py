@@ -1,0 +1,58 @@
+"""Near pairs of distinct signatures: found once for all samples, kept on disk, right for every threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dj_assets.engine.clusters import NearPairs
+from dj_assets.operators.base import Deduplicator
+from dj_assets.recipe.plan import Step, digest
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.shards import ParquetShard
+
+_KEY = b"dj_assets.key"
+
+
+def find_near_pairs(layout: Layout, step: Step, signature_files: Sequence[Path], measured: str) -> NearPairs:
+    """Return the near pairs of a deduplicator, from disk where they were found for the same samples before.
+
+    `measured` identifies the measured files of all shards. Pairs hold for any thresholds: they are kept between
+    signature values, whether or not a sample with that value survives.
+    """
+    operator = step.operator
+    if not isinstance(operator, Deduplicator):
+        raise TypeError(f"{step.label} does not sign samples")
+    key = digest([measured, step.identity, operator.model_dump(mode="json")]).encode()
+    path = layout.near_pairs(step.signature)
+    stored = _stored(path, key)
+    if stored is None:
+        stored = operator.near_pairs(_distinct(signature_files, step.signature))
+        _store(path, stored, key)
+    a, b = (stored.column(name).to_numpy() for name in ("a", "b"))
+    return NearPairs(a, b)
+
+
+def _distinct(files: Sequence[Path], column: str) -> np.ndarray:
+    distinct = [pq.read_table(path, columns=[column])[column].drop_null().unique().to_numpy() for path in files]
+    values: np.ndarray = np.unique(np.concatenate(distinct)) if distinct else np.empty(0, np.uint64)
+    return values
+
+
+def _stored(path: Path, key: bytes) -> pa.Table | None:
+    if not path.exists():
+        return None
+    table = pq.read_table(path)
+    return table if (table.schema.metadata or {}).get(_KEY) == key else None
+
+
+def _store(path: Path, pairs: pa.Table, key: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    schema = pairs.schema.with_metadata({_KEY: key})
+    with ParquetShard(path, schema) as writer:
+        for batch in pairs.replace_schema_metadata({_KEY: key}).to_batches():
+            writer.write(batch)

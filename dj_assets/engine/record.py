@@ -1,0 +1,117 @@
+"""The record of a run: everything worth knowing about how a refined subset came to be, as plain JSON."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+import resource
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dj_assets.engine.funnel import Balance, FunnelStep
+from dj_assets.engine.replay import Outcome, Population
+from dj_assets.models.store import ModelFile
+from dj_assets.operators.base import Deduplicator
+from dj_assets.recipe.plan import Plan
+from dj_assets.storage.manifest import ShardManifest
+
+_LIBRARIES = ("dj_assets", "duckdb", "ftfy", "kenlm-ex", "fasttext-predict", "numpy", "pyarrow", "sentencepiece")
+
+
+def run_record(plan: Plan, result_key: str, counts: Balance, funnel: Sequence[FunnelStep]) -> dict[str, Any]:
+    """Return the part of the record that says what came out."""
+    now = datetime.datetime.now(datetime.UTC)
+    return {
+        "run_id": f"{now:%Y%m%dT%H%M%S.%f}Z-{result_key[:8]}",
+        "finished": now.isoformat(timespec="seconds"),
+        "recipe": plan.recipe.file,
+        "name": plan.recipe.name,
+        "stats_hash": plan.stats_hash,
+        "refined_hash": plan.refined_hash,
+        "result_key": result_key,
+        "samples_in": counts.samples_in,
+        "samples_out": counts.kept,
+        "dropped": counts.dropped,
+        "quarantined": counts.quarantined,
+        "dropped_by_load": counts.dropped_by_load,
+        "quarantined_by_load": counts.quarantined_by_load,
+        "retention": counts.retention,
+        "funnel": [step.as_json() for step in funnel],
+    }
+
+
+def circumstances(
+    models: Sequence[ModelFile], shards: Sequence[ShardManifest], seconds: Mapping[str, float], workers: int
+) -> dict[str, Any]:
+    """Return the part of the record that says from what, by what and how fast."""
+    return {
+        "models": [
+            {"name": model.name, "path": str(model.path), "sha256": model.sha256, "note": model.note}
+            for model in models
+        ],
+        "shards": [
+            {name: value for name, value in asdict(shard).items() if name not in {"field_types", "seconds"}}
+            for shard in shards
+        ],
+        "engine": "local",
+        "nodes": [platform.node()],
+        "workers": workers,
+        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
+        "peak_rss_mb": peak_rss_mb(),
+        "versions": {"python": sys.version.split()[0], **_versions()},
+    }
+
+
+def peak_rss_mb() -> float:
+    """Return the largest resident size so far of this process or any finished worker, in MB (10^6 bytes)."""
+    sizes = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return round(max(sizes) * 1024 / 1e6, 1)
+
+
+def seconds_by_step(shards: Sequence[ShardManifest]) -> dict[str, float]:
+    """Return the seconds every step took to measure, summed over shards and workers."""
+    total: Counter[str] = Counter()
+    for shard in shards:
+        total.update(shard.seconds)
+    return dict(total)
+
+
+def short_texts(plan: Plan, population: Population, outcome: Outcome) -> dict[str, int]:
+    """Return, for each deduplicator, how many samples it dropped only because they are too short for one shingle."""
+    counts = {}
+    for step in plan.deduplicators:
+        operator = step.operator
+        if isinstance(operator, Deduplicator) and operator.empty_signature is not None:
+            signature = population.signatures[step.signature]
+            ended = (outcome.fate == step.index) & ~outcome.quarantined
+            counts[step.label] = int(np.sum(ended & (signature.filled(1) == operator.empty_signature)))
+    return counts
+
+
+def fates(population: Population, outcome: Outcome) -> pa.Table:
+    """Return one row for every measured sample that is not kept, for `build_database`."""
+    ended = np.flatnonzero(~outcome.kept)
+    keeper = outcome.keeper[ended]
+    alone = keeper < 0
+    return pa.table(
+        {
+            "shard": population.shard[ended],
+            "row": population.row[ended],
+            "fate": outcome.fate[ended],
+            "quarantined": outcome.quarantined[ended],
+            "kept_shard": pa.array(population.shard[keeper], mask=alone),
+            "kept_row": pa.array(population.row[keeper], mask=alone),
+            "cluster_size": outcome.cluster_size[ended],
+        }
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}

@@ -1,0 +1,137 @@
+"""Measuring one shard: blocks through the engine, results into files, the manifest last."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from dj_assets import settings
+from dj_assets.engine.local import Engine
+from dj_assets.engine.work import LOAD, MeasuredBlock, Task, measure_block
+from dj_assets.errors import SourceError
+from dj_assets.storage.fields import FieldTypes
+from dj_assets.storage.layout import MEASURED, Layout
+from dj_assets.storage.manifest import ShardManifest
+from dj_assets.storage.readers import Block, Reader
+from dj_assets.storage.shards import ParquetShard
+from dj_assets.storage.sources import SourceFile
+
+
+@dataclass
+class _Tally:
+    """What the blocks of a shard add up to."""
+
+    records: int = 0
+    rows: int = 0
+    dropped: int = 0
+    quarantined: int = 0
+    text_bytes: int = 0
+    field_types: FieldTypes | None = None
+    seconds: Counter[str] = field(default_factory=Counter)
+
+    def add(self, block: MeasuredBlock) -> None:
+        """Add one block."""
+        loading = block.tables["rejects"].filter(pa.compute.equal(block.tables["rejects"]["step"], LOAD))
+        dropped = pa.compute.sum(loading["dropped"]).as_py() or 0
+        self.records += block.records
+        self.rows += block.tables["stats"].num_rows
+        self.dropped += dropped
+        self.quarantined += loading.num_rows - dropped
+        self.text_bytes += block.text_bytes
+        self.seconds.update(block.seconds)
+        if block.field_types is not None:
+            known = self.field_types
+            self.field_types = block.field_types if known is None else known.merge(block.field_types)
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """One shard to be measured: its file, its number, and the key its files will carry."""
+
+    file: SourceFile
+    shard: int
+    measure_key: str
+    text_key: str
+    limit: int | None = None
+
+
+def measure_shard(
+    task: ShardTask, layout: Layout, engine: Engine, stage: Task, report: Callable[[int, int, int], None]
+) -> ShardManifest:
+    """Measure a shard and commit it.
+
+    `report` is told rows, text bytes and file bytes of the shard after each block.
+
+    Raises
+    ------
+    SourceError
+        If no record has the text key, or the file breaks off.
+    """
+    tally = _Tally()
+    reader = Reader(
+        task.file,
+        task.shard,
+        block_bytes=settings.BATCH_BYTES,
+        max_line_bytes=settings.MAX_LINE_BYTES,
+        limit=task.limit,
+    )
+    layout.manifest(task.shard).unlink(missing_ok=True)
+    with ExitStack() as stack:
+        writers: dict[str, ParquetShard] = {}
+        for block in _or_empty(engine.measure(task.file.path.name, reader.blocks()), task, stage):
+            if tally.rows == 0 and block.missing_key is not None:
+                raise SourceError(_no_text_key(task, block.missing_key))
+            for kind in MEASURED:
+                if kind not in writers:
+                    path = layout.measured(kind, task.shard)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    writers[kind] = stack.enter_context(ParquetShard(path, block.tables[kind].schema))
+                writers[kind].write(block.tables[kind])
+            tally.add(block)
+            report(tally.rows, tally.text_bytes, block.file_bytes)
+    manifest = _manifest(task, tally, reader.sha256)
+    manifest.write(layout)
+    return manifest
+
+
+def _or_empty(blocks: Iterator[MeasuredBlock], task: ShardTask, stage: Task) -> Iterator[MeasuredBlock]:
+    """Give a file without records one empty block, so that its files exist with their schemas."""
+    some = False
+    for block in blocks:
+        some = True
+        yield block
+    if not some:
+        yield measure_block(stage, task.file.path.name, Block.empty(task.shard))
+
+
+def _manifest(task: ShardTask, tally: _Tally, sha256: str) -> ShardManifest:
+    types: dict[str, Any] | None = None if tally.field_types is None else tally.field_types.to_json()
+    return ShardManifest(
+        shard=task.shard,
+        path=str(task.file.path),
+        size=task.file.size,
+        mtime_ns=task.file.mtime_ns,
+        sha256=sha256,
+        measure_key=task.measure_key,
+        limit=task.limit,
+        records=tally.records,
+        rows=tally.rows,
+        dropped=tally.dropped,
+        quarantined=tally.quarantined,
+        text_bytes=tally.text_bytes,
+        field_types=types,
+        seconds={label: round(seconds, 4) for label, seconds in tally.seconds.items()},
+    )
+
+
+def _no_text_key(task: ShardTask, seen: tuple[str, ...]) -> str:
+    keys = ", ".join(seen) or "none"
+    return (
+        f"{task.file.path}: no record has the key {task.text_key!r} (keys seen: {keys}); "
+        f"name the right one with 'text_keys' in the recipe"
+    )

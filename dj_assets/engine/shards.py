@@ -1,0 +1,110 @@
+"""All shards of a subset: which are measured and up to date, and the measuring of those that are not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from dj_assets.engine.local import local_engine
+from dj_assets.engine.progress import Progress, Report
+from dj_assets.engine.shard import ShardTask, measure_shard
+from dj_assets.engine.work import Task
+from dj_assets.errors import UserError
+from dj_assets.storage.layout import MEASURED, Layout
+from dj_assets.storage.manifest import ShardManifest, measured_shard
+from dj_assets.storage.sources import SourceFile
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The shards of a source: one a file, in the order of the files; a `limit` ends them early."""
+
+    files: tuple[SourceFile, ...]
+    layout: Layout
+    measure_key: str
+    text_key: str
+    limit: int | None = None
+
+    def measured(self) -> list[ShardManifest]:
+        """Return the manifests of all shards.
+
+        Raises
+        ------
+        UserError
+            Naming the first file that is not measured, or has changed since.
+        """
+        found: list[ShardManifest] = []
+        for number, file, limit in self._each(found):
+            shard = measured_shard(self.layout, number, file, self.measure_key, limit)
+            if shard is None:
+                raise UserError(f"{file.path}: is not measured yet, or has changed since; materialize the subset again")
+            found.append(shard)
+        return found
+
+    def measure(self, task: Task, workers: int, report: Report) -> tuple[list[ShardManifest], int]:
+        """Measure the shards that are not up to date; return all manifests and how many were measured now."""
+        found: list[ShardManifest] = []
+        measured = 0
+        pace = _Pace(self.files, report)
+        with local_engine(task, workers) as engine:
+            for number, file, limit in self._each(found):
+                shard = measured_shard(self.layout, number, file, self.measure_key, limit)
+                if shard is None:
+                    wanted = ShardTask(file, number, self.measure_key, self.text_key, limit)
+                    shard = measure_shard(wanted, self.layout, engine, task, pace.within(number))
+                    measured += 1
+                pace.finish(shard)
+                found.append(shard)
+        self._remove_beyond(len(found))
+        return found, measured
+
+    def _each(self, found: Sequence[ShardManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
+        """Yield number, file and limit of every shard, as long as the limit is not used up by those found."""
+        for number, file in enumerate(self.files):
+            limit = None if self.limit is None else self.limit - sum(shard.records for shard in found)
+            if limit is not None and limit <= 0:
+                return
+            yield number, file, limit
+
+    def _remove_beyond(self, count: int) -> None:
+        """Remove the measured files of shards that the source no longer has."""
+        for manifest in self.layout.manifest(0).parent.glob("*.json"):
+            if int(manifest.stem) >= count:
+                manifest.unlink()
+                for kind in MEASURED:
+                    self.layout.measured(kind, int(manifest.stem)).unlink(missing_ok=True)
+
+
+class _Pace:
+    """Adds up what was done over all shards, to tell rates and the time to go."""
+
+    def __init__(self, files: Sequence[SourceFile], report: Report) -> None:
+        self.files = files
+        self.report = report
+        self.started = time.perf_counter()
+        self.rows = self.text_bytes = self.file_bytes = 0
+
+    def within(self, shard: int) -> Callable[[int, int, int], None]:
+        """Return what a shard calls after each block: rows, text bytes and file bytes of that shard so far."""
+
+        def tell(rows: int, text_bytes: int, file_bytes: int) -> None:
+            self.report(
+                Progress(
+                    shard=shard,
+                    shards=len(self.files),
+                    rows=self.rows + rows,
+                    text_bytes=self.text_bytes + text_bytes,
+                    file_bytes=self.file_bytes + file_bytes,
+                    total_file_bytes=sum(file.size for file in self.files),
+                    seconds=time.perf_counter() - self.started,
+                )
+            )
+
+        return tell
+
+    def finish(self, shard: ShardManifest) -> None:
+        """Count a shard that is done, or was."""
+        self.rows += shard.rows
+        self.text_bytes += shard.text_bytes
+        self.file_bytes += shard.size

@@ -1,0 +1,96 @@
+"""Releasing a refined subset: its shards, fates and database, written aside and published together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from dj_assets.recipe.plan import Plan
+from dj_assets.storage.database import add_run, build_database, export_table
+from dj_assets.storage.fields import FieldTypes
+from dj_assets.storage.flat import write_flat
+from dj_assets.storage.layout import MEASURED, Layout, part_name
+from dj_assets.storage.manifest import ShardManifest, write_json
+from dj_assets.storage.publish import staged
+from dj_assets.storage.shards import write_refined
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is to be published.
+
+    `shard_of` and `kept` say, for every measured sample in (shard, row) order, where it is from and whether it stays;
+    `fates` is the table of those that do not (see `build_database`).
+    """
+
+    plan: Plan
+    layout: Layout
+    shards: Sequence[ShardManifest]
+    shard_of: np.ndarray
+    kept: np.ndarray
+    fates: pa.Table
+    format: Literal["parquet", "jsonl"] = "parquet"
+
+    def publish(
+        self, manifest_of: Callable[[list[dict[str, Any]]], dict[str, Any]], threads: int = 1
+    ) -> dict[str, Any]:
+        """Write everything aside, then move it into place; return the manifest of the run, which is written last.
+
+        `manifest_of` makes the manifest from the list of refined shards: name, shard, samples.
+        """
+        with staged(self.layout.published) as staging:
+            parts = self._refined(staging / "refined")
+            database = staging / self.layout.database.name
+            build_database(database, self.plan, self._files(), self.fates, threads=threads)
+            manifest = manifest_of(parts)
+            add_run(database, manifest["funnel"], manifest)
+            if self.layout.work == self.layout.published:
+                self._by_shard(staging, database)
+            else:
+                write_flat(staging, database, self._files()["cleaned"])
+                write_json(staging / "funnel.json", manifest["funnel"])
+                write_json(staging / "run.json", manifest)
+        write_json(self.layout.runs / f"{manifest['run_id']}.json", manifest)
+        return manifest
+
+    def _refined(self, folder: Path) -> list[dict[str, Any]]:
+        folder.mkdir()
+        types = _merged_types(self.shards)
+        parts = []
+        for shard in self.shards:
+            name = part_name(shard.shard, ".parquet" if self.format == "parquet" else ".jsonl")
+            samples = write_refined(
+                folder / name,
+                self.layout.measured("cleaned", shard.shard),
+                self.layout.measured("fields", shard.shard),
+                self.kept[self.shard_of == shard.shard],
+                types=types,
+                text_key=self.plan.recipe.text_key,
+                format=self.format,
+            )
+            parts.append({"name": name, "shard": shard.shard, "samples": samples})
+        return parts
+
+    def _by_shard(self, staging: Path, database: Path) -> None:
+        for table in ("dropped", "quarantine"):
+            (staging / table).mkdir()
+            for shard in self.shards:
+                export_table(database, table, staging / table / f"{shard.shard:05d}.parquet", shard.shard)
+
+    def _files(self) -> Mapping[str, list[Path]]:
+        return {kind: [self.layout.measured(kind, shard.shard) for shard in self.shards] for kind in MEASURED}
+
+
+def _merged_types(shards: Sequence[ShardManifest]) -> FieldTypes | None:
+    """Return the types of the JSON fields over all shards, so that every refined shard has the same schema."""
+    merged: FieldTypes | None = None
+    for shard in shards:
+        if shard.field_types is not None:
+            types = FieldTypes.from_json(shard.field_types)
+            merged = types if merged is None else merged.merge(types)
+    return merged
