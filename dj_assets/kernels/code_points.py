@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from dj_assets.kernels.arrays import Bytes, Int32s, Int64s
+from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s
 from dj_assets.kernels.jit import kernel
 from dj_assets.kernels.special_characters import SPECIAL_CHARACTERS
 
@@ -38,7 +38,7 @@ def code_point_flags() -> Bytes:
 
 
 @kernel
-def code_point_at(data: Bytes, i: int) -> tuple[int, int]:
+def code_point_at(data: Bytes, i: Int) -> tuple[Int, int]:
     """Return the code point that starts at byte `i` of valid UTF-8, and its width in bytes."""
     first = np.int64(data[i])
     if first < 0x80:
@@ -52,7 +52,7 @@ def code_point_at(data: Bytes, i: int) -> tuple[int, int]:
 
 
 @kernel
-def decode(data: Bytes, start: int, end: int, out: Int32s) -> int:
+def decode(data: Bytes, start: Int, end: Int, out: Int32s) -> int:
     """Write the code points of a row to `out` and return their number."""
     count = 0
     i = np.int64(start)
@@ -66,16 +66,17 @@ def decode(data: Bytes, start: int, end: int, out: Int32s) -> int:
 
 @kernel
 def count_characters(data: Bytes, offsets: Int32s, flags: Bytes) -> Int64s:
-    """Count the characters, classes of characters and lines of every row in one walk.
+    r"""Count the characters, classes of characters and lines of every row in one walk.
 
     Returns
     -------
     Counts by the columns `LENGTH … LONGEST_LINE`, shape `(rows, 6)`. Lines are those of `str.splitlines`: a break
-    belongs to no line, `\\r\\n` is one break, and a break at the very end opens no further line.
+    belongs to no line, `\r\n` is one break, and a break at the very end opens no further line.
     """
     out = np.zeros((len(offsets) - 1, 6), np.int64)
     for row in range(len(offsets) - 1):
-        length = alnums = alphas = specials = lines = line = longest = previous = 0
+        length = alnums = alphas = specials = lines = line = longest = 0
+        previous: Int = 0
         i = np.int64(offsets[row])
         while i < offsets[row + 1]:
             point, width = code_point_at(data, i)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
-from dj_assets.kernels.arrays import Int32s, Int64s, UInt64s
+from dj_assets.kernels.arrays import Int, Int32s, Int64s, UInt64s
 from dj_assets.kernels.jit import kernel
 
 BITS = 64
 
 
 @kernel
-def _bits_set(value: np.uint64) -> int:
+def _bits_set(value: np.uint64) -> Int:
     value = value - ((value >> np.uint64(1)) & np.uint64(0x5555555555555555))
     value = (value & np.uint64(0x3333333333333333)) + ((value >> np.uint64(2)) & np.uint64(0x3333333333333333))
     value = (value + (value >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
@@ -33,12 +33,14 @@ def _first_agreeing(difference: np.uint64, masks: UInt64s, wanted: int) -> np.ui
 
 @kernel
 def _pairs_in_runs(
-    values: UInt64s, order: Int64s, agreed: np.uint64, masks: UInt64s, wanted: int, distance: int
+    values: UInt64s, order: Int64s, agreed: np.uint64, masks: UInt64s, distance: int
 ) -> tuple[Int64s, Int64s, Int32s]:
     """Compare the values that agree in the bits `agreed`; they stand beside each other in `order`."""
     a, b = np.empty(64, np.int64), np.empty(64, np.int64)
     apart = np.empty(64, np.int32)
-    found = start = 0
+    found = start = wanted = 0
+    for mask in masks:
+        wanted += mask & agreed == mask
     for i in range(len(order)):
         if (values[order[i]] ^ values[order[start]]) & agreed:
             start = i
@@ -61,7 +63,7 @@ def _pairs_in_runs(
 def block_masks(blocks: int) -> UInt64s:
     """Return the bit masks of `blocks` adjacent blocks of nearly equal width, highest bits first."""
     edges = [BITS * block // blocks for block in range(blocks + 1)]
-    masks = [((1 << (high - low)) - 1) << (BITS - high) for low, high in zip(edges, edges[1:], strict=False)]
+    masks = [((1 << (high - low)) - 1) << (BITS - high) for low, high in pairwise(edges)]
     return np.array(masks, np.uint64)
 
 
@@ -88,7 +90,7 @@ def near_pairs(values: UInt64s, distance: int, blocks: int) -> tuple[Int64s, Int
     for choice in combinations(range(blocks), wanted):
         agreed = np.bitwise_or.reduce(masks[list(choice)])
         order = np.argsort(values & agreed, kind="stable")
-        found.append(_pairs_in_runs(values, order, agreed, masks, wanted, distance))
+        found.append(_pairs_in_runs(values, order, agreed, masks, distance))
     a, b, apart = (np.concatenate(column) for column in zip(*found, strict=True))
     by_pair = np.lexsort((b, a))
     return a[by_pair], b[by_pair], apart[by_pair]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dj_assets.kernels.arrays import Bytes, Doubles, Int32s, Int64s
+from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s
 from dj_assets.kernels.code_points import decode
 from dj_assets.kernels.jit import kernel
 
@@ -13,15 +13,15 @@ _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 
 
 @kernel
-def _same(sequence: Int32s, a: int, b: int, n: int) -> bool:
-    for i in range(n):
-        if sequence[a + i] != sequence[b + i]:
-            return False
-    return True
+def _same(sequence: Int32s, a: Int, b: Int, n: int) -> bool:
+    i = 0
+    while i < n and sequence[a + i] == sequence[b + i]:
+        i += 1
+    return i == n
 
 
 @kernel
-def _table_bits(entries: int) -> int:
+def _table_bits(entries: Int) -> int:
     """Return the binary logarithm of a table that `entries` fill to at most a half."""
     bits = 4
     while (1 << bits) < 2 * entries:

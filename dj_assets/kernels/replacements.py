@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from dj_assets.kernels.arrays import Bytes, Int32s, Int64s
+from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s
 from dj_assets.kernels.code_points import CODE_POINTS, code_point_at
 from dj_assets.kernels.jit import kernel
 
@@ -16,10 +15,10 @@ KEPT = 255
 
 
 class Replacements(NamedTuple):
-    """What replaces each code point: `index[point]` is `KEPT` or the row of (`data`, `offsets`) that replaces it."""
+    """What replaces each code point: `which[point]` is `KEPT` or the row of (`text`, `offsets`) that replaces it."""
 
-    index: Bytes
-    data: Bytes
+    which: Bytes
+    text: Bytes
     offsets: Int32s
 
 
@@ -79,9 +78,7 @@ def gather(data: Bytes, starts: Int64s, ends: Int64s) -> tuple[Bytes, Int64s]:
 
 
 @kernel
-def replaced_offsets(
-    data: Bytes, starts: Int64s, ends: Int64s, index: Bytes, replacement_offsets: Int32s
-) -> tuple[Int64s, int]:
+def replaced_offsets(data: Bytes, starts: Int64s, ends: Int64s, table: Replacements) -> tuple[Int64s, int]:
     """Return the offsets of the rows after replacement, and how many characters are replaced."""
     offsets = np.zeros(len(starts) + 1, np.int64)
     replaced = 0
@@ -90,26 +87,19 @@ def replaced_offsets(
         i = starts[row]
         while i < ends[row]:
             point, width = code_point_at(data, i)
-            i += width
-            which = index[point]
-            if which != KEPT:
+            which = table.which[point]
+            if which == KEPT:
+                size += width
+            else:
                 replaced += 1
-                width = np.int64(replacement_offsets[which + 1] - replacement_offsets[which])
-            size += width
+                size += table.offsets[which + 1] - table.offsets[which]
+            i += width
         offsets[row + 1] = offsets[row] + size
     return offsets, replaced
 
 
 @kernel
-def replace(
-    data: Bytes,
-    starts: Int64s,
-    ends: Int64s,
-    index: Bytes,
-    replacement_data: Bytes,
-    replacement_offsets: Int32s,
-    size: int,
-) -> Bytes:
+def replace(data: Bytes, starts: Int64s, ends: Int64s, table: Replacements, size: Int) -> Bytes:
     """Return the bytes of all rows after replacement, `size` in all."""
     out = np.empty(size, np.uint8)
     written = 0
@@ -117,24 +107,20 @@ def replace(
         i = starts[row]
         while i < ends[row]:
             point, width = code_point_at(data, i)
-            which = index[point]
+            which = table.which[point]
             if which == KEPT:
                 for k in range(i, i + width):
                     out[written] = data[k]
                     written += 1
             else:
-                for k in range(replacement_offsets[which], replacement_offsets[which + 1]):
-                    out[written] = replacement_data[k]
+                for k in range(table.offsets[which], table.offsets[which + 1]):
+                    out[written] = table.text[k]
                     written += 1
             i += width
     return out
 
 
-def replace_characters(
-    data: Bytes, starts: Int64s, ends: Int64s, table: Replacements
-) -> tuple[npt.NDArray[np.uint8], Int64s] | None:
+def replace_characters(data: Bytes, starts: Int64s, ends: Int64s, table: Replacements) -> tuple[Bytes, Int64s] | None:
     """Return the replaced bytes and row offsets, or None where no character is replaced."""
-    offsets, replaced = replaced_offsets(data, starts, ends, table.index, table.offsets)
-    if not replaced:
-        return None
-    return replace(data, starts, ends, table.index, table.data, table.offsets, offsets[-1]), offsets
+    offsets, replaced = replaced_offsets(data, starts, ends, table)
+    return (replace(data, starts, ends, table, offsets[-1]), offsets) if replaced else None

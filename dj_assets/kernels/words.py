@@ -26,7 +26,7 @@ def split_words(data: Bytes, offsets: Int32s) -> tuple[Bytes, Int64s, Int64s]:
     for row in range(len(offsets) - 1):
         for i in range(offsets[row], offsets[row + 1]):
             byte = data[i]
-            if byte == 32 or byte == 10 or byte == 9:
+            if byte in (9, 10, 32):
                 if ends[words] < written:
                     words += 1
                     ends[words] = written

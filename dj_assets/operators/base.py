@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
@@ -75,12 +75,27 @@ class Operator(BaseModel):
         """Load models and compile kernels ahead of the first batch. `batch` is empty."""
 
 
+class StatisticsByParameters:
+    """Statistics that depend on parameters: on a class those of its defaults, on an operator its own."""
+
+    def __init__(self, choose: Callable[[Any], tuple[Statistic, ...]]) -> None:
+        self.choose = choose
+
+    def __get__(self, operator: Operator | None, owner: type[Operator]) -> tuple[Statistic, ...]:
+        """Return the statistics of an operator, or of its class with default parameters."""
+        return self.choose(owner() if operator is None else operator)
+
+
 class Mapper(Operator):
     """Rewrites the text of samples; never drops or adds one."""
 
     @abstractmethod
     def apply(self, batch: Batch) -> Batch:
         """Return the batch with its text rewritten."""
+
+    def warm_up(self, batch: Batch) -> None:
+        """Rewrite an empty batch: that loads what a full one needs."""
+        self.apply(batch)
 
 
 class Filter(Operator):
@@ -96,6 +111,10 @@ class Filter(Operator):
     @abstractmethod
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return one array per statistic key, each as long as the batch. Knows no threshold."""
+
+    def warm_up(self, batch: Batch) -> None:
+        """Measure an empty batch: that loads what a full one needs."""
+        self.measure(batch)
 
     @property
     @abstractmethod
@@ -141,6 +160,10 @@ class Deduplicator(Operator):
     @abstractmethod
     def sign(self, batch: Batch) -> pa.Array:
         """Return one signature a sample; null never equals anything."""
+
+    def warm_up(self, batch: Batch) -> None:
+        """Sign an empty batch: that loads what a full one needs."""
+        self.sign(batch)
 
     def near_pairs(self, distinct: np.ndarray) -> pa.Table:  # noqa: ARG002
         """Return pairs of distinct signatures that count as duplicates.

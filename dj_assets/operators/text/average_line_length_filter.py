@@ -1,0 +1,33 @@
+"""How long the lines of a text are on average."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+
+from dj_assets.operators.base import RangeFilter, Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.registry import register
+from dj_assets.operators.text.views import characters, ratio
+
+
+@register("average_line_length_filter")
+class AverageLineLengthFilter(RangeFilter):
+    """Keep texts whose average line length lies between two bounds.
+
+    Lines are those of `str.splitlines`, and their breaks count into the length. An empty text has 0.0.
+    """
+
+    bounds = ("min_len", "max_len")
+    statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("avg_line_length", pa.float64(), "characters per line"),)
+
+    min_len: int = 10
+    max_len: int = sys.maxsize
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return code points per line of every text."""
+        counts = characters(batch)
+        return {"avg_line_length": ratio(counts.length, counts.lines)}

@@ -1,0 +1,30 @@
+"""Links."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from dj_assets.operators.registry import register
+from dj_assets.operators.text.substitution import SubstitutionMapper
+
+_BALANCED = r"\((?:[^\s()<>]|\([^\s()<>]+\))*\)"
+
+
+@register("clean_links_mapper")
+class CleanLinksMapper(SubstitutionMapper):
+    r"""Replace links: `scheme:...`, `www...`, `host.tld/...`, parentheses balanced (after John Gruber, 2010).
+
+    `note:this` is a link by this pattern, `10:30` and `C:\x` are not.
+    """
+
+    default_pattern: ClassVar[str] = (
+        r"\b(?:[a-z][\w-]+:(?:/{1,3}|[a-z0-9%])|www\d{0,3}[.]|[a-z0-9.\-]+[.][a-z]{2,4}/)"
+        rf"(?:[^\s()<>]|{_BALANCED})+"
+        rf"(?:{_BALANCED}|[^\s`!()\[\]{{}};:'" + '".,<>?«»“”‘’])'
+    )
+    default_flags: ClassVar[int] = int(re.IGNORECASE)
+    # the letters that a-z matches in any case include a dotted I, a long s and the Kelvin sign
+    trace: ClassVar[str] = (
+        r"(?i)[\w\x{80}-\x{10FFFF}-]:[/%a-z0-9\x{130}\x{17F}\x{212A}]|www[^.]{0,3}\.|\.[a-z\x{130}\x{17F}\x{212A}]{2,4}/"
+    )

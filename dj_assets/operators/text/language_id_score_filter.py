@@ -1,0 +1,61 @@
+"""Which language a text is in, and how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+
+from dj_assets.models import load
+from dj_assets.operators.base import Filter, Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.conditions import All, Condition, OneOf, Range
+from dj_assets.operators.registry import register
+
+MODEL = "lid.176.bin"
+
+
+@register("language_id_score_filter")
+class LanguageIdScoreFilter(Filter):
+    """Keep texts in one of some languages (any, by default) that fastText is sure enough about.
+
+    The model is lid.176 (Joulin et al. 2016) over the lower-cased text as one line. An empty text has some language
+    with a low score; a score may exceed 1.0 by a little. `reversed_range` turns the test of the score only.
+    """
+
+    judging: ClassVar[frozenset[str]] = Filter.judging | {"lang", "min_score"}
+    statistics: ClassVar[tuple[Statistic, ...]] = (
+        Statistic("lang", pa.string(), "language code"),
+        Statistic("lang_score", pa.float64(), "probability"),
+    )
+
+    lang: str | tuple[str, ...] = ""
+    min_score: float = 0.8
+
+    def models(self) -> tuple[str, ...]:
+        """Return the language identification model."""
+        return (MODEL,)
+
+    @property
+    def condition(self) -> Condition:
+        """The language is one of those named, if any, and the score is high enough."""
+        score = Range(
+            key="lang_score",
+            low=self.min_score,
+            low_name="min_score",
+            low_closed=self.min_closed_interval,
+            high_closed=self.max_closed_interval,
+            reversed=self.reversed_range,
+        )
+        langs = (self.lang,) if isinstance(self.lang, str) else self.lang
+        return All((OneOf("lang", langs), score)) if any(langs) else score
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the language code and the probability of the most likely language of every text."""
+        model = load.fasttext(batch.models.find(MODEL).path)
+        found = [model.predict(text.lower().replace("\n", " ")) for text in batch.text.to_pylist()]
+        return {
+            "lang": pa.array([labels[0].removeprefix("__label__") for labels, _ in found], pa.string()),
+            "lang_score": pa.array([float(scores[0]) for _, scores in found], pa.float64()),
+        }

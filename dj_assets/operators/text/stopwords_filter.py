@@ -1,0 +1,38 @@
+"""How much of a text is stop words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+
+from dj_assets.models import wordlists
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.registry import register
+from dj_assets.operators.text.listed_words import ListedWordsFilter
+
+
+@register("stopwords_filter")
+class StopwordsFilter(ListedWordsFilter):
+    """Keep texts whose share of stop words lies between two bounds. A text without words has 0.0.
+
+    `stopwords_dir` is the shipped list `stopwordsiso` (58 languages) or a folder with `*stopwords*.json` files.
+    """
+
+    list_kind: ClassVar[wordlists.Kind] = "stopwords"
+    statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("stopwords_ratio", pa.float64(), "share of words"),)
+
+    min_ratio: float = 0.3
+    max_ratio: float = 1.0
+    stopwords_dir: str = "stopwordsiso"
+
+    @property
+    def list_source(self) -> str:
+        """The name or the folder of the list of stop words."""
+        return self.stopwords_dir
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the share of stop words of every text."""
+        return {"stopwords_ratio": self.listed_share(batch)}

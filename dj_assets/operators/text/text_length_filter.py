@@ -1,0 +1,29 @@
+"""How long texts are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+
+from dj_assets.operators.base import RangeFilter, Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.registry import register
+from dj_assets.operators.text.views import characters
+
+
+@register("text_length_filter")
+class TextLengthFilter(RangeFilter):
+    """Keep texts whose length in code points lies between two bounds. An empty text has length 0."""
+
+    bounds = ("min_len", "max_len")
+    statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("text_len", pa.int64(), "characters"),)
+
+    min_len: int = 10
+    max_len: int = sys.maxsize
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the number of code points of every text."""
+        return {"text_len": pa.array(characters(batch).length)}

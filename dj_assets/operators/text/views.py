@@ -1,0 +1,134 @@
+"""What several text operators see of a batch: counted characters, words, pieces. Each is derived once a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dj_assets.models import load
+from dj_assets.operators.batch import Batch
+
+Codes = npt.NDArray[np.int32]
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CharacterCounts:
+    """Counts of every text, in code points; each of shape `(len(batch),)`."""
+
+    length: Counts
+    alnums: Counts
+    alphas: Counts
+    specials: Counts
+    lines: Counts
+    longest_line: Counts
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of every text: sample `i` has `vocabulary[codes[offsets[i]:offsets[i + 1]]]`; entries are distinct."""
+
+    codes: Codes
+    offsets: Counts
+    vocabulary: pa.StringArray
+
+    @property
+    def counts(self) -> Counts:
+        """The number of words of every text."""
+        return np.diff(self.offsets)
+
+    def count_where(self, chosen: npt.NDArray[np.bool_]) -> Counts:
+        """Return, for every text, how many of its words are chosen; `chosen` has one flag a word."""
+        before = np.concatenate(([0], np.cumsum(chosen, dtype=np.int64)))
+        return np.diff(before[self.offsets])
+
+
+def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> pa.Array:
+    """Return `part / whole` as doubles, 0.0 where the whole is 0."""
+    return pa.array(np.divide(part, whole, out=np.zeros(len(whole)), where=whole != 0))
+
+
+def characters(batch: Batch) -> CharacterCounts:
+    """Return the counted characters and lines of every text."""
+
+    def compute() -> CharacterCounts:
+        from dj_assets.kernels.arrays import buffers
+        from dj_assets.kernels.code_points import code_point_flags, count_characters
+
+        return CharacterCounts(*count_characters(*buffers(batch.text), code_point_flags()).T.copy())
+
+    return batch.derive("characters", compute)
+
+
+def words(batch: Batch, lang: str, *, tokenization: bool) -> Words:
+    """Return the words of every text: split at spaces, line feeds and tabs, or the pieces of a SentencePiece model."""
+    return pieces(batch, lang) if tokenization else batch.derive("words", lambda: _split(batch.text))
+
+
+def refined_words(batch: Batch, lang: str, *, tokenization: bool, lowercase: bool) -> Words:
+    """Return the words without special characters at their ends, lower-cased before if asked, empty ones left out."""
+    key = ("refined words", lang if tokenization else None, lowercase)
+    return batch.derive(key, lambda: _refine(words(batch, lang, tokenization=tokenization), lowercase=lowercase))
+
+
+def pieces(batch: Batch, lang: str) -> Words:
+    """Return the SentencePiece pieces of every text; a piece that the model does not know is its own surface."""
+    path = batch.models.find(sentencepiece_model(lang)).path
+    return batch.derive(("pieces", path), lambda: _pieces(load.sentencepiece(path), batch.text.to_pylist()))
+
+
+def sentencepiece_model(lang: str) -> str:
+    """Return the name of the SentencePiece model of a language."""
+    return f"{lang}.sp.model"
+
+
+def _split(text: pa.StringArray) -> Words:
+    from dj_assets.kernels.arrays import buffers, strings
+    from dj_assets.kernels.words import split_words
+
+    data, ends, offsets = split_words(*buffers(text))
+    return _encoded(strings(data, ends), offsets)
+
+
+def _encoded(flat: pa.StringArray, offsets: Counts) -> Words:
+    encoded = flat.dictionary_encode()
+    return Words(encoded.indices.to_numpy(zero_copy_only=False), offsets, encoded.dictionary)
+
+
+def _refine(given: Words, *, lowercase: bool) -> Words:
+    """Refine the distinct words, then let every word follow its own."""
+    from dj_assets.kernels.arrays import buffers, strings
+    from dj_assets.kernels.code_points import SPECIAL, code_point_flags
+    from dj_assets.kernels.replacements import gather, strip
+
+    vocabulary = given.vocabulary
+    if lowercase:
+        vocabulary = pa.array([word.lower() for word in vocabulary.to_pylist()], pa.string())
+    data, offsets = buffers(vocabulary)
+    bare = strings(*gather(data, *strip(data, offsets, code_point_flags(), SPECIAL))).dictionary_encode()
+    renamed = bare.indices.to_numpy(zero_copy_only=False)
+    empty = pc.equal(bare.dictionary, "").to_numpy(zero_copy_only=False)
+    codes = renamed[given.codes]
+    kept = ~empty[codes]
+    rows = np.concatenate(([0], np.cumsum(given.count_where(kept))))
+    return replace(given, codes=codes[kept], offsets=rows, vocabulary=bare.dictionary)
+
+
+def _pieces(model: Any, texts: list[str]) -> Words:  # noqa: ANN401 - SentencePiece has no types
+    """Encode to ids, which is quick, and once more to strings the few texts with an unknown piece."""
+    found = model.encode(texts)
+    known = [model.id_to_piece(i) for i in range(model.get_piece_size())]
+    codes = {piece: code for code, piece in enumerate(known)}
+    unknown = model.unk_id()
+    for row, ids in enumerate(found):
+        if unknown in ids:
+            surfaces = model.encode(texts[row], out_type=str)
+            found[row] = [codes.setdefault(piece, len(codes)) for piece in surfaces]
+    offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in found], dtype=np.int64)))
+    flat = np.fromiter((code for ids in found for code in ids), np.int32, offsets[-1])
+    return Words(flat, offsets, pa.array(list(codes), pa.string()))

@@ -1,0 +1,36 @@
+"""How much of a text repeats, word by word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+from pydantic import PositiveInt
+
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.registry import register
+from dj_assets.operators.text.word_filter import WordFilter
+
+
+@register("word_repetition_filter")
+class WordRepetitionFilter(WordFilter):
+    """Keep texts whose word repetition lies between two bounds.
+
+    Of all overlapping n-grams of `rep_len` lower-cased words the statistic is the share of those that occur more than
+    once, after the cleaning of the BLOOM corpus (Laurençon et al. 2022). A text with fewer words has 0.0.
+    """
+
+    statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("word_rep_ratio", pa.float64(), "share of n-grams"),)
+
+    rep_len: PositiveInt = 10
+    min_ratio: float = 0.0
+    max_ratio: float = 0.5
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the share of word n-grams that repeat in every text."""
+        from dj_assets.kernels.ngrams import word_repetition
+
+        words = self.words(batch, lowercase=True)
+        return {"word_rep_ratio": pa.array(word_repetition(words.codes, words.offsets, self.rep_len))}

@@ -1,0 +1,130 @@
+"""Every text operator against the outputs Data-Juicer 1.6.1 gives, sample by sample."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from dj_assets import settings
+from dj_assets.kernels.components import components
+from dj_assets.models.store import ModelStore
+from dj_assets.operators import registry
+from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.batch import Batch
+
+pytestmark = pytest.mark.shared
+
+TEXT = Path(__file__).resolve().parents[2] / "../shared/conformance/text"
+TOLERANCE = {"lang_score": 1e-5, "perplexity": 0.1}
+OPERATORS = [
+    "alphanumeric_filter",
+    "average_line_length_filter",
+    "character_repetition_filter",
+    "clean_email_mapper",
+    "clean_links_mapper",
+    "document_simhash_deduplicator",
+    "fix_unicode_mapper",
+    "flagged_words_filter",
+    "language_id_score_filter",
+    "maximum_line_length_filter",
+    "perplexity_filter",
+    "punctuation_normalization_mapper",
+    "special_characters_filter",
+    "stopwords_filter",
+    "text_length_filter",
+    "whitespace_normalization_mapper",
+    "word_repetition_filter",
+    "words_num_filter",
+]
+
+
+@pytest.fixture(autouse=True)
+def _material() -> None:
+    if not TEXT.is_dir():
+        message = f"the conformance material {TEXT} is not there"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+
+
+@cache
+def inputs() -> tuple[list[str], Batch]:
+    rows = [json.loads(line) for line in (TEXT / "inputs.jsonl").read_text("utf-8").split("\n") if line]
+    models = ModelStore(((TEXT / "../models").resolve(), *settings.model_folders()))
+    return [row["id"] for row in rows], Batch.of_texts([row["text"] for row in rows], models)
+
+
+def cases(name: str) -> dict[str, list[dict[str, Any]]]:
+    found = defaultdict(list)
+    with (TEXT / f"{name}.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            case = json.loads(line)
+            found[json.dumps(case["params"])].append(case)
+    return found
+
+
+def operator(name: str, parameters: dict[str, Any]) -> Operator:
+    cls = registry.find(name)
+    assert cls is not None
+    lists = {key: str(TEXT / "assets") for key in ("flagged_words_dir", "stopwords_dir") if key in cls.model_fields}
+    return cls(**lists, **parameters)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_agrees_with_data_juicer(name: str) -> None:
+    for parameters, expected in cases(name).items():
+        made = operator(name, json.loads(parameters))
+        if isinstance(made, Mapper):
+            check_mapper(made, expected)
+        elif isinstance(made, Filter):
+            check_filter(made, expected)
+        else:
+            assert isinstance(made, Deduplicator)
+            check_deduplicator(made, expected[0])
+
+
+def check_mapper(mapper: Mapper, expected: list[dict[str, Any]]) -> None:
+    ids, batch = inputs()
+    after = dict(zip(ids, mapper.apply(batch).text.to_pylist(), strict=True))
+    before = dict(zip(ids, batch.text.to_pylist(), strict=True))
+    wanted = {case["id"]: case.get("text_out", before[case["id"]]) for case in expected}
+    assert len(wanted) == len(after)
+    assert {i: after[i] for i in ids if after[i] != wanted[i]} == {}
+
+
+def check_filter(made: Filter, expected: list[dict[str, Any]]) -> None:
+    import duckdb
+
+    ids, batch = inputs()
+    stats = pa.table({"id": pa.array(ids), **made.measure(batch)})
+    rows = {row["id"]: row for row in stats.to_pylist()}
+    for case in expected:
+        for key, value in case["stats"].items():
+            got = rows[case["id"]][key]
+            close = got == value if isinstance(value, str) else abs(got - value) <= TOLERANCE.get(key, 0)
+            assert close, (made, case, got)
+    test = made.condition.keep({s.key: s.key for s in made.statistics})
+    with duckdb.connect() as database:
+        database.register("stats", stats)
+        kept = {i for (i,) in database.execute(f"SELECT id FROM stats WHERE {test.text}", test.parameters).fetchall()}
+    assert kept == {case["id"] for case in expected if case["keep"]}
+
+
+def check_deduplicator(made: Deduplicator, expected: dict[str, Any]) -> None:
+    ids, batch = inputs()
+    signed = made.sign(batch)
+    assert dict(zip(ids, map(str, signed.to_pylist()), strict=True)) == expected["simhash"]
+    distinct, inverse = np.unique(signed.to_numpy(), return_inverse=True)
+    pairs = made.near_pairs(distinct)
+    assert pc.all(pc.less(pairs["a"], pairs["b"])).as_py() is not False
+    a, b = (np.searchsorted(distinct, pairs[column].to_numpy()).astype(np.int64) for column in ("a", "b"))
+    labels = components(len(distinct), a, b)[inverse]
+    _, first = np.unique(labels, return_index=True)
+    assert [ids[i] for i in sorted(first)] == expected["kept_ids"]
