@@ -1,0 +1,96 @@
+"""JSON without loss: orjson where it is exact, the standard library where orjson refuses or would lose digits."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, cast
+
+import orjson
+
+# What orjson reads as a rounded float, and what it does not read at all.
+_INEXACT = re.compile(r"\d{19}|NaN|Infinity")
+
+
+def loads_exact(raw: bytes) -> Any:  # noqa: ANN401
+    """Return the value of `raw` with integers of any size, NaN and infinities as they stand.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        If `raw` is not UTF-8.
+    UnicodeEncodeError
+        If a string holds half a surrogate pair.
+    ValueError
+        If `raw` is no JSON, nested too deeply, or holds a number that no float holds (`1e999`).
+    """
+    try:
+        value = json.loads(raw.decode("utf-8"), parse_float=_finite)
+        if b"\\u" in raw:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return value
+
+
+def loads(text: str) -> Any:  # noqa: ANN401
+    """Return the value of a text that `dumps` wrote."""
+    if _INEXACT.search(text):
+        return json.loads(text)
+    return orjson.loads(text)
+
+
+def dumps(value: object, *, exact: bool) -> str:
+    """Return `value` as compact JSON.
+
+    `exact` writes NaN, infinities and integers beyond 64 bits as they are; without it `value` must come from orjson.
+    """
+    if not exact:
+        try:
+            return orjson.dumps(value).decode("utf-8")
+        except orjson.JSONEncodeError:
+            # orjson reads deeper than it writes
+            pass
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def rewrite(text: str, change: Any) -> str:  # noqa: ANN401
+    """Return the JSON object `text` after `change(object) -> object`, digits kept."""
+    exact = _INEXACT.search(text) is not None
+    value = json.loads(text) if exact else orjson.loads(text)
+    return dumps(change(value), exact=exact)
+
+
+def kind_of(value: object) -> str:
+    """Return what JSON calls the type of `value`, with its article."""
+    names = {
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "an array",
+        dict: "an object",
+    }
+    return names.get(type(value), "null")
+
+
+def place_of(record: dict[str, Any], key: str) -> tuple[dict[str, Any], str] | None:
+    """Return the object that holds `key` and the name it has there; None if there is none.
+
+    A key that stands in the record as it is comes first; else its dots lead into nested objects.
+    """
+    if key in record:
+        return record, key
+    *path, last = key.split(".")
+    holder: Any = record
+    for name in path:
+        holder = holder.get(name) if isinstance(holder, dict) else None
+    return (cast("dict[str, Any]", holder), last) if isinstance(holder, dict) and last in holder else None
+
+
+def _finite(token: str) -> float:
+    value = float(token)
+    if math.isinf(value):
+        raise ValueError(f"the number {token} is too large for a float")
+    return value
