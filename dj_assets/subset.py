@@ -279,7 +279,7 @@ def source_version(shards: Sequence[ShardManifest]) -> str:
 
 
 def run_recipe(
-    recipe: str | Path | Mapping[str, Any],
+    recipe: str | Path | Mapping[str, Any] | Recipe,
     inputs: Sequence[str | Path],
     output: str | Path,
     *,

@@ -30,6 +30,11 @@ class ModelFile:
     note: str = ""
 
     @property
+    def warning(self) -> str:
+        """A sentence about a model that stands in for the real one."""
+        return f"{self.name} is {self.path.name} ({self.note}); 'dj-assets models pull {self.name}' gets the real one"
+
+    @property
     def sha256(self) -> str:
         """The checksum of the file (of a folder: over the checksums of its files), remembered for this process."""
         stat = self.path.stat()

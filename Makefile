@@ -1,0 +1,47 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`. Each makes what it lacks.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock
+WORKERS ?= 2
+
+.PHONY: demo dev test check format bench clean lock
+
+demo: $(VENV)/.stamp-base
+	$(BIN)/dj-assets demo
+	@echo "Open the UI: $(BIN)/dj-assets dev   then http://127.0.0.1:3000"
+
+dev: $(VENV)/.stamp-base
+	$(BIN)/dj-assets dev
+
+test: $(VENV)/.stamp-dev
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+check: $(VENV)/.stamp-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.stamp-dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.stamp-base
+	$(BIN)/python -m benchmarks.text_recipes
+
+# The lock: every version of an environment in which the whole test suite passed.
+lock: $(VENV)/.stamp-dev
+	$(BIN)/pip freeze --exclude-editable > requirements.lock
+
+clean:
+	rm -rf $(VENV) data_home .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+
+$(VENV)/.stamp-base: pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-base
+	$(PIP) --editable '.[dev]'
+	touch $@

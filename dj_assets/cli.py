@@ -1,0 +1,256 @@
+"""The thin command line: every command reads its arguments, calls one function and shows what it returns."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from dj_assets import __version__
+from dj_assets.errors import DjError, UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dj_assets.engine.progress import Progress as MeasureProgress
+    from dj_assets.engine.progress import Report
+    from dj_assets.recipe.model import Recipe
+    from dj_assets.recipe.plan import Plan
+    from dj_assets.storage.sources import SourceFile
+
+app = typer.Typer(
+    name="dj-assets",
+    help="Refine training data: the Data-Juicer recipe gallery as Dagster assets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(
+    help="Models and word lists: where they are, getting them, checking them.", no_args_is_help=True
+)
+app.add_typer(models_app, name="models")
+
+RecipePath = Annotated[
+    Path, typer.Argument(metavar="RECIPE.yaml", help="A recipe; Data-Juicer's own files load unchanged.")
+]
+ModelsFolder = Annotated[Path | None, typer.Option("--models", help="A folder searched for models before all others.")]
+
+
+def main() -> None:
+    """Run the command line; exit 2 for the user's mistake with one line, 1 for anything else."""
+    try:
+        app()
+    except DjError as error:
+        _console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _console(stderr=True).print("interrupted; finished shards are kept, run again to go on", markup=False)
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False) -> None:
+    if version:
+        _console().print(__version__, highlight=False)
+        raise typer.Exit
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(help="Where the UI listens.")] = 3000,
+    host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
+) -> None:
+    """Start the UI: Dagster's web server and daemon over dagster_home/."""
+    from dj_assets.assets.dev import start_dev
+
+    raise typer.Exit(start_dev(port=port, host=host))
+
+
+@app.command()
+def demo() -> None:
+    """Materialize every subset of the gallery on its source and show what was kept."""
+    from dj_assets.assets.demo import materialize_gallery
+    from dj_assets.report.run_table import gallery_table, render_gallery
+
+    outcomes = materialize_gallery()
+    _console().print(render_gallery(gallery_table(outcomes)))
+    if any(outcome.error for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    recipe: RecipePath,
+    inputs: Annotated[list[Path], typer.Option("--input", help="A file, folder or glob; give it several times.")],
+    output: Annotated[Path, typer.Option("--output", help="The folder for the results.")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; default: the recipe's np, else the CPUs.")
+    ] = None,
+    engine: Annotated[Literal["local"], typer.Option(help="What runs the stages.")] = "local",
+    models: ModelsFolder = None,
+    format: Annotated[Literal["parquet", "jsonl"], typer.Option(help="Format of the refined shards.")] = "parquet",
+    limit: Annotated[int | None, typer.Option(min=1, help="Read only the first so many records.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Take an output folder that holds another run.")
+    ] = False,
+) -> None:
+    """Run any recipe over any files, without touching the project."""
+    from dj_assets.subset import run_recipe
+
+    checked = _plan(recipe, models).recipe
+    with _progress() as report:
+        result = run_recipe(
+            checked,
+            inputs,
+            output,
+            models=models,
+            overwrite=overwrite,
+            report=report,
+            engine=engine,
+            workers=workers,
+            limit=limit,
+            format=format,
+        )
+    _show_run(result.folder)
+
+
+@app.command()
+def validate(
+    recipe: RecipePath,
+    inputs: Annotated[list[Path] | None, typer.Option("--input", help="Check that these can be read, too.")] = None,
+    models: ModelsFolder = None,
+) -> None:
+    """Check a recipe, its models and its inputs before any data is read."""
+    plan = _plan(recipe, models)
+    files = _files(plan.recipe, inputs)
+    where = f", {len(files)} files" if files else ""
+    _console().print(f"{recipe}: {len(plan.steps)} operators, all well{where}", markup=False, highlight=False)
+
+
+@app.command()
+def plan(
+    recipe: RecipePath,
+    inputs: Annotated[list[Path] | None, typer.Option("--input", help="What would be read.")] = None,
+    models: ModelsFolder = None,
+) -> None:
+    """Show what a run would do: stages, statistics, models, bytes."""
+    from dj_assets.models.store import ModelStore
+    from dj_assets.report.plan_table import render_plan
+
+    made = _plan(recipe, models)
+    _console().print(render_plan(made, made.models(ModelStore.with_folder(models)), _files(made.recipe, inputs)))
+
+
+@app.command()
+def funnel(
+    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+) -> None:
+    """Show samples in and out of every operator of the last run."""
+    from dj_assets import settings
+
+    folder = Path(subset)
+    _show_run(folder if folder.is_dir() else settings.data_home() / subset)
+
+
+@models_app.command("list")
+def models_list(models: ModelsFolder = None) -> None:
+    """Show every model of the gallery and whether it is here."""
+    from dj_assets.models.pull import listing
+    from dj_assets.models.store import ModelStore
+    from dj_assets.report.run_table import render_rows
+
+    _console().print(render_rows("models", listing(ModelStore.with_folder(models))))
+
+
+@models_app.command("pull")
+def models_pull(
+    names: Annotated[list[str], typer.Argument(help="Names as 'models list' shows them.")],
+    into: Annotated[Path | None, typer.Option("--into", help="The folder; default <DJ_HOME>/models.")] = None,
+) -> None:
+    """Download models, check their checksums, keep them."""
+    from dj_assets import settings
+    from dj_assets.models.pull import pull
+
+    for name in names:
+        path = pull(name, into or settings.pulled_models())
+        _console().print(f"{name}: {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+@models_app.command("verify")
+def models_verify(models: ModelsFolder = None) -> None:
+    """Compare the checksums of all models that are here; exit 1 if one differs."""
+    from dj_assets.models.pull import verify
+    from dj_assets.models.store import ModelStore
+    from dj_assets.report.run_table import render_rows
+
+    rows = verify(ModelStore.with_folder(models))
+    _console().print(render_rows("models", rows))
+    if any(row.differs for row in rows):
+        raise typer.Exit(1)
+
+
+def _plan(recipe: Path, models: Path | None) -> Plan:
+    from dj_assets.models.store import ModelStore
+    from dj_assets.recipe.load import load_recipe
+    from dj_assets.recipe.plan import make_plan
+
+    made = make_plan(load_recipe(recipe))
+    _tell(*made.recipe.notices, *(model.warning for model in made.models(ModelStore.with_folder(models)) if model.note))
+    return made
+
+
+def _files(recipe: Recipe, inputs: list[Path] | None) -> tuple[SourceFile, ...]:
+    """Return the files of `--input`, else those the recipe's source names, if it names one."""
+    from dj_assets import settings
+    from dj_assets.recipe.gallery import source_paths
+    from dj_assets.storage.sources import resolve
+
+    if inputs:
+        return resolve(inputs, Path.cwd())
+    named = recipe.asset is not None or recipe.dataset_path is not None
+    return resolve(source_paths(recipe), settings.project_root()) if named else ()
+
+
+def _show_run(folder: Path) -> None:
+    from dj_assets.report.run_table import render_run
+    from dj_assets.storage.layout import Layout
+    from dj_assets.storage.manifest import newest_run
+
+    found = newest_run(Layout.output(folder)) or newest_run(Layout.home(folder))
+    if found is None:
+        raise UserError(
+            f"{folder}: holds no finished run; give a subset of the gallery or the output of 'dj-assets run'"
+        )
+    _console().print(render_run(found))
+
+
+@contextmanager
+def _progress() -> Iterator[Report]:
+    """Show a live line in a terminal, nothing elsewhere."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = _console(stderr=True)
+    columns = (BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting workers", total=None)
+
+        def report(progress: MeasureProgress) -> None:
+            bar.update(task, completed=progress.file_bytes, total=progress.total_file_bytes, description=str(progress))
+
+        yield report
+
+
+def _tell(*sentences: str) -> None:
+    """Say things that are worth knowing and no result."""
+    for sentence in sentences:
+        _console(stderr=True).print(f"note: {sentence}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr)

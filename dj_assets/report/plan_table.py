@@ -1,0 +1,55 @@
+"""What a run would do, before it does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dj_assets.models.store import ModelFile
+from dj_assets.operators.base import Deduplicator, Filter
+from dj_assets.recipe.plan import Plan, Step
+from dj_assets.storage.sources import SourceFile
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+# Rough sizes against the (decompressed) input, measured on web text; zstd takes its share.
+_CLEANED_SHARE = 0.4
+_BYTES_A_STATISTIC = 8
+_BYTES_A_SAMPLE_OF_TEXT = 2500
+_EXPANSION = {"gz": 3.5, "zst": 4.0, None: 1.0}
+
+
+def render_plan(plan: Plan, models: Sequence[ModelFile], files: Sequence[SourceFile]) -> Group:
+    """Return the steps, the models and the bytes of a plan, to be printed with rich."""
+    from rich.console import Group
+    from rich.table import Table
+
+    steps = Table(title=plan.recipe.name, title_justify="left", box=None, header_style="bold")
+    for column in ("", "operator", "does", "statistics", "parameters"):
+        steps.add_column(column)
+    for step in plan.steps:
+        parameters = ", ".join(f"{key}={value}" for key, value in step.operator.parameters().items())
+        steps.add_row(str(step.index), step.label, _does(step), ", ".join(step.columns.values()), parameters)
+    about = [f"model {m.name}: {m.path}{f' ({m.note})' if m.note else ''}" for m in models]
+    about += [f"stats hash {plan.stats_hash} (no thresholds), refined hash {plan.refined_hash}", *_bytes(plan, files)]
+    return Group(steps, "", *about)
+
+
+def _does(step: Step) -> str:
+    if isinstance(step.operator, Filter):
+        return "measures, then judges"
+    return "signs, then clusters" if isinstance(step.operator, Deduplicator) else "rewrites text"
+
+
+def _bytes(plan: Plan, files: Sequence[SourceFile]) -> list[str]:
+    if not files:
+        return []
+    size = sum(file.size for file in files)
+    text = sum(file.size * _EXPANSION[file.compression] for file in files)
+    columns = len(plan.stat_columns) + len(plan.deduplicators)
+    stats = text / _BYTES_A_SAMPLE_OF_TEXT * columns * _BYTES_A_STATISTIC
+    return [
+        f"{len(files)} files, {size / 1e6:,.1f} MB as they lie, about {text / 1e6:,.0f} MB of text",
+        f"about {text * _CLEANED_SHARE / 1e6:,.0f} MB of cleaned text and {stats / 1e6:,.1f} MB of statistics on disk",
+    ]
