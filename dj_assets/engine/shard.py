@@ -21,6 +21,9 @@ from dj_assets.storage.readers import Block, Reader
 from dj_assets.storage.shards import ParquetShard
 from dj_assets.storage.sources import SourceFile
 
+# After so many records without the text key nobody needs to wait for the end of the file.
+ENOUGH_RECORDS = 1000
+
 
 @dataclass
 class _Tally:
@@ -31,6 +34,7 @@ class _Tally:
     dropped: int = 0
     quarantined: int = 0
     text_bytes: int = 0
+    text_key_seen: bool = False
     field_types: FieldTypes | None = None
     seconds: Counter[str] = field(default_factory=Counter)
 
@@ -84,8 +88,10 @@ def measure_shard(
     with ExitStack() as stack:
         writers: dict[str, ParquetShard] = {}
         for block in _or_empty(engine.measure(task.file.path.name, reader.blocks()), task, stage):
-            if tally.rows == 0 and block.missing_key is not None:
-                raise SourceError(_no_text_key(task, block.missing_key))
+            tally.text_key_seen |= block.missing_key is None
+            if not tally.text_key_seen and tally.records + block.records >= ENOUGH_RECORDS:
+                raise SourceError(_no_text_key(task, block.missing_key or ()))
+            missing_key = block.missing_key
             for kind in MEASURED:
                 if kind not in writers:
                     path = layout.measured(kind, task.shard)
@@ -94,6 +100,8 @@ def measure_shard(
                 writers[kind].write(block.tables[kind])
             tally.add(block)
             report(tally.rows, tally.text_bytes, block.file_bytes)
+        if not tally.text_key_seen:
+            raise SourceError(_no_text_key(task, missing_key or ()))
     manifest = _manifest(task, tally, reader.sha256)
     manifest.write(layout)
     return manifest
