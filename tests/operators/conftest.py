@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from dj_assets.errors import MissingModelError
+from dj_assets.models.store import ModelStore
+from dj_assets.operators.base import Operator
+from dj_assets.operators.batch import Batch
+
+MODELS = Path(__file__).resolve().parents[2] / "../shared/conformance/models"
+
+# the first example of a kernel compiles it
+settings.register_profile("operators", deadline=None)
+settings.load_profile("operators")
+
+
+@pytest.fixture(scope="session")
+def models() -> ModelStore:
+    return ModelStore.with_folder(MODELS if MODELS.is_dir() else None)
+
+
+class Bench:
+    """Runs one operator over texts, with the models that are there."""
+
+    def __init__(self, models: ModelStore) -> None:
+        self.models = models
+
+    def batch(self, operator: Operator, texts: list[str]) -> Batch:
+        try:
+            for name in operator.models():
+                self.models.find(name)
+        except MissingModelError as error:
+            pytest.fail(str(error)) if os.environ.get("CI") else pytest.skip(str(error))
+        return Batch.of_texts(texts, self.models)
+
+    def measured(self, operator: Operator, *texts: str) -> list[object]:
+        """Return the only statistic of every text."""
+        found = operator.measure(self.batch(operator, list(texts)))
+        [column] = found.values()
+        return column.to_pylist()
+
+    def rewritten(self, operator: Operator, *texts: str) -> list[str]:
+        return operator.apply(self.batch(operator, list(texts))).text.to_pylist()
+
+
+@pytest.fixture
+def bench(models: ModelStore) -> Bench:
+    return Bench(models)
