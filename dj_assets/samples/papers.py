@@ -85,7 +85,7 @@ def philpapers(dice: Dice, index: int) -> Document:
     """Return an essay with numbered sections and notes, long enough for its recipe."""
     g = Grammar.of("philosophy", dice)
     parts = [g.title("{NP1} and {mass}"), g.name(), "Abstract", g.sentences(4, 6)]
-    for number in range(1, dice.between(4, 6)):
+    for number in range(1, dice.between(5, 7)):
         parts += [f"{number}. {g.title()}", g.paragraphs(dice.between(2, 4), 4, 8)]
     parts += ["Notes", "\n".join(f"{n}. {g.sentence()}" for n in range(1, 5))]
     return "\n\n".join(parts), {"pile_set_name": "PhilPapers", "language": "en", "record": f"phil-{index:04}"}
