@@ -91,7 +91,6 @@ def local_engine(task: Task, workers: int) -> Iterator[Engine]:
     pickled = pickle.dumps(task)
     executor = ProcessPoolExecutor(
         max_workers=workers,
-        context="loky",
         initializer=_start_worker,
         initargs=(task.plan.recipe.custom_operators, pickled),
         env=dict(settings.SINGLE_THREAD_ENV),
