@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import threading
 import time
 from collections import deque
@@ -73,7 +74,8 @@ class Pool:
             return future.result()
         except TerminatedWorkerError as error:
             starts = ", ".join(str(row) for row in (first_row, *(row for row, _ in under_way)))
-            cause = str(error).split("\n")[-1].strip() or "no exit code"
+            codes = re.search(r"exit codes of the workers are \{(.*?)\}", str(error))
+            cause = codes[1] if codes else "no exit code"
             raise WorkerDiedError(
                 f"{name}: a worker process died ({cause}) while the blocks starting at rows {starts} were measured; "
                 f"often memory: try --workers 1; finished shards are kept, run again to go on"

@@ -1,0 +1,145 @@
+"""The replay against a straightforward reading of the rules, one sample after another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from dj_assets.engine.clusters import NearPairs
+from dj_assets.engine.replay import load_population, replay
+from dj_assets.operators.base import Deduplicator, Mapper, RangeFilter, Statistic
+from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import make_plan
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+class Ratio(RangeFilter):
+    name = "ratio"
+    statistics = (Statistic("ratio", pa.float64()),)
+
+    min_ratio: float | None = None
+    max_ratio: float | None = None
+
+    def measure(self, batch):
+        return {"ratio": pc.utf8_length(batch.text).cast(pa.float64())}
+
+
+class Sign(Deduplicator):
+    name = "sign"
+
+    def sign(self, batch):
+        return pc.utf8_length(batch.text).cast(pa.uint64())
+
+
+class Nothing(Mapper):
+    name = "nothing"
+
+    def apply(self, batch):
+        return batch
+
+
+VALUES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0, float("nan")])
+BOUND = st.none() | st.sampled_from([0.1, 0.25, 0.5, 0.75])
+OPERATOR = st.one_of(
+    st.builds(
+        Ratio,
+        min_ratio=BOUND,
+        max_ratio=BOUND,
+        min_closed_interval=st.booleans(),
+        max_closed_interval=st.booleans(),
+        reversed_range=st.booleans(),
+    ),
+    st.just(Sign()),
+    st.just(Nothing()),
+)
+
+
+def keeps(operator: Ratio, value: float) -> bool:
+    if value != value:
+        return False
+    low_closed = operator.min_closed_interval != operator.reversed_range
+    high_closed = operator.max_closed_interval != operator.reversed_range
+    low = operator.min_ratio is None or (value >= operator.min_ratio if low_closed else value > operator.min_ratio)
+    high = operator.max_ratio is None or (value <= operator.max_ratio if high_closed else value < operator.max_ratio)
+    return (low and high) != operator.reversed_range
+
+
+def naive(plan, rows, near):
+    """Return the fate and the keeper of every row."""
+    fate, keeper = [-1] * len(rows), [-1] * len(rows)
+    for step in plan.steps:
+        alive = [i for i in range(len(rows)) if fate[i] == -1]
+        for i in alive:
+            if rows[i]["failed_at"] == step.index:
+                fate[i] = step.index
+        alive = [i for i in alive if fate[i] == -1]
+        if isinstance(step.operator, Ratio):
+            column = step.columns["ratio"]
+            for i in alive:
+                if not keeps(step.operator, rows[i][column]):
+                    fate[i] = step.index
+        elif isinstance(step.operator, Sign):
+            signed = [i for i in alive if rows[i][step.signature] is not None]
+            groups = {i: {i} for i in signed}
+            for i in signed:
+                for j in signed:
+                    a, b = rows[i][step.signature], rows[j][step.signature]
+                    if a == b or (min(a, b), max(a, b)) in near:
+                        union = groups[i] | groups[j]
+                        for member in union:
+                            groups[member] = union
+            for i in signed:
+                if min(groups[i]) != i:
+                    fate[i], keeper[i] = step.index, min(groups[i])
+    return fate, keeper
+
+
+@settings(max_examples=120, deadline=None)
+@given(data=st.data())
+def test_replay_follows_the_rules(data, tmp_path_factory):
+    operators = tuple(data.draw(st.lists(OPERATOR, min_size=1, max_size=6)))
+    plan = make_plan(Recipe("<dict>", operators))
+    row = {
+        "failed_at": st.sampled_from([-1] * 6 + list(range(len(operators)))),
+        **{column: VALUES for column in plan.stat_columns},
+        **{step.signature: st.none() | st.integers(0, 6) for step in plan.deduplicators},
+    }
+    rows = data.draw(st.lists(st.fixed_dictionaries(row), max_size=14))
+    near = data.draw(st.sets(st.tuples(st.integers(0, 3), st.integers(4, 6)), max_size=3))
+    folder = tmp_path_factory.mktemp("replay")
+    split = data.draw(st.integers(0, len(rows)))
+    files = [write(folder, plan, shard, part) for shard, part in enumerate((rows[:split], rows[split:]))]
+    population = load_population(plan, [stats for stats, _ in files], [signatures for _, signatures in files])
+    pairs = sorted(near)
+    found = NearPairs(np.array([a for a, _ in pairs], np.uint64), np.array([b for _, b in pairs], np.uint64))
+    outcome = replay(plan, population, {step.signature: found for step in plan.deduplicators})
+    fate, keeper = naive(plan, rows, near)
+    assert outcome.fate.tolist() == fate
+    assert outcome.keeper.tolist() == keeper
+    failed = [r["failed_at"] for r in rows]
+    assert outcome.quarantined.tolist() == [f >= 0 and f == at for f, at in zip(fate, failed, strict=True)]
+    for i, twin in enumerate(keeper):
+        if twin >= 0:
+            assert outcome.cluster_size[i] >= 2
+
+
+def write(folder: Path, plan, shard: int, rows: list[dict]) -> tuple[Path, Path]:
+    stats = {
+        "shard": pa.array([shard] * len(rows), pa.int32()),
+        "row": pa.array(range(len(rows)), pa.int64()),
+        "id": pa.array([str(i) for i in range(len(rows))], pa.string()),
+    }
+    for column in plan.stat_columns:
+        stats[column] = pa.array([r[column] for r in rows], pa.float64())
+    failed = [r["failed_at"] if r["failed_at"] >= 0 else None for r in rows]
+    signatures = {"row": stats["row"], "failed_at": pa.array(failed, pa.int16())}
+    for step in plan.deduplicators:
+        signatures[step.signature] = pa.array([r[step.signature] for r in rows], pa.uint64())
+    paths = folder / f"stats{shard}.parquet", folder / f"signatures{shard}.parquet"
+    pq.write_table(pa.table(stats), paths[0])
+    pq.write_table(pa.table(signatures), paths[1])
+    return paths
