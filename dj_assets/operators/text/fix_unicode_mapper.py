@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,13 @@ FORMS = ("NFC", "NFKC", "NFD", "NFKD")
 SEGMENT = 1_000_000
 
 # ASCII without control characters and ampersands: nothing that ftfy would change.
-_NOT_PLAIN = r"[^\t\n\x20-\x25\x27-\x7e]"
+PLAIN = r"\t\n\x20-\x25\x27-\x7e"
+# Letters that no fixer changes and that no sign of mojibake is made of alone: Cyrillic, Hebrew, Arabic, Devanagari,
+# Thai, Chinese, Japanese, Korean. A line of them is left as it is, unless it has to be normalised.
+INERT = (
+    PLAIN + "\u0401\u0404\u0406\u0407\u0410-\u044f\u0451\u0454\u0456\u0457\u05d0-\u05ea\u0621-\u064a\u0660-\u0669"
+    "\u0900-\u0965\u0e01-\u0e32\u0e34-\u0e3a\u3001\u3002\u300a-\u300d\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff\uac00-\ud7a3"
+)
 
 
 @register("fix_unicode_mapper")
@@ -42,7 +49,7 @@ class FixUnicodeMapper(Mapper):
 
         form: Any = self.normalization.upper() if self.normalization else "NFC"
         config = ftfy.TextFixerConfig(normalization=form, explain=False)
-        return rewrite(batch, pc.match_substring_regex(batch.text, _NOT_PLAIN), partial(_fixed, config=config))
+        return rewrite(batch, pc.match_substring_regex(batch.text, f"[^{PLAIN}]"), partial(_fixed, config=config))
 
 
 def _fixed(text: str, config: Any) -> str:  # noqa: ANN401 - ftfy is loaded where it is used
@@ -51,7 +58,7 @@ def _fixed(text: str, config: Any) -> str:  # noqa: ANN401 - ftfy is loaded wher
 
     markup = text.find("<")
     literal = config._replace(unescape_html=False)
-    not_plain = compiled(_NOT_PLAIN, 0)
+    plain, inert = compiled(f"[{PLAIN}]*+", 0), compiled(f"[{INERT}]*+", 0)
     lines = text.split("\n")
     fixed, start = [], 0
     for number, line in enumerate(lines):
@@ -59,7 +66,9 @@ def _fixed(text: str, config: Any) -> str:  # noqa: ANN401 - ftfy is loaded wher
         end = start + len(segment)
         if len(segment) > SEGMENT:
             return str(ftfy.fix_text(text, config))
-        if not_plain.search(line):
+        if not plain.fullmatch(line) and not (
+            inert.fullmatch(line) and unicodedata.is_normalized(config.normalization, line)
+        ):
             # from the first angle bracket on the text counts as markup, whose entities stay
             segment = ftfy.fix_and_explain(segment, literal if 0 <= markup < end else config).text
         fixed.append(segment)
