@@ -76,9 +76,8 @@ def _entries(subset: str, contents: Contents) -> Iterator[Entry]:
 def _copies(
     subset: str, contents: Contents, dice: Dice, plain: list[tuple[float, str, dict[str, object]]]
 ) -> Iterator[Entry]:
-    """Yield exact and near duplicates, each after its original. Near ones copy the longest documents: a simhash of few
-    shingles moves too far with one word.
-    """
+    """Yield exact and near duplicates, each after its original."""
+    # Near ones copy the longest documents: a simhash of few shingles moves too far with one word.
     near = sorted(plain, key=lambda document: -len(document[1]))[: contents.near_duplicates]
     exact = dice.shuffled([document for document in plain if document not in near])[: contents.duplicates]
     for number, (place, text, meta) in enumerate([*exact, *near]):

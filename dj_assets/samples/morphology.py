@@ -12,7 +12,9 @@ _PARTICIPLES: Mapping[str, str] = {
     "shrank": "shrunk", "spoke": "spoken", "stole": "stolen", "threw": "thrown", "took": "taken", "woke": "woken",
     "wore": "worn", "wrote": "written",
 }  # fmt: skip
-_DOUBLING = re.compile(r"(?:[^aeiou]*|.*qu)[aeiou][bdgkmnprt]|begin|commit|admit|acquit|transfer|forget|regret|infer|quit")
+_DOUBLING = re.compile(
+    r"(?:[^aeiou]*|.*qu)[aeiou][bdgkmnprt]|begin|commit|admit|acquit|transfer|prefer|forget|regret|infer|quit"
+)
 _SOUNDS_LIKE_YOU = re.compile(r"(?:uni(?!n|m)|use|usu|eu|one\b|once|ubiq|util|uto)", re.IGNORECASE)
 _SILENT_H = ("honest", "hour", "heir", "honour")
 

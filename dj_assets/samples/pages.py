@@ -18,15 +18,11 @@ _CODE = (
     "def {verb_id}_{noun_id}(x, *args):\n    return {{x['{noun_id}']: x.{noun_id} for x in args[{#0-9}:]}}",
     "$ {verb_id} --{noun_id}={#1-99} | grep -v '^#' > /tmp/{noun_id}.log 2>&1",
     "if ({noun_id} != null && {noun_id}.{verb_id}() >= {#1-99}) {{ {noun_id}[{#0-9}]++; }}",
-    'SELECT t.{noun_id}, COUNT(*) FROM "{noun_id}" t WHERE t.{noun_id} <> \'{verb_id}\' GROUP BY 1;',
+    "SELECT t.{noun_id}, COUNT(*) FROM \"{noun_id}\" t WHERE t.{noun_id} <> '{verb_id}' GROUP BY 1;",
     "<div class=\"{noun_id}\"><a href='#{noun_id}'>{verb_id}</a></div>",
     "TypeError: {verb_id}() got an unexpected keyword argument '{noun_id}' (line {#1-900})",
     'std::map<std::string, int> {noun_id} = {{ {{"{verb_id}", {#1-99}}}, {{"{noun_id}", {#1-99}}} }};',
 )
-_IDS = {
-    "noun_id": "acc, arr, blob, buf, cfg, conn, ctx, cur, db, doc, elem, fd, fmt, hdr, idx, img, item, key, lst, mgr, msg, node, obj, out, ptr, req, res, row, sess, src, tmp, tok, url, usr, val".split(", "),  # noqa: E501
-    "verb_id": "add, apply, bind, calc, chk, clear, close, conv, del_, dump, emit, exec_, fetch, find, get, init, join, load, make, map_, merge, norm, open_, parse, pop, push, put, read, recv, reset, run, save, send, set_, sync, upd, walk".split(", "),  # noqa: E501
-}
 
 
 def crawled(dice: Dice, index: int) -> Document:
@@ -48,7 +44,12 @@ def common_crawl(dump: str, dice: Dice, index: int) -> Document:
     """Return a page of a Common Crawl dump with the score its classifier gave."""
     text, meta = crawled(dice, index)
     segment = f"{dump}/en_middle_{dice.between(0, 99):04}.json.gz/line{dice.between(1, 90_000)}"
-    return text, {"pred_label": "__label__wiki", "pred_label_prob": dice.between(250, 990) / 1000, "source": f"cc/{segment}", **meta}
+    return text, {
+        "pred_label": "__label__wiki",
+        "pred_label_prob": dice.between(250, 990) / 1000,
+        "source": f"cc/{segment}",
+        **meta,
+    }
 
 
 def navigation(dice: Dice, index: int) -> Document:
@@ -71,7 +72,9 @@ def wiki(dice: Dice, index: int) -> Document:
     g = Grammar.of("encyclopedia", dice)
     title = g.expand(dice.pick(("{place}", "{forename} {surname}", "{adj} {noun} of {place}")))
     parts = [title, g.paragraphs(dice.between(1, 2), 2, 4)]
-    for heading in dice.shuffled(("History", "Geography", "Career", "Economy", "Culture", "Legacy"))[: dice.between(1, 4)]:
+    for heading in dice.shuffled(("History", "Geography", "Career", "Economy", "Culture", "Legacy"))[
+        : dice.between(1, 4)
+    ]:
         parts += [heading, g.paragraphs(dice.between(1, 2), 2, 4)]
     parts += ["See also", "\n".join(g.expand("{place} {noun}") for _ in range(3))]
     meta = {"title": title, "language": "en", "timestamp": "20230320", "url": f"https://en.wikipedia.example/{index}"}
@@ -86,7 +89,11 @@ def stackexchange(dice: Dice, index: int) -> Document:
     for _ in range(dice.between(1, 2)):
         parts += [f"A: {g.sentences(1, 3)}", *_snippets(g, code)]
     site = dice.pick(("stackoverflow", "superuser", "unix", "tex", "math"))
-    meta = {"language": "en", "url": f"https://{site}.example/questions/{index}", "question_score": str(dice.between(-2, 40))}
+    meta = {
+        "language": "en",
+        "url": f"https://{site}.example/questions/{index}",
+        "question_score": str(dice.between(-2, 40)),
+    }
     return "\n\n".join(parts), {**meta, "timestamp": f"2023-0{dice.between(1, 9)}-12", "source": "stackexchange"}
 
 
@@ -102,8 +109,7 @@ def hackernews(dice: Dice, index: int) -> Document:
 def _snippets(g: Grammar, wanted: bool) -> list[str]:  # noqa: FBT001
     if not wanted:
         return [g.sentences(1, 2)]
-    coder = Grammar(_IDS, g.dice)
-    lines = (coder.expand(g.dice.pick(_CODE)).replace("{{", "{").replace("}}", "}") for _ in range(g.dice.between(2, 5)))
+    lines = (g.expand(g.dice.pick(_CODE)).replace("{{", "{").replace("}}", "}") for _ in range(g.dice.between(2, 5)))
     return ["\n".join(lines)]
 
 

@@ -93,8 +93,11 @@ def philpapers(dice: Dice, index: int) -> Document:
 
 def _reference(g: Grammar, key: str) -> str:
     volume = g.expand("{#10-300} ({#1970-2022}) {#1-900}")
-    return f"\\bibitem{{{key}}} {g.expand('{forename} {surname}')}, {g.title()}, J. {g.title('{adj} {noun.s}')} {volume}."
+    return (
+        f"\\bibitem{{{key}}} {g.expand('{forename} {surname}')}, {g.title()}, J. {g.title('{adj} {noun.s}')} {volume}."
+    )
 
 
 def _citation(g: Grammar, number: int) -> str:
-    return f"{number}. {g.name()}. {g.title()}. {g.expand('{place} Med J {#1970-2022};{#1-90}({#1-12}):{#1-99}–{#100-900}.')}"
+    journal = g.expand("{place} Med J {#1970-2022};{#1-90}({#1-12}):{#1-99}–{#100-900}.")
+    return f"{number}. {g.name()}. {g.title()}. {journal}"

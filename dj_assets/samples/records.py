@@ -24,12 +24,15 @@ def freelaw(dice: Dice, index: int) -> Document:
     g = Grammar.of("law", dice)
     first, second = g.expand("{surname}"), g.expand("{surname}")
     docket = g.expand("{#60-99}-{#1000-9999}")
-    caption = f"{first.upper()} v. {second.upper()}\n\nNo. {docket}\n\n{g.expand('{place} Court of Appeals. {month} {#1-28}, {#1961-2016}.')}"
+    court = g.expand("{place} Court of Appeals. {month} {#1-28}, {#1961-2016}.")
+    caption = f"{first.upper()} v. {second.upper()}\n\nNo. {docket}\n\n{court}"
     parts = [caption, f"{g.expand('{surname}').upper()}, Circuit Judge."]
     for numeral in ("I", "II", "III", "IV")[: dice.between(2, 4)]:
         parts += [numeral + ".", g.paragraphs(dice.between(1, 4), 3, 7)]
     parts += [f"{mark} {g.sentences(1, 2)}" for mark in ("1", "2")[: dice.between(0, 2)]]
-    parts.append(dice.pick(("AFFIRMED.", "REVERSED AND REMANDED.", "The judgment is affirmed in part and vacated in part.")))
+    parts.append(
+        dice.pick(("AFFIRMED.", "REVERSED AND REMANDED.", "The judgment is affirmed in part and vacated in part."))
+    )
     meta = {"pile_set_name": "FreeLaw", "language": "en", "case_name": f"{first} v. {second}"}
     return "\n\n".join(parts), {**meta, "case_ID": f"{index:06}.json"}
 
@@ -41,7 +44,11 @@ def uspto(dice: Dice, index: int) -> Document:
     parts += [f"2. Description of the Prior Art\n{g.paragraphs(dice.between(2, 5), 3, 7)}"]
     if dice.chance(0.5):
         parts += ["SUMMARY", g.sentences(2, 4)]
-    return "\n".join(parts), {"pile_set_name": "USPTO Backgrounds", "language": "en", "patent": f"US{9_000_000 + index}"}
+    return "\n".join(parts), {
+        "pile_set_name": "USPTO Backgrounds",
+        "language": "en",
+        "patent": f"US{9_000_000 + index}",
+    }
 
 
 def book(dice: Dice, index: int) -> Document:

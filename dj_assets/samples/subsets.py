@@ -54,19 +54,29 @@ SUBSETS: Mapping[str, Contents] = {
     "arxiv": Contents(papers.arxiv, "science", 60, 2, 2, rubbish=_some()),
     "book": Contents(records.book, "fiction", 60, 2, 1, rubbish={"foreign": 1, "fragment": 2}),
     "wiki": Contents(pages.wiki, "encyclopedia", 130, rubbish=_some(foreign=3, short=2, long_line=1), very_long=18_300),
-    "c4": Contents(pages.c4, "web", 200, 4, 4, rubbish=_some(foreign=3, symbols=2), very_long=50_000, broken_lines=True),
+    "c4": Contents(
+        pages.c4, "web", 200, 4, 4, rubbish=_some(foreign=3, symbols=2), very_long=58_000, broken_lines=True
+    ),
     "cc_2019_30": _common_crawl("2019-30", 84, 65_800),
     "cc_2020_05": _common_crawl("2020-05", 88, 68_300),
     "cc_2021_04": _common_crawl("2021-04", 84, 61_800),
     "cc_2022_05": _common_crawl("2022-05", 85, 59_500),
     "cc_2023_06": _common_crawl("2023-06", 86, 58_400),
-    "stackexchange": Contents(pages.stackexchange, "tech", 150, 4, 3, rubbish=_some(fragment=8, symbols=2), own_id=True),
+    "stackexchange": Contents(
+        pages.stackexchange, "tech", 150, 4, 3, rubbish=_some(fragment=8, symbols=2), own_id=True
+    ),
     "europarl": Contents(records.europarl, "parliament", 80, 3, 2, rubbish=_some(foreign=3)),
-    "freelaw": Contents(records.freelaw, "law", 80, rubbish=_some(fragment=6, long_line=1), very_long=84_300, own_id=True),
+    "freelaw": Contents(
+        records.freelaw, "law", 80, rubbish=_some(fragment=6, long_line=1), very_long=84_300, own_id=True
+    ),
     "hackernews": Contents(pages.hackernews, "tech", 160, 2, 1, rubbish={"symbols": 1, "short": 1}, broken_lines=True),
     "nih": Contents(papers.nih, "medicine", 150, 5, 3, rubbish=_some(symbols=2), very_long=16_000, own_id=True),
     "philpapers": Contents(papers.philpapers, "philosophy", 60, 2, 1, rubbish=_some(fragment=3)),
-    "pubmed_abstract": Contents(papers.pubmed_abstract, "medicine", 180, 3, 1, rubbish=_some(), very_long=4_300, own_id=True),
+    "pubmed_abstract": Contents(
+        papers.pubmed_abstract, "medicine", 180, 3, 1, rubbish=_some(), very_long=4_300, own_id=True
+    ),
     "pubmed_central": Contents(papers.pubmed_central, "medicine", 60, 2, 2, rubbish=_some(), very_long=136_200),
-    "uspto": Contents(records.uspto, "patent", 110, 8, 4, rubbish=_some(fragment=11, foreign=2, long_line=2), very_long=21_700),
+    "uspto": Contents(
+        records.uspto, "patent", 110, 8, 4, rubbish=_some(fragment=11, foreign=2, long_line=2), very_long=21_700
+    ),
 }

@@ -1,0 +1,117 @@
+"""Train the demo language model pair: `python -m dj_assets.models.train_demo [FOLDER]`.
+
+The text is that of the Python documentation and standard library docstrings (PSF licence) and of our own sample
+generator under another seed. Deterministic for one version of Python: another one documents other things.
+"""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import io
+import pydoc_data.topics
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dj_assets.models import kneser_ney
+from dj_assets.samples import generate
+from dj_assets.samples.subsets import SUBSETS
+
+PIECES = 8000
+ORDER = 3
+# N-grams of three pieces seen once are most of the file and tell least.
+PRUNE = 1
+MOST_PIECES_A_WORD = 1.5
+_SEED = "demo language model"
+_CHARACTERS_A_SUBSET = 150_000
+_PACKAGES = "asyncio collections concurrent email http importlib json logging unittest urllib".split()
+
+
+def training_text() -> Iterator[str]:
+    """Yield documents: the topics of `pydoc`, docstrings of the standard library, generated text of every subset."""
+    for document in (*(text for _, text in sorted(pydoc_data.topics.topics.items())), *_docstrings()):
+        yield "\n\n".join(paragraph for paragraph in document.split("\n\n") if _is_prose(paragraph))
+    for subset in SUBSETS:
+        length = 0
+        for text, _ in generate.documents(subset, 10_000, _SEED):
+            length += len(text)
+            yield text
+            if length > _CHARACTERS_A_SUBSET:
+                break
+
+
+def train(folder: Path) -> None:
+    """Write `en.sp.model` and `en.arpa.gz` into the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    documents = [text for text in (re.sub(r"[ \t]+", " ", text).strip() for text in training_text()) if text]
+    processor = _train_pieces(documents, folder / "en.sp.model")
+    # One document is one "sentence" of the model: so the perplexity filter scores them.
+    pieces = (_whole_word_pieces(document, processor) for document in dict.fromkeys(documents))
+    with (folder / "en.arpa.gz").open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
+        packed.write(_arpa(pieces))
+
+
+def _train_pieces(documents: list[str], path: Path) -> Any:  # noqa: ANN401
+    import sentencepiece
+
+    # Lines beyond 4192 bytes would be left out by the trainer.
+    lines = [line for document in documents for line in _sentences(document)]
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_writer=model, model_type="unigram", vocab_size=PIECES,
+        character_coverage=0.9995, num_threads=1, minloglevel=2,
+    )  # fmt: skip
+    path.write_bytes(model.getvalue())
+    return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+
+
+def _whole_word_pieces(document: str, processor: Any) -> list[str]:  # noqa: ANN401
+    # Sentences that fall into letters (formulas, code) would make letters likely, and with them any other language.
+    sentences = [(sentence, processor.encode_as_pieces(sentence)) for sentence in _sentences(document)]
+    return [
+        piece
+        for sentence, pieces in sentences
+        if len(pieces) <= MOST_PIECES_A_WORD * len(sentence.split())
+        for piece in pieces
+    ]
+
+
+def _sentences(document: str) -> list[str]:
+    return [sentence for sentence in re.split(r"\n+|(?<=[.!?])\s+", document) if sentence.strip()]
+
+
+def _arpa(sentences: Iterator[list[str]]) -> bytes:
+    lmplz = shutil.which("lmplz")
+    if lmplz is None:
+        return "\n".join((*kneser_ney.arpa(kneser_ney.estimate(sentences, ORDER, PRUNE)), "")).encode()
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as text:
+        text.writelines(" ".join(pieces) + "\n" for pieces in sentences)
+        text.flush()
+        command = [lmplz, "-o", str(ORDER), "--prune", "0", "0", str(PRUNE), "-S", "20%", "--text", text.name]
+        return subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603
+
+
+def _is_prose(paragraph: str) -> bool:
+    # Code and tables teach single letters, after which text in any Latin script looks likely.
+    letters = sum(char.isalpha() or char == " " for char in paragraph)
+    return letters >= 0.9 * len(paragraph) and paragraph.count(" ") >= 8 and ">>>" not in paragraph
+
+
+def _docstrings() -> Iterator[str]:
+    library = Path(sysconfig.get_path("stdlib"))
+    paths = [*library.glob("*.py"), *(path for name in _PACKAGES for path in (library / name).rglob("*.py"))]
+    for path in sorted(paths):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield ast.get_docstring(node) or ""
+
+
+if __name__ == "__main__":
+    train(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "demo")
