@@ -52,7 +52,7 @@ def measure_block(task: Task, name: str, block: Block) -> MeasuredBlock:
     """Parse and measure one block of the file `name`."""
     parsed = parse(block, text_key=task.plan.recipe.text_key, name=name)
     rows = parsed.rows
-    measured = RowStage(Batch(rows.select(["text"]), task.models)).run(task.plan)
+    measured = RowStage(Batch(rows, task.models)).run(task.plan)
     shard = pa.repeat(pa.scalar(block.shard, pa.int32()), rows.num_rows)
     row, ids = rows.column("row"), rows.column("id")
     failed = [
