@@ -38,6 +38,18 @@ class Reference(_Strict):
         return self.rows_out / self.rows_in
 
 
+class Tolerance(_Strict):
+    """What the checks of a refined subset let pass.
+
+    `retention` is how far the retention may lie from the last run's and from the reference, as a difference of shares.
+    Quarantined may be a share of the samples, and a few even where that share is less than one sample.
+    """
+
+    retention: float = Field(0.05, ge=0, le=1)
+    quarantine_share: float = Field(0.001, ge=0, le=1)
+    quarantine_samples: int = Field(5, ge=0)
+
+
 class AssetBlock(_Strict):
     """The block `asset:` of a recipe: what makes it a Dagster asset."""
 
@@ -48,6 +60,7 @@ class AssetBlock(_Strict):
     description: str = ""
     links: dict[str, str] = Field(default_factory=dict)
     word_lists: dict[str, str] = Field(default_factory=dict)
+    tolerance: Tolerance = Tolerance()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,71 @@
+"""The checks of a refined subset as Dagster runs them: after every materialization, or by a click of their own."""
+# No postponed annotations here: Dagster reads those of `context`.
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from dj_assets import settings
+from dj_assets.assets.failures import one_clear_line
+from dj_assets.assets.keys import SubsetKeys, block_of
+from dj_assets.assets.verdicts import CHECKS, Evidence, judging_operators, published_rows
+from dj_assets.errors import UserError
+from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import Plan
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.manifest import newest_run
+
+
+def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
+    """Return all checks of one refined subset; none blocks, each says in a sentence what it found."""
+    keys = SubsetKeys.of(recipe)
+
+    @dg.multi_asset_check(
+        name=f"{keys.subset}_checks",
+        specs=[dg.AssetCheckSpec(check.name, asset=keys.refined, description=check.question) for check in CHECKS],
+    )
+    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        with one_clear_line():
+            evidence = gather(recipe, plan, _previous_retention(context.instance, keys.refined))
+        for check in CHECKS:
+            verdict = check.judge(evidence)
+            yield dg.AssetCheckResult(
+                asset_key=keys.refined,
+                check_name=check.name,
+                passed=verdict.passed,
+                severity=dg.AssetCheckSeverity[check.severity],
+                description=verdict.because,
+            )
+
+    return checks
+
+
+def gather(recipe: Recipe, plan: Plan, previous: float | None) -> Evidence:
+    """Collect what the checks look at from the folder of a subset.
+
+    Raises
+    ------
+    UserError
+        If nothing is published there.
+    """
+    block = block_of(recipe)
+    layout = Layout.home(settings.data_home() / block.subset)
+    manifest = newest_run(layout)
+    if manifest is None:
+        raise UserError(f"{layout.published}: nothing is published there; materialize {recipe.name} first")
+    return Evidence(
+        manifest=manifest,
+        rows=published_rows(layout, manifest),
+        judging=judging_operators(plan),
+        previous=previous,
+        reference=block.reference,
+        tolerance=block.tolerance,
+    )
+
+
+def _previous_retention(instance: dg.DagsterInstance, key: dg.AssetKey) -> float | None:
+    """Return the retention of the materialization before the newest one."""
+    records = instance.fetch_materializations(key, limit=2).records
+    event = records[1].asset_materialization if len(records) > 1 else None
+    value = event.metadata["retention"].value if event and "retention" in event.metadata else None
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,106 @@
+"""What the UI says about a subset before anything ran: description, links, reference figures, the recipe itself."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster import MetadataValue
+
+from dj_assets.assets.keys import block_of
+from dj_assets.assets.labels import short_name
+from dj_assets.errors import RecipeError
+from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.recipe.gallery import source_paths
+from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import Plan
+
+Metadata = dict[str, Any]
+
+_VERBS: tuple[tuple[type[Operator], str], ...] = (
+    (Mapper, "cleaned by"),
+    (Filter, "filtered by"),
+    (Deduplicator, "deduplicated by"),
+)
+
+
+def refined_description(recipe: Recipe, plan: Plan) -> str:
+    """Return what the refined subset is, from where, and what the recipe does, in three sentences."""
+    block = block_of(recipe)
+    about = block.description or f"The subset {block.subset} of {block.group}."
+    return f"{about}\n\n{_operators(plan)}\n\nSource: {_where(recipe)}"
+
+
+def stage_descriptions(recipe: Recipe, plan: Plan) -> dict[str, str]:
+    """Return the descriptions of the stages before the refined subset."""
+    subset = block_of(recipe).subset
+    signed = ", ".join(short_name(step.label) for step in plan.deduplicators)
+    return {
+        "source": f"The raw files of {subset}: {_where(recipe)}",
+        "stats": (
+            f"One row for every sample of {subset}, one column for every statistic of its {len(plan.filters)} filters, "
+            "measured once and without thresholds. A new threshold measures nothing anew."
+        ),
+        "duplicates": (
+            f"The duplicates of {subset} that the recipe drops, each with the twin that is kept: {signed}."
+            if signed
+            else f"The recipe of {subset} has no deduplicator."
+        ),
+    }
+
+
+def refined_metadata(recipe: Recipe) -> Metadata:
+    """Return the definition metadata: gallery links, what the gallery published, the recipe, where it lies."""
+    block = block_of(recipe)
+    links = {f"gallery/{name}": MetadataValue.url(url) for name, url in block.links.items()}
+    return {**reference_metadata(recipe), **links, **recipe_metadata(Path(recipe.file))}
+
+
+def reference_metadata(recipe: Recipe) -> Metadata:
+    """Return the gallery's row counts and both retention figures: as published, and as its counts give it."""
+    reference = block_of(recipe).reference
+    if reference is None:
+        return {}
+    return {
+        "reference_rows_in": reference.rows_in,
+        "reference_rows_out": reference.rows_out,
+        "reference_retention": reference.published_retention,
+        "reference_computed": round(reference.computed_retention, 4),
+    }
+
+
+def recipe_metadata(file: Path) -> Metadata:
+    """Return the recipe as a YAML block, and the reference that opens it in an editor."""
+    text = file.read_text("utf-8", errors="replace").rstrip()
+    return {"recipe": MetadataValue.md(f"```yaml\n{text}\n```"), "dagster/code_references": _code_reference(file)}
+
+
+def _code_reference(file: Path) -> dg.CodeReferencesMetadataValue:
+    with warnings.catch_warnings():
+        # A beta class of Dagster; a warning for each of many recipes would bury everything else.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        reference = dg.LocalFileCodeReference(file_path=str(file), line_number=1, label="recipe")
+        return dg.CodeReferencesMetadataValue(code_references=[reference])
+
+
+def _operators(plan: Plan) -> str:
+    phrases = []
+    for kind, verb in _VERBS:
+        names = [short_name(step.label).replace("_", " ") for step in plan.steps if isinstance(step.operator, kind)]
+        if names:
+            phrases.append(f"{verb} {_listed(names)}")
+    sentence = "; ".join(phrases)
+    return sentence[:1].upper() + sentence[1:] + "."
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _where(recipe: Recipe) -> str:
+    try:
+        return ", ".join(f"`{path}`" for path in source_paths(recipe))
+    except RecipeError as error:
+        return f"not configured ({error.problem})"

@@ -1,0 +1,19 @@
+"""Faults that the user can put right: one clear line in the run log instead of a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from dj_assets.errors import UserError, WorkerDiedError
+
+
+@contextmanager
+def one_clear_line() -> Iterator[None]:
+    """Let an error that names its cure fail the step with just that sentence; anything else keeps its traceback."""
+    try:
+        yield
+    except (UserError, WorkerDiedError) as error:
+        raise dg.Failure(description=str(error), allow_retries=isinstance(error, WorkerDiedError)) from None

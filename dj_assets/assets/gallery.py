@@ -1,0 +1,48 @@
+"""All recipes of the gallery as one asset graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from dj_assets.assets.checks import refined_checks
+from dj_assets.assets.keys import SubsetKeys
+from dj_assets.assets.refined import refined_asset
+from dj_assets.assets.specs import broken_specs, stage_specs
+from dj_assets.recipe.gallery import Gallery, find_gallery
+from dj_assets.recipe.plan import make_plan
+
+
+def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
+    """Return assets, checks and jobs of every recipe in the recipe folders; broken recipes are assets that say so.
+
+    Everything runs in the process of the run: steps are short calls, parallelism is inside a measure and across runs.
+    """
+    gallery = gallery or find_gallery()
+    plans = {recipe.file: make_plan(recipe) for recipe in gallery.recipes.values()}
+    recipes = [(recipe, plans[recipe.file]) for recipe in gallery.recipes.values()]
+    keys = [SubsetKeys.of(recipe) for recipe, _ in recipes]
+    return dg.Definitions(
+        assets=[
+            *(refined_asset(recipe, plan) for recipe, plan in recipes),
+            *(spec for recipe, plan in recipes for spec in stage_specs(recipe, plan)),
+            *broken_specs(gallery.broken, {key.refined for key in keys}),
+        ],
+        asset_checks=[refined_checks(recipe, plan) for recipe, plan in recipes],
+        jobs=list(group_jobs(keys)),
+        executor=dg.in_process_executor,
+    )
+
+
+def group_jobs(keys: Iterable[SubsetKeys]) -> Iterable[dg.UnresolvedAssetJobDefinition]:
+    """Return one job a group: it refines every subset of the group, each going on where another fails."""
+    groups: dict[str, list[dg.AssetKey]] = {}
+    for key in keys:
+        groups.setdefault(key.group, []).append(key.refined)
+    for group, refined in sorted(groups.items()):
+        yield dg.define_asset_job(
+            f"{group}_job",
+            selection=dg.AssetSelection.assets(*refined),
+            description=f"Refine all {len(refined)} subsets of {group}.",
+        )

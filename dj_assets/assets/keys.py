@@ -1,0 +1,59 @@
+"""The asset keys of a subset: what and which stand in the last part, the only one the graph shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from dj_assets.recipe.model import AssetBlock, Recipe
+
+
+@dataclass(frozen=True)
+class SubsetKeys:
+    """`<group>/<subset>` is the refined subset; the stages before it carry a suffix."""
+
+    group: str
+    subset: str
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> SubsetKeys:
+        """Return the keys of a gallery recipe."""
+        block = block_of(recipe)
+        return cls(block.group, block.subset)
+
+    @property
+    def source(self) -> dg.AssetKey:
+        """The raw files."""
+        return self._stage("_source")
+
+    @property
+    def stats(self) -> dg.AssetKey:
+        """The statistics of every sample."""
+        return self._stage("_stats")
+
+    @property
+    def duplicates(self) -> dg.AssetKey:
+        """The clusters of duplicates."""
+        return self._stage("_duplicates")
+
+    @property
+    def refined(self) -> dg.AssetKey:
+        """The refined subset itself."""
+        return self._stage("")
+
+    def _stage(self, suffix: str) -> dg.AssetKey:
+        return dg.AssetKey([self.group, self.subset + suffix])
+
+
+def block_of(recipe: Recipe) -> AssetBlock:
+    """Return the asset block of a gallery recipe; every recipe of a gallery has one.
+
+    Raises
+    ------
+    ValueError
+        For a recipe from elsewhere.
+    """
+    if recipe.asset is None:
+        raise ValueError(f"{recipe.file}: not a recipe of the gallery")
+    return recipe.asset

@@ -1,0 +1,38 @@
+"""Progress of a long measure in the Dagster log, at most one line every few seconds."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from dj_assets.engine.progress import Progress
+from dj_assets.subset import MeasureResult
+
+EVERY_S = 5.0
+
+
+class ProgressLog:
+    """What `Subset.measure` reports to. The first line comes after `every_s` seconds: quick runs stay quiet."""
+
+    def __init__(self, log: logging.Logger, every_s: float = EVERY_S) -> None:
+        self.log = log
+        self.every_s = every_s
+        self.last = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        """Log one line where the last is old enough."""
+        now = time.monotonic()
+        if now - self.last >= self.every_s:
+            self.last = now
+            self.log.info(str(progress))
+
+
+def summary(result: MeasureResult) -> str:
+    """Return the last line of a measure: how much, how fast, how much was up to date already."""
+    if not result.shards_measured:
+        return f"{result.samples:,} samples in {result.shards_reused} shards: all measured before, nothing to do"
+    took = f"{result.samples:,} samples in {result.seconds:.1f} s"
+    if result.shards_reused:
+        return f"{took}: {result.shards_measured} shards measured, {result.shards_reused} were up to date"
+    seconds = max(result.seconds, 1e-9)
+    return f"{took}: {result.samples / seconds:,.0f} samples/s, {result.text_bytes / 1e6 / seconds:.1f} MB/s"

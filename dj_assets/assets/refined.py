@@ -1,0 +1,100 @@
+"""The refined subset as a graph-backed asset of three named steps. Steps pass no data, only order.
+
+The steps report on the assets before the refined one; Dagster reads the versions of a step's inputs when the step
+starts, so a stage must be reported by an earlier step than the one that depends on it. Else the refined asset would be
+stale right after its first run.
+"""
+# No postponed annotations here: Dagster reads those of `context`.
+
+import dagster as dg
+
+from dj_assets.assets import result_metadata, stage_metadata
+from dj_assets.assets.description import refined_description, refined_metadata
+from dj_assets.assets.failures import one_clear_line
+from dj_assets.assets.keys import SubsetKeys
+from dj_assets.assets.progress_log import ProgressLog, summary
+from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import Plan
+from dj_assets.subset import Subset
+
+
+def refined_asset(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
+    """Return the asset `<group>/<subset>`: measure, deduplicate, refine."""
+    keys = SubsetKeys.of(recipe)
+    measure, deduplicate, refine = _measure(recipe), _deduplicate(recipe), _refine(recipe)
+
+    @dg.graph_asset(
+        name=keys.subset,
+        key_prefix=keys.group,
+        group_name=keys.group,
+        description=refined_description(recipe, plan),
+        ins={stage: dg.AssetIn(getattr(keys, stage), dagster_type=dg.Nothing) for stage in _STAGES},
+        kinds={"duckdb", "parquet"},
+        tags={"dj/subset": keys.subset},
+        metadata=refined_metadata(recipe),
+        code_version=plan.refined_hash,
+    )
+    def subset(source, stats, duplicates):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        measured = measure(source=source)
+        return refine(deduplicated=deduplicate(measured=measured, stats=stats), duplicates=duplicates)
+
+    return subset
+
+
+_STAGES = ("source", "stats", "duplicates")
+
+
+def _measure(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
+    keys = SubsetKeys.of(recipe)
+
+    @dg.op(name=f"{keys.subset}_measure", ins={"source": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
+    def measure(context: dg.OpExecutionContext) -> None:
+        """One pass over every sample: mappers, statistics, signatures."""
+        for notice in recipe.notices:
+            context.log.info(notice)
+        with one_clear_line():
+            subset = Subset.of_asset(recipe)
+            result = subset.measure(ProgressLog(context.log))
+        context.log.info(summary(result))
+        for event in stage_metadata.measured(keys, subset, result):
+            context.log_event(event)
+
+    return measure.alias("measure")
+
+
+def _deduplicate(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
+    keys = SubsetKeys.of(recipe)
+
+    @dg.op(
+        name=f"{keys.subset}_deduplicate",
+        ins={"measured": dg.In(dg.Nothing), "stats": dg.In(dg.Nothing)},
+        out=dg.Out(dg.Nothing),
+    )
+    def deduplicate(context: dg.OpExecutionContext) -> None:
+        """Find near pairs among the signatures and unite them into clusters."""
+        with one_clear_line():
+            subset = Subset.of_asset(recipe)
+            result = subset.deduplicate()
+        context.log_event(stage_metadata.deduplicated(keys, subset, result))
+
+    return deduplicate.alias("deduplicate")
+
+
+def _refine(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
+    keys = SubsetKeys.of(recipe)
+
+    @dg.op(
+        name=f"{keys.subset}_refine",
+        ins={"deduplicated": dg.In(dg.Nothing), "duplicates": dg.In(dg.Nothing)},
+        out=dg.Out(dg.Nothing),
+    )
+    def refine(context: dg.OpExecutionContext) -> None:
+        """Replay the recipe over the statistics and publish what is kept."""
+        with one_clear_line():
+            subset = Subset.of_asset(recipe)
+            result = subset.refine()
+        earlier = stage_metadata.reported_seconds(context.instance, (keys.stats, keys.duplicates))
+        context.add_output_metadata(result_metadata.refined(recipe, subset, result, earlier))
+        context.set_data_version(keys.refined, dg.DataVersion(result.data_version))
+
+    return refine.alias("refine")

@@ -1,0 +1,69 @@
+"""The stages that the steps of a subset report on, and the recipes that do not load: assets nobody can click."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+
+from dj_assets.assets.description import recipe_metadata, stage_descriptions
+from dj_assets.assets.keys import SubsetKeys
+from dj_assets.errors import RecipeError
+from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import Plan
+
+
+def stage_specs(recipe: Recipe, plan: Plan) -> list[dg.AssetSpec]:
+    """Return source, stats and duplicates of a subset; they are never stale by themselves."""
+    keys = SubsetKeys.of(recipe)
+    about = stage_descriptions(recipe, plan)
+    return [
+        dg.AssetSpec(
+            keys.source,
+            group_name=keys.group,
+            kinds={"file"},
+            description=about["source"],
+        ),
+        dg.AssetSpec(
+            keys.stats,
+            deps=[keys.source],
+            group_name=keys.group,
+            kinds={"duckdb", "parquet"},
+            description=about["stats"],
+            code_version=plan.stats_hash,
+            metadata={"stats_hash": plan.stats_hash},
+        ),
+        dg.AssetSpec(
+            keys.duplicates,
+            deps=[keys.stats],
+            group_name=keys.group,
+            kinds={"duckdb"},
+            description=about["duplicates"],
+        ),
+    ]
+
+
+def broken_specs(broken: dict[Path, RecipeError], taken: set[dg.AssetKey]) -> list[dg.AssetSpec]:
+    """Return one asset for every recipe file that does not load: where it would stand, saying what is wrong."""
+    return [_broken_spec(file, error, taken) for file, error in broken.items()]
+
+
+def _broken_spec(file: Path, error: RecipeError, taken: set[dg.AssetKey]) -> dg.AssetSpec:
+    group, name = dg_name(file.parent.name), dg_name(file.stem)
+    key = dg.AssetKey([group, name])
+    while key in taken:
+        name += "_broken"
+        key = dg.AssetKey([group, name])
+    taken.add(key)
+    return dg.AssetSpec(
+        key,
+        group_name=group,
+        kinds={"error"},
+        description=f"**This recipe does not load.** {error}",
+        metadata={"error": str(error), **(recipe_metadata(file) if file.is_file() else {})},
+    )
+
+
+def dg_name(text: str) -> str:
+    """Return a name that Dagster takes as a group or key part: letters, digits and underscores."""
+    return "".join(char if char.isascii() and char.isalnum() else "_" for char in text) or "_"

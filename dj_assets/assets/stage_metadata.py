@@ -1,0 +1,121 @@
+"""What the steps report on source, stats and duplicates, with content hashes as data versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dagster import MetadataValue, TableRecord
+
+from dj_assets.assets.keys import SubsetKeys
+from dj_assets.recipe.plan import Plan
+from dj_assets.report.columns import stat_columns
+from dj_assets.report.figures import compact
+from dj_assets.report.statistics import summarize
+from dj_assets.storage.manifest import ShardManifest
+from dj_assets.subset import DeduplicateResult, MeasureResult, Subset
+
+# Longer tables make the page slow and the event large.
+MAX_ROWS = 50
+
+
+def measured(keys: SubsetKeys, subset: Subset, result: MeasureResult) -> Iterator[dg.AssetMaterialization]:
+    """Report the source that was read and the statistics that were measured."""
+    shards = subset.shards.measured()
+    yield _event(keys.source, result.source_version, _source(shards))
+    yield _event(keys.stats, result.data_version, _stats(subset, shards, result), subset.plan.stats_hash)
+
+
+def deduplicated(keys: SubsetKeys, subset: Subset, result: DeduplicateResult) -> dg.AssetMaterialization:
+    """Report the duplicates that were found."""
+    metadata = {
+        "dagster/row_count": result.duplicates,
+        "duplicates": result.duplicates,
+        "clusters": result.clusters,
+        "near_pairs": result.near_pairs,
+        "seconds": round(result.seconds, 2),
+        "dagster/uri": str(subset.layout.database),
+    }
+    return _event(keys.duplicates, result.data_version, metadata)
+
+
+def reported_seconds(instance: dg.DagsterInstance, stages: Iterable[dg.AssetKey]) -> float:
+    """Return how long the newest reports on the stages say that they took, in total."""
+    events = [instance.get_latest_materialization_event(key) for key in stages]
+    reports = [event.asset_materialization for event in events if event is not None]
+    values = [report.metadata["seconds"].value for report in reports if report and "seconds" in report.metadata]
+    return sum(value for value in values if isinstance(value, int | float))
+
+
+def column_schema(schema: pa.Schema, units: Mapping[str, str] | None = None) -> dg.TableSchema:
+    """Return an Arrow schema as Dagster shows it; `units` describe columns."""
+    return dg.TableSchema(
+        [dg.TableColumn(field.name, str(field.type), (units or {}).get(field.name) or None) for field in schema]
+    )
+
+
+def _event(
+    key: dg.AssetKey, data_version: str, metadata: Mapping[str, Any], code_version: str | None = None
+) -> dg.AssetMaterialization:
+    tags = {"dagster/data_version": data_version}
+    if code_version:
+        tags["dagster/code_version"] = code_version
+    return dg.AssetMaterialization(key, metadata=metadata, tags=tags)
+
+
+def _source(shards: list[ShardManifest]) -> dict[str, Any]:
+    size = sum(shard.size for shard in shards)
+    records = [
+        TableRecord(
+            {"file": Path(shard.path).name, "samples": shard.records, "bytes": shard.size, "sha256": shard.sha256}
+        )
+        for shard in shards[:MAX_ROWS]
+    ]
+    return {
+        "dagster/row_count": sum(shard.records for shard in shards),
+        "dagster/uri": str(Path(shards[0].path).parent) if len(shards) > 1 else shards[0].path,
+        "files": len(shards),
+        "bytes": size,
+        "shards": MetadataValue.table(records),
+    }
+
+
+def _stats(subset: Subset, shards: list[ShardManifest], result: MeasureResult) -> dict[str, Any]:
+    files = [subset.layout.measured("stats", shard.shard) for shard in shards]
+    metadata = {
+        "dagster/row_count": sum(shard.rows for shard in shards),
+        "dagster/uri": str(files[0].parent),
+        "dagster/column_schema": column_schema(pq.read_schema(files[0]), _units(subset.plan)),
+        "samples": result.samples,
+        "shards_measured": result.shards_measured,
+        "shards_reused": result.shards_reused,
+        "seconds": round(result.seconds, 2),
+        "stats_hash": subset.plan.stats_hash,
+    }
+    summary = _summary(files, subset.plan)
+    return {**metadata, "statistics": MetadataValue.table(summary)} if summary else metadata
+
+
+def _units(plan: Plan) -> dict[str, str]:
+    return {column.name: column.statistic.unit for column in stat_columns(plan)}
+
+
+def _summary(files: list[Path], plan: Plan) -> list[TableRecord]:
+    """Return smallest, median and largest value of every statistic that is a number."""
+    columns = [column for column in stat_columns(plan) if column.is_numeric][:MAX_ROWS]
+    with duckdb.connect() as connection:
+        connection.read_parquet([str(file) for file in files]).create_view("stats")
+        summaries = summarize(connection, columns)
+    return [
+        TableRecord({"statistic": column.name, "min": _short(s.low), "median": _short(s.median), "max": _short(s.high)})
+        for column, s in zip(columns, summaries, strict=True)
+    ]
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else compact(value)
