@@ -39,9 +39,10 @@ class Reject:
     error: str
 
 
-def refuse(piece: Piece, name: str, problem: str) -> Reject:
+def refuse(piece: Piece, name: str, problem: str, own_id: str | None = None) -> Reject:
     """Return the record as a quarantined one; the sentence says where it lies."""
-    return Reject(piece.row, f"{name}:{piece.row}", dropped=False, error=f"{problem} at {piece.place}")
+    known = f"{name}:{piece.row}" if own_id is None else own_id
+    return Reject(piece.row, known, dropped=False, error=f"{problem} at {piece.place}")
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,11 @@ class Parsed:
 class RefusedError(Exception):
     """A record that does not become a sample, and why; caught where its row is known."""
 
-    def __init__(self, problem: str, *, dropped: bool = False) -> None:
+    def __init__(self, problem: str, own_id: str | None = None, *, has_key: bool = False) -> None:
         super().__init__(problem)
         self.problem = problem
-        self.dropped = dropped
+        self.own_id = own_id
+        self.has_key = has_key
 
 
 def invalid_utf8(error: UnicodeDecodeError) -> RefusedError:

@@ -131,7 +131,7 @@ def restore(
 
 def _is_nested(columns: dict[str, tuple[pa.Field, pa.Array]], text_key: str) -> bool:
     """Return whether the text was put back inside another column."""
-    return FIELDS in columns or ("." in text_key and text_key.partition(".")[0] in columns)
+    return "." in text_key and (FIELDS in columns or text_key.partition(".")[0] in columns)
 
 
 def _json_columns(

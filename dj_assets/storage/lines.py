@@ -47,7 +47,8 @@ class LineSplitter:
         while chunk := self._stream.read(self._run_bytes):
             seen = len(carry)
             carry += chunk
-            cut = carry.rfind(b"\n", seen) + 1
+            # at the end a last line without line end goes with the others
+            cut = carry.rfind(b"\n", seen) + 1 if self._stream.peek(1) else len(carry)
             if cut:
                 payload = bytes(carry[:cut])
                 del carry[:cut]
@@ -56,8 +57,6 @@ class LineSplitter:
                 length = len(carry)
                 carry.clear()
                 yield self._overlong(length + self._skip_line())
-        if carry:
-            yield from self._run(bytes(carry))
 
     def _run(self, payload: bytes) -> Iterator[Lines | Overlong]:
         """Yield `payload`, cut where a line in it is too long."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -55,11 +56,10 @@ class _Samples:
 
 
 class NoTextError(RefusedError):
-    """A record without a text to work on; it knows its own id and, where the key is missing, the keys it has."""
+    """A record without a text to work on; where the key is missing it knows the keys there are."""
 
     def __init__(self, problem: str, own_id: str | None, keys: tuple[str, ...] | None) -> None:
-        super().__init__(problem, dropped=True)
-        self.own_id = own_id
+        super().__init__(problem, own_id, has_key=keys is None)
         self.keys = keys
 
 
@@ -73,12 +73,13 @@ def parse_records(block: Block, text_key: str, name: str) -> Parsed:
         try:
             samples.add(piece.row, name, read_record(piece.raw, text_key))
         except NoTextError as refused:
-            has_key |= refused.keys is None
+            has_key |= refused.has_key
             seen.update(dict.fromkeys(refused.keys or ()))
             own_id = f"{name}:{piece.row}" if refused.own_id is None else refused.own_id
             rejects.append(Reject(piece.row, own_id, dropped=True, error=refused.problem))
         except RefusedError as refused:
-            rejects.append(refuse(piece, name, refused.problem))
+            has_key |= refused.has_key
+            rejects.append(refuse(piece, name, refused.problem, refused.own_id))
     missing = tuple(seen) if seen and not has_key and not samples.rows else None
     rejects.sort(key=lambda reject: reject.row)
     return Parsed(samples.batch(), rejects, samples.observer.types(), missing)
@@ -109,7 +110,9 @@ def _take_apart(record: Any, text_key: str, *, exact: bool) -> Sample:  # noqa: 
     if text is None:
         raise NoTextError("no text", _own_id(record, exact=exact), None)
     if not isinstance(text, str):
-        raise RefusedError(f"the text is {exact_json.kind_of(text)}, not a string,")
+        raise RefusedError(
+            f"the text is {exact_json.kind_of(text)}, not a string,", _own_id(record, exact=exact), has_key=True
+        )
     holder[name] = None
     shape = shape_of(record, exact=exact)
     return Sample(_own_id(record, exact=exact), text, exact_json.dumps(record, exact=exact), shape)
@@ -128,5 +131,7 @@ def _loads_exact(raw: bytes) -> Any:  # noqa: ANN401
     except UnicodeEncodeError as error:
         half = ascii(error.object[error.start])
         raise RefusedError(f"lone surrogate {half} in a string, which is no valid text,") from None
+    except json.JSONDecodeError as error:
+        raise RefusedError(f"broken JSON ({error.msg}, {error.pos} characters into the record)") from None
     except ValueError as error:
         raise RefusedError(f"broken JSON ({error})") from None

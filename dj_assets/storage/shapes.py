@@ -76,7 +76,10 @@ def shape_of(value: Any, *, exact: bool = True, depth: int = 0) -> Shape:  # noq
         items = dict.fromkeys(shape_of(item, exact=exact, depth=depth + 1) for item in value)
         none: Shape = "null"
         return ListOf(reduce(join, items, none))
-    fields = tuple((key, shape_of(item, exact=exact, depth=depth + 1)) for key, item in value.items())
+    fields = tuple(
+        # most values are strings: spare them the call
+        [(key, _BY_TYPE.get(type(item)) or shape_of(item, exact=exact, depth=depth + 1)) for key, item in value.items()]
+    )
     return Struct(fields) if depth == 0 or len(fields) <= MAX_KEYS else "json"
 
 

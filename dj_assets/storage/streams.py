@@ -76,8 +76,9 @@ class Stream:
         BrokenStreamError
             If the compressed stream breaks off or is damaged.
         """
-        data = self._ahead[:size] if self._ahead else self._decompressed(size)
-        self._ahead = self._ahead[len(data) :]
+        data, self._ahead = self._ahead[:size], self._ahead[size:]
+        if len(data) < size:
+            data += self._decompressed(size - len(data), len(data))
         self.position += len(data)
         return data
 
@@ -89,23 +90,23 @@ class Stream:
     def peek(self, size: int) -> bytes:
         """Return the next `size` bytes, fewer only at the end, and leave them to be read."""
         while len(self._ahead) < size:
-            more = self._decompressed(size - len(self._ahead))
+            more = self._decompressed(size - len(self._ahead), len(self._ahead))
             if not more:
                 break
             self._ahead += more
         return self._ahead[:size]
 
-    def _decompressed(self, size: int) -> bytes:
+    def _decompressed(self, size: int, ahead: int) -> bytes:
+        """Return up to `size` bytes that lie `ahead` of the position."""
         try:
             return bytes(self._content.read(size))
         except OSError as error:
             if self._codec is None:
                 raise
-            reached = self.position + len(self._ahead)
             what = "breaks off" if "Truncated" in str(error) else f"is damaged ({error})"
             raise BrokenStreamError(
                 f"the {self._codec} stream {what} near byte {self.raw.consumed_bytes} of {self._size}"
-                f" (byte {reached} of the content)"
+                f" (byte {self.position + ahead} of the content)"
             ) from error
 
     def __enter__(self) -> Stream:
