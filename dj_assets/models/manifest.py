@@ -1,0 +1,81 @@
+"""The manifest of models: where each comes from, under which licence, and what may answer in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, model_validator
+
+
+class ModelEntry(BaseModel):
+    """One model: `name` as operators ask for it, and the facts about it.
+
+    `sha256` is None where none is publicly known: it is recorded at the first pull. `size` is for people.
+    `pairs_with` names the model without which this one is of no use: the two never come from different places
+    when one of them is a stand-in.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    urls: tuple[str, ...] = ()
+    sha256: str | None = None
+    size: str = ""
+    licence: str
+    used_by: tuple[str, ...]
+    accepts: tuple[str, ...] = ()
+    saved_as: str = ""
+    pairs_with: str = ""
+    embedded: bool = False
+    note: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_answers_itself(cls, values: Any) -> Any:  # noqa: ANN401
+        if not isinstance(values, dict) or "name" not in values:
+            return values
+        return {"accepts": (values["name"],), "saved_as": values["name"], **values}
+
+
+class Manifest(BaseModel):
+    """All models, in the order of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: tuple[ModelEntry, ...]
+
+    def entry(self, name: str) -> ModelEntry | None:
+        """Return the entry of a model, or None where the manifest has none of that name."""
+        return next((entry for entry in self.models if entry.name == name), None)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest, one entry for each language of those that have `languages`."""
+    content = yaml.safe_load(path.read_text("utf-8"))
+    return Manifest.model_validate(
+        {**content, "models": [one for raw in content["models"] for one in _by_language(raw)]}
+    )
+
+
+@cache
+def manifest() -> Manifest:
+    """Return the manifest that ships with the package."""
+    return read_manifest(Path(__file__).parent / "manifest.yaml")
+
+
+def _by_language(raw: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    fields = {key: value for key, value in raw.items() if key not in {"languages", "embedded_languages", "note"}}
+    for lang in raw.get("languages", [""]):
+        embedded = raw.get("embedded", False) or lang in raw.get("embedded_languages", ())
+        entry = {key: _with_language(value, lang) for key, value in fields.items()}
+        yield {**entry, "embedded": embedded, "note": raw.get("note", "") if embedded else ""}
+
+
+def _with_language(value: Any, lang: str) -> Any:  # noqa: ANN401
+    if isinstance(value, list):
+        return [_with_language(item, lang) for item in value]
+    return value.replace("{lang}", lang) if isinstance(value, str) else value
