@@ -161,9 +161,9 @@ def models_list(models: ModelsFolder = None) -> None:
     """Show every model of the gallery and whether it is here."""
     from dj_assets.models.pull import listing
     from dj_assets.models.store import ModelStore
-    from dj_assets.report.run_table import render_rows
+    from dj_assets.report.terminal import render_rows
 
-    _console().print(render_rows("models", listing(ModelStore.with_folder(models))))
+    _console().print(render_rows(listing(ModelStore.with_folder(models))))
 
 
 @models_app.command("pull")
@@ -185,10 +185,10 @@ def models_verify(models: ModelsFolder = None) -> None:
     """Compare the checksums of all models that are here; exit 1 if one differs."""
     from dj_assets.models.pull import verify
     from dj_assets.models.store import ModelStore
-    from dj_assets.report.run_table import render_rows
+    from dj_assets.report.terminal import render_rows
 
     rows = verify(ModelStore.with_folder(models))
-    _console().print(render_rows("models", rows))
+    _console().print(render_rows(rows))
     if any(row.differs for row in rows):
         raise typer.Exit(1)
 
@@ -216,7 +216,7 @@ def _files(recipe: Recipe, inputs: list[Path] | None) -> tuple[SourceFile, ...]:
 
 
 def _show_run(folder: Path) -> None:
-    from dj_assets.report.run_table import render_run
+    from dj_assets.report.terminal import render_run
     from dj_assets.storage.layout import Layout
     from dj_assets.storage.manifest import newest_run
 
@@ -254,3 +254,7 @@ def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dj_assets.storage import publish
+from dj_assets.storage.publish import recover, staged
+
+
+def write(folder: Path, version: str) -> None:
+    (folder / "refined").mkdir()
+    (folder / "refined" / "part-00000").write_text(version)
+    (folder / "stats").write_text(version)
+
+
+def versions(folder: Path) -> set[str]:
+    return {path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_new_version_takes_the_place_of_the_old(tmp_path):
+    for version in ("old", "new"):
+        with staged(tmp_path) as staging:
+            write(staging, version)
+    assert versions(tmp_path) == {"new"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["refined", "stats"]
+
+
+def test_a_part_that_the_new_version_lacks_is_gone(tmp_path):
+    with staged(tmp_path) as staging:
+        write(staging, "old")
+        (staging / "refined" / "part-00001").write_text("old")
+    with staged(tmp_path) as staging:
+        write(staging, "new")
+    assert [path.name for path in (tmp_path / "refined").iterdir()] == ["part-00000"]
+
+
+def test_an_error_leaves_the_old_version(tmp_path):
+    with staged(tmp_path) as staging:
+        write(staging, "old")
+    with pytest.raises(RuntimeError), staged(tmp_path) as staging:
+        write(staging, "new")
+        raise RuntimeError
+    assert versions(tmp_path) == {"old"}
+
+
+def test_a_version_that_was_not_complete_is_removed(tmp_path):
+    with staged(tmp_path) as staging:
+        write(staging, "old")
+    (tmp_path / ".staging").mkdir()
+    write(tmp_path / ".staging", "half")
+    recover(tmp_path)
+    assert versions(tmp_path) == {"old"}
+
+
+@pytest.mark.parametrize("moves", range(4))
+def test_a_process_killed_while_moving_is_completed_by_the_next(tmp_path, monkeypatch, moves):
+    with staged(tmp_path) as staging:
+        write(staging, "old")
+    done = 0
+
+    class Killed(BaseException):
+        pass
+
+    def counted(original):
+        def move(self, target):
+            nonlocal done
+            if done == moves:
+                raise Killed
+            done += 1
+            return original(self, target)
+
+        return move
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", counted(Path.rename))
+        patch.setattr(Path, "replace", counted(Path.replace))
+        try:
+            with staged(tmp_path) as staging:
+                write(staging, "new")
+        except Killed:
+            assert (tmp_path / publish._STAGING / publish._READY).exists()
+    recover(tmp_path)
+    assert versions(tmp_path) == {"new"}
+    assert not (tmp_path / ".staging").exists()

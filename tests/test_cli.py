@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dj_assets import __version__
+from tests.documents import documents, write_jsonl
+from tests.paths import ROOT
+
+RECIPE = "process:\n  - text_length_filter:\n      min_len: 20\n  - document_simhash_deduplicator:\n"
+
+
+def cli(*arguments: object, **env: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "dj_assets.cli", *map(str, arguments)]
+    environment = os.environ | {"COLUMNS": "200"} | env
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=120)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_jsonl(tmp_path / "web.jsonl.gz", documents(80))
+
+
+def the_one_line(done: subprocess.CompletedProcess) -> str:
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    return line
+
+
+def test_run_and_funnel(tmp_path, recipe, source):
+    done = cli("run", recipe, "--input", source, "--output", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    run = json.loads((tmp_path / "out/run.json").read_text())
+    assert f"80 in = {run['samples_out']} kept + {run['dropped']} dropped + 0 quarantined" in done.stdout
+    assert "text_length_filter" in done.stdout
+    assert cli("funnel", tmp_path / "out").stdout == done.stdout
+
+
+def test_jsonl_limit_and_overwrite(tmp_path, recipe, source):
+    arguments = ("run", recipe, "--input", source, "--output", tmp_path / "out")
+    assert cli(*arguments).returncode == 0
+    assert the_one_line(cli(*arguments, "--limit", 10)).endswith("choose a new folder or pass --overwrite")
+    assert cli(*arguments, "--limit", 10, "--format", "jsonl", "--overwrite").returncode == 0
+    assert [path.name for path in (tmp_path / "out/refined").iterdir()] == ["part-00000.jsonl"]
+
+
+def test_validate_and_plan(tmp_path, recipe, source):
+    assert "2 operators, all well, 1 files" in cli("validate", recipe, "--input", source).stdout
+    shown = cli("plan", recipe, "--input", source).stdout
+    assert "signs, then clusters" in shown
+    assert "text_len" in shown
+    assert "1 files" in shown
+
+
+def test_a_demo_model_is_announced():
+    done = cli("validate", "recipes/redpajama/c4.yaml", DJ_HOME="/nowhere", DJ_MODELS="")
+    assert done.returncode == 0
+    assert "note: en.arpa.bin is en.arpa.gz (demo and tests only)" in done.stderr
+
+
+def test_version_and_help_are_quick():
+    assert cli("--version").stdout.strip() == __version__
+    started = time.perf_counter()
+    shown = cli("--help")
+    assert time.perf_counter() - started < 3
+    for command in ("dev", "run", "validate", "plan", "funnel", "models"):
+        assert command in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        ("process: [text_lenght_filter]\n", "unknown operator; did you mean 'text_length_filter'?"),
+        (RECIPE.replace("min_len", "min_lenn"), "min_lenn: unknown parameter; did you mean 'min_len'?"),
+        ("process:\n  - perplexity_filter:\n      lang: ja\n", "model 'ja.sp.model' is missing"),
+    ],
+)
+def test_a_mistake_in_the_recipe_is_one_line_and_exit_2(tmp_path, source, written, line):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(written)
+    for arguments in (("validate", path), ("run", path, "--input", source, "--output", tmp_path / "out")):
+        said = the_one_line(cli(*arguments))
+        assert said.startswith(f"error: {path}: process[0]")
+        assert line in said
+
+
+def test_mistakes_in_the_input_are_one_line_and_exit_2(tmp_path, recipe, source):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "none.jsonl").write_text('{"body": "x"}\n')
+    cases = {
+        tmp_path / "wob.jsonl.gz": "no such",
+        tmp_path / "empty": "holds no file that can be read",
+        recipe: "unknown ending",
+        tmp_path / "none.jsonl": "no record has the key 'text' (keys seen: body)",
+    }
+    for given, part in cases.items():
+        line = the_one_line(cli("run", recipe, "--input", given, "--output", tmp_path / f"out-{given.name}"))
+        assert line.startswith("error: ")
+        assert str(given) in line
+        assert part in line
+    assert "web.jsonl.gz" in the_one_line(cli("validate", recipe, "--input", tmp_path / "wob.jsonl.gz"))
+
+
+def test_a_file_that_breaks_off_says_where(tmp_path, recipe, source):
+    cut = tmp_path / "cut.jsonl.gz"
+    cut.write_bytes(source.read_bytes()[:-200])
+    line = the_one_line(cli("run", recipe, "--input", cut, "--output", tmp_path / "out"))
+    assert str(cut) in line
+    assert "byte" in line
+    assert "fetch it again" in line
+
+
+def test_funnel_of_nothing(tmp_path):
+    assert the_one_line(cli("funnel", tmp_path)).startswith(f"error: {tmp_path}: holds no finished run")
+
+
+def test_models_are_listed_and_verified(tmp_path):
+    listed = cli("models", "list", DJ_HOME=str(tmp_path))
+    assert listed.returncode == 0, listed.stderr
+    assert "lid.176.bin" in listed.stdout
+    assert cli("models", "verify", DJ_HOME=str(tmp_path)).returncode == 0
