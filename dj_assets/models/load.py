@@ -20,7 +20,10 @@ def kenlm(path: Path) -> Any:  # noqa: ANN401
     """Load a KenLM model: binary, ARPA or gzipped ARPA."""
     import kenlm
 
-    return kenlm.Model(str(path))
+    quiet = kenlm.Config()
+    quiet.show_progress = False
+    quiet.arpa_complain = kenlm.ARPALoadComplain.NONE
+    return kenlm.Model(str(path), quiet)
 
 
 @cache
