@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def shared() -> Path:
-    """Return the folder of specifications and expected outputs beside the project; skip, by name, where it is absent."""
+    """Return the folder of specifications and expected outputs beside the project; skip where it is absent."""
     folder = ROOT.parent / "shared"
     if not folder.exists():
         if os.environ.get("CI"):
