@@ -14,7 +14,7 @@ from dj_assets.report.statistics import Summary
 
 BINS = 40
 # Wider than this, from the first to the last value shown, an axis is logarithmic ...
-_WIDE = 30.0
+_WIDE, _WIDEST = 30.0, 1e30
 # ... or where the upper half of the values spreads so many times as wide as the lower, and over so wide a span.
 _SKEW, _SKEWED_SPAN = 5.0, 8.0
 _MARGIN = 0.03
@@ -71,19 +71,21 @@ def choose_scale(summary: Summary, bounds: Range | None, *, whole: bool) -> Scal
     if low is None or middle is None or high is None:
         return None
     limits = [limit for limit in (bounds.low, bounds.high) if limit is not None] if bounds else []
-    start = low if low > 0 else middle / 100
-    share = summary.high is not None and summary.high <= 1
-    positive = [limit for limit in limits if limit > 0]
-    span = [start, high, *positive]
-    if start > 0 and not share and _skewed(low, middle, high, max(span) / min(span)):
-        logs = [math.log(point) for point in (min(span), max(span), *positive)]
-        first, last, bins = _aligned(*_margins(logs[0], logs[1]), limits=logs[2:])
+    if _skewed(summary, max(high, *limits, 0.0), min([low, *(limit for limit in limits if limit > 0)])):
+        positive = [math.log(limit) for limit in limits if limit > 0]
+        span = [math.log(low if low > 0 else middle / 100), math.log(high), *positive]
+        first, last, bins = _aligned(*_margins(min(span), max(span)), limits=positive)
         return Scale(math.exp(first), math.exp(last), bins, log=True)
     return _linear(summary, [low, high, *limits], limits, whole=whole)
 
 
-def _skewed(low: float, middle: float, high: float, span: float) -> bool:
-    return span > _WIDE or (span > _SKEWED_SPAN and high - middle > _SKEW * (middle - low))
+def _skewed(summary: Summary, most: float, least: float) -> bool:
+    """Tell whether values from `least` to `most` want a logarithmic axis; zeros would count in its first bin."""
+    low, middle, high = summary.one_percent, summary.median, summary.ninety_nine_percent
+    if not (low is not None and middle and high) or low < 0 or middle < 0 or (summary.high or 0) <= 1:
+        return False
+    span = most / (least if least > 0 else middle)
+    return _WIDE < span < _WIDEST or (_SKEWED_SPAN < span <= _WIDE and high - middle > _SKEW * (middle - low))
 
 
 def _linear(summary: Summary, points: Sequence[float], limits: Sequence[float], *, whole: bool) -> Scale:
