@@ -74,11 +74,14 @@ def dev(
 def demo() -> None:
     """Materialize every subset of the gallery on its source and show what was kept."""
     from dj_assets.assets.demo import materialize_gallery
-    from dj_assets.report.run_table import gallery_table, render_gallery
+    from dj_assets.report.run_table import render_gallery
 
     outcomes = materialize_gallery()
-    _console().print(render_gallery(gallery_table(outcomes)))
-    if any(outcome.error for outcome in outcomes):
+    _console().print(render_gallery([outcome.row for outcome in outcomes if outcome.row]))
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        _console(stderr=True).print(f"error: {outcome.name}: {outcome.error}", style="red", markup=False)
+    if failed:
         raise typer.Exit(1)
 
 

@@ -29,7 +29,7 @@ from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, newest_run, read_json, write_json
-from dj_assets.storage.publish import recover
+from dj_assets.storage.publish import recover, remove_leftovers
 from dj_assets.storage.release import Release
 from dj_assets.storage.sources import SourceFile, resolve
 
@@ -268,6 +268,7 @@ class Subset:
             raise UserError(f"{self.layout.published}: another run is at work there; wait for it or stop it") from None
         try:
             recover(self.layout.published)
+            remove_leftovers(self.layout.work)
             yield
         finally:
             lock.release()

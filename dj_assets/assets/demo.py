@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dagster as dg
 
@@ -12,9 +12,11 @@ from dj_assets.assets.gallery import gallery_definitions
 from dj_assets.assets.instance import project_instance
 from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.recipe.gallery import Gallery, find_gallery
-from dj_assets.recipe.model import Recipe, Reference
+from dj_assets.recipe.model import Recipe
+from dj_assets.report.run_table import GalleryRow, gallery_table
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run
+from dj_assets.subset import RunResult
 
 # The terminal shows a table at the end; the event log keeps every line.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -22,14 +24,10 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class Materialized:
-    """What became of one subset; `error` is empty where all went well, else the counts are 0."""
+    """What became of one subset: its row in the table, or the error that ended it."""
 
     name: str
-    samples_in: int = 0
-    samples_out: int = 0
-    retention: float = 0.0
-    reference: Reference | None = None
-    seconds: float = 0.0
+    row: GalleryRow | None = None
     failed_checks: tuple[str, ...] = ()
     error: str = ""
 
@@ -54,16 +52,14 @@ def _materialize(recipe: Recipe, definitions: dg.Definitions, instance: dg.Dagst
         run_config=_QUIET,
     )
     seconds = time.perf_counter() - started
-    manifest = newest_run(Layout.home(settings.data_home() / block.subset))
+    layout = Layout.home(settings.data_home() / block.subset)
+    manifest = newest_run(layout)
     if not run.success or manifest is None:
-        return Materialized(recipe.name, reference=block.reference, seconds=seconds, error=_what_failed(run))
+        return Materialized(recipe.name, error=_what_failed(run))
+    (row,) = gallery_table([(recipe, RunResult.of_manifest(manifest, layout, reused=False))])
     return Materialized(
         name=recipe.name,
-        samples_in=manifest["samples_in"],
-        samples_out=manifest["samples_out"],
-        retention=manifest["retention"],
-        reference=block.reference,
-        seconds=seconds,
+        row=replace(row, seconds=round(seconds, 1)),
         failed_checks=tuple(check.check_name for check in run.get_asset_check_evaluations() if not check.passed),
     )
 

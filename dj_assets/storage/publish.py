@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+TEMPORARY = ".*.tmp"
 _STAGING = ".staging"
 _READY = "READY"
 
@@ -41,6 +42,12 @@ def recover(target: Path) -> None:
         _move_into_place(staging, target)
     else:
         shutil.rmtree(staging)
+
+
+def remove_leftovers(work: Path) -> None:
+    """Remove the temporary files that a killed process left among the measured files; needs the lock of the subset."""
+    for path in work.glob(f"*/{TEMPORARY}"):
+        path.unlink()
 
 
 def _move_into_place(staging: Path, target: Path) -> None:
