@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,10 @@ from dj_assets.recipe.model import AssetBlock, Recipe
 from dj_assets.recipe.yaml_file import read_yaml
 
 IN_MEMORY = "<dict>"
+# Two files of the same name in two folders are two modules.
+CUSTOM_MODULE = "dj_assets_custom_"
+# Where such a module remembers the SHA-256 of the file it was imported from.
+CONTENT = "__content_sha256__"
 
 
 def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe) -> Recipe:
@@ -187,12 +192,20 @@ def _custom_operators(paths: object, file: str) -> tuple[Path, ...]:
 
 
 def import_operators(modules: Iterable[Path]) -> None:
-    """Import Python files whose `@register` makes operators known; each once a process."""
+    """Import Python files whose `@register` makes operators known; a file that has changed is imported anew."""
     for path in modules:
-        name = f"dj_assets_custom_{path.stem}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        if name in sys.modules or spec is None or spec.loader is None:
+        name = f"{CUSTOM_MODULE}{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        if name in sys.modules and sys.modules[name].__dict__[CONTENT] == content:
             continue
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise RecipeError(str(path), "is no Python file", key="custom_operator_paths")
         module = importlib.util.module_from_spec(spec)
+        module.__dict__[CONTENT] = content
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except Exception:
+            del sys.modules[name]
+            raise

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
 from dj_assets.models.store import ModelFile, ModelStore
 from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe
 
 # Part of every hash: raise it when the files that a measure writes change their meaning.
@@ -95,13 +97,19 @@ def make_plan(recipe: Recipe) -> Plan:
     steps = []
     rewriting: list[str] = []
     for index, operator in enumerate(recipe.process):
-        own = [operator.name, operator.version, operator.measuring_parameters()]
+        own = [operator.name, _code_version(operator), operator.measuring_parameters()]
         identity = digest([own, rewriting])
         keys = [s.key for s in operator.statistics] if isinstance(operator, Filter) else []
         steps.append(Step(index, operator, _numbered(operator.name, labels), _columns(keys, columns), identity))
         if isinstance(operator, Mapper):
             rewriting.append(identity)
     return Plan(recipe, tuple(steps))
+
+
+def _code_version(operator: Operator) -> int | str:
+    """Return the declared version of an operator that ships, the checksum of the file of one that a user wrote."""
+    checksum: str | None = vars(sys.modules[type(operator).__module__]).get(CONTENT)
+    return checksum or operator.version
 
 
 def digest(content: object) -> str:

@@ -47,3 +47,33 @@ def test_the_order_of_operators_is_part_of_the_hash():
     a = plan_of("document_simhash_deduplicator", "clean_email_mapper")
     b = plan_of("clean_email_mapper", "document_simhash_deduplicator")
     assert a.stats_hash != b.stats_hash
+
+
+CUSTOM = """
+from dj_assets.operators.base import Mapper
+from dj_assets.operators.registry import register
+
+@register("test_custom_{name}_mapper")
+class Custom(Mapper):
+    def apply(self, batch):
+        return batch.with_text(batch.text)  # {comment}
+"""
+
+
+def test_the_code_of_a_custom_operator_is_part_of_the_hash(tmp_path):
+    hashes = []
+    for comment in ("first", "second"):
+        path = tmp_path / "own.py"
+        path.write_text(CUSTOM.format(name="own", comment=comment))
+        recipe = load_recipe({"custom_operator_paths": [str(path)], "process": ["test_custom_own_mapper"]})
+        hashes.append(make_plan(recipe).stats_hash)
+    assert hashes[0] != hashes[1]
+
+
+def test_two_custom_files_of_one_name_are_both_loaded(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.py").write_text(CUSTOM.format(name=f"in_{folder}", comment=""))
+    paths = [str(tmp_path / folder / "own.py") for folder in ("a", "b")]
+    process = ["test_custom_in_a_mapper", "test_custom_in_b_mapper"]
+    assert len(load_recipe({"custom_operator_paths": paths, "process": process}).process) == 2
