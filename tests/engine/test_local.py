@@ -5,6 +5,7 @@ import signal
 
 import pyarrow as pa
 import pytest
+
 from dj_assets.engine.local import local_engine
 from dj_assets.engine.work import Task
 from dj_assets.errors import WorkerDiedError

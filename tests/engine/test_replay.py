@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from dj_assets.engine.clusters import NearPairs
 from dj_assets.engine.replay import load_population, replay
 from dj_assets.operators.base import Deduplicator, Mapper, RangeFilter, Statistic
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 class Ratio(RangeFilter):
@@ -105,7 +106,7 @@ def test_replay_follows_the_rules(data, tmp_path_factory):
     plan = make_plan(Recipe("<dict>", operators))
     row = {
         "failed_at": st.sampled_from([-1] * 6 + list(range(len(operators)))),
-        **{column: VALUES for column in plan.stat_columns},
+        **dict.fromkeys(plan.stat_columns, VALUES),
         **{step.signature: st.none() | st.integers(0, 6) for step in plan.deduplicators},
     }
     rows = data.draw(st.lists(st.fixed_dictionaries(row), max_size=14))

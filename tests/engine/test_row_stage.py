@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from dj_assets.engine.row_stage import RowStage
 from dj_assets.operators.base import Deduplicator, Mapper, RangeFilter, Statistic
 from dj_assets.operators.batch import Batch

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from dj_assets import settings
 from dj_assets.errors import RecipeError
 from dj_assets.recipe.gallery import find_gallery, source_paths

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from dj_assets.errors import RecipeError
 from dj_assets.recipe.load import load_recipe
 
