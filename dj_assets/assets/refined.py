@@ -34,20 +34,20 @@ def refined_asset(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
         metadata=refined_metadata(recipe),
         code_version=plan.refined_hash,
     )
-    def subset(source, stats, duplicates):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        measured = measure(source=source)
-        return refine(deduplicated=deduplicate(measured=measured, stats=stats), duplicates=duplicates)
+    def subset(stats, duplicates):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        return refine(deduplicated=deduplicate(measured=measure(), stats=stats), duplicates=duplicates)
 
     return subset
 
 
-_STAGES = ("source", "stats", "duplicates")
+# The source is upstream of the statistics, and theirs are the data that the later steps read.
+_STAGES = ("stats", "duplicates")
 
 
 def _measure(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     keys = SubsetKeys.of(recipe)
 
-    @dg.op(name=f"{keys.subset}_measure", ins={"source": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
+    @dg.op(name=f"{keys.subset}_measure", out=dg.Out(dg.Nothing))
     def measure(context: dg.OpExecutionContext) -> None:
         """One pass over every sample: mappers, statistics, signatures."""
         for notice in recipe.notices:

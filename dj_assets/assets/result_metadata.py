@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from dagster import MetadataValue, TableRecord
 
 from dj_assets.assets.description import reference_metadata
-from dj_assets.assets.labels import metadata_key
+from dj_assets.assets.labels import metadata_key, short_name
+from dj_assets.assets.pictures import distributions, examples, funnel_plot
 from dj_assets.assets.stage_metadata import MAX_ROWS, column_schema
 from dj_assets.engine.funnel import FunnelStep
 from dj_assets.operators.base import Mapper
@@ -18,22 +19,33 @@ from dj_assets.recipe.model import Recipe
 from dj_assets.report.funnel import funnel_rows
 from dj_assets.subset import RunResult, Subset
 
-# What one event may weigh in the event log.
+# What one event may weigh in the event log, and how much of that is beside the metadata: keys, tags, the run.
 MAX_EVENT_BYTES = 64_000
+ENVELOPE_BYTES = 3_000
 
 
 def refined(recipe: Recipe, subset: Subset, result: RunResult, earlier_s: float) -> dict[str, Any]:
-    """Return the metadata of the refined asset; parts that would make the event too large are left out.
+    """Return the metadata of the refined asset, at most `MAX_EVENT_BYTES` in the event log.
 
-    `earlier_s` is how long the steps before took.
+    `earlier_s` is how long the steps before took. The picture of the distributions takes the room that is left.
     """
-    return {
+    metadata = {
         **figures(recipe, result, earlier_s),
+        "funnel_plot": funnel_plot(result, subset.plan),
+        "distributions": MetadataValue.md(""),
+        "dropped_examples": examples(result, subset),
         "funnel": funnel(result),
         **kept(subset, result.funnel),
-        "models": models(result.manifest),
+        **models(result.manifest),
         **table(result),
     }
+    room = MAX_EVENT_BYTES - event_bytes(metadata)
+    return {**metadata, "distributions": distributions(result, subset.plan, room)}
+
+
+def event_bytes(metadata: Mapping[str, Any]) -> int:
+    """Return how much a materialization with this metadata takes in the event log, tags and run aside."""
+    return len(dg.serialize_value(dg.AssetMaterialization("x", metadata=metadata)).encode()) + ENVELOPE_BYTES
 
 
 def figures(recipe: Recipe, result: RunResult, earlier_s: float) -> dict[str, Any]:
@@ -53,7 +65,8 @@ def figures(recipe: Recipe, result: RunResult, earlier_s: float) -> dict[str, An
 
 def funnel(result: RunResult) -> dg.TableMetadataValue:
     """Return samples in and out of every operator, in recipe order."""
-    return MetadataValue.table([TableRecord(row) for row in funnel_rows(result.funnel, result.samples_in)[:MAX_ROWS]])
+    rows = funnel_rows(result.funnel, result.samples_in)[:MAX_ROWS]
+    return MetadataValue.table([TableRecord({**row, "operator": short_name(str(row["operator"]))}) for row in rows])
 
 
 def kept(subset: Subset, funnel: tuple[FunnelStep, ...]) -> dict[str, float]:
@@ -66,15 +79,18 @@ def kept(subset: Subset, funnel: tuple[FunnelStep, ...]) -> dict[str, float]:
     }
 
 
-def models(manifest: Mapping[str, Any]) -> dg.TableMetadataValue:
-    """Return every model that scored the subset, its checksum, and whether it is only for demonstrations."""
-    return MetadataValue.table(
-        [
-            TableRecord({"model": model["name"], "sha256": model["sha256"], "note": model["note"]})
-            for model in manifest["models"][:MAX_ROWS]
-        ],
-        dg.TableSchema([dg.TableColumn(name, "string") for name in ("model", "sha256", "note")]),
-    )
+def models(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every model that scored the subset: its standing to read, its checksum to copy."""
+    used = manifest["models"][:MAX_ROWS]
+    lines = [f"- **{model['name']}** `{model['sha256'][:12]}`{_standing(model['note'])}" for model in used]
+    if not lines:
+        return {"models": "none"}
+    checksums = {model["name"]: model["sha256"] for model in used}
+    return {"models": MetadataValue.md("\n".join(lines)), "models_sha256": MetadataValue.json(checksums)}
+
+
+def _standing(note: str) -> str:
+    return f": {note}" if note else ""
 
 
 def table(result: RunResult) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -59,8 +60,8 @@ def _broken_spec(file: Path, error: RecipeError, taken: set[dg.AssetKey]) -> dg.
         key,
         group_name=group,
         kinds={"error"},
-        description=f"**This recipe does not load.** {error}",
-        metadata={"error": str(error), **(recipe_metadata(file) if file.is_file() else {})},
+        description=f"Does not load: {replace(error, file=file.name)}",
+        metadata={"file": dg.MetadataValue.path(file), **(recipe_metadata(file) if file.is_file() else {})},
     )
 
 

@@ -22,6 +22,7 @@ from dj_assets.subset import DeduplicateResult, MeasureResult, Subset
 
 # Longer tables make the page slow and the event large.
 MAX_ROWS = 50
+MAX_TYPE = 120
 
 
 def measured(keys: SubsetKeys, subset: Subset, result: MeasureResult) -> Iterator[dg.AssetMaterialization]:
@@ -53,10 +54,16 @@ def reported_seconds(instance: dg.DagsterInstance, stages: Iterable[dg.AssetKey]
 
 
 def column_schema(schema: pa.Schema, units: Mapping[str, str] | None = None) -> dg.TableSchema:
-    """Return an Arrow schema as Dagster shows it; `units` describe columns."""
+    """Return the first columns of an Arrow schema as Dagster shows them; `units` describe columns."""
+    described = units or {}
+    fields = list(schema)[:MAX_ROWS]
     return dg.TableSchema(
-        [dg.TableColumn(field.name, str(field.type), (units or {}).get(field.name) or None) for field in schema]
+        [dg.TableColumn(field.name, _cut(str(field.type)), described.get(field.name) or None) for field in fields]
     )
+
+
+def _cut(type_name: str) -> str:
+    return type_name if len(type_name) <= MAX_TYPE else type_name[: MAX_TYPE - 1] + "…"
 
 
 def _event(

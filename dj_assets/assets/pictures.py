@@ -1,0 +1,46 @@
+"""Plots and dropped examples of a published subset as metadata, within the room that an event has."""
+
+from __future__ import annotations
+
+from dagster import MarkdownMetadataValue, MetadataValue
+
+from dj_assets.assets.labels import short_name
+from dj_assets.recipe.plan import Plan
+from dj_assets.report.distributions import LIMIT_BYTES, distributions_svg
+from dj_assets.report.examples import Example, dropped_examples
+from dj_assets.report.figures import compact
+from dj_assets.report.markdown import embed_png, embed_svg, table_markdown
+from dj_assets.report.thumbnail import thumbnail_png
+from dj_assets.subset import RunResult, Subset
+
+EXAMPLES_BYTES = 12_000
+_EXCERPT = 110
+# What the Markdown around a picture takes, and what base64 makes of three bytes.
+_AROUND, _BASE64 = 200, 4 / 3
+
+
+def funnel_plot(result: RunResult, plan: Plan) -> MarkdownMetadataValue:
+    """Return the funnel as a picture small enough to be shown in the page itself."""
+    return MetadataValue.md(embed_png(thumbnail_png(result.database, plan)))
+
+
+def distributions(result: RunResult, plan: Plan, room_bytes: int) -> MarkdownMetadataValue:
+    """Return the distributions with their thresholds, as a picture that opens in a dialog."""
+    limit = min(LIMIT_BYTES, int((room_bytes - _AROUND) / _BASE64))
+    return MetadataValue.md(embed_svg(distributions_svg(result.database, plan, limit), room_bytes))
+
+
+def examples(result: RunResult, subset: Subset) -> MarkdownMetadataValue:
+    """Return three dropped samples of every operator with the reason and the beginning of their text."""
+    found = dropped_examples(result, subset.layout, subset.plan, per_operator=3, width=_EXCERPT)
+    rows = [
+        {"operator": short_name(example.operator), "sample": example.id, "why": _why(example), "text": example.excerpt}
+        for example in found
+    ]
+    return MetadataValue.md(table_markdown(rows, EXAMPLES_BYTES) or "nothing was dropped")
+
+
+def _why(example: Example) -> str:
+    if example.quarantined:
+        return f"quarantined: {example.reason}"
+    return example.reason if example.value is None else f"{compact(example.value)}: {example.reason}"
