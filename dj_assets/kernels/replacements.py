@@ -33,6 +33,13 @@ def replacements(table: Mapping[str, str]) -> Replacements:
     return Replacements(index, np.frombuffer(bytearray(b"".join(encoded)), np.uint8), ends.astype(np.int32))
 
 
+def all_deleted_but(kept: str) -> Replacements:
+    """Return the arrays that delete every character but those of `kept`."""
+    index = np.zeros(CODE_POINTS, np.uint8)
+    index[[ord(character) for character in kept]] = KEPT
+    return Replacements(index, np.zeros(0, np.uint8), np.zeros(2, np.int32))
+
+
 @kernel
 def row_bounds(offsets: Int32s) -> tuple[Int64s, Int64s]:
     """Return where every row starts and ends."""

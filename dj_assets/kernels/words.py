@@ -1,11 +1,14 @@
-"""Splitting texts into words."""
+"""Splitting texts into words, and joining some of them again."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int32s, Int64s
 from dj_assets.kernels.jit import kernel
+
+Flags = npt.NDArray[np.bool_]
 
 
 @kernel
@@ -38,3 +41,42 @@ def split_words(data: Bytes, offsets: Int32s) -> tuple[Bytes, Int64s, Int64s]:
             ends[words] = written
         rows[row + 1] = words
     return out[:written], ends[: words + 1], rows
+
+
+@kernel
+def join_words(data: Bytes, offsets: Int32s, kept: Flags) -> tuple[Bytes, Int64s]:
+    """Join the kept words of every row: by a line feed where one stood between them, else by a tab, else by a space.
+
+    `kept` has one flag for every word of all rows, as `split_words` finds them.
+
+    Returns
+    -------
+    The bytes of all rows one after the other, and their offsets, shape `(rows + 1,)`.
+    """
+    out = np.empty(offsets[-1] - offsets[0], np.uint8)
+    ends = np.zeros(len(offsets), np.int64)
+    word = written = 0
+    for row in range(len(offsets) - 1):
+        first = written
+        separator = np.uint8(32)
+        i, end = np.int64(offsets[row]), np.int64(offsets[row + 1])
+        while i < end:
+            byte = data[i]
+            if byte in (9, 10, 32):
+                if byte == 10 or (byte == 9 and separator == 32):
+                    separator = byte
+                i += 1
+                continue
+            if kept[word] and written > first:
+                out[written] = separator
+                written += 1
+            while i < end and data[i] not in (9, 10, 32):
+                if kept[word]:
+                    out[written] = data[i]
+                    written += 1
+                i += 1
+            if kept[word]:
+                separator = np.uint8(32)
+            word += 1
+        ends[row + 1] = written
+    return out[:written], ends

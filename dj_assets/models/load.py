@@ -40,3 +40,11 @@ def tokenizer(path: Path) -> Any:  # noqa: ANN401
     import tokenizers
 
     return tokenizers.Tokenizer.from_file(str(path / "tokenizer.json" if path.is_dir() else path))
+
+
+@cache
+def opencc(mode: str) -> Any:  # noqa: ANN401
+    """Load a converter of Chinese scripts; its dictionaries come with the package."""
+    import opencc
+
+    return opencc.OpenCC(mode)

@@ -65,6 +65,17 @@ def characters(batch: Batch) -> CharacterCounts:
     return batch.derive("characters", compute)
 
 
+def lowered(batch: Batch) -> pa.StringArray:
+    """Return every text in lower case, as Python sees it."""
+
+    def compute() -> pa.StringArray:
+        if len(batch.text) and pc.all(pc.string_is_ascii(batch.text)).as_py():
+            return pc.ascii_lower(batch.text)
+        return pa.array([text.lower() for text in batch.text.to_pylist()], pa.string())
+
+    return batch.derive("lower case", compute)
+
+
 def words(batch: Batch, lang: str, *, tokenization: bool) -> Words:
     """Return the words of every text: split at spaces, line feeds and tabs, or the pieces of a SentencePiece model."""
     return pieces(batch, lang) if tokenization else batch.derive("words", lambda: _split(batch.text))
@@ -74,6 +85,16 @@ def refined_words(batch: Batch, lang: str, *, tokenization: bool, lowercase: boo
     """Return the words without special characters at their ends, lower-cased before if asked, empty ones left out."""
     key = ("refined words", lang if tokenization else None, lowercase)
     return batch.derive(key, lambda: _refine(words(batch, lang, tokenization=tokenization), lowercase=lowercase))
+
+
+def stripped(vocabulary: pa.StringArray) -> pa.StringArray:
+    """Return words without special characters at their ends."""
+    from dj_assets.kernels.arrays import buffers, strings
+    from dj_assets.kernels.code_points import SPECIAL, code_point_flags
+    from dj_assets.kernels.replacements import gather, strip
+
+    data, offsets = buffers(vocabulary)
+    return strings(*gather(data, *strip(data, offsets, code_point_flags(), SPECIAL)))
 
 
 def pieces(batch: Batch, lang: str) -> Words:
@@ -102,15 +123,10 @@ def _encoded(flat: pa.StringArray, offsets: Counts) -> Words:
 
 def _refine(given: Words, *, lowercase: bool) -> Words:
     """Refine the distinct words, then let every word follow its own."""
-    from dj_assets.kernels.arrays import buffers, strings
-    from dj_assets.kernels.code_points import SPECIAL, code_point_flags
-    from dj_assets.kernels.replacements import gather, strip
-
     vocabulary = given.vocabulary
     if lowercase:
         vocabulary = pa.array([word.lower() for word in vocabulary.to_pylist()], pa.string())
-    data, offsets = buffers(vocabulary)
-    bare = strings(*gather(data, *strip(data, offsets, code_point_flags(), SPECIAL))).dictionary_encode()
+    bare = stripped(vocabulary).dictionary_encode()
     renamed = bare.indices.to_numpy(zero_copy_only=False)
     empty = pc.equal(bare.dictionary, "").to_numpy(zero_copy_only=False)
     codes = renamed[given.codes]

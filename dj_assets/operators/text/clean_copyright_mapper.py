@@ -1,0 +1,38 @@
+"""Copyright notices at the head of code."""
+
+from __future__ import annotations
+
+import pyarrow.compute as pc
+
+from dj_assets.operators.base import Mapper
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.registry import register
+from dj_assets.operators.text.substitution import compiled, rewrite
+
+HEAD = ("//", "#", "--")
+
+
+@register("clean_copyright_mapper")
+class CleanCopyrightMapper(Mapper):
+    """Remove the copyright notice of a source file.
+
+    The first comment `/* … */` is removed where it says "copyright" in any case, and nothing else then. A text without
+    such a comment loses its leading lines that are empty or start with `//`, `#` or `--`, whatever they say.
+    """
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return the batch without copyright notices."""
+        return rewrite(batch, pc.match_substring_regex(batch.text, r"\A(?:\n|//|#|--)|/\*|\A\z"), _without_notice)
+
+
+def _without_notice(text: str) -> str:
+    start = text.find("/*")
+    end = text.find("*/", start + 2) if start >= 0 else -1
+    if end >= 0:
+        import regex
+
+        notice = compiled("copyright", int(regex.IGNORECASE)).search(text, start, end)
+        return text[:start] + text[end + 2 :] if notice else text
+    lines = text.split("\n")
+    body = next((i for i, line in enumerate(lines) if line and not line.startswith(HEAD)), len(lines))
+    return "\n".join(lines[body:])

@@ -1,0 +1,72 @@
+"""Macros in LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+
+import pyarrow.compute as pc
+
+from dj_assets.errors import SampleError
+from dj_assets.operators.base import Mapper
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.registry import register
+from dj_assets.operators.text.substitution import compiled, rewrite
+
+_NAME = r"(\\[a-zA-Z0-9]++)"
+DEFINITIONS = (rf"\\newcommand\*?\{{{_NAME}\}}\{{", rf"\\def\s*+{_NAME}\s*+\{{")
+
+# A text may grow to this many characters, and this many may be searched for all its macros together: papers stay far
+# below, macros that double each other do not.
+LONGEST_EXPANSION = 20_000_000
+LONGEST_SEARCH = 1_000_000_000
+
+
+@register("expand_macro_mapper")
+class ExpandMacroMapper(Mapper):
+    r"""Expand the LaTeX macros that a text defines without arguments, by `\newcommand` or `\def`, each on one line.
+
+    A macro is expanded wherever a character other than a letter or digit follows it, those of `\newcommand` first, in
+    the order of their definitions; of several definitions the last one holds. Later macros act in the values of
+    earlier ones, and in the definitions themselves: `\newcommand{\foo}{bar}` becomes `\newcommand{bar}{bar}`.
+
+    A text that would grow beyond 20 million characters, or take a search of more than a billion, is quarantined.
+    """
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return the batch with its macros expanded."""
+        return rewrite(batch, pc.match_substring_regex(batch.text, r"\\newcommand|\\def"), _expanded)
+
+
+def _expanded(text: str) -> str:
+    import regex
+
+    searched = 0
+    macros = {name: value for pattern in DEFINITIONS for name, value in _definitions(pattern, text)}
+    for name, value in macros.items():
+        searched += len(text)
+        uses = text.count(name)
+        if searched > LONGEST_SEARCH or len(text) + uses * (len(value) - len(name)) > LONGEST_EXPANSION:
+            raise SampleError(f"the text grows without end: {len(macros)} macros, {len(text)} characters at {name}")
+        if uses:
+            text = regex.sub(f"\\{name}([^a-zA-Z0-9])", partial(_use, value), text)
+    return text
+
+
+def _use(value: str, macro: re.Match[str]) -> str:
+    return value + macro[1]
+
+
+def _definitions(pattern: str, text: str) -> Iterator[tuple[str, str]]:
+    """Yield names and values; a value reaches to the brace that ends its line."""
+    line_end, defined = 0, False
+    for head in compiled(pattern, 0).finditer(text):
+        start = head.end()
+        if start > line_end:
+            line_end, defined = text.find("\n", start), False
+            line_end = len(text) if line_end < 0 else line_end
+        # what stands inside of the value of a definition is none
+        if not defined and start < line_end and text[line_end - 1] == "}":
+            defined = True
+            yield head[1], text[start : line_end - 1]

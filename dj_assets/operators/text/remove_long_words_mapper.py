@@ -1,0 +1,38 @@
+"""Words of unwanted length."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dj_assets.operators.base import Mapper
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.registry import register
+from dj_assets.operators.text.views import stripped
+from dj_assets.operators.text.word_removal import keep_words
+
+
+@register("remove_long_words_mapper")
+class RemoveLongWordsMapper(Mapper):
+    """Remove words shorter than `min_len` or longer than `max_len` characters.
+
+    A longer word stays, whole, where it fits without the special characters at its ends. The words that stay are
+    joined anew: runs of spaces, empty lines and white space at the ends of lines go, even if no word does.
+    """
+
+    min_len: int = 1
+    max_len: int = sys.maxsize
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return the batch without the words."""
+
+        def wanted(vocabulary: pa.StringArray) -> npt.NDArray[np.bool_]:
+            length, bare = (pc.utf8_length(words).to_numpy() for words in (vocabulary, stripped(vocabulary)))
+            fits = (length >= self.min_len) & (length <= self.max_len)
+            return fits | (length > self.max_len) & (bare >= self.min_len) & (bare <= self.max_len)
+
+        return keep_words(batch, wanted)

@@ -1,0 +1,46 @@
+"""Everything but Chinese."""
+
+from __future__ import annotations
+
+import string
+from functools import cache
+from typing import TYPE_CHECKING
+
+from dj_assets.operators.base import Mapper
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.registry import register
+from dj_assets.operators.text.character_table import replace_by_table
+
+if TYPE_CHECKING:
+    from dj_assets.kernels.replacements import Replacements
+
+CHINESE = "".join(map(chr, range(0x4E00, 0x9FA6)))
+PUNCTUATION = "., ，-。%《*》/•、&＆(—)（+）：？!！“”·"
+
+
+@register("remove_non_chinese_character_mapper")
+class RemoveNonChineseCharacterMapper(Mapper):
+    """Delete every character but the Chinese ones from U+4E00 to U+9FA5, line feeds too.
+
+    The letters A to Z, the digits and some punctuation stay unless `keep_alphabet`, `keep_number` or `keep_punc` is off.
+    """
+
+    keep_alphabet: bool = True
+    keep_number: bool = True
+    keep_punc: bool = True
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return the batch with the characters that are kept."""
+        kept = (
+            (string.ascii_letters, self.keep_alphabet),
+            (string.digits, self.keep_number),
+            (PUNCTUATION, self.keep_punc),
+        )
+        return replace_by_table(batch, _table("".join(characters for characters, keep in kept if keep)))
+
+
+@cache
+def _table(kept: str) -> Replacements:
+    from dj_assets.kernels.replacements import all_deleted_but
+
+    return all_deleted_but(CHINESE + kept)

@@ -1,0 +1,74 @@
+"""Sentences that a text says again."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from pydantic import field_validator
+
+from dj_assets.operators.base import Mapper
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.registry import register
+from dj_assets.operators.text.substitution import compiled, rewrite
+
+# Where a sentence ends; the second group is the first character of the next one.
+ENDS = (
+    r"([.。!！?？])([^’”])",
+    r"(\.{6})([^’”])",
+    r"(…{2})([^’”])",
+    # Data-Juicer meant six dots and two ellipses; what it wrote is a set, which has the digits and braces as well
+    r"([.。!！?？{62}…][’”])([^’”])",
+)
+SPECIAL = r"[^a-zA-Z0-9\u4e00-\u9fa5\n\t ]"
+
+
+@register("remove_repeat_sentences_mapper")
+class RemoveRepeatSentencesMapper(Mapper):
+    """Remove the sentences that the same text has said before.
+
+    Sentences end with `.`, `!`, `?`, their fullwidth forms, dots and ellipses, and at a line feed. Two are equal when
+    they are so without white space at their ends, in lower case if asked (`lowercase`), and with only the letters a-z,
+    digits and Chinese characters left (`ignore_special_character`). Sentences with fewer such characters than
+    `min_repeat_sentence_length` always stay. A line that loses all of its sentences stays as an empty line.
+    """
+
+    lowercase: bool = False
+    ignore_special_character: bool = True
+    min_repeat_sentence_length: int = 2
+    tokenizer: str | None = None
+
+    @field_validator("tokenizer")
+    @classmethod
+    def _no_code_in_recipes(cls, tokenizer: str | None) -> None:
+        if tokenizer:
+            raise ValueError("a recipe cannot bring Python code; leave the tokenizer out")
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return the batch without repeated sentences."""
+        return rewrite(batch, pa.array([True] * len(batch), pa.bool_()), self._without_repeats)
+
+    def _without_repeats(self, text: str) -> str:
+        seen: set[str] = set()
+        return "\n".join("".join(self._unseen(_sentences(line), seen)) for line in text.split("\n"))
+
+    def _unseen(self, sentences: list[str], seen: set[str]) -> list[str]:
+        kept = []
+        for sentence in sentences:
+            key = self._key(sentence)
+            if len(key) < self.min_repeat_sentence_length:
+                kept.append(sentence)
+            elif key not in seen:
+                kept.append(sentence)
+                seen.add(key)
+        return kept
+
+    def _key(self, sentence: str) -> str:
+        key = sentence.strip()
+        if self.lowercase:
+            key = key.lower()
+        return str(compiled(SPECIAL, 0).sub("", key)) if self.ignore_special_character else key
+
+
+def _sentences(line: str) -> list[str]:
+    for end in ENDS:
+        line = compiled(end, 0).sub(r"\1\n\2", line)
+    return line.split("\n")
