@@ -22,7 +22,7 @@ PUNCTUATION = "., ，-。%《*》/•、&＆(—)（+）：？!！“”·"
 class RemoveNonChineseCharacterMapper(Mapper):
     """Delete every character but the Chinese ones from U+4E00 to U+9FA5, line feeds too.
 
-    The letters A to Z, the digits and some punctuation stay unless `keep_alphabet`, `keep_number` or `keep_punc` is off.
+    The letters A to Z, the digits and some punctuation stay unless `keep_alphabet`, `keep_number`, `keep_punc` say no.
     """
 
     keep_alphabet: bool = True
@@ -31,12 +31,9 @@ class RemoveNonChineseCharacterMapper(Mapper):
 
     def apply(self, batch: Batch) -> Batch:
         """Return the batch with the characters that are kept."""
-        kept = (
-            (string.ascii_letters, self.keep_alphabet),
-            (string.digits, self.keep_number),
-            (PUNCTUATION, self.keep_punc),
-        )
-        return replace_by_table(batch, _table("".join(characters for characters, keep in kept if keep)))
+        letters = string.ascii_letters if self.keep_alphabet else ""
+        digits = string.digits if self.keep_number else ""
+        return replace_by_table(batch, _table(letters + digits + (PUNCTUATION if self.keep_punc else "")))
 
 
 @cache
