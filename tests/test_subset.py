@@ -202,6 +202,25 @@ def test_the_text_key_of_the_recipe(tmp_path):
         dj_assets.run_recipe(recipe("text_length_filter", text_keys="body"), [source], tmp_path / "out2")
 
 
+def test_an_operator_with_a_text_key_of_its_own(tmp_path):
+    records = [
+        {"text": "kept as it is ", "meta": {"title": " A title "}, "n": 1},
+        {"text": "no title here", "meta": {}, "n": 2},
+        {"text": "a long title", "meta": {"title": "x" * 50}, "n": 3},
+    ]
+    process = recipe(
+        {"whitespace_normalization_mapper": {"text_key": "meta.title"}},
+        {"text_length_filter": {"text_key": "meta.title", "min_len": 1, "max_len": 10}},
+        {"text_length_filter": {"text_key": "text", "max_len": 14}},
+    )
+    result = dj_assets.run_recipe(process, [write_jsonl(tmp_path / "a.jsonl", records)], tmp_path / "out")
+    kept = [{"id": "a.jsonl:0", "text": "kept as it is ", "meta": {"title": "A title"}, "n": 1}]
+    assert rows(result.refined[0]) == kept
+    (missing,) = rows(tmp_path / "out/quarantine.parquet")
+    assert missing["error"] == "SampleError: no text under the key 'meta.title'"
+    assert [row["text_len"] for row in rows(tmp_path / "out/stats.parquet")] == [7, None, 50]
+
+
 def test_an_empty_file_is_an_empty_subset(tmp_path):
     (tmp_path / "a.jsonl").touch()
     result = dj_assets.run_recipe(recipe(), [tmp_path / "a.jsonl"], tmp_path / "out")

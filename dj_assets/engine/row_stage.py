@@ -10,9 +10,10 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from dj_assets.operators.base import Deduplicator, Filter, Mapper
-from dj_assets.operators.batch import Batch
+from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.recipe.plan import Plan, Step
+from dj_assets.storage.other_texts import put_texts, texts_at
 
 Columns = Mapping[str, pa.Array]
 T = TypeVar("T", Batch, Columns)
@@ -31,10 +32,12 @@ class Failure:
 class Measured:
     """What the row stage found out about a batch; every array is as long as the batch.
 
-    Statistics and signatures after a failure are null; `failed_at` is the step of the failure, null where none.
+    Statistics and signatures after a failure are null; `failed_at` is the step of the failure, null else. `fields`
+    are the samples' other fields, where the batch has them; only operators with a `text_key` of their own change them.
     """
 
     text: pa.StringArray
+    fields: pa.Array | None
     statistics: dict[str, pa.Array]
     signatures: dict[str, pa.Array]
     failed_at: pa.Array
@@ -47,6 +50,7 @@ class RowStage:
 
     def __init__(self, batch: Batch) -> None:
         self.size = len(batch)
+        self.original = batch
         self.batch = batch
         self.places = np.arange(self.size)
         self.failures: list[Failure] = []
@@ -64,6 +68,7 @@ class RowStage:
             self.seconds[step.label] = time.perf_counter() - started
         return Measured(
             text=self._full_text(),
+            fields=self._full_fields(),
             statistics=self.statistics,
             signatures=self.signatures,
             failed_at=self._failed_at(),
@@ -74,11 +79,11 @@ class RowStage:
     def _step(self, step: Step) -> None:
         operator = step.operator
         if isinstance(operator, Mapper):
-            self.batch = self._guarded(operator.apply, step)
+            self.batch = self._guarded(_rewriting(operator), step)
         elif isinstance(operator, Filter):
             self._measure(operator, step)
         elif isinstance(operator, Deduplicator):
-            found = self._guarded(lambda batch: {step.signature: operator.sign(batch)}, step)
+            found = self._guarded(lambda batch: {step.signature: operator.sign(_seen_by(operator, batch))}, step)
             self.signatures[step.signature] = self._spread(found[step.signature], operator.signature_type)
 
     def _measure(self, operator: Filter, step: Step) -> None:
@@ -87,7 +92,7 @@ class RowStage:
         if measured_as is not None:
             self.statistics.update({new: self.statistics[old] for new, old in zip(columns, measured_as, strict=True)})
             return
-        found = self._guarded(operator.measure, step)
+        found = self._guarded(lambda batch: operator.measure(_seen_by(operator, batch)), step)
         for statistic in operator.statistics:
             self.statistics[step.columns[statistic.key]] = self._spread(found[statistic.key], statistic.type)
         self.by_identity[step.identity] = columns
@@ -124,11 +129,41 @@ class RowStage:
         texts = self._spread(self.batch.text, pa.string()).to_pylist()
         return pa.array([self.left_text.get(place, text) for place, text in enumerate(texts)], pa.string())
 
+    def _full_fields(self) -> pa.Array | None:
+        if FIELDS not in self.original.rows.schema.names:
+            return None
+        fields = self.batch.rows.column(FIELDS)
+        if len(self.places) == self.size:
+            return fields
+        index = np.arange(self.size) + len(fields)
+        index[self.places] = np.arange(len(fields))
+        return pa.concat_arrays([fields, self.original.rows.column(FIELDS)]).take(pa.array(index))
+
     def _failed_at(self) -> pa.Array:
         steps = np.full(self.size, -1, np.int16)
         for failure in self.failures:
             steps[failure.place] = failure.step
         return pa.array(steps, pa.int16(), mask=steps < 0)
+
+
+def _seen_by(operator: Operator, batch: Batch) -> Batch:
+    """Return the batch as an operator sees it: with the text under its own key, where it has one."""
+    if operator.text_key is None:
+        return batch
+    return batch.with_text(texts_at(batch.rows.column(FIELDS), operator.text_key))
+
+
+def _rewriting(operator: Mapper) -> Callable[[Batch], Batch]:
+    """Return what a mapper does to a batch: to its text, or to the text under the mapper's own key."""
+    key = operator.text_key
+    if key is None:
+        return operator.apply
+
+    def apply(batch: Batch) -> Batch:
+        texts = operator.apply(_seen_by(operator, batch)).text
+        return batch.with_column(FIELDS, put_texts(batch.rows.column(FIELDS), key, texts))
+
+    return apply
 
 
 def _failing(work: Callable[[Batch], T], batch: Batch) -> dict[int, str]:

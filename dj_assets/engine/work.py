@@ -62,7 +62,7 @@ def measure_block(task: Task, name: str, block: Block) -> MeasuredBlock:
     return MeasuredBlock(
         tables={
             "cleaned": _batch({"shard": shard, "row": row, "id": ids, "text": measured.text}),
-            "fields": _batch({"row": row, "fields": rows.column("fields")}),
+            "fields": _batch({"row": row, "fields": measured.fields}),
             "stats": _batch({"shard": shard, "row": row, "id": ids, **measured.statistics}),
             "signatures": _batch({"row": row, "failed_at": measured.failed_at, **measured.signatures}),
             "rejects": _rejects(loading + failed),

@@ -12,6 +12,7 @@ from dj_assets.models.store import ModelStore
 
 T = TypeVar("T")
 TEXT = "text"
+FIELDS = "fields"
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,15 @@ class Batch:
         """
         if len(text) != len(self):
             raise ValueError(f"a mapper returned {len(text)} texts for {len(self)} samples")
-        if text is self.text:
-            return self
-        index = self.rows.schema.get_field_index(TEXT)
-        return Batch(self.rows.set_column(index, TEXT, text), self.models)
+        return self if text is self.text else self._with(TEXT, text, {})
+
+    def with_column(self, name: str, values: pa.Array) -> Batch:
+        """Return a batch with another column in the place of `name`, which is not the text."""
+        return self._with(name, values, self._derived)
+
+    def _with(self, name: str, values: pa.Array, derived: dict[Hashable, object]) -> Batch:
+        index = self.rows.schema.get_field_index(name)
+        return Batch(self.rows.set_column(index, name, values), self.models, derived)
 
     def slice(self, offset: int, length: int) -> Batch:
         """Return `length` samples from `offset`, with nothing derived yet."""

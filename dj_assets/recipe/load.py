@@ -116,8 +116,8 @@ def _operator(name: str, parameters: dict[str, Any], index: int, context: _Conte
         raise RecipeError(
             file, "unknown operator", index, name, fix=_did_you_mean(name, set(registry.operator_names()))
         )
-    if parameters.get("text_key") not in (None, context.text_key):
-        raise RecipeError(file, f"must be the recipe's text_keys ({context.text_key!r})", index, name, "text_key")
+    if parameters.get("text_key") == context.text_key:
+        del parameters["text_key"]
     try:
         return cls.model_validate(_word_lists(cls, context.asset) | parameters)
     except ValidationError as error:

@@ -67,10 +67,6 @@ def test_numbers_as_recipes_write_them(tmp_path, written):
             "mine.yaml: process[0]: text_length_filter: parameters must be a mapping, not 7",
         ),
         (
-            "process:\n  - text_length_filter:\n      text_key: other\n",
-            "mine.yaml: process[0]: text_length_filter: text_key: must be the recipe's text_keys ('text')",
-        ),
-        (
             GOOD + "asset: {subset: c4}\n",
             "mine.yaml: asset.group: is required",
         ),
