@@ -159,6 +159,29 @@ def funnel(
     _show_run(folder if folder.is_dir() else settings.data_home() / subset)
 
 
+@app.command()
+def tune(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE.yaml|SUBSET", help="A recipe, or a subset of the gallery.")],
+    rule: Annotated[str, typer.Option(help="3sigma, quantile=LOW,HIGH or keep=RATE.")] = "3sigma",
+    data: Annotated[
+        str | None, typer.Option("--from", help="A subset or output folder with a finished run; default: its own.")
+    ] = None,
+    write: Annotated[Path | None, typer.Option("--write", help="Write the recipe with the proposed values.")] = None,
+) -> None:
+    """Propose thresholds from the statistics of a finished run, and show what they would keep."""
+    from dj_assets import settings
+    from dj_assets.report.tune import tune, write_tuned
+    from dj_assets.report.tune_rule import parse_rule
+    from dj_assets.report.tune_table import render_tuning
+
+    checked, folder = _recipe_and_folder(recipe, data)
+    proposal = tune(checked, folder, parse_rule(rule), settings.default_workers())
+    _console().print(render_tuning(proposal), markup=False, highlight=False)
+    if write:
+        write_tuned(proposal, write)
+        _tell(f"{len(proposal.changes)} operators changed in {write}")
+
+
 @models_app.command("list")
 def models_list(models: ModelsFolder = None) -> None:
     """Show every model of the gallery and whether it is here."""
@@ -216,6 +239,20 @@ def _files(recipe: Recipe, inputs: list[Path] | None) -> tuple[SourceFile, ...]:
         return resolve(inputs, Path.cwd())
     named = recipe.asset is not None or recipe.dataset_path is not None
     return resolve(source_paths(recipe), settings.project_root()) if named else ()
+
+
+def _recipe_and_folder(recipe: str, data: str | None) -> tuple[Recipe, Path]:
+    """Return a recipe, given by file or subset, and the folder that its finished run, or the one named, is in."""
+    from dj_assets import settings
+    from dj_assets.recipe.gallery import as_asset, find_gallery
+    from dj_assets.recipe.load import load_recipe
+
+    path = Path(recipe)
+    found = as_asset(load_recipe(path), path.resolve()) if path.is_file() else find_gallery().recipes.get(path.name)
+    if found is None or found.asset is None:
+        raise UserError(f"{recipe}: is neither a recipe file nor a subset of the gallery")
+    subset = data or found.asset.subset
+    return found, Path(subset) if Path(subset).is_dir() else settings.data_home() / subset
 
 
 def _show_run(folder: Path) -> None:

@@ -123,6 +123,18 @@ def test_a_file_that_breaks_off_says_where(tmp_path, recipe, source):
     assert "fetch it again" in line
 
 
+def test_tune_proposes_and_writes(tmp_path, recipe, source):
+    assert cli("run", recipe, "--input", source, "--output", tmp_path / "out").returncode == 0
+    arguments = ("tune", recipe, "--from", tmp_path / "out")
+    shown = cli(*arguments, "--rule", "quantile=0.3,1", "--write", tmp_path / "new.yaml")
+    assert shown.returncode == 0, shown.stderr
+    assert "retention, whole recipe: " in shown.stdout
+    before, after = recipe.read_text().splitlines(), (tmp_path / "new.yaml").read_text().splitlines()
+    assert [number for number, line in enumerate(after) if line != before[number]] == [2]
+    assert "unknown rule '5sigma'" in the_one_line(cli(*arguments, "--rule", "5sigma"))
+    assert "neither a recipe file nor a subset" in the_one_line(cli("tune", "no_such_subset"))
+
+
 def test_funnel_of_nothing(tmp_path):
     assert the_one_line(cli("funnel", tmp_path)).startswith(f"error: {tmp_path}: holds no finished run")
 

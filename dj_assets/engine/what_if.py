@@ -1,0 +1,103 @@
+"""A finished run asked again: what other thresholds would keep, told by the replay over what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dj_assets.engine.near_pairs import find_near_pairs
+from dj_assets.engine.replay import Population, load_population, replay
+from dj_assets.errors import UserError
+from dj_assets.operators.base import Deduplicator
+from dj_assets.recipe.plan import Plan, digest
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.manifest import newest_run, read_json
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How many samples would be kept: by the filters alone, and by the whole recipe with its deduplicators."""
+
+    by_filters: int
+    by_recipe: int
+
+
+@dataclass(frozen=True)
+class MeasuredRun:
+    """The newest finished run in a folder, with the files it measured for a plan; thresholds may differ from its own.
+
+    `threads` are those of DuckDB.
+    """
+
+    layout: Layout
+    manifest: Mapping[str, Any]
+    plan: Plan
+    threads: int = 1
+
+    @classmethod
+    def open(cls, folder: Path, plan: Plan, threads: int = 1) -> MeasuredRun:
+        """Open the output of `dj-assets run`, or a subset's folder in the data home.
+
+        Raises
+        ------
+        UserError
+            If there is no finished run, if it measured something else than the plan does, or if the folder was
+            measured anew since.
+        """
+        for layout in (Layout.output(folder), Layout.home(folder)):
+            manifest = newest_run(layout)
+            if manifest is not None:
+                _require_same_measure(manifest, plan, folder)
+                _require_measured_files(manifest, layout)
+                return cls(layout, manifest, plan, threads)
+        raise UserError(
+            f"{folder}: holds no finished run; give a subset of the gallery or the output of 'dj-assets run'"
+        )
+
+    @property
+    def samples_in(self) -> int:
+        """The samples of the run, those included that loading dropped or quarantined."""
+        return int(self.manifest["samples_in"])
+
+    def kept(self, plan: Plan) -> Kept:
+        """Replay a plan that measures the same as the run's."""
+        _require_same_measure(self.manifest, plan, self.layout.published)
+        whole = self._replayed(plan)
+        if not plan.deduplicators:
+            return Kept(whole, whole)
+        filters = tuple(step for step in plan.steps if not isinstance(step.operator, Deduplicator))
+        return Kept(self._replayed(replace(plan, steps=filters)), whole)
+
+    def _replayed(self, plan: Plan) -> int:
+        shards = [[shard["sha256"], shard["records"]] for shard in self.manifest["shards"]]
+        measured = digest([self.manifest["measure_key"], digest(shards)])
+        near = {
+            step.signature: find_near_pairs(self.layout, step, self._files("signatures"), measured)
+            for step in plan.deduplicators
+        }
+        return int(replay(plan, self._population, near, threads=self.threads).kept.sum())
+
+    @cached_property
+    def _population(self) -> Population:
+        return load_population(self.plan, self._files("stats"), self._files("signatures"))
+
+    def _files(self, kind: str) -> list[Path]:
+        return [self.layout.measured(kind, shard["shard"]) for shard in self.manifest["shards"]]
+
+
+def _require_same_measure(manifest: Mapping[str, Any], plan: Plan, folder: Path) -> None:
+    if plan.stats_hash != manifest["stats_hash"]:
+        raise UserError(
+            f"{folder}: the run there measured something else than {plan.recipe.file} (other operators, order or "
+            "measuring parameters); run this recipe first"
+        )
+
+
+def _require_measured_files(manifest: Mapping[str, Any], layout: Layout) -> None:
+    for shard in manifest["shards"]:
+        now = read_json(layout.manifest(shard["shard"])) or {}
+        if any(now.get(key) != shard[key] for key in ("sha256", "records", "measure_key")):
+            raise UserError(f"{layout.published}: was measured anew since its last run; run it to the end first")
