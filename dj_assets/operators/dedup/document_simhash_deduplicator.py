@@ -13,6 +13,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_
 from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
+from dj_assets.operators.text.views import lowered
 
 PUNCTUATION = r"\p{P}"
 
@@ -80,17 +81,10 @@ class DocumentSimhashDeduplicator(Deduplicator):
 
     def _prepared(self, batch: Batch) -> pa.StringArray:
         """Return the texts in lower case and without what is ignored."""
-        text = _lowered(batch) if self.lowercase else batch.text
+        text = lowered(batch) if self.lowercase else batch.text
         if not self.ignore_pattern:
             return text
         return _without_punctuation(text) if self.ignore_pattern == PUNCTUATION else _without(self.ignore_pattern, text)
-
-
-def _lowered(batch: Batch) -> pa.StringArray:
-    def compute() -> pa.StringArray:
-        return pa.array([text.lower() for text in batch.text.to_pylist()], pa.string())
-
-    return batch.derive("lower case", compute)
 
 
 def _without(pattern: str, text: pa.StringArray) -> pa.StringArray:

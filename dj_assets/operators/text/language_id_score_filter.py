@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 import pyarrow as pa
@@ -12,6 +13,8 @@ from dj_assets.operators.base import Filter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import All, Condition, OneOf, Range
 from dj_assets.operators.registry import register
+from dj_assets.operators.text.language import identified
+from dj_assets.operators.text.views import lowered
 
 MODEL = "lid.176.bin"
 
@@ -53,9 +56,16 @@ class LanguageIdScoreFilter(Filter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the language code and the probability of the most likely language of every text."""
-        model = load.fasttext(batch.models.find(MODEL).path)
-        found = [model.predict(text.lower().replace("\n", " ")) for text in batch.text.to_pylist()]
-        return {
-            "lang": pa.array([labels[0].removeprefix("__label__") for labels, _ in found], pa.string()),
-            "lang_score": pa.array([float(scores[0]) for _, scores in found], pa.float64()),
-        }
+        path = batch.models.find(MODEL).path
+        texts = lowered(batch)
+        languages, scores, unsure = identified(path, texts)
+        if unsure.any():
+            asked = [_asked(path, text) for text in texts.filter(pa.array(unsure)).to_pylist()]
+            languages[unsure], scores[unsure] = [code for code, _ in asked], [score for _, score in asked]
+        return {"lang": pa.array(languages, pa.string()), "lang_score": pa.array(scores)}
+
+
+def _asked(path: Path, text: str) -> tuple[str, float]:
+    """Ask the library for the language of a lower-case text and its probability."""
+    (label,), (score,) = load.fasttext(path).predict(text.replace("\n", " "))
+    return label.removeprefix("__label__"), float(score)
