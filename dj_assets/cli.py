@@ -231,14 +231,12 @@ def _plan(recipe: Path, models: Path | None) -> Plan:
 
 def _files(recipe: Recipe, inputs: list[Path] | None) -> tuple[SourceFile, ...]:
     """Return the files of `--input`, else those the recipe's source names, if it names one."""
-    from dj_assets import settings
-    from dj_assets.recipe.gallery import source_paths
-    from dj_assets.storage.sources import resolve
+    from dj_assets.subset import files_of
 
     if inputs:
-        return resolve(inputs, Path.cwd())
+        return files_of(recipe, [Path.cwd() / path for path in inputs])
     named = recipe.asset is not None or recipe.dataset_path is not None
-    return resolve(source_paths(recipe), settings.project_root()) if named else ()
+    return files_of(recipe) if named else ()
 
 
 def _recipe_and_folder(recipe: str, data: str | None) -> tuple[Recipe, Path]:

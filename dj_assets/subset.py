@@ -14,24 +14,26 @@ from typing import Any, Literal, TypedDict, Unpack
 import filelock
 
 from dj_assets import settings
+from dj_assets.engine.clusters import NearPairs
 from dj_assets.engine.funnel import FunnelStep, balance, make_funnel
-from dj_assets.engine.near_pairs import find_near_pairs
+from dj_assets.engine.links import find_links
 from dj_assets.engine.progress import Report, silent
-from dj_assets.engine.record import circumstances, fates, run_record, seconds_by_step, short_texts
+from dj_assets.engine.record import circumstances, fates, run_record, seconds_by_step
 from dj_assets.engine.replay import Outcome, Population, load_population, replay
 from dj_assets.engine.shards import Shards
 from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
 from dj_assets.models.store import ModelStore
-from dj_assets.recipe.gallery import source_paths
+from dj_assets.recipe.gallery import find_gallery, reading_like, sources_of
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
+from dj_assets.storage.entries import NotRefinedError, source_files
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, newest_run, read_json, write_json
 from dj_assets.storage.publish import recover, remove_leftovers
 from dj_assets.storage.release import Release
-from dj_assets.storage.sources import SourceFile, resolve
+from dj_assets.storage.sources import SourceFile
 
 # Below this many bytes of (compressed) input a further worker costs more to start than it saves.
 BYTES_A_WORKER = 1_000_000
@@ -114,13 +116,14 @@ class RunResult:
 class Subset:
     """One recipe over one source, with its folder. Steps pass no data, only files: any may be run again alone."""
 
-    def __init__(self, recipe: Recipe, inputs: Sequence[str | Path], layout: Layout, options: Options) -> None:
+    def __init__(self, recipe: Recipe, inputs: Sequence[str | Path] | None, layout: Layout, options: Options) -> None:
+        """Find the files of the inputs, read as the recipe reads its own source; of that source where None."""
         self.recipe = recipe
         self.plan: Plan = make_plan(recipe)
         self.layout = layout
         self.options = options
         self.models = self.plan.models(options.models)
-        self.files: tuple[SourceFile, ...] = resolve(inputs, settings.project_root())
+        self.files: tuple[SourceFile, ...] = files_of(recipe, inputs)
         self.seconds: dict[str, float] = {}
 
     @classmethod
@@ -135,7 +138,7 @@ class Subset:
         if recipe.asset is None:
             raise UserError(f"{recipe.file}: has no 'asset:' block; use 'dj-assets run' or add one")
         folder = settings.data_home() / recipe.asset.subset
-        return cls(recipe, source_paths(recipe), Layout.home(folder), options or Options())
+        return cls(recipe, None, Layout.home(folder), options or Options())
 
     @cached_property
     def measure_key(self) -> str:
@@ -218,7 +221,7 @@ class Subset:
                 **run_record(self.plan, result_key, counts, funnel),
                 **circumstances(self.models, shards, self.seconds, self.workers),
                 "measure_key": self.measure_key,
-                "short_texts": short_texts(self.plan, population, outcome),
+                "short_texts": outcome.short_texts,
                 "refined": parts,
             }
 
@@ -243,16 +246,14 @@ class Subset:
             kind: [self.layout.measured(kind, shard.shard) for shard in shards] for kind in ("stats", "signatures")
         }
         version = self._measured_version(shards)
-        near = {
-            step.signature: find_near_pairs(self.layout, step, files["signatures"], version)
-            for step in self.plan.deduplicators
-        }
+        links = find_links(self.layout, self.plan, files["signatures"], version)
         population = load_population(self.plan, files["stats"], files["signatures"])
-        outcome = replay(self.plan, population, near, threads=self.workers)
-        return population, outcome, sum(len(pairs.a) for pairs in near.values())
+        outcome = replay(self.plan, population, links, threads=self.workers)
+        return population, outcome, sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
 
     def _measured_version(self, shards: Sequence[ShardManifest]) -> str:
-        return digest([self.measure_key, source_version(shards)])
+        # the key of a shard tells how it is read, too
+        return digest([self.measure_key, [shard.measure_key for shard in shards], source_version(shards)])
 
     def _all_there(self, manifest: Mapping[str, Any]) -> bool:
         parts = [self.layout.refined / part["name"] for part in manifest["refined"]]
@@ -272,6 +273,23 @@ class Subset:
             yield
         finally:
             lock.release()
+
+
+def files_of(recipe: Recipe, inputs: Sequence[str | Path] | None = None) -> tuple[SourceFile, ...]:
+    """Return the files of a subset: of its source as configured, or of other inputs that are read like it.
+
+    Raises
+    ------
+    UserError
+        If they cannot be found; a refined subset that is not there yet is named as an asset.
+    """
+    sources = sources_of(recipe) if inputs is None else reading_like(recipe, [str(path) for path in inputs])
+    try:
+        return source_files(sources, settings.project_root(), settings.data_home())
+    except NotRefinedError as error:
+        upstream = find_gallery().recipes.get(error.subset)
+        name = upstream.name if upstream else error.subset
+        raise UserError(f"{recipe.name}: its source {name} is not there yet; materialize {name} first") from None
 
 
 def source_version(shards: Sequence[ShardManifest]) -> str:

@@ -30,6 +30,7 @@ class _Tally:
     """What the blocks of a shard add up to."""
 
     records: int = 0
+    left_out: int = 0
     rows: int = 0
     dropped: int = 0
     quarantined: int = 0
@@ -43,6 +44,7 @@ class _Tally:
         loading = block.tables["rejects"].filter(pa.compute.equal(block.tables["rejects"]["step"], LOAD))
         dropped = pa.compute.sum(loading["dropped"]).as_py() or 0
         self.records += block.records
+        self.left_out += block.left_out
         self.rows += block.tables["stats"].num_rows
         self.dropped += dropped
         self.quarantined += loading.num_rows - dropped
@@ -133,6 +135,7 @@ def _manifest(task: ShardTask, tally: _Tally, sha256: str) -> ShardManifest:
         quarantined=tally.quarantined,
         text_bytes=tally.text_bytes,
         field_types=types,
+        left_out=tally.left_out,
         seconds={label: round(seconds, 4) for label, seconds in tally.seconds.items()},
     )
 
@@ -140,6 +143,6 @@ def _manifest(task: ShardTask, tally: _Tally, sha256: str) -> ShardManifest:
 def _no_text_key(task: ShardTask, seen: tuple[str, ...]) -> str:
     keys = ", ".join(seen) or "none"
     return (
-        f"{task.file.path}: no record has the key {task.text_key!r} (keys seen: {keys}); "
-        f"name the right one with 'text_keys' in the recipe"
+        f"{task.file.path}: no record has the key {task.file.reading.text_key or task.text_key!r} "
+        f"(keys seen: {keys}); name the right one with 'text_keys' in the recipe"
     )

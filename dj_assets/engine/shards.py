@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from dj_assets.engine.progress import Progress, Report
 from dj_assets.engine.shard import ShardTask, measure_shard
 from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
+from dj_assets.recipe.plan import digest
 from dj_assets.storage.layout import MEASURED, Layout
 from dj_assets.storage.manifest import ShardManifest, measured_shard
-from dj_assets.storage.sources import SourceFile
+from dj_assets.storage.sources import AS_IT_STANDS, SourceFile
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Shards:
         """
         found: list[ShardManifest] = []
         for number, file, limit in self._each(found):
-            shard = measured_shard(self.layout, number, file, self.measure_key, limit)
+            shard = measured_shard(self.layout, number, file, self.key_of(file), limit)
             if shard is None:
                 raise UserError(f"{file.path}: is not measured yet, or has changed since; materialize the subset again")
             found.append(shard)
@@ -49,15 +51,21 @@ class Shards:
         pace = _Pace(self.files, report)
         with local_engine(task, workers) as engine:
             for number, file, limit in self._each(found):
-                shard = measured_shard(self.layout, number, file, self.measure_key, limit)
+                shard = measured_shard(self.layout, number, file, self.key_of(file), limit)
                 if shard is None:
-                    wanted = ShardTask(file, number, self.measure_key, self.text_key, limit)
+                    wanted = ShardTask(file, number, self.key_of(file), self.text_key, limit)
                     shard = measure_shard(wanted, self.layout, engine, task, pace.within(number))
                     measured += 1
                 pace.finish(shard)
                 found.append(shard)
         self._remove_beyond(len(found))
         return found, measured
+
+    def key_of(self, file: SourceFile) -> str:
+        """Return the identity of a file's measured shard: what is measured, and how the file is read."""
+        if file.reading == AS_IT_STANDS:
+            return self.measure_key
+        return digest([self.measure_key, dataclasses.asdict(file.reading)])
 
     def _each(self, found: Sequence[ShardManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
         """Yield number, file and limit of every shard, as long as the limit is not used up by those found."""

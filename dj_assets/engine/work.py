@@ -43,6 +43,7 @@ class MeasuredBlock:
     field_types: Any
     missing_key: tuple[str, ...] | None
     records: int
+    left_out: int
     text_bytes: int
     file_bytes: int
     seconds: dict[str, float]
@@ -70,6 +71,7 @@ def measure_block(task: Task, name: str, block: Block) -> MeasuredBlock:
         field_types=parsed.field_types,
         missing_key=parsed.missing_key,
         records=parsed.records,
+        left_out=parsed.left_out,
         text_bytes=rows.column("text").nbytes,
         file_bytes=block.file_bytes,
         seconds=measured.seconds,

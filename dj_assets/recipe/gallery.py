@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from dj_assets import settings
 from dj_assets.errors import RecipeError
+from dj_assets.operators.registry import nearest
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import AssetBlock, Recipe, Source
 from dj_assets.recipe.yaml_file import read_yaml
@@ -23,7 +28,7 @@ class Gallery:
 
 
 def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
-    """Load every YAML file below the recipe folders.
+    """Load every YAML file below the recipe folders; a subset stands behind those it is made of.
 
     A file without an `asset:` block takes its group from its folder and its subset from its name.
 
@@ -46,20 +51,22 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
                 str(path), f"subset {subset!r} is taken by {recipes[subset].file}", key="asset.subset", fix="rename one"
             )
         recipes[subset] = recipe
-    return Gallery(recipes, broken)
+    return Gallery(_upstream_first(recipes, broken), broken)
 
 
 def as_asset(recipe: Recipe, path: Path) -> Recipe:
     """Give a recipe without an `asset:` block the one its place implies."""
     if recipe.asset:
         return recipe
-    source = Source(paths=(recipe.dataset_path,)) if recipe.dataset_path else None
+    source = (Source(paths=(recipe.dataset_path,)),) if recipe.dataset_path else ()
     block = AssetBlock(subset=_identifier(path.stem), group=_identifier(path.parent.name), source=source)
     return replace(recipe, asset=block)
 
 
-def source_paths(recipe: Recipe) -> tuple[str, ...]:
-    """Return where a subset's raw files lie: `DJ_SOURCE_<SUBSET>`, else `sources.yaml`, else the recipe.
+def sources_of(recipe: Recipe) -> tuple[Source, ...]:
+    """Return the sources of a subset: `DJ_SOURCE_<SUBSET>`, else `sources.yaml`, else those of the recipe.
+
+    Bare paths from outside are read as the recipe reads its own source, see `reading_like`.
 
     Raises
     ------
@@ -70,29 +77,95 @@ def source_paths(recipe: Recipe) -> tuple[str, ...]:
     subset = block.subset if block else ""
     given = os.environ.get(f"DJ_SOURCE_{subset.upper()}")
     if given:
-        return tuple(given.split(os.pathsep))
-    listed = _sources().get(subset)
+        return reading_like(recipe, given.split(os.pathsep))
+    listed = _configured(recipe, subset)
     if listed:
         return listed
     if block and block.source:
-        return block.source.paths
+        return block.source
     if recipe.dataset_path:
-        return (recipe.dataset_path,)
+        return (Source(paths=(recipe.dataset_path,)),)
     raise RecipeError(
         recipe.file, "has no source", key="asset.source.paths", fix=f"add it, or {subset!r} to sources.yaml"
     )
 
 
-def _sources() -> dict[str, tuple[str, ...]]:
+def source_paths(recipe: Recipe) -> tuple[str, ...]:
+    """Return what a subset is made of, for people: its paths, and the names of refined subsets."""
+    return tuple(place for source in sources_of(recipe) for place in source.paths or (source.subset or "",))
+
+
+def reading_like(recipe: Recipe, paths: Sequence[str]) -> tuple[Source, ...]:
+    """Return other paths as sources that are read as the recipe reads its own.
+
+    A recipe with one source reads all paths like it; one with several reads as many paths each like the source in its
+    place. Else they are plain files.
+    """
+    own = recipe.asset.source if recipe.asset else ()
+    if len(own) == len(paths) > 1:
+        return tuple(
+            Source(**{**_how(entry), "name": entry.origin}, paths=(path,))
+            for entry, path in zip(own, paths, strict=True)
+        )
+    return (Source(**(_how(own[0]) if len(own) == 1 else {}), paths=tuple(paths)),)
+
+
+def _how(entry: Source) -> dict[str, Any]:
+    return entry.model_dump(include={"text_key", "format", "language"})
+
+
+def _configured(recipe: Recipe, subset: str) -> tuple[Source, ...]:
     path = settings.sources_file()
-    if not path.exists():
-        return {}
-    sources = {}
-    for subset, value in read_yaml(path).items():
-        if not isinstance(value, str | list):
-            raise RecipeError(str(path), f"must be a path or a list of paths, not {value!r}", key=str(subset))
-        sources[str(subset)] = (value,) if isinstance(value, str) else tuple(str(entry) for entry in value)
-    return sources
+    value = read_yaml(path).get(subset) if path.exists() else None
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return reading_like(recipe, [value])
+    if isinstance(value, list) and value and all(isinstance(entry, str) for entry in value):
+        return reading_like(recipe, value)
+    try:
+        return AssetBlock(subset=subset, group=subset, source=value).source
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]["msg"]
+        raise RecipeError(str(path), f"must be paths or sources, not {value!r} ({problem})", key=subset) from None
+
+
+def refined_sources(recipe: Recipe) -> tuple[str, ...]:
+    """Return the names of the refined subsets that a subset is made of; none where its source is not known yet."""
+    try:
+        return tuple(source.subset for source in sources_of(recipe) if source.subset)
+    except RecipeError:
+        return ()
+
+
+def _upstream_first(recipes: dict[str, Recipe], broken: dict[Path, RecipeError]) -> dict[str, Recipe]:
+    """Return the recipes, each behind those whose refined subsets it is made of; what cannot be goes to `broken`."""
+    ordered: dict[str, Recipe] = {}
+    for name, recipe in recipes.items():
+        try:
+            _place(name, (), recipes, ordered)
+        except RecipeError as error:
+            broken[Path(recipe.file)] = replace(error, file=recipe.file)
+    return ordered
+
+
+def _place(name: str, waiting: tuple[str, ...], recipes: dict[str, Recipe], ordered: dict[str, Recipe]) -> None:
+    """Put a recipe behind its sources, and them behind theirs; `waiting` are those on the way here."""
+    if name in ordered:
+        return
+    way = (*waiting, name)
+    for source in refined_sources(recipes[name]):
+        if source in way:
+            raise _unusable(recipes[name], f"is made of itself: {' <- '.join((*way, source))}")
+        if source not in recipes:
+            near = nearest(source, sorted(set(recipes) - {name}))
+            raise _unusable(recipes[name], f"no recipe refines {source!r}", f"did you mean {near!r}?" if near else None)
+        _place(source, way, recipes, ordered)
+    ordered[name] = recipes[name]
+
+
+def _unusable(recipe: Recipe, problem: str, fix: str | None = None) -> RecipeError:
+    return RecipeError(recipe.file, problem, key="asset.source.subset", fix=fix)
 
 
 def _recipe_files(folders: tuple[Path, ...]) -> list[Path]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from dj_assets.operators.base import Operator
 
@@ -15,14 +15,69 @@ def _as_tuple(value: Any) -> Any:  # noqa: ANN401
     return (value,) if isinstance(value, str) else value
 
 
+def _listed(value: Any) -> Any:  # noqa: ANN401
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, dict | BaseModel) else value
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Source(_Strict):
-    """Where the raw files of a subset lie: files, folders or globs, relative to the project."""
+RawFormat = Literal["alpaca_cot", "arxiv", "stackexchange"]
+Language = Literal["en", "zh"]
+_NAME = r"^[a-z][a-z0-9_]*$"
 
-    paths: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(min_length=1)
+
+class Source(_Strict):
+    """One source of a subset: raw files, or another subset once it is refined.
+
+    Attributes
+    ----------
+    paths
+        Files, folders or globs, relative to the project. `path` may stand for a single one.
+    subset
+        The name of a refined subset of the gallery, in place of `paths`.
+    text_key
+        Where its records have the text, if not where the recipe says.
+    format
+        How raw files are read that do not hold one sample a record: raw Alpaca-CoT records, arXiv bundles, dumps of
+        Stack Exchange. Files that hold samples already are read as such.
+    language
+        Raw Alpaca-CoT records of this language are taken, the others belong to another subset.
+    name
+        What its samples carry as origin where a subset has several sources; default is the subset, else the first path.
+    """
+
+    paths: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
+    subset: str | None = Field(None, pattern=_NAME)
+    text_key: str | None = Field(None, min_length=1)
+    format: RawFormat | None = None
+    language: Language | None = None
+    name: str | None = Field(None, min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_is_paths(cls, value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, dict) and "path" in value and "paths" not in value:
+            return {("paths" if key == "path" else key): entry for key, entry in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if bool(self.paths) == (self.subset is not None):
+            raise ValueError("needs either paths or the name of a refined subset")
+        if self.subset is not None and self.format is not None:
+            raise ValueError("a refined subset has no raw format")
+        if self.language is not None and self.format != "alpaca_cot":
+            raise ValueError("language goes with the format alpaca_cot")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """The name that its samples carry."""
+        return self.name or self.subset or Path(self.paths[0]).name
 
 
 class Reference(_Strict):
@@ -51,11 +106,15 @@ class Tolerance(_Strict):
 
 
 class AssetBlock(_Strict):
-    """The block `asset:` of a recipe: what makes it a Dagster asset."""
+    """The block `asset:` of a recipe: what makes it a Dagster asset.
 
-    subset: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    group: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    source: Source | None = None
+    `source` is one source, or a list of them whose samples follow in the order given; no entry is one to be named by
+    `sources.yaml` or the environment.
+    """
+
+    subset: str = Field(pattern=_NAME)
+    group: str = Field(pattern=_NAME)
+    source: Annotated[tuple[Source, ...], BeforeValidator(_listed)] = ()
     reference: Reference | None = None
     description: str = ""
     links: dict[str, str] = Field(default_factory=dict)

@@ -63,7 +63,14 @@ class Plan:
     @cached_property
     def stats_hash(self) -> str:
         """The code version of what is measured: operators, measuring parameters, order; no thresholds."""
-        return digest([FORMAT, self.recipe.text_key, [step.identity for step in self.steps]])
+        own = [FORMAT, self.recipe.text_key, [step.identity for step in self.steps]]
+        return digest([*own, *self._readings()])
+
+    def _readings(self) -> list[object]:
+        """Return how the sources are read, where that is not as plain files; where files lie is no code version."""
+        entries = self.recipe.asset.source if self.recipe.asset else ()
+        readings = [entry.model_dump(exclude={"paths"}, exclude_none=True) for entry in entries]
+        return [readings] if any(readings) or len(readings) > 1 else []
 
     @cached_property
     def refined_hash(self) -> str:

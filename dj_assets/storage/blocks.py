@@ -9,10 +9,11 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from dj_assets.storage.fields import FieldTypes
+from dj_assets.storage.sources import AS_IT_STANDS, Reading
 
 
 class Piece(NamedTuple):
-    """One raw record: its number in the file, where it starts, and its bytes.
+    """One raw record: its number in the file, where it starts, its bytes, and its name where an archive gives it one.
 
     `byte` counts in the decompressed content from 0; `line` from 0 too, and is None where records are no lines.
     """
@@ -21,12 +22,14 @@ class Piece(NamedTuple):
     byte: int
     line: int | None
     raw: bytes
+    name: str = ""
 
     @property
     def place(self) -> str:
         """Where the record lies, in words: lines as editors count them, rows and bytes from 0."""
         number = f"record {self.row + 1}" if self.line is None else f"line {self.line + 1}"
-        return f"{number} (row {self.row}), byte {self.byte}"
+        named = f"{self.name}, " if self.name else ""
+        return f"{named}{number} (row {self.row}), byte {self.byte}"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class Block:
         Records that the reader itself refused.
     header
         Names and delimiter where the payload is rows of cells.
+    reading
+        How the records become samples.
     """
 
     shard: int
@@ -79,6 +84,7 @@ class Block:
     file_bytes: int
     rejects: tuple[Reject, ...] = ()
     header: Header | None = None
+    reading: Reading = AS_IT_STANDS
 
     @classmethod
     def empty(cls, shard: int) -> Block:
@@ -109,16 +115,19 @@ class Parsed:
     missing_key
         The keys that were seen, if not one record of the block has the text key; else None. A block may be a single
         record: the run is only wrong if no block of the file has the key.
+    left_out
+        How many records belong to another subset.
     """
 
     rows: pa.RecordBatch
     rejects: list[Reject] = field(default_factory=list)
     field_types: FieldTypes | None = None
     missing_key: tuple[str, ...] | None = None
+    left_out: int = 0
 
     @property
     def records(self) -> int:
-        """How many records the block holds, blank lines aside."""
+        """How many records of the subset the block holds, blank lines aside."""
         return int(self.rows.num_rows) + len(self.rejects)
 
 

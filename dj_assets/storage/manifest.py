@@ -18,7 +18,8 @@ class ShardManifest:
     """What one measured shard is made of; its existence commits the shard.
 
     `records` are the records of the source that are not blank lines; `rows` of them were measured, `dropped` and
-    `quarantined` left while loading. `seconds` is the time every step took, summed over workers.
+    `quarantined` left while loading, `left_out` more belong to another subset. `seconds` is the time every step took,
+    summed over workers.
     """
 
     shard: int
@@ -33,6 +34,7 @@ class ShardManifest:
     dropped: int
     quarantined: int
     text_bytes: int
+    left_out: int = 0
     field_types: dict[str, Any] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 

@@ -10,13 +10,13 @@ import pyarrow as pa
 from dj_assets.errors import SourceError
 from dj_assets.settings import BATCH_BYTES, MAX_LINE_BYTES
 from dj_assets.storage.blocks import Block, Header, Parsed, Piece, Reject
-from dj_assets.storage.cells import DELIMITERS, CellSplitter, parse_cells
+from dj_assets.storage.cells import DELIMITERS, CellSplitter
+from dj_assets.storage.composed import cut_of, parse_composed, parse_plain
 from dj_assets.storage.elements import ElementSplitter, layout_of
 from dj_assets.storage.lines import LineSplitter, Overlong
-from dj_assets.storage.records import parse_records
-from dj_assets.storage.sources import SourceFile, content_sha256
+from dj_assets.storage.sources import AS_IT_STANDS, SourceFile, content_sha256
 from dj_assets.storage.streams import BrokenStreamError, Stream
-from dj_assets.storage.tables import compact, parse_table, table_blocks
+from dj_assets.storage.tables import compact, table_blocks
 
 __all__ = ["Block", "Parsed", "Reader", "Reject", "limited", "open_blocks", "parse"]
 
@@ -62,8 +62,9 @@ class Reader:
         SourceError
             If the file breaks off or is damaged, or its header cannot be read. Blocks before that have been yielded.
         """
-        blocks = self._blocks()
-        yield from blocks if self.limit is None else limited(blocks, self.limit)
+        blocks = self._blocks() if self.limit is None else limited(self._blocks(), self.limit)
+        for block in blocks:
+            yield block if self.file.reading == block.reading else replace(block, reading=self.file.reading)
 
     def _blocks(self) -> Iterator[Block]:
         if self.file.size == 0:
@@ -84,7 +85,10 @@ class Reader:
 
     def _stream(self) -> Iterator[Block]:
         with Stream(self.file) as stream:
-            if self.file.format in DELIMITERS:
+            cut = cut_of(self.file.reading)
+            if cut is not None:
+                yield from self._packed(cut(stream, self.file, self.max_line_bytes), stream)
+            elif self.file.format in DELIMITERS:
                 yield from self._cells(stream)
             else:
                 yield from self._json(stream)
@@ -163,11 +167,9 @@ def parse(block: Block, *, text_key: str, name: str) -> Parsed:
     name
         The base name of the file: ids are `<name>:<row>` where a record has none of its own.
     """
-    if isinstance(block.payload, pa.RecordBatch):
-        return parse_table(block, text_key, name)
-    if block.header is not None:
-        return parse_cells(block, block.header, text_key, name)
-    return parse_records(block, text_key, name)
+    if block.reading != AS_IT_STANDS:
+        return parse_composed(block, text_key, name)
+    return parse_plain(block, text_key, name)
 
 
 def limited(blocks: Iterable[Block], limit: int) -> Iterator[Block]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,9 +11,11 @@ import orjson
 import pyarrow as pa
 
 from dj_assets.storage import exact_json
-from dj_assets.storage.blocks import Block, Parsed, RefusedError, Reject, invalid_utf8, refuse
+from dj_assets.storage.blocks import Block, Parsed, Piece, RefusedError, Reject, invalid_utf8, refuse
 from dj_assets.storage.fields import ID, FieldObserver
 from dj_assets.storage.shapes import InexactError, Shape, shape_of
+
+Record = dict[str, Any]
 
 SCHEMA = pa.schema([("row", pa.int64()), ("id", pa.string()), ("text", pa.string()), ("fields", pa.string())])
 
@@ -63,15 +66,22 @@ class NoTextError(RefusedError):
         self.keys = keys
 
 
-def parse_records(block: Block, text_key: str, name: str) -> Parsed:
-    """Return the samples of a block of JSON records."""
+class ElsewhereError(Exception):
+    """A record that belongs to another subset: neither a sample here nor a loss."""
+
+
+def parse_records(block: Block, text_key: str, name: str, load: Callable[[Piece], Sample] | None = None) -> Parsed:
+    """Return the samples of a block of records: of JSON, unless `load` knows better."""
     samples = _Samples()
     rejects = list(block.rejects)
     seen: dict[str, None] = {}
     has_key = False
+    left_out = 0
     for piece in block.pieces():
         try:
-            samples.add(piece.row, name, read_record(piece.raw, text_key))
+            samples.add(piece.row, name, load(piece) if load else read_record(piece.raw, text_key))
+        except ElsewhereError:
+            left_out += 1
         except NoTextError as refused:
             has_key |= refused.has_key
             seen.update(dict.fromkeys(refused.keys or ()))
@@ -82,11 +92,11 @@ def parse_records(block: Block, text_key: str, name: str) -> Parsed:
             rejects.append(refuse(piece, name, refused.problem, refused.own_id))
     missing = tuple(seen) if seen and not has_key and not samples.rows else None
     rejects.sort(key=lambda reject: reject.row)
-    return Parsed(samples.batch(), rejects, samples.observer.types(), missing)
+    return Parsed(samples.batch(), rejects, samples.observer.types(), missing, left_out)
 
 
-def read_record(raw: bytes, text_key: str) -> Sample:
-    """Take one record apart.
+def read_record(raw: bytes, text_key: str, change: Callable[[Record], Record] | None = None) -> Sample:
+    """Take one record apart, after a `change`.
 
     Raises
     ------
@@ -94,14 +104,23 @@ def read_record(raw: bytes, text_key: str) -> Sample:
         If it is no JSON object in valid UTF-8, or has no text that is a string.
     """
     try:
-        return _take_apart(orjson.loads(raw), text_key, exact=False)
+        return take_apart(orjson.loads(raw), text_key, change, exact=False)
     except (orjson.JSONDecodeError, InexactError):
-        return _take_apart(_loads_exact(raw), text_key, exact=True)
+        return take_apart(_loads_exact(raw), text_key, change, exact=True)
 
 
-def _take_apart(record: Any, text_key: str, *, exact: bool) -> Sample:  # noqa: ANN401
+def take_apart(
+    record: Any,  # noqa: ANN401
+    text_key: str,
+    change: Callable[[Record], Record] | None = None,
+    *,
+    exact: bool = True,
+) -> Sample:
+    """Take a decoded record apart, after a `change`; see `read_record`."""
     if not isinstance(record, dict):
         raise RefusedError(f"the record is {exact_json.kind_of(record)}, not an object,")
+    if change is not None:
+        record = change(record)
     place = exact_json.place_of(record, text_key)
     if place is None:
         raise NoTextError(f"no key '{text_key}'", _own_id(record, exact=exact), tuple(record))

@@ -13,15 +13,43 @@ from typing import Literal, cast
 
 from dj_assets.errors import SourceError
 
-Format = Literal["jsonl", "json", "csv", "tsv", "parquet"]
+Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "tar", "xml"]
 Compression = Literal["gz", "zst"]
 
-FORMATS: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "parquet")
+# What holds one sample a record, and what more a raw format reads.
+PLAIN: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "parquet")
+RAW: tuple[Format, ...] = ("tar", "xml")
 COMPRESSIONS: tuple[Compression, ...] = ("gz", "zst")
 READ = "read are .jsonl, .json, .csv, .tsv and .parquet, each plain or with .gz or .zst"
 
-_ENDING = re.compile(rf"\.({'|'.join(FORMATS)}|ndjson)(?:\.({'|'.join(COMPRESSIONS)}))?$", re.IGNORECASE)
+_ENDING = re.compile(rf"\.({'|'.join((*PLAIN, *RAW))}|ndjson)(?:\.({'|'.join(COMPRESSIONS)}))?$", re.IGNORECASE)
 _DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the records of a file become samples, where that is not as they stand.
+
+    Attributes
+    ----------
+    text_key
+        Where the records have the text, if not where the recipe says: it moves to the recipe's.
+    format, language
+        The raw format (see `storage.formats`), and which of its records are taken.
+    origin
+        What goes into the meta field, where a subset has several sources.
+    place
+        Folder and name of the file, for raw formats that tell by it what a record is.
+    """
+
+    text_key: str | None = None
+    format: str | None = None
+    language: str | None = None
+    origin: str | None = None
+    place: str = ""
+
+
+AS_IT_STANDS = Reading()
 
 
 @dataclass(frozen=True)
@@ -33,26 +61,27 @@ class SourceFile:
     mtime_ns: int
     format: Format
     compression: Compression | None = None
+    reading: Reading = AS_IT_STANDS
 
     @classmethod
-    def at(cls, path: Path) -> SourceFile:
+    def at(cls, path: Path, formats: Sequence[Format] = PLAIN) -> SourceFile:
         """Return the file at `path`, its format told by its name.
 
         Raises
         ------
         SourceError
-            If the name ends in nothing that is read.
+            If the name ends in none of `formats`.
         """
-        ending = _ENDING.search(path.name)
-        if ending is None:
-            raise SourceError(f"{path}: unknown ending; {READ}")
-        kind = ending[1].lower().replace("ndjson", "jsonl")
-        compression = ending[2].lower() if ending[2] else None
+        found = _format_of(path, formats)
+        if found is None:
+            raise SourceError(f"{path}: {_unread(path, formats)}")
         stat = path.stat()
-        return cls(path, stat.st_size, stat.st_mtime_ns, cast("Format", kind), cast("Compression | None", compression))
+        return cls(path, stat.st_size, stat.st_mtime_ns, *found)
 
 
-def resolve(paths: Sequence[str | Path], base: Path) -> tuple[SourceFile, ...]:
+def resolve(
+    paths: Sequence[str | Path], base: Path, formats: Sequence[Format] = PLAIN, in_folders: Sequence[Format] = PLAIN
+) -> tuple[SourceFile, ...]:
     """Return the files that `paths` name: in the order given, by natural sort inside a folder or glob.
 
     Parameters
@@ -61,6 +90,8 @@ def resolve(paths: Sequence[str | Path], base: Path) -> tuple[SourceFile, ...]:
         Files, folders (every readable file below, hidden ones aside) and globs (`**` descends).
     base
         The folder that relative paths start from.
+    formats, in_folders
+        What is read, and what is looked for in a folder.
 
     Raises
     ------
@@ -70,12 +101,12 @@ def resolve(paths: Sequence[str | Path], base: Path) -> tuple[SourceFile, ...]:
     named: dict[Path, str | Path] = {}
     files = []
     for given in paths:
-        for path in _expand(given, base):
+        for path in _expand(given, base, in_folders):
             real = path.resolve()
             if real in named:
                 raise SourceError(f"{path}: named twice, by '{named[real]}' and by '{given}'; name it once")
             named[real] = given
-            files.append(SourceFile.at(path))
+            files.append(SourceFile.at(path, formats))
     return tuple(files)
 
 
@@ -95,10 +126,31 @@ def _piece_key(piece: str) -> tuple[int, int, str]:
     return (0, int(piece), piece) if piece.isascii() and piece.isdigit() else (1, 0, piece)
 
 
-def _expand(given: str | Path, base: Path) -> Iterable[Path]:
+def _format_of(path: Path, formats: Sequence[Format]) -> tuple[Format, Compression | None] | None:
+    ending = _ENDING.search(path.name)
+    kind = ending[1].lower().replace("ndjson", "jsonl") if ending else ""
+    if ending is None or kind not in formats:
+        return None
+    compression = ending[2].lower() if ending[2] else None
+    return cast("Format", kind), cast("Compression | None", compression)
+
+
+def _unread(path: Path, formats: Sequence[Format]) -> str:
+    if path.suffix.lower() in {".7z", ".zip", ".rar", ".bz2", ".xz"}:
+        return f"{path.suffix} is not read; unpack it first"
+    return f"unknown ending; {_readable_endings(formats)}"
+
+
+def _readable_endings(formats: Sequence[Format]) -> str:
+    if tuple(formats) == PLAIN:
+        return READ
+    return f"read are {', '.join(f'.{kind}' for kind in formats)}, each plain or with .gz or .zst"
+
+
+def _expand(given: str | Path, base: Path, in_folders: Sequence[Format]) -> Iterable[Path]:
     path = base / Path(given).expanduser()
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, in_folders)
     if path.exists():
         return (path,)
     if glob.has_magic(str(given)):
@@ -106,17 +158,17 @@ def _expand(given: str | Path, base: Path) -> Iterable[Path]:
     raise SourceError(f"{path}: no such file or folder{_nearest(path)}")
 
 
-def _folder(folder: Path) -> list[Path]:
-    found = sorted(_readable(folder), key=natural_key)
+def _folder(folder: Path, formats: Sequence[Format]) -> list[Path]:
+    found = sorted(_readable(folder, formats), key=natural_key)
     if not found:
-        raise SourceError(f"{folder}: the folder holds no file that can be read; {READ}")
+        raise SourceError(f"{folder}: the folder holds no file that can be read; {_readable_endings(formats)}")
     return found
 
 
-def _readable(folder: Path) -> Iterator[Path]:
+def _readable(folder: Path, formats: Sequence[Format]) -> Iterator[Path]:
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and _ENDING.search(path.name) and path.is_file():
+        if not hidden and _format_of(path, formats) and path.is_file():
             yield path
 
 

@@ -51,8 +51,10 @@ def test_every_shipped_recipe_loads_and_its_source_is_there():
     assert set(FILES) <= set(gallery.recipes)
     assert gallery.broken == {}
     for recipe in gallery.recipes.values():
-        for path in recipe.asset.source.paths:
-            assert (settings.project_root() / path).exists(), path
+        for source in recipe.asset.source:
+            assert source.subset is None or source.subset in gallery.recipes
+            for path in source.paths:
+                assert (settings.project_root() / path).exists(), path
 
 
 def test_a_yaml_without_asset_block_becomes_an_asset_named_by_its_place(tmp_path):
