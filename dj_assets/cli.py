@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dj_assets.engine.progress import Report
     from dj_assets.recipe.model import Recipe
     from dj_assets.recipe.plan import Plan
+    from dj_assets.storage.layout import Layout
     from dj_assets.storage.sources import SourceFile
 
 app = typer.Typer(
@@ -102,6 +103,7 @@ def run(
     ] = False,
 ) -> None:
     """Run any recipe over any files, without touching the project."""
+    from dj_assets.report.terminal import render_run
     from dj_assets.subset import run_recipe
 
     checked = _plan(recipe, models).recipe
@@ -118,7 +120,7 @@ def run(
             limit=limit,
             format=format,
         )
-    _show_run(result.folder)
+    _console().print(render_run(result.manifest))
 
 
 @app.command()
@@ -153,10 +155,28 @@ def funnel(
     subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
 ) -> None:
     """Show samples in and out of every operator of the last run."""
-    from dj_assets import settings
+    from dj_assets.report.terminal import render_run
 
-    folder = Path(subset)
-    _show_run(folder if folder.is_dir() else settings.data_home() / subset)
+    _console().print(render_run(_finished(subset)[1]))
+
+
+@app.command()
+def explain(
+    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+    sample: Annotated[str, typer.Option("--id", help="The id of a sample, as in stats.parquet.")],
+    models: ModelsFolder = None,
+) -> None:
+    """Tell a sample's whole story: what changed it, what was measured, what ended it, its twin."""
+    from dj_assets.models.store import ModelStore
+    from dj_assets.recipe.load import load_recipe
+    from dj_assets.recipe.plan import make_plan
+    from dj_assets.report.explain import explain
+    from dj_assets.report.terminal import render_story
+
+    layout, manifest = _finished(subset)
+    plan = make_plan(load_recipe({"process": manifest["process"], "text_keys": manifest["text_keys"]}))
+    for story in explain(plan, layout, manifest, sample, ModelStore.with_folder(models)):
+        _console().print(render_story(story))
 
 
 @app.command()
@@ -253,17 +273,18 @@ def _recipe_and_folder(recipe: str, data: str | None) -> tuple[Recipe, Path]:
     return found, Path(subset) if Path(subset).is_dir() else settings.data_home() / subset
 
 
-def _show_run(folder: Path) -> None:
-    from dj_assets.report.terminal import render_run
+def _finished(subset: str) -> tuple[Layout, dict[str, Any]]:
+    """Return the layout and the newest manifest of a subset of the gallery or of an output folder."""
+    from dj_assets import settings
     from dj_assets.storage.layout import Layout
     from dj_assets.storage.manifest import newest_run
 
-    found = newest_run(Layout.output(folder)) or newest_run(Layout.home(folder))
-    if found is None:
-        raise UserError(
-            f"{folder}: holds no finished run; give a subset of the gallery or the output of 'dj-assets run'"
-        )
-    _console().print(render_run(found))
+    folder = Path(subset) if Path(subset).is_dir() else settings.data_home() / subset
+    for layout in (Layout.output(folder), Layout.home(folder)):
+        found = newest_run(layout)
+        if found is not None:
+            return layout, found
+    raise UserError(f"{folder}: holds no finished run; give a subset of the gallery or the output of 'dj-assets run'")
 
 
 @contextmanager

@@ -49,6 +49,17 @@ def test_run_and_funnel(tmp_path, recipe, source):
     assert cli("funnel", tmp_path / "out").stdout == done.stdout
 
 
+def test_explain_tells_why_a_sample_left(tmp_path, recipe, source):
+    cli("run", recipe, "--input", source, "--output", tmp_path / "out")
+    short = next(n for n, record in enumerate(documents(80)) if record["text"] == "short")
+    done = cli("explain", tmp_path / "out", "--id", f"web.jsonl.gz:{short}")
+    assert done.returncode == 0, done.stderr
+    assert f"web.jsonl.gz:{short}: dropped by text_length_filter: below min_len 20" in done.stdout
+    assert "× text_length_filter" in done.stdout
+    assert "text_len = 5, fails (min_len 20)" in done.stdout
+    assert "no sample has the id 'x'" in the_one_line(cli("explain", tmp_path / "out", "--id", "x"))
+
+
 def test_jsonl_limit_and_overwrite(tmp_path, recipe, source):
     arguments = ("run", recipe, "--input", source, "--output", tmp_path / "out")
     assert cli(*arguments).returncode == 0

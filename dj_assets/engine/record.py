@@ -33,6 +33,8 @@ def run_record(plan: Plan, result_key: str, counts: Balance, funnel: Sequence[Fu
         "finished": now.isoformat(timespec="seconds"),
         "recipe": plan.recipe.file,
         "name": plan.recipe.name,
+        "process": [{step.operator.name: step.operator.parameters()} for step in plan.steps],
+        "text_keys": plan.recipe.text_key,
         "stats_hash": plan.stats_hash,
         "refined_hash": plan.refined_hash,
         "result_key": result_key,

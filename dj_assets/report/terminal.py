@@ -11,6 +11,9 @@ from dj_assets.engine.funnel import FunnelStep
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
+
+    from dj_assets.report.explain import Story
 
 
 def render_run(manifest: Mapping[str, Any]) -> Group:
@@ -29,6 +32,23 @@ def render_run(manifest: Mapping[str, Any]) -> Group:
         counts = _numbers(before, after, dropped, *((failed,) if quarantined else ()))
         table.add_row(number, operator, *counts, _share(after, before), seconds.get(operator, ""))
     return Group(table, _summary(manifest), *_short_texts(manifest))
+
+
+def render_story(story: Story) -> Text:
+    """Return a sample's story as text: a line an operator, the one that ended it marked."""
+    from rich.text import Text
+
+    text = Text(f"{story.id}: {story.fate}\n", style="bold")
+    text.append(f"{story.source}, shard {story.shard}, row {story.row}\n\n", style="dim")
+    width = max((len(step.operator) for step in story.steps), default=0)
+    for step in story.steps:
+        style = "red" if step.ended else ""
+        text.append(f"{'×' if step.ended else ' '} {step.operator:{width}}  {step.said}\n", style=style)
+        for detail in step.details:
+            text.append(f"    {detail}\n", style="dim")
+    for line in story.twin:
+        text.append(f"\n{line}")
+    return text
 
 
 def render_rows(rows: Sequence[Any], title: str = "") -> Table:

@@ -1,0 +1,187 @@
+"""A sample's whole story: where it is from, what changed it, what was measured, what ended it, its twin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dj_assets.errors import UserError
+from dj_assets.models.store import ModelStore
+from dj_assets.operators.base import Filter, Mapper
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.conditions import quoted
+from dj_assets.recipe.plan import Plan, Step
+from dj_assets.report.differences import differences
+from dj_assets.storage.database import reading
+from dj_assets.storage.layout import Layout
+
+
+@dataclass(frozen=True)
+class StepStory:
+    """What one operator had to do with the sample. `ended` marks the one that decided its fate."""
+
+    operator: str
+    said: str
+    details: tuple[str, ...] = ()
+    ended: bool = False
+
+
+@dataclass(frozen=True)
+class Story:
+    """One sample: its place, its fate, and the operators in recipe order."""
+
+    id: str
+    shard: int
+    row: int
+    source: str
+    fate: str
+    steps: tuple[StepStory, ...]
+    twin: tuple[str, ...] = field(default=())
+
+
+def explain(
+    plan: Plan, layout: Layout, manifest: Mapping[str, Any], sample: str, models: ModelStore | None = None
+) -> list[Story]:
+    """Return the story of every sample with an id; ids need not be unique.
+
+    Parameters
+    ----------
+    plan
+        The plan of the run that was published.
+    layout, manifest
+        Where it lies, and its manifest.
+
+    Raises
+    ------
+    UserError
+        If no sample of the run has that id.
+    """
+    with reading(layout.database) as connection:
+        places = _places(connection, sample)
+        if not places:
+            raise UserError(
+                f"{layout.published}: no sample has the id {sample!r}; ids stand in stats.parquet and stats.duckdb"
+            )
+        teller = _Teller(plan, layout, manifest, connection, models or ModelStore())
+        return [teller.tell(sample, shard, row) for shard, row in places]
+
+
+@dataclass(frozen=True)
+class _Teller:
+    plan: Plan
+    layout: Layout
+    manifest: Mapping[str, Any]
+    connection: duckdb.DuckDBPyConnection
+    models: ModelStore
+
+    def tell(self, sample: str, shard: int, row: int) -> Story:
+        ended_by, fate = self._fate(shard, row)
+        raw = _raw(self.manifest["shards"][shard], row, self.plan.recipe.text_key, self.models)
+        steps = self._steps(shard, row, raw, ended_by)
+        return Story(sample, shard, row, self.manifest["shards"][shard]["path"], fate, steps, self._twin(shard, row))
+
+    def _fate(self, shard: int, row: int) -> tuple[str | None, str]:
+        dropped = self._one("SELECT operator, reason FROM dropped WHERE shard = ? AND row = ?", shard, row)
+        if dropped:
+            return dropped[0], f"dropped by {dropped[0]}: {dropped[1]}"
+        failed = self._one("SELECT operator, error FROM quarantine WHERE shard = ? AND row = ?", shard, row)
+        return (failed[0], f"quarantined by {failed[0]}: {failed[1]}") if failed else (None, "kept")
+
+    def _steps(self, shard: int, row: int, raw: Batch | None, ended_by: str | None) -> tuple[StepStory, ...]:
+        measured = self._measured(shard, row)
+        stories = []
+        for step in self.plan.steps:
+            ended = step.label == ended_by
+            if isinstance(step.operator, Mapper):
+                raw, story = _rewritten(step, step.operator, raw, ended=ended)
+            elif isinstance(step.operator, Filter):
+                story = self._judged(step, step.operator, measured, (shard, row), ended=ended)
+            else:
+                story = StepStory(step.label, "signs the sample", ended=ended)
+            stories.append(story)
+        return tuple(stories)
+
+    def _judged(
+        self, step: Step, operator: Filter, measured: Mapping[str, Any], place: tuple[int, int], *, ended: bool
+    ) -> StepStory:
+        values = ", ".join(f"{column} = {_shown(measured.get(column))}" for column in step.columns.values())
+        test = operator.condition.keep(step.columns)
+        query = f"SELECT {test.text} FROM stats WHERE shard = ? AND row = ?"  # noqa: S608 - conditions bind their values
+        keeps = self._one(query, *test.parameters, *place)
+        verdict = "" if keeps is None else ", passes" if keeps[0] else ", fails"
+        asked = ", ".join(f"{key} {value}" for key, value in operator.parameters().items() if key in operator.judging)
+        return StepStory(step.label, f"{values}{verdict}" + (f" ({asked})" if asked else ""), ended=ended)
+
+    def _measured(self, shard: int, row: int) -> dict[str, Any]:
+        columns = ", ".join(quoted(column) for column in self.plan.stat_columns)
+        if not columns:
+            return {}
+        found = self._one(f"SELECT {columns} FROM stats WHERE shard = ? AND row = ?", shard, row)  # noqa: S608 - quoted
+        return dict(zip(self.plan.stat_columns, found, strict=True)) if found else {}
+
+    def _twin(self, shard: int, row: int) -> tuple[str, ...]:
+        """Return how the sample differs from the twin that was kept, both as cleaned."""
+        query = "SELECT kept_shard, kept_row, kept_id, cluster_size FROM duplicates WHERE shard = ? AND row = ?"
+        twin = self._one(query, shard, row)
+        if twin is None:
+            return ()
+        kept_shard, kept_row, kept_id, size = twin
+        head = f"its twin {kept_id} is kept (shard {kept_shard}, row {kept_row}; {size} samples in the cluster)"
+        own, kept = (self._cleaned(*place) for place in ((kept_shard, kept_row), (shard, row)))
+        return (head, *(differences(own, kept) or ("their cleaned texts are the same",)))
+
+    def _cleaned(self, shard: int, row: int) -> str:
+        path = str(self.layout.measured("cleaned", shard))
+        found = self._one("SELECT text FROM read_parquet(?) WHERE row = ?", path, row)
+        return str(found[0]) if found else ""
+
+    def _one(self, query: str, *parameters: object) -> tuple[Any, ...] | None:
+        return self.connection.execute(query, list(parameters)).fetchone()
+
+
+def _places(connection: duckdb.DuckDBPyConnection, sample: str) -> list[tuple[int, int]]:
+    query = """
+        SELECT DISTINCT shard, row FROM (
+            SELECT shard, row, id FROM stats UNION ALL SELECT shard, row, id FROM dropped
+            UNION ALL SELECT shard, row, id FROM quarantine
+        ) WHERE id = ? ORDER BY shard, row
+    """
+    return [(int(shard), int(row)) for shard, row in connection.execute(query, [sample]).fetchall()]
+
+
+def _rewritten(step: Step, operator: Mapper, raw: Batch | None, *, ended: bool) -> tuple[Batch | None, StepStory]:
+    if raw is None:
+        return None, StepStory(step.label, "rewrites the text (the source is not there any more)", ended=ended)
+    if ended:
+        return None, StepStory(step.label, "failed", ended=True)
+    new = operator.apply(raw)
+    changes = differences(raw.text[0].as_py(), new.text[0].as_py())
+    said = f"changes {len(changes)} places" if changes else "changes nothing"
+    return new, StepStory(step.label, said, tuple(changes))
+
+
+def _raw(shard: Mapping[str, Any], row: int, text_key: str, models: ModelStore) -> Batch | None:
+    """Read the sample again from its source, as it was loaded; None where that is gone or has no text."""
+    from dj_assets.storage.readers import Reader, parse
+    from dj_assets.storage.sources import SourceFile
+
+    path = Path(shard["path"])
+    if not path.exists():
+        return None
+    for block in Reader(SourceFile.at(path), shard["shard"]).blocks():
+        rows = parse(block, text_key=text_key, name=path.name).rows
+        numbers: Sequence[int] = rows.column("row").to_pylist()
+        if row in numbers:
+            place = numbers.index(row)
+            return Batch(rows.slice(place, 1), models)
+        if numbers and numbers[-1] > row:
+            return None
+    return None
+
+
+def _shown(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
