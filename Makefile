@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock
 WORKERS ?= 2
 
-.PHONY: demo dev test check format bench clean lock
+.PHONY: demo dev test check format docs bench clean lock
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -26,6 +26,11 @@ check: $(VENV)/.stamp-dev
 format: $(VENV)/.stamp-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# The pages that are made from the code and the recipes; tests fail when they are stale.
+docs: $(VENV)/.stamp-base
+	$(BIN)/python -m dj_assets.report.operator_docs
+	$(BIN)/python -m dj_assets.report.gallery_docs
 
 bench: $(VENV)/.stamp-base
 	$(BIN)/python -m benchmarks.text_recipes

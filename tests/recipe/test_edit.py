@@ -78,5 +78,5 @@ def test_numbers_read_back(tmp_path, value):
     ],
 )
 def test_what_cannot_be_changed_alone_is_refused(text):
-    with pytest.raises(ValueError, match="alias|no list 'process'"):
+    with pytest.raises(ValueError, match=r"alias|no list 'process'"):
         set_parameters(text, {0: {"min_len": 7}})
