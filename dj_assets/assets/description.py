@@ -13,7 +13,7 @@ from dj_assets.assets.keys import block_of
 from dj_assets.assets.labels import short_name
 from dj_assets.errors import RecipeError
 from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
-from dj_assets.recipe.gallery import source_paths
+from dj_assets.recipe.gallery import sources_of
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
 
@@ -54,8 +54,9 @@ def stage_descriptions(recipe: Recipe, plan: Plan) -> dict[str, str]:
 def refined_metadata(recipe: Recipe) -> Metadata:
     """Return the definition metadata: gallery links, what the gallery published, the recipe, where it lies."""
     block = block_of(recipe)
-    links = {f"gallery/{name}": MetadataValue.url(url) for name, url in block.links.items()}
-    return {**reference_metadata(recipe), **links, **recipe_metadata(Path(recipe.file))}
+    links = " · ".join(f"[{name}]({url})" for name, url in block.links.items())
+    gallery = {"gallery": MetadataValue.md(links)} if links else {}
+    return {**reference_metadata(recipe), **gallery, **recipe_metadata(Path(recipe.file))}
 
 
 def reference_metadata(recipe: Recipe) -> Metadata:
@@ -101,6 +102,8 @@ def _listed(names: list[str]) -> str:
 
 def _where(recipe: Recipe) -> str:
     try:
-        return ", ".join(f"`{path}`" for path in source_paths(recipe))
+        sources = sources_of(recipe)
     except RecipeError as error:
         return f"not configured ({error.problem})"
+    places = [f"`{path}`" for source in sources for path in source.paths]
+    return ", ".join(places + [f"the refined subset {source.subset}" for source in sources if source.subset])

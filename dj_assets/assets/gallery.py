@@ -10,7 +10,8 @@ from dj_assets.assets.checks import refined_checks
 from dj_assets.assets.keys import SubsetKeys
 from dj_assets.assets.refined import refined_asset
 from dj_assets.assets.specs import broken_specs, stage_specs
-from dj_assets.recipe.gallery import Gallery, find_gallery
+from dj_assets.recipe.gallery import Gallery, find_gallery, refined_sources
+from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
 
 
@@ -25,14 +26,19 @@ def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
     keys = [SubsetKeys.of(recipe) for recipe, _ in recipes]
     return dg.Definitions(
         assets=[
-            *(refined_asset(recipe, plan) for recipe, plan in recipes),
-            *(spec for recipe, plan in recipes for spec in stage_specs(recipe, plan)),
+            *(refined_asset(recipe, plan, _made_of(recipe, gallery)) for recipe, plan in recipes),
+            *(spec for recipe, plan in recipes for spec in stage_specs(recipe, plan, _made_of(recipe, gallery))),
             *broken_specs(gallery.broken, {key.refined for key in keys}),
         ],
         asset_checks=[refined_checks(recipe, plan) for recipe, plan in recipes],
         jobs=list(group_jobs(keys)),
         executor=dg.in_process_executor,
     )
+
+
+def _made_of(recipe: Recipe, gallery: Gallery) -> list[dg.AssetKey]:
+    """Return the refined subsets that are the source of another."""
+    return [SubsetKeys.of(gallery.recipes[name]).refined for name in refined_sources(recipe)]
 
 
 def group_jobs(keys: Iterable[SubsetKeys]) -> Iterable[dg.UnresolvedAssetJobDefinition]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dagster import MarkdownMetadataValue, MetadataValue
 
 from dj_assets.assets.labels import short_name
@@ -15,6 +17,7 @@ from dj_assets.subset import RunResult, Subset
 
 EXAMPLES_BYTES = 12_000
 _EXCERPT = 110
+_MARKUP = re.compile(r"[*_~`<>\[\]&$\\]")
 # What the Markdown around a picture takes, and what base64 makes of three bytes.
 _AROUND, _BASE64 = 200, 4 / 3
 
@@ -34,10 +37,20 @@ def examples(result: RunResult, subset: Subset) -> MarkdownMetadataValue:
     """Return three dropped samples of every operator with the reason and the beginning of their text."""
     found = dropped_examples(result, subset.layout, subset.plan, per_operator=3, width=_EXCERPT)
     rows = [
-        {"operator": short_name(example.operator), "sample": example.id, "why": _why(example), "text": example.excerpt}
+        {
+            "operator": short_name(example.operator),
+            "sample": literal(example.id),
+            "why": literal(_why(example)),
+            "text": literal(example.excerpt),
+        }
         for example in found
     ]
     return MetadataValue.md(table_markdown(rows, EXAMPLES_BYTES) or "nothing was dropped")
+
+
+def literal(text: str) -> str:
+    """Return text that Markdown shows as it is: a dropped sample is often all asterisks and brackets."""
+    return _MARKUP.sub(lambda sign: f"&#{ord(sign[0])};", text)
 
 
 def _why(example: Example) -> str:

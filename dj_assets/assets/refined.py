@@ -6,6 +6,8 @@ stale right after its first run.
 """
 # No postponed annotations here: Dagster reads those of `context`.
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from dj_assets.assets import result_metadata, stage_metadata
@@ -18,36 +20,44 @@ from dj_assets.recipe.plan import Plan
 from dj_assets.subset import Subset
 
 
-def refined_asset(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
-    """Return the asset `<group>/<subset>`: measure, deduplicate, refine."""
+def refined_asset(recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = ()) -> dg.AssetsDefinition:
+    """Return the asset `<group>/<subset>`: measure, deduplicate, refine.
+
+    `sources` are the refined subsets that it is made of.
+    """
     keys = SubsetKeys.of(recipe)
-    measure, deduplicate, refine = _measure(recipe), _deduplicate(recipe), _refine(recipe)
+    # The source is upstream of the statistics, and theirs are the data that the later steps read. A refined subset as
+    # source stands here itself: only a direct upstream makes the asset stale.
+    stages = {"stats": keys.stats, "duplicates": keys.duplicates}
+    upstream = {f"source_{key.path[-1]}": key for key in sources}
+    measure, deduplicate, refine = _measure(recipe, tuple(upstream)), _deduplicate(recipe), _refine(recipe)
 
     @dg.graph_asset(
         name=keys.subset,
         key_prefix=keys.group,
         group_name=keys.group,
         description=refined_description(recipe, plan),
-        ins={stage: dg.AssetIn(getattr(keys, stage), dagster_type=dg.Nothing) for stage in _STAGES},
+        ins={name: dg.AssetIn(key, dagster_type=dg.Nothing) for name, key in {**stages, **upstream}.items()},
         kinds={"duckdb", "parquet"},
         tags={"dj/subset": keys.subset},
         metadata=refined_metadata(recipe),
         code_version=plan.refined_hash,
     )
-    def subset(stats, duplicates):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        return refine(deduplicated=deduplicate(measured=measure(), stats=stats), duplicates=duplicates)
+    def subset(stats, duplicates, **upstream_subsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN003, ANN202
+        measured = measure(**upstream_subsets)
+        return refine(deduplicated=deduplicate(measured=measured, stats=stats), duplicates=duplicates)
 
     return subset
 
 
-# The source is upstream of the statistics, and theirs are the data that the later steps read.
-_STAGES = ("stats", "duplicates")
-
-
-def _measure(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
+def _measure(recipe: Recipe, upstream: Sequence[str]) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     keys = SubsetKeys.of(recipe)
 
-    @dg.op(name=f"{keys.subset}_measure", out=dg.Out(dg.Nothing))
+    @dg.op(
+        name=f"{keys.subset}_measure",
+        ins={name: dg.In(dg.Nothing) for name in upstream},
+        out=dg.Out(dg.Nothing),
+    )
     def measure(context: dg.OpExecutionContext) -> None:
         """One pass over every sample: mappers, statistics, signatures."""
         for notice in recipe.notices:

@@ -82,7 +82,7 @@ def kept(subset: Subset, funnel: tuple[FunnelStep, ...]) -> dict[str, float]:
 def models(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return every model that scored the subset: its standing to read, its checksum to copy."""
     used = manifest["models"][:MAX_ROWS]
-    lines = [f"- **{model['name']}** `{model['sha256'][:12]}`{_standing(model['note'])}" for model in used]
+    lines = [f"- **{model['name']}**{_standing(model['note'])}" for model in used]
     if not lines:
         return {"models": "none"}
     checksums = {model["name"]: model["sha256"] for model in used}

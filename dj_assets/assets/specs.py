@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,17 @@ from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
 
 
-def stage_specs(recipe: Recipe, plan: Plan) -> list[dg.AssetSpec]:
-    """Return source, stats and duplicates of a subset; they are never stale by themselves."""
+def stage_specs(recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = ()) -> list[dg.AssetSpec]:
+    """Return source, stats and duplicates of a subset; they are never stale by themselves.
+
+    `sources` are the refined subsets that its source consists of.
+    """
     keys = SubsetKeys.of(recipe)
     about = stage_descriptions(recipe, plan)
     return [
         dg.AssetSpec(
             keys.source,
+            deps=list(sources),
             group_name=keys.group,
             kinds={"file"},
             description=about["source"],

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from dj_assets.assets.dev import refuse_taken, start_dev
+from dj_assets.errors import UserError
+
+# Stands in for Dagster where only the handing on of port, home and signals is looked at.
+STUB = """#!{python}
+import os, signal, sys, time
+print(os.environ["DAGSTER_HOME"], *sys.argv[1:], flush=True)
+def stop(number, frame):
+    print("stopped by", signal.Signals(number).name, flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGINT, stop)
+while True:
+    time.sleep(0.05)
+"""
+START = "import sys; from dj_assets.assets import dev; sys.executable = {stub!r}; sys.exit(dev.start_dev(port={port}))"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_taken_port_is_refused_before_anything_starts(project):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"port {port} is taken.*--port"):
+            start_dev(port=port)
+        with pytest.raises(UserError):
+            refuse_taken("0.0.0.0", port)
+    refuse_taken("127.0.0.1", port)
+
+
+def test_without_a_dagster_yaml_it_says_what_is_missing(project):
+    (project.root / "dagster_home/dagster.yaml").unlink()
+    with pytest.raises(UserError, match=r"has no dagster\.yaml"):
+        start_dev(port=free_port())
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_home_port_and_signals_reach_the_server(project, sent):
+    stub = project.root / "python"
+    stub.write_text(STUB.format(python=sys.executable))
+    stub.chmod(stub.stat().st_mode | stat.S_IXUSR)
+    port = free_port()
+    child = subprocess.Popen(
+        [sys.executable, "-c", START.format(stub=str(stub), port=port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"DAGSTER_HOME": "relative"},
+        start_new_session=True,
+    )
+    first = child.stdout.readline().split()
+    child.send_signal(sent)
+    out, err = child.communicate(timeout=30)
+    assert first[0] == str(project.root / "dagster_home")
+    assert first[1:4] == ["-m", "dagster", "dev"]
+    assert first[-1] == str(port)
+    assert out == "stopped by SIGINT\n"
+    assert f"http://127.0.0.1:{port}" in err
+    assert child.returncode == 0
