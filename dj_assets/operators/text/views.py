@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dj_assets.models import load
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.text.sentence_pieces import coded, sentence_pieces, vocabulary
 
 Codes = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
@@ -99,8 +100,13 @@ def stripped(vocabulary: pa.StringArray) -> pa.StringArray:
 
 def pieces(batch: Batch, lang: str) -> Words:
     """Return the SentencePiece pieces of every text; a piece that the model does not know is its own surface."""
-    path = batch.models.find(sentencepiece_model(lang)).path
-    return batch.derive(("pieces", path), lambda: _pieces(load.sentencepiece(path), batch.text.to_pylist()))
+    return pieces_of(batch, sentencepiece_model(lang))
+
+
+def pieces_of(batch: Batch, model: str) -> Words:
+    """Return the pieces of every text by the SentencePiece model of that name."""
+    path = batch.models.find(model).path
+    return batch.derive(("pieces", path), lambda: _pieces(batch, path))
 
 
 def sentencepiece_model(lang: str) -> str:
@@ -135,16 +141,7 @@ def _refine(given: Words, *, lowercase: bool) -> Words:
     return replace(given, codes=codes[kept], offsets=rows, vocabulary=bare.dictionary)
 
 
-def _pieces(model: Any, texts: list[str]) -> Words:  # noqa: ANN401 - SentencePiece has no types
-    """Encode to ids, which is quick, and once more to strings the few texts with an unknown piece."""
-    found = model.encode(texts)
-    known = [model.id_to_piece(i) for i in range(model.get_piece_size())]
-    codes = {piece: code for code, piece in enumerate(known)}
-    unknown = model.unk_id()
-    for row, ids in enumerate(found):
-        if unknown in ids:
-            surfaces = model.encode(texts[row], out_type=str)
-            found[row] = [codes.setdefault(piece, len(codes)) for piece in surfaces]
-    offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in found], dtype=np.int64)))
-    flat = np.fromiter((code for ids in found for code in ids), np.int32, offsets[-1])
-    return Words(flat, offsets, pa.array(list(codes), pa.string()))
+def _pieces(batch: Batch, path: Path) -> Words:
+    known, found = vocabulary(path), sentence_pieces(batch, path)
+    codes, strings = coded(found, known)
+    return Words(codes, found.rows, strings)

@@ -1,0 +1,133 @@
+"""Where SentencePiece's pieces lie in the normalised text: from their ids, which the library hands out quickly."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s
+from dj_assets.kernels.code_points import code_point_at
+from dj_assets.kernels.jit import kernel
+
+
+@kernel
+def _stands_at(data: Bytes, at: Int, end: Int, piece: Bytes) -> bool:
+    if at + len(piece) > end:
+        return False
+    i = 0
+    while i < len(piece) and data[at + i] == piece[i]:
+        i += 1
+    return i == len(piece)
+
+
+@kernel
+def _unknown_end(data: Bytes, at: Int, end: Int, known: Bytes) -> Int:
+    """Return where a run of characters that are no piece on their own ends."""
+    while at < end:
+        point, width = code_point_at(data, at)
+        if known[point]:
+            return at
+        at += width
+    return end
+
+
+@kernel
+def _place(
+    data: Bytes,
+    start: Int,
+    end: Int,
+    ids: Int32s,
+    unknown: Int,
+    known: Bytes,
+    text: Bytes,
+    bounds: Int64s,
+    ends: Int64s,
+) -> bool:
+    """Write where each piece of a row ends; return whether the pieces are the text, exactly."""
+    at: Int = np.int64(start)
+    for k in range(len(ids)):
+        piece = np.int64(ids[k])
+        if piece == unknown:
+            after = _unknown_end(data, at, end, known)
+            if after == at:
+                return False
+            at = after
+        elif _stands_at(data, at, end, text[bounds[piece] : bounds[piece + 1]]):
+            at += bounds[piece + 1] - bounds[piece]
+        else:
+            return False
+        ends[k] = at
+    return bool(at == end)
+
+
+@kernel
+def place_pieces(
+    data: Bytes,
+    offsets: Int32s,
+    ids: Int32s,
+    rows: Int64s,
+    unknown: Int,
+    known: Bytes,
+    text: Bytes,
+    bounds: Int64s,
+) -> tuple[Int64s, npt.NDArray[np.bool_]]:
+    """Find where each piece of every row ends in the normalised text.
+
+    A character is unknown where no piece is that character alone, and unknown characters beside each other make one
+    piece. So an unknown piece ends at the first known character, or, where the next piece begins with an unknown one,
+    nothing fits any more: then the row is not placed, and one has to ask the library.
+
+    Parameters
+    ----------
+    data, offsets
+        The normalised texts.
+    ids, rows
+        The pieces of row `i` are `ids[rows[i]:rows[i + 1]]`.
+    unknown, known
+        The id of unknown pieces; for every code point whether it is a piece on its own, shape `(0x110000,)`.
+    text, bounds
+        Piece `p` is `text[bounds[p]:bounds[p + 1]]`.
+
+    Returns
+    -------
+    The end of every piece in `data`, shape `(len(ids),)`, and which rows were placed.
+    """
+    ends = np.empty(len(ids), np.int64)
+    placed = np.empty(len(rows) - 1, np.bool_)
+    for row in range(len(placed)):
+        own = slice(rows[row], rows[row + 1])
+        placed[row] = _place(data, offsets[row], offsets[row + 1], ids[own], unknown, known, text, bounds, ends[own])
+    return ends, placed
+
+
+@kernel
+def join_pieces(
+    data: Bytes, offsets: Int32s, ends: Int64s, rows: Int64s, flags: Bytes, spaces: int
+) -> tuple[Bytes, Int64s, npt.NDArray[np.bool_]]:
+    """Write the pieces of every row with one space between them.
+
+    Returns
+    -------
+    The bytes, the offsets of the rows, and whether a row has white space (a flag of `spaces`) inside a piece, of shape
+    `(rows,)`.
+    """
+    out = np.empty(offsets[-1] - offsets[0] + len(ends), np.uint8)
+    bounds = np.zeros(len(rows), np.int64)
+    inside = np.zeros(len(rows) - 1, np.bool_)
+    written = 0
+    for row in range(len(rows) - 1):
+        at = np.int64(offsets[row])
+        for k in range(rows[row], rows[row + 1]):
+            if k > rows[row]:
+                out[written] = 32
+                written += 1
+            while at < ends[k]:
+                point, width = code_point_at(data, at)
+                if flags[point] & spaces:
+                    inside[row] = True
+                for i in range(width):
+                    out[written + i] = data[at + i]
+                written += width
+                at += width
+        bounds[row + 1] = written
+    return out[:written], bounds, inside
