@@ -1,4 +1,4 @@
-"""Clusters of duplicates: equal signatures and near pairs, united; the first sample of each is kept."""
+"""Clusters of duplicates: samples with equal, near or shared signatures, united; the first of each is kept."""
 
 from __future__ import annotations
 
@@ -18,6 +18,45 @@ class NearPairs:
     def none(cls) -> NearPairs:
         """Return no pairs."""
         return cls(np.empty(0, np.uint64), np.empty(0, np.uint64))
+
+
+@dataclass(frozen=True)
+class SharedKeys:
+    """Which samples hold which of the keys that more than one sample holds.
+
+    `sample` are indices in (shard, row) order and `key` what they hold, sorted by key, then sample; `samples` counts
+    all there are.
+    """
+
+    samples: int
+    sample: np.ndarray
+    key: np.ndarray
+
+    def keepers(self, alive: np.ndarray) -> np.ndarray:
+        """Return, for every living sample, the index of the sample its cluster keeps: the smallest of the cluster.
+
+        Keys of the dead do not unite the living. `alive` are sorted indices, shape `(n,)`.
+        """
+        from dj_assets.kernels.components import components
+
+        place = np.full(self.samples, -1, np.int64)
+        place[alive] = np.arange(len(alive))
+        holder = place[self.sample]
+        living = holder >= 0
+        holder, key = holder[living], self.key[living]
+        # neighbours are enough: each group becomes a path
+        same = key[1:] == key[:-1]
+        kept: np.ndarray = alive[components(len(alive), holder[:-1][same], holder[1:][same])]
+        return kept
+
+    def holding(self, keys: tuple[int, ...]) -> np.ndarray:
+        """Return which samples hold one of some keys, shape `(samples,)`."""
+        found = np.zeros(self.samples, bool)
+        found[self.sample[np.isin(self.key, np.array(keys, np.uint64))]] = True
+        return found
+
+
+Links = NearPairs | SharedKeys
 
 
 def keepers(signatures: np.ndarray, near: NearPairs) -> np.ndarray:

@@ -18,21 +18,20 @@ from dj_assets.storage.shards import ParquetShard
 _KEY = b"dj_assets.key"
 
 
-def find_near_pairs(layout: Layout, step: Step, signature_files: Sequence[Path], measured: str) -> NearPairs:
+def find_near_pairs(
+    layout: Layout, step: Step, operator: Deduplicator, signature_files: Sequence[Path], measured: str
+) -> NearPairs:
     """Return the near pairs of a deduplicator, from disk where they were found for the same samples before.
 
     `measured` identifies the measured files of all shards. Pairs hold for any thresholds: they are kept between
     signature values, whether or not a sample with that value survives.
     """
-    operator = step.operator
-    if not isinstance(operator, Deduplicator):
-        raise TypeError(f"{step.label} does not sign samples")
     key = digest([measured, step.identity, operator.model_dump(mode="json")]).encode()
     path = layout.near_pairs(step.signature)
-    stored = _stored(path, key)
+    stored = read_stored(path, key)
     if stored is None:
         stored = operator.near_pairs(_distinct(signature_files, step.signature))
-        _store(path, stored, key)
+        store(path, stored, key)
     a, b = (stored.column(name).to_numpy() for name in ("a", "b"))
     return NearPairs(a, b)
 
@@ -43,14 +42,16 @@ def _distinct(files: Sequence[Path], column: str) -> np.ndarray:
     return values
 
 
-def _stored(path: Path, key: bytes) -> pa.Table | None:
+def read_stored(path: Path, key: bytes) -> pa.Table | None:
+    """Return the table at `path` where it was stored under the same key."""
     if not path.exists():
         return None
     table = pq.read_table(path)
     return table if (table.schema.metadata or {}).get(_KEY) == key else None
 
 
-def _store(path: Path, pairs: pa.Table, key: bytes) -> None:
+def store(path: Path, pairs: pa.Table, key: bytes) -> None:
+    """Store a table under a key; it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = pairs.schema.with_metadata({_KEY: key})
     with ParquetShard(path, schema) as writer:

@@ -18,7 +18,6 @@ import pyarrow as pa
 from dj_assets.engine.funnel import Balance, FunnelStep
 from dj_assets.engine.replay import Outcome, Population
 from dj_assets.models.store import ModelFile
-from dj_assets.operators.base import Deduplicator
 from dj_assets.recipe.plan import Plan
 from dj_assets.storage.manifest import ShardManifest
 
@@ -83,18 +82,6 @@ def seconds_by_step(shards: Sequence[ShardManifest]) -> dict[str, float]:
     for shard in shards:
         total.update(shard.seconds)
     return dict(total)
-
-
-def short_texts(plan: Plan, population: Population, outcome: Outcome) -> dict[str, int]:
-    """Return, for each deduplicator, how many samples it dropped only because they are too short for one shingle."""
-    counts = {}
-    for step in plan.deduplicators:
-        operator = step.operator
-        if isinstance(operator, Deduplicator) and operator.empty_signature is not None:
-            signature = population.signatures[step.signature]
-            ended = (outcome.fate == step.index) & ~outcome.quarantined
-            counts[step.label] = int(np.sum(ended & (signature.filled(1) == operator.empty_signature)))
-    return counts
 
 
 def fates(population: Population, outcome: Outcome) -> pa.Table:

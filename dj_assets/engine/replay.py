@@ -9,9 +9,10 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dj_assets.engine.clusters import NearPairs, keepers
+from dj_assets.engine.clusters import Links, SharedKeys, keepers
 from dj_assets.operators.base import Deduplicator, Filter
 from dj_assets.operators.conditions import Parameter
 from dj_assets.recipe.plan import Plan, Step
@@ -24,7 +25,8 @@ _NEVER = np.iinfo(np.int16).max
 class Population:
     """All measured samples in (shard, row) order, as arrays of equal length.
 
-    `failed_at` is the step a sample failed at, -1 where none.
+    `failed_at` is the step a sample failed at, -1 where none. `signatures` are those that are one value, by name, as
+    integers: bytes are numbered.
     """
 
     stats_files: tuple[Path, ...]
@@ -43,13 +45,15 @@ class Outcome:
 
     `fate` is the index of the step that ended a sample, `KEPT` for the kept; `quarantined` says whether it failed
     there; `keeper` is the index of the kept twin of a duplicate, -1 else; `cluster_size` counts the cluster of a
-    duplicate at its deduplicator.
+    duplicate at its deduplicator. `short_texts` counts, for each deduplicator, those it dropped only because they are
+    too short for one shingle.
     """
 
     fate: np.ndarray
     quarantined: np.ndarray
     keeper: np.ndarray
     cluster_size: np.ndarray
+    short_texts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -62,16 +66,16 @@ class Outcome:
 def load_population(plan: Plan, stats: Sequence[Path], signatures: Sequence[Path]) -> Population:
     """Read what the replay needs of all shards, given in shard order: 12 bytes a sample and 9 for each signature."""
     shard = _column(stats, "shard")
-    names = [step.signature for step in plan.deduplicators]
+    names = [step.signature for step in plan.deduplicators if not _has_keys(step)]
     failed_at = _column(signatures, "failed_at").filled(KEPT)
     values = {name: _column(signatures, name) for name in names}
     return Population(tuple(stats), shard.data, _column(stats, "row").data, failed_at, values)
 
 
-def replay(plan: Plan, population: Population, near: Mapping[str, NearPairs], threads: int = 1) -> Outcome:
+def replay(plan: Plan, population: Population, links: Mapping[str, Links], threads: int = 1) -> Outcome:
     """Let every sample meet the steps in recipe order; the earliest event decides.
 
-    `near` holds the near pairs of every deduplicator, by the name of its signature.
+    `links` are those of every deduplicator, by the name of its signature.
     """
     size = len(population)
     outcome = Outcome(
@@ -88,7 +92,7 @@ def replay(plan: Plan, population: Population, near: Mapping[str, NearPairs], th
         _end(outcome, population, event)
         if segment.deduplicator is not None:
             started = time.perf_counter()
-            _deduplicate(outcome, population, segment.deduplicator, near[segment.deduplicator.signature])
+            _deduplicate(outcome, population, segment.deduplicator, links[segment.deduplicator.signature])
             outcome.seconds[segment.deduplicator.label] = time.perf_counter() - started
     return outcome
 
@@ -157,16 +161,29 @@ def _end(outcome: Outcome, population: Population, event: np.ndarray) -> None:
     outcome.quarantined[ended] = population.failed_at[ended] == event[ended]
 
 
-def _deduplicate(outcome: Outcome, population: Population, step: Step, near: NearPairs) -> None:
-    signature = population.signatures[step.signature]
-    alive = np.flatnonzero(outcome.kept & ~np.ma.getmaskarray(signature))
-    kept_by = alive[keepers(signature.data[alive], near)] if len(alive) else alive
+def _deduplicate(outcome: Outcome, population: Population, step: Step, links: Links) -> None:
+    alive, short = np.flatnonzero(outcome.kept), np.zeros(len(population), bool)
+    keys = step.operator.short_text_keys if isinstance(step.operator, Deduplicator) else ()
+    if isinstance(links, SharedKeys):
+        kept_by = links.keepers(alive)
+        short = links.holding(keys)
+    else:
+        signature = population.signatures[step.signature]
+        alive = alive[~np.ma.getmaskarray(signature)[alive]]
+        kept_by = alive[keepers(signature.data[alive], links)] if len(alive) else alive
+        short[alive] = np.isin(signature.data[alive], np.array(keys, signature.dtype))
     sizes = np.bincount(kept_by, minlength=len(population))
     duplicate = kept_by != alive
     dropped, twins = alive[duplicate], kept_by[duplicate]
     outcome.fate[dropped] = step.index
     outcome.keeper[dropped] = twins
     outcome.cluster_size[dropped] = sizes[twins]
+    if keys:
+        outcome.short_texts[step.label] = int(short[dropped].sum())
+
+
+def _has_keys(step: Step) -> bool:
+    return isinstance(step.operator, Deduplicator) and pa.types.is_list(step.operator.signature_type)
 
 
 def _column(files: Iterable[Path], name: str) -> np.ma.MaskedArray:
@@ -175,6 +192,8 @@ def _column(files: Iterable[Path], name: str) -> np.ma.MaskedArray:
     arrays = [chunk for column in columns for chunk in column.chunks]
     if not arrays:
         return np.ma.masked_array(np.empty(0, np.int64), mask=np.empty(0, bool))
+    if pa.types.is_fixed_size_binary(arrays[0].type):
+        arrays = [pa.chunked_array(arrays).dictionary_encode().combine_chunks().indices]
     data = [
         chunk.fill_null(0).to_numpy(zero_copy_only=False) if chunk.null_count else chunk.to_numpy() for chunk in arrays
     ]

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dj_assets.engine.near_pairs import find_near_pairs
+from dj_assets.engine.links import find_links
 from dj_assets.engine.replay import Population, load_population, replay
 from dj_assets.errors import UserError
 from dj_assets.operators.base import Deduplicator
@@ -74,11 +74,8 @@ class MeasuredRun:
     def _replayed(self, plan: Plan) -> int:
         shards = [[shard["sha256"], shard["records"]] for shard in self.manifest["shards"]]
         measured = digest([self.manifest["measure_key"], digest(shards)])
-        near = {
-            step.signature: find_near_pairs(self.layout, step, self._files("signatures"), measured)
-            for step in plan.deduplicators
-        }
-        return int(replay(plan, self._population, near, threads=self.threads).kept.sum())
+        links = find_links(self.layout, plan, self._files("signatures"), measured)
+        return int(replay(plan, self._population, links, threads=self.threads).kept.sum())
 
     @cached_property
     def _population(self) -> Population:

@@ -151,11 +151,19 @@ class RangeFilter(Filter):
 
 
 class Deduplicator(Operator):
-    """Signs samples; equal signatures and near pairs of signatures make clusters, the first sample of each is kept."""
+    """Signs samples; those whose signatures say so make clusters, chains included, the first sample of each is kept.
+
+    A signature is one value, an integer or bytes of a fixed size: samples with equal ones are duplicates, and those
+    with `near_pairs` of them. Or it is a list of integers, its keys: samples that share any key are duplicates, as the
+    bands of locality-sensitive hashing have it. `signature_type` says which.
+    """
 
     signature_type: ClassVar[pa.DataType] = pa.uint64()
-    # The signature of every text too short for a single shingle, where there is such a thing.
-    empty_signature: ClassVar[int | None] = None
+
+    @property
+    def short_text_keys(self) -> tuple[int, ...]:
+        """The signature, or its keys, of every text too short for a single shingle; empty where there is none such."""
+        return ()
 
     @abstractmethod
     def sign(self, batch: Batch) -> pa.Array:

@@ -38,10 +38,15 @@ IGNORED = frozenset(
 OPERATOR_IGNORED = frozenset(
     """
     accelerator audio_key auto_op_parallelism batch_mode batch_size cpu_required gpu_required history_key
-    image_bytes_key image_key index_key instruction_key mem_required memory num_cpus num_gpus num_proc prompt_key
-    query_key ray_execution_mode response_key runtime_env skip_op_error system_key turbo video_key work_dir
+    image_bytes_key image_key index_key instruction_key max_pending_edge_buffer_task max_pending_filter_tasks
+    mem_required memory memory_per_sample merge_batch_size minhash_batch_size num_cpus num_edge_buffer_task
+    num_filter_task num_gpus num_proc prompt_key query_key ray_execution_mode response_key runtime_env
+    skip_op_error system_key turbo union_find_parallel_num union_threshold video_key work_dir
     """.split()
 )
+
+# Names of Data-Juicer that stand for the same operator here: other engines, same results.
+ALIASES = {"ray_bts_minhash_deduplicator": "document_minhash_deduplicator"}
 
 # Operators of Data-Juicer 1.6.1. One that is not registered here is told so by name, not called unknown.
 DATA_JUICER_OPERATORS = frozenset(

@@ -90,6 +90,7 @@ def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], 
     operators, ignored = [], set()
     for index, entry in enumerate(entries):
         name, parameters = _entry(entry, context.file, index)
+        name = keys.ALIASES.get(name, name)
         ignored |= set(parameters) & keys.OPERATOR_IGNORED
         parameters = {key: value for key, value in parameters.items() if key not in keys.OPERATOR_IGNORED}
         operators.append(_operator(name, parameters, index, context))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dj_assets.engine.clusters import NearPairs, keepers
+from dj_assets.engine.clusters import NearPairs, SharedKeys, keepers
 
 
 def pairs(*values: tuple[int, int]) -> NearPairs:
@@ -23,3 +23,11 @@ def test_a_chain_through_a_value_that_is_gone_does_not_unite():
 
 def test_no_samples():
     assert keepers(np.array([], np.uint64), pairs((1, 2))).tolist() == []
+
+
+def test_who_shares_a_key_is_united_with_the_living_only():
+    shared = SharedKeys(4, np.array([0, 1, 1, 2, 2, 3]), np.array([5, 5, 6, 6, 7, 7], np.uint64))
+    assert shared.keepers(np.arange(4)).tolist() == [0, 0, 0, 0]
+    assert shared.keepers(np.array([0, 2, 3])).tolist() == [0, 2, 2]
+    assert shared.keepers(np.array([], np.int64)).tolist() == []
+    assert shared.holding((6, 99)).tolist() == [False, True, True, False]

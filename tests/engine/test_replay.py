@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dj_assets.engine.clusters import NearPairs
+from dj_assets.engine.clusters import NearPairs, SharedKeys
 from dj_assets.engine.replay import load_population, replay
+from dj_assets.engine.shared_keys import shared_keys
 from dj_assets.operators.base import Deduplicator, Mapper, RangeFilter, Statistic
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
@@ -36,6 +37,26 @@ class Sign(Deduplicator):
         return pc.utf8_length(batch.text).cast(pa.uint64())
 
 
+class Keys(Deduplicator):
+    name = "keys"
+    signature_type = pa.list_(pa.uint64())
+
+    @property
+    def short_text_keys(self):
+        return (0, 1)
+
+    def sign(self, batch):
+        return pa.array([[length] for length in pc.utf8_length(batch.text).to_pylist()], self.signature_type)
+
+
+class Bytes(Deduplicator):
+    name = "bytes"
+    signature_type = pa.binary(16)
+
+    def sign(self, batch):
+        return pa.array([b"%016d" % length for length in pc.utf8_length(batch.text).to_pylist()], self.signature_type)
+
+
 class Nothing(Mapper):
     name = "nothing"
 
@@ -45,6 +66,11 @@ class Nothing(Mapper):
 
 VALUES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0, float("nan")])
 BOUND = st.none() | st.sampled_from([0.1, 0.25, 0.5, 0.75])
+SIGNATURES = {
+    Sign: st.none() | st.integers(0, 6),
+    Keys: st.none() | st.lists(st.integers(0, 9) | st.integers(2**64 - 5, 2**64 - 1), max_size=3, unique=True),
+    Bytes: st.none() | st.sampled_from([b"%016d" % i for i in range(4)]),
+}
 OPERATOR = st.one_of(
     st.builds(
         Ratio,
@@ -54,7 +80,7 @@ OPERATOR = st.one_of(
         max_closed_interval=st.booleans(),
         reversed_range=st.booleans(),
     ),
-    st.just(Sign()),
+    st.sampled_from([Sign(), Keys(), Bytes()]),
     st.just(Nothing()),
 )
 
@@ -67,6 +93,12 @@ def keeps(operator: Ratio, value: float) -> bool:
     low = operator.min_ratio is None or (value >= operator.min_ratio if low_closed else value > operator.min_ratio)
     high = operator.max_ratio is None or (value <= operator.max_ratio if high_closed else value < operator.max_ratio)
     return (low and high) != operator.reversed_range
+
+
+def duplicates(operator, a, b, near):
+    if isinstance(operator, Keys):
+        return bool({*a} & {*b})
+    return a == b or (isinstance(operator, Sign) and (min(a, b), max(a, b)) in near)
 
 
 def naive(plan, rows, near):
@@ -83,13 +115,13 @@ def naive(plan, rows, near):
             for i in alive:
                 if not keeps(step.operator, rows[i][column]):
                     fate[i] = step.index
-        elif isinstance(step.operator, Sign):
+        elif isinstance(step.operator, Deduplicator):
             signed = [i for i in alive if rows[i][step.signature] is not None]
             groups = {i: {i} for i in signed}
             for i in signed:
                 for j in signed:
                     a, b = rows[i][step.signature], rows[j][step.signature]
-                    if a == b or (min(a, b), max(a, b)) in near:
+                    if duplicates(step.operator, a, b, near):
                         union = groups[i] | groups[j]
                         for member in union:
                             groups[member] = union
@@ -107,7 +139,7 @@ def test_replay_follows_the_rules(data, tmp_path_factory):
     row = {
         "failed_at": st.sampled_from([-1] * 6 + list(range(len(operators)))),
         **dict.fromkeys(plan.stat_columns, VALUES),
-        **{step.signature: st.none() | st.integers(0, 6) for step in plan.deduplicators},
+        **{step.signature: SIGNATURES[type(step.operator)] for step in plan.deduplicators},
     }
     rows = data.draw(st.lists(st.fixed_dictionaries(row), max_size=14))
     near = data.draw(st.sets(st.tuples(st.integers(0, 3), st.integers(4, 6)), max_size=3))
@@ -117,7 +149,11 @@ def test_replay_follows_the_rules(data, tmp_path_factory):
     population = load_population(plan, [stats for stats, _ in files], [signatures for _, signatures in files])
     pairs = sorted(near)
     found = NearPairs(np.array([a for a, _ in pairs], np.uint64), np.array([b for _, b in pairs], np.uint64))
-    outcome = replay(plan, population, {step.signature: found for step in plan.deduplicators})
+    links = {
+        step.signature: share(files, step.signature, len(rows), data) if isinstance(step.operator, Keys) else found
+        for step in plan.deduplicators
+    }
+    outcome = replay(plan, population, links)
     fate, keeper = naive(plan, rows, near)
     assert outcome.fate.tolist() == fate
     assert outcome.keeper.tolist() == keeper
@@ -126,6 +162,32 @@ def test_replay_follows_the_rules(data, tmp_path_factory):
     for i, twin in enumerate(keeper):
         if twin >= 0:
             assert outcome.cluster_size[i] >= 2
+    for step in plan.deduplicators:
+        if isinstance(step.operator, Keys):
+            dropped = [i for i, twin in enumerate(keeper) if twin >= 0 and fate[i] == step.index]
+            short = [i for i in dropped if {*rows[i][step.signature]} & {0, 1}]
+            # a key that nobody shares, or that unites no others than a key before it, leaves no trace
+            assert outcome.short_texts[step.label] <= len(short)
+
+
+def share(files, name, count, data):
+    """Find shared keys in one part or in several."""
+    table = shared_keys([signatures for _, signatures in files], name, data.draw(st.sampled_from([1, 5, 1000])))
+    return SharedKeys(count, table["sample"].to_numpy(), table["key"].to_numpy())
+
+
+def test_texts_without_a_shingle_are_counted(tmp_path):
+    plan = make_plan(Recipe("<dict>", (Keys(),)))
+    [step] = plan.deduplicators
+    keys = [[0, 1], [7, 8], [0, 1], [7, 9], [0, 1]]
+    files = [write(tmp_path, plan, 0, [{"failed_at": -1, step.signature: held} for held in keys])]
+    population = load_population(plan, *([[path] for path in files[0]]))
+    table = shared_keys([files[0][1]], step.signature)
+    outcome = replay(
+        plan, population, {step.signature: SharedKeys(5, *(table[c].to_numpy() for c in ("sample", "key")))}
+    )
+    assert outcome.keeper.tolist() == [-1, -1, 0, 1, 0]
+    assert outcome.short_texts == {"keys": 2}
 
 
 def write(folder: Path, plan, shard: int, rows: list[dict]) -> tuple[Path, Path]:
@@ -139,7 +201,7 @@ def write(folder: Path, plan, shard: int, rows: list[dict]) -> tuple[Path, Path]
     failed = [r["failed_at"] if r["failed_at"] >= 0 else None for r in rows]
     signatures = {"row": stats["row"], "failed_at": pa.array(failed, pa.int16())}
     for step in plan.deduplicators:
-        signatures[step.signature] = pa.array([r[step.signature] for r in rows], pa.uint64())
+        signatures[step.signature] = pa.array([r[step.signature] for r in rows], step.operator.signature_type)
     paths = folder / f"stats{shard}.parquet", folder / f"signatures{shard}.parquet"
     pq.write_table(pa.table(stats), paths[0])
     pq.write_table(pa.table(signatures), paths[1])

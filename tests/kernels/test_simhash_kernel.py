@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from dj_assets.kernels.arrays import buffers
 from dj_assets.kernels.md5 import md5_64
-from dj_assets.kernels.simhash import CHARACTERS, SEPARATORS, SPACES, simhash
+from dj_assets.kernels.simhash import simhash
+from dj_assets.kernels.units import CHARACTERS, SEPARATORS, SPACES
 
 COMMAS = np.zeros(0x110000, np.uint8)
 COMMAS[[ord(","), ord("、")]] = 1

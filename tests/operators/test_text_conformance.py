@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import defaultdict
@@ -20,6 +21,7 @@ from dj_assets.models.store import ModelStore
 from dj_assets.operators import registry
 from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.dedup.document_minhash_deduplicator import DocumentMinhashDeduplicator
 
 pytestmark = pytest.mark.shared
 
@@ -35,6 +37,8 @@ OPERATORS = [
     "clean_html_mapper",
     "clean_ip_mapper",
     "clean_links_mapper",
+    "document_deduplicator",
+    "document_minhash_deduplicator",
     "document_simhash_deduplicator",
     "expand_macro_mapper",
     "fix_unicode_mapper",
@@ -134,11 +138,46 @@ def check_filter(made: Filter, expected: list[dict[str, Any]]) -> None:
 def check_deduplicator(made: Deduplicator, expected: dict[str, Any]) -> None:
     ids, batch = inputs()
     signed = made.sign(batch)
-    assert dict(zip(ids, map(str, signed.to_pylist()), strict=True)) == expected["simhash"]
-    distinct, inverse = np.unique(signed.to_numpy(), return_inverse=True)
-    pairs = made.near_pairs(distinct)
-    assert pc.all(pc.less(pairs["a"], pairs["b"])).as_py() is not False
-    a, b = (np.searchsorted(distinct, pairs[column].to_numpy()).astype(np.int64) for column in ("a", "b"))
-    labels = components(len(distinct), a, b)[inverse]
+    if "hash" in expected:
+        assert {i: value.hex() for i, value in zip(ids, signed.to_pylist(), strict=True)} == expected["hash"]
+    if "simhash" in expected:
+        assert dict(zip(ids, map(str, signed.to_pylist()), strict=True)) == expected["simhash"]
+    if isinstance(made, DocumentMinhashDeduplicator):
+        check_bands(made, expected)
+    assert [ids[i] for i in kept(made, signed)] == expected["kept_ids"]
+
+
+def check_bands(made: DocumentMinhashDeduplicator, expected: dict[str, Any]) -> None:
+    from dj_assets.kernels.minhash import permutations
+
+    ids, batch = inputs()
+    bands, rows = made.bands
+    assert (bands, rows) == (expected["num_bands"], expected["num_rows_per_band"])
+    values = made.minhash(batch, permutations(bands * rows)).astype(">u8")
+    first = {i: value[:rows].tobytes().hex() for i, value in zip(ids, values, strict=True)}
+    assert first == expected["minhash_first_band"]
+    sums = {i: hashlib.sha256(value.tobytes()).hexdigest()[:16] for i, value in zip(ids, values, strict=True)}
+    assert sums == expected["minhash_sha256"]
+
+
+def kept(made: Deduplicator, signed: pa.Array) -> list[int]:
+    """Return the places of the samples that are kept when all are alive."""
+    if pa.types.is_list(signed.type):
+        labels = shared(signed)
+    else:
+        encoded = (
+            signed.dictionary_encode().indices.to_numpy() if pa.types.is_fixed_size_binary(signed.type) else signed
+        )
+        distinct, inverse = np.unique(encoded, return_inverse=True)
+        pairs = made.near_pairs(distinct)
+        assert pc.all(pc.less(pairs["a"], pairs["b"])).as_py() is not False
+        a, b = (np.searchsorted(distinct, pairs[column].to_numpy()).astype(np.int64) for column in ("a", "b"))
+        labels = components(len(distinct), a, b)[inverse]
     _, first = np.unique(labels, return_index=True)
-    assert [ids[i] for i in sorted(first)] == expected["kept_ids"]
+    return sorted(first)
+
+
+def shared(signed: pa.ListArray) -> np.ndarray:
+    holder, keys = signed.value_parent_indices().to_numpy(), signed.flatten().to_numpy()
+    _, first = np.unique(keys, return_index=True)
+    return components(len(signed), holder, holder[first][np.unique(keys, return_inverse=True)[1]])

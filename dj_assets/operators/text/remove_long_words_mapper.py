@@ -33,7 +33,8 @@ class RemoveLongWordsMapper(Mapper):
         def wanted(vocabulary: pa.StringArray) -> npt.NDArray[np.bool_]:
             length, bare = (pc.utf8_length(words).to_numpy() for words in (vocabulary, stripped(vocabulary)))
             fits = (length >= self.min_len) & (length <= self.max_len)
-            kept: npt.NDArray[np.bool_] = fits | (length > self.max_len) & (bare >= self.min_len) & (bare <= self.max_len)
+            fits |= (length > self.max_len) & (bare >= self.min_len) & (bare <= self.max_len)
+            kept: npt.NDArray[np.bool_] = fits
             return kept
 
         return keep_words(batch, wanted)

@@ -1,0 +1,34 @@
+"""What links duplicates, beyond equal signatures: found once for all samples, whatever the thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from dj_assets.engine.clusters import Links, NearPairs
+from dj_assets.engine.near_pairs import find_near_pairs
+from dj_assets.engine.shared_keys import find_shared_keys
+from dj_assets.operators.base import Deduplicator
+from dj_assets.recipe.plan import Plan, Step
+from dj_assets.storage.layout import Layout
+
+
+def find_links(layout: Layout, plan: Plan, signature_files: Sequence[Path], measured: str) -> Mapping[str, Links]:
+    """Return the links of every deduplicator of a plan, by the name of its signature.
+
+    `measured` identifies the measured files of all shards, given in shard order.
+    """
+    return {step.signature: _links(layout, step, signature_files, measured) for step in plan.deduplicators}
+
+
+def _links(layout: Layout, step: Step, files: Sequence[Path], measured: str) -> Links:
+    operator = step.operator
+    if not isinstance(operator, Deduplicator):
+        raise TypeError(f"{step.label} does not sign samples")
+    if pa.types.is_list(operator.signature_type):
+        return find_shared_keys(layout, step, files, measured)
+    if type(operator).near_pairs is Deduplicator.near_pairs:
+        return NearPairs.none()
+    return find_near_pairs(layout, step, operator, files, measured)

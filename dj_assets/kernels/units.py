@@ -1,0 +1,103 @@
+"""Splitting a text into units, of which so many adjacent ones make a shingle."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s
+from dj_assets.kernels.code_points import code_point_at
+from dj_assets.kernels.jit import kernel
+
+# How a text falls into units.
+SPACES, SEPARATORS, CHARACTERS = range(3)
+SPLITS = {"space": SPACES, "punctuation": SEPARATORS, "character": CHARACTERS}
+
+
+class Units(NamedTuple):
+    """Scratch space for the units of a text: their bytes, and where each starts and ends."""
+
+    text: Bytes
+    starts: Int64s
+    ends: Int64s
+
+
+@kernel
+def _units_between_spaces(data: Bytes, start: Int, end: Int, units: Units) -> int:
+    """Write the units between spaces, one space between them, and return their number; empty ones are dropped."""
+    count = written = 0
+    inside = False
+    for i in range(start, end):
+        if data[i] == 32:
+            inside = False
+            continue
+        if not inside:
+            if count:
+                units.text[written] = 32
+                written += 1
+            units.starts[count] = written
+            count += 1
+            inside = True
+        units.text[written] = data[i]
+        written += 1
+        units.ends[count - 1] = written
+    return count
+
+
+@kernel
+def _units_between_separators(data: Bytes, start: Int, end: Int, separators: Bytes, units: Units) -> int:
+    """Write the units between separating characters, one space between them; empty ones stay."""
+    count = written = 0
+    units.starts[0] = 0
+    i = start
+    while i < end:
+        point, width = code_point_at(data, i)
+        if separators[point]:
+            units.ends[count] = written
+            units.text[written] = 32
+            written += 1
+            count += 1
+            units.starts[count] = written
+        else:
+            for k in range(i, i + width):
+                units.text[written] = data[k]
+                written += 1
+        i += width
+    units.ends[count] = written
+    return count + 1
+
+
+@kernel
+def _characters(data: Bytes, start: Int, end: Int, units: Units) -> int:
+    """Write every character as a unit, nothing between them."""
+    count = 0
+    for i in range(start, end):
+        units.text[i - start] = data[i]
+        if data[i] & 0xC0 != 0x80:
+            units.starts[count] = i - start
+            count += 1
+        units.ends[count - 1] = i - start + 1
+    return count
+
+
+@kernel
+def room_for_units(offsets: Int32s) -> Units:
+    """Return scratch space for the units of the longest row."""
+    longest = 0
+    for row in range(len(offsets) - 1):
+        longest = max(longest, np.int64(offsets[row + 1]) - offsets[row])
+    return Units(np.empty(longest + 1, np.uint8), np.empty(longest + 1, np.int64), np.empty(longest + 1, np.int64))
+
+
+@kernel
+def split_units(data: Bytes, start: Int, end: Int, split: int, separators: Bytes, units: Units) -> int:
+    """Write the units of `data[start:end]` and return their number.
+
+    `split` is `SPACES`, `SEPARATORS` (the code points for which `separators` is not 0) or `CHARACTERS`.
+    """
+    if split == SPACES:
+        return _units_between_spaces(data, start, end, units)
+    if split == SEPARATORS:
+        return _units_between_separators(data, start, end, separators, units)
+    return _characters(data, start, end, units)
