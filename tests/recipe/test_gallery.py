@@ -6,7 +6,7 @@ import pytest
 
 from dj_assets import settings
 from dj_assets.errors import RecipeError
-from dj_assets.recipe.gallery import find_gallery, source_paths
+from dj_assets.recipe.gallery import find_gallery, reading_like, source_paths, sources_of
 from dj_assets.recipe.load import load_recipe
 from tests.paths import shared
 
@@ -97,3 +97,56 @@ def test_no_source_says_where_to_add_one():
     recipe = load_recipe({"process": ["text_length_filter"], "asset": {"subset": "bare", "group": "g"}})
     with pytest.raises(RecipeError, match=r"asset\.source\.paths: has no source; add it, or 'bare' to sources\.yaml"):
         source_paths(recipe)
+
+
+def test_sources_from_outside_are_read_as_the_recipe_reads_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("DJ_PROJECT", str(tmp_path))
+    block = {"subset": "mine", "group": "g", "source": {"path": "raw", "format": "alpaca_cot", "language": "zh"}}
+    recipe = load_recipe({"process": ["text_length_filter"], "asset": block})
+    (tmp_path / "sources.yaml").write_text("mine: /data/raw\n")
+    (source,) = sources_of(recipe)
+    assert (source.paths, source.format, source.language) == (("/data/raw",), "alpaca_cot", "zh")
+    (tmp_path / "sources.yaml").write_text("mine: [{path: x.jsonl, text_key: content}, {subset: c4}]\n")
+    first, second = sources_of(recipe)
+    assert (first.paths, first.text_key, first.format, second.subset) == (("x.jsonl",), "content", None, "c4")
+    (tmp_path / "sources.yaml").write_text("mine: [{path: x.jsonl, textkey: content}]\n")
+    with pytest.raises(RecipeError, match=r"sources\.yaml: mine: must be paths or sources"):
+        sources_of(recipe)
+
+
+def test_as_many_inputs_as_sources_stand_in_for_them():
+    block = {"subset": "code", "group": "g", "source": [{"subset": "a"}, {"subset": "b", "text_key": "content"}]}
+    recipe = load_recipe({"process": ["text_length_filter"], "asset": block})
+    first, second = reading_like(recipe, ["x", "y"])
+    assert (first.paths, first.text_key, first.origin) == (("x",), None, "a")
+    assert (second.paths, second.text_key, second.origin) == (("y",), "content", "b")
+    (plain,) = reading_like(recipe, ["x", "y", "z"])
+    assert (plain.paths, plain.text_key) == (("x", "y", "z"), None)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({}, "needs either paths or the name of a refined subset"),
+        ({"path": "a", "subset": "b"}, "needs either paths or the name of a refined subset"),
+        ({"subset": "b", "format": "arxiv"}, "a refined subset has no raw format"),
+        ({"path": "a", "language": "en"}, "language goes with the format alpaca_cot"),
+        ([{"path": "a", "format": "latex"}], "must be 'alpaca_cot', 'arxiv' or 'stackexchange', not 'latex'"),
+    ],
+)
+def test_a_mistake_in_a_source_is_one_line(source, message):
+    with pytest.raises(RecipeError, match=r"asset\.source") as error:
+        load_recipe({"process": ["text_length_filter"], "asset": {"subset": "s", "group": "g", "source": source}})
+    assert message in str(error.value)
+
+
+def test_a_subset_stands_behind_its_sources_and_one_that_cannot_be_is_broken(tmp_path):
+    for name, source in {"a": "c", "b": "a", "c": None, "d": "e", "e": "d", "f": "cc"}.items():
+        given = f"{{subset: {source}}}" if source else "{path: x.jsonl}"
+        (tmp_path / f"{name}.yaml").write_text(RECIPE + f"asset: {{subset: {name}, group: g, source: {given}}}\n")
+    gallery = find_gallery((tmp_path,))
+    assert list(gallery.recipes) == ["c", "a", "b"]
+    errors = {path.stem: str(error) for path, error in gallery.broken.items()}
+    assert "asset.source.subset: is made of itself: d <- e <- d" in errors["d"]
+    assert "is made of itself" in errors["e"]
+    assert "no recipe refines 'cc'; did you mean 'c'?" in errors["f"]
