@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +88,17 @@ def _code_reference(file: Path) -> dg.CodeReferencesMetadataValue:
 
 
 def _operators(plan: Plan) -> str:
-    phrases = []
-    for kind, verb in _VERBS:
-        names = [short_name(step.label).replace("_", " ") for step in plan.steps if isinstance(step.operator, kind)]
-        if names:
-            phrases.append(f"{verb} {_listed(names)}")
+    """Return the operators in recipe order, neighbours of one kind told together."""
+    phrases = [
+        f"{verb} {_listed([short_name(step.label).replace('_', ' ') for step in steps])}"
+        for verb, steps in groupby(plan.steps, lambda step: _verb(step.operator))
+    ]
     sentence = "; ".join(phrases)
     return sentence[:1].upper() + sentence[1:] + "."
+
+
+def _verb(operator: Operator) -> str:
+    return next((verb for kind, verb in _VERBS if isinstance(operator, kind)), "processed by")
 
 
 def _listed(names: list[str]) -> str:

@@ -128,13 +128,16 @@ def _cuts(scale: Scale, bounds: Range | None) -> list[_Cut]:
 
 def _labels(cuts: Sequence[_Cut]) -> list[str]:
     """Write every threshold above its line, none over the edge and none over another."""
-    labels, free = [], 0.0
-    for cut in cuts:
-        half = len(cut.label) * _CHARACTER / 2
-        x = max(cut.x, free + half)
-        labels.append(_centred(x, _TOP - 12, cut.label, "l"))
-        free = max(x, half) + half + 8
-    return labels
+    halves = [len(cut.label) * _CHARACTER / 2 for cut in cuts]
+    centres, free = [], 0.0
+    for cut, half in zip(cuts, halves, strict=True):
+        centres.append(max(cut.x, free + half))
+        free = centres[-1] + half + 8
+    room = float(WIDTH)
+    for number in reversed(range(len(cuts))):
+        centres[number] = min(centres[number], room - halves[number])
+        room = centres[number] - halves[number] - 8
+    return [_centred(x, _TOP - 12, cut.label, "l") for x, cut in zip(centres, cuts, strict=True)]
 
 
 def _centred(x: float, y: float, content: str, style: str) -> str:

@@ -58,7 +58,8 @@ def test_an_asset_graph_from_source_to_the_refined_subset(project):
     assert refined.group_name == "mine"
     assert refined.kinds == {"duckdb", "parquet"}
     assert "Notes of a traveller." in refined.description
-    assert "filtered by text length and alphanumeric; deduplicated by document simhash." in refined.description
+    assert "\n\nCleaned by whitespace normalization; filtered by text length and alphanumeric; " in refined.description
+    assert "; deduplicated by document simhash.\n\n" in refined.description
     assert "`data/notes.jsonl`" in refined.description
     assert graph.get(dg.AssetKey(["mine", "notes_stats"])).is_external
 
