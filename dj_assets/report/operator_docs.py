@@ -24,8 +24,8 @@ are those of Data-Juicer; where results differ is told in [compatibility.md](com
 A parameter is **measured** when a new value changes what is stored about samples: text, statistics or signatures are
 then computed anew. It is **judged** when a new value only replays the recipe over what is stored.
 
-Every operator takes `text_key`, which may only repeat the recipe's `text_keys`. Every filter takes the switches
-`min_closed_interval` and `max_closed_interval` (default true: a value equal to the bound is inside) and
+Every operator takes `text_key`, the field it works on (default: the recipe's `text_keys`; measured). Every filter takes
+the switches `min_closed_interval` and `max_closed_interval` (default true: a value equal to the bound is inside) and
 `reversed_range` (default false: values inside are kept). All three are judged. Reversed, the closed flags turn too:
 with the defaults a value equal to a bound is kept.
 
