@@ -83,6 +83,7 @@ def test_the_page_speaks_of_every_quirk_and_pins_every_row() -> None:
 def test_what_the_page_calls_missing_is_missing() -> None:
     missing = PAGE.read_text("utf-8").partition("## Not here yet")[2]
     named = set(re.findall(r"`(\w+)`", missing)) & keys.DATA_JUICER_OPERATORS
+    assert named
     assert [name for name in sorted(named) if registry.find(name)] == []
 
 
@@ -102,6 +103,33 @@ def test_q3_bad_samples_cost_no_good_one(tmp_path: Path) -> None:
     found = dj_assets.run_recipe({"process": [words]}, [tmp_path / "a.jsonl"], tmp_path / "out", workers=1)
     assert refined(found) == ["good one", "good two"]
     assert (found.samples_in, found.dropped, found.quarantined) == (5, 1, 2)
+
+
+def kept_ids(tmp_path: Path, records: list[dict[str, Any]], *process: Any) -> list[str]:
+    source = write_jsonl(tmp_path / "a.jsonl", records)
+    found = dj_assets.run_recipe({"process": list(process)}, [source], tmp_path / "out", workers=1, overwrite=True)
+    return ds.dataset(found.folder / "refined").to_table(columns=["id"]).column("id").to_pylist()
+
+
+@pytest.mark.parametrize("name", ["specified_field_filter", "specified_numeric_field_filter"])
+def test_q5_without_a_field_all_samples_are_kept(tmp_path: Path, name: str) -> None:
+    assert kept_ids(tmp_path, [{"text": "x", "id": "a"}], name) == ["a"]
+
+
+def test_q6_zero_is_a_number(tmp_path: Path) -> None:
+    records = [{"text": "x", "id": str(stars), "stars": stars} for stars in (0, 0.0, 3, -1, "0", "", None)]
+    wanted = {"specified_numeric_field_filter": {"field_key": "stars", "min_value": 0}}
+    assert kept_ids(tmp_path, records, wanted) == ["0", "0.0", "3", "0"]
+
+
+def test_q23_the_suffix_is_that_of_the_document(tmp_path: Path) -> None:
+    records = [
+        {"text": "x", "id": "a", "path": "src/one.py"},
+        {"text": "x", "id": "b", "path": "src/one.js"},
+        {"text": "x", "id": "c", "path": "src/one.js", "__dj__suffix__": ".py"},
+        {"text": "x", "id": "d"},
+    ]
+    assert kept_ids(tmp_path, records, {"suffix_filter": {"suffixes": [".py", ".jsonl"]}}) == ["a", "c"]
 
 
 def test_q19_statistics_are_exact(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dj_assets import settings
@@ -11,6 +11,11 @@ from dj_assets.recipe import keys
 from dj_assets.report.operator_facts import KINDS, Measured, OperatorFacts, operator_facts, shipped_operators
 from dj_assets.report.recipe_schema import recipe_schema
 from dj_assets.storage.shards import replace_atomically
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
 
 _HEAD = """\
 # Operators
@@ -34,6 +39,16 @@ the parameter `lang`.
 """
 
 
+_WITHOUT_EFFECT = f"""\
+## Keys without effect
+
+Accepted so that recipes of Data-Juicer load unchanged; a run names those it meets in one notice. Keys of a recipe:
+{_names(keys.IGNORED)}.
+
+Keys of an operator: {_names(keys.OPERATOR_IGNORED)}.
+"""
+
+
 def render_operators(facts: Sequence[OperatorFacts]) -> str:
     """Return the page: an index, then every operator by kind, then those of Data-Juicer that are not here."""
     parts = [_HEAD]
@@ -41,7 +56,7 @@ def render_operators(facts: Sequence[OperatorFacts]) -> str:
         chosen = [one for one in facts if one.kind == kind]
         rows = [{"operator": f"[`{one.name}`](#{one.name})", "does": one.sentence} for one in chosen]
         parts += [f"## {kind.capitalize()}s", table(rows), *(_section(one) for one in chosen)]
-    return "\n\n".join(part.strip() for part in [*parts, _missing(facts)] if part) + "\n"
+    return "\n\n".join(part.strip() for part in [*parts, _missing(facts), _WITHOUT_EFFECT]) + "\n"
 
 
 def write_operator_docs(folder: Path) -> None:
@@ -64,6 +79,8 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
 
 def _section(facts: OperatorFacts) -> str:
     parts = [f"### {facts.name}", facts.details]
+    others = [alias for alias, name in keys.ALIASES.items() if name == facts.name]
+    parts += [f"Also known as {_names(others)}."] if others else []
     rows = [
         {
             "parameter": f"`{parameter.name}`",
@@ -89,12 +106,13 @@ def _listed(entries: Sequence[Measured]) -> str:
 
 
 def _missing(facts: Sequence[OperatorFacts]) -> str:
-    names = sorted(keys.DATA_JUICER_OPERATORS - {one.name for one in facts})
-    listed = ", ".join(f"`{name}`" for name in names)
+    here = {one.name for one in facts}
+    missing = {name for name in keys.DATA_JUICER_OPERATORS - here if keys.ALIASES.get(name) not in here}
     return f"""\
 ## Not here yet
 
-A recipe that names one of these operators of Data-Juicer is told so when it loads: {listed}.
+A recipe that names one of these operators of Data-Juicer is told so when it loads:
+{_names(missing)}.
 """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dj_assets.operators.base import Operator
@@ -44,7 +44,8 @@ def recipe_schema() -> Schema:
     definitions = {name: _single_or_list(part) for name, part in block.pop("$defs", {}).items()}
     definitions["AssetBlock"] = _single_or_list(block)
     definitions |= {cls.name: _operator(cls) for cls in classes}
-    names = [cls.name for cls in classes]
+    names = {cls.name: cls.name for cls in classes}
+    names |= {alias: name for alias, name in keys.ALIASES.items() if name in names}
     return {
         "$schema": DRAFT,
         "title": "Recipe",
@@ -59,9 +60,10 @@ def recipe_schema() -> Schema:
     }
 
 
-def _top_level(operators: list[str]) -> Schema:
+def _top_level(operators: Mapping[str, str]) -> Schema:
     listed = {
-        name: {"anyOf": [{"type": "null"}, {"$ref": _REF + name}], "description": _sentence(name)} for name in operators
+        name: {"anyOf": [{"type": "null"}, {"$ref": _REF + definition}], "description": _sentence(definition)}
+        for name, definition in operators.items()
     }
     entry: Schema = {
         "anyOf": [
@@ -76,8 +78,9 @@ def _top_level(operators: list[str]) -> Schema:
     return {**honoured, "process": process, "asset": block, **_without_effect(keys.IGNORED - keys.HONOURED)}
 
 
-def _known_only(operators: list[str]) -> Schema:
-    return {"if": {"type": "string"}, "then": {"enum": operators}, "else": {"propertyNames": {"enum": operators}}}
+def _known_only(operators: Mapping[str, str]) -> Schema:
+    known = {"enum": list(operators)}
+    return {"if": {"type": "string"}, "then": known, "else": {"propertyNames": known}}
 
 
 def _operator(cls: type[Operator]) -> Schema:

@@ -45,6 +45,7 @@ def test_data_juicers_own_recipes_are_valid_where_we_have_the_operators(validato
 
 
 RIGHT = [
+    "process: [ray_bts_minhash_deduplicator, {ray_bts_minhash_deduplicator: {window_size: 3}}]\n",
     "process:\n- text_length_filter:\n    max_len: '2e5'\n    num_proc: 4\n- clean_email_mapper\n",
     "np: 4\ntext_keys: [content, text]\nexecutor_type: ray\nprocess: [text_length_filter]\n",
     "custom_operator_paths: ops.py\nprocess: [{my_filter: {x: 1}}, my_mapper, text_length_filter]\n",
