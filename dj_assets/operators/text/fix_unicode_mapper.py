@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import partial
 from typing import Any
 
-import pyarrow.compute as pc
+import pyarrow as pa
 from pydantic import field_validator
 
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import compiled, rewrite
+from dj_assets.operators.text.character_table import replace_by_table
+from dj_assets.operators.text.unicode_repair import repair_tables
 
 FORMS = ("NFC", "NFKC", "NFD", "NFKD")
-SEGMENT = 1_000_000
-
-# ASCII without control characters and ampersands: nothing that ftfy would change.
-PLAIN = r"\t\n\x20-\x25\x27-\x7e"
-# Letters that no fixer changes and that no sign of mojibake is made of alone: Cyrillic, Hebrew, Arabic, Devanagari,
-# Thai, Chinese, Japanese, Korean. A line of them is left as it is, unless it has to be normalised.
-INERT = (
-    PLAIN + "\u0401\u0404\u0406\u0407\u0410-\u044f\u0451\u0454\u0456\u0457\u05d0-\u05ea\u0621-\u064a\u0660-\u0669"
-    "\u0900-\u0965\u0e01-\u0e32\u0e34-\u0e3a\u3001\u3002\u300a-\u300d\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff\uac00-\ud7a3"
-)
 
 
 @register("fix_unicode_mapper")
@@ -45,32 +35,36 @@ class FixUnicodeMapper(Mapper):
 
     def apply(self, batch: Batch) -> Batch:
         """Return the batch with every text repaired."""
-        import ftfy
+        from dj_assets.kernels.arrays import buffers, strings
+        from dj_assets.kernels.replacements import gather
+        from dj_assets.kernels.unicode_repair import doubtful_lines, splice
 
-        form: Any = self.normalization.upper() if self.normalization else "NFC"
-        config = ftfy.TextFixerConfig(normalization=form, explain=False)
-        return rewrite(batch, pc.match_substring_regex(batch.text, f"[^{PLAIN}]"), partial(_fixed, config=config))
+        form = self.normalization.upper() if self.normalization else "NFC"
+        tables = repair_tables(form)
+        data, offsets = buffers(batch.text)
+        starts, ends, seen, replaced = doubtful_lines(data, offsets, tables.characters)
+        if len(starts):
+            lines = strings(*gather(data, starts, ends)).to_pylist()
+            fixed = [_fixed(line, why, form) for line, why in zip(lines, seen.tolist(), strict=True)]
+            patches = pa.array(fixed, pa.string())
+            batch = batch.with_text(strings(*splice(data, offsets, starts, ends, *buffers(patches))))
+        # of a line that ftfy repaired nothing is left to replace
+        return replace_by_table(batch, tables.replacements) if replaced else batch
 
 
-def _fixed(text: str, config: Any) -> str:  # noqa: ANN401 - ftfy is loaded where it is used
-    """Repair line by line, as ftfy does, and only the lines that may need it."""
+def _fixed(line: str, seen: int, form: Any) -> str:  # noqa: ANN401 - ftfy is loaded where it is used
+    """Repair a line; ftfy has the last word where something else than pairs and marks is doubtful."""
     import ftfy
+    from ftfy.badness import is_bad
 
-    markup = text.find("<")
-    literal = config._replace(unescape_html=False)
-    plain, inert = compiled(f"[{PLAIN}]*+", 0), compiled(f"[{INERT}]*+", 0)
-    lines = text.split("\n")
-    fixed, start = [], 0
-    for number, line in enumerate(lines):
-        segment = line if number == len(lines) - 1 else line + "\n"
-        end = start + len(segment)
-        if len(segment) > SEGMENT:
-            return str(ftfy.fix_text(text, config))
-        if not plain.fullmatch(line) and not (
-            inert.fullmatch(line) and unicodedata.is_normalized(config.normalization, line)
-        ):
-            # from the first angle bracket on the text counts as markup, whose entities stay
-            segment = ftfy.fix_and_explain(segment, literal if 0 <= markup < end else config).text
-        fixed.append(segment)
-        start = end
-    return "".join(fixed)
+    from dj_assets.kernels.unicode_repair import MARKUP, RETURN, SUSPICIOUS, UNSAFE
+
+    if seen & ~MARKUP == RETURN:
+        return line[:-2] + "\n"
+    if not seen & UNSAFE and not (seen & SUSPICIOUS and is_bad(line)):
+        plain = (line[:-2] + "\n" if seen & RETURN else line).translate(repair_tables(form).replaced)
+        if unicodedata.is_normalized(form, plain) and (not seen & SUSPICIOUS or not is_bad(plain)):
+            return plain
+    # from the first angle bracket on the text counts as markup, whose entities stay
+    unescape: Any = False if seen & MARKUP else "auto"
+    return ftfy.fix_text(line, ftfy.TextFixerConfig(normalization=form, explain=False, unescape_html=unescape))

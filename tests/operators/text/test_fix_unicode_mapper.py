@@ -1,21 +1,19 @@
 from __future__ import annotations
 
-import unicodedata
-from re import _parser as parser
+import json
 from typing import Any
 
 import ftfy
 import pytest
-import regex
-from ftfy.badness import BADNESS_RE
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.text.fix_unicode_mapper import INERT, FixUnicodeMapper
+from dj_assets.operators.text.fix_unicode_mapper import FixUnicodeMapper
+from tests.paths import shared
 
-INERT_CHARACTERS = regex.findall(f"[{INERT}]", "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)])))
 PIECES = st.sampled_from(["plain", "<b>", "&amp;", "Ã©", "’", "\n", "\r\n", "\x1b[31m", "ﬁ", "Ｌ", "e\u0301", "\x00"])
 
 
@@ -46,46 +44,70 @@ def test_what_is_passed_over_needs_no_repair(text: str) -> None:
     assert ftfy.fix_text(text) == text
 
 
+SCRIPTS = ["Привет", "Г", "В", "數據", "が", "か\u3099", "한", "\u1112\u1161\u11ab", "नमस्ते", "\u0958", "é", "Ђ", " a"]
+SIGNS = [
+    *"ÂÃÐÎâ€™œŒžŸŠ°®©«»“”‘’¡¿ßàéñøØÙ£¢¥²³×½µ¶§≤√≈ВГРСЂвβΒđĀā─│║▓",
+    "\xa0",
+    "\xad",
+    "\x9d",
+    "\ufffd",
+    "\u3000",
+    " ",
+    "a",
+]
+DOUBTFUL = [
+    "&amp",
+    "&",
+    ";",
+    "；",
+    "＆",
+    "#38",
+    "<",
+    "\r\n",
+    "\r",
+    "\n",
+    "Ａ",
+    "ﬁ",
+    "＜",
+    "\ufeff",
+    "\u2028",
+    "😀",
+    "𠀀",
+    "\u0301",
+    "ª",
+]
+
+
+@pytest.mark.parametrize("form", [None, "NFKC", "NFD", "NFKD"])
 @settings(max_examples=300)
-@given(
-    st.lists(
-        st.sampled_from(
-            ["Привет", "Г", "В", "數據", "が", "か\u3099", "한", "\u1112\u1161\u11ab", "नमस्ते", "\u0958", "é", "Ђ", " a"]
-        )
-    )
-)
-def test_lines_of_other_scripts(pieces: list[str]) -> None:
-    text = "".join(pieces)
-    batch = FixUnicodeMapper().apply(Batch.of_texts([text, text + "\n" + text]))
-    assert batch.text.to_pylist() == [ftfy.fix_text(text), ftfy.fix_text(text + "\n" + text)]
+@given(text=st.lists(st.sampled_from(SCRIPTS + SIGNS + DOUBTFUL)).map("".join))
+def test_as_ftfy_whatever_meets(form: Any, text: str) -> None:
+    batch = FixUnicodeMapper(normalization=form).apply(Batch.of_texts([text, text + "\n" + text]))
+    expected = [ftfy.fix_text(one, normalization=form or "NFC") for one in (text, text + "\n" + text)]
+    assert batch.text.to_pylist() == expected
 
 
-def test_no_inert_character_is_changed_but_by_normalization() -> None:
-    for character in INERT_CHARACTERS:
-        form = "NFD" if unicodedata.is_normalized("NFD", character) else "NFC"
-        if unicodedata.is_normalized(form, character):
-            assert ftfy.fix_text(f"a{character}b", normalization=form) == f"a{character}b"
+@pytest.mark.parametrize("form", ["NFC", "NFKC", "NFD", "NFKD"])
+def test_every_character_alone(form: Any) -> None:
+    texts = [f"a{chr(point)}b" for point in [*range(0x800), *range(0x800, 0xD800, 7), *range(0xE000, 0x20100, 7)]]
+    batch = FixUnicodeMapper(normalization=form).apply(Batch.of_texts(texts))
+    assert batch.text.to_pylist() == [ftfy.fix_text(text, normalization=form) for text in texts]
 
 
-def test_every_sign_of_mojibake_needs_a_character_that_is_not_inert() -> None:
-    """Each alternative of ftfy's pattern has a mandatory place that no inert character fills."""
-    [(branch, (_, alternatives))] = parser.parse(BADNESS_RE.pattern, BADNESS_RE.flags)
-    assert str(branch) == "BRANCH"
-    inert = "".join(INERT_CHARACTERS)
-    for alternative in alternatives:
-        assert any(needs_another(place, inert) for place in alternative), alternative
+NAMES = ["redpajama_c4", "redpajama_cc", "redpajama_wiki", "alpaca_cot_zh", "redpajama_book", "redpajama_code"]
 
 
-def needs_another(place: tuple[Any, Any], inert: str) -> bool:
-    kind, argument = place
-    if str(kind) == "LITERAL":
-        return chr(argument) not in inert
-    if str(kind) != "IN":
-        return False
-    ranges = [(a if str(k) == "RANGE" else (a, a)) for k, a in argument if str(k) in {"RANGE", "LITERAL"}]
-    if len(ranges) < len(argument):
-        return False
-    return not any(low <= ord(character) <= high for low, high in ranges for character in inert)
+@pytest.mark.parametrize("name", NAMES)
+def test_real_texts(name: str) -> None:
+    path = shared() / "data" / f"{name}.jsonl.zst"
+    texts = []
+    with zstandard.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            texts.append(json.loads(line)["text"])
+            if sum(map(len, texts)) > 400_000:
+                break
+    batch = FixUnicodeMapper().apply(Batch.of_texts(texts))
+    assert batch.text.to_pylist() == [ftfy.fix_text(text) for text in texts]
 
 
 def test_a_line_longer_than_a_segment(bench: Any) -> None:

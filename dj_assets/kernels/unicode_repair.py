@@ -1,0 +1,167 @@
+"""Which lines of texts ftfy may have to repair: all that are not proven to need at most single replacements."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s, UInt64s
+from dj_assets.kernels.code_points import code_point_at
+from dj_assets.kernels.jit import kernel
+
+# The kinds of characters: left alone, replaced by ASCII, left alone unless normalization moves it, any other.
+SAFE, REPLACED, MARK, ASK = range(4)
+# Why a line is doubtful: it holds a mark, a suspicious pair, a `\r` at its end, something else.
+MARKED, SUSPICIOUS, RETURN, UNSAFE = 1, 2, 4, 8
+DOUBT = MARKED | SUSPICIOUS | RETURN | UNSAFE
+# What else was seen: `<` in this line or before it, `&`, a character to replace.
+MARKUP, AMPERSAND, REPLACEMENT = 16, 32, 64
+_SEEN = np.array([0, REPLACEMENT, MARKED, UNSAFE], np.uint8)
+
+_LONGEST_ENTITY = 24
+
+
+class Characters(NamedTuple):
+    """The class of code points, the kind of each class, and the signs of mojibake it may be first or second of.
+
+    Characters beyond the table are of the kind `ASK`.
+    """
+
+    classes: npt.NDArray[np.uint16]
+    kinds: Bytes
+    first: UInt64s
+    second: UInt64s
+
+
+@kernel
+def _is_entity(data: Bytes, ampersand: Int, end: Int) -> bool:
+    """Return whether an ampersand begins what looks like an HTML entity: `&name;` or `&#digits;`."""
+    i = ampersand + 1
+    if i < end and data[i] == 35:
+        i += 1
+    start = i
+    while i < end and i - start <= _LONGEST_ENTITY:
+        byte = data[i]
+        if not (48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122):
+            break
+        i += 1
+    return bool(start < i <= start + _LONGEST_ENTITY and i < end and data[i] == 59)
+
+
+@kernel
+def _seen_in_ascii(data: Bytes, i: Int, end: Int, seen: int, table: Characters) -> int:
+    """Return what one of the characters that are not letters, digits or brackets means for its line."""
+    byte = data[i]
+    if byte == 60:
+        return MARKUP
+    if byte == 38:
+        return AMPERSAND | (UNSAFE if not seen & MARKUP and _is_entity(data, i, end) else 0)
+    if byte == 13 and i + 1 < end and data[i + 1] == 10:
+        return RETURN
+    return 0 if table.kinds[table.classes[byte]] == SAFE else UNSAFE
+
+
+@kernel
+def _plain_end(data: Bytes, i: Int, end: Int) -> Int:
+    """Return where a run of printable ASCII without `&` and `<` ends."""
+    while i < end and (39 <= data[i] < 127 or 32 <= data[i] < 38) and data[i] != 60:
+        i += 1
+    return i
+
+
+@kernel
+def _line(data: Bytes, start: Int, end: Int, seen: int, table: Characters) -> tuple[Int, int]:
+    """Return where a line ends, and what was seen in it."""
+    before = np.uint64(0)
+    i = start
+    while i < end:
+        if not before:
+            i = _plain_end(data, i, end)
+            if i == end:
+                break
+        point, width = code_point_at(data, i)
+        if point >= len(table.classes):
+            seen |= UNSAFE
+            before = np.uint64(0)
+            i += width
+            continue
+        own = table.classes[point]
+        if before & table.second[own]:
+            seen |= SUSPICIOUS
+        before = table.first[own]
+        if width > 1:
+            seen |= _SEEN[table.kinds[own]]
+        elif not (39 <= point < 60 or 60 < point < 127):
+            seen |= _seen_in_ascii(data, i, end, seen, table)
+            if point == 10:
+                return i + 1, seen
+        i += width
+    return end, seen
+
+
+@kernel
+def doubtful_lines(data: Bytes, offsets: Int32s, table: Characters) -> tuple[Int64s, Int64s, Bytes, bool]:
+    r"""Find the lines (up to and with `\n`) that ftfy has to be asked about.
+
+    Of every other line it is proven that ftfy makes of it what single replacements make of it: it has no control
+    character, entity or sign of mojibake, and no character that normalization could change or move.
+
+    Returns
+    -------
+    Where each doubtful line starts and ends in `data`, and what was seen (`MARKUP` in a line before it,
+    all else in it), of equal lengths and in order; and whether any line has a character to replace.
+    """
+    starts, ends, seen = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.uint8)
+    found = 0
+    replacement = False
+    for row in range(len(offsets) - 1):
+        markup = 0
+        i: Int = np.int64(offsets[row])
+        while i < offsets[row + 1]:
+            start = i
+            i, here = _line(data, start, np.int64(offsets[row + 1]), markup, table)
+            replacement |= here & REPLACEMENT != 0
+            if here & REPLACEMENT and here & AMPERSAND:
+                here |= UNSAFE  # a replacement may complete an entity
+            if here & DOUBT:
+                if found == len(starts):
+                    starts, ends = np.concatenate((starts, starts)), np.concatenate((ends, ends))
+                    seen = np.concatenate((seen, seen))
+                starts[found], ends[found] = start, i
+                seen[found] = here & (DOUBT | REPLACEMENT) | markup
+                found += 1
+            markup = here & MARKUP
+    return starts[:found], ends[:found], seen[:found], replacement
+
+
+@kernel
+def splice(
+    data: Bytes, offsets: Int32s, starts: Int64s, ends: Int64s, patches: Bytes, bounds: Int32s
+) -> tuple[Bytes, Int64s]:
+    """Put patches in the place of some spans, which do not overlap and are in order; return bytes and row offsets.
+
+    Patch `k` is `patches[bounds[k]:bounds[k + 1]]` and replaces `data[starts[k]:ends[k]]`.
+    """
+    size = np.int64(offsets[-1]) - offsets[0] + bounds[-1] - bounds[0]
+    for k in range(len(starts)):
+        size -= ends[k] - starts[k]
+    out = np.empty(size, np.uint8)
+    rows = np.zeros(len(offsets), np.int64)
+    written = 0
+    k = 0
+    for row in range(len(offsets) - 1):
+        i = np.int64(offsets[row])
+        while k < len(starts) and starts[k] < offsets[row + 1]:
+            kept, patch = starts[k] - i, np.int64(bounds[k + 1]) - bounds[k]
+            out[written : written + kept] = data[i : starts[k]]
+            written += kept
+            out[written : written + patch] = patches[bounds[k] : bounds[k + 1]]
+            written += patch
+            i = ends[k]
+            k += 1
+        out[written : written + offsets[row + 1] - i] = data[i : offsets[row + 1]]
+        written += offsets[row + 1] - i
+        rows[row + 1] = written
+    return out, rows

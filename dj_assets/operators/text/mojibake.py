@@ -1,0 +1,105 @@
+"""What ftfy takes for a sign of mojibake, as a table over pairs of adjacent characters.
+
+ftfy repairs the encoding of a line only where its pattern of bad sequences (`ftfy.badness.BADNESS_RE`) is found. The
+pattern is a list of alternatives; each demands certain characters beside each other. Where no two adjacent characters
+of a line can belong to one alternative, the pattern cannot match. The table is read off the pattern itself, so it
+follows whatever version of ftfy is installed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+# Tables end here: all characters that mojibake is made of lie before, and nearly all of any text.
+CODE_POINTS = 0x20000
+ASCII = 128
+
+Masks = npt.NDArray[np.uint64]
+Set = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """Characters `a`, `b` beside each other are suspicious where `first[a] & second[b]`, `alone` by themselves.
+
+    Each of shape `(CODE_POINTS,)`; no ASCII character is a first one or suspicious alone.
+    """
+
+    first: Masks
+    second: Masks
+    alone: Set
+
+
+@cache
+def suspicion() -> Suspicion:
+    """Return the table of the ftfy that is installed."""
+    from ftfy.badness import BADNESS_RE
+
+    first, second = np.zeros(CODE_POINTS, np.uint64), np.zeros(CODE_POINTS, np.uint64)
+    alone = np.zeros(CODE_POINTS, bool)
+    bit = 0
+    for places in _alternatives(BADNESS_RE):
+        pairs = [pair for pair in _adjacent(places) if not pair[0][:ASCII].any()]
+        if pairs and bit < 64:
+            a, b = min(pairs, key=lambda pair: int(pair[0].sum()) * int(pair[1].sum()))
+            first[a] |= np.uint64(1 << bit)
+            second[b] |= np.uint64(1 << bit)
+            bit += 1
+        else:
+            alone |= _rarest(places)
+    return Suspicion(first, second, alone)
+
+
+def _alternatives(pattern: re.Pattern[str]) -> Iterator[list[Set | None]]:
+    """Yield, for every alternative, the characters that each of its places admits, None where it may be left out."""
+    parsed = list(_parser.parse(pattern.pattern, pattern.flags))
+    if len(parsed) != 1 or str(parsed[0][0]) != "BRANCH":
+        raise ValueError(f"{pattern.pattern[:40]!r} is no list of alternatives")
+    for alternative in parsed[0][1][1]:
+        yield [_admitted(*place) for place in alternative]
+
+
+def _admitted(kind: Any, argument: Any) -> Set | None:  # noqa: ANN401 - the parser has no types
+    if str(kind) == "LITERAL":
+        return _ranges([(argument, argument)])
+    if str(kind) == "NOT_LITERAL":
+        return ~_ranges([(argument, argument)])
+    if str(kind) != "IN":
+        return None
+    negated = str(argument[0][0]) == "NEGATE"
+    items = argument[1:] if negated else argument
+    if any(str(item) not in {"LITERAL", "RANGE"} for item, _ in items):
+        # a class such as \w: whatever it may admit
+        return np.ones(CODE_POINTS, bool)
+    found = _ranges([value if str(item) == "RANGE" else (value, value) for item, value in items])
+    return ~found if negated else found
+
+
+def _ranges(ranges: Sequence[tuple[int, int]]) -> Set:
+    found = np.zeros(CODE_POINTS, bool)
+    for low, high in ranges:
+        found[low : high + 1] = True
+    return found
+
+
+def _adjacent(places: Sequence[Set | None]) -> Iterator[tuple[Set, Set]]:
+    for a, b in pairwise(places):
+        if a is not None and b is not None:
+            yield a, b
+
+
+def _rarest(places: Sequence[Set | None]) -> Set:
+    """Return the characters of the narrowest place without ASCII; a match needs one of them."""
+    mandatory = [place for place in places if place is not None and not place[:ASCII].any()]
+    if not mandatory:
+        raise ValueError("an alternative of the pattern matches ASCII alone")
+    return min(mandatory, key=np.sum)

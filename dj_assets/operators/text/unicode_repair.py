@@ -1,0 +1,95 @@
+"""What ftfy does to single characters, as a table: which it leaves alone, replaces, or has to be asked about."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from dj_assets.operators.text.mojibake import CODE_POINTS, suspicion
+
+if TYPE_CHECKING:
+    from dj_assets.kernels.replacements import Replacements
+    from dj_assets.kernels.unicode_repair import Characters
+
+# The fixers of ftfy that work character by character.
+_FIXERS = ("fix_latin_ligatures", "fix_character_width", "uncurl_quotes", "remove_control_chars")
+_PRINTABLE = frozenset(map(chr, range(32, 127))) - {"&"}
+_HANGUL_VOWELS_AND_FINALS = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))
+
+
+Form = Literal["NFC", "NFKC", "NFD", "NFKD"]
+Bytes = npt.NDArray[np.uint8]
+Masks = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class RepairTables:
+    """Tables for one normalization form; `replaced` maps the characters that are replaced, for `str.translate`."""
+
+    characters: Characters
+    replacements: Replacements
+    replaced: dict[int, str]
+
+
+@cache
+def repair_tables(form: Form) -> RepairTables:
+    """Return the tables of a normalization form, read off the ftfy that is installed."""
+    from dj_assets.kernels.replacements import replacements
+    from dj_assets.kernels.unicode_repair import ASK, MARK, REPLACED, SAFE
+
+    kinds = np.full(CODE_POINTS, ASK, np.uint8)
+    table = suspicion()
+    second = table.second.copy()
+    replaced = {}
+    seconds = _seconds_of_compositions()
+    for character, fixed in _fixed_characters():
+        point = ord(character)
+        if unicodedata.normalize(form, fixed) != fixed or table.alone[point]:
+            continue
+        if fixed == character:
+            mark = unicodedata.combining(character) or character in seconds
+            kinds[point] = MARK if mark else SAFE
+        elif 0 < len(fixed) <= len(character.encode()) and _PRINTABLE.issuperset(fixed):
+            kinds[point] = REPLACED
+            # what comes in its place may be suspicious behind the character before it, too
+            second[point] |= table.second[ord(fixed[0])]
+            replaced[point] = fixed
+    characters = _classes(kinds, table.first, second)
+    return RepairTables(characters, replacements({chr(point): fixed for point, fixed in replaced.items()}), replaced)
+
+
+def _fixed_characters() -> list[tuple[str, str]]:
+    """Return every assigned character that is no control character or line break, and what ftfy's fixers make of it."""
+    from ftfy import fixes
+
+    left_out = {"Cc", "Cs", "Cn", "Zl", "Zp"}
+    points = [chr(point) for point in range(CODE_POINTS)]
+    characters = [character for character in points if unicodedata.category(character) not in left_out]
+    text = "\n".join(characters)
+    for name in _FIXERS:
+        text = getattr(fixes, name)(text)
+    return [*zip(characters, text.split("\n"), strict=True), ("\t", "\t"), ("\n", "\n")]
+
+
+def _seconds_of_compositions() -> frozenset[str]:
+    """Return the characters that may unite with one before them when composed."""
+    decompositions = filter(None, map(unicodedata.decomposition, map(chr, range(sys.maxunicode))))
+    canonical = [parts.split() for parts in decompositions if not parts.startswith("<")]
+    return frozenset(map(chr, _HANGUL_VOWELS_AND_FINALS)) | {chr(int(p[1], 16)) for p in canonical if len(p) == 2}
+
+
+def _classes(kinds: Bytes, first: Masks, second: Masks) -> Characters:
+    """Give equal characters one class."""
+    from dj_assets.kernels.unicode_repair import Characters
+
+    rows = np.rec.fromarrays((kinds, first, second))
+    distinct, classes = np.unique(rows, return_inverse=True)
+    return Characters(
+        classes.astype(np.uint16), *(np.ascontiguousarray(distinct[name]) for name in rows.dtype.names or ())
+    )
