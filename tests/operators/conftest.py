@@ -10,6 +10,7 @@ from dj_assets.errors import MissingModelError
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import Operator
 from dj_assets.operators.batch import Batch
+from tests.operators.language_models import make_models
 
 MODELS = Path(__file__).resolve().parents[2] / "../shared/conformance/models"
 
@@ -19,8 +20,9 @@ settings.load_profile("operators")
 
 
 @pytest.fixture(scope="session")
-def models() -> ModelStore:
-    return ModelStore.with_folder(MODELS if MODELS.is_dir() else None)
+def models(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
+    usual = ModelStore.with_folder(MODELS if MODELS.is_dir() else None)
+    return ModelStore((*usual.folders, make_models(tmp_path_factory.mktemp("models"))))
 
 
 class Bench:

@@ -6,16 +6,13 @@ import sys
 from collections.abc import Mapping
 from typing import ClassVar, cast
 
-import numpy as np
 import pyarrow as pa
 
-from dj_assets.models import load
 from dj_assets.operators.base import RangeFilter, Statistic, StatisticsByParameters
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.views import Counts, characters, ratio
+from dj_assets.operators.text.views import PYTHIA, characters, ratio, tokens
 
-TOKENIZER = "EleutherAI/pythia-6.9b-deduped"
 ALNUM_RATIO = Statistic("alnum_ratio", pa.float64(), "share of characters")
 ALPHA_TOKEN_RATIO = Statistic("alpha_token_ratio", pa.float64(), "letters per token")
 
@@ -39,20 +36,11 @@ class AlphanumericFilter(RangeFilter):
 
     def models(self) -> tuple[str, ...]:
         """Return the tokenizer, where letters are counted per token."""
-        return (TOKENIZER,) if self.tokenization else ()
+        return (PYTHIA,) if self.tokenization else ()
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the share of alphanumeric characters, or the letters per token, of every text."""
         counts = characters(batch)
         if self.tokenization:
-            return {ALPHA_TOKEN_RATIO.key: ratio(counts.alphas, _tokens(batch))}
+            return {ALPHA_TOKEN_RATIO.key: ratio(counts.alphas, tokens(batch, PYTHIA))}
         return {ALNUM_RATIO.key: ratio(counts.alnums, counts.length)}
-
-
-def _tokens(batch: Batch) -> Counts:
-    def compute() -> Counts:
-        tokenizer = load.tokenizer(batch.models.find(TOKENIZER).path)
-        encodings = tokenizer.encode_batch_fast(batch.text.to_pylist(), add_special_tokens=False)
-        return np.fromiter((len(encoding) for encoding in encodings), np.int64, len(encodings))
-
-    return batch.derive(("tokens", TOKENIZER), compute)

@@ -11,8 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dj_assets.models import load
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.text.sentence_pieces import coded, sentence_pieces, vocabulary
+
+# The tokenizer whose tokens recipes count.
+PYTHIA = "EleutherAI/pythia-6.9b-deduped"
 
 Codes = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
@@ -107,6 +111,17 @@ def pieces_of(batch: Batch, model: str) -> Words:
     """Return the pieces of every text by the SentencePiece model of that name."""
     path = batch.models.find(model).path
     return batch.derive(("pieces", path), lambda: _pieces(batch, path))
+
+
+def tokens(batch: Batch, tokenizer: str) -> Counts:
+    """Return the number of tokens of every text by a Hugging Face tokenizer, without special tokens."""
+
+    def compute() -> Counts:
+        loaded = load.tokenizer(batch.models.find(tokenizer).path)
+        encodings = loaded.encode_batch_fast(batch.text.to_pylist(), add_special_tokens=False)
+        return np.fromiter((len(encoding) for encoding in encodings), np.int64, len(encodings))
+
+    return batch.derive(("tokens", tokenizer), compute)
 
 
 def sentencepiece_model(lang: str) -> str:

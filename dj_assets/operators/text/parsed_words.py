@@ -1,0 +1,61 @@
+"""What the filters over parsed language have in common: spaCy's view of a text."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from dj_assets.errors import SampleError, UserError
+from dj_assets.models import extras, load
+from dj_assets.operators.base import Filter
+from dj_assets.operators.batch import Batch
+
+# They stand for images, sounds, videos and the ends of their chunks, and are no words.
+SPECIAL_TOKENS = ("<__dj__image>", "<__dj__audio>", "<__dj__video>", "<|__dj__eoc|>")
+
+
+class ParsedFilter(Filter):
+    """A filter over the words of a text as spaCy parses them.
+
+    The model is `en_core_web_md` or `zh_core_web_md`. Tokens that stand for images and videos are taken out before. A
+    text longer than the model takes, a million characters, is quarantined.
+    """
+
+    parts_of_speech: ClassVar[frozenset[str]]
+    tags: ClassVar[frozenset[str]]
+
+    lang: Literal["en", "zh"] = "en"
+
+    @model_validator(mode="after")
+    def _spacy_is_installed(self) -> Self:
+        try:
+            extras.require("spacy", "nlp")
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def models(self) -> tuple[str, ...]:
+        """Return the spaCy model of the language."""
+        return (f"{self.lang}_core_web_md",)
+
+    def parsed(self, batch: Batch) -> list[Any]:
+        """Return the parsed document of every text."""
+        path = batch.models.find(*self.models()).path
+        return batch.derive(("parsed", path), lambda: _parsed(load.spacy(path), batch.text.to_pylist()))
+
+    def chosen(self, document: Any) -> list[Any]:  # noqa: ANN401 - spaCy is loaded where it is used
+        """Return the words of a document whose part of speech and tag are those looked for."""
+        return [word for word in document if word.pos_ in self.parts_of_speech and word.tag_ in self.tags]
+
+
+def _parsed(model: Any, texts: list[str]) -> list[Any]:  # noqa: ANN401
+    return [model(_prepared(text, model.max_length)) for text in texts]
+
+
+def _prepared(text: str, longest: int) -> str:
+    for token in SPECIAL_TOKENS:
+        text = text.replace(token, "")
+    if len(text) > longest:
+        raise SampleError(f"the text has {len(text)} characters, more than the {longest} that the parser takes")
+    return text.strip()

@@ -1,0 +1,52 @@
+"""What samples have besides their text: the values of their other fields."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dj_assets.operators.batch import FIELDS, Batch
+
+
+def field_values(batch: Batch, key: str) -> list[Any]:
+    """Return the value every sample has under a key, None where it has none.
+
+    A field named as the key comes first; else its dots lead into nested objects. Batches of bare texts have no fields.
+    """
+    if FIELDS not in batch.rows.schema.names:
+        return [None] * len(batch)
+    fields = batch.rows.column(FIELDS)
+    if pa.types.is_struct(fields.type):
+        return _column(fields, key)
+    records = batch.derive(FIELDS, lambda: [_parsed(record) for record in fields.to_pylist()])
+    return [_value(record, key) for record in records]
+
+
+def _parsed(record: str) -> Any:  # noqa: ANN401
+    try:
+        return orjson.loads(record)
+    except orjson.JSONDecodeError:
+        # numbers that only Python reads
+        return json.loads(record)
+
+
+def _value(record: Any, key: str) -> Any:  # noqa: ANN401
+    if not isinstance(record, dict) or key in record:
+        return record.get(key) if isinstance(record, dict) else None
+    head, dot, rest = key.partition(".")
+    return _value(record.get(head), rest) if dot else None
+
+
+def _column(fields: pa.StructArray, key: str) -> list[Any]:
+    names = [field.name for field in fields.type] if pa.types.is_struct(fields.type) else []
+    if key in names:
+        values: list[Any] = pc.struct_field(fields, [names.index(key)]).to_pylist()
+        return values
+    head, dot, rest = key.partition(".")
+    if not dot or head not in names:
+        return [None] * len(fields)
+    return _column(pc.struct_field(fields, [names.index(head)]), rest)

@@ -1,0 +1,46 @@
+"""What a field of the sample says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+import pyarrow as pa
+
+from dj_assets.operators.base import Filter, Statistic, StatisticsByParameters
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.conditions import AllAmong, as_text
+from dj_assets.operators.registry import register
+from dj_assets.operators.text.sample_fields import field_values
+
+NO_FIELD = "field"
+
+
+@register("specified_field_filter")
+class SpecifiedFieldFilter(Filter):
+    """Keep samples whose field `field_key` has one of the values `target_value`; a list must hold no other ones.
+
+    Dots in the key lead into nested fields. Values that are no texts, and texts that could be taken for such, are
+    stored as JSON; a missing field is `null`. An empty list is kept; without a key or values all samples are.
+    `reversed_range` keeps the others.
+    """
+
+    judging: ClassVar[frozenset[str]] = Filter.judging | {"target_value"}
+    statistics: ClassVar[tuple[Statistic, ...]] = cast(
+        "tuple[Statistic, ...]",
+        StatisticsByParameters(lambda own: (Statistic(own.field_key or NO_FIELD, pa.string(), "value of the field"),)),
+    )
+
+    field_key: str = ""
+    target_value: tuple[Any, ...] = ()
+
+    @property
+    def condition(self) -> AllAmong:
+        """The value is, or its elements are, among those named, if any."""
+        targets = self.target_value if self.field_key else ()
+        return AllAmong(self.statistics[0].key, targets, reversed=self.reversed_range)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return what every sample has in the field, as text."""
+        values = field_values(batch, self.field_key) if self.field_key else [None] * len(batch)
+        return {self.statistics[0].key: pa.array([as_text(value) for value in values], pa.string())}

@@ -1,0 +1,38 @@
+"""How many tokens a text has."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+
+from dj_assets.operators.base import RangeFilter, Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.registry import register
+from dj_assets.operators.text.views import PYTHIA, tokens
+
+
+@register("token_num_filter")
+class TokenNumFilter(RangeFilter):
+    """Keep texts whose number of tokens lies between two bounds. An empty text has 0.
+
+    `hf_tokenizer` names a Hugging Face tokenizer, by default that of Pythia (GPT-NeoX-20B); its special tokens are not
+    added.
+    """
+
+    bounds = ("min_num", "max_num")
+    statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("num_token", pa.int64(), "tokens"),)
+
+    hf_tokenizer: str = PYTHIA
+    min_num: int = 10
+    max_num: int = sys.maxsize
+
+    def models(self) -> tuple[str, ...]:
+        """Return the tokenizer."""
+        return (self.hf_tokenizer,)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the number of tokens of every text."""
+        return {"num_token": pa.array(tokens(batch, self.hf_tokenizer))}
