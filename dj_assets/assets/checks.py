@@ -10,6 +10,7 @@ from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.verdicts import CHECKS, Evidence, judging_operators, published_rows
 from dj_assets.errors import UserError
+from dj_assets.recipe.gallery import refined_sources
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
 from dj_assets.storage.layout import Layout
@@ -23,11 +24,13 @@ def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name=f"{keys.subset}_checks",
         specs=[dg.AssetCheckSpec(check.name, asset=keys.refined, description=check.question) for check in CHECKS],
+        can_subset=True,
     )
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with one_clear_line():
             evidence = gather(recipe, plan, _previous_retention(context.instance, keys.refined))
-        for check in CHECKS:
+        selected = {key.name for key in context.selected_asset_check_keys}
+        for check in (check for check in CHECKS if check.name in selected):
             verdict = check.judge(evidence)
             yield dg.AssetCheckResult(
                 asset_key=keys.refined,
@@ -60,7 +63,14 @@ def gather(recipe: Recipe, plan: Plan, previous: float | None) -> Evidence:
         previous=previous,
         reference=block.reference,
         tolerance=block.tolerance,
+        raw_samples_in=_raw_samples_in(recipe),
     )
+
+
+def _raw_samples_in(recipe: Recipe) -> int | None:
+    """Return how many samples went into the subsets that this one is made of; None for one made of raw files."""
+    upstream = [newest_run(Layout.home(settings.data_home() / name)) for name in refined_sources(recipe)]
+    return sum(run["samples_in"] for run in upstream if run) if upstream else None
 
 
 def _previous_retention(instance: dg.DagsterInstance, key: dg.AssetKey) -> float | None:

@@ -30,11 +30,12 @@ def start_dev(port: int | None = None, host: str = "127.0.0.1") -> int:
     refuse_taken(host, port)
     environment = {**os.environ, "DAGSTER_HOME": str(dagster_home())}
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(settings.project_root() / "workspace.yaml")]
-    # A session of its own: a Ctrl-C of the terminal reaches the child once, through us, and not twice.
-    child = subprocess.Popen(  # noqa: S603 - our own command
-        [*command, "--host", host, "--port", str(port)], env=environment, start_new_session=True
-    )
-    with child, _passing_signals_to(child):
+    with _passing_signals_on() as children:
+        # A session of its own: a Ctrl-C of the terminal reaches the child once, through us, and not twice.
+        child = subprocess.Popen(  # noqa: S603 - our own command
+            [*command, "--host", host, "--port", str(port)], env=environment, start_new_session=True
+        )
+        children.append(child)
         sys.stderr.write(f"Dagster UI: http://{host}:{port}  (Ctrl-C stops it)\n")
         return _exit_code(child.wait())
 
@@ -55,16 +56,18 @@ def refuse_taken(host: str, port: int) -> None:
 
 
 @contextmanager
-def _passing_signals_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Hand SIGINT and SIGTERM on, so that the server takes its own children down."""
+def _passing_signals_on() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Hand SIGINT and SIGTERM on to the children in the list, so that the server takes its own children down."""
+    children: list[subprocess.Popen[bytes]] = []
 
     def hand_on(_number: int, _frame: FrameType | None) -> None:
         # Dagster shuts down on SIGINT; on SIGTERM it would leave its servers behind.
-        child.send_signal(signal.SIGINT)
+        for child in children:
+            child.send_signal(signal.SIGINT)
 
     before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield children
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

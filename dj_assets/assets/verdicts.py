@@ -24,7 +24,7 @@ class Evidence:
     """A published run: its manifest, the rows that really lie in its files, and what to compare with.
 
     `judging` are the operators that can drop a sample; `previous` is the retention of the run before, where there was
-    one.
+    one. `raw_samples_in` are those of the subsets that this one is made of: the gallery counts from there.
     """
 
     manifest: Mapping[str, Any]
@@ -33,6 +33,7 @@ class Evidence:
     previous: float | None
     reference: Reference | None
     tolerance: Tolerance
+    raw_samples_in: int | None = None
 
     @property
     def samples_in(self) -> int:
@@ -97,7 +98,7 @@ def retention_vs_last_run(evidence: Evidence) -> Verdict:
     """The retention lies within the tolerance of the last run's."""
     if evidence.previous is None:
         return Verdict(passed=True, because="nothing to compare with: this is the first run")
-    return _near(evidence, evidence.previous, "the last run")
+    return _near(evidence, evidence.retention, evidence.previous, "the last run")
 
 
 def retention_vs_reference(evidence: Evidence) -> Verdict:
@@ -105,13 +106,15 @@ def retention_vs_reference(evidence: Evidence) -> Verdict:
     reference = evidence.reference
     if reference is None:
         return Verdict(passed=True, because="nothing to compare with: the gallery published no figures")
-    if evidence.samples_in < COMPARABLE_SHARE * reference.rows_in:
+    samples_in = evidence.samples_in if evidence.raw_samples_in is None else evidence.raw_samples_in
+    if samples_in < COMPARABLE_SHARE * reference.rows_in:
         return Verdict(
             passed=True,
-            because=f"not compared: {evidence.samples_in:,} samples are less than {COMPARABLE_SHARE:.0%} of "
+            because=f"not compared: {samples_in:,} samples are less than {COMPARABLE_SHARE:.0%} of "
             f"the {reference.rows_in:,} of the reference",
         )
-    return _near(evidence, reference.published_retention, "the reference")
+    retention = int(evidence.manifest["samples_out"]) / max(1, samples_in)
+    return _near(evidence, retention, reference.published_retention, "the reference")
 
 
 def every_operator_works(evidence: Evidence) -> Verdict:
@@ -129,11 +132,11 @@ def quarantine_within_budget(evidence: Evidence) -> Verdict:
     return Verdict(quarantined <= budget, f"{quarantined:,} quarantined, the budget is {budget:,}")
 
 
-def _near(evidence: Evidence, other: float, whose: str) -> Verdict:
-    difference = evidence.retention - other
+def _near(evidence: Evidence, retention: float, other: float, whose: str) -> Verdict:
+    difference = retention - other
     return Verdict(
         abs(difference) <= evidence.tolerance.retention,
-        f"{evidence.retention:.2%} kept, {whose} {other:.2%}: {100 * difference:+.2f} points "
+        f"{retention:.2%} kept, {whose} {other:.2%}: {100 * difference:+.2f} points "
         f"(tolerance {100 * evidence.tolerance.retention:g})",
     )
 

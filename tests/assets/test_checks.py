@@ -41,6 +41,15 @@ def test_all_are_evaluated_in_the_run_with_their_severities(project, instance):
     assert found["conservation"].description == "44 samples in, 40 kept + 4 dropped + 0 quarantined"
 
 
+def test_a_single_check_can_be_run_by_itself(project, instance):
+    project.materialize(instance)
+    key = dg.AssetCheckKey(dg.AssetKey(["mine", "notes"]), "conservation")
+    job = dg.define_asset_job("one_check", dg.AssetSelection.checks(key))
+    merged = dg.Definitions.merge(project.definitions(), dg.Definitions(jobs=[job]))
+    run = merged.resolve_job_def("one_check").execute_in_process(instance=instance)
+    assert set(evaluations(run)) == {"conservation"}
+
+
 def test_a_sound_run_passes_what_can_be_an_error(project, instance):
     assert failed(project.materialize(instance)) == {"retention_vs_reference"}  # 91 % against 75 %, 11 % of its rows
 

@@ -15,11 +15,11 @@ from dj_assets.errors import UserError
 # Stands in for Dagster where only the handing on of port, home and signals is looked at.
 STUB = """#!{python}
 import os, signal, sys, time
-print(os.environ["DAGSTER_HOME"], *sys.argv[1:], flush=True)
 def stop(number, frame):
     print("stopped by", signal.Signals(number).name, flush=True)
     sys.exit(0)
 signal.signal(signal.SIGINT, stop)
+print(os.environ["DAGSTER_HOME"], *sys.argv[1:], flush=True)
 while True:
     time.sleep(0.05)
 """
