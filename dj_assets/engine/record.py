@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import platform
-import resource
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from dj_assets.engine.funnel import Balance, FunnelStep
+from dj_assets.engine.memory import peak_rss_mb
 from dj_assets.engine.replay import Outcome, Population
 from dj_assets.models.store import ModelFile
 from dj_assets.recipe.plan import Plan
@@ -68,12 +68,6 @@ def circumstances(
         "peak_rss_mb": peak_rss_mb(),
         "versions": {"python": sys.version.split()[0], **_versions()},
     }
-
-
-def peak_rss_mb() -> float:
-    """Return the largest resident size so far of this process or any finished worker, in MB (10^6 bytes)."""
-    sizes = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return round(max(sizes) * 1024 / 1e6, 1)
 
 
 def seconds_by_step(shards: Sequence[ShardManifest]) -> dict[str, float]:

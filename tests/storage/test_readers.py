@@ -254,8 +254,9 @@ def test_arrays_are_cut_at_their_own_commas(
 
 
 PEAK = """
-import resource, sys
+import sys
 from pathlib import Path
+from dj_assets.engine.memory import peak_rss_mb
 from dj_assets.storage.readers import open_blocks, parse
 from dj_assets.storage.sources import SourceFile
 rows, rejects = [], []
@@ -263,7 +264,7 @@ for block in open_blocks(SourceFile.at(Path(sys.argv[1])), 0):
     parsed = parse(block, text_key="text", name="a")
     rows += parsed.rows["row"].to_pylist()
     rejects += [reject.error for reject in parsed.rejects]
-print(rows, rejects, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, sep="|")
+print(rows, rejects, int(peak_rss_mb()), sep="|")
 """
 
 

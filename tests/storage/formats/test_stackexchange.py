@@ -107,16 +107,17 @@ def test_a_packed_dump_is_to_be_unpacked_first(tmp_path):
 
 
 GROW = """
-import resource, sys
+import sys
 from pathlib import Path
+from dj_assets.engine.memory import peak_rss_mb
 from dj_assets.recipe.model import Source
 from dj_assets.storage.entries import source_files
 from dj_assets.storage.readers import open_blocks, parse
 (file,) = source_files([Source(paths=(sys.argv[1],), format="stackexchange")], Path("/"), Path("/"))
 parse(next(iter(open_blocks(file, 0, limit=1))), text_key="text", name="a")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_rss_mb()
 samples = sum(parse(block, text_key="text", name="a").records for block in open_blocks(file, 0))
-print(samples, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(samples, int(1000 * (peak_rss_mb() - before)))
 """
 
 
