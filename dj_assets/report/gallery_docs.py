@@ -24,9 +24,9 @@ _HEAD = """\
 
 Made from the recipes by `make docs`; a test fails when this page is older than they are.
 
-Every recipe below `recipes/` is an asset. Its thresholds are those of Data-Juicer's gallery, which were made by the
-three-sigma rule: the mean of a statistic over the subset, less or plus three standard deviations.
-`dj-assets tune SUBSET` applies the same rule, or quantiles, or a keep rate, to your own data.
+Every recipe below `recipes/` is an asset, with the thresholds of Data-Juicer's gallery. The gallery says that it made
+those of its refined subsets by the three-sigma rule: the mean of a statistic over the subset, less or plus three standard
+deviations. `dj-assets tune SUBSET` applies the same rule, or quantiles, or a keep rate, to your own data.
 
 ## Published figures
 
@@ -35,7 +35,7 @@ give; where the two differ by more than rounding the latter is in bold.
 """
 _SAMPLES = """\
 The sample data are a few hundred generated documents a subset with planted defects (`dj_assets/samples/README.md`).
-They show that every operator works; their retention says nothing about the real subset.
+They show the recipes at work; their retention says nothing about the real subset.
 """
 _NO_RUNS = "No runs over the sample data were at hand when this page was made: `make demo docs` makes them."
 
@@ -107,11 +107,14 @@ def _operators(recipe: Recipe) -> str:
 
 
 def _sample_runs(recipes: Iterable[Recipe], home: Path) -> Iterable[tuple[Recipe, Mapping[str, Any]]]:
-    """Yield the runs in the data home whose shards are all sample data."""
-    samples = Path(next(iter(dj_assets.samples.__path__))).resolve()
+    """Yield the runs in the data home whose shards are all sample data, or subsets refined from sample data."""
+    known = [Path(next(iter(dj_assets.samples.__path__))).resolve()]
     for recipe in recipes:
-        manifest = newest_run(Layout.home(home / recipe.asset.subset)) if recipe.asset else None
-        if manifest and all(Path(shard["path"]).resolve().is_relative_to(samples) for shard in manifest["shards"]):
+        layout = Layout.home(home / (recipe.asset.subset if recipe.asset else ""))
+        manifest = newest_run(layout)
+        paths = [Path(shard["path"]).resolve() for shard in manifest["shards"]] if manifest else []
+        if manifest and all(any(path.is_relative_to(folder) for folder in known) for path in paths):
+            known.append(layout.refined.resolve())
             yield recipe, manifest
 
 
