@@ -25,8 +25,8 @@ _HEAD = """\
 Made from the recipes by `make docs`; a test fails when this page is older than they are.
 
 Every recipe below `recipes/` is an asset, with the thresholds of Data-Juicer's gallery. The gallery says that it made
-those of its refined subsets by the three-sigma rule: the mean of a statistic over the subset, less or plus three standard
-deviations. `dj-assets tune SUBSET` applies the same rule, or quantiles, or a keep rate, to your own data.
+those of its refined subsets by the three-sigma rule: the mean of a statistic over the subset, less or plus three
+standard deviations. `dj-assets tune SUBSET` applies the same rule, or quantiles, or a keep rate, to your own data.
 
 ## Published figures
 
