@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dj_assets.kernels.arrays import Bytes, Int32s, Int64s
+from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s
 from dj_assets.kernels.jit import kernel
 
 Flags = npt.NDArray[np.bool_]
@@ -80,3 +80,46 @@ def join_words(data: Bytes, offsets: Int32s, kept: Flags) -> tuple[Bytes, Int64s
             word += 1
         ends[row + 1] = written
     return out[:written], ends
+
+
+@kernel
+def _is_space(byte: np.uint8) -> bool:
+    return bool(byte == 32 or 9 <= byte <= 13)
+
+
+@kernel
+def _pair_end(data: Bytes, i: Int, end: Int, pairs: Bytes) -> Int:
+    """Return where the first pair at or behind byte `i` ends, `end` where there is none."""
+    before = np.int64(32)
+    while i < end:
+        byte = np.int64(data[i])
+        if pairs[before << 8 | byte]:
+            return i
+        before = byte
+        i += 1
+    return end
+
+
+@kernel
+def words_with(data: Bytes, offsets: Int32s, pairs: Bytes) -> tuple[Int64s, Int64s]:
+    """Find the words, between ASCII white space, in which two bytes stand beside each other that are a pair.
+
+    `pairs[256 * a + b]` says whether `a`, `b` are one, shape `(65536,)`. Returns where each word starts and ends.
+    """
+    starts, ends = np.empty(64, np.int64), np.empty(64, np.int64)
+    found = 0
+    for row in range(len(offsets) - 1):
+        first, last = np.int64(offsets[row]), np.int64(offsets[row + 1])
+        i: Int = _pair_end(data, first, last, pairs)
+        while i < last:
+            if found == len(starts):
+                starts, ends = np.concatenate((starts, starts)), np.concatenate((ends, ends))
+            start: Int = i
+            while start > first and not _is_space(data[start - 1]):
+                start -= 1
+            while i < last and not _is_space(data[i]):
+                i += 1
+            starts[found], ends[found] = start, i
+            found += 1
+            i = _pair_end(data, i, last, pairs)
+    return starts[:found], ends[:found]

@@ -18,4 +18,5 @@ class CleanEmailMapper(SubstitutionMapper):
     """
 
     default_pattern: ClassVar[str] = rf"(?:\G|(?<!{_LOCAL})){_LOCAL}++@[a-z0-9.\-+_]+\.[a-z]+"
-    trace: ClassVar[str] = "@"
+    neighbours: ClassVar[tuple[tuple[str, str], ...]] = ((r"A-Za-z0-9.\-+_", "@"),)
+    trace: ClassVar[str] = r"@[a-z0-9.\-+_]+\.[a-z]"

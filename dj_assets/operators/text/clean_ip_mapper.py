@@ -19,4 +19,5 @@ class CleanIpMapper(SubstitutionMapper):
     """
 
     default_pattern: ClassVar[str] = rf"(?:{_OCTET}\.){{3}}{_OCTET}|(?:{_HEX}:){{7}}{_HEX}"
+    neighbours: ClassVar[tuple[tuple[str, str], ...]] = (("0-9", "."), ("0-9a-fA-F", ":"))
     trace: ClassVar[str] = rf"(?:[0-9]{{1,3}}\.){{3}}[0-9]|(?:{_HEX}:){{7}}[0-9a-fA-F]"

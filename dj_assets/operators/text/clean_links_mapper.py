@@ -24,6 +24,11 @@ class CleanLinksMapper(SubstitutionMapper):
         rf"(?:{_BALANCED}|[^\s`!()\[\]{{}};:'" + '".,<>?«»“”‘’])'
     )
     default_flags: ClassVar[int] = int(re.IGNORECASE)
+    neighbours: ClassVar[tuple[tuple[str, str], ...]] = (
+        (":", r"/%a-zA-Z0-9\x80-\xff"),
+        ("Ww", "Ww"),
+        (r"a-zA-Z\x80-\xff", "/"),
+    )
     # the letters that a-z matches in any case include a dotted I, a long s and the Kelvin sign
     trace: ClassVar[str] = (
         r"(?i)[\w\x{80}-\x{10FFFF}-]:[/%a-z0-9\x{130}\x{17F}\x{212A}]|www[^.]{0,3}\.|\.[a-z\x{130}\x{17F}\x{212A}]{2,4}/"

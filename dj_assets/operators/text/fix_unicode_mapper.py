@@ -37,7 +37,8 @@ class FixUnicodeMapper(Mapper):
         """Return the batch with every text repaired."""
         from dj_assets.kernels.arrays import buffers, strings
         from dj_assets.kernels.replacements import gather
-        from dj_assets.kernels.unicode_repair import doubtful_lines, splice
+        from dj_assets.kernels.splice import splice
+        from dj_assets.kernels.unicode_repair import doubtful_lines
 
         form = self.normalization.upper() if self.normalization else "NFC"
         tables = repair_tables(form)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import field_validator
@@ -30,15 +33,49 @@ def rewrite(batch: Batch, candidates: pa.BooleanArray, edit: Callable[[str], str
     return batch.with_text(pc.replace_with_mask(batch.text, candidates, pa.array(edited, pa.string())))
 
 
+def rewrite_words(
+    batch: Batch, neighbours: tuple[tuple[str, str], ...], trace: str, edit: Callable[[str], str]
+) -> Batch:
+    """Return the batch with those words edited that have two of the neighbours and the trace."""
+    from dj_assets.kernels.arrays import buffers, strings
+    from dj_assets.kernels.replacements import gather
+    from dj_assets.kernels.splice import splice
+    from dj_assets.kernels.words import words_with
+
+    data, offsets = buffers(batch.text)
+    starts, ends = words_with(data, offsets, _pairs_of_bytes(neighbours))
+    words = strings(*gather(data, starts, ends))
+    chosen = pc.match_substring_regex(words, trace)
+    if not pc.any(chosen).as_py():
+        return batch
+    edited = pa.array([edit(word) for word in words.filter(chosen).to_pylist()], pa.string())
+    at = chosen.to_numpy(zero_copy_only=False)
+    return batch.with_text(strings(*splice(data, offsets, starts[at], ends[at], *buffers(edited))))
+
+
+@cache
+def _pairs_of_bytes(neighbours: tuple[tuple[str, str], ...]) -> npt.NDArray[np.uint8]:
+    """Return which bytes beside each other are looked for: `256 * first + second`, shape `(65536,)`."""
+    pairs = np.zeros((256, 256), np.uint8)
+    every = bytes(range(256)).decode("latin-1")
+    for classes in neighbours:
+        first, second = (np.array([re.match(f"[{chars}]", c) is not None for c in every]) for chars in classes)
+        pairs |= np.outer(first, second)
+    return pairs.ravel()
+
+
 class SubstitutionMapper(Mapper):
     """A mapper that replaces every match of `pattern` by the template `repl`, as the package `regex` understands them.
 
-    A pattern may be written as `r'...'`; the dot matches line feeds too. Subclasses give the default pattern and
-    `trace`, an RE2 pattern found in every text that the default pattern can match.
+    A pattern may be written as `r'...'`; the dot matches line feeds too. Subclasses give the default pattern, which
+    matches no white space and looks at none but to see a word end. So only words are searched in which it may match:
+    those with two adjacent bytes of `neighbours` (pairs of sets, written as in a class of a regular expression) in
+    which `trace`, an RE2 pattern, is found.
     """
 
     default_pattern: ClassVar[str] = ""
     default_flags: ClassVar[int] = 0
+    neighbours: ClassVar[tuple[tuple[str, str], ...]] = ()
     trace: ClassVar[str] = ""
 
     pattern: str | None = None
@@ -59,13 +96,12 @@ class SubstitutionMapper(Mapper):
         """Return the batch with every match replaced."""
         import regex
 
-        if self.pattern is None:
-            expression = compiled(self.default_pattern, self.default_flags | int(regex.DOTALL))
-            candidates = pc.match_substring_regex(batch.text, self.trace)
-        else:
+        if self.pattern is not None:
             expression = compiled(_bare(self.pattern), int(regex.DOTALL))
-            candidates = pa.array([True] * len(batch), pa.bool_())
-        return rewrite(batch, candidates, lambda text: str(expression.sub(self.repl, text)))
+            everything = pa.array([True] * len(batch), pa.bool_())
+            return rewrite(batch, everything, lambda text: str(expression.sub(self.repl, text)))
+        expression = compiled(self.default_pattern, self.default_flags | int(regex.DOTALL))
+        return rewrite_words(batch, self.neighbours, self.trace, lambda word: str(expression.sub(self.repl, word)))
 
 
 def _bare(pattern: str) -> str:
