@@ -118,10 +118,13 @@ def retention_vs_reference(evidence: Evidence) -> Verdict:
 
 
 def every_operator_works(evidence: Evidence) -> Verdict:
-    """No operator that can drop let everything through."""
+    """No operator that can drop let everything through, where there were samples enough to find something."""
     steps = [step for step in evidence.manifest["funnel"] if step["operator"] in evidence.judging]
     idle = [short_name(step["operator"]) for step in steps if step["in"] == step["out"]]
-    return Verdict(not idle, f"touched nothing: {', '.join(idle)}" if idle else "every one dropped something")
+    enough = evidence.samples_in >= evidence.tolerance.idle_samples
+    few = "" if enough else f" (no warning below {evidence.tolerance.idle_samples:,} samples)"
+    because = f"touched nothing: {', '.join(idle)}{few}" if idle else "every one dropped something"
+    return Verdict(not idle or not enough, because)
 
 
 def quarantine_within_budget(evidence: Evidence) -> Verdict:

@@ -97,12 +97,14 @@ class Tolerance(_Strict):
     """What the checks of a refined subset let pass.
 
     `retention` is how far the retention may lie from the last run's and from the reference, as a difference of shares.
-    Quarantined may be a share of the samples, and a few even where that share is less than one sample.
+    Quarantined may be a share of the samples, and a few even where that share is less than one sample. An operator that
+    drops nothing is worth a warning from `idle_samples` samples on: among fewer, many filters have nothing to find.
     """
 
     retention: float = Field(0.05, ge=0, le=1)
     quarantine_share: float = Field(0.001, ge=0, le=1)
     quarantine_samples: int = Field(5, ge=0)
+    idle_samples: int = Field(1000, ge=0)
 
 
 class AssetBlock(_Strict):

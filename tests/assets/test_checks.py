@@ -117,6 +117,8 @@ def test_retention_near_the_reference_passes(project, instance):
 
 def test_an_operator_that_touched_nothing_is_named(project, instance):
     project.write_rows([text for text in GOOD for _ in range(2)])
+    assert "every_operator_works" not in failed(project.materialize(instance)), "too few samples to warn"
+    project.write_recipe(RECIPE.replace("process:", "  tolerance: {idle_samples: 80}\nprocess:"))
     run = project.materialize(instance)
     assert "every_operator_works" in failed(run)
     assert evaluations(run)["every_operator_works"].description == "touched nothing: text_length, alphanumeric"
