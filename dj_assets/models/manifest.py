@@ -72,7 +72,7 @@ def _by_language(raw: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for lang in raw.get("languages", [""]):
         embedded = raw.get("embedded", False) or lang in raw.get("embedded_languages", ())
         entry = {key: _with_language(value, lang) for key, value in fields.items()}
-        yield {**entry, "embedded": embedded, "note": raw.get("note", "") if embedded else ""}
+        yield {**entry, "embedded": embedded, "note": _with_language(raw.get("note", ""), lang) if embedded else ""}
 
 
 def _with_language(value: Any, lang: str) -> Any:  # noqa: ANN401

@@ -1,7 +1,8 @@
-"""Train the demo language model pair: `python -m dj_assets.models.train_demo [FOLDER]`.
+"""Train the demo models: `python -m dj_assets.models.train_demo [FOLDER]`.
 
-The text is that of the Python documentation and standard library docstrings (PSF licence) and of our own sample
-generator under another seed. Deterministic for one version of Python: another one documents other things.
+An English language model pair, pieces of Chinese words, and a tokenizer that stands in for Pythia's. The text is that
+of the Python documentation and standard library, docstrings and code (PSF licence), and of our own sample generator
+under another seed. Deterministic for one version of Python: another one documents other things.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from dj_assets.models import kneser_ney
-from dj_assets.samples import generate
+from dj_assets.samples import generate, instructions
+from dj_assets.samples.grammar import Dice
 from dj_assets.samples.subsets import SUBSETS
 
 PIECES = 8000
+CHINESE_PIECES = 1200
+TOKENS = 8000
+TOKENIZER = Path("EleutherAI/pythia-6.9b-deduped/tokenizer.json")
 ORDER = 3
 # N-grams of three pieces seen once are most of the file and tell least.
 PRUNE = 1
@@ -38,7 +43,7 @@ def training_text() -> Iterator[str]:
     """Yield documents: the topics of `pydoc`, docstrings of the standard library, generated text of every subset."""
     for document in (*(text for _, text in sorted(pydoc_data.topics.topics.items())), *_docstrings()):
         yield "\n\n".join(paragraph for paragraph in document.split("\n\n") if _is_prose(paragraph))
-    for subset in SUBSETS:
+    for subset in (subset for subset, contents in SUBSETS.items() if contents.prose):
         length = 0
         for text, _ in generate.documents(subset, 10_000, _SEED):
             length += len(text)
@@ -48,24 +53,53 @@ def training_text() -> Iterator[str]:
 
 
 def train(folder: Path) -> None:
+    """Write all demo models into the folder."""
+    train_english(folder)
+    train_chinese(folder)
+    train_tokenizer(folder)
+
+
+def train_english(folder: Path) -> None:
     """Write `en.sp.model` and `en.arpa.gz` into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     documents = [text for text in (re.sub(r"[ \t]+", " ", text).strip() for text in training_text()) if text]
-    processor = _train_pieces(documents, folder / "en.sp.model")
+    processor = _train_pieces(documents, folder / "en.sp.model", PIECES)
     # One document is one "sentence" of the model: so the perplexity filter scores them.
     pieces = (_whole_word_pieces(document, processor) for document in dict.fromkeys(documents))
     with (folder / "en.arpa.gz").open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
         packed.write(_arpa(pieces))
 
 
-def _train_pieces(documents: list[str], path: Path) -> Any:  # noqa: ANN401
+def train_chinese(folder: Path) -> None:
+    """Write `zh.sp.model`: pieces that are mostly words, of the Chinese that the sample generator writes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    records = (instructions.chinese(Dice(f"{_SEED}/zh/{number}")) for number in range(3000))
+    _train_pieces([str(record["output"]) for record in records], folder / "zh.sp.model", CHINESE_PIECES)
+
+
+def train_tokenizer(folder: Path) -> None:
+    """Write a tokenizer of pairs of bytes, as Pythia's is one, under the name of Pythia's."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=TOKENS, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
+    tokenizer.train_from_iterator((*_standard_library(), *training_text()), trainer)
+    (folder / TOKENIZER).parent.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / TOKENIZER), pretty=False)
+
+
+def _train_pieces(documents: list[str], path: Path, pieces: int) -> Any:  # noqa: ANN401
     import sentencepiece
 
     # Lines beyond 4192 bytes would be left out by the trainer.
     lines = [line for document in documents for line in _sentences(document)]
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(lines), model_writer=model, model_type="unigram", vocab_size=PIECES,
+        sentence_iterator=iter(lines), model_writer=model, model_type="unigram", vocab_size=pieces,
         character_coverage=0.9995, num_threads=1, minloglevel=2,
     )  # fmt: skip
     path.write_bytes(model.getvalue())
@@ -104,11 +138,15 @@ def _is_prose(paragraph: str) -> bool:
     return letters >= 0.9 * len(paragraph) and paragraph.count(" ") >= 8 and ">>>" not in paragraph
 
 
-def _docstrings() -> Iterator[str]:
+def _standard_library() -> Iterator[str]:
     library = Path(sysconfig.get_path("stdlib"))
     paths = [*library.glob("*.py"), *(path for name in _PACKAGES for path in (library / name).rglob("*.py"))]
-    for path in sorted(paths):
-        for node in ast.walk(ast.parse(path.read_bytes())):
+    return (path.read_text("utf-8") for path in sorted(paths))
+
+
+def _docstrings() -> Iterator[str]:
+    for source in _standard_library():
+        for node in ast.walk(ast.parse(source)):
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
                 yield ast.get_docstring(node) or ""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dj_assets.samples import defects, pages
 from dj_assets.samples.grammar import Dice, Grammar
+from dj_assets.samples.raw import raw_files
 from dj_assets.samples.subsets import SUBSETS, Contents, Document
 
 SEED = "2023"
@@ -48,12 +49,20 @@ def sample(subset: str) -> tuple[bytes, dict[str, list[int]]]:
 
 
 def write(folder: Path) -> None:
-    """Write every subset as `<subset>.jsonl.gz`, and `planted.json`, which says where the defects are."""
+    """Write every subset as `<subset>.jsonl.gz`, the raw corpora, and `planted.json`, which says where the defects are.
+
+    Of raw corpora it says how many there are.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    planted = {}
+    files, counts = raw_files(SEED, _gzipped)
+    planted: dict[str, dict[str, list[int]] | dict[str, int]] = {}
     for subset in SUBSETS:
         lines, planted[subset] = sample(subset)
-        (folder / f"{subset}.jsonl.gz").write_bytes(_gzipped(lines))
+        files[f"{subset}.jsonl.gz"] = _gzipped(lines)
+    planted.update(counts)
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
     rows = (f"{json.dumps(subset)}: {json.dumps(kinds)}" for subset, kinds in planted.items())
     (folder / "planted.json").write_text("{\n" + ",\n".join(rows) + "\n}\n", "utf-8")
 
@@ -107,7 +116,7 @@ def _rubbish(subset: str, contents: Contents, dice: Dice) -> Iterator[Entry]:
 
 def _line(subset: str, contents: Contents, index: int, text: str | None, meta: dict[str, object]) -> bytes:
     record: dict[str, object] = {"id": f"{subset}-{index:05}"} if contents.own_id else {}
-    return json.dumps({**record, "text": text, "meta": meta}, ensure_ascii=False).encode()
+    return json.dumps({**record, contents.text_key: text, "meta": meta}, ensure_ascii=False).encode()
 
 
 def _gzipped(content: bytes) -> bytes:

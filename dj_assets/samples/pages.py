@@ -33,6 +33,17 @@ def crawled(dice: Dice, index: int) -> Document:
     return "\n".join(parts), {"url": f"https://www.{_host(g)}/{index:04}/{_slug(g)}"}
 
 
+def oscar(dice: Dice, index: int) -> Document:
+    """Return a page as OSCAR keeps it: raw, with addresses and words that no dictionary has."""
+    text, meta = crawled(dice, index)
+    g = Grammar.of("web", dice)
+    if dice.chance(0.4):
+        text += g.expand("\nVisit www.{noun}{#1-99}.example/{surname}?href={noun} or http://{noun}.example today.")
+    if dice.chance(0.2):
+        text += f"\nFile {'_'.join(g.expand('{noun}') for _ in range(5)).replace(' ', '')} is gone."
+    return text, {"warc-record-id": f"<urn:uuid:{index:08}>", "language": "en", **meta}
+
+
 def c4(dice: Dice, index: int) -> Document:
     """Return a page as C4 keeps it: prose, one paragraph a line."""
     text, meta = crawled(dice, index)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from dj_assets.samples import pages, papers, records
+from dj_assets.samples import code, pages, papers, records
 from dj_assets.samples.grammar import Dice
 
 Document = tuple[str, dict[str, object]]
@@ -19,6 +19,7 @@ class Contents:
 
     `documents` are ordinary; about `blemished` in a hundred of each kind of blemish get it; `rubbish` counts documents
     that the recipe should drop; `very_long` is the length in characters of one document beyond the recipe's limit.
+    `prose` says that a model of English may learn from it.
     """
 
     make: Maker
@@ -31,6 +32,8 @@ class Contents:
     very_long: int = 0
     broken_lines: bool = False
     own_id: bool = False
+    text_key: str = "text"
+    prose: bool = True
 
 
 def _common_crawl(dump: str, documents: int, very_long: int) -> Contents:
@@ -48,6 +51,11 @@ def _common_crawl(dump: str, documents: int, very_long: int) -> Contents:
 
 def _some(**counts: int) -> Mapping[str, int]:
     return {"foreign": 1, "symbols": 1, "repeated": 1, "short": 1} | counts
+
+
+def _source_code(make: Maker, documents: int, text_key: str = "text") -> Contents:
+    rubbish = {"symbols": 3, "repeated": 3, "short": 4, "scrambled": 2, "long_line": 3}
+    return Contents(make, "tech", documents, 6, 5, rubbish=rubbish, text_key=text_key, prose=False)
 
 
 SUBSETS: Mapping[str, Contents] = {
@@ -78,5 +86,17 @@ SUBSETS: Mapping[str, Contents] = {
     "pubmed_central": Contents(papers.pubmed_central, "medicine", 60, 2, 2, rubbish=_some(), very_long=136_200),
     "uspto": Contents(
         records.uspto, "patent", 110, 8, 4, rubbish=_some(fragment=11, foreign=2, long_line=2), very_long=21_700
+    ),
+    "redpajama_code": _source_code(code.redpajama_code, 100),
+    "the_stack": _source_code(code.the_stack, 90, text_key="content"),
+    "reproduced_code": _source_code(code.reproduced_code, 90),
+    "bloom_oscar": Contents(
+        pages.oscar,
+        "web",
+        90,
+        4,
+        4,
+        rubbish=_some(foreign=70, symbols=5, repeated=3, short=6, scrambled=2),
+        prose=False,
     ),
 }

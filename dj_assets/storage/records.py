@@ -81,6 +81,7 @@ def parse_records(block: Block, text_key: str, name: str, load: Callable[[Piece]
         try:
             samples.add(piece.row, name, load(piece) if load else read_record(piece.raw, text_key))
         except ElsewhereError:
+            has_key = True
             left_out += 1
         except NoTextError as refused:
             has_key |= refused.has_key

@@ -12,7 +12,7 @@ import pytest
 
 import dj_assets.samples
 from dj_assets.operators.text.clean_email_mapper import CleanEmailMapper
-from dj_assets.samples.generate import sample
+from dj_assets.samples.generate import sample, write
 from dj_assets.samples.subsets import SUBSETS
 
 FOLDER = Path(dj_assets.samples.__file__).parent
@@ -25,7 +25,7 @@ def shipped(subset: str) -> list[bytes]:
 
 
 def planted_texts(subset: str, kind: str) -> list[str]:
-    return [json.loads(shipped(subset)[number])["text"] for number in PLANTED[subset].get(kind, [])]
+    return [json.loads(shipped(subset)[number])[SUBSETS[subset].text_key] for number in PLANTED[subset].get(kind, [])]
 
 
 @pytest.mark.parametrize("subset", SUBSETS)
@@ -53,7 +53,8 @@ def test_every_subset_has_a_plausible_number_of_documents(subset: str) -> None:
 @pytest.mark.parametrize("subset", SUBSETS)
 def test_exactly_the_planted_duplicates_repeat_a_text(subset: str) -> None:
     unreadable = {n for kind in ("broken_json", "invalid_utf8") for n in PLANTED[subset].get(kind, [])}
-    texts = [json.loads(line)["text"] for n, line in enumerate(shipped(subset)) if n not in unreadable]
+    texts = [json.loads(line) for n, line in enumerate(shipped(subset)) if n not in unreadable]
+    texts = [record[SUBSETS[subset].text_key] for record in texts]
     repeated = sum(count - 1 for text, count in Counter(texts).items() if text)
     assert repeated == len(PLANTED[subset]["duplicate"])
 
@@ -95,5 +96,26 @@ def test_the_mapper_finds_planted_addresses() -> None:
 def test_records_have_meta_and_some_an_id() -> None:
     for subset, contents in SUBSETS.items():
         record = json.loads(shipped(subset)[0])
-        assert list(record) == (["id", "text", "meta"] if contents.own_id else ["text", "meta"])
+        assert list(record) == ["id"] * contents.own_id + [contents.text_key, "meta"]
         assert record["meta"]
+
+
+def test_the_raw_corpora_are_what_the_generator_makes(tmp_path):
+    write(tmp_path)
+    raw = [path for path in sorted(FOLDER.rglob("*.gz")) if path.parent != FOLDER]
+    assert len(raw) == 5
+    for path in raw:
+        # zlib versions pack differently; what is inside an archive is packed, too
+        made = tmp_path / path.relative_to(FOLDER)
+        if ".tar" not in path.name:
+            assert gzip.decompress(made.read_bytes()) == gzip.decompress(path.read_bytes()), path
+        assert path.stat().st_size < 150_000
+    assert json.loads((tmp_path / "planted.json").read_text("utf-8")) == PLANTED
+
+
+def test_code_of_both_subsets_is_partly_the_same():
+    ours, theirs = (
+        {json.loads(line)[SUBSETS[subset].text_key] for line in shipped(subset)}
+        for subset in ("redpajama_code", "the_stack")
+    )
+    assert len({text for text in ours & theirs if text}) >= 5
