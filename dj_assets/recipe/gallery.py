@@ -30,12 +30,8 @@ class Gallery:
 def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
     """Load every YAML file below the recipe folders; a subset stands behind those it is made of.
 
-    A file without an `asset:` block takes its group from its folder and its subset from its name.
-
-    Raises
-    ------
-    RecipeError
-        If two recipes claim the same subset name. A recipe that is broken by itself does not hide the others.
+    A file without an `asset:` block takes its group from its folder and its subset from its name. A recipe that is broken,
+    or claims the name of a subset that another has already, does not hide the others.
     """
     recipes: dict[str, Recipe] = {}
     broken: dict[Path, RecipeError] = {}
@@ -47,9 +43,9 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
             continue
         subset = recipe.asset.subset if recipe.asset else ""
         if subset in recipes:
-            raise RecipeError(
-                str(path), f"subset {subset!r} is taken by {recipes[subset].file}", key="asset.subset", fix="rename one"
-            )
+            taken = f"subset {subset!r} is taken by {recipes[subset].file}"
+            broken[path] = RecipeError(str(path), taken, key="asset.subset", fix="rename one")
+            continue
         recipes[subset] = recipe
     return Gallery(_upstream_first(recipes, broken), broken)
 

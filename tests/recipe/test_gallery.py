@@ -128,8 +128,21 @@ def test_a_broken_recipe_does_not_hide_the_others(tmp_path):
 def test_two_recipes_of_one_subset_are_an_error(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text(RECIPE + "asset: {subset: same, group: g}\n")
-    with pytest.raises(RecipeError, match=r"b\.yaml: asset\.subset: subset 'same' is taken by .*a\.yaml; rename one"):
-        find_gallery((tmp_path,))
+    gallery = find_gallery((tmp_path,))
+    assert gallery.recipes["same"].file == str(tmp_path / "a.yaml")
+    (error,) = gallery.broken.values()
+    assert str(error) == (f"{tmp_path}/b.yaml: asset.subset: subset 'same' is taken by {tmp_path}/a.yaml; rename one")
+
+
+@pytest.mark.parametrize("code", ["import nothing_like_it\n", "def broken(:\n", "1 / 0\n"])
+def test_a_custom_operator_that_cannot_be_imported_hides_only_its_recipe(tmp_path, code):
+    (tmp_path / "own.py").write_text(code)
+    (tmp_path / "a.yaml").write_text("custom_operator_paths: own.py\n" + RECIPE)
+    (tmp_path / "b.yaml").write_text(RECIPE)
+    gallery = find_gallery((tmp_path,))
+    assert list(gallery.recipes) == ["b"]
+    (error,) = gallery.broken.values()
+    assert "own.py: custom_operator_paths: cannot be imported: " in str(error)
 
 
 def test_sources_yaml_and_the_environment_point_a_subset_elsewhere(tmp_path, monkeypatch):
