@@ -54,7 +54,8 @@ def _text_of(html: str) -> str:
     for tag in ("</li>", "</ol>"):
         html = html.replace(tag, "")
     _check_cost(html)
-    return str(LexborHTMLParser(html).text())
+    body = LexborHTMLParser(html).body
+    return "" if body is None else str(body.text())
 
 
 def _check_cost(html: str) -> None:
