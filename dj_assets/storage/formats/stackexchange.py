@@ -62,7 +62,7 @@ def site_of(file: SourceFile) -> str:
 
 def _database(folder: str) -> sqlite3.Connection:
     posts = sqlite3.connect(Path(folder) / "posts.sqlite", isolation_level=None)
-    for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", "cache_size = -65536"):
+    for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", "cache_size = -16384"):
         posts.execute(f"PRAGMA {pragma}")
     posts.execute(f"CREATE TABLE posts ({', '.join(Post._fields)})")
     return posts
