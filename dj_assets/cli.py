@@ -312,7 +312,10 @@ def _tell(*sentences: str) -> None:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr)
+    console = Console(stderr=stderr)
+    if not console.is_terminal:
+        console.width = max(console.width, 120)  # a file or a pipe has no edge to break lines at
+    return console
 
 
 if __name__ == "__main__":

@@ -44,11 +44,12 @@ def render_gallery(rows: Sequence[GalleryRow]) -> Table:
         "out": f"{samples_out:,}",
         "kept": percent(samples_out, samples_in),
         "published": "",
-        "seconds": f"{sum(row.seconds for row in rows):.1f}",
-        "quarantined": f"{sum(row.quarantined for row in rows):,}",
+        "s": f"{sum(row.seconds for row in rows):.1f}",
+        "quar.": f"{sum(row.quarantined for row in rows):,}",
     }
     for name, total in columns.items():
-        table.add_column(name, total, justify="left" if name == "subset" else "right", no_wrap=True)
+        first = name == "subset"
+        table.add_column(name, total, justify="left" if first else "right", no_wrap=not first, overflow="fold")
     for row in rows:
         table.add_row(*_cells(row))
     return table

@@ -25,7 +25,7 @@ def test_the_gallery_at_a_glance(small: tuple[Plan, RunResult]) -> None:
     console = Console(file=io.StringIO(), width=100)
     console.print(render_gallery(rows))
     lines = console.file.getvalue().splitlines()
-    assert lines[0].split() == ["subset", "in", "out", "kept", "published", "seconds", "quarantined"]
+    assert lines[0].split() == ["subset", "in", "out", "kept", "published", "s", "quar."]
     assert lines[1].split()[:7] == ["redpajama/c4", "101", "60", "59.4", "%", "94.42", "%"]
     assert lines[2].split()[:6] == ["mine", "101", "60", "59.4", "%", "–"]
     assert lines[3].split()[:6] == ["2", "subsets", "202", "120", "59.4", "%"]
