@@ -30,8 +30,8 @@ class Gallery:
 def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
     """Load every YAML file below the recipe folders; a subset stands behind those it is made of.
 
-    A file without an `asset:` block takes its group from its folder and its subset from its name. A recipe that is broken,
-    or claims the name of a subset that another has already, does not hide the others.
+    A file without an `asset:` block takes its group from its folder and its subset from its name. A recipe that is
+    broken, or claims the name of a subset that another has already, does not hide the others.
     """
     recipes: dict[str, Recipe] = {}
     broken: dict[Path, RecipeError] = {}

@@ -207,7 +207,7 @@ def import_operators(modules: Iterable[Path]) -> None:
         sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
-        except Exception as error:  # noqa: BLE001 - somebody else's code may fail in any way; the user is told which
+        except Exception as error:
             del sys.modules[name]
             problem = f"cannot be imported: {type(error).__name__}: {error}".splitlines()[0]
             raise RecipeError(str(path), problem, key="custom_operator_paths") from error
