@@ -77,6 +77,8 @@ def _event(
 
 def _source(shards: list[ShardManifest]) -> dict[str, Any]:
     size = sum(shard.size for shard in shards)
+    # records of the same raw files that belong to another subset
+    left_out = sum(shard.left_out for shard in shards)
     records = [
         TableRecord(
             {"file": Path(shard.path).name, "samples": shard.records, "bytes": shard.size, "sha256": shard.sha256}
@@ -87,6 +89,7 @@ def _source(shards: list[ShardManifest]) -> dict[str, Any]:
         "dagster/row_count": sum(shard.records for shard in shards),
         "dagster/uri": str(Path(shards[0].path).parent) if len(shards) > 1 else shards[0].path,
         "files": len(shards),
+        **({"left_out": left_out} if left_out else {}),
         "bytes": size,
         "shards": MetadataValue.table(records),
     }
