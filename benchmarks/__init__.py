@@ -1,0 +1,1 @@
+"""Measurements that anybody can repeat: recipes against Data-Juicer, scaling, deduplication of synthetic signatures."""

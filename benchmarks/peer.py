@@ -1,0 +1,122 @@
+"""One run of Data-Juicer, in an environment of its own, measured in the same way.
+
+Data-Juicer installs what it misses while it runs, torch with CUDA (6 GB) before the first operator among it. That is
+nothing to do unasked and nothing to time, so its environment has no installer that could reach an index. It does not
+run without torch, though: a torch has to be named (`--torch`), or an environment that has one (`--peer-python`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.process import run
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = ROOT / "build" / "data-juicer"
+VERSION = "1.6.1"
+# What the text recipes import; uv is left out again, for it is what installs at run time.
+NEEDED = (
+    f"py-data-juicer=={VERSION}",
+    "pandas<3",
+    "aiohttp",
+    "ftfy==6.3.1",
+    "fasttext-predict==0.9.2.4",
+    "kenlm-ex==0.2.1",
+    "ray",
+    "selectolax",
+    "sentencepiece==0.2.3",
+    "simhash-pybind",
+)
+NO_INSTALLS = {
+    "PIP_NO_INDEX": "1",
+    "PIP_FIND_LINKS": "",
+    "PIP_CONFIG_FILE": os.devnull,
+    "UV_OFFLINE": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+_OPERATOR = re.compile(r"OP \[(\w+)\] Done in ([\d.]+)s\. Left (\d+) samples")
+
+
+class NoPeerError(Exception):
+    """Data-Juicer cannot be measured here; the message says what is missing."""
+
+
+def peer_python(given: Path | None, torch: str | None) -> Path:
+    """Return the interpreter of an environment that has Data-Juicer, making one where none is given.
+
+    Raises
+    ------
+    NoPeerError
+        If it has no torch and none was named.
+    """
+    python = given or ENVIRONMENT / "bin" / "python"
+    if given is None and not python.exists():
+        _make_environment(python)
+    if given is None and torch and not _imports(python, "torch"):
+        _pip(python, "install", torch)
+    for module in ("data_juicer", "torch"):
+        if not _imports(python, module):
+            raise NoPeerError(
+                f"{python} has no {module}. Data-Juicer {VERSION} runs no operator without torch, and would install "
+                f"the CUDA build while being timed; name one, best a CPU build: --torch 'torch==VERSION' "
+                f"(or an environment: --peer-python PATH)"
+            )
+    return python
+
+
+def _make_environment(python: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
+    _pip(python, "install", *NEEDED)
+    _pip(python, "uninstall", "--yes", "uv")
+
+
+def _pip(python: Path, *arguments: str) -> None:
+    try:
+        subprocess.run([str(python), "-m", "pip", "--disable-pip-version-check", "-q", *arguments], check=True)
+    except subprocess.CalledProcessError as error:
+        raise NoPeerError(f"pip {' '.join(arguments)} failed in {python.parents[1]}") from error
+
+
+def _imports(python: Path, module: str) -> bool:
+    found = f"import importlib.util as i; raise SystemExit(i.find_spec({module!r}) is None)"
+    return python.exists() and subprocess.run([str(python), "-c", found], check=False).returncode == 0
+
+
+def measure_peer(python: Path, recipe: Path, data: Path, folder: Path, workers: int) -> dict[str, Any]:
+    """Run a recipe with the models in `folder/models`; the seconds of an operator are those its log tells.
+
+    Raises
+    ------
+    NoPeerError
+        If it tried to install something after all: then its time means nothing.
+    """
+    output = folder / "peer"
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir()
+    settings = {"dataset_path": str(data), "export_path": str(output / "out.jsonl"), "np": workers}
+    content = {**yaml.safe_load(recipe.read_text("utf-8")), **settings, "open_tracer": False}
+    content.pop("asset", None)
+    config = output / "recipe.yaml"
+    config.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+    env = {**os.environ, **NO_INSTALLS, "DATA_JUICER_EXTERNAL_MODELS_HOME": str(folder / "models")}
+    env |= {"HF_HOME": str(output / "hf"), "DATA_JUICER_CACHE_HOME": str(output / "cache")}
+    log = folder / "peer.log"
+    measured = run([str(python.parent / "dj-process"), "--config", str(config)], log, env)
+    text = log.read_text("utf-8", "replace")
+    if "lazy_loader" in text and "Installing" in text:
+        raise NoPeerError(f"{log}: Data-Juicer tried to install a package while it was timed")
+    steps = _OPERATOR.findall(text)
+    return {
+        **asdict(measured),
+        "samples_out": int(steps[-1][2]) if steps else None,
+        "operators_s": {name: float(seconds) for name, seconds, _ in steps},
+    }

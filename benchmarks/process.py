@@ -1,0 +1,62 @@
+"""Running a command and measuring it from outside: wall time, CPU time and memory of the whole process tree."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+SAMPLE_S = 0.1
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run. Memory is sampled ten times a second: of the largest process, and of all together."""
+
+    wall_s: float
+    cpu_s: float
+    largest_mb: float
+    all_mb: float
+
+
+class FailedRunError(Exception):
+    """A measured command failed; the message ends with what it wrote last."""
+
+
+def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Measured:
+    """Run a command to its end, what it writes going to `log`.
+
+    Raises
+    ------
+    FailedRunError
+        If it exits with another status than 0.
+    """
+    before = os.times()
+    started = time.perf_counter()
+    largest = together = 0
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=env, cwd=cwd) as process:
+        tree = psutil.Process(process.pid)
+        while process.poll() is None:
+            sizes = _sizes(tree)
+            largest, together = max(largest, *sizes), max(together, sum(sizes))
+            time.sleep(SAMPLE_S)
+    wall = time.perf_counter() - started
+    after = os.times()
+    if process.returncode:
+        tail = log.read_text("utf-8", "replace").splitlines()[-5:]
+        raise FailedRunError(f"{command[0]} exited with {process.returncode}: " + " | ".join(tail))
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Measured(round(wall, 2), round(cpu, 2), round(largest / 1e6, 1), round(together / 1e6, 1))
+
+
+def _sizes(tree: psutil.Process) -> list[int]:
+    sizes = [0]
+    with suppress(psutil.NoSuchProcess):
+        sizes.extend(process.memory_info().rss for process in (tree, *tree.children(recursive=True)))
+    return sizes
