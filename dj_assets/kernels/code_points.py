@@ -11,6 +11,8 @@ from dj_assets.kernels.jit import kernel
 from dj_assets.kernels.special_characters import SPECIAL_CHARACTERS
 
 CODE_POINTS = 0x110000
+# The planes behind hold no letters, digits or white space: tags, variation selectors and private use.
+LETTERS_END = 0x40000
 
 ALNUM = 1
 ALPHA = 2
@@ -27,10 +29,10 @@ _LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 @cache
 def code_point_flags() -> Bytes:
     """Return the flags of every code point, asked of Python itself; shape `(0x110000,)`."""
-    characters = [chr(point) for point in range(CODE_POINTS)]
+    characters = [chr(point) for point in range(LETTERS_END)]
     flags = np.zeros(CODE_POINTS, np.uint8)
     for flag, test in ((ALNUM, str.isalnum), (ALPHA, str.isalpha), (SPACE, str.isspace)):
-        flags |= np.frombuffer(bytes(map(test, characters)), np.uint8) * np.uint8(flag)
+        flags[:LETTERS_END] |= np.frombuffer(bytes(map(test, characters)), np.uint8) * np.uint8(flag)
     flags[[ord(character) for character in SPECIAL_CHARACTERS]] |= SPECIAL
     flags[[ord(character) for character in _LINE_BREAKS]] |= LINE_BREAK
     flags.flags.writeable = False

@@ -11,6 +11,7 @@ from dj_assets.kernels.code_points import (
     ALNUM,
     ALPHA,
     CODE_POINTS,
+    LETTERS_END,
     LINE_BREAK,
     SPACE,
     SPECIAL,
@@ -90,3 +91,7 @@ def test_strings_beyond_the_limit_are_refused() -> None:
 def test_strings_are_made_of_bytes_and_offsets() -> None:
     assert strings(np.frombuffer(b"abc", np.uint8), np.array([0, 1, 1, 3])).to_pylist() == ["a", "", "bc"]
     assert strings(np.empty(0, np.uint8), np.array([0])).to_pylist() == []
+
+
+def test_nothing_behind_the_planes_of_letters_has_a_class() -> None:
+    assert not any(chr(point).isalnum() or chr(point).isspace() for point in range(LETTERS_END, CODE_POINTS))

@@ -1,0 +1,63 @@
+"""Deduplication of synthetic signatures: random ones with a share of planted near pairs.
+
+python -m benchmarks.signatures [--signatures 10000000] [--planted 0.05] [--distance 4] [--blocks 6]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dj_assets.engine.clusters import NearPairs, keepers
+from dj_assets.engine.record import peak_rss_mb
+from dj_assets.kernels.hamming import near_pairs
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def signatures(count: int, planted: float, distance: int, seed: int = 0) -> npt.NDArray[np.uint64]:
+    """Return random signatures, of which a share is another one with 1 to `distance` of its bits turned."""
+    rng = np.random.default_rng(seed)
+    made = rng.integers(0, 2**64, count, dtype=np.uint64)
+    near = int(count * planted)
+    turned = made[:near].copy()
+    bits = rng.integers(1, distance + 1, near)
+    for turn in range(distance):
+        flip = np.uint64(1) << rng.integers(0, 64, near, dtype=np.uint64)
+        turned ^= np.where(turn < bits, flip, np.uint64(0))
+    made[count - near :] = turned
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--signatures", type=int, default=10_000_000)
+    parser.add_argument("--planted", type=float, default=0.05)
+    parser.add_argument("--distance", type=int, default=4)
+    parser.add_argument("--blocks", type=int, default=6)
+    options = parser.parse_args()
+    near_pairs(np.arange(64, dtype=np.uint64), options.distance, options.blocks)  # compiles
+    found: dict[str, Any] = {"command": " ".join(sys.argv)}
+    made = signatures(options.signatures, options.planted, options.distance)
+    started = time.perf_counter()
+    distinct = np.unique(made)
+    a, b, _ = near_pairs(distinct, options.distance, options.blocks)
+    found |= {"pairs": len(a), "near_pairs_s": round(time.perf_counter() - started, 2), "near_pairs_mb": peak_rss_mb()}
+    started = time.perf_counter()
+    kept = keepers(made, NearPairs(distinct[a], distinct[b]))
+    found |= {"keepers_s": round(time.perf_counter() - started, 2), "keepers_mb": peak_rss_mb()}
+    found["duplicates"] = int((kept != np.arange(len(kept))).sum())
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "signatures.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
