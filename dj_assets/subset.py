@@ -15,12 +15,13 @@ import filelock
 
 from dj_assets import settings
 from dj_assets.engine.clusters import NearPairs
+from dj_assets.engine.corpus import Corpus, Frequent
 from dj_assets.engine.funnel import FunnelStep, balance, make_funnel
 from dj_assets.engine.links import find_links
 from dj_assets.engine.progress import Report, silent
 from dj_assets.engine.record import circumstances, fates, run_record, seconds_by_step
 from dj_assets.engine.replay import Outcome, Population, load_population, replay
-from dj_assets.engine.shards import Shards
+from dj_assets.engine.shards import Shards, measured_version, source_version
 from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
 from dj_assets.models.store import ModelStore
@@ -142,8 +143,18 @@ class Subset:
 
     @cached_property
     def measure_key(self) -> str:
-        """The identity of what is measured: operators and parameters without thresholds, and the models."""
-        return self.plan.measure_key(self.options.models)
+        """The identity of what is measured: operators, parameters without thresholds, models, what is frequent."""
+        return self.corpus.measure_key(self.frequent)
+
+    @property
+    def corpus(self) -> Corpus:
+        """The source, to be counted as a whole."""
+        return Corpus(self.plan, self.files, self.layout, self.options.models, self.options.limit, self.workers)
+
+    @cached_property
+    def frequent(self) -> Frequent:
+        """What is frequent in the source, as it was counted."""
+        return self.corpus.counted()
 
     def run(self, report: Report = silent) -> RunResult:
         """Measure, deduplicate and refine."""
@@ -152,10 +163,12 @@ class Subset:
         return self.refine()
 
     def measure(self, report: Report = silent) -> MeasureResult:
-        """Measure every shard that is not up to date: one pass over its samples."""
+        """Measure every shard that is not up to date: one pass over its samples, one more where it is counted first."""
         started = time.perf_counter()
         with self._locked():
-            shards, measured = self.shards.measure(Task(self.plan, self.options.models), self.workers, report)
+            self.frequent = self.corpus.count(self.workers, report)
+            task = Task(self.plan, self.options.models, self.frequent)
+            shards, measured = self.shards.measure(task, self.workers, report)
         self.seconds["measure"] = time.perf_counter() - started
         return MeasureResult(
             samples=sum(shard.records for shard in shards),
@@ -252,8 +265,7 @@ class Subset:
         return population, outcome, sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
 
     def _measured_version(self, shards: Sequence[ShardManifest]) -> str:
-        # the key of a shard tells how it is read, too
-        return digest([self.measure_key, [shard.measure_key for shard in shards], source_version(shards)])
+        return measured_version(self.measure_key, shards)
 
     def _all_there(self, manifest: Mapping[str, Any]) -> bool:
         parts = [self.layout.refined / part["name"] for part in manifest["refined"]]
@@ -290,11 +302,6 @@ def files_of(recipe: Recipe, inputs: Sequence[str | Path] | None = None) -> tupl
         upstream = find_gallery().recipes.get(error.subset)
         name = upstream.name if upstream else error.subset
         raise UserError(f"{recipe.name}: its source {name} is not there yet; materialize {name} first") from None
-
-
-def source_version(shards: Sequence[ShardManifest]) -> str:
-    """Return the data version of a source: its contents and how much of them is read, not where they lie."""
-    return digest([[shard.sha256, shard.records] for shard in shards])
 
 
 def run_recipe(

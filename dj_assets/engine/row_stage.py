@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.storage.other_texts import put_texts, texts_at
 
 Columns = Mapping[str, pa.Array]
 T = TypeVar("T", Batch, Columns)
+KEYS = pa.list_(pa.uint64())
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,9 @@ class Failure:
 class Measured:
     """What the row stage found out about a batch; every array is as long as the batch.
 
-    Statistics and signatures after a failure are null; `failed_at` is the step of the failure, null else. `fields`
-    are the samples' other fields, where the batch has them; only operators with a `text_key` of their own change them.
+    Statistics and signatures after a failure are null; the keys that a corpus mapper counts are among the signatures.
+    `failed_at` is the step of the failure, null else. `fields` are the samples' other fields, where the batch has them;
+    only operators with a `text_key` of their own change them.
     """
 
     text: pa.StringArray
@@ -48,7 +51,9 @@ class Measured:
 class RowStage:
     """One pass over one batch. A sample that fails leaves the pass alone; the others go on."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, frequent: Mapping[str, np.ndarray] | None = None) -> None:
+        """Take a batch, and the frequent keys of the corpus mappers that were counted, by their label."""
+        self.frequent = frequent or {}
         self.size = len(batch)
         self.original = batch
         self.batch = batch
@@ -78,13 +83,24 @@ class RowStage:
 
     def _step(self, step: Step) -> None:
         operator = step.operator
-        if isinstance(operator, Mapper):
-            self.batch = self._guarded(_rewriting(operator), step)
+        if isinstance(operator, CorpusMapper):
+            self._count_or_rewrite(operator, step)
+        elif isinstance(operator, Mapper):
+            self.batch = self._guarded(_rewriting(operator, operator.apply), step)
         elif isinstance(operator, Filter):
             self._measure(operator, step)
         elif isinstance(operator, Deduplicator):
             found = self._guarded(lambda batch: {step.signature: operator.sign(_seen_by(operator, batch))}, step)
             self.signatures[step.signature] = self._spread(found[step.signature], operator.signature_type)
+
+    def _count_or_rewrite(self, operator: CorpusMapper, step: Step) -> None:
+        """Rewrite where it is known what is frequent, else count."""
+        frequent = self.frequent.get(step.label)
+        if frequent is not None:
+            self.batch = self._guarded(_rewriting(operator, partial(operator.rewrite, frequent=frequent)), step)
+            return
+        found = self._guarded(lambda batch: {step.signature: operator.count(_seen_by(operator, batch))}, step)
+        self.signatures[step.signature] = self._spread(found[step.signature], KEYS)
 
     def _measure(self, operator: Filter, step: Step) -> None:
         columns = tuple(step.columns.values())
@@ -153,14 +169,14 @@ def _seen_by(operator: Operator, batch: Batch) -> Batch:
     return batch.with_text(texts_at(batch.rows.column(FIELDS), operator.text_key))
 
 
-def _rewriting(operator: Mapper) -> Callable[[Batch], Batch]:
+def _rewriting(operator: Mapper, rewrite: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
     """Return what a mapper does to a batch: to its text, or to the text under the mapper's own key."""
     key = operator.text_key
     if key is None:
-        return operator.apply
+        return rewrite
 
     def apply(batch: Batch) -> Batch:
-        texts = operator.apply(_seen_by(operator, batch)).text
+        texts = rewrite(_seen_by(operator, batch)).text
         return batch.with_column(FIELDS, put_texts(batch.rows.column(FIELDS), key, texts))
 
     return apply

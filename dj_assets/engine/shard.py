@@ -15,7 +15,7 @@ from dj_assets.engine.local import Engine
 from dj_assets.engine.work import LOAD, MeasuredBlock, Task, measure_block
 from dj_assets.errors import SourceError
 from dj_assets.storage.fields import FieldTypes
-from dj_assets.storage.layout import MEASURED, Layout
+from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest
 from dj_assets.storage.readers import Block, Reader
 from dj_assets.storage.shards import ParquetShard
@@ -94,7 +94,7 @@ def measure_shard(
             if not tally.text_key_seen and tally.records + block.records >= ENOUGH_RECORDS:
                 raise SourceError(_no_text_key(task, block.missing_key or ()))
             missing_key = block.missing_key
-            for kind in MEASURED:
+            for kind in layout.kinds:
                 if kind not in writers:
                     path = layout.measured(kind, task.shard)
                     path.parent.mkdir(parents=True, exist_ok=True)

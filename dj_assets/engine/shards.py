@@ -13,7 +13,7 @@ from dj_assets.engine.shard import ShardTask, measure_shard
 from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
 from dj_assets.recipe.plan import digest
-from dj_assets.storage.layout import MEASURED, Layout
+from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, measured_shard
 from dj_assets.storage.sources import AS_IT_STANDS, SourceFile
 
@@ -80,8 +80,19 @@ class Shards:
         for manifest in self.layout.manifest(0).parent.glob("*.json"):
             if int(manifest.stem) >= count:
                 manifest.unlink()
-                for kind in MEASURED:
+                for kind in self.layout.kinds:
                     self.layout.measured(kind, int(manifest.stem)).unlink(missing_ok=True)
+
+
+def source_version(shards: Sequence[ShardManifest]) -> str:
+    """Return the data version of a source: its contents and how much of them is read, not where they lie."""
+    return digest([[shard.sha256, shard.records] for shard in shards])
+
+
+def measured_version(measure_key: str, shards: Sequence[ShardManifest]) -> str:
+    """Return the data version of what was measured of a source."""
+    # the key of a shard tells how it is read, too
+    return digest([measure_key, [shard.measure_key for shard in shards], source_version(shards)])
 
 
 class _Pace:

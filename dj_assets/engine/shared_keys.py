@@ -41,14 +41,19 @@ def shared_keys(files: Sequence[Path], column: str, keys_at_once: int = KEYS_AT_
     Keys are taken by their leading bits, a part at a time: each part reads the files again, none holds all keys. Of
     keys with the same samples only the first of a part stays, since any one of them unites these samples.
     """
-    count = sum(pq.read_table(file, columns=[column])[column].combine_chunks().flatten().__len__() for file in files)
-    bits = max(0, int(np.ceil(np.log2(max(1, count / keys_at_once)))))
-    parts = [_distinct_groups(*_shared(*_part(files, column, part, bits))) for part in range(1 << bits)]
+    bits = leading_bits(files, column, keys_at_once)
+    parts = [_distinct_groups(*_shared(*part_of_keys(files, column, part, bits))) for part in range(1 << bits)]
     keys, samples = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return pa.table({"key": pa.array(keys, pa.uint64()), "sample": pa.array(samples, pa.int64())})
 
 
-def _part(files: Sequence[Path], column: str, part: int, bits: int) -> Held:
+def leading_bits(files: Sequence[Path], column: str, keys_at_once: int) -> int:
+    """Return by how many leading bits the keys of a column fall into parts of about `keys_at_once` at most."""
+    count = sum(pq.read_table(file, columns=[column])[column].combine_chunks().flatten().__len__() for file in files)
+    return max(0, int(np.ceil(np.log2(max(1, count / keys_at_once)))))
+
+
+def part_of_keys(files: Sequence[Path], column: str, part: int, bits: int) -> Held:
     """Return the keys that start with the bits of `part`, and who holds them, in the order of samples."""
     keys, samples = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
     first = 0

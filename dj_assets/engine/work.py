@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from dj_assets.engine.row_stage import RowStage
@@ -29,10 +31,14 @@ LOAD = -1
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to know once: the plan and where models lie. Small and picklable."""
+    """What a worker needs to know once: the plan, where models lie, what is frequent in the corpus. Picklable.
+
+    `frequent` holds the sorted frequent keys of the plan's corpus mappers by their label; one without is counted.
+    """
 
     plan: Plan
     models: ModelStore
+    frequent: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ def measure_block(task: Task, name: str, block: Block) -> MeasuredBlock:
     """Parse and measure one block of the file `name`."""
     parsed = parse(block, text_key=task.plan.recipe.text_key, name=name)
     rows = parsed.rows
-    measured = RowStage(Batch(rows, task.models)).run(task.plan)
+    measured = RowStage(Batch(rows, task.models), task.frequent).run(task.plan)
     shard = pa.repeat(pa.scalar(block.shard, pa.int32()), rows.num_rows)
     row, ids = rows.column("row"), rows.column("id")
     failed = [

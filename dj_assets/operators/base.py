@@ -1,4 +1,4 @@
-"""The four kinds of operators. An operator declares its parameters; measuring and judging never mix."""
+"""The kinds of operators. An operator declares its parameters; measuring and judging never mix."""
 
 from __future__ import annotations
 
@@ -96,6 +96,33 @@ class Mapper(Operator):
     def warm_up(self, batch: Batch) -> None:
         """Rewrite an empty batch: that loads what a full one needs."""
         self.apply(batch)
+
+
+class CorpusMapper(Mapper):
+    """Rewrites text by what the whole corpus holds: keys that more than `frequency_threshold` samples have.
+
+    That takes two passes. The first counts: every sample that the operators before let pass counts once for each of its
+    keys. The second rewrites every sample, knowing the frequent keys. What is counted, `count`, does not depend on the
+    threshold.
+    """
+
+    frequency_threshold: int
+
+    def counting_parameters(self) -> dict[str, Any]:
+        """Return the parameters that decide which keys a sample has: all measuring ones but the threshold."""
+        return self.model_dump(mode="json", exclude={*self.judging, "frequency_threshold"})
+
+    @abstractmethod
+    def count(self, batch: Batch) -> pa.Array:
+        """Return the distinct keys of every sample: a list of `uint64` each, empty where it has none."""
+
+    @abstractmethod
+    def rewrite(self, batch: Batch, frequent: np.ndarray) -> Batch:
+        """Return the batch rewritten. `frequent` are the keys above the threshold: sorted `uint64`, shape `(n,)`."""
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return the batch as it is rewritten without a corpus, that is where no key is frequent."""
+        return self.rewrite(batch, np.empty(0, np.uint64))
 
 
 class Filter(Operator):

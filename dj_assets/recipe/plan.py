@@ -6,11 +6,12 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dj_assets.models.store import ModelFile, ModelStore
-from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe
 
@@ -34,7 +35,7 @@ class Step:
 
     @property
     def signature(self) -> str:
-        """The column of a deduplicator's signature."""
+        """The column of a deduplicator's signature, or of the keys that are counted."""
         return f"{self.label}_{self.index}"
 
 
@@ -54,6 +55,28 @@ class Plan:
     def deduplicators(self) -> tuple[Step, ...]:
         """The steps that sign samples."""
         return tuple(step for step in self.steps if isinstance(step.operator, Deduplicator))
+
+    @cached_property
+    def corpus_mappers(self) -> tuple[Step, ...]:
+        """The steps that need a pass of their own, which counts, before they can rewrite."""
+        return tuple(step for step in self.steps if isinstance(step.operator, CorpusMapper))
+
+    def before(self, step: Step) -> Plan:
+        """Return the plan of the steps before one."""
+        return Plan(self.recipe, self.steps[: step.index])
+
+    def counting(self, step: Step) -> Plan:
+        """Return the plan of the pass that counts for a corpus mapper: all steps up to it.
+
+        Its hash does not move with the thresholds of the steps before, nor with that of the mapper itself.
+        """
+        operator = step.operator
+        if not isinstance(operator, CorpusMapper):
+            raise TypeError(f"{step.label} does not count")
+        before = self.before(step)
+        own = [operator.name, _code_version(operator), operator.counting_parameters()]
+        identity = digest([own, [done.identity for done in before.steps if isinstance(done.operator, Mapper)]])
+        return Plan(self.recipe, (*before.steps, replace(step, identity=identity)))
 
     @property
     def stat_columns(self) -> tuple[str, ...]:
@@ -105,12 +128,17 @@ def make_plan(recipe: Recipe) -> Plan:
     rewriting: list[str] = []
     for index, operator in enumerate(recipe.process):
         own = [operator.name, _code_version(operator), operator.measuring_parameters()]
-        identity = digest([own, rewriting])
+        identity = digest([own, rewriting, *_deciding(recipe.process[:index], operator)])
         keys = [s.key for s in operator.statistics] if isinstance(operator, Filter) else []
         steps.append(Step(index, operator, _numbered(operator.name, labels), _columns(keys, columns), identity))
         if isinstance(operator, Mapper):
             rewriting.append(identity)
     return Plan(recipe, tuple(steps))
+
+
+def _deciding(before: Sequence[Operator], operator: Operator) -> list[object]:
+    """Return what decides which samples are counted, thresholds included, where an operator counts the corpus."""
+    return [[other.model_dump(mode="json") for other in before]] if isinstance(operator, CorpusMapper) else []
 
 
 def _code_version(operator: Operator) -> int | str:

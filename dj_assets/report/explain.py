@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from dj_assets.engine.corpus import stored_frequent
 from dj_assets.errors import UserError
 from dj_assets.models.store import ModelStore
-from dj_assets.operators.base import Filter, Mapper
+from dj_assets.operators.base import CorpusMapper, Filter, Mapper
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import quoted
 from dj_assets.recipe.plan import Plan, Step
@@ -97,13 +99,18 @@ class _Teller:
         for step in self.plan.steps:
             ended = step.label == ended_by
             if isinstance(step.operator, Mapper):
-                raw, story = _rewritten(step, step.operator, raw, ended=ended)
+                raw, story = _rewritten(step, self._rewriting(step, step.operator), raw, ended=ended)
             elif isinstance(step.operator, Filter):
                 story = self._judged(step, step.operator, measured, (shard, row), ended=ended)
             else:
                 story = StepStory(step.label, "signs the sample", ended=ended)
             stories.append(story)
         return tuple(stories)
+
+    def _rewriting(self, step: Step, operator: Mapper) -> Callable[[Batch], Batch]:
+        if isinstance(operator, CorpusMapper):
+            return partial(operator.rewrite, frequent=stored_frequent(self.layout, step))
+        return operator.apply
 
     def _judged(
         self, step: Step, operator: Filter, measured: Mapping[str, Any], place: tuple[int, int], *, ended: bool
@@ -153,12 +160,14 @@ def _places(connection: duckdb.DuckDBPyConnection, sample: str) -> list[tuple[in
     return [(int(shard), int(row)) for shard, row in connection.execute(query, [sample]).fetchall()]
 
 
-def _rewritten(step: Step, operator: Mapper, raw: Batch | None, *, ended: bool) -> tuple[Batch | None, StepStory]:
+def _rewritten(
+    step: Step, rewrite: Callable[[Batch], Batch], raw: Batch | None, *, ended: bool
+) -> tuple[Batch | None, StepStory]:
     if raw is None:
         return None, StepStory(step.label, "rewrites the text (the source is not there any more)", ended=ended)
     if ended:
         return None, StepStory(step.label, "failed", ended=True)
-    new = operator.apply(raw)
+    new = rewrite(raw)
     changes = differences(raw.text[0].as_py(), new.text[0].as_py())
     said = f"changes {len(changes)} places" if changes else "changes nothing"
     return new, StepStory(step.label, said, tuple(changes))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dj_assets.models.store import ModelFile
-from dj_assets.operators.base import Deduplicator, Filter
+from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.storage.sources import SourceFile
 
@@ -39,6 +39,8 @@ def render_plan(plan: Plan, models: Sequence[ModelFile], files: Sequence[SourceF
 def _does(step: Step) -> str:
     if isinstance(step.operator, Filter):
         return "measures, then judges"
+    if isinstance(step.operator, CorpusMapper):
+        return "counts in a pass before, then rewrites text"
     return "signs, then clusters" if isinstance(step.operator, Deduplicator) else "rewrites text"
 
 

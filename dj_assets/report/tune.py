@@ -16,7 +16,7 @@ from dj_assets.operators.conditions import Range
 from dj_assets.recipe.edit import Value, set_parameters
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
-from dj_assets.recipe.plan import Step, make_plan
+from dj_assets.recipe.plan import Plan, Step, make_plan
 from dj_assets.report.columns import StatColumn, stat_columns
 from dj_assets.report.tune_rule import SIGMAS, Rule, Side, ThreeSigma
 from dj_assets.report.tune_values import BoundShares, Values, bound_shares, measured_values
@@ -90,7 +90,9 @@ def tune(recipe: Recipe, folder: Path, rule: Rule, threads: int = 1) -> Tuning:
     """
     plan = make_plan(recipe)
     run = MeasuredRun.open(folder, plan, threads)
-    columns = [column for column in stat_columns(plan) if column.bounds and not column.bounds.reversed]
+    counted = _before_a_count(plan)
+    free = [column for column in stat_columns(plan) if column.operator not in counted]
+    columns = [column for column in free if column.bounds and not column.bounds.reversed]
     steps = {step.label: step for step in plan.filters}
     with reading(run.layout.database) as connection:
         wanted = [_quantiles(column, steps[column.operator], rule) for column in columns]
@@ -103,7 +105,8 @@ def tune(recipe: Recipe, folder: Path, rule: Rule, threads: int = 1) -> Tuning:
         now = bound_shares(connection, [(d.column, d.range, d.side) for d in drafts])
         then = bound_shares(connection, [(d.column, d.proposed_range, d.side) for d in drafts])
     bounds = tuple(draft.bound(*shares) for draft, *shares in zip(drafts, now, then, strict=True))
-    tuning = Tuning(rule, recipe, recipe, bounds, _left_out(stat_columns(plan)), run.samples_in, *[run.kept(plan)] * 2)
+    left_out = (*counted.values(), *_left_out(free))
+    tuning = Tuning(rule, recipe, recipe, bounds, left_out, run.samples_in, *[run.kept(plan)] * 2)
     changed = with_parameters(recipe, tuning.changes)
     return replace(tuning, changed=changed, then=run.kept(make_plan(changed)))
 
@@ -259,6 +262,16 @@ def _quantiles(column: StatColumn, step: Step, rule: Rule) -> list[float]:
     sides = _tunable(column, step)
     wanted = [rule.quantile(side, two_sided=len(sides) == 2) for side, _ in sides]
     return [share for share in wanted if share is not None]
+
+
+def _before_a_count(plan: Plan) -> dict[str, str]:
+    """Name the filters whose thresholds decide what is counted, so that new ones would measure anew."""
+    last = max((step.index for step in plan.corpus_mappers), default=-1)
+    return {
+        step.label: f"{step.label}: decides what {plan.steps[last].label} counts"
+        for step in plan.filters
+        if step.index < last
+    }
 
 
 def _left_out(columns: Sequence[StatColumn]) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 # Measured: written shard by shard, kept between runs, never read by people. Order of writing.
 MEASURED = ("cleaned", "fields", "stats", "signatures", "rejects")
+# The same for a pass that only counts the corpus.
+COUNTED = ("stats", "signatures")
 
 
 @dataclass(frozen=True)
@@ -14,10 +16,12 @@ class Layout:
     """The two places of a subset: `work` for what was measured, `published` for what people read.
 
     In the data home both are the subset's folder; `dj-assets run` keeps its work in a hidden folder of the output.
+    `kinds` are the measured files of a shard.
     """
 
     work: Path
     published: Path
+    kinds: tuple[str, ...] = MEASURED
 
     @classmethod
     def home(cls, folder: Path) -> Layout:
@@ -29,8 +33,12 @@ class Layout:
         """Return the layout of a `dj-assets run` output folder."""
         return cls(folder / ".dj", folder)
 
+    def counting(self, label: str) -> Layout:
+        """Return the layout of the pass that counts the corpus for one operator."""
+        return Layout(self.work / "counted" / label, self.published, COUNTED)
+
     def measured(self, kind: str, shard: int) -> Path:
-        """Return a measured file of one shard; `kind` is one of `MEASURED`."""
+        """Return a measured file of one shard; `kind` is one of `kinds`."""
         return self.work / kind / f"{shard:05d}.parquet"
 
     def manifest(self, shard: int) -> Path:
@@ -40,6 +48,11 @@ class Layout:
     def near_pairs(self, signature: str) -> Path:
         """Return the near pairs of one deduplicator."""
         return self.work / "near_pairs" / f"{signature}.parquet"
+
+    @property
+    def frequent(self) -> Path:
+        """What a counting pass found to be frequent."""
+        return self.work / "frequent.parquet"
 
     @property
     def lock(self) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dj_assets.storage.layout import MEASURED, Layout
+from dj_assets.storage.layout import Layout
 from dj_assets.storage.shards import replace_atomically
 from dj_assets.storage.sources import SourceFile, content_sha256
 
@@ -51,7 +51,7 @@ def measured_shard(
     A file with another time but the same size is compared by its content: touching a file measures nothing anew.
     """
     content = read_json(layout.manifest(shard))
-    if content is None or not all(layout.measured(kind, shard).exists() for kind in MEASURED):
+    if content is None or not all(layout.measured(kind, shard).exists() for kind in layout.kinds):
         return None
     known = {f.name for f in dataclasses.fields(ShardManifest)}
     if set(content) != known:

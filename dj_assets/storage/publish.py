@@ -46,7 +46,7 @@ def recover(target: Path) -> None:
 
 def remove_leftovers(work: Path) -> None:
     """Remove the temporary files that a killed process left among the measured files; needs the lock of the subset."""
-    for path in work.glob(f"*/{TEMPORARY}"):
+    for path in (*work.glob(f"*/{TEMPORARY}"), *work.glob(f"counted/**/{TEMPORARY}")):
         path.unlink()
 
 

@@ -22,8 +22,13 @@ process:
   - clean_links_mapper:
   - character_repetition_filter: {max_ratio: 0.5}
   - text_length_filter: {min_len: 20}
+  - document_line_deduplicator: {frequency_threshold: 3}
   - document_simhash_deduplicator: {window_size: 3}
 """
+
+
+def first_counted(output: Path) -> bool:
+    return any((output / ".dj/counted").glob("*/shards/*.json"))
 
 
 def first_shard(output: Path) -> bool:
@@ -60,7 +65,7 @@ def start(source: Path, output: Path) -> subprocess.Popen:
     return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-@pytest.mark.parametrize("moment", [first_shard, near_pairs, staging])
+@pytest.mark.parametrize("moment", [first_counted, first_shard, near_pairs, staging])
 def test_a_killed_run_goes_on_as_if_nothing_had_been(source, undisturbed, tmp_path, moment: Callable[[Path], bool]):
     output = tmp_path / "out"
     process = start(source, output)
@@ -74,13 +79,13 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(source, undisturbed, tmp_pa
     assert not (output / "run.json").exists()
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive, "workers leave with their parent"
-    measured = {path.name: path.stat().st_mtime_ns for path in (output / ".dj/shards").glob("*.json")}
+    measured = {path: path.stat().st_mtime_ns for path in (output / ".dj").glob("**/shards/*.json")}
     assert measured
     again = start(source, output)
     assert again.wait(timeout=120) == 0, again.stderr.read().decode()
     assert contents(output) == undisturbed
-    for name, written in measured.items():
-        assert (output / ".dj/shards" / name).stat().st_mtime_ns == written, "a finished shard is not measured again"
+    for manifest, written in measured.items():
+        assert manifest.stat().st_mtime_ns == written, "a finished shard is not measured again"
     left_over = [path for path in output.rglob("*") if "tmp" in path.name or path.name == ".staging"]
     assert left_over == []
     run = json.loads((output / "run.json").read_text())

@@ -19,7 +19,7 @@ from dj_assets import settings
 from dj_assets.kernels.components import components
 from dj_assets.models.store import ModelStore
 from dj_assets.operators import registry
-from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.dedup.document_minhash_deduplicator import DocumentMinhashDeduplicator
 from dj_assets.operators.text.specified_numeric_field_filter import SpecifiedNumericFieldFilter
@@ -39,6 +39,7 @@ OPERATORS = [
     "clean_ip_mapper",
     "clean_links_mapper",
     "document_deduplicator",
+    "document_line_deduplicator",
     "document_minhash_deduplicator",
     "document_simhash_deduplicator",
     "expand_macro_mapper",
@@ -111,7 +112,9 @@ def operator(name: str, parameters: dict[str, Any]) -> Operator:
 def test_agrees_with_data_juicer(name: str) -> None:
     for parameters, expected in cases(name).items():
         made = operator(name, json.loads(parameters))
-        if isinstance(made, Mapper):
+        if isinstance(made, CorpusMapper):
+            check_corpus_mapper(made, expected[0])
+        elif isinstance(made, Mapper):
             check_mapper(made, expected)
         elif isinstance(made, Filter):
             check_filter(made, expected)
@@ -127,6 +130,15 @@ def check_mapper(mapper: Mapper, expected: list[dict[str, Any]]) -> None:
     wanted = {case["id"]: case.get("text_out", before[case["id"]]) for case in expected}
     assert len(wanted) == len(after)
     assert {i: after[i] for i in ids if after[i] != wanted[i]} == {}
+
+
+def check_corpus_mapper(mapper: CorpusMapper, expected: dict[str, Any]) -> None:
+    ids, batch = inputs()
+    assert ids == expected["kept_ids"]
+    keys, counts = np.unique(mapper.count(batch).flatten().to_numpy(), return_counts=True)
+    after = mapper.rewrite(batch, keys[counts > mapper.frequency_threshold]).text.to_pylist()
+    wanted = [expected["text_out"].get(i, text) for i, text in zip(ids, batch.text.to_pylist(), strict=True)]
+    assert after == wanted
 
 
 def check_filter(made: Filter, expected: list[dict[str, Any]]) -> None:
