@@ -72,15 +72,15 @@ def test_counts_go_over_all_shards_whatever_their_number_and_that_of_the_workers
 def test_only_samples_kept_so_far_are_counted(tmp_path):
     made = [{"id": str(n), "text": f"header\n{'x' * n}"} for n in range(2, 8)]
     source = write_jsonl(tmp_path / "a.jsonl", made)
-    short = {"text_length_filter": {"max_len": 11}}
+    short = {"text_length_filter": {"min_len": 1, "max_len": 11}}
 
     def first_lines(*process):
         dj_assets.run_recipe({"process": list(process)}, [source], tmp_path / "out", workers=1, overwrite=True)
         return [text.split("\n")[0] for text in texts(tmp_path / "out").values()]
 
-    assert set(first_lines(short, lines(3))) == {"xx", "xxx", "xxxx", "xxxxx", "xxxxxx", "xxxxxxx"}
-    assert set(first_lines(short, lines(4))) == {"header"}
-    assert set(first_lines(lines(4), short)) == {"xx", "xxx", "xxxx", "xxxxx", "xxxxxx", "xxxxxxx"}
+    assert set(first_lines(short, lines(2))) == {"xx", "xxx", "xxxx", "xxxxx", "xxxxxx", "xxxxxxx"}
+    assert set(first_lines(short, lines(3))) == {"header"}
+    assert set(first_lines(lines(3), short)) == {"xx", "xxx", "xxxx", "xxxxx", "xxxxxx", "xxxxxxx"}
 
 
 def test_duplicates_dropped_before_are_not_counted(tmp_path):
@@ -119,21 +119,33 @@ class Home:
         return counted.manifest(0).stat().st_mtime_ns, self.layout.manifest(0).stat().st_mtime_ns
 
 
-def test_a_new_threshold_counts_from_what_is_there_and_measures_only_if_other_lines_are_frequent(tmp_path):
+def test_a_new_threshold_measures_again_but_does_not_read_the_samples_to_count_them(tmp_path):
     home = Home(tmp_path, records())
-    home.subset(lines(10)).run()
+    home.subset({"text_length_filter": {"min_len": 1}}, lines(10)).run()
     counted, measured = home.times()
-    assert not home.subset(lines(10)).measure().shards_measured
-    assert not home.subset(lines(11)).measure().shards_measured
-    assert home.times() == (counted, measured)
-    assert home.subset(lines(2)).measure().shards_measured == 1
-    assert home.times()[0] == counted
-    assert home.times()[1] > measured
-    # a threshold before it that drops nobody
-    assert (
-        not home.subset({"text_length_filter": {"min_len": 1}}, lines(2)).plan.stats_hash
-        == home.subset({"text_length_filter": {"min_len": 2}}, lines(2)).plan.stats_hash
-    )
+    assert not home.subset({"text_length_filter": {"min_len": 1}}, lines(10)).measure().shards_measured
+    for process in [
+        ({"text_length_filter": {"min_len": 1}}, lines(2)),
+        ({"text_length_filter": {"min_len": 90}}, lines(2)),
+    ]:
+        assert home.subset(*process).measure().shards_measured == 1
+        assert home.times()[0] == counted
+        assert home.times()[1] > measured
+
+
+def test_a_shard_is_measured_again_where_other_shards_make_other_lines_frequent(tmp_path):
+    sources = [write_jsonl(tmp_path / f"{n}.jsonl", [{"text": "menu\nx"}]) for n in range(3)]
+
+    def measured(**changes: str) -> int:
+        for name, text in changes.items():
+            write_jsonl(tmp_path / f"{name[1:]}.jsonl", [{"text": text}])
+        recipe = load_recipe({"process": [lines(2)]})
+        return Subset(recipe, sources, Layout.home(tmp_path / "home"), Options(workers=1)).measure().shards_measured
+
+    assert measured() == 3
+    assert measured(_2="menu\nlonger") == 1
+    assert measured(_2="other") == 3
+    assert measured() == 0
 
 
 def test_steps_alone_find_what_was_counted_or_say_that_it_was_not(tmp_path):
