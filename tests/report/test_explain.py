@@ -87,3 +87,12 @@ def test_differences_are_shown_with_their_surroundings():
     many = differences(" ".join("abcdefghijkl"), " ".join("AbCdEfGhIjKl"), most=2)
     assert len(many) == 3
     assert many[-1] == "… and 4 more places"
+
+
+def test_a_line_that_many_share_is_told(tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", [{"id": str(n), "text": f"menu\nown {n}"} for n in range(3)])
+    lines = {"document_line_deduplicator": {"frequency_threshold": 2}}
+    dj_assets.run_recipe({"process": [lines]}, [source], tmp_path / "out", workers=1)
+    layout = Layout.output(tmp_path / "out")
+    (story,) = explain(make_plan(load_recipe({"process": [lines]})), layout, newest_run(layout), "1")
+    assert [step.said for step in story.steps] == ["changes 1 places"]

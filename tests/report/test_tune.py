@@ -205,6 +205,19 @@ def test_a_folder_measured_anew_since_its_run_is_refused(tmp_path):
         tune(recipe, tmp_path / "home", ThreeSigma())
 
 
+def test_filters_before_a_count_are_left_out(tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(50))
+    process = [
+        {"text_length_filter": {"min_len": 2}},
+        "document_line_deduplicator",
+        {"words_num_filter": {"min_num": 2}},
+    ]
+    dj_assets.run_recipe({"process": process}, [source], tmp_path / "out", workers=1)
+    found = tune(load_recipe({"process": process}), tmp_path / "out", ThreeSigma())
+    assert {bound.operator for bound in found.bounds} == {"words_num_filter"}
+    assert found.left_out == ("text_length_filter: decides what document_line_deduplicator counts",)
+
+
 @pytest.mark.parametrize(
     ("text", "rule"),
     [("3sigma", ThreeSigma()), ("quantile=0.01,0.99", Quantiles(0.01, 0.99)), ("keep=0.95", KeepRate(0.95))],
