@@ -94,7 +94,9 @@ def _against(manifest: Mapping[str, Any]) -> list[str]:
     reference = manifest.get("against")
     if reference is None:
         return []
-    return [f"{reference['dropped']:,} of the dropped are duplicates of the {reference['samples']:,} samples against"]
+    return [
+        f"{reference['dropped']:,} of the dropped are duplicates of the reference set ({reference['samples']:,} samples)"
+    ]
 
 
 def _numbers(*values: int) -> list[str]:
