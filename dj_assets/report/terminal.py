@@ -94,9 +94,8 @@ def _against(manifest: Mapping[str, Any]) -> list[str]:
     reference = manifest.get("against")
     if reference is None:
         return []
-    return [
-        f"{reference['dropped']:,} of the dropped are duplicates of the reference set ({reference['samples']:,} samples)"
-    ]
+    dropped, samples = reference["dropped"], reference["samples"]
+    return [f"{dropped:,} of the dropped are duplicates of the reference set ({samples:,} samples)"]
 
 
 def _numbers(*values: int) -> list[str]:
