@@ -171,18 +171,20 @@ def _place(name: str, waiting: tuple[str, ...], recipes: dict[str, Recipe], orde
     if name in ordered:
         return
     way = (*waiting, name)
-    for source in (*refined_sources(recipes[name]), *refined_references(recipes[name])):
+    recipe = recipes[name]
+    needed = [("source", source) for source in refined_sources(recipe)]
+    for role, source in [*needed, *(("against", source) for source in refined_references(recipe))]:
         if source in way:
-            raise _unusable(recipes[name], f"needs itself: {' <- '.join((*way, source))}")
+            raise _unusable(recipe, role, f"is made of itself: {' <- '.join((*way, source))}")
         if source not in recipes:
             near = nearest(source, sorted(set(recipes) - {name}))
-            raise _unusable(recipes[name], f"no recipe refines {source!r}", f"did you mean {near!r}?" if near else None)
+            raise _unusable(recipe, role, f"no recipe refines {source!r}", f"did you mean {near!r}?" if near else None)
         _place(source, way, recipes, ordered)
-    ordered[name] = recipes[name]
+    ordered[name] = recipe
 
 
-def _unusable(recipe: Recipe, problem: str, fix: str | None = None) -> RecipeError:
-    return RecipeError(recipe.file, problem, key="asset.source.subset", fix=fix)
+def _unusable(recipe: Recipe, role: str, problem: str, fix: str | None = None) -> RecipeError:
+    return RecipeError(recipe.file, problem, key=f"asset.{role}.subset", fix=fix)
 
 
 def _recipe_files(folders: tuple[Path, ...]) -> list[Path]:
