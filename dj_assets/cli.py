@@ -91,6 +91,10 @@ def run(
     recipe: RecipePath,
     inputs: Annotated[list[Path], typer.Option("--input", help="A file, folder or glob; give it several times.")],
     output: Annotated[Path, typer.Option("--output", help="The folder for the results.")],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", help="Drop duplicates of these samples, too; give it several times."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes; default: the recipe's np, else the CPUs.")
     ] = None,
@@ -112,6 +116,7 @@ def run(
             checked,
             inputs,
             output,
+            against=against or None,
             models=models,
             overwrite=overwrite,
             report=report,
@@ -250,13 +255,14 @@ def _plan(recipe: Path, models: Path | None) -> Plan:
 
 
 def _files(recipe: Recipe, inputs: list[Path] | None) -> tuple[SourceFile, ...]:
-    """Return the files of `--input`, else those the recipe's source names, if it names one."""
-    from dj_assets.subset import files_of
+    """Return the files of `--input`, else those the recipe's source names; check its reference set where it has one."""
+    from dj_assets.storage.inputs import against_of, files_of
 
-    if inputs:
-        return files_of(recipe, [Path.cwd() / path for path in inputs])
     named = recipe.asset is not None or recipe.dataset_path is not None
-    return files_of(recipe) if named else ()
+    given = [Path.cwd() / path for path in inputs] if inputs else None
+    files = files_of(recipe, given) if given or named else ()
+    against_of(recipe, files)
+    return files
 
 
 def _recipe_and_folder(recipe: str, data: str | None) -> tuple[Recipe, Path]:

@@ -19,25 +19,27 @@ from dj_assets.engine.corpus import Corpus, Frequent
 from dj_assets.engine.funnel import FunnelStep, balance, make_funnel
 from dj_assets.engine.links import find_links
 from dj_assets.engine.progress import Report, silent
-from dj_assets.engine.record import circumstances, fates, run_record, seconds_by_step
+from dj_assets.engine.record import against_record, circumstances, fates, run_record, seconds_by_step
 from dj_assets.engine.replay import Outcome, Population, load_population, replay
 from dj_assets.engine.shards import Shards, measured_version, source_version
 from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
 from dj_assets.models.store import ModelStore
-from dj_assets.recipe.gallery import find_gallery, reading_like, sources_of
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
-from dj_assets.storage.entries import NotRefinedError, source_files
+from dj_assets.storage.inputs import against_of, files_of
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest, newest_run, read_json, write_json
+from dj_assets.storage.manifest import ShardManifest, measured_files, newest_run, read_json, write_json
 from dj_assets.storage.publish import recover, remove_leftovers
 from dj_assets.storage.release import Release
 from dj_assets.storage.sources import SourceFile
 
 # Below this many bytes of (compressed) input a further worker costs more to start than it saves.
 BYTES_A_WORKER = 1_000_000
+
+# Part of the identity of a result: raise it when published files get another form.
+RELEASE = 2
 
 Format = Literal["parquet", "jsonl"]
 
@@ -71,13 +73,17 @@ class MeasureResult:
 
 @dataclass(frozen=True)
 class DeduplicateResult:
-    """What `deduplicate` found: duplicates that the recipe drops, and the near pairs behind them."""
+    """What `deduplicate` found: duplicates that the recipe drops, and the near pairs behind them.
+
+    `against` of the duplicates are those of the reference set.
+    """
 
     duplicates: int
     clusters: int
     near_pairs: int
     seconds: float
     data_version: str
+    against: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,14 +123,28 @@ class RunResult:
 class Subset:
     """One recipe over one source, with its folder. Steps pass no data, only files: any may be run again alone."""
 
-    def __init__(self, recipe: Recipe, inputs: Sequence[str | Path] | None, layout: Layout, options: Options) -> None:
-        """Find the files of the inputs, read as the recipe reads its own source; of that source where None."""
+    def __init__(
+        self,
+        recipe: Recipe,
+        inputs: Sequence[str | Path] | None,
+        layout: Layout,
+        options: Options,
+        against: Sequence[str | Path] | None = None,
+    ) -> None:
+        """Find the files of the inputs, read as the recipe reads its own source; of that source where None.
+
+        `against` are other files to deduplicate against than those that the recipe names.
+        """
         self.recipe = recipe
         self.plan: Plan = make_plan(recipe)
         self.layout = layout
         self.options = options
         self.models = self.plan.models(options.models)
         self.files: tuple[SourceFile, ...] = files_of(recipe, inputs)
+        self.against: tuple[SourceFile, ...] = against_of(recipe, self.files, against)
+        if self.against and self.plan.corpus_mappers:
+            label = self.plan.corpus_mappers[0].label
+            raise UserError(f"{recipe.file}: {label} cannot stand in a recipe that is deduplicated against another set")
         self.seconds: dict[str, float] = {}
 
     @classmethod
@@ -169,6 +189,8 @@ class Subset:
             self.frequent = self.corpus.count(self.workers, report)
             task = Task(self.plan, self.options.models, self.frequent)
             shards, measured = self.shards.measure(task, self.workers, report)
+            if self.against:
+                self.reference.measure(Task(self.plan.signing, self.options.models), self.workers, report)
         self.seconds["measure"] = time.perf_counter() - started
         return MeasureResult(
             samples=sum(shard.records for shard in shards),
@@ -187,13 +209,15 @@ class Subset:
             shards = self.shards.measured()
             population, outcome, pairs = self._replay(shards)
         self.seconds["deduplicate"] = time.perf_counter() - started
-        dropped = outcome.keeper >= 0
+        twins = [kept[kept >= 0].tolist() for kept in (outcome.keeper, outcome.against)]
+        found = [kept.tobytes().hex() for kept in (outcome.keeper, outcome.against) if (kept >= 0).any()]
         return DeduplicateResult(
-            duplicates=int(dropped.sum()),
-            clusters=len(set(outcome.keeper[dropped].tolist())),
+            duplicates=int(outcome.duplicate.sum()),
+            clusters=sum(len(set(kept)) for kept in twins),
             near_pairs=pairs,
             seconds=self.seconds["deduplicate"],
-            data_version=digest([len(population), outcome.keeper.tobytes().hex() if dropped.any() else ""]),
+            data_version=digest([len(population), *found]),
+            against=len(twins[1]),
         )
 
     def refine(self) -> RunResult:
@@ -207,7 +231,8 @@ class Subset:
         started = time.perf_counter()
         with self._locked():
             shards = self.shards.measured()
-            result_key = digest([self.plan.refined_hash, self._measured_version(shards), self.options.format])
+            version = self._version_with_reference(shards)
+            result_key = digest([self.plan.refined_hash, version, self.options.format, RELEASE])
             published = newest_run(self.layout)
             if published and published["result_key"] == result_key and self._all_there(published):
                 return RunResult.of_manifest(published, self.layout, reused=True)
@@ -225,6 +250,7 @@ class Subset:
             shard_of=population.shard,
             kept=outcome.kept,
             fates=fates(population, outcome),
+            against=self.reference.measured(),
             format=self.options.format,
         )
 
@@ -235,6 +261,7 @@ class Subset:
                 **circumstances(self.models, shards, self.seconds, self.workers),
                 "measure_key": self.measure_key,
                 "short_texts": outcome.short_texts,
+                **against_record(release.against, outcome),
                 "refined": parts,
             }
 
@@ -244,6 +271,14 @@ class Subset:
     def shards(self) -> Shards:
         """The shards of the source, in order."""
         return Shards(self.files, self.layout, self.measure_key, self.recipe.text_key, self.options.limit)
+
+    @cached_property
+    def reference(self) -> Shards:
+        """The shards of the reference set, in order: they are signed only."""
+        # signatures are found by names that tell the place of their step
+        names = [step.signature for step in self.plan.deduplicators]
+        key = digest([self.plan.signing.measure_key(self.options.models), names])
+        return Shards(self.against, self.layout.against, key, self.recipe.text_key)
 
     @property
     def workers(self) -> int:
@@ -255,17 +290,22 @@ class Subset:
         return max(1, min(wanted, settings.default_workers(), useful))
 
     def _replay(self, shards: Sequence[ShardManifest]) -> tuple[Population, Outcome, int]:
-        files = {
-            kind: [self.layout.measured(kind, shard.shard) for shard in shards] for kind in ("stats", "signatures")
-        }
-        version = self._measured_version(shards)
-        links = find_links(self.layout, self.plan, files["signatures"], version)
-        population = load_population(self.plan, files["stats"], files["signatures"])
+        stats, signatures = (measured_files(self.layout, kind, shards) for kind in ("stats", "signatures"))
+        reference = self.reference.measured()
+        theirs = [measured_files(self.layout.against, kind, reference) for kind in ("stats", "signatures")]
+        links = find_links(self.layout, self.plan, [*theirs[1], *signatures], self._version_with_reference(shards))
+        population = load_population(self.plan, stats, signatures, *theirs)
         outcome = replay(self.plan, population, links, threads=self.workers)
         return population, outcome, sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
 
     def _measured_version(self, shards: Sequence[ShardManifest]) -> str:
         return measured_version(self.measure_key, shards)
+
+    def _version_with_reference(self, shards: Sequence[ShardManifest]) -> str:
+        own = self._measured_version(shards)
+        reference = self.reference.measured()
+        keys = [shard.measure_key for shard in reference]
+        return digest([own, keys, source_version(reference)]) if reference else own
 
     def _all_there(self, manifest: Mapping[str, Any]) -> bool:
         parts = [self.layout.refined / part["name"] for part in manifest["refined"]]
@@ -287,28 +327,12 @@ class Subset:
             lock.release()
 
 
-def files_of(recipe: Recipe, inputs: Sequence[str | Path] | None = None) -> tuple[SourceFile, ...]:
-    """Return the files of a subset: of its source as configured, or of other inputs that are read like it.
-
-    Raises
-    ------
-    UserError
-        If they cannot be found; a refined subset that is not there yet is named as an asset.
-    """
-    sources = sources_of(recipe) if inputs is None else reading_like(recipe, [str(path) for path in inputs])
-    try:
-        return source_files(sources, settings.project_root(), settings.data_home())
-    except NotRefinedError as error:
-        upstream = find_gallery().recipes.get(error.subset)
-        name = upstream.name if upstream else error.subset
-        raise UserError(f"{recipe.name}: its source {name} is not there yet; materialize {name} first") from None
-
-
 def run_recipe(
     recipe: str | Path | Mapping[str, Any] | Recipe,
     inputs: Sequence[str | Path],
     output: str | Path,
     *,
+    against: Sequence[str | Path] | None = None,
     models: str | Path | None = None,
     overwrite: bool = False,
     report: Report = silent,
@@ -325,6 +349,9 @@ def run_recipe(
         Files, folders or globs, relative to the current folder.
     output
         A folder that is new, empty, or holds an earlier run of the same recipe and inputs, which then goes on.
+    against
+        Files, folders or globs of a reference set: samples that are duplicates of its samples are dropped. It replaces
+        what the recipe names.
     models
         A folder searched for models before all others.
     overwrite
@@ -342,7 +369,8 @@ def run_recipe(
     checked = load_recipe(recipe)
     layout = Layout.output(Path(output).resolve())
     files = [Path.cwd() / path for path in inputs]
-    subset = Subset(checked, files, layout, Options(models=ModelStore.with_folder(models), **options))
+    reference = None if against is None else [Path.cwd() / path for path in against]
+    subset = Subset(checked, files, layout, Options(models=ModelStore.with_folder(models), **options), reference)
     _claim(subset, overwrite=overwrite)
     return subset.run(report)
 
@@ -363,6 +391,7 @@ def _claim(subset: Subset, *, overwrite: bool) -> None:
         "refined_hash": subset.plan.refined_hash,
         "inputs": [str(file.path) for file in subset.files],
         "options": [options.limit, options.format],
+        **({"against": [str(file.path) for file in subset.against]} if subset.against else {}),
     }
     if not overwrite and folder.exists() and any(folder.iterdir()) and read_json(mark) != claim:
         raise UserError(f"{folder}: is in use by another run or other files; choose a new folder or pass --overwrite")

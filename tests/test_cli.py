@@ -49,6 +49,18 @@ def test_run_and_funnel(tmp_path, recipe, source):
     assert cli("funnel", tmp_path / "out").stdout == done.stdout
 
 
+def test_run_against_another_set(tmp_path, recipe, source):
+    test = write_jsonl(tmp_path / "test.jsonl", documents(80)[:3])
+    arguments = ("run", recipe, "--input", source, "--output", tmp_path / "out", "--against", test)
+    done = cli(*arguments)
+    assert done.returncode == 0, done.stderr
+    against = json.loads((tmp_path / "out/run.json").read_text())["against"]
+    assert (against["samples"], against["files"][0]["path"]) == (3, str(test))
+    assert against["dropped"] > 0
+    assert f"{against['dropped']} of the dropped are duplicates of the reference set (3 samples)" in done.stdout
+    assert "no such file" in the_one_line(cli(*arguments, "--against", tmp_path / "gone.jsonl"))
+
+
 def test_explain_tells_why_a_sample_left(tmp_path, recipe, source):
     cli("run", recipe, "--input", source, "--output", tmp_path / "out")
     short = next(n for n, record in enumerate(documents(80)) if record["text"] == "short")

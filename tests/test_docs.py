@@ -54,7 +54,7 @@ def run(subset: str) -> RunResult:
 
 def test_folder_and_file_name_the_asset(project: Path) -> None:
     names = {recipe.name for recipe in find_gallery().recipes.values()}
-    assert names == {"web/news", "web/forum", "web/code", "web/twice", "web/calm"}
+    assert names == {"web/news", "web/forum", "web/code", "web/twice", "web/calm", "web/train"}
 
 
 def test_the_first_recipe_keeps_what_the_page_says(project: Path) -> None:
@@ -105,6 +105,22 @@ def test_two_of_a_kind(project: Path) -> None:
     with duckdb.connect(str(run("twice").database), read_only=True) as connection:
         columns = [row[0] for row in connection.execute("DESCRIBE stats").fetchall()]
     assert {"char_rep_ratio", "char_rep_ratio_2"} <= set(columns)
+
+
+def test_against_another_set(project: Path) -> None:
+    train = run("train")
+    assert (train.samples_in, train.samples_out) == (3, 1)
+    with duckdb.connect(str(train.database), read_only=True) as connection:
+        dropped = connection.execute("SELECT id, reason FROM dropped ORDER BY row").fetchall()
+        columns = [row[0] for row in connection.execute("DESCRIBE duplicates").fetchall()]
+    assert dropped == [("leaked", "duplicate of q1 in evaluation.jsonl (against)"), ("again", "duplicate of own")]
+    table = PAGE.partition("\n## Duplicates\n")[2].partition("\n\n`dj-assets explain")[0]
+    told = [
+        name
+        for line in table.splitlines()
+        for name in re.findall(r"`(\w+)`", line.split("|")[1:2][0] if "|" in line else "")
+    ]
+    assert told == columns
 
 
 def test_an_operator_of_your_own(project: Path) -> None:

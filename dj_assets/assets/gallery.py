@@ -10,7 +10,7 @@ from dj_assets.assets.checks import refined_checks
 from dj_assets.assets.keys import SubsetKeys
 from dj_assets.assets.refined import refined_asset
 from dj_assets.assets.specs import broken_specs, stage_specs
-from dj_assets.recipe.gallery import Gallery, find_gallery, refined_sources
+from dj_assets.recipe.gallery import Gallery, find_gallery, refined_references, refined_sources
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
 
@@ -24,10 +24,17 @@ def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
     plans = {recipe.file: make_plan(recipe) for recipe in gallery.recipes.values()}
     recipes = [(recipe, plans[recipe.file]) for recipe in gallery.recipes.values()]
     keys = [SubsetKeys.of(recipe) for recipe, _ in recipes]
+
+    def made_of(recipe: Recipe) -> list[dg.AssetKey]:
+        return _refined(refined_sources(recipe), gallery)
+
+    def against(recipe: Recipe) -> list[dg.AssetKey]:
+        return _refined(refined_references(recipe), gallery)
+
     return dg.Definitions(
         assets=[
-            *(refined_asset(recipe, plan, _made_of(recipe, gallery)) for recipe, plan in recipes),
-            *(spec for recipe, plan in recipes for spec in stage_specs(recipe, plan, _made_of(recipe, gallery))),
+            *(refined_asset(recipe, plan, [*made_of(recipe), *against(recipe)]) for recipe, plan in recipes),
+            *(spec for recipe, plan in recipes for spec in stage_specs(recipe, plan, made_of(recipe), against(recipe))),
             *broken_specs(gallery.broken, {key.refined for key in keys}),
         ],
         asset_checks=[refined_checks(recipe, plan) for recipe, plan in recipes],
@@ -36,9 +43,8 @@ def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
     )
 
 
-def _made_of(recipe: Recipe, gallery: Gallery) -> list[dg.AssetKey]:
-    """Return the refined subsets that are the source of another."""
-    return [SubsetKeys.of(gallery.recipes[name]).refined for name in refined_sources(recipe)]
+def _refined(names: Iterable[str], gallery: Gallery) -> list[dg.AssetKey]:
+    return [SubsetKeys.of(gallery.recipes[name]).refined for name in names]
 
 
 def group_jobs(keys: Iterable[SubsetKeys]) -> Iterable[dg.UnresolvedAssetJobDefinition]:

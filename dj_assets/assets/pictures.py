@@ -56,4 +56,6 @@ def literal(text: str) -> str:
 def _why(example: Example) -> str:
     if example.quarantined:
         return f"quarantined: {example.reason}"
+    if example.distance is not None:
+        return f"{example.reason}, distance {compact(example.distance)}"
     return example.reason if example.value is None else f"{compact(example.value)}: {example.reason}"

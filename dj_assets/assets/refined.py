@@ -23,7 +23,7 @@ from dj_assets.subset import Subset
 def refined_asset(recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = ()) -> dg.AssetsDefinition:
     """Return the asset `<group>/<subset>`: measure, deduplicate, refine.
 
-    `sources` are the refined subsets that it is made of.
+    `sources` are the refined subsets that it is made of, or deduplicated against.
     """
     keys = SubsetKeys.of(recipe)
     # The source is upstream of the statistics, and theirs are the data that the later steps read. A refined subset as

@@ -57,10 +57,17 @@ def figures(recipe: Recipe, result: RunResult, earlier_s: float) -> dict[str, An
         "samples_in": result.samples_in,
         "samples_out": result.samples_out,
         "dropped": result.dropped,
+        **against(result.manifest),
         "quarantined": result.quarantined,
         "short_texts_collapsed": sum(result.manifest["short_texts"].values()),
         "seconds": round(earlier_s + (0 if result.reused else sum(result.manifest["seconds"].values())), 2),
     }
+
+
+def against(manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Return the size of the reference set and how many of the dropped are its duplicates; nothing without one."""
+    reference = manifest.get("against")
+    return {"dropped_against": reference["dropped"], "samples_against": reference["samples"]} if reference else {}
 
 
 def funnel(result: RunResult) -> dg.TableMetadataValue:

@@ -15,10 +15,12 @@ from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
 
 
-def stage_specs(recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = ()) -> list[dg.AssetSpec]:
+def stage_specs(
+    recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = (), against: Sequence[dg.AssetKey] = ()
+) -> list[dg.AssetSpec]:
     """Return source, stats and duplicates of a subset; they are never stale by themselves.
 
-    `sources` are the refined subsets that its source consists of.
+    `sources` are the refined subsets that its source consists of, `against` those that it is deduplicated against.
     """
     keys = SubsetKeys.of(recipe)
     about = stage_descriptions(recipe, plan)
@@ -41,7 +43,7 @@ def stage_specs(recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = ())
         ),
         dg.AssetSpec(
             keys.duplicates,
-            deps=[keys.stats],
+            deps=[keys.stats, *against],
             group_name=keys.group,
             kinds={"duckdb"},
             description=about["duplicates"],

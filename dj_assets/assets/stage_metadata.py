@@ -37,6 +37,7 @@ def deduplicated(keys: SubsetKeys, subset: Subset, result: DeduplicateResult) ->
     metadata = {
         "dagster/row_count": result.duplicates,
         "duplicates": result.duplicates,
+        **({"duplicates_against": result.against} if subset.against else {}),
         "clusters": result.clusters,
         "near_pairs": result.near_pairs,
         "seconds": round(result.seconds, 2),

@@ -16,7 +16,10 @@ from dj_assets.storage.manifest import ShardManifest
 
 @dataclass(frozen=True)
 class FunnelStep:
-    """What one operator did. `seconds` are of measuring, summed over workers."""
+    """What one operator did. `seconds` are of measuring, summed over workers.
+
+    `dropped_against` counts those of the dropped that are duplicates of a sample of the reference set.
+    """
 
     operator: str
     params: dict[str, Any]
@@ -25,6 +28,7 @@ class FunnelStep:
     dropped: int
     quarantined: int
     seconds: float
+    dropped_against: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry of `funnel.json`."""
@@ -66,6 +70,7 @@ def make_funnel(plan: Plan, outcome: Outcome, balance: Balance, seconds: Mapping
     steps = len(plan.steps)
     quarantined = np.bincount(outcome.fate[outcome.quarantined], minlength=steps)
     ended = np.bincount(outcome.fate[~outcome.kept], minlength=steps)
+    against = np.bincount(outcome.fate[outcome.against >= 0], minlength=steps)
     alive = balance.samples_in - balance.dropped_by_load - balance.quarantined_by_load
     funnel = []
     for step in plan.steps:
@@ -79,6 +84,7 @@ def make_funnel(plan: Plan, outcome: Outcome, balance: Balance, seconds: Mapping
                 dropped=left - int(quarantined[step.index]),
                 quarantined=int(quarantined[step.index]),
                 seconds=round(seconds.get(step.label, 0.0), 3),
+                dropped_against=int(against[step.index]),
             )
         )
         alive -= left

@@ -81,19 +81,38 @@ def seconds_by_step(shards: Sequence[ShardManifest]) -> dict[str, float]:
 def fates(population: Population, outcome: Outcome) -> pa.Table:
     """Return one row for every measured sample that is not kept, for `build_database`."""
     ended = np.flatnonzero(~outcome.kept)
-    keeper = outcome.keeper[ended]
-    alone = keeper < 0
+    against, keeper = outcome.against[ended], outcome.keeper[ended]
+    alone = (keeper < 0) & (against < 0)
     return pa.table(
         {
             "shard": population.shard[ended],
             "row": population.row[ended],
             "fate": outcome.fate[ended],
             "quarantined": outcome.quarantined[ended],
-            "kept_shard": pa.array(population.shard[keeper], mask=alone),
-            "kept_row": pa.array(population.row[keeper], mask=alone),
+            "kept_shard": pa.array(_twins(population.shard, population.reference_shard, keeper, against), mask=alone),
+            "kept_row": pa.array(_twins(population.row, population.reference_row, keeper, against), mask=alone),
+            "against": against >= 0,
             "cluster_size": outcome.cluster_size[ended],
         }
     )
+
+
+def _twins(own: np.ndarray, reference: np.ndarray, keeper: np.ndarray, against: np.ndarray) -> np.ndarray:
+    """Return the values of the kept twins, from the reference set where they are there."""
+    values: np.ndarray = own[keeper]
+    there = against >= 0
+    values[there] = reference[against[there]]
+    return values
+
+
+def against_record(shards: Sequence[ShardManifest], outcome: Outcome) -> dict[str, Any]:
+    """Return the part of the record that tells of the reference set; nothing where there is none."""
+    if not shards:
+        return {}
+    told = ("path", "sha256", "records", "measure_key")
+    files = [{name: getattr(shard, name) for name in told} for shard in shards]
+    dropped = int((outcome.against >= 0).sum())
+    return {"against": {"samples": sum(shard.records for shard in shards), "dropped": dropped, "files": files}}
 
 
 def _versions() -> dict[str, str]:

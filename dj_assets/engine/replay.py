@@ -26,7 +26,8 @@ class Population:
     """All measured samples in (shard, row) order, as arrays of equal length.
 
     `failed_at` is the step a sample failed at, -1 where none. `signatures` are those that are one value, by name, as
-    integers: bytes are numbered.
+    integers: bytes are numbered; in front stand those of the reference set, whose places are `reference_shard` and
+    `reference_row`.
     """
 
     stats_files: tuple[Path, ...]
@@ -34,6 +35,8 @@ class Population:
     row: np.ndarray
     failed_at: np.ndarray
     signatures: Mapping[str, np.ma.MaskedArray]
+    reference_shard: np.ndarray
+    reference_row: np.ndarray
 
     def __len__(self) -> int:
         return len(self.row)
@@ -44,14 +47,16 @@ class Outcome:
     """The fate of every measured sample.
 
     `fate` is the index of the step that ended a sample, `KEPT` for the kept; `quarantined` says whether it failed
-    there; `keeper` is the index of the kept twin of a duplicate, -1 else; `cluster_size` counts the cluster of a
-    duplicate at its deduplicator. `short_texts` counts, for each deduplicator, those it dropped only because they are
+    there; `keeper` is the index of the kept twin of a duplicate, -1 else, and `against` that of its twin in the
+    reference set; `cluster_size` counts the cluster of a duplicate at its deduplicator, samples of the reference set
+    included. `short_texts` counts, for each deduplicator, those it dropped only because they are
     too short for one shingle.
     """
 
     fate: np.ndarray
     quarantined: np.ndarray
     keeper: np.ndarray
+    against: np.ndarray
     cluster_size: np.ndarray
     short_texts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -62,26 +67,41 @@ class Outcome:
         kept: np.ndarray = self.fate == KEPT
         return kept
 
+    @property
+    def duplicate(self) -> np.ndarray:
+        """Which samples were dropped as duplicates, of one another or of the reference set."""
+        duplicate: np.ndarray = (self.keeper >= 0) | (self.against >= 0)
+        return duplicate
 
-def load_population(plan: Plan, stats: Sequence[Path], signatures: Sequence[Path]) -> Population:
+
+def load_population(
+    plan: Plan,
+    stats: Sequence[Path],
+    signatures: Sequence[Path],
+    reference_stats: Sequence[Path] = (),
+    reference_signatures: Sequence[Path] = (),
+) -> Population:
     """Read what the replay needs of all shards, given in shard order: 12 bytes a sample and 9 for each signature."""
     shard = _column(stats, "shard")
     names = [step.signature for step in plan.deduplicators if not _has_keys(step)]
     failed_at = _column(signatures, "failed_at").filled(KEPT)
-    values = {name: _column(signatures, name) for name in names}
-    return Population(tuple(stats), shard.data, _column(stats, "row").data, failed_at, values)
+    values = {name: _column([*reference_signatures, *signatures], name) for name in names}
+    reference = (_column(reference_stats, name).data for name in ("shard", "row"))
+    return Population(tuple(stats), shard.data, _column(stats, "row").data, failed_at, values, *reference)
 
 
 def replay(plan: Plan, population: Population, links: Mapping[str, Links], threads: int = 1) -> Outcome:
     """Let every sample meet the steps in recipe order; the earliest event decides.
 
-    `links` are those of every deduplicator, by the name of its signature.
+    `links` are those of every deduplicator, by the name of its signature, over the reference set and the samples behind
+    it. Samples of the reference set take part in every deduplicator, whatever the filters say, and are always kept.
     """
     size = len(population)
     outcome = Outcome(
         fate=np.full(size, KEPT, np.int16),
         quarantined=np.zeros(size, bool),
         keeper=np.full(size, -1, np.int64),
+        against=np.full(size, -1, np.int64),
         cluster_size=np.zeros(size, np.int32),
     )
     started = time.perf_counter()
@@ -162,7 +182,9 @@ def _end(outcome: Outcome, population: Population, event: np.ndarray) -> None:
 
 
 def _deduplicate(outcome: Outcome, population: Population, step: Step, links: Links) -> None:
-    alive, short = np.flatnonzero(outcome.kept), np.zeros(len(population), bool)
+    references = len(population.reference_row)
+    alive = np.concatenate((np.arange(references), references + np.flatnonzero(outcome.kept)))
+    short = np.zeros(references + len(population), bool)
     keys = step.operator.short_text_keys if isinstance(step.operator, Deduplicator) else ()
     if isinstance(links, SharedKeys):
         kept_by = links.keepers(alive)
@@ -172,14 +194,16 @@ def _deduplicate(outcome: Outcome, population: Population, step: Step, links: Li
         alive = alive[~np.ma.getmaskarray(signature)[alive]]
         kept_by = alive[keepers(signature.data[alive], links)] if len(alive) else alive
         short[alive] = np.isin(signature.data[alive], np.array(keys, signature.dtype))
-    sizes = np.bincount(kept_by, minlength=len(population))
-    duplicate = kept_by != alive
-    dropped, twins = alive[duplicate], kept_by[duplicate]
+    sizes = np.bincount(kept_by, minlength=len(short))
+    duplicate = (kept_by != alive) & (alive >= references)
+    dropped, twins = alive[duplicate] - references, kept_by[duplicate]
     outcome.fate[dropped] = step.index
-    outcome.keeper[dropped] = twins
+    # the reference set stands in front, so the smallest of a cluster is one of its samples where there is any
+    outcome.against[dropped] = np.where(twins < references, twins, -1)
+    outcome.keeper[dropped] = np.where(twins < references, -1, twins - references)
     outcome.cluster_size[dropped] = sizes[twins]
     if keys:
-        outcome.short_texts[step.label] = int(short[dropped].sum())
+        outcome.short_texts[step.label] = int(short[references + dropped].sum())
 
 
 def _has_keys(step: Step) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dj_assets.engine.links import find_links
 from dj_assets.engine.replay import Population, load_population, replay
@@ -73,16 +73,22 @@ class MeasuredRun:
 
     def _replayed(self, plan: Plan) -> int:
         shards = [[shard["sha256"], shard["records"]] for shard in self.manifest["shards"]]
-        measured = digest([self.manifest["measure_key"], digest(shards)])
-        links = find_links(self.layout, plan, self._files("signatures"), measured)
+        reference = self.manifest.get("against", {}).get("files", [])
+        measured = digest([self.manifest["measure_key"], digest(shards), reference])
+        signatures = [*self._files("signatures", "against"), *self._files("signatures")]
+        links = find_links(self.layout, plan, signatures, measured)
         return int(replay(plan, self._population, links, threads=self.threads).kept.sum())
 
     @cached_property
     def _population(self) -> Population:
-        return load_population(self.plan, self._files("stats"), self._files("signatures"))
+        own, theirs = ([self._files(kind, of) for kind in ("stats", "signatures")] for of in ("shards", "against"))
+        return load_population(self.plan, *own, *theirs)
 
-    def _files(self, kind: str) -> list[Path]:
-        return [self.layout.measured(kind, shard["shard"]) for shard in self.manifest["shards"]]
+    def _files(self, kind: str, of: Literal["shards", "against"] = "shards") -> list[Path]:
+        if of == "shards":
+            return [self.layout.measured(kind, shard["shard"]) for shard in self.manifest["shards"]]
+        files = self.manifest.get("against", {}).get("files", [])
+        return [self.layout.against.measured(kind, number) for number in range(len(files))]
 
 
 def _require_same_measure(manifest: Mapping[str, Any], plan: Plan, folder: Path) -> None:
@@ -94,7 +100,9 @@ def _require_same_measure(manifest: Mapping[str, Any], plan: Plan, folder: Path)
 
 
 def _require_measured_files(manifest: Mapping[str, Any], layout: Layout) -> None:
-    for shard in manifest["shards"]:
-        now = read_json(layout.manifest(shard["shard"])) or {}
+    reference = enumerate(manifest.get("against", {}).get("files", []))
+    wanted = [(layout.manifest(shard["shard"]), shard) for shard in manifest["shards"]]
+    for path, shard in [*wanted, *((layout.against.manifest(number), file) for number, file in reference)]:
+        now = read_json(path) or {}
         if any(now.get(key) != shard[key] for key in ("sha256", "records", "measure_key")):
             raise UserError(f"{layout.published}: was measured anew since its last run; run it to the end first")

@@ -200,6 +200,14 @@ class Deduplicator(Operator):
         """Sign an empty batch: that loads what a full one needs."""
         self.sign(batch)
 
+    def distance(self, own: str, kept: str) -> str:  # noqa: ARG002
+        """Return SQL for how far a duplicate's signature lies from that of the kept twin; both are columns.
+
+        By default 0 where only equal signatures are duplicates, else null: not known.
+        """
+        equal_only = type(self).near_pairs is Deduplicator.near_pairs and not pa.types.is_list(self.signature_type)
+        return "0" if equal_only else "NULL"
+
     def near_pairs(self, distinct: np.ndarray) -> pa.Table:  # noqa: ARG002
         """Return pairs of distinct signatures that count as duplicates.
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from dj_assets import settings
 from dj_assets.errors import RecipeError
+from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.registry import nearest
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import AssetBlock, Recipe, Source
@@ -86,6 +87,21 @@ def sources_of(recipe: Recipe) -> tuple[Source, ...]:
     )
 
 
+def reference_sources(recipe: Recipe, paths: Sequence[str] | None = None) -> tuple[Source, ...]:
+    """Return what a subset is deduplicated against: other paths, else what the recipe says; none where it says nothing.
+
+    Raises
+    ------
+    RecipeError
+        If there is something, but no deduplicator in the recipe.
+    """
+    sources = recipe.against if paths is None else tuple(Source(paths=(path,)) for path in paths)
+    if sources and not any(isinstance(operator, Deduplicator) for operator in recipe.process):
+        fix = "add one, such as document_simhash_deduplicator"
+        raise RecipeError(recipe.file, "has no deduplicator to work with", key="asset.against", fix=fix)
+    return sources
+
+
 def source_paths(recipe: Recipe) -> tuple[str, ...]:
     """Return what a subset is made of, for people: its paths, and the names of refined subsets."""
     return tuple(place for source in sources_of(recipe) for place in source.paths or (source.subset or "",))
@@ -134,6 +150,11 @@ def refined_sources(recipe: Recipe) -> tuple[str, ...]:
         return ()
 
 
+def refined_references(recipe: Recipe) -> tuple[str, ...]:
+    """Return the names of the refined subsets that a subset is deduplicated against."""
+    return tuple(source.subset for source in recipe.against if source.subset)
+
+
 def _upstream_first(recipes: dict[str, Recipe], broken: dict[Path, RecipeError]) -> dict[str, Recipe]:
     """Return the recipes, each behind those whose refined subsets it is made of; what cannot be goes to `broken`."""
     ordered: dict[str, Recipe] = {}
@@ -150,18 +171,20 @@ def _place(name: str, waiting: tuple[str, ...], recipes: dict[str, Recipe], orde
     if name in ordered:
         return
     way = (*waiting, name)
-    for source in refined_sources(recipes[name]):
+    recipe = recipes[name]
+    needed = [("source", source) for source in refined_sources(recipe)]
+    for role, source in [*needed, *(("against", source) for source in refined_references(recipe))]:
         if source in way:
-            raise _unusable(recipes[name], f"is made of itself: {' <- '.join((*way, source))}")
+            raise _unusable(recipe, role, f"is made of itself: {' <- '.join((*way, source))}")
         if source not in recipes:
             near = nearest(source, sorted(set(recipes) - {name}))
-            raise _unusable(recipes[name], f"no recipe refines {source!r}", f"did you mean {near!r}?" if near else None)
+            raise _unusable(recipe, role, f"no recipe refines {source!r}", f"did you mean {near!r}?" if near else None)
         _place(source, way, recipes, ordered)
-    ordered[name] = recipes[name]
+    ordered[name] = recipe
 
 
-def _unusable(recipe: Recipe, problem: str, fix: str | None = None) -> RecipeError:
-    return RecipeError(recipe.file, problem, key="asset.source.subset", fix=fix)
+def _unusable(recipe: Recipe, role: str, problem: str, fix: str | None = None) -> RecipeError:
+    return RecipeError(recipe.file, problem, key=f"asset.{role}.subset", fix=fix)
 
 
 def _recipe_files(folders: tuple[Path, ...]) -> list[Path]:

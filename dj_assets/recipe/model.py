@@ -111,12 +111,14 @@ class AssetBlock(_Strict):
     """The block `asset:` of a recipe: what makes it a Dagster asset.
 
     `source` is one source, or a list of them whose samples follow in the order given; no entry is one to be named by
-    `sources.yaml` or the environment.
+    `sources.yaml` or the environment. `against` is the same for a reference set: samples that are duplicates of its
+    samples are dropped, none of its own is published.
     """
 
     subset: str = Field(pattern=_NAME)
     group: str = Field(pattern=_NAME)
     source: Annotated[tuple[Source, ...], BeforeValidator(_listed)] = ()
+    against: Annotated[tuple[Source, ...], BeforeValidator(_listed)] = ()
     reference: Reference | None = None
     description: str = ""
     links: dict[str, str] = Field(default_factory=dict)
@@ -141,6 +143,11 @@ class Recipe:
     dataset_path: str | None = None
     custom_operators: tuple[Path, ...] = ()
     notices: tuple[str, ...] = ()
+
+    @property
+    def against(self) -> tuple[Source, ...]:
+        """The reference set that the asset is deduplicated against; empty where there is none."""
+        return self.asset.against if self.asset else ()
 
     @property
     def name(self) -> str:

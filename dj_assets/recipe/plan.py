@@ -13,7 +13,7 @@ from functools import cached_property
 from dj_assets.models.store import ModelFile, ModelStore
 from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
 from dj_assets.recipe.load import CONTENT
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import Recipe, Source
 
 # Part of every hash: raise it when the files that a measure writes change their meaning.
 FORMAT = 1
@@ -91,14 +91,21 @@ class Plan:
 
     def _readings(self) -> list[object]:
         """Return how the sources are read, where that is not as plain files; where files lie is no code version."""
-        entries = self.recipe.asset.source if self.recipe.asset else ()
-        readings = [entry.model_dump(exclude={"paths"}, exclude_none=True) for entry in entries]
+        readings = _readings(self.recipe.asset.source if self.recipe.asset else ())
         return [readings] if any(readings) or len(readings) > 1 else []
 
     @cached_property
     def refined_hash(self) -> str:
         """The code version of the refined subset: everything, thresholds included."""
-        return digest([self.stats_hash, [step.operator.model_dump(mode="json") for step in self.steps]])
+        own = [self.stats_hash, [step.operator.model_dump(mode="json") for step in self.steps]]
+        return digest([*own, _readings(self.recipe.against)] if self.recipe.against else own)
+
+    @cached_property
+    def signing(self) -> Plan:
+        """What leads to signatures: no filters, nothing behind the last deduplicator. Steps keep their places."""
+        last = max((step.index for step in self.deduplicators), default=-1)
+        steps = (step for step in self.steps[: last + 1] if not isinstance(step.operator, Filter))
+        return replace(self, steps=tuple(steps))
 
     def models(self, store: ModelStore) -> tuple[ModelFile, ...]:
         """Return every model the recipe loads, each once.
@@ -139,6 +146,10 @@ def make_plan(recipe: Recipe) -> Plan:
 def _deciding(before: Sequence[Operator], operator: Operator) -> list[object]:
     """Return what decides which samples are counted, thresholds included, where an operator counts the corpus."""
     return [[other.model_dump(mode="json") for other in before]] if isinstance(operator, CorpusMapper) else []
+
+
+def _readings(entries: Sequence[Source]) -> list[dict[str, object]]:
+    return [entry.model_dump(exclude={"paths"}, exclude_none=True) for entry in entries]
 
 
 def _code_version(operator: Operator) -> int | str:

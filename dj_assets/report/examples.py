@@ -27,7 +27,8 @@ class Example:
 
     `excerpt` is the beginning of its cleaned text with white space collapsed; empty for what never was loaded. `value`
     is the number that was judged, None where there is none. For a duplicate, `kept_id` and `kept_excerpt` show the twin
-    that stayed. `quarantined` samples failed; their reason is the error.
+    that stayed, or stands in the reference set, and `distance` how far away it is by its deduplicator. `quarantined`
+    samples failed; their reason is the error.
     """
 
     operator: str
@@ -37,6 +38,7 @@ class Example:
     excerpt: str
     kept_id: str | None = None
     kept_excerpt: str | None = None
+    distance: float | None = None
     quarantined: bool = False
 
 
@@ -54,9 +56,10 @@ def dropped_examples(
     rows = [_Picked(*row) for row in found]
     order = {LOAD: -1, **{step.label: step.index for step in plan.steps}}
     rows.sort(key=lambda row: (order.get(row.operator, len(order)), row.quarantined))
-    places = {place for row in rows for place in (row.place, row.kept_place) if place is not None}
-    texts = _texts(layout, places, width)
-    return [_example(row, texts) for row in rows]
+    own = {place for row in rows for place in (row.place, row.own_twin) if place is not None}
+    theirs = {row.reference_twin for row in rows if row.reference_twin is not None}
+    texts = _texts(layout, own, width), _texts(layout.against, theirs, width)
+    return [_example(row, *texts) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class _Picked:
     kept_shard: int | None
     kept_row: int | None
     kept_id: str | None
+    distance: float | None
+    against: str | None
     quarantined: bool
 
     @property
@@ -77,7 +82,15 @@ class _Picked:
         return self.shard, self.row
 
     @property
-    def kept_place(self) -> Place | None:
+    def own_twin(self) -> Place | None:
+        return self._twin if self.against is None else None
+
+    @property
+    def reference_twin(self) -> Place | None:
+        return None if self.against is None else self._twin
+
+    @property
+    def _twin(self) -> Place | None:
         return None if self.kept_shard is None or self.kept_row is None else (self.kept_shard, self.kept_row)
 
 
@@ -93,15 +106,16 @@ WITH gone AS (
            count(*) OVER (PARTITION BY operator, quarantined) - 1 AS last
     FROM gone
 )
-SELECT numbered.operator, shard, row, numbered.id, reason, value, kept_shard, kept_row, kept_id, quarantined
+SELECT numbered.operator, shard, row, numbered.id, reason, value, kept_shard, kept_row, kept_id, distance, against,
+       quarantined
 FROM numbered LEFT JOIN duplicates USING (operator, shard, row)
 WHERE $most > 0 AND (number = 0 OR number * ($most - 1) // last > (number - 1) * ($most - 1) // last)
 ORDER BY numbered.operator, quarantined, number
 """
 
 
-def _example(row: _Picked, texts: Mapping[Place, str]) -> Example:
-    twin = row.kept_place
+def _example(row: _Picked, texts: Mapping[Place, str], reference_texts: Mapping[Place, str]) -> Example:
+    twins = (row.own_twin, texts), (row.reference_twin, reference_texts)
     return Example(
         operator=row.operator,
         id=row.id,
@@ -109,7 +123,8 @@ def _example(row: _Picked, texts: Mapping[Place, str]) -> Example:
         value=row.value,
         excerpt=texts.get(row.place, ""),
         kept_id=row.kept_id,
-        kept_excerpt=None if twin is None else texts.get(twin, ""),
+        kept_excerpt=next((found.get(twin, "") for twin, found in twins if twin is not None), None),
+        distance=row.distance,
         quarantined=row.quarantined,
     )
 

@@ -132,17 +132,25 @@ class _Teller:
 
     def _twin(self, shard: int, row: int) -> tuple[str, ...]:
         """Return how the sample differs from the twin that was kept, both as cleaned."""
-        query = "SELECT kept_shard, kept_row, kept_id, cluster_size FROM duplicates WHERE shard = ? AND row = ?"
+        query = """
+            SELECT kept_shard, kept_row, kept_id, cluster_size, distance, against FROM duplicates
+            WHERE shard = ? AND row = ?
+        """
         twin = self._one(query, shard, row)
         if twin is None:
             return ()
-        kept_shard, kept_row, kept_id, size = twin
-        head = f"its twin {kept_id} is kept (shard {kept_shard}, row {kept_row}; {size} samples in the cluster)"
-        own, kept = (self._cleaned(*place) for place in ((kept_shard, kept_row), (shard, row)))
-        return (head, *(differences(own, kept) or ("their cleaned texts are the same",)))
+        kept_shard, kept_row, kept_id, size, distance, against = twin
+        stands = f"its twin {kept_id} " + (
+            "is kept" if against is None else f"stands in {against}, deduplicated against"
+        )
+        apart = "" if distance is None else f", distance {distance:.3g}"
+        head = f"{stands} (shard {kept_shard}, row {kept_row}; {size} samples in the cluster{apart})"
+        kept = self._cleaned(self.layout if against is None else self.layout.against, kept_shard, kept_row)
+        own = self._cleaned(self.layout, shard, row)
+        return (head, *(differences(kept, own) or ("their cleaned texts are the same",)))
 
-    def _cleaned(self, shard: int, row: int) -> str:
-        path = str(self.layout.measured("cleaned", shard))
+    def _cleaned(self, layout: Layout, shard: int, row: int) -> str:
+        path = str(layout.measured("cleaned", shard))
         found = self._one("SELECT text FROM read_parquet(?) WHERE row = ?", path, row)
         return str(found[0]) if found else ""
 

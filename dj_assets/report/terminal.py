@@ -31,7 +31,7 @@ def render_run(manifest: Mapping[str, Any]) -> Group:
     for number, operator, before, after, dropped, failed in rows:
         counts = _numbers(before, after, dropped, *((failed,) if quarantined else ()))
         table.add_row(number, operator, *counts, _share(after, before), seconds.get(operator, ""))
-    return Group(table, _summary(manifest), *_short_texts(manifest))
+    return Group(table, _summary(manifest), *_short_texts(manifest), *_against(manifest))
 
 
 def render_story(story: Story) -> Text:
@@ -88,6 +88,14 @@ def _short_texts(manifest: Mapping[str, Any]) -> list[str]:
         for label, count in manifest["short_texts"].items()
         if count
     ]
+
+
+def _against(manifest: Mapping[str, Any]) -> list[str]:
+    reference = manifest.get("against")
+    if reference is None:
+        return []
+    dropped, samples = reference["dropped"], reference["samples"]
+    return [f"{dropped:,} of the dropped are duplicates of the reference set ({samples:,} samples)"]
 
 
 def _numbers(*values: int) -> list[str]:

@@ -11,9 +11,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from dj_assets.operators.base import Deduplicator, Filter
+from dj_assets.operators.base import Filter
 from dj_assets.operators.conditions import Sql
 from dj_assets.recipe.plan import Plan, Step
+from dj_assets.storage.duplicates import MeasuredReference, add_duplicates
 
 # Above this many samples `stats` is a view over the Parquet files: a native copy would double the disk it takes.
 NATIVE_SAMPLES = 20_000_000
@@ -22,10 +23,10 @@ _SCHEMA = """
 CREATE TABLE dropped (shard INTEGER, row BIGINT, id VARCHAR, operator VARCHAR, reason VARCHAR, value DOUBLE,
                       kept_id VARCHAR);
 CREATE TABLE duplicates (operator VARCHAR, shard INTEGER, row BIGINT, id VARCHAR, kept_shard INTEGER, kept_row BIGINT,
-                         kept_id VARCHAR, cluster_size INTEGER);
+                         kept_id VARCHAR, cluster_size INTEGER, distance DOUBLE, against VARCHAR);
 CREATE TABLE quarantine (shard INTEGER, row BIGINT, id VARCHAR, operator VARCHAR, error VARCHAR);
 CREATE TABLE funnel (step INTEGER, operator VARCHAR, params VARCHAR, samples_in BIGINT, samples_out BIGINT,
-                     dropped BIGINT, quarantined BIGINT, seconds DOUBLE);
+                     dropped BIGINT, quarantined BIGINT, seconds DOUBLE, dropped_against BIGINT);
 CREATE TABLE runs (run_id VARCHAR, finished VARCHAR, manifest VARCHAR);
 """
 
@@ -45,6 +46,7 @@ def build_database(
     plan: Plan,
     files: Mapping[str, Sequence[Path]],
     fates: pa.Table,
+    against: MeasuredReference | None = None,
     *,
     threads: int = 1,
 ) -> None:
@@ -55,10 +57,12 @@ def build_database(
     path
         Where to; must not exist yet.
     files
-        The measured files of all shards in shard order, under `stats` and `rejects`.
+        The measured files of all shards in shard order, under `stats`, `rejects` and `signatures`.
     fates
         One row for every measured sample that was not kept: shard, row, fate (step index), quarantined, kept_shard,
-        kept_row (null but for duplicates), cluster_size.
+        kept_row (null but for duplicates), against (whether these are places in the reference set), cluster_size.
+    against
+        The reference set, where there is one.
     """
     connection = duckdb.connect(str(path), config={"threads": threads})
     try:
@@ -67,6 +71,7 @@ def build_database(
         connection.register("arrow_fates", fates)
         connection.execute("CREATE TEMP TABLE fates AS SELECT * FROM arrow_fates")
         connection.execute("CREATE TEMP TABLE rejects AS SELECT * FROM read_parquet(?)", [_names(files["rejects"])])
+        add_duplicates(connection, plan, files.get("signatures", ()), against)
         _dropped(connection, plan)
         _quarantine(connection, plan)
     finally:
@@ -79,8 +84,8 @@ def add_run(path: Path, funnel: Sequence[Mapping[str, Any]], manifest: Mapping[s
     try:
         for number, step in enumerate(funnel):
             values = (step["operator"], json.dumps(step["params"]), step["in"], step["out"], step["dropped"])
-            row = [number, *values, step["quarantined"], step["seconds"]]
-            connection.execute("INSERT INTO funnel VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            row = [number, *values, step["quarantined"], step["seconds"], step["dropped_against"]]
+            connection.execute("INSERT INTO funnel VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         row = [manifest["run_id"], manifest["finished"], json.dumps(manifest)]
         connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
     finally:
@@ -116,20 +121,13 @@ def _dropped(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     for step in plan.steps:
         if isinstance(step.operator, Filter):
             _dropped_by_filter(connection, step, step.operator)
-        elif isinstance(step.operator, Deduplicator):
-            connection.execute(
-                """
-                INSERT INTO duplicates
-                SELECT ?, f.shard, f.row, own.id, f.kept_shard, f.kept_row, kept.id, f.cluster_size
-                FROM fates f
-                JOIN stats own ON own.shard = f.shard AND own.row = f.row
-                JOIN stats kept ON kept.shard = f.kept_shard AND kept.row = f.kept_row
-                WHERE f.fate = ? AND NOT f.quarantined ORDER BY f.shard, f.row
-                """,
-                [step.label, step.index],
-            )
     connection.execute(
-        "INSERT INTO dropped SELECT shard, row, id, operator, 'duplicate of ' || kept_id, NULL, kept_id FROM duplicates"
+        """
+        INSERT INTO dropped SELECT shard, row, id, operator,
+            'duplicate of ' || kept_id || CASE WHEN against IS NULL THEN '' ELSE ' in ' || against || ' (against)' END,
+            NULL, kept_id
+        FROM duplicates
+        """
     )
 
 

@@ -55,6 +55,11 @@ class Layout:
         return self.work / "frequent.parquet"
 
     @property
+    def against(self) -> Layout:
+        """The place of what was measured of the reference set; nothing is published there."""
+        return Layout(self.work / "against", self.work / "against")
+
+    @property
     def lock(self) -> Path:
         """The file that a run locks: one run a subset at a time."""
         return self.work / ".lock"

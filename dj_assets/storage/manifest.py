@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,11 @@ def measured_shard(
         manifest = dataclasses.replace(manifest, mtime_ns=file.mtime_ns)
         manifest.write(layout)
     return manifest
+
+
+def measured_files(layout: Layout, kind: str, shards: Sequence[ShardManifest]) -> list[Path]:
+    """Return the measured files of one kind of all shards, in their order; `kind` is one of `MEASURED`."""
+    return [layout.measured(kind, shard.shard) for shard in shards]
 
 
 def write_json(path: Path, content: object) -> None:

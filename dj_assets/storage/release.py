@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from dj_assets.recipe.plan import Plan
 from dj_assets.storage.database import add_run, build_database, export_table
+from dj_assets.storage.duplicates import MeasuredReference
 from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.flat import write_flat
 from dj_assets.storage.layout import MEASURED, Layout, part_name
-from dj_assets.storage.manifest import ShardManifest, write_json
+from dj_assets.storage.manifest import ShardManifest, measured_files, write_json
 from dj_assets.storage.publish import staged
 from dj_assets.storage.shards import write_refined
 
@@ -25,7 +26,7 @@ class Release:
     """What is to be published.
 
     `shard_of` and `kept` say, for every measured sample in (shard, row) order, where it is from and whether it stays;
-    `fates` is the table of those that do not (see `build_database`).
+    `fates` is the table of those that do not (see `build_database`). `against` are the shards of the reference set.
     """
 
     plan: Plan
@@ -34,6 +35,7 @@ class Release:
     shard_of: np.ndarray
     kept: np.ndarray
     fates: pa.Table
+    against: Sequence[ShardManifest] = ()
     format: Literal["parquet", "jsonl"] = "parquet"
 
     def publish(
@@ -46,7 +48,7 @@ class Release:
         with staged(self.layout.published) as staging:
             parts = self._refined(staging / "refined")
             database = staging / self.layout.database.name
-            build_database(database, self.plan, self._files(), self.fates, threads=threads)
+            build_database(database, self.plan, self._files(), self.fates, self._reference(), threads=threads)
             manifest = manifest_of(parts)
             add_run(database, manifest["funnel"], manifest)
             if self.layout.work == self.layout.published:
@@ -82,8 +84,17 @@ class Release:
             for shard in self.shards:
                 export_table(database, table, staging / table / f"{shard.shard:05d}.parquet", shard.shard)
 
+    def _reference(self) -> MeasuredReference | None:
+        if not self.against:
+            return None
+        names = [Path(shard.path).name for shard in self.against]
+        stats, signatures = (
+            measured_files(self.layout.against, kind, self.against) for kind in ("stats", "signatures")
+        )
+        return MeasuredReference(names, stats, signatures)
+
     def _files(self) -> Mapping[str, list[Path]]:
-        return {kind: [self.layout.measured(kind, shard.shard) for shard in self.shards] for kind in MEASURED}
+        return {kind: measured_files(self.layout, kind, self.shards) for kind in MEASURED}
 
 
 def _merged_types(shards: Sequence[ShardManifest]) -> FieldTypes | None:

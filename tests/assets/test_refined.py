@@ -8,7 +8,7 @@ import pytest
 
 from dj_assets.assets.gallery import gallery_definitions
 from dj_assets.assets.result_metadata import MAX_EVENT_BYTES
-from tests.assets.conftest import RECIPE, ROWS
+from tests.assets.conftest import GOOD, RECIPE, ROWS
 from tests.assets.staleness import stale_reasons, stale_statuses
 
 FRESH = dict.fromkeys(("mine/notes", "mine/notes_source", "mine/notes_stats", "mine/notes_duplicates"), "FRESH")
@@ -189,3 +189,34 @@ def test_the_notices_of_a_recipe_are_logged_once(project, instance):
     ]
     assert len(logged) == 1
     assert "mem_required" in logged[0]
+
+
+def test_a_subset_is_deduplicated_against_another(project, instance):
+    block = "  source: {paths: data/train.jsonl}\n  against: {subset: notes}\n"
+    train = RECIPE.replace("subset: notes", "subset: train").replace("  source: {paths: data/notes.jsonl}\n", block)
+    project.write_recipe(train, "a_train")
+    rows = [{"text": text} for text in (GOOD[0], GOOD[1], "A sentence of our own that nobody else has written.")]
+    (project.root / "data/train.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    definitions = project.definitions()
+    graph = definitions.resolve_asset_graph()
+    train_keys = {name: dg.AssetKey(["mine", name]) for name in ("train", "train_source", "train_duplicates")}
+    notes = dg.AssetKey(["mine", "notes"])
+    assert notes in graph.get(train_keys["train"]).parent_keys
+    assert notes in graph.get(train_keys["train_duplicates"]).parent_keys
+    assert notes not in graph.get(train_keys["train_source"]).parent_keys
+
+    run = definitions.resolve_job_def("mine_job").execute_in_process(instance=instance)
+    events = materializations(run)
+    metadata = values(events["mine/train"])
+    assert (metadata["samples_in"], metadata["samples_out"], metadata["dropped_against"]) == (3, 1, 2)
+    assert metadata["samples_against"] == 40
+    assert "(against), distance 0" in metadata["dropped_examples"]
+    assert values(events["mine/train_duplicates"])["duplicates_against"] == 2
+    assert set(stale_statuses(definitions, instance).values()) == {"FRESH"}
+
+    project.write_rows(ROWS[:1])
+    project.materialize(instance, "mine/notes")
+    assert stale_statuses(project.definitions(), instance)["mine/train"] == "STALE"
+    again = project.materialize(instance, "mine/train")
+    assert values(materializations(again)["mine/train"])["samples_out"] == 2
+    assert values(materializations(again)["mine/train_stats"])["shards_reused"] == 1

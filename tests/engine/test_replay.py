@@ -101,8 +101,12 @@ def duplicates(operator, a, b, near):
     return a == b or (isinstance(operator, Sign) and (min(a, b), max(a, b)) in near)
 
 
-def naive(plan, rows, near):
-    """Return the fate and the keeper of every row."""
+def naive(plan, rows, near, reference):
+    """Return the fate and the keeper of every row; those below -1 are of the reference, one too low.
+
+    Rows of the reference are numbered from below: they come before all others, are never judged and never end.
+    """
+    numbered = dict(enumerate([*reference, *rows], -len(reference)))
     fate, keeper = [-1] * len(rows), [-1] * len(rows)
     for step in plan.steps:
         alive = [i for i in range(len(rows)) if fate[i] == -1]
@@ -116,18 +120,19 @@ def naive(plan, rows, near):
                 if not keeps(step.operator, rows[i][column]):
                     fate[i] = step.index
         elif isinstance(step.operator, Deduplicator):
-            signed = [i for i in alive if rows[i][step.signature] is not None]
+            signed = [i for i in [*range(-len(reference), 0), *alive] if numbered[i][step.signature] is not None]
             groups = {i: {i} for i in signed}
             for i in signed:
                 for j in signed:
-                    a, b = rows[i][step.signature], rows[j][step.signature]
+                    a, b = numbered[i][step.signature], numbered[j][step.signature]
                     if duplicates(step.operator, a, b, near):
                         union = groups[i] | groups[j]
                         for member in union:
                             groups[member] = union
             for i in signed:
-                if min(groups[i]) != i:
-                    fate[i], keeper[i] = step.index, min(groups[i])
+                if i >= 0 and min(groups[i]) != i:
+                    fate[i] = step.index
+                    keeper[i] = min(groups[i]) if min(groups[i]) >= 0 else min(groups[i]) - 1
     return fate, keeper
 
 
@@ -142,29 +147,36 @@ def test_replay_follows_the_rules(data, tmp_path_factory):
         **{step.signature: SIGNATURES[type(step.operator)] for step in plan.deduplicators},
     }
     rows = data.draw(st.lists(st.fixed_dictionaries(row), max_size=14))
+    reference = data.draw(st.lists(st.fixed_dictionaries(row), max_size=data.draw(st.sampled_from([0, 6]))))
     near = data.draw(st.sets(st.tuples(st.integers(0, 3), st.integers(4, 6)), max_size=3))
     folder = tmp_path_factory.mktemp("replay")
     split = data.draw(st.integers(0, len(rows)))
     files = [write(folder, plan, shard, part) for shard, part in enumerate((rows[:split], rows[split:]))]
-    population = load_population(plan, [stats for stats, _ in files], [signatures for _, signatures in files])
+    theirs = [write(folder / "against", plan, 0, reference)] if reference else []
+    measured = [[paths[kind] for paths in of] for of in (files, theirs) for kind in (0, 1)]
+    population = load_population(plan, *measured)
     pairs = sorted(near)
     found = NearPairs(np.array([a for a, _ in pairs], np.uint64), np.array([b for _, b in pairs], np.uint64))
     links = {
-        step.signature: share(files, step.signature, len(rows), data) if isinstance(step.operator, Keys) else found
+        step.signature: share([*theirs, *files], step.signature, len(reference) + len(rows), data)
+        if isinstance(step.operator, Keys)
+        else found
         for step in plan.deduplicators
     }
     outcome = replay(plan, population, links)
-    fate, keeper = naive(plan, rows, near)
+    fate, keeper = naive(plan, rows, near, reference)
     assert outcome.fate.tolist() == fate
-    assert outcome.keeper.tolist() == keeper
+    assert outcome.keeper.tolist() == [max(twin, -1) for twin in keeper]
+    assert outcome.against.tolist() == [twin + 1 + len(reference) if twin < -1 else -1 for twin in keeper]
+    assert outcome.duplicate.tolist() == [twin != -1 for twin in keeper]
     failed = [r["failed_at"] for r in rows]
     assert outcome.quarantined.tolist() == [f >= 0 and f == at for f, at in zip(fate, failed, strict=True)]
     for i, twin in enumerate(keeper):
-        if twin >= 0:
+        if twin != -1:
             assert outcome.cluster_size[i] >= 2
     for step in plan.deduplicators:
         if isinstance(step.operator, Keys):
-            dropped = [i for i, twin in enumerate(keeper) if twin >= 0 and fate[i] == step.index]
+            dropped = [i for i, twin in enumerate(keeper) if twin != -1 and fate[i] == step.index]
             short = [i for i in dropped if {*rows[i][step.signature]} & {0, 1}]
             # a key that nobody shares, or that unites no others than a key before it, leaves no trace
             assert outcome.short_texts[step.label] <= len(short)
@@ -191,6 +203,7 @@ def test_texts_without_a_shingle_are_counted(tmp_path):
 
 
 def write(folder: Path, plan, shard: int, rows: list[dict]) -> tuple[Path, Path]:
+    folder.mkdir(exist_ok=True)
     stats = {
         "shard": pa.array([shard] * len(rows), pa.int32()),
         "row": pa.array(range(len(rows)), pa.int64()),

@@ -213,3 +213,15 @@ def test_a_subset_stands_behind_its_sources_and_one_that_cannot_be_is_broken(tmp
     assert "asset.source.subset: is made of itself: d <- e <- d" in errors["d"]
     assert "is made of itself" in errors["e"]
     assert "no recipe refines 'cc'; did you mean 'c'?" in errors["f"]
+
+
+def test_a_subset_stands_behind_what_it_is_deduplicated_against(tmp_path):
+    for name, against in {"a": "b", "b": None, "c": "c", "d": "bb"}.items():
+        given = f", against: {{subset: {against}}}" if against else ""
+        block = f"asset: {{subset: {name}, group: g, source: {{path: x.jsonl}}{given}}}\n"
+        (tmp_path / f"{name}.yaml").write_text(RECIPE + block)
+    gallery = find_gallery((tmp_path,))
+    assert list(gallery.recipes) == ["b", "a"]
+    errors = {path.stem: str(error) for path, error in gallery.broken.items()}
+    assert "asset.against.subset: is made of itself: c <- c" in errors["c"]
+    assert "asset.against.subset: no recipe refines 'bb'" in errors["d"]

@@ -67,7 +67,7 @@ def test_a_duplicate_stands_beside_its_twin(story_of):
     story = story_of("second")
     assert story.fate == "dropped by document_simhash_deduplicator: duplicate of first"
     head, *places = story.twin
-    assert head == "its twin first is kept (shard 0, row 0; 2 samples in the cluster)"
+    assert head == "its twin first is kept (shard 0, row 0; 2 samples in the cluster, distance 7)"
     assert any("{+ fourteen+}" in place for place in places)
 
 

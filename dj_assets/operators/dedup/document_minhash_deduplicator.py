@@ -112,3 +112,7 @@ class DocumentMinhashDeduplicator(ShingleDeduplicator):
         found = pieces_of(batch.with_text(prepared), str(self.tokenizer_model))
         data, ends = buffers(found.vocabulary.take(pa.array(found.codes)))
         return minhash_of_pieces(data, ends.astype(np.int64), found.offsets, self.window_size, permutations)
+
+    def distance(self, own: str, kept: str) -> str:
+        """Return the share of bands that differ: 0 for equal signatures, 1 where only a chain unites the two."""
+        return f"1 - len(list_intersect({own}, {kept})) / len({own})"

@@ -58,6 +58,10 @@ class DocumentSimhashDeduplicator(ShingleDeduplicator):
         signatures, shingles = simhash(*buffers(self.prepared(batch)), self.window_size, split, punctuation_flags())
         return pa.array(signatures, pa.uint64(), mask=(shingles == 0) if self.keep_short_texts else None)
 
+    def distance(self, own: str, kept: str) -> str:
+        """Return the Hamming distance: bits that differ. Through a chain it may be above `hamming_distance`."""
+        return f"bit_count(xor({own}, {kept}))"
+
     def near_pairs(self, distinct: npt.NDArray[Any]) -> pa.Table:
         """Return all pairs of signatures at most `hamming_distance` bits apart."""
         from dj_assets.kernels.hamming import near_pairs
