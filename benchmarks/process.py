@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +28,11 @@ class Measured:
 
 class FailedRunError(Exception):
     """A measured command failed; the message ends with what it wrote last."""
+
+
+def command_line(module: str) -> str:
+    """Return how this benchmark was called, as one would call it again."""
+    return " ".join(["python -m", f"benchmarks.{module}", *sys.argv[1:]])
 
 
 def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Measured:

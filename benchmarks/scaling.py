@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from benchmarks.inputs import REAL, ROOT, SAMPLES, default_models, write_jsonl
 from benchmarks.ours import measure_ours
+from benchmarks.process import command_line
 
 RESULTS = Path(__file__).parent / "results"
 ENGLISH = ("redpajama_c4", "redpajama_cc", "redpajama_wiki", "redpajama_arxiv", "redpajama_book", "pile_freelaw")
@@ -34,7 +34,7 @@ def main() -> None:
             shutil.rmtree(folder / "ours")
             print(f"{megabytes:.0f} MB: {measured['wall_s']} s, largest process {measured['largest_mb']:.0f} MB")
     RESULTS.mkdir(exist_ok=True)
-    found = {"command": " ".join(sys.argv), "recipe": options.recipe, "workers": options.workers, "points": points}
+    found = {"command": command_line("scaling"), "recipe": options.recipe, "workers": options.workers, "points": points}
     (RESULTS / "scaling.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     (RESULTS / "scaling.svg").write_text(plot(points), "utf-8")
 

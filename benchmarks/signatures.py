@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.process import command_line
 from dj_assets.engine.clusters import NearPairs, keepers
 from dj_assets.engine.record import peak_rss_mb
 from dj_assets.kernels.hamming import near_pairs
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=6)
     options = parser.parse_args()
     near_pairs(np.arange(64, dtype=np.uint64), options.distance, options.blocks)  # compiles
-    found: dict[str, Any] = {"command": " ".join(sys.argv)}
+    found: dict[str, Any] = {"command": command_line("signatures")}
     made = signatures(options.signatures, options.planted, options.distance)
     started = time.perf_counter()
     distinct = np.unique(made)

@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.inputs import ROOT, default_input, default_models, write_jsonl
 from benchmarks.ours import measure_ours
 from benchmarks.peer import NoPeerError, measure_peer, peer_python
+from benchmarks.process import command_line
 from dj_assets.models.store import ModelStore
 
 RESULTS = Path(__file__).parent / "results"
@@ -35,7 +36,7 @@ def main() -> None:
     except NoPeerError as error:
         print(f"Data-Juicer is not measured: {error}", file=sys.stderr)
         python = None
-    found = {"command": " ".join(sys.argv), "machine": _machine(), "workers": options.workers, "recipes": {}}
+    found = {"command": command_line("text_recipes"), "machine": _machine(), "workers": options.workers, "recipes": {}}
     with tempfile.TemporaryDirectory(prefix="dj-bench-") as name:
         folder = Path(name)
         models = _same_models(folder / "models", options.models)
