@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
@@ -120,6 +121,14 @@ def test_q6_zero_is_a_number(tmp_path: Path) -> None:
     records = [{"text": "x", "id": str(stars), "stars": stars} for stars in (0, 0.0, 3, -1, "0", "", None)]
     wanted = {"specified_numeric_field_filter": {"field_key": "stars", "min_value": 0}}
     assert kept_ids(tmp_path, records, wanted) == ["0", "0.0", "3", "0"]
+
+
+def test_a_numeric_field_that_holds_text_has_no_statistic(tmp_path: Path) -> None:
+    records = [{"text": "x", "id": str(stars), "stars": stars} for stars in (".txt", "7", 3)]
+    wanted = {"specified_numeric_field_filter": {"field_key": "stars", "min_value": 0}}
+    assert kept_ids(tmp_path, records, wanted) == ["7", "3"]
+    (stats,) = tmp_path.rglob("stats.parquet")
+    assert pq.read_table(stats).column("stars").to_pylist() == [None, 7.0, 3.0]
 
 
 def test_q23_the_suffix_is_that_of_the_document(tmp_path: Path) -> None:
