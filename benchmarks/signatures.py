@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from benchmarks.process import command_line
 from dj_assets.engine.clusters import NearPairs, keepers
+from dj_assets.engine.near_pairs import distinct_sorted
 from dj_assets.engine.record import peak_rss_mb
 from dj_assets.kernels.hamming import near_pairs
 
@@ -47,7 +48,7 @@ def main() -> None:
     found: dict[str, Any] = {"command": command_line("signatures")}
     made = signatures(options.signatures, options.planted, options.distance)
     started = time.perf_counter()
-    distinct = np.unique(made)
+    distinct = distinct_sorted(made.copy())
     a, b, _ = near_pairs(distinct, options.distance, options.blocks)
     found |= {"pairs": len(a), "near_pairs_s": round(time.perf_counter() - started, 2), "near_pairs_mb": peak_rss_mb()}
     started = time.perf_counter()
