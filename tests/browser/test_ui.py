@@ -46,7 +46,9 @@ def page():
         browser.close()
 
 
-def test_one_click_refines_a_subset_and_shows_what_came_out(page, server):
+@pytest.fixture(scope="module")
+def clicked(page, server):
+    """Click on Materialize, once for all tests of this module; return how the run ended."""
     from playwright.sync_api import expect
 
     page.goto(f"{server.url}/assets/redpajama/c4?view=overview", wait_until="domcontentloaded")
@@ -55,8 +57,13 @@ def test_one_click_refines_a_subset_and_shows_what_came_out(page, server):
     button.click()
     expect(page.get_by_text(re.compile("Launched run"))).to_be_visible()
     assert page.get_by_text("Are you sure").count() == 0
+    return server.finished_run()
 
-    assert server.finished_run() == "SUCCESS"
+
+def test_one_click_refines_a_subset_and_shows_what_came_out(page, server, clicked):
+    from playwright.sync_api import expect
+
+    assert clicked == "SUCCESS"
     statuses = server.stale_statuses()
     stages = ("c4_source", "c4_stats", "c4_duplicates", "c4")
     assert {statuses[f"redpajama/{stage}"] for stage in stages} == {"FRESH"}
@@ -79,9 +86,10 @@ def test_one_click_refines_a_subset_and_shows_what_came_out(page, server):
     page.screenshot(path=SCREENSHOTS / "distributions.png")
 
 
-def test_the_checks_are_there_and_say_what_they_found(page, server):
+def test_the_checks_are_there_and_say_what_they_found(page, server, clicked):
     from playwright.sync_api import expect
 
+    assert clicked == "SUCCESS"
     page.goto(f"{server.url}/assets/redpajama/c4?view=checks", wait_until="domcontentloaded")
     for check in ("conservation", "quarantine", "every_operator_works"):
         expect(page.get_by_text(check, exact=True).first).to_be_visible()
