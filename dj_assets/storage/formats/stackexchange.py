@@ -62,7 +62,7 @@ def site_of(file: SourceFile) -> str:
 
 def _database(folder: str) -> sqlite3.Connection:
     posts = sqlite3.connect(Path(folder) / "posts.sqlite", isolation_level=None)
-    for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", "cache_size = -16384"):
+    for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", "cache_size = -8192"):
         posts.execute(f"PRAGMA {pragma}")
     posts.execute(f"CREATE TABLE posts ({', '.join(Post._fields)})")
     return posts
@@ -77,15 +77,14 @@ def _store(
         if isinstance(run, Overlong):
             yield run._replace(at=run.at._replace(row=next(number)))
             continue
-        found = []
         for piece in _rows(run):
             try:
                 post = _post(piece)
             except ValueError as error:
                 yield refuse(piece._replace(row=next(number)), file.path.name, f"broken row ({error})")
             else:
-                found += [post] if post else []
-        posts.executemany(insert, found)
+                if post:
+                    posts.execute(insert, post)
 
 
 def _rows(run: Lines) -> Iterator[Piece]:

@@ -133,5 +133,5 @@ def test_memory_does_not_grow_with_the_dump(tmp_path):
         assert samples == count // 4
         peaks.append(mb)
     assert path.stat().st_size > 130_000_000
-    # the database keeps 16 MiB of pages, and as much again while it sorts
+    # the database keeps 8 MiB of pages, and as much again while it sorts
     assert peaks[1] - peaks[0] < 60, peaks
