@@ -30,7 +30,7 @@ from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
 from dj_assets.storage.inputs import against_of, files_of
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest, measured_files, newest_run, read_json, write_json
+from dj_assets.storage.manifest import ShardManifest, all_published, measured_files, newest_run, read_json, write_json
 from dj_assets.storage.publish import recover, remove_leftovers
 from dj_assets.storage.release import Release
 from dj_assets.storage.sources import SourceFile
@@ -146,6 +146,7 @@ class Subset:
             label = self.plan.corpus_mappers[0].label
             raise UserError(f"{recipe.file}: {label} cannot stand in a recipe that is deduplicated against another set")
         self.seconds: dict[str, float] = {}
+        self._replayed: dict[str, tuple[Population, Outcome, int]] = {}
 
     @classmethod
     def of_asset(cls, recipe: Recipe, options: Options | None = None) -> Subset:
@@ -199,7 +200,7 @@ class Subset:
             text_bytes=sum(shard.text_bytes for shard in shards),
             seconds=self.seconds["measure"],
             source_version=source_version(shards),
-            data_version=self._measured_version(shards),
+            data_version=measured_version(self.measure_key, shards),
         )
 
     def deduplicate(self) -> DeduplicateResult:
@@ -234,7 +235,7 @@ class Subset:
             version = self._version_with_reference(shards)
             result_key = digest([self.plan.refined_hash, version, self.options.format, RELEASE])
             published = newest_run(self.layout)
-            if published and published["result_key"] == result_key and self._all_there(published):
+            if published and published["result_key"] == result_key and all_published(self.layout, published):
                 return RunResult.of_manifest(published, self.layout, reused=True)
             manifest = self._publish(shards, result_key, started)
         return RunResult.of_manifest(manifest, self.layout, reused=False)
@@ -255,6 +256,7 @@ class Subset:
         )
 
         def manifest_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
+            """Return the record of this run over its refined shards."""
             self.seconds["refine"] = time.perf_counter() - started
             return {
                 **run_record(self.plan, result_key, counts, funnel),
@@ -290,26 +292,26 @@ class Subset:
         return max(1, min(wanted, settings.default_workers(), useful))
 
     def _replay(self, shards: Sequence[ShardManifest]) -> tuple[Population, Outcome, int]:
+        """Replay the recipe; steps that follow each other on the same measured files share one replay."""
+        version = self._version_with_reference(shards)
+        if version not in self._replayed:
+            self._replayed = {version: self._replay_anew(shards, version)}
+        return self._replayed[version]
+
+    def _replay_anew(self, shards: Sequence[ShardManifest], version: str) -> tuple[Population, Outcome, int]:
         stats, signatures = (measured_files(self.layout, kind, shards) for kind in ("stats", "signatures"))
         reference = self.reference.measured()
         theirs = [measured_files(self.layout.against, kind, reference) for kind in ("stats", "signatures")]
-        links = find_links(self.layout, self.plan, [*theirs[1], *signatures], self._version_with_reference(shards))
+        links = find_links(self.layout, self.plan, [*theirs[1], *signatures], version)
         population = load_population(self.plan, stats, signatures, *theirs)
         outcome = replay(self.plan, population, links, threads=self.workers)
         return population, outcome, sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
 
-    def _measured_version(self, shards: Sequence[ShardManifest]) -> str:
-        return measured_version(self.measure_key, shards)
-
     def _version_with_reference(self, shards: Sequence[ShardManifest]) -> str:
-        own = self._measured_version(shards)
+        own = measured_version(self.measure_key, shards)
         reference = self.reference.measured()
         keys = [shard.measure_key for shard in reference]
         return digest([own, keys, source_version(reference)]) if reference else own
-
-    def _all_there(self, manifest: Mapping[str, Any]) -> bool:
-        parts = [self.layout.refined / part["name"] for part in manifest["refined"]]
-        return self.layout.database.exists() and all(part.exists() for part in parts)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

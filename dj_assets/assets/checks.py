@@ -27,6 +27,7 @@ def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
         can_subset=True,
     )
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        """Judge what is published, one result a selected check."""
         with one_clear_line():
             evidence = gather(recipe, plan, _previous_retention(context.instance, keys.refined))
         selected = {key.name for key in context.selected_asset_check_keys}

@@ -108,6 +108,7 @@ class _Pace:
         """Return what a shard calls after each block: rows, text bytes and file bytes of that shard so far."""
 
         def tell(rows: int, text_bytes: int, file_bytes: int) -> None:
+            """Report the shards before this one and what is done of it."""
             self.report(
                 Progress(
                     shard=shard,

@@ -168,6 +168,7 @@ class _Draft:
         return replace(self.range, low=self.proposed) if self.side == "low" else replace(self.range, high=self.proposed)
 
     def bound(self, now: BoundShares, then: BoundShares) -> Bound:
+        """Return the bound with its proposal, and what it drops `now` and `then`."""
         return Bound(
             operator=self.step.label,
             index=self.step.index,

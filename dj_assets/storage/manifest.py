@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,3 +95,9 @@ def newest_run(layout: Layout) -> dict[str, Any] | None:
     """Return the manifest of the run that published what lies in the folder, or None."""
     runs = sorted(layout.runs.glob("*.json"))
     return read_json(runs[-1]) if runs else None
+
+
+def all_published(layout: Layout, manifest: Mapping[str, Any]) -> bool:
+    """Return whether everything that a run published is still there."""
+    parts = [layout.refined / part["name"] for part in manifest["refined"]]
+    return layout.database.exists() and all(part.exists() for part in parts)

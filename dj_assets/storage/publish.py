@@ -65,17 +65,18 @@ def _move_into_place(staging: Path, target: Path) -> None:
 
 def _write_marker(path: Path) -> None:
     path.touch()
-    _sync_path(path)
-    _sync_path(path.parent)
+    sync_path(path)
+    sync_path(path.parent)
 
 
 def _sync(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
-            _sync_path(path)
+            sync_path(path)
 
 
-def _sync_path(path: Path) -> None:
+def sync_path(path: Path) -> None:
+    """Wait until a file, or the entries of a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

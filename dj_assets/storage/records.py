@@ -47,6 +47,7 @@ class _Samples:
         self.observer.add(sample.shape)
 
     def batch(self) -> pa.RecordBatch:
+        """Return the samples collected so far, as the columns of `Parsed.rows`."""
         return pa.RecordBatch.from_arrays(
             [
                 pa.array(self.rows, pa.int64()),

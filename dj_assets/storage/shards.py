@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from dj_assets.storage.fields import FieldTypes, restore
 from dj_assets.storage.json_lines import json_lines
+from dj_assets.storage.publish import sync_path
 
 _BATCH_BYTES = 16 * 1024 * 1024
 _MAX_BATCH_ROWS = 8192
@@ -35,9 +36,9 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        _sync(temporary)
+        sync_path(temporary)
         temporary.replace(path)
-        _sync(path.parent)
+        sync_path(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -191,11 +192,3 @@ def _write_lines(target: Path, samples: Iterator[pa.RecordBatch], text_key: str)
 def _repeats(kind: pa.DataType) -> bool:
     """Return whether values of this type are likely to repeat, so that a dictionary pays."""
     return not (pa.types.is_floating(kind) or pa.types.is_nested(kind))
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
