@@ -1,0 +1,5 @@
+"""The command line `dj-assets`, a module for each kind of command."""
+
+from dj_assets.cli.app import main
+
+__all__ = ["main"]

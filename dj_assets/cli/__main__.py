@@ -1,0 +1,5 @@
+"""`python -m dj_assets.cli`: the same as `dj-assets`."""
+
+from dj_assets.cli.app import main
+
+main()

@@ -1,0 +1,44 @@
+"""The thin command line: every command reads its arguments, calls one function and shows what it returns."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from dj_assets import __version__
+from dj_assets.cli import gallery, look, models, refine
+from dj_assets.cli.console import console
+from dj_assets.errors import DjError
+
+app = typer.Typer(
+    name="dj-assets",
+    help="Refine training data: the Data-Juicer recipe gallery as Dagster assets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+# in the order that --help shows them
+for part in (gallery, refine, look):
+    app.add_typer(part.app)
+app.add_typer(models.app, name="models")
+
+
+def main() -> None:
+    """Run the command line; exit 2 for the user's mistake with one line, 1 for anything else."""
+    try:
+        app()
+    except DjError as error:
+        console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        console(stderr=True).print("interrupted; finished shards are kept, run again to go on", markup=False)
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False) -> None:
+    if version:
+        console().print(__version__, highlight=False)
+        raise typer.Exit

@@ -1,0 +1,70 @@
+"""What the commands share: the terminal, a live line, notes, and the folders they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dj_assets.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dj_assets.engine.progress import Progress as MeasureProgress
+    from dj_assets.engine.progress import Report
+    from dj_assets.storage.layout import Layout
+
+RecipePath = Annotated[
+    Path, typer.Argument(metavar="RECIPE.yaml", help="A recipe; Data-Juicer's own files load unchanged.")
+]
+ModelsFolder = Annotated[Path | None, typer.Option("--models", help="A folder searched for models before all others.")]
+
+
+def finished(subset: str) -> tuple[Layout, dict[str, Any]]:
+    """Return the layout and the newest manifest of a subset of the gallery or of an output folder."""
+    from dj_assets import settings
+    from dj_assets.storage.layout import Layout
+    from dj_assets.storage.manifest import newest_run
+
+    folder = Path(subset) if Path(subset).is_dir() else settings.data_home() / subset
+    for layout in (Layout.output(folder), Layout.home(folder)):
+        found = newest_run(layout)
+        if found is not None:
+            return layout, found
+    raise UserError(f"{folder}: holds no finished run; give a subset of the gallery or the output of 'dj-assets run'")
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """Show a live line in a terminal, nothing elsewhere."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    shown = console(stderr=True)
+    columns = (BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
+        task = bar.add_task("starting workers", total=None)
+
+        def report(progress: MeasureProgress) -> None:
+            bar.update(task, completed=progress.file_bytes, total=progress.total_file_bytes, description=str(progress))
+
+        yield report
+
+
+def tell(*sentences: str) -> None:
+    """Say things that are worth knowing and no result."""
+    for sentence in sentences:
+        console(stderr=True).print(f"note: {sentence}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return the terminal to write to."""
+    from rich.console import Console
+
+    terminal = Console(stderr=stderr)
+    if not terminal.is_terminal:
+        terminal.width = max(terminal.width, 120)  # a file or a pipe has no edge to break lines at
+    return terminal

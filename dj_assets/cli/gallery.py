@@ -1,0 +1,37 @@
+"""Commands over the whole gallery: the UI and the demo."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dj_assets.cli.console import console
+
+app = typer.Typer()
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(help="Where the UI listens.")] = 3000,
+    host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
+) -> None:
+    """Start the UI: Dagster's web server and daemon over dagster_home/."""
+    from dj_assets.assets.dev import start_dev
+
+    raise typer.Exit(start_dev(port=port, host=host))
+
+
+@app.command()
+def demo() -> None:
+    """Materialize every subset of the gallery on its source and show what was kept."""
+    from dj_assets.assets.demo import materialize_gallery
+    from dj_assets.report.run_table import render_gallery
+
+    outcomes = materialize_gallery()
+    console().print(render_gallery([outcome.row for outcome in outcomes if outcome.row]))
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        console(stderr=True).print(f"error: {outcome.name}: {outcome.error}", style="red", markup=False)
+    if failed:
+        raise typer.Exit(1)

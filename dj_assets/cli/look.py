@@ -1,0 +1,82 @@
+"""Commands that look at a finished run: its funnel, one sample's story, thresholds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dj_assets.cli.console import ModelsFolder, console, finished, tell
+from dj_assets.errors import UserError
+
+if TYPE_CHECKING:
+    from dj_assets.recipe.model import Recipe
+
+app = typer.Typer()
+
+
+@app.command()
+def funnel(
+    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+) -> None:
+    """Show samples in and out of every operator of the last run."""
+    from dj_assets.report.terminal import render_run
+
+    console().print(render_run(finished(subset)[1]))
+
+
+@app.command()
+def explain(
+    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+    sample: Annotated[str, typer.Option("--id", help="The id of a sample, as in stats.parquet.")],
+    models: ModelsFolder = None,
+) -> None:
+    """Tell a sample's whole story: what changed it, what was measured, what ended it, its twin."""
+    from dj_assets.models.store import ModelStore
+    from dj_assets.recipe.load import load_recipe
+    from dj_assets.recipe.plan import make_plan
+    from dj_assets.report.explain import explain
+    from dj_assets.report.terminal import render_story
+
+    layout, manifest = finished(subset)
+    plan = make_plan(load_recipe({"process": manifest["process"], "text_keys": manifest["text_keys"]}))
+    for story in explain(plan, layout, manifest, sample, ModelStore.with_folder(models)):
+        console().print(render_story(story))
+
+
+@app.command()
+def tune(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE.yaml|SUBSET", help="A recipe, or a subset of the gallery.")],
+    rule: Annotated[str, typer.Option(help="3sigma, quantile=LOW,HIGH or keep=RATE.")] = "3sigma",
+    data: Annotated[
+        str | None, typer.Option("--from", help="A subset or output folder with a finished run; default: its own.")
+    ] = None,
+    write: Annotated[Path | None, typer.Option("--write", help="Write the recipe with the proposed values.")] = None,
+) -> None:
+    """Propose thresholds from the statistics of a finished run, and show what they would keep."""
+    from dj_assets import settings
+    from dj_assets.report.tune import tune, write_tuned
+    from dj_assets.report.tune_rule import parse_rule
+    from dj_assets.report.tune_table import render_tuning
+
+    checked, folder = _recipe_and_folder(recipe, data)
+    proposal = tune(checked, folder, parse_rule(rule), settings.default_workers())
+    console().print(render_tuning(proposal), markup=False, highlight=False)
+    if write:
+        write_tuned(proposal, write)
+        tell(f"{len(proposal.changes)} operators changed in {write}")
+
+
+def _recipe_and_folder(recipe: str, data: str | None) -> tuple[Recipe, Path]:
+    """Return a recipe, given by file or subset, and the folder that its finished run, or the one named, is in."""
+    from dj_assets import settings
+    from dj_assets.recipe.gallery import as_asset, find_gallery
+    from dj_assets.recipe.load import load_recipe
+
+    path = Path(recipe)
+    found = as_asset(load_recipe(path), path.resolve()) if path.is_file() else find_gallery().recipes.get(path.name)
+    if found is None or found.asset is None:
+        raise UserError(f"{recipe}: is neither a recipe file nor a subset of the gallery")
+    subset = data or found.asset.subset
+    return found, Path(subset) if Path(subset).is_dir() else settings.data_home() / subset

@@ -1,0 +1,49 @@
+"""Commands over models and word lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dj_assets.cli.console import ModelsFolder, console
+
+app = typer.Typer(help="Models and word lists: where they are, getting them, checking them.", no_args_is_help=True)
+
+
+@app.command("list")
+def models_list(models: ModelsFolder = None) -> None:
+    """Show every model of the gallery and whether it is here."""
+    from dj_assets.models.pull import listing
+    from dj_assets.models.store import ModelStore
+    from dj_assets.report.terminal import render_rows
+
+    console().print(render_rows(listing(ModelStore.with_folder(models))))
+
+
+@app.command("pull")
+def models_pull(
+    names: Annotated[list[str], typer.Argument(help="Names as 'models list' shows them.")],
+    into: Annotated[Path | None, typer.Option("--into", help="The folder; default <DJ_HOME>/models.")] = None,
+) -> None:
+    """Download models, check their checksums, keep them."""
+    from dj_assets import settings
+    from dj_assets.models.pull import pull
+
+    for name in names:
+        path = pull(name, into or settings.pulled_models())
+        console().print(f"{name}: {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command("verify")
+def models_verify(models: ModelsFolder = None) -> None:
+    """Compare the checksums of all models that are here; exit 1 if one differs."""
+    from dj_assets.models.pull import verify
+    from dj_assets.models.store import ModelStore
+    from dj_assets.report.terminal import render_rows
+
+    rows = verify(ModelStore.with_folder(models))
+    console().print(render_rows(rows))
+    if any(row.differs for row in rows):
+        raise typer.Exit(1)

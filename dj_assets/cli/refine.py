@@ -1,0 +1,107 @@
+"""Commands that take a recipe: run it, or check what it would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from dj_assets.cli.console import ModelsFolder, RecipePath, console, progress, tell
+
+if TYPE_CHECKING:
+    from dj_assets.recipe.model import Recipe
+    from dj_assets.recipe.plan import Plan
+    from dj_assets.storage.sources import SourceFile
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    recipe: RecipePath,
+    inputs: Annotated[list[Path], typer.Option("--input", help="A file, folder or glob; give it several times.")],
+    output: Annotated[Path, typer.Option("--output", help="The folder for the results.")],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", help="Drop duplicates of these samples, too; give it several times."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; default: the recipe's np, else the CPUs.")
+    ] = None,
+    engine: Annotated[Literal["local"], typer.Option(help="What runs the stages.")] = "local",
+    models: ModelsFolder = None,
+    format: Annotated[Literal["parquet", "jsonl"], typer.Option(help="Format of the refined shards.")] = "parquet",
+    limit: Annotated[int | None, typer.Option(min=1, help="Read only the first so many records.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Take an output folder that holds another run.")
+    ] = False,
+) -> None:
+    """Run any recipe over any files, without touching the project."""
+    from dj_assets.report.terminal import render_run
+    from dj_assets.subset import run_recipe
+
+    checked = _plan(recipe, models).recipe
+    with progress() as report:
+        result = run_recipe(
+            checked,
+            inputs,
+            output,
+            against=against or None,
+            models=models,
+            overwrite=overwrite,
+            report=report,
+            engine=engine,
+            workers=workers,
+            limit=limit,
+            format=format,
+        )
+    console().print(render_run(result.manifest))
+
+
+@app.command()
+def validate(
+    recipe: RecipePath,
+    inputs: Annotated[list[Path] | None, typer.Option("--input", help="Check that these can be read, too.")] = None,
+    models: ModelsFolder = None,
+) -> None:
+    """Check a recipe, its models and its inputs before any data is read."""
+    plan = _plan(recipe, models)
+    files = _files(plan.recipe, inputs)
+    where = f", {len(files)} files" if files else ""
+    console().print(f"{recipe}: {len(plan.steps)} operators, all well{where}", markup=False, highlight=False)
+
+
+@app.command()
+def plan(
+    recipe: RecipePath,
+    inputs: Annotated[list[Path] | None, typer.Option("--input", help="What would be read.")] = None,
+    models: ModelsFolder = None,
+) -> None:
+    """Show what a run would do: stages, statistics, models, bytes."""
+    from dj_assets.models.store import ModelStore
+    from dj_assets.report.plan_table import render_plan
+
+    made = _plan(recipe, models)
+    console().print(render_plan(made, made.models(ModelStore.with_folder(models)), _files(made.recipe, inputs)))
+
+
+def _plan(recipe: Path, models: Path | None) -> Plan:
+    from dj_assets.models.store import ModelStore
+    from dj_assets.recipe.load import load_recipe
+    from dj_assets.recipe.plan import make_plan
+
+    made = make_plan(load_recipe(recipe))
+    tell(*made.recipe.notices, *(model.warning for model in made.models(ModelStore.with_folder(models)) if model.note))
+    return made
+
+
+def _files(recipe: Recipe, inputs: list[Path] | None) -> tuple[SourceFile, ...]:
+    """Return the files of `--input`, else those the recipe's source names; check its reference set where it has one."""
+    from dj_assets.storage.inputs import against_of, files_of
+
+    named = recipe.asset is not None or recipe.dataset_path is not None
+    given = [Path.cwd() / path for path in inputs] if inputs else None
+    files = files_of(recipe, given) if given or named else ()
+    against_of(recipe, files)
+    return files
