@@ -21,7 +21,7 @@ from dj_assets.engine.links import find_links
 from dj_assets.engine.progress import Report, silent
 from dj_assets.engine.record import against_record, circumstances, fates, run_record, seconds_by_step
 from dj_assets.engine.replay import Outcome, Population, load_population, replay
-from dj_assets.engine.shards import Shards, measured_version, source_version
+from dj_assets.engine.shards import Shards, measured_version, source_version, version_with_reference
 from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
 from dj_assets.models.store import ModelStore
@@ -308,10 +308,7 @@ class Subset:
         return population, outcome, sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
 
     def _version_with_reference(self, shards: Sequence[ShardManifest]) -> str:
-        own = measured_version(self.measure_key, shards)
-        reference = self.reference.measured()
-        keys = [shard.measure_key for shard in reference]
-        return digest([own, keys, source_version(reference)]) if reference else own
+        return version_with_reference(measured_version(self.measure_key, shards), self.reference.measured())
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

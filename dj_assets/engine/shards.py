@@ -95,6 +95,11 @@ def measured_version(measure_key: str, shards: Sequence[ShardManifest]) -> str:
     return digest([measure_key, [shard.measure_key for shard in shards], source_version(shards)])
 
 
+def version_with_reference(own: str, reference: Sequence[ShardManifest]) -> str:
+    """Return the version `own` of what was measured of a source, joined with that of its reference set, if any."""
+    return digest([own, [shard.measure_key for shard in reference], source_version(reference)]) if reference else own
+
+
 class _Pace:
     """Adds up what was done over all shards, to tell rates and the time to go."""
 

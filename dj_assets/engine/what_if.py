@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 from dj_assets.engine.links import find_links
 from dj_assets.engine.replay import Population, load_population, replay
+from dj_assets.engine.shards import measured_version, version_with_reference
 from dj_assets.errors import UserError
 from dj_assets.operators.base import Deduplicator
-from dj_assets.recipe.plan import Plan, digest
+from dj_assets.recipe.plan import Plan
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run, read_json
+from dj_assets.storage.manifest import ShardManifest, newest_run, read_json, stored_shard
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,17 @@ class MeasuredRun:
         return Kept(self._replayed(replace(plan, steps=filters)), whole)
 
     def _replayed(self, plan: Plan) -> int:
-        shards = [[shard["sha256"], shard["records"]] for shard in self.manifest["shards"]]
-        reference = self.manifest.get("against", {}).get("files", [])
-        measured = digest([self.manifest["measure_key"], digest(shards), reference])
         signatures = [*self._files("signatures", "against"), *self._files("signatures")]
-        links = find_links(self.layout, plan, signatures, measured)
+        links = find_links(self.layout, plan, signatures, self._measured)
         return int(replay(plan, self._population, links, threads=self.threads).kept.sum())
+
+    @cached_property
+    def _measured(self) -> str:
+        """The version of what was measured, as the run told it: what it found to be near is found again by it."""
+        files = self.manifest.get("against", {}).get("files", [])
+        shards = _stored(self.layout, [shard["shard"] for shard in self.manifest["shards"]])
+        own = measured_version(self.manifest["measure_key"], shards)
+        return version_with_reference(own, _stored(self.layout.against, range(len(files))))
 
     @cached_property
     def _population(self) -> Population:
@@ -89,6 +95,11 @@ class MeasuredRun:
             return [self.layout.measured(kind, shard["shard"]) for shard in self.manifest["shards"]]
         files = self.manifest.get("against", {}).get("files", [])
         return [self.layout.against.measured(kind, number) for number in range(len(files))]
+
+
+def _stored(layout: Layout, numbers: Iterable[int]) -> list[ShardManifest]:
+    found = (stored_shard(layout, number) for number in numbers)
+    return [shard for shard in found if shard is not None]
 
 
 def _require_same_measure(manifest: Mapping[str, Any], plan: Plan, folder: Path) -> None:

@@ -44,6 +44,13 @@ class ShardManifest:
         write_json(layout.manifest(self.shard), dataclasses.asdict(self))
 
 
+def stored_shard(layout: Layout, shard: int) -> ShardManifest | None:
+    """Return the manifest of a shard as it lies there, up to date or not; None where there is none of this version."""
+    content = read_json(layout.manifest(shard))
+    known = {f.name for f in dataclasses.fields(ShardManifest)}
+    return ShardManifest(**content) if content is not None and set(content) == known else None
+
+
 def measured_shard(
     layout: Layout, shard: int, file: SourceFile, measure_key: str, limit: int | None
 ) -> ShardManifest | None:
@@ -51,13 +58,9 @@ def measured_shard(
 
     A file with another time but the same size is compared by its content: touching a file measures nothing anew.
     """
-    content = read_json(layout.manifest(shard))
-    if content is None or not all(layout.measured(kind, shard).exists() for kind in layout.kinds):
+    manifest = stored_shard(layout, shard)
+    if manifest is None or not all(layout.measured(kind, shard).exists() for kind in layout.kinds):
         return None
-    known = {f.name for f in dataclasses.fields(ShardManifest)}
-    if set(content) != known:
-        return None
-    manifest = ShardManifest(**content)
     if (manifest.measure_key, manifest.path, manifest.size) != (measure_key, str(file.path), file.size):
         return None
     if manifest.limit != limit:

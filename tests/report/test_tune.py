@@ -234,3 +234,15 @@ def test_rules_read_back(text, rule):
 def test_a_wrong_rule_says_what_is_right(text):
     with pytest.raises(UserError, match="rule"):
         parse_rule(text)
+
+
+@pytest.mark.parametrize("against", [None, "b.jsonl"])
+def test_what_the_run_found_to_be_near_is_not_looked_for_again(tmp_path, against):
+    (tmp_path / "r.yaml").write_text(RECIPE)
+    source = write_jsonl(tmp_path / "a.jsonl", documents(100))
+    reference = [write_jsonl(tmp_path / against, documents(40, seed=3))] if against else None
+    dj_assets.run_recipe(tmp_path / "r.yaml", [source], tmp_path / "out", workers=1, against=reference)
+    (found,) = (tmp_path / "out/.dj/near_pairs").iterdir()
+    before = found.stat().st_mtime_ns, found.stat().st_ino
+    tuned(tmp_path, "quantile=0.2,0.9")
+    assert (found.stat().st_mtime_ns, found.stat().st_ino) == before
