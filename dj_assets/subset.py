@@ -32,14 +32,14 @@ from dj_assets.storage.inputs import against_of, files_of
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, all_published, measured_files, newest_run, read_json, write_json
 from dj_assets.storage.publish import recover, remove_leftovers
-from dj_assets.storage.release import Release
+from dj_assets.storage.release import Accompany, Release
 from dj_assets.storage.sources import SourceFile
 
 # Below this many bytes of (compressed) input a further worker costs more to start than it saves.
 BYTES_A_WORKER = 1_000_000
 
 # Part of the identity of a result: raise it when published files get another form.
-RELEASE = 2
+RELEASE = 3
 
 Format = Literal["parquet", "jsonl"]
 
@@ -49,13 +49,14 @@ class Options:
     """How to run, never what comes out: results are the same for every number of workers.
 
     `limit` reads only the first so many records; `workers` defaults to the recipe's `np`, else to the CPUs at hand,
-    and to fewer for small inputs.
+    and to fewer for small inputs. `accompany` writes what people read beside the data, see `Release`.
     """
 
     workers: int | None = None
     limit: int | None = None
     format: Format = "parquet"
     models: ModelStore = field(default_factory=ModelStore)
+    accompany: Accompany | None = None
 
 
 @dataclass(frozen=True)
@@ -253,6 +254,7 @@ class Subset:
             fates=fates(population, outcome),
             against=self.reference.measured(),
             format=self.options.format,
+            accompany=self.options.accompany,
         )
 
         def manifest_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -356,7 +358,7 @@ def run_recipe(
     overwrite
         Take a folder that holds another run; what is measured already and still right is used again.
     options
-        `workers`, `limit` (records read), `format` of the refined shards ("parquet" or "jsonl").
+        `workers`, `limit` (records read), `format` of the refined shards ("parquet" or "jsonl"), `accompany`.
 
     Raises
     ------
@@ -380,6 +382,7 @@ class RunOptions(TypedDict, total=False):
     workers: int | None
     limit: int | None
     format: Format
+    accompany: Accompany | None
 
 
 def _claim(subset: Subset, *, overwrite: bool) -> None:

@@ -8,13 +8,15 @@ import dagster as dg
 from dj_assets import settings
 from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.keys import SubsetKeys, block_of
-from dj_assets.assets.verdicts import CHECKS, Evidence, judging_operators, published_rows
+from dj_assets.assets.stage_metadata import MAX_ROWS
+from dj_assets.assets.verdicts import CHECKS, Evidence, Verdict, judging_operators, published_rows
 from dj_assets.errors import UserError
 from dj_assets.recipe.gallery import refined_sources
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
+from dj_assets.report.drift import drifts
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run
+from dj_assets.storage.manifest import newest_run, run_before
 
 
 def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
@@ -39,6 +41,7 @@ def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
                 passed=verdict.passed,
                 severity=dg.AssetCheckSeverity[check.severity],
                 description=verdict.because,
+                metadata=_figures(verdict),
             )
 
     return checks
@@ -57,6 +60,7 @@ def gather(recipe: Recipe, plan: Plan, previous: float | None) -> Evidence:
     manifest = newest_run(layout)
     if manifest is None:
         raise UserError(f"{layout.published}: nothing is published there; materialize {recipe.name} first")
+    earlier = run_before(layout)
     return Evidence(
         manifest=manifest,
         rows=published_rows(layout, manifest),
@@ -65,7 +69,14 @@ def gather(recipe: Recipe, plan: Plan, previous: float | None) -> Evidence:
         reference=block.reference,
         tolerance=block.tolerance,
         raw_samples_in=_raw_samples_in(recipe),
+        drifts=drifts(earlier, layout.database, plan) if earlier and "statistics" in earlier else None,
     )
+
+
+def _figures(verdict: Verdict) -> dict[str, dg.TableMetadataValue]:
+    if not verdict.table:
+        return {}
+    return {"figures": dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in verdict.table[:MAX_ROWS]])}
 
 
 def _raw_samples_in(recipe: Recipe) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from dj_assets.assets.labels import short_name
 from dj_assets.operators.base import Mapper
 from dj_assets.recipe.model import Reference, Tolerance
 from dj_assets.recipe.plan import Plan
+from dj_assets.report.drift import Drift
 from dj_assets.storage.database import reading
 from dj_assets.storage.layout import Layout
 
@@ -24,7 +25,8 @@ class Evidence:
     """A published run: its manifest, the rows that really lie in its files, and what to compare with.
 
     `judging` are the operators that can drop a sample; `previous` is the retention of the run before, where there was
-    one. `raw_samples_in` are those of the subsets that this one is made of: the gallery counts from there.
+    one, and `drifts` says how far each statistic moved since, None where there is nothing to compare with.
+    `raw_samples_in` are those of the subsets that this one is made of: the gallery counts from there.
     """
 
     manifest: Mapping[str, Any]
@@ -34,6 +36,7 @@ class Evidence:
     reference: Reference | None
     tolerance: Tolerance
     raw_samples_in: int | None = None
+    drifts: Sequence[Drift] | None = None
 
     @property
     def samples_in(self) -> int:
@@ -48,10 +51,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a check passed, and the sentence that says why."""
+    """Whether a check passed, the sentence that says why, and the figures behind it, where there are several."""
 
     passed: bool
     because: str
+    table: Sequence[Mapping[str, str | int | float]] = ()
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,27 @@ def quarantine_within_budget(evidence: Evidence) -> Verdict:
     return Verdict(quarantined <= budget, f"{quarantined:,} quarantined, the budget is {budget:,}")
 
 
+def statistics_are_stable(evidence: Evidence) -> Verdict:
+    """No statistic is distributed otherwise than in the run before, by more than tolerated and more than by chance."""
+    drifts = evidence.drifts
+    if drifts is None:
+        return Verdict(passed=True, because="nothing to compare with: no earlier run kept its distributions")
+    allowed = evidence.tolerance.drift
+    moved = [drift.statistic for drift in drifts if drift.index > max(allowed, drift.chance)]
+    greatest = f"; the greatest index is {drifts[0].index:.3f}, of {drifts[0].statistic}" if drifts else ""
+    because = f"moved: {', '.join(moved)}" if moved else f"all {len(drifts)} statistics are distributed as before"
+    table: list[Mapping[str, str | int | float]] = [
+        {
+            "statistic": drift.statistic,
+            "stability index": round(drift.index, 4),
+            "by chance up to": round(drift.chance, 4),
+            "values": drift.now,
+        }
+        for drift in drifts
+    ]
+    return Verdict(not moved, f"{because}{greatest} (tolerance {allowed:g})", table)
+
+
 def _near(evidence: Evidence, retention: float, other: float, whose: str) -> Verdict:
     difference = retention - other
     return Verdict(
@@ -151,4 +176,5 @@ CHECKS = (
     Check("retention_vs_last_run", "WARN", "Is the retention near the last run's?", retention_vs_last_run),
     Check("retention_vs_reference", "WARN", "Is the retention near the gallery's?", retention_vs_reference),
     Check("every_operator_works", "WARN", "Did every filter and deduplicator drop something?", every_operator_works),
+    Check("statistics_are_stable", "WARN", "Are the statistics distributed as in the last run?", statistics_are_stable),
 )

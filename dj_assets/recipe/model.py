@@ -99,12 +99,14 @@ class Tolerance(_Strict):
     `retention` is how far the retention may lie from the last run's and from the reference, as a difference of shares.
     Quarantined may be a share of the samples, and a few even where that share is less than one sample. An operator that
     drops nothing is worth a warning from `idle_samples` samples on: among fewer, many filters have nothing to find.
+    `drift` is how far a statistic's distribution may move from one run to the next, as population stability index.
     """
 
     retention: float = Field(0.05, ge=0, le=1)
     quarantine_share: float = Field(0.001, ge=0, le=1)
     quarantine_samples: int = Field(5, ge=0)
     idle_samples: int = Field(1000, ge=0)
+    drift: float = Field(0.2, ge=0)
 
 
 class AssetBlock(_Strict):
@@ -112,7 +114,8 @@ class AssetBlock(_Strict):
 
     `source` is one source, or a list of them whose samples follow in the order given; no entry is one to be named by
     `sources.yaml` or the environment. `against` is the same for a reference set: samples that are duplicates of its
-    samples are dropped, none of its own is published.
+    samples are dropped, none of its own is published. `licence` is what the data stand under, for the dataset card: an
+    identifier such as `odc-by`, or a sentence.
     """
 
     subset: str = Field(pattern=_NAME)
@@ -124,6 +127,7 @@ class AssetBlock(_Strict):
     links: dict[str, str] = Field(default_factory=dict)
     word_lists: dict[str, str] = Field(default_factory=dict)
     tolerance: Tolerance = Tolerance()
+    licence: str = ""
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,12 @@ def newest_run(layout: Layout) -> dict[str, Any] | None:
     return read_json(runs[-1]) if runs else None
 
 
+def run_before(layout: Layout) -> dict[str, Any] | None:
+    """Return the manifest of the run before the newest, or None."""
+    runs = sorted(layout.runs.glob("*.json"))
+    return read_json(runs[-2]) if len(runs) > 1 else None
+
+
 def all_published(layout: Layout, manifest: Mapping[str, Any]) -> bool:
     """Return whether everything that a run published is still there."""
     parts = [layout.refined / part["name"] for part in manifest["refined"]]

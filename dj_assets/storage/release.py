@@ -11,14 +11,20 @@ import numpy as np
 import pyarrow as pa
 
 from dj_assets.recipe.plan import Plan
-from dj_assets.storage.database import add_run, build_database, export_table
+from dj_assets.storage.bins import bins_of
+from dj_assets.storage.database import add_run, build_database, export_table, reading
 from dj_assets.storage.duplicates import MeasuredReference
 from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.flat import write_flat
 from dj_assets.storage.layout import MEASURED, Layout, part_name
 from dj_assets.storage.manifest import ShardManifest, measured_files, write_json
+from dj_assets.storage.outcomes import keep_newest, record_file, write_record
 from dj_assets.storage.publish import staged
 from dj_assets.storage.shards import write_refined
+
+# Writes what people read beside the data, a report for instance, into the folder that is about to be published: given
+# that folder, the manifest of the run, its plan and the layout of the measured files.
+Accompany = Callable[[Path, Mapping[str, Any], Plan, Layout], None]
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,7 @@ class Release:
 
     `shard_of` and `kept` say, for every measured sample in (shard, row) order, where it is from and whether it stays;
     `fates` is the table of those that do not (see `build_database`). `against` are the shards of the reference set.
+    `accompany` adds files of its own, which are published with the rest or not at all.
     """
 
     plan: Plan
@@ -37,6 +44,7 @@ class Release:
     fates: pa.Table
     against: Sequence[ShardManifest] = ()
     format: Literal["parquet", "jsonl"] = "parquet"
+    accompany: Accompany | None = None
 
     def publish(
         self, manifest_of: Callable[[list[dict[str, Any]]], dict[str, Any]], threads: int = 1
@@ -49,7 +57,7 @@ class Release:
             parts = self._refined(staging / "refined")
             database = staging / self.layout.database.name
             build_database(database, self.plan, self._files(), self.fates, self._reference(), threads=threads)
-            manifest = manifest_of(parts)
+            manifest = {**manifest_of(parts), "statistics": self._bins(database)}
             add_run(database, manifest["funnel"], manifest)
             if self.layout.work == self.layout.published:
                 self._by_shard(staging, database)
@@ -57,8 +65,17 @@ class Release:
                 write_flat(staging, database, self._files()["cleaned"])
                 write_json(staging / "funnel.json", manifest["funnel"])
                 write_json(staging / "run.json", manifest)
+            if self.accompany is not None:
+                self.accompany(staging, manifest, self.plan, self.layout)
+            # a record without a manifest is none: a process killed from here on leaves one that the next run removes
+            write_record(record_file(self.layout, manifest["run_id"]), database, self._files()["stats"])
         write_json(self.layout.runs / f"{manifest['run_id']}.json", manifest)
+        keep_newest(self.layout)
         return manifest
+
+    def _bins(self, database: Path) -> dict[str, Any]:
+        with reading(database) as connection:
+            return {column: bins.as_json() for column, bins in bins_of(connection, self.plan).items()}
 
     def _refined(self, folder: Path) -> list[dict[str, Any]]:
         folder.mkdir()

@@ -16,6 +16,7 @@ ALL = {
     "retention_vs_last_run": "WARN",
     "retention_vs_reference": "WARN",
     "every_operator_works": "WARN",
+    "statistics_are_stable": "WARN",
 }
 
 
@@ -122,6 +123,41 @@ def test_an_operator_that_touched_nothing_is_named(project, instance):
     run = project.materialize(instance)
     assert "every_operator_works" in failed(run)
     assert evaluations(run)["every_operator_works"].description == "touched nothing: text_length, alphanumeric"
+
+
+def test_drift_needs_an_earlier_run(project, instance):
+    run = project.materialize(instance)
+    assert "nothing to compare with" in evaluations(run)["statistics_are_stable"].description
+
+
+def test_drift_fails_when_the_source_changes_and_names_the_statistics(project, instance):
+    long = [f"{text} {text} {text}" for text in GOOD]
+    project.write_rows(GOOD * 2)
+    project.materialize(instance)
+    project.write_rows(long * 2)
+    check = evaluations(project.materialize(instance))["statistics_are_stable"]
+    assert not check.passed
+    assert check.severity is dg.AssetCheckSeverity.WARN
+    assert check.description.startswith("moved: text_len")
+    rows = {record.data["statistic"]: record.data for record in check.metadata["figures"].records}
+    assert rows["text_len"]["stability index"] > 1
+    assert list(rows["text_len"]) == ["statistic", "stability index", "by chance up to", "values"]
+
+
+def test_drift_passes_for_the_same_data_whatever_the_thresholds(project, instance):
+    project.materialize(instance)
+    project.write_recipe(RECIPE.replace("min_len: 12", "min_len: 62"))
+    check = evaluations(project.materialize(instance))["statistics_are_stable"]
+    assert check.passed
+    assert {record.data["stability index"] for record in check.metadata["figures"].records} == {0}
+
+
+def test_the_recipe_may_tolerate_drift(project, instance):
+    project.write_recipe(RECIPE.replace("  links:", "  tolerance: {drift: 50}\n  links:"))
+    project.write_rows(GOOD * 2)
+    project.materialize(instance)
+    project.write_rows([f"{text} {text} {text}" for text in GOOD] * 2)
+    assert "statistics_are_stable" not in failed(project.materialize(instance))
 
 
 def test_checks_before_anything_is_published_fail_in_one_line(project, instance):
