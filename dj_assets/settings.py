@@ -60,5 +60,10 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def device() -> str | None:
+    """Return the device that models run on, by PyTorch's name for it: `DJ_DEVICE`, such as `cpu` or `cuda:1`."""
+    return os.environ.get("DJ_DEVICE") or None
+
+
 def _path_list(variable: str) -> tuple[Path, ...]:
     return tuple(Path(part).expanduser().resolve() for part in os.environ.get(variable, "").split(os.pathsep) if part)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dj_assets.models.vision.aesthetics import AestheticsPredictor
+    from dj_assets.models.vision.classifier import ImageClassifier
+    from dj_assets.models.vision.clip import Clip
+    from dj_assets.models.vision.grounding import PhraseDetector
+    from dj_assets.models.vision.matching import ImageTextMatcher
 
 
 @cache
@@ -75,3 +82,48 @@ def punkt(path: Path) -> Any:  # noqa: ANN401
     with (path / "ortho_context.tab").open(encoding="utf-8") as table:
         parameters.ortho_context = decoder.tab2intdict(table)
     return PunktSentenceTokenizer(parameters)
+
+
+@cache
+def clip(path: Path) -> Clip:
+    """Load a CLIP model onto the device of this process."""
+    from dj_assets.models.vision.clip import Clip
+    from dj_assets.models.vision.device import device
+
+    return Clip(path, device())
+
+
+@cache
+def image_classifier(path: Path) -> ImageClassifier:
+    """Load an image classifier onto the device of this process."""
+    from dj_assets.models.vision.classifier import ImageClassifier
+    from dj_assets.models.vision.device import device
+
+    return ImageClassifier(path, device())
+
+
+@cache
+def aesthetics_predictor(path: Path) -> AestheticsPredictor:
+    """Load a predictor of aesthetic ratings onto the device of this process."""
+    from dj_assets.models.vision.aesthetics import AestheticsPredictor
+    from dj_assets.models.vision.device import device
+
+    return AestheticsPredictor(path, device())
+
+
+@cache
+def image_text_matcher(path: Path) -> ImageTextMatcher:
+    """Load BLIP with its matching head onto the device of this process."""
+    from dj_assets.models.vision.device import device
+    from dj_assets.models.vision.matching import ImageTextMatcher
+
+    return ImageTextMatcher(path, device())
+
+
+@cache
+def phrase_detector(path: Path) -> PhraseDetector:
+    """Load OWL-ViT onto the device of this process."""
+    from dj_assets.models.vision.device import device
+    from dj_assets.models.vision.grounding import PhraseDetector
+
+    return PhraseDetector(path, device())

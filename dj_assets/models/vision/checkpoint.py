@@ -1,0 +1,60 @@
+"""The files of a checkpoint's folder, as Hugging Face and open_clip lay them out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dj_assets.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_FIX = "get the whole checkpoint with 'dj-assets models pull'"
+OPEN_CLIP_CONFIG = "open_clip_config.json"
+# Best first: safetensors hold numbers alone, pickles are read with numbers alone allowed.
+WEIGHTS = (
+    "model.safetensors",
+    "open_clip_model.safetensors",
+    "pytorch_model.bin",
+    "open_clip_pytorch_model.bin",
+)
+
+
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """Return the content of a JSON file of a checkpoint.
+
+    Raises
+    ------
+    UserError
+        If the folder has no such file: it is not a whole checkpoint.
+    """
+    path = folder / name
+    if not path.is_file():
+        raise UserError(f"the model folder {folder} has no {name}; {_FIX}")
+    return dict(json.loads(path.read_text("utf-8")))
+
+
+def read_weights(folder: Path) -> Mapping[str, Tensor]:
+    """Return the weights of a checkpoint by name, as 32-bit floats on the CPU.
+
+    Raises
+    ------
+    UserError
+        If the folder has none of the files that weights are kept in.
+    """
+    path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    if path is None:
+        wanted = " or ".join(WEIGHTS[::2])
+        raise UserError(f"the model folder {folder} has no weights ({wanted}); {_FIX}")
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        weights = load_file(path)
+    else:
+        import torch
+
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    return {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}

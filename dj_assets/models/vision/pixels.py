@@ -1,0 +1,105 @@
+"""From a picture to the pixels a model takes: resized and cropped as its checkpoint says, still as bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dj_assets.models.vision.checkpoint import OPEN_CLIP_CONFIG, read_json
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Uint8s = npt.NDArray[np.uint8]
+BILINEAR, BICUBIC = 2, 3
+_RESAMPLING = {"bilinear": BILINEAR, "bicubic": BICUBIC}
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+# A picture more elongated than that is cut before it is resized: one of 30,000 x 1 pixels would become gigabytes.
+_ELONGATED = 32
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a picture becomes `height` x `width` pixels.
+
+    With `shortest_edge` the shorter side is brought to that length and the centre is cut out, its offset rounded down;
+    without, both sides are resized and the aspect ratio is lost. `resample` is Pillow's number of the filter.
+    """
+
+    height: int
+    width: int
+    shortest_edge: int | None = None
+    resample: int = BICUBIC
+
+    def pixels(self, picture: Image) -> Uint8s:
+        """Return the pixels of an RGB picture, shape `(height, width, 3)`."""
+        if self.shortest_edge is None:
+            return np.asarray(picture.resize((self.width, self.height), self.resample))
+        left, top, width, height = self._placed(*picture.size)
+        if max(width, height) > _ELONGATED * self.shortest_edge:
+            return self._cut_first(picture, (left, top), (width, height))
+        resized = picture.resize((width, height), self.resample)
+        return np.asarray(resized.crop((left, top, left + self.width, top + self.height)))
+
+    def _placed(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Return the offset of the crop in the resized picture, and the size of that."""
+        edge, short = self.shortest_edge or 0, min(width, height)
+        # the longer side is cut to whole pixels, not rounded
+        new_width = edge if width <= height else int(edge * width / short)
+        new_height = edge if height <= width else int(edge * height / short)
+        return (new_width - self.width) // 2, (new_height - self.height) // 2, new_width, new_height
+
+    def _cut_first(self, picture: Image, offset: tuple[int, int], size: tuple[int, int]) -> Uint8s:
+        across, down = picture.width / size[0], picture.height / size[1]
+        left, top = offset
+        box = (left * across, top * down, (left + self.width) * across, (top + self.height) * down)
+        return np.asarray(picture.resize((self.width, self.height), self.resample, box))
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """A model's geometry, and the mean and standard deviation its channels are normalised with, of values in 0..1."""
+
+    geometry: Geometry
+    mean: tuple[float, ...] = CLIP_MEAN
+    std: tuple[float, ...] = CLIP_STD
+
+
+@cache
+def preprocessing(folder: Path) -> Preprocessing:
+    """Return how the checkpoint in a folder wants its pictures."""
+    if (folder / OPEN_CLIP_CONFIG).is_file():
+        return _of_open_clip(read_json(folder, OPEN_CLIP_CONFIG))
+    return _of_hugging_face(read_json(folder, "preprocessor_config.json"))
+
+
+def _of_hugging_face(config: dict[str, Any]) -> Preprocessing:
+    crops = config.get("do_center_crop", False)
+    size = config["size"]
+    edge = size.get("shortest_edge") if isinstance(size, dict) else size if crops else None
+    height, width = _sides(config.get("crop_size", edge) if crops else size)
+    geometry = Geometry(height, width, edge, config.get("resample", BICUBIC))
+    return Preprocessing(geometry, tuple(config["image_mean"]), tuple(config["image_std"]))
+
+
+def _of_open_clip(config: dict[str, Any]) -> Preprocessing:
+    prepared = config.get("preprocess_cfg", {})
+    height, width = _sides(prepared.get("size", config["model_cfg"]["vision_cfg"].get("image_size", 224)))
+    edge = min(height, width) if prepared.get("resize_mode", "shortest") == "shortest" else None
+    resample = _RESAMPLING[prepared.get("interpolation", "bicubic")]
+    mean, std = prepared.get("mean", CLIP_MEAN), prepared.get("std", CLIP_STD)
+    return Preprocessing(Geometry(height, width, edge, resample), tuple(mean), tuple(std))
+
+
+def _sides(size: Any) -> tuple[int, int]:  # noqa: ANN401 - checkpoints write a size in four ways
+    """Return height and width of a size: a number for both, a pair, or a mapping."""
+    if isinstance(size, dict):
+        return size["height"], size["width"]
+    height, width = (size, size) if isinstance(size, int) else size[-2:]
+    return height, width
