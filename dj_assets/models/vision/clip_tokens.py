@@ -19,7 +19,7 @@ _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 # The first line of a file of merges is its version.
 _VERSION_LINES = 1
 # Of the merges that open_clip ships, the vocabulary of the released models holds so many.
-_RELEASED_MERGES = 49152 - 512
+_RELEASED_MERGES = 49152 - 256 - 2
 
 
 class ClipTokens:

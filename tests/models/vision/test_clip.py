@@ -1,0 +1,119 @@
+"""CLIP in open_clip, against transformers with the same weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from dj_assets.models.vision import conversion
+from dj_assets.models.vision.checkpoint import read_weights
+from dj_assets.models.vision.clip import Clip
+from dj_assets.models.vision.device import Device
+from dj_assets.models.vision.pixels import preprocessing
+from tests.models.vision.conftest import TEXTS, crops
+from tests.models.vision.tiny import CLIP, SIDE
+
+CPU = Device("cpu")
+
+
+@pytest.fixture(scope="module")
+def oracle(tiny: Path, pictures: list[Image.Image]) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the vectors of pictures and texts, and the scale, by transformers alone."""
+    from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+
+    model = CLIPModel.from_pretrained(tiny / CLIP).eval()
+    pixels = CLIPImageProcessorPil.from_pretrained(tiny / CLIP)(pictures, return_tensors="pt")
+    tokens = CLIPTokenizer.from_pretrained(tiny / CLIP)(
+        TEXTS, padding=True, truncation=True, max_length=24, return_tensors="pt"
+    )
+    with torch.no_grad():
+        found = model(**pixels, **tokens)
+    return found.image_embeds.numpy(), found.text_embeds.numpy(), float(model.logit_scale.detach().exp())
+
+
+@pytest.fixture(scope="module")
+def clip(tiny: Path) -> Clip:
+    return Clip(tiny / CLIP, CPU)
+
+
+def test_vectors_are_those_of_transformers(
+    tiny: Path, clip: Clip, pictures: list[Image.Image], oracle: tuple[np.ndarray, np.ndarray, float]
+) -> None:
+    images, texts, scale = oracle
+    found = clip.encode_images(crops(preprocessing(tiny / CLIP).geometry, pictures))
+    assert np.abs(found - images).max() < 1e-5
+    assert np.abs(clip.encode_texts(TEXTS) - texts).max() < 1e-5
+    assert clip.scale == pytest.approx(scale)
+    # the weights are loud enough for that to mean something
+    assert np.abs(found[0] - found[1]).max() > 1e-2
+
+
+def test_the_tiny_model_uses_the_fast_gelu_and_another_would_show(
+    tiny: Path, clip: Clip, pictures: list[Image.Image], tmp_path: Path
+) -> None:
+    for file in (tiny / CLIP).iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["vision_config"]["hidden_act"] = config["text_config"]["hidden_act"] = "gelu"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    pixels = crops(preprocessing(tiny / CLIP).geometry, pictures)
+    exact = Clip(tmp_path, CPU).encode_images(pixels)
+    assert np.abs(exact - clip.encode_images(pixels)).max() > 1e-4
+
+
+def test_a_pickled_checkpoint_is_the_same_model(
+    tiny: Path, clip: Clip, pictures: list[Image.Image], tmp_path: Path
+) -> None:
+    for file in (tiny / CLIP).iterdir():
+        if file.suffix != ".safetensors":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    torch.save(dict(read_weights(tiny / CLIP)), tmp_path / "pytorch_model.bin")
+    pixels = crops(preprocessing(tmp_path).geometry, pictures)
+    assert np.array_equal(Clip(tmp_path, CPU).encode_images(pixels), clip.encode_images(pixels))
+
+
+def test_an_open_clip_folder_is_the_same_model(
+    tiny: Path, clip: Clip, pictures: list[Image.Image], tmp_path: Path
+) -> None:
+    weights = read_weights(tiny / CLIP)
+    contiguous = {name: value.contiguous() for name, value in conversion.clip(weights).items()}
+    save_file(contiguous, tmp_path / "open_clip_model.safetensors")
+    for name in ("vocab.json", "merges.txt"):
+        (tmp_path / name).write_bytes((tiny / CLIP / name).read_bytes())
+    vocabulary = len(json.loads((tmp_path / "vocab.json").read_text()))
+    small = {"width": 48, "layers": 2, "mlp_ratio": 2.0}
+    model = {
+        "embed_dim": 24,
+        "quick_gelu": True,
+        "vision_cfg": {**small, "image_size": SIDE, "patch_size": 8, "head_width": 12},
+        "text_cfg": {**small, "context_length": 24, "vocab_size": vocabulary, "heads": 4},
+    }
+    config = {"model_cfg": model, "preprocess_cfg": {"interpolation": "bicubic", "resize_mode": "shortest"}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    assert preprocessing(tmp_path) == preprocessing(tiny / CLIP)
+    found = Clip(tmp_path, CPU)
+    pixels = crops(preprocessing(tmp_path).geometry, pictures)
+    assert np.abs(found.encode_images(pixels) - clip.encode_images(pixels)).max() < 1e-6
+    assert np.abs(found.encode_texts(TEXTS) - clip.encode_texts(TEXTS)).max() < 1e-6
+
+
+def test_batches_do_not_change_the_vectors(tiny: Path, clip: Clip, pictures: list[Image.Image]) -> None:
+    pixels = crops(preprocessing(tiny / CLIP).geometry, pictures)
+    whole = clip.encode_images(pixels)
+    one_by_one = np.concatenate([clip.encode_images([crop]) for crop in pixels])
+    assert np.abs(whole - one_by_one).max() < 1e-5
+    assert np.linalg.norm(whole, axis=1) == pytest.approx(np.ones(len(pixels)), abs=1e-6)
+
+
+def test_half_precision_is_near(tiny: Path, clip: Clip, pictures: list[Image.Image]) -> None:
+    pixels = crops(preprocessing(tiny / CLIP).geometry, pictures)
+    half = Clip(tiny / CLIP, Device("cpu", half=True)).encode_images(pixels)
+    distance = np.abs(half - clip.encode_images(pixels)).max()
+    assert half.dtype == np.float32
+    assert 0 < distance < 2e-2
