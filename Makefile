@@ -35,9 +35,10 @@ docs: $(VENV)/.stamp-base
 bench: $(VENV)/.stamp-base
 	$(BIN)/python -m benchmarks.text_recipes
 
-# The lock: every version of an environment in which the whole test suite passed.
+# The lock: every version of an environment in which the whole test suite passed. What a CUDA build of PyTorch brings
+# along stays out: it names its exact versions itself, and a CPU build has no use for it.
 lock: $(VENV)/.stamp-dev
-	$(BIN)/pip freeze --exclude-editable > requirements.lock
+	$(BIN)/pip freeze --exclude-editable | grep -vE '^(nvidia-|cuda-|triton==)' > requirements.lock
 
 clean:
 	rm -rf $(VENV) data_home .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
