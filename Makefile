@@ -32,8 +32,9 @@ docs: $(VENV)/.stamp-base
 	$(BIN)/python -m dj_assets.report.operator_docs
 	$(BIN)/python -m dj_assets.report.gallery_docs
 
+# Data-Juicer is measured beside where it has a torch: make bench BENCH="--torch torch==2.14.1"
 bench: $(VENV)/.stamp-base
-	$(BIN)/python -m benchmarks.text_recipes
+	$(BIN)/python -m benchmarks.text_recipes $(BENCH)
 
 # The lock: every version of an environment in which the whole test suite passed. What a CUDA build of PyTorch brings
 # along stays out: it names its exact versions itself, and a CPU build has no use for it.

@@ -43,16 +43,17 @@ def texts(paths: Sequence[Path]) -> Iterator[str]:
 def write_jsonl(paths: Sequence[Path], target: Path, megabytes: float | None) -> float:
     """Write documents of about so many megabytes (10^6 bytes of text; None: each once) and return how many they are.
 
-    From the second time a document comes, one word in twenty is another one of its words, so that a repetition is
-    neither a duplicate nor free for anything that remembers whole documents.
+    Documents are numbered in the field `id`. From the second time one comes, one word in twenty is another one of its
+    words, so that a repetition is neither a duplicate nor free for anything that remembers whole documents.
     """
-    written, turn = 0, 0
+    written = turn = number = 0
     rng = random.Random(1)
     with target.open("w", encoding="utf-8") as output:
         while True:
             for text in texts(paths):
                 made = text if not turn else _altered(text, rng)
-                output.write(json.dumps({"text": made}, ensure_ascii=False) + "\n")
+                output.write(json.dumps({"id": str(number), "text": made}, ensure_ascii=False) + "\n")
+                number += 1
                 written += len(made.encode())
                 if megabytes is not None and written >= megabytes * 1e6:
                     return written / 1e6

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from benchmarks.process import run
 
 
@@ -27,5 +29,11 @@ def measure_ours(recipe: Path, data: Path, folder: Path, workers: int, models: P
         "stages_s": record["seconds"],
         "samples_in": record["samples_in"],
         "samples_out": record["samples_out"],
+        "kept": _kept(output / "refined"),
         "operators_s": {step["operator"]: round(step["seconds"] / workers, 3) for step in funnel},
     }
+
+
+def _kept(refined: Path) -> list[str]:
+    parts = sorted(refined.glob("*.parquet"))
+    return [one for part in parts for one in pq.read_table(part, columns=["id"])["id"].to_pylist()]

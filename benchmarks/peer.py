@@ -7,6 +7,7 @@ run without torch, though: a torch has to be named (`--torch`), or an environmen
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from typing import Any
 import yaml
 
 from benchmarks.process import run
+from dj_assets.models import wordlists
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / "build" / "data-juicer"
@@ -28,15 +30,18 @@ NEEDED = (
     f"py-data-juicer=={VERSION}",
     "pandas<3",
     "aiohttp",
+    "emoji==2.2.0",
     "ftfy==6.3.1",
     "fasttext-predict==0.9.2.4",
     "kenlm-ex==0.2.1",
+    "nltk",
     "ray",
     "selectolax",
     "sentencepiece==0.2.3",
     "simhash-pybind",
+    "transformers==4.57.1",
 )
-NO_INSTALLS = {
+OFFLINE = {
     "PIP_NO_INDEX": "1",
     "PIP_FIND_LINKS": "",
     "PIP_CONFIG_FILE": os.devnull,
@@ -63,6 +68,7 @@ def peer_python(given: Path | None, torch: str | None) -> Path:
         _make_environment(python)
     if given is None and torch and not _imports(python, "torch"):
         _pip(python, "install", torch)
+        _pip(python, "uninstall", "--yes", "uv")
     for module in ("data_juicer", "torch"):
         if not _imports(python, module):
             raise NoPeerError(
@@ -92,7 +98,9 @@ def _imports(python: Path, module: str) -> bool:
 
 
 def measure_peer(python: Path, recipe: Path, data: Path, folder: Path, workers: int) -> dict[str, Any]:
-    """Run a recipe with the models in `folder/models`; the seconds of an operator are those its log tells.
+    """Run a recipe with the models in `folder/models` and the word lists that ship with this project.
+
+    The seconds of an operator are those its log tells.
 
     Raises
     ------
@@ -107,16 +115,28 @@ def measure_peer(python: Path, recipe: Path, data: Path, folder: Path, workers: 
     content.pop("asset", None)
     config = output / "recipe.yaml"
     config.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
-    env = {**os.environ, **NO_INSTALLS, "DATA_JUICER_EXTERNAL_MODELS_HOME": str(folder / "models")}
+    env = {**os.environ, **OFFLINE, "DATA_JUICER_EXTERNAL_MODELS_HOME": str(folder / "models")}
     env |= {"HF_HOME": str(output / "hf"), "DATA_JUICER_CACHE_HOME": str(output / "cache")}
+    env["DATA_JUICER_ASSETS_CACHE"] = str(_word_lists(output / "assets"))
     log = folder / "peer.log"
     measured = run([str(python.parent / "dj-process"), "--config", str(config)], log, env)
     text = log.read_text("utf-8", "replace")
     if "lazy_loader" in text and "Installing" in text:
         raise NoPeerError(f"{log}: Data-Juicer tried to install a package while it was timed")
-    steps = _OPERATOR.findall(text)
+    with (output / "out.jsonl").open(encoding="utf-8") as lines:
+        kept = [json.loads(line)["id"] for line in lines]
     return {
         **asdict(measured),
-        "samples_out": int(steps[-1][2]) if steps else None,
-        "operators_s": {name: float(seconds) for name, seconds, _ in steps},
+        "kept": kept,
+        "operators_s": {name: float(seconds) for name, seconds, _ in _OPERATOR.findall(text)},
     }
+
+
+def _word_lists(folder: Path) -> Path:
+    """Write the lists that ours takes where Data-Juicer would download its own."""
+    folder.mkdir()
+    shipped: dict[wordlists.Kind, str] = {"flagged_words": "ldnoobw", "stopwords": "stopwordsiso"}
+    for kind, name in shipped.items():
+        lists = {lang: sorted(words) for lang, words in wordlists.word_lists(kind, name).items()}
+        (folder / f"{kind}.json").write_text(json.dumps(lists), "utf-8")
+    return folder

@@ -30,6 +30,7 @@ def main() -> None:
         for size in sorted(options.megabytes):
             megabytes = write_jsonl(options.input, data, size)
             measured = measure_ours(recipe, data, folder, options.workers, options.models)
+            measured.pop("kept")
             points.append({"megabytes": round(megabytes, 1), **measured})
             shutil.rmtree(folder / "ours")
             print(f"{megabytes:.0f} MB: {measured['wall_s']} s, largest process {measured['largest_mb']:.0f} MB")

@@ -2,13 +2,15 @@
 
     python -m benchmarks.text_recipes [--runs 3] [--workers 2] [--megabytes 20] [--models DIR] [--torch SPEC]
 
-Without an environment for Data-Juicer ours is measured alone, and the table says so.
+The runs of both take turns, so that a busy machine is busy for both. Without an environment for Data-Juicer ours is
+measured alone, and the table says so.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import sys
@@ -21,12 +23,15 @@ from benchmarks.inputs import ROOT, default_input, default_models, write_jsonl
 from benchmarks.ours import measure_ours
 from benchmarks.peer import NoPeerError, measure_peer, peer_python
 from benchmarks.process import command_line
+from benchmarks.recipe_tables import table
 from dj_assets.models.store import ModelStore
 
 RESULTS = Path(__file__).parent / "results"
 RECIPES = {"c4": "redpajama_c4", "cc_2023_06": "redpajama_cc", "wiki": "redpajama_wiki", "arxiv": "redpajama_arxiv"}
 MODELS = ("en.sp.model", "en.arpa.bin", "lid.176.bin")
 NUMBERS = ("wall_s", "cpu_s", "largest_mb", "all_mb")
+# So many ids of samples that only one of both kept are written down.
+EXAMPLES = 20
 
 
 def main() -> None:
@@ -36,14 +41,14 @@ def main() -> None:
     except NoPeerError as error:
         print(f"Data-Juicer is not measured: {error}", file=sys.stderr)
         python = None
-    found = {"command": command_line("text_recipes"), "machine": _machine(), "workers": options.workers, "recipes": {}}
+    found = {"command": command_line("text_recipes"), "machine": _machine(), "workers": options.workers, "recipes": []}
     with tempfile.TemporaryDirectory(prefix="dj-bench-") as name:
         folder = Path(name)
         models = _same_models(folder / "models", options.models)
-        for subset in options.recipes:
-            found["recipes"][subset] = _recipe(subset, options, folder, models, python)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "text_recipes.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        for size in options.megabytes:
+            for subset in options.recipes:
+                found["recipes"].append(_recipe(subset, size, options, folder, models, python))
+                _write(found, options.result)
     print(table(found))
 
 
@@ -51,12 +56,15 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--recipes", nargs="+", choices=sorted(RECIPES), default=list(RECIPES))
     parser.add_argument("--input", type=Path, help="JSON lines for all recipes instead of each one's own")
-    parser.add_argument("--megabytes", type=float, help="cut or repeat the input to so many (default: as it is)")
+    cut = "cut or repeat the input to so many, one row each (default: as it is)"
+    parser.add_argument("--megabytes", type=float, nargs="+", default=[None], help=cut)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--peer-runs", type=int, help="runs of Data-Juicer, where fewer must do")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--models", type=Path, help="folder with en.sp.model and en.arpa.bin", default=default_models())
     parser.add_argument("--torch", help="what pip installs for Data-Juicer, e.g. a CPU build of torch")
     parser.add_argument("--peer-python", type=Path, help="interpreter of an environment that has Data-Juicer")
+    parser.add_argument("--result", default="text_recipes", help="name of the result's file, without .json")
     return parser.parse_args()
 
 
@@ -70,60 +78,49 @@ def _same_models(folder: Path, given: Path | None) -> Path:
 
 
 def _recipe(
-    subset: str, options: argparse.Namespace, folder: Path, models: Path, python: Path | None
+    subset: str, size: float | None, options: argparse.Namespace, folder: Path, models: Path, python: Path | None
 ) -> dict[str, Any]:
     recipe = ROOT / "recipes" / "redpajama" / f"{subset}.yaml"
     data = folder / "input.jsonl"
     source = options.input or default_input(subset, RECIPES[subset])
-    megabytes = write_jsonl([source], data, options.megabytes)
+    megabytes = write_jsonl([source], data, size)
     # the first run fills the cache of compiled kernels and is counted apart
     first = measure_ours(recipe, data, folder, options.workers, models)
-    ours = [measure_ours(recipe, data, folder, options.workers, models) for _ in range(options.runs)]
-    found = {"input": source.name, "megabytes": round(megabytes, 1), "first_wall_s": first["wall_s"]}
-    found["ours"] = _medians(ours)
-    if python is not None:
-        found["peer"] = _medians(
-            [measure_peer(python, recipe, data, folder, options.workers) for _ in range(options.runs)]
-        )
-    return found
+    ours: list[dict[str, Any]] = []
+    peer: list[dict[str, Any]] = []
+    loads = []
+    for turn in range(options.runs):
+        loads.append(round(os.getloadavg()[0], 2))
+        ours.append(measure_ours(recipe, data, folder, options.workers, models))
+        if python is not None and turn < (options.peer_runs or options.runs):
+            peer.append(measure_peer(python, recipe, data, folder, options.workers))
+    found = {"recipe": subset, "input": source.name, "megabytes": round(megabytes, 1), "load": loads}
+    found |= {"samples": first["samples_in"], "first_wall_s": first["wall_s"], "ours": _medians(ours)}
+    return found | ({"peer": _medians(peer), "kept": _compared(ours[0]["kept"], peer[0]["kept"])} if peer else {})
 
 
 def _medians(runs: list[dict[str, Any]]) -> dict[str, Any]:
     middle = {name: median(run[name] for run in runs) for name in NUMBERS}
     operators = {name: round(median(run["operators_s"][name] for run in runs), 3) for name in runs[0]["operators_s"]}
     walls = [run["wall_s"] for run in runs]
-    return {**middle, "walls_s": walls, "samples_out": runs[0]["samples_out"], "operators_s": operators}
+    return {**middle, "walls_s": walls, "samples_out": len(runs[0]["kept"]), "operators_s": operators}
+
+
+def _compared(ours: list[str], peer: list[str]) -> dict[str, Any]:
+    """Return how many samples both kept, how many only one of them, and the first of those."""
+    alone = {"ours": sorted(set(ours) - set(peer), key=int), "peer": sorted(set(peer) - set(ours), key=int)}
+    return {"both": len(set(ours) & set(peer)), **{f"only_{who}": len(ids) for who, ids in alone.items()}} | {
+        f"first_only_{who}": ids[:EXAMPLES] for who, ids in alone.items()
+    }
 
 
 def _machine() -> dict[str, str]:
     return {"system": platform.platform(), "python": platform.python_version(), "processor": platform.machine()}
 
 
-def table(found: dict[str, Any]) -> str:
-    """Return the result as Markdown: recipes, then operators in MB/s."""
-    lines = [
-        "| recipe | MB | ours s | MB/s | CPU s | largest process MB | Data-Juicer s | ratio |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
-    ]
-    for subset, one in found["recipes"].items():
-        ours, peer, size = one["ours"], one.get("peer"), one["megabytes"]
-        other = f"{peer['wall_s']:.1f} | {peer['wall_s'] / ours['wall_s']:.1f}" if peer else "not measured | "
-        speed = size / ours["wall_s"]
-        lines.append(
-            f"| {subset} | {size:.1f} | {ours['wall_s']:.1f} | {speed:.1f} | {ours['cpu_s']:.1f} | "
-            f"{ours['largest_mb']:.0f} | {other} |"
-        )
-    return "\n".join([*lines, "", *_operator_rows(found)])
-
-
-def _operator_rows(found: dict[str, Any]) -> list[str]:
-    lines = ["| operator | recipe | ours MB/s | Data-Juicer MB/s |", "|---|---|--:|--:|"]
-    for subset, one in found["recipes"].items():
-        peer = one.get("peer", {}).get("operators_s", {})
-        for name, seconds in one["ours"]["operators_s"].items():
-            other = f"{one['megabytes'] / peer[name]:.1f}" if peer.get(name) else ""
-            lines.append(f"| {name} | {subset} | {one['megabytes'] / max(seconds, 0.001):.0f} | {other} |")
-    return lines
+def _write(found: dict[str, Any], name: str) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
