@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,19 +54,39 @@ def tune(
         str | None, typer.Option("--from", help="A subset or output folder with a finished run; default: its own.")
     ] = None,
     write: Annotated[Path | None, typer.Option("--write", help="Write the recipe with the proposed values.")] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Open a page of sliders instead: move a threshold, see what it keeps.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Where the page of --serve listens, on this machine alone.")] = 3010,
 ) -> None:
     """Propose thresholds from the statistics of a finished run, and show what they would keep."""
     from dj_assets import settings
-    from dj_assets.report.tune import tune, write_tuned
+    from dj_assets.report.changed_recipe import write_changed
+    from dj_assets.report.tune import tune
     from dj_assets.report.tune_rule import parse_rule
     from dj_assets.report.tune_table import render_tuning
 
+    if serve:
+        _serve(recipe, data, port)
+        return
     checked, folder = _recipe_and_folder(recipe, data)
     proposal = tune(checked, folder, parse_rule(rule), settings.default_workers())
     console().print(render_tuning(proposal), markup=False, highlight=False)
     if write:
-        write_tuned(proposal, write)
+        write_changed(proposal.recipe, proposal.changes, proposal.changed, write)
         tell(f"{len(proposal.changes)} operators changed in {write}")
+
+
+def _serve(recipe: str, data: str | None, port: int) -> None:
+    """Serve the page until it is stopped; a page that is loaded again shows the recipe and the run of that moment."""
+    from dj_assets import settings
+    from dj_assets.report.what_if.server import TuningServer
+    from dj_assets.report.what_if.session import Session
+
+    with TuningServer(lambda: Session(*_recipe_and_folder(recipe, data), settings.default_workers()), port) as server:
+        console(stderr=True).print(f"What if: {server.url}  (Ctrl-C stops it)", markup=False, highlight=False)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 def _recipe_and_folder(recipe: str, data: str | None) -> tuple[Recipe, Path]:

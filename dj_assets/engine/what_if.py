@@ -8,11 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from dj_assets.engine.links import find_links
-from dj_assets.engine.replay import Population, load_population, replay
+from dj_assets.engine.replay import Outcome, Population, load_population, replay
 from dj_assets.engine.shards import measured_version, version_with_reference
 from dj_assets.errors import UserError
-from dj_assets.operators.base import Deduplicator
+from dj_assets.operators.base import Deduplicator, Mapper
 from dj_assets.recipe.plan import Plan
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, newest_run, read_json, stored_shard
@@ -24,6 +26,16 @@ class Kept:
 
     by_filters: int
     by_recipe: int
+
+
+@dataclass(frozen=True)
+class Passed:
+    """Samples in and out of one step, in recipe order."""
+
+    operator: str
+    index: int
+    samples_in: int
+    samples_out: int
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,11 @@ class MeasuredRun:
             f"{folder}: holds no finished run; give a subset of the gallery or the output of 'dj-assets run'"
         )
 
+    def is_newest(self) -> bool:
+        """Return whether no other run was published since."""
+        newest = newest_run(self.layout)
+        return newest is not None and newest["run_id"] == self.manifest["run_id"]
+
     @property
     def samples_in(self) -> int:
         """The samples of the run, those included that loading dropped or quarantined."""
@@ -72,10 +89,37 @@ class MeasuredRun:
         filters = tuple(step for step in plan.steps if not isinstance(step.operator, Deduplicator))
         return Kept(self._replayed(replace(plan, steps=filters)), whole)
 
+    def funnel(self, plan: Plan) -> list[Passed]:
+        """Replay a plan that measures the same as the run's, deduplicators included; mappers that end nothing are out.
+
+        Raises
+        ------
+        UserError
+            If the subset was measured anew meanwhile, or the plan measures something else.
+        """
+        _require_same_measure(self.manifest, plan, self.layout.published)
+        outcome = self._outcome(plan)
+        _require_measured_files(self.manifest, self.layout)
+        ended = np.bincount(outcome.fate[~outcome.kept], minlength=len(plan.steps))
+        passed, alive = [], len(outcome.fate)
+        for step in plan.steps:
+            left = int(ended[step.index])
+            if left or not isinstance(step.operator, Mapper):
+                passed.append(Passed(step.label, step.index, alive, alive - left))
+            alive -= left
+        return passed
+
     def _replayed(self, plan: Plan) -> int:
+        return int(self._outcome(plan).kept.sum())
+
+    def _outcome(self, plan: Plan) -> Outcome:
         signatures = [*self._files("signatures", "against"), *self._files("signatures")]
         links = find_links(self.layout, plan, signatures, self._measured)
-        return int(replay(plan, self._population, links, threads=self.threads).kept.sum())
+        return replay(plan, self._population, links, threads=self.threads)
+
+    def measured_files(self, kind: str) -> list[Path]:
+        """Return the measured files of one kind of all shards, in their order."""
+        return self._files(kind)
 
     @cached_property
     def _measured(self) -> str:

@@ -58,7 +58,7 @@ def dropped_examples(
     rows.sort(key=lambda row: (order.get(row.operator, len(order)), row.quarantined))
     own = {place for row in rows for place in (row.place, row.own_twin) if place is not None}
     theirs = {row.reference_twin for row in rows if row.reference_twin is not None}
-    texts = _texts(layout, own, width), _texts(layout.against, theirs, width)
+    texts = excerpts(layout, own, width), excerpts(layout.against, theirs, width)
     return [_example(row, *texts) for row in rows]
 
 
@@ -129,7 +129,8 @@ def _example(row: _Picked, texts: Mapping[Place, str], reference_texts: Mapping[
     )
 
 
-def _texts(layout: Layout, places: Iterable[Place], width: int) -> dict[Place, str]:
+def excerpts(layout: Layout, places: Iterable[Place], width: int) -> dict[Place, str]:
+    """Return the beginnings of cleaned texts by place (shard, row); of what was never loaded there is none."""
     rows_by_shard: defaultdict[int, list[int]] = defaultdict(list)
     for shard, row in sorted(places):
         rows_by_shard[shard].append(row)

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import decimal
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
 
 from dj_assets.engine.what_if import Kept, MeasuredRun
-from dj_assets.errors import UserError
-from dj_assets.operators.base import Operator
 from dj_assets.operators.conditions import Range
-from dj_assets.recipe.edit import Value, set_parameters
-from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.edit import Value
 from dj_assets.recipe.model import Recipe
-from dj_assets.recipe.plan import Plan, Step, make_plan
+from dj_assets.recipe.plan import Step, make_plan
+from dj_assets.report.changed_recipe import with_parameters
 from dj_assets.report.columns import StatColumn, stat_columns
+from dj_assets.report.tune_bounds import SIDES, before_a_count, end_of, is_share, is_whole
 from dj_assets.report.tune_rule import SIGMAS, Rule, Side, ThreeSigma
 from dj_assets.report.tune_values import BoundShares, Values, bound_shares, measured_values
 from dj_assets.storage.database import reading
-from dj_assets.storage.shards import replace_atomically
 
 # With fewer values than this a standard deviation or a quantile says nothing.
 FEWEST_VALUES = 30
 _DIGITS = 4
-_SIDES: tuple[Side, Side] = ("low", "high")
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ def tune(recipe: Recipe, folder: Path, rule: Rule, threads: int = 1) -> Tuning:
     """
     plan = make_plan(recipe)
     run = MeasuredRun.open(folder, plan, threads)
-    counted = _before_a_count(plan)
+    counted = before_a_count(plan)
     free = [column for column in stat_columns(plan) if column.operator not in counted]
     columns = [column for column in free if column.bounds and not column.bounds.reversed]
     steps = {step.label: step for step in plan.filters}
@@ -111,42 +107,6 @@ def tune(recipe: Recipe, folder: Path, rule: Rule, threads: int = 1) -> Tuning:
     return replace(tuning, changed=changed, then=run.kept(make_plan(changed)))
 
 
-def with_parameters(recipe: Recipe, changes: Mapping[int, Mapping[str, Value]]) -> Recipe:
-    """Return a recipe with parameters of some operators, given by index, set to other values."""
-    process = list(recipe.process)
-    for index, values in changes.items():
-        given = process[index].model_dump(exclude_unset=True)
-        process[index] = type(process[index]).model_validate(given | dict(values))
-    return replace(recipe, process=tuple(process))
-
-
-def write_tuned(tuning: Tuning, target: Path) -> None:
-    """Write the recipe's file with the proposed values; every other character stays, comments included.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be edited so that it reads back as the proposal. Nothing is written then.
-    """
-    source = Path(tuning.recipe.file)
-    if not source.is_file():
-        raise UserError(f"{source}: is no file, so there is nothing to write the thresholds into")
-    with source.open(encoding="utf-8", newline="") as file:
-        text = file.read()
-    try:
-        text = set_parameters(text, tuning.changes)
-        with replace_atomically(target) as temporary:
-            temporary.write_text(text, "utf-8", newline="")
-            _require_same(load_recipe(temporary), tuning.changed)
-    except (ValueError, UserError) as error:
-        raise UserError(f"{source}: cannot be edited in place ({error}); set the values by hand") from error
-
-
-def _require_same(written: Recipe, wanted: Recipe) -> None:
-    if written.process != wanted.process:
-        raise ValueError("it would not read back as proposed")
-
-
 @dataclass(frozen=True)
 class _Draft:
     """A bound whose proposal is known, but not yet what it does."""
@@ -161,7 +121,7 @@ class _Draft:
 
     @property
     def current(self) -> float | None:
-        return _end(self.range, self.side)
+        return end_of(self.range, self.side)
 
     @property
     def proposed_range(self) -> Range:
@@ -188,11 +148,11 @@ def _drafts(column: StatColumn, step: Step, values: Values, rule: Rule) -> Itera
     proposals = iter(values.quantiles)
     for side, parameter in _tunable(column, step):
         quantile = None if isinstance(rule, ThreeSigma) else next(proposals, None)
-        whole = _is_whole(step.operator, parameter)
+        whole = is_whole(step.operator, parameter)
         proposed, note = _proposal(column, values, side, quantile, whole=whole)
         if parameter not in step.operator.model_fields_set:
             note = ", ".join(part for part in ("a default", note) if part)
-        yield _Draft(column, step, side, both, parameter, _end(both, side) if proposed is None else proposed, note)
+        yield _Draft(column, step, side, both, parameter, end_of(both, side) if proposed is None else proposed, note)
 
 
 def _proposal(
@@ -236,26 +196,22 @@ def _limited(value: float, side: Side, column: StatColumn, values: Values) -> fl
 def _limits(column: StatColumn, values: Values) -> tuple[float, float]:
     """Return where values can lie: not below 0 where none does, not above 1 where they are shares."""
     floor = -math.inf if values.low is not None and values.low < 0 else 0.0
-    share = _is_share(column) and values.high is not None and values.high <= 1
+    share = is_share(column) and values.high is not None and values.high <= 1
     return floor, 1.0 if share else math.inf
 
 
 def _tunable(column: StatColumn, step: Step) -> list[tuple[Side, str]]:
     """Return the sides to propose a bound for, with its parameter: those the recipe sets, else defaults that bound."""
     both = column.bounds
-    names = zip(_SIDES, (both.low_name, both.high_name) if both else (), strict=False)
+    names = zip(SIDES, (both.low_name, both.high_name) if both else (), strict=False)
     sides = [(side, name) for side, name in names if name in type(step.operator).model_fields]
     given = [(side, name) for side, name in sides if name in step.operator.model_fields_set]
-    return given or [(side, name) for side, name in sides if both and _binds(_end(both, side), side, column)]
+    return given or [(side, name) for side, name in sides if both and _binds(end_of(both, side), side, column)]
 
 
 def _binds(value: float | None, side: Side, column: StatColumn) -> bool:
     """Say whether a default can drop a sample: 0 at the lower end and 1 at the upper end of a share cannot."""
-    return value is not None and (value > 0 if side == "low" else not (_is_share(column) and value >= 1))
-
-
-def _is_share(column: StatColumn) -> bool:
-    return column.statistic.unit.startswith(("share", "probability"))
+    return value is not None and (value > 0 if side == "low" else not (is_share(column) and value >= 1))
 
 
 def _quantiles(column: StatColumn, step: Step, rule: Rule) -> list[float]:
@@ -263,16 +219,6 @@ def _quantiles(column: StatColumn, step: Step, rule: Rule) -> list[float]:
     sides = _tunable(column, step)
     wanted = [rule.quantile(side, two_sided=len(sides) == 2) for side, _ in sides]
     return [share for share in wanted if share is not None]
-
-
-def _before_a_count(plan: Plan) -> dict[str, str]:
-    """Name the filters whose thresholds decide what is counted, so that new ones would measure anew."""
-    last = max((step.index for step in plan.corpus_mappers), default=-1)
-    return {
-        step.label: f"{step.label}: decides what {plan.steps[last].label} counts"
-        for step in plan.filters
-        if step.index < last
-    }
 
 
 def _left_out(columns: Sequence[StatColumn]) -> tuple[str, ...]:
@@ -284,13 +230,3 @@ def _left_out(columns: Sequence[StatColumn]) -> tuple[str, ...]:
         [f"{label}: keeps what lies outside of its range" for label in dict.fromkeys(reversed_)]
         + [f"{label}: has no range" for label in dict.fromkeys(others)]
     )
-
-
-def _end(both: Range, side: Side) -> float | None:
-    return both.low if side == "low" else both.high
-
-
-def _is_whole(operator: Operator, parameter: str) -> bool:
-    kind = type(operator).model_fields[parameter].annotation
-    kinds = {kind, *get_args(kind)}
-    return int in kinds and float not in kinds

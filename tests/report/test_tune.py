@@ -9,7 +9,8 @@ import pytest
 import dj_assets
 from dj_assets.errors import UserError
 from dj_assets.recipe.load import load_recipe
-from dj_assets.report.tune import FEWEST_VALUES, Tuning, tune, with_parameters, write_tuned
+from dj_assets.report.changed_recipe import with_parameters, write_changed
+from dj_assets.report.tune import FEWEST_VALUES, Tuning, tune
 from dj_assets.report.tune_rule import KeepRate, Quantiles, ThreeSigma, parse_rule
 from tests.documents import documents, write_jsonl
 
@@ -116,7 +117,7 @@ def test_filters_alone_is_without_deduplication_wherever_that_stands(tmp_path):
 
 def test_written_recipes_change_by_their_values_only(place, tmp_path):
     tuning = tuned(place, "quantile=0.2,0.9")
-    write_tuned(tuning, tmp_path / "new.yaml")
+    write_changed(tuning.recipe, tuning.changes, tuning.changed, tmp_path / "new.yaml")
     assert load_recipe(tmp_path / "new.yaml").process == tuning.changed.process
     new, old = (tmp_path / "new.yaml").read_text().splitlines(), RECIPE.splitlines()
     changed = [after for before, after in zip(old, new, strict=True) if before != after]
@@ -136,14 +137,14 @@ def test_a_recipe_that_cannot_be_edited_is_left_alone(place, tmp_path):
     dj_assets.run_recipe(recipe, [place / "a.jsonl"], tmp_path / "out", workers=1)
     tuning = tune(recipe, tmp_path / "out", parse_rule("keep=0.9"))
     with pytest.raises(UserError, match=r"r\.yaml: cannot be edited in place \(.*alias\); set the values by hand"):
-        write_tuned(tuning, tmp_path / "new.yaml")
+        write_changed(tuning.recipe, tuning.changes, tuning.changed, tmp_path / "new.yaml")
     assert not (tmp_path / "new.yaml").exists()
 
 
 def test_a_recipe_from_python_has_no_text_to_edit(place):
     tuning = tune(load_recipe({"process": load_yaml_process(place)}), place / "out", ThreeSigma())
     with pytest.raises(UserError, match="is no file"):
-        write_tuned(tuning, place / "new.yaml")
+        write_changed(tuning.recipe, tuning.changes, tuning.changed, place / "new.yaml")
 
 
 def load_yaml_process(place: Path) -> list:

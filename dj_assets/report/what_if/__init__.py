@@ -1,0 +1,1 @@
+"""Thresholds tried out on a finished run: sliders over its statistics, answered from what is stored."""
