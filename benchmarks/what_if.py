@@ -86,7 +86,8 @@ def made_statistics(folder: Path, plan: Plan, samples: int) -> list[Path]:
 
 def measured(database: Path, plan: Plan) -> dict[str, Any]:
     """Return the seconds of every question the page asks when a slider moves; opening the database included once."""
-    movable = movables(plan)[0]
+    movable, layout = movables(plan)[0], Layout.home(database.parent)
+    bound = movable, movable.bounds[0]
     with duckdb.connect(database, read_only=True, config={"threads": settings.default_workers()}) as connection:
         first = seconds(lambda: count_filters(connection, plan, failures=False), 1)
         return {
