@@ -64,6 +64,10 @@ class SampleError(DjError):
     """One sample cannot be processed: it goes to quarantine, the others go on."""
 
 
+class MediaError(SampleError):
+    """An image or a clip cannot be used: missing, refused, damaged, or too large."""
+
+
 class WorkerDiedError(DjError):
     """A worker process died; finished shards are safe and the next run goes on after them."""
 

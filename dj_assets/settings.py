@@ -19,6 +19,10 @@ SINGLE_THREAD_ENV: Mapping[str, str] = dict.fromkeys(
     "1",
 ) | {"TOKENIZERS_PARALLELISM": "false"}
 
+# How many images are read at a time for one worker; a clip counts as several.
+MEDIA_IMAGES = 128
+IMAGES_A_CLIP = 4
+
 MAX_LINE_BYTES = 64 * 1024 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
 
@@ -63,6 +67,16 @@ def default_workers() -> int:
 def device() -> str | None:
     """Return the device that models run on, by PyTorch's name for it: `DJ_DEVICE`, such as `cpu` or `cuda:1`."""
     return os.environ.get("DJ_DEVICE") or None
+
+
+def media_seconds() -> float:
+    """Return how long one look at an image or a clip may take: `DJ_MEDIA_SECONDS`, default 60."""
+    return float(os.environ.get("DJ_MEDIA_SECONDS", "60"))
+
+
+def media_memory_bytes() -> int:
+    """Return the address space of a process that decodes: `DJ_MEDIA_MEMORY_MB`, default 4,000 MB."""
+    return int(os.environ.get("DJ_MEDIA_MEMORY_MB", "4000")) * 1_000_000
 
 
 def _path_list(variable: str) -> tuple[Path, ...]:

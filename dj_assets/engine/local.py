@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dj_assets import settings
+from dj_assets.engine.media_stage import close_readers
 from dj_assets.engine.work import MeasuredBlock, Task, measure_block
 from dj_assets.errors import WorkerDiedError
 from dj_assets.recipe.load import import_operators
@@ -27,8 +28,8 @@ IN_FLIGHT = 2
 class Engine(Protocol):
     """Whatever measures blocks and hands the results back in the order of the blocks."""
 
-    def measure(self, name: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
-        """Measure the blocks of the file `name`."""
+    def measure(self, file: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
+        """Measure the blocks of a file, named by its path."""
 
 
 class InProcess:
@@ -37,10 +38,10 @@ class InProcess:
     def __init__(self, task: Task) -> None:
         self.task = task
 
-    def measure(self, name: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
+    def measure(self, file: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
         """Measure the blocks one after another."""
         for block in blocks:
-            yield measure_block(self.task, name, block)
+            yield measure_block(self.task, file, block)
 
 
 class Pool:
@@ -50,7 +51,7 @@ class Pool:
         self.executor = executor
         self.workers = workers
 
-    def measure(self, name: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
+    def measure(self, file: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
         """Measure the blocks, at most `IN_FLIGHT` a worker at a time; results come in the order of the blocks.
 
         Raises
@@ -60,13 +61,13 @@ class Pool:
         """
         under_way: deque[tuple[int, Future[MeasuredBlock]]] = deque()
         for block in blocks:
-            under_way.append((block.first_row, self.executor.submit(_measure_in_worker, name, block)))
+            under_way.append((block.first_row, self.executor.submit(_measure_in_worker, file, block)))
             if len(under_way) >= IN_FLIGHT * self.workers:
-                yield self._oldest(name, under_way)
+                yield self._oldest(file, under_way)
         while under_way:
-            yield self._oldest(name, under_way)
+            yield self._oldest(file, under_way)
 
-    def _oldest(self, name: str, under_way: deque[tuple[int, Future[MeasuredBlock]]]) -> MeasuredBlock:
+    def _oldest(self, file: str, under_way: deque[tuple[int, Future[MeasuredBlock]]]) -> MeasuredBlock:
         from loky.process_executor import TerminatedWorkerError
 
         first_row, future = under_way.popleft()
@@ -77,7 +78,7 @@ class Pool:
             codes = re.search(r"exit codes of the workers are \{(.*?)\}", str(error))
             cause = codes[1] if codes else "no exit code"
             raise WorkerDiedError(
-                f"{name}: a worker process died ({cause}) while the blocks starting at rows {starts} were measured; "
+                f"{file}: a worker process died ({cause}) while the blocks starting at rows {starts} were measured; "
                 f"often memory: try --workers 1; finished shards are kept, run again to go on"
             ) from None
 
@@ -86,7 +87,10 @@ class Pool:
 def local_engine(task: Task, workers: int) -> Iterator[Engine]:
     """Yield an engine of `workers` processes; with one worker everything happens in this process."""
     if workers <= 1:
-        yield InProcess(task)
+        try:
+            yield InProcess(task)
+        finally:
+            close_readers()
         return
     from loky import ProcessPoolExecutor
 
@@ -123,6 +127,6 @@ def _leave_with_parent(parent: int) -> None:
     os._exit(1)
 
 
-def _measure_in_worker(name: str, block: Block) -> MeasuredBlock:
+def _measure_in_worker(file: str, block: Block) -> MeasuredBlock:
     assert _task is not None, "the initializer ran"  # noqa: S101
-    return measure_block(_task, name, block)
+    return measure_block(_task, file, block)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
 from dj_assets.operators.batch import FIELDS, Batch
+from dj_assets.operators.media_filter import MediaOperator
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.storage.other_texts import put_texts, texts_at
 
@@ -83,6 +84,8 @@ class RowStage:
 
     def _step(self, step: Step) -> None:
         operator = step.operator
+        if isinstance(operator, MediaOperator):
+            self._set_aside(self.batch.media.failures(operator.media, operator.looks()), step)
         if isinstance(operator, CorpusMapper):
             self._count_or_rewrite(operator, step)
         elif isinstance(operator, Mapper):
@@ -118,7 +121,13 @@ class RowStage:
         try:
             return work(self.batch)
         except Exception:  # noqa: BLE001 - the one per-sample boundary: any operator, any library
-            errors = _failing(work, self.batch)
+            self._set_aside(_failing(work, self.batch), step)
+        return work(self.batch)
+
+    def _set_aside(self, errors: Mapping[int, str], step: Step) -> None:
+        """Let samples fail at a step, by their places in the batch."""
+        if not errors:
+            return
         good = np.ones(len(self.batch), bool)
         texts = self.batch.text
         for place, error in errors.items():
@@ -128,7 +137,6 @@ class RowStage:
             self.left_text[original] = texts[place].as_py()
         self.places = self.places[good]
         self.batch = self.batch.select(pa.array(good))
-        return work(self.batch)
 
     def _spread(self, values: pa.Array, of_type: pa.DataType) -> pa.Array:
         """Bring the values of the samples still there back to the length of the batch."""

@@ -89,7 +89,7 @@ def measure_shard(
     layout.manifest(task.shard).unlink(missing_ok=True)
     with ExitStack() as stack:
         writers: dict[str, ParquetShard] = {}
-        for block in _or_empty(engine.measure(task.file.path.name, reader.blocks()), task, stage):
+        for block in _or_empty(engine.measure(str(task.file.path), reader.blocks()), task, stage):
             tally.text_key_seen |= block.missing_key is None
             if not tally.text_key_seen and tally.records + block.records >= ENOUGH_RECORDS:
                 raise SourceError(_no_text_key(task, block.missing_key or ()))
@@ -116,7 +116,7 @@ def _or_empty(blocks: Iterator[MeasuredBlock], task: ShardTask, stage: Task) -> 
         some = True
         yield block
     if not some:
-        yield measure_block(stage, task.file.path.name, Block.empty(task.shard))
+        yield measure_block(stage, str(task.file.path), Block.empty(task.shard))
 
 
 def _manifest(task: ShardTask, tally: _Tally, sha256: str) -> ShardManifest:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from dj_assets.engine.row_stage import RowStage
+from dj_assets.engine.media_stage import measure_in_parts
+from dj_assets.engine.row_stage import Measured, RowStage
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.recipe.plan import Plan
@@ -55,11 +57,11 @@ class MeasuredBlock:
     seconds: dict[str, float]
 
 
-def measure_block(task: Task, name: str, block: Block) -> MeasuredBlock:
-    """Parse and measure one block of the file `name`."""
-    parsed = parse(block, text_key=task.plan.recipe.text_key, name=name)
+def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
+    """Parse and measure one block of a file, named by its path."""
+    parsed = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name)
     rows = parsed.rows
-    measured = RowStage(Batch(rows, task.models), task.frequent).run(task.plan)
+    measured = _measured(task, file, Batch(rows, task.models))
     shard = pa.repeat(pa.scalar(block.shard, pa.int32()), rows.num_rows)
     row, ids = rows.column("row"), rows.column("id")
     failed = [
@@ -82,6 +84,12 @@ def measure_block(task: Task, name: str, block: Block) -> MeasuredBlock:
         file_bytes=block.file_bytes,
         seconds=measured.seconds,
     )
+
+
+def _measured(task: Task, file: str, batch: Batch) -> Measured:
+    if task.plan.media:
+        return measure_in_parts(task.plan, batch, Path(file).parent, task.frequent)
+    return RowStage(batch, task.frequent).run(task.plan)
 
 
 def _rejects(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:

@@ -149,8 +149,8 @@ class Filter(Operator):
         """What a sample's statistics must satisfy to be kept."""
 
 
-class RangeFilter(Filter):
-    """A filter with one statistic that must lie between two bounds, both inclusive by default.
+class BoundedFilter(Filter):
+    """A filter with one statistic and two bounds, both inclusive by default.
 
     Subclasses name the two parameters in `bounds` and declare them as fields; `None` means no bound.
     """
@@ -162,8 +162,8 @@ class RangeFilter(Filter):
         cls.judging = Filter.judging | set(cls.bounds)
 
     @property
-    def condition(self) -> Range:
-        """The range of the statistic, in the terms of the parameters that bound it."""
+    def range(self) -> Range:
+        """The range between the bounds, in the terms of the parameters that bound it."""
         low, high = self.bounds
         return Range(
             key=self.statistics[0].key,
@@ -175,6 +175,15 @@ class RangeFilter(Filter):
             high_closed=self.max_closed_interval,
             reversed=self.reversed_range,
         )
+
+
+class RangeFilter(BoundedFilter):
+    """A filter with one statistic, a number that must lie between two bounds."""
+
+    @property
+    def condition(self) -> Range:
+        """The range of the statistic."""
+        return self.range
 
 
 class Deduplicator(Operator):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import pyarrow as pa
 
 from dj_assets.models.store import ModelStore
+
+if TYPE_CHECKING:
+    from dj_assets.operators.media_batch import MediaBatch, Viewing
 
 T = TypeVar("T")
 TEXT = "text"
@@ -26,6 +29,7 @@ class Batch:
 
     rows: pa.RecordBatch
     models: ModelStore = field(default_factory=ModelStore)
+    viewing: Viewing | None = None
     _derived: dict[Hashable, object] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -35,6 +39,21 @@ class Batch:
     def text(self) -> pa.StringArray:
         """The text of every sample, shape `(len(batch),)`."""
         return cast("pa.StringArray", self.rows.column(TEXT))
+
+    @property
+    def media(self) -> MediaBatch:
+        """The images and clips of every sample.
+
+        Raises
+        ------
+        ValueError
+            If the batch was made without a `viewing`, that is for a recipe that looks at none.
+        """
+        from dj_assets.operators.media_batch import MediaBatch
+
+        if self.viewing is None:
+            raise ValueError("this batch does not know where its media lie")
+        return MediaBatch(self, self.viewing)
 
     def derive(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return the view remembered under `key`, computing it at the first call."""
@@ -60,15 +79,15 @@ class Batch:
 
     def _with(self, name: str, values: pa.Array, derived: dict[Hashable, object]) -> Batch:
         index = self.rows.schema.get_field_index(name)
-        return Batch(self.rows.set_column(index, name, values), self.models, derived)
+        return Batch(self.rows.set_column(index, name, values), self.models, self.viewing, derived)
 
     def slice(self, offset: int, length: int) -> Batch:
         """Return `length` samples from `offset`, with nothing derived yet."""
-        return Batch(self.rows.slice(offset, length), self.models)
+        return Batch(self.rows.slice(offset, length), self.models, self.viewing)
 
     def select(self, keep: pa.BooleanArray) -> Batch:
         """Return the samples where `keep` is true, with nothing derived yet."""
-        return Batch(self.rows.filter(keep), self.models)
+        return Batch(self.rows.filter(keep), self.models, self.viewing)
 
     @classmethod
     def of_texts(cls, texts: list[str], models: ModelStore | None = None) -> Batch:

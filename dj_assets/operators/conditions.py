@@ -187,28 +187,73 @@ def _element(value: object) -> str:
 
 @dataclass(frozen=True)
 class EachInRange(Condition):
-    """The statistic is a list, of which `any` or `all` numbers lie in a range; an empty one never does."""
+    """The statistic is a list, of which `any` or `all` numbers lie in a range; `empty` says what an empty one does."""
 
     one: Range
     quantifier: str = "all"
+    empty: bool = False
 
     def keep(self, columns: Columns) -> Sql:
         """Return the test of all elements, or that one of them passes."""
         column = quoted(columns[self.one.key])
         test = self.one.keep({self.one.key: "x"})
         passing = f"len(list_filter({column}, lambda x: {test.text}))"
-        count = f"len({column})" if self.quantifier == "all" else "1"
-        return Sql(f"(coalesce(len({column}), 0) > 0 AND {passing} >= {count})", test.parameters)
+        return Sql(_enough(column, passing, self.quantifier, empty=self.empty), test.parameters)
 
     def reason(self, columns: Columns) -> Sql:  # noqa: ARG002
         """Return "not all: min_dependency_num 2"."""
         missing = "not all" if self.quantifier == "all" else "none"
-        return Sql("?", (f"{missing} in the range: {self.one.low_name} {self.one.low}",))
+        return Sql("?", (f"{missing} in the range: {_in_words(self.one)}",))
 
     def value(self, columns: Columns) -> Sql:
-        """Return the element that decides: the least for all, the greatest for any."""
-        which = "list_min" if self.quantifier == "all" else "list_max"
+        """Return the element that decides: the least for all, the greatest for any; the other under an upper bound."""
+        least = (self.quantifier == "all") == (self.one.low is not None)
+        which = "list_min" if least else "list_max"
         return Sql(f"{which}({quoted(columns[self.one.key])})::DOUBLE")
+
+
+@dataclass(frozen=True)
+class EachInRanges(Condition):
+    """Lists of the same length, of which `any` or `all` places hold numbers in both ranges; empty ones keep."""
+
+    first: Range
+    second: Range
+    quantifier: str = "any"
+
+    def keep(self, columns: Columns) -> Sql:
+        """Return the test of all pairs, or that one of them passes."""
+        parts = (self.first, self.second)
+        tests = [part.keep({part.key: "x"}) for part in parts]
+        names = [quoted(columns[part.key]) for part in parts]
+        each = [f"list_transform({n}, lambda x: {test.text})" for n, test in zip(names, tests, strict=True)]
+        passing = f"len(list_filter(list_zip({', '.join(each)}), lambda pair: pair[1] AND pair[2]))"
+        enough = _enough(names[0], passing, self.quantifier, empty=True)
+        return Sql(enough, tuple(p for test in tests for p in test.parameters))
+
+    def reason(self, columns: Columns) -> Sql:  # noqa: ARG002
+        """Return "none in the ranges: min_width 1, max_width 727, min_height 1, max_height 606"."""
+        missing = "not all" if self.quantifier == "all" else "none"
+        return Sql("?", (f"{missing} in the ranges: {_in_words(self.first)}, {_in_words(self.second)}",))
+
+    def value(self, columns: Columns) -> Sql:
+        """Return the element of the first list that decides, where its range alone does not keep; else the other's."""
+        parts = [EachInRange(part, self.quantifier, empty=True) for part in (self.first, self.second)]
+        first = parts[0].keep(columns)
+        values = [part.value(columns).text for part in parts]
+        return Sql(f"CASE WHEN {first.text} THEN {values[1]} ELSE {values[0]} END", first.parameters)
+
+
+def _enough(column: str, passing: str, quantifier: str, *, empty: bool) -> str:
+    """Return whether enough elements of a list pass; an empty list does as told, none at all does not."""
+    count = f"len({column})" if quantifier == "all" else "1"
+    return f"(CASE len({column}) WHEN 0 THEN {empty} ELSE coalesce({passing} >= {count}, FALSE) END)"
+
+
+def _in_words(one: Range) -> str:
+    """Return the bounds of a range: "min_ratio 0.333, max_ratio 3.0", those that bound."""
+    bounds = ((one.low_name, one.low), (one.high_name, one.high))
+    stated = ", ".join(f"{name} {bound}" for name, bound in bounds if bound is not None)
+    return f"not {stated}" if one.reversed else stated
 
 
 @dataclass(frozen=True)

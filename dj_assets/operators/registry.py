@@ -16,6 +16,7 @@ from dj_assets.operators.base import Operator
 OperatorType = TypeVar("OperatorType", bound=type[Operator])
 _OPERATORS: dict[str, type[Operator]] = {}
 ENTRY_POINT = "dj_assets.operators"
+PACKAGES = tuple(f"dj_assets.operators.{kind}" for kind in ("text", "image", "video", "dedup"))
 
 
 def register(name: str) -> Callable[[OperatorType], OperatorType]:
@@ -58,10 +59,8 @@ def nearest(name: str, among: list[str] | None = None) -> str | None:
 
 @cache
 def _load() -> None:
-    import dj_assets.operators.dedup
-    import dj_assets.operators.text
-
-    for package in (dj_assets.operators.text, dj_assets.operators.dedup):
+    for name in PACKAGES:
+        package = importlib.import_module(name)
         for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
             importlib.import_module(module.name)
     for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from dj_assets.media.keys import MediaKeys
 from dj_assets.operators.base import Operator
 
 
@@ -146,6 +147,7 @@ class Recipe:
     workers: int | None = None
     dataset_path: str | None = None
     custom_operators: tuple[Path, ...] = ()
+    media: MediaKeys = field(default_factory=MediaKeys)
     notices: tuple[str, ...] = ()
 
     @property

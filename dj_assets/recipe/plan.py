@@ -7,11 +7,12 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 from dj_assets.models.store import ModelFile, ModelStore
 from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.media_filter import MediaOperator
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
 
@@ -61,6 +62,11 @@ class Plan:
         """The steps that need a pass of their own, which counts, before they can rewrite."""
         return tuple(step for step in self.steps if isinstance(step.operator, CorpusMapper))
 
+    @cached_property
+    def media(self) -> tuple[MediaOperator, ...]:
+        """The operators that look at images or clips."""
+        return tuple(step.operator for step in self.steps if isinstance(step.operator, MediaOperator))
+
     def before(self, step: Step) -> Plan:
         """Return the plan of the steps before one."""
         return Plan(self.recipe, self.steps[: step.index])
@@ -87,7 +93,7 @@ class Plan:
     def stats_hash(self) -> str:
         """The code version of what is measured: operators, measuring parameters, order; no thresholds."""
         own = [FORMAT, self.recipe.text_key, [step.identity for step in self.steps]]
-        return digest([*own, *self._readings()])
+        return digest([*own, *self._readings(), *([asdict(self.recipe.media)] if self.media else [])])
 
     def _readings(self) -> list[object]:
         """Return how the sources are read, where that is not as plain files; where files lie is no code version."""

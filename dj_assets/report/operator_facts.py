@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
@@ -136,7 +137,9 @@ def _any_lang(cls: type[Operator], model: str) -> str:
     return f"{{lang}}.{model.removeprefix('en.')}" if model.startswith("en.") and "lang" in cls.model_fields else model
 
 
-def _arrow_type(kind: object) -> str:
+def _arrow_type(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return f"list of {_arrow_type(kind.value_type)}s"
     return {"double": "number", "int64": "whole number", "string": "text", "bool": "true or false"}.get(
         str(kind), str(kind)
     )

@@ -10,6 +10,8 @@ from dj_assets.errors import MissingModelError
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import Operator
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.media_filter import MediaOperator
+from tests.media import with_media
 from tests.operators.language_models import make_models
 
 MODELS = Path(__file__).resolve().parents[2] / "../shared/conformance/models"
@@ -37,7 +39,8 @@ class Bench:
                 self.models.find(name)
         except MissingModelError as error:
             pytest.fail(str(error)) if os.environ.get("CI") else pytest.skip(str(error))
-        return Batch.of_texts(texts, self.models)
+        batch = Batch.of_texts(texts, self.models)
+        return with_media(batch) if isinstance(operator, MediaOperator) else batch
 
     def measured(self, operator: Operator, *texts: str) -> list[object]:
         """Return the only statistic of every text."""

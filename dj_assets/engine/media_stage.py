@@ -1,0 +1,107 @@
+"""The row stage over samples with media: a few at a time, the next of them read while these are measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from dj_assets import settings
+from dj_assets.engine.row_stage import Measured, RowStage
+from dj_assets.media.places import Root
+from dj_assets.media.reader import MediaReader
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.media_batch import Viewing
+from dj_assets.recipe.load import import_operators
+from dj_assets.recipe.plan import Plan
+
+# One a worker process and set of user's modules: its looks must be known where they run.
+_readers: dict[tuple[Path, ...], MediaReader] = {}
+
+
+def measure_in_parts(
+    plan: Plan, batch: Batch, beside: Path, frequent: Mapping[str, np.ndarray] | None = None
+) -> Measured:
+    """Run every step of a plan over a batch, as many samples at a time as `settings.MEDIA_IMAGES` allows.
+
+    `beside` is the folder of the input, in which media are looked up unless the recipe names another root. While one
+    part is measured, all looks of all operators at the next one are done.
+    """
+    measured = []
+    ahead: tuple[Batch, Future[None]] | None = None
+    for part in (*_parts(plan, batch, beside), None):
+        looking = None if part is None else (part, _look(plan, part))
+        if ahead is not None:
+            ahead[1].result()
+            measured.append(RowStage(ahead[0], frequent).run(plan))
+        ahead = looking
+    return _joined(measured)
+
+
+def close_readers() -> None:
+    """End the processes that read media for this one."""
+    while _readers:
+        _readers.popitem()[1].close()
+
+
+def _look(plan: Plan, part: Batch) -> Future[None]:
+    return part.media.look([look for operator in plan.media for look in operator.looks()])
+
+
+def _parts(plan: Plan, batch: Batch, beside: Path) -> Iterator[Batch]:
+    """Yield the batch in parts, each with its own memory of what was seen; at least one, be it empty."""
+    keys = plan.recipe.media
+    root = Root(str(beside / keys.root if keys.root else beside), keys.allow_outside, keys.allow_urls)
+    reader = _reader(plan.recipe.custom_operators)
+
+    def viewing(part: Batch) -> Batch:
+        """Return samples that know where their media lie."""
+        return replace(part, viewing=Viewing(keys, root, reader))
+
+    media = viewing(batch).media
+    weights = [
+        len(images) + settings.IMAGES_A_CLIP * len(clips)
+        for images, clips in zip(media.listed("images"), media.listed("videos"), strict=True)
+    ]
+    start = weight = 0
+    for number, own in enumerate(weights):
+        if number > start and weight + own > settings.MEDIA_IMAGES:
+            yield viewing(batch.slice(start, number - start))
+            start, weight = number, 0
+        weight += own
+    yield viewing(batch.slice(start, len(batch) - start))
+
+
+def _reader(modules: tuple[Path, ...]) -> MediaReader:
+    if modules not in _readers:
+        _readers[modules] = MediaReader(prepare=partial(import_operators, modules) if modules else dict)
+    return _readers[modules]
+
+
+def _joined(parts: Sequence[Measured]) -> Measured:
+    if len(parts) == 1:
+        return parts[0]
+    starts = np.cumsum([0, *(len(part.text) for part in parts)]).tolist()
+    seconds: Counter[str] = Counter()
+    for part in parts:
+        seconds.update(part.seconds)
+    first = parts[0]
+    return Measured(
+        text=pa.concat_arrays([part.text for part in parts]),
+        fields=None if first.fields is None else pa.concat_arrays([part.fields for part in parts]),
+        statistics={name: pa.concat_arrays([part.statistics[name] for part in parts]) for name in first.statistics},
+        signatures={name: pa.concat_arrays([part.signatures[name] for part in parts]) for name in first.signatures},
+        failed_at=pa.concat_arrays([part.failed_at for part in parts]),
+        failures=tuple(
+            replace(failure, place=failure.place + start)
+            for start, part in zip(starts, parts, strict=False)
+            for failure in part.failures
+        ),
+        seconds=dict(seconds),
+    )

@@ -1,0 +1,97 @@
+"""The process that decodes: it opens files, looks at them, and may die over any of them."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import IO, Any
+
+from dj_assets.errors import DjError
+from dj_assets.media.clip import OpenClip
+from dj_assets.media.image import OpenImage
+from dj_assets.media.look import ClipLook, Look
+from dj_assets.media.request import Failed, Limits, Request
+
+
+def answer(request: Request, tell: Callable[[object], None], limits: Limits) -> None:
+    """Do every look of a request, and tell the outcome of each as soon as it is known."""
+    with OpenImage(request.place) as image, OpenClip(request.place) as clip:
+        _limited(partial(_announce, clip, request.looks), limits)
+        for look in request.looks:
+            tell(_limited(partial(look, clip) if isinstance(look, ClipLook) else partial(look, image), limits))
+
+
+def _announce(clip: OpenClip, looks: Sequence[Look[Any]]) -> None:
+    """Unite what the looks want to see; one that fails now will fail again when its turn comes."""
+    for look in looks:
+        if isinstance(look, ClipLook):
+            try:
+                clip.wanted += tuple(look.frames(clip))
+            except Exception:  # noqa: BLE001, S112 - any decoder, any damage
+                continue
+
+
+def _limited(work: Callable[[], Any], limits: Limits) -> object:
+    """Do some work; the kernel ends this process when it takes too long."""
+    signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+    try:
+        return work()
+    except MemoryError:
+        return Failed(f"needs more than {limits.memory_bytes // 1_000_000} MB of memory")
+    except DjError as error:
+        return Failed(str(error))
+    except Exception as error:  # noqa: BLE001 - any decoder, any damage
+        return Failed(f"{type(error).__name__}: {error}".splitlines()[0][:300])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def main() -> None:
+    """Answer pickled requests from standard input on standard output, until the parent closes it."""
+    # what libraries print must not get between the answers
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+    limits, prepare = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own parent
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    prepare()
+    _confine(limits)
+    _serve(sys.stdin.buffer, output, limits)
+
+
+def _serve(requests: IO[bytes], output: IO[bytes], limits: Limits) -> None:
+    def tell(outcome: object) -> None:
+        """Send one outcome."""
+        pickle.dump(outcome, output, protocol=5)
+        output.flush()
+
+    tell("ready")
+    while True:
+        try:
+            request = pickle.load(requests)  # noqa: S301 - written by our own parent
+        except EOFError:
+            return
+        answer(request, tell, limits)
+
+
+def _confine(limits: Limits) -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""One clip, opened: header by PyAV, frames by the decoder, each opened at the first question only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dj_assets.errors import MediaError
+from dj_assets.media.frames import Frames
+from dj_assets.media.places import Place
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+# Decoded frames that are held at a time; more of them are decoded again for every look.
+HELD_BYTES = 256 * 1024 * 1024
+# Stamps are 32-bit floats.
+_SLACK_S = 1e-6
+
+
+class OpenClip:
+    """A clip as its looks see it. Questions to the header decode nothing.
+
+    Its frames are numbered in the order of presentation.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.wanted: tuple[int, ...] = ()
+        self._held: dict[int, np.ndarray] | None = None
+        self._close = ExitStack()
+
+    @property
+    def width(self) -> int:
+        """The width of the frames as they are coded, in pixels; a rotation that players apply is not."""
+        return int(self.stream.width)
+
+    @property
+    def height(self) -> int:
+        """The height of the frames as they are coded, in pixels."""
+        return int(self.stream.height)
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds by the video stream, else by the container; None where neither knows."""
+        if self.stream.duration is not None and self.stream.time_base is not None:
+            return float(self.stream.duration * self.stream.time_base)
+        return None if self.container.duration is None else self.container.duration / 1_000_000
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second as the header has it, None where it does not."""
+        rate = self.stream.guessed_rate or self.stream.average_rate
+        return float(rate) if rate else None
+
+    @property
+    def key_frames(self) -> tuple[int, ...]:
+        """The numbers of the key frames."""
+        return self.decoder.keys
+
+    def uniform(self, count: int) -> list[int]:
+        """Return the numbers of `count` frames at equal distances in time, the first and the last among them.
+
+        One frame is that in the middle. Fewer come from a clip that has fewer; the last may come twice, as in
+        Data-Juicer, where the last target lies behind it.
+        """
+        count = min(count, len(self.decoder))
+        end = self.decoder.end_s
+        targets = [end / 2] if count == 1 else [end * n / (count - 1) for n in range(count)]
+        chosen: list[int] = []
+        for target in targets:
+            after = int(np.searchsorted(self.decoder.starts_s, target - _SLACK_S))
+            number = max(after, chosen[-1] + 1 if chosen else 0)
+            chosen.append(min(number, len(self.decoder) - 1))
+            if number >= len(self.decoder):
+                break
+        return chosen
+
+    def rgb(self, numbers: Sequence[int]) -> Iterator[np.ndarray]:
+        """Yield frames in the order asked for, each `uint8`, shape `(height, width, 3)`.
+
+        Frames that the looks of a clip announced are decoded together, once, as long as they fit into `HELD_BYTES`.
+        """
+        if self._held is None:
+            self._held = self._decode_wanted()
+        missing = sorted({number for number in numbers if number not in self._held})
+        if not missing:
+            yield from (self._held[number] for number in numbers)
+            return
+        size = self._at_a_time()
+        for start in range(0, len(numbers), size):
+            part = numbers[start : start + size]
+            distinct = sorted(set(part))
+            frames = dict(zip(distinct, self.decoder.decode(distinct), strict=True))
+            yield from (frames[number] for number in part)
+
+    def _decode_wanted(self) -> dict[int, np.ndarray]:
+        wanted = sorted(set(self.wanted))
+        if not wanted or len(wanted) > self._at_a_time():
+            return {}
+        return dict(zip(wanted, self.decoder.decode(wanted), strict=True))
+
+    def _at_a_time(self) -> int:
+        return max(1, HELD_BYTES // max(1, self.width * self.height * 3))
+
+    def packets_md5(self) -> bytes:
+        """Return the MD5 of the bytes of all packets of the video stream, in the order they lie."""
+        digest = hashlib.md5(usedforsecurity=False)
+        for packet in self.container.demux(self.stream):
+            digest.update(bytes(packet))
+        return digest.digest()
+
+    @cached_property
+    def decoder(self) -> Frames:
+        """The decoder of its frames."""
+        return Frames(self.place)
+
+    @cached_property
+    def container(self) -> InputContainer:
+        """The open file, by PyAV."""
+        import av
+
+        source = self.place.path if self.place.is_file else self._close.enter_context(self.place.open())
+        try:
+            return self._close.enter_context(av.open(source, "r"))
+        except av.FFmpegError as error:
+            raise MediaError(f"is no clip that can be read: {error.strerror}") from None
+
+    @property
+    def stream(self) -> VideoStream:
+        """The first video stream."""
+        if not self.container.streams.video:
+            raise MediaError("has no video stream")
+        return self.container.streams.video[0]
+
+    def close(self) -> None:
+        """Close the files."""
+        self._close.close()
+
+    def __enter__(self) -> OpenClip:
+        return self
+
+    def __exit__(self, *_: Any) -> None:  # noqa: ANN401
+        self.close()

@@ -1,0 +1,76 @@
+"""The decoder of frames: decord behind one small class, so that another one can take its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dj_assets.errors import MediaError
+from dj_assets.media.places import Place
+
+
+class Frames:
+    """The frames of a clip by their number in the order of presentation, upright as players show them.
+
+    Raises
+    ------
+    MediaError
+        If there is no video stream, or the data are damaged.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    @cached_property
+    def starts_s(self) -> np.ndarray:
+        """When each frame is shown, in seconds from the first; `float32`, shape `(frames,)`."""
+        return self._stamps[:, 0]
+
+    @property
+    def end_s(self) -> float:
+        """When the last frame ends."""
+        return float(self._stamps[-1, 1])
+
+    @cached_property
+    def keys(self) -> tuple[int, ...]:
+        """The numbers of the key frames."""
+        return tuple(int(key) for key in self._reader.get_key_indices())
+
+    def decode(self, numbers: Sequence[int]) -> np.ndarray:
+        """Return frames as RGB, `uint8`, shape `(len(numbers), height, width, 3)`. `numbers` ascend."""
+        from decord import DECORDError
+
+        try:
+            pixels: np.ndarray = self._reader.get_batch(list(numbers)).asnumpy()
+        except DECORDError as error:
+            raise MediaError(f"is damaged: {_first_line(error)}") from None
+        return pixels
+
+    @cached_property
+    def _stamps(self) -> np.ndarray:
+        stamps: np.ndarray = np.asarray(self._reader.get_frame_timestamp(range(len(self))))
+        return stamps
+
+    @cached_property
+    def _reader(self) -> Any:  # noqa: ANN401 - decord has no types
+        import decord
+
+        source = self.place.path if self.place.is_file else self.place.open()
+        try:
+            reader = decord.VideoReader(source, num_threads=1)
+        except (RuntimeError, decord.DECORDError) as error:
+            raise MediaError(f"is no clip that can be read: {_first_line(error)}") from None
+        if not len(reader):
+            raise MediaError("has no frames")
+        return reader
+
+
+def _first_line(error: Exception) -> str:
+    """Return what decord says without the place in its source and the trace behind."""
+    return str(error).splitlines()[0].rpartition("] ")[2][:200]

@@ -1,0 +1,95 @@
+"""One image, opened: its size from the header, its pixels decoded at most once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from dj_assets.errors import MediaError
+from dj_assets.media.places import Place
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# As Pillow's own limit for an error; 30,000 x 30,000 pixels are more, and would take 2.7 GB.
+MAX_PIXELS = 178_956_970
+# Formats that only decode: no interpreters (EPS, PDF), no system calls (WMF), no containers of other files.
+FORMATS = ("BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP", "AVIF")
+_ORIENTATION = 0x0112
+_TURNED = frozenset({5, 6, 7, 8})
+
+
+class OpenImage:
+    """An image as its looks see it. It is upright: the EXIF orientation is applied, as Data-Juicer does."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._file: IO[bytes] | None = None
+
+    @property
+    def file_bytes(self) -> int:
+        """The size of the file in bytes; nothing is opened for it."""
+        return self.place.file_bytes
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright image in pixels, from its header: of any size, and nothing is decoded."""
+        from PIL.Image import Image
+
+        opened = self._opened
+        # a PNG would decode itself to look for an orientation behind its pixels
+        exif = Image.getexif(opened) if opened.format == "PNG" else opened.getexif()
+        width, height = opened.size
+        return (height, width) if exif.get(_ORIENTATION) in _TURNED else (width, height)
+
+    @cached_property
+    def pil(self) -> Image:
+        """The image as Pillow has it, RGB: alpha dropped, palettes expanded, the first frame of an animation.
+
+        Of a truncated file the missing part is grey or black.
+
+        Raises
+        ------
+        MediaError
+            If it has more than `MAX_PIXELS` pixels.
+        """
+        from PIL import ImageOps
+
+        opened = self._opened
+        width, height = opened.size
+        if width * height > MAX_PIXELS:
+            raise MediaError(f"{width} x {height} pixels are more than the limit of {MAX_PIXELS}")
+        opened.load()
+        upright = ImageOps.exif_transpose(opened) if opened.getexif().get(_ORIENTATION) is not None else opened
+        return upright.convert("RGB")
+
+    @cached_property
+    def rgb(self) -> np.ndarray:
+        """The pixels, `uint8`, shape `(height, width, 3)`; read only."""
+        return np.asarray(self.pil)
+
+    @cached_property
+    def _opened(self) -> Image:
+        from PIL import Image, ImageFile, UnidentifiedImageError
+
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        # sizes are free; the limit is ours, at the pixels
+        Image.MAX_IMAGE_PIXELS = None
+        self._file = self.place.open()
+        try:
+            return cast("Image.Image", Image.open(self._file, formats=FORMATS))
+        except UnidentifiedImageError:
+            raise MediaError("is no image that can be read") from None
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def __enter__(self) -> OpenImage:
+        return self
+
+    def __exit__(self, *_: Any) -> None:  # noqa: ANN401
+        self.close()

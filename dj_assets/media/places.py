@@ -1,0 +1,137 @@
+"""Where the bytes of a listed image or clip lie: a file, a member of an archive, or a cell of a table."""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+from dj_assets.errors import MediaError
+
+# Longer archives members and cells are refused rather than held in memory.
+MAX_MEMBER_BYTES = 1 << 30
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the bytes lie: a whole file, a stretch of one, bytes at hand, or a URL.
+
+    `path` is the file; with `length` the stretch of it from `offset`. `content` are the bytes themselves.
+    """
+
+    path: str = ""
+    offset: int = 0
+    length: int | None = None
+    content: bytes | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether libraries may open `path` themselves."""
+        return self.content is None and self.length is None and not _URL.match(self.path)
+
+    def open(self) -> IO[bytes]:
+        """Open the bytes, to be read from anywhere.
+
+        Raises
+        ------
+        MediaError
+            If they cannot be read, or are too many to be held.
+        """
+        if self.is_file:
+            return Path(self.path).open("rb")
+        if self.content is not None:
+            return io.BytesIO(self.content)
+        if self.length is None:
+            return io.BytesIO(_fetched(self.path))
+        if self.length > MAX_MEMBER_BYTES:
+            raise MediaError(f"has {self.length} bytes, more than the {MAX_MEMBER_BYTES} of an archive's member")
+        with Path(self.path).open("rb") as archive:
+            archive.seek(self.offset)
+            return io.BytesIO(archive.read(self.length))
+
+    @property
+    def file_bytes(self) -> int:
+        """How many bytes there are."""
+        if self.is_file:
+            return Path(self.path).stat().st_size
+        if self.length is not None:
+            return self.length
+        return len(self.content) if self.content is not None else len(_fetched(self.path))
+
+
+@dataclass(frozen=True)
+class Root:
+    """The folder in which the paths of a source are looked up.
+
+    A path may lead into a tar archive: `photos/0001.tar/cat.jpg` is the member `cat.jpg` of `photos/0001.tar`.
+    """
+
+    folder: str
+    allow_outside: bool = False
+    allow_urls: bool = False
+
+    def find(self, listed: str) -> Place:
+        """Return where a listed path leads.
+
+        Raises
+        ------
+        MediaError
+            If there is no such file, or it is refused: a URL, or a file outside of the root, by an absolute path, `..`
+            or a symbolic link.
+        """
+        if _URL.match(listed):
+            if not self.allow_urls:
+                raise MediaError("is a URL, and URLs are not read unless the recipe allows it")
+            return Place(listed)
+        try:
+            return self._found(Path(self.folder, listed))
+        except (OSError, ValueError) as error:
+            raise MediaError(f"cannot be looked up: {getattr(error, 'strerror', None) or error}") from None
+
+    def _found(self, path: Path) -> Place:
+        archive = next((parent for parent in path.parents if parent.suffix == ".tar" and parent.is_file()), None)
+        real = (archive or path).resolve()
+        if not self.allow_outside and not real.is_relative_to(_resolved(self.folder)):
+            raise MediaError(f"lies outside of the media root {self.folder}")
+        if not real.is_file():
+            raise MediaError("no such file" if not real.exists() else "is no regular file")
+        return Place(str(real)) if archive is None else _member(str(real), path.relative_to(archive).as_posix())
+
+
+@lru_cache(maxsize=64)
+def _resolved(folder: str) -> Path:
+    return Path(folder).resolve()
+
+
+def _member(archive: str, name: str) -> Place:
+    try:
+        members = _members(archive, Path(archive).stat().st_mtime_ns)
+    except tarfile.TarError as error:
+        raise MediaError(f"its archive cannot be read: {error}") from None
+    if name not in members:
+        raise MediaError("the archive has no such member")
+    offset, length = members[name]
+    return Place(archive, offset, length)
+
+
+@lru_cache(maxsize=32)
+def _members(archive: str, _changed_ns: int) -> Mapping[str, tuple[int, int]]:
+    """Return offset and length of every file of an archive."""
+    with tarfile.open(archive, "r:") as tar:
+        return {member.name.removeprefix("./"): (member.offset_data, member.size) for member in tar if member.isreg()}
+
+
+def _fetched(url: str) -> bytes:
+    import fsspec
+
+    with fsspec.open(url, "rb") as file:
+        content: bytes = file.read(MAX_MEMBER_BYTES + 1)
+    if len(content) > MAX_MEMBER_BYTES:
+        raise MediaError(f"has more than {MAX_MEMBER_BYTES} bytes")
+    return content

@@ -1,0 +1,113 @@
+"""The guarded reader: a child process opens and decodes; what kills it costs one file, never the reader."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from dj_assets import settings
+from dj_assets.errors import DjError
+from dj_assets.media.places import Place
+from dj_assets.media.request import Failed, Limits, Request
+
+Outcomes = list[object]
+
+
+class MediaReader:
+    """Looks at files in a process of its own, ahead of whoever asks.
+
+    The process is started at the first request, again after every death, and ends with this one. A file over which it
+    died is not opened again.
+    """
+
+    def __init__(self, limits: Limits | None = None, prepare: Callable[[], object] = dict) -> None:
+        """Take the limits of a look, and what the process does first, such as importing a user's modules."""
+        self.limits = limits or Limits(settings.media_seconds(), settings.media_memory_bytes())
+        self.prepare = prepare
+        self.deadly: dict[Place, Failed] = {}
+        self._child: subprocess.Popen[bytes] | None = None
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="media")
+
+    def read(self, requests: Sequence[Request]) -> Future[list[Outcomes]]:
+        """Begin to read, in order, behind what was asked for before.
+
+        The result has one outcome for every look of every request: what the look returned, or `Failed`.
+        """
+        return self._ahead.submit(lambda: [self._read(request) for request in requests])
+
+    def close(self) -> None:
+        """End the process and wait for it."""
+        self._ahead.shutdown(cancel_futures=True)
+        self._end()
+
+    def _read(self, request: Request) -> Outcomes:
+        if request.place in self.deadly:
+            return [self.deadly[request.place]] * len(request.looks)
+        outcomes: Outcomes = []
+        try:
+            child = self._child or self._start()
+            self._tell(child, request)
+            for _ in request.looks:
+                outcomes.append(self._hear(child))
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+            self.deadly[request.place] = failed = Failed(self._cause_of_death())
+            # what comes after a deadly look is not tried: the sample is lost at that look
+            outcomes += [failed] * (len(request.looks) - len(outcomes))
+        return outcomes
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        path = os.pathsep.join(entry for entry in sys.path if entry)
+        self._child = child = subprocess.Popen(
+            [sys.executable, "-m", "dj_assets.media.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **settings.SINGLE_THREAD_ENV, "PYTHONPATH": path},
+        )
+        try:
+            self._tell(child, (self.limits, self.prepare))
+            self._hear(child)
+        except (EOFError, BrokenPipeError):
+            raise DjError(f"the process that reads media does not start: {self._cause_of_death()}") from None
+        return child
+
+    @staticmethod
+    def _tell(child: subprocess.Popen[bytes], message: object) -> None:
+        assert child.stdin is not None, "a pipe"  # noqa: S101
+        pickle.dump(message, child.stdin, protocol=5)
+        child.stdin.flush()
+
+    @staticmethod
+    def _hear(child: subprocess.Popen[bytes]) -> Any:  # noqa: ANN401
+        assert child.stdout is not None, "a pipe"  # noqa: S101
+        return pickle.load(child.stdout)  # noqa: S301 - written by our own child
+
+    def _cause_of_death(self) -> str:
+        code = self._end()
+        if code == -signal.SIGALRM:
+            return f"took longer than {self.limits.seconds:g} s"
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return f"the decoder crashed ({name})"
+
+    def _end(self) -> int:
+        """End the process and return its exit code, 0 where there is none."""
+        child, self._child = self._child, None
+        if child is None:
+            return 0
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    continue
+        try:
+            return child.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return child.wait()

@@ -1,0 +1,40 @@
+"""Shapes of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+
+from dj_assets.media.headers import ImageSize
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.registry import register
+
+
+@register("image_aspect_ratio_filter")
+class ImageAspectRatioFilter(ListRangeFilter):
+    """Keep samples with images, any or all, that are neither too narrow nor too wide.
+
+    The statistic is width / height of each listed image, upright, from the header alone.
+    """
+
+    media: ClassVar[Literal["images"]] = "images"
+    statistics: ClassVar[tuple[Statistic, ...]] = (
+        Statistic("aspect_ratios", pa.list_(pa.float64()), "width / height of each image"),
+    )
+
+    min_ratio: float = 0.333
+    max_ratio: float = 3.0
+
+    def looks(self) -> tuple[ImageSize]:
+        """See the size."""
+        return (ImageSize(),)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the ratios."""
+        sizes = batch.media.found("images", ImageSize())
+        ratios = [[width / height for width, height in sample] for sample in sizes]
+        return {"aspect_ratios": pa.array(ratios, pa.list_(pa.float64()))}
