@@ -38,6 +38,25 @@ def finished(subset: str) -> tuple[Layout, dict[str, Any]]:
     raise UserError(f"{folder}: holds no finished run; give a subset of the gallery or the output of 'dj-assets run'")
 
 
+def named_run(name: str) -> tuple[Layout, dict[str, Any]]:
+    """Return the layout and the manifest of a run, named as `c4`, `c4@previous` or `c4@<begin or end of its id>`.
+
+    Raises
+    ------
+    UserError
+        If there is no such run, naming those that there are.
+    """
+    from dj_assets.storage.manifest import run_ids, run_named
+
+    subset, _, run = (name, "", "") if Path(name).is_dir() else name.rpartition("@") if "@" in name else (name, "", "")
+    layout, newest = finished(subset)
+    manifest = run_named(layout, run) if run else newest
+    if manifest is None:
+        known = ", ".join(run_ids(layout)[-5:])
+        raise UserError(f"{name}: {subset} has no such run, or several; the newest are {known}")
+    return layout, manifest
+
+
 @contextmanager
 def progress() -> Iterator[Report]:
     """Show a live line in a terminal, nothing elsewhere."""

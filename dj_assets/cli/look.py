@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dj_assets.cli.console import ModelsFolder, console, finished, tell
+from dj_assets.cli.console import ModelsFolder, console, finished, named_run, tell
 from dj_assets.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,6 +44,32 @@ def explain(
     plan = make_plan(load_recipe({"process": manifest["process"], "text_keys": manifest["text_keys"]}))
     for story in explain(plan, layout, manifest, sample, ModelStore.with_folder(models)):
         console().print(render_story(story))
+
+
+@app.command()
+def runs(
+    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+) -> None:
+    """List the runs of a subset, newest first, by the ids that 'diff' takes."""
+    from dj_assets.report.run_list import render_runs
+
+    console().print(render_runs(finished(subset)[0]))
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="RUN", help="SUBSET, SUBSET@previous, SUBSET@ID or a folder.")],
+    now: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The later run; default: the newest.")] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Samples to show of every change.")] = 3,
+) -> None:
+    """Show what one run gained and lost against another, by operator and reason."""
+    from dj_assets.report.diff_table import render_diff
+    from dj_assets.report.run_diff import Run, diff_runs
+
+    if now is None:
+        before, now = (before, before.rpartition("@")[0]) if "@" in before else (f"{before}@previous", before)
+    first, second = Run(*named_run(before)), Run(*named_run(now))
+    console().print(render_diff(first, second, diff_runs(first, second, examples)), markup=False, highlight=False)
 
 
 @app.command()

@@ -96,14 +96,30 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 def newest_run(layout: Layout) -> dict[str, Any] | None:
     """Return the manifest of the run that published what lies in the folder, or None."""
-    runs = sorted(layout.runs.glob("*.json"))
-    return read_json(runs[-1]) if runs else None
+    return run_named(layout, "")
+
+
+def run_ids(layout: Layout) -> list[str]:
+    """Return the ids of all runs that were committed, oldest first."""
+    return sorted(file.stem for file in layout.runs.glob("*.json"))
+
+
+def run_named(layout: Layout, name: str) -> dict[str, Any] | None:
+    """Return the manifest of a run: "" the newest, "previous" the one before, else the one whose id begins or ends so.
+
+    None where there is no such run, or where several would fit.
+    """
+    runs = run_ids(layout)
+    if name in {"", "previous"}:
+        fitting = runs[-1:] if not name else runs[-2:-1]
+    else:
+        fitting = [run for run in runs if run.startswith(name) or run.endswith(name)]
+    return read_json(layout.runs / f"{fitting[0]}.json") if len(fitting) == 1 else None
 
 
 def run_before(layout: Layout) -> dict[str, Any] | None:
     """Return the manifest of the run before the newest, or None."""
-    runs = sorted(layout.runs.glob("*.json"))
-    return read_json(runs[-2]) if len(runs) > 1 else None
+    return run_named(layout, "previous")
 
 
 def all_published(layout: Layout, manifest: Mapping[str, Any]) -> bool:

@@ -49,6 +49,19 @@ def test_run_and_funnel(tmp_path, recipe, source):
     assert cli("funnel", tmp_path / "out").stdout == done.stdout
 
 
+def test_runs_and_diff(tmp_path, recipe, source):
+    assert cli("run", recipe, "--input", source, "--output", tmp_path / "out").returncode == 0
+    assert "holds no" not in the_one_line(cli("diff", tmp_path / "out"))
+    recipe.write_text(RECIPE.replace("20", "300"))
+    assert cli("run", recipe, "--input", source, "--output", tmp_path / "out", "--overwrite").returncode == 0
+    newest, older = [line.split()[0] for line in cli("runs", tmp_path / "out").stdout.splitlines()[1:]]
+    done = cli("diff", f"{tmp_path / 'out'}@{older[-8:]}", f"{tmp_path / 'out'}@{newest}")
+    assert done.returncode == 0, done.stderr
+    assert "text_length_filter: min_len 20 → 300" in done.stdout
+    assert cli("diff", tmp_path / "out").stdout == done.stdout
+    assert "has no such run, or several; the newest are" in the_one_line(cli("diff", f"{tmp_path / 'out'}@nothing"))
+
+
 def test_run_against_another_set(tmp_path, recipe, source):
     test = write_jsonl(tmp_path / "test.jsonl", documents(80)[:3])
     arguments = ("run", recipe, "--input", source, "--output", tmp_path / "out", "--against", test)

@@ -1,0 +1,29 @@
+"""The runs of a subset, newest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dj_assets.report.figures import percent
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.manifest import read_json, run_ids
+from dj_assets.storage.outcomes import record_file
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def render_runs(layout: Layout) -> Table:
+    """Return a table of the runs; the newest is what is published, and `diff` can tell of those with a record."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("run", "finished", "in", "kept", "share", "record"):
+        table.add_column(name, justify="right" if name in {"in", "kept", "share"} else "left", no_wrap=True)
+    for run in reversed(run_ids(layout)):
+        manifest = read_json(layout.runs / f"{run}.json") or {}
+        samples_in, kept = manifest.get("samples_in", 0), manifest.get("samples_out", 0)
+        record = "yes" if record_file(layout, run).exists() else "no"
+        finished = str(manifest.get("finished", ""))[:19].replace("T", " ")
+        table.add_row(run, finished, f"{samples_in:,}", f"{kept:,}", percent(kept, samples_in), record)
+    return table
