@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from dj_assets.media.keys import MediaKeys
 from dj_assets.operators.base import Operator
+from dj_assets.recipe.sandbox_block import SandboxBlock
 
 
 def _as_tuple(value: Any) -> Any:  # noqa: ANN401
@@ -129,6 +130,7 @@ class AssetBlock(_Strict):
     word_lists: dict[str, str] = Field(default_factory=dict)
     tolerance: Tolerance = Tolerance()
     licence: str = ""
+    sandbox: SandboxBlock | None = None
 
 
 @dataclass(frozen=True)

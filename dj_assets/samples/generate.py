@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dj_assets.samples import defects, pages
+from dj_assets.samples.damaged import damaged_files
 from dj_assets.samples.grammar import Dice, Grammar
 from dj_assets.samples.raw import raw_files
 from dj_assets.samples.subsets import SUBSETS, Contents, Document
@@ -59,6 +60,7 @@ def write(folder: Path) -> None:
     for subset in SUBSETS:
         lines, planted[subset] = sample(subset)
         files[f"{subset}.jsonl.gz"] = _gzipped(lines)
+    files |= damaged_files(SEED, _gzipped)
     planted.update(counts)
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -79,7 +79,7 @@ class Release:
 
     def _refined(self, folder: Path) -> list[dict[str, Any]]:
         folder.mkdir()
-        types = _merged_types(self.shards)
+        types = merged_types(self.shards)
         parts = []
         for shard in self.shards:
             name = part_name(shard.shard, ".parquet" if self.format == "parquet" else ".jsonl")
@@ -114,7 +114,7 @@ class Release:
         return {kind: measured_files(self.layout, kind, self.shards) for kind in MEASURED}
 
 
-def _merged_types(shards: Sequence[ShardManifest]) -> FieldTypes | None:
+def merged_types(shards: Sequence[ShardManifest]) -> FieldTypes | None:
     """Return the types of the JSON fields over all shards, so that every refined shard has the same schema."""
     merged: FieldTypes | None = None
     for shard in shards:

@@ -1,0 +1,1 @@
+"""What a subset was worth: records of benchmarks, measured and published, and how they compare."""

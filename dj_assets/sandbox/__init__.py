@@ -1,0 +1,1 @@
+"""How a recipe is found: pools of a measured subset, trained on and compared."""

@@ -1,0 +1,106 @@
+"""Where the thirds of a statistic begin: exact cuts by rank, ties broken by place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from dj_assets.sandbox.pools import PARTS, PLACE, Edge, Third, population, value_of
+
+# With fewer values there are no three parts.
+FEWEST_VALUES = 3
+_FIRST, _BEYOND = Edge(float("-inf"), 0), Edge(float("inf"), (1 << 63) - 1)
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A statistic to be cut: its column, and whether that holds a list a sample."""
+
+    column: str
+    is_list: bool = False
+
+
+def find_thirds(
+    connection: duckdb.DuckDBPyConnection, statistics: Iterable[Probed], *, kept: bool = False
+) -> tuple[list[Third], dict[str, str]]:
+    """Return low, middle and high third of every statistic, and the statistics that have none, each with the reason.
+
+    The cuts lie behind int(n / 3 + 0.5) and int(2 n / 3 + 0.5) of the n samples that have a value, in the order of
+    value, shard, row.
+    """
+    probed = tuple(statistics)
+    thirds: list[Third] = []
+    without: dict[str, str] = {}
+    for one, span in zip(probed, _spans(connection, probed, kept=kept), strict=True):
+        if span.values < FEWEST_VALUES:
+            without[one.column] = f"only {span.values} values" if span.values else "no values"
+        elif span.low == span.high:
+            without[one.column] = f"constant: every value is {span.low:g}"
+        else:
+            thirds += _cut(connection, one, _values(one, kept=kept), span)
+    return thirds, without
+
+
+@dataclass(frozen=True)
+class _Span:
+    """The values of a statistic: how many, smallest, largest."""
+
+    values: int
+    low: float
+    high: float
+
+
+def _spans(connection: duckdb.DuckDBPyConnection, probed: Sequence[Probed], *, kept: bool) -> list[_Span]:
+    if not probed:
+        return []
+    values = [value_of(one.column, is_list=one.is_list) for one in probed]
+    spans = ", ".join(f"count({value}), min({value}), max({value})" for value in values)
+    found = _one(connection, f"SELECT {spans} FROM stats {population(kept=kept)}")  # noqa: S608 - names of ours
+    return [_Span(*found[at : at + 3]) for at in range(0, len(found), 3)]
+
+
+def _values(probed: Probed, *, kept: bool) -> str:
+    value = value_of(probed.column, is_list=probed.is_list)
+    return f"SELECT {value} AS v, {PLACE} AS place FROM stats {population(kept=kept)}"  # noqa: S608 - names of ours
+
+
+def _cut(connection: duckdb.DuckDBPyConnection, probed: Probed, rows: str, span: _Span) -> list[Third]:
+    cuts = [int(span.values * share + 0.5) for share in (1 / 3, 2 / 3)]
+    # half a rank back, so that rounding never reaches the next one
+    shares = [(number + 0.5) / span.values for cut in cuts for number in (cut - 1, cut)]
+    (found,) = _one(connection, f"SELECT quantile_disc(v, ?) FROM ({rows})", shares)  # noqa: S608 - names of ours
+    low_end, mid_start, mid_end, high_start = found
+    bounds = ((span.low, low_end), (mid_start, mid_end), (high_start, span.high))
+    counts = "count(*) FILTER (v BETWEEN ? AND ?)"
+    tallies = "count(*) FILTER (v < ?), count(*) FILTER (v = ?)"
+    limits = [limit for pair in bounds for limit in pair] + [mid_start] * 2 + [high_start] * 2
+    query = f"SELECT {', '.join([counts] * 3 + [tallies] * 2)} FROM ({rows})"  # noqa: S608 - names of ours
+    *by_value, below_mid, tied_mid, below_high, tied_high = _one(connection, query, *limits)
+    place = "quantile_disc(place, ?::DOUBLE) FILTER (v = ?)"
+    ranks = ((cuts[0] - below_mid + 0.5) / tied_mid, (cuts[1] - below_high + 0.5) / tied_high)
+    query = f"SELECT {place}, {place} FROM ({rows})"  # noqa: S608 - names of ours
+    mid, high = _one(connection, query, ranks[0], mid_start, ranks[1], high_start)
+    edges = (_FIRST, Edge(mid_start, mid), Edge(high_start, high), _BEYOND)
+    sizes = (cuts[0], cuts[1] - cuts[0], span.values - cuts[1])
+    return [
+        Third(
+            probed.column,
+            part,
+            probed.is_list,
+            edges[n],
+            edges[n + 1],
+            bounds[n][0],
+            bounds[n][1],
+            sizes[n],
+            by_value[n],
+        )
+        for n, part in enumerate(PARTS)
+    ]
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str, *parameters: object) -> tuple:  # type: ignore[type-arg]
+    found = connection.execute(query, list(parameters)).fetchone()
+    assert found is not None, "an aggregate has one row"  # noqa: S101
+    return found

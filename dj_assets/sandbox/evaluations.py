@@ -1,0 +1,203 @@
+"""Evaluations: a hook run on a pool with a seed, once; what is finished is never run again."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import filelock
+
+from dj_assets.recipe.plan import digest
+from dj_assets.sandbox.experiment import Entry, Sandbox
+from dj_assets.sandbox.files import Contents
+from dj_assets.sandbox.hook_file import interpreter
+from dj_assets.sandbox.hooks import Call, HookFailedError, StoppedError
+from dj_assets.sandbox.ranking import Results, Score, rank
+from dj_assets.storage.manifest import read_json, write_json
+
+_RESULT = "result.json"
+_LOOK_EVERY_S = 0.1
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one training gave. `reused` says that it was finished before and nothing was run.
+
+    `why` tells, for a failed one, the reason and the tail of its log.
+    """
+
+    pool: str
+    seed: int
+    key: str
+    status: Literal["done", "failed"]
+    metrics: Mapping[str, float]
+    why: str
+    seconds: float
+    at: str
+    reused: bool = False
+
+
+def evaluation_key(sandbox: Sandbox, entry: Entry, seed: int) -> str:
+    """Return the identity of a training: what the pool holds, what is run, the seed."""
+    return digest([entry.content, sandbox.hook.identity(), seed])
+
+
+def stored(sandbox: Sandbox, entry: Entry, seed: int) -> Evaluation | None:
+    """Return what a training gave, None where it was not finished."""
+    key = evaluation_key(sandbox, entry, seed)
+    content = read_json(_folder(sandbox) / key / _RESULT)
+    return Evaluation(**{**content, "pool": entry.pool.name, "reused": True}) if content else None
+
+
+def evaluate(sandbox: Sandbox, pool: str, seed: int, stop: threading.Event | None = None) -> Evaluation:
+    """Train on a pool and evaluate, unless that was done; a failed one is tried again.
+
+    Another process that is at work on the same is waited for.
+
+    Raises
+    ------
+    UserError
+        If there is no such pool.
+    StoppedError
+        If `stop` was set meanwhile.
+    """
+    entry = sandbox.entry(pool)
+    key = evaluation_key(sandbox, entry, seed)
+    folder = _folder(sandbox) / key
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder / ".lock"):
+        before = stored(sandbox, entry, seed)
+        if before is not None and before.status == "done":
+            return before
+        made = _run(sandbox, entry, seed, key, stop or threading.Event())
+        # written last: from now on it is finished
+        write_json(folder / _RESULT, {name: value for name, value in vars(made).items() if name != "reused"})
+    return made
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Many evaluations, as many at a time as the hook has slots; `done` hears of each."""
+
+    sandbox: Sandbox
+    done: Callable[[Evaluation], None] = lambda _: None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, pools: Sequence[str]) -> list[Evaluation]:
+        """Evaluate every pool with every seed of the hook; failed ones do not stop the others."""
+        work = [(pool, seed) for pool in pools for seed in self.sandbox.hook.seeds]
+        with ThreadPoolExecutor(self.sandbox.hook.slots) as threads:
+            futures = [threads.submit(evaluate, self.sandbox, pool, seed, self.stop) for pool, seed in work]
+            try:
+                made = list(self._finished(futures))
+            except BaseException:
+                self.stop.set()
+                threads.shutdown(wait=True, cancel_futures=True)
+                raise
+        shutil.rmtree(self.sandbox.folder / "data", ignore_errors=True)
+        return made
+
+    def _finished(self, futures: Sequence[Future[Evaluation]]) -> Iterator[Evaluation]:
+        for future in as_completed(futures):
+            made = future.result()
+            self.done(made)
+            yield made
+
+
+def results(sandbox: Sandbox, entries: Sequence[Entry]) -> dict[str, Results]:
+    """Return what is known of every pool."""
+    return {entry.pool.name: _results(sandbox, entry) for entry in entries}
+
+
+def rankings(sandbox: Sandbox) -> dict[str, list[Score]]:
+    """Return the scores of every round by its name, best pool first."""
+    return {
+        one.name: rank(results(sandbox, one.entries), one.baseline, sandbox.hook.metrics) for one in sandbox.rounds()
+    }
+
+
+def _results(sandbox: Sandbox, entry: Entry) -> Results:
+    found = {seed: stored(sandbox, entry, seed) for seed in sandbox.hook.seeds}
+    done = {seed: one.metrics for seed, one in found.items() if one and one.status == "done"}
+    # metrics that the hook file asks for since
+    usable = {seed: numbers for seed, numbers in done.items() if set(sandbox.hook.metrics) <= set(numbers)}
+    missing = {seed: (one.why if one else "not run yet") for seed, one in found.items() if seed not in usable}
+    return Results(usable, missing)
+
+
+def _run(sandbox: Sandbox, entry: Entry, seed: int, key: str, stop: threading.Event) -> Evaluation:
+    hook, started = sandbox.hook, time.perf_counter()
+    attempt = _folder(sandbox) / key / f"attempt-{uuid.uuid4().hex[:8]}"
+    status, metrics, why = _status("failed"), dict[str, float](), ""
+    with _slot(sandbox, stop) as slot:
+        values = {
+            "data": str(_data(sandbox, entry)),
+            "count": str(entry.samples * entry.pool.repeat),
+            "seed": str(seed),
+            "out": str(attempt),
+            "base": hook.base,
+            "pool": entry.pool.name,
+            "slot": str(slot),
+            "python": interpreter(),
+        }
+        try:
+            metrics = Call(hook, values, attempt, stop).run()
+            status = _status("done")
+        except HookFailedError as error:
+            why = str(error)
+    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return Evaluation(entry.pool.name, seed, key, status, metrics, why, round(time.perf_counter() - started, 3), at)
+
+
+def _status(status: Literal["done", "failed"]) -> Literal["done", "failed"]:
+    return status
+
+
+def _data(sandbox: Sandbox, entry: Entry) -> Path:
+    """Return the file of a pool, written when a command first asks for it."""
+    suffix = {"jsonl": ".jsonl", "parquet": "", "ids": ".txt"}[sandbox.hook.format]
+    target = sandbox.folder / "data" / f"{entry.content}{suffix}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(target.with_name(f".{target.name}.lock")):
+        if not target.exists():
+            Contents.of(sandbox.run, entry.pool).write(sandbox.run, target, sandbox.hook.format)
+    return target
+
+
+@contextmanager
+def _slot(sandbox: Sandbox, stop: threading.Event) -> Iterator[int]:
+    """Take a free slot of the hook, among all processes of this machine."""
+    folder = sandbox.folder / "slots"
+    folder.mkdir(parents=True, exist_ok=True)
+    locks = [filelock.FileLock(folder / f"{number}.lock", is_singleton=False) for number in range(sandbox.hook.slots)]
+    while not stop.is_set():
+        for number, lock in enumerate(locks):
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                continue
+            try:
+                yield number
+            finally:
+                lock.release()
+            return
+        stop.wait(_LOOK_EVERY_S)
+    raise StoppedError
+
+
+def _folder(sandbox: Sandbox) -> Path:
+    return sandbox.folder / "evaluations"
+
+
+def as_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Return an evaluation as plain values."""
+    return dict(vars(evaluation))

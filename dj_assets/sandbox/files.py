@@ -1,0 +1,116 @@
+"""What a pool is by content, and writing it for a command that wants a file."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from dj_assets.engine.what_if import MeasuredRun
+from dj_assets.operators.base import Mapper
+from dj_assets.recipe.plan import digest
+from dj_assets.sandbox.pools import Pool
+from dj_assets.storage.database import reading
+from dj_assets.storage.layout import part_name
+from dj_assets.storage.manifest import stored_shard
+from dj_assets.storage.release import merged_types
+from dj_assets.storage.shards import write_refined
+
+Format = Literal["jsonl", "parquet", "ids"]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The samples of a pool: shard and row of each, in order, and a hash of what they hold."""
+
+    pool: Pool
+    shard: np.ndarray
+    row: np.ndarray
+    content: str
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @classmethod
+    def of(cls, run: MeasuredRun, pool: Pool) -> Contents:
+        """Ask the database of a run for the samples of a pool.
+
+        The hash covers which samples they are, the files they are from, the mappers that rewrote them and how often
+        they are repeated: neither thresholds nor further statistics change it.
+        """
+        with reading(run.layout.database) as connection:
+            shard, row = pool.places(connection)
+        return cls(pool, shard, row, _content(run, pool, shard, row))
+
+    def write(self, run: MeasuredRun, target: Path, format: Format) -> None:
+        """Write the samples, repeated as the pool says: a file of lines, or for Parquet a folder of parts.
+
+        It appears whole or not at all.
+        """
+        temporary = target.with_name(f".{target.name}.tmp")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        if format == "ids":
+            self._write_ids(run, temporary / "ids")
+        else:
+            self._write_samples(run, temporary, format)
+        parts = sorted(temporary.iterdir())
+        if format == "parquet":
+            for again in range(1, self.pool.repeat):
+                for part in parts:
+                    shutil.copyfile(part, temporary / f"again-{again:02d}-{part.name}")
+            temporary.rename(target)
+            return
+        joined = temporary / "joined"
+        with joined.open("wb") as file:
+            for part in parts * self.pool.repeat:
+                with part.open("rb") as lines:
+                    shutil.copyfileobj(lines, file)
+        joined.rename(target)
+        shutil.rmtree(temporary)
+
+    def _write_samples(self, run: MeasuredRun, folder: Path, format: Literal["jsonl", "parquet"]) -> None:
+        layout = run.layout
+        shards = [shard for n in self._shards() if (shard := stored_shard(layout, n)) is not None]
+        types = merged_types(shards)
+        for shard in shards:
+            cleaned = layout.measured("cleaned", shard.shard)
+            rows = pq.read_table(cleaned, columns=["row"]).column(0).to_numpy()
+            write_refined(
+                folder / part_name(shard.shard, "" if format == "jsonl" else ".parquet"),
+                cleaned,
+                layout.measured("fields", shard.shard),
+                np.isin(rows, self.row[self.shard == shard.shard]),
+                types=types,
+                text_key=run.plan.recipe.text_key,
+                format=format,
+            )
+
+    def _write_ids(self, run: MeasuredRun, target: Path) -> None:
+        members = self.pool.members()
+        query = f"SELECT id FROM stats SEMI JOIN ({members.text}) USING (shard, row) ORDER BY shard, row"  # noqa: S608
+        with reading(run.layout.database) as connection, target.open("w", encoding="utf-8") as file:
+            found = connection.execute(query, list(members.parameters)).fetchnumpy()["id"]
+            file.writelines(f"{name}\n" for name in found)
+
+    def _shards(self) -> Iterator[int]:
+        yield from (int(number) for number in np.unique(self.shard))
+
+
+def _content(run: MeasuredRun, pool: Pool, shard: np.ndarray, row: np.ndarray) -> str:
+    members = hashlib.sha256(shard.astype("<i8").tobytes() + row.astype("<i8").tobytes()).hexdigest()
+    rewriting = [step.identity for step in run.plan.steps if isinstance(step.operator, Mapper)]
+    used = set(np.unique(shard).tolist())
+    files: list[Any] = [
+        # what is frequent in a corpus rewrites samples, too, and is known by the measure key alone
+        [found["sha256"], found["measure_key"] if run.plan.corpus_mappers else ""]
+        for found in run.manifest["shards"]
+        if found["shard"] in used
+    ]
+    return digest([members, rewriting, files, run.plan.recipe.text_key, pool.repeat])

@@ -1,0 +1,166 @@
+"""The hook file: the user's own commands that train on a pool and evaluate, and what of their numbers counts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from dj_assets.errors import UserError
+from dj_assets.operators.registry import nearest
+from dj_assets.recipe.plan import digest
+from dj_assets.recipe.yaml_file import read_yaml
+
+PLACEHOLDERS = ("data", "count", "seed", "out", "base", "pool", "slot", "python")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_STAGES = ("train", "infer", "eval")
+
+
+def _arguments(value: Any) -> Any:  # noqa: ANN401
+    return shlex.split(value) if isinstance(value, str) else value
+
+
+Command = Annotated[tuple[str, ...], BeforeValidator(_arguments), Field(min_length=1)]
+
+
+class Metric(BaseModel):
+    """A number that a command reports: which way is better, and how much it weighs in a pool's score."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    higher_is_better: bool
+    weight: float = Field(1.0, gt=0)
+    unit: str = ""
+
+
+class Hook(BaseModel):
+    """What is run on every pool.
+
+    Attributes
+    ----------
+    train, infer, eval
+        Commands as lists of arguments (or one line, split as a shell would; none is started). They run one after the
+        other, those that are given, and share `{out}`. The last one's numbers count. Placeholders: `{data}` the pool's
+        file, or folder where the format is Parquet, `{count}` its samples, `{seed}`, `{out}` a folder of its own,
+        `{base}`, `{pool}` its name, `{slot}`, `{python}` the interpreter that runs this.
+    metrics
+        What must be reported, in the last line of standard output that is a JSON object, or in `{out}/metrics.json`.
+        Nested objects are flattened with dots.
+    model
+        How the trained model is called in the evaluation records.
+    repeats
+        How many seeds, from 1 on.
+    timeout_s
+        Seconds that each command may take.
+    slots
+        How many evaluations run at a time on this machine; `{slot}` counts from 0.
+    environment
+        Variables beside those of this process; placeholders as in commands.
+    folder
+        Where the commands run, relative to the hook file.
+    base
+        A path of the user's, such as a base model.
+    format
+        What `{data}` is: `jsonl` and `parquet` hold whole samples, `ids` one id a line.
+    files
+        Files whose content is part of what is run. Those that stand as arguments are, without being named here.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: Command | None = None
+    infer: Command | None = None
+    eval: Command | None = None
+    metrics: dict[str, Metric] = Field(min_length=1)
+    model: str = "model"
+    repeats: int = Field(3, ge=1)
+    timeout_s: float = Field(3600.0, gt=0)
+    slots: int = Field(1, ge=1)
+    environment: dict[str, str] = Field(default_factory=dict)
+    folder: str = "."
+    base: str = ""
+    format: Literal["jsonl", "parquet", "ids"] = "jsonl"
+    files: tuple[str, ...] = ()
+    file: Path = Field(Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _usable(self) -> Hook:
+        if not self.commands:
+            raise ValueError(f"needs a command: one of {', '.join(_STAGES)}")
+        texts = [argument for command in self.commands for argument in command] + list(self.environment.values())
+        for name in (found for text in texts for found in _PLACEHOLDER.findall(text)):
+            if name not in PLACEHOLDERS:
+                near = nearest(name, list(PLACEHOLDERS))
+                raise ValueError(f"unknown placeholder {{{name}}}" + (f"; did you mean {{{near}}}?" if near else ""))
+        return self
+
+    @property
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """The commands in the order that they run in."""
+        return tuple(command for command in (self.train, self.infer, self.eval) if command)
+
+    @property
+    def working_folder(self) -> Path:
+        """Where the commands run."""
+        return (self.file.parent / self.folder).resolve()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the repeats."""
+        return tuple(range(1, self.repeats + 1))
+
+    def identity(self) -> str:
+        """Return the hash of everything that decides what a training gives: commands, files, environment, format.
+
+        Time-out, slots, repeats and the weights of metrics are not part of it.
+        """
+        named = {*self.files, *(argument for command in self.commands for argument in command)}
+        found = ((name, self.working_folder / name) for name in sorted(named))
+        contents = {name: _sha256(path) for name, path in found if path.is_file()}
+        return digest([self.commands, self.environment, self.folder, self.base, self.format, contents])
+
+
+def load_hook(path: Path) -> Hook:
+    """Read a hook file.
+
+    Raises
+    ------
+    UserError
+        Naming the file, the key and what is wrong with it.
+    """
+    content = read_yaml(path)
+    try:
+        hook = Hook.model_validate({**content, "file": path.resolve()})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        problem = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            near = nearest(key, sorted(Hook.model_fields))
+            problem = "unknown key" + (f"; did you mean {near!r}?" if near else "")
+        raise UserError(f"{path}: {key + ': ' if key else ''}{problem}") from None
+    missing = [name for name in hook.files if not (hook.working_folder / name).is_file()]
+    if missing or not hook.working_folder.is_dir():
+        raise UserError(f"{path}: no such file or folder: {missing[0] if missing else hook.working_folder}")
+    return hook
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Return a text with its placeholders replaced; other braces stay."""
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
+
+
+def interpreter() -> str:
+    """Return what `{python}` stands for."""
+    return sys.executable
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,181 @@
+"""Pools are queries over a subset's statistics, never copies: thirds, intersections, samples, repetitions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import duckdb
+import numpy as np
+
+from dj_assets.operators.conditions import Parameter, Sql, quoted
+
+Part = Literal["low", "mid", "high"]
+PARTS: tuple[Part, ...] = ("low", "mid", "high")
+
+# Rows of a shard are fewer than this, so that shard and row make one number that orders as they do.
+_ROWS_A_SHARD = 1 << 40
+PLACE = f"(shard::BIGINT * {_ROWS_A_SHARD} + row)"
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Where a third begins: at a value and, among samples that tie there, at a place (shard and row as one number)."""
+
+    value: float
+    place: int
+
+
+@dataclass(frozen=True)
+class Third:
+    """A third of a subset by one statistic: the samples from `start` up to, not including, `end` in rank order.
+
+    `low` and `high` are the smallest and largest value in it. `count` is its size by rank; `value_count` counts the
+    samples with a value from `low` to `high`, which are more where ties straddle a cut. A list counts as its mean, an
+    empty one as 0; a sample without the statistic, or with NaN, is in no third.
+    """
+
+    statistic: str
+    part: Part
+    is_list: bool
+    start: Edge
+    end: Edge
+    low: float
+    high: float
+    count: int
+    value_count: int
+
+    @property
+    def name(self) -> str:
+        """`<statistic>_<part>`."""
+        return f"{self.statistic}_{self.part}"
+
+    def by_rank(self) -> Sql:
+        """Return the test that a sample is in the third."""
+        value = value_of(self.statistic, is_list=self.is_list)
+        start, end = self.start, self.end
+        test = f"({value} > ? OR ({value} = ? AND {PLACE} >= ?)) AND ({value} < ? OR ({value} = ? AND {PLACE} < ?))"
+        return Sql(f"coalesce({test}, FALSE)", (*[start.value] * 2, start.place, *[end.value] * 2, end.place))
+
+    def by_value(self) -> Sql:
+        """Return the test that a sample passes a filter with the bounds of the third."""
+        value = value_of(self.statistic, is_list=self.is_list)
+        return Sql(f"coalesce({value} BETWEEN ? AND ?, FALSE)", (self.low, self.high))
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Samples of a subset: those in all of some thirds, or in at least some of them; drawn, and repeated.
+
+    Attributes
+    ----------
+    name
+        Unique in a sandbox.
+    thirds
+        None for the whole subset.
+    at_least
+        How many of the thirds a sample must be in, all by default. Samples that are in more are drawn first.
+    size
+        How many are drawn, in the order of a hash of seed and place; all by default.
+    seed
+        Another one draws other samples.
+    repeat
+        How often every sample is handed to a command.
+    kept
+        Whether samples that the recipe dropped are left out.
+    """
+
+    name: str
+    thirds: tuple[Third, ...] = ()
+    at_least: int | None = None
+    size: int | None = None
+    seed: int = 0
+    repeat: int = 1
+    kept: bool = False
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Pool:
+        """Read back what `dataclasses.asdict` made."""
+        thirds = (
+            Third(**{**third, "start": Edge(**third["start"]), "end": Edge(**third["end"])})
+            for third in content["thirds"]
+        )
+        return cls(**{**content, "thirds": tuple(thirds)})
+
+    def drawn(self, size: int) -> Pool:
+        """Return the pool with so many samples, drawn by hash."""
+        return dataclasses.replace(self, size=size)
+
+    def members(self) -> Sql:
+        """Return a query for `shard` and `row` of every sample of the pool, each once, in no order."""
+        tests = [third.by_rank() for third in self.thirds]
+        met = " + ".join(f"({test.text})::INTEGER" for test in tests) or "0"
+        least = len(tests) if self.at_least is None else self.at_least
+        rows = f"SELECT shard, row, {met} AS met FROM stats {population(kept=self.kept)}"  # noqa: S608 - values bound
+        query = f"SELECT shard, row FROM ({rows}) WHERE met >= ?"  # noqa: S608 - values are bound
+        parameters: list[Parameter] = [p for test in tests for p in test.parameters]
+        parameters.append(least)
+        if self.size is not None:
+            query += f" ORDER BY met DESC, md5_number_lower(? || ':' || shard || ':' || row), {PLACE} LIMIT ?"
+            parameters += [str(self.seed), self.size]
+        return Sql(query, tuple(parameters))
+
+    def places(self, connection: duckdb.DuckDBPyConnection) -> tuple[np.ndarray, np.ndarray]:
+        """Return shard and row of every sample, in that order; two integer arrays of equal length."""
+        members = self.members()
+        query = f"SELECT shard, row FROM ({members.text}) ORDER BY shard, row"  # noqa: S608 - values are bound
+        found = connection.execute(query, list(members.parameters)).fetchnumpy()
+        return np.asarray(found["shard"]), np.asarray(found["row"])
+
+
+def value_of(statistic: str, *, is_list: bool) -> str:
+    """Return SQL for the number that a sample is ranked by: a list's mean, 0 where it is empty; null for NaN."""
+    column = quoted(statistic)
+    number = f"CASE WHEN len({column}) = 0 THEN 0 ELSE list_avg({column}) END" if is_list else column
+    return f"nullif(({number})::DOUBLE, 'nan'::DOUBLE)"
+
+
+def population(*, kept: bool) -> str:
+    """Return SQL that leaves out, where `kept`, the samples that the recipe dropped or quarantined."""
+    left = "(SELECT shard, row FROM dropped UNION ALL SELECT shard, row FROM quarantine)"
+    return f"ANTI JOIN {left} USING (shard, row)" if kept else ""
+
+
+def count(connection: duckdb.DuckDBPyConnection, pool: Pool) -> int:
+    """Return how many samples a pool has, repetitions not counted."""
+    return _count(connection, pool.members())
+
+
+def value_count(connection: duckdb.DuckDBPyConnection, pool: Pool) -> int:
+    """Return how many samples a recipe with the bounds of the pool's thirds keeps; before drawing."""
+    tests = [third.by_value() for third in pool.thirds]
+    met = " + ".join(f"({test.text})::INTEGER" for test in tests) or "0"
+    least = len(tests) if pool.at_least is None else pool.at_least
+    query = f"SELECT 1 FROM stats {population(kept=pool.kept)} WHERE {met} >= ?"  # noqa: S608 - values are bound
+    return _count(connection, Sql(query, (*(p for test in tests for p in test.parameters), least)))
+
+
+def pyramid_sizes(
+    connection: duckdb.DuckDBPyConnection, thirds: Sequence[Third], *, kept: bool = False
+) -> dict[tuple[int, ...], int]:
+    """Return the sizes of all intersections of thirds, by one query.
+
+    Keys are the numbers of the thirds that a pool meets, ascending: 2^n - 1 of them for n thirds.
+    """
+    tests = [third.by_rank() for third in thirds]
+    flags = " + ".join(f"({test.text})::INTEGER * {1 << n}" for n, test in enumerate(tests)) or "0"
+    query = f"SELECT {flags} AS met, count(*) FROM stats {population(kept=kept)} GROUP BY met"  # noqa: S608 - bound
+    found = connection.execute(query, [p for test in tests for p in test.parameters]).fetchall()
+    subsets = range(1, 1 << len(thirds))
+    return {
+        tuple(n for n in range(len(thirds)) if wanted >> n & 1): sum(c for met, c in found if met & wanted == wanted)
+        for wanted in subsets
+    }
+
+
+def _count(connection: duckdb.DuckDBPyConnection, rows: Sql) -> int:
+    query = f"SELECT count(*) FROM ({rows.text})"  # noqa: S608 - values are bound
+    found = connection.execute(query, list(rows.parameters)).fetchone()
+    return int(found[0]) if found else 0
