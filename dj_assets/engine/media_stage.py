@@ -26,16 +26,15 @@ _readers: dict[tuple[Path, ...], MediaReader] = {}
 
 
 def measure_in_parts(
-    plan: Plan, batch: Batch, beside: Path, frequent: Mapping[str, np.ndarray] | None = None
+    plan: Plan, batch: Batch, root: Root, frequent: Mapping[str, np.ndarray] | None = None
 ) -> Measured:
     """Run every step of a plan over a batch, as many samples at a time as `settings.MEDIA_IMAGES` allows.
 
-    `beside` is the folder of the input, in which media are looked up unless the recipe names another root. While one
-    part is measured, all looks of all operators at the next one are done.
+    Media are looked up in the `root` of the input. While one part is measured, all looks of all operators at the next one are done.
     """
     measured = []
     ahead: tuple[Batch, Future[None]] | None = None
-    for part in (*_parts(plan, batch, beside), None):
+    for part in (*_parts(plan, batch, root), None):
         looking = None if part is None else (part, _look(plan, part))
         if ahead is not None:
             ahead[1].result()
@@ -54,10 +53,9 @@ def _look(plan: Plan, part: Batch) -> Future[None]:
     return part.media.look([look for operator in plan.media for look in operator.looks()])
 
 
-def _parts(plan: Plan, batch: Batch, beside: Path) -> Iterator[Batch]:
+def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
     """Yield the batch in parts, each with its own memory of what was seen; at least one, be it empty."""
     keys = plan.recipe.media
-    root = Root(str(beside / keys.root if keys.root else beside), keys.allow_outside, keys.allow_urls)
     reader = _reader(plan.recipe.custom_operators)
 
     def viewing(part: Batch) -> Batch:

@@ -12,10 +12,11 @@ from dj_assets.engine.progress import Progress, Report
 from dj_assets.engine.shard import ShardTask, measure_shard
 from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
+from dj_assets.media.places import Root
 from dj_assets.recipe.plan import digest
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, measured_shard
-from dj_assets.storage.sources import AS_IT_STANDS, SourceFile
+from dj_assets.storage.sources import NO_ROOT, SourceFile
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,14 @@ class Shards:
 
     def key_of(self, file: SourceFile) -> str:
         """Return the identity of a file's measured shard: what is measured, and how the file is read."""
-        if file.reading == AS_IT_STANDS:
+        reading = dataclasses.asdict(file.reading)
+        root = reading.pop("media_root")
+        # beside the file is no news: a manifest knows the path of its file
+        usual = file.reading.media_root in (NO_ROOT, Root(str(file.path.parent.absolute())))
+        elsewhere = [] if usual else [root]
+        if file.reading.as_it_stands and not elsewhere:
             return self.measure_key
-        return digest([self.measure_key, dataclasses.asdict(file.reading)])
+        return digest([self.measure_key, reading, *elsewhere])
 
     def _each(self, found: Sequence[ShardManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
         """Yield number, file and limit of every shard, as long as the limit is not used up by those found."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
     """Parse and measure one block of a file, named by its path."""
     parsed = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name)
     rows = parsed.rows
-    measured = _measured(task, file, Batch(rows, task.models))
+    measured = _measured(task, file, block, Batch(rows, task.models))
     shard = pa.repeat(pa.scalar(block.shard, pa.int32()), rows.num_rows)
     row, ids = rows.column("row"), rows.column("id")
     failed = [
@@ -86,9 +86,11 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
     )
 
 
-def _measured(task: Task, file: str, batch: Batch) -> Measured:
+def _measured(task: Task, file: str, block: Block, batch: Batch) -> Measured:
     if task.plan.media:
-        return measure_in_parts(task.plan, batch, Path(file).parent, task.frequent)
+        root = block.reading.media_root
+        beside = replace(root, folder=root.folder or str(Path(file).parent))
+        return measure_in_parts(task.plan, batch, beside, task.frequent)
     return RowStage(batch, task.frequent).run(task.plan)
 
 

@@ -123,7 +123,7 @@ def reading_like(recipe: Recipe, paths: Sequence[str]) -> tuple[Source, ...]:
 
 
 def _how(entry: Source) -> dict[str, Any]:
-    return entry.model_dump(include={"text_key", "format", "language"})
+    return entry.model_dump(include={"text_key", "media_root", "allow_outside", "allow_urls", "format", "language"})
 
 
 def _configured(recipe: Recipe, subset: str) -> tuple[Source, ...]:

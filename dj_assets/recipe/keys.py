@@ -6,31 +6,38 @@ from __future__ import annotations
 HONOURED = frozenset(
     {
         "asset",
+        "audio_special_token",
         "custom_operator_paths",
         "dataset_path",
+        "eoc_special_token",
+        "image_bytes_key",
+        "image_key",
+        "image_special_token",
         "np",
         # what every operator changed and dropped is always kept
         "open_tracer",
         "process",
         "project_name",
         "text_keys",
+        "video_key",
+        "video_special_token",
     }
 )
 
 # Top-level keys that are accepted and have no effect: either we always do it (tracing, statistics, checkpoints), or it
-# steers machinery that does not exist here (caches, monitors), or it belongs to media the recipe does not touch.
+# steers machinery that does not exist here (caches, monitors), or it belongs to sound,
+# which no operator here listens to.
 IGNORED = frozenset(
     """
-    adaptive_batch_size audio_key audio_special_token auto auto_num auto_op_parallelism backup_count batch_size
-    cache_compress checkpoint config conflict_resolve_strategy data_probe_algo data_probe_ratio dataset debug
-    ds_cache_dir eoc_special_token event_log_dir event_logging executor_type export_aws_credentials export_extra_args
-    export_in_parallel export_original_dataset export_path export_shard_size export_type fusion_strategy
-    generated_dataset_config hpo_config image_bytes_key image_key image_special_token intermediate_storage job_id
-    keep_hashes_in_res_ds keep_stats_in_res_ds load_data_np load_dataset_kwargs max_log_size_mb
-    max_partition_size_mb mem_required metadata min_common_dep_num_to_combine num_proc op_fusion op_list_to_trace
-    open_insight_mining open_monitor output_dir partition partition_dir partition_size percentiles
-    preserve_intermediate_data ray_address resource_optimization save_stats_in_one_file skip_op_error suffixes temp_dir
-    trace_keys trace_num turbo use_cache use_checkpoint validators video_key video_special_token work_dir
+    adaptive_batch_size audio_key auto auto_num auto_op_parallelism backup_count batch_size cache_compress
+    checkpoint config conflict_resolve_strategy data_probe_algo data_probe_ratio dataset debug ds_cache_dir
+    event_log_dir event_logging executor_type export_aws_credentials export_extra_args export_in_parallel
+    export_original_dataset export_path export_shard_size export_type fusion_strategy generated_dataset_config
+    hpo_config intermediate_storage job_id keep_hashes_in_res_ds keep_stats_in_res_ds load_data_np
+    load_dataset_kwargs max_log_size_mb max_partition_size_mb mem_required metadata min_common_dep_num_to_combine
+    num_proc op_fusion op_list_to_trace open_insight_mining open_monitor output_dir partition partition_dir
+    partition_size percentiles preserve_intermediate_data ray_address resource_optimization save_stats_in_one_file
+    skip_op_error suffixes temp_dir trace_keys trace_num turbo use_cache use_checkpoint validators work_dir
     """.split()
 )
 
@@ -44,6 +51,13 @@ OPERATOR_IGNORED = frozenset(
     skip_op_error system_key turbo union_find_parallel_num union_threshold video_key work_dir
     """.split()
 )
+
+# The special tokens that readers of raw formats write into texts: a recipe over such files must use the same.
+WRITTEN_TOKENS = {
+    "llava": {"image": "<image>", "eoc": "<|__dj__eoc|>"},
+    "video_captions": {"video": "<__dj__video>", "eoc": "<|__dj__eoc|>"},
+    "webdataset": {"image": "<__dj__image>", "video": "<__dj__video>", "eoc": "<|__dj__eoc|>"},
+}
 
 # Names of Data-Juicer that stand for the same operator here: other engines, same results.
 ALIASES = {"ray_bts_minhash_deduplicator": "document_minhash_deduplicator"}

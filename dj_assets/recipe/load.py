@@ -13,6 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from dj_assets.errors import RecipeError
+from dj_assets.media.keys import MediaKeys
+from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import registry
 from dj_assets.operators.base import Operator
 from dj_assets.recipe import keys
@@ -20,6 +22,10 @@ from dj_assets.recipe.model import AssetBlock, Recipe
 from dj_assets.recipe.yaml_file import read_yaml
 
 IN_MEMORY = "<dict>"
+# The keys of recipes, by the fields of `SpecialTokens` and `MediaKeys`.
+_TOKENS = {f"{name}_special_token": name for name in ("image", "video", "audio", "eoc")}
+_FIELDS = {"image_key": "images", "video_key": "videos", "image_bytes_key": "image_bytes"}
+_MEDIA_KEYS = _TOKENS.keys() | _FIELDS.keys()
 # Two files of the same name in two folders are two modules.
 CUSTOM_MODULE = "dj_assets_custom_"
 # Where such a module remembers the SHA-256 of the file it was imported from.
@@ -56,6 +62,7 @@ def _build(content: dict[str, Any], file: str) -> Recipe:
         file=file,
         process=process,
         text_key=text_key,
+        media=_media(content, asset, file),
         asset=asset,
         project_name=str(content.get("project_name") or ""),
         workers=_workers(content.get("np"), file),
@@ -166,6 +173,29 @@ def _text_key(value: object, file: str) -> str:
     if not isinstance(first, str) or not first:
         raise RecipeError(file, f"must be a name or a list of names, not {value!r}", key="text_keys")
     return first
+
+
+def _media(content: Mapping[str, Any], asset: AssetBlock | None, file: str) -> MediaKeys:
+    """Return the keys of media and the tokens in the text, checked against those that the raw formats write."""
+    given = {key: value for key in sorted(_MEDIA_KEYS) if (value := content.get(key)) is not None}
+    for key, value in given.items():
+        if not isinstance(value, str) or not value:
+            raise RecipeError(file, f"must be a name, not {value!r}", key=key)
+    tokens = {name: given[key] for key, name in _TOKENS.items() if key in given}
+    fields = {name: given[key] for key, name in _FIELDS.items() if key in given}
+    media = MediaKeys(**fields, tokens=SpecialTokens(**tokens))
+    for source in asset.source if asset else ():
+        _check_written(source.format, media, file)
+    return media
+
+
+def _check_written(format: str | None, media: MediaKeys, file: str) -> None:
+    """Refuse tokens that the readers of a raw format do not write: their texts would have no media."""
+    for name, token in keys.WRITTEN_TOKENS.get(format or "", {}).items():
+        active = getattr(media.tokens, name)
+        if active != token:
+            problem = f"is {active!r}, but the format {format} writes {token!r}"
+            raise RecipeError(file, problem, key=f"{name}_special_token", fix=f"set it to {token!r}")
 
 
 def _workers(value: object, file: str) -> int | None:

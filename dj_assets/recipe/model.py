@@ -27,7 +27,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-RawFormat = Literal["alpaca_cot", "arxiv", "stackexchange"]
+RawFormat = Literal["alpaca_cot", "arxiv", "llava", "stackexchange", "video_captions", "webdataset"]
 Language = Literal["en", "zh"]
 _NAME = r"^[a-z][a-z0-9_]*$"
 
@@ -43,9 +43,15 @@ class Source(_Strict):
         The name of a refined subset of the gallery, in place of `paths`.
     text_key
         Where its records have the text, if not where the recipe says.
+    media_root
+        The folder that relative paths of images and clips start from, relative to the project; default is the folder of
+        each file.
+    allow_outside, allow_urls
+        Read images and clips outside of that folder, and URLs, which are refused else.
     format
         How raw files are read that do not hold one sample a record: raw Alpaca-CoT records, arXiv bundles, dumps of
-        Stack Exchange. Files that hold samples already are read as such.
+        Stack Exchange, the pretraining data of LLaVA, annotations of clips, tar archives of images or clips with their
+        captions. Files that hold samples already are read as such.
     language
         Raw Alpaca-CoT records of this language are taken, the others belong to another subset.
     name
@@ -55,6 +61,9 @@ class Source(_Strict):
     paths: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
     subset: str | None = Field(None, pattern=_NAME)
     text_key: str | None = Field(None, min_length=1)
+    media_root: str | None = Field(None, min_length=1)
+    allow_outside: bool = False
+    allow_urls: bool = False
     format: RawFormat | None = None
     language: Language | None = None
     name: str | None = Field(None, min_length=1)
@@ -144,6 +153,7 @@ class Recipe:
     file: str
     process: tuple[Operator, ...]
     text_key: str = "text"
+    media: MediaKeys = field(default_factory=MediaKeys)
     asset: AssetBlock | None = None
     project_name: str = ""
     workers: int | None = None

@@ -155,7 +155,8 @@ def _deciding(before: Sequence[Operator], operator: Operator) -> list[object]:
 
 
 def _readings(entries: Sequence[Source]) -> list[dict[str, object]]:
-    return [entry.model_dump(exclude={"paths"}, exclude_none=True) for entry in entries]
+    where = {"paths", "media_root", "allow_outside", "allow_urls"}
+    return [entry.model_dump(exclude=where, exclude_none=True) for entry in entries]
 
 
 def _code_version(operator: Operator) -> int | str:

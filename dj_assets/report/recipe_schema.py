@@ -16,7 +16,15 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 _REF = "#/definitions/"
 _QUOTED_NUMBER = {"type": "string", "pattern": r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"}
 _NO_EFFECT = "Accepted as in Data-Juicer, without effect here."
+_NAME: Schema = {"type": ["string", "null"], "minLength": 1}
 _KEYS: dict[str, Schema] = {
+    "image_key": {**_NAME, "description": "The field with the paths of images.", "default": "images"},
+    "video_key": {**_NAME, "description": "The field with the paths of clips.", "default": "videos"},
+    "image_bytes_key": {**_NAME, "description": "The field with the bytes of images.", "default": "image_bytes"},
+    "image_special_token": {**_NAME, "description": "What stands for an image in a text."},
+    "video_special_token": {**_NAME, "description": "What stands for a clip in a text."},
+    "audio_special_token": {**_NAME, "description": "What stands for a sound in a text."},
+    "eoc_special_token": {**_NAME, "description": "What ends a chunk of text with its media."},
     "open_tracer": {"description": "What operators changed and dropped is always kept, whatever this says."},
     "project_name": {"type": ["string", "null"], "description": "A name for a recipe without an asset block."},
     "dataset_path": {"type": ["string", "null"], "description": "The source, where the asset block names none."},

@@ -53,7 +53,7 @@ class CellSplitter:
         if isinstance(record, (Reject, Overlong)):
             raise SourceError("the header (line 1) cannot be read: a quote is not closed, or it is too long")
         try:
-            columns = tuple(_cells(record.raw, self._delimiter))
+            columns = tuple(cells_of(record.raw, self._delimiter))
         except RefusedError as refused:
             raise SourceError(f"the header (line 1) cannot be read: {refused.problem}") from None
         twice = sorted({column for column in columns if columns.count(column) > 1})
@@ -125,7 +125,7 @@ def parse_cells(block: Block, header: Header, text_key: str, name: str) -> Parse
     rows, records, rejects = [], [], list(block.rejects)
     for piece in block.pieces():
         try:
-            cells = _cells(piece.raw, header.delimiter, len(header.columns))
+            cells = cells_of(piece.raw, header.delimiter, len(header.columns))
         except RefusedError as refused:
             rejects.append(refuse(piece, name, refused.problem))
         else:
@@ -141,7 +141,14 @@ def parse_cells(block: Block, header: Header, text_key: str, name: str) -> Parse
     return assemble(pa.array(rows, pa.int64()), table, rejects, text_key, name)
 
 
-def _cells(raw: bytes, delimiter: str, count: int | None = None) -> list[str]:
+def cells_of(raw: bytes, delimiter: str, count: int | None = None) -> list[str]:
+    """Return the cells of one record.
+
+    Raises
+    ------
+    RefusedError
+        If it is no UTF-8, cannot be parsed, or has not `count` cells.
+    """
     csv.field_size_limit(_MAX_CELL)
     try:
         cells = next(csv.reader([raw.decode("utf-8")], delimiter=delimiter))

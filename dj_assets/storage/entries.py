@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dj_assets.errors import SourceError
+from dj_assets.media.places import Root
 from dj_assets.recipe.model import Source
 from dj_assets.storage.formats.registry import RAW_FORMATS
 from dj_assets.storage.layout import Layout
@@ -57,14 +58,24 @@ def _files(entry: Source, base: Path, data_home: Path) -> Iterator[SourceFile]:
     plain = Reading(text_key=entry.text_key)
     if entry.format is None:
         found = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base)
-        yield from (replace(file, reading=plain) for file in found)
+        for file in found:
+            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, base)))
         return
     own = RAW_FORMATS[entry.format].files
     for file in resolve(entry.paths, base, (*own, *PLAIN), own):
         place = "/".join(file.path.resolve().parts[-2:])
+        root = _media_root(entry, file, base)
         raw = replace(plain, format=entry.format, language=entry.language, place=place)
         # other files than the format's hold samples already
-        yield replace(file, reading=raw if file.format in own else plain)
+        yield replace(file, reading=replace(raw if file.format in own else plain, media_root=root))
+
+
+def _media_root(entry: Source, file: SourceFile, base: Path) -> Root:
+    """Return where relative media paths of a file start: in the folder that the source names, else beside the file."""
+    # an archive holds its media itself
+    elsewhere = entry.media_root if file.format != "tar" else None
+    named = base / Path(elsewhere).expanduser() if elsewhere else file.path.parent
+    return Root(str(named.absolute()), entry.allow_outside, entry.allow_urls)
 
 
 def _refined(subset: str, data_home: Path) -> tuple[SourceFile, ...]:

@@ -14,7 +14,7 @@ from dj_assets.storage.cells import DELIMITERS, CellSplitter
 from dj_assets.storage.composed import cut_of, parse_composed, parse_plain
 from dj_assets.storage.elements import ElementSplitter, layout_of
 from dj_assets.storage.lines import LineSplitter, Overlong
-from dj_assets.storage.sources import AS_IT_STANDS, SourceFile, content_sha256
+from dj_assets.storage.sources import SourceFile, content_sha256
 from dj_assets.storage.streams import BrokenStreamError, Stream
 from dj_assets.storage.tables import compact, table_blocks
 
@@ -167,7 +167,7 @@ def parse(block: Block, *, text_key: str, name: str) -> Parsed:
     name
         The base name of the file: ids are `<name>:<row>` where a record has none of its own.
     """
-    if block.reading != AS_IT_STANDS:
+    if not block.reading.as_it_stands:
         return parse_composed(block, text_key, name)
     return parse_plain(block, text_key, name)
 

@@ -7,11 +7,12 @@ import glob
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
 from dj_assets.errors import SourceError
+from dj_assets.media.places import Root
 
 Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "tar", "xml"]
 Compression = Literal["gz", "zst"]
@@ -24,6 +25,9 @@ READ = "read are .jsonl, .json, .csv, .tsv and .parquet, each plain or with .gz 
 
 _ENDING = re.compile(rf"\.({'|'.join((*PLAIN, *RAW))}|ndjson)(?:\.({'|'.join(COMPRESSIONS)}))?$", re.IGNORECASE)
 _DIGITS = re.compile(r"(\d+)")
+
+
+NO_ROOT = Root("")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Reading:
         What goes into the meta field, where a subset has several sources.
     place
         Folder and name of the file, for raw formats that tell by it what a record is.
+    media_root
+        Where the images and clips of its samples are looked up. It changes no record.
     """
 
     text_key: str | None = None
@@ -47,6 +53,12 @@ class Reading:
     language: str | None = None
     origin: str | None = None
     place: str = ""
+    media_root: Root = NO_ROOT
+
+    @property
+    def as_it_stands(self) -> bool:
+        """Whether records are samples already."""
+        return replace(self, media_root=NO_ROOT) == AS_IT_STANDS
 
 
 AS_IT_STANDS = Reading()

@@ -194,7 +194,7 @@ def test_as_many_inputs_as_sources_stand_in_for_them():
         ({"path": "a", "subset": "b"}, "needs either paths or the name of a refined subset"),
         ({"subset": "b", "format": "arxiv"}, "a refined subset has no raw format"),
         ({"path": "a", "language": "en"}, "language goes with the format alpaca_cot"),
-        ([{"path": "a", "format": "latex"}], "must be 'alpaca_cot', 'arxiv' or 'stackexchange', not 'latex'"),
+        ([{"path": "a", "format": "latex"}], "must be 'alpaca_cot', 'arxiv', 'llava'"),
     ],
 )
 def test_a_mistake_in_a_source_is_one_line(source, message):

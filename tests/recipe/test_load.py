@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from dj_assets.errors import RecipeError
+from dj_assets.media.keys import MediaKeys
+from dj_assets.media.tokens import SpecialTokens
 from dj_assets.recipe.load import load_recipe
 
 GOOD = "process:\n  - clean_email_mapper:\n  - text_length_filter:\n      min_len: 10\n      max_len: 2e5\n"
@@ -112,3 +114,31 @@ def test_custom_operators_load_from_a_path_beside_the_recipe(tmp_path):
     assert recipe.custom_operators == (tmp_path / "shout.py",)
     with pytest.raises(RecipeError, match="no such Python file or folder"):
         load_recipe(write(tmp_path, "custom_operator_paths: whisper.py\nprocess: [test_shout_mapper]\n"))
+
+
+def test_the_keys_of_media_have_data_juicers_defaults_and_names():
+    assert load_recipe({"process": ["text_length_filter"]}).media == MediaKeys()
+    named = {
+        "image_key": "pictures",
+        "video_key": "clips",
+        "image_bytes_key": "raw",
+        "image_special_token": "<image>",
+        "video_special_token": "<v>",
+        "audio_special_token": "<a>",
+        "eoc_special_token": "<end>",
+    }
+    media = load_recipe({**named, "process": ["text_length_filter"]}).media
+    assert (media.images, media.videos, media.image_bytes) == ("pictures", "clips", "raw")
+    assert media.tokens == SpecialTokens("<image>", "<v>", "<a>", "<end>")
+
+
+def test_a_token_that_is_no_name_is_one_line():
+    with pytest.raises(RecipeError, match="image_special_token: must be a name, not 7"):
+        load_recipe({"process": ["text_length_filter"], "image_special_token": 7})
+
+
+def test_a_recipe_uses_the_tokens_that_the_reader_of_its_format_writes():
+    block = {"subset": "s", "group": "g", "source": {"path": "a.json", "format": "llava"}}
+    with pytest.raises(RecipeError, match=r"image_special_token: is .*set it to '<image>'"):
+        load_recipe({"process": ["text_length_filter"], "asset": block})
+    load_recipe({"process": ["text_length_filter"], "asset": block, "image_special_token": "<image>"})

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dj_assets.errors import SourceError
+from dj_assets.media.places import Root
 from dj_assets.recipe.model import RawFormat, Source
 from dj_assets.storage.entries import NotRefinedError, source_files
 from dj_assets.storage.formats.registry import RAW_FORMATS
@@ -64,3 +65,26 @@ def test_a_file_of_two_sources_is_an_error(tmp_path):
     (tmp_path / "a.jsonl").touch()
     with pytest.raises(SourceError, match=r"belongs to the sources a\.jsonl and again; name it once"):
         source_files([Source(paths=("a.jsonl",)), Source(paths=(".",), name="again")], tmp_path, Path())
+
+
+def test_media_are_looked_up_beside_the_file_or_where_the_source_says(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jsonl").write_text('{"text": "one"}\n')
+    entries = [
+        Source(paths=("in/a.jsonl",)),
+        Source(paths=("in/a.jsonl",), media_root="pictures", allow_urls=True),
+        Source(paths=("in/a.jsonl",), media_root="/data", format="llava"),
+    ]
+    roots = [file.reading.media_root for entry in entries for file in source_files([entry], tmp_path, tmp_path)]
+    assert roots == [
+        Root(str(tmp_path / "in")),
+        Root(str(tmp_path / "pictures"), allow_urls=True),
+        Root("/data"),
+    ]
+
+
+def test_where_media_lie_changes_no_record(tmp_path):
+    pq.write_table(pa.table({"text": ["one"], "image_bytes": [[b"\xff"]]}), tmp_path / "a.parquet")
+    (file,) = source_files([Source(paths=("a.parquet",), media_root="pictures")], tmp_path, tmp_path)
+    assert file.reading.as_it_stands
+    assert together(read(file)).rows["fields"][0].as_py() == {"text": None, "image_bytes": [b"\xff"]}

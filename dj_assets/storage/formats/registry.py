@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dj_assets.storage.blocks import Piece, Reject
-from dj_assets.storage.formats import alpaca_cot, arxiv, stackexchange
+from dj_assets.storage.formats import alpaca_cot, arxiv, llava, stackexchange, video_captions, webdataset
 from dj_assets.storage.lines import Overlong
 from dj_assets.storage.sources import Format, Reading, SourceFile
 from dj_assets.storage.streams import Stream
@@ -42,6 +42,11 @@ class RawFormat:
 RAW_FORMATS: Mapping[str, RawFormat] = {
     "alpaca_cot": RawFormat(files=("json", "jsonl"), compose=alpaca_cot.compose),
     "arxiv": RawFormat(files=("tar",), cut=arxiv.members, unpack=arxiv.unpack),
+    "llava": RawFormat(files=("json", "jsonl"), compose=llava.compose),
     "stackexchange": RawFormat(files=("xml",), cut=stackexchange.threads),
+    "video_captions": RawFormat(
+        files=("json", "jsonl", "csv", "tsv"), cut=video_captions.clips, compose=video_captions.compose
+    ),
+    "webdataset": RawFormat(files=("tar",), cut=webdataset.samples),
 }
 TEXT = "text"
