@@ -30,7 +30,8 @@ def measure_in_parts(
 ) -> Measured:
     """Run every step of a plan over a batch, as many samples at a time as `settings.MEDIA_IMAGES` allows.
 
-    Media are looked up in the `root` of the input. While one part is measured, all looks of all operators at the next one are done.
+    Media are looked up in the `root` of the input. While one part is measured, all looks of all operators at the next
+    one are done.
     """
     measured = []
     ahead: tuple[Batch, Future[None]] | None = None

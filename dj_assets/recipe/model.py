@@ -159,7 +159,6 @@ class Recipe:
     workers: int | None = None
     dataset_path: str | None = None
     custom_operators: tuple[Path, ...] = ()
-    media: MediaKeys = field(default_factory=MediaKeys)
     notices: tuple[str, ...] = ()
 
     @property
