@@ -124,7 +124,7 @@ def test_a_killed_run_goes_on(files, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("dj_assets.subset.load_population", killed)
+        patch.setattr("dj_assets.subset.barrier.load_population", killed)
         run(files, tmp_path / "out")
     measured = Layout.output(tmp_path / "out").against.measured("signatures", 0)
     before = measured.stat().st_mtime_ns

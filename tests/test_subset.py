@@ -15,6 +15,7 @@ from dj_assets.errors import MissingModelError, SourceError, UserError
 from dj_assets.recipe.load import load_recipe
 from dj_assets.storage.layout import Layout
 from dj_assets.subset import Options, Subset
+from dj_assets.subset.locks import whole_subset
 from tests.documents import documents, write_jsonl
 
 SIMHASH = {"document_simhash_deduplicator": {"window_size": 3}}
@@ -252,7 +253,7 @@ def test_bad_samples_are_quarantined_and_the_rest_lives(tmp_path):
 def test_two_runs_of_one_folder_do_not_meet(tmp_path):
     source = write_jsonl(tmp_path / "a.jsonl", documents(10))
     subset = Subset(load_recipe(recipe()), [source], Layout.home(tmp_path / "home"), Options())
-    with subset._locked(), pytest.raises(UserError, match="another run is at work there"):
+    with whole_subset(subset.layout), pytest.raises(UserError, match="another run is at work there"):
         Subset(load_recipe(recipe()), [source], Layout.home(tmp_path / "home"), Options()).measure()
 
 

@@ -99,14 +99,14 @@ def balance(shards: Sequence[ShardManifest], population: Population, outcome: Ou
     ConservationError
         Naming the shard that does not add up. Nothing is published then.
     """
-    size = len(shards)
+    size = max((shard.shard for shard in shards), default=-1) + 1
     fates = {
         "kept": np.bincount(population.shard[outcome.kept], minlength=size),
         "quarantined": np.bincount(population.shard[outcome.quarantined], minlength=size),
         "dropped": np.bincount(population.shard[~outcome.kept & ~outcome.quarantined], minlength=size),
     }
-    for number, shard in enumerate(shards):
-        kept, quarantined, dropped = (int(fates[name][number]) for name in ("kept", "quarantined", "dropped"))
+    for shard in shards:
+        kept, quarantined, dropped = (int(fates[name][shard.shard]) for name in ("kept", "quarantined", "dropped"))
         accounted = kept + dropped + quarantined + shard.dropped + shard.quarantined
         if accounted != shard.records:
             raise ConservationError(

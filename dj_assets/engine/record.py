@@ -109,7 +109,7 @@ def against_record(shards: Sequence[ShardManifest], outcome: Outcome) -> dict[st
     """Return the part of the record that tells of the reference set; nothing where there is none."""
     if not shards:
         return {}
-    told = ("path", "sha256", "records", "measure_key")
+    told = ("shard", "path", "sha256", "records", "measure_key")
     files = [{name: getattr(shard, name) for name in told} for shard in shards]
     dropped = int((outcome.against >= 0).sum())
     return {"against": {"samples": sum(shard.records for shard in shards), "dropped": dropped, "files": files}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,17 +66,32 @@ class ShardTask:
     limit: int | None = None
 
 
+Commit = Callable[[], AbstractContextManager[object]]
+
+
 def measure_shard(
-    task: ShardTask, layout: Layout, engine: Engine, stage: Task, report: Callable[[int, int, int], None]
+    task: ShardTask,
+    layout: Layout,
+    engine: Engine,
+    stage: Task,
+    report: Callable[[int, int, int], None],
+    *,
+    commit: Commit = nullcontext,
 ) -> ShardManifest:
     """Measure a shard and commit it.
 
-    `report` is told rows, text bytes and file bytes of the shard after each block.
+    Parameters
+    ----------
+    report
+        Is told rows, text bytes and file bytes of the shard after each block.
+    commit
+        What was measured before is replaced within this context, where others might read it meanwhile.
 
     Raises
     ------
     SourceError
-        If no record has the text key, or the file breaks off.
+        If no record has the text key, the file breaks off, or it changes while it is read. What was measured before
+        stays then.
     """
     tally = _Tally()
     reader = Reader(
@@ -86,7 +101,6 @@ def measure_shard(
         max_line_bytes=settings.MAX_LINE_BYTES,
         limit=task.limit,
     )
-    layout.manifest(task.shard).unlink(missing_ok=True)
     with ExitStack() as stack:
         writers: dict[str, ParquetShard] = {}
         for block in _or_empty(engine.measure(str(task.file.path), reader.blocks()), task, stage):
@@ -104,9 +118,19 @@ def measure_shard(
             report(tally.rows, tally.text_bytes, block.file_bytes)
         if not tally.text_key_seen:
             raise SourceError(_no_text_key(task, missing_key or ()))
-    manifest = _manifest(task, tally, reader.sha256)
-    manifest.write(layout)
+        manifest = _manifest(task, tally, reader.sha256)
+        _refuse_changed(task.file)
+        with commit():
+            layout.manifest(task.shard).unlink(missing_ok=True)
+            stack.close()  # puts the files into place
+            manifest.write(layout)
     return manifest
+
+
+def _refuse_changed(file: SourceFile) -> None:
+    now = file.path.stat()
+    if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
+        raise SourceError(f"{file.path}: was changed while it was read; nothing of it is kept, run again")
 
 
 def _or_empty(blocks: Iterator[MeasuredBlock], task: ShardTask, stage: Task) -> Iterator[MeasuredBlock]:

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from dj_assets.engine.local import local_engine
 from dj_assets.engine.progress import Progress, Report
-from dj_assets.engine.shard import ShardTask, measure_shard
+from dj_assets.engine.shard import Commit, ShardTask, measure_shard
 from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
 from dj_assets.media.places import Root
 from dj_assets.recipe.plan import digest
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, measured_shard
+from dj_assets.storage.numbering import numbers_of
 from dj_assets.storage.sources import NO_ROOT, SourceFile
 
 
 @dataclass(frozen=True)
 class Shards:
-    """The shards of a source: one a file, in the order of the files; a `limit` ends them early."""
+    """What is measured of a source, file by file, in the order of the files; a `limit` ends it early.
+
+    Each file has its number and its measured files of that number (see `storage.numbering`). Shards that group several
+    files are a matter of who measures what, see `storage.grouping`: they change nothing in what is measured.
+    """
 
     files: tuple[SourceFile, ...]
     layout: Layout
@@ -45,21 +53,42 @@ class Shards:
             found.append(shard)
         return found
 
-    def measure(self, task: Task, workers: int, report: Report) -> tuple[list[ShardManifest], int]:
-        """Measure the shards that are not up to date; return all manifests and how many were measured now."""
+    def measured_already(self) -> list[ShardManifest]:
+        """Return the manifests of the files that are measured and up to date; there may be others."""
+        each = (
+            measured_shard(self.layout, number, file, self.key_of(file), None) for number, file, _ in self._each(())
+        )
+        return [shard for shard in each if shard is not None]
+
+    def measure(
+        self,
+        task: Task,
+        workers: int,
+        report: Report,
+        chosen: Collection[Path] | None = None,
+        commit: Commit = nullcontext,
+    ) -> tuple[list[ShardManifest], int]:
+        """Measure the files that are not up to date; return all manifests and how many were measured now.
+
+        `chosen` are the paths of the files to be measured, None for all; the manifests are theirs. `commit` is entered
+        while a shard's files are put into place.
+        """
         found: list[ShardManifest] = []
         measured = 0
-        pace = _Pace(self.files, report)
+        pace = _Pace([file for file in self.files if chosen is None or file.path in chosen], report)
         with local_engine(task, workers) as engine:
             for number, file, limit in self._each(found):
+                if chosen is not None and file.path not in chosen:
+                    continue
                 shard = measured_shard(self.layout, number, file, self.key_of(file), limit)
                 if shard is None:
                     wanted = ShardTask(file, number, self.key_of(file), self.text_key, limit)
-                    shard = measure_shard(wanted, self.layout, engine, task, pace.within(number))
+                    shard = measure_shard(wanted, self.layout, engine, task, pace.within(len(found)), commit=commit)
                     measured += 1
                 pace.finish(shard)
                 found.append(shard)
-        self._remove_beyond(len(found))
+        if chosen is None:
+            self.remove_others(shard.shard for shard in found)
         return found, measured
 
     def key_of(self, file: SourceFile) -> str:
@@ -75,16 +104,22 @@ class Shards:
 
     def _each(self, found: Sequence[ShardManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
         """Yield number, file and limit of every shard, as long as the limit is not used up by those found."""
-        for number, file in enumerate(self.files):
+        for number, file in zip(self.numbers, self.files, strict=True):
             limit = None if self.limit is None else self.limit - sum(shard.records for shard in found)
             if limit is not None and limit <= 0:
                 return
             yield number, file, limit
 
-    def _remove_beyond(self, count: int) -> None:
-        """Remove the measured files of shards that the source no longer has."""
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the files."""
+        return numbers_of(self.layout, self.files)
+
+    def remove_others(self, numbers: Iterable[int]) -> None:
+        """Remove the measured files of all numbers but some: the source no longer has them."""
+        kept = set(numbers)
         for manifest in self.layout.manifest(0).parent.glob("*.json"):
-            if int(manifest.stem) >= count:
+            if int(manifest.stem) not in kept:
                 manifest.unlink()
                 for kind in self.layout.kinds:
                     self.layout.measured(kind, int(manifest.stem)).unlink(missing_ok=True)

@@ -138,7 +138,7 @@ class MeasuredRun:
         if of == "shards":
             return [self.layout.measured(kind, shard["shard"]) for shard in self.manifest["shards"]]
         files = self.manifest.get("against", {}).get("files", [])
-        return [self.layout.against.measured(kind, number) for number in range(len(files))]
+        return [self.layout.against.measured(kind, file["shard"]) for file in files]
 
 
 def _stored(layout: Layout, numbers: Iterable[int]) -> list[ShardManifest]:
@@ -155,9 +155,9 @@ def _require_same_measure(manifest: Mapping[str, Any], plan: Plan, folder: Path)
 
 
 def _require_measured_files(manifest: Mapping[str, Any], layout: Layout) -> None:
-    reference = enumerate(manifest.get("against", {}).get("files", []))
+    reference = manifest.get("against", {}).get("files", [])
     wanted = [(layout.manifest(shard["shard"]), shard) for shard in manifest["shards"]]
-    for path, shard in [*wanted, *((layout.against.manifest(number), file) for number, file in reference)]:
+    for path, shard in [*wanted, *((layout.against.manifest(file["shard"]), file) for file in reference)]:
         now = read_json(path) or {}
         if any(now.get(key) != shard[key] for key in ("sha256", "records", "measure_key")):
             raise UserError(f"{layout.published}: was measured anew since its last run; run it to the end first")

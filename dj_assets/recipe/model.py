@@ -120,13 +120,25 @@ class Tolerance(_Strict):
     drift: float = Field(0.2, ge=0)
 
 
+class Sharding(_Strict):
+    """How the files of a source are grouped into shards, the partitions of the asset: at most 1000 of them.
+
+    Neighbouring files make one shard until there are `files` of them, or they take `megabytes` (10^6 bytes, as they lie
+    on the disk); one that is larger is a shard by itself. A file stays in its shard when others come and go.
+    """
+
+    files: int = Field(1000, ge=1)
+    megabytes: float = Field(256.0, gt=0)
+
+
 class AssetBlock(_Strict):
     """The block `asset:` of a recipe: what makes it a Dagster asset.
 
     `source` is one source, or a list of them whose samples follow in the order given; no entry is one to be named by
     `sources.yaml` or the environment. `against` is the same for a reference set: samples that are duplicates of its
-    samples are dropped, none of its own is published. `licence` is what the data stand under, for the dataset card: an
-    identifier such as `odc-by`, or a sentence.
+    samples are dropped, none of its own is published. `shards` makes it a partitioned asset whose shards are measured
+    and refined by runs of their own; without it one run does everything. `licence` is what the data stand under, for
+    the dataset card: an identifier such as `odc-by`, or a sentence.
     """
 
     subset: str = Field(pattern=_NAME)
@@ -140,6 +152,7 @@ class AssetBlock(_Strict):
     tolerance: Tolerance = Tolerance()
     licence: str = ""
     sandbox: SandboxBlock | None = None
+    shards: Sharding | None = None
 
 
 @dataclass(frozen=True)

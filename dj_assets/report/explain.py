@@ -20,6 +20,7 @@ from dj_assets.recipe.plan import Plan, Step
 from dj_assets.report.differences import differences
 from dj_assets.storage.database import reading
 from dj_assets.storage.layout import Layout
+from dj_assets.storage.manifest import shard_record
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ class _Teller:
 
     def tell(self, sample: str, shard: int, row: int) -> Story:
         ended_by, fate = self._fate(shard, row)
-        raw = _raw(self.manifest["shards"][shard], row, self.plan.recipe.text_key, self.models)
+        source = shard_record(self.manifest, shard)
+        raw = _raw(source, row, self.plan.recipe.text_key, self.models)
         steps = self._steps(shard, row, raw, ended_by)
-        return Story(sample, shard, row, self.manifest["shards"][shard]["path"], fate, steps, self._twin(shard, row))
+        return Story(sample, shard, row, source["path"], fate, steps, self._twin(shard, row))
 
     def _fate(self, shard: int, row: int) -> tuple[str | None, str]:
         dropped = self._one("SELECT operator, reason FROM dropped WHERE shard = ? AND row = ?", shard, row)

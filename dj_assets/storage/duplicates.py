@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,9 +17,9 @@ from dj_assets.recipe.plan import Plan, Step
 
 @dataclass(frozen=True)
 class MeasuredReference:
-    """A measured reference set: the names of its files and what was measured of them, all in shard order."""
+    """A measured reference set: the names of its files by their numbers, and what was measured of them, in order."""
 
-    names: Sequence[str]
+    names: Mapping[int, str]
     stats: Sequence[Path]
     signatures: Sequence[Path]
 
@@ -43,10 +43,11 @@ def add_duplicates(
 
 
 def _ids(connection: duckdb.DuckDBPyConnection, reference: MeasuredReference) -> str:
-    names = {"shard": pa.array(range(len(reference.names)), pa.int32()), "file": pa.array(reference.names, pa.string())}
+    numbers, files = list(reference.names), list(reference.names.values())
+    names = {"shard": pa.array(numbers, pa.int32()), "file": pa.array(files, pa.string())}
     connection.register("reference_names", pa.table(names))
-    files = _listed(reference.stats)
-    return f"SELECT shard, row, id, file FROM read_parquet({files}) JOIN reference_names USING (shard)"  # noqa: S608
+    listed = _listed(reference.stats)
+    return f"SELECT shard, row, id, file FROM read_parquet({listed}) JOIN reference_names USING (shard)"  # noqa: S608
 
 
 def _signed(connection: duckdb.DuckDBPyConnection, view: str, ids: str, signatures: Sequence[Path], step: Step) -> None:

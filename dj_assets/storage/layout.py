@@ -60,8 +60,32 @@ class Layout:
         return Layout(self.work / "against", self.work / "against")
 
     @property
+    def numbering(self) -> Path:
+        """Which number every file of the source has."""
+        return self.work / "numbering.json"
+
+    @property
+    def grouping(self) -> Path:
+        """Which shard every file of a sharded source belongs to."""
+        return self.work / "grouping.json"
+
+    @property
+    def decision(self) -> Path:
+        """What the replay decided, between deduplicating and refining; the fates of the samples lie beside it."""
+        return self.work / "decision" / "decision.json"
+
+    @property
+    def pending(self) -> Path:
+        """The folder of refined files that wait for the others of their version."""
+        return self.work / "pending"
+
+    def shard_lock(self, name: str) -> Path:
+        """Return the file that a run locks while it measures or refines one shard of a sharded subset."""
+        return self.work / "locks" / f"{name}.lock"
+
+    @property
     def lock(self) -> Path:
-        """The file that a run locks: one run a subset at a time."""
+        """The file that a run locks while it changes what all shards share."""
         return self.work / ".lock"
 
     @property

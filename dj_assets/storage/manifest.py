@@ -122,6 +122,12 @@ def run_before(layout: Layout) -> dict[str, Any] | None:
     return run_named(layout, "previous")
 
 
+def shard_record(run: Mapping[str, Any], number: int) -> Mapping[str, Any]:
+    """Return what the manifest of a run says about the shard of a number."""
+    found: Mapping[str, Any] = next(shard for shard in run["shards"] if shard["shard"] == number)
+    return found
+
+
 def all_published(layout: Layout, manifest: Mapping[str, Any]) -> bool:
     """Return whether everything that a run published is still there."""
     parts = [layout.refined / part["name"] for part in manifest["refined"]]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 TEMPORARY = ".*.tmp"
 _STAGING = ".staging"
 _READY = "READY"
@@ -45,9 +47,11 @@ def recover(target: Path) -> None:
 
 
 def remove_leftovers(work: Path) -> None:
-    """Remove the temporary files that a killed process left among the measured files; needs the lock of the subset."""
+    """Remove the temporary files that killed processes left; those of a process that lives are still being written."""
     for path in (*work.glob(f"*/{TEMPORARY}"), *work.glob(f"counted/**/{TEMPORARY}")):
-        path.unlink()
+        writer = path.name.split(".")[-2]
+        if not (writer.isdigit() and psutil.pid_exists(int(writer))):
+            path.unlink(missing_ok=True)
 
 
 def _move_into_place(staging: Path, target: Path) -> None:

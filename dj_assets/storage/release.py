@@ -1,13 +1,12 @@
-"""Releasing a refined subset: its shards, fates and database, written aside and published together."""
+"""Releasing a refined subset: its files, fates and database, put together aside and published at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from dj_assets.recipe.plan import Plan
@@ -16,11 +15,11 @@ from dj_assets.storage.database import add_run, build_database, export_table, re
 from dj_assets.storage.duplicates import MeasuredReference
 from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.flat import write_flat
-from dj_assets.storage.layout import MEASURED, Layout, part_name
-from dj_assets.storage.manifest import ShardManifest, measured_files, write_json
+from dj_assets.storage.layout import MEASURED, Layout
+from dj_assets.storage.manifest import ShardManifest, measured_files, newest_run, write_json
 from dj_assets.storage.outcomes import keep_newest, record_file, write_record
+from dj_assets.storage.parts import Part, gather_parts, remove_pending
 from dj_assets.storage.publish import staged
-from dj_assets.storage.shards import write_refined
 
 # Writes what people read beside the data, a report for instance, into the folder that is about to be published: given
 # that folder, the manifest of the run, its plan and the layout of the measured files.
@@ -31,33 +30,33 @@ Accompany = Callable[[Path, Mapping[str, Any], Plan, Layout], None]
 class Release:
     """What is to be published.
 
-    `shard_of` and `kept` say, for every measured sample in (shard, row) order, where it is from and whether it stays;
-    `fates` is the table of those that do not (see `build_database`). `against` are the shards of the reference set.
-    `accompany` adds files of its own, which are published with the rest or not at all.
+    `fates` is the table of the samples that are not kept (see `build_database`). `against` are the shards of the
+    reference set. `accompany` adds files of its own, which are published with the rest or not at all.
     """
 
     plan: Plan
     layout: Layout
     shards: Sequence[ShardManifest]
-    shard_of: np.ndarray
-    kept: np.ndarray
     fates: pa.Table
     against: Sequence[ShardManifest] = ()
-    format: Literal["parquet", "jsonl"] = "parquet"
     accompany: Accompany | None = None
 
     def publish(
-        self, manifest_of: Callable[[list[dict[str, Any]]], dict[str, Any]], threads: int = 1
+        self,
+        parts: Sequence[Part],
+        manifest_of: Callable[[list[dict[str, Any]]], dict[str, Any]],
+        threads: int = 1,
     ) -> dict[str, Any]:
-        """Write everything aside, then move it into place; return the manifest of the run, which is written last.
+        """Put everything together aside, then move it into place; return the manifest of the run, written last.
 
-        `manifest_of` makes the manifest from the list of refined shards: name, shard, samples.
+        `parts` are the refined files of all shards, written already. `manifest_of` makes the manifest from the list of
+        them: name, shard, samples, key, bytes.
         """
         with staged(self.layout.published) as staging:
-            parts = self._refined(staging / "refined")
+            entries = gather_parts(parts, self.layout, newest_run(self.layout), staging / "refined")
             database = staging / self.layout.database.name
             build_database(database, self.plan, self._files(), self.fates, self._reference(), threads=threads)
-            manifest = {**manifest_of(parts), "statistics": self._bins(database)}
+            manifest = {**manifest_of(entries), "statistics": self._bins(database)}
             add_run(database, manifest["funnel"], manifest)
             if self.layout.work == self.layout.published:
                 self._by_shard(staging, database)
@@ -71,29 +70,12 @@ class Release:
             write_record(record_file(self.layout, manifest["run_id"]), database, self._files()["stats"])
         write_json(self.layout.runs / f"{manifest['run_id']}.json", manifest)
         keep_newest(self.layout)
+        remove_pending(self.layout)
         return manifest
 
     def _bins(self, database: Path) -> dict[str, Any]:
         with reading(database) as connection:
             return {column: bins.as_json() for column, bins in bins_of(connection, self.plan).items()}
-
-    def _refined(self, folder: Path) -> list[dict[str, Any]]:
-        folder.mkdir()
-        types = merged_types(self.shards)
-        parts = []
-        for shard in self.shards:
-            name = part_name(shard.shard, ".parquet" if self.format == "parquet" else ".jsonl")
-            samples = write_refined(
-                folder / name,
-                self.layout.measured("cleaned", shard.shard),
-                self.layout.measured("fields", shard.shard),
-                self.kept[self.shard_of == shard.shard],
-                types=types,
-                text_key=self.plan.recipe.text_key,
-                format=self.format,
-            )
-            parts.append({"name": name, "shard": shard.shard, "samples": samples})
-        return parts
 
     def _by_shard(self, staging: Path, database: Path) -> None:
         for table in ("dropped", "quarantine"):
@@ -104,7 +86,7 @@ class Release:
     def _reference(self) -> MeasuredReference | None:
         if not self.against:
             return None
-        names = [Path(shard.path).name for shard in self.against]
+        names = {shard.shard: Path(shard.path).name for shard in self.against}
         stats, signatures = (
             measured_files(self.layout.against, kind, self.against) for kind in ("stats", "signatures")
         )

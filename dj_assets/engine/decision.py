@@ -1,0 +1,200 @@
+"""What the replay decided about every sample: kept on disk between deduplicating and refining, in a process or many."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dj_assets.engine.funnel import Balance, FunnelStep, balance, make_funnel
+from dj_assets.engine.near_pairs import read_stored, store
+from dj_assets.engine.record import against_record, fates, seconds_by_step
+from dj_assets.engine.replay import Outcome, Population
+from dj_assets.recipe.plan import Plan, digest
+from dj_assets.storage.fields import FieldTypes
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.manifest import ShardManifest, read_json, write_json
+from dj_assets.storage.parts import Format, Part, part_key
+from dj_assets.storage.release import merged_types
+
+
+@dataclass(frozen=True)
+class ShardOutcome:
+    """What became of the measured samples of one shard; `version` is a hash of what people get of it.
+
+    It covers the fate of every sample and the columns of the refined file, not which twin a duplicate has: a twin of
+    another shard may change without a change here.
+    """
+
+    shard: int
+    version: str
+    kept: int
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The outcome of a replay over the shards that were measured then; `key` says of what, by which recipe.
+
+    `recipe` is the hash of the recipe with its thresholds, `missing` names shards that took no part, `parts` are the
+    refined files as they are to be.
+    `version` is the data version of the duplicates, `near_pairs` and `clusters` count what is behind them, `fates` is
+    the table that `build_database` takes. `seconds` is what replaying took.
+    """
+
+    key: str
+    recipe: str
+    shards: tuple[ShardManifest, ...]
+    counts: Balance
+    funnel: tuple[FunnelStep, ...]
+    outcomes: tuple[ShardOutcome, ...]
+    version: str
+    clusters: int
+    near_pairs: int
+    duplicates_against: int
+    short_texts: Mapping[str, int]
+    against: Mapping[str, Any]
+    parts: tuple[Part, ...]
+    missing: tuple[str, ...]
+    fates: pa.Table = dataclasses.field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        key: str,
+        plan: Plan,
+        *,
+        shards: Sequence[ShardManifest],
+        reference: Sequence[ShardManifest],
+        replayed: tuple[Population, Outcome, int],
+        format: Format = "parquet",
+        missing: Sequence[str] = (),
+    ) -> Decision:
+        """Describe a replay over `shards`; `missing` are names of shards that took no part.
+
+        Raises
+        ------
+        ConservationError
+            If samples in are not kept + dropped + quarantined.
+        """
+        population, outcome, near_pairs = replayed
+        counts = balance(shards, population, outcome)
+        twins = [kept[kept >= 0].tolist() for kept in (outcome.keeper, outcome.against)]
+        found = [kept.tobytes().hex() for kept in (outcome.keeper, outcome.against) if (kept >= 0).any()]
+        return cls(
+            key=key,
+            recipe=plan.refined_hash,
+            shards=tuple(shards),
+            counts=counts,
+            funnel=make_funnel(plan, outcome, counts, seconds_by_step(shards)),
+            outcomes=tuple(_outcomes(shards, outcome)),
+            version=digest([len(population), *found]),
+            clusters=sum(len(set(kept)) for kept in twins),
+            near_pairs=near_pairs,
+            duplicates_against=len(twins[1]),
+            short_texts=outcome.short_texts,
+            against=against_record(reference, outcome),
+            parts=tuple(_parts(plan.recipe.text_key, shards, outcome, format)),
+            missing=tuple(missing),
+            fates=fates(population, outcome),
+        )
+
+    @classmethod
+    def read(cls, layout: Layout, key: str | None = None) -> Decision | None:
+        """Return the stored decision, where there is one and, if asked, it is of that key."""
+        content = read_json(layout.decision)
+        if content is None or (key is not None and content["key"] != key):
+            return None
+        table = read_stored(_fates_file(layout), content["key"].encode())
+        if table is None:
+            return None
+        return cls(
+            **content
+            | {
+                "shards": tuple(ShardManifest(**shard) for shard in content["shards"]),
+                "counts": Balance(**content["counts"]),
+                "funnel": tuple(FunnelStep.of_json(step) for step in content["funnel"]),
+                "outcomes": tuple(ShardOutcome(**outcome) for outcome in content["outcomes"]),
+                "parts": tuple(Part(**part) for part in content["parts"]),
+                "missing": tuple(content["missing"]),
+                "fates": table,
+            }
+        )
+
+    def write(self, layout: Layout) -> None:
+        """Store the decision in place of the last one."""
+        store(_fates_file(layout), self.fates, self.key.encode())
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "fates"}
+        write_json(
+            layout.decision,
+            plain
+            | {
+                "shards": [dataclasses.asdict(shard) for shard in self.shards],
+                "counts": dataclasses.asdict(self.counts),
+                "funnel": [step.as_json() for step in self.funnel],
+                "outcomes": [dataclasses.asdict(outcome) for outcome in self.outcomes],
+                "parts": [dataclasses.asdict(part) for part in self.parts],
+            },
+        )
+
+    @property
+    def duplicates(self) -> int:
+        """How many samples the recipe drops as duplicates."""
+        return sum(outcome.duplicates for outcome in self.outcomes)
+
+    @cached_property
+    def types(self) -> FieldTypes | None:
+        """The types of the JSON fields over all shards, so that every refined file has the same schema."""
+        return merged_types(self.shards)
+
+    def kept(self, shard: int, layout: Layout) -> np.ndarray:
+        """Return which measured samples of a shard are kept, in the order of its measured files; bool."""
+        rows = pq.read_table(layout.measured("stats", shard), columns=["row"])["row"].to_numpy()
+        ended = self.fates.filter(pc.equal(self.fates["shard"], shard))["row"].to_numpy()
+        return ~np.isin(rows, ended)
+
+
+def _outcomes(shards: Sequence[ShardManifest], outcome: Outcome) -> list[ShardOutcome]:
+    types = merged_types(shards)
+    columns = None if types is None else types.to_json()
+    found = []
+    for shard, here in _each(shards):
+        fate, quarantined = outcome.fate[here], outcome.quarantined[here]
+        told = hashlib.sha256(fate.tobytes() + np.packbits(quarantined).tobytes()).hexdigest()
+        found.append(
+            ShardOutcome(
+                shard=shard.shard,
+                version=digest([shard.sha256, shard.measure_key, shard.records, told, columns]),
+                kept=int(outcome.kept[here].sum()),
+                duplicates=int(outcome.duplicate[here].sum()),
+            )
+        )
+    return found
+
+
+def _parts(text_key: str, shards: Sequence[ShardManifest], outcome: Outcome, format: Format) -> Iterator[Part]:
+    types = merged_types(shards)
+    for shard, here in _each(shards):
+        kept = outcome.kept[here]
+        yield Part(shard.shard, int(kept.sum()), part_key(shard, kept, types, text_key, format), format)
+
+
+def _each(shards: Sequence[ShardManifest]) -> Iterator[tuple[ShardManifest, slice]]:
+    """Yield every shard with the places of its samples among those of all."""
+    first = 0
+    for shard in shards:
+        yield shard, slice(first, first + shard.rows)
+        first += shard.rows
+
+
+def _fates_file(layout: Layout) -> Path:
+    return layout.decision.with_name("fates.parquet")

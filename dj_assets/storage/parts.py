@@ -1,0 +1,113 @@
+"""Refined files: written one by one, each under the key of its content, and put together when a version is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from dj_assets.recipe.plan import digest
+from dj_assets.storage.fields import FieldTypes
+from dj_assets.storage.layout import Layout, part_name
+from dj_assets.storage.manifest import ShardManifest
+from dj_assets.storage.shards import write_refined
+
+# Part of the identity of a refined file: raise it when its content gets another form.
+FORM = 1
+
+Format = Literal["parquet", "jsonl"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One refined file: which measured shard it is of, how many samples it holds, what identifies its content."""
+
+    shard: int
+    samples: int
+    key: str
+    format: Format = "parquet"
+
+    @property
+    def name(self) -> str:
+        """Its name once it is published."""
+        return part_name(self.shard, self._suffix)
+
+    def pending(self, layout: Layout) -> Path:
+        """Return where it waits for the others."""
+        return layout.pending / f"{self.key}{self._suffix}"
+
+    def place(self, layout: Layout, published: Mapping[str, Any] | None) -> Path | None:
+        """Return where it lies, waiting or published by the run of a manifest; None where it is still to be written."""
+        waiting = self.pending(layout)
+        if waiting.exists():
+            return waiting
+        for part in published["refined"] if published else ():
+            path: Path = layout.refined / part["name"]
+            if part.get("key") == self.key and path.exists() and path.stat().st_size == part["bytes"]:
+                return path
+        return None
+
+    @property
+    def _suffix(self) -> str:
+        return ".parquet" if self.format == "parquet" else ".jsonl"
+
+
+def part_key(
+    shard: ShardManifest, kept: np.ndarray, types: FieldTypes | None, text_key: str, format: Format = "parquet"
+) -> str:
+    """Return what identifies the content of a refined file: what was measured, which of it is kept, its columns."""
+    measured = [shard.sha256, shard.measure_key, shard.records]
+    mask = hashlib.sha256(np.packbits(kept).tobytes()).hexdigest()
+    return digest([FORM, measured, mask, None if types is None else types.to_json(), text_key, format])
+
+
+def write_part(part: Part, kept: np.ndarray, layout: Layout, types: FieldTypes | None, text_key: str) -> None:
+    """Write a refined file where it waits for the others; it appears whole or not at all."""
+    cleaned, fields = (layout.measured(kind, part.shard) for kind in ("cleaned", "fields"))
+    layout.pending.mkdir(parents=True, exist_ok=True)
+    target = part.pending(layout)
+    write_refined(target, cleaned, fields, kept, types=types, text_key=text_key, format=part.format)
+
+
+def gather_parts(
+    parts: Sequence[Part], layout: Layout, published: Mapping[str, Any] | None, folder: Path
+) -> list[dict[str, Any]]:
+    """Link all parts of a version into a new folder; return what the manifest says about them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one is not written yet.
+    """
+    folder.mkdir()
+    entries = []
+    for part in parts:
+        place = part.place(layout, published)
+        if place is None:
+            raise FileNotFoundError(f"{part.pending(layout)}: is not written yet")
+        link_or_copy(place, folder / part.name)
+        size = place.stat().st_size
+        entries.append(
+            {"name": part.name, "shard": part.shard, "samples": part.samples, "key": part.key, "bytes": size}
+        )
+    return entries
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def remove_pending(layout: Layout) -> None:
+    """Remove every file that waits: those of the published version are linked there, others are of old versions."""
+    for path in layout.pending.glob("[!.]*"):
+        path.unlink()

@@ -1,0 +1,122 @@
+"""The second step: one replay over all shards decides about every sample, and is kept for those who refine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dj_assets.engine.clusters import NearPairs
+from dj_assets.engine.decision import Decision
+from dj_assets.engine.links import find_links
+from dj_assets.engine.replay import Outcome, Population, load_population, replay
+from dj_assets.engine.shards import measured_version, version_with_reference
+from dj_assets.errors import UserError
+from dj_assets.recipe.plan import digest
+from dj_assets.storage.manifest import ShardManifest, measured_files, newest_run
+from dj_assets.subset.locks import whole_subset
+from dj_assets.subset.results import DeduplicateResult
+
+if TYPE_CHECKING:
+    from dj_assets.subset.opened import Subset
+
+# Part of the identity of a result: raise it when published files get another form.
+RELEASE = 3
+
+
+def deduplicate(subset: Subset) -> DeduplicateResult:
+    """Decide about every measured sample, where that is not decided yet."""
+    started = time.perf_counter()
+    with whole_subset(subset.layout, subset.options.patience_s):
+        removed = _removed(subset)
+        if subset.is_sharded:
+            subset.shards.remove_others(subset.shards.numbers)
+        decision = decided(subset, measured(subset))
+    subset.seconds["deduplicate"] = time.perf_counter() - started
+    outcomes = {outcome.shard: outcome for outcome in decision.outcomes}
+    return DeduplicateResult(
+        duplicates=decision.duplicates,
+        clusters=decision.clusters,
+        near_pairs=decision.near_pairs,
+        seconds=subset.seconds["deduplicate"],
+        data_version=decision.version,
+        against=decision.duplicates_against,
+        outcomes={shard.path: outcomes[shard.shard] for shard in decision.shards},
+        missing=decision.missing,
+        removed=removed,
+    )
+
+
+def decided(subset: Subset, shards: Sequence[ShardManifest]) -> Decision:
+    """Return what is decided about some shards, from disk or by a replay; needs the lock of the subset."""
+    key = decision_key(subset, shards)
+    stored = Decision.read(subset.layout, key)
+    if stored is not None:
+        return stored
+    present = {shard.path for shard in shards}
+    missing = [group.name for group in subset.groups if any(str(file.path) not in present for file in group.files)]
+    reference = subset.reference.measured()
+    replayed = _replay(subset, shards, reference)
+    decision = Decision.of(
+        key,
+        subset.plan,
+        shards=shards,
+        reference=reference,
+        replayed=replayed,
+        format=subset.options.format,
+        missing=missing,
+    )
+    decision.write(subset.layout)
+    return decision
+
+
+def decision_key(subset: Subset, shards: Sequence[ShardManifest]) -> str:
+    """Return the identity of a result: the recipe with its thresholds, what is measured, the form of the files."""
+    return digest([subset.plan.refined_hash, _version(subset, shards), subset.options.format, RELEASE])
+
+
+def measured(subset: Subset) -> list[ShardManifest]:
+    """Return the manifests of all files; of a sharded subset those of the shards that are measured completely.
+
+    Raises
+    ------
+    UserError
+        If a file is not measured, or of a sharded subset no shard is.
+    """
+    if not subset.is_sharded:
+        return subset.shards.measured()
+    found = {shard.path: shard for shard in subset.shards.measured_already()}
+    whole = {
+        str(file.path)
+        for group in subset.groups
+        if all(str(file.path) in found for file in group.files)
+        for file in group.files
+    }
+    if not whole:
+        raise UserError(f"{subset.recipe.name}: no shard is measured yet; materialize {subset.recipe.name}_stats first")
+    return [found[str(file.path)] for file in subset.files if str(file.path) in whole]
+
+
+def _replay(
+    subset: Subset, shards: Sequence[ShardManifest], reference: Sequence[ShardManifest]
+) -> tuple[Population, Outcome, int]:
+    layout, plan = subset.layout, subset.plan
+    stats, signatures = (measured_files(layout, kind, shards) for kind in ("stats", "signatures"))
+    theirs = [measured_files(layout.against, kind, reference) for kind in ("stats", "signatures")]
+    links = find_links(layout, plan, [*theirs[1], *signatures], _version(subset, shards))
+    population = load_population(plan, stats, signatures, *theirs)
+    outcome = replay(plan, population, links, threads=subset.workers)
+    return population, outcome, sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
+
+
+def _version(subset: Subset, shards: Sequence[ShardManifest]) -> str:
+    return version_with_reference(measured_version(subset.measure_key, shards), subset.reference.measured())
+
+
+def _removed(subset: Subset) -> tuple[str, ...]:
+    """Return the names of the files that the published version was made of and the source no longer has."""
+    published = newest_run(subset.layout)
+    present = {str(file.path) for file in subset.files}
+    before = [shard["path"] for shard in published["shards"]] if published else []
+    return tuple(Path(path).name for path in before if path not in present)

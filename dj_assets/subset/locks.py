@@ -1,0 +1,58 @@
+"""Who may work in a subset's folder: many at its shards, one at what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from dj_assets.errors import UserError
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.publish import recover, remove_leftovers
+
+# Putting a shard's files into place waits for a barrier or a release that is under way.
+COMMIT_PATIENCE_S = 3600.0
+
+
+@contextmanager
+def whole_subset(layout: Layout, patience_s: float = 0) -> Iterator[None]:
+    """Work at what all shards share, alone; finish or remove first what a killed process left.
+
+    Raises
+    ------
+    UserError
+        If another run is at work there for longer than `patience_s`.
+    """
+    with _held(layout.lock, layout.published, patience_s):
+        recover(layout.published)
+        remove_leftovers(layout.work)
+        yield
+
+
+@contextmanager
+def one_shard(layout: Layout, name: str, patience_s: float = 0) -> Iterator[None]:
+    """Work at one shard of a sharded subset, alone; others may work at other shards.
+
+    Raises
+    ------
+    UserError
+        If another run is at work there for longer than `patience_s`.
+    """
+    with _held(layout.shard_lock(name), Path(f"{layout.published}, shard {name}"), patience_s):
+        yield
+
+
+@contextmanager
+def _held(path: Path, place: Path, patience_s: float) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=patience_s)
+    except filelock.Timeout:
+        raise UserError(f"{place}: another run is at work there; wait for it or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()

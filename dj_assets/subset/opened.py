@@ -1,0 +1,185 @@
+"""A subset opened to work on: its recipe, source, folder, and the three steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from dj_assets import settings
+from dj_assets.engine.corpus import Corpus, Frequent
+from dj_assets.engine.progress import Report, silent
+from dj_assets.engine.shards import Shards
+from dj_assets.errors import RecipeError, UserError
+from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import Plan, digest, make_plan
+from dj_assets.storage.grouping import Shard, shards_of
+from dj_assets.storage.inputs import against_of, files_of
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.sources import SourceFile
+from dj_assets.subset import barrier, measuring, refining
+from dj_assets.subset.results import DeduplicateResult, MeasureResult, Options, RefineResult, RunResult
+
+# Below this many bytes of (compressed) input a further worker costs more to start than it saves.
+BYTES_A_WORKER = 1_000_000
+
+
+class Subset:
+    """One recipe over one source, with its folder. Steps pass no data, only files: any may be run again alone."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        inputs: Sequence[str | Path] | None,
+        layout: Layout,
+        options: Options,
+        against: Sequence[str | Path] | None = None,
+    ) -> None:
+        """Find the files of the inputs, read as the recipe reads its own source; of that source where None.
+
+        `against` are other files to deduplicate against than those that the recipe names.
+        """
+        self.recipe = recipe
+        self.plan: Plan = make_plan(recipe)
+        self.layout = layout
+        self.options = options
+        self.models = self.plan.models(options.models)
+        self.files: tuple[SourceFile, ...] = files_of(recipe, inputs)
+        self.against: tuple[SourceFile, ...] = against_of(recipe, self.files, against)
+        if self.against and self.plan.corpus_mappers:
+            label = self.plan.corpus_mappers[0].label
+            raise UserError(f"{recipe.file}: {label} cannot stand in a recipe that is deduplicated against another set")
+        self.seconds: dict[str, float] = {}
+
+    @classmethod
+    def of_asset(cls, recipe: Recipe, options: Options | None = None) -> Subset:
+        """Open the subset of a gallery recipe, its source as configured, its folder in the data home.
+
+        Raises
+        ------
+        UserError
+            If the source, a model or the recipe has a fault; no data is read before.
+        """
+        if recipe.asset is None:
+            raise UserError(f"{recipe.file}: has no 'asset:' block; use 'dj-assets run' or add one")
+        folder = settings.data_home() / recipe.asset.subset
+        return cls(recipe, None, Layout.home(folder), options or Options())
+
+    def run(self, report: Report = silent) -> RunResult:
+        """Measure, deduplicate and refine."""
+        self.measure(report)
+        self.deduplicate()
+        return self.refine()
+
+    def measure(self, report: Report = silent, shard: str | None = None) -> MeasureResult:
+        """Measure what is not up to date: one pass over its samples, one more where the corpus is counted first.
+
+        With the name of a shard, of that shard alone; runs of different shards do not disturb each other.
+        """
+        return measuring.measure(self, report) if shard is None else measuring.measure_shard(self, shard, report)
+
+    def deduplicate(self) -> DeduplicateResult:
+        """Find the near pairs of every deduplicator, over all shards, and replay the recipe over them.
+
+        Of a sharded subset those shards take part that are measured.
+
+        Raises
+        ------
+        ConservationError
+            If samples in are not kept + dropped + quarantined.
+        """
+        return barrier.deduplicate(self)
+
+    def refine(self) -> RunResult:
+        """Publish the kept samples with the funnel, the fates and the statistics; what is up to date is not written."""
+        return refining.refine(self)
+
+    def refine_shard(self, shard: str) -> RefineResult:
+        """Write the kept samples of one shard; the last one that was missing publishes all of them together."""
+        return refining.refine_shard(self, shard)
+
+    @cached_property
+    def measure_key(self) -> str:
+        """The identity of what is measured: operators, parameters without thresholds, models, what is frequent."""
+        return self.corpus.measure_key(self.frequent)
+
+    @property
+    def corpus(self) -> Corpus:
+        """The source, to be counted as a whole."""
+        return Corpus(self.plan, self.files, self.layout, self.options.models, self.options.limit, self.workers)
+
+    @cached_property
+    def frequent(self) -> Frequent:
+        """What is frequent in the source, as it was counted."""
+        return self.corpus.counted()
+
+    @property
+    def shards(self) -> Shards:
+        """What is measured of the source, file by file, in order."""
+        return Shards(self.files, self.layout, self.measure_key, self.recipe.text_key, self.options.limit)
+
+    @cached_property
+    def reference(self) -> Shards:
+        """What is measured of the reference set, in order: it is signed only."""
+        # signatures are found by names that tell the place of their step
+        names = [step.signature for step in self.plan.deduplicators]
+        key = digest([self.plan.signing.measure_key(self.options.models), names])
+        return Shards(self.against, self.layout.against, key, self.recipe.text_key)
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether the recipe groups its source into shards."""
+        return self.recipe.asset is not None and self.recipe.asset.shards is not None
+
+    @cached_property
+    def groups(self) -> tuple[Shard, ...]:
+        """The shards of a sharded subset, in the order of its source; none of one that is not sharded."""
+        block = self.recipe.asset
+        if block is None or block.shards is None:
+            return ()
+        refuse_unshardable(self.plan)
+        return shards_of(self.layout, self.files, block.shards)
+
+    def group(self, name: str) -> Shard:
+        """Return the shard of a name.
+
+        Raises
+        ------
+        UserError
+            If there is none: its files are gone.
+        """
+        found = next((group for group in self.groups if group.name == name), None)
+        if found is None:
+            raise UserError(f"{self.recipe.name}: has no shard {name!r}; its files are gone, or it never had any")
+        return found
+
+    @property
+    def workers(self) -> int:
+        """How many worker processes to use for the whole source."""
+        return self.workers_for(self.files)
+
+    def workers_for(self, files: Sequence[SourceFile]) -> int:
+        """Return how many worker processes to use for some files."""
+        if self.options.workers is not None:
+            return self.options.workers
+        wanted = self.recipe.workers or settings.default_workers()
+        useful = math.ceil(sum(file.size for file in files) / BYTES_A_WORKER)
+        return max(1, min(wanted, settings.default_workers(), useful))
+
+
+def refuse_unshardable(plan: Plan) -> None:
+    """Raise for a recipe whose shards cannot be measured by themselves.
+
+    Raises
+    ------
+    RecipeError
+        If an operator counts the corpus: one shard more would have all others measured again.
+    """
+    for step in plan.corpus_mappers:
+        raise RecipeError(
+            plan.recipe.file,
+            f"{step.label} counts the whole corpus, so its shards cannot be measured one by one",
+            key="asset.shards",
+            fix="leave it out",
+        )

@@ -1,0 +1,80 @@
+"""Any recipe over any files, into a folder of its own: `dj-assets run` and the same from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Unpack
+
+from dj_assets.engine.progress import Report, silent
+from dj_assets.errors import UserError
+from dj_assets.models.store import ModelStore
+from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.model import Recipe
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.manifest import read_json, write_json
+from dj_assets.subset.opened import Subset
+from dj_assets.subset.results import Options, RunOptions, RunResult
+
+
+def run_recipe(
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    inputs: Sequence[str | Path],
+    output: str | Path,
+    *,
+    against: Sequence[str | Path] | None = None,
+    models: str | Path | None = None,
+    overwrite: bool = False,
+    report: Report = silent,
+    engine: Literal["local"] = "local",
+    **options: Unpack[RunOptions],
+) -> RunResult:
+    """Run any recipe over any files; the output folder holds everything described in the README.
+
+    Parameters
+    ----------
+    recipe
+        A YAML file, or a dict with the same keys. It needs no `asset:` block.
+    inputs
+        Files, folders or globs, relative to the current folder.
+    output
+        A folder that is new, empty, or holds an earlier run of the same recipe and inputs, which then goes on.
+    against
+        Files, folders or globs of a reference set: samples that are duplicates of its samples are dropped. It replaces
+        what the recipe names.
+    models
+        A folder searched for models before all others.
+    overwrite
+        Take a folder that holds another run; what is measured already and still right is used again.
+    options
+        `workers`, `limit` (records read), `format` of the refined shards ("parquet" or "jsonl"), `accompany`.
+
+    Raises
+    ------
+    UserError
+        For a fault in the recipe, the inputs, the models or the output folder, before any data is read.
+    """
+    if engine != "local":
+        raise UserError(f"unknown engine {engine!r}; there is 'local'")
+    checked = load_recipe(recipe)
+    layout = Layout.output(Path(output).resolve())
+    files = [Path.cwd() / path for path in inputs]
+    reference = None if against is None else [Path.cwd() / path for path in against]
+    subset = Subset(checked, files, layout, Options(models=ModelStore.with_folder(models), **options), reference)
+    _claim(subset, overwrite=overwrite)
+    return subset.run(report)
+
+
+def _claim(subset: Subset, *, overwrite: bool) -> None:
+    """Make the output folder ours; refuse one that holds something else, unless told to overwrite."""
+    folder, mark = subset.layout.published, subset.layout.work / "claim.json"
+    options = subset.options
+    claim = {
+        "refined_hash": subset.plan.refined_hash,
+        "inputs": [str(file.path) for file in subset.files],
+        "options": [options.limit, options.format],
+        **({"against": [str(file.path) for file in subset.against]} if subset.against else {}),
+    }
+    if not overwrite and folder.exists() and any(folder.iterdir()) and read_json(mark) != claim:
+        raise UserError(f"{folder}: is in use by another run or other files; choose a new folder or pass --overwrite")
+    write_json(mark, claim)

@@ -1,0 +1,156 @@
+"""The third step: the kept samples written file by file, and published together when the version is whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from dj_assets.engine.decision import Decision
+from dj_assets.engine.record import circumstances, run_record
+from dj_assets.errors import UserError
+from dj_assets.recipe.plan import digest
+from dj_assets.storage.manifest import ShardManifest, all_published, newest_run
+from dj_assets.storage.parts import write_part
+from dj_assets.storage.release import Release
+from dj_assets.subset.barrier import decided, decision_key, measured
+from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
+from dj_assets.subset.results import RefineResult, RunResult
+
+if TYPE_CHECKING:
+    from dj_assets.subset.opened import Subset
+
+
+def refine(subset: Subset) -> RunResult:
+    """Write and publish what is kept of all shards."""
+    started = time.perf_counter()
+    with whole_subset(subset.layout, subset.options.patience_s):
+        shards = measured(subset)
+        published = _up_to_date(subset, decision_key(subset, shards))
+        if published is not None:
+            return published
+        decision = decided(subset, shards)
+        _write(subset, decision, {shard.shard for shard in decision.shards})
+        return _publish(subset, decision, started)
+
+
+def refine_shard(subset: Subset, name: str) -> RefineResult:
+    """Write what is kept of one shard; publish all of them where no other is still to be written.
+
+    Raises
+    ------
+    UserError
+        If the shard was not there, or is measured anew, since duplicates were found.
+    """
+    started = time.perf_counter()
+    paths = {str(file.path) for file in subset.group(name).files}
+    with one_shard(subset.layout, name, subset.options.patience_s):
+        decision = _decision_about(subset, name, paths)
+        own = {shard.shard: shard for shard in decision.shards if shard.path in paths}
+        _write(subset, decision, own)
+    waited_for, published = _publish_when_whole(subset, started)
+    parts = [part for part in decision.parts if part.shard in own]
+    return RefineResult(
+        samples_in=sum(shard.records for shard in own.values()),
+        samples_out=sum(part.samples for part in parts),
+        files=len(parts),
+        data_version=digest([part.key for part in parts]),
+        seconds=time.perf_counter() - started,
+        waited_for=waited_for,
+        published=published,
+    )
+
+
+def _decision_about(subset: Subset, name: str, paths: Collection[str]) -> Decision:
+    """Return what is decided about a shard; a changed threshold decides anew, new samples wait for the barrier."""
+    with whole_subset(subset.layout, COMMIT_PATIENCE_S):
+        stored = Decision.read(subset.layout)
+        now = {shard.path: shard for shard in subset.shards.measured_already() if shard.path in paths}
+        known = {shard.path: shard for shard in stored.shards} if stored else {}
+        if len(now) < len(paths) or any(path not in known or _differ(known[path], now[path]) for path in paths):
+            what = f"{subset.recipe.name}_stats" if len(now) < len(paths) else f"{subset.recipe.name}_duplicates"
+            raise UserError(f"{subset.recipe.name}: shard {name} is new or has changed; materialize {what} first")
+        if stored is None or stored.recipe != subset.plan.refined_hash:
+            return decided(subset, measured(subset))
+        return stored
+
+
+def _differ(one: ShardManifest, other: ShardManifest) -> bool:
+    return (one.sha256, one.measure_key, one.records) != (other.sha256, other.measure_key, other.records)
+
+
+def _write(subset: Subset, decision: Decision, shards: Collection[int]) -> None:
+    published = newest_run(subset.layout)
+    for part in decision.parts:
+        if part.shard in shards and part.place(subset.layout, published) is None:
+            kept = decision.kept(part.shard, subset.layout)
+            write_part(part, kept, subset.layout, decision.types, subset.recipe.text_key)
+
+
+def _publish_when_whole(subset: Subset, started: float) -> tuple[tuple[str, ...], RunResult | None]:
+    """Publish the newest decision once all of its files are written; else return the shards that are waited for."""
+    with whole_subset(subset.layout, COMMIT_PATIENCE_S):
+        decision = Decision.read(subset.layout)
+        if decision is None:
+            return (), None
+        published = _up_to_date(subset, decision.key)
+        if published is not None:
+            return (), published
+        waited_for = _waited_for(subset, decision)
+        return (waited_for, None) if waited_for else ((), _publish(subset, decision, started))
+
+
+def _waited_for(subset: Subset, decision: Decision) -> tuple[str, ...]:
+    """Return the shards that are not refined yet, or were measured anew since the decision."""
+    published = newest_run(subset.layout)
+    now = {shard.path: shard for shard in subset.shards.measured_already()}
+    written = {part.shard for part in decision.parts if part.place(subset.layout, published) is not None}
+    ready = {
+        shard.path
+        for shard in decision.shards
+        if shard.shard in written and shard.path in now and not _differ(shard, now[shard.path])
+    }
+    wanted = {shard.path for shard in decision.shards}
+    names = [
+        group.name
+        for group in subset.groups
+        if any(str(file.path) in wanted and str(file.path) not in ready for file in group.files)
+    ]
+    gone = wanted - {str(file.path) for file in subset.files}
+    return (*names, *sorted(gone))
+
+
+def _up_to_date(subset: Subset, key: str) -> RunResult | None:
+    published = newest_run(subset.layout)
+    if published and published["result_key"] == key and all_published(subset.layout, published):
+        return RunResult.of_manifest(published, subset.layout, reused=True)
+    return None
+
+
+def _publish(subset: Subset, decision: Decision, started: float) -> RunResult:
+    plan, shards = subset.plan, decision.shards
+    against = subset.reference.measured()
+    release = Release(
+        plan=plan,
+        layout=subset.layout,
+        shards=shards,
+        fates=decision.fates,
+        against=against,
+        accompany=subset.options.accompany,
+    )
+
+    def manifest_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the record of this run over its refined files."""
+        subset.seconds["refine"] = time.perf_counter() - started
+        return {
+            **run_record(plan, decision.key, decision.counts, decision.funnel),
+            **circumstances(subset.models, shards, subset.seconds, subset.workers),
+            "measure_key": subset.measure_key,
+            "short_texts": decision.short_texts,
+            **decision.against,
+            **({"missing_shards": list(decision.missing)} if decision.missing else {}),
+            "refined": parts,
+        }
+
+    manifest = release.publish(decision.parts, manifest_of, threads=subset.workers)
+    return RunResult.of_manifest(manifest, subset.layout, reused=False)

@@ -1,0 +1,124 @@
+"""How to run a subset, and what each of its steps returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypedDict
+
+from dj_assets.engine.decision import ShardOutcome
+from dj_assets.engine.funnel import FunnelStep
+from dj_assets.models.store import ModelStore
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.parts import Format
+from dj_assets.storage.release import Accompany
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, never what comes out: results are the same for every number of workers.
+
+    `limit` reads only the first so many records; `workers` defaults to the recipe's `np`, else to the CPUs at hand,
+    and to fewer for small inputs. `accompany` writes what people read beside the data, see `Release`. `patience_s` is
+    how long to wait for another run that is at work in the folder.
+    """
+
+    workers: int | None = None
+    limit: int | None = None
+    format: Format = "parquet"
+    models: ModelStore = field(default_factory=ModelStore)
+    accompany: Accompany | None = None
+    patience_s: float = 0
+
+
+class RunOptions(TypedDict, total=False):
+    """The keyword arguments of `run_recipe` that become `Options`."""
+
+    workers: int | None
+    limit: int | None
+    format: Format
+    accompany: Accompany | None
+
+
+@dataclass(frozen=True)
+class MeasureResult:
+    """What `measure` did: files measured now and those found up to date."""
+
+    samples: int
+    shards_measured: int
+    shards_reused: int
+    text_bytes: int
+    seconds: float
+    source_version: str
+    data_version: str
+
+
+@dataclass(frozen=True)
+class DeduplicateResult:
+    """What `deduplicate` found: duplicates that the recipe drops, and the near pairs behind them.
+
+    `against` of the duplicates are those of the reference set. `outcomes` say, for every file that took part, what
+    became of its samples; `missing` names shards of a sharded subset that took no part: they are not measured.
+    `removed` names the files that the published version was made of and the source no longer has.
+    """
+
+    duplicates: int
+    clusters: int
+    near_pairs: int
+    seconds: float
+    data_version: str
+    against: int = 0
+    outcomes: Mapping[str, ShardOutcome] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A published run. `reused` says that everything was up to date and nothing was written."""
+
+    folder: Path
+    run_id: str
+    samples_in: int
+    samples_out: int
+    dropped: int
+    quarantined: int
+    retention: float
+    funnel: tuple[FunnelStep, ...]
+    manifest: Mapping[str, Any]
+    database: Path
+    refined: tuple[Path, ...]
+    data_version: str
+    reused: bool
+
+    @classmethod
+    def of_manifest(cls, manifest: Mapping[str, Any], layout: Layout, *, reused: bool) -> RunResult:
+        """Describe what lies in the folder, from the manifest of the run that published it."""
+        return cls(
+            folder=layout.published,
+            run_id=manifest["run_id"],
+            **{name: manifest[name] for name in ("samples_in", "samples_out", "dropped", "quarantined", "retention")},
+            funnel=tuple(FunnelStep.of_json(step) for step in manifest["funnel"]),
+            manifest=manifest,
+            database=layout.database,
+            refined=tuple(layout.refined / part["name"] for part in manifest["refined"]),
+            data_version=manifest["result_key"],
+            reused=reused,
+        )
+
+
+@dataclass(frozen=True)
+class RefineResult:
+    """What `refine_shard` did with one shard: it is written, and published once no other shard is `waited_for`.
+
+    `data_version` identifies the content of its refined files.
+    """
+
+    samples_in: int
+    samples_out: int
+    files: int
+    data_version: str
+    seconds: float
+    waited_for: tuple[str, ...]
+    published: RunResult | None
