@@ -15,6 +15,7 @@ import platform
 import shutil
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -45,9 +46,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dj-bench-") as name:
         folder = Path(name)
         models = _same_models(folder / "models", options.models)
+        measure = _Measure(options, folder, models, python)
         for size in options.megabytes:
             for subset in options.recipes:
-                found["recipes"].append(_recipe(subset, size, options, folder, models, python))
+                found["recipes"].append(measure.recipe(subset, size))
                 _write(found, options.result)
     print(table(found))
 
@@ -77,26 +79,37 @@ def _same_models(folder: Path, given: Path | None) -> Path:
     return folder
 
 
-def _recipe(
-    subset: str, size: float | None, options: argparse.Namespace, folder: Path, models: Path, python: Path | None
-) -> dict[str, Any]:
-    recipe = ROOT / "recipes" / "redpajama" / f"{subset}.yaml"
-    data = folder / "input.jsonl"
-    source = options.input or default_input(subset, RECIPES[subset])
-    megabytes = write_jsonl([source], data, size)
-    # the first run fills the cache of compiled kernels and is counted apart
-    first = measure_ours(recipe, data, folder, options.workers, models)
-    ours: list[dict[str, Any]] = []
-    peer: list[dict[str, Any]] = []
-    loads = []
-    for turn in range(options.runs):
-        loads.append(round(os.getloadavg()[0], 2))
-        ours.append(measure_ours(recipe, data, folder, options.workers, models))
-        if python is not None and turn < (options.peer_runs or options.runs):
-            peer.append(measure_peer(python, recipe, data, folder, options.workers))
-    found = {"recipe": subset, "input": source.name, "megabytes": round(megabytes, 1), "load": loads}
-    found |= {"samples": first["samples_in"], "first_wall_s": first["wall_s"], "ours": _medians(ours)}
-    return found | ({"peer": _medians(peer), "kept": _compared(ours[0]["kept"], peer[0]["kept"])} if peer else {})
+@dataclass(frozen=True)
+class _Measure:
+    """How recipes are measured; `peer` is Data-Juicer's interpreter, where there is one."""
+
+    options: argparse.Namespace
+    folder: Path
+    models: Path
+    peer: Path | None
+
+    def recipe(self, subset: str, size: float | None) -> dict[str, Any]:
+        """Measure a recipe on its input, cut or repeated to a size."""
+        options, data = self.options, self.folder / "input.jsonl"
+        source = options.input or default_input(subset, RECIPES[subset])
+        megabytes = write_jsonl([source], data, size)
+        recipe = ROOT / "recipes" / "redpajama" / f"{subset}.yaml"
+        # the first run fills the cache of compiled kernels and is counted apart
+        first = self._ours(recipe)
+        ours: list[dict[str, Any]] = []
+        peer: list[dict[str, Any]] = []
+        loads = []
+        for turn in range(options.runs):
+            loads.append(round(os.getloadavg()[0], 2))
+            ours.append(self._ours(recipe))
+            if self.peer is not None and turn < (options.peer_runs or options.runs):
+                peer.append(measure_peer(self.peer, recipe, data, self.folder, options.workers))
+        found = {"recipe": subset, "input": source.name, "megabytes": round(megabytes, 1), "load": loads}
+        found |= {"samples": first["samples_in"], "first_wall_s": first["wall_s"], "ours": _medians(ours)}
+        return found | ({"peer": _medians(peer), "kept": _compared(ours[0]["kept"], peer[0]["kept"])} if peer else {})
+
+    def _ours(self, recipe: Path) -> dict[str, Any]:
+        return measure_ours(recipe, self.folder / "input.jsonl", self.folder, self.options.workers, self.models)
 
 
 def _medians(runs: list[dict[str, Any]]) -> dict[str, Any]:

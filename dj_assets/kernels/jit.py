@@ -13,3 +13,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def kernel(function: Function) -> Function:
     """Compile a function at its first call; it then runs without the GIL and is cached beside its module."""
     return cast("Function", numba.njit(nogil=True, cache=True)(function))
+
+
+def inlined(function: Function) -> Function:
+    """Make a function part of the kernels that call it: handing arrays over can cost more than the work on them."""
+    return cast("Function", numba.njit(nogil=True, inline="always")(function))

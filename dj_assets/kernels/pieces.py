@@ -1,4 +1,4 @@
-"""Where SentencePiece's pieces lie in the normalised text: from their ids, which the library hands out quickly."""
+"""Where SentencePiece's unknown pieces lie in the normalised text: from ids, which the library hands out quickly."""
 
 from __future__ import annotations
 
@@ -41,27 +41,30 @@ def _place(
     known: Bytes,
     text: Bytes,
     bounds: Int64s,
+    starts: Int64s,
     ends: Int64s,
 ) -> bool:
-    """Write where each piece of a row ends; return whether the pieces are the text, exactly."""
+    """Write where each unknown piece of a row starts and ends; return whether the pieces are the text, exactly."""
     at: Int = np.int64(start)
+    written = 0
     for k in range(len(ids)):
         piece = np.int64(ids[k])
         if piece == unknown:
             after = _unknown_end(data, at, end, known)
             if after == at:
                 return False
+            starts[written], ends[written] = at, after
+            written += 1
             at = after
         elif _stands_at(data, at, end, text[bounds[piece] : bounds[piece + 1]]):
             at += bounds[piece + 1] - bounds[piece]
         else:
             return False
-        ends[k] = at
     return bool(at == end)
 
 
 @kernel
-def place_pieces(
+def place_unknown_pieces(
     data: Bytes,
     offsets: Int32s,
     ids: Int32s,
@@ -70,8 +73,8 @@ def place_pieces(
     known: Bytes,
     text: Bytes,
     bounds: Int64s,
-) -> tuple[Int64s, npt.NDArray[np.bool_]]:
-    """Find where each piece of every row ends in the normalised text.
+) -> tuple[Int64s, Int64s, npt.NDArray[np.bool_]]:
+    """Find where each unknown piece of every row lies in the normalised text.
 
     A character is unknown where no piece is that character alone, and unknown characters beside each other make one
     piece. So an unknown piece ends at the first known character, or, where the next piece begins with an unknown one,
@@ -90,44 +93,20 @@ def place_pieces(
 
     Returns
     -------
-    The end of every piece in `data`, shape `(len(ids),)`, and which rows were placed.
+    Start and end in `data` of every unknown piece, in order, each of shape `(unknown pieces,)`, and which rows were
+    placed; the pieces of other rows are not told.
     """
-    ends = np.empty(len(ids), np.int64)
+    total = 0
+    for k in range(len(ids)):
+        total += ids[k] == unknown
+    starts, ends = np.zeros(total, np.int64), np.zeros(total, np.int64)
     placed = np.empty(len(rows) - 1, np.bool_)
-    for row in range(len(placed)):
-        own = slice(rows[row], rows[row + 1])
-        placed[row] = _place(data, offsets[row], offsets[row + 1], ids[own], unknown, known, text, bounds, ends[own])
-    return ends, placed
-
-
-@kernel
-def join_pieces(
-    data: Bytes, offsets: Int32s, ends: Int64s, rows: Int64s, flags: Bytes, spaces: int
-) -> tuple[Bytes, Int64s, npt.NDArray[np.bool_]]:
-    """Write the pieces of every row with one space between them.
-
-    Returns
-    -------
-    The bytes, the offsets of the rows, and whether a row has white space (a flag of `spaces`) inside a piece, of shape
-    `(rows,)`.
-    """
-    out = np.empty(offsets[-1] - offsets[0] + len(ends), np.uint8)
-    bounds = np.zeros(len(rows), np.int64)
-    inside = np.zeros(len(rows) - 1, np.bool_)
     written = 0
-    for row in range(len(rows) - 1):
-        at = np.int64(offsets[row])
-        for k in range(rows[row], rows[row + 1]):
-            if k > rows[row]:
-                out[written] = 32
-                written += 1
-            while at < ends[k]:
-                point, width = code_point_at(data, at)
-                if flags[point] & spaces:
-                    inside[row] = True
-                for i in range(width):
-                    out[written + i] = data[at + i]
-                written += width
-                at += width
-        bounds[row + 1] = written
-    return out[:written], bounds, inside
+    for row in range(len(placed)):
+        own = ids[rows[row] : rows[row + 1]]
+        placed[row] = _place(
+            data, offsets[row], offsets[row + 1], own, unknown, known, text, bounds, starts[written:], ends[written:]
+        )
+        for k in range(len(own)):
+            written += own[k] == unknown
+    return starts, ends, placed

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
 import pyarrow as pa
 
-from dj_assets.models import load
 from dj_assets.operators.base import RangeFilter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.sentence_pieces import sentence_pieces, spaced
+from dj_assets.operators.text.sentence_pieces import sentence_pieces
+from dj_assets.operators.text.sentence_scores import sentence_scores
 from dj_assets.operators.text.views import sentencepiece_model
 
 
@@ -37,22 +36,11 @@ class PerplexityFilter(RangeFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the perplexity of every text."""
-        model = load.kenlm(batch.models.find(f"{self.lang}.arpa.bin").path)
-        found = sentence_pieces(batch, batch.models.find(sentencepiece_model(self.lang)).path)
-        texts, inside = spaced(found)
-        counts = np.diff(found.rows).tolist()
-        measured = [
-            _perplexity_by_lines(model, text) if apart else _perplexity(model.score(text), count + 1) if count else 0.0
-            for text, count, apart in zip(texts.to_pylist(), counts, inside.tolist(), strict=True)
-        ]
-        return {"perplexity": pa.array(measured, pa.float64())}
+        models = batch.models
+        pieces = models.find(sentencepiece_model(self.lang)).path
+        scores = sentence_scores(models.find(f"{self.lang}.arpa.bin").path, pieces, sentence_pieces(batch, pieces))
+        return {"perplexity": pa.array([_perplexity(*score) for score in scores], pa.float64())}
 
 
 def _perplexity(log10_probability: float, length: int) -> float:
     return round(10.0 ** (-log10_probability / length), 1) if length else 0.0
-
-
-def _perplexity_by_lines(model: Any, text: str) -> float:  # noqa: ANN401 - KenLM has no types
-    """Score a text with white space inside its pieces: it falls into lines, and into words, anew."""
-    lines = text.splitlines()
-    return _perplexity(sum((model.score(line) for line in lines), 0.0), sum(len(line.split()) + 1 for line in lines))

@@ -1,4 +1,4 @@
-"""The SentencePiece pieces of texts, as ids and as places in the normalised text; encoded once a batch."""
+"""The SentencePiece pieces of texts, as ids; encoded once a batch."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ Int64s = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SentencePieces:
-    """Sample `i` has the pieces `rows[i]` to `rows[i + 1]`; they are its normalised text, cut.
+    """Sample `i` has the pieces `rows[i]` to `rows[i + 1]`; piece `k` has the id `ids[k]`.
 
-    Piece `k` ends at byte `ends[k]` of the texts and has the id `ids[k]`.
+    `surfaces` are what the unknown pieces are in the normalised texts, in their order.
     """
 
-    texts: pa.StringArray
     ids: Int32s
-    ends: Int64s
     rows: Int64s
+    surfaces: pa.StringArray
 
 
 @dataclass(frozen=True)
@@ -66,65 +65,64 @@ def sentence_pieces(batch: Batch, path: Path) -> SentencePieces:
 
 
 def _encoded(path: Path, texts: list[str]) -> SentencePieces:
-    from dj_assets.kernels.arrays import buffers
-
     model = load.sentencepiece(path)
     # one call a text: a call for all of them starts threads
     ids = [model.encode_as_numpy(text) for text in texts]
-    normal = [model.normalize(text) for text in texts]
-    found, placed = _placed(normal, ids, vocabulary(path))
-    if placed.all():
-        return found
-    asked = {row: model.encode_as_pieces(texts[row]) for row in np.flatnonzero(~placed).tolist()}
-    for row, pieces in asked.items():
-        normal[row] = "".join(pieces)
-    found, _ = _placed(normal, ids, vocabulary(path))
-    starts = buffers(found.texts)[1]
-    for row, pieces in asked.items():
-        found.ends[found.rows[row] : found.rows[row + 1]] = starts[row] + np.cumsum([len(p.encode()) for p in pieces])
-    return found
-
-
-def _placed(normal: list[str], ids: list[Int32s], known: Vocabulary) -> tuple[SentencePieces, npt.NDArray[np.bool_]]:
-    """Find every piece in the normalised texts; tell which texts that worked for."""
-    from dj_assets.kernels.arrays import buffers
-    from dj_assets.kernels.pieces import place_pieces
-
-    texts = pa.array(normal, pa.string())
     flat = np.concatenate([np.empty(0, np.int32), *ids])
     rows = np.cumsum([0, *map(len, ids)], dtype=np.int64)
-    ends, placed = place_pieces(*buffers(texts), flat, rows, known.unknown, known.alone, known.text, known.bounds)
-    return SentencePieces(texts, flat, ends, rows), placed
+    known = vocabulary(path)
+    before = np.concatenate(([0], np.cumsum(flat == known.unknown)))
+    strange = np.flatnonzero(np.diff(before[rows]))
+    found = _surfaces(path, [texts[row] for row in strange.tolist()], [ids[row] for row in strange.tolist()])
+    return SentencePieces(flat, rows, found)
 
 
-def coded(found: SentencePieces, known: Vocabulary) -> tuple[Int32s, pa.StringArray]:
-    """Return a code for every piece and the strings of the codes; an unknown piece is its own surface."""
+def _surfaces(path: Path, texts: list[str], ids: list[Int32s]) -> pa.StringArray:
+    """Return what the unknown pieces of texts are; where the ids alone do not tell, the library does."""
     from dj_assets.kernels.arrays import buffers, strings
     from dj_assets.kernels.replacements import gather
 
-    unknown = np.flatnonzero(found.ids == known.unknown)
-    if not len(unknown):
+    model, known = load.sentencepiece(path), vocabulary(path)
+    normal = pa.array([model.normalize(text) for text in texts], pa.string())
+    starts, ends, placed = _placed(normal, ids, known)
+    found = strings(*gather(buffers(normal)[0], starts, ends))
+    if placed.all():
+        return found
+    parts, at = [], 0
+    for text, own, done in zip(texts, ids, placed.tolist(), strict=True):
+        places = np.flatnonzero(own == known.unknown)
+        if done:
+            parts.append(found.slice(at, len(places)))
+        else:
+            asked = model.encode_as_pieces(text)
+            parts.append(pa.array([asked[k] for k in places.tolist()], pa.string()))
+        at += len(places)
+    return pa.concat_arrays(parts)
+
+
+def _placed(
+    normal: pa.StringArray, ids: list[Int32s], known: Vocabulary
+) -> tuple[Int64s, Int64s, npt.NDArray[np.bool_]]:
+    """Return where every unknown piece of the normalised texts starts and ends, and which texts that worked for."""
+    from dj_assets.kernels.arrays import buffers
+    from dj_assets.kernels.pieces import place_unknown_pieces
+
+    flat = np.concatenate([np.empty(0, np.int32), *ids])
+    rows = np.cumsum([0, *map(len, ids)], dtype=np.int64)
+    return place_unknown_pieces(*buffers(normal), flat, rows, known.unknown, known.alone, known.text, known.bounds)
+
+
+def coded(found: SentencePieces, known: Vocabulary) -> tuple[Int32s, pa.StringArray]:
+    """Return a code for every piece and the strings of the codes; an unknown piece is its own surface.
+
+    The pieces of the model come first, their codes are their ids.
+    """
+    if not len(found.surfaces):
         return found.ids, known.pieces
-    data, offsets = buffers(found.texts)
-    starts = np.concatenate(([0], found.ends[:-1]))
-    firsts = found.rows[:-1][np.diff(found.rows) > 0]
-    starts[firsts] = offsets[:-1][np.diff(found.rows) > 0]
-    surfaces = strings(*gather(data, starts[unknown], found.ends[unknown])).dictionary_encode()
+    surfaces = found.surfaces.dictionary_encode()
     place = pc.index_in(surfaces.dictionary, known.pieces).to_numpy(zero_copy_only=False)
     new = np.isnan(place) if place.dtype.kind == "f" else np.zeros(len(place), bool)
     codes_of = np.where(new, len(known.pieces) + np.cumsum(new) - 1, np.nan_to_num(place)).astype(np.int32)
     codes = found.ids.copy()
-    codes[unknown] = codes_of[surfaces.indices.to_numpy(zero_copy_only=False)]
+    codes[found.ids == known.unknown] = codes_of[surfaces.indices.to_numpy(zero_copy_only=False)]
     return codes, pa.concat_arrays([known.pieces, surfaces.dictionary.filter(pa.array(new))])
-
-
-def spaced(found: SentencePieces) -> tuple[pa.StringArray, npt.NDArray[np.bool_]]:
-    """Return the pieces of every text with one space between them, and whether a piece has white space inside."""
-    from dj_assets.kernels.arrays import buffers, strings
-    from dj_assets.kernels.code_points import LINE_BREAK, SPACE, code_point_flags
-    from dj_assets.kernels.pieces import join_pieces
-
-    data, offsets, inside = join_pieces(
-        *buffers(found.texts), found.ends, found.rows, code_point_flags(), SPACE | LINE_BREAK
-    )
-    return strings(data, offsets), inside

@@ -1,0 +1,186 @@
+"""Scoring with a KenLM trie as its library does: the same steps in the same single precision, over word numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s, UInt64s
+from dj_assets.kernels.jit import inlined, kernel
+
+Floats = npt.NDArray[np.float32]
+UInt32s = npt.NDArray[np.uint32]
+
+_MIX = np.uint64(0xC6A4A7935BD1E995)
+_SHIFT = np.uint64(47)
+_WORD = np.uint64(64)
+_NONE, _ONE, _SIX, _LAST = np.uint64(0), np.uint64(1), np.uint64(6), np.uint64(63)
+_SIGN = np.uint32(0x80000000)
+# A backoff of minus zero says that no longer n-gram begins so.
+_NO_EXTENSION = np.uint32(0x80000000)
+_PROBABILITY_BITS, _BACKOFF_BITS = np.uint64(31), np.uint64(32)
+# The columns of a table of levels.
+START, ENTRY_BITS, WORD_BITS, NEXT_BITS = range(4)
+
+
+@kernel
+def _little_endian(data: Bytes, at: Int, count: Int) -> np.uint64:
+    value = np.uint64(0)
+    for i in range(count):
+        value |= np.uint64(data[at + i]) << np.uint64(8 * i)
+    return value
+
+
+@kernel
+def word_hashes(data: Bytes, offsets: Int32s) -> UInt64s:
+    """Return the hash KenLM knows each word by (MurmurHash64A with seed 0), shape `(len(offsets) - 1,)`."""
+    hashes = np.empty(len(offsets) - 1, np.uint64)
+    for row in range(len(hashes)):
+        at, end = np.int64(offsets[row]), np.int64(offsets[row + 1])
+        found = np.uint64(end - at) * _MIX
+        while end - at >= 8:
+            block = _little_endian(data, at, 8) * _MIX
+            found = (found ^ ((block ^ (block >> _SHIFT)) * _MIX)) * _MIX
+            at += 8
+        if at < end:
+            found = (found ^ _little_endian(data, at, end - at)) * _MIX
+        found = (found ^ (found >> _SHIFT)) * _MIX
+        hashes[row] = found ^ (found >> _SHIFT)
+    return hashes
+
+
+@inlined
+def _bits(file: UInt64s, at: np.uint64, count: np.uint64) -> np.uint64:
+    """Return up to 57 bits of the file, the lowest first."""
+    word, shift = at >> _SIX, at & _LAST
+    value: np.uint64 = file[word] >> shift
+    if shift + count > _WORD:
+        value |= file[word + _ONE] << (_WORD - shift)
+    return value & ((_ONE << count) - _ONE)
+
+
+@inlined
+def _find(
+    file: UInt64s,
+    start: np.uint64,
+    step: np.uint64,
+    width: np.uint64,
+    first: np.uint64,
+    end: np.uint64,
+    wanted: np.uint64,
+    words: float,
+) -> np.uint64:
+    """Return which of the sorted entries `first` to `end` begins with the word, `end` if none does.
+
+    Words are hashes, spread evenly, so their places are guessed.
+    """
+    low, high, low_word, high_word = first, end, 0.0, words
+    while low < high:
+        share = (np.float64(wanted) - low_word) / (high_word - low_word)
+        at = low + np.uint64(share * np.float64(high - low))
+        found = _bits(file, start + at * step, width)
+        if found == wanted:
+            return at
+        if found < wanted:
+            low, low_word = at + _ONE, np.float64(found + _ONE)
+        else:
+            high, high_word = at, np.float64(found)
+    return end
+
+
+@inlined
+def _match(
+    file: UInt64s,
+    levels: UInt64s,
+    first: np.uint64,
+    end: np.uint64,
+    context: UInt64s,
+    known: np.uint64,
+    words: float,
+    bits: UInt32s,
+) -> tuple[np.uint64, np.uint64]:
+    """Follow the context of a word whose bigrams are the entries `first` to `end`.
+
+    Returns
+    -------
+    The length of the longest n-gram found, and that of the longest that longer ones begin with (1 for none). The bits
+    of what each order is weighed with go to `bits`: `bits[i]` is the backoff of the one of length `i + 1`, the last
+    one's is its probability, which stands one further.
+    """
+    i = np.uint64(0)
+    matched = extended = _ONE
+    while i < known and first < end:
+        start, step, width = levels[i, START], levels[i, ENTRY_BITS], levels[i, WORD_BITS]
+        at = _find(file, start, step, width, first, end, context[i], words)
+        if at == end:
+            break
+        bit = start + at * step + width
+        i += _ONE
+        matched = i + _ONE
+        bits[matched] = np.uint32(_bits(file, bit, _PROBABILITY_BITS)) | _SIGN
+        next_bits = levels[i - _ONE, NEXT_BITS]
+        if next_bits == _NONE:
+            break
+        bits[i] = np.uint32(_bits(file, bit + _PROBABILITY_BITS, _BACKOFF_BITS))
+        if bits[i] != _NO_EXTENSION:
+            extended = matched
+        bit += _PROBABILITY_BITS + _BACKOFF_BITS
+        first, end = _bits(file, bit, next_bits), _bits(file, bit + step, next_bits)
+    return matched, extended
+
+
+@kernel
+def score_sentences(
+    file: UInt64s,
+    weights: Floats,
+    extensions: UInt64s,
+    levels: UInt64s,
+    words: Int32s,
+    rows: Int64s,
+    begin: int,
+    end: int,
+) -> Floats:
+    """Return the log10 probability of each row of words, between the words `begin` and `end` of a sentence.
+
+    Parameters
+    ----------
+    file, weights, extensions
+        The model as `dj_assets.models.kenlm_file` reads it.
+    levels
+        One row an order from 2 up, with the columns `START`, `ENTRY_BITS`, `WORD_BITS`, `NEXT_BITS`.
+    words, rows
+        The words of row `i` are `words[rows[i]:rows[i + 1]]`.
+
+    Returns
+    -------
+    Sums in single precision, added up in order as the library does, shape `(len(rows) - 1,)`.
+    """
+    order = len(levels) + 1
+    # words before the one that is scored, nearest first, with the backoffs of the n-grams they end
+    context, backoffs = np.empty(order, np.uint64), np.empty(order, np.float32)
+    bits = np.empty(order + 1, np.uint32)
+    new = bits.view(np.float32)
+    scores = np.zeros(len(rows) - 1, np.float32)
+    for row in range(len(scores)):
+        context[0], backoffs[0], known = np.uint64(begin), weights[begin, 1], _ONE
+        total = np.float32(0)
+        for k in range(rows[row], rows[row + 1] + 1):
+            word = np.uint64(end if k == rows[row + 1] else words[k])
+            new[0], new[1] = weights[word, 1], weights[word, 0]
+            matched, extended = _match(
+                file, levels, extensions[word, 1], extensions[word + _ONE, 1], context, known, len(weights) - 2.0, bits
+            )
+            probability = new[matched]
+            i = matched
+            while i <= known:
+                probability += backoffs[i - _ONE]
+                i += _ONE
+            total += probability
+            known = _NONE if extended == _ONE and bits[0] == _NO_EXTENSION else extended
+            i = known
+            while i > _ONE:
+                i -= _ONE
+                context[i], backoffs[i] = context[i - _ONE], new[i]
+            context[0], backoffs[0] = word, new[0]
+        scores[row] = total
+    return scores
