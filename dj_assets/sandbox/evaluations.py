@@ -12,10 +12,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import filelock
 
+from dj_assets.evaluation.records import Record, append, records_folder
 from dj_assets.recipe.plan import digest
 from dj_assets.sandbox.experiment import Entry, Sandbox
 from dj_assets.sandbox.files import Contents
@@ -79,6 +80,7 @@ def evaluate(sandbox: Sandbox, pool: str, seed: int, stop: threading.Event | Non
         if before is not None and before.status == "done":
             return before
         made = _run(sandbox, entry, seed, key, stop or threading.Event())
+        _enter(sandbox, made)
         # written last: from now on it is finished
         write_json(folder / _RESULT, {name: value for name, value in vars(made).items() if name != "reused"})
     return made
@@ -158,6 +160,31 @@ def _run(sandbox: Sandbox, entry: Entry, seed: int, key: str, stop: threading.Ev
     return Evaluation(entry.pool.name, seed, key, status, metrics, why, round(time.perf_counter() - started, 3), at)
 
 
+def _enter(sandbox: Sandbox, made: Evaluation) -> None:
+    """Keep what the hook measured as evaluation records of this version of the subset."""
+    hook, run = sandbox.hook, sandbox.run.manifest
+    records = [
+        Record(
+            subset=sandbox.subset,
+            model=hook.model,
+            benchmark=name,
+            value=made.metrics[name],
+            unit=metric.unit,
+            higher_is_better=metric.higher_is_better,
+            refined_hash=run["refined_hash"],
+            run_id=run["run_id"],
+            pool=made.pool,
+            seed=made.seed,
+            source=str(hook.file),
+            command_hash=hook.identity(),
+        )
+        for name, metric in hook.metrics.items()
+        if name in made.metrics
+    ]
+    if records:
+        append(records_folder(sandbox.folder.parent), records)
+
+
 def _status(status: Literal["done", "failed"]) -> Literal["done", "failed"]:
     return status
 
@@ -196,8 +223,3 @@ def _slot(sandbox: Sandbox, stop: threading.Event) -> Iterator[int]:
 
 def _folder(sandbox: Sandbox) -> Path:
     return sandbox.folder / "evaluations"
-
-
-def as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Return an evaluation as plain values."""
-    return dict(vars(evaluation))

@@ -113,6 +113,11 @@ class Sandbox:
         hook = load_hook(settings.project_root() / block.hook)
         return cls(recipe, block, hook, settings.data_home() / recipe.asset.subset)
 
+    @property
+    def subset(self) -> str:
+        """The name of the subset."""
+        return self.recipe.asset.subset if self.recipe.asset else self.recipe.name
+
     def probe(self) -> Round:
         """Cut every statistic into three pools of one size, beside a random one, and keep them as the first round."""
         with reading(self.run.layout.database) as connection:

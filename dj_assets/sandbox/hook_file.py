@@ -138,7 +138,9 @@ def load_hook(path: Path) -> Hook:
     try:
         hook = Hook.model_validate({**content, "file": path.resolve()})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        found = error.errors(include_url=False)
+        # a key that is misspelt is told before the one that is then missing
+        first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
         key = ".".join(str(part) for part in first["loc"])
         problem = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":

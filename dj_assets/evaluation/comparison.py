@@ -1,0 +1,144 @@
+"""A model's benchmarks against a baseline's: deltas with direction, wins, ties, losses."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dj_assets.evaluation.records import Origin, Record
+from dj_assets.evaluation.vbench import QUALITY, SEMANTIC, TOTALS, Totals, vbench_totals
+
+Verdict = Literal["win", "tie", "loss"]
+Standing = Literal["published", "this version", "an earlier version"]
+_SHOWN_DIGITS = 9
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One benchmark of two models. `delta` is model less baseline; `relative` a share of the baseline, None where 0.
+
+    Values are means over the seeds.
+    """
+
+    benchmark: str
+    unit: str
+    higher_is_better: bool
+    baseline: float
+    value: float
+
+    @property
+    def delta(self) -> float:
+        """Model less baseline, whatever is better."""
+        return round(self.value - self.baseline, _SHOWN_DIGITS)
+
+    @property
+    def relative(self) -> float | None:
+        """The delta as a share of the baseline's size."""
+        return self.delta / abs(self.baseline) if self.baseline else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Who is better."""
+        if not self.delta:
+            return "tie"
+        return "win" if (self.delta > 0) == self.higher_is_better else "loss"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One model against the baseline: benchmarks that both have, and the totals that are made of them.
+
+    Totals are compared, but neither won nor lost: they are made of the others. `only` names benchmarks that one of the
+    two lacks. There is no mean over benchmarks: their units differ.
+    """
+
+    model: str
+    baseline: str
+    origin: Origin
+    standing: Standing
+    differences: tuple[Difference, ...]
+    totals: tuple[Difference, ...]
+    only: tuple[str, ...]
+
+    def count(self, verdict: Verdict) -> int:
+        """Return how many benchmarks have a verdict."""
+        return sum(one.verdict == verdict for one in self.differences)
+
+
+def compare(
+    records: Sequence[Record], baseline: str, refined_hash: str | None = None, pool: str | None = None
+) -> list[Comparison]:
+    """Compare every model with the baseline; published and measured numbers never in one comparison.
+
+    Parameters
+    ----------
+    records
+        Of one subset, none superseded.
+    baseline
+        The name of a model. A measured model is compared with measured numbers of the baseline where there are any of
+        the same version, else of any version.
+    refined_hash
+        The version of the subset now: what was measured on another one is of an earlier version.
+    pool
+        Compare what was trained on this pool; by default on the whole subset.
+    """
+    chosen = [record for record in records if record.pool == pool]
+    groups: dict[tuple[str, Origin, Standing], list[Record]] = {}
+    for record in chosen:
+        groups.setdefault((record.model, record.origin, standing(record, refined_hash)), []).append(record)
+    compared: list[Comparison] = []
+    for (model, origin, how), group in groups.items():
+        base = groups.get((baseline, origin, how)) or _any_version(groups, baseline, origin)
+        if model != baseline and base:
+            compared.append(_compared((model, origin, how), baseline, group, base))
+    return compared
+
+
+def standing(record: Record, refined_hash: str | None) -> Standing:
+    """Tell whether a record is published, or of which version of the subset it is."""
+    if record.origin == "published":
+        return "published"
+    return "this version" if record.refined_hash == refined_hash else "an earlier version"
+
+
+def computed_totals(records: Sequence[Record]) -> Totals | None:
+    """Return VBench's totals of one model's records, None where they hold none of its dimensions."""
+    scores = {name: value for name, value in _means(records).items() if name in (*QUALITY, *SEMANTIC)}
+    return vbench_totals(scores) if scores else None
+
+
+def _any_version(
+    groups: Mapping[tuple[str, Origin, Standing], list[Record]], baseline: str, origin: Origin
+) -> list[Record]:
+    return next((group for (model, of, _), group in groups.items() if (model, of) == (baseline, origin)), [])
+
+
+def _compared(
+    of: tuple[str, Origin, Standing], baseline: str, own: Sequence[Record], base: Sequence[Record]
+) -> Comparison:
+    model, origin, how = of
+    values, theirs = _means(own), _means(base)
+    about = {record.name: record for record in own}
+    differences = {
+        name: Difference(name, about[name].unit, about[name].higher_is_better, theirs[name], value)
+        for name, value in values.items()
+        if name in theirs
+    }
+    return Comparison(
+        model=model,
+        baseline=baseline,
+        origin=origin,
+        standing=how,
+        differences=tuple(one for name, one in differences.items() if name not in TOTALS),
+        totals=tuple(one for name, one in differences.items() if name in TOTALS),
+        only=tuple(sorted(set(values) ^ set(theirs))),
+    )
+
+
+def _means(records: Sequence[Record]) -> dict[str, float]:
+    values: dict[str, list[float]] = {}
+    for record in records:
+        values.setdefault(record.name, []).append(record.value)
+    return {name: statistics.fmean(found) for name, found in values.items()}

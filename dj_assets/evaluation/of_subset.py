@@ -1,0 +1,89 @@
+"""Everything known of what a subset was worth: its own records and those that were published."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from dj_assets import settings
+from dj_assets.errors import UserError
+from dj_assets.evaluation.comparison import Comparison, compare
+from dj_assets.evaluation.read_file import ScoreTable, read_results
+from dj_assets.evaluation.records import Record, append, chosen_baseline, current, history, records_folder
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.manifest import newest_run
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """The records of a subset, none superseded, the model it is compared with, and its version now (None: no run)."""
+
+    subset: str
+    records: tuple[Record, ...]
+    baseline: str | None
+    refined_hash: str | None
+
+    def comparisons(self, baseline: str | None = None) -> list[Comparison]:
+        """Compare what was trained on the whole subset with the baseline, or with another model.
+
+        Raises
+        ------
+        UserError
+            If there is no baseline, or no record of it.
+        """
+        models = sorted({record.model for record in self.records if record.pool is None})
+        name = baseline or self.baseline
+        if name is None or name not in models:
+            problem = f"has no record of {name!r}" if name else "has no baseline"
+            known = f"; name one of {', '.join(models)}" if models else "; enter results with 'dj-assets eval add'"
+            raise UserError(f"{self.subset}: {problem}{known}")
+        return compare(self.records, name, self.refined_hash)
+
+
+def evaluations_of(subset: str) -> Evaluations:
+    """Return the evaluations of a subset of the gallery; without any where none was entered or published."""
+    folder = settings.data_home() / subset
+    run = newest_run(Layout.home(folder))
+    published = _published().get(subset)
+    shipped = published.records(subset) if published else []
+    kept = current([*shipped, *history(records_folder(folder))])
+    baseline = chosen_baseline(records_folder(folder)) or (published.baseline if published else None)
+    return Evaluations(subset, tuple(kept), baseline, run["refined_hash"] if run else None)
+
+
+def add_results(subset: str, file: Path) -> list[Record]:
+    """Enter the results of a file as records of a subset; measured ones belong to its newest run.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be used, or if there is no run that measured results could belong to.
+    """
+    found = read_results(file, subset)
+    folder = settings.data_home() / subset
+    run = newest_run(Layout.home(folder))
+    measured = any(record.origin == "measured" for record in found.records)
+    if run is None and measured:
+        raise UserError(f"{folder}: holds no finished run that the results could belong to; materialize {subset} first")
+    version = {"refined_hash": run["refined_hash"], "run_id": run["run_id"]} if run else {}
+    entered = [
+        replace(record, source=record.source or str(file), **(version if record.origin == "measured" else {}))
+        for record in found.records
+    ]
+    return append(records_folder(folder), entered, found.baseline)
+
+
+@cache
+def _published() -> dict[str, ScoreTable]:
+    """Return the tables that the gallery published, by subset."""
+    text = resources.files("dj_assets.evaluation").joinpath("published.json").read_text("utf-8")
+    tables = (ScoreTable.model_validate(table) for table in json.loads(text))
+    return {table.subset: table for table in tables}
+
+
+def published_subsets() -> tuple[str, ...]:
+    """Return the subsets with published tables."""
+    return tuple(_published())

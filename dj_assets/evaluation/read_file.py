@@ -1,0 +1,152 @@
+"""Reading results from a file: a table of models by benchmark in JSON, or one number a row in CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dj_assets.errors import UserError
+from dj_assets.evaluation.records import Record
+from dj_assets.operators.registry import nearest
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Benchmark(_Strict):
+    """What a benchmark's number means, where that differs from the rest of the table."""
+
+    unit: str | None = None
+    higher_is_better: bool | None = None
+
+
+class ScoreTable(_Strict):
+    """Scores of models by benchmark, as papers print them.
+
+    `baseline` is the model that the others are compared with; `benchmarks` describes those that differ from `unit` and
+    `higher_is_better`.
+    """
+
+    subset: str = ""
+    baseline: str | None = None
+    origin: Literal["measured", "published"] = "measured"
+    source: str = ""
+    unit: str = ""
+    higher_is_better: bool = True
+    benchmarks: dict[str, Benchmark] = Field(default_factory=dict)
+    models: dict[str, dict[str, float]] = Field(min_length=1)
+
+    def records(self, subset: str) -> list[Record]:
+        """Return a record for each score."""
+        return [
+            self._record(subset, model, benchmark, value)
+            for model, scores in self.models.items()
+            for benchmark, value in scores.items()
+        ]
+
+    def _record(self, subset: str, model: str, benchmark: str, value: float) -> Record:
+        about = self.benchmarks.get(benchmark, Benchmark())
+        higher = self.higher_is_better if about.higher_is_better is None else about.higher_is_better
+        unit = self.unit if about.unit is None else about.unit
+        return Record(
+            subset, model, benchmark, value, unit=unit, higher_is_better=higher, origin=self.origin, source=self.source
+        )
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a file holds: records, and the baseline that it names."""
+
+    records: tuple[Record, ...]
+    baseline: str | None
+
+
+_COLUMNS = ("model", "benchmark", "value", "metric", "unit", "higher_is_better", "seed", "source", "origin", "pool")
+_REQUIRED = ("model", "benchmark", "value")
+_FLAGS = {"true": True, "yes": True, "1": True, "": True, "false": False, "no": False, "0": False}
+
+
+def read_results(path: Path, subset: str) -> Results:
+    """Read a file of results for a subset.
+
+    Raises
+    ------
+    UserError
+        Naming the file, the line or key, and what is wrong with it.
+    """
+    if path.suffix not in {".json", ".csv"}:
+        raise UserError(f"{path}: results are read from .json or .csv")
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    found = _from_csv(path, text, subset) if path.suffix == ".csv" else _from_json(path, text, subset)
+    for record in found.records:
+        if not math.isfinite(record.value):
+            raise UserError(f"{path}: {record.model}: {record.name} is {record.value}, which is no result")
+    return found
+
+
+def _from_json(path: Path, text: str, subset: str) -> Results:
+    try:
+        table = ScoreTable.model_validate(json.loads(text))
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        # a key that is misspelt is told before the one that is then missing
+        first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+        key = ".".join(str(part) for part in first["loc"])
+        problem = first["msg"]
+        if first["type"] == "extra_forbidden":
+            near = nearest(key, sorted(ScoreTable.model_fields))
+            problem = "unknown key" + (f"; did you mean {near!r}?" if near else "")
+        raise UserError(f"{path}: {key}: {problem}") from None
+    except ValueError as error:
+        raise UserError(f"{path}: is no JSON: {error}") from None
+    if table.subset not in {"", subset}:
+        raise UserError(f"{path}: is about {table.subset!r}, not {subset!r}")
+    return Results(tuple(table.records(subset)), table.baseline)
+
+
+def _from_csv(path: Path, text: str, subset: str) -> Results:
+    reader = csv.DictReader(text.splitlines())
+    given = tuple(reader.fieldnames or ())
+    for name in _REQUIRED:
+        if name not in given:
+            raise UserError(f"{path}: line 1: has no column {name!r}; columns are {', '.join(_COLUMNS)}")
+    for name in given:
+        if name not in _COLUMNS:
+            near = nearest(name, list(_COLUMNS))
+            raise UserError(f"{path}: line 1: unknown column {name!r}" + (f"; did you mean {near!r}?" if near else ""))
+    return Results(tuple(_row(path, reader.line_num, row, subset) for row in reader), None)
+
+
+def _row(path: Path, line: int, row: Mapping[str, Any], subset: str) -> Record:
+    cells = {name: (value or "").strip() for name, value in row.items() if name in _COLUMNS}
+    flag = cells.pop("higher_is_better", "").lower()
+    origin = cells.pop("origin", "") or "measured"
+    if flag not in _FLAGS or origin not in {"measured", "published"}:
+        what = f"higher_is_better is {flag!r}" if flag not in _FLAGS else f"origin is {origin!r}"
+        raise UserError(f"{path}: line {line}: {what}; it is true or false, measured or published")
+    seed, pool = cells.pop("seed", ""), cells.pop("pool", "")
+    try:
+        value = float(cells.pop("value"))
+        number = int(seed) if seed else None
+    except ValueError as error:
+        raise UserError(f"{path}: line {line}: {error}") from None
+    return Record(
+        subset=subset,
+        value=value,
+        seed=number,
+        pool=pool or None,
+        higher_is_better=_FLAGS[flag],
+        origin="published" if origin == "published" else "measured",
+        **cells,
+    )
