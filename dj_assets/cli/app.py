@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dj_assets import __version__
-from dj_assets.cli import gallery, look, models, refine
+from dj_assets.cli import evaluations, gallery, look, models, refine, sandbox
 from dj_assets.cli.console import console
 from dj_assets.errors import DjError
 
@@ -23,6 +23,8 @@ app = typer.Typer(
 for part in (gallery, refine, look):
     app.add_typer(part.app)
 app.add_typer(models.app, name="models")
+app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(evaluations.app, name="eval")
 
 
 def main() -> None:

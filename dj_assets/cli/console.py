@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dj_assets.engine.progress import Progress as MeasureProgress
     from dj_assets.engine.progress import Report
+    from dj_assets.recipe.model import Recipe
     from dj_assets.storage.layout import Layout
 
 RecipePath = Annotated[
@@ -71,6 +72,32 @@ def progress() -> Iterator[Report]:
             bar.update(task, completed=progress.file_bytes, total=progress.total_file_bytes, description=str(progress))
 
         yield report
+
+
+def show_rows(rows: Sequence[Mapping[str, str]]) -> None:
+    """Show rows with the same keys as a table, whose first column is on the left."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for place, name in enumerate(rows[0] if rows else ()):
+        table.add_column(name, justify="right" if place else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row.values()))
+    console().print(table)
+
+
+def known_recipe(subset: str) -> Recipe:
+    """Return the gallery's recipe of a subset, whose name may stand behind its group."""
+    from dj_assets.operators.registry import nearest
+    from dj_assets.recipe.gallery import find_gallery
+
+    recipes = find_gallery().recipes
+    name = subset.rpartition("/")[2]
+    if name not in recipes:
+        near = nearest(name, sorted(recipes))
+        raise UserError(f"{subset}: is no subset of the gallery" + (f"; did you mean {near!r}?" if near else ""))
+    return recipes[name]
 
 
 def tell(*sentences: str) -> None:

@@ -6,12 +6,11 @@ import json
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.errors import UserError
 from dj_assets.evaluation.comparison import Comparison, compare
-from dj_assets.evaluation.read_file import ScoreTable, read_results
+from dj_assets.evaluation.read_file import Results, ScoreTable
 from dj_assets.evaluation.records import Record, append, chosen_baseline, current, history, records_folder
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run
@@ -54,15 +53,16 @@ def evaluations_of(subset: str) -> Evaluations:
     return Evaluations(subset, tuple(kept), baseline, run["refined_hash"] if run else None)
 
 
-def add_results(subset: str, file: Path) -> list[Record]:
-    """Enter the results of a file as records of a subset; measured ones belong to its newest run.
+def add_results(subset: str, found: Results, source: str) -> list[Record]:
+    """Enter results as records of a subset; measured ones belong to its newest run.
+
+    `source` is noted where the results do not name one.
 
     Raises
     ------
     UserError
-        If the file cannot be used, or if there is no run that measured results could belong to.
+        If there is no run that measured results could belong to.
     """
-    found = read_results(file, subset)
     folder = settings.data_home() / subset
     run = newest_run(Layout.home(folder))
     measured = any(record.origin == "measured" for record in found.records)
@@ -70,7 +70,7 @@ def add_results(subset: str, file: Path) -> list[Record]:
         raise UserError(f"{folder}: holds no finished run that the results could belong to; materialize {subset} first")
     version = {"refined_hash": run["refined_hash"], "run_id": run["run_id"]} if run else {}
     entered = [
-        replace(record, source=record.source or str(file), **(version if record.origin == "measured" else {}))
+        replace(record, source=record.source or source, **(version if record.origin == "measured" else {}))
         for record in found.records
     ]
     return append(records_folder(folder), entered, found.baseline)

@@ -63,19 +63,21 @@ class ScoreTable(_Strict):
 
 @dataclass(frozen=True)
 class Results:
-    """What a file holds: records, and the baseline that it names."""
+    """What a file holds: records of a subset, and the baseline that it names."""
 
+    subset: str
     records: tuple[Record, ...]
     baseline: str | None
 
 
 _COLUMNS = ("model", "benchmark", "value", "metric", "unit", "higher_is_better", "seed", "source", "origin", "pool")
+_UNSAID = "does not say which subset it is about; name it with --subset"
 _REQUIRED = ("model", "benchmark", "value")
 _FLAGS = {"true": True, "yes": True, "1": True, "": True, "false": False, "no": False, "0": False}
 
 
-def read_results(path: Path, subset: str) -> Results:
-    """Read a file of results for a subset.
+def read_results(path: Path, subset: str | None = None) -> Results:
+    """Read a file of results; the subset must be given where the file does not say it.
 
     Raises
     ------
@@ -95,7 +97,7 @@ def read_results(path: Path, subset: str) -> Results:
     return found
 
 
-def _from_json(path: Path, text: str, subset: str) -> Results:
+def _from_json(path: Path, text: str, subset: str | None) -> Results:
     try:
         table = ScoreTable.model_validate(json.loads(text))
     except ValidationError as error:
@@ -110,12 +112,15 @@ def _from_json(path: Path, text: str, subset: str) -> Results:
         raise UserError(f"{path}: {key}: {problem}") from None
     except ValueError as error:
         raise UserError(f"{path}: is no JSON: {error}") from None
-    if table.subset not in {"", subset}:
-        raise UserError(f"{path}: is about {table.subset!r}, not {subset!r}")
-    return Results(tuple(table.records(subset)), table.baseline)
+    about = table.subset or subset
+    if about is None or subset not in {None, about}:
+        raise UserError(f"{path}: " + (f"is about {about!r}, not {subset!r}" if about else _UNSAID))
+    return Results(about, tuple(table.records(about)), table.baseline)
 
 
-def _from_csv(path: Path, text: str, subset: str) -> Results:
+def _from_csv(path: Path, text: str, subset: str | None) -> Results:
+    if subset is None:
+        raise UserError(f"{path}: {_UNSAID}")
     reader = csv.DictReader(text.splitlines())
     given = tuple(reader.fieldnames or ())
     for name in _REQUIRED:
@@ -125,7 +130,7 @@ def _from_csv(path: Path, text: str, subset: str) -> Results:
         if name not in _COLUMNS:
             near = nearest(name, list(_COLUMNS))
             raise UserError(f"{path}: line 1: unknown column {name!r}" + (f"; did you mean {near!r}?" if near else ""))
-    return Results(tuple(_row(path, reader.line_num, row, subset) for row in reader), None)
+    return Results(subset, tuple(_row(path, reader.line_num, row, subset) for row in reader), None)
 
 
 def _row(path: Path, line: int, row: Mapping[str, Any], subset: str) -> Record:

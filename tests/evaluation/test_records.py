@@ -6,7 +6,9 @@ import pytest
 
 from dj_assets.errors import UserError
 from dj_assets.evaluation.comparison import compare
-from dj_assets.evaluation.of_subset import add_results, evaluations_of
+from dj_assets.evaluation.of_subset import add_results as enter
+from dj_assets.evaluation.of_subset import evaluations_of
+from dj_assets.evaluation.read_file import read_results
 from dj_assets.evaluation.records import Record, append, history, records_folder
 from dj_assets.evaluation.vbench import vbench_totals
 from dj_assets.storage.manifest import write_json
@@ -26,6 +28,10 @@ def publish(home, refined_hash):
     """A run's manifest is all that records look at."""
     run = {"run_id": f"run-{refined_hash}", "refined_hash": refined_hash}
     write_json(home / "notes" / "runs" / f"{refined_hash}.json", run)
+
+
+def add_results(subset, path):
+    return enter(subset, read_results(path, subset), str(path))
 
 
 def write(tmp_path, content, name="results.json"):

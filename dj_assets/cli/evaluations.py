@@ -1,0 +1,55 @@
+"""Commands over evaluation records: enter results, compare them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dj_assets.cli.console import console, known_recipe, show_rows, tell
+
+app = typer.Typer(help="What a subset was worth: results of benchmarks.", no_args_is_help=True)
+
+Subset = Annotated[str, typer.Argument(help="A subset of the gallery.")]
+
+
+@app.command("add")
+def eval_add(
+    file: Annotated[Path, typer.Argument(metavar="FILE.json|csv", help="Results, as docs/sandbox.md describes them.")],
+    subset: Annotated[str | None, typer.Option(help="What they are about, where the file does not say.")] = None,
+) -> None:
+    """Enter results; measured ones belong to the newest run of the subset."""
+    from dj_assets.evaluation.of_subset import add_results
+    from dj_assets.evaluation.read_file import read_results
+
+    found = read_results(file, subset)
+    name = known_recipe(found.subset).asset
+    entered = add_results(name.subset if name else found.subset, found, str(file))
+    console().print(f"{found.subset}: {len(entered)} results entered", highlight=False)
+
+
+@app.command("show")
+def eval_show(
+    subset: Subset,
+    baseline: Annotated[str | None, typer.Option(help="The model to compare with; default: the chosen one.")] = None,
+) -> None:
+    """Compare every model with the baseline: deltas, wins, ties, losses; published and measured apart."""
+    from dj_assets.evaluation.comparison import computed_totals
+    from dj_assets.evaluation.of_subset import evaluations_of
+    from dj_assets.report.sandbox_table import difference_rows, tally
+
+    known = evaluations_of(subset)
+    for one in known.comparisons(baseline):
+        console().print(f"\n{one.model}  against  {one.baseline}  ({one.standing})", markup=False, highlight=False)
+        show_rows(difference_rows(one))
+        console().print(tally(one), highlight=False)
+        own = [record for record in known.records if (record.model, record.origin) == (one.model, one.origin)]
+        totals = computed_totals(own)
+        if totals:
+            console().print(
+                f"VBench, computed from the dimensions: total {totals.total:.2f}, quality {totals.quality:.2f}, "
+                f"semantic {totals.semantic:.2f}",
+                highlight=False,
+            )
+        tell(*([f"only one of the two has {', '.join(one.only)}"] if one.only else []))
