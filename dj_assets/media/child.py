@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import IO, Any
 
@@ -16,30 +16,44 @@ from dj_assets.errors import DjError
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.image import OpenImage
 from dj_assets.media.look import ClipLook, Look
-from dj_assets.media.request import Failed, Limits, Request
+from dj_assets.media.request import BEGUN, Failed, Limits, Request
 
 
 def answer(request: Request, tell: Callable[[object], None], limits: Limits) -> None:
     """Do every look of a request, and tell the outcome of each as soon as it is known."""
     with OpenImage(request.place) as image, OpenClip(request.place) as clip:
-        _limited(partial(_announce, clip, request.looks), limits)
+        clip.announced = lambda: _wanted(clip, request.looks)
         for look in request.looks:
-            tell(_limited(partial(look, clip) if isinstance(look, ClipLook) else partial(look, image), limits))
+            alive = _alarm(limits)
+            clip.alive = alive
+            tell(_limited(partial(look, clip) if isinstance(look, ClipLook) else partial(look, image), limits, alive))
 
 
-def _announce(clip: OpenClip, looks: Sequence[Look[Any]]) -> None:
-    """Unite what the looks want to see; one that fails now will fail again when its turn comes."""
+def _wanted(clip: OpenClip, looks: Sequence[Look[Any]]) -> Iterator[int]:
+    """Yield the frames that the looks announce; one that fails at that now will fail again when its turn comes."""
     for look in looks:
         if isinstance(look, ClipLook):
             try:
-                clip.wanted += tuple(look.frames(clip))
+                frames = look.frames(clip)
             except Exception:  # noqa: BLE001, S112 - any decoder, any damage
                 continue
+            yield from frames
 
 
-def _limited(work: Callable[[], Any], limits: Limits) -> object:
-    """Do some work; the kernel ends this process when it takes too long."""
-    signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+def _alarm(limits: Limits) -> Callable[[], None]:
+    """Return what starts the time of a look anew, within the time that it has as a whole."""
+    end = time.monotonic() + limits.seconds * limits.signs_of_life
+
+    def alive() -> None:
+        """Let the kernel end this process when nothing is heard of it for long enough."""
+        signal.setitimer(signal.ITIMER_REAL, max(0.001, min(limits.seconds, end - time.monotonic())))
+
+    return alive
+
+
+def _limited(work: Callable[[], Any], limits: Limits, alive: Callable[[], None]) -> object:
+    """Do some work, the alarm set."""
+    alive()
     try:
         return work()
     except MemoryError:
@@ -71,12 +85,13 @@ def _serve(requests: IO[bytes], output: IO[bytes], limits: Limits) -> None:
         pickle.dump(outcome, output, protocol=5)
         output.flush()
 
-    tell("ready")
+    tell(BEGUN)
     while True:
         try:
             request = pickle.load(requests)  # noqa: S301 - written by our own parent
         except EOFError:
             return
+        tell(BEGUN)
         answer(request, tell, limits)
 
 

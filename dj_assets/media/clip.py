@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from dj_assets.media.places import Place
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 # Decoded frames that are held at a time; more of them are decoded again for every look.
@@ -27,12 +30,14 @@ _SLACK_S = 1e-6
 class OpenClip:
     """A clip as its looks see it. Questions to the header decode nothing.
 
-    Its frames are numbered in the order of presentation.
+    Its frames are numbered in the order of presentation. A look that takes long calls `alive` now and then: the time it
+    may take starts anew.
     """
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.wanted: tuple[int, ...] = ()
+        self.announced: Callable[[], Iterable[int]] = tuple
+        self.alive: Callable[[], None] = lambda: None
         self._held: dict[int, np.ndarray] | None = None
         self._close = ExitStack()
 
@@ -88,7 +93,7 @@ class OpenClip:
         Frames that the looks of a clip announced are decoded together, once, as long as they fit into `HELD_BYTES`.
         """
         if self._held is None:
-            self._held = self._decode_wanted()
+            self._held = self._decode_announced()
         missing = sorted({number for number in numbers if number not in self._held})
         if not missing:
             yield from (self._held[number] for number in numbers)
@@ -97,11 +102,12 @@ class OpenClip:
         for start in range(0, len(numbers), size):
             part = numbers[start : start + size]
             distinct = sorted(set(part))
+            self.alive()
             frames = dict(zip(distinct, self.decoder.decode(distinct), strict=True))
             yield from (frames[number] for number in part)
 
-    def _decode_wanted(self) -> dict[int, np.ndarray]:
-        wanted = sorted(set(self.wanted))
+    def _decode_announced(self) -> dict[int, np.ndarray]:
+        wanted = sorted(set(self.announced()))
         if not wanted or len(wanted) > self._at_a_time():
             return {}
         return dict(zip(wanted, self.decoder.decode(wanted), strict=True))
@@ -112,9 +118,36 @@ class OpenClip:
     def packets_md5(self) -> bytes:
         """Return the MD5 of the bytes of all packets of the video stream, in the order they lie."""
         digest = hashlib.md5(usedforsecurity=False)
-        for packet in self.container.demux(self.stream):
+        for packet in self.packets():
             digest.update(bytes(packet))
         return digest.digest()
+
+    def packets(self) -> Iterator[Packet[VideoStream]]:
+        """Yield the packets of the video stream in the order they lie.
+
+        Raises
+        ------
+        MediaError
+            Where the container is damaged.
+        """
+        import av
+
+        with OpenClip(self.place) as afresh:
+            try:
+                yield from afresh.container.demux(afresh.stream)
+            except av.FFmpegError as error:
+                raise MediaError(f"is damaged: {error.strerror}") from None
+
+    @cached_property
+    def local_path(self) -> str:
+        """A path for libraries that open files themselves; what is no file is copied to one without a name."""
+        if self.place.is_file:
+            return self.place.path
+        copy = self._close.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        with self.place.open() as content:
+            shutil.copyfileobj(content, copy)
+        copy.flush()
+        return f"/dev/fd/{copy.fileno()}"
 
     @cached_property
     def decoder(self) -> Frames:

@@ -17,6 +17,8 @@ from dj_assets.media.places import Place
 from dj_assets.media.request import Failed, Limits, Request
 
 Outcomes = list[object]
+# What is seen of a process that is no more, or was ended in the middle of an answer.
+_DEAD = (EOFError, BrokenPipeError, pickle.UnpicklingError)
 
 
 class MediaReader:
@@ -42,24 +44,41 @@ class MediaReader:
         return self._ahead.submit(lambda: [self._read(request) for request in requests])
 
     def close(self) -> None:
-        """End the process and wait for it."""
-        self._ahead.shutdown(cancel_futures=True)
+        """End the process, whatever it is at, and wait for it."""
+        self._ahead.shutdown(wait=False, cancel_futures=True)
+        if self._child is not None:
+            self._child.kill()
+        self._ahead.shutdown()
         self._end()
 
     def _read(self, request: Request) -> Outcomes:
         if request.place in self.deadly:
             return [self.deadly[request.place]] * len(request.looks)
+        child = self._begin(request)
         outcomes: Outcomes = []
         try:
-            child = self._child or self._start()
-            self._tell(child, request)
             for _ in request.looks:
                 outcomes.append(self._hear(child))
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+        except _DEAD:
             self.deadly[request.place] = failed = Failed(self._cause_of_death())
             # what comes after a deadly look is not tried: the sample is lost at that look
             outcomes += [failed] * (len(request.looks) - len(outcomes))
         return outcomes
+
+    def _begin(self, request: Request) -> subprocess.Popen[bytes]:
+        """Hand a request to the process, to a new one if the old one died while it closed the file before."""
+        if self._child is not None:
+            try:
+                self._tell(self._child, request)
+                self._hear(self._child)
+            except _DEAD:
+                self._end()
+            else:
+                return self._child
+        child = self._start()
+        self._tell(child, request)
+        self._hear(child)
+        return child
 
     def _start(self) -> subprocess.Popen[bytes]:
         path = os.pathsep.join(entry for entry in sys.path if entry)
@@ -73,7 +92,7 @@ class MediaReader:
         try:
             self._tell(child, (self.limits, self.prepare))
             self._hear(child)
-        except (EOFError, BrokenPipeError):
+        except _DEAD:
             raise DjError(f"the process that reads media does not start: {self._cause_of_death()}") from None
         return child
 

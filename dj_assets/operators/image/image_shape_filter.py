@@ -1,0 +1,37 @@
+"""Widths and heights of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+
+from dj_assets.media.headers import ImageSize
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.media_filter import ShapeFilter
+from dj_assets.operators.registry import register
+
+
+@register("image_shape_filter")
+class ImageShapeFilter(ShapeFilter):
+    """Keep samples with images, any or all, whose width and height both lie within bounds.
+
+    The statistics are the pixels of each listed image, upright, from the header alone: an image too large to be decoded
+    has them too.
+    """
+
+    media: ClassVar[Literal["images"]] = "images"
+    statistics: ClassVar[tuple[Statistic, Statistic]] = (
+        Statistic("image_width", pa.list_(pa.int64()), "pixels of each image"),
+        Statistic("image_height", pa.list_(pa.int64()), "pixels of each image"),
+    )
+
+    def looks(self) -> tuple[ImageSize]:
+        """See the size."""
+        return (ImageSize(),)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return widths and heights."""
+        return self.widths_and_heights(batch.media.found("images", ImageSize()))

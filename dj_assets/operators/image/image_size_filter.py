@@ -1,0 +1,57 @@
+"""Sizes of image files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+
+from dj_assets.media.headers import FileBytes
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.conditions import EachInRange, Range
+from dj_assets.operators.media_filter import MediaFilter
+from dj_assets.operators.registry import register
+from dj_assets.operators.sizes import Size, size_in_bytes
+
+
+@register("image_size_filter")
+class ImageSizeFilter(MediaFilter):
+    """Keep samples with image files, any or all, of a size within bounds, such as `"124KB"`; a kilobyte is 1,024 bytes.
+
+    The statistic is the number of bytes of each listed file, or of the image itself where samples carry it. Nothing is
+    opened, so damaged and empty files have one.
+    """
+
+    media: ClassVar[Literal["images"]] = "images"
+    judging: ClassVar[frozenset[str]] = MediaFilter.judging | {"min_size", "max_size"}
+    statistics: ClassVar[tuple[Statistic, ...]] = (
+        Statistic("image_sizes", pa.list_(pa.int64()), "bytes of each image file"),
+    )
+
+    min_size: Size = "0"
+    max_size: Size = "1TB"
+
+    @property
+    def condition(self) -> EachInRange:
+        """Any or all sizes lie in the range; a sample without images is kept."""
+        one = Range(
+            key="image_sizes",
+            low=size_in_bytes(self.min_size),
+            high=size_in_bytes(self.max_size),
+            low_name="min_size",
+            high_name="max_size",
+            low_closed=self.min_closed_interval,
+            high_closed=self.max_closed_interval,
+            reversed=self.reversed_range,
+        )
+        return EachInRange(one, self.any_or_all, empty=True)
+
+    def looks(self) -> tuple[FileBytes]:
+        """See how long the file is."""
+        return (FileBytes(),)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the sizes."""
+        return {"image_sizes": pa.array(batch.media.found("images", FileBytes()), pa.list_(pa.int64()))}

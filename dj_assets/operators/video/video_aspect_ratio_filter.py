@@ -1,0 +1,82 @@
+"""Shapes of clips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+from pydantic import field_validator
+
+from dj_assets.media.headers import ClipSize
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.conditions import EachInRange, Range
+from dj_assets.operators.media_filter import MediaFilter
+from dj_assets.operators.registry import register
+
+
+@register("video_aspect_ratio_filter")
+class VideoAspectRatioFilter(MediaFilter):
+    """Keep samples with clips, any or all, that are neither too narrow nor too wide, as `"9/21"` and `"21:9"` say.
+
+    The statistic is width / height of each listed clip as its frames are coded, from the header alone; a rotation that
+    players apply does not count. Bounds are exact fractions, as in Data-Juicer: the double next to 7/3 lies above it,
+    so a clip of 210 x 90 pixels is too wide for `"21/9"`.
+    """
+
+    media: ClassVar[Literal["videos"]] = "videos"
+    judging: ClassVar[frozenset[str]] = MediaFilter.judging | {"min_ratio", "max_ratio"}
+    statistics: ClassVar[tuple[Statistic, ...]] = (
+        Statistic("video_aspect_ratios", pa.list_(pa.float64()), "width / height of each clip"),
+    )
+
+    min_ratio: str = "9/21"
+    max_ratio: str = "21/9"
+
+    @field_validator("min_ratio", "max_ratio")
+    @classmethod
+    def _is_a_ratio(cls, ratio: str) -> str:
+        try:
+            _fraction(ratio)
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"must be a ratio, as '16/9' or '16:9', not {ratio!r}") from None
+        return ratio
+
+    @property
+    def condition(self) -> EachInRange:
+        """Any or all ratios lie in the range; a sample without clips is kept."""
+        one = Range(
+            key="video_aspect_ratios",
+            low=_within(_fraction(self.min_ratio), math.inf),
+            high=_within(_fraction(self.max_ratio), -math.inf),
+            low_name="min_ratio",
+            high_name="max_ratio",
+            low_closed=self.min_closed_interval,
+            high_closed=self.max_closed_interval,
+            reversed=self.reversed_range,
+        )
+        return EachInRange(one, self.any_or_all, empty=True)
+
+    def looks(self) -> tuple[ClipSize]:
+        """See the size."""
+        return (ClipSize(),)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the ratios."""
+        sizes = batch.media.found("videos", ClipSize())
+        ratios = [[width / height for width, height in sample] for sample in sizes]
+        return {"video_aspect_ratios": pa.array(ratios, pa.list_(pa.float64()))}
+
+
+def _within(bound: Fraction, inwards: float) -> float:
+    """Return the double nearest to a bound that does not lie outside of it."""
+    nearest = float(bound)
+    outside = nearest < bound if inwards > 0 else nearest > bound
+    return math.nextafter(nearest, inwards) if outside else nearest
+
+
+def _fraction(ratio: str) -> Fraction:
+    return Fraction(ratio.replace(":", "/").replace(" ", ""))

@@ -1,0 +1,24 @@
+"""Clips with the same content."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from dj_assets.media.headers import PacketDigest
+from dj_assets.operators.media_filter import MediaDeduplicator
+from dj_assets.operators.registry import register
+
+
+@register("video_deduplicator")
+class VideoDeduplicator(MediaDeduplicator):
+    """Keep the first of samples whose clips have the same coded video, whatever container and sound it comes with.
+
+    The packets of the video stream are compared, by their MD5; nothing is decoded. A path listed twice counts once.
+    With `consider_text` the texts must be equal, too; samples without clips are then duplicates by their text.
+    """
+
+    media: ClassVar[Literal["videos"]] = "videos"
+
+    def looks(self) -> tuple[PacketDigest]:
+        """See the digest of the packets."""
+        return (PacketDigest(),)

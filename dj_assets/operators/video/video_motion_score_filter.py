@@ -1,0 +1,64 @@
+"""How much moves in clips."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+import pyarrow as pa
+from pydantic import BeforeValidator, Field
+
+from dj_assets.media.motion import Farneback, MotionScore, Resizing
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.registry import register
+
+
+def _edges(value: object) -> object:
+    return () if value is None else (value,) if isinstance(value, int) else value
+
+
+@register("video_motion_score_filter")
+class VideoMotionScoreFilter(ListRangeFilter):
+    """Keep samples with clips, any or all, in which something moves, but not too much.
+
+    The statistic is the mean length of Farneback's optical flow (Farnebäck, 2003) between frames of each listed clip
+    taken at `sampling_fps`, in pixels of the frame as it is resized, or with `relative` in its diagonals. A clip of one
+    frame has -1. `size` is the short edge of the frame, or the shortest and the longest edge, `max_size` caps the long
+    edge, sides are multiples of `divisible`. As in Data-Juicer, the sides of the resized frame are exchanged: a
+    landscape is squeezed into a portrait. The last seven parameters are those of OpenCV.
+    """
+
+    media: ClassVar[Literal["videos"]] = "videos"
+    bounds: ClassVar[tuple[str, str]] = ("min_score", "max_score")
+    statistics: ClassVar[tuple[Statistic, ...]] = (
+        Statistic("video_motion_score", pa.list_(pa.float64()), "pixels between sampled frames of each clip"),
+    )
+
+    min_score: float = 0.25
+    max_score: float = sys.float_info.max
+    sampling_fps: float = Field(2, gt=0)
+    size: Annotated[tuple[Annotated[int, Field(gt=0)], ...], BeforeValidator(_edges), Field(max_length=2)] = ()
+    max_size: int | None = Field(None, gt=0)
+    divisible: int = Field(1, gt=0)
+    relative: bool = False
+    pyr_scale: float = Field(0.5, gt=0, lt=1)
+    levels: int = Field(3, gt=0)
+    winsize: int = Field(15, gt=0)
+    iterations: int = Field(3, gt=0)
+    poly_n: int = Field(5, gt=0)
+    poly_sigma: float = Field(1.2, gt=0)
+    flags: int = 0
+
+    def looks(self) -> tuple[MotionScore]:
+        """See the flow."""
+        flow = {name: getattr(self, name) for name in Farneback.__dataclass_fields__}
+        resizing = Resizing(self.size, self.max_size, self.divisible)
+        return (MotionScore(self.sampling_fps, resizing, self.relative, Farneback(**flow)),)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the scores."""
+        (look,) = self.looks()
+        return {"video_motion_score": pa.array(batch.media.found("videos", look), pa.list_(pa.float64()))}

@@ -1,0 +1,37 @@
+"""Widths and heights of clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+
+from dj_assets.media.headers import ClipSize
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.media_filter import ShapeFilter
+from dj_assets.operators.registry import register
+
+
+@register("video_resolution_filter")
+class VideoResolutionFilter(ShapeFilter):
+    """Keep samples with clips, any or all, whose width and height both lie within bounds.
+
+    The statistics are the pixels of each listed clip as its frames are coded, from the header alone; a rotation that
+    players apply does not count.
+    """
+
+    media: ClassVar[Literal["videos"]] = "videos"
+    statistics: ClassVar[tuple[Statistic, Statistic]] = (
+        Statistic("video_width", pa.list_(pa.int64()), "pixels of each clip"),
+        Statistic("video_height", pa.list_(pa.int64()), "pixels of each clip"),
+    )
+
+    def looks(self) -> tuple[ClipSize]:
+        """See the size."""
+        return (ClipSize(),)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return widths and heights."""
+        return self.widths_and_heights(batch.media.found("videos", ClipSize()))
