@@ -93,10 +93,7 @@ def measured(database: Path, plan: Plan) -> dict[str, Any]:
         return {
             "funnel_first_s": first,
             "funnel_s": seconds(lambda: count_filters(connection, plan, failures=False), REPEATS),
-            "border_s": seconds(
-                lambda: neighbours(connection, plan, Layout.home(database.parent), (movable, movable.bounds[0])),
-                REPEATS,
-            ),
+            "border_s": seconds(lambda: neighbours(connection, plan, layout, bound), REPEATS),
             "histogram_s": seconds(lambda: axis(connection, plan, movable), REPEATS),
         }
 
