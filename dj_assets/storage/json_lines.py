@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -42,10 +42,23 @@ def _of_json(batch: pa.RecordBatch, text_key: str) -> Iterator[bytes]:
 
 
 def _of_structs(batch: pa.RecordBatch, text_key: str) -> Iterator[bytes]:
-    restored = restore(batch["fields"], batch["text"], batch["id"], None, text_key)
-    columns = [_plain(column) for column in restored.columns]
-    for record in pa.RecordBatch.from_arrays(columns, names=restored.schema.names).to_pylist():
-        yield orjson.dumps(record, default=_as_json, option=orjson.OPT_NON_STR_KEYS) + b"\n"
+    yield from table_lines(restore(batch["fields"], batch["text"], batch["id"], None, text_key))
+
+
+def table_lines(table: pa.RecordBatch) -> Iterator[bytes]:
+    """Yield one line a row, with its line end, a key for each column; values become JSON as `json_lines` tells."""
+    return (as_json(record) + b"\n" for record in plain_records(table))
+
+
+def plain_records(table: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return rows as dicts, times and decimals as strings."""
+    columns = [_plain(column) for column in table.columns]
+    return cast("list[dict[str, Any]]", pa.RecordBatch.from_arrays(columns, names=table.schema.names).to_pylist())
+
+
+def as_json(record: dict[str, Any]) -> bytes:
+    """Return a row as JSON: binary becomes base64, NaN null."""
+    return orjson.dumps(record, default=_as_text, option=orjson.OPT_NON_STR_KEYS)
 
 
 def _plain(column: pa.Array) -> pa.Array:
@@ -66,5 +79,5 @@ def _plain(column: pa.Array) -> pa.Array:
     return column
 
 
-def _as_json(value: object) -> str:
+def _as_text(value: object) -> str:
     return base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,190 @@
+"""What a part can be: JSON lines, plain or compressed, Parquet, or a tar of samples (WebDataset)."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Literal, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dj_assets.errors import UserError
+from dj_assets.storage.json_lines import as_json, plain_records, table_lines
+
+ExportFormat = Literal["jsonl", "jsonl.zst", "parquet", "webdataset"]
+FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+# Where samples list the paths of their media.
+MEDIA = ("images", "videos", "audios")
+
+_ROW_GROUP_BYTES = 32 * 1024 * 1024
+_ZSTD_LEVEL = 10
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A few refined samples in order, and where they are from: `first` counts from the beginning of the export.
+
+    `text_key` names the column of the text, `media_base` the folder that relative paths of media start from.
+    """
+
+    batch: pa.RecordBatch
+    first: int
+    text_key: str
+    media_base: Path
+
+
+class Part(ABC):
+    """One file that grows until it is large enough."""
+
+    @abstractmethod
+    def add(self, samples: Samples) -> None:
+        """Add samples."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """The bytes written so far, what is buffered left out."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class _Lines(Part):
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def add(self, samples: Samples) -> None:
+        self._file.write(b"".join(table_lines(samples.batch)))
+
+    @property
+    def size(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Do nothing: every line is written."""
+
+
+class _CompressedLines(_Lines):
+    def __init__(self, file: BinaryIO) -> None:
+        import zstandard
+
+        self._out = file
+        self._frame = zstandard.ZstdCompressor(_ZSTD_LEVEL, write_checksum=True).stream_writer(file, closefd=False)
+        super().__init__(self._frame)
+
+    def add(self, samples: Samples) -> None:
+        super().add(samples)
+        self._frame.flush()
+
+    @property
+    def size(self) -> int:
+        return self._out.tell()
+
+    def close(self) -> None:
+        self._frame.close()  # type: ignore[no-untyped-call]
+
+
+class _Parquet(Part):
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._writer: pq.ParquetWriter | None = None
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_bytes = 0
+
+    def add(self, samples: Samples) -> None:
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, samples.batch.schema, compression="zstd")
+        self._pending.append(samples.batch)
+        self._pending_bytes += samples.batch.nbytes
+        if self._pending_bytes >= _ROW_GROUP_BYTES:
+            self._flush()
+
+    @property
+    def size(self) -> int:
+        # what is pending will take about a third
+        return self._file.tell() + self._pending_bytes // 3
+
+    def close(self) -> None:
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _flush(self) -> None:
+        if self._pending and self._writer is not None:
+            self._writer.write_table(pa.Table.from_batches(self._pending))
+        self._pending, self._pending_bytes = [], 0
+
+
+class _Tar(Part):
+    """A sample is the files of one key: `KEY.txt`, `KEY.json` with all other fields, and its media.
+
+    A single picture is `KEY.jpg` (or whatever ending it has), several are `KEY.0.jpg`, `KEY.1.jpg`. Keys are numbers,
+    counted through all parts. Times and owners are left out, so the same samples always give the same bytes.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed by close
+
+    def add(self, samples: Samples) -> None:
+        for number, record in enumerate(plain_records(samples.batch), samples.first):
+            key = f"{number:09d}"
+            text = record.pop(samples.text_key, None)
+            if isinstance(text, str):
+                self._add_bytes(f"{key}.txt", text.encode())
+            self._add_bytes(f"{key}.json", as_json(record))
+            for ending, path in _media(record, samples.media_base):
+                self._add_file(f"{key}.{ending}", path, str(record.get("id", number)))
+
+    @property
+    def size(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._tar.close()
+
+    def _add_bytes(self, name: str, content: bytes) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(content)
+        self._tar.addfile(entry, io.BytesIO(content))
+
+    def _add_file(self, name: str, path: Path, sample: str) -> None:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file, but sample {sample} names it; bring it back or export as jsonl")
+        entry = tarfile.TarInfo(name)
+        entry.size = path.stat().st_size
+        with path.open("rb") as file:
+            self._tar.addfile(entry, file)
+
+
+def _media(record: Mapping[str, Any], base: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the ending and the path of every file that a sample lists."""
+    listed = [path for column in MEDIA for path in record.get(column) or () if isinstance(path, str)]
+    for place, name in enumerate(listed):
+        path = base / name
+        ending = path.suffix.lstrip(".").lower() or "bin"
+        yield (ending if len(listed) == 1 else f"{place}.{ending}"), path
+
+
+_OPENERS: Mapping[ExportFormat, tuple[str, Callable[[BinaryIO], Part]]] = {
+    "jsonl": (".jsonl", _Lines),
+    "jsonl.zst": (".jsonl.zst", _CompressedLines),
+    "parquet": (".parquet", _Parquet),
+    "webdataset": (".tar", _Tar),
+}
+
+
+def ending(format: ExportFormat) -> str:
+    """Return how the names of parts end."""
+    return _OPENERS[format][0]
+
+
+def open_part(format: ExportFormat, file: BinaryIO) -> Part:
+    """Return a part that is written into an open file."""
+    return _OPENERS[format][1](file)
