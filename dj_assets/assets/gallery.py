@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from dj_assets.assets.checks import refined_checks
+from dj_assets.assets.export import export_asset
 from dj_assets.assets.keys import SubsetKeys
 from dj_assets.assets.refined import refined_asset
 from dj_assets.assets.specs import broken_specs, stage_specs
@@ -35,6 +36,7 @@ def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
         assets=[
             *(refined_asset(recipe, plan, [*made_of(recipe), *against(recipe)]) for recipe, plan in recipes),
             *(spec for recipe, plan in recipes for spec in stage_specs(recipe, plan, made_of(recipe), against(recipe))),
+            *(export_asset(recipe) for recipe, _ in recipes),
             *broken_specs(gallery.broken, {key.refined for key in keys}),
         ],
         asset_checks=[refined_checks(recipe, plan) for recipe, plan in recipes],

@@ -42,6 +42,11 @@ class SubsetKeys:
         """The refined subset itself."""
         return self._stage("")
 
+    @property
+    def export(self) -> dg.AssetKey:
+        """The refined subset in the format that others take."""
+        return self._stage("_export")
+
     def _stage(self, suffix: str) -> dg.AssetKey:
         return dg.AssetKey([self.group, self.subset + suffix])
 

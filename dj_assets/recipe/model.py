@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from dj_assets.media.keys import MediaKeys
 from dj_assets.operators.base import Operator
 from dj_assets.recipe.sandbox_block import SandboxBlock
+from dj_assets.recipe.sizes import parse_bytes
 
 
 def _as_tuple(value: Any) -> Any:  # noqa: ANN401
@@ -131,6 +132,30 @@ class Sharding(_Strict):
     megabytes: float = Field(256.0, gt=0)
 
 
+class ExportBlock(_Strict):
+    """How the asset `<subset>_export` writes the refined subset.
+
+    Attributes
+    ----------
+    format
+        jsonl, jsonl.zst, parquet or webdataset (a tar with a few files a sample, its media among them).
+    shard_size
+        A part is closed once it is so large, such as 256MB.
+    folder
+        Where to, relative to the project; by default `export/` in the subset's folder of the data home.
+    """
+
+    format: Literal["jsonl", "jsonl.zst", "parquet", "webdataset"] = "parquet"
+    shard_size: str = "256MB"
+    folder: str | None = Field(None, min_length=1)
+
+    @field_validator("shard_size", mode="before")
+    @classmethod
+    def _is_a_size(cls, value: Any) -> str:  # noqa: ANN401
+        parse_bytes(str(value))
+        return str(value)
+
+
 class AssetBlock(_Strict):
     """The block `asset:` of a recipe: what makes it a Dagster asset.
 
@@ -150,6 +175,7 @@ class AssetBlock(_Strict):
     links: dict[str, str] = Field(default_factory=dict)
     word_lists: dict[str, str] = Field(default_factory=dict)
     tolerance: Tolerance = Tolerance()
+    export: ExportBlock = ExportBlock()
     licence: str = ""
     sandbox: SandboxBlock | None = None
     shards: Sharding | None = None

@@ -99,6 +99,11 @@ class Layout:
         return self.published / "refined"
 
     @property
+    def export(self) -> Path:
+        """The folder that the subset is exported to where none is named."""
+        return self.published / "export"
+
+    @property
     def runs(self) -> Path:
         """The folder of run manifests; the newest describes what is published."""
         return self.work / "runs"

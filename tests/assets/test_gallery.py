@@ -53,6 +53,7 @@ def test_an_asset_graph_from_source_to_the_refined_subset(project):
         "mine/notes_stats": {"mine/notes_source"},
         "mine/notes_duplicates": {"mine/notes_stats"},
         "mine/notes": {"mine/notes_stats", "mine/notes_duplicates"},
+        "mine/notes_export": {"mine/notes"},
     }
     refined = graph.get(dg.AssetKey(["mine", "notes"]))
     assert refined.group_name == "mine"

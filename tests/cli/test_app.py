@@ -171,6 +171,16 @@ def test_tune_proposes_and_writes(tmp_path, recipe, source):
     assert "neither a recipe file nor a subset" in the_one_line(cli("tune", "no_such_subset"))
 
 
+def test_export(tmp_path, recipe, source):
+    cli("run", recipe, "--input", source, "--output", tmp_path / "out")
+    arguments = ("export", tmp_path / "out", "--output", tmp_path / "e", "--format", "jsonl.zst")
+    assert "samples in 1 parts" in cli(*arguments).stdout
+    assert "(1 were there already)" in cli(*arguments).stdout
+    assert "holds another export" in the_one_line(cli(*arguments, "--shard-size", "5MB"))
+    assert "--shard-size: 'many' is no size" in the_one_line(cli(*arguments, "--shard-size", "many"))
+    assert "holds no finished run" in the_one_line(cli("export", tmp_path, "--output", tmp_path / "f"))
+
+
 def test_funnel_of_nothing(tmp_path):
     assert the_one_line(cli("funnel", tmp_path)).startswith(f"error: {tmp_path}: holds no finished run")
 

@@ -71,8 +71,8 @@ class Exported:
 class Export:
     """The published refined subset of a layout, to be written to a folder.
 
-    A part is closed once it has `shard_bytes`: it is larger by at most the samples read at once, about 1 MB (32 MB
-    before compression, for Parquet). The same refined subset always gives the same files.
+    A part is closed once it has `shard_bytes`: it is larger by at most the samples read at once, an eighth of that or
+    1 MB (32 MB before compression, for Parquet). The same refined subset always gives the same files.
     """
 
     layout: Layout
@@ -170,7 +170,7 @@ class Export:
         with replace_atomically(self._work / name) as temporary:
             with temporary.open("wb") as file:
                 part = open_part(self.format, file)
-                for found, following in _samples(self.layout, manifest, at, first):
+                for found, following in self._samples(manifest, at, first):
                     part.add(found)
                     samples, at = samples + len(found.batch), following
                     if part.size >= self.shard_bytes:
@@ -179,6 +179,25 @@ class Export:
             with temporary.open("rb") as written:
                 checksum = hashlib.file_digest(written, "sha256").hexdigest()
         return ExportedPart(name, samples, (self._work / name).stat().st_size, checksum, at)
+
+    def _samples(self, manifest: Mapping[str, Any], at: Place, first: int) -> Iterator[tuple[Samples, Place]]:
+        """Yield the refined samples from a place on, a few at a time, each with the place behind them.
+
+        A file without samples gives one empty batch, so that an export of nothing has its columns.
+        """
+        sources = {shard["shard"]: Path(shard["path"]) for shard in manifest["shards"]}
+        refined = manifest["refined"]
+        for number in range(at[0], len(refined)):
+            skipped = at[1] if number == at[0] else 0
+            base = sources[refined[number]["shard"]].parent
+            with pq.ParquetFile(self.layout.refined / refined[number]["name"]) as file:
+                for batch, following in _rest(file, skipped, min(_BATCH_BYTES, self.shard_bytes // 8)):
+                    left = following < file.metadata.num_rows
+                    yield (
+                        Samples(batch, first, manifest["text_keys"], base),
+                        (number, following) if left else (number + 1, 0),
+                    )
+                    first += len(batch)
 
     def _finish_moving(self) -> None:
         """Move a whole export into its place, also one that was cut off while it was moved."""
@@ -202,33 +221,13 @@ class Export:
             path.unlink()
 
 
-def _samples(layout: Layout, manifest: Mapping[str, Any], at: Place, first: int) -> Iterator[tuple[Samples, Place]]:
-    """Yield the refined samples from a place on, a few at a time, each with the place behind them.
-
-    A file without samples gives one empty batch, so that an export of nothing has its columns.
-    """
-    sources = {shard["shard"]: Path(shard["path"]) for shard in manifest["shards"]}
-    refined = manifest["refined"]
-    for number in range(at[0], len(refined)):
-        skipped = at[1] if number == at[0] else 0
-        base = sources[refined[number]["shard"]].parent
-        with pq.ParquetFile(layout.refined / refined[number]["name"]) as file:
-            for batch, following in _rest(file, skipped):
-                left = following < file.metadata.num_rows
-                yield (
-                    Samples(batch, first, manifest["text_keys"], base),
-                    (number, following) if left else (number + 1, 0),
-                )
-                first += len(batch)
-
-
-def _rest(file: pq.ParquetFile, skipped: int) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield the rows behind the first `skipped`, about 1 MB at a time, each batch with the row that it ends at."""
+def _rest(file: pq.ParquetFile, skipped: int, batch_bytes: int) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yield the rows behind the first `skipped`, a batch at a time, each with the row that it ends at."""
     if not file.metadata.num_rows:
         yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow), 0
         return
     size = sum(file.metadata.row_group(number).total_byte_size for number in range(file.metadata.num_row_groups))
-    rows = max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES * file.metadata.num_rows // max(1, size)))
+    rows = max(1, min(_MAX_BATCH_ROWS, batch_bytes * file.metadata.num_rows // max(1, size)))
     at = 0
     for batch in file.iter_batches(rows, use_threads=False):
         at += len(batch)

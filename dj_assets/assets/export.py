@@ -1,0 +1,95 @@
+"""The export of a refined subset as an asset behind it: nothing asks for it but a click or a job of its own."""
+# No postponed annotations here: Dagster reads those of `context` and `config`.
+
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from dj_assets import settings
+from dj_assets.assets.failures import one_clear_line
+from dj_assets.assets.keys import SubsetKeys, block_of
+from dj_assets.errors import UserError
+from dj_assets.recipe.model import ExportBlock, Recipe
+from dj_assets.recipe.sizes import parse_bytes
+from dj_assets.storage.export.export import Export, ExportedPart
+from dj_assets.storage.export.formats import FORMATS, ExportFormat
+from dj_assets.storage.layout import Layout
+
+_MAX_ROWS = 50
+
+
+class ExportConfig(dg.Config):
+    """What a run may set otherwise than the recipe; empty is as the recipe has it."""
+
+    format: str = Field("", description=f"One of {', '.join(FORMATS)}.")
+    shard_size: str = Field("", description="A part is closed once it is so large, such as 256MB.")
+    folder: str = Field("", description="Where to; relative to the project.")
+
+
+def export_asset(recipe: Recipe) -> dg.AssetsDefinition:
+    """Return the asset `<group>/<subset>_export`; how it is written is set by the recipe's block `asset.export`."""
+    keys, block = SubsetKeys.of(recipe), block_of(recipe).export
+
+    @dg.asset(
+        key=keys.export,
+        deps=[keys.refined],
+        group_name=keys.group,
+        kinds={block.format.partition(".")[0]},
+        tags={"dj/subset": keys.subset},
+        description=f"{keys.subset} as {block.format}, in parts of {block.shard_size} with checksums.",
+        metadata={"format": block.format, "shard_size": block.shard_size},
+    )
+    def export(context: dg.AssetExecutionContext, config: ExportConfig) -> dg.MaterializeResult[None]:
+        """Write what is missing of the export."""
+
+        def tell(part: ExportedPart) -> None:
+            context.log.info(f"{part.name}: {part.samples:,} samples, {part.bytes / 1e6:,.1f} MB")
+
+        with one_clear_line():
+            # the folder of the asset is its own: another format takes the place of the one before
+            done = _export(keys.subset, block, config).run(overwrite=True, report=tell)
+        rows = [
+            dg.TableRecord({"part": p.name, "samples": p.samples, "bytes": p.bytes}) for p in done.parts[:_MAX_ROWS]
+        ]
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": done.samples,
+                "dagster/uri": str(done.folder),
+                "bytes": done.bytes,
+                "parts": len(done.parts),
+                "written": done.written,
+                "part_list": dg.MetadataValue.table(rows),
+            }
+        )
+
+    return export
+
+
+def _export(subset: str, block: ExportBlock, config: ExportConfig) -> Export:
+    layout = Layout.home(settings.data_home() / subset)
+    folder = config.folder or block.folder
+    try:
+        size = parse_bytes(config.shard_size or block.shard_size)
+    except ValueError as error:
+        raise UserError(f"shard_size: {error}") from error
+    return Export(
+        layout=layout,
+        folder=settings.project_root() / Path(folder).expanduser() if folder else layout.export,
+        format=checked_format(config.format or block.format),
+        shard_bytes=size,
+    )
+
+
+def checked_format(name: str) -> ExportFormat:
+    """Return the format of a name.
+
+    Raises
+    ------
+    UserError
+        If there is no such format.
+    """
+    found = next((format for format in FORMATS if format == name), None)
+    if found is None:
+        raise UserError(f"unknown export format {name!r}; there are {', '.join(FORMATS)}")
+    return found

@@ -1,0 +1,23 @@
+"""Sizes as people write them: "256MB", "1.5 GiB", "4096"."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(|[kmgt]i?)b?\s*", re.IGNORECASE)
+
+
+def parse_bytes(text: str) -> int:
+    """Return the bytes of a size; a unit with an i counts by 1024, one without by 1000.
+
+    Raises
+    ------
+    ValueError
+        If it is no size, or not a single byte.
+    """
+    found = _SIZE.fullmatch(text)
+    size = int(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
+    if size < 1:
+        raise ValueError(f"{text!r} is no size; write it like 256MB or 1GiB")
+    return size
