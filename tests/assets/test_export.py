@@ -55,7 +55,7 @@ def test_a_new_version_makes_it_stale_and_takes_its_place(project, instance):
     project.materialize(instance)
     export(project, instance)
     assert stale_reasons(project.definitions(), instance, "mine/notes_export") == []
-    project.write_recipe(EXPORT.replace("min_len: 12", "min_len: 60"))
+    project.write_recipe(EXPORT.replace("min_len: 12", "min_len: 66"))
     project.materialize(instance)
     assert stale_reasons(project.definitions(), instance, "mine/notes_export")
     told = metadata(export(project, instance))

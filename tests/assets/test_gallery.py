@@ -83,7 +83,7 @@ def test_one_job_a_group_with_the_checks_in_it(project):
     assert set(jobs) == {"mine_job", "other_job"}
     layer = jobs["mine_job"].asset_layer
     assert {key.to_user_string() for key in layer.selected_asset_keys} == {"mine/notes", "mine/letters"}
-    assert len(layer.asset_graph.get(dg.AssetKey(["mine", "notes"])).check_keys) == 6
+    assert len(layer.asset_graph.get(dg.AssetKey(["mine", "notes"])).check_keys) == len(CHECKS)
 
 
 def test_a_broken_recipe_is_an_asset_that_says_so_beside_the_others(project):
