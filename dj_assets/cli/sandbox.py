@@ -23,7 +23,7 @@ Subset = Annotated[str, typer.Argument(help="A subset of the gallery with a 'san
 @app.command("pools")
 def sandbox_pools(subset: Subset) -> None:
     """Cut the subset into pools and show their sizes; nothing is trained."""
-    from dj_assets.report.sandbox_table import pool_rows
+    from dj_assets.report.sandbox.tables import pool_rows
 
     opened = _open(subset)
     made = opened.probe()
@@ -110,7 +110,7 @@ def _say(made: Evaluation) -> None:
 
 
 def _show(known: Standings) -> None:
-    from dj_assets.report.sandbox_table import score_rows
+    from dj_assets.report.sandbox.tables import score_rows
 
     for one in known.rounds:
         console().print(f"\n{one.name}: {one.size:,} samples a pool, against {one.baseline}", highlight=False)
