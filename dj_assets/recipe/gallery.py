@@ -75,7 +75,7 @@ def sources_of(recipe: Recipe) -> tuple[Source, ...]:
     given = os.environ.get(f"DJ_SOURCE_{subset.upper()}")
     if given:
         return reading_like(recipe, given.split(os.pathsep))
-    listed = _configured(recipe, subset)
+    listed = _configured(subset, block.source if block else ())
     if listed:
         return listed
     if block and block.source:
@@ -88,18 +88,29 @@ def sources_of(recipe: Recipe) -> tuple[Source, ...]:
 
 
 def reference_sources(recipe: Recipe, paths: Sequence[str] | None = None) -> tuple[Source, ...]:
-    """Return what a subset is deduplicated against: other paths, else what the recipe says; none where it says nothing.
+    """Return what a subset is deduplicated against: other paths, else what is configured for it, else nothing.
 
     Raises
     ------
     RecipeError
         If there is something, but no deduplicator in the recipe.
     """
-    sources = recipe.against if paths is None else tuple(Source(paths=(path,)) for path in paths)
+    sources = _references(recipe) if paths is None else tuple(Source(paths=(path,)) for path in paths)
     if sources and not any(isinstance(operator, Deduplicator) for operator in recipe.process):
         fix = "add one, such as document_simhash_deduplicator"
         raise RecipeError(recipe.file, "has no deduplicator to work with", key="asset.against", fix=fix)
     return sources
+
+
+def _references(recipe: Recipe) -> tuple[Source, ...]:
+    """Return what `DJ_AGAINST_<SUBSET>` names, else the entry `<subset>.against` of `sources.yaml`, else the recipe."""
+    if recipe.asset is None:
+        return ()
+    subset, own = recipe.asset.subset, recipe.asset.against
+    given = os.environ.get(f"DJ_AGAINST_{subset.upper()}")
+    if given:
+        return _reading_like(own, given.split(os.pathsep))
+    return _configured(f"{subset}.against", own) or own
 
 
 def source_paths(recipe: Recipe) -> tuple[str, ...]:
@@ -113,7 +124,10 @@ def reading_like(recipe: Recipe, paths: Sequence[str]) -> tuple[Source, ...]:
     A recipe with one source reads all paths like it; one with several reads as many paths each like the source in its
     place. Else they are plain files.
     """
-    own = recipe.asset.source if recipe.asset else ()
+    return _reading_like(recipe.asset.source if recipe.asset else (), paths)
+
+
+def _reading_like(own: Sequence[Source], paths: Sequence[str]) -> tuple[Source, ...]:
     if len(own) == len(paths) > 1:
         return tuple(
             Source(**{**_how(entry), "name": entry.origin}, paths=(path,))
@@ -126,20 +140,21 @@ def _how(entry: Source) -> dict[str, Any]:
     return entry.model_dump(include={"text_key", "media_root", "allow_outside", "allow_urls", "format", "language"})
 
 
-def _configured(recipe: Recipe, subset: str) -> tuple[Source, ...]:
+def _configured(key: str, own: Sequence[Source]) -> tuple[Source, ...]:
+    """Return the entry of `sources.yaml` under a key, its bare paths read like `own`; nothing where there is none."""
     path = settings.sources_file()
-    value = read_yaml(path).get(subset) if path.exists() else None
+    value = read_yaml(path).get(key) if path.exists() else None
     if value is None:
         return ()
     if isinstance(value, str):
-        return reading_like(recipe, [value])
+        return _reading_like(own, [value])
     if isinstance(value, list) and value and all(isinstance(entry, str) for entry in value):
-        return reading_like(recipe, value)
+        return _reading_like(own, value)
     try:
-        return AssetBlock(subset=subset, group=subset, source=value).source
+        return AssetBlock(subset="any", group="any", source=value).source
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]["msg"]
-        raise RecipeError(str(path), f"must be paths or sources, not {value!r} ({problem})", key=subset) from None
+        raise RecipeError(str(path), f"must be paths or sources, not {value!r} ({problem})", key=key) from None
 
 
 def refined_sources(recipe: Recipe) -> tuple[str, ...]:
@@ -152,7 +167,10 @@ def refined_sources(recipe: Recipe) -> tuple[str, ...]:
 
 def refined_references(recipe: Recipe) -> tuple[str, ...]:
     """Return the names of the refined subsets that a subset is deduplicated against."""
-    return tuple(source.subset for source in recipe.against if source.subset)
+    try:
+        return tuple(source.subset for source in _references(recipe) if source.subset)
+    except RecipeError:
+        return ()
 
 
 def _upstream_first(recipes: dict[str, Recipe], broken: dict[Path, RecipeError]) -> dict[str, Recipe]:

@@ -6,7 +6,14 @@ import pytest
 
 from dj_assets import settings
 from dj_assets.errors import RecipeError
-from dj_assets.recipe.gallery import find_gallery, reading_like, source_paths, sources_of
+from dj_assets.recipe.gallery import (
+    find_gallery,
+    reading_like,
+    reference_sources,
+    refined_references,
+    source_paths,
+    sources_of,
+)
 from dj_assets.recipe.load import load_recipe
 from tests.paths import shared
 
@@ -154,6 +161,28 @@ def test_sources_yaml_and_the_environment_point_a_subset_elsewhere(tmp_path, mon
     assert source_paths(recipe) == ("/data/a.jsonl", "/data/b.jsonl")
     monkeypatch.setenv("DJ_SOURCE_MINE", "/other/c.jsonl:/other/d.jsonl")
     assert source_paths(recipe) == ("/other/c.jsonl", "/other/d.jsonl")
+
+
+def test_sources_yaml_and_the_environment_point_a_reference_set_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("DJ_PROJECT", str(tmp_path))
+    block = {"subset": "mine", "group": "g", "against": {"path": "heldout.jsonl", "text_key": "content"}}
+    recipe = load_recipe({"process": ["document_deduplicator"], "asset": block})
+    (own,) = reference_sources(recipe)
+    assert (own.paths, own.text_key) == (("heldout.jsonl",), "content")
+    (tmp_path / "sources.yaml").write_text("mine.against: [/data/a.jsonl, /data/b.jsonl]\nmine: /data/mine.jsonl\n")
+    (listed,) = reference_sources(recipe)
+    assert (listed.paths, listed.text_key) == (("/data/a.jsonl", "/data/b.jsonl"), "content")
+    monkeypatch.setenv("DJ_AGAINST_MINE", "/other/c.jsonl")
+    assert [source.paths for source in reference_sources(recipe)] == [("/other/c.jsonl",)]
+    assert [source.paths for source in reference_sources(recipe, ["given.jsonl"])] == [("given.jsonl",)]
+
+
+def test_a_redirected_reference_set_may_be_a_refined_subset(tmp_path, monkeypatch):
+    monkeypatch.setenv("DJ_PROJECT", str(tmp_path))
+    recipe = load_recipe({"process": ["document_deduplicator"], "asset": {"subset": "mine", "group": "g"}})
+    assert refined_references(recipe) == ()
+    (tmp_path / "sources.yaml").write_text("mine.against: [{subset: c4}]\n")
+    assert refined_references(recipe) == ("c4",)
 
 
 def test_no_source_says_where_to_add_one():
