@@ -50,13 +50,15 @@ class MissingModelError(UserError):
     name: str
     searched: tuple[str, ...] = ()
     wanted_by: str = ""
+    command: str = ""
 
     def __str__(self) -> str:
         by = f"{self.wanted_by}: " if self.wanted_by else ""
         where = ", ".join(self.searched) or "no folder"
+        get = f'get it with "{self.command}" or ' if self.command else ""
         return (
             f"{by}model {self.name!r} is missing (looked in {where}); "
-            f"get it with 'dj-assets models pull {self.name}' or point DJ_MODELS or --models at a folder that has it"
+            f"{get}point DJ_MODELS or --models at a folder that has it"
         )
 
 

@@ -10,11 +10,14 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from dj_assets import settings
+
 
 class ModelEntry(BaseModel):
     """One model: `name` as operators ask for it, and the facts about it.
 
     `sha256` is None where none is publicly known: it is recorded at the first pull. `size` is for people.
+    `command` gets a model that is not downloaded here, such as a package; `<folder>` stands for that of pulled models.
     `pairs_with` names the model without which this one is of no use: the two never come from different places
     when one of them is a stand-in.
     """
@@ -23,6 +26,7 @@ class ModelEntry(BaseModel):
 
     name: str
     urls: tuple[str, ...] = ()
+    command: str = ""
     sha256: str | None = None
     size: str = ""
     licence: str
@@ -39,6 +43,13 @@ class ModelEntry(BaseModel):
         if not isinstance(values, dict) or "name" not in values:
             return values
         return {"accepts": (values["name"],), "saved_as": values["name"], **values}
+
+    @property
+    def how_to_get(self) -> str:
+        """The command that gets the model; empty where there is none."""
+        if self.urls:
+            return f"dj-assets models pull {self.name}"
+        return self.command.replace("<folder>", str(settings.pulled_models()))
 
 
 class Manifest(BaseModel):
@@ -59,6 +70,12 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest.model_validate(
         {**content, "models": [one for raw in content["models"] for one in _by_language(raw)]}
     )
+
+
+def how_to_get(name: str) -> str:
+    """Return the command that gets a model; empty where none is known."""
+    entry = manifest().entry(name)
+    return entry.how_to_get if entry else ""
 
 
 @cache

@@ -104,6 +104,8 @@ def listing(store: ModelStore, *, models: Manifest | None = None) -> list[ModelR
 
 def _entry(name: str, models: Manifest) -> ModelEntry:
     entry = models.entry(name)
+    if entry is not None and entry.command:
+        raise UserError(f"{name} is not pulled; get it with: {entry.how_to_get}")
     if entry is None or not entry.urls:
         near = difflib.get_close_matches(name, [known.name for known in models.models if known.urls], n=1)
         hint = f"did you mean {near[0]!r}?" if near else "'dj-assets models list' shows those that can be pulled"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.errors import MissingModelError
-from dj_assets.models.manifest import manifest
+from dj_assets.models.manifest import how_to_get, manifest
 
 DEMO = "demo and tests only"
 _PIPELINE = "_core_web_md"
@@ -28,7 +28,9 @@ class ModelFile:
     @property
     def warning(self) -> str:
         """A sentence about a model that stands in for the real one."""
-        return f"{self.name} is {self.path.name} ({self.note}); 'dj-assets models pull {self.name}' gets the real one"
+        entry = manifest().entry(self.name)
+        real = f"; '{entry.how_to_get}' gets the real one" if entry and entry.urls else ""
+        return f"{self.name} is {self.path.name} ({self.note}){real}"
 
     @property
     def sha256(self) -> str:
@@ -59,7 +61,7 @@ class ModelStore:
         """
         found = self._on_path(name) or self._embedded(name)
         if found is None:
-            raise MissingModelError(name, tuple(str(folder) for folder in self.folders), wanted_by)
+            raise MissingModelError(name, tuple(str(folder) for folder in self.folders), wanted_by, how_to_get(name))
         return found
 
     def _on_path(self, name: str) -> ModelFile | None:

@@ -151,3 +151,8 @@ def test_verify_leaves_out_the_missing_and_knows_no_checksum_of_a_file_put_by_ha
     rows = {row.name: row.checksum for row in verify(ModelStore((tmp_path,)))}
     present = dict.fromkeys(("lid.176.bin", "en.sp.model", "en.arpa.bin", "EleutherAI/pythia-6.9b-deduped"), "-")
     assert rows == {**present, "zh.sp.model": "unknown"}
+
+
+def test_a_model_that_comes_otherwise_says_how(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="zh_core_web_md is not pulled; get it with: python -m spacy download"):
+        pull("zh_core_web_md", tmp_path)
