@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,15 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from dj_assets import settings
 
 
+@dataclass(frozen=True)
+class ModelPart:
+    """One file of a model: where it is kept below the folder of models, its addresses, its published checksum."""
+
+    saved_as: str
+    urls: tuple[str, ...]
+    sha256: str | None = None
+
+
 class ModelEntry(BaseModel):
     """One model: `name` as operators ask for it, and the facts about it.
 
@@ -20,6 +30,9 @@ class ModelEntry(BaseModel):
     `command` gets a model that is not downloaded here, such as a package; `<folder>` stands for that of pulled models.
     `pairs_with` names the model without which this one is of no use: the two never come from different places
     when one of them is a stand-in.
+
+    A checkpoint is a folder of `files`, all below the one address; `a | b` is the first of several that exists there.
+    An `archive` is a zip file of which what lies below the model's name is kept. Either has no checksum of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +46,8 @@ class ModelEntry(BaseModel):
     used_by: tuple[str, ...]
     accepts: tuple[str, ...] = ()
     saved_as: str = ""
+    files: tuple[str, ...] = ()
+    archive: bool = False
     pairs_with: str = ""
     embedded: bool = False
     note: str = ""
@@ -45,11 +60,27 @@ class ModelEntry(BaseModel):
         return {"accepts": (values["name"],), "saved_as": values["name"], **values}
 
     @property
+<<<<<<< HEAD
     def how_to_get(self) -> str:
         """The command that gets the model; empty where there is none."""
         if self.urls:
             return f"dj-assets models pull {self.name}"
         return self.command.replace("<folder>", str(settings.pulled_models()))
+=======
+    def several(self) -> bool:
+        """Whether the model is a folder of several files."""
+        return self.archive or bool(self.files)
+
+    def parts(self) -> list[list[ModelPart]]:
+        """Return every file to download, each with what may come in its place, best first."""
+        if not self.files:
+            return [[ModelPart(self.saved_as, self.urls, self.sha256)]]
+        choices = ([choice.strip() for choice in file.split("|")] for file in self.files)
+        return [[self._file(name) for name in names] for names in choices]
+
+    def _file(self, name: str) -> ModelPart:
+        return ModelPart(f"{self.saved_as}/{name}", tuple(f"{url}/{name}" for url in self.urls))
+>>>>>>> 3efac52 (Pull checkpoints of several files and folders out of archives; name the models that look at images)
 
 
 class Manifest(BaseModel):

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import http.client
-import json
-import os
-import time
-import urllib.error
-import urllib.request
+import shutil
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dj_assets.errors import DjError, MissingModelError, UserError
-from dj_assets.models.manifest import Manifest, ModelEntry, manifest
+from dj_assets.errors import MissingModelError, UserError
+from dj_assets.models.checksums import CHECKSUMS, file_sha256, record, recorded
+from dj_assets.models.download import GoneError, PullError, download, unfinished
+from dj_assets.models.manifest import Manifest, ModelEntry, ModelPart, manifest
 from dj_assets.models.store import DEMO, DEMO_LICENCE, ModelFile, ModelStore
 
-CHECKSUMS = "checksums.json"
-_CHUNK_BYTES = 1024 * 1024
-_TIMEOUT_S = 60
-_PERMANENT = range(400, 500)
+__all__ = ["CHECKSUMS", "ModelRow", "PullError", "listing", "pull", "verify"]
+
 Checksum = Literal["ok", "recorded", "unknown", "differs", "-"]
-
-
-class PullError(DjError):
-    """A model could not be downloaded, or what came is not what was published. Nothing was kept."""
+_WORST_FIRST: tuple[Checksum, ...] = ("differs", "unknown", "recorded", "ok")
 
 
 @dataclass(frozen=True)
@@ -55,8 +47,9 @@ class ModelRow:
 def pull(name: str, folder: Path, *, models: Manifest | None = None, pauses_s: Sequence[float] = (1, 5)) -> Path:
     """Download a model into a folder, unless it is there already with the right checksum.
 
-    The file appears under its name only when it is whole and its checksum is that of the manifest; where the manifest
-    has none, that of the first pull, which `checksums.json` in the folder keeps.
+    A file appears under its name only when it is whole and its checksum is that of the manifest; where the manifest
+    has none, that of the first pull, which `checksums.json` in the folder keeps. A checkpoint is several files; the
+    first that cannot be had ends it, and those that came stay.
 
     Parameters
     ----------
@@ -75,19 +68,11 @@ def pull(name: str, folder: Path, *, models: Manifest | None = None, pauses_s: S
         If it cannot be downloaded, or its checksum differs.
     """
     entry = _entry(name, models or manifest())
-    target = folder / entry.saved_as
-    expected = entry.sha256 or _recorded(folder).get(entry.saved_as)
-    if not (target.is_file() and _file_sha256(target) == expected):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            found = _download(entry, part, pauses_s)
-            _accept(entry, found, expected)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-        if entry.sha256 is None:
-            _record(folder, entry.saved_as, found)
+    if entry.archive:
+        _pull_archive(entry, folder, pauses_s)
+    else:
+        for alternatives in entry.parts():
+            _pull_one_of(alternatives, folder, pauses_s)
     return folder / name
 
 
@@ -113,42 +98,57 @@ def _entry(name: str, models: Manifest) -> ModelEntry:
     return entry
 
 
-def _download(entry: ModelEntry, part: Path, pauses_s: Sequence[float]) -> str:
-    """Try every address, then again after each pause; return the checksum of what came."""
-    problem = ""
-    for pause_s in (0.0, *pauses_s):
-        time.sleep(pause_s)
-        for url in entry.urls:
-            try:
-                return _stream(url, part)
-            except urllib.error.HTTPError as error:
-                problem = f"{url} answered {error.code} {error.reason}"
-                if error.code in _PERMANENT:
-                    raise PullError(f"{entry.name}: {problem}") from error
-            except (OSError, http.client.HTTPException) as error:
-                problem = f"{url}: {getattr(error, 'reason', error)}"
-    by_hand = f"without network, put the file {entry.saved_as} into a folder that DJ_MODELS names"
-    raise PullError(f"{entry.name}: cannot be downloaded ({problem}); {by_hand}")
+def _pull_one_of(alternatives: Sequence[ModelPart], folder: Path, pauses_s: Sequence[float]) -> None:
+    """Get the first of several files that exists."""
+    for part in alternatives[:-1]:
+        try:
+            return _pull(part, folder, pauses_s)
+        except GoneError:
+            continue
+    return _pull(alternatives[-1], folder, pauses_s)
 
 
-def _stream(url: str, part: Path) -> str:
-    checksum = hashlib.sha256()
-    received_bytes = 0
-    # The addresses are those of the manifest, never of the data.
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response, part.open("wb") as file:  # noqa: S310
-        while chunk := response.read(_CHUNK_BYTES):
-            checksum.update(chunk)
-            received_bytes += file.write(chunk)
-        announced = response.headers.get("Content-Length")
-    if announced is not None and received_bytes != int(announced):
-        raise ConnectionError(f"the connection broke after {received_bytes} of {announced} bytes")
-    return checksum.hexdigest()
+def _pull(part: ModelPart, folder: Path, pauses_s: Sequence[float]) -> None:
+    target = folder / part.saved_as
+    expected = part.sha256 or recorded(folder).get(part.saved_as)
+    if target.is_file() and file_sha256(target) == expected:
+        return
+    with unfinished(target) as path:
+        found = download(part.saved_as, part.urls, path, pauses_s)
+        if expected is not None and found != expected:
+            whose = "the published one" if part.sha256 else "the one recorded at the first pull"
+            raise PullError(f"{part.saved_as}: its checksum {found} is not {whose}, {expected}; nothing was kept")
+        path.replace(target)
+    if part.sha256 is None:
+        record(folder, {part.saved_as: found})
 
 
-def _accept(entry: ModelEntry, found: str, expected: str | None) -> None:
-    if expected is not None and found != expected:
-        whose = "the published one" if entry.sha256 else "the one recorded at the first pull"
-        raise PullError(f"{entry.name}: its checksum {found} is not {whose}, {expected}; nothing was kept")
+def _pull_archive(entry: ModelEntry, folder: Path, pauses_s: Sequence[float]) -> None:
+    """Get a zip file and keep what it has below the model's name."""
+    known = recorded(folder)
+    here = {name: sha256 for name, sha256 in known.items() if name.startswith(f"{entry.name}/")}
+    if here and all((folder / name).is_file() and file_sha256(folder / name) == here[name] for name in here):
+        return
+    with unfinished(folder / f"{entry.name}.zip") as path:
+        download(entry.name, entry.urls, path, pauses_s)
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if _inside(name, entry.name)]
+            if not names:
+                raise PullError(f"{entry.name}: the archive {entry.urls[0]} has no folder of that name")
+            for name in names:
+                _unpack(archive, name, folder / name)
+    record(folder, {name: file_sha256(folder / name) for name in names})
+
+
+def _inside(name: str, folder: str) -> bool:
+    return name.startswith(f"{folder}/") and not name.endswith("/") and ".." not in name.split("/")
+
+
+def _unpack(archive: zipfile.ZipFile, name: str, target: Path) -> None:
+    with unfinished(target) as path:
+        with archive.open(name) as packed, path.open("wb") as file:
+            shutil.copyfileobj(packed, file)
+        path.replace(target)
 
 
 def _row(entry: ModelEntry, store: ModelStore, *, compare: bool) -> ModelRow:
@@ -171,34 +171,21 @@ def _state(found: ModelFile) -> str:
 def _compared(entry: ModelEntry, found: ModelFile, store: ModelStore) -> Checksum:
     if found.note:
         return "-"
-    wanted = Path(entry.saved_as).name
-    file = found.path / wanted if found.path.is_dir() else found.path
-    recorded = next((known for folder in store.folders if (known := _recorded(folder).get(entry.saved_as))), None)
-    expected = entry.sha256 or recorded
+    known: dict[str, str] = {}
+    for folder in reversed(store.folders):
+        known |= recorded(folder)
+    names = [name for name in known if name.startswith(f"{entry.name}/")] if entry.several else [entry.saved_as]
+    standings = {_standing(entry, found.path, name, known.get(name)) for name in names}
+    return next((standing for standing in _WORST_FIRST if standing in standings), "unknown")
+
+
+def _standing(entry: ModelEntry, path: Path, name: str, recorded_sha256: str | None) -> Checksum:
+    wanted = Path(name).relative_to(entry.name) if entry.several else Path(Path(name).name)
+    file = path / wanted if path.is_dir() else path
+    expected = entry.sha256 or recorded_sha256
     # The checksum is that of the model itself, not of another file that answers in its place.
-    if expected is None or file.name != wanted:
+    if expected is None or file.name != wanted.name:
         return "unknown"
-    if _file_sha256(file) != expected:
+    if not file.is_file() or file_sha256(file) != expected:
         return "differs"
     return "ok" if entry.sha256 else "recorded"
-
-
-def _recorded(folder: Path) -> dict[str, str]:
-    path = folder / CHECKSUMS
-    return (
-        {name: known["sha256"] for name, known in json.loads(path.read_text("utf-8")).items()} if path.exists() else {}
-    )
-
-
-def _record(folder: Path, saved_as: str, sha256: str) -> None:
-    path = folder / CHECKSUMS
-    known = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    known[saved_as] = {"sha256": sha256, "standing": "recorded at the first pull"}
-    part = path.with_name(f".{CHECKSUMS}.{os.getpid()}.part")
-    part.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", "utf-8")
-    part.replace(path)
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import threading
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,6 +27,7 @@ class Server(ThreadingHTTPServer):
 
     asked: list[str]
     content = CONTENT
+    archive = b""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -32,14 +35,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
-        if self.path == "/gone":
+        if self.path.endswith("gone"):
             self.send_error(404)
+            return
+        if self.path.endswith(".zip"):
+            self.answer(self.server.archive)
             return
         breaks = self.path == "/broken" or (self.path == "/flaky" and self.server.asked.count("/flaky") == 1)
         self.send_response(200)
         self.send_header("Content-Length", str(len(self.server.content)))
         self.end_headers()
         self.wfile.write(self.server.content[: len(self.server.content) // 2] if breaks else self.server.content)
+
+    def answer(self, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -128,6 +140,59 @@ def test_without_a_published_checksum_the_first_pull_is_recorded(server: Server,
     with pytest.raises(PullError, match="recorded at the first pull"):
         pull("x/model", tmp_path, models=models, pauses_s=())
     assert (tmp_path / "x/model/tokenizer.json").read_bytes() == b"tampered with"
+
+
+def checkpoint(server: Server, *files: str) -> Manifest:
+    url = f"http://127.0.0.1:{server.server_port}/resolve"
+    made = ModelEntry(name="x/model", urls=(url,), files=files, licence="MIT", used_by=("some_filter",))
+    return Manifest(models=(made,))
+
+
+def test_a_checkpoint_is_several_files(server: Server, tmp_path: Path) -> None:
+    models = checkpoint(server, "config.json", "gone | weights.bin")
+    assert pull("x/model", tmp_path, models=models, pauses_s=()) == tmp_path / "x/model"
+    assert files(tmp_path) == [CHECKSUMS, "x/model/config.json", "x/model/weights.bin"]
+    assert server.asked == ["/resolve/config.json", "/resolve/gone", "/resolve/weights.bin"]
+    store = ModelStore((tmp_path,))
+    assert [row.checksum for row in verify(store, models=models)] == ["recorded"]
+    pull("x/model", tmp_path, models=models, pauses_s=())
+    # what is there and as it was is not asked for again
+    assert server.asked[3:] == ["/resolve/gone"]
+
+    (tmp_path / "x/model/weights.bin").write_bytes(b"tampered with")
+    assert [row.checksum for row in verify(store, models=models)] == ["differs"]
+
+
+def test_a_checkpoint_put_by_hand_has_no_known_checksum(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "x/model").mkdir(parents=True)
+    (tmp_path / "x/model/config.json").write_text("{}")
+    (row,) = verify(ModelStore((tmp_path,)), models=checkpoint(server, "config.json"))
+    assert (row.state, row.checksum) == ("found", "unknown")
+
+
+def test_a_file_that_a_checkpoint_needs_and_nobody_has(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(PullError, match=r"x/model/gone: .* answered 404"):
+        pull("x/model", tmp_path, models=checkpoint(server, "config.json", "also_gone | gone"), pauses_s=())
+
+
+def test_of_an_archive_the_folder_of_the_model_is_kept(server: Server, tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("punkt/english/a.tab", "punkt/english/b.txt", "punkt/french/a.tab", "punkt/english/../../out"):
+            archive.writestr(name, name)
+    server.archive = packed.getvalue()
+    url = f"http://127.0.0.1:{server.server_port}/punkt.zip"
+    made = ModelEntry(name="punkt/english", urls=(url,), archive=True, licence="MIT", used_by=())
+    models = Manifest(models=(made,))
+    for _ in range(2):
+        assert pull("punkt/english", tmp_path, models=models, pauses_s=()) == tmp_path / "punkt/english"
+    assert files(tmp_path) == [CHECKSUMS, "punkt/english/a.tab", "punkt/english/b.txt"]
+    assert (tmp_path / "punkt/english/a.tab").read_text() == "punkt/english/a.tab"
+    assert server.asked == ["/punkt.zip"]
+    assert [row.checksum for row in verify(ModelStore((tmp_path,)), models=models)] == ["recorded"]
+    missing = Manifest(models=(made.model_copy(update={"name": "punkt/klingon"}),))
+    with pytest.raises(PullError, match="has no folder of that name"):
+        pull("punkt/klingon", tmp_path, models=missing, pauses_s=())
 
 
 def test_an_unknown_name_gets_the_nearest(tmp_path: Path) -> None:
