@@ -60,13 +60,13 @@ class ModelEntry(BaseModel):
         return {"accepts": (values["name"],), "saved_as": values["name"], **values}
 
     @property
-<<<<<<< HEAD
     def how_to_get(self) -> str:
         """The command that gets the model; empty where there is none."""
         if self.urls:
             return f"dj-assets models pull {self.name}"
         return self.command.replace("<folder>", str(settings.pulled_models()))
-=======
+
+    @property
     def several(self) -> bool:
         """Whether the model is a folder of several files."""
         return self.archive or bool(self.files)
@@ -80,7 +80,6 @@ class ModelEntry(BaseModel):
 
     def _file(self, name: str) -> ModelPart:
         return ModelPart(f"{self.saved_as}/{name}", tuple(f"{url}/{name}" for url in self.urls))
->>>>>>> 3efac52 (Pull checkpoints of several files and folders out of archives; name the models that look at images)
 
 
 class Manifest(BaseModel):
