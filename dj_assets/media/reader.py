@@ -34,6 +34,7 @@ class MediaReader:
         self.prepare = prepare
         self.deadly: dict[Place, Failed] = {}
         self._child: subprocess.Popen[bytes] | None = None
+        self._closed = False
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="media")
 
     def read(self, requests: Sequence[Request]) -> Future[list[Outcomes]]:
@@ -45,6 +46,7 @@ class MediaReader:
 
     def close(self) -> None:
         """End the process, whatever it is at, and wait for it."""
+        self._closed = True
         self._ahead.shutdown(wait=False, cancel_futures=True)
         if self._child is not None:
             self._child.kill()
@@ -81,6 +83,8 @@ class MediaReader:
         return child
 
     def _start(self) -> subprocess.Popen[bytes]:
+        if self._closed:
+            raise DjError("the reader of media was closed")
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._child = child = subprocess.Popen(
             [sys.executable, "-m", "dj_assets.media.child"],

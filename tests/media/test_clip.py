@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dj_assets.errors import MediaError
+from dj_assets.media import clip as clips
+from dj_assets.media.clip import OpenClip
+from dj_assets.media.places import Place
+from tests.media import made
+
+
+def opened(path: Path) -> OpenClip:
+    return OpenClip(Place(str(path)))
+
+
+def test_the_header(tmp_path: Path) -> None:
+    with opened(made.clip(tmp_path / "a.mp4", 20)) as clip:
+        assert (clip.width, clip.height, clip.fps, clip.duration) == (96, 64, 10.0, 2.0)
+    with opened(made.clip(tmp_path / "a.mkv", 20)) as clip:
+        assert clip.duration == pytest.approx(2.0)
+
+
+def test_key_frames_and_frames_at_equal_distances(tmp_path: Path) -> None:
+    with opened(made.clip(tmp_path / "a.mp4", 20)) as clip:
+        assert clip.key_frames == (0, 8, 16)
+        assert [clip.uniform(count) for count in (1, 2, 3, 5)] == [[10], [0, 19], [0, 10, 19], [0, 5, 10, 15, 19]]
+    with opened(made.clip(tmp_path / "b.mp4", 5)) as clip:
+        assert clip.uniform(5) == [0, 2, 3, 4, 4]
+        assert clip.uniform(50) == clip.uniform(5)
+    with opened(made.clip(tmp_path / "c.mp4", 1)) as clip:
+        assert clip.uniform(3) == [0]
+
+
+@pytest.mark.parametrize("held_bytes", [clips.HELD_BYTES, 50_000])
+def test_frames_come_in_the_order_asked_for(tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = made.clip(tmp_path / "a.mp4", 12)
+    with opened(path) as clip:
+        every = clip.decoder.decode(range(12))
+    monkeypatch.setattr(clips, "HELD_BYTES", held_bytes)
+    with opened(path) as clip:
+        clip.announced = lambda: [7, 3]
+        for numbers in ([3, 7], [7, 3, 3], [1, 11, 0], []):
+            found = list(clip.rgb(numbers))
+            assert [frame.tolist() for frame in found] == [every[number].tolist() for number in numbers]
+
+
+def test_the_bytes_are_those_of_the_file(tmp_path: Path) -> None:
+    path = made.clip(tmp_path / "a.mp4", 12)
+    with opened(path) as file, OpenClip(Place("a", content=path.read_bytes())) as held:
+        assert (held.width, held.duration, held.key_frames) == (file.width, file.duration, file.key_frames)
+        assert held.packets_md5() == file.packets_md5()
+        for one, other in zip(held.rgb([0, 5]), file.rgb([0, 5]), strict=True):
+            assert np.array_equal(one, other)
+        assert Path(held.local_path).read_bytes() == path.read_bytes()
+
+
+def test_packets_are_those_of_another_container(tmp_path: Path) -> None:
+    one, other, third = (
+        made.clip(tmp_path / "a.mp4"),
+        made.clip(tmp_path / "b.mp4"),
+        made.clip(tmp_path / "c.mp4", seed=1),
+    )
+    assert opened(one).packets_md5() == opened(other).packets_md5() != opened(third).packets_md5()
+
+
+@pytest.mark.parametrize("content", [b"", b"no clip", bytes(3000)])
+def test_what_is_no_clip_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(MediaError, match="is no clip that can be read"):
+        _ = opened(tmp_path / "a.mp4").width
+    with pytest.raises(MediaError, match="is no clip that can be read"):
+        _ = opened(tmp_path / "a.mp4").key_frames

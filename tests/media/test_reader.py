@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from dj_assets.errors import DjError
+from dj_assets.media.headers import ClipDuration, ClipSize, FileBytes, ImageSize
+from dj_assets.media.look import Look
+from dj_assets.media.places import Place
+from dj_assets.media.reader import MediaReader
+from dj_assets.media.request import Failed, Limits, Request
+from tests.media import looks, made
+
+
+@pytest.fixture
+def reader() -> Iterator[MediaReader]:
+    reader = MediaReader(Limits(seconds=1.0, memory_bytes=2_000_000_000))
+    yield reader
+    reader.close()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    return [made.image(tmp_path / name, seed=n) for n, name in enumerate(("a.png", "bad.png", "c.png"))]
+
+
+def seen(reader: MediaReader, files: list[Path], *wanted: Look[Any]) -> list[list[object]]:
+    return reader.read([Request(Place(str(file)), wanted) for file in files]).result(timeout=60)
+
+
+def test_every_look_has_its_outcome_in_order(reader: MediaReader, files: list[Path]) -> None:
+    assert seen(reader, files, ImageSize(), FileBytes()) == [[(64, 48), file.stat().st_size] for file in files]
+
+
+def test_what_a_look_raises_costs_that_look(reader: MediaReader, files: list[Path]) -> None:
+    failed = Failed("ZeroDivisionError: by nought")
+    assert seen(reader, files, looks.Raises(), ImageSize()) == [[failed, (64, 48)]] * 3
+
+
+@pytest.mark.parametrize(
+    ("look", "reason"),
+    [
+        (looks.Dies(signal.SIGSEGV), "the decoder crashed (SIGSEGV)"),
+        (looks.Dies(signal.SIGKILL), "the decoder crashed (SIGKILL)"),
+        (looks.Hangs(), "took longer than 1 s"),
+    ],
+)
+def test_what_kills_the_process_costs_one_file(
+    reader: MediaReader, files: list[Path], look: Look[Any], reason: str
+) -> None:
+    first, second, third = seen(reader, files, ImageSize(), look, FileBytes())
+    assert second == [(64, 48), Failed(reason), Failed(reason)]
+    for file, outcomes in ((files[0], first), (files[2], third)):
+        assert outcomes == [(64, 48), file.stat().st_size, file.stat().st_size]
+
+
+def test_a_deadly_file_is_opened_once(reader: MediaReader, files: list[Path]) -> None:
+    seen(reader, files[1:2], looks.Dies())
+    before = seen(reader, files[:1], looks.ProcessId())
+    assert seen(reader, files[1:2], ImageSize()) == [[Failed("the decoder crashed (SIGSEGV)")]]
+    assert seen(reader, files[:1], looks.ProcessId()) == before
+
+
+def test_memory_is_bounded(reader: MediaReader, files: list[Path]) -> None:
+    first, second, third = seen(reader, files, looks.Grows(), ImageSize())
+    assert second == [Failed("needs more than 2000 MB of memory"), (64, 48)]
+    assert [first[1], third[1]] == [(64, 48)] * 2
+
+
+def test_a_look_that_shows_signs_of_life_has_more_time(reader: MediaReader, tmp_path: Path) -> None:
+    assert seen(reader, [made.clip(tmp_path / "a.mp4", 2)], looks.SlowButAlive()) == [[8]]
+    brief = MediaReader(Limits(seconds=0.5, memory_bytes=2_000_000_000, signs_of_life=2))
+    assert seen(brief, [tmp_path / "a.mp4"], looks.SlowButAlive()) == [[Failed("took longer than 0.5 s")]]
+    brief.close()
+
+
+def test_frames_that_several_looks_want_are_decoded_together(reader: MediaReader, tmp_path: Path) -> None:
+    wanted = looks.Decodes((0, 3)), looks.Decodes((3, 5))
+    assert seen(reader, [made.clip(tmp_path / "a.mp4", 8)], *wanted) == [[1, 0]]
+
+
+def test_the_process_ends_with_its_reader(files: list[Path]) -> None:
+    reader = MediaReader()
+    [[process]] = seen(reader, files[:1], looks.ProcessId())
+    assert psutil.pid_exists(process)
+    reader.close()
+    assert not psutil.pid_exists(process)
+
+
+def test_closing_does_not_wait_for_what_hangs(files: list[Path]) -> None:
+    reader = MediaReader(Limits(seconds=300, memory_bytes=2_000_000_000))
+    seen(reader, files[:1], ImageSize())
+    hanging = reader.read([Request(Place(str(file)), (looks.Hangs(),)) for file in files[1:]])
+    while not hanging.running():
+        time.sleep(0.01)
+    reader.close()
+    assert isinstance(hanging.exception(timeout=10), DjError)
+
+
+def test_opening_many_files_takes_no_more_memory(tmp_path: Path) -> None:
+    reader = MediaReader()
+    clip, image = made.clip(tmp_path / "a.mp4", 4), made.image(tmp_path / "a.png")
+    requests = [
+        Request(Place(str(clip)), (ClipSize(), ClipDuration(), looks.Decodes((0, 3)), looks.ResidentMegabytes())),
+        Request(Place(str(image)), (ImageSize(),)),
+    ] * 150
+    resident = [outcomes[3] for outcomes in reader.read(requests).result()[::2]]
+    reader.close()
+    assert resident[-1] - resident[50] < 15
