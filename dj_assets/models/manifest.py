@@ -11,8 +11,6 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from dj_assets import settings
-
 
 @dataclass(frozen=True)
 class ModelPart:
@@ -27,7 +25,7 @@ class ModelEntry(BaseModel):
     """One model: `name` as operators ask for it, and the facts about it.
 
     `sha256` is None where none is publicly known: it is recorded at the first pull. `size` is for people.
-    `command` gets a model that is not downloaded here, such as a package; `<folder>` stands for that of pulled models.
+    `command` gets a model that is not downloaded here, such as a package.
     `pairs_with` names the model without which this one is of no use: the two never come from different places
     when one of them is a stand-in.
 
@@ -64,7 +62,7 @@ class ModelEntry(BaseModel):
         """The command that gets the model; empty where there is none."""
         if self.urls:
             return f"dj-assets models pull {self.name}"
-        return self.command.replace("<folder>", str(settings.pulled_models()))
+        return self.command
 
     @property
     def several(self) -> bool:
