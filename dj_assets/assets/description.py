@@ -12,6 +12,7 @@ from dagster import MetadataValue
 
 from dj_assets.assets.keys import block_of
 from dj_assets.assets.labels import short_name
+from dj_assets.assets.sandbox_metadata import benchmarks
 from dj_assets.errors import RecipeError
 from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
 from dj_assets.recipe.gallery import sources_of
@@ -57,7 +58,7 @@ def refined_metadata(recipe: Recipe) -> Metadata:
     block = block_of(recipe)
     links = " · ".join(f"[{name}]({url})" for name, url in block.links.items())
     gallery = {"gallery": MetadataValue.md(links)} if links else {}
-    return {**reference_metadata(recipe), **gallery, **recipe_metadata(Path(recipe.file))}
+    return {**reference_metadata(recipe), **gallery, **benchmarks(block.subset), **recipe_metadata(Path(recipe.file))}
 
 
 def reference_metadata(recipe: Recipe) -> Metadata:

@@ -10,6 +10,7 @@ from dj_assets.assets.checks import refined_checks
 from dj_assets.assets.export import export_asset
 from dj_assets.assets.keys import SubsetKeys
 from dj_assets.assets.refined import refined_asset
+from dj_assets.assets.sandbox import sandbox_assets
 from dj_assets.assets.specs import broken_specs, stage_specs
 from dj_assets.recipe.gallery import Gallery, find_gallery, refined_references, refined_sources
 from dj_assets.recipe.model import Recipe
@@ -37,6 +38,7 @@ def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
             *(refined_asset(recipe, plan, [*made_of(recipe), *against(recipe)]) for recipe, plan in recipes),
             *(spec for recipe, plan in recipes for spec in stage_specs(recipe, plan, made_of(recipe), against(recipe))),
             *(export_asset(recipe) for recipe, _ in recipes),
+            *(asset for recipe, _ in recipes for asset in sandbox_assets(recipe)),
             *broken_specs(gallery.broken, {key.refined for key in keys}),
         ],
         asset_checks=[refined_checks(recipe, plan) for recipe, plan in recipes],

@@ -47,6 +47,10 @@ class SubsetKeys:
         """The refined subset in the format that others take."""
         return self._stage("_export")
 
+    def sandbox(self, part: str) -> dg.AssetKey:
+        """A part of the subset's sandbox: pools, evaluations, ranking, combined, recipe."""
+        return self._stage(f"_{part}")
+
     def _stage(self, suffix: str) -> dg.AssetKey:
         return dg.AssetKey([self.group, self.subset + suffix])
 

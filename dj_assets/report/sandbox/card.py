@@ -22,8 +22,9 @@ text{fill:#64707d;font-size:12px}
 .m{text-anchor:middle}.e{text-anchor:end}.a{font-size:10.5px;fill:#7b8794}.d{fill:#1c2733}.w{fill:#fff}
 .better{fill:#1f5f96;font-weight:600}.worse{fill:#b0481f;font-weight:600}
 .card{fill:#fff;stroke:#e3e8ee}.cell{stroke:#fff;stroke-width:2}.none{fill:#f7f9fb;stroke:#c9d1d9;stroke-dasharray:3 2}
-.axis{stroke:#aab4bf;fill:none}.rule{stroke:#e3e8ee;fill:none}.dot{fill:#b9c6d3}.low{fill:#e0a458}.mid{fill:#7b8794}
-.high{fill:#2c6aa0}.base{fill:none;stroke:#1c2733;stroke-width:1.5}
+.axis{stroke:#aab4bf;fill:none}.rule{stroke:#e3e8ee;fill:none}
+.p{fill:none;stroke-linecap:round;stroke-width:8}.dotp{stroke:#cfd8e1;stroke-width:6}.basep{stroke:#1c2733}
+.lowp{stroke:#e0a458;stroke-width:10}.midp{stroke:#7b8794;stroke-width:10}.highp{stroke:#2c6aa0;stroke-width:10}
 """
 
 

@@ -13,14 +13,18 @@ _NAME, _WIDEST, _GAP = 190.0, 56.0, 14.0
 
 
 def correlation_matrix_svg(
-    between: Correlations, with_score: Mapping[str, float | None], statistics: Sequence[str], subset: str
+    between: Correlations,
+    with_score: Mapping[str, float | None],
+    statistics: Sequence[str],
+    subset: str,
+    most: int = MOST,
 ) -> str:
     """Draw Pearson's r of every pair of statistics over samples, and of each with the score over pools.
 
     Neighbours go together: each statistic stands beside the one it correlates with most strongly. Of more than 24 the
     last are left out.
     """
-    ordered = neighbours(between, statistics)[:MOST]
+    ordered = neighbours(between, statistics)[: min(most, MOST)]
     size = min(_WIDEST, (WIDTH - 2 * MARGIN - _NAME - _GAP) / (len(ordered) + 1))
     body: list[str] = []
     for line, one in enumerate(ordered):

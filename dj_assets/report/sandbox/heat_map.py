@@ -12,12 +12,10 @@ from dj_assets.sandbox.pools import PARTS
 from dj_assets.sandbox.ranking import Score
 
 _NAME, _CELL, _ROW, _HEAD = 220.0, 176.0, 40.0, 24.0
-# Statistics behind the first so many are left out: they made the least difference.
-MOST_ROWS = 30
 
 
-def heat_map_svg(probe: Round, scores: Sequence[Score], subset: str) -> str:
-    """Draw the change of every third against the random pool, with its deviation; best statistics on top.
+def heat_map_svg(probe: Round, scores: Sequence[Score], subset: str, most: int = 30) -> str:
+    """Draw every third's change against the random pool, with its deviation; at most `most` statistics, best first.
 
     A cell that is no difference is pale with a dashed edge, one without a result is empty.
     """
@@ -29,19 +27,19 @@ def heat_map_svg(probe: Round, scores: Sequence[Score], subset: str) -> str:
     ranked = sorted(rows, key=lambda statistic: -_best(rows[statistic]))
     strongest = max((abs(score.mean or 0.0) for score in scores), default=0.0) or 1.0
     body = [text(MARGIN + _NAME + (n + 0.5) * _CELL, TOP + 12, f"{part} third", "t m") for n, part in enumerate(PARTS)]
-    for number, statistic in enumerate(ranked[:MOST_ROWS]):
+    for number, statistic in enumerate(ranked[:most]):
         y = TOP + _HEAD + number * _ROW
         body.append(text(MARGIN, y + 25, shortened(statistic, _NAME - 12), "t"))
         for place, part in enumerate(PARTS):
             body += _cell(MARGIN + _NAME + place * _CELL, y, rows[statistic].get(part), strongest)
-    left_out = len(ranked) - MOST_ROWS
+    left_out = len(ranked) - most
     about = [
         f"change against {probe.baseline} pools, mean and standard deviation over runs",
         f"{probe.size:,} samples a pool",
         "dashed: no difference",
         f"{left_out} statistics left out" if left_out > 0 else "",
     ]
-    height = TOP + _HEAD + min(len(ranked), MOST_ROWS) * _ROW + 20
+    height = TOP + _HEAD + min(len(ranked), most) * _ROW + 20
     return card(f"What a third is worth: {subset}", about, body, height)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 from dj_assets.evaluation.of_subset import Evaluations
@@ -16,22 +16,26 @@ from dj_assets.sandbox.correlations import with_scores
 from dj_assets.sandbox.discovery import Standings
 from dj_assets.sandbox.experiment import COMBINED, PROBE, Round
 
-Svg = str
+# A picture is drawn with at most so many statistics.
+Picture = Callable[[int], str]
+MOST = 30
 
 
-def sandbox_pictures(known: Standings, subset: str) -> dict[str, Svg]:
+def sandbox_pictures(known: Standings, subset: str) -> dict[str, Picture]:
     """Return the pictures of a sandbox by name: heat map, scatter, correlations, pyramid; only what there is yet."""
-    pictures: dict[str, Svg] = {}
+    pictures: dict[str, Picture] = {}
     rounds = {one.name: one for one in known.rounds}
     if PROBE in rounds:
         probe, scores = rounds[PROBE], known.scores[PROBE]
         related = score_correlations(known, probe)
         statistics = list(dict.fromkeys(e.pool.thirds[0].statistic for e in probe.entries if e.pool.thirds))
-        pictures["heat_map"] = heat_map_svg(probe, scores, subset)
-        pictures["scatter"] = scatter_svg(probe, scores, related, subset)
-        pictures["correlations"] = correlation_matrix_svg(known.correlations, related, statistics, subset)
+        pictures["heat_map"] = lambda most: heat_map_svg(probe, scores, subset, most)
+        pictures["scatter"] = lambda most: scatter_svg(probe, scores, related, subset, most)
+        pictures["correlations"] = lambda most: correlation_matrix_svg(
+            known.correlations, related, statistics, subset, most
+        )
     if COMBINED in rounds:
-        pictures["pyramid"] = pyramid_svg(rounds[COMBINED], known.scores[COMBINED], subset)
+        pictures["pyramid"] = lambda _: pyramid_svg(rounds[COMBINED], known.scores[COMBINED], subset)
     return pictures
 
 
@@ -45,7 +49,7 @@ def score_correlations(known: Standings, one: Round) -> dict[str, float | None]:
 
 def sandbox_section(known: Standings, subset: str) -> str:
     """Return the sandbox as a piece of HTML: pictures, rankings, and the log of what failed; empty without a round."""
-    parts = list(sandbox_pictures(known, subset).values())
+    parts = [draw(MOST) for draw in sandbox_pictures(known, subset).values()]
     for one in known.rounds:
         parts += [
             f"<h3>{escape(one.name)}: {one.size:,} samples a pool</h3>",
