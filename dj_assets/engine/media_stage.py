@@ -51,7 +51,7 @@ def close_readers() -> None:
 
 
 def _look(plan: Plan, part: Batch) -> Future[None]:
-    return part.media.look([look for operator in plan.media for look in operator.looks()])
+    return part.media.look([look for operator in plan.media for look in operator.looks_for(part.models)])
 
 
 def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:

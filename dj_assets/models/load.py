@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,3 +128,17 @@ def phrase_detector(path: Path) -> PhraseDetector:
     from dj_assets.models.vision.grounding import PhraseDetector
 
     return PhraseDetector(path, device())
+
+
+@cache
+def perceptron_tagger(path: Path) -> Any:  # noqa: ANN401
+    """Load NLTK's averaged perceptron tagger from its folder of JSON files."""
+    from nltk.tag.perceptron import PerceptronTagger
+
+    tagger = PerceptronTagger(load=False)
+    weights, tags, classes = (
+        json.loads((path / f"{path.name}.{part}.json").read_text("utf-8")) for part in ("weights", "tagdict", "classes")
+    )
+    tagger.model.weights, tagger.tagdict = weights, tags
+    tagger.classes = tagger.model.classes = set(classes)
+    return tagger

@@ -39,6 +39,8 @@ class Operator(BaseModel):
     name: ClassVar[str] = ""
     version: ClassVar[int] = 1
     judging: ClassVar[frozenset[str]] = frozenset()
+    # the packages it imports that are not always installed, with the extra that brings each
+    packages: ClassVar[Mapping[str, str]] = {}
 
     text_key: str | None = None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from dj_assets.media.look import Look
 from dj_assets.media.tokens import Kind
+from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import BoundedFilter, Deduplicator, Filter, Operator, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import EachInRange, EachInRanges, Range
@@ -26,9 +26,13 @@ class MediaOperator(Operator):
 
     media: ClassVar[Kind]
 
-    @abstractmethod
     def looks(self) -> tuple[Look[Any], ...]:
-        """Return everything it must see of each file; it follows from the parameters."""
+        """Return what it must see of each file, as far as that follows from the parameters."""
+        return ()
+
+    def looks_for(self, models: ModelStore) -> tuple[Look[Any], ...]:  # noqa: ARG002
+        """Return everything it must see of each file: for an operator with a model, what that takes."""
+        return self.looks()
 
 
 class MediaFilter(MediaOperator, Filter):
@@ -42,17 +46,23 @@ class MediaFilter(MediaOperator, Filter):
     any_or_all: Literal["any", "all"] = "any"
 
 
-class ListRangeFilter(MediaFilter, BoundedFilter):
-    """A media filter with one statistic, whose numbers must lie between two bounds, named in `bounds`."""
+class EachBoundedFilter(BoundedFilter):
+    """A filter with one statistic, a list of numbers that must lie between two bounds, named in `bounds`."""
+
+    any_or_all: Literal["any", "all"] = "any"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init_subclass__(**kwargs)
-        cls.judging |= MediaFilter.judging
+        cls.judging |= {"any_or_all"}
 
     @property
     def condition(self) -> EachInRange:
         """Any or all numbers lie in the range; an empty list keeps."""
         return EachInRange(self.range, self.any_or_all, empty=True)
+
+
+class ListRangeFilter(MediaFilter, EachBoundedFilter):
+    """A media filter with one statistic, whose numbers must lie between two bounds."""
 
 
 class ShapeFilter(MediaFilter):

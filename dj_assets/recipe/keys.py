@@ -48,7 +48,7 @@ OPERATOR_IGNORED = frozenset(
     image_bytes_key image_key index_key instruction_key max_pending_edge_buffer_task max_pending_filter_tasks
     mem_required memory memory_per_sample merge_batch_size minhash_batch_size num_cpus num_edge_buffer_task
     num_filter_task num_gpus num_proc prompt_key query_key ray_execution_mode response_key runtime_env
-    skip_op_error system_key turbo union_find_parallel_num union_threshold video_key work_dir
+    skip_op_error system_key trust_remote_code turbo union_find_parallel_num union_threshold video_key work_dir
     """.split()
 )
 

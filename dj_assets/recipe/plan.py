@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
+from dj_assets.errors import RecipeError, UserError
+from dj_assets.models import extras
 from dj_assets.models.store import ModelFile, ModelStore
 from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
 from dj_assets.operators.media_filter import MediaOperator
@@ -120,13 +122,23 @@ class Plan:
         ------
         MissingModelError
             For the first that is missing, naming the recipe, the operator and the command that gets it.
+        RecipeError
+            For the first package that an operator needs and that is not installed, with the command that installs it.
         """
         found: dict[str, ModelFile] = {}
         for step in self.steps:
+            self._check_packages(step)
             for name in step.operator.models():
                 if name not in found:
                     found[name] = store.find(name, wanted_by=f"{self.recipe.file}: process[{step.index}]: {step.label}")
         return tuple(found.values())
+
+    def _check_packages(self, step: Step) -> None:
+        for package, extra in step.operator.packages.items():
+            try:
+                extras.require(package, extra)
+            except UserError as error:
+                raise RecipeError(self.recipe.file, str(error), step.index, step.label) from None
 
     def measure_key(self, store: ModelStore) -> str:
         """Return the identity of measured files: the stats hash and the checksum of every model."""

@@ -12,6 +12,7 @@ from dj_assets.operators.base import Operator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.media_filter import MediaOperator
 from tests.media import with_media
+from tests.models.vision.tiny import shared_vision_models
 from tests.operators.language_models import make_models
 
 MODELS = Path(__file__).resolve().parents[2] / "../shared/conformance/models"
@@ -24,7 +25,8 @@ settings.load_profile("operators")
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
     usual = ModelStore.with_folder(MODELS if MODELS.is_dir() else None)
-    return ModelStore((*usual.folders, make_models(tmp_path_factory.mktemp("models"))))
+    made = make_models(tmp_path_factory.mktemp("models"))
+    return ModelStore((*usual.folders, made, shared_vision_models(tmp_path_factory)))
 
 
 class Bench:

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dj_assets.models.vision import conversion
 from dj_assets.models.vision.checkpoint import OPEN_CLIP_CONFIG, read_json, read_weights
 from dj_assets.models.vision.clip_tokens import ClipTokens
@@ -40,6 +38,10 @@ class Clip:
     def encode_texts(self, texts: Sequence[str]) -> Floats:
         """Return a unit vector for every text, shape `(len(texts), d)`; a long text is cut to the model's context."""
         return self.batching.run(self._encode_texts, self.tokens(texts))
+
+    def similarity(self, one: Floats, other: Floats) -> float:
+        """Return the cosine of two vectors as the model scales it, by 100: the cosine itself for released models."""
+        return float(one @ other) * self.scale / 100
 
     def _encode_images(self, pixels: Tensor) -> Tensor:
         found: Tensor = self.model.encode_image(normalised(pixels, self.mean, self.std), normalize=True)
@@ -101,11 +103,6 @@ def with_epsilon(model: Module, epsilon: float) -> Module:
         if isinstance(module, LayerNorm):
             module.eps = epsilon
     return model
-
-
-def cosine(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the cosine of two unit vectors."""
-    return float(np.dot(one, other))
 
 
 def _layers(weights: conversion.Weights, tower: str) -> int:

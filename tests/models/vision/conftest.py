@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dj_assets.models.vision.pixels import Geometry, Uint8s
-from tests.models.vision.tiny import make_vision_models
+from tests.models.vision.tiny import shared_vision_models
 
 TEXTS = ["a cat and the dog", "", "it’s &amp; Ａ  ﬁ <|endoftext|> x", "\tthe\n\nCAT " * 40, "数据 e\u0301 \x00 😀"]
 
@@ -15,7 +15,7 @@ TEXTS = ["a cat and the dog", "", "it’s &amp; Ａ  ﬁ <|endoftext|> x", "\tth
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of tiny checkpoints under the names of the real ones."""
-    return make_vision_models(tmp_path_factory.mktemp("vision"))
+    return shared_vision_models(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

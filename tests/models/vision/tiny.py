@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import filelock
+import pytest
 
 SIDE = 32
 CLIP = "openai/clip-vit-base-patch32"
@@ -41,6 +45,18 @@ def make_vision_models(folder: Path) -> Path:
             _aesthetics(folder / name)
         _blip(folder / BLIP)
         _owl(folder / OWL)
+    return folder
+
+
+def shared_vision_models(factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of tiny models that all test processes of a session share."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny_vision_models"
+    with filelock.FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            unfinished = folder.with_suffix(".unfinished")
+            make_vision_models(unfinished)
+            unfinished.replace(folder)
     return folder
 
 

@@ -1,0 +1,69 @@
+"""Looks that make what models see: small uint8 crops, cut out where images and clips are decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from dj_assets.media.clip import OpenClip
+from dj_assets.media.image import OpenImage
+from dj_assets.media.look import ClipLook, ImageLook
+from dj_assets.models.vision.pixels import Geometry, Uint8s
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PIL.Image import Image
+
+Sampling = Literal["all_keyframes", "uniform"]
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Whether a picture is mirrored left to right, and top to bottom, before a model sees it."""
+
+    horizontal: bool = False
+    vertical: bool = False
+
+    def __call__(self, picture: Image) -> Image:
+        """Return the picture so flipped."""
+        from PIL.Image import Transpose
+
+        if self.horizontal:
+            picture = picture.transpose(Transpose.FLIP_LEFT_RIGHT)
+        return picture.transpose(Transpose.FLIP_TOP_BOTTOM) if self.vertical else picture
+
+
+@dataclass(frozen=True)
+class Crop(ImageLook[Uint8s]):
+    """An image as a model takes it, shape `(height, width, 3)`."""
+
+    geometry: Geometry
+    flips: Flips = Flips()
+
+    def __call__(self, image: OpenImage) -> Uint8s:
+        """Flip, resize and crop it."""
+        return self.geometry.pixels(self.flips(image.pil))
+
+
+@dataclass(frozen=True)
+class FrameCrops(ClipLook[Uint8s]):
+    """Key frames of a clip, or `count` frames at equal distances, as a model takes them: `(n, height, width, 3)`."""
+
+    geometry: Geometry
+    sampling: Sampling = "all_keyframes"
+    count: int = 3
+    flips: Flips = Flips()
+
+    def frames(self, clip: OpenClip) -> Sequence[int]:
+        """Return the numbers of the frames."""
+        return clip.key_frames if self.sampling == "all_keyframes" else clip.uniform(self.count)
+
+    def __call__(self, clip: OpenClip) -> Uint8s:
+        """Flip, resize and crop each of them."""
+        from PIL.Image import fromarray
+
+        crops = [self.geometry.pixels(self.flips(fromarray(frame))) for frame in clip.rgb(self.frames(clip))]
+        return np.stack(crops) if crops else np.empty((0, self.geometry.height, self.geometry.width, 3), np.uint8)

@@ -1,0 +1,64 @@
+"""How beautiful images are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+
+from dj_assets.models import load
+from dj_assets.models.store import ModelStore
+from dj_assets.models.vision.pixels import preprocessing
+from dj_assets.operators.aesthetics import PREDICTOR, score_scale
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.crops import Crop
+from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.registry import register
+from dj_assets.operators.scores import LISTS, lists, of_distinct, over_images
+
+
+@register("image_aesthetics_filter")
+class ImageAestheticsFilter(ListRangeFilter):
+    """Keep samples with images, any or all, that people would rate high enough, as a predictor over CLIP has it.
+
+    The statistic is the predicted rating by `score_scale`, one for each distinct path that a sample lists. Without
+    `score_scale` it is 10 for models named `aesthetics-predictor`, whose ratings go to 10, and 1 for others.
+    """
+
+    bounds = ("min_score", "max_score")
+    media: ClassVar[Literal["images"]] = "images"
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "open_clip": "vision"}
+    statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("image_aesthetics_scores", LISTS, "rating of each image"),)
+
+    hf_scorer_model: str = ""
+    score_scale: float | None = None
+    min_score: float = 0.5
+    max_score: float = 1.0
+
+    def models(self) -> tuple[str, ...]:
+        """Return the predictor."""
+        return (self.hf_scorer_model or PREDICTOR,)
+
+    def looks_for(self, models: ModelStore) -> tuple[Crop]:
+        """See the crop that the model takes."""
+        return (Crop(preprocessing(models.find(*self.models()).path).geometry),)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the rating of every distinct image."""
+        paths = batch.media.listed("images")
+        if not any(paths):
+            return {"image_aesthetics_scores": lists([[] for _ in paths])}
+        path = batch.models.find(*self.models()).path
+        (look,) = self.looks_for(batch.models)
+        found = over_images(batch, look, f"ratings {path}", load.aesthetics_predictor(path).scores)
+        scale = score_scale(self.score_scale, *self.models())
+        return {
+            "image_aesthetics_scores": lists(
+                [
+                    of_distinct(own, [float(score) / scale for score in sample])
+                    for own, sample in zip(paths, found, strict=True)
+                ]
+            )
+        }

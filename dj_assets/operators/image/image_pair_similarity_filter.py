@@ -1,0 +1,58 @@
+"""How alike the two images of a sample are, by CLIP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+
+from dj_assets.errors import SampleError
+from dj_assets.models import load
+from dj_assets.models.store import ModelStore
+from dj_assets.models.vision.pixels import preprocessing
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.crops import Crop
+from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.registry import register
+from dj_assets.operators.scores import LISTS, lists, over_images
+
+
+@register("image_pair_similarity_filter")
+class ImagePairSimilarityFilter(ListRangeFilter):
+    """Keep samples whose two images are alike within bounds, as CLIP sees them.
+
+    The statistic is the cosine of their vectors, a list of one. A sample with images must list two different paths,
+    else it is quarantined; one without is kept.
+    """
+
+    bounds = ("min_score", "max_score")
+    media: ClassVar[Literal["images"]] = "images"
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "open_clip": "vision"}
+    statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("image_pair_similarity", LISTS, "cosine of the pair"),)
+
+    hf_clip: str = "openai/clip-vit-base-patch32"
+    min_score: float = 0.1
+    max_score: float = 1.0
+
+    def models(self) -> tuple[str, ...]:
+        """Return the CLIP model."""
+        return (self.hf_clip,)
+
+    def looks_for(self, models: ModelStore) -> tuple[Crop]:
+        """See the crop that the model takes."""
+        return (Crop(preprocessing(models.find(self.hf_clip).path).geometry),)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the similarity of every pair."""
+        paths = batch.media.listed("images")
+        for own in paths:
+            if own and not len(own) == len(set(own)) == 2:
+                raise SampleError(f"a pair of images is needed, not {len(own)} paths, {len(set(own))} of them distinct")
+        if not any(paths):
+            return {"image_pair_similarity": lists([[] for _ in paths])}
+        path = batch.models.find(self.hf_clip).path
+        (look,) = self.looks_for(batch.models)
+        seen = over_images(batch, look, f"clip {path}", load.clip(path).encode_images)
+        return {"image_pair_similarity": lists([[float(pair[0] @ pair[1])] if pair else [] for pair in seen])}

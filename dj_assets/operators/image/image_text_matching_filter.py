@@ -1,0 +1,73 @@
+"""Whether a text tells of its images, by BLIP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+
+from dj_assets.models import load
+from dj_assets.models.store import ModelStore
+from dj_assets.models.vision.pixels import preprocessing
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.crops import Crop, Flips
+from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.registry import register
+from dj_assets.operators.scores import LISTS, Reduction, lists, reduced
+
+
+@register("image_text_matching_filter")
+class ImageTextMatchingFilter(ListRangeFilter):
+    """Keep samples whose chunks of text, any or all, tell of their images, as BLIP judges (Li et al. 2022).
+
+    The statistic is the probability of a match. `reduce_mode` says how the images of a chunk become one number. A long
+    text is cut to the model's 512 tokens. A chunk without image mark has no number, nor has one whose images ran out.
+    """
+
+    bounds = ("min_score", "max_score")
+    media: ClassVar[Literal["images"]] = "images"
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "transformers": "vision"}
+    statistics: ClassVar[tuple[Statistic, ...]] = (
+        Statistic("image_text_matching_score", LISTS, "probability for each chunk"),
+    )
+
+    hf_blip: str = "Salesforce/blip-itm-base-coco"
+    min_score: float = 0.003
+    max_score: float = 1.0
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    reduce_mode: Reduction = "avg"
+
+    def models(self) -> tuple[str, ...]:
+        """Return the BLIP model."""
+        return (self.hf_blip,)
+
+    def looks_for(self, models: ModelStore) -> tuple[Crop]:
+        """See the crop that the model takes."""
+        geometry = preprocessing(models.find(self.hf_blip).path).geometry
+        return (Crop(geometry, Flips(self.horizontal_flip, self.vertical_flip)),)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the probability for every chunk."""
+        chunks = batch.media.chunks("images")
+        if not any(chunks):
+            return {"image_text_matching_score": lists([[] for _ in chunks])}
+        crops = batch.media.found("images", *self.looks_for(batch.models))
+        pairs = [
+            [[(crop, text) for crop in images[which]] for text, which in sample]
+            for images, sample in zip(crops, chunks, strict=True)
+        ]
+        flat = [pair for sample in pairs for chunk in sample for pair in chunk]
+        images = {id(crop): crop for crop, _ in flat}
+        places = {key: place for place, key in enumerate(images)}
+        texts = {text: place for place, text in enumerate(dict.fromkeys(text for _, text in flat))}
+        model = load.image_text_matcher(batch.models.find(self.hf_blip).path)
+        wanted = [(places[id(crop)], texts[text]) for crop, text in flat]
+        found = iter(model.scores(list(images.values()), list(texts), wanted).tolist())
+        return {
+            "image_text_matching_score": lists(
+                [[reduced([next(found) for _ in chunk], self.reduce_mode) for chunk in sample] for sample in pairs]
+            )
+        }

@@ -1,0 +1,74 @@
+"""How well images fit their text, by CLIP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+
+from dj_assets.models import load
+from dj_assets.models.store import ModelStore
+from dj_assets.models.vision.pixels import preprocessing
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.crops import Crop, Flips
+from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.registry import register
+from dj_assets.operators.scores import LISTS, Reduction, lists, over_images, reduced, text_vectors
+
+
+@register("image_text_similarity_filter")
+class ImageTextSimilarityFilter(ListRangeFilter):
+    """Keep samples whose chunks of text, any or all, are similar enough to their images, as CLIP sees both.
+
+    The statistic is the cosine of their vectors, times what the model scales it with, by 100 (Radford et al. 2021):
+    the cosine itself for the released models. `reduce_mode` says how the images of a chunk become one number. A long
+    text is cut to the model's 77 tokens. A chunk without image mark has no number, nor has one whose images ran out.
+    """
+
+    bounds = ("min_score", "max_score")
+    media: ClassVar[Literal["images"]] = "images"
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "open_clip": "vision"}
+    statistics: ClassVar[tuple[Statistic, ...]] = (
+        Statistic("image_text_similarity", LISTS, "scaled cosine of each chunk"),
+    )
+
+    hf_clip: str = "openai/clip-vit-base-patch32"
+    min_score: float = 0.1
+    max_score: float = 1.0
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    reduce_mode: Reduction = "avg"
+
+    def models(self) -> tuple[str, ...]:
+        """Return the CLIP model."""
+        return (self.hf_clip,)
+
+    def looks_for(self, models: ModelStore) -> tuple[Crop]:
+        """See the crop that the model takes."""
+        geometry = preprocessing(models.find(self.hf_clip).path).geometry
+        return (Crop(geometry, Flips(self.horizontal_flip, self.vertical_flip)),)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the similarity of every chunk."""
+        chunks = batch.media.chunks("images")
+        texts = [chunk.text for sample in chunks for chunk in sample]
+        if not texts:
+            return {"image_text_similarity": lists([[] for _ in chunks])}
+        path = batch.models.find(self.hf_clip).path
+        model = load.clip(path)
+        (look,) = self.looks_for(batch.models)
+        seen = over_images(batch, look, f"clip {path}", model.encode_images)
+        read = text_vectors(batch, path, texts)
+        return {
+            "image_text_similarity": lists(
+                [
+                    [
+                        reduced([model.similarity(one, read[text]) for one in images[which]], self.reduce_mode)
+                        for text, which in sample
+                    ]
+                    for images, sample in zip(seen, chunks, strict=True)
+                ]
+            )
+        }

@@ -1,0 +1,61 @@
+"""How beautiful clips are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+
+from dj_assets.models import load
+from dj_assets.operators.aesthetics import PREDICTOR, score_scale
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.crops import Sampling
+from dj_assets.operators.registry import register
+from dj_assets.operators.scores import LISTS, lists, of_distinct, over_frames, reduced
+from dj_assets.operators.video.frames import FramesFilter
+
+
+@register("video_aesthetics_filter")
+class VideoAestheticsFilter(FramesFilter):
+    """Keep samples with clips, any or all, whose frames people would rate high enough, as a predictor over CLIP has it.
+
+    The statistic is the predicted rating by `score_scale` over the frames of a clip, as `reduce_mode` says, one for
+    each distinct path that a sample lists; 0.0 for a clip without frames. Without `score_scale` it is 10 for models
+    named `aesthetics-predictor`, whose ratings go to 10, and 1 for others.
+    """
+
+    bounds = ("min_score", "max_score")
+    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "open_clip": "vision"}
+    statistics: ClassVar[tuple[Statistic, ...]] = (
+        Statistic("video_frames_aesthetics_score", LISTS, "rating of each clip"),
+    )
+
+    hf_scorer_model: str = ""
+    score_scale: float | None = None
+    min_score: float = 0.4
+    max_score: float = 1.0
+    frame_sampling_method: Sampling = "uniform"
+
+    def models(self) -> tuple[str, ...]:
+        """Return the predictor."""
+        return (self.hf_scorer_model or PREDICTOR,)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the rating of every distinct clip."""
+        paths = batch.media.listed("videos")
+        if not any(paths):
+            return {"video_frames_aesthetics_score": lists([[] for _ in paths])}
+        path = batch.models.find(*self.models()).path
+        (look,) = self.looks_for(batch.models)
+        found = over_frames(batch, look, f"ratings {path}", load.aesthetics_predictor(path).scores)
+        scale = score_scale(self.score_scale, *self.models())
+        return {
+            "video_frames_aesthetics_score": lists(
+                [
+                    of_distinct(own, [reduced((frames / scale).tolist(), self.reduce_mode) for frames in sample])
+                    for own, sample in zip(paths, found, strict=True)
+                ]
+            )
+        }

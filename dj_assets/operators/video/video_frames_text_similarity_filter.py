@@ -1,0 +1,76 @@
+"""How well the frames of clips fit their text, by CLIP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+
+from dj_assets.models import load
+from dj_assets.models.store import ModelStore
+from dj_assets.models.vision.pixels import preprocessing
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.crops import Flips, FrameCrops
+from dj_assets.operators.registry import register
+from dj_assets.operators.scores import LISTS, lists, over_frames, reduced, text_vectors
+from dj_assets.operators.video.frames import FramesFilter
+
+
+@register("video_frames_text_similarity_filter")
+class VideoFramesTextSimilarityFilter(FramesFilter):
+    """Keep samples whose chunks of text, any or all, are similar enough to the frames of their clips by CLIP.
+
+    The statistic is as in `image_text_similarity_filter`; `reduce_mode` says how all frames of all clips of a chunk
+    become one number, 0.0 where there are none. A chunk without video mark has no number, nor has one whose clips ran
+    out.
+    """
+
+    bounds = ("min_score", "max_score")
+    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "open_clip": "vision"}
+    statistics: ClassVar[tuple[Statistic, ...]] = (
+        Statistic("video_frames_text_similarity", LISTS, "scaled cosine of each chunk"),
+    )
+
+    hf_clip: str = "openai/clip-vit-base-patch32"
+    min_score: float = 0.1
+    max_score: float = 1.0
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+
+    def models(self) -> tuple[str, ...]:
+        """Return the CLIP model."""
+        return (self.hf_clip,)
+
+    def looks_for(self, models: ModelStore) -> tuple[FrameCrops]:
+        """See the crops that the model takes."""
+        geometry = preprocessing(models.find(self.hf_clip).path).geometry
+        flips = Flips(self.horizontal_flip, self.vertical_flip)
+        return (FrameCrops(geometry, self.frame_sampling_method, self.frame_num, flips),)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the similarity of every chunk."""
+        chunks = batch.media.chunks("videos")
+        texts = [chunk.text for sample in chunks for chunk in sample]
+        if not texts:
+            return {"video_frames_text_similarity": lists([[] for _ in chunks])}
+        path = batch.models.find(self.hf_clip).path
+        model = load.clip(path)
+        (look,) = self.looks_for(batch.models)
+        seen = over_frames(batch, look, f"clip {path}", model.encode_images)
+        read = text_vectors(batch, path, texts)
+        return {
+            "video_frames_text_similarity": lists(
+                [
+                    [
+                        reduced(
+                            [model.similarity(frame, read[text]) for frames in clips[which] for frame in frames],
+                            self.reduce_mode,
+                        )
+                        for text, which in sample
+                    ]
+                    for clips, sample in zip(seen, chunks, strict=True)
+                ]
+            )
+        }

@@ -1,0 +1,40 @@
+"""How likely clips are not safe for work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+
+from dj_assets.operators.base import Statistic
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.registry import register
+from dj_assets.operators.scores import LISTS
+from dj_assets.operators.video.classified_frames import ClassifiedFrames
+
+
+@register("video_nsfw_filter")
+class VideoNsfwFilter(ClassifiedFrames):
+    """Keep samples with clips, any or all, whose frames a classifier holds for safe enough.
+
+    The statistic is the probability of its second class over the frames of a clip, as `reduce_mode` says, one for each
+    distinct path that a sample lists; 0.0 for a clip without frames. `video_backend` is accepted and changes
+    nothing.
+    """
+
+    bounds = ("min_score", "max_score")
+    statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("video_nsfw_score", LISTS, "probability for each clip"),)
+
+    hf_nsfw_model: str = "Falconsai/nsfw_image_detection"
+    min_score: float = 0.0
+    max_score: float = 0.5
+    video_backend: Literal["av", "ffmpeg"] = "av"
+
+    def models(self) -> tuple[str, ...]:
+        """Return the classifier."""
+        return (self.hf_nsfw_model,)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the probability for every distinct clip."""
+        return {"video_nsfw_score": self.second_class(batch)}
