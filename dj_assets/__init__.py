@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dj_assets.subset import RunResult, run_recipe
+    from dj_assets.report.run import run_recipe
+    from dj_assets.subset import RunResult
 
 __version__ = "0.1.0"
 __all__ = ["RunResult", "__version__", "run_recipe"]
@@ -13,8 +14,12 @@ __all__ = ["RunResult", "__version__", "run_recipe"]
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     """Load `run_recipe` and `RunResult` at first use, so that `import dj_assets` stays quick."""
-    if name in {"run_recipe", "RunResult"}:
-        from dj_assets import subset
+    if name == "run_recipe":
+        from dj_assets.report.run import run_recipe
 
-        return getattr(subset, name)
+        return run_recipe
+    if name == "RunResult":
+        from dj_assets.subset import RunResult
+
+        return RunResult
     raise AttributeError(f"module 'dj_assets' has no attribute {name!r}")

@@ -167,7 +167,7 @@ def test_a_twin_in_the_reference_is_shown(files, tmp_path):
         "(shard 0, row 0; 2 samples in the cluster, distance 0)"
     )
     assert same == "their cleaned texts are the same"
-    shown = {example.id: example for example in dropped_examples(result, layout, plan)}
+    shown = {example.id: example for example in dropped_examples(result.database, layout, plan)}
     assert shown["own2"].kept_excerpt == shown["own2"].excerpt != ""
 
 

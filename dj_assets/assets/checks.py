@@ -9,12 +9,10 @@ from dj_assets import settings
 from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.stage_metadata import MAX_ROWS
-from dj_assets.assets.verdicts import CHECKS, Evidence, Verdict, judging_operators, published_rows
 from dj_assets.errors import UserError
-from dj_assets.recipe.gallery import refined_sources
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
-from dj_assets.report.drift import drifts
+from dj_assets.report.verdicts import CHECKS, Evidence, Verdict, evidence_of
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run, run_before
 
@@ -60,29 +58,13 @@ def gather(recipe: Recipe, plan: Plan, previous: float | None) -> Evidence:
     manifest = newest_run(layout)
     if manifest is None:
         raise UserError(f"{layout.published}: nothing is published there; materialize {recipe.name} first")
-    earlier = run_before(layout)
-    return Evidence(
-        manifest=manifest,
-        rows=published_rows(layout, manifest),
-        judging=judging_operators(plan),
-        previous=previous,
-        reference=block.reference,
-        tolerance=block.tolerance,
-        raw_samples_in=_raw_samples_in(recipe),
-        drifts=drifts(earlier, layout.database, plan) if earlier and "statistics" in earlier else None,
-    )
+    return evidence_of(plan, layout, manifest, run_before(layout), previous)
 
 
 def _figures(verdict: Verdict) -> dict[str, dg.TableMetadataValue]:
     if not verdict.table:
         return {}
     return {"figures": dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in verdict.table[:MAX_ROWS]])}
-
-
-def _raw_samples_in(recipe: Recipe) -> int | None:
-    """Return how many samples went into the subsets that this one is made of; None for one made of raw files."""
-    upstream = [newest_run(Layout.home(settings.data_home() / name)) for name in refined_sources(recipe)]
-    return sum(run["samples_in"] for run in upstream if run) if upstream else None
 
 
 def _previous_retention(instance: dg.DagsterInstance, key: dg.AssetKey) -> float | None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 
+from dj_assets.report.labels import short_name
+
+__all__ = ["MAX_KEY", "metadata_key", "short_name"]
+
 # Longer metadata keys overlap the next column of the page.
 MAX_KEY = 27
-
-_KIND = re.compile(r"_(mapper|filter|deduplicator)(?=(_\d+)?$)")
-
-
-def short_name(label: str) -> str:
-    """Return an operator's label without its kind: `alphanumeric_filter_2` gives `alphanumeric_2`."""
-    return _KIND.sub("", label)
 
 
 def metadata_key(prefix: str, label: str) -> str:

@@ -35,7 +35,7 @@ def distributions(result: RunResult, plan: Plan, room_bytes: int) -> MarkdownMet
 
 def examples(result: RunResult, subset: Subset) -> MarkdownMetadataValue:
     """Return three dropped samples of every operator with the reason and the beginning of their text."""
-    found = dropped_examples(result, subset.layout, subset.plan, per_operator=3, width=_EXCERPT)
+    found = dropped_examples(result.database, subset.layout, subset.plan, per_operator=3, width=_EXCERPT)
     rows = [
         {
             "operator": short_name(example.operator),

@@ -73,6 +73,20 @@ def diff(
 
 
 @app.command()
+def report(
+    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Print where the report of the last run lies: one page that needs nothing beside it, with a dataset card."""
+    layout, _ = finished(subset)
+    if not layout.report.exists():
+        raise UserError(f"{layout.published}: the last run wrote no report; run or materialize it again")
+    console().print(layout.report, layout.card, sep="\n", markup=False, highlight=False, soft_wrap=True)
+    if show:
+        typer.launch(layout.report.as_uri())
+
+
+@app.command()
 def tune(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE.yaml|SUBSET", help="A recipe, or a subset of the gallery.")],
     rule: Annotated[str, typer.Option(help="3sigma, quantile=LOW,HIGH or keep=RATE.")] = "3sigma",

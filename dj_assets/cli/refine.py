@@ -38,8 +38,8 @@ def run(
     ] = False,
 ) -> None:
     """Run any recipe over any files, without touching the project."""
+    from dj_assets.report.run import run_recipe
     from dj_assets.report.terminal import render_run
-    from dj_assets.subset import run_recipe
 
     checked = _plan(recipe, models).recipe
     with progress() as report:

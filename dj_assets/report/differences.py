@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 _WORDS = re.compile(r"\s+|[^\s]+")
 # Beyond this many words difflib takes seconds; the rest is only counted.
@@ -12,19 +13,51 @@ _MOST_WORDS = 4000
 _CONTEXT = 5
 
 
+@dataclass(frozen=True)
+class Change:
+    """One place where two texts differ: what stands there in the one and in the other, with a few words around."""
+
+    before: str
+    removed: str
+    added: str
+    after: str
+
+    def __str__(self) -> str:
+        marks = (f"[-{self.removed}-]" if self.removed else "") + (f"{{+{self.added}+}}" if self.added else "")
+        return f"…{self.before}{marks}{self.after}…"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The first places where two texts differ, how many more there are, and whether only the beginnings were compared.
+
+    Nothing at all is the same text.
+    """
+
+    shown: tuple[Change, ...]
+    more: int
+    beyond: bool = False
+
+
+def changes_between(before: str, after: str, most: int = 8) -> Changes:
+    """Compare two texts word by word; only the first 4,000 words."""
+    if before == after:
+        return Changes((), 0)
+    a, b = (_WORDS.findall(text)[:_MOST_WORDS] for text in (before, after))
+    found = list(_changes(a, b))
+    return Changes(tuple(_shown(a, b, change) for change in found[:most]), max(0, len(found) - most), not found)
+
+
 def differences(before: str, after: str, most: int = 8) -> list[str]:
     """Return the places where two texts differ, as `… [-removed-]{+added+} …` with a few words around.
 
     At most `most` places; a last line counts those left out. Only the first 4,000 words are compared.
     """
-    if before == after:
-        return []
-    a, b = (_WORDS.findall(text)[:_MOST_WORDS] for text in (before, after))
-    changes = list(_changes(a, b))
-    shown = [_shown(a, b, change) for change in changes[:most]]
-    if len(changes) > most:
-        shown.append(f"… and {len(changes) - most} more places")
-    return shown or [f"the same in the first {_MOST_WORDS:,} words, then they differ"]
+    changes = changes_between(before, after, most)
+    shown = [str(change) for change in changes.shown]
+    if changes.more:
+        shown.append(f"… and {changes.more} more places")
+    return [*shown, f"the same in the first {_MOST_WORDS:,} words, then they differ"] if changes.beyond else shown
 
 
 def _changes(a: list[str], b: list[str]) -> Iterator[tuple[int, int, int, int]]:
@@ -32,12 +65,11 @@ def _changes(a: list[str], b: list[str]) -> Iterator[tuple[int, int, int, int]]:
     yield from ((i, j, m, n) for kind, i, j, m, n in matcher.get_opcodes() if kind != "equal")
 
 
-def _shown(a: list[str], b: list[str], change: tuple[int, int, int, int]) -> str:
+def _shown(a: list[str], b: list[str], change: tuple[int, int, int, int]) -> Change:
     i, j, m, n = change
     removed, added = "".join(a[i:j]), "".join(b[m:n])
     before, after = "".join(a[max(0, i - _CONTEXT) : i]), "".join(a[j : j + _CONTEXT])
-    marks = (f"[-{_visible(removed)}-]" if removed else "") + (f"{{+{_visible(added)}+}}" if added else "")
-    return f"…{_visible(before)}{marks}{_visible(after)}…"
+    return Change(_visible(before), _visible(removed), _visible(added), _visible(after))
 
 
 def _visible(text: str) -> str:

@@ -24,7 +24,7 @@ _ACROSS = 3
 _MARGIN = 28.0
 _GAP = (PAGE_WIDTH - 2 * _MARGIN - _ACROSS * WIDTH) / (_ACROSS - 1)
 _HEADER, _ROW, _FOOTER = 92.0, HEIGHT + 34, 6.0
-_LEGEND = (("kept", "kept"), ("elsewhere", "passes, but dropped elsewhere"), ("fails", "fails this condition"))
+LEGEND = (("kept", "kept"), ("elsewhere", "passes, but dropped elsewhere"), ("fails", "fails this condition"))
 
 
 def distributions_svg(database: Path, plan: Plan, limit_bytes: int = LIMIT_BYTES) -> str:
@@ -55,6 +55,12 @@ def distributions_svg(database: Path, plan: Plan, limit_bytes: int = LIMIT_BYTES
         if len(picture.encode()) <= limit_bytes:
             break
     return picture
+
+
+def drawn_panels(database: Path, plan: Plan) -> list[str]:
+    """Draw every statistic as a group of its own, `panels.WIDTH` by `panels.HEIGHT`, without a style sheet."""
+    with reading(database) as connection:
+        return [draw_panel(panel) for panel in _panels(connection, stat_columns(plan))]
 
 
 def _panels(connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColumn]) -> list[Panel]:
@@ -111,7 +117,7 @@ def _header(name: str, counts: tuple[int, int]) -> list[str]:
     kept = f"{samples_out:,} of {samples_in:,} samples kept, {percent(samples_out, samples_in)}"
     parts = [text(_MARGIN, 38, name, "h"), text(PAGE_WIDTH - _MARGIN, 38, kept, "z e")]
     x = _MARGIN
-    for style, label in _LEGEND:
+    for style, label in LEGEND:
         parts += [rectangle(x, 53, 10, 10, style, rx=2), text(x + 16, 62, label, "a")]
         x += 16 + len(label) * 5.4 + 22
     return parts

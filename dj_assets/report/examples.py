@@ -12,7 +12,6 @@ import duckdb
 from dj_assets.recipe.plan import Plan
 from dj_assets.storage.database import reading
 from dj_assets.storage.layout import Layout
-from dj_assets.subset import RunResult
 
 LOAD = "load"
 # White space collapses, so an excerpt needs more of the text than it shows.
@@ -43,7 +42,7 @@ class Example:
 
 
 def dropped_examples(
-    result: RunResult, layout: Layout, plan: Plan, per_operator: int = 3, width: int = 160
+    database: Path, layout: Layout, plan: Plan, per_operator: int = 3, width: int = 160
 ) -> list[Example]:
     """Return up to `per_operator` dropped and as many quarantined samples of each operator, in recipe order.
 
@@ -51,7 +50,7 @@ def dropped_examples(
     without a value by their place in the source. The same run always gives the same examples. Excerpts have at most
     `width` characters; of the measured files only the row groups that hold an example are read.
     """
-    with reading(result.database) as connection:
+    with reading(database) as connection:
         found = connection.execute(_PICKED, {"most": per_operator}).fetchall()
     rows = [_Picked(*row) for row in found]
     order = {LOAD: -1, **{step.label: step.index for step in plan.steps}}

@@ -94,6 +94,16 @@ class Layout:
         return self.published / "stats.duckdb"
 
     @property
+    def report(self) -> Path:
+        """The published report, a page that opens in a browser."""
+        return self.published / "report.html"
+
+    @property
+    def card(self) -> Path:
+        """The published dataset card."""
+        return self.published / "dataset_card.md"
+
+    @property
     def refined(self) -> Path:
         """The folder of the published refined shards."""
         return self.published / "refined"

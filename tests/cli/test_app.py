@@ -62,6 +62,15 @@ def test_runs_and_diff(tmp_path, recipe, source):
     assert "has no such run, or several; the newest are" in the_one_line(cli("diff", f"{tmp_path / 'out'}@nothing"))
 
 
+def test_report(tmp_path, recipe, source):
+    assert cli("run", recipe, "--input", source, "--output", tmp_path / "out").returncode == 0
+    paths = [Path(line) for line in cli("report", tmp_path / "out").stdout.splitlines()]
+    assert [path.name for path in paths] == ["report.html", "dataset_card.md"]
+    assert all(path.exists() for path in paths)
+    paths[0].unlink()
+    assert "the last run wrote no report" in the_one_line(cli("report", tmp_path / "out"))
+
+
 def test_run_against_another_set(tmp_path, recipe, source):
     test = write_jsonl(tmp_path / "test.jsonl", documents(80)[:3])
     arguments = ("run", recipe, "--input", source, "--output", tmp_path / "out", "--against", test)

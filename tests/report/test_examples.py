@@ -17,7 +17,7 @@ Small = tuple[Plan, RunResult]
 
 def test_every_operator_shows_a_few_spread_over_what_it_dropped(small: Small) -> None:
     plan, result = small
-    examples = dropped_examples(result, Layout.output(result.folder), plan)
+    examples = dropped_examples(result.database, Layout.output(result.folder), plan)
     assert [(e.operator, e.id, e.quarantined) for e in examples] == [
         ("load", "s099", False),
         ("load", "small.jsonl:100", True),
@@ -35,7 +35,7 @@ def test_every_operator_shows_a_few_spread_over_what_it_dropped(small: Small) ->
 
 def test_an_example_says_why_and_what(small: Small) -> None:
     plan, result = small
-    examples = {e.id: e for e in dropped_examples(result, Layout.output(result.folder), plan, width=20)}
+    examples = {e.id: e for e in dropped_examples(result.database, Layout.output(result.folder), plan, width=20)}
     long = examples["s084"]
     assert (long.reason, long.value) == ("above max_len 400", 599.0)
     assert long.excerpt == "word4 word4 word4 w…"
@@ -51,21 +51,21 @@ def test_an_example_says_why_and_what(small: Small) -> None:
 def test_as_many_as_wanted_and_always_the_same(small: Small, per_operator: int) -> None:
     plan, result = small
     layout = Layout.output(result.folder)
-    examples = dropped_examples(result, layout, plan, per_operator)
+    examples = dropped_examples(result.database, layout, plan, per_operator)
     assert sum(e.operator == "text_length_filter" for e in examples) == min(per_operator, 25)
     assert sum(e.operator == "document_simhash_deduplicator" for e in examples) == min(per_operator, 4)
-    assert dropped_examples(result, layout, plan, per_operator) == examples
+    assert dropped_examples(result.database, layout, plan, per_operator) == examples
 
 
 def test_only_row_groups_with_an_example_are_read(small: Small, tmp_path: Path) -> None:
     plan, result = small
     layout = Layout.output(result.folder)
-    expected = dropped_examples(result, layout, plan)
+    expected = dropped_examples(result.database, layout, plan)
     copy = Layout(tmp_path, result.folder)
     copy.measured("cleaned", 0).parent.mkdir(parents=True)
     rows = {int(e.id[1:]) for e in expected if not e.quarantined and e.operator != "load"} | {0}
     spoil(layout.measured("cleaned", 0), copy.measured("cleaned", 0), needed=rows)
-    assert dropped_examples(result, copy, plan) == expected
+    assert dropped_examples(result.database, copy, plan) == expected
     # the control: what is spoiled cannot be read
     shutil.copy(copy.measured("cleaned", 0), tmp_path / "spoiled.parquet")
     with pytest.raises((OSError, pa.ArrowException)):
@@ -93,6 +93,6 @@ def spoil(source: Path, target: Path, needed: set[int]) -> None:
 
 def test_without_the_measured_texts_there_are_no_excerpts(small: Small, tmp_path: Path) -> None:
     plan, result = small
-    examples = dropped_examples(result, Layout(tmp_path, result.folder), plan)
+    examples = dropped_examples(result.database, Layout(tmp_path, result.folder), plan)
     assert len(examples) == 11
     assert {e.excerpt for e in examples} == {""}

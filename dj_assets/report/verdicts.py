@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow.parquet as pq
 
-from dj_assets.assets.labels import short_name
+from dj_assets import settings
 from dj_assets.operators.base import Mapper
-from dj_assets.recipe.model import Reference, Tolerance
+from dj_assets.recipe.gallery import refined_sources
+from dj_assets.recipe.model import Recipe, Reference, Tolerance
 from dj_assets.recipe.plan import Plan
-from dj_assets.report.drift import Drift
+from dj_assets.report.drift import Drift, drifts
+from dj_assets.report.labels import short_name
 from dj_assets.storage.database import reading
 from dj_assets.storage.layout import Layout
+from dj_assets.storage.manifest import newest_run
 
 # A reference says nothing about a sample of the data smaller than this share of it.
 COMPARABLE_SHARE = 0.01
@@ -68,15 +72,61 @@ class Check:
     judge: Callable[[Evidence], Verdict]
 
 
+def evidence_of(
+    plan: Plan,
+    layout: Layout,
+    manifest: Mapping[str, Any],
+    earlier: Mapping[str, Any] | None,
+    previous: float | None = None,
+) -> Evidence:
+    """Collect what the checks look at of one run.
+
+    Parameters
+    ----------
+    layout
+        Its `published` is where the database and the refined shards of the run lie.
+    manifest, earlier
+        Of the run, and of the run before; None where there was none.
+    previous
+        The retention to compare with, if not that of the run before.
+    """
+    asset = plan.recipe.asset
+    moved = drifts(earlier, layout.database, plan) if earlier and "statistics" in earlier else None
+    return Evidence(
+        manifest=manifest,
+        rows=published_rows(layout, manifest),
+        judging=judging_operators(plan),
+        previous=earlier["retention"] if previous is None and earlier else previous,
+        reference=asset.reference if asset else None,
+        tolerance=asset.tolerance if asset else Tolerance(),
+        raw_samples_in=_raw_samples_in(plan.recipe),
+        drifts=moved,
+    )
+
+
+def _raw_samples_in(recipe: Recipe) -> int | None:
+    """Return how many samples went into the subsets that this one is made of; None for one made of raw files."""
+    named = refined_sources(recipe) if recipe.asset else ()
+    upstream = [newest_run(Layout.home(settings.data_home() / name)) for name in named]
+    return sum(run["samples_in"] for run in upstream if run) if upstream else None
+
+
 def published_rows(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, int]:
     """Count the rows that lie in the refined shards and in the tables `dropped` and `quarantine`."""
-    refined = sum(pq.read_metadata(layout.refined / part["name"]).num_rows for part in manifest["refined"])
+    refined = sum(_rows(layout.refined / part["name"]) for part in manifest["refined"])
     with reading(layout.database) as connection:
         found = connection.execute(
             "SELECT (SELECT count(*) FROM dropped), (SELECT count(*) FROM quarantine)"
         ).fetchone()
     dropped, quarantined = found or (0, 0)
     return {"kept": refined, "dropped": dropped, "quarantined": quarantined}
+
+
+def _rows(path: Path) -> int:
+    if path.suffix == ".parquet":
+        return int(pq.read_metadata(path).num_rows)
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines)
 
 
 def judging_operators(plan: Plan) -> frozenset[str]:

@@ -1,0 +1,65 @@
+"""The page as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import resources
+
+from dj_assets.report.figures import rate
+from dj_assets.report.page import provenance, results, samples
+from dj_assets.report.page.facts import Facts, Section
+from dj_assets.report.page.html import Html, joined, tag
+
+# In the order of the page. Each looks at the facts and returns one section; a new one needs nothing but its line here.
+SECTIONS: tuple[Callable[[Facts], Section], ...] = (
+    results.funnel,
+    results.checks,
+    results.distributions,
+    samples.dropped,
+    samples.duplicates,
+    samples.quarantine,
+    provenance.models,
+    provenance.sources,
+    provenance.recipe,
+    provenance.run,
+)
+# No script runs and nothing is fetched, even where a text of the data found a way through the escaping.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def report_page(facts: Facts) -> str:
+    """Return the report of a run as one HTML document that needs nothing beside it."""
+    sections = [section(facts) for section in SECTIONS]
+    manifest = facts.manifest
+    title = f"{manifest['name']}: {rate(manifest['retention'])} kept"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+        tag("style", Html(resources.files(__package__).joinpath("style.css").read_text("utf-8"))),
+    )
+    body = tag("body", _header(facts, sections), tag("main", results.figures(facts), *map(_section, sections)))
+    # markup, not text: the parts above are all escaped
+    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _header(facts: Facts, sections: Sequence[Section]) -> Html:
+    manifest = facts.manifest
+    description = facts.recipe.asset.description if facts.recipe.asset else ""
+    links = [tag("a", section.title, href=f"#{section.name}") for section in sections]
+    return tag(
+        "header",
+        tag("h1", manifest["name"]),
+        tag("p", description, class_="about") if description else "",
+        tag("p", f"Run {manifest['run_id']}, finished {manifest['finished']}", class_="about"),
+        tag("nav", *links),
+    )
+
+
+def _section(section: Section) -> Html:
+    body = section.body if isinstance(section.body, Html) else joined([section.body])
+    about = tag("p", section.about, class_="about")
+    return tag("section", tag("h2", section.title), about, body, id=section.name)

@@ -1,0 +1,38 @@
+"""What is published beside the data of every run: a report to look at, and a dataset card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dj_assets.recipe.plan import Plan
+from dj_assets.report.card import dataset_card
+from dj_assets.report.page.document import report_page
+from dj_assets.report.page.facts import Facts
+from dj_assets.report.verdicts import evidence_of
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.manifest import newest_run
+
+
+def write_report(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
+    """Write report and card of a run into the folder that is about to be published.
+
+    Parameters
+    ----------
+    folder
+        Where the database and the refined shards of the run lie.
+    layout
+        Where its measured files lie, and the manifest of the run before.
+    """
+    facts = run_facts(folder, manifest, plan, layout)
+    for path, content in ((facts.layout.report, report_page(facts)), (facts.layout.card, dataset_card(facts))):
+        path.write_text(content, "utf-8")
+
+
+def run_facts(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> Facts:
+    """Return what the report of a run is made from; the newest manifest of the layout is that of the run before."""
+    lying = replace(layout, published=folder)
+    earlier = newest_run(layout)
+    return Facts(manifest, plan, lying, evidence_of(plan, lying, manifest, earlier))
