@@ -14,7 +14,7 @@ from dj_assets.errors import UserError
 from dj_assets.report.run_changes import paired_shards
 from dj_assets.storage.database import reading
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run
+from dj_assets.storage.manifest import newest_run, shard_record
 from dj_assets.storage.outcomes import read_fates, record_file
 
 
@@ -119,7 +119,9 @@ def _joined(before: Run, now: Run) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE same (a INTEGER, b INTEGER)")
         if pairs:
-            connection.executemany("INSERT INTO same VALUES (?, ?)", [list(pair) for pair in pairs.items()])
+            shards = [run.manifest["shards"] for run in (before, now)]
+            numbers = [[shards[0][a]["shard"], shards[1][b]["shard"]] for a, b in pairs.items()]
+            connection.executemany("INSERT INTO same VALUES (?, ?)", numbers)
         for name, record in zip("ab", records, strict=True):
             connection.execute(f"CREATE TABLE fates_{name} {_FATES}")
             fates = [[code, *astuple(fate)] for code, fate in enumerate(read_fates(record))]
@@ -199,7 +201,7 @@ def _named(found: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Mov
     names = [_ids(run, [(row[side], row[2]) for row in found]) for side, run in enumerate((before, now))]
     moved = []
     for a, b, row, gained, operator, reason in found:
-        path = now.manifest["shards"][b]["path"]
+        path = shard_record(now.manifest, b)["path"]
         name = names[1].get((b, row)) or names[0].get((a, row)) or f"{Path(path).name} row {row}"
         moved.append(Moved(name, path, row, gained, operator, reason))
     return tuple(moved)

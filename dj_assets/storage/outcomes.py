@@ -69,8 +69,9 @@ def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
                 column_encoding={"shard": "DELTA_BINARY_PACKED", "row": "DELTA_BINARY_PACKED"},
             ) as writer,
         ):
-            for number, file in enumerate(stats):
-                rows = connection.sql(_SHARD, params={"file": str(file), "shard": number}).to_arrow_table()
+            for file in stats:
+                # measured files are named by their shard
+                rows = connection.sql(_SHARD, params={"file": str(file), "shard": int(file.stem)}).to_arrow_table()
                 writer.write_table(rows.cast(schema))
 
 

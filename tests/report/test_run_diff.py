@@ -89,6 +89,16 @@ def test_files_of_one_run_only_are_counted_apart(tmp_path, source):
     assert "3 samples were read now only" in shown(before, now, diff)
 
 
+def test_shards_need_not_be_numbered_by_their_place(tmp_path, source):
+    before, now = (refine([source], tmp_path / "out", low=low) for low in (10, 3))
+    shards = [{**shard, "shard": 7} for shard in now.manifest["shards"]]
+    table = pq.read_table(now.record)
+    sevens = pa.array([7] * table.num_rows, pa.int32())
+    pq.write_table(table.set_column(0, "shard", sevens).cast(table.schema), now.record)
+    diff = diff_runs(before, Run(now.layout, {**now.manifest, "shards": shards, "run_id": now.manifest["run_id"]}))
+    assert (diff.compared, diff.gained) == (5, 1)
+
+
 def test_a_changed_file_is_not_compared(tmp_path, source):
     kept = write_jsonl(tmp_path / "kept.jsonl", RECORDS[:2])
     before = refine([source, kept], tmp_path / "out", low=10)
