@@ -45,6 +45,29 @@ def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
     return checks
 
 
+def evaluate(recipe: Recipe, plan: Plan) -> Iterator[dg.AssetCheckEvaluation]:
+    """Judge what is published as events: a sharded subset is judged by the run that published it.
+
+    Raises
+    ------
+    UserError
+        If nothing is published.
+    """
+    keys = SubsetKeys.of(recipe)
+    earlier = run_before(Layout.home(settings.data_home() / keys.subset))
+    evidence = gather(recipe, plan, earlier["retention"] if earlier else None)
+    for check in CHECKS:
+        verdict = check.judge(evidence)
+        yield dg.AssetCheckEvaluation(
+            asset_key=keys.refined,
+            check_name=check.name,
+            passed=verdict.passed,
+            severity=dg.AssetCheckSeverity[check.severity],
+            description=verdict.because,
+            metadata=_figures(verdict),
+        )
+
+
 def gather(recipe: Recipe, plan: Plan, previous: float | None) -> Evidence:
     """Collect what the checks look at from the folder of a subset.
 

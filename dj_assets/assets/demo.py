@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import dagster as dg
 
 from dj_assets import settings
-from dj_assets.assets.gallery import gallery_definitions
+from dj_assets.assets.gallery import gallery_definitions, is_sharded
 from dj_assets.assets.instance import project_instance
 from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.recipe.gallery import Gallery, find_gallery
@@ -37,7 +37,9 @@ def materialize_gallery(gallery: Gallery | None = None) -> list[Materialized]:
     gallery = gallery or find_gallery()
     definitions = gallery_definitions(gallery)
     with project_instance() as instance:
-        done = [_materialize(recipe, definitions, instance) for recipe in gallery.recipes.values()]
+        done = [
+            _materialize(recipe, definitions, instance) for recipe in gallery.recipes.values() if not is_sharded(recipe)
+        ]
     return done + [Materialized(file.stem, error=str(error)) for file, error in gallery.broken.items()]
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 
+from dj_assets.assets.arrivals import unattended
 from dj_assets.assets.checks import refined_checks
 from dj_assets.assets.export import export_asset
-from dj_assets.assets.keys import SubsetKeys
+from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.refined import refined_asset
 from dj_assets.assets.sandbox import sandbox_assets
+from dj_assets.assets.sharded import sharded_assets
 from dj_assets.assets.specs import broken_specs, stage_specs
+from dj_assets.errors import RecipeError
 from dj_assets.recipe.gallery import Gallery, find_gallery, refined_references, refined_sources
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
+from dj_assets.subset.opened import refuse_unshardable
 
 
 def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
@@ -22,33 +28,68 @@ def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
 
     Everything runs in the process of the run: steps are short calls, parallelism is inside a measure and across runs.
     """
-    gallery = gallery or find_gallery()
-    plans = {recipe.file: make_plan(recipe) for recipe in gallery.recipes.values()}
-    recipes = [(recipe, plans[recipe.file]) for recipe in gallery.recipes.values()]
+    gallery = _shardable(gallery or find_gallery())
+    recipes = [(recipe, make_plan(recipe)) for recipe in gallery.recipes.values()]
+    whole = [(recipe, plan) for recipe, plan in recipes if not is_sharded(recipe)]
+    sharded = [(recipe, plan) for recipe, plan in recipes if is_sharded(recipe)]
+    made_of = {recipe.file: _upstream(recipe, refined_sources(recipe), gallery) for recipe, _ in recipes}
+    against = {recipe.file: _upstream(recipe, refined_references(recipe), gallery) for recipe, _ in recipes}
     keys = [SubsetKeys.of(recipe) for recipe, _ in recipes]
-
-    def made_of(recipe: Recipe) -> list[dg.AssetKey]:
-        return _refined(refined_sources(recipe), gallery)
-
-    def against(recipe: Recipe) -> list[dg.AssetKey]:
-        return _refined(refined_references(recipe), gallery)
-
     return dg.Definitions(
         assets=[
-            *(refined_asset(recipe, plan, [*made_of(recipe), *against(recipe)]) for recipe, plan in recipes),
-            *(spec for recipe, plan in recipes for spec in stage_specs(recipe, plan, made_of(recipe), against(recipe))),
+            *(
+                refined_asset(recipe, plan, _keys([*made_of[recipe.file], *against[recipe.file]]))
+                for recipe, plan in whole
+            ),
+            *(asset for recipe, plan in sharded for asset in sharded_assets(recipe, plan, against[recipe.file])),
+            *(
+                spec
+                for recipe, plan in recipes
+                for spec in stage_specs(recipe, plan, made_of[recipe.file], against[recipe.file])
+            ),
             *(export_asset(recipe) for recipe, _ in recipes),
             *(asset for recipe, _ in recipes for asset in sandbox_assets(recipe)),
             *broken_specs(gallery.broken, {key.refined for key in keys}),
         ],
         asset_checks=[refined_checks(recipe, plan) for recipe, plan in recipes],
-        jobs=list(group_jobs(keys)),
+        jobs=list(group_jobs([SubsetKeys.of(recipe) for recipe, _ in whole])),
         executor=dg.in_process_executor,
+        **unattended([recipe for recipe, _ in sharded]),
     )
 
 
-def _refined(names: Iterable[str], gallery: Gallery) -> list[dg.AssetKey]:
-    return [SubsetKeys.of(gallery.recipes[name]).refined for name in names]
+def is_sharded(recipe: Recipe) -> bool:
+    """Return whether the asset of a recipe is partitioned by shards."""
+    return block_of(recipe).shards is not None
+
+
+def _shardable(gallery: Gallery) -> Gallery:
+    """Return the gallery without the recipes that cannot be sharded but ask for it: these are broken."""
+    broken: dict[Path, RecipeError] = {}
+    for recipe in gallery.recipes.values():
+        try:
+            if is_sharded(recipe):
+                refuse_unshardable(make_plan(recipe))
+        except RecipeError as error:
+            broken[Path(recipe.file)] = error
+    recipes = {name: recipe for name, recipe in gallery.recipes.items() if Path(recipe.file) not in broken}
+    return replace(gallery, recipes=recipes, broken={**gallery.broken, **broken})
+
+
+def _upstream(recipe: Recipe, names: Iterable[str], gallery: Gallery) -> list[dg.AssetDep]:
+    """Return refined subsets as dependencies of a stage of another; on all of their shards, where both have some."""
+    upstream = [gallery.recipes[name] for name in names if name in gallery.recipes]
+    return [
+        dg.AssetDep(
+            SubsetKeys.of(other).refined,
+            partition_mapping=dg.AllPartitionMapping() if is_sharded(other) and is_sharded(recipe) else None,
+        )
+        for other in upstream
+    ]
+
+
+def _keys(dependencies: Iterable[dg.AssetDep]) -> list[dg.AssetKey]:
+    return [dependency.asset_key for dependency in dependencies]
 
 
 def group_jobs(keys: Iterable[SubsetKeys]) -> Iterable[dg.UnresolvedAssetJobDefinition]:

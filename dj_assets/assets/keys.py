@@ -55,6 +55,11 @@ class SubsetKeys:
         return dg.AssetKey([self.group, self.subset + suffix])
 
 
+def shard_partitions(keys: SubsetKeys) -> dg.DynamicPartitionsDefinition:
+    """Return the partitions of a sharded subset: one a shard, known once it was seen in the source."""
+    return dg.DynamicPartitionsDefinition(name=f"{keys.subset}_shards")
+
+
 def block_of(recipe: Recipe) -> AssetBlock:
     """Return the asset block of a gallery recipe; every recipe of a gallery has one.
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from dj_assets.assets import result_metadata, stage_metadata
+from dj_assets.assets.concurrency import pool_of
 from dj_assets.assets.description import refined_description, refined_metadata
 from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.keys import SubsetKeys
@@ -31,7 +32,7 @@ def refined_asset(recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = (
     # source stands here itself: only a direct upstream makes the asset stale.
     stages = {"stats": keys.stats, "duplicates": keys.duplicates}
     upstream = {f"source_{key.path[-1]}": key for key in sources}
-    measure, deduplicate, refine = _measure(recipe, tuple(upstream)), _deduplicate(recipe), _refine(recipe)
+    measure, deduplicate, refine = _measure(recipe, plan, tuple(upstream)), _deduplicate(recipe), _refine(recipe)
 
     @dg.graph_asset(
         name=keys.subset,
@@ -51,13 +52,14 @@ def refined_asset(recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = (
     return subset
 
 
-def _measure(recipe: Recipe, upstream: Sequence[str]) -> dg.PendingNodeInvocation[dg.OpDefinition]:
+def _measure(recipe: Recipe, plan: Plan, upstream: Sequence[str]) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     keys = SubsetKeys.of(recipe)
 
     @dg.op(
         name=f"{keys.subset}_measure",
         ins={name: dg.In(dg.Nothing) for name in upstream},
         out=dg.Out(dg.Nothing),
+        pool=pool_of(plan),
     )
     def measure(context: dg.OpExecutionContext) -> None:
         """One pass over every sample: mappers, statistics, signatures."""

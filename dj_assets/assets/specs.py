@@ -9,29 +9,33 @@ from pathlib import Path
 import dagster as dg
 
 from dj_assets.assets.description import recipe_metadata, stage_descriptions
-from dj_assets.assets.keys import SubsetKeys
+from dj_assets.assets.keys import SubsetKeys, block_of, shard_partitions
 from dj_assets.errors import RecipeError
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
 
 
 def stage_specs(
-    recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = (), against: Sequence[dg.AssetKey] = ()
+    recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetDep] = (), against: Sequence[dg.AssetDep] = ()
 ) -> list[dg.AssetSpec]:
     """Return source, stats and duplicates of a subset; they are never stale by themselves.
 
+    Of a sharded subset only the source: the others are assets of their own there, see `assets.sharded`.
     `sources` are the refined subsets that its source consists of, `against` those that it is deduplicated against.
     """
     keys = SubsetKeys.of(recipe)
     about = stage_descriptions(recipe, plan)
+    source = dg.AssetSpec(
+        keys.source,
+        deps=list(sources),
+        group_name=keys.group,
+        kinds={"file"},
+        description=about["source"],
+    )
+    if block_of(recipe).shards is not None:
+        return [source.replace_attributes(partitions_def=shard_partitions(keys))]
     return [
-        dg.AssetSpec(
-            keys.source,
-            deps=list(sources),
-            group_name=keys.group,
-            kinds={"file"},
-            description=about["source"],
-        ),
+        source,
         dg.AssetSpec(
             keys.stats,
             deps=[keys.source],

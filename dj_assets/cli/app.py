@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dj_assets import __version__
-from dj_assets.cli import evaluations, gallery, look, models, refine, sandbox, storage
+from dj_assets.cli import evaluations, gallery, look, models, operate, refine, sandbox, storage
 from dj_assets.cli.console import console
 from dj_assets.errors import DjError
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # in the order that --help shows them
-for part in (gallery, refine, look, storage):
+for part in (gallery, operate, refine, look, storage):
     app.add_typer(part.app)
 app.add_typer(models.app, name="models")
 app.add_typer(sandbox.app, name="sandbox")

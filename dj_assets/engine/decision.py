@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -161,6 +161,11 @@ class Decision:
         rows = pq.read_table(layout.measured("stats", shard), columns=["row"])["row"].to_numpy()
         ended = self.fates.filter(pc.equal(self.fates["shard"], shard))["row"].to_numpy()
         return ~np.isin(rows, ended)
+
+
+def outcome_version(outcomes: Iterable[ShardOutcome]) -> str:
+    """Return the version of several outcomes together, in their order."""
+    return digest([outcome.version for outcome in outcomes])
 
 
 def _outcomes(shards: Sequence[ShardManifest], outcome: Outcome) -> list[ShardOutcome]:

@@ -82,14 +82,18 @@ class Subset:
     def deduplicate(self) -> DeduplicateResult:
         """Find the near pairs of every deduplicator, over all shards, and replay the recipe over them.
 
-        Of a sharded subset those shards take part that are measured.
+        Of a sharded subset those shards take part that are measured; where no refined file is to be written anew, since
+        a shard has only left, the version without it is published.
 
         Raises
         ------
         ConservationError
             If samples in are not kept + dropped + quarantined.
         """
-        return barrier.deduplicate(self)
+        result = barrier.deduplicate(self)
+        if self.is_sharded:
+            refining.publish_when_whole(self)
+        return result
 
     def refine(self) -> RunResult:
         """Publish the kept samples with the funnel, the fates and the statistics; what is up to date is not written."""

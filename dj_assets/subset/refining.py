@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from dj_assets.engine.decision import Decision
+from dj_assets.engine.decision import Decision, outcome_version
 from dj_assets.engine.record import circumstances, run_record
 from dj_assets.errors import UserError
 from dj_assets.recipe.plan import digest
@@ -48,13 +48,14 @@ def refine_shard(subset: Subset, name: str) -> RefineResult:
         decision = _decision_about(subset, name, paths)
         own = {shard.shard: shard for shard in decision.shards if shard.path in paths}
         _write(subset, decision, own)
-    waited_for, published = _publish_when_whole(subset, started)
+    waited_for, published = publish_when_whole(subset)
     parts = [part for part in decision.parts if part.shard in own]
     return RefineResult(
         samples_in=sum(shard.records for shard in own.values()),
         samples_out=sum(part.samples for part in parts),
         files=len(parts),
         data_version=digest([part.key for part in parts]),
+        outcome=outcome_version(outcome for outcome in decision.outcomes if outcome.shard in own),
         seconds=time.perf_counter() - started,
         waited_for=waited_for,
         published=published,
@@ -87,8 +88,9 @@ def _write(subset: Subset, decision: Decision, shards: Collection[int]) -> None:
             write_part(part, kept, subset.layout, decision.types, subset.recipe.text_key)
 
 
-def _publish_when_whole(subset: Subset, started: float) -> tuple[tuple[str, ...], RunResult | None]:
+def publish_when_whole(subset: Subset) -> tuple[tuple[str, ...], RunResult | None]:
     """Publish the newest decision once all of its files are written; else return the shards that are waited for."""
+    started = time.perf_counter()
     with whole_subset(subset.layout, COMMIT_PATIENCE_S):
         decision = Decision.read(subset.layout)
         if decision is None:

@@ -112,13 +112,14 @@ class RunResult:
 class RefineResult:
     """What `refine_shard` did with one shard: it is written, and published once no other shard is `waited_for`.
 
-    `data_version` identifies the content of its refined files.
+    `data_version` identifies the content of its refined files, `outcome` what was decided about its samples.
     """
 
     samples_in: int
     samples_out: int
     files: int
     data_version: str
+    outcome: str
     seconds: float
     waited_for: tuple[str, ...]
     published: RunResult | None

@@ -1,0 +1,171 @@
+"""What keeps sharded subsets up to date by itself, all of it stopped until someone switches it on in the UI.
+
+A sensor a subset sees files come, change and go, and asks for the statistics of those shards. Declarative conditions on
+the duplicates and the refined subset carry on from there. A nightly schedule asks for whatever is still missing.
+"""
+# No postponed annotations here: Dagster reads those of `context`.
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from dj_assets.assets.keys import SubsetKeys, shard_partitions
+from dj_assets.errors import UserError
+from dj_assets.recipe.model import Recipe
+from dj_assets.subset import Subset
+from dj_assets.subset.survey import ShardState, survey
+
+EVERY_S = 30
+NIGHTLY = "0 2 * * *"
+# A file this young may still be growing; times in the future say nothing.
+SETTLED_S = 5.0
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is new in the source of a sharded subset since it was registered.
+
+    `left` are the registered shards that are still there, `wanted` those whose statistics are missing or outdated.
+    """
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    left: tuple[str, ...]
+    wanted: tuple[ShardState, ...]
+
+
+def find_changes(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float) -> Changes:
+    """Compare the source with the registered partitions and the measured files; younger files are left for later.
+
+    Raises
+    ------
+    UserError
+        If the source or the recipe has a fault.
+    """
+    states = survey(Subset.of_asset(recipe))
+    known = instance.get_dynamic_partitions(_name(recipe))
+    names = {state.name for state in states}
+    settled = [state for state in states if not 0 <= time.time() - state.newest_s < settled_s]
+    return Changes(
+        added=tuple(state.name for state in settled if state.name not in known),
+        removed=tuple(name for name in known if name not in names),
+        left=tuple(name for name in known if name in names),
+        wanted=tuple(state for state in settled if not state.is_measured),
+    )
+
+
+def register(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float = 0) -> Changes:
+    """Make the shards of the source the partitions of the asset; return what is new."""
+    changes = find_changes(recipe, instance, settled_s)
+    instance.add_dynamic_partitions(_name(recipe), changes.added)
+    for name in changes.removed:
+        instance.delete_dynamic_partition(_name(recipe), name)
+    return changes
+
+
+def unattended(recipes: Sequence[Recipe]) -> dict[str, Any]:
+    """Return the sensors and the schedule of sharded subsets as `Definitions` takes them; nothing where none is."""
+    if not recipes:
+        return {}
+    return {
+        "sensors": [*(arrivals_sensor(recipe) for recipe in recipes), automation(recipes)],
+        "schedules": [nightly_schedule(recipes)],
+    }
+
+
+def arrivals_sensor(recipe: Recipe) -> dg.SensorDefinition:
+    """Return the sensor of one subset: it registers shards and asks for the statistics of new and changed ones."""
+    keys = SubsetKeys.of(recipe)
+
+    @dg.sensor(
+        name=f"{keys.subset}_arrivals",
+        target=dg.AssetSelection.assets(keys.stats, keys.duplicates),
+        minimum_interval_seconds=EVERY_S,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description=f"Files of {keys.subset} that come, change or go. A shard is asked for once in each state.",
+    )
+    def arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        try:
+            changes = find_changes(recipe, context.instance, SETTLED_S)
+        except UserError as error:
+            return dg.SkipReason(str(error))
+        if changes.removed:
+            context.log.warning(f"gone from the source: {', '.join(changes.removed)}")
+        partitions = shard_partitions(keys)
+        requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
+        if changes.added:
+            requests.append(partitions.build_add_request(list(changes.added)))
+        if changes.removed:
+            requests.append(partitions.build_delete_request(list(changes.removed)))
+        return dg.SensorResult(
+            run_requests=[*_requests(keys, changes.wanted), *_without(keys, changes)],
+            dynamic_partitions_requests=requests,
+            asset_events=list(_reports(keys, changes)),
+        )
+
+    return arrivals
+
+
+def _requests(keys: SubsetKeys, wanted: Iterable[ShardState]) -> Iterator[dg.RunRequest]:
+    for state in wanted:
+        # the run key asks once for each state of the files: a broken shard is not tried again until it is mended
+        yield dg.RunRequest(f"{state.name}:{state.fingerprint}", partition_key=state.name, asset_selection=[keys.stats])
+
+
+def _without(keys: SubsetKeys, changes: Changes) -> Iterator[dg.RunRequest]:
+    """Ask for the duplicates anew where shards are gone and no new statistics will lead to it."""
+    if changes.removed and changes.left and not changes.wanted:
+        gone = f"without:{','.join(changes.removed)}:{time.time():.0f}"
+        yield dg.RunRequest(gone, partition_key=changes.left[0], asset_selection=[keys.duplicates])
+
+
+def _reports(keys: SubsetKeys, changes: Changes) -> Iterator[dg.AssetObservation]:
+    """Report shards that are gone, on the page of the source."""
+    for name in changes.removed:
+        yield dg.AssetObservation(keys.source, partition=name, description="gone from the source")
+
+
+def nightly_schedule(recipes: Sequence[Recipe]) -> dg.ScheduleDefinition:
+    """Return the schedule that asks for every shard without statistics, in all sharded subsets."""
+    targets = [SubsetKeys.of(recipe).stats for recipe in recipes]
+
+    @dg.schedule(
+        name="missing_shards_nightly",
+        cron_schedule=NIGHTLY,
+        target=dg.AssetSelection.assets(*targets),
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Asks for every shard that has no statistics, those that failed before included.",
+    )
+    def nightly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        day = context.scheduled_execution_time.date()
+        for recipe in recipes:
+            keys = SubsetKeys.of(recipe)
+            try:
+                changes = register(recipe, context.instance, SETTLED_S)
+            except UserError as error:
+                yield dg.SkipReason(f"{recipe.name}: {error}")
+                continue
+            for state in changes.wanted:
+                yield dg.RunRequest(f"{day}:{state.name}", partition_key=state.name, asset_selection=[keys.stats])
+
+    return nightly
+
+
+def automation(recipes: Sequence[Recipe]) -> dg.AutomationConditionSensorDefinition:
+    """Return the sensor that lets duplicates and refined shards follow new statistics."""
+    keys = [SubsetKeys.of(recipe) for recipe in recipes]
+    followers = [stage for key in keys for stage in (key.duplicates, key.refined)]
+    return dg.AutomationConditionSensorDefinition(
+        name="follow_new_statistics",
+        target=dg.AssetSelection.assets(*followers),
+        minimum_interval_seconds=EVERY_S,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Finds duplicates once all statistics are in, then refines the shards whose outcome changed.",
+    )
+
+
+def _name(recipe: Recipe) -> str:
+    return f"{SubsetKeys.of(recipe).subset}_shards"

@@ -1,0 +1,126 @@
+"""What the assets of a sharded subset report for a shard: figures, and the versions that make others stale or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster import MetadataValue, TableRecord
+
+from dj_assets.assets.stage_metadata import MAX_ROWS
+from dj_assets.engine.decision import ShardOutcome
+from dj_assets.subset import DeduplicateResult, MeasureResult, RefineResult, Subset
+
+OUTCOME_TAG = "dj/outcome"
+
+Pointers = Mapping[dg.AssetKey, tuple[str, int | None]]
+
+
+def pointers(
+    instance: dg.DagsterInstance, upstream: Iterable[dg.AssetKey]
+) -> dict[dg.AssetKey, tuple[str, int | None]]:
+    """Return, for each upstream asset, the data version and the number of its newest event.
+
+    An event of a shard is compared with the newer events of the same shard upstream: the number says what is newer.
+    """
+    found: dict[dg.AssetKey, tuple[str, int | None]] = {}
+    for key in upstream:
+        records = instance.fetch_materializations(key, limit=1).records
+        event = records[0].asset_materialization if records else None
+        version = ((event.tags or {}).get("dagster/data_version") if event else None) or "INITIAL"
+        found[key] = (version, records[0].storage_id if records else None)
+    return found
+
+
+def event(
+    key: dg.AssetKey,
+    shard: str,
+    data_version: str,
+    metadata: Mapping[str, Any],
+    *,
+    seen: Pointers | None = None,
+    code_version: str = "",
+    outcome: str = "",
+) -> dg.AssetMaterialization:
+    """Return the event of one shard, with a data version of its own and what it was made of.
+
+    `outcome` of a refined shard is the version of the duplicates that it was made of.
+    Dagster gives all shards of a run one data version; these do not go through the outputs of the step therefore.
+    """
+    tags = {"dagster/data_version": data_version, "dagster/data_version_is_user_provided": "true"}
+    if seen is not None:
+        tags["dagster/code_version"] = code_version
+        for upstream, (version, number) in seen.items():
+            name = upstream.to_user_string()
+            tags[f"dagster/input_data_version/{name}"] = version
+            tags[f"dagster/input_event_pointer/{name}"] = "NULL" if number is None else str(number)
+    if outcome:
+        tags[OUTCOME_TAG] = outcome
+    return dg.AssetMaterialization(key, partition=shard, metadata=metadata, tags=tags)
+
+
+def source(subset: Subset, shard: str, result: MeasureResult) -> dict[str, Any]:
+    """Return what is said about the raw files of a shard."""
+    group = subset.group(shard)
+    files = [TableRecord({"file": file.path.name, "bytes": file.size}) for file in group.files[:MAX_ROWS]]
+    return {
+        "dagster/partition_row_count": result.samples,
+        "dagster/uri": str(group.files[0].path),
+        "files": len(group.files),
+        "bytes": group.size_bytes,
+        "shard_files": MetadataValue.table(files),
+    }
+
+
+def stats(subset: Subset, result: MeasureResult) -> dict[str, Any]:
+    """Return what is said about measuring a shard."""
+    return {
+        "dagster/partition_row_count": result.samples,
+        "dagster/uri": str(subset.layout.measured("stats", 0).parent),
+        "samples": result.samples,
+        "files_measured": result.shards_measured,
+        "files_reused": result.shards_reused,
+        "seconds": round(result.seconds, 2),
+        "stats_hash": subset.plan.stats_hash,
+    }
+
+
+def duplicates(subset: Subset, result: DeduplicateResult, outcomes: Iterable[ShardOutcome]) -> dict[str, Any]:
+    """Return what is said about the duplicates of a shard, and about the barrier that found them."""
+    own = list(outcomes)
+    found = sum(outcome.duplicates for outcome in own)
+    return {
+        "dagster/partition_row_count": found,
+        "duplicates": found,
+        "kept": sum(outcome.kept for outcome in own),
+        "duplicates_all_shards": result.duplicates,
+        "clusters": result.clusters,
+        "near_pairs": result.near_pairs,
+        "shards": len(subset.groups) - len(result.missing),
+        **_listed("missing_shards", result.missing),
+        **_listed("removed_files", result.removed),
+        "seconds": round(result.seconds, 2),
+    }
+
+
+def refined(subset: Subset, result: RefineResult) -> dict[str, Any]:
+    """Return what is said about refining a shard, and whether that published the subset."""
+    state = "published" if result.published else f"waits for {len(result.waited_for)} other shards"
+    retention = result.samples_out / result.samples_in if result.samples_in else 0.0
+    return {
+        "dagster/partition_row_count": result.samples_out,
+        "shard_samples_in": result.samples_in,
+        "shard_samples_out": result.samples_out,
+        "shard_retention": round(retention, 6),
+        "shard_seconds": round(result.seconds, 2),
+        "state": state,
+        **_listed("waits_for", result.waited_for),
+        "dagster/uri": str(Path(subset.layout.refined)),
+    }
+
+
+def _listed(key: str, names: tuple[str, ...]) -> dict[str, Any]:
+    more = f" and {len(names) - MAX_ROWS} more" if len(names) > MAX_ROWS else ""
+    return {key: ", ".join(names[:MAX_ROWS]) + more} if names else {}

@@ -1,0 +1,215 @@
+"""A sharded subset: the same assets, partitioned by shard.
+
+Statistics and refined files are made shard by shard, by as many runs as there may be; duplicates are found by one run
+over all shards, the barrier between them. Every shard gets an event with a data version of its own, and what was made
+before a fault stays reported.
+"""
+# No postponed annotations here: Dagster reads those of `context`.
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from dj_assets.assets import result_metadata, shard_metadata
+from dj_assets.assets.checks import evaluate
+from dj_assets.assets.concurrency import pool_of
+from dj_assets.assets.description import refined_description, refined_metadata, stage_descriptions
+from dj_assets.assets.failures import one_clear_line
+from dj_assets.assets.keys import SubsetKeys, shard_partitions
+from dj_assets.assets.progress_log import ProgressLog, summary
+from dj_assets.engine.decision import outcome_version
+from dj_assets.errors import DjError
+from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import Plan
+from dj_assets.subset import Options, Subset
+
+# Starting a run takes longer than a small shard; a run that fails late has little to lose, for shards are kept.
+SHARDS_A_RUN = 10
+# Another run may be at work at the same shard, or at what all shards share.
+PATIENCE_S = 3600.0
+
+Events = Iterator[dg.AssetMaterialization]
+
+
+def open_sharded(recipe: Recipe) -> Subset:
+    """Open a sharded subset as its runs do: they wait for each other."""
+    return Subset.of_asset(recipe, Options(patience_s=PATIENCE_S))
+
+
+def sharded_assets(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep] = ()) -> list[dg.AssetsDefinition]:
+    """Return statistics, duplicates and the refined subset, each partitioned by shard.
+
+    `against` are the refined subsets that it is deduplicated against.
+    """
+    with warnings.catch_warnings():
+        # backfill policies are beta; a warning for each asset would bury everything else
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return [_stats(recipe, plan), _duplicates(recipe, plan, against), _refined(recipe, plan)]
+
+
+def _stats(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
+    keys = SubsetKeys.of(recipe)
+
+    @dg.asset(
+        key=keys.stats,
+        deps=[keys.source],
+        group_name=keys.group,
+        kinds={"duckdb", "parquet"},
+        description=stage_descriptions(recipe, plan)["stats"],
+        metadata={"stats_hash": plan.stats_hash},
+        code_version=plan.stats_hash,
+        partitions_def=shard_partitions(keys),
+        backfill_policy=dg.BackfillPolicy.multi_run(SHARDS_A_RUN),
+        output_required=False,
+        pool=pool_of(plan),
+    )
+    def stats(context: dg.AssetExecutionContext) -> Events:
+        """Measure the shards of this run, one after another."""
+        subset = _opened(recipe)
+
+        def measure(shard: str) -> dg.AssetMaterialization:
+            result = subset.measure(ProgressLog(context.log), shard)
+            context.log.info(f"{shard}: {summary(result)}")
+            told = shard_metadata.source(subset, shard, result)
+            # reported at once: the statistics are made of this version of the files
+            context.instance.report_runless_asset_event(
+                shard_metadata.event(keys.source, shard, result.source_version, told)
+            )
+            seen = shard_metadata.pointers(context.instance, [keys.source])
+            told = shard_metadata.stats(subset, result)
+            return shard_metadata.event(
+                keys.stats, shard, result.data_version, told, seen=seen, code_version=plan.stats_hash
+            )
+
+        yield from _each_shard(context.partition_keys, measure)
+
+    return stats
+
+
+def _duplicates(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep]) -> dg.AssetsDefinition:
+    keys = SubsetKeys.of(recipe)
+
+    @dg.asset(
+        key=keys.duplicates,
+        deps=[dg.AssetDep(keys.stats, partition_mapping=dg.AllPartitionMapping()), *against],
+        group_name=keys.group,
+        kinds={"duckdb"},
+        description=stage_descriptions(recipe, plan)["duplicates"],
+        partitions_def=shard_partitions(keys),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        output_required=False,
+        automation_condition=when_statistics_are_in(),
+    )
+    def duplicates(context: dg.AssetExecutionContext) -> Events:
+        """Find duplicates over all shards that are measured; report on each of them, asked for or not."""
+        upstream = [keys.stats, *(dependency.asset_key for dependency in against)]
+        seen = shard_metadata.pointers(context.instance, upstream)
+        subset = _opened(recipe)
+        with one_clear_line():
+            result = subset.deduplicate()
+        for problem, names in (("not measured", result.missing), ("gone from the source", result.removed)):
+            if names:
+                context.log.warning(f"{problem}: {', '.join(names)}")
+        known = set(context.instance.get_dynamic_partitions(f"{keys.subset}_shards"))
+        for group in subset.groups:
+            if group.name in known and group.name not in result.missing:
+                outcomes = [result.outcomes[str(file.path)] for file in group.files]
+                version = outcome_version(outcomes)
+                told = shard_metadata.duplicates(subset, result, outcomes)
+                yield shard_metadata.event(
+                    keys.duplicates, group.name, version, told, seen=seen, code_version=context.run.run_id
+                )
+        left = set(context.partition_keys) & set(result.missing)
+        if left:
+            raise dg.Failure(f"not measured yet: {', '.join(sorted(left))}; materialize {recipe.name}_stats first")
+
+    return duplicates
+
+
+def _refined(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
+    keys = SubsetKeys.of(recipe)
+
+    @dg.asset(
+        key=keys.refined,
+        deps=[keys.stats, keys.duplicates],
+        group_name=keys.group,
+        kinds={"duckdb", "parquet"},
+        description=refined_description(recipe, plan),
+        metadata=refined_metadata(recipe),
+        tags={"dj/subset": keys.subset},
+        code_version=plan.refined_hash,
+        partitions_def=shard_partitions(keys),
+        backfill_policy=dg.BackfillPolicy.multi_run(SHARDS_A_RUN),
+        output_required=False,
+        automation_condition=when_the_outcome_changed(),
+    )
+    def refined(context: dg.AssetExecutionContext) -> Events:
+        """Write the shards of this run; the last one of all publishes them."""
+        seen = shard_metadata.pointers(context.instance, [keys.stats, keys.duplicates])
+        subset = _opened(recipe)
+
+        def refine(shard: str) -> dg.AssetMaterialization:
+            result = subset.refine_shard(shard)
+            told = shard_metadata.refined(subset, result)
+            context.log.info(f"{shard}: {result.samples_out:,} of {result.samples_in:,} kept; {told['state']}")
+            if result.published and not result.published.reused:
+                told = {**result_metadata.refined(recipe, subset, result.published, 0), **told}
+                for check in evaluate(recipe, plan):
+                    context.log_event(check)
+            return shard_metadata.event(
+                keys.refined,
+                shard,
+                result.data_version,
+                told,
+                seen=seen,
+                code_version=plan.refined_hash,
+                outcome=result.outcome,
+            )
+
+        yield from _each_shard(context.partition_keys, refine)
+
+    return refined
+
+
+def _opened(recipe: Recipe) -> Subset:
+    with one_clear_line():
+        return open_sharded(recipe)
+
+
+def _each_shard(shards: Sequence[str], work: Callable[[str], dg.AssetMaterialization]) -> Events:
+    """Work at shards one after another; those that fail do not stop the others, and are named at the end."""
+    failed: list[str] = []
+    for shard in shards:
+        try:
+            event = work(shard)
+        except DjError as error:
+            failed.append(f"{shard}: {error}")
+        else:
+            yield event
+    if failed:
+        raise dg.Failure(f"{len(failed)} of {len(shards)} shards failed: " + " | ".join(failed), allow_retries=False)
+
+
+def when_statistics_are_in() -> dg.AutomationCondition[Any]:
+    """Return when to find duplicates anew: new statistics are there, and none is missing or being made."""
+    condition = dg.AutomationCondition
+    changed = condition.any_deps_match(condition.data_version_changed() | condition.newly_updated())
+    return (
+        (condition.newly_missing() | changed).since_last_handled()
+        & ~condition.any_deps_missing()
+        & ~condition.any_deps_in_progress()
+        & ~condition.in_progress()
+    ).with_label("when all statistics are in")
+
+
+def when_the_outcome_changed() -> dg.AutomationCondition[Any]:
+    """Return when to refine a shard anew: its statistics or its duplicates have another version."""
+    condition = dg.AutomationCondition
+    return (
+        (condition.newly_missing() | condition.any_deps_match(condition.data_version_changed())).since_last_handled()
+        & ~condition.any_deps_missing()
+        & ~condition.any_deps_in_progress()
+        & ~condition.in_progress()
+    ).with_label("when the outcome of the shard changed")

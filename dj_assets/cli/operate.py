@@ -1,0 +1,31 @@
+"""Commands that keep subsets up to date."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dj_assets.cli.console import console
+
+app = typer.Typer()
+
+
+@app.command()
+def backfill(
+    subset: Annotated[str, typer.Argument(help="A sharded subset of the gallery.")],
+    shards: Annotated[
+        list[str] | None, typer.Option("--shards", help="Measure only this shard; give it several times.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Measure only shards whose last run failed.")] = False,
+) -> None:
+    """Bring a sharded subset up to date: measure what is missing, deduplicate, refine what changed."""
+    from dj_assets.assets.backfill import backfill as run
+
+    def tell(sentence: str) -> None:
+        console(stderr=True).print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+    done = run(subset, tuple(shards or ()), failed_only=failed, tell=tell)
+    console().print(str(done), markup=False, highlight=False, soft_wrap=True)
+    if done.problems:
+        raise typer.Exit(1)
