@@ -1,5 +1,12 @@
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from dj_assets.errors import MissingModelError, RecipeError
+from dj_assets.models.store import ModelStore
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 
@@ -77,3 +84,21 @@ def test_two_custom_files_of_one_name_are_both_loaded(tmp_path):
     paths = [str(tmp_path / folder / "own.py") for folder in ("a", "b")]
     process = ["test_custom_in_a_mapper", "test_custom_in_b_mapper"]
     assert len(load_recipe({"custom_operator_paths": paths, "process": process}).process) == 2
+
+
+def test_a_missing_package_is_found_before_any_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = load_recipe({"process": [{"text_length_filter": {}}, {"image_nsfw_filter": {}}]})
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "timm" else object())
+    with pytest.raises(RecipeError) as caught:
+        make_plan(recipe).models(ModelStore((tmp_path,)))
+    assert "process[1]: image_nsfw_filter" in str(caught.value)
+    assert "Please install timm: pip install 'dj_assets[vision]'" in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_missing_checkpoint_names_the_command_that_gets_it(tmp_path: Path) -> None:
+    recipe = load_recipe({"process": [{"image_nsfw_filter": {}}]})
+    with pytest.raises(MissingModelError) as caught:
+        make_plan(recipe).models(ModelStore((tmp_path,)))
+    assert "process[0]: image_nsfw_filter: model 'Falconsai/nsfw_image_detection' is missing" in str(caught.value)
+    assert "dj-assets models pull Falconsai/nsfw_image_detection" in str(caught.value)
