@@ -161,7 +161,7 @@ class OpenClip:
 
         source = self.place.path if self.place.is_file else self._close.enter_context(self.place.open())
         try:
-            return self._close.enter_context(av.open(source, "r"))
+            return self._close.enter_context(av.open(source, "r", metadata_errors="replace"))
         except av.FFmpegError as error:
             raise MediaError(f"is no clip that can be read: {error.strerror}") from None
 
@@ -170,7 +170,10 @@ class OpenClip:
         """The first video stream."""
         if not self.container.streams.video:
             raise MediaError("has no video stream")
-        return self.container.streams.video[0]
+        stream = self.container.streams.video[0]
+        if stream.codec_context is None:
+            raise MediaError("has a video stream of an unknown kind")
+        return stream
 
     def close(self) -> None:
         """Close the files."""

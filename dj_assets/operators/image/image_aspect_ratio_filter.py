@@ -22,6 +22,7 @@ class ImageAspectRatioFilter(ListRangeFilter):
     """
 
     media: ClassVar[Literal["images"]] = "images"
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision"}
     statistics: ClassVar[tuple[Statistic, ...]] = (
         Statistic("aspect_ratios", pa.list_(pa.float64()), "width / height of each image"),
     )

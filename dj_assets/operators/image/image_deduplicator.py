@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from dj_assets.media.image_hash import ImageHash, Method
@@ -19,6 +20,7 @@ class ImageDeduplicator(MediaDeduplicator):
     """
 
     media: ClassVar[Literal["images"]] = "images"
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "scipy": "vision"}
 
     method: Method = "phash"
 

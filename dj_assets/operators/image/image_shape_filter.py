@@ -23,6 +23,7 @@ class ImageShapeFilter(ShapeFilter):
     """
 
     media: ClassVar[Literal["images"]] = "images"
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision"}
     statistics: ClassVar[tuple[Statistic, Statistic]] = (
         Statistic("image_width", pa.list_(pa.int64()), "pixels of each image"),
         Statistic("image_height", pa.list_(pa.int64()), "pixels of each image"),

@@ -28,6 +28,7 @@ class VideoAspectRatioFilter(MediaFilter):
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision"}
     judging: ClassVar[frozenset[str]] = MediaFilter.judging | {"min_ratio", "max_ratio"}
     statistics: ClassVar[tuple[Statistic, ...]] = (
         Statistic("video_aspect_ratios", pa.list_(pa.float64()), "width / height of each clip"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from dj_assets.media.headers import PacketDigest
@@ -18,6 +19,7 @@ class VideoDeduplicator(MediaDeduplicator):
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision"}
 
     def looks(self) -> tuple[PacketDigest]:
         """See the digest of the packets."""

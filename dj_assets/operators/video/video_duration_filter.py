@@ -24,6 +24,7 @@ class VideoDurationFilter(ListRangeFilter):
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision"}
     bounds: ClassVar[tuple[str, str]] = ("min_duration", "max_duration")
     statistics: ClassVar[tuple[Statistic, ...]] = (
         Statistic("video_duration", pa.list_(pa.float64()), "seconds of each clip"),

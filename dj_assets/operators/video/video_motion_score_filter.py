@@ -32,6 +32,7 @@ class VideoMotionScoreFilter(ListRangeFilter):
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision", "cv2": "vision"}
     bounds: ClassVar[tuple[str, str]] = ("min_score", "max_score")
     statistics: ClassVar[tuple[Statistic, ...]] = (
         Statistic("video_motion_score", pa.list_(pa.float64()), "pixels between sampled frames of each clip"),

@@ -23,6 +23,7 @@ class VideoResolutionFilter(ShapeFilter):
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision"}
     statistics: ClassVar[tuple[Statistic, Statistic]] = (
         Statistic("video_width", pa.list_(pa.int64()), "pixels of each clip"),
         Statistic("video_height", pa.list_(pa.int64()), "pixels of each clip"),
