@@ -118,7 +118,7 @@ def test_a_ratio_is_checked_when_the_recipe_loads() -> None:
 
 def test_a_missing_extra_is_told_before_data_is_read(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "av" else find(name, *rest))
-    with pytest.raises(UserError, match=r"Please install av: pip install 'dj_assets\[vision\]'"):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "PIL" else find(name, *rest))
+    with pytest.raises(UserError, match=r"Please install PIL: pip install 'dj_assets\[vision\]'"):
         run(files, [images("a", "gone.png")], ["image_shape_filter"])
     assert run(files, [images("a", "gone.png", text="a text, long enough")], ["text_length_filter"])[0] == ["a"]
