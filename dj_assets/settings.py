@@ -59,6 +59,11 @@ def sources_file() -> Path:
     return project_root() / "sources.yaml"
 
 
+def sensor_seconds() -> int:
+    """Return how many seconds lie between two looks of a sensor: `DJ_SENSOR_SECONDS`, default 30."""
+    return int(os.environ.get("DJ_SENSOR_SECONDS", "30"))
+
+
 def default_workers() -> int:
     """Return the number of CPUs this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,13 +12,16 @@ from typing import Any
 
 import dagster as dg
 
-from dj_assets.assets.keys import SubsetKeys, shard_partitions
+from dj_assets import settings
+from dj_assets.assets.concurrency import MODEL_POOL
+from dj_assets.assets.instance import project_instance
+from dj_assets.assets.keys import SubsetKeys, block_of, shard_partitions
 from dj_assets.errors import UserError
+from dj_assets.recipe.gallery import find_gallery
 from dj_assets.recipe.model import Recipe
 from dj_assets.subset import Subset
 from dj_assets.subset.survey import ShardState, survey
 
-EVERY_S = 30
 NIGHTLY = "0 2 * * *"
 # A file this young may still be growing; times in the future say nothing.
 SETTLED_S = 5.0
@@ -66,6 +69,26 @@ def register(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float = 0)
     return changes
 
 
+def prepare_instance() -> list[str]:
+    """Make the project's instance ready for the UI; return what is worth knowing.
+
+    The pool of large models gets its limit, which Dagster would else only learn while it launches the first runs, and
+    the shards of every sharded subset become its partitions.
+    """
+    recipes = [recipe for recipe in find_gallery().recipes.values() if block_of(recipe).shards is not None]
+    told = []
+    with project_instance() as instance:
+        instance.event_log_storage.initialize_concurrency_limit_to_default(MODEL_POOL)
+        for recipe in recipes:
+            try:
+                changes = register(recipe, instance)
+            except UserError as error:
+                told.append(f"{recipe.name}: {error}")
+                continue
+            told.append(f"{recipe.name}: {len(changes.wanted)} shards to measure, {len(changes.removed)} gone")
+    return told
+
+
 def unattended(recipes: Sequence[Recipe]) -> dict[str, Any]:
     """Return the sensors and the schedule of sharded subsets as `Definitions` takes them; nothing where none is."""
     if not recipes:
@@ -83,7 +106,7 @@ def arrivals_sensor(recipe: Recipe) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"{keys.subset}_arrivals",
         target=dg.AssetSelection.assets(keys.stats, keys.duplicates),
-        minimum_interval_seconds=EVERY_S,
+        minimum_interval_seconds=settings.sensor_seconds(),
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=f"Files of {keys.subset} that come, change or go. A shard is asked for once in each state.",
     )
@@ -161,7 +184,7 @@ def automation(recipes: Sequence[Recipe]) -> dg.AutomationConditionSensorDefinit
     return dg.AutomationConditionSensorDefinition(
         name="follow_new_statistics",
         target=dg.AssetSelection.assets(*followers),
-        minimum_interval_seconds=EVERY_S,
+        minimum_interval_seconds=settings.sensor_seconds(),
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Finds duplicates once all statistics are in, then refines the shards whose outcome changed.",
     )

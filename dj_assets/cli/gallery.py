@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dj_assets.cli.console import console
+from dj_assets.cli.console import console, tell
 
 app = typer.Typer()
 
@@ -17,8 +17,11 @@ def dev(
     host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
 ) -> None:
     """Start the UI: Dagster's web server and daemon over dagster_home/."""
-    from dj_assets.assets.dev import start_dev
+    from dj_assets.assets.arrivals import prepare_instance
+    from dj_assets.assets.dev import refuse_taken, start_dev
 
+    refuse_taken(host, port)
+    tell(*prepare_instance())
     raise typer.Exit(start_dev(port=port, host=host))
 
 

@@ -48,6 +48,12 @@ class Server:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
 
+    def start_sensor(self, name: str) -> None:
+        """Switch a sensor on, as its switch in the UI does."""
+        selector = f'{{repositoryLocationName: "dj_assets", repositoryName: "__repository__", sensorName: "{name}"}}'
+        answer = self.ask(f"mutation {{startSensor(sensorSelector: {selector}) {{__typename}}}}")
+        assert answer["startSensor"]["__typename"] == "Sensor", answer
+
     def finished_run(self) -> str:
         """Wait for the newest run to end; return its status."""
         deadline = time.monotonic() + RUN_S
@@ -72,10 +78,11 @@ def make_project(folder: Path) -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Server]:
+def running(folder: Path, **variables: str) -> Iterator[Server]:
     """Run `dj-assets dev` in a session of its own; stop it as Ctrl-C would, and see that nothing stays behind."""
     port = _free_port()
     environment = os.environ | {"DJ_PROJECT": str(folder), "DJ_HOME": str(folder / "data_home"), "DJ_RECIPES": ""}
+    environment |= variables
     command = [sys.executable, "-c", "from dj_assets.cli import main; main()", "dev", "--port", str(port)]
     log = folder / "dev.log"
     with log.open("w") as output:
