@@ -1,0 +1,149 @@
+"""Which samples a contact sheet shows of every operator that looks at media, and their small pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from dj_assets.media.places import Root
+from dj_assets.media.reader import MediaReader
+from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
+from dj_assets.media.tokens import Kind
+from dj_assets.operators.base import Filter
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.media_batch import Viewing
+from dj_assets.operators.media_filter import MediaOperator
+from dj_assets.recipe.plan import Plan, Step
+from dj_assets.storage.database import reading
+from dj_assets.storage.layout import Layout
+
+Place = tuple[int, int]
+
+# Rows are numbered by value; one is picked where its number times (most - 1) passes a multiple of (rows - 1).
+_SPREAD = """
+WITH numbered AS (
+    SELECT *, row_number() OVER (ORDER BY value NULLS LAST, shard, row) - 1 AS number, count(*) OVER () - 1 AS last
+    FROM ({chosen})
+)
+SELECT shard, row, id, value FROM numbered
+WHERE number = 0 OR number * {spaces} // last > (number - 1) * {spaces} // last
+ORDER BY number
+"""
+_GONE = "(SELECT shard, row FROM dropped UNION ALL SELECT shard, row FROM quarantine)"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One sample on a sheet: `value` is the number that was judged, `picture` small pixels, shape `(h, w, 3)`."""
+
+    id: str
+    value: float | None
+    picture: np.ndarray
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What a sheet shows of one operator: samples that it dropped and samples that were kept, ordered by value."""
+
+    label: str
+    dropped: tuple[Shown, ...]
+    kept: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    place: Place
+    id: str
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Display:
+    """Where the samples of a run and their media are: what was published of it, what was measured, its roots by shard.
+
+    `most` says how many samples are shown of either sort, at least 2; `edge` is the longer side of their pictures in
+    pixels.
+    """
+
+    database: Path
+    plan: Plan
+    layout: Layout
+    roots: Mapping[int, Root]
+    most: int
+    edge: int
+
+    def shelves(self) -> Iterator[Shelf]:
+        """Yield a shelf for every operator that looks at media and dropped something, in recipe order.
+
+        Samples are spread evenly over the values, from the least to the greatest. Media are opened in the guarded
+        reader; a sample whose first medium cannot be shown is left out.
+        """
+        steps = [step for step in self.plan.steps if isinstance(step.operator, MediaOperator)]
+        with reading(self.database) as connection:
+            picked = [
+                (step, _dropped(connection, step, self.most), _kept(connection, step, self.most)) for step in steps
+            ]
+        reader = MediaReader()
+        try:
+            for step, dropped, kept in picked:
+                if dropped:
+                    pictures = self._pictures([*dropped, *kept], cast("MediaOperator", step.operator).media, reader)
+                    yield Shelf(step.label, _shown(dropped, pictures), _shown(kept, pictures))
+        finally:
+            reader.close()
+
+    def _pictures(self, chosen: Sequence[_Chosen], kind: Kind, reader: MediaReader) -> dict[Place, np.ndarray]:
+        """Return the first picture of every sample that has one which can be shown."""
+        look = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
+        found: dict[Place, np.ndarray] = {}
+        for shard in sorted({one.place[0] for one in chosen}):
+            rows = sorted({one.place[1] for one in chosen if one.place[0] == shard})
+            viewing = Viewing(self.plan.recipe.media, self.roots[shard], reader)
+            batch = replace(_batch(self.layout, shard, rows), viewing=viewing)
+            failures = batch.media.failures(kind, (look,))
+            shown = batch.select(pa.array([place not in failures for place in range(len(batch))], pa.bool_()))
+            pairs = zip(shown.rows.column("row").to_pylist(), shown.media.found(kind, look), strict=True)
+            found.update({(shard, row): pictures[0] for row, pictures in pairs if pictures})
+        return found
+
+
+def _dropped(connection: duckdb.DuckDBPyConnection, step: Step, most: int) -> list[_Chosen]:
+    chosen = "SELECT shard, row, id, value FROM dropped WHERE operator = ?"
+    return _spread(connection, chosen, [step.label], most)
+
+
+def _kept(connection: duckdb.DuckDBPyConnection, step: Step, most: int) -> list[_Chosen]:
+    """Return kept samples that the operator had a value for."""
+    if not isinstance(step.operator, Filter):
+        chosen = "SELECT DISTINCT kept_shard AS shard, kept_row AS row, kept_id AS id, NULL AS value FROM duplicates"
+        return _spread(connection, f"{chosen} WHERE operator = ? AND against IS NULL", [step.label], most)
+    value = step.operator.condition.value(step.columns)
+    judged = f"SELECT shard, row, id, {value.text} AS value FROM stats ANTI JOIN {_GONE} USING (shard, row)"  # noqa: S608
+    return _spread(connection, f"SELECT * FROM ({judged}) WHERE value IS NOT NULL", list(value.parameters), most)  # noqa: S608
+
+
+def _spread(
+    connection: duckdb.DuckDBPyConnection, chosen: str, parameters: list[int | float | str], most: int
+) -> list[_Chosen]:
+    rows = connection.execute(_SPREAD.format(chosen=chosen, spaces=most - 1), parameters).fetchall()
+    return [_Chosen((shard, row), own, value) for shard, row, own, value in rows]
+
+
+def _shown(chosen: Sequence[_Chosen], pictures: Mapping[Place, np.ndarray]) -> tuple[Shown, ...]:
+    return tuple(Shown(one.id, one.value, pictures[one.place]) for one in chosen if one.place in pictures)
+
+
+def _batch(layout: Layout, shard: int, rows: list[int]) -> Batch:
+    """Return samples with their fields; their texts stay where they are."""
+    listed = ", ".join("?" * len(rows))
+    query = f"SELECT row, '' AS text, fields FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
+    with duckdb.connect(config={"threads": 1}) as connection:
+        parameters = [str(layout.measured("fields", shard)), *rows]
+        table: pa.Table = connection.execute(query, parameters).to_arrow_table()
+    return Batch(table.combine_chunks().to_batches()[0])
