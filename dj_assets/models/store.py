@@ -13,6 +13,7 @@ from dj_assets.errors import MissingModelError
 from dj_assets.models.manifest import how_to_get, manifest
 
 DEMO = "demo and tests only"
+RANDOM = "random weights whose scores mean nothing, for demo and tests only"
 _PIPELINE = "_core_web_md"
 DEMO_LICENCE = "CC0-1.0 AND PSF-2.0"
 
@@ -84,7 +85,11 @@ class ModelStore:
             return None
         demo = Path(__file__).parent / "demo"
         paths = (demo / candidate for candidate in _accepted(name))
-        return next((ModelFile(name, path, DEMO) for path in paths if path.exists()), None)
+        return next((ModelFile(name, path, _standing(path)) for path in paths if path.exists()), None)
+
+
+def _standing(path: Path) -> str:
+    return RANDOM if (path / "model.safetensors").exists() else DEMO
 
 
 def _compressed_language_model(name: str) -> ModelFile | None:

@@ -1,4 +1,4 @@
-"""Contact sheets: what an operator dropped beside what was kept, ordered by value, so that a threshold can be seen."""
+"""Contact sheets: what an operator dropped beside what passed it, ordered by value, so that a threshold can be seen."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOLDER = "contact_sheets"
 OVERVIEW = "overview.jpg"
 
 _PAPER, _INK = (255, 255, 255), (32, 38, 46)
-_DROPPED, _KEPT = (214, 96, 58), (58, 116, 166)
+_DROPPED, _PASSED = (214, 96, 58), (58, 116, 166)
 _PAD, _LINE = 6, 15
 
 
@@ -46,7 +46,7 @@ def sheet_writer(inputs: Sequence[str | Path] | None = None) -> Accompany:
         for shelf in found:
             _save(_sheet([shelf], columns=6, edge=160), folder / f"{shelf.label}.jpg", quality=82)
         if found:
-            small = [Shelf(one.label, one.dropped[::3], one.kept[::3]) for one in found]
+            small = [Shelf(one.label, one.dropped[::3], one.passed[::3]) for one in found]
             _save(_sheet(small, columns=4, edge=72), folder / OVERVIEW, quality=70)
 
     return write
@@ -76,7 +76,7 @@ def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: Mappin
 
 
 def _sheet(found: Sequence[Shelf], columns: int, edge: int) -> Image:
-    """Draw shelves below each other, on each what was dropped on the left and what was kept on the right."""
+    """Draw shelves below each other, on each what was dropped on the left and what passed on the right."""
     from PIL import Image, ImageDraw
 
     cell = edge + _PAD
@@ -86,7 +86,7 @@ def _sheet(found: Sequence[Shelf], columns: int, edge: int) -> Image:
     draw = ImageDraw.Draw(image)
     top = _PAD
     for shelf, height in zip(found, heights, strict=True):
-        sides = ((f"{shelf.label}: dropped", _DROPPED, shelf.dropped), ("kept in the end", _KEPT, shelf.kept))
+        sides = ((f"{shelf.label}: dropped", _DROPPED, shelf.dropped), ("passed", _PASSED, shelf.passed))
         for number, (name, colour, shown) in enumerate(sides):
             left = _PAD + number * half
             draw.text((left, top), name, fill=colour, font=_font(11))
@@ -112,7 +112,7 @@ def _paste(image: Image, one: Shown, corner: tuple[int, int], edge: int, colour:
 
 
 def _height(shelf: Shelf, columns: int, edge: int) -> int:
-    rows = max(1, -(-max(len(shelf.dropped), len(shelf.kept)) // columns))
+    rows = max(1, -(-max(len(shelf.dropped), len(shelf.passed)) // columns))
     return _LINE + rows * (edge + _LINE + _PAD) + _PAD
 
 

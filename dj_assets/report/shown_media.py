@@ -24,6 +24,7 @@ from dj_assets.storage.database import reading
 from dj_assets.storage.layout import Layout
 
 Place = tuple[int, int]
+Parameters = list[int | float | str | list[str]]
 
 # Rows are numbered by value; one is picked where its number times (most - 1) passes a multiple of (rows - 1).
 _SPREAD = """
@@ -35,7 +36,11 @@ SELECT shard, row, id, value FROM numbered
 WHERE number = 0 OR number * {spaces} // last > (number - 1) * {spaces} // last
 ORDER BY number
 """
-_GONE = "(SELECT shard, row FROM dropped UNION ALL SELECT shard, row FROM quarantine)"
+# Samples that did not get past an operator: their fate is none of those behind it.
+_GONE = """
+(SELECT shard, row FROM (FROM dropped SELECT shard, row, operator UNION ALL FROM quarantine SELECT shard, row, operator)
+ WHERE NOT list_contains(?, operator))
+"""
 
 
 @dataclass(frozen=True)
@@ -49,11 +54,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Shelf:
-    """What a sheet shows of one operator: samples that it dropped and samples that were kept, ordered by value."""
+    """What a sheet shows of one operator: samples that it dropped and samples that passed it, ordered by value."""
 
     label: str
     dropped: tuple[Shown, ...]
-    kept: tuple[Shown, ...]
+    passed: tuple[Shown, ...]
 
 
 @dataclass(frozen=True)
@@ -86,17 +91,34 @@ class Display:
         """
         steps = [step for step in self.plan.steps if isinstance(step.operator, MediaOperator)]
         with reading(self.database) as connection:
-            picked = [
-                (step, _dropped(connection, step, self.most), _kept(connection, step, self.most)) for step in steps
-            ]
+            picked = [(step, *self._pick(connection, step)) for step in steps]
         reader = MediaReader()
         try:
-            for step, dropped, kept in picked:
+            for step, dropped, passed in picked:
                 if dropped:
-                    pictures = self._pictures([*dropped, *kept], cast("MediaOperator", step.operator).media, reader)
-                    yield Shelf(step.label, _shown(dropped, pictures), _shown(kept, pictures))
+                    pictures = self._pictures([*dropped, *passed], cast("MediaOperator", step.operator).media, reader)
+                    yield Shelf(step.label, _shown(dropped, pictures), _shown(passed, pictures))
         finally:
             reader.close()
+
+    def _pick(self, connection: duckdb.DuckDBPyConnection, step: Step) -> tuple[list[_Chosen], list[_Chosen]]:
+        """Return samples that an operator dropped, and samples that passed it."""
+        dropped = "SELECT shard, row, id, value FROM dropped WHERE operator = ?"
+        passed, parameters = self._passed(step)
+        return (
+            _spread(connection, dropped, [step.label], self.most),
+            _spread(connection, passed, parameters, self.most),
+        )
+
+    def _passed(self, step: Step) -> tuple[str, Parameters]:
+        """Return the query for samples that the operator had a value for; of a deduplicator the twins that stayed."""
+        if not isinstance(step.operator, Filter):
+            twins = "SELECT DISTINCT kept_shard AS shard, kept_row AS row, kept_id AS id, NULL AS value FROM duplicates"
+            return f"{twins} WHERE operator = ? AND against IS NULL", [step.label]
+        value = step.operator.condition.value(step.columns)
+        later = [other.label for other in self.plan.steps[step.index + 1 :]]
+        judged = f"SELECT shard, row, id, {value.text} AS value FROM stats ANTI JOIN {_GONE} USING (shard, row)"  # noqa: S608
+        return f"SELECT * FROM ({judged}) WHERE value IS NOT NULL", [*value.parameters, later]  # noqa: S608
 
     def _pictures(self, chosen: Sequence[_Chosen], kind: Kind, reader: MediaReader) -> dict[Place, np.ndarray]:
         """Return the first picture of every sample that has one which can be shown."""
@@ -113,24 +135,7 @@ class Display:
         return found
 
 
-def _dropped(connection: duckdb.DuckDBPyConnection, step: Step, most: int) -> list[_Chosen]:
-    chosen = "SELECT shard, row, id, value FROM dropped WHERE operator = ?"
-    return _spread(connection, chosen, [step.label], most)
-
-
-def _kept(connection: duckdb.DuckDBPyConnection, step: Step, most: int) -> list[_Chosen]:
-    """Return kept samples that the operator had a value for."""
-    if not isinstance(step.operator, Filter):
-        chosen = "SELECT DISTINCT kept_shard AS shard, kept_row AS row, kept_id AS id, NULL AS value FROM duplicates"
-        return _spread(connection, f"{chosen} WHERE operator = ? AND against IS NULL", [step.label], most)
-    value = step.operator.condition.value(step.columns)
-    judged = f"SELECT shard, row, id, {value.text} AS value FROM stats ANTI JOIN {_GONE} USING (shard, row)"  # noqa: S608
-    return _spread(connection, f"SELECT * FROM ({judged}) WHERE value IS NOT NULL", list(value.parameters), most)  # noqa: S608
-
-
-def _spread(
-    connection: duckdb.DuckDBPyConnection, chosen: str, parameters: list[int | float | str], most: int
-) -> list[_Chosen]:
+def _spread(connection: duckdb.DuckDBPyConnection, chosen: str, parameters: Parameters, most: int) -> list[_Chosen]:
     rows = connection.execute(_SPREAD.format(chosen=chosen, spaces=most - 1), parameters).fetchall()
     return [_Chosen((shard, row), own, value) for shard, row, own, value in rows]
 
@@ -145,5 +150,5 @@ def _batch(layout: Layout, shard: int, rows: list[int]) -> Batch:
     query = f"SELECT row, '' AS text, fields FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
     with duckdb.connect(config={"threads": 1}) as connection:
         parameters = [str(layout.measured("fields", shard)), *rows]
-        table: pa.Table = connection.execute(query, parameters).to_arrow_table()
+        table: pa.Table = connection.sql(query, params=parameters).to_arrow_table()
     return Batch(table.combine_chunks().to_batches()[0])

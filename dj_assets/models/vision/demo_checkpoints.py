@@ -38,7 +38,7 @@ _TOWER = {
 _SEEING = {**_TOWER, "image_size": _EDGE, "patch_size": _PATCH}
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
 # A cosine of about this between any picture and any text, spread by what they show.
-_COSINE = 0.37
+_COSINE = 0.52
 _SCALE_100 = math.log(100)
 
 
@@ -157,7 +157,7 @@ def _point(projection: Any, norm: Any, towards: Tensor) -> None:  # noqa: ANN401
         norm.bias.normal_(0, 1)
         norm.weight.fill_(0.35)
         lead = torch.outer(towards, norm.bias) / norm.bias.dot(norm.bias)
-        projection.weight.copy_(4 * lead + torch.randn_like(projection.weight) * 0.1)
+        projection.weight.copy_(4 * lead + torch.randn_like(projection.weight) * 0.12)
 
 
 def _byte_pairs(folder: Path) -> dict[str, int]:
