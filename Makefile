@@ -5,10 +5,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock
 WORKERS ?= 2
 
-.PHONY: demo dev test check format docs bench clean lock
+.PHONY: demo demo-vision dev test check format docs bench clean lock
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
+	@echo "Open the UI: $(BIN)/dj-assets dev   then http://127.0.0.1:3000"
+
+# Images and clips; the models of the demo are small ones with random weights.
+demo-vision: $(VENV)/.stamp-vision
+	$(BIN)/dj-assets demo --vision
 	@echo "Open the UI: $(BIN)/dj-assets dev   then http://127.0.0.1:3000"
 
 dev: $(VENV)/.stamp-base
@@ -47,6 +52,10 @@ clean:
 $(VENV)/.stamp-base: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.stamp-vision: $(VENV)/.stamp-base
+	$(PIP) --editable '.[vision]'
 	touch $@
 
 $(VENV)/.stamp-dev: $(VENV)/.stamp-base

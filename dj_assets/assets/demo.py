@@ -13,6 +13,7 @@ from dj_assets.assets.instance import project_instance
 from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.recipe.gallery import Gallery, find_gallery
 from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import make_plan
 from dj_assets.report.run_table import GalleryRow, gallery_table
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run
@@ -32,14 +33,16 @@ class Materialized:
     error: str = ""
 
 
-def materialize_gallery(gallery: Gallery | None = None) -> list[Materialized]:
-    """Materialize every subset through the project's `dagster_home`; one that fails does not stop the others."""
+def materialize_gallery(gallery: Gallery | None = None, *, vision: bool = False) -> list[Materialized]:
+    """Materialize the subsets of text, or those with images and clips, through the project's `dagster_home`.
+
+    One that fails does not stop the others.
+    """
     gallery = gallery or find_gallery()
+    chosen = [recipe for recipe in gallery.recipes.values() if bool(make_plan(recipe).media) == vision]
     definitions = gallery_definitions(gallery)
     with project_instance() as instance:
-        done = [
-            _materialize(recipe, definitions, instance) for recipe in gallery.recipes.values() if not is_sharded(recipe)
-        ]
+        done = [_materialize(recipe, definitions, instance) for recipe in chosen if not is_sharded(recipe)]
     return done + [Materialized(file.stem, error=str(error)) for file, error in gallery.broken.items()]
 
 

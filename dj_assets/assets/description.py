@@ -14,6 +14,7 @@ from dj_assets.assets.keys import block_of
 from dj_assets.assets.labels import short_name
 from dj_assets.assets.sandbox_metadata import benchmarks
 from dj_assets.errors import RecipeError
+from dj_assets.models.extras import installed
 from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
 from dj_assets.recipe.gallery import sources_of
 from dj_assets.recipe.model import Recipe
@@ -32,7 +33,16 @@ def refined_description(recipe: Recipe, plan: Plan) -> str:
     """Return what the refined subset is, from where, and what the recipe does, in three sentences."""
     block = block_of(recipe)
     about = block.description or f"The subset {block.subset} of {block.group}."
-    return f"{about}\n\n{_operators(plan)}\n\nSource: {_where(recipe)}"
+    return f"{about}\n\n{_operators(plan)}\n\nSource: {_where(recipe)}{_missing(plan)}"
+
+
+def _missing(plan: Plan) -> str:
+    """Return which packages are still to be installed, nothing where all are there."""
+    extras = dict.fromkeys(
+        extra for step in plan.steps for package, extra in step.operator.packages.items() if not installed(package)
+    )
+    commands = ", ".join(f"`pip install 'dj_assets[{extra}]'`" for extra in extras)
+    return f"\n\n**Cannot run yet**: packages are missing; {commands} installs them." if extras else ""
 
 
 def stage_descriptions(recipe: Recipe, plan: Plan) -> dict[str, str]:

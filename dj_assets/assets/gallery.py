@@ -15,7 +15,7 @@ from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.refined import refined_asset
 from dj_assets.assets.sandbox import sandbox_assets
 from dj_assets.assets.sharded import sharded_assets
-from dj_assets.assets.specs import broken_specs, stage_specs
+from dj_assets.assets.specs import broken_specs, origin_specs, stage_specs
 from dj_assets.errors import RecipeError
 from dj_assets.recipe.gallery import Gallery, find_gallery, refined_references, refined_sources
 from dj_assets.recipe.model import Recipe
@@ -49,6 +49,7 @@ def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
             ),
             *(export_asset(recipe) for recipe, _ in recipes),
             *(asset for recipe, _ in recipes for asset in sandbox_assets(recipe)),
+            *origin_specs([recipe for recipe, _ in recipes]),
             *broken_specs(gallery.broken, {key.refined for key in keys}),
         ],
         asset_checks=[refined_checks(recipe, plan) for recipe, plan in recipes],

@@ -22,6 +22,10 @@ class SubsetKeys:
         block = block_of(recipe)
         return cls(block.group, block.subset)
 
+    def origin(self, name: str) -> dg.AssetKey:
+        """One of several raw sources, which subsets of the group may share."""
+        return dg.AssetKey([self.group, name])
+
     @property
     def source(self) -> dg.AssetKey:
         """The raw files."""

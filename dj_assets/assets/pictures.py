@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 from dagster import MarkdownMetadataValue, MetadataValue
 
 from dj_assets.assets.labels import short_name
 from dj_assets.recipe.plan import Plan
+from dj_assets.report import contact_sheet
 from dj_assets.report.distributions import LIMIT_BYTES, distributions_svg
 from dj_assets.report.examples import Example, dropped_examples
 from dj_assets.report.figures import compact
@@ -16,6 +18,8 @@ from dj_assets.report.thumbnail import thumbnail_png
 from dj_assets.subset import RunResult, Subset
 
 EXAMPLES_BYTES = 12_000
+# Of the compressed picture; base64 makes a third more of it.
+SHEET_BYTES = 18_000
 _EXCERPT = 110
 _MARKUP = re.compile(r"[*_~`<>\[\]&$\\]")
 # What the Markdown around a picture takes, and what base64 makes of three bytes.
@@ -46,6 +50,18 @@ def examples(result: RunResult, subset: Subset) -> MarkdownMetadataValue:
         for example in found
     ]
     return MetadataValue.md(table_markdown(rows, EXAMPLES_BYTES) or "nothing was dropped")
+
+
+def contact_sheets(result: RunResult) -> dict[str, MarkdownMetadataValue]:
+    """Return what operators that look at media dropped, beside what passed them, and where the full sheets lie."""
+    folder = result.folder / contact_sheet.FOLDER
+    sheet = contact_sheet.overview(result.folder, SHEET_BYTES)
+    if not sheet:
+        return {}
+    encoded = base64.b64encode(sheet).decode()
+    names = ", ".join(f"`{path.name}`" for path in sorted(folder.glob("*.jpg")) if path.name != contact_sheet.OVERVIEW)
+    text = f"![contact sheets](data:image/jpeg;base64,{encoded})\n\nIn full: {names} in `{folder}`"
+    return {"contact_sheets": MetadataValue.md(text)}
 
 
 def literal(text: str) -> str:

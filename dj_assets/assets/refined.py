@@ -18,7 +18,7 @@ from dj_assets.assets.keys import SubsetKeys
 from dj_assets.assets.progress_log import ProgressLog, summary
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
-from dj_assets.report.release import write_report
+from dj_assets.report.release import accompany
 from dj_assets.subset import Options, Subset
 
 
@@ -104,7 +104,7 @@ def _refine(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     def refine(context: dg.OpExecutionContext) -> None:
         """Replay the recipe over the statistics and publish what is kept."""
         with one_clear_line():
-            subset = Subset.of_asset(recipe, Options(accompany=write_report))
+            subset = Subset.of_asset(recipe, Options(accompany=accompany()))
             result = subset.refine()
         earlier = stage_metadata.reported_seconds(context.instance, (keys.stats, keys.duplicates))
         context.add_output_metadata(result_metadata.refined(recipe, subset, result, earlier))

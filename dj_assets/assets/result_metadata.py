@@ -11,7 +11,7 @@ from dagster import MetadataValue, TableRecord
 
 from dj_assets.assets.description import reference_metadata
 from dj_assets.assets.labels import metadata_key, short_name
-from dj_assets.assets.pictures import distributions, examples, funnel_plot
+from dj_assets.assets.pictures import contact_sheets, distributions, examples, funnel_plot
 from dj_assets.assets.stage_metadata import MAX_ROWS, column_schema
 from dj_assets.engine.funnel import FunnelStep
 from dj_assets.operators.base import Mapper
@@ -34,6 +34,7 @@ def refined(recipe: Recipe, subset: Subset, result: RunResult, earlier_s: float)
         "funnel_plot": funnel_plot(result, subset.plan),
         "distributions": MetadataValue.md(""),
         "dropped_examples": examples(result, subset),
+        **contact_sheets(result),
         "funnel": funnel(result),
         **kept(subset, result.funnel),
         **models(result.manifest),

@@ -11,7 +11,8 @@ import dagster as dg
 from dj_assets.assets.description import recipe_metadata, stage_descriptions
 from dj_assets.assets.keys import SubsetKeys, block_of, shard_partitions
 from dj_assets.errors import RecipeError
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.gallery import sources_of
+from dj_assets.recipe.model import Recipe, Source
 from dj_assets.recipe.plan import Plan
 
 
@@ -27,7 +28,7 @@ def stage_specs(
     about = stage_descriptions(recipe, plan)
     source = dg.AssetSpec(
         keys.source,
-        deps=list(sources),
+        deps=[*sources, *origins_of(recipe)],
         group_name=keys.group,
         kinds={"file"},
         description=about["source"],
@@ -53,6 +54,37 @@ def stage_specs(
             description=about["duplicates"],
         ),
     ]
+
+
+def origin_specs(recipes: Sequence[Recipe]) -> list[dg.AssetSpec]:
+    """Return one asset for every named raw source of the subsets that have several; subsets of a group may share it."""
+    found: dict[dg.AssetKey, list[str]] = {}
+    groups: dict[dg.AssetKey, str] = {}
+    for recipe in recipes:
+        for key, source in origins_of(recipe).items():
+            groups[key] = SubsetKeys.of(recipe).group
+            found.setdefault(key, []).append(f"{SubsetKeys.of(recipe).subset} ({', '.join(source.paths)})")
+    return [
+        dg.AssetSpec(
+            key,
+            group_name=groups[key],
+            kinds={"file"},
+            description=f"The raw files of {key.path[-1]}, a source of {'; '.join(subsets)}.",
+        )
+        for key, subsets in found.items()
+    ]
+
+
+def origins_of(recipe: Recipe) -> dict[dg.AssetKey, Source]:
+    """Return the raw sources of a subset that has several, those with a name, by their keys."""
+    try:
+        sources = sources_of(recipe)
+    except RecipeError:
+        return {}
+    keys = SubsetKeys.of(recipe)
+    own = {keys.refined, keys.source, keys.stats, keys.duplicates}
+    named = {keys.origin(source.name): source for source in sources if source.name and source.paths and sources[1:]}
+    return {key: source for key, source in named.items() if key not in own}
 
 
 def broken_specs(broken: dict[Path, RecipeError], taken: set[dg.AssetKey]) -> list[dg.AssetSpec]:

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from dagster import MetadataValue, TableRecord
 
 from dj_assets.assets.keys import SubsetKeys
+from dj_assets.assets.specs import origins_of
+from dj_assets.engine.shards import source_version
 from dj_assets.recipe.plan import Plan
 from dj_assets.report.columns import stat_columns
 from dj_assets.report.figures import compact
@@ -28,8 +30,18 @@ MAX_TYPE = 120
 def measured(keys: SubsetKeys, subset: Subset, result: MeasureResult) -> Iterator[dg.AssetMaterialization]:
     """Report the source that was read and the statistics that were measured."""
     shards = subset.shards.measured()
+    yield from _origins(subset, shards)
     yield _event(keys.source, result.source_version, _source(shards))
     yield _event(keys.stats, result.data_version, _stats(subset, shards, result), subset.plan.stats_hash)
+
+
+def _origins(subset: Subset, shards: list[ShardManifest]) -> Iterator[dg.AssetMaterialization]:
+    """Report every named source of a subset that has several."""
+    origin_of = {str(file.path): file.reading.origin for file in subset.files}
+    for key, source in origins_of(subset.recipe).items():
+        own = [shard for shard in shards if origin_of[shard.path] == source.origin]
+        if own:
+            yield _event(key, source_version(own), _source(own))
 
 
 def deduplicated(keys: SubsetKeys, subset: Subset, result: DeduplicateResult) -> dg.AssetMaterialization:

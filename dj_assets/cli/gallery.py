@@ -26,12 +26,16 @@ def dev(
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    vision: Annotated[
+        bool, typer.Option("--vision", help="The subsets with images and clips in place of those of text.")
+    ] = False,
+) -> None:
     """Materialize every subset of the gallery on its source and show what was kept."""
     from dj_assets.assets.demo import materialize_gallery
     from dj_assets.report.run_table import render_gallery
 
-    outcomes = materialize_gallery()
+    outcomes = materialize_gallery(vision=vision)
     console().print(render_gallery([outcome.row for outcome in outcomes if outcome.row]))
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:

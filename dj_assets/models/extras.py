@@ -7,6 +7,11 @@ import importlib.util
 from dj_assets.errors import UserError
 
 
+def installed(package: str) -> bool:
+    """Tell whether a package can be imported, without importing it."""
+    return importlib.util.find_spec(package) is not None
+
+
 def require(package: str, extra: str) -> None:
     """Check that an optional package is installed, without importing it.
 
@@ -15,5 +20,5 @@ def require(package: str, extra: str) -> None:
     UserError
         With the command that installs it.
     """
-    if importlib.util.find_spec(package) is None:
+    if not installed(package):
         raise UserError(f"Please install {package}: pip install 'dj_assets[{extra}]'")

@@ -72,7 +72,7 @@ def overview(folder: Path, limit_bytes: int) -> bytes:
 def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: Mapping[str, Any]) -> dict[int, Root]:
     """Return where the media of every shard lie."""
     by_path = {str(file.path): file.reading.media_root for file in files_of(recipe, inputs)}
-    return {number: by_path[shard["path"]] for number, shard in enumerate(manifest["shards"])}
+    return {shard["shard"]: by_path[shard["path"]] for shard in manifest["shards"]}
 
 
 def _sheet(found: Sequence[Shelf], columns: int, edge: int) -> Image:

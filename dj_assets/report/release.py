@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dj_assets.recipe.plan import Plan
 from dj_assets.report.card import dataset_card
+from dj_assets.report.contact_sheet import sheet_writer
 from dj_assets.report.page.document import report_page
 from dj_assets.report.page.facts import Facts
 from dj_assets.report.verdicts import evidence_of
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run
+from dj_assets.storage.release import Accompany
+
+
+def accompany(inputs: Sequence[str | Path] | None = None) -> Accompany:
+    """Return what writes all that people read beside the data: contact sheets where media are looked at, the report.
+
+    `inputs` are the files of the run where they are others than those of the recipe's own source.
+    """
+    sheets = sheet_writer(inputs)
+
+    def write(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
+        """Write sheets, report and card."""
+        sheets(folder, manifest, plan, layout)
+        write_report(folder, manifest, plan, layout)
+
+    return write
 
 
 def write_report(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
