@@ -8,7 +8,7 @@ from typing import Any
 
 from dj_assets import subset
 from dj_assets.recipe.model import Recipe
-from dj_assets.report.release import write_report
+from dj_assets.report.release import accompany
 
 
 def run_recipe(
@@ -18,4 +18,4 @@ def run_recipe(
     **options: Any,  # noqa: ANN401 - those of the function below
 ) -> subset.RunResult:
     """Run any recipe over any files, see `dj_assets.subset.run_recipe`; report and card lie beside the results."""
-    return subset.run_recipe(recipe, inputs, output, **{"accompany": write_report, **options})
+    return subset.run_recipe(recipe, inputs, output, **{"accompany": accompany(inputs), **options})

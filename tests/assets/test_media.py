@@ -88,10 +88,3 @@ def test_a_subset_whose_packages_are_missing_says_which_line_installs_them(monke
     monkeypatch.setattr("dj_assets.assets.description.installed", lambda package: package != "timm")
     graph = gallery_definitions(only("t2v_147k")).resolve_asset_graph()
     assert "pip install 'dj_assets[vision]'" in graph.get(dg.AssetKey(["t2v", "t2v_147k"])).description
-
-
-def test_runs_with_large_models_share_a_pool():
-    definitions = gallery_definitions(only("t2v_147k", "hackernews"))
-    graph = definitions.resolve_asset_graph()
-    assert graph.get(dg.AssetKey(["t2v", "t2v_147k"])).tags["dj/heavy_model"] == "true"
-    assert "dj/heavy_model" not in graph.get(dg.AssetKey(["pile", "hackernews"])).tags
