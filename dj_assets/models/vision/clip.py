@@ -29,6 +29,7 @@ class Clip:
         self.model = _model(folder).eval().to(on.name)
         self.tokens = ClipTokens(folder, self.model.context_length)
         self.scale = float(self.model.logit_scale.detach().exp())
+        self.causal = _reads_forward(self.model)
         self.batching = Batching(on)
 
     def encode_images(self, crops: Sequence[Uint8s]) -> Floats:
@@ -48,8 +49,26 @@ class Clip:
         return found
 
     def _encode_texts(self, tokens: Tensor) -> Tensor:
-        found: Tensor = self.model.encode_text(tokens, normalize=True)
-        return found
+        from torch.nn.functional import normalize
+
+        model, ends = self.model, tokens.argmax(-1)
+        if not self.causal:
+            found: Tensor = model.encode_text(tokens, normalize=True)
+            return found
+        # no token sees those behind it, so what lies behind the last end is not computed
+        length = int(ends.max()) + 1
+        read = model.token_embedding(tokens[:, :length]) + model.positional_embedding[:length]
+        read = model.ln_final(model.transformer(read, attn_mask=model.attn_mask[:length, :length]))
+        return normalize(read[ends.new_tensor(range(len(ends))), ends] @ model.text_projection, dim=-1)
+
+
+def _reads_forward(model: Any) -> bool:  # noqa: ANN401
+    """Tell whether the text half is that of the original CLIP: causal, and summed up in the first end token."""
+    import open_clip
+    import torch
+
+    plain = isinstance(model, open_clip.CLIP) and model.text_pool_type == "argmax" and model.attn_mask is not None
+    return plain and isinstance(model.text_projection, torch.nn.Parameter)
 
 
 def _model(folder: Path) -> Any:  # noqa: ANN401 - open_clip has no types

@@ -1,0 +1,202 @@
+"""Images and clips: what one core decodes, crops and judges in a second, and two recipes of the gallery on two cores.
+
+    python -m benchmarks.vision [--data FOLDER] [--images 200] [--clips 12] [--part cores|recipes|both]
+
+The folder holds `llava_pretrain.jsonl` and `t2v_pool.jsonl` with their media beside. ViT-B/32 has random weights; the
+recipes run with the small demo checkpoints, so that decoding and handling weigh more than models of full size would let
+them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from benchmarks.inputs import REAL, default_models
+from benchmarks.ours import measure_ours
+from benchmarks.process import command_line
+from dj_assets import settings
+from dj_assets.media.clip import OpenClip
+from dj_assets.media.image import OpenImage
+from dj_assets.media.motion import MotionScore
+from dj_assets.media.places import Place
+from dj_assets.models.vision import demo_checkpoints
+from dj_assets.models.vision.clip import Clip
+from dj_assets.models.vision.device import Device
+from dj_assets.models.vision.pixels import BICUBIC, Geometry
+from dj_assets.operators.crops import Crop
+
+RESULTS = Path(__file__).parent / "results" / "vision.json"
+CLIP_CROP = Geometry(224, 224, shortest_edge=224, resample=BICUBIC)
+UNIFORM = {"frame_sampling_method": "uniform", "frame_num": 3}
+LLAVA = [
+    {"fix_unicode_mapper": {}},
+    {"punctuation_normalization_mapper": {}},
+    {"alphanumeric_filter": {"tokenization": False, "min_ratio": 0.6}},
+    {"character_repetition_filter": {"rep_len": 10, "max_ratio": 0.09373663}},
+    {"flagged_words_filter": {"lang": "en", "tokenization": False, "max_ratio": 0.0}},
+    {"perplexity_filter": {"lang": "en", "max_ppl": 14435.5806}},
+    {"special_characters_filter": {"min_ratio": 0.16534802, "max_ratio": 0.42023757}},
+    {"word_repetition_filter": {"lang": "en", "tokenization": False, "rep_len": 10, "max_ratio": 0.03085751}},
+    {"image_aspect_ratio_filter": {"min_ratio": 0.333, "max_ratio": 3.0}},
+    {"image_shape_filter": {"max_width": 727, "max_height": 606}},
+    {"image_size_filter": {"max_size": "124KB"}},
+    {"image_text_similarity_filter": {"min_score": 0.20315419}},
+    {"image_text_matching_filter": {"min_score": 0.44930778}},
+]
+EVOLUTION = [
+    {"video_nsfw_filter": {"max_score": 0.000195383, **UNIFORM}},
+    {"video_frames_text_similarity_filter": {"min_score": 0.306337, **UNIFORM}},
+    {"video_motion_score_filter": {"min_score": 3, "max_score": 20, "sampling_fps": 2}},
+    {"video_aesthetics_filter": {"min_score": 0.418164, **UNIFORM}},
+    {"video_duration_filter": {"min_duration": 2, "max_duration": 100000}},
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, default=REAL)
+    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--clips", type=int, default=12)
+    parser.add_argument("--part", choices=("cores", "recipes", "both"), default="both")
+    options = parser.parse_args()
+    found = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    found["command"] = command_line("vision")
+    with tempfile.TemporaryDirectory() as folder:
+        if options.part != "recipes":
+            found["per_core"] = _cores(options, Path(folder))
+        if options.part != "cores":
+            found["recipes"] = _recipes(options, Path(folder))
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    for name, figure in found.get("per_core", {}).items():
+        print(f"{name:45s} {figure:8.1f}")
+    for name, figure in found.get("recipes", {}).items():
+        print(f"{name}: {figure['samples_in']} samples in {figure['wall_s']} s, {figure['cpu_s']} s of CPU")
+
+
+def _cores(options: argparse.Namespace, folder: Path) -> dict[str, float]:
+    """Return things done per second of CPU time, in one process and one thread."""
+    os.environ.update(settings.SINGLE_THREAD_ENV)
+    images = [options.data / path for path in _paths(options.data / "llava_pretrain.jsonl", options.images)]
+    clips = [options.data / path for path in _paths(options.data / "t2v_pool.jsonl", options.clips)]
+    crops: list[Any] = []
+    rates = {
+        "images decoded and cropped to 224": _rate(_crop(path, crops) for path in images),
+        "frames decoded, front to back": _rate(_frames(path) for path in clips),
+        "pairs of frames for motion": _rate(_motion(path) for path in clips),
+    }
+    return rates | _models(crops[:64], folder)
+
+
+def _rate(steps: Iterable[int]) -> float:
+    """Return how many things a second of CPU time the steps did."""
+    started = time.process_time()
+    done = sum(steps)
+    return round(done / (time.process_time() - started), 1)
+
+
+def _crop(path: Path, crops: list[Any]) -> int:
+    with OpenImage(Place(str(path))) as image:
+        crops.append(Crop(CLIP_CROP)(image))
+    return 1
+
+
+def _frames(path: Path) -> int:
+    with OpenClip(Place(str(path))) as clip:
+        return sum(1 for _ in clip.rgb(range(min(300, len(clip.decoder)))))
+
+
+def _motion(path: Path) -> int:
+    """Score the motion of a clip; return the pairs of frames that two a second make."""
+    with OpenClip(Place(str(path))) as clip:
+        MotionScore(sampling_fps=2)(clip)
+        return int(2 * (clip.duration or 0))
+
+
+def _models(crops: list[Any], folder: Path) -> dict[str, float]:
+    """Return images and texts a second through ViT-B/32 with random weights, loaded as a real checkpoint is."""
+    torch.set_num_threads(1)
+    name = "ViT-B-32-quickgelu"
+    save_file(open_clip.create_model(name, pretrained=None).state_dict(), folder / "open_clip_model.safetensors")
+    config = {"model_cfg": open_clip.get_model_config(name), "preprocess_cfg": {}}
+    (folder / "open_clip_config.json").write_text(json.dumps(config), "utf-8")
+    clip = Clip(folder, Device("cpu"))
+    texts = [f"a photograph of {n} cats on a table beside a window" for n in range(64)]
+
+    def did(work: Callable[[], object], count: int) -> Iterator[int]:
+        work()
+        yield count
+
+    clip.encode_images(crops[:1])
+    return {
+        "images through ViT-B/32": _rate(did(lambda: clip.encode_images(crops), len(crops))),
+        "texts through ViT-B/32": _rate(did(lambda: clip.encode_texts(texts), len(texts))),
+    }
+
+
+def _recipes(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Return what running two recipes on two cores took, the start of all processes included."""
+    demo_checkpoints.write(folder / "models")
+    if text_models := default_models():
+        os.environ["DJ_MODELS"] = str(text_models)
+    llava = [_llava(record) for record in _records(options.data / "llava_pretrain.jsonl", options.images)]
+    pool = list(_records(options.data / "t2v_pool.jsonl", options.clips))
+    return {
+        "llava": _run("llava", LLAVA, llava, options.data, folder),
+        "t2v evolution": _run("evolution", EVOLUTION, pool, options.data, folder),
+    }
+
+
+def _run(
+    name: str, process: list[dict[str, Any]], records: list[dict[str, Any]], data: Path, folder: Path
+) -> dict[str, Any]:
+    source = folder / f"{name}.jsonl"
+    source.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    asset = {"subset": name, "group": "benchmarks", "source": {"paths": str(source), "media_root": str(data)}}
+    recipe = folder / f"{name}.yaml"
+    recipe.write_text(yaml.safe_dump({"image_special_token": "<image>", "process": process, "asset": asset}), "utf-8")
+    found = measure_ours(recipe, source, folder, 2, folder / "models")
+    return {key: value for key, value in found.items() if key != "kept"}
+
+
+def _llava(record: dict[str, Any]) -> dict[str, Any]:
+    caption = record["conversations"][1]["value"]
+    return {"id": record["id"], "text": f"<image>\n{caption} <|__dj__eoc|>", "images": [record["image"]]}
+
+
+def _records(path: Path, count: int) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        for line, _ in zip(lines, range(count), strict=False):
+            yield json.loads(line)
+
+
+def _paths(path: Path, count: int) -> list[str]:
+    """Return the media that samples list and that a decoder can open; damage is for the recipes."""
+    listed = [one for record in _records(path, count) for one in record.get("videos", [record.get("image")])]
+    return [one for one in dict.fromkeys(listed) if one and _opens(path.parent / one)]
+
+
+def _opens(path: Path) -> bool:
+    opened: Any = OpenClip(Place(str(path))) if path.suffix in {".mp4", ".webm", ".mkv", ".avi"} else None
+    if opened is None:
+        return path.is_file() and path.stat().st_size > 0
+    with opened:
+        try:
+            return len(opened.decoder) > 1
+        except (OSError, RuntimeError, ValueError):
+            return False
+
+
+if __name__ == "__main__":
+    main()
