@@ -50,7 +50,7 @@ def ranked(known: Standings, subset: str) -> Metadata:
     """Return the ranking of every round with its pictures, and what is missing."""
     tables = {f"ranking_{one.name}": _table(score_rows(known.scores[one.name])) for one in known.rounds}
     missing = sum(len(seeds) for seeds in known.missing.values())
-    return {"missing": missing, **tables, **_pictures(sandbox_pictures(known, subset))}
+    return {"missing": missing, **_pictures(sandbox_pictures(known, subset)), **tables}
 
 
 def chosen(thirds: Iterable[Third]) -> Metadata:
@@ -96,4 +96,6 @@ def _fitting(name: str, draw: Picture) -> str:
 
 
 def _table(rows: list[dict[str, str]]) -> TableMetadataValue:
-    return MetadataValue.table([TableRecord(row) for row in rows[:MAX_ROWS]])
+    # the page would break cells at their blanks
+    unbroken = [{name: cell.replace(" ", "\u00a0") for name, cell in row.items()} for row in rows[:MAX_ROWS]]
+    return MetadataValue.table([TableRecord(row) for row in unbroken])
