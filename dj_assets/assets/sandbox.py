@@ -13,6 +13,7 @@ from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.sandbox_metadata import chosen, evaluated, ranked, recipe_found, round_made
 from dj_assets.recipe.model import Recipe
+from dj_assets.report.sandbox.section import write_sandbox_page
 from dj_assets.sandbox.discovery import chosen_thirds, standings, write_best
 from dj_assets.sandbox.evaluations import evaluate
 from dj_assets.sandbox.experiment import Sandbox
@@ -102,10 +103,12 @@ def _ranking(recipe: Recipe) -> dg.AssetsDefinition:
     def ranking(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         """Rank what was evaluated so far, and name what is missing."""
         with one_clear_line():
-            known = standings(Sandbox.of_asset(recipe))
+            sandbox = Sandbox.of_asset(recipe)
+            known = standings(sandbox)
+        page = write_sandbox_page(sandbox, known)
         for pool, missing in known.missing.items():
             context.log.warning(f"{pool}: no result of seeds {', '.join(map(str, missing))}")
-        return dg.MaterializeResult(metadata=ranked(known, keys.subset))
+        return dg.MaterializeResult(metadata=ranked(known, keys.subset, page))
 
     return ranking
 

@@ -46,11 +46,16 @@ def evaluated(made: Evaluation) -> Metadata:
     return {**numbers, "seconds": made.seconds, "finished_before": made.reused, "pool": made.pool, "seed": made.seed}
 
 
-def ranked(known: Standings, subset: str) -> Metadata:
+def ranked(known: Standings, subset: str, page: Path) -> Metadata:
     """Return the ranking of every round with its pictures, and what is missing."""
     tables = {f"ranking_{one.name}": _table(score_rows(known.scores[one.name])) for one in known.rounds}
     missing = sum(len(seeds) for seeds in known.missing.values())
-    return {"missing": missing, **_pictures(sandbox_pictures(known, subset)), **tables}
+    return {
+        "missing": missing,
+        "report": MetadataValue.path(page),
+        **_pictures(sandbox_pictures(known, subset)),
+        **tables,
+    }
 
 
 def chosen(thirds: Iterable[Third]) -> Metadata:

@@ -38,7 +38,7 @@ def sandbox_run(subset: Subset) -> None:
 
     opened = _open(subset)
     known = discover(opened, _say)
-    _show(known)
+    _show(opened, known)
     best, recipe = write_best(opened, known)
     console().print(f"\nbest: {best}\n{recipe}", markup=False, highlight=False, soft_wrap=True)
 
@@ -48,7 +48,8 @@ def sandbox_rank(subset: Subset) -> None:
     """Show the ranking of what was evaluated so far, and what is missing."""
     from dj_assets.sandbox.discovery import standings
 
-    _show(standings(_open(subset)))
+    opened = _open(subset)
+    _show(opened, standings(opened))
 
 
 @app.command("evaluate")
@@ -109,9 +110,11 @@ def _say(made: Evaluation) -> None:
     )
 
 
-def _show(known: Standings) -> None:
+def _show(opened: Sandbox, known: Standings) -> None:
+    from dj_assets.report.sandbox.section import write_sandbox_page
     from dj_assets.report.sandbox.tables import score_rows
 
     for one in known.rounds:
         console().print(f"\n{one.name}: {one.size:,} samples a pool, against {one.baseline}", highlight=False)
         show_rows(score_rows(known.scores[one.name]))
+    console().print(f"\n{write_sandbox_page(opened, known)}", markup=False, highlight=False, soft_wrap=True)

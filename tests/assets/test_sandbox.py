@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import itertools
 import random
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -76,6 +77,7 @@ def test_the_whole_way_through_the_graph(graph):
     Loop(sandbox).run([entry.pool.name for entry in sandbox.rounds()[0].entries])
     ranking = graph.metadata("toy_ranking")
     assert ranking["missing"] == 0
+    assert "no result" not in Path(ranking["report"]).read_text("utf-8")
     assert all(ranking[name].startswith("![") for name in ("heat_map", "scatter", "correlations"))
 
     combined = graph.metadata("toy_combined")
@@ -132,7 +134,7 @@ def test_pictures_of_many_statistics_fit_into_an_event():
     scores = [Score(e.pool.name, dice.gauss(0, 5), dice.random(), 3, "better") for e in entries]
     probe = Round("probe", "run", 300, "random", tuple(entries), {}, {})
     between = {pair: dice.uniform(-1, 1) for pair in itertools.combinations(names, 2)}
-    metadata = ranked(Standings((probe,), {"probe": scores}, between), "many")
+    metadata = ranked(Standings((probe,), {"probe": scores}, between), "many", Path("report.html"))
     assert event_bytes(metadata) < MAX_EVENT_BYTES
     for name in ("heat_map", "scatter", "correlations"):
         svg = base64.b64decode(metadata[name].value.partition("base64,")[2].rstrip(")"))

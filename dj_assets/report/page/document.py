@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import resources
 
 from dj_assets.report.figures import rate
 from dj_assets.report.page import provenance, results, samples
 from dj_assets.report.page.facts import Facts, Section
 from dj_assets.report.page.html import Html, joined, tag
+from dj_assets.report.page.whole import whole_page
+from dj_assets.report.sandbox.section import evaluation
 
 # In the order of the page. Each looks at the facts and returns one section; a new one needs nothing but its line here.
 SECTIONS: tuple[Callable[[Facts], Section], ...] = (
     results.funnel,
     results.checks,
     results.distributions,
+    evaluation,
     samples.dropped,
     samples.duplicates,
     samples.quarantine,
@@ -23,8 +25,6 @@ SECTIONS: tuple[Callable[[Facts], Section], ...] = (
     provenance.recipe,
     provenance.run,
 )
-# No script runs and nothing is fetched, even where a text of the data found a way through the escaping.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def report_page(facts: Facts) -> str:
@@ -32,18 +32,7 @@ def report_page(facts: Facts) -> str:
     sections = [section(facts) for section in SECTIONS]
     manifest = facts.manifest
     title = f"{manifest['name']}: {rate(manifest['retention'])} kept"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", title),
-        tag("style", Html(resources.files(__package__).joinpath("style.css").read_text("utf-8"))),
-    )
-    body = tag("body", _header(facts, sections), tag("main", results.figures(facts), *map(_section, sections)))
-    # markup, not text: the parts above are all escaped
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+    return whole_page(title, _header(facts, sections), tag("main", results.figures(facts), *map(_section, sections)))
 
 
 def _header(facts: Facts, sections: Sequence[Section]) -> Html:

@@ -1,11 +1,15 @@
-"""Sections for an HTML report: what a sandbox found, and what the subset was worth."""
+"""What a sandbox found as a page, and what the subset was worth as a section of a run's report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from html import escape
+import base64
+from collections.abc import Callable
+from pathlib import Path
 
-from dj_assets.evaluation.of_subset import Evaluations
+from dj_assets.evaluation.of_subset import evaluations_of
+from dj_assets.report.page.facts import Facts, Section
+from dj_assets.report.page.html import Html, table, tag
+from dj_assets.report.page.whole import whole_page
 from dj_assets.report.sandbox.benchmarks import benchmarks_svg
 from dj_assets.report.sandbox.correlation_matrix import correlation_matrix_svg
 from dj_assets.report.sandbox.heat_map import heat_map_svg
@@ -14,7 +18,8 @@ from dj_assets.report.sandbox.scatter import scatter_svg
 from dj_assets.report.sandbox.tables import score_rows
 from dj_assets.sandbox.correlations import with_scores
 from dj_assets.sandbox.discovery import Standings
-from dj_assets.sandbox.experiment import COMBINED, PROBE, Round
+from dj_assets.sandbox.experiment import COMBINED, PROBE, Round, Sandbox
+from dj_assets.storage.shards import replace_atomically
 
 # A picture is drawn with at most so many statistics.
 Picture = Callable[[int], str]
@@ -47,34 +52,44 @@ def score_correlations(known: Standings, one: Round) -> dict[str, float | None]:
     return with_scores(means, changes)
 
 
-def sandbox_section(known: Standings, subset: str) -> str:
-    """Return the sandbox as a piece of HTML: pictures, rankings, and the log of what failed; empty without a round."""
-    parts = [draw(MOST) for draw in sandbox_pictures(known, subset).values()]
+def sandbox_page(known: Standings, subset: str) -> str:
+    """Return what a sandbox found as one HTML page: pictures, rankings, and the log of what failed."""
+    parts = [_picture(name, draw(MOST)) for name, draw in sandbox_pictures(known, subset).items()]
     for one in known.rounds:
-        parts += [
-            f"<h3>{escape(one.name)}: {one.size:,} samples a pool</h3>",
-            _table(score_rows(known.scores[one.name])),
-        ]
+        rows = score_rows(known.scores[one.name])
+        head = list(rows[0]) if rows else []
+        parts.append(tag("h2", f"{one.name}: {one.size:,} samples a pool, against {one.baseline}"))
+        parts.append(table(head, [list(row.values()) for row in rows], numbers_from=1))
     for pool, missing in known.missing.items():
         told = "\n\n".join(f"seed {seed}: {why}" for seed, why in missing.items())
-        parts.append(f"<details><summary>{escape(pool)}: no result</summary><pre>{escape(told)}</pre></details>")
-    return _section("sandbox", "Sandbox", parts)
+        parts.append(tag("details", tag("summary", f"{pool}: no result of {len(missing)} runs"), tag("pre", told)))
+    return whole_page(f"{subset}: sandbox", tag("header", tag("h1", f"Sandbox of {subset}")), tag("main", *parts))
 
 
-def evaluation_section(known: Evaluations) -> str:
-    """Return the benchmarks of a subset as a piece of HTML; empty where there is nothing to compare."""
-    models = {record.model for record in known.records if record.pool is None}
-    if known.baseline not in models:
-        return ""
-    compared = known.comparisons()
-    return _section("evaluation", "Evaluation", [benchmarks_svg(compared, known.subset)] if compared else [])
+def write_sandbox_page(sandbox: Sandbox, known: Standings) -> Path:
+    """Write the page beside the sandbox's files, and return where."""
+    target = sandbox.folder / "report.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replace_atomically(target) as temporary:
+        temporary.write_text(sandbox_page(known, sandbox.subset), "utf-8")
+    return target
 
 
-def _section(name: str, heading: str, parts: Sequence[str]) -> str:
-    return f'<section id="{name}"><h2>{heading}</h2>\n' + "\n".join(parts) + "\n</section>\n" if parts else ""
+def evaluation(facts: Facts) -> Section:
+    """Return the section of a run's report that says what the subset was worth, as far as that was entered by then."""
+    subset = facts.recipe.asset.subset if facts.recipe.asset else ""
+    known = evaluations_of(subset) if subset else None
+    models = {record.model for record in known.records if record.pool is None} if known else set()
+    if known is None or known.baseline not in models:
+        told = "No results of benchmarks were entered; dj-assets eval add enters them."
+        return Section("evaluation", "Evaluation", told, "")
+    drawn = _picture("benchmarks", benchmarks_svg(known.comparisons(), subset))
+    return Section(
+        "evaluation", "Evaluation", f"Against {known.baseline}, as it was known when this was written.", drawn
+    )
 
 
-def _table(rows: Sequence[Mapping[str, str]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in (rows[0] if rows else ()))
-    lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row.values()) for row in rows)
-    return f"<table><tr>{head}</tr>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+def _picture(name: str, svg: str) -> Html:
+    """Return a picture as an image: its style sheet is its own."""
+    content = base64.b64encode(svg.encode()).decode()
+    return tag("p", tag("img", src=f"data:image/svg+xml;base64,{content}", alt=name.replace("_", " ")))

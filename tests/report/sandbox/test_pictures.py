@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from xml.etree import ElementTree
 
 import pytest
 
 from dj_assets.evaluation.comparison import compare
-from dj_assets.evaluation.of_subset import evaluations_of
 from dj_assets.evaluation.records import Record
+from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.plan import make_plan
+from dj_assets.report.page.facts import Facts, Section
 from dj_assets.report.sandbox.benchmarks import benchmarks_svg
 from dj_assets.report.sandbox.card import shade
 from dj_assets.report.sandbox.correlation_matrix import correlation_matrix_svg, neighbours
 from dj_assets.report.sandbox.heat_map import heat_map_svg
 from dj_assets.report.sandbox.pyramid import pyramid_svg
 from dj_assets.report.sandbox.scatter import scatter_svg
-from dj_assets.report.sandbox.section import evaluation_section, sandbox_section
+from dj_assets.report.sandbox.section import evaluation, sandbox_page
 from dj_assets.report.sandbox.tables import change, difference_rows, score_rows, tally
 from dj_assets.sandbox.discovery import Standings
 from dj_assets.sandbox.experiment import Entry, Round
 from dj_assets.sandbox.pools import PARTS, Edge, Pool, Third
 from dj_assets.sandbox.ranking import Score
+from dj_assets.storage.layout import Layout
 
 
 def third(statistic: str, part: str) -> Third:
@@ -124,16 +128,26 @@ def test_the_benchmark_table_colours_by_direction_and_keeps_origins_apart():
     assert difference_rows(compared[0])[0]["delta"] == "-0.5 (-25.00 %)"
 
 
-def test_the_sections_of_a_report(tmp_path, monkeypatch):
+def test_the_page_of_a_sandbox():
+    page = sandbox_page(Standings((PROBE,), {"probe": SCORES}, {("a<b", "c"): 0.3}), "toy")
+    assert page.count("<img src=") == 3
+    assert page.count("<style>") == 1
+    assert "&lt;oom&gt;" in page
+    assert "<oom>" not in page
+    assert "a&lt;b_high" in page
+
+
+def test_the_evaluation_section_of_a_report(tmp_path, monkeypatch):
     monkeypatch.setenv("DJ_HOME", str(tmp_path))
-    html = sandbox_section(Standings((PROBE,), {"probe": SCORES}, {("a<b", "c"): 0.3}), "toy")
-    assert html.count("<svg") == 3
-    assert "&lt;oom&gt;" in html
-    assert "<oom>" not in html
-    assert "a&lt;b_high" in html
-    assert sandbox_section(Standings((), {}, {}), "toy") == ""
-    assert "10 wins, 0 ties, 2 losses of 12" in evaluation_section(evaluations_of("llava_pretrain"))
-    assert evaluation_section(evaluations_of("c4")) == ""
+
+    def section(subset: str) -> Section:
+        block = {"subset": subset, "group": "g"}
+        recipe = load_recipe({"process": ["text_length_filter"], "asset": block})
+        return evaluation(Facts({}, make_plan(recipe), Layout.home(tmp_path / subset), None))
+
+    svg = base64.b64decode(section("llava_pretrain").body.partition("base64,")[2].partition('"')[0])
+    assert b"10 wins, 0 ties, 2 losses of 12" in svg
+    assert section("c4").about == "No results of benchmarks were entered; dj-assets eval add enters them."
 
 
 def test_a_score_reads_without_a_minus_zero():
