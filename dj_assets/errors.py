@@ -62,6 +62,14 @@ class MissingModelError(UserError):
         )
 
 
+class DiskError(DjError):
+    """The disk is full or cannot be written: what was published stays; one line says how much is needed."""
+
+
+class DamagedError(UserError):
+    """A file of ours is cut off or gone; the line names it and the command that mends it."""
+
+
 class SampleError(DjError):
     """One sample cannot be processed: it goes to quarantine, the others go on."""
 

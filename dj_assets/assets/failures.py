@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from dj_assets.errors import UserError, WorkerDiedError
+from dj_assets.errors import DiskError, UserError, WorkerDiedError
 
 
 @contextmanager
@@ -15,5 +15,5 @@ def one_clear_line() -> Iterator[None]:
     """Let an error that names its cure fail the step with just that sentence; anything else keeps its traceback."""
     try:
         yield
-    except (UserError, WorkerDiedError) as error:
+    except (UserError, DiskError, WorkerDiedError) as error:
         raise dg.Failure(description=str(error), allow_retries=isinstance(error, WorkerDiedError)) from None

@@ -1,4 +1,4 @@
-"""Commands over what lies on the disk: export it."""
+"""Commands over what lies on the disk: export it, mend it, make room."""
 
 from __future__ import annotations
 
@@ -41,3 +41,31 @@ def export(
         highlight=False,
         soft_wrap=True,
     )
+
+
+@app.command()
+def rebuild(
+    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+) -> None:
+    """Make stats.duckdb anew from the Parquet files and manifests; nothing is measured."""
+    from dj_assets.subset.rebuilding import rebuild
+
+    done = rebuild(*finished(subset))
+    told = f"{done.database}: made anew for run {done.run_id}, {done.samples:,} samples, {done.seconds:.1f} s"
+    console().print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def prune(
+    subsets: Annotated[list[str] | None, typer.Argument(help="Subsets of the data home; default: all.")] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Remove what can go, after it was shown.")] = False,
+    keep_runs: Annotated[int, typer.Option(min=1, help="Records of so many runs stay.")] = 100,
+) -> None:
+    """Show what every subset takes on the disk and what of it nothing refers to any more."""
+    from dj_assets.report.housekeeping import render_housekeeping
+    from dj_assets.subset.pruning import survey
+
+    console().print(render_housekeeping(survey(tuple(subsets or ()), keep_runs, delete=False)))
+    if delete:
+        gone = sum(subset.spare for subset in survey(tuple(subsets or ()), keep_runs, delete=True))
+        console().print(f"removed {gone / 1e6:,.1f} MB", highlight=False)

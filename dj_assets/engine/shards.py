@@ -17,8 +17,9 @@ from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
 from dj_assets.media.places import Root
 from dj_assets.recipe.plan import digest
+from dj_assets.storage.disk import require_room
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest, measured_shard
+from dj_assets.storage.manifest import ShardManifest, measured_shard, stored_shard
 from dj_assets.storage.numbering import numbers_of
 from dj_assets.storage.sources import NO_ROOT, SourceFile
 
@@ -82,6 +83,7 @@ class Shards:
                     continue
                 shard = measured_shard(self.layout, number, file, self.key_of(file), limit)
                 if shard is None:
+                    self._require_room(task, [*self._not_measured(number, chosen)] if not measured else [file])
                     wanted = ShardTask(file, number, self.key_of(file), self.text_key, limit)
                     shard = measure_shard(wanted, self.layout, engine, task, pace.within(len(found)), commit=commit)
                     measured += 1
@@ -90,6 +92,19 @@ class Shards:
         if chosen is None:
             self.remove_others(shard.shard for shard in found)
         return found, measured
+
+    def _not_measured(self, first: int, chosen: Collection[Path] | None) -> Iterator[SourceFile]:
+        """Yield the files whose shard is not there or of another recipe, and that of the number `first`."""
+        for number, file in zip(self.numbers, self.files, strict=True):
+            if chosen is None or file.path in chosen:
+                stored = stored_shard(self.layout, number)
+                if number == first or stored is None or stored.measure_key != self.key_of(file):
+                    yield file
+
+    def _require_room(self, task: Task, files: Sequence[SourceFile]) -> None:
+        """Raise before anything is written that the disk surely has no room for."""
+        if self.limit is None:
+            require_room(self.layout.work, task.plan, files)
 
     def key_of(self, file: SourceFile) -> str:
         """Return the identity of a file's measured shard: what is measured, and how the file is read."""

@@ -16,8 +16,12 @@ from dj_assets.engine.shards import measured_version, version_with_reference
 from dj_assets.errors import UserError
 from dj_assets.operators.base import Deduplicator, Mapper
 from dj_assets.recipe.plan import Plan
+from dj_assets.storage.damage import require_whole
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, newest_run, read_json, stored_shard
+
+# What a replay reads of every shard.
+_REPLAYED = ("stats", "signatures", "rejects")
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,10 @@ class MeasuredRun:
             alive -= left
         return passed
 
+    def replayed(self, plan: Plan) -> tuple[Population, Outcome]:
+        """Return the samples and what a replay decides about each."""
+        return self._population, self._outcome(plan)
+
     def _replayed(self, plan: Plan) -> int:
         return int(self._outcome(plan).kept.sum())
 
@@ -124,10 +132,18 @@ class MeasuredRun:
     @cached_property
     def _measured(self) -> str:
         """The version of what was measured, as the run told it: what it found to be near is found again by it."""
+        return version_with_reference(measured_version(self.manifest["measure_key"], self.shards), self.reference)
+
+    @property
+    def shards(self) -> list[ShardManifest]:
+        """The manifests of all shards, in their order."""
+        return _stored(self.layout, [shard["shard"] for shard in self.manifest["shards"]])
+
+    @property
+    def reference(self) -> list[ShardManifest]:
+        """The manifests of the reference set; none where there is no such set."""
         files = self.manifest.get("against", {}).get("files", [])
-        shards = _stored(self.layout, [shard["shard"] for shard in self.manifest["shards"]])
-        own = measured_version(self.manifest["measure_key"], shards)
-        return version_with_reference(own, _stored(self.layout.against, range(len(files))))
+        return _stored(self.layout.against, [file["shard"] for file in files])
 
     @cached_property
     def _population(self) -> Population:
@@ -161,3 +177,5 @@ def _require_measured_files(manifest: Mapping[str, Any], layout: Layout) -> None
         now = read_json(path) or {}
         if any(now.get(key) != shard[key] for key in ("sha256", "records", "measure_key")):
             raise UserError(f"{layout.published}: was measured anew since its last run; run it to the end first")
+    files = [layout.measured(kind, shard["shard"]) for shard in manifest["shards"] for kind in _REPLAYED]
+    require_whole(files, "run the subset again: only what is damaged is measured anew")

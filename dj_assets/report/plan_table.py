@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dj_assets import settings
 from dj_assets.models.store import ModelFile
 from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter
 from dj_assets.recipe.plan import Plan, Step
+from dj_assets.storage.disk import TEXT_SHARE, expected_bytes, free_bytes, statistics_bytes, text_bytes
 from dj_assets.storage.sources import SourceFile
 
 if TYPE_CHECKING:
     from rich.console import Group
-
-# Rough sizes against the (decompressed) input, measured on web text; zstd takes its share.
-_CLEANED_SHARE = 0.4
-_BYTES_A_STATISTIC = 8
-_BYTES_A_SAMPLE_OF_TEXT = 2500
-_EXPANSION = {"gz": 3.5, "zst": 4.0, None: 1.0}
 
 
 def render_plan(plan: Plan, models: Sequence[ModelFile], files: Sequence[SourceFile]) -> Group:
@@ -47,11 +44,15 @@ def _does(step: Step) -> str:
 def _bytes(plan: Plan, files: Sequence[SourceFile]) -> list[str]:
     if not files:
         return []
-    size = sum(file.size for file in files)
-    text = sum(file.size * _EXPANSION[file.compression] for file in files)
-    columns = len(plan.stat_columns) + len(plan.deduplicators)
-    stats = text / _BYTES_A_SAMPLE_OF_TEXT * columns * _BYTES_A_STATISTIC
+    size, text, stats = sum(file.size for file in files), text_bytes(files), statistics_bytes(plan, files)
+    free = free_bytes(_folder(plan))
     return [
         f"{len(files)} files, {size / 1e6:,.1f} MB as they lie, about {text / 1e6:,.0f} MB of text",
-        f"about {text * _CLEANED_SHARE / 1e6:,.0f} MB of cleaned text and {stats / 1e6:,.1f} MB of statistics on disk",
+        f"about {text * TEXT_SHARE / 1e6:,.0f} MB of cleaned text and {stats / 1e6:,.1f} MB of statistics on disk",
+        f"about {expected_bytes(plan, files) / 1e6:,.0f} MB of disk in all, {free / 1e6:,.0f} MB are free",
     ]
+
+
+def _folder(plan: Plan) -> Path:
+    """Return where an asset is put; of another recipe nobody knows before it runs, so it is here."""
+    return settings.data_home() if plan.recipe.asset else Path.cwd()

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from dj_assets.errors import DamagedError
 from dj_assets.operators.base import Filter
 from dj_assets.operators.conditions import Sql
 from dj_assets.recipe.plan import Plan, Step
@@ -18,6 +19,8 @@ from dj_assets.storage.duplicates import MeasuredReference, add_duplicates
 
 # Above this many samples `stats` is a view over the Parquet files: a native copy would double the disk it takes.
 NATIVE_SAMPLES = 20_000_000
+
+_DAMAGED = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 
 _SCHEMA = """
 CREATE TABLE dropped (shard INTEGER, row BIGINT, id VARCHAR, operator VARCHAR, reason VARCHAR, value DOUBLE,
@@ -33,12 +36,40 @@ CREATE TABLE runs (run_id VARCHAR, finished VARCHAR, manifest VARCHAR);
 
 @contextmanager
 def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a published database read-only; a run that publishes meanwhile is not in the way."""
-    connection = duckdb.connect(str(path), read_only=True)
+    """Open a published database read-only; a run that publishes meanwhile is not in the way.
+
+    Raises
+    ------
+    DamagedError
+        If it is missing or damaged, also where that shows only while it is read.
+    """
+    connection = open_database(path)
     try:
         yield connection
+    except _DAMAGED as error:
+        raise _damaged(path, error) from error
     finally:
         connection.close()
+
+
+def open_database(path: Path, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a connection to a published database, read-only.
+
+    Raises
+    ------
+    DamagedError
+        If it is missing or damaged.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {} if threads is None else {"threads": threads}
+    try:
+        return duckdb.connect(str(path), read_only=True, config=config)
+    except _DAMAGED as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> DamagedError:
+    what = f"is damaged ({str(error).splitlines()[0]})" if path.exists() else "is missing"
+    return DamagedError(f"{path}: {what}; make it anew with 'dj-assets rebuild {path.parent}'")
 
 
 def build_database(

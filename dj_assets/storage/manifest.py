@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dj_assets.storage.damage import is_whole_parquet
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.shards import replace_atomically
 from dj_assets.storage.sources import SourceFile, content_sha256
@@ -59,7 +60,7 @@ def measured_shard(
     A file with another time but the same size is compared by its content: touching a file measures nothing anew.
     """
     manifest = stored_shard(layout, shard)
-    if manifest is None or not all(layout.measured(kind, shard).exists() for kind in layout.kinds):
+    if manifest is None or not all(is_whole_parquet(layout.measured(kind, shard)) for kind in layout.kinds):
         return None
     if (manifest.measure_key, manifest.path, manifest.size) != (measure_key, str(file.path), file.size):
         return None
@@ -129,6 +130,7 @@ def shard_record(run: Mapping[str, Any], number: int) -> Mapping[str, Any]:
 
 
 def all_published(layout: Layout, manifest: Mapping[str, Any]) -> bool:
-    """Return whether everything that a run published is still there."""
-    parts = [layout.refined / part["name"] for part in manifest["refined"]]
-    return layout.database.exists() and all(part.exists() for part in parts)
+    """Return whether everything that a run published is still there, in its full length."""
+    parts = [(layout.refined / part["name"], part.get("bytes")) for part in manifest["refined"]]
+    wanted = [(layout.database, manifest.get("database_bytes")), *parts]
+    return all(path.exists() and size in {None, path.stat().st_size} for path, size in wanted)

@@ -55,9 +55,11 @@ class Release:
         with staged(self.layout.published) as staging:
             entries = gather_parts(parts, self.layout, newest_run(self.layout), staging / "refined")
             database = staging / self.layout.database.name
-            build_database(database, self.plan, self._files(), self.fates, self._reference(), threads=threads)
+            self.build(database, threads)
             manifest = {**manifest_of(entries), "statistics": self._bins(database)}
             add_run(database, manifest["funnel"], manifest)
+            # the record in the database cannot say how large it became
+            manifest["database_bytes"] = database.stat().st_size
             if self.layout.work == self.layout.published:
                 self._by_shard(staging, database)
             else:
@@ -72,6 +74,10 @@ class Release:
         keep_newest(self.layout)
         remove_pending(self.layout)
         return manifest
+
+    def build(self, database: Path, threads: int = 1) -> None:
+        """Build the database, all but its funnel and its run."""
+        build_database(database, self.plan, self._files(), self.fates, self._reference(), threads=threads)
 
     def _bins(self, database: Path) -> dict[str, Any]:
         with reading(database) as connection:

@@ -28,7 +28,7 @@ RELEASE = 3
 def deduplicate(subset: Subset) -> DeduplicateResult:
     """Decide about every measured sample, where that is not decided yet."""
     started = time.perf_counter()
-    with whole_subset(subset.layout, subset.options.patience_s):
+    with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
         removed = _removed(subset)
         if subset.is_sharded:
             subset.shards.remove_others(subset.shards.numbers)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
 
 from dj_assets.errors import UserError
+from dj_assets.storage.disk import disk_faults
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.publish import recover, remove_leftovers
 
@@ -17,30 +18,39 @@ COMMIT_PATIENCE_S = 3600.0
 
 
 @contextmanager
-def whole_subset(layout: Layout, patience_s: float = 0) -> Iterator[None]:
+def whole_subset(layout: Layout, patience_s: float = 0, expected: Callable[[], int] | None = None) -> Iterator[None]:
     """Work at what all shards share, alone; finish or remove first what a killed process left.
 
     Raises
     ------
     UserError
         If another run is at work there for longer than `patience_s`.
+    DiskError
+        If the disk is full or cannot be written; `expected` tells how many bytes the subset takes in all.
     """
-    with _held(layout.lock, layout.published, patience_s):
+    with disk_faults(layout.published, expected), _held(layout.lock, layout.published, patience_s):
         recover(layout.published)
         remove_leftovers(layout.work)
         yield
 
 
 @contextmanager
-def one_shard(layout: Layout, name: str, patience_s: float = 0) -> Iterator[None]:
+def one_shard(
+    layout: Layout, name: str, patience_s: float = 0, expected: Callable[[], int] | None = None
+) -> Iterator[None]:
     """Work at one shard of a sharded subset, alone; others may work at other shards.
 
     Raises
     ------
     UserError
         If another run is at work there for longer than `patience_s`.
+    DiskError
+        If the disk is full or cannot be written; `expected` tells how many bytes the subset takes in all.
     """
-    with _held(layout.shard_lock(name), Path(f"{layout.published}, shard {name}"), patience_s):
+    with (
+        disk_faults(layout.published, expected),
+        _held(layout.shard_lock(name), Path(f"{layout.published}, shard {name}"), patience_s),
+    ):
         yield
 
 

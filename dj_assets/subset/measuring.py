@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def measure(subset: Subset, report: Report) -> MeasureResult:
     """Measure every file that is not up to date; count the corpus first where an operator needs it."""
     started = time.perf_counter()
-    with whole_subset(subset.layout, subset.options.patience_s):
+    with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
         subset.frequent = subset.corpus.count(subset.workers, report)
         task = Task(subset.plan, subset.options.models, subset.frequent)
         shards, measured = subset.shards.measure(task, subset.workers, report)
@@ -36,7 +36,7 @@ def measure_shard(subset: Subset, name: str, report: Report) -> MeasureResult:
     """Measure the files of one shard that are not up to date; other runs may measure other shards meanwhile."""
     started = time.perf_counter()
     files = subset.group(name).files
-    with one_shard(subset.layout, name, subset.options.patience_s):
+    with one_shard(subset.layout, name, subset.options.patience_s, subset.expected_bytes):
         remove_leftovers(subset.layout.work)
         shards, measured = subset.shards.measure(
             Task(subset.plan, subset.options.models),

@@ -14,6 +14,7 @@ from dj_assets.engine.shards import Shards
 from dj_assets.errors import RecipeError, UserError
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
+from dj_assets.storage.disk import expected_bytes
 from dj_assets.storage.grouping import Shard, shards_of
 from dj_assets.storage.inputs import against_of, files_of
 from dj_assets.storage.layout import Layout
@@ -157,6 +158,10 @@ class Subset:
         if found is None:
             raise UserError(f"{self.recipe.name}: has no shard {name!r}; its files are gone, or it never had any")
         return found
+
+    def expected_bytes(self) -> int:
+        """Return about how many bytes on the disk the subset takes in all."""
+        return expected_bytes(self.plan, self.files)
 
     @property
     def workers(self) -> int:

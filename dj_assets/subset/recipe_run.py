@@ -11,6 +11,7 @@ from dj_assets.errors import UserError
 from dj_assets.models.store import ModelStore
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
+from dj_assets.storage.disk import disk_faults
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import read_json, write_json
 from dj_assets.subset.opened import Subset
@@ -77,4 +78,5 @@ def _claim(subset: Subset, *, overwrite: bool) -> None:
     }
     if not overwrite and folder.exists() and any(folder.iterdir()) and read_json(mark) != claim:
         raise UserError(f"{folder}: is in use by another run or other files; choose a new folder or pass --overwrite")
-    write_json(mark, claim)
+    with disk_faults(folder, subset.expected_bytes):
+        write_json(mark, claim)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def refine(subset: Subset) -> RunResult:
     """Write and publish what is kept of all shards."""
     started = time.perf_counter()
-    with whole_subset(subset.layout, subset.options.patience_s):
+    with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
         shards = measured(subset)
         published = _up_to_date(subset, decision_key(subset, shards))
         if published is not None:
@@ -44,7 +44,7 @@ def refine_shard(subset: Subset, name: str) -> RefineResult:
     """
     started = time.perf_counter()
     paths = {str(file.path) for file in subset.group(name).files}
-    with one_shard(subset.layout, name, subset.options.patience_s):
+    with one_shard(subset.layout, name, subset.options.patience_s, subset.expected_bytes):
         decision = _decision_about(subset, name, paths)
         own = {shard.shard: shard for shard in decision.shards if shard.path in paths}
         _write(subset, decision, own)
@@ -64,7 +64,7 @@ def refine_shard(subset: Subset, name: str) -> RefineResult:
 
 def _decision_about(subset: Subset, name: str, paths: Collection[str]) -> Decision:
     """Return what is decided about a shard; a changed threshold decides anew, new samples wait for the barrier."""
-    with whole_subset(subset.layout, COMMIT_PATIENCE_S):
+    with whole_subset(subset.layout, COMMIT_PATIENCE_S, subset.expected_bytes):
         stored = Decision.read(subset.layout)
         now = {shard.path: shard for shard in subset.shards.measured_already() if shard.path in paths}
         known = {shard.path: shard for shard in stored.shards} if stored else {}
@@ -91,7 +91,7 @@ def _write(subset: Subset, decision: Decision, shards: Collection[int]) -> None:
 def publish_when_whole(subset: Subset) -> tuple[tuple[str, ...], RunResult | None]:
     """Publish the newest decision once all of its files are written; else return the shards that are waited for."""
     started = time.perf_counter()
-    with whole_subset(subset.layout, COMMIT_PATIENCE_S):
+    with whole_subset(subset.layout, COMMIT_PATIENCE_S, subset.expected_bytes):
         decision = Decision.read(subset.layout)
         if decision is None:
             return (), None

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from typing import Any
 
+import duckdb
+
 from dj_assets.errors import UserError
 from dj_assets.report.what_if.session import OvertakenError, Session
 
@@ -120,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(HTTPStatus.OK, self.server.answer(self.path.removeprefix("/ask/"), json.loads(body or b"{}")))
         except OvertakenError:
             self._say(HTTPStatus.OK, {"overtaken": True})
-        except (UserError, ValueError, KeyError, TypeError) as error:
+        except (UserError, ValueError, KeyError, TypeError, duckdb.Error) as error:
             self._say(HTTPStatus.BAD_REQUEST, {"error": str(error)})
 
     def log_message(self, format: str, *args: object) -> None:

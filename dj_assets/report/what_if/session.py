@@ -22,6 +22,7 @@ from dj_assets.report.changed_recipe import changed_lines, with_parameters, writ
 from dj_assets.report.what_if.borders import neighbours
 from dj_assets.report.what_if.bounds import Movable, axis, movables
 from dj_assets.report.what_if.filters_alone import count_filters, note_failures
+from dj_assets.storage.database import open_database
 
 Changes = Mapping[int, Mapping[str, Value]]
 Answer = dict[str, Any]
@@ -47,8 +48,7 @@ class Session:
         """
         self.recipe = recipe
         self.run = MeasuredRun.open(folder, make_plan(recipe), threads)
-        config: dict[str, str | bool | int | float | list[str]] = {"threads": threads}
-        self._connection = duckdb.connect(str(self.run.layout.database), read_only=True, config=config)
+        self._connection = open_database(self.run.layout.database, threads)
         self._failures = note_failures(self._connection, self._rejects)
         self._replaying = threading.Lock()
         self._newest = 0

@@ -1,0 +1,44 @@
+"""What the subsets take on the disk, for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dj_assets.subset.pruning import Housekeeping
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+_KINDS_SHOWN = 4
+_LISTED = 20
+
+
+def render_housekeeping(subsets: Sequence[Housekeeping]) -> Group:
+    """Return a table of the subsets, and every file that can go."""
+    from rich.console import Group
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("subset", "MB", "can go, MB", "most of it"):
+        table.add_column(column, justify="right" if "MB" in column else "left", no_wrap=True)
+    for subset in subsets:
+        most = ", ".join(f"{name} {_mb(size)}" for name, size in list(subset.bytes.items())[:_KINDS_SHOWN] if size)
+        table.add_row(subset.name, _mb(subset.total), "in use" if subset.busy else _mb(subset.spare), most)
+    total, spare = (
+        (sum(values) for values in zip(*((s.total, s.spare) for s in subsets), strict=True)) if subsets else (0, 0)
+    )
+    return Group(table, *_what_can_go(subsets), f"\n{_mb(total)} MB in all, {_mb(spare)} MB can go")
+
+
+def _what_can_go(subsets: Sequence[Housekeeping]) -> list[str]:
+    lines = []
+    for subset in subsets:
+        lines += [f"{one.path}: {_mb(one.bytes)} MB, {one.why}" for one in subset.surplus[:_LISTED]]
+        if len(subset.surplus) > _LISTED:
+            lines.append(f"{subset.folder}: and {len(subset.surplus) - _LISTED} more")
+    return ["", *lines] if lines else []
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f}"

@@ -1,0 +1,105 @@
+"""Housekeeping over the data home: what every subset takes, what can go, and taking it away."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import filelock
+
+from dj_assets import settings
+from dj_assets.errors import DjError
+from dj_assets.recipe.gallery import Gallery, find_gallery
+from dj_assets.recipe.plan import Plan, make_plan
+from dj_assets.storage.disk import disk_faults
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.occupied import KEEP_RUNS, Surplus, occupied, surplus
+
+# What makes a folder of the data home a subset's.
+_MARKS = ("runs", "shards", "stats.duckdb", "cleaned")
+
+
+@dataclass(frozen=True)
+class Housekeeping:
+    """One subset: what it takes by kind, and what of it can go. `busy` says that a run is at work: it is left alone."""
+
+    name: str
+    folder: Path
+    bytes: dict[str, int]
+    surplus: list[Surplus] = field(default_factory=list)
+    busy: bool = False
+
+    @property
+    def total(self) -> int:
+        """All bytes of the subset."""
+        return sum(self.bytes.values())
+
+    @property
+    def spare(self) -> int:
+        """The bytes that can go."""
+        return sum(one.bytes for one in self.surplus)
+
+
+def survey(names: tuple[str, ...] = (), keep_runs: int = KEEP_RUNS, *, delete: bool = False) -> list[Housekeeping]:
+    """Look through the folders of all subsets, or of some; with `delete`, remove what can go.
+
+    A subset that a run works at is told and left alone: its lock is held while it is looked at and while files go.
+    """
+    gallery, home = find_gallery(), settings.data_home()
+    folders = [home / name for name in names] if names else sorted(home.iterdir()) if home.is_dir() else []
+    return [_keep_house(folder, gallery, keep_runs, delete=delete) for folder in folders if _is_subset(folder)]
+
+
+def _keep_house(folder: Path, gallery: Gallery, keep_runs: int, *, delete: bool) -> Housekeeping:
+    layout = Layout.home(folder)
+    with _alone(layout) as free, disk_faults(folder):
+        found = _surplus(layout, gallery, keep_runs) if free else []
+        done = Housekeeping(folder.name, folder, occupied(layout), found, busy=not free)
+        if delete:
+            for one in found:
+                _remove(one.path)
+    return done
+
+
+def _surplus(layout: Layout, gallery: Gallery, keep_runs: int) -> list[Surplus]:
+    name = layout.published.name
+    if name in gallery.recipes:
+        return surplus(layout, _plan(gallery, name), keep_runs)
+    if any(file.stem == name for file in gallery.broken):
+        return surplus(layout, None, keep_runs)
+    return [Surplus.at(layout.published, "no recipe has this subset any more")]
+
+
+def _plan(gallery: Gallery, name: str) -> Plan | None:
+    try:
+        return make_plan(gallery.recipes[name])
+    except DjError:
+        return None
+
+
+def _is_subset(folder: Path) -> bool:
+    return folder.is_dir() and any((folder / mark).exists() for mark in _MARKS)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[bool]:
+    """Hold all locks of a subset, where no run has one of them; yield whether that is so."""
+    locks = [layout.lock, *sorted((layout.work / "locks").glob("*.lock"))]
+    with ExitStack() as held:
+        try:
+            for path in locks:
+                held.enter_context(filelock.FileLock(path).acquire(timeout=0))
+        except filelock.Timeout:
+            yield False
+        else:
+            yield True

@@ -1,0 +1,76 @@
+"""The database of a subset made anew from its Parquet files and manifests; nothing is measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dj_assets import settings
+from dj_assets.engine.record import fates
+from dj_assets.engine.what_if import MeasuredRun
+from dj_assets.errors import RecipeError
+from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.plan import Plan, make_plan
+from dj_assets.storage.database import add_run
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.manifest import write_json
+from dj_assets.storage.release import Release
+from dj_assets.storage.shards import replace_atomically
+from dj_assets.subset.locks import whole_subset
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A database that was made anew: where, of which run, with how many samples measured."""
+
+    database: Path
+    run_id: str
+    samples: int
+    seconds: float
+
+
+def rebuild(layout: Layout, manifest: Mapping[str, Any]) -> Rebuilt:
+    """Make `stats.duckdb` of the newest run anew: its recipe is replayed over what was measured.
+
+    Raises
+    ------
+    UserError
+        If a measured file is missing, damaged, or was measured anew since that run: then the subset must be run again.
+    """
+    started = time.perf_counter()
+    with whole_subset(layout):
+        plan = plan_of(manifest)
+        run = MeasuredRun.open(layout.published, plan, settings.default_workers())
+        population, outcome = run.replayed(plan)
+        shards, reference = run.shards, run.reference
+        release = Release(plan, layout, shards, fates(population, outcome), reference)
+        with replace_atomically(layout.database) as temporary:
+            release.build(temporary, run.threads)
+            # the record in the database never knew how large it became
+            add_run(
+                temporary,
+                manifest["funnel"],
+                {key: value for key, value in manifest.items() if key != "database_bytes"},
+            )
+            size = temporary.stat().st_size
+        write_json(layout.runs / f"{manifest['run_id']}.json", {**manifest, "database_bytes": size})
+    seconds = time.perf_counter() - started
+    return Rebuilt(layout.database, manifest["run_id"], len(population), seconds)
+
+
+def plan_of(manifest: Mapping[str, Any]) -> Plan:
+    """Return the plan of a run: that of its recipe's file where it is still the same, else of the record."""
+    file = Path(manifest["recipe"])
+    if file.is_file():
+        try:
+            plan = make_plan(load_recipe(file))
+        except RecipeError:
+            plan = None
+        if plan is not None and plan.stats_hash == manifest["stats_hash"]:
+            same = [{step.operator.name: step.operator.parameters()} for step in plan.steps]
+            if same == manifest["process"]:
+                return plan
+    return make_plan(load_recipe({"process": manifest["process"], "text_keys": manifest["text_keys"]}))
