@@ -79,10 +79,13 @@ def evaluate(sandbox: Sandbox, pool: str, seed: int, stop: threading.Event | Non
         before = stored(sandbox, entry, seed)
         if before is not None and before.status == "done":
             return before
+        # while it is tried again it is not finished, and others leave the pool's file alone
+        (folder / _RESULT).unlink(missing_ok=True)
         made = _run(sandbox, entry, seed, key, stop or threading.Event())
         _enter(sandbox, made)
         # written last: from now on it is finished
         write_json(folder / _RESULT, {name: value for name, value in vars(made).items() if name != "reused"})
+    _forget_data(sandbox, entry)
     return made
 
 
@@ -105,7 +108,6 @@ class Loop:
                 self.stop.set()
                 threads.shutdown(wait=True, cancel_futures=True)
                 raise
-        shutil.rmtree(self.sandbox.folder / "data", ignore_errors=True)
         return made
 
     def _finished(self, futures: Sequence[Future[Evaluation]]) -> Iterator[Evaluation]:
@@ -139,7 +141,9 @@ def _results(sandbox: Sandbox, entry: Entry) -> Results:
 def _run(sandbox: Sandbox, entry: Entry, seed: int, key: str, stop: threading.Event) -> Evaluation:
     hook, started = sandbox.hook, time.perf_counter()
     attempt = _folder(sandbox) / key / f"attempt-{uuid.uuid4().hex[:8]}"
-    status, metrics, why = _status("failed"), dict[str, float](), ""
+    status: Literal["done", "failed"] = "failed"
+    metrics: dict[str, float] = {}
+    why = ""
     with _slot(sandbox, stop) as slot:
         values = {
             "data": str(_data(sandbox, entry)),
@@ -153,7 +157,7 @@ def _run(sandbox: Sandbox, entry: Entry, seed: int, key: str, stop: threading.Ev
         }
         try:
             metrics = Call(hook, values, attempt, stop).run()
-            status = _status("done")
+            status = "done"
         except HookFailedError as error:
             why = str(error)
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -185,19 +189,29 @@ def _enter(sandbox: Sandbox, made: Evaluation) -> None:
         append(records_folder(sandbox.folder.parent), records)
 
 
-def _status(status: Literal["done", "failed"]) -> Literal["done", "failed"]:
-    return status
-
-
 def _data(sandbox: Sandbox, entry: Entry) -> Path:
     """Return the file of a pool, written when a command first asks for it."""
-    suffix = {"jsonl": ".jsonl", "parquet": "", "ids": ".txt"}[sandbox.hook.format]
-    target = sandbox.folder / "data" / f"{entry.content}{suffix}"
+    target = _data_path(sandbox, entry)
     target.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(target.with_name(f".{target.name}.lock")):
         if not target.exists():
             Contents.of(sandbox.run, entry.pool).write(sandbox.run, target, sandbox.hook.format)
     return target
+
+
+def _forget_data(sandbox: Sandbox, entry: Entry) -> None:
+    """Remove the file of a pool once no seed of it is left to run."""
+    if all(stored(sandbox, entry, seed) for seed in sandbox.hook.seeds):
+        target = _data_path(sandbox, entry)
+        if target.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            target.unlink(missing_ok=True)
+
+
+def _data_path(sandbox: Sandbox, entry: Entry) -> Path:
+    suffix = {"jsonl": ".jsonl", "parquet": "", "ids": ".txt"}[sandbox.hook.format]
+    return sandbox.folder / "data" / f"{entry.content}{suffix}"
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -122,7 +123,7 @@ class Hook(BaseModel):
         """
         named = {*self.files, *(argument for command in self.commands for argument in command)}
         found = ((name, self.working_folder / name) for name in sorted(named))
-        contents = {name: _sha256(path) for name, path in found if path.is_file()}
+        contents = {name: _sha256(path, path.stat().st_mtime_ns) for name, path in found if path.is_file()}
         return digest([self.commands, self.environment, self.folder, self.base, self.format, contents])
 
 
@@ -163,6 +164,7 @@ def interpreter() -> str:
     return sys.executable
 
 
-def _sha256(path: Path) -> str:
+@cache
+def _sha256(path: Path, _mtime_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
