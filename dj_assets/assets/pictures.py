@@ -10,11 +10,13 @@ from dagster import MarkdownMetadataValue, MetadataValue
 from dj_assets.assets.labels import short_name
 from dj_assets.recipe.plan import Plan
 from dj_assets.report import contact_sheet
+from dj_assets.report.differences import Change
 from dj_assets.report.distributions import LIMIT_BYTES, distributions_svg
 from dj_assets.report.examples import Example, dropped_examples
 from dj_assets.report.figures import compact
 from dj_assets.report.markdown import embed_png, embed_svg, table_markdown
 from dj_assets.report.thumbnail import thumbnail_png
+from dj_assets.report.twins import Twins, twins
 from dj_assets.subset import RunResult, Subset
 
 EXAMPLES_BYTES = 12_000
@@ -62,6 +64,30 @@ def contact_sheets(result: RunResult) -> dict[str, MarkdownMetadataValue]:
     names = ", ".join(f"`{path.name}`" for path in sorted(folder.glob("*.jpg")) if path.name != contact_sheet.OVERVIEW)
     text = f"![contact sheets](data:image/jpeg;base64,{encoded})\n\nIn full: {names} in `{folder}`"
     return {"contact_sheets": MetadataValue.md(text)}
+
+
+def duplicate_pairs(result: RunResult, subset: Subset) -> MarkdownMetadataValue:
+    """Return a few duplicates beside the twins that were kept, what only the one or the other says marked."""
+    pairs = twins(result.database, subset.layout, per_operator=2, places=2, width=_EXCERPT)
+    return MetadataValue.md("\n\n---\n\n".join(_pair(pair) for pair in pairs) or "no duplicate was dropped")
+
+
+def _pair(pair: Twins) -> str:
+    apart = "" if pair.distance is None else f", distance {compact(pair.distance)}"
+    head = f"**{literal(pair.id)}** was dropped for **{literal(pair.kept_id)}**"
+    lines = [
+        head,
+        f"{short_name(pair.operator)}{apart}",
+        literal(pair.beginning) + "…",
+        *(_change(change) for change in pair.changes.shown),
+    ]
+    return "\n\n".join([*lines, "both texts are the same"] if pair.same else lines)
+
+
+def _change(change: Change) -> str:
+    removed, added = (literal(text.strip()) for text in (change.removed, change.added))
+    marks = [f"~~{removed}~~" if removed else "", f"**{added}**" if added else ""]
+    return f"- …{literal(change.before)} {' '.join(filter(None, marks))} {literal(change.after)}…"
 
 
 def literal(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -11,11 +12,12 @@ from dagster import MetadataValue, TableRecord
 
 from dj_assets.assets.description import reference_metadata
 from dj_assets.assets.labels import metadata_key, short_name
-from dj_assets.assets.pictures import contact_sheets, distributions, examples, funnel_plot
+from dj_assets.assets.pictures import contact_sheets, distributions, duplicate_pairs, examples, funnel_plot
 from dj_assets.assets.stage_metadata import MAX_ROWS, column_schema
 from dj_assets.engine.funnel import FunnelStep
 from dj_assets.operators.base import Mapper
 from dj_assets.recipe.model import Recipe
+from dj_assets.report.figures import percent
 from dj_assets.report.funnel import funnel_rows
 from dj_assets.subset import RunResult, Subset
 
@@ -33,11 +35,15 @@ def refined(recipe: Recipe, subset: Subset, result: RunResult, earlier_s: float)
         **figures(recipe, result, earlier_s),
         "funnel_plot": funnel_plot(result, subset.plan),
         "distributions": MetadataValue.md(""),
+        "dropped_most": dropped_most(result),
         "dropped_examples": examples(result, subset),
         **contact_sheets(result),
+        "duplicate_pairs": duplicate_pairs(result, subset),
         "funnel": funnel(result),
+        **files(subset, result.manifest),
         **kept(subset, result.funnel),
         **models(result.manifest),
+        "versions": MetadataValue.md(", ".join(f"{name} {v}" for name, v in result.manifest["versions"].items())),
         **table(result),
     }
     room = MAX_EVENT_BYTES - event_bytes(metadata)
@@ -75,6 +81,39 @@ def funnel(result: RunResult) -> dg.TableMetadataValue:
     """Return samples in and out of every operator, in recipe order."""
     rows = funnel_rows(result.funnel, result.samples_in)[:MAX_ROWS]
     return MetadataValue.table([TableRecord({**row, "operator": short_name(str(row["operator"]))}) for row in rows])
+
+
+def dropped_most(result: RunResult) -> str:
+    """Return which operator took most samples, in words."""
+    step = max(result.funnel, key=lambda step: step.dropped, default=None)
+    if step is None or not step.dropped:
+        return "no operator dropped a sample"
+    return f"{short_name(step.operator)}: {step.dropped:,} samples, {percent(step.dropped, result.samples_in)} of all"
+
+
+def files(subset: Subset, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where the thresholds are, the report of the run, and the source files with what was kept of each."""
+    recipe = Path(subset.recipe.file)
+    kept = {part["shard"]: part["samples"] for part in manifest["refined"]}
+    shards = manifest["shards"][:MAX_ROWS]
+    rows = [
+        TableRecord(
+            {
+                "file": Path(shard["path"]).name,
+                "bytes": shard["size"],
+                "samples": shard["records"],
+                "kept": kept.get(shard["shard"], 0),
+            }
+        )
+        for shard in shards
+    ]
+    found = {"recipe_file": recipe, "report": subset.layout.report, "dataset_card": subset.layout.card}
+    folders = dict.fromkeys(str(Path(shard["path"]).parent) for shard in shards)
+    return {
+        **{name: MetadataValue.path(path) for name, path in found.items() if path.is_file()},
+        "source_folder": ", ".join(list(folders)[:3]) + (" …" if len(folders) > 3 else ""),
+        "source_files": MetadataValue.table(rows),
+    }
 
 
 def kept(subset: Subset, funnel: tuple[FunnelStep, ...]) -> dict[str, float]:

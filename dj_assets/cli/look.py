@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from dj_assets.errors import UserError
 
 if TYPE_CHECKING:
     from dj_assets.recipe.model import Recipe
+    from dj_assets.storage.sources import SourceFile
 
 app = typer.Typer()
 
@@ -41,9 +42,27 @@ def explain(
     from dj_assets.report.terminal import render_story
 
     layout, manifest = finished(subset)
-    plan = make_plan(load_recipe({"process": manifest["process"], "text_keys": manifest["text_keys"]}))
-    for story in explain(plan, layout, manifest, sample, ModelStore.with_folder(models)):
+    names = [name for name in ("process", "text_keys", "custom_operator_paths") if manifest.get(name)]
+    plan = make_plan(load_recipe({name: manifest[name] for name in names}))
+    files = _read_as_then(manifest)
+    for story in explain(plan, layout, manifest, sample, ModelStore.with_folder(models), files=files):
         console().print(render_story(story))
+
+
+def _read_as_then(manifest: dict[str, Any]) -> tuple[SourceFile, ...]:
+    """Return the source files of a run, read as its recipe says; none where it, or one of them, is not there now."""
+    from dj_assets.recipe.gallery import find_gallery
+    from dj_assets.recipe.load import load_recipe
+    from dj_assets.storage.inputs import files_of
+
+    recipe = find_gallery().recipes.get(manifest["name"].rpartition("/")[2])
+    try:
+        if recipe is not None and recipe.name == manifest["name"]:
+            return files_of(recipe)
+        paths = [shard["path"] for shard in manifest["shards"]]
+        return files_of(load_recipe(Path(manifest["recipe"])), paths)
+    except UserError:
+        return ()
 
 
 @app.command()

@@ -34,6 +34,7 @@ def run_record(plan: Plan, result_key: str, counts: Balance, funnel: Sequence[Fu
         "name": plan.recipe.name,
         "process": [{step.operator.name: step.operator.parameters()} for step in plan.steps],
         "text_keys": plan.recipe.text_key,
+        "custom_operator_paths": [str(path) for path in plan.recipe.custom_operators],
         "stats_hash": plan.stats_hash,
         "refined_hash": plan.refined_hash,
         "result_key": result_key,

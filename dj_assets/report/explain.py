@@ -18,9 +18,11 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import quoted
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.report.differences import differences
+from dj_assets.report.twins import duplicates_query
 from dj_assets.storage.database import reading
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import shard_record
+from dj_assets.storage.sources import SourceFile
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,13 @@ class Story:
 
 
 def explain(
-    plan: Plan, layout: Layout, manifest: Mapping[str, Any], sample: str, models: ModelStore | None = None
+    plan: Plan,
+    layout: Layout,
+    manifest: Mapping[str, Any],
+    sample: str,
+    models: ModelStore | None = None,
+    *,
+    files: Sequence[SourceFile] = (),
 ) -> list[Story]:
     """Return the story of every sample with an id; ids need not be unique.
 
@@ -57,6 +65,8 @@ def explain(
         The plan of the run that was published.
     layout, manifest
         Where it lies, and its manifest.
+    files
+        The source files, where they are read otherwise than as they stand.
 
     Raises
     ------
@@ -69,7 +79,7 @@ def explain(
             raise UserError(
                 f"{layout.published}: no sample has the id {sample!r}; ids stand in stats.parquet and stats.duckdb"
             )
-        teller = _Teller(plan, layout, manifest, connection, models or ModelStore())
+        teller = _Teller(plan, layout, manifest, connection, models or ModelStore(), files)
         return [teller.tell(sample, shard, row) for shard, row in places]
 
 
@@ -80,11 +90,13 @@ class _Teller:
     manifest: Mapping[str, Any]
     connection: duckdb.DuckDBPyConnection
     models: ModelStore
+    files: Sequence[SourceFile]
 
     def tell(self, sample: str, shard: int, row: int) -> Story:
         ended_by, fate = self._fate(shard, row)
         source = shard_record(self.manifest, shard)
-        raw = _raw(source, row, self.plan.recipe.text_key, self.models)
+        file = next((file for file in self.files if str(file.path) == source["path"]), None)
+        raw = _raw(source, row, self.plan.recipe.text_key, self.models, file)
         steps = self._steps(shard, row, raw, ended_by)
         return Story(sample, shard, row, source["path"], fate, steps, self._twin(shard, row))
 
@@ -134,10 +146,10 @@ class _Teller:
 
     def _twin(self, shard: int, row: int) -> tuple[str, ...]:
         """Return how the sample differs from the twin that was kept, both as cleaned."""
-        query = """
-            SELECT kept_shard, kept_row, kept_id, cluster_size, distance, against FROM duplicates
-            WHERE shard = ? AND row = ?
-        """
+        query = f"""
+            SELECT kept_shard, kept_row, kept_id, cluster_size, distance, against
+            FROM ({duplicates_query(self.connection)}) WHERE shard = ? AND row = ?
+        """  # noqa: S608 - a query of ours
         twin = self._one(query, shard, row)
         if twin is None:
             return ()
@@ -183,15 +195,16 @@ def _rewritten(
     return new, StepStory(step.label, said, tuple(changes))
 
 
-def _raw(shard: Mapping[str, Any], row: int, text_key: str, models: ModelStore) -> Batch | None:
+def _raw(
+    shard: Mapping[str, Any], row: int, text_key: str, models: ModelStore, file: SourceFile | None = None
+) -> Batch | None:
     """Read the sample again from its source, as it was loaded; None where that is gone or has no text."""
     from dj_assets.storage.readers import Reader, parse
-    from dj_assets.storage.sources import SourceFile
 
     path = Path(shard["path"])
     if not path.exists():
         return None
-    for block in Reader(SourceFile.at(path), shard["shard"]).blocks():
+    for block in Reader(file or SourceFile.at(path), shard["shard"]).blocks():
         rows = parse(block, text_key=text_key, name=path.name).rows
         numbers: Sequence[int] = rows.column("row").to_pylist()
         if row in numbers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,15 +45,24 @@ def twins(database: Path, layout: Layout, per_operator: int = 3, places: int = 4
     pairs; without the measured texts there are none.
     """
     with reading(database) as connection:
-        # outputs from before distances were kept have no such column
-        columns = {row[0] for row in connection.execute("DESCRIBE duplicates").fetchall()}
-        extra = ", ".join(name if name in columns else f"NULL AS {name}" for name in ("distance", "against"))
-        found = connection.execute(_PICKED.format(extra=extra), [per_operator]).fetchall()
+        found = connection.execute(_PICKED.format(pairs=duplicates_query(connection)), [per_operator]).fetchall()
     return [pair for row in found if (pair := _twins(layout, row, places, width))]
 
 
+_COLUMNS = {
+    "operator": "VARCHAR",
+    "shard": "INTEGER",
+    "row": "BIGINT",
+    "id": "VARCHAR",
+    "kept_shard": "INTEGER",
+    "kept_row": "BIGINT",
+    "kept_id": "VARCHAR",
+    "cluster_size": "INTEGER",
+    "distance": "DOUBLE",
+    "against": "VARCHAR",
+}
 _PICKED = """
-WITH pairs AS (SELECT operator, shard, row, id, kept_shard, kept_row, kept_id, cluster_size, {extra} FROM duplicates),
+WITH pairs AS ({pairs}),
 numbered AS (
     SELECT *, row_number() OVER (PARTITION BY operator ORDER BY distance DESC NULLS LAST, shard, row) - 1 AS number,
            count(*) OVER (PARTITION BY operator) AS many
@@ -63,6 +71,13 @@ numbered AS (
 SELECT operator, shard, row, id, kept_shard, kept_row, kept_id, cluster_size, distance, against FROM numbered
 WHERE number % greatest(1, many // $1) = 0 AND number // greatest(1, many // $1) < $1 ORDER BY operator, number
 """
+
+
+def duplicates_query(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return a query for the table `duplicates`; what an output from before a column was kept lacks is null."""
+    columns = {row[0] for row in connection.execute("DESCRIBE duplicates").fetchall()}
+    named = [name if name in columns else f"NULL::{kind} AS {name}" for name, kind in _COLUMNS.items()]
+    return f"SELECT {', '.join(named)} FROM duplicates"  # noqa: S608 - names of ours
 
 
 def _twins(layout: Layout, row: tuple[object, ...], places: int, width: int) -> Twins | None:
@@ -85,8 +100,3 @@ def cleaned_text(layout: Layout, shard: object, row: object) -> str | None:
         query = f"SELECT left(text, {_MOST_CHARACTERS}) FROM read_parquet(?) WHERE row = ?"  # noqa: S608 - a number
         found = connection.execute(query, [str(path), row]).fetchone()
     return str(found[0]) if found else None
-
-
-def operators_of(pairs: Iterable[Twins]) -> list[str]:
-    """Return the deduplicators of some pairs, each once, in their order."""
-    return list(dict.fromkeys(pair.operator for pair in pairs))

@@ -94,6 +94,15 @@ def test_metadata_of_the_refined_asset(project, instance):
     assert all(len(key) < 28 for key in metadata)
     assert metadata["quarantined"] == 0
     assert metadata["seconds"] > 0
+    assert metadata["dropped_most"] == "document_simhash: 2 samples, 4.5 % of all"
+    assert metadata["recipe_file"] == str(project.root / "recipes/mine/notes.yaml")
+    assert metadata["report"] == str(project.root / "data_home/notes/report.html")
+    assert "40 of 44 samples" in (project.root / "data_home/notes/report.html").read_text()
+    assert "both texts are the same" in metadata["duplicate_pairs"]
+    (file,) = (record.data for record in event.metadata["source_files"].records)
+    assert (file["file"], file["samples"], file["kept"]) == ("notes.jsonl", 44, 40)
+    assert metadata["source_folder"] == str(project.root / "data")
+    assert "duckdb" in metadata["versions"]
     rows = [dict(record.data) for record in event.metadata["funnel"].records]
     assert rows[1] == {"operator": "text_length", "in": 44, "out": 43, "kept": "97.7 %"}
     assert metadata["funnel_plot"].startswith("![funnel](data:image/png;base64,")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 import dj_assets
@@ -69,6 +70,18 @@ def test_a_duplicate_stands_beside_its_twin(story_of):
     head, *places = story.twin
     assert head == "its twin first is kept (shard 0, row 0; 2 samples in the cluster, distance 7)"
     assert any("{+ fourteen+}" in place for place in places)
+
+
+def test_an_output_from_before_distances_were_kept(tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", RECORDS)
+    dj_assets.run_recipe({"process": PROCESS}, [source], tmp_path / "out", workers=1)
+    layout = Layout.output(tmp_path / "out")
+    with duckdb.connect(str(layout.database)) as connection:
+        connection.execute("ALTER TABLE duplicates DROP COLUMN distance")
+        connection.execute("ALTER TABLE duplicates DROP COLUMN against")
+    plan = make_plan(load_recipe({"process": PROCESS}))
+    (story,) = explain(plan, layout, newest_run(layout), "second")
+    assert story.twin[0] == "its twin first is kept (shard 0, row 0; 2 samples in the cluster)"
 
 
 def test_what_loading_refused(story_of):
