@@ -18,7 +18,8 @@ from dj_assets.storage.manifest import ShardManifest
 class FunnelStep:
     """What one operator did. `seconds` are of measuring, summed over workers.
 
-    `dropped_against` counts those of the dropped that are duplicates of a sample of the reference set.
+    `dropped_against` counts those of the dropped that are duplicates of a sample of the reference set. `conditional`
+    says that its statistics are known only of samples that the filters before it keep.
     """
 
     operator: str
@@ -29,10 +30,13 @@ class FunnelStep:
     quarantined: int
     seconds: float
     dropped_against: int = 0
+    conditional: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry of `funnel.json`."""
         content = asdict(self)
+        if not self.conditional:
+            del content["conditional"]
         return {
             "operator": content.pop("operator"),
             "params": content.pop("params"),
@@ -85,6 +89,7 @@ def make_funnel(plan: Plan, outcome: Outcome, balance: Balance, seconds: Mapping
                 quarantined=int(quarantined[step.index]),
                 seconds=round(seconds.get(step.label, 0.0), 3),
                 dropped_against=int(against[step.index]),
+                conditional=step.index in plan.conditional,
             )
         )
         alive -= left

@@ -18,6 +18,7 @@ from dj_assets.media.places import Root
 from dj_assets.media.reader import MediaReader
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.media_batch import Viewing
+from dj_assets.operators.media_filter import MediaOperator
 from dj_assets.recipe.load import import_operators
 from dj_assets.recipe.plan import Plan
 
@@ -51,7 +52,10 @@ def close_readers() -> None:
 
 
 def _look(plan: Plan, part: Batch) -> Future[None]:
-    return part.media.look([look for operator in plan.media for look in operator.looks_for(part.models)])
+    """Begin to look for all operators; conditional ones look when it is known at which samples."""
+    steps = [step for step in plan.steps if step.index not in plan.conditional]
+    operators = [step.operator for step in steps if isinstance(step.operator, MediaOperator)]
+    return part.media.look([look for operator in operators for look in operator.looks_for(part.models)])
 
 
 def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:

@@ -46,7 +46,18 @@ def run_record(plan: Plan, result_key: str, counts: Balance, funnel: Sequence[Fu
         "quarantined_by_load": counts.quarantined_by_load,
         "retention": counts.retention,
         "funnel": [step.as_json() for step in funnel],
+        **(
+            {"conditional": [step.label for step in plan.steps if step.index in plan.conditional]}
+            if plan.conditional
+            else {}
+        ),
     }
+
+
+def _conditional(plan: Plan) -> dict[str, list[str]]:
+    """Return the steps whose statistics are known only of samples that came to them; nothing where all are known."""
+    labels = [step.label for step in plan.steps if step.index in plan.conditional]
+    return {"conditional": labels} if labels else {}
 
 
 def circumstances(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
+from dj_assets.engine.cascade import passing
 from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.media_filter import MediaOperator
@@ -35,9 +36,10 @@ class Failure:
 class Measured:
     """What the row stage found out about a batch; every array is as long as the batch.
 
-    Statistics and signatures after a failure are null; the keys that a corpus mapper counts are among the signatures.
-    `failed_at` is the step of the failure, null else. `fields` are the samples' other fields, where the batch has them;
-    only operators with a `text_key` of their own change them.
+    Statistics and signatures after a failure are null, and so are conditional statistics of samples dropped before.
+    The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure, null else.
+    `fields` are the samples' other fields, where the batch has them; only operators with a `text_key` of their own
+    change them.
     """
 
     text: pa.StringArray
@@ -67,10 +69,13 @@ class RowStage:
         self.by_identity: dict[str, tuple[str, ...]] = {}
 
     def run(self, plan: Plan) -> Measured:
-        """Run every step in order."""
+        """Run every step in order; those that are conditional only over the samples that the filters before keep."""
         for step in plan.steps:
             started = time.perf_counter()
-            self._step(step)
+            if step.index in plan.conditional:
+                self._step_of_the_living(step, [before for before in plan.filters if before.index < step.index])
+            else:
+                self._step(step)
             self.seconds[step.label] = time.perf_counter() - started
         return Measured(
             text=self._full_text(),
@@ -81,6 +86,18 @@ class RowStage:
             failures=tuple(self.failures),
             seconds=self.seconds,
         )
+
+    def _step_of_the_living(self, step: Step, before: Sequence[Step]) -> None:
+        """Run a step over samples that no filter before drops; what it would find of the others changes nothing."""
+        alive = passing(before, self.statistics)[self.places]
+        if alive.all():
+            self._step(step)
+            return
+        whole, places = self.batch, self.places
+        self.batch, self.places = whole.select(pa.array(alive)), places[alive]
+        self._step(step)
+        left = ~alive | np.isin(places, self.places)
+        self.batch, self.places = whole if left.all() else whole.select(pa.array(left)), places[left]
 
     def _step(self, step: Step) -> None:
         operator = step.operator

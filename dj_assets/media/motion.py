@@ -15,6 +15,8 @@ from dj_assets.media.look import ClipLook
 from dj_assets.media.positions import Positions
 
 NO_PAIR = -1.0
+# The flow differs from run to run in the digits behind, with where its frames lie in memory.
+_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class MotionScore(ClipLook[float]):
             if before is not None:
                 lengths.append(self._length(before, grey))
             before = grey
-        return float(np.mean(lengths)) if lengths else NO_PAIR
+        return round(float(np.mean(lengths)), _DECIMALS) if lengths else NO_PAIR
 
     def _length(self, before: np.ndarray, after: np.ndarray) -> float:
         import cv2

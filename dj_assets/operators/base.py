@@ -137,6 +137,11 @@ class Filter(Operator):
     max_closed_interval: bool = True
     reversed_range: bool = False
 
+    @property
+    def costly(self) -> bool:
+        """Whether `stats: cascade` measures it only for samples that the filters before keep."""
+        return False
+
     @abstractmethod
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return one array per statistic key, each as long as the batch. Knows no threshold."""

@@ -45,6 +45,11 @@ class MediaFilter(MediaOperator, Filter):
 
     any_or_all: Literal["any", "all"] = "any"
 
+    @property
+    def costly(self) -> bool:
+        """It is where a model judges."""
+        return bool(self.models())
+
 
 class EachBoundedFilter(BoundedFilter):
     """A filter with one statistic, a list of numbers that must lie between two bounds, named in `bounds`."""

@@ -163,7 +163,10 @@ class AssetBlock(_Strict):
     `sources.yaml` or the environment. `against` is the same for a reference set: samples that are duplicates of its
     samples are dropped, none of its own is published. `shards` makes it a partitioned asset whose shards are measured
     and refined by runs of their own; without it one run does everything. `licence` is what the data stand under, for
-    the dataset card: an identifier such as `odc-by`, or a sentence.
+    the dataset card: an identifier such as `odc-by`, or a sentence. `stats` says of which samples statistics are
+    measured: of all (`full`), or the costly ones (perplexity, motion, what models judge of media) only of those that
+    the filters before keep (`cascade`). The refined samples are the same, but with `cascade` every threshold before a
+    costly filter decides what is measured.
     """
 
     subset: str = Field(pattern=_NAME)
@@ -179,6 +182,7 @@ class AssetBlock(_Strict):
     licence: str = ""
     sandbox: SandboxBlock | None = None
     shards: Sharding | None = None
+    stats: Literal["full", "cascade"] = "full"
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,22 @@ class Plan:
     def stats_hash(self) -> str:
         """The code version of what is measured: operators, measuring parameters, order; no thresholds."""
         own = [FORMAT, self.recipe.text_key, [step.identity for step in self.steps]]
-        return digest([*own, *self._readings(), *([asdict(self.recipe.media)] if self.media else [])])
+        media = [asdict(self.recipe.media)] if self.media else []
+        return digest([*own, *self._readings(), *media, *self._narrowing()])
+
+    @cached_property
+    def conditional(self) -> frozenset[int]:
+        """The steps whose statistics are measured only of samples that the filters before them keep."""
+        if self.recipe.asset is None or self.recipe.asset.stats == "full":
+            return frozenset()
+        behind = self.filters[1:]
+        return frozenset(s.index for s in behind if isinstance(s.operator, Filter) and s.operator.costly)
+
+    def _narrowing(self) -> list[object]:
+        """Return what decides which samples are measured: all filters before the last conditional step."""
+        last = max(self.conditional, default=0)
+        before = [step.operator.model_dump(mode="json") for step in self.filters if step.index < last]
+        return [["cascade", before, sorted(self.conditional)]] if self.conditional else []
 
     def _readings(self) -> list[object]:
         """Return how the sources are read, where that is not as plain files; where files lie is no code version."""

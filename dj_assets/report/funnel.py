@@ -17,10 +17,12 @@ def funnel_rows(steps: Sequence[FunnelStep], samples_in: int | None = None) -> l
     """Return the funnel as rows of operator, in, out and kept ("98.6 %").
 
     `samples_in` counts the records of the source. Where it is given and loading lost some (null texts, broken
-    records), a row "load" comes first. A step without samples in has an en dash.
+    records), a row "load" comes first. A step without samples in has an en dash. "(cascade)" marks an operator whose
+    statistics are known only of samples that came to it.
     """
     taken = steps[0].samples_in if steps else samples_in
-    counts = [(step.operator, step.samples_in, step.samples_out) for step in steps]
+    labels = [step.operator + (" (cascade)" if step.conditional else "") for step in steps]
+    counts = [(label, step.samples_in, step.samples_out) for label, step in zip(labels, steps, strict=True)]
     if samples_in is not None and taken is not None and taken < samples_in:
         counts.insert(0, ("load", samples_in, taken))
     return [

@@ -34,6 +34,11 @@ class PerplexityFilter(RangeFilter):
         """Return the SentencePiece model and the KenLM model of the language."""
         return (sentencepiece_model(self.lang), f"{self.lang}.arpa.bin")
 
+    @property
+    def costly(self) -> bool:
+        """It is."""
+        return True
+
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the perplexity of every text."""
         models = batch.models

@@ -53,6 +53,11 @@ class VideoMotionScoreFilter(ListRangeFilter):
     poly_sigma: float = Field(1.2, gt=0)
     flags: int = 0
 
+    @property
+    def costly(self) -> bool:
+        """It is: much of the clip is decoded."""
+        return True
+
     def looks(self) -> tuple[MotionScore]:
         """See the flow."""
         flow = {name: getattr(self, name) for name in Farneback.__dataclass_fields__}
