@@ -64,7 +64,7 @@ def test_what_moves_scores_and_what_stands_does_not(tmp_path: Path) -> None:
     moving = score(made.clip(tmp_path / "a.mp4", 20))
     assert moving > 1
     diagonal = score(tmp_path / "a.mp4", MotionScore(relative=True))
-    assert diagonal == pytest.approx(moving / np.hypot(96, 64))
+    assert diagonal == pytest.approx(moving / np.hypot(96, 64), abs=1e-6)
     assert score(made.clip(tmp_path / "one.mp4", 1)) == NO_PAIR
 
 
