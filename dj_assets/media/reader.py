@@ -17,6 +17,8 @@ from dj_assets.media.places import Place
 from dj_assets.media.request import Failed, Limits, Request
 
 Outcomes = list[object]
+# Decoders lose a little memory with every clip: after so many files a new process takes over.
+FILES_A_PROCESS = 500
 # What is seen of a process that is no more, or was ended in the middle of an answer.
 _DEAD = (EOFError, BrokenPipeError, pickle.UnpicklingError)
 
@@ -34,6 +36,7 @@ class MediaReader:
         self.prepare = prepare
         self.deadly: dict[Place, Failed] = {}
         self._child: subprocess.Popen[bytes] | None = None
+        self._files = 0
         self._closed = False
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="media")
 
@@ -68,7 +71,10 @@ class MediaReader:
         return outcomes
 
     def _begin(self, request: Request) -> subprocess.Popen[bytes]:
-        """Hand a request to the process, to a new one if the old one died while it closed the file before."""
+        """Hand a request to the process, to a new one if the old one has served or died while it closed a file."""
+        self._files += 1
+        if self._files > FILES_A_PROCESS:
+            self._end()
         if self._child is not None:
             try:
                 self._tell(self._child, request)
@@ -85,6 +91,7 @@ class MediaReader:
     def _start(self) -> subprocess.Popen[bytes]:
         if self._closed:
             raise DjError("the reader of media was closed")
+        self._files = 1
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._child = child = subprocess.Popen(
             [sys.executable, "-m", "dj_assets.media.child"],

@@ -103,13 +103,16 @@ def test_closing_does_not_wait_for_what_hangs(files: list[Path]) -> None:
     assert isinstance(hanging.exception(timeout=10), DjError)
 
 
-def test_opening_many_files_takes_no_more_memory(tmp_path: Path) -> None:
+def test_opening_many_files_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dj_assets.media.reader.FILES_A_PROCESS", 100)
     reader = MediaReader()
     clip, image = made.clip(tmp_path / "a.mp4", 4), made.image(tmp_path / "a.png")
     requests = [
         Request(Place(str(clip)), (ClipSize(), ClipDuration(), looks.Decodes((0, 3)), looks.ResidentMegabytes())),
-        Request(Place(str(image)), (ImageSize(),)),
+        Request(Place(str(image)), (ImageSize(), looks.ProcessId())),
     ] * 150
-    resident = [outcomes[3] for outcomes in reader.read(requests).result()[::2]]
+    outcomes = reader.read(requests).result()
     reader.close()
-    assert resident[-1] - resident[50] < 15
+    resident = [outcome[3] for outcome in outcomes[::2]]
+    assert max(resident[-50:]) - max(resident[:50]) < 15
+    assert len({outcome[1] for outcome in outcomes[1::2]}) == 3
