@@ -62,6 +62,12 @@ class TuningServer(ThreadingHTTPServer):
             if not self.session.is_current():
                 self.session = self._open()
 
+    def server_close(self) -> None:
+        """Stop listening and let go of the run."""
+        super().server_close()
+        if hasattr(self, "session"):
+            self.session.close()
+
     def answer(self, question: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one question of the page.
 
