@@ -18,7 +18,7 @@ def export(
     subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
     output: Annotated[Path, typer.Option("--output", help="The folder for the parts.")],
     format: Annotated[
-        Literal["jsonl", "jsonl.zst", "parquet", "webdataset"], typer.Option(help="Format of the parts.")
+        Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"], typer.Option(help="Format of the parts.")
     ] = "parquet",
     shard_size: Annotated[str, typer.Option("--shard-size", help="A part is closed once it is so large.")] = "256MB",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Take a folder that holds another export.")] = False,

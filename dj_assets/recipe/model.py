@@ -138,14 +138,14 @@ class ExportBlock(_Strict):
     Attributes
     ----------
     format
-        jsonl, jsonl.zst, parquet or webdataset (a tar with a few files a sample, its media among them).
+        jsonl, jsonl.zst, parquet, webdataset (a tar with a few files a sample, its media among them) or llava.
     shard_size
         A part is closed once it is so large, such as 256MB.
     folder
         Where to, relative to the project; by default `export/` in the subset's folder of the data home.
     """
 
-    format: Literal["jsonl", "jsonl.zst", "parquet", "webdataset"] = "parquet"
+    format: Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"] = "parquet"
     shard_size: str = "256MB"
     folder: str | None = Field(None, min_length=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 
 import dagster as dg
@@ -15,6 +16,8 @@ from dj_assets.assets.demo import materialize_gallery
 from dj_assets.assets.gallery import gallery_definitions
 from dj_assets.assets.result_metadata import MAX_EVENT_BYTES
 from dj_assets.recipe.gallery import Gallery, find_gallery
+from dj_assets.storage.export.export import Export
+from dj_assets.storage.layout import Layout
 from tests.assets.staleness import stale_statuses
 from tests.paths import ROOT
 
@@ -40,6 +43,10 @@ def materialized(gallery, subset, instance):
     return {
         event.asset_key.to_user_string(): event.materialization for event in result.get_asset_materialization_events()
     }
+
+
+def load(path):
+    return json.loads(path.read_text("utf-8"))
 
 
 def picture_of(metadata):
@@ -88,3 +95,17 @@ def test_a_subset_whose_packages_are_missing_says_which_line_installs_them(monke
     monkeypatch.setattr("dj_assets.assets.description.installed", lambda package: package != "timm")
     graph = gallery_definitions(only("t2v_147k")).resolve_asset_graph()
     assert "pip install 'dj_assets[vision]'" in graph.get(dg.AssetKey(["t2v", "t2v_147k"])).description
+
+
+def test_llava_is_refined_and_comes_back_in_its_own_form(home, instance, tmp_path):
+    refined = materialized(only("llava_pretrain"), "llava/llava_pretrain", instance)["llava/llava_pretrain"].metadata
+    counts = {name: refined[name].value for name in ("samples_in", "samples_out", "dropped", "quarantined")}
+    assert counts["samples_in"] == 61 == counts["samples_out"] + counts["dropped"] + counts["quarantined"]
+    assert counts["quarantined"] == 6, "empty, no image, missing, outside, a URL, no answer"
+    assert picture_of(refined["contact_sheets"]).height > 200
+    Export(Layout.home(home / "llava_pretrain"), tmp_path / "out", "llava").run()
+    parts = [path for path in (tmp_path / "out").glob("*.json") if path.name != "manifest.json"]
+    exported = [record for path in parts for record in load(path)]
+    assert len(exported) == counts["samples_out"]
+    given = {record["id"]: record for record in load(ROOT / "dj_assets/samples/llava/captions.json")}
+    assert all(record == given[record["id"]] for record in exported), "nothing had to be cleaned in these"

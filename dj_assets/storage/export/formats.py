@@ -1,4 +1,4 @@
-"""What a part can be: JSON lines, plain or compressed, Parquet, or a tar of samples (WebDataset)."""
+"""What a part can be: JSON lines, plain or compressed, Parquet, a tar of samples (WebDataset), or LLaVA's own form."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dj_assets.errors import UserError
+from dj_assets.storage.formats.llava import to_llava
 from dj_assets.storage.json_lines import as_json, plain_records, table_lines
 
-ExportFormat = Literal["jsonl", "jsonl.zst", "parquet", "webdataset"]
+ExportFormat = Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 # Where samples list the paths of their media.
 MEDIA = ("images", "videos", "audios")
@@ -163,6 +164,26 @@ class _Tar(Part):
             self._tar.addfile(entry, file)
 
 
+class _Llava(Part):
+    """A JSON array of conversations, as LLaVA publishes them; the cleaned captions are the answers."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._before = b"[\n"
+
+    def add(self, samples: Samples) -> None:
+        for record in plain_records(samples.batch):
+            self._file.write(self._before + as_json(to_llava({**record, "text": record.get(samples.text_key)})))
+            self._before = b",\n"
+
+    @property
+    def size(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.write(b"\n]\n" if self._before == b",\n" else b"[]\n")
+
+
 def _media(record: Mapping[str, Any], base: Path) -> Iterator[tuple[str, Path]]:
     """Yield the ending and the path of every file that a sample lists."""
     listed = [path for column in MEDIA for path in record.get(column) or () if isinstance(path, str)]
@@ -177,6 +198,7 @@ _OPENERS: Mapping[ExportFormat, tuple[str, Callable[[BinaryIO], Part]]] = {
     "jsonl.zst": (".jsonl.zst", _CompressedLines),
     "parquet": (".parquet", _Parquet),
     "webdataset": (".tar", _Tar),
+    "llava": (".json", _Llava),
 }
 
 

@@ -62,7 +62,8 @@ def to_llava(sample: dict[str, Any]) -> dict[str, Any]:
     """Return a refined sample in LLaVA's own form: its own fields, the cleaned caption as the answer.
 
     Where the number of lines is still that of the answers, each is one answer; else the first is the whole caption and
-    the turns behind it fall away. A sample without a conversation gets one, with the token as its question.
+    the turns behind it fall away. What is null is left out. A sample without a conversation gets one, with the token as
+    its question.
     """
     caption = str(sample["text"]).replace(END, "").replace(IMAGE, "").strip()
     turns = sample.get("conversations") or [{"from": "human", "value": IMAGE}, {"from": "gpt", "value": ""}]
@@ -72,6 +73,6 @@ def to_llava(sample: dict[str, Any]) -> dict[str, Any]:
         {**turn, "value": answers[number // 2]} if number % 2 else turn
         for number, turn in enumerate(turns[: 2 * len(answers)])
     ]
-    own = {key: value for key, value in sample.items() if key not in ADDED}
+    own = {key: value for key, value in sample.items() if key not in ADDED and value is not None}
     image = sample.get("image") or next(iter(sample.get("images") or ()), None)
     return {**own, **({"image": image} if image else {}), "conversations": answered}
