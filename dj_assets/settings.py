@@ -26,6 +26,9 @@ IMAGES_A_CLIP = 4
 MAX_LINE_BYTES = 64 * 1024 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
 
+# So many new containers make Python look for cycles: imports and batches make many that stay, and hardly a cycle.
+COLLECT_AFTER = 50_000
+
 
 def project_root() -> Path:
     """Return the folder that holds `recipes/`: `DJ_PROJECT`, or where the package was installed from."""

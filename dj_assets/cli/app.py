@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Annotated
 
 import typer
 
-from dj_assets import __version__
+from dj_assets import __version__, settings
 from dj_assets.cli import evaluations, gallery, look, models, operate, refine, sandbox, storage
 from dj_assets.cli.console import console
 from dj_assets.errors import DjError
@@ -29,6 +30,7 @@ app.add_typer(evaluations.app, name="eval")
 
 def main() -> None:
     """Run the command line; exit 2 for the user's mistake with one line, 1 for anything else."""
+    gc.set_threshold(settings.COLLECT_AFTER)
     try:
         app()
     except DjError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import re
@@ -115,6 +116,7 @@ def _start_worker(custom_operators: tuple[Path, ...], pickled: bytes) -> None:
     global _task  # noqa: PLW0603 - one task a worker process, set once
     import pyarrow as pa
 
+    gc.set_threshold(settings.COLLECT_AFTER)
     pa.set_cpu_count(1)
     import_operators(custom_operators)
     _task = pickle.loads(pickled)  # noqa: S301 - written by our own parent
