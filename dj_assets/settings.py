@@ -23,6 +23,10 @@ SINGLE_THREAD_ENV: Mapping[str, str] = dict.fromkeys(
 MEDIA_IMAGES = 128
 IMAGES_A_CLIP = 4
 
+# Records that name media are short and take long: few make a block, so that all workers have some.
+IMAGE_BLOCK_BYTES = 64 * 1024
+CLIP_BLOCK_BYTES = 4 * 1024
+
 MAX_LINE_BYTES = 64 * 1024 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
 

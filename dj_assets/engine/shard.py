@@ -14,6 +14,7 @@ from dj_assets import settings
 from dj_assets.engine.local import Engine
 from dj_assets.engine.work import LOAD, MeasuredBlock, Task, measure_block
 from dj_assets.errors import SourceError
+from dj_assets.recipe.plan import Plan
 from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest
@@ -97,7 +98,7 @@ def measure_shard(
     reader = Reader(
         task.file,
         task.shard,
-        block_bytes=settings.BATCH_BYTES,
+        block_bytes=_block_bytes(task.file, stage.plan),
         max_line_bytes=settings.MAX_LINE_BYTES,
         limit=task.limit,
     )
@@ -131,6 +132,11 @@ def _refuse_changed(file: SourceFile) -> None:
     now = file.path.stat()
     if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
         raise SourceError(f"{file.path}: was changed while it was read; nothing of it is kept, run again")
+
+
+def _block_bytes(file: SourceFile, plan: Plan) -> int:
+    # a table may hold the media themselves
+    return settings.BATCH_BYTES if file.format == "parquet" else plan.block_bytes
 
 
 def _or_empty(blocks: Iterator[MeasuredBlock], task: ShardTask, stage: Task) -> Iterator[MeasuredBlock]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
+from dj_assets import settings
 from dj_assets.errors import RecipeError, UserError
 from dj_assets.models import extras
 from dj_assets.models.store import ModelFile, ModelStore
@@ -68,6 +69,14 @@ class Plan:
     def media(self) -> tuple[MediaOperator, ...]:
         """The operators that look at images or clips."""
         return tuple(step.operator for step in self.steps if isinstance(step.operator, MediaOperator))
+
+    @property
+    def block_bytes(self) -> int:
+        """About how many bytes of records are measured at a time."""
+        kinds = {operator.media for operator in self.media}
+        if not kinds:
+            return settings.BATCH_BYTES
+        return settings.CLIP_BLOCK_BYTES if "videos" in kinds else settings.IMAGE_BLOCK_BYTES
 
     def before(self, step: Step) -> Plan:
         """Return the plan of the steps before one."""

@@ -173,7 +173,8 @@ class Subset:
         if self.options.workers is not None:
             return self.options.workers
         wanted = self.recipe.workers or settings.default_workers()
-        useful = math.ceil(sum(file.size for file in files) / BYTES_A_WORKER)
+        enough = self.plan.block_bytes if self.plan.media else BYTES_A_WORKER
+        useful = math.ceil(sum(file.size for file in files) / enough)
         return max(1, min(wanted, settings.default_workers(), useful))
 
 

@@ -97,8 +97,8 @@ def test_a_missing_package_is_found_before_any_data(tmp_path: Path, monkeypatch:
 
 
 def test_a_missing_checkpoint_names_the_command_that_gets_it(tmp_path: Path) -> None:
-    recipe = load_recipe({"process": [{"image_nsfw_filter": {}}]})
+    recipe = load_recipe({"process": [{"phrase_grounding_recall_filter": {}}]})
     with pytest.raises(MissingModelError) as caught:
         make_plan(recipe).models(ModelStore((tmp_path,)))
-    assert "process[0]: image_nsfw_filter: model 'Falconsai/nsfw_image_detection' is missing" in str(caught.value)
-    assert "dj-assets models pull Falconsai/nsfw_image_detection" in str(caught.value)
+    assert "process[0]: phrase_grounding_recall_filter: model 'google/owlvit-base-patch32' is missing" in str(caught.value)
+    assert "dj-assets models pull google/owlvit-base-patch32" in str(caught.value)
