@@ -215,7 +215,14 @@ def test_verify_leaves_out_the_missing_and_knows_no_checksum_of_a_file_put_by_ha
     (tmp_path / "zh.sp.model").touch()
     rows = {row.name: row.checksum for row in verify(ModelStore((tmp_path,)))}
     embedded = ("lid.176.bin", "en.sp.model", "en.arpa.bin", "EleutherAI/pythia-6.9b-deduped", "en_core_web_md")
-    present = dict.fromkeys(embedded, "-")
+    checkpoints = (
+        "Falconsai/nsfw_image_detection",
+        "Salesforce/blip-itm-base-coco",
+        "amrul-hzz/watermark_detector",
+        "openai/clip-vit-base-patch32",
+        "shunk031/aesthetics-predictor-v2-sac-logos-ava1-l14-linearMSE",
+    )
+    present = dict.fromkeys((*embedded, *checkpoints), "-")
     assert rows == {**present, "zh.sp.model": "unknown"}
 
 
