@@ -100,5 +100,6 @@ def test_a_missing_checkpoint_names_the_command_that_gets_it(tmp_path: Path) -> 
     recipe = load_recipe({"process": [{"phrase_grounding_recall_filter": {}}]})
     with pytest.raises(MissingModelError) as caught:
         make_plan(recipe).models(ModelStore((tmp_path,)))
-    assert "process[0]: phrase_grounding_recall_filter: model 'google/owlvit-base-patch32' is missing" in str(caught.value)
+    place = "process[0]: phrase_grounding_recall_filter"
+    assert f"{place}: model 'google/owlvit-base-patch32' is missing" in str(caught.value)
     assert "dj-assets models pull google/owlvit-base-patch32" in str(caught.value)
