@@ -111,6 +111,7 @@ def arrivals_sensor(recipe: Recipe) -> dg.SensorDefinition:
         description=f"Files of {keys.subset} that come, change or go. A shard is asked for once in each state.",
     )
     def arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        """Compare the source with the shards that are known."""
         try:
             changes = find_changes(recipe, context.instance, SETTLED_S)
         except UserError as error:
@@ -163,6 +164,7 @@ def nightly_schedule(recipes: Sequence[Recipe]) -> dg.ScheduleDefinition:
         description="Asks for every shard that has no statistics, those that failed before included.",
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        """Ask for what is missing, subset by subset; one at fault does not keep the others."""
         day = context.scheduled_execution_time.date()
         for recipe in recipes:
             keys = SubsetKeys.of(recipe)

@@ -71,6 +71,7 @@ def _stats(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
         subset = _opened(recipe)
 
         def measure(shard: str) -> dg.AssetMaterialization:
+            """Measure one shard and report on its files."""
             result = subset.measure(ProgressLog(context.log), shard)
             context.log.info(f"{shard}: {summary(result)}")
             told = shard_metadata.source(subset, shard, result)
@@ -152,6 +153,7 @@ def _refined(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
         subset = _opened(recipe)
 
         def refine(shard: str) -> dg.AssetMaterialization:
+            """Write one shard; judge the subset where that published it."""
             result = subset.refine_shard(shard)
             told = shard_metadata.refined(subset, result)
             context.log.info(f"{shard}: {result.samples_out:,} of {result.samples_in:,} kept; {told['state']}")

@@ -134,6 +134,7 @@ class _Tar(Part):
         self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed by close
 
     def add(self, samples: Samples) -> None:
+        """Add the files of every sample."""
         for number, record in enumerate(plain_records(samples.batch), samples.first):
             key = f"{number:09d}"
             text = record.pop(samples.text_key, None)
