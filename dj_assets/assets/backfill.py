@@ -12,14 +12,13 @@ import dagster as dg
 
 from dj_assets.assets.arrivals import register
 from dj_assets.assets.gallery import gallery_definitions, is_sharded
+from dj_assets.assets.in_process import materialize, what_failed
 from dj_assets.assets.instance import project_instance
 from dj_assets.assets.keys import SubsetKeys, shard_partitions
 from dj_assets.assets.shard_metadata import OUTCOME_TAG
 from dj_assets.errors import UserError
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.recipe.model import Recipe
-
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
@@ -130,28 +129,10 @@ class _Runs:
 
     def run(self, key: dg.AssetKey, shard: str) -> str:
         """Materialize one partition; return what went wrong, or nothing."""
-        job = self.definitions.resolve_implicit_global_asset_job_def()
-        run = job.execute_in_process(
-            instance=self.instance,
-            asset_selection=[key],
-            partition_key=shard,
-            raise_on_error=False,
-            run_config=_QUIET,
-        )
+        run = materialize(self.definitions, self.instance, key, shard)
         problem = "" if run.success else what_failed(run)
         self.tell(f"{key.path[-1]} {shard}: {problem or 'done'}")
         return problem
-
-
-def what_failed(run: dg.ExecuteInProcessResult) -> str:
-    """Return the sentence of the first step that failed."""
-    for event in run.filter_events(lambda event: event.is_step_failure):
-        data = event.step_failure_data
-        if data.user_failure_data and data.user_failure_data.description:
-            return data.user_failure_data.description
-        if data.error:
-            return (data.error.cause or data.error).message.strip()
-    return "the run failed"
 
 
 def _wanted(

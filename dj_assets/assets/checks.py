@@ -2,6 +2,7 @@
 # No postponed annotations here: Dagster reads those of `context`.
 
 from collections.abc import Iterator
+from typing import TypedDict
 
 import dagster as dg
 
@@ -12,7 +13,7 @@ from dj_assets.assets.stage_metadata import MAX_ROWS
 from dj_assets.errors import UserError
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
-from dj_assets.report.verdicts import CHECKS, Evidence, Verdict, evidence_of
+from dj_assets.report.verdicts import CHECKS, Check, Evidence, Verdict, evidence_of
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run, run_before
 
@@ -32,15 +33,7 @@ def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
             evidence = gather(recipe, plan, _previous_retention(context.instance, keys.refined))
         selected = {key.name for key in context.selected_asset_check_keys}
         for check in (check for check in CHECKS if check.name in selected):
-            verdict = check.judge(evidence)
-            yield dg.AssetCheckResult(
-                asset_key=keys.refined,
-                check_name=check.name,
-                passed=verdict.passed,
-                severity=dg.AssetCheckSeverity[check.severity],
-                description=verdict.because,
-                metadata=_figures(verdict),
-            )
+            yield dg.AssetCheckResult(asset_key=keys.refined, **_judged(check, evidence))
 
     return checks
 
@@ -57,15 +50,7 @@ def evaluate(recipe: Recipe, plan: Plan) -> Iterator[dg.AssetCheckEvaluation]:
     earlier = run_before(Layout.home(settings.data_home() / keys.subset))
     evidence = gather(recipe, plan, earlier["retention"] if earlier else None)
     for check in CHECKS:
-        verdict = check.judge(evidence)
-        yield dg.AssetCheckEvaluation(
-            asset_key=keys.refined,
-            check_name=check.name,
-            passed=verdict.passed,
-            severity=dg.AssetCheckSeverity[check.severity],
-            description=verdict.because,
-            metadata=_figures(verdict),
-        )
+        yield dg.AssetCheckEvaluation(asset_key=keys.refined, **_judged(check, evidence))
 
 
 def gather(recipe: Recipe, plan: Plan, previous: float | None) -> Evidence:
@@ -82,6 +67,26 @@ def gather(recipe: Recipe, plan: Plan, previous: float | None) -> Evidence:
     if manifest is None:
         raise UserError(f"{layout.published}: nothing is published there; materialize {recipe.name} first")
     return evidence_of(plan, layout, manifest, run_before(layout), previous)
+
+
+class _Judged(TypedDict):
+    check_name: str
+    passed: bool
+    severity: dg.AssetCheckSeverity
+    description: str
+    metadata: dict[str, dg.TableMetadataValue]
+
+
+def _judged(check: Check, evidence: Evidence) -> _Judged:
+    """Return what a check found, as Dagster's results and events have it."""
+    verdict = check.judge(evidence)
+    return {
+        "check_name": check.name,
+        "passed": verdict.passed,
+        "severity": dg.AssetCheckSeverity[check.severity],
+        "description": verdict.because,
+        "metadata": _figures(verdict),
+    }
 
 
 def _figures(verdict: Verdict) -> dict[str, dg.TableMetadataValue]:

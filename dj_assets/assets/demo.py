@@ -9,6 +9,7 @@ import dagster as dg
 
 from dj_assets import settings
 from dj_assets.assets.gallery import gallery_definitions, is_sharded
+from dj_assets.assets.in_process import materialize, what_failed
 from dj_assets.assets.instance import project_instance
 from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.recipe.gallery import Gallery, find_gallery
@@ -18,9 +19,6 @@ from dj_assets.report.run_table import GalleryRow, gallery_table
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run
 from dj_assets.subset import RunResult
-
-# The terminal shows a table at the end; the event log keeps every line.
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
@@ -47,35 +45,17 @@ def materialize_gallery(gallery: Gallery | None = None, *, vision: bool = False)
 
 
 def _materialize(recipe: Recipe, definitions: dg.Definitions, instance: dg.DagsterInstance) -> Materialized:
-    """Run the steps and the checks of one subset, as a click on Materialize would."""
     block = block_of(recipe)
     started = time.perf_counter()
-    run = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=instance,
-        asset_selection=[SubsetKeys.of(recipe).refined],
-        raise_on_error=False,
-        run_config=_QUIET,
-    )
+    run = materialize(definitions, instance, SubsetKeys.of(recipe).refined)
     seconds = time.perf_counter() - started
     layout = Layout.home(settings.data_home() / block.subset)
     manifest = newest_run(layout)
     if not run.success or manifest is None:
-        return Materialized(recipe.name, error=_what_failed(run))
+        return Materialized(recipe.name, error=what_failed(run))
     (row,) = gallery_table([(recipe, RunResult.of_manifest(manifest, layout, reused=False))])
     return Materialized(
         name=recipe.name,
         row=replace(row, seconds=round(seconds, 1)),
         failed_checks=tuple(check.check_name for check in run.get_asset_check_evaluations() if not check.passed),
     )
-
-
-def _what_failed(run: dg.ExecuteInProcessResult) -> str:
-    """Return the sentence of the first step that failed."""
-    for event in run.filter_events(lambda event: event.is_step_failure):
-        data = event.step_failure_data
-        if data.user_failure_data and data.user_failure_data.description:
-            return data.user_failure_data.description
-        if data.error:
-            cause = data.error.cause or data.error
-            return cause.message.strip()
-    return "the run failed"
