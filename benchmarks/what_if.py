@@ -6,6 +6,7 @@ python -m benchmarks.what_if [--samples 10000000] [--statistics 12]
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import shutil
 import statistics
@@ -24,8 +25,9 @@ from dj_assets.operators.registry import find
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.report.what_if.borders import neighbours
-from dj_assets.report.what_if.bounds import axis, movables
+from dj_assets.report.what_if.bounds import Bound, Movable, axis, movables
 from dj_assets.report.what_if.filters_alone import count_filters
+from dj_assets.report.what_if.judged import Judged
 from dj_assets.storage.layout import Layout
 
 RESULTS = Path(__file__).parent / "results"
@@ -85,25 +87,43 @@ def made_statistics(folder: Path, plan: Plan, samples: int) -> list[Path]:
 
 
 def measured(database: Path, plan: Plan) -> dict[str, Any]:
-    """Return the seconds of every question the page asks when a slider moves; opening the database included once."""
-    movable, layout = movables(plan)[0], Layout.home(database.parent)
-    bound = movable, movable.bounds[0]
+    """Return the seconds of every question the page asks: once when it opens, and after a slider was moved."""
+    layout = Layout.home(database.parent)
+    no_rejects = database.with_name("rejects.parquet")
     with duckdb.connect(database, read_only=True, config={"threads": settings.default_workers()}) as connection:
-        first = seconds(lambda: count_filters(connection, plan, failures=False), 1)
+        connection.execute(f"COPY (SELECT 0 shard, 0 AS row, -1 AS step WHERE FALSE) TO '{no_rejects}'")
+        judged = Judged(connection, [no_rejects])
+        first = seconds(lambda _: count_filters(judged, plan), 1)
+        moved = [moved_plan(plan, 0.02 + 0.01 * number) for number in range(REPEATS)]
         return {
             "funnel_first_s": first,
-            "funnel_s": seconds(lambda: count_filters(connection, plan, failures=False), REPEATS),
-            "border_s": seconds(lambda: neighbours(connection, plan, layout, bound), REPEATS),
-            "histogram_s": seconds(lambda: axis(connection, plan, movable), REPEATS),
+            "funnel_s": seconds(lambda number: count_filters(judged, moved[number]), REPEATS),
+            "border_s": seconds(
+                lambda number: neighbours(judged, moved[number], layout, border(moved[number])), REPEATS
+            ),
+            "histogram_s": seconds(lambda _: axis(connection, plan, movables(plan)[0]), REPEATS),
         }
 
 
-def seconds(asked: Callable[[], object], repeats: int) -> float:
-    """Return the median of some calls."""
+def moved_plan(plan: Plan, low: float) -> Plan:
+    """Return the plan with another lower bound of its first filter."""
+    first, *others = plan.recipe.process
+    moved = first.model_copy(update={border(plan)[1].parameter: low})
+    return make_plan(dataclasses.replace(plan.recipe, process=(moved, *others)))
+
+
+def border(plan: Plan) -> tuple[Movable, Bound]:
+    """Return the bound that is moved."""
+    movable = movables(plan)[0]
+    return movable, movable.bounds[0]
+
+
+def seconds(asked: Callable[[int], object], repeats: int) -> float:
+    """Return the median of some calls, each told its number."""
     taken = []
-    for _ in range(repeats):
+    for number in range(repeats):
         started = time.perf_counter()
-        asked()
+        asked(number)
         taken.append(time.perf_counter() - started)
     return round(statistics.median(taken), 2)
 

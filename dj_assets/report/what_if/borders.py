@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import duckdb
+import numpy as np
+import numpy.typing as npt
 
-from dj_assets.operators.base import Filter
-from dj_assets.operators.conditions import Sql
 from dj_assets.recipe.plan import Plan
 from dj_assets.report.examples import excerpts
 from dj_assets.report.what_if.bounds import Bound, Movable
+from dj_assets.report.what_if.judged import Judged, unpacked
 from dj_assets.storage.layout import Layout
 
 WIDTH = 280
@@ -27,46 +27,57 @@ class Neighbour:
 
 
 def neighbours(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, layout: Layout, bound: tuple[Movable, Bound], each: int = 3
+    judged: Judged, plan: Plan, layout: Layout, bound: tuple[Movable, Bound], each: int = 3
 ) -> list[Neighbour]:
     """Return up to `each` samples on either side of a bound, ordered by their value; none where it does not bound.
 
-    Values that are no numbers lie nowhere.
+    Values that are no numbers lie nowhere. What the bound at the other end drops is not near to this one.
     """
     movable, limit = bound
     if limit.value is None:
         return []
-    sides = [_side(plan, movable, limit, kept=kept, most=each) for kept in (True, False)]
-    query = " UNION ALL ".join(f"({side.text})" for side in sides)
-    found = connection.execute(query, [parameter for side in sides for parameter in side.parameters]).fetchall()
-    found.sort(key=lambda row: (row[3], row[0], row[1]))
-    texts = excerpts(layout, [(row[0], row[1]) for row in found], WIDTH)
-    return [Neighbour(row[2], row[3], row[4], texts.get((row[0], row[1]), "")) for row in found]
-
-
-def _side(plan: Plan, movable: Movable, bound: Bound, *, kept: bool, most: int) -> Sql:
-    """Ask for the nearest samples on one side of a bound that every other filter keeps."""
-    tests = [
-        step.operator.condition.keep(step.columns)
-        for step in plan.filters
-        if isinstance(step.operator, Filter) and step.index != movable.step.index
+    near = [
+        (judged.at(int(position)), float(value), side.kept)
+        for side in _nearest(judged, plan, movable, limit, each)
+        for position, value in sorted(zip(side.positions, side.values, strict=True))
     ]
-    value, own = movable.value, movable.part.keep(movable.step.columns)
-    outside = (bound.side == "low") != movable.range.reversed
+    near.sort(key=lambda one: (one[1], one[0][:2]))
+    texts = excerpts(layout, [(shard, row) for (shard, row, _), _, _ in near], WIDTH)
+    return [Neighbour(id, value, kept, texts.get((shard, row), "")) for (shard, row, id), value, kept in near]
+
+
+class _Side:
+    """The nearest samples on one side of a bound, of those seen so far; of equally near ones the first."""
+
+    def __init__(self, *, kept: bool, limit: float, most: int) -> None:
+        self.kept = kept
+        self.positions: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self.values: npt.NDArray[np.float64] = np.empty(0)
+        self._limit, self._most = limit, most
+
+    def see(self, positions: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> None:
+        """Look at more samples, all behind those before."""
+        distances = np.abs(values - self._limit)
+        if len(distances) > self._most:
+            near = distances <= np.partition(distances, self._most - 1)[self._most - 1]
+            positions, values = positions[near], values[near]
+        positions, values = np.append(self.positions, positions), np.append(self.values, values)
+        order = np.argsort(np.abs(values - self._limit), kind="stable")[: self._most]
+        self.positions, self.values = positions[order], values[order]
+
+
+def _nearest(judged: Judged, plan: Plan, movable: Movable, bound: Bound, each: int) -> tuple[_Side, _Side]:
+    """Find the nearest samples on the side that the bound keeps and on the other, in one pass over the statistic."""
     limit = float(bound.value or 0)
-    where = [*(test.text for test in tests), f"{'' if kept else 'NOT '}{own.text}", f"isfinite({value.text})"]
-    parameters = [
-        *value.parameters,
-        *(p for test in tests for p in test.parameters),
-        *own.parameters,
-        *value.parameters,
-    ]
-    if not kept:
-        # what the bound at the other end drops is not near to this one
-        where.append(f"{value.text} {'<=' if outside else '>='} ?")
-        parameters += [*value.parameters, limit]
-    return Sql(
-        f"SELECT shard, row, id, {value.text} AS value, {kept} AS kept FROM stats WHERE {' AND '.join(where)} "  # noqa: S608
-        f"ORDER BY abs(value - ?), shard, row LIMIT {most}",
-        (*parameters, limit),
-    )
+    inside, outside = (_Side(kept=kept, limit=limit, most=each) for kept in (True, False))
+    below = (bound.side == "low") != movable.range.reversed
+    others = judged.kept_by_others(plan, movable.step)
+    first = 0
+    for values, kept in judged.look(movable.value, movable.part.keep(movable.step.columns)):
+        alive = unpacked(others, first, len(values)) & np.isfinite(values)
+        beyond = values <= limit if below else values >= limit
+        for side, chosen in ((inside, alive & kept), (outside, alive & ~kept & beyond)):
+            places = np.flatnonzero(chosen)
+            side.see(first + places, values[places])
+        first += len(values)
+    return inside, outside

@@ -21,7 +21,8 @@ from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.report.changed_recipe import changed_lines, with_parameters, write_changed
 from dj_assets.report.what_if.borders import neighbours
 from dj_assets.report.what_if.bounds import Movable, axis, movables
-from dj_assets.report.what_if.filters_alone import count_filters, note_failures
+from dj_assets.report.what_if.filters_alone import count_filters
+from dj_assets.report.what_if.judged import Judged
 from dj_assets.storage.database import open_database
 
 Changes = Mapping[int, Mapping[str, Value]]
@@ -49,7 +50,7 @@ class Session:
         self.recipe = recipe
         self.run = MeasuredRun.open(folder, make_plan(recipe), threads)
         self._connection = open_database(self.run.layout.database, threads)
-        self._failures = note_failures(self._connection, self._rejects)
+        self._judged = Judged(self._connection, self.run.measured_files("rejects"))
         self._replaying = threading.Lock()
         self._newest = 0
 
@@ -83,10 +84,7 @@ class Session:
     def filters(self, changes: Changes) -> Answer:
         """Return the funnel of the filters alone, as if no deduplicator dropped anything."""
         started = time.perf_counter()
-        with self._cursor() as cursor:
-            if self._failures:
-                note_failures(cursor, self._rejects)
-            steps = count_filters(cursor, self._changed(changes), failures=self._failures)
+        steps = count_filters(self._judged, self._changed(changes))
         return {"steps": [asdict(step) for step in steps], "seconds": round(time.perf_counter() - started, 3)}
 
     def whole(self, changes: Changes) -> Answer:
@@ -110,8 +108,7 @@ class Session:
         plan = self._changed(changes)
         movable = _find(plan, lambda one: one.step.index == index and any(b.parameter == parameter for b in one.bounds))
         bound = next(bound for bound in movable.bounds if bound.parameter == parameter)
-        with self._cursor() as cursor:
-            found = neighbours(cursor, plan, self.run.layout, (movable, bound))
+        found = neighbours(self._judged, plan, self.run.layout, (movable, bound))
         return {"samples": [asdict(sample) for sample in found]}
 
     def preview(self, changes: Changes) -> Answer:
@@ -132,10 +129,6 @@ class Session:
         except (ValidationError, IndexError) as error:
             reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "no such operator"
             raise UserError(f"{self.recipe.file}: {reason}") from error
-
-    @property
-    def _rejects(self) -> list[Path]:
-        return self.run.measured_files("rejects")
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -1,0 +1,120 @@
+"""Which samples every filter keeps, a bit a sample: judged once, and anew only by the filter whose bound moved."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from dj_assets.operators.base import Filter
+from dj_assets.operators.conditions import Sql
+from dj_assets.recipe.plan import Plan, Step
+
+Bits = npt.NDArray[np.uint8]
+"""A bit a sample, eight a byte, in the order of the table `stats`; those behind the last sample are 0."""
+
+_BATCH_ROWS = 1 << 20
+# So many thresholds of a filter stay judged: the slider goes back and forth.
+_REMEMBERED = 3
+
+
+class Judged:
+    """The verdicts of all filters over the statistics of one finished run.
+
+    A verdict costs one look at the columns of its filter, and takes an eighth of a byte a sample. Threads may ask at
+    the same time. Positions count the rows of `stats`, whose order is that of the shards.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, rejects: Sequence[Path]) -> None:
+        """Look at a run's database; `rejects` are the files of what failed while it was measured."""
+        self._connection = connection
+        self._asking = threading.Lock()
+        self._kept: dict[int, OrderedDict[Sql, Bits]] = {}
+        found = connection.execute("SELECT count(*) FROM stats").fetchone()
+        self.samples = int(found[0]) if found else 0
+        self.failed = self._failures(rejects)
+
+    def kept(self, step: Step) -> Bits:
+        """Return the samples that a filter keeps by itself."""
+        assert isinstance(step.operator, Filter)  # noqa: S101 - asked for filters only
+        test = step.operator.condition.keep(step.columns)
+        with self._asking:
+            known = self._kept.setdefault(step.index, OrderedDict())
+            if test not in known:
+                known[test] = np.packbits(np.concatenate([np.zeros(0, bool), *(kept for (kept,) in self.look(test))]))
+            known.move_to_end(test)
+            while len(known) > _REMEMBERED:
+                known.popitem(last=False)
+            return known[test]
+
+    def kept_by_others(self, plan: Plan, step: Step) -> Bits:
+        """Return the samples that failed nowhere and that every filter but one keeps."""
+        bits = self.all()
+        for other in plan.filters:
+            if other.index != step.index:
+                bits &= self.kept(other)
+        for failed in self.failed.values():
+            bits &= ~failed
+        return bits
+
+    def all(self) -> Bits:
+        """Return every sample."""
+        return np.packbits(np.ones(self.samples, bool))
+
+    def look(self, *expressions: Sql) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+        """Yield what expressions over the statistics give, in their order, many samples at a time; null as NaN."""
+        listed = ", ".join(f"{one.text} AS asked_{place}" for place, one in enumerate(expressions))
+        query = f"SELECT {listed} FROM stats"  # noqa: S608 - conditions bind their values
+        with self._connection.cursor() as cursor:
+            asked = cursor.sql(query, params=[value for one in expressions for value in one.parameters])
+            for batch in asked.to_arrow_reader(_BATCH_ROWS):
+                yield tuple(column.to_numpy(zero_copy_only=False) for column in batch.columns)
+
+    def at(self, position: int) -> tuple[int, int, str]:
+        """Return the place (shard, row) and the id of one sample."""
+        with self._connection.cursor() as cursor:
+            # one row at a time: DuckDB leaves out whole files and row groups before it
+            found = cursor.execute("SELECT shard, row, id FROM stats LIMIT 1 OFFSET ?", [position]).fetchone()
+        assert found is not None  # noqa: S101 - positions count the rows
+        return found
+
+    def _failures(self, rejects: Sequence[Path]) -> dict[int, Bits]:
+        """Return the samples that failed inside an operator, by the index of their first such step.
+
+        A sample that failed has no statistic behind that step; it is quarantined there, unless a filter before drops
+        it.
+        """
+        found = self._connection.execute(
+            """
+            WITH failed AS (
+                SELECT shard, row, min(step) AS step FROM read_parquet(?) WHERE step >= 0 GROUP BY shard, row
+            )
+            SELECT position, step FROM failed
+            JOIN (SELECT row_number() OVER () - 1 AS position, shard, row FROM stats) USING (shard, row)
+            """,
+            [[str(path) for path in rejects]],
+        ).fetchnumpy()
+        positions, steps = found["position"], found["step"]
+        return {int(step): self._bits(positions[steps == step]) for step in np.unique(steps)}
+
+    def _bits(self, positions: npt.NDArray[np.int64]) -> Bits:
+        marks = np.zeros(self.samples, bool)
+        marks[positions] = True
+        return np.packbits(marks)
+
+
+def count(bits: Bits) -> int:
+    """Return how many samples are marked."""
+    return int(np.bitwise_count(bits).sum())
+
+
+def unpacked(bits: Bits, first: int, number: int) -> npt.NDArray[np.bool_]:
+    """Return the marks of `number` samples from the position `first` on."""
+    skipped = first % 8
+    return np.unpackbits(bits[first // 8 : (first + number + 7) // 8])[skipped : skipped + number].astype(bool)
