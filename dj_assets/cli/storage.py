@@ -56,6 +56,24 @@ def rebuild(
 
 
 @app.command()
+def verify(
+    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+) -> None:
+    """Compare every file of the last run with its checksum; exit 1 if one is damaged. The next run mends it."""
+    from dj_assets.subset.verifying import verify
+
+    layout, manifest = finished(subset)
+    done = verify(layout, manifest)
+    for line in done.damaged:
+        console(stderr=True).print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
+    found = f"{len(done.damaged)} damaged" if done.damaged else "all as they were written"
+    told = f"{layout.published}: {done.files} files, {done.bytes / 1e6:,.1f} MB, {found}"
+    console().print(told, markup=False, highlight=False, soft_wrap=True)
+    if done.damaged:
+        raise typer.Exit(1)
+
+
+@app.command()
 def prune(
     subsets: Annotated[list[str] | None, typer.Argument(help="Subsets of the data home; default: all.")] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Remove what can go, after it was shown.")] = False,

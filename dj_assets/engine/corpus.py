@@ -22,7 +22,7 @@ from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import CorpusMapper
 from dj_assets.recipe.plan import Plan, Step, digest
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest
+from dj_assets.storage.manifest import ShardManifest, require_measured
 from dj_assets.storage.sources import SourceFile
 
 Frequent = Mapping[str, np.ndarray]
@@ -92,6 +92,7 @@ class Corpus:
         if not isinstance(operator, CorpusMapper):
             raise TypeError(f"{step.label} does not count")
         stats, signatures = ([layout.measured(kind, shard.shard) for shard in shards] for kind in layout.kinds)
+        require_measured(layout, shards, layout.kinds)
         before = self.plan.before(step)
         links = find_links(layout, before, signatures, version)
         alive = replay(before, load_population(before, stats, signatures), links, threads=self.threads).kept

@@ -22,7 +22,7 @@ from dj_assets.engine.replay import Outcome, Population
 from dj_assets.recipe.plan import Plan, digest
 from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest, read_json, write_json
+from dj_assets.storage.manifest import ShardManifest, read_json, shard_of, write_json
 from dj_assets.storage.parts import Format, Part, part_key
 from dj_assets.storage.release import merged_types
 
@@ -120,7 +120,7 @@ class Decision:
         return cls(
             **content
             | {
-                "shards": tuple(ShardManifest(**shard) for shard in content["shards"]),
+                "shards": tuple(shard_of(shard) for shard in content["shards"]),
                 "counts": Balance(**content["counts"]),
                 "funnel": tuple(FunnelStep.of_json(step) for step in content["funnel"]),
                 "outcomes": tuple(ShardOutcome(**outcome) for outcome in content["outcomes"]),

@@ -53,10 +53,13 @@ def distinct_sorted(values: np.ndarray) -> np.ndarray:
 
 
 def read_stored(path: Path, key: bytes) -> pa.Table | None:
-    """Return the table at `path` where it was stored under the same key."""
+    """Return the table at `path` where it was stored under the same key, and is not damaged."""
     if not path.exists():
         return None
-    table = pq.read_table(path)
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+    except (pa.ArrowInvalid, OSError):
+        return None
     return table if (table.schema.metadata or {}).get(_KEY) == key else None
 
 

@@ -18,6 +18,8 @@ from dj_assets.operators.conditions import Parameter
 from dj_assets.recipe.plan import Plan, Step
 
 KEPT = -1
+# What is read of every shard.
+REPLAYED = ("stats", "signatures")
 _NEVER = np.iinfo(np.int16).max
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -124,6 +124,9 @@ def measure_shard(
         with commit():
             layout.manifest(task.shard).unlink(missing_ok=True)
             stack.close()  # puts the files into place
+            manifest = replace(
+                manifest, files={kind: (writer.sum.bytes, writer.sum.crc32) for kind, writer in writers.items()}
+            )
             manifest.write(layout)
     return manifest
 

@@ -11,17 +11,16 @@ from typing import Any, Literal
 import numpy as np
 
 from dj_assets.engine.links import find_links
-from dj_assets.engine.replay import Outcome, Population, load_population, replay
+from dj_assets.engine.replay import REPLAYED, Outcome, Population, load_population, replay
 from dj_assets.engine.shards import measured_version, version_with_reference
 from dj_assets.errors import UserError
 from dj_assets.operators.base import Deduplicator, Mapper
 from dj_assets.recipe.plan import Plan
-from dj_assets.storage.damage import require_whole
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest, newest_run, read_json, stored_shard
+from dj_assets.storage.manifest import ShardManifest, newest_run, read_json, require_measured, stored_shard
 
-# What a replay reads of every shard.
-_REPLAYED = ("stats", "signatures", "rejects")
+# What is read of every shard.
+_READ = (*REPLAYED, "rejects")
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,10 @@ class MeasuredRun:
             if manifest is not None:
                 _require_same_measure(manifest, plan, folder)
                 _require_measured_files(manifest, layout)
-                return cls(layout, manifest, plan, threads)
+                run = cls(layout, manifest, plan, threads)
+                require_measured(layout, run.shards, _READ)
+                require_measured(layout.against, run.reference, REPLAYED)
+                return run
         raise UserError(
             f"{folder}: holds no finished run; give a subset of the gallery or the output of 'dj-assets run'"
         )
@@ -177,5 +179,3 @@ def _require_measured_files(manifest: Mapping[str, Any], layout: Layout) -> None
         now = read_json(path) or {}
         if any(now.get(key) != shard[key] for key in ("sha256", "records", "measure_key")):
             raise UserError(f"{layout.published}: was measured anew since its last run; run it to the end first")
-    files = [layout.measured(kind, shard["shard"]) for shard in manifest["shards"] for kind in _REPLAYED]
-    require_whole(files, "run the subset again: only what is damaged is measured anew")

@@ -69,7 +69,12 @@ def open_database(path: Path, threads: int | None = None) -> duckdb.DuckDBPyConn
 
 def _damaged(path: Path, error: Exception) -> DamagedError:
     what = f"is damaged ({str(error).splitlines()[0]})" if path.exists() else "is missing"
-    return DamagedError(f"{path}: {what}; make it anew with 'dj-assets rebuild {path.parent}'")
+    return DamagedError(f"{path}: {what}; {rebuild_hint(path)}")
+
+
+def rebuild_hint(path: Path) -> str:
+    """Return what mends a damaged database."""
+    return f"make it anew with 'dj-assets rebuild {path.parent}'"
 
 
 def build_database(

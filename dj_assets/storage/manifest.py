@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dj_assets.storage.damage import is_whole_parquet
+from dj_assets.errors import DamagedError
+from dj_assets.storage.damage import Sum, require_sound
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.shards import replace_atomically
 from dj_assets.storage.sources import SourceFile, content_sha256
+
+# What mends a damaged measured file,
+MEASURE_AGAIN = "run the subset again: only what is damaged is measured anew"
+# and a refined one.
+REFINE_AGAIN = "run the subset again: it is refined anew from what was measured"
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,7 @@ class ShardManifest:
 
     `records` are the records of the source that are not blank lines; `rows` of them were measured, `dropped` and
     `quarantined` left while loading, `left_out` more belong to another subset. `seconds` is the time every step took,
-    summed over workers.
+    summed over workers. `files` has size and CRC-32 of every measured file, by its kind.
     """
 
     shard: int
@@ -39,6 +46,11 @@ class ShardManifest:
     left_out: int = 0
     field_types: dict[str, Any] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    files: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+
+    def written(self, kind: str) -> Sum:
+        """Return what the measured file of a kind was when it was written."""
+        return Sum(*self.files[kind])
 
     def write(self, layout: Layout) -> None:
         """Write the manifest: from now on the shard is measured."""
@@ -49,7 +61,12 @@ def stored_shard(layout: Layout, shard: int) -> ShardManifest | None:
     """Return the manifest of a shard as it lies there, up to date or not; None where there is none of this version."""
     content = read_json(layout.manifest(shard))
     known = {f.name for f in dataclasses.fields(ShardManifest)}
-    return ShardManifest(**content) if content is not None and set(content) == known else None
+    return shard_of(content) if content is not None and set(content) == known else None
+
+
+def shard_of(content: Mapping[str, Any]) -> ShardManifest:
+    """Return a manifest from its JSON."""
+    return ShardManifest(**{**content, "files": {kind: tuple(sums) for kind, sums in content["files"].items()}})
 
 
 def measured_shard(
@@ -60,7 +77,7 @@ def measured_shard(
     A file with another time but the same size is compared by its content: touching a file measures nothing anew.
     """
     manifest = stored_shard(layout, shard)
-    if manifest is None or not all(is_whole_parquet(layout.measured(kind, shard)) for kind in layout.kinds):
+    if manifest is None or not all(manifest.written(kind).fits(layout.measured(kind, shard)) for kind in layout.kinds):
         return None
     if (manifest.measure_key, manifest.path, manifest.size) != (measure_key, str(file.path), file.size):
         return None
@@ -72,6 +89,57 @@ def measured_shard(
         manifest = dataclasses.replace(manifest, mtime_ns=file.mtime_ns)
         manifest.write(layout)
     return manifest
+
+
+def require_measured(layout: Layout, shards: Iterable[ShardManifest], kinds: Iterable[str]) -> None:
+    """Raise for the first measured file that is not what was written; its shard is to be measured again.
+
+    Raises
+    ------
+    DamagedError
+        Naming the file and the cure.
+    """
+    wanted = tuple(kinds)
+    for shard in shards:
+        for kind in wanted:
+            try:
+                require_sound(layout.measured(kind, shard.shard), shard.written(kind), MEASURE_AGAIN)
+            except DamagedError:
+                _forget(layout, shard)
+                raise
+
+
+def require_refined(layout: Layout, manifest: Mapping[str, Any], parts: Iterable[Mapping[str, Any]]) -> None:
+    """Raise for the first of some refined files that is not what a run published; it is to be written again.
+
+    Raises
+    ------
+    DamagedError
+        Naming the file and the cure.
+    """
+    for part in parts:
+        path = layout.refined / part["name"]
+        try:
+            require_sound(path, Sum(part["bytes"], part.get("crc32")), REFINE_AGAIN)
+        except DamagedError:
+            _set_aside(layout, manifest, path)
+            raise
+
+
+def _forget(layout: Layout, shard: ShardManifest) -> None:
+    """Take the mark from a damaged shard that says it is measured; not where it was measured anew meanwhile."""
+    # who only reads the data home may not be able to
+    with suppress(OSError):
+        if stored_shard(layout, shard.shard) == shard:
+            layout.manifest(shard.shard).unlink(missing_ok=True)
+
+
+def _set_aside(layout: Layout, manifest: Mapping[str, Any], part: Path) -> None:
+    """Give a damaged refined file another name, so that the next run misses it; not where one published meanwhile."""
+    with suppress(OSError):
+        newest = newest_run(layout)
+        if newest is not None and newest["run_id"] == manifest["run_id"]:
+            part.rename(part.with_name(f"{part.name}.damaged"))
 
 
 def measured_files(layout: Layout, kind: str, shards: Sequence[ShardManifest]) -> list[Path]:

@@ -13,9 +13,10 @@ from typing import Any, Literal
 import numpy as np
 
 from dj_assets.recipe.plan import digest
+from dj_assets.storage.damage import Sum
 from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.layout import Layout, part_name
-from dj_assets.storage.manifest import ShardManifest
+from dj_assets.storage.manifest import ShardManifest, read_json, write_json
 from dj_assets.storage.shards import write_refined
 
 # Part of the identity of a refined file: raise it when its content gets another form.
@@ -53,6 +54,13 @@ class Part:
                 return path
         return None
 
+    def written(self, place: Path, published: Mapping[str, Any] | None) -> Sum:
+        """Return what the file at its place was when it was written."""
+        entries = [part for part in published["refined"] if part.get("key") == self.key] if published else []
+        known = read_json(_sum_file(place)) or next(iter(entries), {})
+        # a process that was killed between the two writes left no note
+        return Sum(known["bytes"], known["crc32"]) if "crc32" in known else Sum.of(place)
+
     @property
     def _suffix(self) -> str:
         return ".parquet" if self.format == "parquet" else ".jsonl"
@@ -73,6 +81,7 @@ def write_part(part: Part, kept: np.ndarray, layout: Layout, types: FieldTypes |
     layout.pending.mkdir(parents=True, exist_ok=True)
     target = part.pending(layout)
     write_refined(target, cleaned, fields, kept, types=types, text_key=text_key, format=part.format)
+    write_json(_sum_file(target), Sum.of(target)._asdict())
 
 
 def gather_parts(
@@ -92,11 +101,13 @@ def gather_parts(
         if place is None:
             raise FileNotFoundError(f"{part.pending(layout)}: is not written yet")
         link_or_copy(place, folder / part.name)
-        size = place.stat().st_size
-        entries.append(
-            {"name": part.name, "shard": part.shard, "samples": part.samples, "key": part.key, "bytes": size}
-        )
+        own = {"name": part.name, "shard": part.shard, "samples": part.samples, "key": part.key}
+        entries.append({**own, **part.written(place, published)._asdict()})
     return entries
+
+
+def _sum_file(pending: Path) -> Path:
+    return pending.with_suffix(".json")
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from dj_assets.recipe.plan import Plan
 from dj_assets.storage.bins import bins_of
+from dj_assets.storage.damage import Sum
 from dj_assets.storage.database import add_run, build_database, export_table, reading
 from dj_assets.storage.duplicates import MeasuredReference
 from dj_assets.storage.fields import FieldTypes
@@ -58,8 +59,8 @@ class Release:
             self.build(database, threads)
             manifest = {**manifest_of(entries), "statistics": self._bins(database)}
             add_run(database, manifest["funnel"], manifest)
-            # the record in the database cannot say how large it became
-            manifest["database_bytes"] = database.stat().st_size
+            # the record in the database cannot say what it became
+            manifest["database_bytes"], manifest["database_crc32"] = Sum.of(database)
             if self.layout.work == self.layout.published:
                 self._by_shard(staging, database)
             else:

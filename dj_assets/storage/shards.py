@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dj_assets.storage.damage import Sum
 from dj_assets.storage.fields import FieldTypes, restore
 from dj_assets.storage.json_lines import json_lines
 from dj_assets.storage.publish import sync_path
@@ -47,8 +48,10 @@ class ParquetShard:
     """Writes one Parquet file: zstd, row groups of about 32 MiB, no dictionary for floats and nested columns.
 
     A context manager: the file appears under its name when the block ends, and not at all if it raises. Holds at most
-    one row group. Without a single row it is a valid file with the schema.
+    one row group. Without a single row it is a valid file with the schema. `sum` is known once the file is there.
     """
+
+    sum: Sum
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.rows = 0
@@ -74,9 +77,11 @@ class ParquetShard:
         self._pending, self._pending_bytes, self._pending_rows = [], 0, 0
 
     def __enter__(self) -> ParquetShard:
-        temporary = self._place.__enter__()
+        self._temporary = temporary = self._place.__enter__()
         dictionary = [field.name for field in self._schema if _repeats(field.type)]
-        self._writer = pq.ParquetWriter(temporary, self._schema, compression="zstd", use_dictionary=dictionary)
+        self._writer = pq.ParquetWriter(
+            temporary, self._schema, compression="zstd", use_dictionary=dictionary, write_page_checksum=True
+        )
         return self
 
     def __exit__(
@@ -89,6 +94,7 @@ class ParquetShard:
         except BaseException as failed:
             self._place.__exit__(type(failed), failed, failed.__traceback__)
             raise
+        self.sum = Sum.of(self._temporary)
         self._place.__exit__(kind, error, trace)
 
 

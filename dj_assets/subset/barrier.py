@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from dj_assets.engine.clusters import NearPairs
 from dj_assets.engine.decision import Decision
 from dj_assets.engine.links import find_links
-from dj_assets.engine.replay import Outcome, Population, load_population, replay
+from dj_assets.engine.replay import REPLAYED, Outcome, Population, load_population, replay
 from dj_assets.engine.shards import measured_version, version_with_reference
 from dj_assets.errors import UserError
 from dj_assets.recipe.plan import digest
-from dj_assets.storage.manifest import ShardManifest, measured_files, newest_run
+from dj_assets.storage.manifest import ShardManifest, measured_files, newest_run, require_measured
 from dj_assets.subset.locks import whole_subset
 from dj_assets.subset.results import DeduplicateResult
 
@@ -102,6 +102,8 @@ def _replay(
     subset: Subset, shards: Sequence[ShardManifest], reference: Sequence[ShardManifest]
 ) -> tuple[Population, Outcome, int]:
     layout, plan = subset.layout, subset.plan
+    require_measured(layout, shards, REPLAYED)
+    require_measured(layout.against, reference, REPLAYED)
     stats, signatures = (measured_files(layout, kind, shards) for kind in ("stats", "signatures"))
     theirs = [measured_files(layout.against, kind, reference) for kind in ("stats", "signatures")]
     links = find_links(layout, plan, [*theirs[1], *signatures], _version(subset, shards))

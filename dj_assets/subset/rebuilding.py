@@ -14,6 +14,7 @@ from dj_assets.engine.what_if import MeasuredRun
 from dj_assets.errors import RecipeError
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import Plan, make_plan
+from dj_assets.storage.damage import Sum
 from dj_assets.storage.database import add_run
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import write_json
@@ -49,14 +50,12 @@ def rebuild(layout: Layout, manifest: Mapping[str, Any]) -> Rebuilt:
         release = Release(plan, layout, shards, fates(population, outcome), reference)
         with replace_atomically(layout.database) as temporary:
             release.build(temporary, run.threads)
-            # the record in the database never knew how large it became
-            add_run(
-                temporary,
-                manifest["funnel"],
-                {key: value for key, value in manifest.items() if key != "database_bytes"},
-            )
-            size = temporary.stat().st_size
-        write_json(layout.runs / f"{manifest['run_id']}.json", {**manifest, "database_bytes": size})
+            # the record in the database never knew what it became
+            known = {key: value for key, value in manifest.items() if not key.startswith("database_")}
+            add_run(temporary, manifest["funnel"], known)
+            size, crc32 = Sum.of(temporary)
+        became = {"database_bytes": size, "database_crc32": crc32}
+        write_json(layout.runs / f"{manifest['run_id']}.json", {**manifest, **became})
     seconds = time.perf_counter() - started
     return Rebuilt(layout.database, manifest["run_id"], len(population), seconds)
 

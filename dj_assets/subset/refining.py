@@ -10,7 +10,7 @@ from dj_assets.engine.decision import Decision, outcome_version
 from dj_assets.engine.record import circumstances, run_record
 from dj_assets.errors import UserError
 from dj_assets.recipe.plan import digest
-from dj_assets.storage.manifest import ShardManifest, all_published, newest_run
+from dj_assets.storage.manifest import ShardManifest, all_published, newest_run, require_measured
 from dj_assets.storage.parts import write_part
 from dj_assets.storage.release import Release
 from dj_assets.subset.barrier import decided, decision_key, measured
@@ -84,6 +84,8 @@ def _write(subset: Subset, decision: Decision, shards: Collection[int]) -> None:
     published = newest_run(subset.layout)
     for part in decision.parts:
         if part.shard in shards and part.place(subset.layout, published) is None:
+            measured = [shard for shard in decision.shards if shard.shard == part.shard]
+            require_measured(subset.layout, measured, ("cleaned", "fields", "stats"))
             kept = decision.kept(part.shard, subset.layout)
             write_part(part, kept, subset.layout, decision.types, subset.recipe.text_key)
 
@@ -132,6 +134,7 @@ def _up_to_date(subset: Subset, key: str) -> RunResult | None:
 def _publish(subset: Subset, decision: Decision, started: float) -> RunResult:
     plan, shards = subset.plan, decision.shards
     against = subset.reference.measured()
+    require_measured(subset.layout, shards, ("stats", "signatures", "rejects"))
     release = Release(
         plan=plan,
         layout=subset.layout,

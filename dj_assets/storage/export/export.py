@@ -16,11 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dj_assets.errors import UserError
-from dj_assets.storage.damage import require_whole
 from dj_assets.storage.disk import disk_faults
 from dj_assets.storage.export.formats import ExportFormat, Samples, ending, open_part
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run, read_json, write_json
+from dj_assets.storage.manifest import newest_run, read_json, require_refined, write_json
 from dj_assets.storage.shards import replace_atomically
 
 DEFAULT_SHARD_BYTES = 256_000_000
@@ -98,8 +97,7 @@ class Export:
         if any(part["name"].endswith(".jsonl") for part in manifest["refined"]):
             raise UserError(f"{self.layout.refined}: holds JSON lines; run it with --format parquet to export it")
         claim = self._claim(manifest)
-        parts = [self.layout.refined / part["name"] for part in manifest["refined"]]
-        require_whole(parts, "run the subset again: it is refined anew from what was measured")
+        require_refined(self.layout, manifest, manifest["refined"])
         with disk_faults(self.folder), _alone(self.folder):
             self._finish_moving()
             if (done := self._exported(claim)) is not None:

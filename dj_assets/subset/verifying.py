@@ -1,0 +1,60 @@
+"""Every file of a finished run compared with its checksum; what is damaged is made anew by the next run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from dj_assets.errors import DamagedError
+from dj_assets.storage.damage import Sum, require_sound
+from dj_assets.storage.database import rebuild_hint
+from dj_assets.storage.layout import Layout
+from dj_assets.storage.manifest import require_measured, require_refined, stored_shard
+from dj_assets.subset.locks import whole_subset
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was compared, and for every damaged file one line with what mends it."""
+
+    files: int
+    bytes: int
+    damaged: tuple[str, ...]
+
+
+def verify(layout: Layout, manifest: Mapping[str, Any]) -> Verified:
+    """Read every file of the newest run that has a checksum: measured, refined, and the database.
+
+    A damaged measured file makes its shard count as not measured, a damaged refined file gets another name: the next
+    run makes both anew, and nothing else. Tables that are copies (`dropped/`, `quarantine/`, the flat files of an
+    output folder) are not looked at.
+
+    Raises
+    ------
+    UserError
+        If a run is at work there.
+    """
+    with whole_subset(layout):
+        checks = list(_checks(layout, manifest))
+        damaged = []
+        for _, check in checks:
+            try:
+                check()
+            except DamagedError as error:
+                damaged.append(str(error))
+    return Verified(len(checks), sum(size for size, _ in checks), tuple(damaged))
+
+
+def _checks(layout: Layout, manifest: Mapping[str, Any]) -> Iterator[tuple[int, Callable[[], None]]]:
+    """Yield the size of every file, and what compares it."""
+    reference = manifest.get("against", {}).get("files", ())
+    for place, entries in ((layout, manifest["shards"]), (layout.against, reference)):
+        for shard in filter(None, (stored_shard(place, entry["shard"]) for entry in entries)):
+            for kind, (size, _) in shard.files.items():
+                yield size, partial(require_measured, place, [shard], [kind])
+    for part in manifest["refined"]:
+        yield part["bytes"], partial(require_refined, layout, manifest, [part])
+    size, crc32 = manifest.get("database_bytes", 0), manifest.get("database_crc32")
+    yield size, partial(require_sound, layout.database, Sum(size, crc32), rebuild_hint(layout.database))
