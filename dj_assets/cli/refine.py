@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from dj_assets.storage.sources import SourceFile
 
 app = typer.Typer()
+
+# Bytes of input up to which one process does all, where nobody says how many should.
+_SMALL_INPUT = 1_000_000
 
 
 @app.command()
@@ -38,25 +42,39 @@ def run(
     ] = False,
 ) -> None:
     """Run any recipe over any files, without touching the project."""
-    from dj_assets.report.run import run_recipe
-    from dj_assets.report.terminal import render_run
+    with _early_workers(workers, inputs):
+        from dj_assets.kernels.lean import forget_pandas
+        from dj_assets.report.run import run_recipe
+        from dj_assets.report.terminal import render_run
 
-    checked = _plan(recipe, models).recipe
-    with progress() as report:
-        result = run_recipe(
-            checked,
-            inputs,
-            output,
-            against=against or None,
-            models=models,
-            overwrite=overwrite,
-            report=report,
-            engine=engine,
-            workers=workers,
-            limit=limit,
-            format=format,
-        )
-    console().print(render_run(result.manifest))
+        checked = _plan(recipe, models).recipe
+        if not checked.custom_operators:
+            forget_pandas()
+        with progress() as report:
+            result = run_recipe(
+                checked,
+                inputs,
+                output,
+                against=against or None,
+                models=models,
+                overwrite=overwrite,
+                report=report,
+                engine=engine,
+                workers=workers,
+                limit=limit,
+                format=format,
+            )
+        console().print(render_run(result.manifest))
+
+
+def _early_workers(workers: int | None, inputs: list[Path]) -> AbstractContextManager[None]:
+    """Let workers load while this process does, where it is likely that some will be wanted."""
+    from dj_assets import settings
+    from dj_assets.engine.workers import early_workers
+
+    most = workers or settings.default_workers()
+    small = all(path.is_file() for path in inputs) and sum(path.stat().st_size for path in inputs) < _SMALL_INPUT
+    return nullcontext() if most == 1 or (small and workers is None) else early_workers(most)
 
 
 @app.command()

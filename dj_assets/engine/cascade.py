@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -14,6 +13,8 @@ from dj_assets.recipe.plan import Step
 
 def passing(steps: Sequence[Step], statistics: Mapping[str, pa.Array]) -> np.ndarray:
     """Return which samples the filters of `steps` keep, by the same SQL as the replay; bool, one a sample."""
+    import duckdb
+
     tests = [step.operator.condition.keep(step.columns) for step in steps if isinstance(step.operator, Filter)]
     columns = [column for step in steps for column in step.columns.values()]
     table = pa.table({column: statistics[column] for column in columns})

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import gc
-import os
-import pickle
-import re
-import threading
-import time
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from dj_assets import settings
 from dj_assets.engine.media_stage import close_readers
 from dj_assets.engine.work import MeasuredBlock, Task, measure_block
-from dj_assets.errors import WorkerDiedError
-from dj_assets.recipe.load import import_operators
+from dj_assets.engine.workers import Workers, take_workers
 from dj_assets.storage.readers import Block
 
 # Blocks under way for each worker: one being measured, one waiting, so that no worker idles while a result is written.
@@ -48,9 +39,10 @@ class InProcess:
 class Pool:
     """Measures blocks in worker processes that load operators and models once."""
 
-    def __init__(self, executor: Any, workers: int) -> None:  # noqa: ANN401
-        self.executor = executor
+    def __init__(self, workers: Workers, count: int) -> None:
         self.workers = workers
+        self.threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
+        self.most = IN_FLIGHT * count
 
     def measure(self, file: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
         """Measure the blocks, at most `IN_FLIGHT` a worker at a time; results come in the order of the blocks.
@@ -60,75 +52,34 @@ class Pool:
         WorkerDiedError
             If a worker process dies, naming the file and the rows that were under way.
         """
-        under_way: deque[tuple[int, Future[MeasuredBlock]]] = deque()
+        under_way: deque[Future[MeasuredBlock]] = deque()
         for block in blocks:
-            under_way.append((block.first_row, self.executor.submit(_measure_in_worker, file, block)))
-            if len(under_way) >= IN_FLIGHT * self.workers:
-                yield self._oldest(file, under_way)
+            under_way.append(self.threads.submit(self.workers.measure, file, block))
+            if len(under_way) >= self.most:
+                yield under_way.popleft().result()
         while under_way:
-            yield self._oldest(file, under_way)
+            yield under_way.popleft().result()
 
-    def _oldest(self, file: str, under_way: deque[tuple[int, Future[MeasuredBlock]]]) -> MeasuredBlock:
-        from loky.process_executor import TerminatedWorkerError
-
-        first_row, future = under_way.popleft()
-        try:
-            return future.result()
-        except TerminatedWorkerError as error:
-            starts = ", ".join(str(row) for row in (first_row, *(row for row, _ in under_way)))
-            codes = re.search(r"exit codes of the workers are \{(.*?)\}", str(error))
-            cause = codes[1] if codes else "no exit code"
-            raise WorkerDiedError(
-                f"{file}: a worker process died ({cause}) while the blocks starting at rows {starts} were measured; "
-                f"often memory: try --workers 1; finished shards are kept, run again to go on"
-            ) from None
+    def close(self) -> None:
+        """End the workers, whatever they are at."""
+        self.threads.shutdown(wait=False, cancel_futures=True)
+        self.workers.close()
+        self.threads.shutdown()
 
 
 @contextmanager
-def local_engine(task: Task, workers: int) -> Iterator[Engine]:
-    """Yield an engine of `workers` processes; with one worker everything happens in this process."""
-    if workers <= 1:
+def local_engine(task: Task, count: int) -> Iterator[Engine]:
+    """Yield an engine of `count` worker processes; with one everything happens in this process."""
+    if count <= 1:
         try:
             yield InProcess(task)
         finally:
             close_readers()
         return
-    from loky import ProcessPoolExecutor
-
-    pickled = pickle.dumps(task)
-    executor = ProcessPoolExecutor(
-        max_workers=workers,
-        initializer=_start_worker,
-        initargs=(task.plan.recipe.custom_operators, pickled),
-        env=dict(settings.SINGLE_THREAD_ENV),
-    )
+    workers = take_workers(count)
+    pool = Pool(workers, count)
     try:
-        yield Pool(executor, workers)
+        workers.start(task, count)
+        yield pool
     finally:
-        executor.shutdown(wait=True, kill_workers=True)
-
-
-_task: Task | None = None
-
-
-def _start_worker(custom_operators: tuple[Path, ...], pickled: bytes) -> None:
-    """Import the user's operators, then the task that names them; leave when the parent leaves."""
-    global _task  # noqa: PLW0603 - one task a worker process, set once
-    import pyarrow as pa
-
-    gc.set_threshold(settings.COLLECT_AFTER)
-    pa.set_cpu_count(1)
-    import_operators(custom_operators)
-    _task = pickle.loads(pickled)  # noqa: S301 - written by our own parent
-    threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
-
-
-def _leave_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
-def _measure_in_worker(file: str, block: Block) -> MeasuredBlock:
-    assert _task is not None, "the initializer ran"  # noqa: S101
-    return measure_block(_task, file, block)
+        pool.close()

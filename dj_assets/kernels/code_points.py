@@ -26,10 +26,15 @@ LENGTH, ALNUMS, ALPHAS, SPECIALS, LINES, LONGEST_LINE = range(6)
 _LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 
+def all_characters(end: int = CODE_POINTS) -> str:
+    """Return every code point below `end` in order, surrogates included."""
+    return np.arange(end, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+
 @cache
 def code_point_flags() -> Bytes:
     """Return the flags of every code point, asked of Python itself; shape `(0x110000,)`."""
-    characters = [chr(point) for point in range(LETTERS_END)]
+    characters = all_characters(LETTERS_END)
     flags = np.zeros(CODE_POINTS, np.uint8)
     for flag, test in ((ALNUM, str.isalnum), (ALPHA, str.isalpha), (SPACE, str.isspace)):
         flags[:LETTERS_END] |= np.frombuffer(bytes(map(test, characters)), np.uint8) * np.uint8(flag)

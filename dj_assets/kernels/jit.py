@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import numba
+from dj_assets.kernels.lean import without
+
+# numba looks for BLAS in SciPy, which no kernel calls
+with without("scipy"):
+    import numba
+    from numba.np import arraymath as _  # noqa: F401 - loaded at the first kernel otherwise
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -68,7 +68,9 @@ def _punctuation() -> dict[str, str]:
     """Return every punctuation character, deleted."""
     import regex
 
-    return dict.fromkeys(regex.findall(PUNCTUATION, "".join(map(chr, range(0x110000)))), "")
+    from dj_assets.kernels.code_points import all_characters
+
+    return dict.fromkeys(regex.findall(PUNCTUATION, all_characters()), "")
 
 
 @cache

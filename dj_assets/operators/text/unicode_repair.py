@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 # The fixers of ftfy that work character by character.
 _FIXERS = ("fix_latin_ligatures", "fix_character_width", "uncurl_quotes", "remove_control_chars")
 _PRINTABLE = frozenset(map(chr, range(32, 127))) - {"&"}
+# The planes behind hold no characters that fall into others: ideographs, tags, private use.
+_DECOMPOSITIONS_END = 0x30000
 _HANGUL_VOWELS_AND_FINALS = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))
 
 
@@ -48,9 +49,12 @@ def repair_tables(form: Form) -> RepairTables:
     second = table.second.copy()
     replaced = {}
     seconds = _seconds_of_compositions()
-    for character, fixed in _fixed_characters():
+    characters, fixed_characters = _fixed_characters()
+    # a line feed composes with nothing, so each is normalized for itself
+    normalized = unicodedata.normalize(form, "\n".join(fixed_characters)).split("\n")
+    for character, fixed, normal in zip(characters, fixed_characters, normalized, strict=True):
         point = ord(character)
-        if unicodedata.normalize(form, fixed) != fixed or table.alone[point]:
+        if normal != fixed or table.alone[point]:
             continue
         if fixed == character:
             mark = unicodedata.combining(character) or character in seconds
@@ -60,26 +64,38 @@ def repair_tables(form: Form) -> RepairTables:
             # what comes in its place may be suspicious behind the character before it, too
             second[point] |= table.second[ord(fixed[0])]
             replaced[point] = fixed
-    characters = _classes(kinds, table.first, second)
-    return RepairTables(characters, replacements({chr(point): fixed for point, fixed in replaced.items()}), replaced)
+    kinds[[9, 10]] = SAFE
+    return RepairTables(
+        _classes(kinds, table.first, second),
+        replacements({chr(point): fixed for point, fixed in replaced.items()}),
+        replaced,
+    )
 
 
-def _fixed_characters() -> list[tuple[str, str]]:
+def _fixed_characters() -> tuple[list[str], list[str]]:
     """Return every assigned character that is no control character or line break, and what ftfy's fixers make of it."""
     from ftfy import fixes
 
+    from dj_assets.kernels.code_points import all_characters
+
     left_out = {"Cc", "Cs", "Cn", "Zl", "Zp"}
-    points = [chr(point) for point in range(CODE_POINTS)]
-    characters = [character for character in points if unicodedata.category(character) not in left_out]
+    points = all_characters(CODE_POINTS)
+    characters = [
+        character
+        for character, category in zip(points, map(unicodedata.category, points), strict=True)
+        if category not in left_out
+    ]
     text = "\n".join(characters)
     for name in _FIXERS:
         text = getattr(fixes, name)(text)
-    return [*zip(characters, text.split("\n"), strict=True), ("\t", "\t"), ("\n", "\n")]
+    return characters, text.split("\n")
 
 
 def _seconds_of_compositions() -> frozenset[str]:
     """Return the characters that may unite with one before them when composed."""
-    decompositions = filter(None, map(unicodedata.decomposition, map(chr, range(sys.maxunicode))))
+    from dj_assets.kernels.code_points import all_characters
+
+    decompositions = filter(None, map(unicodedata.decomposition, all_characters(_DECOMPOSITIONS_END)))
     canonical = [parts.split() for parts in decompositions if not parts.startswith("<")]
     return frozenset(map(chr, _HANGUL_VOWELS_AND_FINALS)) | {chr(int(p[1], 16)) for p in canonical if len(p) == 2}
 
