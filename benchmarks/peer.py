@@ -119,7 +119,7 @@ def measure_peer(python: Path, recipe: Path, data: Path, folder: Path, workers: 
     env |= {"HF_HOME": str(output / "hf"), "DATA_JUICER_CACHE_HOME": str(output / "cache")}
     env["DATA_JUICER_ASSETS_CACHE"] = str(_word_lists(output / "assets"))
     log = folder / "peer.log"
-    measured = run([str(python.parent / "dj-process"), "--config", str(config)], log, env)
+    measured = run([str(python), "-m", "data_juicer.tools.process_data", "--config", str(config)], log, env)
     text = log.read_text("utf-8", "replace")
     if "lazy_loader" in text and "Installing" in text:
         raise NoPeerError(f"{log}: Data-Juicer tried to install a package while it was timed")

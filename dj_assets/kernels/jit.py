@@ -20,6 +20,15 @@ def kernel(function: Function) -> Function:
     return cast("Function", numba.njit(nogil=True, cache=True)(function))
 
 
+def approximate(function: Function) -> Function:
+    """Compile a kernel over floats that may add and multiply in another order than written, so several at a time.
+
+    A division by zero gives an infinity or NaN.
+    """
+    order = {"contract", "reassoc", "nsz"}
+    return cast("Function", numba.njit(nogil=True, cache=True, fastmath=order, error_model="numpy")(function))
+
+
 def inlined(function: Function) -> Function:
     """Make a function part of the kernels that call it: handing arrays over can cost more than the work on them."""
     return cast("Function", numba.njit(nogil=True, inline="always")(function))

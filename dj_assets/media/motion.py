@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,24 +13,12 @@ import numpy as np
 from dj_assets.errors import MediaError
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.look import ClipLook
+from dj_assets.media.optical_flow import Farneback
 from dj_assets.media.positions import Positions
 
 NO_PAIR = -1.0
 # The flow differs from run to run in the digits behind, with where its frames lie in memory.
 _DECIMALS = 6
-
-
-@dataclass(frozen=True)
-class Farneback:
-    """Parameters of Farneback's flow, as OpenCV names them."""
-
-    pyr_scale: float = 0.5
-    levels: int = 3
-    winsize: int = 15
-    iterations: int = 3
-    poly_n: int = 5
-    poly_sigma: float = 1.2
-    flags: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +53,7 @@ class MotionScore(ClipLook[float]):
     sampling_fps: float = 2.0
     resizing: Resizing = Resizing()
     relative: bool = False
-    flow: Farneback = Farneback()
+    flow: Farneback = field(default_factory=Farneback)
 
     def __call__(self, clip: OpenClip) -> float:
         """Return the score; -1 where there are no two frames."""
@@ -82,33 +71,15 @@ class MotionScore(ClipLook[float]):
             capture.release()
 
     def _score(self, greys: Iterator[np.ndarray], clip: OpenClip) -> float:
-        lengths: list[float] = []
-        before: np.ndarray | None = None
-        for grey in greys:
+        first = next(greys, None)
+        if first is None:
+            return NO_PAIR
+        unit = math.hypot(*first.shape) if self.relative else 1
+        lengths = []
+        for length in self.flow.lengths(chain([first], greys)):
             clip.alive()
-            if before is not None:
-                lengths.append(self._length(before, grey))
-            before = grey
+            lengths.append(length / unit)
         return round(float(np.mean(lengths)), _DECIMALS) if lengths else NO_PAIR
-
-    def _length(self, before: np.ndarray, after: np.ndarray) -> float:
-        import cv2
-
-        flow = self.flow
-        vectors = cv2.calcOpticalFlowFarneback(  # type: ignore[call-overload]
-            before,
-            after,
-            None,
-            flow.pyr_scale,
-            flow.levels,
-            flow.winsize,
-            flow.iterations,
-            flow.poly_n,
-            flow.poly_sigma,
-            flow.flags,
-        )
-        mean = float(cv2.magnitude(vectors[..., 0], vectors[..., 1]).mean(dtype=np.float64))
-        return mean / math.hypot(*after.shape) if self.relative else mean
 
     def _greys(self, capture: Any, numbers: Sequence[int]) -> Iterator[np.ndarray]:  # noqa: ANN401
         """Yield frames in the order of their numbers, grey; they may go back a little; stop where the clip does."""

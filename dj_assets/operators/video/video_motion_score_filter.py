@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar, Literal
 import pyarrow as pa
 from pydantic import BeforeValidator, Field
 
-from dj_assets.media.motion import Farneback, MotionScore, Resizing
+from dj_assets.media.motion import MotionScore, Resizing
+from dj_assets.media.optical_flow import Farneback
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.media_filter import ListRangeFilter
