@@ -71,6 +71,11 @@ def sensor_seconds() -> int:
     return int(os.environ.get("DJ_SENSOR_SECONDS", "30"))
 
 
+def engine() -> str:
+    """Return what measures and writes: `DJ_ENGINE`, default `local`."""
+    return os.environ.get("DJ_ENGINE", "local")
+
+
 def default_workers() -> int:
     """Return the number of CPUs this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -33,7 +33,10 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes; default: the recipe's np, else the CPUs.")
     ] = None,
-    engine: Annotated[Literal["local"], typer.Option(help="What runs the stages.")] = "local",
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(envvar="DJ_ENGINE", help="Worker processes of this machine, or a Ray cluster (RAY_ADDRESS)."),
+    ] = "local",
     models: ModelsFolder = None,
     format: Annotated[Literal["parquet", "jsonl"], typer.Option(help="Format of the refined shards.")] = "parquet",
     limit: Annotated[int | None, typer.Option(min=1, help="Read only the first so many records.")] = None,

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dj_assets.engine.engines import OpenEngine
 from dj_assets.engine.links import find_links
 from dj_assets.engine.near_pairs import read_stored, store
 from dj_assets.engine.progress import Report
@@ -45,9 +46,9 @@ class Corpus:
     limit: int | None
     threads: int
 
-    def count(self, workers: int, report: Report) -> Frequent:
+    def count(self, open_engine: OpenEngine, report: Report) -> Frequent:
         """Count what is not counted yet; return the frequent keys of every corpus mapper by its label, sorted."""
-        return self._frequent(lambda shards, task: shards.measure(task, workers, report)[0])
+        return self._frequent(lambda shards, task: shards.measure(task, open_engine, report)[0])
 
     def counted(self) -> Frequent:
         """Return the frequent keys of every corpus mapper by its label, as they were counted.

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Protocol
 
 from dj_assets.engine.media_stage import close_readers
 from dj_assets.engine.work import MeasuredBlock, Task, measure_block
@@ -15,13 +14,6 @@ from dj_assets.storage.readers import Block
 
 # Blocks under way for each worker: one being measured, one waiting, so that no worker idles while a result is written.
 IN_FLIGHT = 2
-
-
-class Engine(Protocol):
-    """Whatever measures blocks and hands the results back in the order of the blocks."""
-
-    def measure(self, file: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
-        """Measure the blocks of a file, named by its path."""
 
 
 class InProcess:
@@ -68,7 +60,7 @@ class Pool:
 
 
 @contextmanager
-def local_engine(task: Task, count: int) -> Iterator[Engine]:
+def local_engine(task: Task, count: int) -> Iterator[InProcess | Pool]:
     """Yield an engine of `count` worker processes; with one everything happens in this process."""
     if count <= 1:
         try:

@@ -61,20 +61,32 @@ def _conditional(plan: Plan) -> dict[str, list[str]]:
 
 
 def circumstances(
-    models: Sequence[ModelFile], shards: Sequence[ShardManifest], seconds: Mapping[str, float], workers: int
+    models: Sequence[ModelFile],
+    shards: Sequence[ShardManifest],
+    seconds: Mapping[str, float],
+    workers: int,
+    engine: str = "local",
 ) -> dict[str, Any]:
-    """Return the part of the record that says from what, by what and how fast."""
+    """Return the part of the record that says from what, by what and how fast.
+
+    `nodes` are the machines that measured the shards, each with how many blocks; shards that were measured by earlier
+    runs are among them.
+    """
+    blocks: Counter[str] = Counter()
+    for shard in shards:
+        blocks.update(shard.nodes)
     return {
         "models": [
             {"name": model.name, "path": str(model.path), "sha256": model.sha256, "note": model.note}
             for model in models
         ],
         "shards": [
-            {name: value for name, value in asdict(shard).items() if name not in {"field_types", "seconds"}}
+            {name: value for name, value in asdict(shard).items() if name not in {"field_types", "seconds", "nodes"}}
             for shard in shards
         ],
-        "engine": "local",
-        "nodes": [platform.node()],
+        "engine": engine,
+        "nodes": sorted(blocks) or [platform.node()],
+        "blocks_by_node": dict(sorted(blocks.items())),
         "workers": workers,
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
         "peak_rss_mb": peak_rss_mb(),

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from dj_assets.engine.local import local_engine
+from dj_assets.engine.engines import OpenEngine
 from dj_assets.engine.progress import Progress, Report
-from dj_assets.engine.shard import Commit, ShardTask, measure_shard
+from dj_assets.engine.shard import Commit
+from dj_assets.engine.tally import ShardTask, Tally
 from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
 from dj_assets.media.places import Root
 from dj_assets.recipe.plan import digest
 from dj_assets.storage.disk import require_room
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest, measured_shard, stored_shard
+from dj_assets.storage.manifest import ShardManifest, measured_shard
 from dj_assets.storage.numbering import numbers_of
 from dj_assets.storage.sources import NO_ROOT, SourceFile
 
@@ -46,25 +47,25 @@ class Shards:
         UserError
             Naming the first file that is not measured, or has changed since.
         """
-        found: list[ShardManifest] = []
+        found: dict[int, ShardManifest] = {}
         for number, file, limit in self._each(found):
             shard = measured_shard(self.layout, number, file, self.key_of(file), limit)
             if shard is None:
                 raise UserError(f"{file.path}: is not measured yet, or has changed since; materialize the subset again")
-            found.append(shard)
-        return found
+            found[number] = shard
+        return [*found.values()]
 
     def measured_already(self) -> list[ShardManifest]:
         """Return the manifests of the files that are measured and up to date; there may be others."""
         each = (
-            measured_shard(self.layout, number, file, self.key_of(file), None) for number, file, _ in self._each(())
+            measured_shard(self.layout, number, file, self.key_of(file), None) for number, file, _ in self._each({})
         )
         return [shard for shard in each if shard is not None]
 
     def measure(
         self,
         task: Task,
-        workers: int,
+        open_engine: OpenEngine,
         report: Report,
         chosen: Collection[Path] | None = None,
         commit: Commit = nullcontext,
@@ -74,37 +75,48 @@ class Shards:
         `chosen` are the paths of the files to be measured, None for all; the manifests are theirs. `commit` is entered
         while a shard's files are put into place.
         """
-        found: list[ShardManifest] = []
+        found: dict[int, ShardManifest] = {}
         measured = 0
         pace = _Pace([file for file in self.files if chosen is None or file.path in chosen], report)
-        with local_engine(task, workers) as engine:
-            for number, file, limit in self._each(found):
-                if chosen is not None and file.path not in chosen:
-                    continue
-                shard = measured_shard(self.layout, number, file, self.key_of(file), limit)
-                if shard is None:
-                    self._require_room(task, [*self._not_measured(number, chosen)] if not measured else [file])
-                    wanted = ShardTask(file, number, self.key_of(file), self.text_key, limit)
-                    shard = measure_shard(wanted, self.layout, engine, task, pace.within(len(found)), commit=commit)
-                    measured += 1
-                pace.finish(shard)
-                found.append(shard)
+        with open_engine(task) as engine:
+            for turn in self._turns(found, chosen):
+                wanted = []
+                for shard in turn:
+                    stored = measured_shard(self.layout, shard.shard, shard.file, shard.measure_key, shard.limit)
+                    if stored is None:
+                        wanted.append(shard)
+                    else:
+                        pace.finish(stored)
+                        found[stored.shard] = stored
+                for done in engine.measure(self._with_room(task, wanted), self.layout, pace.tell, commit):
+                    pace.finish(done)
+                    found[done.shard] = done
+                measured += len(wanted)
         if chosen is None:
-            self.remove_others(shard.shard for shard in found)
-        return found, measured
+            self.remove_others(found)
+        return [found[number] for number in self.numbers if number in found], measured
 
-    def _not_measured(self, first: int, chosen: Collection[Path] | None) -> Iterator[SourceFile]:
-        """Yield the files whose shard is not there or of another recipe, and that of the number `first`."""
-        for number, file in zip(self.numbers, self.files, strict=True):
-            if chosen is None or file.path in chosen:
-                stored = stored_shard(self.layout, number)
-                if number == first or stored is None or stored.measure_key != self.key_of(file):
-                    yield file
-
-    def _require_room(self, task: Task, files: Sequence[SourceFile]) -> None:
-        """Raise before anything is written that the disk surely has no room for."""
+    def _turns(
+        self, found: Mapping[int, ShardManifest], chosen: Collection[Path] | None
+    ) -> Iterator[Sequence[ShardTask]]:
+        """Yield what can be measured at once: everything, or file by file until those found use up the limit."""
+        tasks = (
+            ShardTask(file, number, self.key_of(file), self.text_key, limit)
+            for number, file, limit in self._each(found)
+            if chosen is None or file.path in chosen
+        )
         if self.limit is None:
-            require_room(self.layout.work, task.plan, files)
+            yield [*tasks]
+        else:
+            yield from ([task] for task in tasks)
+
+    def _with_room(self, task: Task, wanted: Sequence[ShardTask]) -> Iterator[ShardTask]:
+        """Yield what is to be measured; raise before anything is written that the disk surely has no room for."""
+        for place, shard in enumerate(wanted):
+            if self.limit is None:
+                to_come = wanted[place : place + 1] if place else wanted
+                require_room(self.layout.work, task.plan, [each.file for each in to_come])
+            yield shard
 
     def key_of(self, file: SourceFile) -> str:
         """Return the identity of a file's measured shard: what is measured, and how the file is read."""
@@ -117,10 +129,10 @@ class Shards:
             return self.measure_key
         return digest([self.measure_key, reading, *elsewhere])
 
-    def _each(self, found: Sequence[ShardManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
+    def _each(self, found: Mapping[int, ShardManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
         """Yield number, file and limit of every shard, as long as the limit is not used up by those found."""
         for number, file in zip(self.numbers, self.files, strict=True):
-            limit = None if self.limit is None else self.limit - sum(shard.records for shard in found)
+            limit = None if self.limit is None else self.limit - sum(shard.records for shard in found.values())
             if limit is not None and limit <= 0:
                 return
             yield number, file, limit
@@ -163,29 +175,29 @@ class _Pace:
         self.files = files
         self.report = report
         self.started = time.perf_counter()
-        self.rows = self.text_bytes = self.file_bytes = 0
+        self.finished = self.rows = self.text_bytes = self.file_bytes = 0
+        self.under_way: dict[int, Tally] = {}
 
-    def within(self, shard: int) -> Callable[[int, int, int], None]:
-        """Return what a shard calls after each block: rows, text bytes and file bytes of that shard so far."""
-
-        def tell(rows: int, text_bytes: int, file_bytes: int) -> None:
-            """Report the shards before this one and what is done of it."""
-            self.report(
-                Progress(
-                    shard=shard,
-                    shards=len(self.files),
-                    rows=self.rows + rows,
-                    text_bytes=self.text_bytes + text_bytes,
-                    file_bytes=self.file_bytes + file_bytes,
-                    total_file_bytes=sum(file.size for file in self.files),
-                    seconds=time.perf_counter() - self.started,
-                )
+    def tell(self, tally: Tally) -> None:
+        """Report the shards that are done and what is done of the others; called after each block."""
+        self.under_way[tally.task.shard] = tally
+        unfinished = self.under_way.values()
+        self.report(
+            Progress(
+                shard=self.finished,
+                shards=len(self.files),
+                rows=self.rows + sum(shard.rows for shard in unfinished),
+                text_bytes=self.text_bytes + sum(shard.text_bytes for shard in unfinished),
+                file_bytes=self.file_bytes + sum(shard.file_bytes for shard in unfinished),
+                total_file_bytes=sum(file.size for file in self.files),
+                seconds=time.perf_counter() - self.started,
             )
-
-        return tell
+        )
 
     def finish(self, shard: ShardManifest) -> None:
         """Count a shard that is done, or was."""
+        self.under_way.pop(shard.shard, None)
+        self.finished += 1
         self.rows += shard.rows
         self.text_bytes += shard.text_bytes
         self.file_bytes += shard.size

@@ -15,6 +15,7 @@ from dj_assets.engine.row_stage import Measured, RowStage
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.recipe.plan import Plan
+from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.readers import Block, parse
 
 REJECTS = pa.schema(
@@ -44,17 +45,30 @@ class Task:
 
 
 @dataclass(frozen=True)
+class BlockSummary:
+    """What a measured block adds to its shard, without its samples; `rows` were measured, the rest left while loading.
+
+    `missing_key`, `field_types` and `left_out` are those of `storage.readers.Parsed`.
+    """
+
+    records: int
+    left_out: int
+    rows: int
+    dropped: int
+    quarantined: int
+    text_bytes: int
+    file_bytes: int
+    missing_key: tuple[str, ...] | None
+    field_types: FieldTypes | None
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class MeasuredBlock:
     """A measured block on its way back: one record batch for each of the measured files."""
 
     tables: dict[str, pa.RecordBatch]
-    field_types: Any
-    missing_key: tuple[str, ...] | None
-    records: int
-    left_out: int
-    text_bytes: int
-    file_bytes: int
-    seconds: dict[str, float]
+    summary: BlockSummary
 
 
 def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
@@ -76,13 +90,18 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
             "signatures": _batch({"row": row, "failed_at": measured.failed_at, **measured.signatures}),
             "rejects": _rejects(loading + failed),
         },
-        field_types=parsed.field_types,
-        missing_key=parsed.missing_key,
-        records=parsed.records,
-        left_out=parsed.left_out,
-        text_bytes=rows.column("text").nbytes,
-        file_bytes=block.file_bytes,
-        seconds=measured.seconds,
+        summary=BlockSummary(
+            records=parsed.records,
+            left_out=parsed.left_out,
+            rows=rows.num_rows,
+            dropped=sum(reject.dropped for reject in parsed.rejects),
+            quarantined=sum(not reject.dropped for reject in parsed.rejects),
+            text_bytes=rows.column("text").nbytes,
+            file_bytes=block.file_bytes,
+            missing_key=parsed.missing_key,
+            field_types=parsed.field_types,
+            seconds=measured.seconds,
+        ),
     )
 
 

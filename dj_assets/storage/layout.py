@@ -41,6 +41,10 @@ class Layout:
         """Return a measured file of one shard; `kind` is one of `kinds`."""
         return self.work / kind / f"{shard:05d}.parquet"
 
+    def under_way(self, shard: int) -> Layout:
+        """Return the place of a shard that many machines measure, until its files are complete."""
+        return Layout(self.work / "under_way" / f"{shard:05d}", self.published, self.kinds)
+
     def manifest(self, shard: int) -> Path:
         """Return the file whose existence says that a shard is measured completely."""
         return self.work / "shards" / f"{shard:05d}.json"

@@ -28,7 +28,8 @@ class ShardManifest:
 
     `records` are the records of the source that are not blank lines; `rows` of them were measured, `dropped` and
     `quarantined` left while loading, `left_out` more belong to another subset. `seconds` is the time every step took,
-    summed over workers. `files` has size and CRC-32 of every measured file, by its kind.
+    summed over workers. `files` has size and CRC-32 of every measured file, by its kind. `nodes` counts the
+    blocks that each machine measured; `worker_mb` is the largest size of a worker of a cluster, 0 where that was not asked.
     """
 
     shard: int
@@ -47,6 +48,8 @@ class ShardManifest:
     field_types: dict[str, Any] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     files: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+    nodes: dict[str, int] = field(default_factory=dict)
+    worker_mb: float = 0.0
 
     def written(self, kind: str) -> Sum:
         """Return what the measured file of a kind was when it was written."""
@@ -61,7 +64,8 @@ def stored_shard(layout: Layout, shard: int) -> ShardManifest | None:
     """Return the manifest of a shard as it lies there, up to date or not; None where there is none of this version."""
     content = read_json(layout.manifest(shard))
     known = {f.name for f in dataclasses.fields(ShardManifest)}
-    return shard_of(content) if content is not None and set(content) == known else None
+    # those of who measured came later: a manifest without them is still right
+    return shard_of(content) if content is not None and set(content) | {"nodes", "worker_mb"} == known else None
 
 
 def shard_of(content: Mapping[str, Any]) -> ShardManifest:

@@ -25,9 +25,9 @@ def measure(subset: Subset, report: Report) -> MeasureResult:
     """Measure every file that is not up to date; count the corpus first where an operator needs it."""
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
-        subset.frequent = subset.corpus.count(subset.workers, report)
+        subset.frequent = subset.corpus.count(subset.engine_for(subset.files), report)
         task = Task(subset.plan, subset.options.models, subset.frequent)
-        shards, measured = subset.shards.measure(task, subset.workers, report)
+        shards, measured = subset.shards.measure(task, subset.engine_for(subset.files), report)
         _measure_reference(subset, report)
     return _result(subset, shards, measured, started)
 
@@ -40,7 +40,7 @@ def measure_shard(subset: Subset, name: str, report: Report) -> MeasureResult:
         remove_leftovers(subset.layout.work)
         shards, measured = subset.shards.measure(
             Task(subset.plan, subset.options.models),
-            subset.workers_for(files),
+            subset.engine_for(files),
             report,
             {file.path for file in files},
             partial(whole_subset, subset.layout, COMMIT_PATIENCE_S),
@@ -55,7 +55,7 @@ def _measure_reference(subset: Subset, report: Report) -> None:
         subset.layout.against.work.mkdir(parents=True, exist_ok=True)
         task = Task(subset.plan.signing, subset.options.models)
         with filelock.FileLock(subset.layout.against.lock):
-            subset.reference.measure(task, subset.workers_for(subset.against), report)
+            subset.reference.measure(task, subset.engine_for(subset.against), report)
 
 
 def _result(subset: Subset, shards: Sequence[ShardManifest], measured: int, started: float) -> MeasureResult:

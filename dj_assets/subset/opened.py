@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.engine.corpus import Corpus, Frequent
+from dj_assets.engine.engines import OpenEngine, on_ray, on_this_machine
 from dj_assets.engine.progress import Report, silent
 from dj_assets.engine.shards import Shards
 from dj_assets.errors import RecipeError, UserError
@@ -169,13 +170,21 @@ class Subset:
         return self.workers_for(self.files)
 
     def workers_for(self, files: Sequence[SourceFile]) -> int:
-        """Return how many worker processes to use for some files."""
+        """Return how many worker processes of this machine to use for some files."""
         if self.options.workers is not None:
             return self.options.workers
         wanted = self.recipe.workers or settings.default_workers()
+        return max(1, min(wanted, settings.default_workers(), self._useful_workers(files)))
+
+    def engine_for(self, files: Sequence[SourceFile]) -> OpenEngine:
+        """Return what opens the engine that measures some files."""
+        if self.options.engine == "ray":
+            return partial(on_ray, workers=self.options.workers or self._useful_workers(files))
+        return partial(on_this_machine, workers=self.workers_for(files))
+
+    def _useful_workers(self, files: Sequence[SourceFile]) -> int:
         enough = self.plan.block_bytes if self.plan.media else BYTES_A_WORKER
-        useful = math.ceil(sum(file.size for file in files) / enough)
-        return max(1, min(wanted, settings.default_workers(), useful))
+        return max(1, math.ceil(sum(file.size for file in files) / enough))
 
 
 def refuse_unshardable(plan: Plan) -> None:

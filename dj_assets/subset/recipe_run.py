@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import Any, Unpack
 
+from dj_assets.engine.engines import EngineName, default_engine, engine_named
 from dj_assets.engine.progress import Report, silent
 from dj_assets.errors import UserError
 from dj_assets.models.store import ModelStore
@@ -27,7 +28,7 @@ def run_recipe(
     models: str | Path | None = None,
     overwrite: bool = False,
     report: Report = silent,
-    engine: Literal["local"] = "local",
+    engine: EngineName | None = None,
     **options: Unpack[RunOptions],
 ) -> RunResult:
     """Run any recipe over any files; the output folder holds everything described in the README.
@@ -47,6 +48,10 @@ def run_recipe(
         A folder searched for models before all others.
     overwrite
         Take a folder that holds another run; what is measured already and still right is used again.
+    engine
+        What measures and writes: "local", worker processes of this machine, or "ray", a Ray cluster (the one that
+        `RAY_ADDRESS` names or that runs on this machine, else one that is started here); default `DJ_ENGINE`. Results
+        are the same.
     options
         `workers`, `limit` (records read), `format` of the refined shards ("parquet" or "jsonl"), `accompany`.
 
@@ -55,13 +60,13 @@ def run_recipe(
     UserError
         For a fault in the recipe, the inputs, the models or the output folder, before any data is read.
     """
-    if engine != "local":
-        raise UserError(f"unknown engine {engine!r}; there is 'local'")
     checked = load_recipe(recipe)
     layout = Layout.output(Path(output).resolve())
     files = [Path.cwd() / path for path in inputs]
     reference = None if against is None else [Path.cwd() / path for path in against]
-    subset = Subset(checked, files, layout, Options(models=ModelStore.with_folder(models), **options), reference)
+    chosen = default_engine() if engine is None else engine_named(engine)
+    settled = Options(models=ModelStore.with_folder(models), engine=chosen, **options)
+    subset = Subset(checked, files, layout, settled, reference)
     _claim(subset, overwrite=overwrite)
     return subset.run(report)
 

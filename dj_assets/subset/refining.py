@@ -149,7 +149,7 @@ def _publish(subset: Subset, decision: Decision, started: float) -> RunResult:
         subset.seconds["refine"] = time.perf_counter() - started
         return {
             **run_record(plan, decision.key, decision.counts, decision.funnel),
-            **circumstances(subset.models, shards, subset.seconds, subset.workers),
+            **circumstances(subset.models, shards, subset.seconds, subset.workers, subset.options.engine),
             "measure_key": subset.measure_key,
             "short_texts": decision.short_texts,
             **decision.against,

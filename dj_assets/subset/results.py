@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from dj_assets.engine.decision import ShardOutcome
+from dj_assets.engine.engines import EngineName, default_engine
 from dj_assets.engine.funnel import FunnelStep
 from dj_assets.models.store import ModelStore
 from dj_assets.storage.layout import Layout
@@ -20,8 +21,9 @@ class Options:
     """How to run, never what comes out: results are the same for every number of workers.
 
     `limit` reads only the first so many records; `workers` defaults to the recipe's `np`, else to the CPUs at hand,
-    and to fewer for small inputs. `accompany` writes what people read beside the data, see `Release`. `patience_s` is
-    how long to wait for another run that is at work in the folder.
+    and to fewer for small inputs; on a Ray cluster to all of its CPUs. `engine` is what measures and writes, default
+    `DJ_ENGINE`: worker processes of this machine ("local"), or a Ray cluster. `accompany` writes what people read
+    beside the data, see `Release`. `patience_s` is how long to wait for another run that is at work in the folder.
     """
 
     workers: int | None = None
@@ -30,6 +32,7 @@ class Options:
     models: ModelStore = field(default_factory=ModelStore)
     accompany: Accompany | None = None
     patience_s: float = 0
+    engine: EngineName = field(default_factory=default_engine)
 
 
 class RunOptions(TypedDict, total=False):

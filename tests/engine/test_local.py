@@ -27,7 +27,7 @@ def task(*process) -> Task:
 def test_results_come_in_the_order_of_the_blocks(workers):
     with local_engine(task("text_length_filter"), workers) as engine:
         measured = list(engine.measure("f", iter(blocks(9))))
-    assert [block.file_bytes for block in measured] == list(range(9))
+    assert [block.summary.file_bytes for block in measured] == list(range(9))
     assert pa.concat_arrays([block.tables["stats"]["text_len"] for block in measured]).to_pylist() == [11, 1] * 9
 
 

@@ -1,0 +1,171 @@
+"""The Ray cluster that a run uses: found, or started on this machine; looked over before any work goes there."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import logging
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from dj_assets import settings
+from dj_assets.errors import UserError
+
+# Object store of a cluster that is started here: blocks on their way from a reader to the workers.
+_STORE_BYTES = 500_000_000
+_PROBE_SECONDS = 120
+# Ray's messages that this run has no use for: they would stand between the lines of its own progress.
+_QUIET = ("ray", "ray.data", "ray.serve", "ray.util")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A living machine of the cluster that has CPUs for us."""
+
+    id: str
+    name: str
+    cpus: int
+    gpus: int
+    memory_bytes: int
+
+
+def connect() -> None:
+    """Connect this process: to the cluster that `RAY_ADDRESS` names, else to one that runs on this machine.
+
+    Where there is none, one is started here; it ends with this process.
+
+    Raises
+    ------
+    UserError
+        If the cluster that was named does not answer.
+    """
+    if ray.is_initialized():
+        return
+    named = os.environ.get("RAY_ADDRESS")
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": "dj_assets"}
+    with _silent_core():
+        try:
+            ray.init(address=named or "auto", **quiet)
+        except (ConnectionError, RuntimeError) as error:
+            if named:
+                reason = str(error).splitlines()[0]
+                raise UserError(f"RAY_ADDRESS={named}: no Ray cluster answers there ({reason})") from None
+            ray.init(
+                address="local",
+                num_cpus=settings.default_workers(),
+                object_store_memory=_STORE_BYTES,
+                include_dashboard=False,
+                **quiet,
+            )
+    _be_quiet()
+
+
+@contextlib.contextmanager
+def _silent_core() -> Iterator[None]:
+    """Let the core of Ray say nothing on stderr, not even that it was told so; faults come as exceptions."""
+    # it speaks there of what its own library does on purpose
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    with contextlib.ExitStack() as stack, Path(os.devnull).open("wb") as nowhere:
+        stderr = os.dup(2)
+        stack.callback(os.close, stderr)
+        stack.callback(os.dup2, stderr, 2)
+        os.dup2(nowhere.fileno(), 2)
+        yield
+
+
+def _be_quiet() -> None:
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # a node's death is told here with twenty lines of its log; what it means for the run, the run tells
+    with contextlib.suppress(ImportError, AttributeError):
+        from ray._private.ray_logging import global_worker_stdstream_dispatcher as printed
+
+        printed.remove_handler("ray_print_logs")
+
+
+def nodes() -> tuple[Node, ...]:
+    """Return the living nodes that have CPUs, by name.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    found = []
+    for node in ray.nodes():  # type: ignore[no-untyped-call]
+        resources = node["Resources"]
+        if node["Alive"] and resources.get("CPU", 0) >= 1:
+            found.append(
+                Node(
+                    id=node["NodeID"],
+                    name=_name(node["NodeManagerHostname"], node["NodeID"]),
+                    cpus=int(resources["CPU"]),
+                    gpus=int(resources.get("GPU", 0)),
+                    memory_bytes=int(resources.get("memory", 0)),
+                )
+            )
+    if not found:
+        raise UserError("the Ray cluster has no node with a CPU; start one with: ray start --address=<its address>")
+    return tuple(sorted(found, key=lambda node: node.name))
+
+
+def this_node() -> str:
+    """Return the name of the node that this worker runs on."""
+    return _name(platform.node(), ray.get_runtime_context().get_node_id())
+
+
+def _name(host: str, node: str) -> str:
+    """Return a name for people; nodes on one machine differ by their ids."""
+    return f"{host}/{node[:8]}"
+
+
+def environment() -> dict[str, Any]:
+    """Return the environment of workers: one thread each, and the settings of this process.
+
+    Only settings of ours travel: credentials are those of the nodes.
+    """
+    own = {name: value for name, value in os.environ.items() if name.startswith("DJ_")}
+    return {"env_vars": {**settings.SINGLE_THREAD_ENV, **own}}
+
+
+def look_over(cluster: Sequence[Node], folder: Path, files: Sequence[Path]) -> None:
+    """Ask every node whether it sees the folder of the results and the files that are read, with our version.
+
+    Raises
+    ------
+    UserError
+        Naming the first node that does not.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = [
+        _sees.options(
+            num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False), max_retries=0
+        ).remote([folder, *files[:1], *files[-1:]])
+        for node in cluster
+    ]
+    version = importlib.metadata.version("dj_assets")
+    for node, answer in zip(cluster, asked, strict=True):
+        try:
+            unseen, theirs = ray.get(answer, timeout=_PROBE_SECONDS)
+        except ray.exceptions.RayError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise UserError(f"node {node.name} cannot work for us: {reason}") from None
+        if unseen:
+            raise UserError(
+                f"node {node.name} does not see {unseen[0]}; with --engine ray sources, models and results must lie on "
+                "storage that all nodes share, under the same path"
+            )
+        if theirs != version:
+            raise UserError(f"node {node.name} has dj_assets {theirs}, this machine {version}; install the same")
+
+
+@ray.remote
+def _sees(paths: Sequence[Path]) -> tuple[list[Path], str]:
+    return [path for path in paths if not path.exists()], importlib.metadata.version("dj_assets")
