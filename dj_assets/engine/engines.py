@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from dj_assets import settings
 from dj_assets.engine.local import InProcess, Pool, local_engine
@@ -94,3 +94,15 @@ def on_ray(task: Task, workers: int) -> Iterator[Engine]:
     from dj_assets.engine.ray.engine import RayEngine
 
     yield RayEngine(task, workers)
+
+
+def for_each(engine: EngineName, work: Callable[..., None], pieces: Iterable[tuple[Any, ...]]) -> None:
+    """Call `work` with the arguments of every piece: here one after another, or spread over the Ray cluster."""
+    if engine == "ray":
+        require("ray", "ray")
+        from dj_assets.engine.ray.spreading import spread
+
+        spread(work, pieces)
+        return
+    for piece in pieces:
+        work(*piece)

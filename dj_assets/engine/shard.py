@@ -22,6 +22,8 @@ MeasureBlocks = Callable[[str, Iterator[Block]], Iterator[MeasuredBlock]]
 # Is told the tally of a shard after each block.
 Tell = Callable[[Tally], None]
 Commit = Callable[[], AbstractContextManager[object]]
+# Size and CRC-32 of the measured files, by their kind.
+Sums = dict[str, tuple[int, int | None]]
 
 
 def measure_shard(
@@ -85,7 +87,7 @@ class ShardFiles:
                 self._writers[kind] = self._open.enter_context(ParquetShard(path, tables[kind].schema))
             self._writers[kind].write(tables[kind])
 
-    def close(self) -> dict[str, tuple[int, int | None]]:
+    def close(self) -> Sums:
         """Put the files into place; return size and CRC-32 of each, by its kind."""
         self._open.close()
         return {kind: (writer.sum.bytes, writer.sum.crc32) for kind, writer in self._writers.items()}
@@ -101,7 +103,7 @@ class ShardFiles:
 def commit_shard(
     manifest: ShardManifest,
     layout: Layout,
-    put_into_place: Callable[[], dict[str, tuple[int, int | None]]],
+    put_into_place: Callable[[], Sums],
     commit: Commit,
 ) -> ShardManifest:
     """Let the files of a shard be put into place; the manifest, written last, says that they are there.

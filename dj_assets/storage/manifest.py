@@ -29,7 +29,7 @@ class ShardManifest:
     `records` are the records of the source that are not blank lines; `rows` of them were measured, `dropped` and
     `quarantined` left while loading, `left_out` more belong to another subset. `seconds` is the time every step took,
     summed over workers. `files` has size and CRC-32 of every measured file, by its kind. `nodes` counts the
-    blocks that each machine measured; `worker_mb` is the largest size of a worker of a cluster, 0 where that was not asked.
+    blocks that each machine measured; `worker_mb` is the largest size of a worker of a cluster, 0 where nobody asked.
     """
 
     shard: int

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dj_assets.engine.decision import Decision, outcome_version
+from dj_assets.engine.engines import for_each
 from dj_assets.engine.record import circumstances, run_record
 from dj_assets.errors import UserError
 from dj_assets.recipe.plan import digest
+from dj_assets.storage.fields import FieldTypes
+from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, all_published, newest_run, require_measured
-from dj_assets.storage.parts import write_part
+from dj_assets.storage.parts import Part, write_part
 from dj_assets.storage.release import Release
 from dj_assets.subset.barrier import decided, decision_key, measured
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
@@ -81,13 +87,24 @@ def _differ(one: ShardManifest, other: ShardManifest) -> bool:
 
 
 def _write(subset: Subset, decision: Decision, shards: Collection[int]) -> None:
-    published = newest_run(subset.layout)
-    for part in decision.parts:
-        if part.shard in shards and part.place(subset.layout, published) is None:
-            measured = [shard for shard in decision.shards if shard.shard == part.shard]
-            require_measured(subset.layout, measured, ("cleaned", "fields", "stats"))
-            kept = decision.kept(part.shard, subset.layout)
-            write_part(part, kept, subset.layout, decision.types, subset.recipe.text_key)
+    layout, published = subset.layout, newest_run(subset.layout)
+    wanted = [part for part in decision.parts if part.shard in shards and part.place(layout, published) is None]
+    write = partial(_write_part, layout=layout, types=decision.types, text_key=subset.recipe.text_key)
+    for_each(subset.options.engine, write, (_piece(subset, decision, part) for part in wanted))
+
+
+def _piece(subset: Subset, decision: Decision, part: Part) -> tuple[Part, ShardManifest, np.ndarray]:
+    """Return a refined file, the shard it is of, and which samples of that are kept."""
+    (measured,) = (shard for shard in decision.shards if shard.shard == part.shard)
+    require_measured(subset.layout, [measured], ("stats",))
+    return part, measured, decision.kept(part.shard, subset.layout)
+
+
+def _write_part(
+    part: Part, measured: ShardManifest, kept: np.ndarray, *, layout: Layout, types: FieldTypes | None, text_key: str
+) -> None:
+    require_measured(layout, [measured], ("cleaned", "fields"))
+    write_part(part, kept, layout, types, text_key)
 
 
 def publish_when_whole(subset: Subset) -> tuple[tuple[str, ...], RunResult | None]:

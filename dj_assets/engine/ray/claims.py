@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dj_assets import settings
 from dj_assets.engine.ray.cluster import Node, environment
 from dj_assets.engine.work import Task
 from dj_assets.recipe.plan import Plan
@@ -15,6 +14,8 @@ from dj_assets.storage.manifest import read_json
 
 # A worker without models: Python, Arrow, kernels, one block in work. Measured at 450 to 600 MB on web text.
 _WORKER_BYTES = 800_000_000
+# The process that opens its images and clips; `settings.media_memory_bytes` is what kills it, not what it takes.
+_MEDIA_BYTES = 1_000_000_000
 # What was measured of a worker before, and a little more.
 _ABOVE_MEASURED = 1.2
 # A claim that no node can meet would wait for ever.
@@ -46,7 +47,7 @@ def claim_of(task: Task, cluster: Sequence[Node], layout: Layout, workers: int) 
     """
     gpus = int(uses_gpu(task.plan) and any(node.gpus for node in cluster))
     measured = _measured_bytes(layout)
-    wanted = measured or _WORKER_BYTES + _model_bytes(task) + (settings.media_memory_bytes() if task.plan.media else 0)
+    wanted = measured or _WORKER_BYTES + _model_bytes(task) + (_MEDIA_BYTES if task.plan.media else 0)
     able = [node for node in cluster if node.gpus or not gpus]
     memory = min(wanted, int(_AT_MOST_OF_NODE * max(node.memory_bytes for node in able)))
     slots = sum(min(node.gpus if gpus else node.cpus, max(1, node.memory_bytes // max(1, memory))) for node in able)

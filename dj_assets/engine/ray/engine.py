@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import ray
 import ray.data
@@ -16,7 +17,7 @@ from dj_assets.engine.ray.claims import Claim, claim_of
 from dj_assets.engine.ray.cluster import connect, environment, look_over, nodes
 from dj_assets.engine.ray.reading import End, SourceBlocks, content_of
 from dj_assets.engine.ray.working import Done, Worker, join_blocks
-from dj_assets.engine.shard import Commit, Tell, commit_shard
+from dj_assets.engine.shard import Commit, Sums, Tell, commit_shard
 from dj_assets.engine.tally import ShardTask, Tally
 from dj_assets.engine.work import Task
 from dj_assets.errors import DjError
@@ -53,7 +54,7 @@ class RayEngine:
         connect()
         cluster = nodes()
         look_over(cluster, layout.work, [shard.task.file.path for shard in shards.values()])
-        joining: dict[ray.ObjectRef[None], _ShardUnderWay] = {}
+        joining: dict[ray.ObjectRef[Sums], _ShardUnderWay] = {}
         try:
             claim = claim_of(self.task, cluster, layout, self.workers)
             with closing(self._measured(shards, layout, claim)) as measured:
@@ -135,20 +136,20 @@ class _ShardUnderWay:
         """Whether every block is measured."""
         return self.end is not None
 
-    def join(self) -> ray.ObjectRef[None]:
+    def join(self) -> ray.ObjectRef[Sums]:
         """Begin to write the measured files of the shard, aside."""
         # workers hold all CPUs until everything is measured
         joining = join_blocks.options(num_cpus=0, scheduling_strategy="SPREAD", runtime_env=environment())
-        begun: ray.ObjectRef[None] = joining.remote(self.layout, self.task.shard, self.blocks)
+        begun: ray.ObjectRef[Sums] = joining.remote(self.layout, self.task.shard, self.blocks)
         return begun
 
-    def commit(self, commit: Commit) -> ShardManifest:
+    def commit(self, joined: Sums, commit: Commit) -> ShardManifest:
         """Put the joined files into place."""
         assert self.end is not None  # noqa: S101
         manifest = self.tally.manifest(self.end.sha256)
-        return commit_shard(manifest, self.layout, self._put_into_place, commit)
+        return commit_shard(manifest, self.layout, partial(self._put_into_place, joined), commit)
 
-    def _put_into_place(self) -> None:
+    def _put_into_place(self, joined: Sums) -> Sums:
         aside, shard = self.layout.under_way(self.task.shard), self.task.shard
         for kind in self.layout.kinds:
             place = self.layout.measured(kind, shard)
@@ -156,16 +157,16 @@ class _ShardUnderWay:
             aside.measured(kind, shard).replace(place)
             sync_path(place.parent)
         shutil.rmtree(aside.work, ignore_errors=True)
+        return joined
 
 
 def _committed(
-    joining: dict[ray.ObjectRef[None], _ShardUnderWay], commit: Commit, timeout: float | None
+    joining: dict[ray.ObjectRef[Sums], _ShardUnderWay], commit: Commit, timeout: float | None
 ) -> Iterator[ShardManifest]:
     """Commit the shards that are joined by now, or wait for one."""
     ready, _ = ray.wait([*joining], num_returns=1, timeout=timeout) if joining else ([], [])
     for ref in ready:
-        ray.get(ref)
-        yield joining.pop(ref).commit(commit)
+        yield joining.pop(ref).commit(ray.get(ref), commit)
 
 
 def _configure() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import ray
 from dj_assets.engine.memory import peak_rss_mb
 from dj_assets.engine.ray.cluster import this_node
 from dj_assets.engine.ray.reading import End, Stretch, content_of, row
-from dj_assets.engine.shard import ShardFiles
+from dj_assets.engine.shard import ShardFiles, Sums
 from dj_assets.engine.tally import ShardTask
 from dj_assets.engine.work import BlockSummary, Task, measure_block
 from dj_assets.errors import DjError, WorkerDiedError
@@ -43,6 +44,8 @@ class Worker:
         self, custom_operators: Sequence[Path], task: bytes, shards: Mapping[int, ShardTask], layout: Layout
     ) -> None:
         pa.set_cpu_count(1)
+        # Ray shows an actor the GPUs that it claimed, as the first ones; those of others are not ours
+        os.environ.setdefault("DJ_DEVICE", "cuda:0" if ray.get_gpu_ids() else "cpu")
         import_operators(custom_operators)
         self.task: Task = pickle.loads(task)  # noqa: S301 - written by our own driver
         self.shards = shards
@@ -90,14 +93,15 @@ def block_file(layout: Layout, shard: int, number: int) -> Path:
 
 
 @ray.remote
-def join_blocks(layout: Layout, shard: int, blocks: int) -> None:
-    """Write the measured files of a shard, aside, from all its blocks in their order; the blocks are gone then."""
+def join_blocks(layout: Layout, shard: int, blocks: int) -> Sums:
+    """Write the measured files of a shard, aside, from all its blocks in their order; return what they are."""
     pa.set_cpu_count(1)
     aside = layout.under_way(shard)
     with ShardFiles(aside, shard) as files:
         for number in range(blocks):
             with pa.memory_map(str(block_file(layout, shard, number))) as source:
                 files.write({kind: _only_batch(source) for kind in layout.kinds})
+    return files.close()
 
 
 def _only_batch(source: pa.NativeFile) -> pa.RecordBatch:
