@@ -23,9 +23,8 @@ app = typer.Typer(
 # in the order that --help shows them
 for part in (gallery, operate, refine, look, storage):
     app.add_typer(part.app)
-app.add_typer(models.app, name="models")
-app.add_typer(sandbox.app, name="sandbox")
-app.add_typer(evaluations.app, name="eval")
+for name, group in (("models", models.app), ("sandbox", sandbox.app), ("eval", evaluations.app)):
+    app.add_typer(group, name=name, rich_help_panel="More commands in groups")
 
 
 def main() -> None:

@@ -20,23 +20,38 @@ if TYPE_CHECKING:
     from dj_assets.storage.layout import Layout
 
 RecipePath = Annotated[
-    Path, typer.Argument(metavar="RECIPE.yaml", help="A recipe; Data-Juicer's own files load unchanged.")
+    Path,
+    typer.Argument(
+        metavar="RECIPE", help="A recipe file, also one of Data-Juicer's own as it is; or a subset of the gallery."
+    ),
+]
+Finished = Annotated[
+    str, typer.Argument(metavar="SUBSET|DIR", help="A subset of the gallery, or the output folder of a run.")
 ]
 ModelsFolder = Annotated[Path | None, typer.Option("--models", help="A folder searched for models before all others.")]
 
 
 def finished(subset: str) -> tuple[Layout, dict[str, Any]]:
-    """Return the layout and the newest manifest of a subset of the gallery or of an output folder."""
+    """Return the layout and the newest manifest of an output folder, or of a subset of the gallery.
+
+    A subset is given by its name, the name of its asset (`redpajama/c4`), or the file of its recipe.
+    """
     from dj_assets import settings
     from dj_assets.storage.layout import Layout
     from dj_assets.storage.manifest import newest_run
 
-    folder = Path(subset) if Path(subset).is_dir() else settings.data_home() / subset
-    for layout in (Layout.output(folder), Layout.home(folder)):
+    folder, name = Path(subset), Path(subset).name.removesuffix(".yaml")
+    layouts = [Layout.output(folder), Layout.home(folder)] if folder.is_dir() else []
+    if name:
+        layouts.append(Layout.home(settings.data_home() / name))
+    for layout in layouts:
         found = newest_run(layout)
         if found is not None:
             return layout, found
-    raise UserError(f"{folder}: holds no finished run; give a subset of the gallery or the output of 'dj-assets run'")
+    if folder.is_dir():
+        raise UserError(f"{folder}: holds no finished run; 'dj-assets run' writes one into its --output")
+    known_recipe(subset)
+    raise UserError(f"{subset}: was not run yet; materialize it in the UI, which 'dj-assets dev' starts")
 
 
 def named_run(name: str) -> tuple[Layout, dict[str, Any]]:
@@ -53,8 +68,12 @@ def named_run(name: str) -> tuple[Layout, dict[str, Any]]:
     layout, newest = finished(subset)
     manifest = run_named(layout, run) if run else newest
     if manifest is None:
-        known = ", ".join(run_ids(layout)[-5:])
-        raise UserError(f"{name}: {subset} has no such run, or several; the newest are {known}")
+        known = run_ids(layout)
+        if run == "previous":
+            raise UserError(f"{subset}: has one run so far, so there is none before it; run it again to compare")
+        fitting = [one for one in known if one.startswith(run) or one.endswith(run)]
+        what = f"{len(fitting)} runs fit" if fitting else "it has no such run"
+        raise UserError(f"{name}: {what}; the newest are {', '.join((fitting or known)[-5:])}")
     return layout, manifest
 
 
@@ -93,11 +112,17 @@ def known_recipe(subset: str) -> Recipe:
     from dj_assets.recipe.gallery import find_gallery
 
     recipes = find_gallery().recipes
-    name = subset.rpartition("/")[2]
+    name = subset.rpartition("/")[2].removesuffix(".yaml")
     if name not in recipes:
-        near = nearest(name, sorted(recipes))
-        raise UserError(f"{subset}: is no subset of the gallery" + (f"; did you mean {near!r}?" if near else ""))
+        near = nearest(name.lower(), sorted(recipes))
+        cure = f"did you mean {near!r}?" if near else "'dj-assets prune' lists those that were run"
+        raise UserError(f"{subset}: is neither a folder nor a subset of the gallery; {cure}")
     return recipes[name]
+
+
+def several(count: int, thing: str) -> str:
+    """Return a number of things in words: "1 part", "1,200 parts"."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
 def tell(*sentences: str) -> None:

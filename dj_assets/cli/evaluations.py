@@ -11,10 +11,10 @@ from dj_assets.cli.console import console, known_recipe, show_rows, tell
 
 app = typer.Typer(help="What a subset was worth: results of benchmarks.", no_args_is_help=True)
 
-Subset = Annotated[str, typer.Argument(help="A subset of the gallery.")]
+Subset = Annotated[str, typer.Argument(metavar="SUBSET", help="A subset of the gallery.")]
 
 
-@app.command("add")
+@app.command("add", epilog="Example: dj-assets eval add results.json --subset c4")
 def eval_add(
     file: Annotated[Path, typer.Argument(metavar="FILE.json|csv", help="Results, as docs/sandbox.md describes them.")],
     subset: Annotated[str | None, typer.Option(help="What they are about, where the file does not say.")] = None,
@@ -29,7 +29,7 @@ def eval_add(
     console().print(f"{found.subset}: {len(entered)} results entered", highlight=False)
 
 
-@app.command("show")
+@app.command("show", epilog="Example: dj-assets eval show llava_pretrain")
 def eval_show(
     subset: Subset,
     baseline: Annotated[str | None, typer.Option(help="The model to compare with; default: the chosen one.")] = None,
@@ -39,7 +39,7 @@ def eval_show(
     from dj_assets.evaluation.of_subset import evaluations_of
     from dj_assets.report.sandbox.tables import difference_rows, tally
 
-    known = evaluations_of(subset)
+    known = evaluations_of(known_recipe(subset).name.rpartition("/")[2])
     for one in known.comparisons(baseline):
         console().print(f"\n{one.model}  against  {one.baseline}  ({one.standing})", markup=False, highlight=False)
         show_rows(difference_rows(one))

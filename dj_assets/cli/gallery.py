@@ -10,13 +10,15 @@ from dj_assets.cli.console import console, tell
 
 app = typer.Typer()
 
+_PANEL = "Start"
 
-@app.command()
+
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets dev --port 3001")
 def dev(
     port: Annotated[int, typer.Option(help="Where the UI listens.")] = 3000,
     host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
 ) -> None:
-    """Start the UI: Dagster's web server and daemon over dagster_home/."""
+    """Start the UI in the browser: Dagster's web server and daemon."""
     from dj_assets.assets.arrivals import prepare_instance
     from dj_assets.assets.dev import refuse_taken, start_dev
 
@@ -25,13 +27,13 @@ def dev(
     raise typer.Exit(start_dev(port=port, host=host))
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets demo")
 def demo(
     vision: Annotated[
         bool, typer.Option("--vision", help="The subsets with images and clips in place of those of text.")
     ] = False,
 ) -> None:
-    """Materialize every subset of the gallery on its source and show what was kept."""
+    """Refine every subset of the gallery on the data that ships, and show what was kept."""
     from dj_assets.assets.demo import materialize_gallery
     from dj_assets.report.run_table import render_gallery
 

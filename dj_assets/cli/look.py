@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dj_assets.cli.console import ModelsFolder, console, finished, named_run, tell
+from dj_assets.cli.console import Finished, ModelsFolder, console, finished, named_run, tell
 from dj_assets.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_PANEL = "Look at a finished run"
 
-@app.command()
+
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets funnel c4")
 def funnel(
-    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+    subset: Finished,
 ) -> None:
     """Show samples in and out of every operator of the last run."""
     from dj_assets.report.terminal import render_run
@@ -28,13 +30,13 @@ def funnel(
     console().print(render_run(finished(subset)[1]))
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets explain c4 --id c4.jsonl.gz:50")
 def explain(
-    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
-    sample: Annotated[str, typer.Option("--id", help="The id of a sample, as in stats.parquet.")],
+    subset: Finished,
+    sample: Annotated[str, typer.Option("--id", help="The id of a sample: its own, else FILE:ROW, counted from 0.")],
     models: ModelsFolder = None,
 ) -> None:
-    """Tell a sample's whole story: what changed it, what was measured, what ended it, its twin."""
+    """Tell one sample's story: what changed it, what was measured, what dropped it."""
     from dj_assets.models.store import ModelStore
     from dj_assets.recipe.load import load_recipe
     from dj_assets.recipe.plan import make_plan
@@ -65,23 +67,23 @@ def _read_as_then(manifest: dict[str, Any]) -> tuple[SourceFile, ...]:
         return ()
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets runs c4")
 def runs(
-    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+    subset: Finished,
 ) -> None:
-    """List the runs of a subset, newest first, by the ids that 'diff' takes."""
+    """List the runs of a subset, newest first, by the names that 'diff' takes."""
     from dj_assets.report.run_list import render_runs
 
     console().print(render_runs(finished(subset)[0]))
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets diff c4    or    dj-assets diff out-before out-now")
 def diff(
     before: Annotated[str, typer.Argument(metavar="RUN", help="SUBSET, SUBSET@previous, SUBSET@ID or a folder.")],
     now: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The later run; default: the newest.")] = None,
     examples: Annotated[int, typer.Option(min=0, help="Samples to show of every change.")] = 3,
 ) -> None:
-    """Show what one run gained and lost against another, by operator and reason."""
+    """Compare two runs: samples gained and lost, by operator and reason."""
     from dj_assets.report.diff_table import render_diff
     from dj_assets.report.run_diff import Run, diff_runs
 
@@ -91,12 +93,12 @@ def diff(
     console().print(render_diff(first, second, diff_runs(first, second, examples)), markup=False, highlight=False)
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets report c4 --open")
 def report(
-    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+    subset: Finished,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Print where the report of the last run lies: one page that needs nothing beside it, with a dataset card."""
+    """Print where the report of the last run lies (one HTML page) and its dataset card."""
     layout, _ = finished(subset)
     if not layout.report.exists():
         raise UserError(f"{layout.published}: the last run wrote no report; run or materialize it again")
@@ -105,7 +107,9 @@ def report(
         typer.launch(layout.report.as_uri())
 
 
-@app.command()
+@app.command(
+    rich_help_panel=_PANEL, epilog="Example: dj-assets tune c4 --rule keep=0.95    or    dj-assets tune c4 --serve"
+)
 def tune(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE.yaml|SUBSET", help="A recipe, or a subset of the gallery.")],
     rule: Annotated[str, typer.Option(help="3sigma, quantile=LOW,HIGH or keep=RATE.")] = "3sigma",
@@ -118,7 +122,7 @@ def tune(
     ] = False,
     port: Annotated[int, typer.Option(help="Where the page of --serve listens, on this machine alone.")] = 3010,
 ) -> None:
-    """Propose thresholds from the statistics of a finished run, and show what they would keep."""
+    """Propose thresholds from what was measured, and show what they would keep."""
     from dj_assets import settings
     from dj_assets.report.changed_recipe import write_changed
     from dj_assets.report.tune import tune

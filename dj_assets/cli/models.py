@@ -12,7 +12,7 @@ from dj_assets.cli.console import ModelsFolder, console
 app = typer.Typer(help="Models and word lists: where they are, getting them, checking them.", no_args_is_help=True)
 
 
-@app.command("list")
+@app.command("list", epilog="Example: dj-assets models list")
 def models_list(models: ModelsFolder = None) -> None:
     """Show every model of the gallery and whether it is here."""
     from dj_assets.models.pull import listing
@@ -22,7 +22,7 @@ def models_list(models: ModelsFolder = None) -> None:
     console().print(render_rows(listing(ModelStore.with_folder(models))))
 
 
-@app.command("pull")
+@app.command("pull", epilog="Example: dj-assets models pull en.sp.model en.arpa.bin")
 def models_pull(
     names: Annotated[list[str], typer.Argument(help="Names as 'models list' shows them.")],
     into: Annotated[Path | None, typer.Option("--into", help="The folder; default <DJ_HOME>/models.")] = None,
@@ -36,7 +36,7 @@ def models_pull(
         console().print(f"{name}: {path}", markup=False, highlight=False, soft_wrap=True)
 
 
-@app.command("verify")
+@app.command("verify", epilog="Example: dj-assets models verify")
 def models_verify(models: ModelsFolder = None) -> None:
     """Compare the checksums of all models that are here; exit 1 if one differs."""
     from dj_assets.models.pull import verify

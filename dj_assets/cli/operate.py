@@ -10,16 +10,18 @@ from dj_assets.cli.console import console
 
 app = typer.Typer()
 
+_PANEL = "Run"
 
-@app.command()
+
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets backfill c4 --failed")
 def backfill(
-    subset: Annotated[str, typer.Argument(help="A sharded subset of the gallery.")],
+    subset: Annotated[str, typer.Argument(metavar="SUBSET", help="A sharded subset of the gallery.")],
     shards: Annotated[
         list[str] | None, typer.Option("--shards", help="Measure only this shard; give it several times.")
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Measure only shards whose last run failed.")] = False,
 ) -> None:
-    """Bring a sharded subset up to date: measure what is missing, deduplicate, refine what changed."""
+    """Bring a sharded subset up to date: only what is missing or has changed."""
     from dj_assets.assets.backfill import backfill as run
 
     def tell(sentence: str) -> None:

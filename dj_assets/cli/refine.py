@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from dj_assets.cli.console import ModelsFolder, RecipePath, console, progress, tell
+from dj_assets.cli.console import ModelsFolder, RecipePath, console, known_recipe, progress, several, tell
 
 if TYPE_CHECKING:
     from dj_assets.recipe.model import Recipe
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_PANEL = "Run"
+
 # Bytes of input up to which one process does all, where nobody says how many should.
 _SMALL_INPUT = 1_000_000
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets run mine.yaml --input 'data/*.jsonl.zst' --output out")
 def run(
     recipe: RecipePath,
     inputs: Annotated[list[Path], typer.Option("--input", help="A file, folder or glob; give it several times.")],
@@ -80,7 +82,7 @@ def _early_workers(workers: int | None, inputs: list[Path]) -> AbstractContextMa
     return nullcontext() if most == 1 or (small and workers is None) else early_workers(most)
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets validate mine.yaml --input data/")
 def validate(
     recipe: RecipePath,
     inputs: Annotated[list[Path] | None, typer.Option("--input", help="Check that these can be read, too.")] = None,
@@ -89,11 +91,11 @@ def validate(
     """Check a recipe, its models and its inputs before any data is read."""
     plan = _plan(recipe, models)
     files = _files(plan.recipe, inputs)
-    where = f", {len(files)} files" if files else ""
-    console().print(f"{recipe}: {len(plan.steps)} operators, all well{where}", markup=False, highlight=False)
+    where = f", {several(len(files), 'file')}" if files else ""
+    console().print(f"{recipe}: {several(len(plan.steps), 'operator')}, all well{where}", markup=False, highlight=False)
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets plan c4")
 def plan(
     recipe: RecipePath,
     inputs: Annotated[list[Path] | None, typer.Option("--input", help="What would be read.")] = None,
@@ -112,9 +114,15 @@ def _plan(recipe: Path, models: Path | None) -> Plan:
     from dj_assets.recipe.load import load_recipe
     from dj_assets.recipe.plan import make_plan
 
-    made = make_plan(load_recipe(recipe))
+    made = make_plan(load_recipe(_file_of(recipe)))
     tell(*made.recipe.notices, *(model.warning for model in made.models(ModelStore.with_folder(models)) if model.note))
     return made
+
+
+def _file_of(recipe: Path) -> Path:
+    """Return the file of a recipe, which may be given as a subset of the gallery."""
+    named = not recipe.suffix and not recipe.exists()
+    return Path(known_recipe(str(recipe)).file) if named else recipe
 
 
 def _files(recipe: Recipe, inputs: list[Path] | None) -> tuple[SourceFile, ...]:

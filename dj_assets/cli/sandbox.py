@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Find a recipe: pools of a subset, trained on and compared.", no_args_is_help=True)
 
-Subset = Annotated[str, typer.Argument(help="A subset of the gallery with a 'sandbox:' block.")]
+Subset = Annotated[str, typer.Argument(metavar="SUBSET", help="A subset of the gallery with a 'sandbox:' block.")]
 
 
-@app.command("pools")
+@app.command("pools", epilog="Example: dj-assets sandbox pools demo_sandbox")
 def sandbox_pools(subset: Subset) -> None:
     """Cut the subset into pools and show their sizes; nothing is trained."""
     from dj_assets.report.sandbox.tables import pool_rows
@@ -31,7 +31,7 @@ def sandbox_pools(subset: Subset) -> None:
     tell(*(f"{name}: {why}" for name, why in made.without.items()))
 
 
-@app.command("run")
+@app.command("run", epilog="Example: dj-assets sandbox run demo_sandbox")
 def sandbox_run(subset: Subset) -> None:
     """Probe, train and evaluate, combine the best thirds; what is finished is not trained again."""
     from dj_assets.sandbox.discovery import discover, write_best
@@ -43,7 +43,7 @@ def sandbox_run(subset: Subset) -> None:
     console().print(f"\nbest: {best}\n{recipe}", markup=False, highlight=False, soft_wrap=True)
 
 
-@app.command("rank")
+@app.command("rank", epilog="Example: dj-assets sandbox rank demo_sandbox")
 def sandbox_rank(subset: Subset) -> None:
     """Show the ranking of what was evaluated so far, and what is missing."""
     from dj_assets.sandbox.discovery import standings
@@ -52,7 +52,7 @@ def sandbox_rank(subset: Subset) -> None:
     _show(opened, standings(opened))
 
 
-@app.command("evaluate")
+@app.command("evaluate", epilog="Example: dj-assets sandbox evaluate demo_sandbox/alnum_ratio_high --seed 2")
 def sandbox_evaluate(
     pool: Annotated[str, typer.Argument(metavar="SUBSET/POOL", help="A pool, as 'sandbox pools' shows it.")],
     seed: Annotated[int, typer.Option(help="The seed.")] = 1,
@@ -67,7 +67,7 @@ def sandbox_evaluate(
         raise typer.Exit(1)
 
 
-@app.command("recipe")
+@app.command("recipe", epilog="Example: dj-assets sandbox recipe demo_sandbox/alnum_ratio_high")
 def sandbox_recipe(
     pool: Annotated[str, typer.Argument(metavar="SUBSET/POOL", help="A pool, as 'sandbox pools' shows it.")],
     write: Annotated[Path | None, typer.Option("--write", help="A file, or a recipe folder; else it is shown.")] = None,

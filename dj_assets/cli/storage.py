@@ -7,15 +7,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from dj_assets.cli.console import console, finished
+from dj_assets.cli.console import Finished, console, finished, several
 from dj_assets.errors import UserError
 
 app = typer.Typer()
 
+_PANEL = "Files"
 
-@app.command()
+
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets export c4 --output c4-jsonl --format jsonl.zst")
 def export(
-    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+    subset: Finished,
     output: Annotated[Path, typer.Option("--output", help="The folder for the parts.")],
     format: Annotated[
         Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"], typer.Option(help="Format of the parts.")
@@ -23,7 +25,7 @@ def export(
     shard_size: Annotated[str, typer.Option("--shard-size", help="A part is closed once it is so large.")] = "256MB",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Take a folder that holds another export.")] = False,
 ) -> None:
-    """Write a refined subset in parts of about equal size, with checksums; one that was cut off goes on."""
+    """Write a refined subset in parts with checksums; an export that was cut off goes on."""
     from dj_assets.recipe.sizes import parse_bytes
     from dj_assets.storage.export.export import Export
 
@@ -35,19 +37,19 @@ def export(
     done = Export(layout, output.resolve(), format, size).run(overwrite=overwrite)
     there = len(done.parts) - done.written
     console().print(
-        f"{done.folder}: {done.samples:,} samples in {len(done.parts)} parts, {done.bytes / 1e6:,.1f} MB"
-        + (f" ({there} were there already)" if there else ""),
+        f"{done.folder}: {done.samples:,} samples in {several(len(done.parts), 'part')}, {done.bytes / 1e6:,.1f} MB"
+        + (f" ({several(there, 'part')} already there)" if there else ""),
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets rebuild c4")
 def rebuild(
-    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+    subset: Finished,
 ) -> None:
-    """Make stats.duckdb anew from the Parquet files and manifests; nothing is measured."""
+    """Make a lost or damaged stats.duckdb anew from Parquet; nothing is measured."""
     from dj_assets.subset.rebuilding import rebuild
 
     done = rebuild(*finished(subset))
@@ -55,11 +57,14 @@ def rebuild(
     console().print(told, markup=False, highlight=False, soft_wrap=True)
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets verify c4")
 def verify(
-    subset: Annotated[str, typer.Argument(help="A subset of the gallery, or the output folder of a run.")],
+    subset: Finished,
 ) -> None:
-    """Compare every file of the last run with its checksum; exit 1 if one is damaged. The next run mends it."""
+    """Compare every file of the last run with its checksum; exit 1 if one is damaged.
+
+    What is damaged is measured or refined anew by the next run, and nothing else.
+    """
     from dj_assets.subset.verifying import verify
 
     layout, manifest = finished(subset)
@@ -67,19 +72,21 @@ def verify(
     for line in done.damaged:
         console(stderr=True).print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
     found = f"{len(done.damaged)} damaged" if done.damaged else "all as they were written"
-    told = f"{layout.published}: {done.files} files, {done.bytes / 1e6:,.1f} MB, {found}"
+    told = f"{layout.published}: {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB, {found}"
     console().print(told, markup=False, highlight=False, soft_wrap=True)
     if done.damaged:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets prune c4 --delete")
 def prune(
-    subsets: Annotated[list[str] | None, typer.Argument(help="Subsets of the data home; default: all.")] = None,
+    subsets: Annotated[
+        list[str] | None, typer.Argument(metavar="[SUBSET]...", help="Subsets of the data home; default: all.")
+    ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Remove what can go, after it was shown.")] = False,
     keep_runs: Annotated[int, typer.Option(min=1, help="Records of so many runs stay.")] = 100,
 ) -> None:
-    """Show what every subset takes on the disk and what of it nothing refers to any more."""
+    """Show what every subset takes on the disk, and what of it can go."""
     from dj_assets.report.housekeeping import render_housekeeping
     from dj_assets.subset.pruning import survey
 

@@ -160,8 +160,13 @@ class MeasuredRun:
 
 
 def _stored(layout: Layout, numbers: Iterable[int]) -> list[ShardManifest]:
-    found = (stored_shard(layout, number) for number in numbers)
-    return [shard for shard in found if shard is not None]
+    found = []
+    for number in numbers:
+        shard = stored_shard(layout, number)
+        if shard is None:
+            raise UserError(f"{layout.published}: was measured by another version of dj_assets; run it again first")
+        found.append(shard)
+    return found
 
 
 def _require_same_measure(manifest: Mapping[str, Any], plan: Plan, folder: Path) -> None:

@@ -89,7 +89,7 @@ def read_results(path: Path, subset: str | None = None) -> Results:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
+        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     found = _from_csv(path, text, subset) if path.suffix == ".csv" else _from_json(path, text, subset)
     for record in found.records:
         if not math.isfinite(record.value):

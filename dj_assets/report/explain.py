@@ -18,6 +18,7 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import quoted
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.report.differences import differences
+from dj_assets.report.examples import LOAD
 from dj_assets.report.twins import duplicates_query
 from dj_assets.storage.database import reading
 from dj_assets.storage.layout import Layout
@@ -95,9 +96,11 @@ class _Teller:
     def tell(self, sample: str, shard: int, row: int) -> Story:
         ended_by, fate = self._fate(shard, row)
         source = shard_record(self.manifest, shard)
+        if ended_by == LOAD:
+            return Story(sample, shard, row, source["path"], fate, ())
         file = next((file for file in self.files if str(file.path) == source["path"]), None)
         raw = _raw(source, row, self.plan.recipe.text_key, self.models, file)
-        steps = self._steps(shard, row, raw, ended_by)
+        steps = self._steps(shard, row, raw, ended_by, quarantined=fate.startswith("quarantined"))
         return Story(sample, shard, row, source["path"], fate, steps, self._twin(shard, row))
 
     def _fate(self, shard: int, row: int) -> tuple[str | None, str]:
@@ -107,13 +110,19 @@ class _Teller:
         failed = self._one("SELECT operator, error FROM quarantine WHERE shard = ? AND row = ?", shard, row)
         return (failed[0], f"quarantined by {failed[0]}: {failed[1]}") if failed else (None, "kept")
 
-    def _steps(self, shard: int, row: int, raw: Batch | None, ended_by: str | None) -> tuple[StepStory, ...]:
+    def _steps(
+        self, shard: int, row: int, raw: Batch | None, ended_by: str | None, *, quarantined: bool
+    ) -> tuple[StepStory, ...]:
         measured = self._measured(shard, row)
-        stories = []
+        stories, failed = [], False
         for step in self.plan.steps:
             ended = step.label == ended_by
-            if isinstance(step.operator, Mapper):
-                raw, story = _rewritten(step, self._rewriting(step, step.operator), raw, ended=ended)
+            if failed:
+                story = StepStory(step.label, "not reached")
+            elif quarantined and ended:
+                failed, story = True, StepStory(step.label, "failed", ended=True)
+            elif isinstance(step.operator, Mapper):
+                raw, story = _rewritten(step, self._rewriting(step, step.operator), raw)
             elif isinstance(step.operator, Filter):
                 story = self._judged(step, step.operator, measured, (shard, row), ended=ended)
             else:
@@ -129,7 +138,7 @@ class _Teller:
     def _judged(
         self, step: Step, operator: Filter, measured: Mapping[str, Any], place: tuple[int, int], *, ended: bool
     ) -> StepStory:
-        values = ", ".join(f"{column} = {_shown(measured.get(column))}" for column in step.columns.values())
+        values = ", ".join(_shown(column, measured.get(column)) for column in step.columns.values())
         test = operator.condition.keep(step.columns)
         query = f"SELECT {test.text} FROM stats WHERE shard = ? AND row = ?"  # noqa: S608 - conditions bind their values
         keeps = self._one(query, *test.parameters, *place)
@@ -182,13 +191,9 @@ def _places(connection: duckdb.DuckDBPyConnection, sample: str) -> list[tuple[in
     return [(int(shard), int(row)) for shard, row in connection.execute(query, [sample]).fetchall()]
 
 
-def _rewritten(
-    step: Step, rewrite: Callable[[Batch], Batch], raw: Batch | None, *, ended: bool
-) -> tuple[Batch | None, StepStory]:
+def _rewritten(step: Step, rewrite: Callable[[Batch], Batch], raw: Batch | None) -> tuple[Batch | None, StepStory]:
     if raw is None:
-        return None, StepStory(step.label, "rewrites the text (the source is not there any more)", ended=ended)
-    if ended:
-        return None, StepStory(step.label, "failed", ended=True)
+        return None, StepStory(step.label, "rewrites the text (the source is not there any more)")
     new = rewrite(raw)
     changes = differences(raw.text[0].as_py(), new.text[0].as_py())
     said = f"changes {len(changes)} places" if changes else "changes nothing"
@@ -215,5 +220,7 @@ def _raw(
     return None
 
 
-def _shown(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _shown(column: str, value: object) -> str:
+    if value is None:
+        return f"{column} not measured"
+    return f"{column} = {value:.6g}" if isinstance(value, float) else f"{column} = {value}"

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _KINDS_SHOWN = 4
 _LISTED = 20
+# What is rounded to 0.0 MB is not worth a word.
+_SHOWN = 50_000
 
 
 def render_housekeeping(subsets: Sequence[Housekeeping]) -> Group:
@@ -21,9 +23,12 @@ def render_housekeeping(subsets: Sequence[Housekeeping]) -> Group:
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("subset", "MB", "can go, MB", "most of it"):
-        table.add_column(column, justify="right" if "MB" in column else "left", no_wrap=True)
+        number = "MB" in column
+        table.add_column(column, justify="right" if number else "left", no_wrap=number, overflow="fold")
     for subset in subsets:
-        most = ", ".join(f"{name} {_mb(size)}" for name, size in list(subset.bytes.items())[:_KINDS_SHOWN] if size)
+        most = ", ".join(
+            f"{name} {_mb(size)}" for name, size in list(subset.bytes.items())[:_KINDS_SHOWN] if size >= _SHOWN
+        )
         table.add_row(subset.name, _mb(subset.total), "in use" if subset.busy else _mb(subset.spare), most)
     total, spare = (
         (sum(values) for values in zip(*((s.total, s.spare) for s in subsets), strict=True)) if subsets else (0, 0)

@@ -46,8 +46,9 @@ def _bytes(plan: Plan, files: Sequence[SourceFile]) -> list[str]:
         return []
     size, text, stats = sum(file.size for file in files), text_bytes(files), statistics_bytes(plan, files)
     free = free_bytes(_folder(plan))
+    number = f"{len(files):,} file{'s' * (len(files) != 1)}"
     return [
-        f"{len(files)} files, {size / 1e6:,.1f} MB as they lie, about {text / 1e6:,.0f} MB of text",
+        f"{number}, {size / 1e6:,.1f} MB as they lie, about {text / 1e6:,.0f} MB of text",
         f"about {text * TEXT_SHARE / 1e6:,.0f} MB of cleaned text and {stats / 1e6:,.1f} MB of statistics on disk",
         f"about {expected_bytes(plan, files) / 1e6:,.0f} MB of disk in all, {free / 1e6:,.0f} MB are free",
     ]

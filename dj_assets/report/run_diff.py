@@ -104,7 +104,8 @@ def diff_runs(before: Run, now: Run, examples: int = 3) -> RunDiff:
         counts = _numbers(connection)
         if not counts["compared"]:
             raise UserError(
-                f"{before.manifest['run_id']} and {now.manifest['run_id']}: the runs have no source file in common"
+                f"{before.manifest['name']} and {now.manifest['name']}: the runs {before.manifest['run_id']} and "
+                f"{now.manifest['run_id']} read no file in common, so there is nothing to compare"
             )
         changes = tuple(FateChange(*row) for row in connection.execute(_CHANGES).fetchall())
         found = connection.execute(_EXAMPLES, [examples]).fetchall()

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+_NUMBERS = ("in", "kept", "share")
+
+
 def render_runs(layout: Layout) -> Table:
     """Return a table of the runs; the newest is what is published, and `diff` can tell of those with a record."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("run", "finished", "in", "kept", "share", "record"):
-        table.add_column(name, justify="right" if name in {"in", "kept", "share"} else "left", no_wrap=True)
+    for name in ("run", "finished", "in", "kept", "share", "in diff"):
+        table.add_column(
+            name, justify="right" if name in _NUMBERS else "left", no_wrap=name in _NUMBERS, overflow="fold"
+        )
     for run in reversed(run_ids(layout)):
         manifest = read_json(layout.runs / f"{run}.json") or {}
         samples_in, kept = manifest.get("samples_in", 0), manifest.get("samples_out", 0)

@@ -38,8 +38,10 @@ def render_story(story: Story) -> Text:
     """Return a sample's story as text: a line an operator, the one that ended it marked."""
     from rich.text import Text
 
-    text = Text(f"{story.id}: {story.fate}\n", style="bold")
-    text.append(f"{story.source}, shard {story.shard}, row {story.row}\n\n", style="dim")
+    text = Text()
+    text.append(f"{story.id}: {story.fate}\n", style="bold")
+    text.append(f"{story.source}, shard {story.shard}, row {story.row}\n", style="dim")
+    text.append("\n" if story.steps else "no operator saw it\n")
     width = max((len(step.operator) for step in story.steps), default=0)
     for step in story.steps:
         style = "red" if step.ended else ""
@@ -66,8 +68,9 @@ def _table(*columns: str, numbers_from: int = 99) -> Table:
 
     table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
     for place, column in enumerate(columns):
+        # where the terminal is narrow names break, numbers never do
         right = place >= numbers_from
-        table.add_column(column, justify="right" if right else "left", no_wrap=numbers_from < len(columns))
+        table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
     return table
 
 

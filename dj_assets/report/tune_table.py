@@ -20,7 +20,7 @@ def render_tuning(tuning: Tuning) -> Group:
 
     table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
     table.title = f"{tuning.recipe.name}: {tuning.rule} over {tuning.samples_in:,} samples"
-    table.add_column("operator, bound", no_wrap=True)
+    table.add_column("operator, bound", overflow="fold")
     for column in _COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
     shown = ""

@@ -11,7 +11,7 @@ from pathlib import Path
 import filelock
 
 from dj_assets import settings
-from dj_assets.errors import DjError
+from dj_assets.errors import DjError, UserError
 from dj_assets.recipe.gallery import Gallery, find_gallery
 from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.storage.disk import disk_faults
@@ -47,8 +47,16 @@ def survey(names: tuple[str, ...] = (), keep_runs: int = KEEP_RUNS, *, delete: b
     """Look through the folders of all subsets, or of some; with `delete`, remove what can go.
 
     A subset that a run works at is told and left alone: its lock is held while it is looked at and while files go.
+
+    Raises
+    ------
+    UserError
+        If there is no subset of a name.
     """
     gallery, home = find_gallery(), settings.data_home()
+    for name in names:
+        if not _is_subset(home / name):
+            raise UserError(f"{name}: the data home {home} has no such subset; without a name all are listed")
     folders = [home / name for name in names] if names else sorted(home.iterdir()) if home.is_dir() else []
     return [_keep_house(folder, gallery, keep_runs, delete=delete) for folder in folders if _is_subset(folder)]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from dj_assets.errors import DamagedError
 from dj_assets.storage.damage import Sum, require_sound
 from dj_assets.storage.database import rebuild_hint
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import require_measured, require_refined, stored_shard
+from dj_assets.storage.manifest import MEASURE_AGAIN, require_measured, require_refined, stored_shard
 from dj_assets.subset.locks import whole_subset
 
 
@@ -51,10 +52,18 @@ def _checks(layout: Layout, manifest: Mapping[str, Any]) -> Iterator[tuple[int, 
     """Yield the size of every file, and what compares it."""
     reference = manifest.get("against", {}).get("files", ())
     for place, entries in ((layout, manifest["shards"]), (layout.against, reference)):
-        for shard in filter(None, (stored_shard(place, entry["shard"]) for entry in entries)):
+        for entry in entries:
+            shard = stored_shard(place, entry["shard"])
+            if shard is None:
+                yield 0, partial(_tell_unmeasured, place.manifest(entry["shard"]))
+                continue
             for kind, (size, _) in shard.files.items():
                 yield size, partial(require_measured, place, [shard], [kind])
     for part in manifest["refined"]:
         yield part["bytes"], partial(require_refined, layout, manifest, [part])
     size, crc32 = manifest.get("database_bytes", 0), manifest.get("database_crc32")
     yield size, partial(require_sound, layout.database, Sum(size, crc32), rebuild_hint(layout.database))
+
+
+def _tell_unmeasured(manifest: Path) -> None:
+    raise DamagedError(f"{manifest}: is missing, damaged or of another version; {MEASURE_AGAIN}")

@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from dj_assets import __version__
+from dj_assets.cli.app import app
 from tests.documents import documents, write_jsonl
 from tests.paths import ROOT
 
@@ -51,7 +53,7 @@ def test_run_and_funnel(tmp_path, recipe, source):
 
 def test_runs_and_diff(tmp_path, recipe, source):
     assert cli("run", recipe, "--input", source, "--output", tmp_path / "out").returncode == 0
-    assert "holds no" not in the_one_line(cli("diff", tmp_path / "out"))
+    assert "has one run so far" in the_one_line(cli("diff", tmp_path / "out"))
     recipe.write_text(RECIPE.replace("20", "300"))
     assert cli("run", recipe, "--input", source, "--output", tmp_path / "out", "--overwrite").returncode == 0
     newest, older = [line.split()[0] for line in cli("runs", tmp_path / "out").stdout.splitlines()[1:]]
@@ -59,7 +61,51 @@ def test_runs_and_diff(tmp_path, recipe, source):
     assert done.returncode == 0, done.stderr
     assert "text_length_filter: min_len 20 → 300" in done.stdout
     assert cli("diff", tmp_path / "out").stdout == done.stdout
-    assert "has no such run, or several; the newest are" in the_one_line(cli("diff", f"{tmp_path / 'out'}@nothing"))
+    assert "it has no such run; the newest are" in the_one_line(cli("diff", f"{tmp_path / 'out'}@nothing"))
+
+
+def test_every_command_has_an_example():
+    groups = {(): get_command(app)}
+    for path, group in groups.copy().items():
+        groups |= {(*path, name): one for name, one in group.commands.items() if hasattr(one, "commands")}
+    for path, group in groups.items():
+        for name, one in group.commands.items():
+            if (*path, name) not in groups:
+                example = " ".join(["dj-assets", *path, name])
+                assert (one.epilog or "").startswith(f"Example: {example}"), example
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("arxib", "neither a folder nor a subset of the gallery; did you mean 'arxiv'?"),
+        ("C4", "did you mean 'c4'?"),
+        ("redpajama/c4", "was not run yet; materialize it in the UI, which 'dj-assets dev' starts"),
+        ("recipes", "recipes: holds no finished run; 'dj-assets run' writes one"),
+    ],
+)
+def test_what_was_not_run_is_told_from_what_is_not_known(tmp_path, given, told):
+    assert told in the_one_line(cli("funnel", given, DJ_HOME=str(tmp_path)))
+
+
+def test_odd_ids_are_found(tmp_path, recipe):
+    ids = ["two words", "a,b", "ünï/çødé 文", "[bold]x", "twice", "twice", "--id", "new\nline"]
+    records = [{"id": id, "text": f"{'something to read ' * 9} {n}"} for n, id in enumerate(ids)]
+    source = write_jsonl(tmp_path / "odd.jsonl", records)
+    assert cli("run", recipe, "--input", source, "--output", tmp_path / "out").returncode == 0
+    for id in ids:
+        done = cli("explain", tmp_path / "out", f"--id={id}")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count(f"{id}: ") == ids.count(id)
+
+
+def test_a_sample_that_no_operator_saw(tmp_path, recipe):
+    source = tmp_path / "bad.jsonl"
+    source.write_text(json.dumps({"text": "something to read " * 9}) + '\n{"text": null}\n{broken\n')
+    assert cli("run", recipe, "--input", source, "--output", tmp_path / "out").returncode == 0
+    assert "dropped by load: no text" in (told := cli("explain", tmp_path / "out", "--id", "bad.jsonl:1").stdout)
+    assert "no operator saw it" in told
+    assert "quarantined by load: broken JSON" in cli("explain", tmp_path / "out", "--id", "bad.jsonl:2").stdout
 
 
 def test_report(tmp_path, recipe, source):
@@ -103,11 +149,11 @@ def test_jsonl_limit_and_overwrite(tmp_path, recipe, source):
 
 
 def test_validate_and_plan(tmp_path, recipe, source):
-    assert "2 operators, all well, 1 files" in cli("validate", recipe, "--input", source).stdout
+    assert "2 operators, all well, 1 file\n" in cli("validate", recipe, "--input", source).stdout
     shown = cli("plan", recipe, "--input", source).stdout
     assert "signs, then clusters" in shown
     assert "text_len" in shown
-    assert "1 files" in shown
+    assert "\n1 file, " in shown
 
 
 def test_a_demo_model_is_announced():
@@ -183,8 +229,8 @@ def test_tune_proposes_and_writes(tmp_path, recipe, source):
 def test_export(tmp_path, recipe, source):
     cli("run", recipe, "--input", source, "--output", tmp_path / "out")
     arguments = ("export", tmp_path / "out", "--output", tmp_path / "e", "--format", "jsonl.zst")
-    assert "samples in 1 parts" in cli(*arguments).stdout
-    assert "(1 were there already)" in cli(*arguments).stdout
+    assert "samples in 1 part," in cli(*arguments).stdout
+    assert "(1 part already there)" in cli(*arguments).stdout
     assert "holds another export" in the_one_line(cli(*arguments, "--shard-size", "5MB"))
     assert "--shard-size: 'many' is no size" in the_one_line(cli(*arguments, "--shard-size", "many"))
     assert "holds no finished run" in the_one_line(cli("export", tmp_path, "--output", tmp_path / "f"))

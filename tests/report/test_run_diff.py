@@ -112,7 +112,7 @@ def test_a_changed_file_is_not_compared(tmp_path, source):
 def test_runs_without_a_record_or_a_common_file_say_so(tmp_path, source):
     before = refine([source], tmp_path / "one", low=10)
     now = refine([write_jsonl(tmp_path / "b.jsonl", RECORDS[:1])], tmp_path / "two", low=10)
-    with pytest.raises(UserError, match="the runs have no source file in common"):
+    with pytest.raises(UserError, match="read no file in common, so there is nothing to compare"):
         diff_runs(before, now)
     before.record.unlink()
     with pytest.raises(UserError, match="the run has no record of what became of its samples"):
