@@ -146,7 +146,7 @@ def test_an_installed_package_brings_operators(project: Path, tmp_path: Path) ->
         environment = os.environ | {"COLUMNS": "300", "PYTHONPATH": os.pathsep.join([str(path), str(ROOT)])}
         return subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=ROOT)
 
-    assert "1 operators, all well" in validated(site).stdout
+    assert "1 operator, all well" in validated(site).stdout
     assert "unknown operator" in validated(tmp_path).stderr
 
 
