@@ -23,7 +23,7 @@ from dj_assets.engine.decision import outcome_version
 from dj_assets.errors import DjError
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
-from dj_assets.report.release import write_report
+from dj_assets.report.release import accompany
 from dj_assets.subset import Options, Subset
 
 # Starting a run takes longer than a small shard; a run that fails late has little to lose, for shards are kept.
@@ -36,7 +36,7 @@ Events = Iterator[dg.AssetMaterialization]
 
 def open_sharded(recipe: Recipe) -> Subset:
     """Open a sharded subset as its runs do: they wait for each other."""
-    return Subset.of_asset(recipe, Options(patience_s=PATIENCE_S, accompany=write_report))
+    return Subset.of_asset(recipe, Options(patience_s=PATIENCE_S, accompany=accompany()))
 
 
 def sharded_assets(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep] = ()) -> list[dg.AssetsDefinition]:

@@ -70,9 +70,9 @@ def overview(folder: Path, limit_bytes: int) -> bytes:
 
 
 def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: Mapping[str, Any]) -> dict[int, Root]:
-    """Return where the media of every shard lie."""
+    """Return where the media of every shard lie whose file is still there."""
     by_path = {str(file.path): file.reading.media_root for file in files_of(recipe, inputs)}
-    return {shard["shard"]: by_path[shard["path"]] for shard in manifest["shards"]}
+    return {shard["shard"]: by_path[shard["path"]] for shard in manifest["shards"] if shard["path"] in by_path}
 
 
 def _sheet(found: Sequence[Shelf], columns: int, edge: int) -> Image:

@@ -124,7 +124,8 @@ class Display:
         """Return the first picture of every sample that has one which can be shown."""
         look = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
         found: dict[Place, np.ndarray] = {}
-        for shard in sorted({one.place[0] for one in chosen}):
+        # a file that left the source while its samples are still published has no root any more
+        for shard in sorted({one.place[0] for one in chosen} & self.roots.keys()):
             rows = sorted({one.place[1] for one in chosen if one.place[0] == shard})
             viewing = Viewing(self.plan.recipe.media, self.roots[shard], reader)
             batch = replace(_batch(self.layout, shard, rows), viewing=viewing)

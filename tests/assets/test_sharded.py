@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
+from PIL import Image
 
 from dj_assets.assets.backfill import backfill
 from dj_assets.assets.concurrency import MODEL_POOL
@@ -133,6 +134,39 @@ def test_the_publishing_run_is_checked(sharded):
         evaluation = record.event.dagster_event.event_specific_data
         assert evaluation.passed
         assert evaluation.description == "40 samples in, 40 kept + 0 dropped + 0 quarantined"
+
+
+PICTURES = """
+asset:
+  subset: pictures
+  group: mine
+  source: {paths: "data/pictures/*.jsonl"}
+  shards: {files: 1}
+process:
+  - image_aspect_ratio_filter: {min_ratio: 0.5, max_ratio: 2.0}
+"""
+
+
+def test_a_sharded_subset_of_images_has_its_contact_sheets(sharded):
+    sharded.write_recipe(PICTURES, "pictures")
+    folder = sharded.root / "data/pictures"
+    folder.mkdir()
+    for number, widths in enumerate(((40, 300, 60), (500, 45, 70))):
+        lines = []
+        for width in widths:
+            Image.new("RGB", (width, 50), (220, 30, 30)).save(folder / f"{width}.png")
+            lines.append({"text": "<__dj__image> <|__dj__eoc|>", "images": [f"{width}.png"]})
+        (folder / f"part-{number}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert backfill("pictures").refined == ("part-0", "part-1")
+    sheets = sharded.root / "data_home/pictures/contact_sheets"
+    assert sorted(path.name for path in sheets.iterdir()) == ["image_aspect_ratio_filter.jpg", "overview.jpg"]
+    with project_instance() as instance:
+        (record,) = instance.fetch_materializations(dg.AssetKey(["mine", "pictures"]), limit=1).records
+        assert "data:image/jpeg;base64," in record.asset_materialization.metadata["contact_sheets"].value
+    # what was published of a file that has left the source since is no reason to fail
+    (folder / "part-1.jsonl").unlink()
+    assert backfill("pictures").removed == ("part-1",)
+    assert sorted(path.name for path in sheets.iterdir()) == ["image_aspect_ratio_filter.jpg", "overview.jpg"]
 
 
 def test_a_subset_that_is_not_sharded_or_a_shard_that_is_not_there(sharded):
