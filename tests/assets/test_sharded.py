@@ -7,8 +7,6 @@ import json
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.data_version import CachingStaleStatusResolver
-from dagster._core.loader import LoadingContextForTest
 from PIL import Image
 
 from dj_assets.assets.backfill import backfill
@@ -19,6 +17,7 @@ from dj_assets.recipe.gallery import find_gallery
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run
 from tests.assets.conftest import GOOD, RECIPE
+from tests.assets.staleness import shard_causes, shard_statuses
 
 SHARDED = RECIPE.replace("{paths: data/notes.jsonl}", '{paths: "data/notes/*"}\n  shards: {files: 1}')
 STATS, DUPLICATES, REFINED = (dg.AssetKey(["mine", f"notes{stage}"]) for stage in ("_stats", "_duplicates", ""))
@@ -46,10 +45,7 @@ def run_range(project, instance, key: dg.AssetKey, first: str, last: str) -> dg.
 
 
 def statuses(project, instance, key: dg.AssetKey) -> dict[str, str]:
-    """Return FRESH, STALE or MISSING of every shard, as GraphQL tells it."""
-    graph = project.definitions().resolve_asset_graph()
-    resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
-    return {name: resolver.get_status(key, name).value for name in instance.get_dynamic_partitions("notes_shards")}
+    return shard_statuses(project.root, instance, key)
 
 
 def published(project) -> dict:
@@ -90,6 +86,7 @@ def test_a_new_shard_makes_only_those_stale_whose_outcome_changed(sharded):
             "part-3": "FRESH",
             "part-00": "MISSING",
         }
+        assert shard_causes(sharded.root, instance, REFINED, "part-2") == [("notes_duplicates", "has a new data version")]
     assert backfill("notes").refined == ("part-2", "part-00")
     assert (published(sharded)["samples_in"], published(sharded)["samples_out"]) == (43, 41)
 
