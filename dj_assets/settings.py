@@ -27,6 +27,9 @@ IMAGES_A_CLIP = 4
 IMAGE_BLOCK_BYTES = 64 * 1024
 CLIP_BLOCK_BYTES = 4 * 1024
 
+# Where `dj-assets dev` serves the pages of sliders, for the processes that it starts.
+WHAT_IF = "DJ_WHAT_IF"
+
 MAX_LINE_BYTES = 64 * 1024 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
 
@@ -74,6 +77,12 @@ def sensor_seconds() -> int:
 def engine() -> str:
     """Return what measures and writes: `DJ_ENGINE`, default `local`."""
     return os.environ.get("DJ_ENGINE", "local")
+
+
+def what_if_page(subset: str) -> str | None:
+    """Return the address of the page of sliders of a subset; None where `dj-assets dev` does not run."""
+    served = os.environ.get(WHAT_IF)
+    return f"{served}{subset}/" if served else None
 
 
 def default_workers() -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster import MetadataValue
 
+from dj_assets import settings
 from dj_assets.assets.keys import block_of
 from dj_assets.assets.labels import short_name
 from dj_assets.assets.sandbox_metadata import benchmarks
@@ -68,7 +69,14 @@ def refined_metadata(recipe: Recipe) -> Metadata:
     block = block_of(recipe)
     links = " · ".join(f"[{name}]({url})" for name, url in block.links.items())
     gallery = {"gallery": MetadataValue.md(links)} if links else {}
-    return {**reference_metadata(recipe), **gallery, **benchmarks(block.subset), **recipe_metadata(Path(recipe.file))}
+    sliders = settings.what_if_page(block.subset)
+    return {
+        **reference_metadata(recipe),
+        **gallery,
+        **({"what_if": MetadataValue.url(sliders)} if sliders else {}),
+        **benchmarks(block.subset),
+        **recipe_metadata(Path(recipe.file)),
+    }
 
 
 def reference_metadata(recipe: Recipe) -> Metadata:

@@ -12,7 +12,6 @@ from dj_assets.cli.console import Finished, ModelsFolder, console, finished, nam
 from dj_assets.errors import UserError
 
 if TYPE_CHECKING:
-    from dj_assets.recipe.model import Recipe
     from dj_assets.storage.sources import SourceFile
 
 app = typer.Typer()
@@ -128,11 +127,12 @@ def tune(
     from dj_assets.report.tune import tune
     from dj_assets.report.tune_rule import parse_rule
     from dj_assets.report.tune_table import render_tuning
+    from dj_assets.report.what_if.gallery import recipe_and_folder
 
     if serve:
         _serve(recipe, data, port)
         return
-    checked, folder = _recipe_and_folder(recipe, data)
+    checked, folder = recipe_and_folder(recipe, data)
     proposal = tune(checked, folder, parse_rule(rule), settings.default_workers())
     console().print(render_tuning(proposal), markup=False, highlight=False)
     if write:
@@ -142,25 +142,10 @@ def tune(
 
 def _serve(recipe: str, data: str | None, port: int) -> None:
     """Serve the page until it is stopped; a page that is loaded again shows the recipe and the run of that moment."""
-    from dj_assets import settings
+    from dj_assets.report.what_if.gallery import open_run
     from dj_assets.report.what_if.server import TuningServer
-    from dj_assets.report.what_if.session import Session
 
-    with TuningServer(lambda: Session(*_recipe_and_folder(recipe, data), settings.default_workers()), port) as server:
+    with TuningServer(lambda: open_run(recipe, data), port) as server:
         console(stderr=True).print(f"What if: {server.url}  (Ctrl-C stops it)", markup=False, highlight=False)
         with suppress(KeyboardInterrupt):
             server.serve_forever()
-
-
-def _recipe_and_folder(recipe: str, data: str | None) -> tuple[Recipe, Path]:
-    """Return a recipe, given by file or subset, and the folder that its finished run, or the one named, is in."""
-    from dj_assets import settings
-    from dj_assets.recipe.gallery import as_asset, find_gallery
-    from dj_assets.recipe.load import load_recipe
-
-    path = Path(recipe)
-    found = as_asset(load_recipe(path), path.resolve()) if path.is_file() else find_gallery().recipes.get(path.name)
-    if found is None or found.asset is None:
-        raise UserError(f"{recipe}: is neither a recipe file nor a subset of the gallery")
-    subset = data or found.asset.subset
-    return found, Path(subset) if Path(subset).is_dir() else settings.data_home() / subset

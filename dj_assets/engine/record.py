@@ -26,10 +26,8 @@ _LIBRARIES = ("dj_assets", "duckdb", "ftfy", "kenlm-ex", "fasttext-predict", "nu
 
 def run_record(plan: Plan, result_key: str, counts: Balance, funnel: Sequence[FunnelStep]) -> dict[str, Any]:
     """Return the part of the record that says what came out."""
-    now = datetime.datetime.now(datetime.UTC)
     return {
-        "run_id": f"{now:%Y%m%dT%H%M%S.%f}Z-{result_key[:8]}",
-        "finished": now.isoformat(timespec="seconds"),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "recipe": plan.recipe.file,
         "name": plan.recipe.name,
         "process": [{step.operator.name: step.operator.parameters()} for step in plan.steps],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +21,8 @@ from dj_assets.storage.sources import SourceFile, content_sha256
 MEASURE_AGAIN = "run the subset again: only what is damaged is measured anew"
 # and a refined one.
 REFINE_AGAIN = "run the subset again: it is refined anew from what was measured"
+_TIME = "%Y%m%dT%H%M%S.%f"
+_TICK = datetime.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,18 @@ def newest_run(layout: Layout) -> dict[str, Any] | None:
 def run_ids(layout: Layout) -> list[str]:
     """Return the ids of all runs that were committed, oldest first."""
     return sorted(file.stem for file in layout.runs.glob("*.json"))
+
+
+def next_run_id(layout: Layout, result_key: str) -> str:
+    """Return the id of the run that is about to be committed: its time, then what identifies its result.
+
+    It sorts behind the ids of all runs before: where the clock went back since, it is a microsecond later than the
+    newest.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    for last in run_ids(layout)[-1:]:
+        now = max(now, datetime.datetime.strptime(last[: last.index("-")], _TIME + "%z") + _TICK)
+    return f"{now.strftime(_TIME)}Z-{result_key[:8]}"
 
 
 def run_named(layout: Layout, name: str) -> dict[str, Any] | None:

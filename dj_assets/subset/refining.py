@@ -16,7 +16,7 @@ from dj_assets.errors import UserError
 from dj_assets.recipe.plan import digest
 from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest, all_published, newest_run, require_measured
+from dj_assets.storage.manifest import ShardManifest, all_published, newest_run, next_run_id, require_measured
 from dj_assets.storage.parts import Part, write_part
 from dj_assets.storage.release import Release
 from dj_assets.subset.barrier import decided, decision_key, measured
@@ -165,6 +165,7 @@ def _publish(subset: Subset, decision: Decision, started: float) -> RunResult:
         """Return the record of this run over its refined files."""
         subset.seconds["refine"] = time.perf_counter() - started
         return {
+            "run_id": next_run_id(subset.layout, decision.key),
             **run_record(plan, decision.key, decision.counts, decision.funnel),
             **circumstances(subset.models, shards, subset.seconds, subset.workers, subset.options.engine),
             "measure_key": subset.measure_key,

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -19,7 +21,7 @@ def stop(number, frame):
     print("stopped by", signal.Signals(number).name, flush=True)
     sys.exit(0)
 signal.signal(signal.SIGINT, stop)
-print(os.environ["DAGSTER_HOME"], *sys.argv[1:], flush=True)
+print(os.environ["DAGSTER_HOME"], os.environ["DJ_WHAT_IF"], *sys.argv[1:], flush=True)
 while True:
     time.sleep(0.05)
 """
@@ -65,11 +67,13 @@ def test_home_port_and_signals_reach_the_server(project, sent):
         start_new_session=True,
     )
     first = child.stdout.readline().split()
+    with urllib.request.urlopen(first.pop(1), timeout=30) as page:
+        assert b"No subset has a finished run yet" in page.read()
     child.send_signal(sent)
     out, err = child.communicate(timeout=30)
     assert first[0] == str(project.root / "dagster_home")
     assert first[1:4] == ["-m", "dagster", "dev"]
     assert first[-1] == str(port)
     assert out == "stopped by SIGINT\n"
-    assert f"http://127.0.0.1:{port}" in err
+    assert re.search(rf"^Dagster UI: http://127.0.0.1:{port}   What if: http://127.0.0.1:\d+/   \(Ctrl-C", err, re.M)
     assert child.returncode == 0

@@ -86,7 +86,9 @@ def test_a_new_shard_makes_only_those_stale_whose_outcome_changed(sharded):
             "part-3": "FRESH",
             "part-00": "MISSING",
         }
-        assert shard_causes(sharded.root, instance, REFINED, "part-2") == [("notes_duplicates", "has a new data version")]
+        assert shard_causes(sharded.root, instance, REFINED, "part-2") == [
+            ("notes_duplicates", "has a new data version")
+        ]
     assert backfill("notes").refined == ("part-2", "part-00")
     assert (published(sharded)["samples_in"], published(sharded)["samples_out"]) == (43, 41)
 

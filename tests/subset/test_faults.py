@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import os
 import shutil
 import subprocess
@@ -22,7 +24,7 @@ from dj_assets.storage import disk
 from dj_assets.storage.database import reading
 from dj_assets.storage.export.export import Export
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run
+from dj_assets.storage.manifest import newest_run, run_before, run_ids
 from dj_assets.storage.sources import SourceFile
 from dj_assets.subset.rebuilding import rebuild
 from tests.documents import documents, write_jsonl
@@ -126,6 +128,27 @@ def test_a_database_cannot_be_rebuilt_from_what_another_recipe_measured(out, sou
     layout = Layout.output(out)
     with pytest.raises(UserError, match="was measured anew since its last run"):
         rebuild(layout, newest_run(layout))
+
+
+def test_a_run_after_the_clock_went_back_is_the_newest_all_the_same(out, sources):
+    (manifest,) = (out / ".dj/runs").glob("*.json")
+    # as if the clock had been wrong by years when that run was committed
+    ahead = f"20990101T000000.999999Z-{manifest.stem[-8:]}"
+    told = json.loads(manifest.read_text()) | {"run_id": ahead}
+    manifest.unlink()
+    manifest.with_stem(ahead).write_text(json.dumps(told))
+    for number in range(3):
+        os.utime(sources[number], (0, 4e9 * (number % 2)))
+    now = run(sources, out, OTHER)
+    layout = Layout.output(out)
+    assert newest_run(layout)["run_id"] == now.manifest["run_id"] == run_ids(layout)[-1]
+    assert now.manifest["run_id"] == f"20990101T000001.000000Z-{now.manifest['result_key'][:8]}"
+    assert now.manifest["finished"].startswith(f"{datetime.datetime.now(datetime.UTC):%Y-%m}"), (
+        "what people read is true"
+    )
+    assert run_before(layout)["run_id"] == ahead
+    again = run(sources, out)
+    assert newest_run(layout)["run_id"] == again.manifest["run_id"] != now.manifest["run_id"]
 
 
 @contextmanager

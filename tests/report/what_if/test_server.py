@@ -87,7 +87,7 @@ def test_a_newer_run_is_told_and_shown_after_a_reload(server, own):
 
 def test_a_taken_port_is_one_clear_line(server, own):
     with pytest.raises(UserError, match="choose another with --port"):
-        TuningServer(lambda: server.session, server.server_address[1])
+        TuningServer(lambda: Session(load_recipe(own / "r.yaml"), own / "out", 1), server.server_address[1])
 
 
 @pytest.mark.browser
