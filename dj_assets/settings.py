@@ -79,6 +79,11 @@ def engine() -> str:
     return os.environ.get("DJ_ENGINE", "local")
 
 
+def nightly_cron() -> str:
+    """Return when missing shards are asked for, as cron has it: `DJ_NIGHTLY`, default two o'clock every night."""
+    return os.environ.get("DJ_NIGHTLY") or "0 2 * * *"
+
+
 def what_if_page(subset: str) -> str | None:
     """Return the address of the page of sliders of a subset; None where `dj-assets dev` does not run."""
     served = os.environ.get(WHAT_IF)

@@ -22,7 +22,6 @@ from dj_assets.recipe.model import Recipe
 from dj_assets.subset import Subset
 from dj_assets.subset.survey import ShardState, survey
 
-NIGHTLY = "0 2 * * *"
 # A file this young may still be growing; times in the future say nothing.
 SETTLED_S = 5.0
 
@@ -158,7 +157,7 @@ def nightly_schedule(recipes: Sequence[Recipe]) -> dg.ScheduleDefinition:
 
     @dg.schedule(
         name="missing_shards_nightly",
-        cron_schedule=NIGHTLY,
+        cron_schedule=settings.nightly_cron(),
         target=dg.AssetSelection.assets(*targets),
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description="Asks for every shard that has no statistics, those that failed before included.",

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import FrameType
 
 from dj_assets import settings
@@ -20,6 +21,7 @@ from dj_assets.report.what_if.gallery import GalleryServer
 DEFAULT_PORT = 3000
 # The pages of sliders listen so many ports behind the UI, or at any free one where that is taken.
 WHAT_IF_BEHIND = 10
+_ENDED = "Dagster ended by itself, see above; runs under way go on. Start 'dj-assets dev' again to see them.\n"
 
 
 def start_dev(port: int | None = None, host: str = "127.0.0.1") -> int:
@@ -34,16 +36,20 @@ def start_dev(port: int | None = None, host: str = "127.0.0.1") -> int:
     refuse_taken(host, port)
     environment = {**os.environ, "DAGSTER_HOME": str(dagster_home())}
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(settings.project_root() / "workspace.yaml")]
-    with _passing_signals_on() as children, _what_if(port + WHAT_IF_BEHIND) as what_if:
+    with _passing_signals_on() as passed, _what_if(port + WHAT_IF_BEHIND) as what_if:
         # A session of its own: a Ctrl-C of the terminal reaches the child once, through us, and not twice.
         child = subprocess.Popen(  # noqa: S603 - our own command
             [*command, "--host", host, "--port", str(port)],
             env=environment | {settings.WHAT_IF: what_if},
             start_new_session=True,
         )
-        children.append(child)
+        passed.children.append(child)
         sys.stderr.write(f"Dagster UI: http://{host}:{port}   What if: {what_if}   (Ctrl-C stops both)\n")
-        return _exit_code(child.wait())
+        returned = child.wait()
+        if passed.stopped:
+            return 0
+        sys.stderr.write(_ENDED)
+        return returned if returned > 0 else 1
 
 
 def refuse_taken(host: str, port: int) -> None:
@@ -76,24 +82,28 @@ def _what_if(port: int) -> Iterator[str]:
         serving.join()
 
 
+@dataclass
+class _Passed:
+    """The processes that signals are handed on to, and whether one was."""
+
+    children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    stopped: bool = False
+
+
 @contextmanager
-def _passing_signals_on() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Hand SIGINT and SIGTERM on to the children in the list, so that the server takes its own children down."""
-    children: list[subprocess.Popen[bytes]] = []
+def _passing_signals_on() -> Iterator[_Passed]:
+    """Hand SIGINT and SIGTERM on to the children, so that the server takes its own children down."""
+    passed = _Passed()
 
     def hand_on(_number: int, _frame: FrameType | None) -> None:
+        passed.stopped = True
         # Dagster shuts down on SIGINT; on SIGTERM it would leave its servers behind.
-        for child in children:
+        for child in passed.children:
             child.send_signal(signal.SIGINT)
 
     before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield children
+        yield passed
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _exit_code(returned: int) -> int:
-    """Return 0 for a server that was stopped by a signal: that is how it ends."""
-    return 0 if returned in (0, -signal.SIGINT, -signal.SIGTERM) else returned

@@ -16,7 +16,7 @@ from dj_assets.assets import result_metadata, shard_metadata
 from dj_assets.assets.checks import evaluate
 from dj_assets.assets.concurrency import pool_of
 from dj_assets.assets.description import refined_description, refined_metadata, stage_descriptions
-from dj_assets.assets.failures import one_clear_line
+from dj_assets.assets.failures import OneLineError, one_clear_line
 from dj_assets.assets.keys import SubsetKeys, shard_partitions
 from dj_assets.assets.progress_log import ProgressLog, summary
 from dj_assets.engine.decision import outcome_version
@@ -123,9 +123,10 @@ def _duplicates(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep]) -> d
                 yield shard_metadata.event(
                     keys.duplicates, group.name, version, told, seen=seen, code_version=context.run.run_id
                 )
-        left = set(context.partition_keys) & set(result.missing)
-        if left:
-            raise dg.Failure(f"not measured yet: {', '.join(sorted(left))}; materialize {recipe.name}_stats first")
+        # a backfill asks for all shards between the first and the last one chosen: those left out stay missing
+        if set(context.partition_keys) <= set(result.missing):
+            asked = ", ".join(sorted(context.partition_keys))
+            raise OneLineError(f"not measured yet: {asked}; materialize {recipe.name}_stats first")
 
     return duplicates
 
@@ -192,7 +193,7 @@ def _each_shard(shards: Sequence[str], work: Callable[[str], dg.AssetMaterializa
         else:
             yield event
     if failed:
-        raise dg.Failure(f"{len(failed)} of {len(shards)} shards failed: " + " | ".join(failed), allow_retries=False)
+        raise OneLineError(f"{len(failed)} of {len(shards)} shards failed: " + " | ".join(failed))
 
 
 def when_statistics_are_in() -> dg.AutomationCondition[Any]:

@@ -152,6 +152,7 @@ def test_a_mistake_of_the_user_is_one_line(project, instance):
     assert "no such file or folder" in data.user_failure_data.description
     assert "\n" not in data.user_failure_data.description
     assert data.error.cause is None
+    assert data.error.stack == []
 
 
 def mine_job() -> dg.JobDefinition:

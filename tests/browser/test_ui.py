@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 
+from tests.browser.chromium import keep_screenshot, opened_page
 from tests.browser.server import make_project, running
-from tests.paths import ROOT
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-SCREENSHOTS = ROOT / "screenshots"
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -31,19 +22,8 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page():
-    if not CHROMIUM.exists():
-        if os.environ.get("CI"):
-            pytest.fail("CI has chromium, but /usr/bin/chromium is absent")
-        pytest.skip("needs chromium")
-    from playwright.sync_api import expect, sync_playwright
-
-    expect.set_options(timeout=60_000)  # the machine may be busy with other tests
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        opened = browser.new_page(viewport={"width": 1500, "height": 1100})
-        opened.set_default_timeout(60_000)
+    with opened_page() as opened:
         yield opened
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +62,7 @@ def test_one_click_refines_a_subset_and_shows_what_came_out(page, server, clicke
     picture = page.locator("[role=dialog] img").first
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") == 900
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / "distributions.png")
+    keep_screenshot(page, "distributions")
 
 
 def test_the_checks_are_there_and_say_what_they_found(page, server, clicked):
@@ -94,7 +73,18 @@ def test_the_checks_are_there_and_say_what_they_found(page, server, clicked):
     for check in ("conservation", "quarantine", "every_operator_works"):
         expect(page.get_by_text(check, exact=True).first).to_be_visible()
     expect(page.get_by_text(re.compile(r"\d+ samples in, \d+ kept \+ \d+ dropped \+ 2 quarantined"))).to_be_visible()
-    page.screenshot(path=SCREENSHOTS / "checks.png")
+    keep_screenshot(page, "checks")
+
+
+def test_the_page_of_sliders_is_one_click_away(page, server, clicked):
+    from playwright.sync_api import expect
+
+    page.goto(f"{server.url}/assets/redpajama/c4?view=overview", wait_until="domcontentloaded")
+    link = page.locator("a[href^='http://127.0.0.1'][href$='/c4/']").first
+    expect(link).to_be_visible()
+    page.goto(link.get_attribute("href"))
+    expect(page.locator("#whole")).to_contain_text(re.compile(r"kept by the whole recipe: \d"))
+    keep_screenshot(page, "what-if")
 
 
 def test_the_lineage_names_every_stage(page, server):
@@ -103,4 +93,4 @@ def test_the_lineage_names_every_stage(page, server):
     page.goto(f"{server.url}/assets/redpajama/c4?view=lineage&lineageScope=upstream&lineageDepth=3")
     for stage in ("c4_source", "c4_stats", "c4_duplicates"):
         expect(page.get_by_text(stage, exact=True).first).to_be_visible()
-    page.screenshot(path=SCREENSHOTS / "lineage.png")
+    keep_screenshot(page, "lineage")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import shutil
 import threading
 from pathlib import Path
@@ -14,6 +13,7 @@ from dj_assets.errors import UserError
 from dj_assets.recipe.load import load_recipe
 from dj_assets.report.what_if.server import TuningServer
 from dj_assets.report.what_if.session import Session
+from tests.browser.chromium import opened_page
 
 
 @pytest.fixture
@@ -93,19 +93,9 @@ def test_a_taken_port_is_one_clear_line(server, own):
 @pytest.mark.browser
 @pytest.mark.xdist_group("browser")
 def test_a_slider_is_dragged_and_the_numbers_follow(server, own, tmp_path):
-    chromium = Path("/usr/bin/chromium")
-    if not chromium.exists():
-        if os.environ.get("CI"):
-            pytest.fail("CI has chromium, but /usr/bin/chromium is absent")
-        pytest.skip("needs chromium")
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
-    from tests.browser.test_ui import FLAGS
-
-    expect.set_options(timeout=30_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+    with opened_page(height=1000, patience_s=30) as page:
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(server.url)
@@ -131,6 +121,5 @@ def test_a_slider_is_dragged_and_the_numbers_follow(server, own, tmp_path):
         expect(page.locator("#lines .plus")).to_contain_text(f"min_len: {value}")
         page.locator("#yes").click()
         expect(page.locator("#about")).to_contain_text("written into")
-        browser.close()
     assert faults == []
     assert f"min_len: {value}" in (own / "r.yaml").read_text()
