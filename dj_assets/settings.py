@@ -84,6 +84,16 @@ def nightly_cron() -> str:
     return os.environ.get("DJ_NIGHTLY") or "0 2 * * *"
 
 
+def shards_a_run() -> int:
+    """Return how many shards a backfill gives to one run: `DJ_SHARDS_A_RUN`, default 10."""
+    return int(os.environ.get("DJ_SHARDS_A_RUN") or 10)
+
+
+def pool_per_model() -> bool:
+    """Return whether every large model has a pool of its own: `DJ_MODEL_POOLS=each`."""
+    return os.environ.get("DJ_MODEL_POOLS") == "each"
+
+
 def what_if_page(subset: str) -> str | None:
     """Return the address of the page of sliders of a subset; None where `dj-assets dev` does not run."""
     served = os.environ.get(WHAT_IF)

@@ -13,12 +13,13 @@ from typing import Any
 import dagster as dg
 
 from dj_assets import settings
-from dj_assets.assets.concurrency import MODEL_POOL
+from dj_assets.assets.concurrency import pools_of
 from dj_assets.assets.instance import project_instance
 from dj_assets.assets.keys import SubsetKeys, block_of, shard_partitions
 from dj_assets.errors import UserError
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import make_plan
 from dj_assets.subset import Subset
 from dj_assets.subset.survey import ShardState, survey
 
@@ -71,13 +72,14 @@ def register(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float = 0)
 def prepare_instance() -> list[str]:
     """Make the project's instance ready for the UI; return what is worth knowing.
 
-    The pool of large models gets its limit, which Dagster would else only learn while it launches the first runs, and
-    the shards of every sharded subset become its partitions.
+    The pools of large models get their limits, which Dagster would else only learn while it launches the first runs.
+    The shards of every sharded subset become its partitions.
     """
     recipes = [recipe for recipe in find_gallery().recipes.values() if block_of(recipe).shards is not None]
     told = []
     with project_instance() as instance:
-        instance.event_log_storage.initialize_concurrency_limit_to_default(MODEL_POOL)
+        for pool in pools_of(make_plan(recipe) for recipe in recipes):
+            instance.event_log_storage.initialize_concurrency_limit_to_default(pool)
         for recipe in recipes:
             try:
                 changes = register(recipe, instance)

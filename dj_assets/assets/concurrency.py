@@ -1,7 +1,11 @@
-"""Which runs may not run beside each other: those that hold a large model in memory share one pool."""
+"""Which runs may not run beside each other: those that hold a large model in memory share a pool."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+from dj_assets import settings
 from dj_assets.models.manifest import manifest
 from dj_assets.recipe.plan import Plan
 
@@ -10,9 +14,21 @@ MODEL_POOL = "model_memory"
 
 
 def pool_of(plan: Plan) -> str | None:
-    """Return the pool that measuring a recipe belongs to; None for one that needs no large model."""
-    names = {name for step in plan.steps for name in step.operator.models()}
-    return MODEL_POOL if any(_is_large(name) for name in names) else None
+    """Return the pool that measuring a recipe belongs to; None for one that needs no large model.
+
+    On one machine all large models share a pool. With `DJ_MODEL_POOLS=each` every one has its own, for many workers:
+    a recipe with several of them belongs to that of the first, since Dagster knows one pool a step.
+    """
+    names = [name for step in plan.steps for name in step.operator.models() if _is_large(name)]
+    if not names:
+        return None
+    return f"model_{re.sub(r'[^A-Za-z0-9]+', '_', names[0])}" if settings.pool_per_model() else MODEL_POOL
+
+
+def pools_of(plans: Iterable[Plan]) -> set[str]:
+    """Return the pools of several recipes, the one that all share in any case."""
+    found = {pool for plan in plans if (pool := pool_of(plan)) is not None}
+    return found if settings.pool_per_model() else {*found, MODEL_POOL}
 
 
 def _is_large(name: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,7 @@ def stats(subset: Subset, result: MeasureResult) -> dict[str, Any]:
         "files_measured": result.shards_measured,
         "files_reused": result.shards_reused,
         "seconds": round(result.seconds, 2),
+        "measured_by": f"process {os.getpid()} of {platform.node()}",
         "stats_hash": subset.plan.stats_hash,
     }
 

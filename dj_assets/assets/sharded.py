@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from dj_assets import settings
 from dj_assets.assets import result_metadata, shard_metadata
 from dj_assets.assets.checks import evaluate
 from dj_assets.assets.concurrency import pool_of
@@ -26,8 +27,6 @@ from dj_assets.recipe.plan import Plan
 from dj_assets.report.release import accompany
 from dj_assets.subset import Options, Subset
 
-# Starting a run takes longer than a small shard; a run that fails late has little to lose, for shards are kept.
-SHARDS_A_RUN = 10
 # Another run may be at work at the same shard, or at what all shards share.
 PATIENCE_S = 3600.0
 
@@ -50,6 +49,11 @@ def sharded_assets(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep] = 
         return [_stats(recipe, plan), _duplicates(recipe, plan, against), _refined(recipe, plan)]
 
 
+def shards_of_a_run() -> dg.BackfillPolicy:
+    """Return how a backfill is split: starting a run takes longer than a small shard, and no finished one is lost."""
+    return dg.BackfillPolicy.multi_run(settings.shards_a_run())
+
+
 def _stats(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
     keys = SubsetKeys.of(recipe)
 
@@ -62,7 +66,7 @@ def _stats(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
         metadata={"stats_hash": plan.stats_hash},
         code_version=plan.stats_hash,
         partitions_def=shard_partitions(keys),
-        backfill_policy=dg.BackfillPolicy.multi_run(SHARDS_A_RUN),
+        backfill_policy=shards_of_a_run(),
         output_required=False,
         pool=pool_of(plan),
     )
@@ -144,7 +148,7 @@ def _refined(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
         tags={"dj/subset": keys.subset},
         code_version=plan.refined_hash,
         partitions_def=shard_partitions(keys),
-        backfill_policy=dg.BackfillPolicy.multi_run(SHARDS_A_RUN),
+        backfill_policy=shards_of_a_run(),
         output_required=False,
         automation_condition=when_the_outcome_changed(),
     )

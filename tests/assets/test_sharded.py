@@ -193,7 +193,7 @@ def test_everything_that_runs_by_itself_is_shipped_stopped(sharded):
     assert [schedule.default_status.value for schedule in definitions.schedules] == ["STOPPED"]
 
 
-def test_recipes_with_large_models_measure_in_one_pool(sharded):
+def test_recipes_with_large_models_measure_in_one_pool_or_in_one_a_model(sharded, monkeypatch):
     def pools(definitions: dg.Definitions) -> set[str | None]:
         graph = definitions.resolve_asset_graph()
         return set(graph.get(STATS).pools or ())
@@ -201,6 +201,17 @@ def test_recipes_with_large_models_measure_in_one_pool(sharded):
     assert pools(sharded.definitions()) == set()
     sharded.write_recipe(SHARDED.replace("process:", "process:\n  - perplexity_filter: {lang: en}"))
     assert pools(sharded.definitions()) == {MODEL_POOL}
+    monkeypatch.setenv("DJ_MODEL_POOLS", "each")
+    assert pools(sharded.definitions()) == {"model_en_arpa_bin"}
+
+
+def test_a_backfill_gives_as_many_shards_to_a_run_as_is_said(sharded, monkeypatch):
+    def most(definitions: dg.Definitions) -> int | None:
+        return definitions.resolve_asset_graph().get(STATS).backfill_policy.max_partitions_per_run
+
+    assert most(sharded.definitions()) == 10
+    monkeypatch.setenv("DJ_SHARDS_A_RUN", "3")
+    assert most(sharded.definitions()) == 3
 
 
 def test_the_sensor_registers_and_requests_what_arrived_once(sharded, monkeypatch):
