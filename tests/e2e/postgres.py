@@ -40,7 +40,7 @@ def postgres() -> Iterator[str]:
         options = f"-h 127.0.0.1 -p {port} -k {folder} {_QUICK}"
         call("pg_ctl", "start", "-w", "-o", options, "-l", str(folder / "log"))
         try:
-            yield f"postgresql://dagster@127.0.0.1:{port}/postgres"
+            yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
         finally:
             call("pg_ctl", "stop", "-m", "immediate")
 
