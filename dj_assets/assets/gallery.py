@@ -10,6 +10,7 @@ import dagster as dg
 
 from dj_assets.assets.arrivals import unattended
 from dj_assets.assets.checks import refined_checks
+from dj_assets.assets.cluster import cluster_resources
 from dj_assets.assets.export import export_asset
 from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.refined import refined_asset
@@ -55,6 +56,7 @@ def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
         asset_checks=[refined_checks(recipe, plan) for recipe, plan in recipes],
         jobs=list(group_jobs([SubsetKeys.of(recipe) for recipe, _ in whole])),
         executor=dg.in_process_executor,
+        resources=cluster_resources(),
         **unattended([recipe for recipe, _ in sharded]),
     )
 

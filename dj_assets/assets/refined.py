@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from dj_assets.assets import result_metadata, stage_metadata
+from dj_assets.assets.cluster import cluster_keys
 from dj_assets.assets.concurrency import pool_of
 from dj_assets.assets.description import refined_description, refined_metadata
 from dj_assets.assets.failures import one_clear_line
@@ -60,6 +61,7 @@ def _measure(recipe: Recipe, plan: Plan, upstream: Sequence[str]) -> dg.PendingN
         ins={name: dg.In(dg.Nothing) for name in upstream},
         out=dg.Out(dg.Nothing),
         pool=pool_of(plan),
+        required_resource_keys=cluster_keys(),
     )
     def measure(context: dg.OpExecutionContext) -> None:
         """One pass over every sample: mappers, statistics, signatures."""
@@ -82,6 +84,7 @@ def _deduplicate(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
         name=f"{keys.subset}_deduplicate",
         ins={"measured": dg.In(dg.Nothing), "stats": dg.In(dg.Nothing)},
         out=dg.Out(dg.Nothing),
+        required_resource_keys=cluster_keys(),
     )
     def deduplicate(context: dg.OpExecutionContext) -> None:
         """Find near pairs among the signatures and unite them into clusters."""
@@ -100,6 +103,7 @@ def _refine(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
         name=f"{keys.subset}_refine",
         ins={"deduplicated": dg.In(dg.Nothing), "duplicates": dg.In(dg.Nothing)},
         out=dg.Out(dg.Nothing),
+        required_resource_keys=cluster_keys(),
     )
     def refine(context: dg.OpExecutionContext) -> None:
         """Replay the recipe over the statistics and publish what is kept."""

@@ -15,6 +15,7 @@ import dagster as dg
 from dj_assets import settings
 from dj_assets.assets import result_metadata, shard_metadata
 from dj_assets.assets.checks import evaluate
+from dj_assets.assets.cluster import cluster_keys
 from dj_assets.assets.concurrency import pool_of
 from dj_assets.assets.description import refined_description, refined_metadata, stage_descriptions
 from dj_assets.assets.failures import OneLineError, one_clear_line
@@ -68,6 +69,7 @@ def _stats(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
         partitions_def=shard_partitions(keys),
         backfill_policy=shards_of_a_run(),
         output_required=False,
+        required_resource_keys=cluster_keys(),
         pool=pool_of(plan),
     )
     def stats(context: dg.AssetExecutionContext) -> Events:
@@ -106,6 +108,7 @@ def _duplicates(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep]) -> d
         partitions_def=shard_partitions(keys),
         backfill_policy=dg.BackfillPolicy.single_run(),
         output_required=False,
+        required_resource_keys=cluster_keys(),
         automation_condition=when_statistics_are_in(),
     )
     def duplicates(context: dg.AssetExecutionContext) -> Events:
@@ -150,6 +153,7 @@ def _refined(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
         partitions_def=shard_partitions(keys),
         backfill_policy=shards_of_a_run(),
         output_required=False,
+        required_resource_keys=cluster_keys(),
         automation_condition=when_the_outcome_changed(),
     )
     def refined(context: dg.AssetExecutionContext) -> Events:

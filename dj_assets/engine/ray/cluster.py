@@ -7,6 +7,7 @@ import importlib.metadata
 import logging
 import os
 import platform
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,8 @@ from dj_assets.errors import UserError
 # Object store of a cluster that is started here: blocks on their way from a reader to the workers.
 _STORE_BYTES = 500_000_000
 _PROBE_SECONDS = 120
-# Ray's messages that this run has no use for: they would stand between the lines of its own progress.
+_ANSWER_SECONDS = 10
+# They would stand between the lines of the run's own progress.
 _QUIET = ("ray", "ray.data", "ray.serve", "ray.util")
 
 
@@ -47,8 +49,10 @@ def connect() -> None:
         If the cluster that was named does not answer.
     """
     if ray.is_initialized():
+        _be_quiet()
         return
     named = os.environ.get("RAY_ADDRESS")
+    _require_answer(named)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": "dj_assets"}
     with _silent_core():
         try:
@@ -67,6 +71,17 @@ def connect() -> None:
     _be_quiet()
 
 
+def _require_answer(address: str | None) -> None:
+    """Raise where nobody listens at an address with a port: Ray itself would try for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_ANSWER_SECONDS).close()
+    except OSError as error:
+        raise UserError(f"RAY_ADDRESS={address}: no Ray cluster answers there ({error.strerror or error})") from None
+
+
 @contextlib.contextmanager
 def _silent_core() -> Iterator[None]:
     """Let the core of Ray say nothing on stderr, not even that it was told so; faults come as exceptions."""
@@ -83,11 +98,6 @@ def _silent_core() -> Iterator[None]:
 def _be_quiet() -> None:
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
-    # a node's death is told here with twenty lines of its log; what it means for the run, the run tells
-    with contextlib.suppress(ImportError, AttributeError):
-        from ray._private.ray_logging import global_worker_stdstream_dispatcher as printed
-
-        printed.remove_handler("ray_print_logs")
 
 
 def nodes() -> tuple[Node, ...]:

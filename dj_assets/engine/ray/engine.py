@@ -15,8 +15,9 @@ from ray.data import ActorPoolStrategy
 
 from dj_assets.engine.ray.claims import Claim, claim_of
 from dj_assets.engine.ray.cluster import connect, environment, look_over, nodes
+from dj_assets.engine.ray.joining import join_blocks
 from dj_assets.engine.ray.reading import End, SourceBlocks, content_of
-from dj_assets.engine.ray.working import Done, Worker, join_blocks
+from dj_assets.engine.ray.working import Done, Worker
 from dj_assets.engine.shard import Commit, Sums, Tell, commit_shard
 from dj_assets.engine.tally import ShardTask, Tally
 from dj_assets.engine.work import Task

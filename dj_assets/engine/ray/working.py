@@ -13,19 +13,17 @@ import ray
 
 from dj_assets.engine.memory import peak_rss_mb
 from dj_assets.engine.ray.cluster import this_node
+from dj_assets.engine.ray.joining import block_file, write_block
 from dj_assets.engine.ray.reading import End, Stretch, content_of, row
-from dj_assets.engine.shard import ShardFiles, Sums
 from dj_assets.engine.tally import ShardTask
 from dj_assets.engine.work import BlockSummary, Task, measure_block
 from dj_assets.errors import DjError, WorkerDiedError
 from dj_assets.recipe.load import import_operators
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.readers import Block
-from dj_assets.storage.shards import replace_atomically
 
 # So many workers may die over a block before it is the block's fault: some die with their nodes.
 DEATHS = 3
-_QUICK = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 @dataclass(frozen=True)
@@ -67,10 +65,7 @@ class Worker:
             measured = measure_block(self.task, str(file.path), block)
         except DjError as error:
             return row(shard, number, error)
-        with replace_atomically(place) as temporary, pa.OSFile(str(temporary), "wb") as sink:
-            for kind in self.layout.kinds:
-                with pa.ipc.new_stream(sink, measured.tables[kind].schema, options=_QUICK) as stream:
-                    stream.write_batch(measured.tables[kind])
+        write_block(place, measured.tables, self.layout.kinds)
         return row(shard, number, Done(measured.summary, self.node, peak_rss_mb()))
 
 
@@ -85,26 +80,3 @@ def _refuse_deadly(begun: Path, file: Path, first_row: int) -> None:
             f"{file}: {DEATHS} worker processes died while the block starting at row {first_row} was measured; often "
             "memory: try --workers with fewer a node; finished shards are kept, run again to go on"
         )
-
-
-def block_file(layout: Layout, shard: int, number: int) -> Path:
-    """Return where a measured block of a shard lies until the shard is complete."""
-    return layout.under_way(shard).work / "blocks" / f"{number:06d}.arrow"
-
-
-@ray.remote
-def join_blocks(layout: Layout, shard: int, blocks: int) -> Sums:
-    """Write the measured files of a shard, aside, from all its blocks in their order; return what they are."""
-    pa.set_cpu_count(1)
-    aside = layout.under_way(shard)
-    with ShardFiles(aside, shard) as files:
-        for number in range(blocks):
-            with pa.memory_map(str(block_file(layout, shard, number))) as source:
-                files.write({kind: _only_batch(source) for kind in layout.kinds})
-    return files.close()
-
-
-def _only_batch(source: pa.NativeFile) -> pa.RecordBatch:
-    """Read a stream of one batch to its end, where the next one begins."""
-    (batch,) = pa.ipc.open_stream(source)
-    return batch

@@ -19,7 +19,13 @@ class Raylets:
         # found by the processes of all nodes, wherever pytest was started
         root = str(Path(__file__).resolve().parents[3])
         os.environ["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-        head = {"num_cpus": 0, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
+        head = {
+            "num_cpus": 0,
+            "object_store_memory": _STORE_BYTES,
+            "include_dashboard": False,
+            # a dead node is known after two seconds, not after half a minute
+            "_system_config": {"health_check_period_ms": 500, "health_check_failure_threshold": 4},
+        }
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
         self._nodes = [self._start() for _ in range(NODES)]
 

@@ -13,11 +13,11 @@ import pytest
 
 import dj_assets
 from dj_assets import settings
-from dj_assets.engine.progress import Progress
+from dj_assets.engine.progress import Progress, Report, silent
 from dj_assets.errors import SourceError, UserError, WorkerDiedError
 from tests.documents import documents, write_jsonl
 from tests.engine.ray.conftest import NODES
-from tests.paths import ROOT
+from tests.paths import ROOT, shared
 
 pytestmark = pytest.mark.xdist_group("ray")
 SAMPLES = ROOT / "dj_assets/samples"
@@ -44,13 +44,13 @@ def run_of(output: Path) -> dict:
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(settings, "BATCH_BYTES", 6_000)
+    monkeypatch.setattr(settings, "BATCH_BYTES", 10_000)
 
 
-def both(recipe, inputs: list[Path], tmp_path: Path, **options) -> dict:
+def both(recipe, inputs: list[Path], tmp_path: Path, report: Report = silent, **options) -> dict:
     """Run on this machine and on the cluster; return what the cluster's run says, once they wrote the same."""
     dj_assets.run_recipe(recipe, inputs, tmp_path / "local", workers=1, engine="local", **options)
-    dj_assets.run_recipe(recipe, inputs, tmp_path / "ray", engine="ray", workers=NODES, **options)
+    dj_assets.run_recipe(recipe, inputs, tmp_path / "ray", engine="ray", workers=NODES, report=report, **options)
     here, there = said(tmp_path / "local"), said(tmp_path / "ray")
     assert here.keys() == there.keys()
     assert [name for name in here if here[name] != there[name]] == []
@@ -73,19 +73,28 @@ def test_c4_on_three_nodes_is_c4_on_one_machine(raylets, tmp_path, small_blocks)
 
 
 def test_a_node_is_killed_in_the_middle(raylets, tmp_path, small_blocks):
-    inputs = [write_jsonl(tmp_path / f"part-{n}.jsonl", documents(300, seed=n)) for n in range(3)]
-    recipe = {"process": ["whitespace_normalization_mapper", {"text_length_filter": {"min_len": 20}}, SIMHASH]}
-    dj_assets.run_recipe(recipe, inputs, tmp_path / "local", workers=1)
+    common = "The same line stands in very many of these documents.\n"
+    records = [{"text": common + record["text"]} for record in documents(400) if record["text"]]
+    inputs = [write_jsonl(tmp_path / f"part-{n}.jsonl", records[n::2]) for n in range(2)]
+    # counted in a pass of its own, before the pass that measures
+    lines = {"document_line_deduplicator": {"frequency_threshold": 20}}
     killed = []
 
     def kill(progress: Progress) -> None:
         if not killed and progress.rows > 100:
             killed.append(raylets.kill_one())
 
-    dj_assets.run_recipe(recipe, inputs, tmp_path / "ray", engine="ray", workers=NODES, report=kill)
+    run = both({"process": [lines, {"text_length_filter": {"min_len": 20}}, SIMHASH]}, inputs, tmp_path, report=kill)
     assert killed
-    assert said(tmp_path / "ray") == said(tmp_path / "local")
-    assert len(run_of(tmp_path / "ray")["nodes"]) >= NODES - 1
+    assert len(run["nodes"]) >= NODES - 1
+    assert common not in "".join(pq.read_table(tmp_path / "ray/cleaned.parquet")["text"].to_pylist())
+
+
+@pytest.mark.shared
+def test_real_c4_with_its_models(raylets, tmp_path, small_blocks):
+    models = shared() / "conformance/models"
+    recipe = ROOT / "recipes/redpajama/c4.yaml"
+    both(recipe, [shared() / "data/redpajama_c4.jsonl.zst"], tmp_path, models=models, limit=300)
 
 
 def test_a_deadly_block_is_named(raylets, tmp_path, small_blocks):
