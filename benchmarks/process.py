@@ -1,7 +1,11 @@
-"""Running a command and measuring it from outside: wall time, CPU time and memory of the whole process tree."""
+"""Running a command and measuring it from outside: wall time, CPU time and memory of the whole process tree.
+
+Processes whose parent ends before them come to this one, so that the CPU time of all of them is counted.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -14,6 +18,9 @@ from pathlib import Path
 import psutil
 
 SAMPLE_S = 0.1
+# So long a process may outlive the command.
+ORPHANS_S = 10
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None,
     FailedRunError
         If it exits with another status than 0.
     """
+    _adopt_orphans()
     before = os.times()
     started = time.perf_counter()
     largest = together = 0
@@ -53,12 +61,28 @@ def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None,
             largest, together = max(largest, *sizes), max(together, sum(sizes))
             time.sleep(SAMPLE_S)
     wall = time.perf_counter() - started
+    _bury_orphans()
     after = os.times()
     if process.returncode:
         tail = log.read_text("utf-8", "replace").splitlines()[-5:]
         raise FailedRunError(f"{command[0]} exited with {process.returncode}: " + " | ".join(tail))
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return Measured(round(wall, 2), round(cpu, 2), round(largest / 1e6, 1), round(together / 1e6, 1))
+
+
+def _adopt_orphans() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "this process cannot adopt orphans")
+
+
+def _bury_orphans() -> None:
+    """Wait for processes that the command left behind, as long as they end by themselves."""
+    end = time.monotonic() + ORPHANS_S
+    with suppress(ChildProcessError):
+        while time.monotonic() < end:
+            if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                time.sleep(SAMPLE_S)
 
 
 def _sizes(tree: psutil.Process) -> list[int]:

@@ -42,7 +42,9 @@ def measure_in_parts(
             ahead[1].result()
             measured.append(RowStage(ahead[0], frequent).run(plan))
         ahead = looking
-    return _joined(measured)
+    joined = _joined(measured)
+    joined.seconds.update(_with_looks(joined.seconds, plan, batch, _reader(plan.recipe.custom_operators)))
+    return joined
 
 
 def close_readers() -> None:
@@ -56,6 +58,17 @@ def _look(plan: Plan, part: Batch) -> Future[None]:
     steps = [step for step in plan.steps if step.index not in plan.conditional]
     operators = [step.operator for step in steps if isinstance(step.operator, MediaOperator)]
     return part.media.look([look for operator in operators for look in operator.looks_for(part.models)])
+
+
+def _with_looks(seconds: Mapping[str, float], plan: Plan, batch: Batch, reader: MediaReader) -> dict[str, float]:
+    """Return the seconds of the operators over media, those of their looks added; a shared look is the first one's."""
+    spent = reader.take_seconds()
+    steps = [step for step in plan.steps if isinstance(step.operator, MediaOperator)]
+    return {
+        step.label: seconds[step.label] + sum(spent.pop(look, 0.0) for look in step.operator.looks_for(batch.models))
+        for step in steps
+        if isinstance(step.operator, MediaOperator)
+    }
 
 
 def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:

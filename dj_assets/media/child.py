@@ -20,13 +20,15 @@ from dj_assets.media.request import BEGUN, Failed, Limits, Request
 
 
 def answer(request: Request, tell: Callable[[object], None], limits: Limits) -> None:
-    """Do every look of a request, and tell the outcome of each as soon as it is known."""
+    """Do every look of a request; tell the outcome of each, and its CPU time, as soon as they are known."""
     with OpenImage(request.place) as image, OpenClip(request.place) as clip:
         clip.announced = lambda: _wanted(clip, request.looks)
         for look in request.looks:
             alive = _alarm(limits)
             clip.alive = alive
-            tell(_limited(partial(look, clip) if isinstance(look, ClipLook) else partial(look, image), limits, alive))
+            started = time.process_time()
+            seen = _limited(partial(look, clip) if isinstance(look, ClipLook) else partial(look, image), limits, alive)
+            tell((seen, time.process_time() - started))
 
 
 def _wanted(clip: OpenClip, looks: Sequence[Look[Any]]) -> Iterator[int]:

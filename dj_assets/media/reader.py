@@ -7,12 +7,14 @@ import pickle
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from dj_assets import settings
 from dj_assets.errors import DjError
+from dj_assets.media.look import Look
 from dj_assets.media.places import Place
 from dj_assets.media.request import Failed, Limits, Request
 
@@ -35,6 +37,7 @@ class MediaReader:
         self.limits = limits or Limits(settings.media_seconds(), settings.media_memory_bytes())
         self.prepare = prepare
         self.deadly: dict[Place, Failed] = {}
+        self._seconds: Counter[Look[Any]] = Counter()
         self._child: subprocess.Popen[bytes] | None = None
         self._files = 0
         self._closed = False
@@ -46,6 +49,14 @@ class MediaReader:
         The result has one outcome for every look of every request: what the look returned, or `Failed`.
         """
         return self._ahead.submit(lambda: [self._read(request) for request in requests])
+
+    def take_seconds(self) -> Counter[Look[Any]]:
+        """Return the CPU seconds that the process spent on each look since this was asked last; nothing may be read.
+
+        What two looks share, such as opening a file, is the first one's.
+        """
+        taken, self._seconds = self._seconds, Counter()
+        return taken
 
     def close(self) -> None:
         """End the process, whatever it is at, and wait for it."""
@@ -62,8 +73,10 @@ class MediaReader:
         child = self._begin(request)
         outcomes: Outcomes = []
         try:
-            for _ in request.looks:
-                outcomes.append(self._hear(child))
+            for look in request.looks:
+                outcome, seconds = self._hear(child)
+                outcomes.append(outcome)
+                self._seconds[look] += seconds
         except _DEAD:
             self.deadly[request.place] = failed = Failed(self._cause_of_death())
             # what comes after a deadly look is not tried: the sample is lost at that look
