@@ -51,7 +51,7 @@ def write_jsonl(paths: Sequence[Path], target: Path, megabytes: float | None) ->
     with target.open("w", encoding="utf-8") as output:
         while True:
             for text in texts(paths):
-                made = text if not turn else _altered(text, rng)
+                made = text if not turn else altered(text, rng)
                 output.write(json.dumps({"id": str(number), "text": made}, ensure_ascii=False) + "\n")
                 number += 1
                 written += len(made.encode())
@@ -62,7 +62,8 @@ def write_jsonl(paths: Sequence[Path], target: Path, megabytes: float | None) ->
                 return written / 1e6
 
 
-def _altered(text: str, rng: random.Random) -> str:
+def altered(text: str, rng: random.Random) -> str:
+    """Return a text with one word in twenty, one at least, replaced by another one of it."""
     words = text.split(" ")
     for _ in range(len(words) // 20 + 1):
         words[rng.randrange(len(words))] = rng.choice(words)

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-COLUMNS = ("recipe", "MB", "ours s", "Data-Juicer s", "ratio", "CPU s", "", "ratio", "all processes MB", "", "kept", "")
+COLUMNS = ("ours s", "Data-Juicer s", "ratio", "CPU s", "", "ratio", "all processes MB", "", "kept", "")
 
 
 def table(found: dict[str, Any]) -> str:
     """Return recipes (time, CPU, memory, kept samples, each with the other's), then operators in MB/s."""
-    lines = [_row(COLUMNS), _row(("---", *["--:"] * (len(COLUMNS) - 1)))]
-    lines += [_row(_recipe(one)) for one in found["recipes"]]
-    return "\n".join([*lines, "", *_operators(found)])
+    sizes = [f"{one['megabytes']:.1f}" for one in found["recipes"]]
+    return "\n".join([*_recipes(found, "MB", sizes), "", *_operators(found)])
 
 
-def _recipe(one: dict[str, Any]) -> tuple[str, ...]:
+def media_table(found: dict[str, Any]) -> str:
+    """Return recipes over media likewise, then the seconds of their operators."""
+    lines = _recipes(found, "samples", [f"{one['samples']:,}" for one in found["recipes"]])
+    lines += ["", _row(("operator", "recipe", "ours s", "Data-Juicer s")), _row(("---", "---", "--:", "--:"))]
+    for one in found["recipes"]:
+        peer = one.get("peer", {}).get("operators_s", {})
+        for name, seconds in one["ours"]["operators_s"].items():
+            lines.append(_row((name, one["recipe"], f"{seconds:.2f}", f"{peer[name]:.2f}" if name in peer else "")))
+    return "\n".join(lines)
+
+
+def _recipes(found: dict[str, Any], unit: str, sizes: list[str]) -> list[str]:
+    lines = [_row(("recipe", unit, *COLUMNS)), _row(("---", *["--:"] * (len(COLUMNS) + 1)))]
+    return lines + [_row(_recipe(one, size)) for one, size in zip(found["recipes"], sizes, strict=True)]
+
+
+def _recipe(one: dict[str, Any], size: str) -> tuple[str, ...]:
     ours, peer = one["ours"], one.get("peer")
-    own = (one["recipe"], f"{one['megabytes']:.1f}", f"{ours['wall_s']:.1f}")
+    own = (one["recipe"], size, f"{ours['wall_s']:.1f}")
     if peer is None:
         return (*own, "not measured", "", f"{ours['cpu_s']:.1f}", "", "", f"{ours['all_mb']:.0f}", "", _kept(one), "")
     ratios = [f"{peer[key] / ours[key]:.1f}" for key in ("wall_s", "cpu_s")]

@@ -9,15 +9,12 @@ measured alone, and the table says so.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from benchmarks.inputs import ROOT, default_input, default_models, write_jsonl
@@ -25,14 +22,11 @@ from benchmarks.ours import measure_ours
 from benchmarks.peer import NoPeerError, measure_peer, peer_python
 from benchmarks.process import command_line
 from benchmarks.recipe_tables import table
+from benchmarks.turns import in_turns, machine, write_result
 from dj_assets.models.store import ModelStore
 
-RESULTS = Path(__file__).parent / "results"
 RECIPES = {"c4": "redpajama_c4", "cc_2023_06": "redpajama_cc", "wiki": "redpajama_wiki", "arxiv": "redpajama_arxiv"}
 MODELS = ("en.sp.model", "en.arpa.bin", "lid.176.bin")
-NUMBERS = ("wall_s", "cpu_s", "largest_mb", "all_mb")
-# So many ids of samples that only one of both kept are written down.
-EXAMPLES = 20
 
 
 def main() -> None:
@@ -42,7 +36,7 @@ def main() -> None:
     except NoPeerError as error:
         print(f"Data-Juicer is not measured: {error}", file=sys.stderr)
         python = None
-    found = {"command": command_line("text_recipes"), "machine": _machine(), "workers": options.workers, "recipes": []}
+    found = {"command": command_line("text_recipes"), "machine": machine(), "workers": options.workers, "recipes": []}
     with tempfile.TemporaryDirectory(prefix="dj-bench-") as name:
         folder = Path(name)
         models = _same_models(folder / "models", options.models)
@@ -50,7 +44,7 @@ def main() -> None:
         for size in options.megabytes:
             for subset in options.recipes:
                 found["recipes"].append(measure.recipe(subset, size))
-                _write(found, options.result)
+                write_result(found, options.result)
     print(table(found))
 
 
@@ -94,46 +88,13 @@ class _Measure:
         source = options.input or default_input(subset, RECIPES[subset])
         megabytes = write_jsonl([source], data, size)
         recipe = ROOT / "recipes" / "redpajama" / f"{subset}.yaml"
-        # the first run fills the cache of compiled kernels and is counted apart
-        first = self._ours(recipe)
-        ours: list[dict[str, Any]] = []
-        peer: list[dict[str, Any]] = []
-        loads = []
-        for turn in range(options.runs):
-            loads.append(round(os.getloadavg()[0], 2))
-            ours.append(self._ours(recipe))
-            if self.peer is not None and turn < (options.peer_runs or options.runs):
-                peer.append(measure_peer(self.peer, recipe, data, self.folder, options.workers))
-        found = {"recipe": subset, "input": source.name, "megabytes": round(megabytes, 1), "load": loads}
-        found |= {"samples": first["samples_in"], "first_wall_s": first["wall_s"], "ours": _medians(ours)}
-        return found | ({"peer": _medians(peer), "kept": _compared(ours[0]["kept"], peer[0]["kept"])} if peer else {})
-
-    def _ours(self, recipe: Path) -> dict[str, Any]:
-        return measure_ours(recipe, self.folder / "input.jsonl", self.folder, self.options.workers, self.models)
-
-
-def _medians(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    middle = {name: median(run[name] for run in runs) for name in NUMBERS}
-    operators = {name: round(median(run["operators_s"][name] for run in runs), 3) for name in runs[0]["operators_s"]}
-    walls = [run["wall_s"] for run in runs]
-    return {**middle, "walls_s": walls, "samples_out": len(runs[0]["kept"]), "operators_s": operators}
-
-
-def _compared(ours: list[str], peer: list[str]) -> dict[str, Any]:
-    """Return how many samples both kept, how many only one of them, and the first of those."""
-    alone = {"ours": sorted(set(ours) - set(peer), key=int), "peer": sorted(set(peer) - set(ours), key=int)}
-    return {"both": len(set(ours) & set(peer)), **{f"only_{who}": len(ids) for who, ids in alone.items()}} | {
-        f"first_only_{who}": ids[:EXAMPLES] for who, ids in alone.items()
-    }
-
-
-def _machine() -> dict[str, str]:
-    return {"system": platform.platform(), "python": platform.python_version(), "processor": platform.machine()}
-
-
-def _write(found: dict[str, Any], name: str) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        found = {"recipe": subset, "input": source.name, "megabytes": round(megabytes, 1)}
+        return found | in_turns(
+            options.runs,
+            lambda: measure_ours(recipe, data, self.folder, options.workers, self.models),
+            self.peer and partial(measure_peer, self.peer, recipe, data, self.folder, options.workers),
+            options.peer_runs or options.runs,
+        )
 
 
 if __name__ == "__main__":

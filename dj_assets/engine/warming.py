@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import pickle
 
 import numpy as np
@@ -27,18 +28,31 @@ def load_libraries() -> None:
 
 
 def load_task(pickled: bytes) -> None:
-    """Load models and kernels of a task by measuring a line of text."""
+    """Load models and kernels of a task by measuring a line of text; of one over media only what its models run in."""
     from dj_assets.kernels.lean import forget_pandas
 
     forget_pandas()
     task: Task = pickle.loads(pickled)  # noqa: S301 - written by our own parent
+    if task.plan.media:
+        _import_for_models(task)
+        return
     RowStage(Batch.of_texts([_TEXT], task.models), task.frequent).run(task.plan)
+
+
+def _import_for_models(task: Task) -> None:
+    """Import the packages of operators with models: seconds each, and the largest part of a worker's memory.
+
+    The models themselves are loaded by the workers, for a GPU that was used before a fork is lost to it.
+    """
+    for step in task.plan.steps:
+        if step.operator.models():
+            for package in step.operator.packages:
+                importlib.import_module(package)
 
 
 def can_be_warmed(task: Task) -> bool:
     """Return whether a task may be loaded where workers are forked from: nothing of it starts threads there.
 
-    Media and their models do, and nobody knows what a user's own operators do.
+    Nobody knows what a user's own operators do.
     """
-    ours = all(type(step.operator).__module__.startswith("dj_assets.") for step in task.plan.steps)
-    return ours and not task.plan.media
+    return all(type(step.operator).__module__.startswith("dj_assets.") for step in task.plan.steps)
