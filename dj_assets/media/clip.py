@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Decoded frames that are held at a time; more of them are decoded again for every look.
 HELD_BYTES = 256 * 1024 * 1024
+# The share of the counted frames that a whole file has at least: a recorder may count frames that it dropped.
+_WHOLE = 0.9
 # Stamps are 32-bit floats.
 _SLACK_S = 1e-6
 
@@ -37,7 +39,7 @@ class OpenClip:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.announced: Callable[[], Iterable[int]] = tuple
-        self.alive: Callable[[], None] = lambda: None
+        self.alive: Callable[[], None] = _quiet
         self._held: dict[int, np.ndarray] | None = None
         self._close = ExitStack()
 
@@ -115,6 +117,20 @@ class OpenClip:
     def _at_a_time(self) -> int:
         return max(1, HELD_BYTES // max(1, self.width * self.height * 3))
 
+    def refuse_cut_off(self, frames: int) -> None:
+        """Make sure that not many frames are missing of those that the header counts; some headers count none.
+
+        Decoders end a file that was cut off as if it ended there, and say nothing.
+
+        Raises
+        ------
+        MediaError
+            If they are.
+        """
+        counted = self.stream.frames
+        if frames < counted * _WHOLE:
+            raise MediaError(f"is cut off: {frames:,} of {counted:,} frames are there")
+
     def packets_md5(self) -> bytes:
         """Return the MD5 of the bytes of all packets of the video stream, in the order they lie."""
         digest = hashlib.md5(usedforsecurity=False)
@@ -151,8 +167,10 @@ class OpenClip:
 
     @cached_property
     def decoder(self) -> Frames:
-        """The decoder of its frames."""
-        return Frames(self.place)
+        """The decoder of its frames; a file that was cut off has none."""
+        frames = Frames(self.place)
+        self.refuse_cut_off(len(frames))
+        return frames
 
     @cached_property
     def container(self) -> InputContainer:
@@ -176,11 +194,23 @@ class OpenClip:
         return stream
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files and let go of decoders and frames.
+
+        What looks announce and how they show signs of life lead back to the clip, and decoders are large: waiting for
+        Python to find the circle costs hundreds of megabytes.
+        """
         self._close.close()
+        self._held = None
+        self.announced, self.alive = tuple, _quiet
+        for opened in ("decoder", "container"):
+            self.__dict__.pop(opened, None)
 
     def __enter__(self) -> OpenClip:
         return self
 
     def __exit__(self, *_: Any) -> None:  # noqa: ANN401
         self.close()
+
+
+def _quiet() -> None:
+    """Show nobody that a look is alive."""

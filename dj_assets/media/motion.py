@@ -56,7 +56,7 @@ class MotionScore(ClipLook[float]):
     flow: Farneback = field(default_factory=Farneback)
 
     def __call__(self, clip: OpenClip) -> float:
-        """Return the score; -1 where there are no two frames."""
+        """Return the score; -1 where there are no two frames. A clip that was cut off fails."""
         import cv2
 
         cv2.setNumThreads(1)
@@ -65,8 +65,9 @@ class MotionScore(ClipLook[float]):
             if not capture.isOpened():
                 raise MediaError("is no clip that can be read")
             fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-            numbers = Positions.of(clip, fps, count).sampled(self.sampling_fps)
-            return self._score(self._greys(capture, numbers), clip)
+            positions = Positions.of(clip, fps, count)
+            clip.refuse_cut_off(len(positions.numbers))
+            return self._score(self._greys(capture, positions.sampled(self.sampling_fps)), clip)
         finally:
             capture.release()
 

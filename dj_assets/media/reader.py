@@ -19,8 +19,9 @@ from dj_assets.media.places import Place
 from dj_assets.media.request import Failed, Limits, Request
 
 Outcomes = list[object]
-# Decoders lose a little memory with every clip: after so many files a new process takes over.
-FILES_A_PROCESS = 500
+# After so many files a new process takes over. None of the decoders is known to lose memory, but if one did over some
+# kind of damage, the file that meets the cap in the end would be another.
+FILES_A_PROCESS = 10_000
 # What is seen of a process that is no more, or was ended in the middle of an answer.
 _DEAD = (EOFError, BrokenPipeError, pickle.UnpicklingError)
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from dj_assets.errors import MediaError
 from dj_assets.media import clip as clips
 from dj_assets.media.clip import OpenClip
+from dj_assets.media.motion import MotionScore
 from dj_assets.media.places import Place
 from tests.media import made
 
@@ -73,3 +77,45 @@ def test_what_is_no_clip_is_said_to_be_none(tmp_path: Path, content: bytes) -> N
         _ = opened(tmp_path / "a.mp4").width
     with pytest.raises(MediaError, match="is no clip that can be read"):
         _ = opened(tmp_path / "a.mp4").key_frames
+
+
+def test_a_clip_that_was_cut_off_is_refused_although_decoders_end_quietly(tmp_path: Path) -> None:
+    path = made.clip(tmp_path / "a.avi", 60)
+    with opened(path) as clip:
+        assert len(list(clip.rgb([0, 59]))) == 2
+        assert MotionScore()(clip) > 1
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    with opened(path) as clip:
+        for look in (lambda: clip.uniform(3), lambda: clip.key_frames, lambda: MotionScore()(clip)):
+            with pytest.raises(MediaError, match=r"^is cut off: \d+ of 60 frames are there$"):
+                look()
+
+
+def test_of_two_streams_frames_are_of_the_best(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("libx264", rate=10) for _ in range(2)]
+        for stream, edge in zip(streams, (64, 128), strict=True):
+            stream.width, stream.height, stream.pix_fmt = edge, edge, "yuv420p"
+        for number in range(10):
+            for stream in streams:
+                frame = av.VideoFrame.from_ndarray(made.pixels(stream.width, stream.height, number), format="rgb24")
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    with opened(path) as clip:
+        assert (clip.width, clip.height) == (64, 64)
+        assert [frame.shape for frame in clip.rgb([0, 9])] == [(128, 128, 3)] * 2
+
+
+def test_a_closed_clip_holds_no_decoder(tmp_path: Path) -> None:
+    path = made.clip(tmp_path / "a.mp4", 4)
+    gc.disable()
+    try:
+        with opened(path) as clip:
+            clip.announced = lambda: clip.uniform(3)
+            list(clip.rgb([0, 3]))
+            decoder = weakref.ref(clip.decoder)
+        assert decoder() is None
+    finally:
+        gc.enable()

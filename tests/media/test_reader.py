@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dj_assets.media.look import Look
 from dj_assets.media.places import Place
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.request import Failed, Limits, Request
+from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
 from tests.media import looks, made
 
 
@@ -103,16 +105,33 @@ def test_closing_does_not_wait_for_what_hangs(files: list[Path]) -> None:
     assert isinstance(hanging.exception(timeout=10), DjError)
 
 
-def test_opening_many_files_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dj_assets.media.reader.FILES_A_PROCESS", 100)
+def test_opening_many_files_takes_no_more_memory(tmp_path: Path) -> None:
     reader = MediaReader()
-    clip, image = made.clip(tmp_path / "a.mp4", 4), made.image(tmp_path / "a.png")
+    clip = made.clip(tmp_path / "a.mp4", 8, width=640, height=360)
+    image = made.image(tmp_path / "a.jpg", 640, 480)
     requests = [
-        Request(Place(str(clip)), (ClipSize(), ClipDuration(), looks.Decodes((0, 3)), looks.ResidentMegabytes())),
-        Request(Place(str(image)), (ImageSize(), looks.ProcessId())),
-    ] * 150
+        Request(Place(str(clip)), (ClipSize(), ClipDuration(), ClipThumbnail(64), looks.ResidentMegabytes())),
+        Request(Place(str(image)), (ImageSize(), ImageThumbnail(64), looks.ProcessId())),
+    ] * 200
     outcomes = reader.read(requests).result()
     reader.close()
     resident = [outcome[3] for outcome in outcomes[::2]]
-    assert max(resident[-50:]) - max(resident[:50]) < 15
-    assert len({outcome[1] for outcome in outcomes[1::2]}) == 3
+    assert max(resident[20:]) - max(resident[:20]) < 6
+    assert len({outcome[2] for outcome in outcomes[1::2]}) == 1
+
+
+def test_a_new_process_takes_over_after_so_many_files(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dj_assets.media.reader.FILES_A_PROCESS", 4)
+    reader = MediaReader()
+    processes = [one for [one] in seen(reader, files[:1] * 10, looks.ProcessId())]
+    reader.close()
+    assert [len(list(group)) for _, group in groupby(processes)] == [4, 4, 2]
+
+
+def test_the_seconds_of_looks_are_told_once(reader: MediaReader, files: list[Path], tmp_path: Path) -> None:
+    seen(reader, [made.clip(tmp_path / "a.mp4", 20)], looks.SlowButAlive(), ClipSize())
+    seen(reader, files, ImageSize())
+    seconds = reader.take_seconds()
+    assert set(seconds) == {looks.SlowButAlive(), ClipSize(), ImageSize()}
+    assert 0 < seconds[ImageSize()] < 5
+    assert reader.take_seconds() == {}
