@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,12 @@ import pyarrow as pa
 from dj_assets.engine.funnel import Balance, FunnelStep
 from dj_assets.engine.memory import peak_rss_mb
 from dj_assets.engine.replay import Outcome, Population
+from dj_assets.media.keys import MediaKeys
+from dj_assets.media.places import Root
 from dj_assets.models.store import ModelFile
 from dj_assets.recipe.plan import Plan
 from dj_assets.storage.manifest import ShardManifest
+from dj_assets.storage.sources import NO_ROOT, SourceFile
 
 _LIBRARIES = ("dj_assets", "duckdb", "ftfy", "kenlm-ex", "fasttext-predict", "numpy", "pyarrow", "sentencepiece")
 
@@ -56,6 +60,22 @@ def _conditional(plan: Plan) -> dict[str, list[str]]:
     """Return the steps whose statistics are known only of samples that came to them; nothing where all are known."""
     labels = [step.label for step in plan.steps if step.index in plan.conditional]
     return {"conditional": labels} if labels else {}
+
+
+def media_record(plan: Plan, files: Sequence[SourceFile], shards: Sequence[ShardManifest]) -> dict[str, Any]:
+    """Return the part of the record that says where images and clips are found; nothing where all is as usual.
+
+    `roots` are those of shards, by their numbers, whose paths do not start beside the file.
+    """
+    keys = {name: getattr(plan.recipe.media, name) for name in ("images", "videos", "image_bytes")}
+    roots = {str(file.path): file.reading.media_root for file in files}
+    elsewhere = {
+        str(shard.shard): asdict(root)
+        for shard in shards
+        if (root := roots.get(shard.path, NO_ROOT)) not in (NO_ROOT, Root(str(Path(shard.path).parent)))
+    }
+    unusual = any(keys[name] != getattr(MediaKeys, name) for name in keys)
+    return {"media": {"keys": keys, "roots": elsewhere}} if unusual or elsewhere else {}
 
 
 def circumstances(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dj_assets.subset.opened import Subset
 
 # Part of the identity of a result: raise it when published files get another form.
-RELEASE = 3
+RELEASE = 4
 
 
 def deduplicate(subset: Subset) -> DeduplicateResult:

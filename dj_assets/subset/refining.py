@@ -11,7 +11,7 @@ import numpy as np
 
 from dj_assets.engine.decision import Decision, outcome_version
 from dj_assets.engine.engines import for_each
-from dj_assets.engine.record import circumstances, run_record
+from dj_assets.engine.record import circumstances, media_record, run_record
 from dj_assets.errors import UserError
 from dj_assets.recipe.plan import digest
 from dj_assets.storage.fields import FieldTypes
@@ -171,6 +171,7 @@ def _publish(subset: Subset, decision: Decision, started: float) -> RunResult:
             "measure_key": subset.measure_key,
             "short_texts": decision.short_texts,
             **decision.against,
+            **media_record(plan, subset.files, shards),
             **({"missing_shards": list(decision.missing)} if decision.missing else {}),
             "refined": parts,
         }

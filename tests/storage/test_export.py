@@ -6,6 +6,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +20,7 @@ from dj_assets.storage.layout import Layout
 from tests.documents import documents, write_jsonl
 
 PROCESS = {"process": [{"text_length_filter": {"min_len": 20}}]}
+ALL = {"process": [{"text_length_filter": {"min_len": 1}}]}
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +170,79 @@ def test_media_go_with_their_samples(tmp_path):
     (tmp_path / "pictures/b.JPG").unlink()
     with pytest.raises(UserError, match=r"b\.JPG: no such file, but sample two names it"):
         export(tmp_path / "out", tmp_path / "f", "webdataset").run()
+
+
+def exported_files(out: Path, folder: Path) -> dict[str, bytes]:
+    (part,) = export(out, folder, "webdataset").run().parts
+    with tarfile.open(folder / part.name) as tar:
+        return {entry.name: tar.extractfile(entry).read() for entry in tar}
+
+
+def test_media_are_found_below_the_root_of_the_recipe_and_in_archives(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far/a.jpg").write_bytes(b"a picture")
+    (tmp_path / "m.bin").write_bytes(b"a member")
+    with tarfile.open(tmp_path / "far/more.tar", "w") as tar:
+        tar.add(tmp_path / "m.bin", "deep/b.png")
+    text = "a picture of a harbour in the evening"
+    records = [
+        {"id": "file", "text": text, "pictures": ["a.jpg"]},
+        {"id": "member", "text": text, "pictures": ["more.tar/deep/b.png"]},
+        {"id": "outside", "text": "short", "pictures": ["../m.bin"]},
+    ]
+    source = {"paths": str(tmp_path / "media.jsonl"), "media_root": str(tmp_path / "far")}
+    recipe = {**PROCESS, "image_key": "pictures", "asset": {"subset": "x", "group": "y", "source": source}}
+    inputs = [write_jsonl(tmp_path / "media.jsonl", records)]
+    dj_assets.run_recipe(recipe, inputs, tmp_path / "out", workers=1)
+    files = exported_files(tmp_path / "out", tmp_path / "e")
+    assert files["000000000.jpg"] == b"a picture"
+    assert files["000000001.png"] == b"a member"
+    assert len(files) == 6
+    dj_assets.run_recipe({**recipe, **ALL}, inputs, tmp_path / "all", workers=1)
+    with pytest.raises(UserError, match=r"m\.bin: lies outside of the media root .*, but sample outside names it"):
+        export(tmp_path / "all", tmp_path / "f", "webdataset").run()
+    assert export(tmp_path / "all", tmp_path / "g", "jsonl").run().samples == 3
+
+
+@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+def test_images_in_cells_stand_beside_their_samples(tmp_path, format):
+    table = {"id": ["one"], "text": ["two pictures of a market"], "images": [["a.png", "b.jpg"]]}
+    pq.write_table(pa.table({**table, "image_bytes": [[b"\x89first", b"second"]]}), tmp_path / "cells.parquet")
+    dj_assets.run_recipe(PROCESS, [tmp_path / "cells.parquet"], tmp_path / "out", workers=1, format=format)
+    files = exported_files(tmp_path / "out", tmp_path / "e")
+    assert files["000000000.0.png"] == b"\x89first"
+    assert files["000000000.1.jpg"] == b"second"
+    assert json.loads(files["000000000.json"]) == {"id": "one", "images": ["a.png", "b.jpg"]}
+
+
+@pytest.mark.parametrize("to", ["jsonl", "jsonl.zst", "parquet", "webdataset"])
+def test_refined_json_lines_are_exported_too(out, tmp_path, to):
+    sources = [out.parent / f"part-{n}.jsonl" for n in range(3)]
+    dj_assets.run_recipe(PROCESS, sources, tmp_path / "lines", workers=1, format="jsonl")
+    done = export(tmp_path / "lines", tmp_path / "e", to).run()
+    assert len(done.parts) > (1 if to == "jsonl" else 0)
+    assert read(tmp_path / "e", to) == refined(out)
+
+
+def test_what_json_lines_hold_stays_to_the_digit(tmp_path):
+    lines = [
+        '{"n": 12345678901234567890123, "text": "one two three four", "x": 1.10, "more": {"a": [1, "b"]}}',
+        '{"text": "five six seven eight", "only": null}',
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")
+    dj_assets.run_recipe(ALL, [tmp_path / "a.jsonl"], tmp_path / "lines", workers=1, format="jsonl")
+    dj_assets.run_recipe(ALL, [tmp_path / "a.jsonl"], tmp_path / "table", workers=1)
+    as_refined = (tmp_path / "lines/refined/part-00000.jsonl").read_bytes()
+    assert b"12345678901234567890123" in as_refined
+    export(tmp_path / "lines", tmp_path / "e", "jsonl").run()
+    assert (tmp_path / "e/part-00000.jsonl").read_bytes() == as_refined
+    export(tmp_path / "lines", tmp_path / "f", "parquet").run()
+    assert pq.read_table(tmp_path / "f/part-00000.parquet").equals(
+        pq.read_table(tmp_path / "table/refined/part-00000.parquet")
+    )
+    export(tmp_path / "lines", tmp_path / "g", "webdataset").run()
+    with tarfile.open(tmp_path / "g/part-00000.tar") as tar:
+        assert b"12345678901234567890123" in tar.extractfile("000000000.json").read()
 
 
 def test_nothing_kept_is_an_export_of_nothing(tmp_path):

@@ -8,29 +8,30 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import filelock
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dj_assets.errors import UserError
 from dj_assets.storage.disk import disk_faults
-from dj_assets.storage.export.formats import ExportFormat, Samples, ending, open_part
+from dj_assets.storage.export.formats import ExportFormat, ending, open_part
+from dj_assets.storage.export.media import MediaSource
+from dj_assets.storage.export.samples import Samples, observed_types, read_samples
+from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run, read_json, require_refined, write_json
 from dj_assets.storage.shards import replace_atomically
 
 DEFAULT_SHARD_BYTES = 256_000_000
 # Raise it when the same samples give other files.
-VERSION = 1
+VERSION = 2
 
 _WORK = ".export"
 _MANIFEST = "manifest.json"
 _SUMS = "SHA256SUMS"
 _BATCH_BYTES = 1_000_000
-_MAX_BATCH_ROWS = 2048
 
 Place = tuple[int, int]
 
@@ -94,8 +95,6 @@ class Export:
         manifest = newest_run(self.layout)
         if manifest is None:
             raise UserError(f"{self.layout.published}: holds no finished run; run it first")
-        if any(part["name"].endswith(".jsonl") for part in manifest["refined"]):
-            raise UserError(f"{self.layout.refined}: holds JSON lines; run it with --format parquet to export it")
         claim = self._claim(manifest)
         require_refined(self.layout, manifest, manifest["refined"])
         with disk_faults(self.folder), _alone(self.folder):
@@ -174,7 +173,7 @@ class Export:
                 part = open_part(self.format, file)
                 for found, following in self._samples(manifest, at, first):
                     part.add(found)
-                    samples, at = samples + len(found.batch), following
+                    samples, at = samples + len(found), following
                     if part.size >= self.shard_bytes:
                         break
                 part.close()
@@ -183,23 +182,22 @@ class Export:
         return ExportedPart(name, samples, (self._work / name).stat().st_size, checksum, at)
 
     def _samples(self, manifest: Mapping[str, Any], at: Place, first: int) -> Iterator[tuple[Samples, Place]]:
-        """Yield the refined samples from a place on, a few at a time, each with the place behind them.
-
-        A file without samples gives one empty batch, so that an export of nothing has its columns.
-        """
-        sources = {shard["shard"]: Path(shard["path"]) for shard in manifest["shards"]}
+        """Yield the refined samples from a place on, a few at a time, each with the place behind them."""
         refined = manifest["refined"]
-        for number in range(at[0], len(refined)):
+        for number, part in enumerate(refined[at[0] :], at[0]):
+            media = MediaSource.of_shard(manifest, part["shard"])
             skipped = at[1] if number == at[0] else 0
-            base = sources[refined[number]["shard"]].parent
-            with pq.ParquetFile(self.layout.refined / refined[number]["name"]) as file:
-                for batch, following in _rest(file, skipped, min(_BATCH_BYTES, self.shard_bytes // 8)):
-                    left = following < file.metadata.num_rows
-                    yield (
-                        Samples(batch, first, manifest["text_keys"], base),
-                        (number, following) if left else (number + 1, 0),
-                    )
-                    first += len(batch)
+            batch_bytes = min(_BATCH_BYTES, self.shard_bytes // 8)
+            for make, following in read_samples(self.layout.refined / part["name"], skipped, batch_bytes, self._types):
+                samples = make(first=first, text_key=manifest["text_keys"], media=media)
+                yield samples, (number, following) if following < part["samples"] else (number + 1, 0)
+                first += len(samples)
+
+    @cached_property
+    def _types(self) -> FieldTypes | None:
+        """The columns of a table of what was refined as JSON lines."""
+        lines = sorted(self.layout.refined.glob("*.jsonl")) if self.format == "parquet" else []
+        return observed_types(lines) if lines else None
 
     def _finish_moving(self) -> None:
         """Move a whole export into its place, also one that was cut off while it was moved."""
@@ -221,21 +219,6 @@ class Export:
         (self._work / _MANIFEST).replace(self.folder / _MANIFEST)
         for path in self._work.glob("*.json"):
             path.unlink()
-
-
-def _rest(file: pq.ParquetFile, skipped: int, batch_bytes: int) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield the rows behind the first `skipped`, a batch at a time, each with the row that it ends at."""
-    if not file.metadata.num_rows:
-        yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow), 0
-        return
-    size = sum(file.metadata.row_group(number).total_byte_size for number in range(file.metadata.num_row_groups))
-    rows = max(1, min(_MAX_BATCH_ROWS, batch_bytes * file.metadata.num_rows // max(1, size)))
-    at = 0
-    for batch in file.iter_batches(rows, use_threads=False):
-        at += len(batch)
-        # parts end where batches end, so that none is cut
-        if at > skipped:
-            yield batch, at
 
 
 def _part(entry: Mapping[str, Any]) -> ExportedPart:

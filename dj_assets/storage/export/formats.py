@@ -5,38 +5,20 @@ from __future__ import annotations
 import io
 import tarfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, BinaryIO, Literal, get_args
+from collections.abc import Callable, Mapping
+from typing import IO, BinaryIO, Literal, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dj_assets.errors import UserError
+from dj_assets.storage.export.samples import Samples
 from dj_assets.storage.formats.llava import to_llava
-from dj_assets.storage.json_lines import as_json, plain_records, table_lines
 
 ExportFormat = Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-# Where samples list the paths of their media.
-MEDIA = ("images", "videos", "audios")
 
 _ROW_GROUP_BYTES = 32 * 1024 * 1024
 _ZSTD_LEVEL = 10
-
-
-@dataclass(frozen=True)
-class Samples:
-    """A few refined samples in order, and where they are from: `first` counts from the beginning of the export.
-
-    `text_key` names the column of the text, `media_base` the folder that relative paths of media start from.
-    """
-
-    batch: pa.RecordBatch
-    first: int
-    text_key: str
-    media_base: Path
 
 
 class Part(ABC):
@@ -61,7 +43,7 @@ class _Lines(Part):
         self._file = file
 
     def add(self, samples: Samples) -> None:
-        self._file.write(b"".join(table_lines(samples.batch)))
+        self._file.write(b"".join(samples.lines()))
 
     @property
     def size(self) -> int:
@@ -99,10 +81,11 @@ class _Parquet(Part):
         self._pending_bytes = 0
 
     def add(self, samples: Samples) -> None:
+        batch = samples.table()
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._file, samples.batch.schema, compression="zstd")
-        self._pending.append(samples.batch)
-        self._pending_bytes += samples.batch.nbytes
+            self._writer = pq.ParquetWriter(self._file, batch.schema, compression="zstd", write_page_checksum=True)
+        self._pending.append(batch)
+        self._pending_bytes += batch.nbytes
         if self._pending_bytes >= _ROW_GROUP_BYTES:
             self._flush()
 
@@ -135,14 +118,18 @@ class _Tar(Part):
 
     def add(self, samples: Samples) -> None:
         """Add the files of every sample."""
-        for number, record in enumerate(plain_records(samples.batch), samples.first):
+        for number, record in enumerate(samples.records(), samples.first):
             key = f"{number:09d}"
             text = record.pop(samples.text_key, None)
+            files = samples.media.files(record)
             if isinstance(text, str):
-                self._add_bytes(f"{key}.txt", text.encode())
-            self._add_bytes(f"{key}.json", as_json(record))
-            for ending, path in _media(record, samples.media_base):
-                self._add_file(f"{key}.{ending}", path, str(record.get("id", number)))
+                self._add(f"{key}.txt", len(text.encode()), io.BytesIO(text.encode()))
+            content = samples.dump(samples.media.without_contents(record) if files else record)
+            self._add(f"{key}.json", len(content), io.BytesIO(content))
+            for place, file in enumerate(files):
+                name = f"{key}.{file.ending}" if len(files) == 1 else f"{key}.{place}.{file.ending}"
+                with file.place.open() as opened:
+                    self._add(name, file.place.file_bytes, opened)
 
     @property
     def size(self) -> int:
@@ -151,18 +138,10 @@ class _Tar(Part):
     def close(self) -> None:
         self._tar.close()
 
-    def _add_bytes(self, name: str, content: bytes) -> None:
+    def _add(self, name: str, size: int, content: IO[bytes]) -> None:
         entry = tarfile.TarInfo(name)
-        entry.size = len(content)
-        self._tar.addfile(entry, io.BytesIO(content))
-
-    def _add_file(self, name: str, path: Path, sample: str) -> None:
-        if not path.is_file():
-            raise UserError(f"{path}: no such file, but sample {sample} names it; bring it back or export as jsonl")
-        entry = tarfile.TarInfo(name)
-        entry.size = path.stat().st_size
-        with path.open("rb") as file:
-            self._tar.addfile(entry, file)
+        entry.size = size
+        self._tar.addfile(entry, content)
 
 
 class _Llava(Part):
@@ -173,8 +152,9 @@ class _Llava(Part):
         self._before = b"[\n"
 
     def add(self, samples: Samples) -> None:
-        for record in plain_records(samples.batch):
-            self._file.write(self._before + as_json(to_llava({**record, "text": record.get(samples.text_key)})))
+        for record in samples.records():
+            conversation = to_llava({**record, "text": record.get(samples.text_key)})
+            self._file.write(self._before + samples.dump(conversation))
             self._before = b",\n"
 
     @property
@@ -183,15 +163,6 @@ class _Llava(Part):
 
     def close(self) -> None:
         self._file.write(b"\n]\n" if self._before == b",\n" else b"[]\n")
-
-
-def _media(record: Mapping[str, Any], base: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the ending and the path of every file that a sample lists."""
-    listed = [path for column in MEDIA for path in record.get(column) or () if isinstance(path, str)]
-    for place, name in enumerate(listed):
-        path = base / name
-        ending = path.suffix.lstrip(".").lower() or "bin"
-        yield (ending if len(listed) == 1 else f"{place}.{ending}"), path
 
 
 _OPENERS: Mapping[ExportFormat, tuple[str, Callable[[BinaryIO], Part]]] = {
