@@ -16,6 +16,7 @@ from dj_assets import settings
 from dj_assets.assets.concurrency import pools_of
 from dj_assets.assets.instance import project_instance
 from dj_assets.assets.keys import SubsetKeys, block_of, shard_partitions
+from dj_assets.assets.lost_runs import fail_lost_runs
 from dj_assets.errors import UserError
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.recipe.model import Recipe
@@ -73,11 +74,12 @@ def prepare_instance() -> list[str]:
     """Make the project's instance ready for the UI; return what is worth knowing.
 
     The pools of large models get their limits, which Dagster would else only learn while it launches the first runs.
-    The shards of every sharded subset become its partitions.
+    The shards of every sharded subset become its partitions. Runs that were lost in a crash are marked as failed.
     """
     recipes = [recipe for recipe in find_gallery().recipes.values() if block_of(recipe).shards is not None]
-    told = []
+    told: list[str] = []
     with project_instance() as instance:
+        told += [f"run {run[:8]}: its process is gone; it is started again" for run in fail_lost_runs(instance)]
         for pool in pools_of(make_plan(recipe) for recipe in recipes):
             instance.event_log_storage.initialize_concurrency_limit_to_default(pool)
         for recipe in recipes:

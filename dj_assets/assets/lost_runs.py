@@ -1,0 +1,44 @@
+"""Runs whose process is gone together with the server that would have noticed: after a crash or a loss of power.
+
+Dagster would count them as under way for good, and two of them fill the queue.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import psutil
+from dagster._core.storage.runs import SqliteRunStorage
+
+# Clocks of the file system, the process table and ours differ a little.
+_SLACK_S = 2.0
+
+
+def fail_lost_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark the runs as failed that are recorded as under way, but whose process is gone; return their ids.
+
+    Only an instance of this machine alone is looked at: elsewhere a process number says nothing. The daemon starts
+    them again, as it does with every crashed worker.
+    """
+    if not isinstance(instance.run_storage, SqliteRunStorage):
+        return []
+    records = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    lost = [record.dagster_run for record in records if _is_lost(instance, record)]
+    for run in lost:
+        instance.report_run_failed(run, "The process of this run is gone; nothing that it finished is lost.")
+    return [run.run_id for run in lost]
+
+
+def _is_lost(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+    events = instance.all_logs(record.dagster_run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+    told = [event.dagster_event.engine_event_data.metadata for event in events if event.dagster_event]
+    pids = [int(str(metadata["pid"].value)) for metadata in told if "pid" in metadata]
+    return bool(pids) and not is_alive(pids[-1], record.start_time or 0)
+
+
+def is_alive(pid: int, since_s: float) -> bool:
+    """Return whether a process runs under this number that is no younger than the run."""
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= since_s + _SLACK_S
+    except psutil.NoSuchProcess:
+        return False
