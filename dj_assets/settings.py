@@ -101,8 +101,21 @@ def what_if_page(subset: str) -> str | None:
 
 
 def default_workers() -> int:
-    """Return the number of CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of CPUs this process may use: those it is let onto, and no more than its container's quota."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cpus, cpu_quota() or cpus))
+
+
+def cpu_quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int | None:
+    """Return how many CPUs the control group grants, rounded up; None where it sets no limit.
+
+    The file of version 2 holds microseconds of quota and period, such as `800000 100000` for 8 CPUs, or `max 100000`.
+    """
+    try:
+        quota, period = file.read_text().split()
+        return -(-int(quota) // int(period))
+    except (OSError, ValueError):
+        return None
 
 
 def device() -> str | None:

@@ -1,0 +1,61 @@
+"""The files of docs/deploy: Dagster takes them, and the values for Kubernetes have the keys of its Helm chart.
+
+`tests/e2e/test_workers.py` runs the first two.
+"""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from dagster._core.instance.config import dagster_instance_config
+from dagster._core.workspace.config_schema import process_workspace_config
+
+from tests.paths import ROOT
+
+FOLDER = ROOT / "docs/deploy"
+# As helm/dagster/values.schema.json of dagster-io/dagster has them; what is strict there takes no others.
+DEPLOYMENT = """name image dagsterApiGrpcArgs codeServerArgs includeConfigInLaunchedRuns deploymentNamespace port env
+    envConfigMaps envSecrets annotations nodeSelector affinity tolerations podSecurityContext securityContext resources
+    livenessProbe readinessProbe startupProbe labels volumeMounts volumes schedulerName initContainers""".split()
+LAUNCHER = """image imagePullPolicy jobNamespace loadInclusterConfig kubeconfigFile envConfigMaps envSecrets envVars
+    volumeMounts volumes labels failPodOnRunFailure resources schedulerName securityContext runK8sConfig""".split()
+RUN = "containerConfig podSpecConfig podTemplateSpecMetadata jobSpecConfig jobMetadata".split()
+DATABASE = """image enabled postgresqlHost postgresqlUsername postgresqlPassword postgresqlDatabase postgresqlParams
+    postgresqlScheme service""".split()
+
+
+@pytest.fixture(scope="module")
+def values() -> dict:
+    return yaml.safe_load((FOLDER / "kubernetes-values.yaml").read_text("utf-8"))
+
+
+def test_the_workspace_is_one():
+    assert process_workspace_config(yaml.safe_load((FOLDER / "workspace.yaml").read_text("utf-8"))).success
+
+
+def test_the_instance_is_one_and_so_is_the_one_that_the_chart_makes(tmp_path, monkeypatch, values):
+    monkeypatch.setenv("DAGSTER_PG_URL", "postgresql+psycopg2://nobody@nowhere/none")
+    (tmp_path / "dagster.yaml").write_text((FOLDER / "dagster.yaml").read_text("utf-8"))
+    written, _ = dagster_instance_config(str(tmp_path), "dagster.yaml")
+    assert written["run_retries"] == {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False}
+    # the chart writes a coordinator of its own beside what is added
+    made = {"run_coordinator": {"module": "dagster.core.run_coordinator", "class": "QueuedRunCoordinator"}}
+    (tmp_path / "made.yaml").write_text(yaml.safe_dump(made | values["additionalInstanceConfig"]))
+    concurrency = dagster_instance_config(str(tmp_path), "made.yaml")[0]["concurrency"]
+    assert concurrency["pools"] == written["concurrency"]["pools"]
+
+
+def test_the_values_have_the_keys_of_the_chart(values):
+    (deployment,) = values["dagster-user-deployments"]["deployments"]
+    launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
+    for given, known in (
+        (deployment, DEPLOYMENT),
+        (launcher, LAUNCHER),
+        (launcher["runK8sConfig"], RUN),
+        (values["postgresql"], DATABASE),
+    ):
+        assert set(given) <= set(known)
+    mounted = {volume["name"] for volume in deployment["volumes"]}
+    assert {mount["name"] for mount in deployment["volumeMounts"]} == mounted
+    home = next(variable["value"] for variable in deployment["env"] if variable["name"] == "DJ_HOME")
+    assert home.startswith(deployment["volumeMounts"][0]["mountPath"])
