@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
 from dj_assets.report.differences import Changes, changes_between
 from dj_assets.storage.database import reading
 from dj_assets.storage.layout import Layout
+
+# A sample by its shard and row.
+Place = tuple[int, int]
 
 # Far more than `changes_between` compares.
 _MOST_CHARACTERS = 60_000
@@ -46,7 +52,15 @@ def twins(database: Path, layout: Layout, per_operator: int = 3, places: int = 4
     """
     with reading(database) as connection:
         found = connection.execute(_PICKED.format(pairs=duplicates_query(connection)), [per_operator]).fetchall()
-    return [pair for row in found if (pair := _twins(layout, row, places, width))]
+    rows = [_Row(*row) for row in found]
+    own = _texts(layout, {row.place for row in rows} | {row.twin for row in rows if row.against is None})
+    theirs = _texts(layout.against, {row.twin for row in rows if row.against is not None})
+    return [
+        _twins(row, own[row.place], kept[row.twin], places, width)
+        for row in rows
+        for kept in [own if row.against is None else theirs]
+        if row.place in own and row.twin in kept
+    ]
 
 
 _COLUMNS = {
@@ -80,23 +94,47 @@ def duplicates_query(connection: duckdb.DuckDBPyConnection) -> str:
     return f"SELECT {', '.join(named)} FROM duplicates"  # noqa: S608 - names of ours
 
 
-def _twins(layout: Layout, row: tuple[object, ...], places: int, width: int) -> Twins | None:
-    operator, shard, number, name, kept_shard, kept_number, kept_name, size, distance, against = row
-    own = cleaned_text(layout, shard, number)
-    kept = cleaned_text(layout if against is None else layout.against, kept_shard, kept_number)
-    if own is None or kept is None:
-        return None
+class _Row(NamedTuple):
+    """A row of the table `duplicates`."""
+
+    operator: str
+    shard: int
+    row: int
+    id: str
+    kept_shard: int
+    kept_row: int
+    kept_id: str
+    cluster_size: int
+    distance: float | None
+    against: str | None
+
+    @property
+    def place(self) -> Place:
+        return self.shard, self.row
+
+    @property
+    def twin(self) -> Place:
+        return self.kept_shard, self.kept_row
+
+
+def _twins(row: _Row, own: str, kept: str, places: int, width: int) -> Twins:
     beginning = " ".join(kept[: 8 * width].split())[:width]
     changes = changes_between(kept, own, places)
-    return Twins(operator, name, kept_name, size, distance, against, beginning, changes)  # type: ignore[arg-type]
+    return Twins(row.operator, row.id, row.kept_id, row.cluster_size, row.distance, row.against, beginning, changes)
 
 
-def cleaned_text(layout: Layout, shard: object, row: object) -> str | None:
-    """Return the cleaned text of a sample; None where the measured files are gone."""
-    path = layout.measured("cleaned", int(str(shard)))
-    if not path.exists():
-        return None
-    with duckdb.connect(config={"threads": 1}) as connection:
-        query = f"SELECT left(text, {_MOST_CHARACTERS}) FROM read_parquet(?) WHERE row = ?"  # noqa: S608 - a number
-        found = connection.execute(query, [str(path), row]).fetchone()
-    return str(found[0]) if found else None
+def _texts(layout: Layout, places: Iterable[Place]) -> dict[Place, str]:
+    """Return the cleaned texts of samples; none of shards whose measured files are gone. Each shard is read once."""
+    rows_by_shard: defaultdict[int, list[int]] = defaultdict(list)
+    for shard, row in sorted(places):
+        rows_by_shard[shard].append(row)
+    texts = {}
+    for shard, rows in rows_by_shard.items():
+        path = layout.measured("cleaned", shard)
+        if path.exists():
+            listed = ", ".join("?" * len(rows))
+            query = f"SELECT row, left(text, {_MOST_CHARACTERS}) FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
+            with duckdb.connect(config={"threads": 1}) as connection:
+                found = connection.execute(query, [str(path), *rows]).fetchall()
+            texts.update({(shard, row): text for row, text in found})
+    return texts
