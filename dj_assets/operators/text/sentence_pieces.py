@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dj_assets.models import load
+from dj_assets.models.kenlm_file import UnreadableModelError
+from dj_assets.models.sentencepiece_file import read_sentencepiece
 from dj_assets.operators.batch import Batch
+
+if TYPE_CHECKING:
+    from dj_assets.kernels.character_map import CharacterMap
+    from dj_assets.kernels.unigram import Memo, Unigram
 
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -61,10 +68,34 @@ def vocabulary(path: Path) -> Vocabulary:
 
 def sentence_pieces(batch: Batch, path: Path) -> SentencePieces:
     """Return the pieces of every text by the model at `path`."""
-    return batch.derive(("sentence pieces", path), lambda: _encoded(path, batch.text.to_pylist()))
+    return batch.derive(("sentence pieces", path), lambda: _by_kernel(path, batch.text))
 
 
-def _encoded(path: Path, texts: list[str]) -> SentencePieces:
+@cache
+def _encoder(path: Path) -> tuple[CharacterMap, Unigram, Memo]:
+    """Return what the kernel encodes with."""
+    from dj_assets.kernels.character_map import character_map
+    from dj_assets.kernels.unigram import new_memo, unigram
+
+    file = read_sentencepiece(path)
+    model = unigram(file.pieces, file.used, file.scores, file.unknown, file.unknown_score)
+    return character_map(file.units, file.replacements), model, new_memo()
+
+
+def _by_kernel(path: Path, texts: pa.StringArray) -> SentencePieces:
+    """Encode by the kernel, which says what the library says, or by the library where it is of another kind."""
+    from dj_assets.kernels.arrays import buffers, strings
+    from dj_assets.kernels.unigram import encode
+
+    try:
+        table, model, memo = _encoder(path)
+    except UnreadableModelError:
+        return _by_library(path, texts.to_pylist())
+    ids, rows, letters, ends = encode(*buffers(texts), table, model, memo)
+    return SentencePieces(ids, rows, strings(letters, ends))
+
+
+def _by_library(path: Path, texts: list[str]) -> SentencePieces:
     model = load.sentencepiece(path)
     # one call a text: a call for all of them starts threads
     ids = [model.encode_as_numpy(text) for text in texts]
