@@ -16,7 +16,7 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from benchmarks.turns import in_turns, machine, write_result
 from dj_assets.models.store import ModelStore
 
 GALLERY = {"llava": "llava/llava_pretrain", "t2v": "t2v/t2v_228k"}
+SIZES = {"llava": "images", "t2v": "clips"}
 # What stands for the models that the recipes name, where the material lies beside the project.
 TINY = {
     "openai/clip-vit-base-patch32": "tiny-clip",
@@ -60,8 +61,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dj-bench-") as name:
         folder = Path(name)
         _models(folder / "models")
-        for key in options.recipes:
-            found["recipes"].append(_measured(key, options, folder, python))
+        for key, size in [(name, size) for name in options.recipes for size in getattr(options, SIZES[name])]:
+            samples = _llava(options.data, size) if key == "llava" else _t2v(options.data, size)
+            found["recipes"].append(_measured(key, samples, options, folder, python))
             write_result(found, options.result)
     print(media_table(found))
 
@@ -70,8 +72,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--recipes", nargs="+", choices=sorted(GALLERY), default=sorted(GALLERY))
     parser.add_argument("--data", type=Path, default=REAL, help="folder of llava_pretrain.jsonl and t2v_pool.jsonl")
-    parser.add_argument("--images", type=int, default=374)
-    parser.add_argument("--clips", type=int, default=8)
+    parser.add_argument("--images", type=int, nargs="+", default=[374], help="one row each")
+    parser.add_argument("--clips", type=int, nargs="+", default=[8], help="one row each")
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--peer-runs", type=int, help="runs of Data-Juicer, where fewer must do")
     parser.add_argument("--workers", type=int, default=2)
@@ -90,9 +92,10 @@ def _models(folder: Path) -> None:
         shutil.copy(ModelStore.with_folder(given).find(name).path, folder / name)
 
 
-def _measured(key: str, options: argparse.Namespace, folder: Path, python: Path | None) -> dict[str, Any]:
+def _measured(
+    key: str, samples: Iterable[dict[str, Any]], options: argparse.Namespace, folder: Path, python: Path | None
+) -> dict[str, Any]:
     data, recipe = folder / f"{key}.jsonl", folder / f"{key}.yaml"
-    samples = _llava(options) if key == "llava" else _t2v(options)
     numbered = ({"id": str(number), **sample} for number, sample in enumerate(samples))
     data.write_text("".join(json.dumps(sample) + "\n" for sample in numbered), "utf-8")
     recipe.write_text(yaml.safe_dump(_recipe(key, data, options.data), sort_keys=False), "utf-8")
@@ -115,26 +118,26 @@ def _recipe(key: str, data: Path, root: Path) -> dict[str, Any]:
     return {**content, "asset": {"subset": key, "group": "benchmarks", "source": source}}
 
 
-def _llava(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    records = _records(options.data / "llava_pretrain.jsonl")
+def _llava(data: Path, images: int) -> Iterator[dict[str, Any]]:
+    records = _records(data / "llava_pretrain.jsonl")
     rng = random.Random(1)
-    for number in range(options.images):
+    for number in range(images):
         turn, place = divmod(number, len(records))
         caption = records[place]["conversations"][1]["value"]
-        image = str(options.data.resolve() / records[place]["image"])
+        image = str(data.resolve() / records[place]["image"])
         said = altered(caption, rng) if turn else caption
         yield {"text": f"<image>\n{said} <|__dj__eoc|>", "images": [image]}
 
 
-def _t2v(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _t2v(data: Path, clips: int) -> Iterator[dict[str, Any]]:
     """Yield evenly chosen ones of the samples whose clip is MP4."""
-    root = options.data.resolve()
+    root = data.resolve()
     samples = [
         {"text": record["text"], "videos": [str(root / path) for path in record["videos"]]}
-        for record in _records(options.data / "t2v_pool.jsonl")
+        for record in _records(data / "t2v_pool.jsonl")
         if all(Path(path).suffix == ".mp4" and Path(path).name not in LEFT_OUT for path in record["videos"])
     ]
-    wanted = min(options.clips, len(samples))
+    wanted = min(clips, len(samples))
     yield from (samples[number * len(samples) // wanted] for number in range(wanted))
 
 

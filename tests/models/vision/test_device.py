@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from dj_assets import settings
 from dj_assets.models.vision import device as module
+from dj_assets.models.vision.aesthetics import AestheticsPredictor
+from dj_assets.models.vision.classifier import ImageClassifier
 from dj_assets.models.vision.device import Batching, Device, device
+from dj_assets.models.vision.matching import ImageTextMatcher
+from dj_assets.models.vision.pixels import preprocessing
+from tests.models.vision.conftest import crops
+from tests.models.vision.tiny import AESTHETICS, BLIP, NSFW
+
+SINGLE_THREAD = os.environ | settings.SINGLE_THREAD_ENV
 
 
 def greedy(limit: int, sizes: list[int]) -> object:
@@ -30,6 +45,64 @@ def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
     assert np.array_equal(found, inputs * 2)
     assert batching.at_once == 4
     assert sizes == [16, 8, *[4] * 10]
+
+
+def test_a_real_limit_of_memory_halves_the_batch() -> None:
+    """A process that may have 300 MB more: 64 inputs of 16 MB do not fit, and the allocator itself says so."""
+    code = """
+import resource
+import numpy as np, torch
+from dj_assets.models.vision.device import Batching, Device
+def model(x):
+    return x.repeat(1, 16).sum(1, keepdim=True)
+one = np.ones(1 << 18, np.float32)
+batching = Batching(Device("cpu"), at_once=64)
+batching.run(model, [one])
+pages = int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 300_000_000,) * 2)
+found = batching.run(model, [one] * 64)
+print(batching.at_once, found.shape, found.min() == found.max() == 1 << 22)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=SINGLE_THREAD)
+    at_once, _, rest = done.stdout.strip().partition(" ")
+    assert int(at_once) in {4, 8, 16}
+    assert rest == "(64, 1) True"
+    assert "out of memory on cpu: going on with 32 inputs at a time" in done.stderr
+
+
+def test_the_error_of_gpus_halves_the_batch_of_a_whole_model(tiny: Path, pictures: list[Image.Image]) -> None:
+    classifier = ImageClassifier(tiny / NSFW, Device("cpu"))
+    pixels = crops(preprocessing(tiny / NSFW).geometry, pictures * 4)
+    whole = classifier.probabilities(pixels)
+    sizes = []
+
+    def small_memory(_: torch.nn.Module, given: tuple[torch.Tensor]) -> None:
+        sizes.append(len(given[0]))
+        if len(given[0]) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    classifier.model.blocks[1].register_forward_pre_hook(small_memory)
+    assert np.allclose(classifier.probabilities(pixels), whole, atol=1e-6)
+    assert classifier.batching.at_once == 2
+    assert sizes == [16, 8, 4, *[2] * 10]
+
+
+@pytest.mark.parametrize("kind", ["classifier", "aesthetics", "matcher"])
+def test_half_precision_is_near(kind: str, tiny: Path, pictures: list[Image.Image]) -> None:
+    def scores(on: Device) -> np.ndarray:
+        if kind == "classifier":
+            folder = tiny / NSFW
+            return ImageClassifier(folder, on).probabilities(crops(preprocessing(folder).geometry, pictures))
+        if kind == "aesthetics":
+            folder = tiny / AESTHETICS
+            return AestheticsPredictor(folder, on).scores(crops(preprocessing(folder).geometry, pictures))
+        folder = tiny / BLIP
+        pairs = [(place, 0) for place in range(len(pictures))]
+        return ImageTextMatcher(folder, on).scores(crops(preprocessing(folder).geometry, pictures), ["a cat"], pairs)
+
+    full, half = scores(Device("cpu")), scores(Device("cpu", half=True))
+    assert half.dtype == np.float32
+    assert 0 < np.abs(half - full).max() < 1e-2
 
 
 def test_a_single_input_too_large_fails() -> None:
@@ -60,9 +133,6 @@ def test_the_environment_chooses_the_device(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_processes_take_different_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    import subprocess
-    import sys
-
     monkeypatch.setattr(module.tempfile, "gettempdir", lambda: str(tmp_path))
     code = (
         "import sys, tempfile; tempfile.tempdir = sys.argv[1];"
