@@ -1,10 +1,9 @@
-"""Images and clips: what one core decodes, crops and judges in a second, and two recipes of the gallery on two cores.
+"""Images and clips: what one core decodes, crops and judges in a second.
 
-    python -m benchmarks.vision [--data FOLDER] [--images 200] [--clips 12] [--part cores|recipes|both]
+    python -m benchmarks.vision [--data FOLDER] [--images 200] [--clips 12]
 
-The folder holds `llava_pretrain.jsonl` and `t2v_pool.jsonl` with their media beside. ViT-B/32 has random weights; the
-recipes run with the small demo checkpoints, so that decoding and handling weigh more than models of full size would let
-them.
+The folder holds `llava_pretrain.jsonl` and `t2v_pool.jsonl` with their media beside. ViT-B/32 has random weights. Whole
+recipes are measured by `benchmarks.media_recipes`.
 """
 
 from __future__ import annotations
@@ -20,18 +19,15 @@ from typing import Any
 
 import open_clip
 import torch
-import yaml
 from safetensors.torch import save_file
 
-from benchmarks.inputs import REAL, default_models
-from benchmarks.ours import measure_ours
+from benchmarks.inputs import REAL
 from benchmarks.process import command_line
 from dj_assets import settings
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.image import OpenImage
 from dj_assets.media.motion import MotionScore
 from dj_assets.media.places import Place
-from dj_assets.models.vision import demo_checkpoints
 from dj_assets.models.vision.clip import Clip
 from dj_assets.models.vision.device import Device
 from dj_assets.models.vision.pixels import BICUBIC, Geometry
@@ -39,29 +35,6 @@ from dj_assets.operators.crops import Crop
 
 RESULTS = Path(__file__).parent / "results" / "vision.json"
 CLIP_CROP = Geometry(224, 224, shortest_edge=224, resample=BICUBIC)
-UNIFORM = {"frame_sampling_method": "uniform", "frame_num": 3}
-LLAVA = [
-    {"fix_unicode_mapper": {}},
-    {"punctuation_normalization_mapper": {}},
-    {"alphanumeric_filter": {"tokenization": False, "min_ratio": 0.6}},
-    {"character_repetition_filter": {"rep_len": 10, "max_ratio": 0.09373663}},
-    {"flagged_words_filter": {"lang": "en", "tokenization": False, "max_ratio": 0.0}},
-    {"perplexity_filter": {"lang": "en", "max_ppl": 14435.5806}},
-    {"special_characters_filter": {"min_ratio": 0.16534802, "max_ratio": 0.42023757}},
-    {"word_repetition_filter": {"lang": "en", "tokenization": False, "rep_len": 10, "max_ratio": 0.03085751}},
-    {"image_aspect_ratio_filter": {"min_ratio": 0.333, "max_ratio": 3.0}},
-    {"image_shape_filter": {"max_width": 727, "max_height": 606}},
-    {"image_size_filter": {"max_size": "124KB"}},
-    {"image_text_similarity_filter": {"min_score": 0.20315419}},
-    {"image_text_matching_filter": {"min_score": 0.44930778}},
-]
-EVOLUTION = [
-    {"video_nsfw_filter": {"max_score": 0.000195383, **UNIFORM}},
-    {"video_frames_text_similarity_filter": {"min_score": 0.306337, **UNIFORM}},
-    {"video_motion_score_filter": {"min_score": 3, "max_score": 20, "sampling_fps": 2}},
-    {"video_aesthetics_filter": {"min_score": 0.418164, **UNIFORM}},
-    {"video_duration_filter": {"min_duration": 2, "max_duration": 100000}},
-]
 
 
 def main() -> None:
@@ -69,20 +42,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=REAL)
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--clips", type=int, default=12)
-    parser.add_argument("--part", choices=("cores", "recipes", "both"), default="both")
     options = parser.parse_args()
-    found = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-    found["command"] = command_line("vision")
     with tempfile.TemporaryDirectory() as folder:
-        if options.part != "recipes":
-            found["per_core"] = _cores(options, Path(folder))
-        if options.part != "cores":
-            found["recipes"] = _recipes(options, Path(folder))
+        found = {
+            "command": command_line("vision"),
+            "load": os.getloadavg()[0],
+            "per_core": _cores(options, Path(folder)),
+        }
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    for name, figure in found.get("per_core", {}).items():
+    for name, figure in found["per_core"].items():
         print(f"{name:45s} {figure:8.1f}")
-    for name, figure in found.get("recipes", {}).items():
-        print(f"{name}: {figure['samples_in']} samples in {figure['wall_s']} s, {figure['cpu_s']} s of CPU")
 
 
 def _cores(options: argparse.Namespace, folder: Path) -> dict[str, float]:
@@ -91,9 +60,11 @@ def _cores(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     images = [options.data / path for path in _paths(options.data / "llava_pretrain.jsonl", options.images)]
     clips = [options.data / path for path in _paths(options.data / "t2v_pool.jsonl", options.clips)]
     crops: list[Any] = []
+    # loads the kernels of the flow
+    _motion(clips[-1])
     rates = {
         "images decoded and cropped to 224": _rate(_crop(path, crops) for path in images),
-        "frames decoded, front to back": _rate(_frames(path) for path in clips),
+        "frames decoded front to back, by decord": _rate(_frames(path) for path in clips),
         "pairs of frames for motion": _rate(_motion(path) for path in clips),
     }
     return rates | _models(crops[:64], folder)
@@ -143,36 +114,6 @@ def _models(crops: list[Any], folder: Path) -> dict[str, float]:
         "images through ViT-B/32": _rate(did(lambda: clip.encode_images(crops), len(crops))),
         "texts through ViT-B/32": _rate(did(lambda: clip.encode_texts(texts), len(texts))),
     }
-
-
-def _recipes(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Return what running two recipes on two cores took, the start of all processes included."""
-    demo_checkpoints.write(folder / "models")
-    if text_models := default_models():
-        os.environ["DJ_MODELS"] = str(text_models)
-    llava = [_llava(record) for record in _records(options.data / "llava_pretrain.jsonl", options.images)]
-    pool = list(_records(options.data / "t2v_pool.jsonl", options.clips))
-    return {
-        "llava": _run("llava", LLAVA, llava, options.data, folder),
-        "t2v evolution": _run("evolution", EVOLUTION, pool, options.data, folder),
-    }
-
-
-def _run(
-    name: str, process: list[dict[str, Any]], records: list[dict[str, Any]], data: Path, folder: Path
-) -> dict[str, Any]:
-    source = folder / f"{name}.jsonl"
-    source.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
-    asset = {"subset": name, "group": "benchmarks", "source": {"paths": str(source), "media_root": str(data)}}
-    recipe = folder / f"{name}.yaml"
-    recipe.write_text(yaml.safe_dump({"image_special_token": "<image>", "process": process, "asset": asset}), "utf-8")
-    found = measure_ours(recipe, source, folder, 2, folder / "models")
-    return {key: value for key, value in found.items() if key != "kept"}
-
-
-def _llava(record: dict[str, Any]) -> dict[str, Any]:
-    caption = record["conversations"][1]["value"]
-    return {"id": record["id"], "text": f"<image>\n{caption} <|__dj__eoc|>", "images": [record["image"]]}
 
 
 def _records(path: Path, count: int) -> Iterator[dict[str, Any]]:

@@ -97,6 +97,15 @@ def test_clips(files: Path) -> None:
     assert [stats["b"][key] for key in ("video_duration", "video_width", "video_height")] == [[2.0], [96], [64]]
 
 
+def test_the_seconds_of_an_operator_are_those_of_decoding_too(files: Path) -> None:
+    made.clip(files / "large.mp4", 60, width=640, height=360)
+    motion = {"video_motion_score_filter": {"sampling_fps": 5, "min_score": 0}}
+    run(files, [{"id": "large", "text": "", "videos": ["large.mp4"]}], ["video_resolution_filter", motion, motion])
+    first, second, third = (step["seconds"] for step in json.loads((files / "out/funnel.json").read_text()))
+    assert second > 0.1
+    assert second > 10 * max(first, third)
+
+
 def test_many_parts_are_one_result(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["wide.png", "missing.png", "tall.png", "square.png"] * 5
     records = [images(str(n), name) for n, name in enumerate(names)]
