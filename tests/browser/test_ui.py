@@ -94,3 +94,18 @@ def test_the_lineage_names_every_stage(page, server):
     for stage in ("c4_source", "c4_stats", "c4_duplicates"):
         expect(page.get_by_text(stage, exact=True).first).to_be_visible()
     keep_screenshot(page, "lineage")
+
+
+def test_contact_sheets_show_what_operators_over_images_dropped(page, server):
+    from playwright.sync_api import expect
+
+    server.materialize("llava", "llava_pretrain")
+    assert server.finished_run() == "SUCCESS"
+    page.goto(f"{server.url}/assets/llava/llava_pretrain?view=overview", wait_until="domcontentloaded")
+    row = page.locator("tr").filter(has=page.get_by_text("contact_sheets", exact=True)).last
+    row.get_by_text("[Show Markdown]").click()
+    sheet = page.locator("[role=dialog] img[src^='data:image/jpeg']").first
+    expect(sheet).to_be_visible()
+    assert sheet.evaluate("image => image.naturalWidth") > 400
+    expect(page.locator("[role=dialog]").get_by_text("image_text_matching_filter.jpg")).to_be_visible()
+    keep_screenshot(page, "contact-sheets")
