@@ -33,14 +33,16 @@ def refined(recipe: Recipe, subset: Subset, result: RunResult, earlier_s: float)
     """
     metadata = {
         **figures(recipe, result, earlier_s),
-        "funnel_plot": funnel_plot(result, subset.plan),
-        "distributions": MetadataValue.md(""),
+        # what people look for first stands together, before what takes room
         "dropped_most": dropped_most(result),
         "dropped_examples": examples(result, subset),
+        **documents(subset),
+        "distributions": MetadataValue.md(""),
+        "funnel_plot": funnel_plot(result, subset.plan),
         **contact_sheets(result),
         "duplicate_pairs": duplicate_pairs(result, subset),
         "funnel": funnel(result),
-        **files(subset, result.manifest),
+        **sources(result.manifest),
         **kept(subset, result.funnel),
         **models(result.manifest),
         "versions": MetadataValue.md(", ".join(f"{name} {v}" for name, v in result.manifest["versions"].items())),
@@ -91,9 +93,15 @@ def dropped_most(result: RunResult) -> str:
     return f"{short_name(step.operator)}: {step.dropped:,} samples, {percent(step.dropped, result.samples_in)} of all"
 
 
-def files(subset: Subset, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return where the thresholds are, the report of the run, and the source files with what was kept of each."""
-    recipe = Path(subset.recipe.file)
+def documents(subset: Subset) -> dict[str, Any]:
+    """Return where the thresholds are, and the report of the run."""
+    recipe, layout = Path(subset.recipe.file), subset.layout
+    found = {"recipe_file": recipe, "report": layout.report, "dataset_card": layout.card}
+    return {name: MetadataValue.path(path) for name, path in found.items() if path.is_file()}
+
+
+def sources(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the source files with what was kept of each."""
     kept = {part["shard"]: part["samples"] for part in manifest["refined"]}
     shards = manifest["shards"][:MAX_ROWS]
     rows = [
@@ -107,10 +115,8 @@ def files(subset: Subset, manifest: Mapping[str, Any]) -> dict[str, Any]:
         )
         for shard in shards
     ]
-    found = {"recipe_file": recipe, "report": subset.layout.report, "dataset_card": subset.layout.card}
     folders = dict.fromkeys(str(Path(shard["path"]).parent) for shard in shards)
     return {
-        **{name: MetadataValue.path(path) for name, path in found.items() if path.is_file()},
         "source_folder": ", ".join(list(folders)[:3]) + (" …" if len(folders) > 3 else ""),
         "source_files": MetadataValue.table(rows),
     }

@@ -10,6 +10,7 @@ import typer
 
 from dj_assets import __version__, settings
 from dj_assets.cli import evaluations, gallery, look, models, operate, refine, sandbox, storage
+from dj_assets.cli.arguments import spread
 from dj_assets.cli.console import console
 from dj_assets.errors import DjError
 
@@ -31,7 +32,7 @@ def main() -> None:
     """Run the command line; exit 2 for the user's mistake with one line, 1 for anything else."""
     gc.set_threshold(settings.COLLECT_AFTER)
     try:
-        app()
+        app(spread(sys.argv[1:]))
     except DjError as error:
         console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)

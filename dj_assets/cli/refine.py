@@ -26,11 +26,11 @@ _SMALL_INPUT = 1_000_000
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets run mine.yaml --input 'data/*.jsonl.zst' --output out")
 def run(
     recipe: RecipePath,
-    inputs: Annotated[list[Path], typer.Option("--input", help="A file, folder or glob; give it several times.")],
+    inputs: Annotated[list[Path], typer.Option("--input", help="Files, folders or globs.")],
     output: Annotated[Path, typer.Option("--output", help="The folder for the results.")],
     against: Annotated[
         list[Path] | None,
-        typer.Option("--against", help="Drop duplicates of these samples, too; give it several times."),
+        typer.Option("--against", help="Drop duplicates of these samples, too."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes; default: the recipe's np, else the CPUs.")

@@ -51,6 +51,13 @@ def test_run_and_funnel(tmp_path, recipe, source):
     assert cli("funnel", tmp_path / "out").stdout == done.stdout
 
 
+def test_files_as_a_shell_lists_them(tmp_path, recipe):
+    files = [write_jsonl(tmp_path / f"{name}.jsonl", documents(20, seed=n)) for n, name in enumerate("ab")]
+    done = cli("run", recipe, "--input", *files, "--output", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "40 in = " in done.stdout
+
+
 def test_runs_and_diff(tmp_path, recipe, source):
     assert cli("run", recipe, "--input", source, "--output", tmp_path / "out").returncode == 0
     assert "has one run so far" in the_one_line(cli("diff", tmp_path / "out"))
