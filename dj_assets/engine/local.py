@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+
+import numpy as np
 
 from dj_assets.engine.media_stage import close_readers
 from dj_assets.engine.work import MeasuredBlock, Task, measure_block
@@ -72,6 +75,17 @@ def local_engine(task: Task, count: int) -> Iterator[InProcess | Pool]:
     pool = Pool(workers, count)
     try:
         workers.start(task, count)
+        if task.plan.deduplicators:
+            threading.Thread(target=_load_ahead, daemon=True).start()
         yield pool
     finally:
         pool.close()
+
+
+def _load_ahead() -> None:
+    """Load the kernels that find duplicates, while the workers load theirs."""
+    from dj_assets.kernels.components import components
+    from dj_assets.kernels.hamming import near_pairs
+
+    components(1, np.empty(0, np.int64), np.empty(0, np.int64))
+    near_pairs(np.zeros(1, np.uint64), 4, 6)

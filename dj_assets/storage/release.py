@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,20 +62,28 @@ class Release:
             add_run(database, manifest["funnel"], manifest)
             # the record in the database cannot say what it became
             manifest["database_bytes"], manifest["database_crc32"] = Sum.of(database)
-            if self.layout.work == self.layout.published:
-                self._by_shard(staging, database)
-            else:
-                write_flat(staging, database, self._files()["cleaned"])
-                write_json(staging / "funnel.json", manifest["funnel"])
-                write_json(staging / "run.json", manifest)
-            if self.accompany is not None:
-                self.accompany(staging, manifest, self.plan, self.layout)
-            # a record without a manifest is none: a process killed from here on leaves one that the next run removes
-            write_record(record_file(self.layout, manifest["run_id"]), database, self._files()["stats"])
+            # open throughout: whoever opens it meanwhile does not load it again
+            with reading(database), ThreadPoolExecutor(1, thread_name_prefix="record") as beside:
+                # a record without a manifest is none: one that a killed process leaves is removed by the next run
+                path = record_file(self.layout, manifest["run_id"])
+                record = beside.submit(write_record, path, database, self._files()["stats"])
+                self._write_beside(staging, database, manifest)
+                record.result()
         write_json(self.layout.runs / f"{manifest['run_id']}.json", manifest)
         keep_newest(self.layout)
         remove_pending(self.layout)
         return manifest
+
+    def _write_beside(self, staging: Path, database: Path, manifest: Mapping[str, Any]) -> None:
+        """Write what people read without the database."""
+        if self.layout.work == self.layout.published:
+            self._by_shard(staging, database)
+        else:
+            write_flat(staging, database, self._files()["cleaned"])
+            write_json(staging / "funnel.json", manifest["funnel"])
+            write_json(staging / "run.json", manifest)
+        if self.accompany is not None:
+            self.accompany(staging, manifest, self.plan, self.layout)
 
     def build(self, database: Path, threads: int = 1) -> None:
         """Build the database, all but its funnel and its run."""
