@@ -18,7 +18,7 @@ def dev(
     port: Annotated[int, typer.Option(help="Where the UI listens.")] = 3000,
     host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
 ) -> None:
-    """Start the UI in the browser: Dagster's web server and daemon."""
+    """Start the UI in the browser: Dagster's web server and daemon, and the pages of sliders beside it."""
     from dj_assets.assets.arrivals import prepare_instance
     from dj_assets.assets.dev import refuse_taken, start_dev
 

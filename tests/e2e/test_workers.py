@@ -93,7 +93,7 @@ def project(tmp_path, monkeypatch) -> Path:
     (tmp_path / "recipes/mine").mkdir(parents=True)
     (tmp_path / "recipes/mine/notes.yaml").write_text(RECIPE)
     for number, shard in enumerate(SHARDS):
-        write_jsonl(tmp_path / f"data/notes/{shard}.jsonl", documents(1000, seed=number))
+        write_jsonl(tmp_path / f"data/notes/{shard}.jsonl", documents(2000, seed=number))
     shutil.copy(ROOT / "docs/deploy/dagster.yaml", tmp_path / "dagster_home")
     variables = {
         "DJ_PROJECT": tmp_path,
