@@ -44,7 +44,7 @@ def test_a_failed_evaluation_exits_1(run, toy):  # noqa: F811 - a fixture
 
 
 def test_mistakes_are_told(run):
-    with pytest.raises(UserError, match="is no subset of the gallery; did you mean 'toy'"):
+    with pytest.raises(UserError, match="is neither a folder nor a subset of the gallery; did you mean 'toy'"):
         run("sandbox", "pools", "toys")
     with pytest.raises(UserError, match="name the subset and the pool"):
         run("sandbox", "recipe", "toy")
