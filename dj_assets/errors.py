@@ -66,6 +66,10 @@ class DiskError(DjError):
     """The disk is full or cannot be written: what was published stays; one line says how much is needed."""
 
 
+class StoreError(DjError):
+    """An object store that does not answer, or answers with errors for too long; what was published stays."""
+
+
 class DamagedError(UserError):
     """A file of ours is cut off or gone; the line names it and the command that mends it."""
 

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from dj_assets.urls import checked_url, is_url, place_of
+
 # One thread a worker in every library that would otherwise start its own pool.
 SINGLE_THREAD_ENV: Mapping[str, str] = dict.fromkeys(
     (
@@ -44,9 +46,18 @@ def project_root() -> Path:
 
 
 def data_home() -> Path:
-    """Return the folder of all subsets' results: `DJ_HOME`, default `<project>/data_home`."""
+    """Return the folder of all subsets' results: `DJ_HOME`, default `<project>/data_home`.
+
+    Where `DJ_HOME` is a URL, it is the folder of their working copies on this machine.
+    """
     given = os.environ.get("DJ_HOME")
-    return Path(given).expanduser().resolve() if given else project_root() / "data_home"
+    return place_of(given).resolve() if given else project_root() / "data_home"
+
+
+def home_url() -> str | None:
+    """Return the URL of the data home where it lies in an object store, else None."""
+    given = os.environ.get("DJ_HOME")
+    return checked_url(given) if given and is_url(given) else None
 
 
 def recipe_folders() -> tuple[Path, ...]:

@@ -6,7 +6,6 @@ from typing import TypedDict
 
 import dagster as dg
 
-from dj_assets import settings
 from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.stage_metadata import MAX_ROWS
@@ -14,7 +13,7 @@ from dj_assets.errors import UserError
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
 from dj_assets.report.verdicts import CHECKS, Check, Evidence, Verdict, evidence_of
-from dj_assets.storage.layout import Layout
+from dj_assets.storage.home import home_layout
 from dj_assets.storage.manifest import newest_run, run_before
 
 
@@ -47,7 +46,7 @@ def evaluate(recipe: Recipe, plan: Plan) -> Iterator[dg.AssetCheckEvaluation]:
         If nothing is published.
     """
     keys = SubsetKeys.of(recipe)
-    earlier = run_before(Layout.home(settings.data_home() / keys.subset))
+    earlier = run_before(home_layout(keys.subset))
     evidence = gather(recipe, plan, earlier["retention"] if earlier else None)
     for check in CHECKS:
         yield dg.AssetCheckEvaluation(asset_key=keys.refined, **_judged(check, evidence))
@@ -62,10 +61,10 @@ def gather(recipe: Recipe, plan: Plan, previous: float | None) -> Evidence:
         If nothing is published there.
     """
     block = block_of(recipe)
-    layout = Layout.home(settings.data_home() / block.subset)
+    layout = home_layout(block.subset)
     manifest = newest_run(layout)
     if manifest is None:
-        raise UserError(f"{layout.published}: nothing is published there; materialize {recipe.name} first")
+        raise UserError(f"{layout.place}: nothing is published there; materialize {recipe.name} first")
     return evidence_of(plan, layout, manifest, run_before(layout), previous)
 
 

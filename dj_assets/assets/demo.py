@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import dagster as dg
 
-from dj_assets import settings
 from dj_assets.assets.gallery import gallery_definitions, is_sharded
 from dj_assets.assets.in_process import materialize, what_failed
 from dj_assets.assets.instance import project_instance
@@ -16,7 +15,7 @@ from dj_assets.recipe.gallery import Gallery, find_gallery
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.report.run_table import GalleryRow, gallery_table
-from dj_assets.storage.layout import Layout
+from dj_assets.storage.home import home_layout
 from dj_assets.storage.manifest import newest_run
 from dj_assets.subset import RunResult
 
@@ -49,7 +48,7 @@ def _materialize(recipe: Recipe, definitions: dg.Definitions, instance: dg.Dagst
     started = time.perf_counter()
     run = materialize(definitions, instance, SubsetKeys.of(recipe).refined)
     seconds = time.perf_counter() - started
-    layout = Layout.home(settings.data_home() / block.subset)
+    layout = home_layout(block.subset)
     manifest = newest_run(layout)
     if not run.success or manifest is None:
         return Materialized(recipe.name, error=what_failed(run))

@@ -1,8 +1,6 @@
 """The export of a refined subset as an asset behind it: nothing asks for it but a click or a job of its own."""
 # No postponed annotations here: Dagster reads those of `context` and `config`.
 
-from pathlib import Path
-
 import dagster as dg
 from pydantic import Field
 
@@ -14,7 +12,9 @@ from dj_assets.recipe.model import ExportBlock, Recipe
 from dj_assets.recipe.sizes import parse_bytes
 from dj_assets.storage.export.export import Export, ExportedPart
 from dj_assets.storage.export.formats import FORMATS, ExportFormat
-from dj_assets.storage.layout import Layout
+from dj_assets.storage.export.pushing import push_export
+from dj_assets.storage.home import home_layout
+from dj_assets.urls import place_of, url_of
 
 _MAX_ROWS = 50
 
@@ -48,14 +48,17 @@ def export_asset(recipe: Recipe) -> dg.AssetsDefinition:
 
         with one_clear_line():
             # the folder of the asset is its own: another format takes the place of the one before
-            done = _export(keys.subset, block, config).run(overwrite=True, report=tell)
+            export, url = _export(keys.subset, block, config)
+            done = export.run(overwrite=True, report=tell)
+            if url is not None:
+                push_export(done, url)
         rows = [
             dg.TableRecord({"part": p.name, "samples": p.samples, "bytes": p.bytes}) for p in done.parts[:_MAX_ROWS]
         ]
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": done.samples,
-                "dagster/uri": str(done.folder),
+                "dagster/uri": url or str(done.folder),
                 "bytes": done.bytes,
                 "parts": len(done.parts),
                 "written": done.written,
@@ -66,18 +69,18 @@ def export_asset(recipe: Recipe) -> dg.AssetsDefinition:
     return export
 
 
-def _export(subset: str, block: ExportBlock, config: ExportConfig) -> Export:
-    layout = Layout.home(settings.data_home() / subset)
+def _export(subset: str, block: ExportBlock, config: ExportConfig) -> tuple[Export, str | None]:
+    """Return the export and, where it goes into an object store, the URL it is pushed to."""
+    layout = home_layout(subset)
     folder = config.folder or block.folder
     try:
         size = parse_bytes(config.shard_size or block.shard_size)
     except ValueError as error:
         raise UserError(f"shard_size: {error}") from error
-    return Export(
-        layout=layout,
-        folder=settings.project_root() / Path(folder).expanduser() if folder else layout.export,
-        format=checked_format(config.format or block.format),
-        shard_bytes=size,
+    place = place_of(folder, settings.project_root()) if folder else layout.export
+    return (
+        Export(layout=layout, folder=place, format=checked_format(config.format or block.format), shard_bytes=size),
+        url_of(place),
     )
 
 

@@ -19,6 +19,8 @@ from dj_assets.operators.base import Mapper
 from dj_assets.recipe.model import Recipe
 from dj_assets.report.figures import percent
 from dj_assets.report.funnel import funnel_rows
+from dj_assets.storage.objects.copies import at_hand
+from dj_assets.storage.objects.path import source_path
 from dj_assets.subset import RunResult, Subset
 
 # What one event may weigh in the event log, and how much of that is beside the metadata: keys, tags, the run.
@@ -46,7 +48,7 @@ def refined(recipe: Recipe, subset: Subset, result: RunResult, earlier_s: float)
         **kept(subset, result.funnel),
         **models(result.manifest),
         "versions": MetadataValue.md(", ".join(f"{name} {v}" for name, v in result.manifest["versions"].items())),
-        **table(result),
+        **table(subset, result),
     }
     room = MAX_EVENT_BYTES - event_bytes(metadata)
     return {**metadata, "distributions": distributions(result, subset.plan, room)}
@@ -115,7 +117,7 @@ def sources(manifest: Mapping[str, Any]) -> dict[str, Any]:
         )
         for shard in shards
     ]
-    folders = dict.fromkeys(str(Path(shard["path"]).parent) for shard in shards)
+    folders = dict.fromkeys(str(source_path(shard["path"]).parent) for shard in shards)
     return {
         "source_folder": ", ".join(list(folders)[:3]) + (" …" if len(folders) > 3 else ""),
         "source_files": MetadataValue.table(rows),
@@ -146,12 +148,12 @@ def _standing(note: str) -> str:
     return f": {note}" if note else ""
 
 
-def table(result: RunResult) -> dict[str, Any]:
+def table(subset: Subset, result: RunResult) -> dict[str, Any]:
     """Return what makes the asset a table for Dagster: rows, columns, where it lies."""
     metadata: dict[str, Any] = {
         "dagster/row_count": result.samples_out,
-        "dagster/uri": str(result.folder / "refined"),
+        "dagster/uri": subset.layout.place_of(subset.layout.refined),
     }
     if result.refined:
-        metadata["dagster/column_schema"] = column_schema(pq.read_schema(result.refined[0]))
+        metadata["dagster/column_schema"] = column_schema(pq.read_schema(at_hand(result.refined[0])))
     return metadata

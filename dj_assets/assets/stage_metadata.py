@@ -20,6 +20,7 @@ from dj_assets.report.columns import stat_columns
 from dj_assets.report.figures import compact
 from dj_assets.report.statistics import summarize
 from dj_assets.storage.manifest import ShardManifest
+from dj_assets.storage.objects.path import source_path
 from dj_assets.subset import DeduplicateResult, MeasureResult, Subset
 
 # Longer tables make the page slow and the event large.
@@ -53,7 +54,7 @@ def deduplicated(keys: SubsetKeys, subset: Subset, result: DeduplicateResult) ->
         "clusters": result.clusters,
         "near_pairs": result.near_pairs,
         "seconds": round(result.seconds, 2),
-        "dagster/uri": str(subset.layout.database),
+        "dagster/uri": subset.layout.place_of(subset.layout.database),
     }
     return _event(keys.duplicates, result.data_version, metadata)
 
@@ -100,7 +101,7 @@ def _source(shards: list[ShardManifest]) -> dict[str, Any]:
     ]
     return {
         "dagster/row_count": sum(shard.records for shard in shards),
-        "dagster/uri": str(Path(shards[0].path).parent) if len(shards) > 1 else shards[0].path,
+        "dagster/uri": str(source_path(shards[0].path).parent) if len(shards) > 1 else shards[0].path,
         "files": len(shards),
         **({"left_out": left_out} if left_out else {}),
         "bytes": size,
@@ -109,7 +110,7 @@ def _source(shards: list[ShardManifest]) -> dict[str, Any]:
 
 
 def _stats(subset: Subset, shards: list[ShardManifest], result: MeasureResult) -> dict[str, Any]:
-    files = [subset.layout.measured("stats", shard.shard) for shard in shards]
+    files = [subset.layout.fetched("stats", shard.shard) for shard in shards]
     metadata = {
         "dagster/row_count": sum(shard.rows for shard in shards),
         "dagster/uri": str(files[0].parent),

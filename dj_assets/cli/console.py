@@ -32,24 +32,28 @@ ModelsFolder = Annotated[Path | None, typer.Option("--models", help="A folder se
 
 
 def finished(subset: str) -> tuple[Layout, dict[str, Any]]:
-    """Return the layout and the newest manifest of an output folder, or of a subset of the gallery.
+    """Return the layout and the newest manifest of an output folder or its URL, or of a subset of the gallery.
 
     A subset is given by its name, the name of its asset (`redpajama/c4`), or the file of its recipe.
     """
-    from dj_assets import settings
+    from dj_assets.storage.home import home_layout, output_layout
     from dj_assets.storage.layout import Layout
     from dj_assets.storage.manifest import newest_run
+    from dj_assets.urls import is_url
 
     folder, name = Path(subset), Path(subset).name.removesuffix(".yaml")
     layouts = [Layout.output(folder), Layout.home(folder)] if folder.is_dir() else []
-    if name:
-        layouts.append(Layout.home(settings.data_home() / name))
+    if is_url(subset):
+        output = output_layout(subset)
+        layouts = [output, Layout.home(output.published)]
+    elif name:
+        layouts.append(home_layout(name))
     for layout in layouts:
         found = newest_run(layout)
         if found is not None:
             return layout, found
-    if folder.is_dir():
-        raise UserError(f"{folder}: holds no finished run; 'dj-assets run' writes one into its --output")
+    if folder.is_dir() or is_url(subset):
+        raise UserError(f"{subset}: holds no finished run; 'dj-assets run' writes one into its --output")
     known_recipe(subset)
     raise UserError(f"{subset}: was not run yet; materialize it in the UI, which 'dj-assets dev' starts")
 
@@ -63,8 +67,10 @@ def named_run(name: str) -> tuple[Layout, dict[str, Any]]:
         If there is no such run, naming those that there are.
     """
     from dj_assets.storage.manifest import run_ids, run_named
+    from dj_assets.urls import is_url
 
-    subset, _, run = (name, "", "") if Path(name).is_dir() else name.rpartition("@") if "@" in name else (name, "", "")
+    whole = Path(name).is_dir() or is_url(name) or "@" not in name
+    subset, _, run = (name, "", "") if whole else name.rpartition("@")
     layout, newest = finished(subset)
     manifest = run_named(layout, run) if run else newest
     if manifest is None:

@@ -98,10 +98,12 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Print where the report of the last run lies (one HTML page) and its dataset card."""
+    from dj_assets.storage.objects.copies import at_hand
+
     layout, _ = finished(subset)
-    if not layout.report.exists():
-        raise UserError(f"{layout.published}: the last run wrote no report; run or materialize it again")
-    console().print(layout.report, layout.card, sep="\n", markup=False, highlight=False, soft_wrap=True)
+    if not at_hand(layout.report).exists():
+        raise UserError(f"{layout.place}: the last run wrote no report; run or materialize it again")
+    console().print(layout.report, at_hand(layout.card), sep="\n", markup=False, highlight=False, soft_wrap=True)
     if show:
         typer.launch(layout.report.as_uri())
 

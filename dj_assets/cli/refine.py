@@ -26,10 +26,10 @@ _SMALL_INPUT = 1_000_000
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets run mine.yaml --input 'data/*.jsonl.zst' --output out")
 def run(
     recipe: RecipePath,
-    inputs: Annotated[list[Path], typer.Option("--input", help="Files, folders or globs.")],
-    output: Annotated[Path, typer.Option("--output", help="The folder for the results.")],
+    inputs: Annotated[list[str], typer.Option("--input", help="Files, folders, globs, or URLs such as s3://….")],
+    output: Annotated[str, typer.Option("--output", help="The folder or URL for the results.")],
     against: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option("--against", help="Drop duplicates of these samples, too."),
     ] = None,
     workers: Annotated[
@@ -72,20 +72,21 @@ def run(
         console().print(render_run(result.manifest))
 
 
-def _early_workers(workers: int | None, inputs: list[Path]) -> AbstractContextManager[None]:
+def _early_workers(workers: int | None, inputs: list[str]) -> AbstractContextManager[None]:
     """Let workers load while this process does, where it is likely that some will be wanted."""
     from dj_assets import settings
     from dj_assets.engine.workers import early_workers
 
     most = workers or settings.default_workers()
-    small = all(path.is_file() for path in inputs) and sum(path.stat().st_size for path in inputs) < _SMALL_INPUT
+    paths = [Path(place) for place in inputs]
+    small = all(path.is_file() for path in paths) and sum(path.stat().st_size for path in paths) < _SMALL_INPUT
     return nullcontext() if most == 1 or (small and workers is None) else early_workers(most)
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets validate mine.yaml --input data/")
 def validate(
     recipe: RecipePath,
-    inputs: Annotated[list[Path] | None, typer.Option("--input", help="Check that these can be read, too.")] = None,
+    inputs: Annotated[list[str] | None, typer.Option("--input", help="Check that these can be read, too.")] = None,
     models: ModelsFolder = None,
 ) -> None:
     """Check a recipe, its models and its inputs before any data is read."""
@@ -98,7 +99,7 @@ def validate(
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets plan c4")
 def plan(
     recipe: RecipePath,
-    inputs: Annotated[list[Path] | None, typer.Option("--input", help="What would be read.")] = None,
+    inputs: Annotated[list[str] | None, typer.Option("--input", help="What would be read.")] = None,
     models: ModelsFolder = None,
 ) -> None:
     """Show what a run would do: stages, statistics, models, bytes."""
@@ -125,12 +126,13 @@ def _file_of(recipe: Path) -> Path:
     return Path(known_recipe(str(recipe)).file) if named else recipe
 
 
-def _files(recipe: Recipe, inputs: list[Path] | None) -> tuple[SourceFile, ...]:
+def _files(recipe: Recipe, inputs: list[str] | None) -> tuple[SourceFile, ...]:
     """Return the files of `--input`, else those the recipe's source names; check its reference set where it has one."""
     from dj_assets.storage.inputs import against_of, files_of
+    from dj_assets.urls import from_here
 
     named = recipe.asset is not None or recipe.dataset_path is not None
-    given = [Path.cwd() / path for path in inputs] if inputs else None
+    given = [from_here(path) for path in inputs] if inputs else None
     files = files_of(recipe, given) if given or named else ()
     against_of(recipe, files)
     return files

@@ -18,7 +18,7 @@ _PANEL = "Files"
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets export c4 --output c4-jsonl --format jsonl.zst")
 def export(
     subset: Finished,
-    output: Annotated[Path, typer.Option("--output", help="The folder for the parts.")],
+    output: Annotated[str, typer.Option("--output", help="The folder for the parts, also as s3://….")],
     format: Annotated[
         Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"], typer.Option(help="Format of the parts.")
     ] = "parquet",
@@ -28,21 +28,40 @@ def export(
     """Write a refined subset in parts with checksums; an export that was cut off goes on."""
     from dj_assets.recipe.sizes import parse_bytes
     from dj_assets.storage.export.export import Export
+    from dj_assets.storage.export.pushing import push_export
+    from dj_assets.urls import is_url, place_of
 
     layout, _ = finished(subset)
     try:
         size = parse_bytes(shard_size)
     except ValueError as error:
         raise UserError(f"--shard-size: {error}") from error
-    done = Export(layout, output.resolve(), format, size).run(overwrite=overwrite)
+    done = Export(layout, place_of(output).resolve(), format, size).run(overwrite=overwrite)
+    if is_url(output):
+        push_export(done, output)
     there = len(done.parts) - done.written
+    place = output if is_url(output) else done.folder
     console().print(
-        f"{done.folder}: {done.samples:,} samples in {several(len(done.parts), 'part')}, {done.bytes / 1e6:,.1f} MB"
+        f"{place}: {done.samples:,} samples in {several(len(done.parts), 'part')}, {done.bytes / 1e6:,.1f} MB"
         + (f" ({several(there, 'part')} already there)" if there else ""),
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
+
+
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets fetch c4 --output c4-refined")
+def fetch(
+    subset: Finished,
+    output: Annotated[Path, typer.Option("--output", help="The folder for the files.")],
+) -> None:
+    """Fetch what the newest run published in an object store."""
+    from dj_assets.storage.fetching import fetch
+
+    layout, manifest = finished(subset)
+    done = fetch(layout, manifest["run_id"], output.resolve())
+    told = f"{output.resolve()}: run {manifest['run_id']}, {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB"
+    console().print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets rebuild c4")
@@ -72,7 +91,7 @@ def verify(
     for line in done.damaged:
         console(stderr=True).print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
     found = f"{len(done.damaged)} damaged" if done.damaged else "all as they were written"
-    told = f"{layout.published}: {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB, {found}"
+    told = f"{layout.place}: {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB, {found}"
     console().print(told, markup=False, highlight=False, soft_wrap=True)
     if done.damaged:
         raise typer.Exit(1)

@@ -23,7 +23,8 @@ from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import CorpusMapper
 from dj_assets.recipe.plan import Plan, Step, digest
 from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest, require_measured
+from dj_assets.storage.manifest import ShardManifest, measured_files, require_measured
+from dj_assets.storage.objects.copies import at_hand
 from dj_assets.storage.sources import SourceFile
 
 Frequent = Mapping[str, np.ndarray]
@@ -92,7 +93,7 @@ class Corpus:
         operator = step.operator
         if not isinstance(operator, CorpusMapper):
             raise TypeError(f"{step.label} does not count")
-        stats, signatures = ([layout.measured(kind, shard.shard) for shard in shards] for kind in layout.kinds)
+        stats, signatures = (measured_files(layout, kind, shards) for kind in layout.kinds)
         require_measured(layout, shards, layout.kinds)
         before = self.plan.before(step)
         links = find_links(layout, before, signatures, version)
@@ -102,7 +103,7 @@ class Corpus:
 
 def stored_frequent(layout: Layout, step: Step) -> np.ndarray:
     """Return the frequent keys that the newest count for a corpus mapper found, sorted."""
-    return np.asarray(pq.read_table(layout.counting(step.label).frequent)["key"])
+    return np.asarray(pq.read_table(at_hand(layout.counting(step.label).frequent))["key"])
 
 
 def frequent_keys(

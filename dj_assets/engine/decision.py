@@ -158,7 +158,7 @@ class Decision:
 
     def kept(self, shard: int, layout: Layout) -> np.ndarray:
         """Return which measured samples of a shard are kept, in the order of its measured files; bool."""
-        rows = pq.read_table(layout.measured("stats", shard), columns=["row"])["row"].to_numpy()
+        rows = pq.read_table(layout.fetched("stats", shard), columns=["row"])["row"].to_numpy()
         ended = self.fates.filter(pc.equal(self.fates["shard"], shard))["row"].to_numpy()
         return ~np.isin(rows, ended)
 

@@ -9,11 +9,12 @@ from typing import Any, Literal, Protocol
 
 from dj_assets import settings
 from dj_assets.engine.local import InProcess, Pool, local_engine
-from dj_assets.engine.shard import Commit, Tell, measure_shard
+from dj_assets.engine.shard import Tell, measure_shard
 from dj_assets.engine.tally import ShardTask
 from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
 from dj_assets.models.extras import require
+from dj_assets.storage.commit import Commit
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest
 

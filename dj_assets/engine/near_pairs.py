@@ -13,6 +13,7 @@ from dj_assets.engine.clusters import NearPairs
 from dj_assets.operators.base import Deduplicator
 from dj_assets.recipe.plan import Step, digest
 from dj_assets.storage.layout import Layout
+from dj_assets.storage.objects.copies import at_hand
 from dj_assets.storage.shards import ParquetShard
 
 _KEY = b"dj_assets.key"
@@ -54,7 +55,7 @@ def distinct_sorted(values: np.ndarray) -> np.ndarray:
 
 def read_stored(path: Path, key: bytes) -> pa.Table | None:
     """Return the table at `path` where it was stored under the same key, and is not damaged."""
-    if not path.exists():
+    if not at_hand(path).exists():
         return None
     try:
         table = pq.read_table(path, page_checksum_verification=True)

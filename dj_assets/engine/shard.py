@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import replace
+from contextlib import ExitStack, nullcontext
 
 import pyarrow as pa
 
 from dj_assets import settings
 from dj_assets.engine.tally import ShardTask, Tally
 from dj_assets.engine.work import MeasuredBlock, Task, measure_block
+from dj_assets.storage.commit import Commit, Sums, commit_shard
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest
 from dj_assets.storage.readers import Block, Reader
@@ -21,9 +21,6 @@ from dj_assets.storage.shards import ParquetShard
 MeasureBlocks = Callable[[str, Iterator[Block]], Iterator[MeasuredBlock]]
 # Is told the tally of a shard after each block.
 Tell = Callable[[Tally], None]
-Commit = Callable[[], AbstractContextManager[object]]
-# Size and CRC-32 of the measured files, by their kind.
-Sums = dict[str, tuple[int, int | None]]
 
 
 def measure_shard(
@@ -98,23 +95,6 @@ class ShardFiles:
 
     def __exit__(self, *raised: object) -> None:
         self._open.__exit__(*raised)  # type: ignore[arg-type]
-
-
-def commit_shard(
-    manifest: ShardManifest,
-    layout: Layout,
-    put_into_place: Callable[[], Sums],
-    commit: Commit,
-) -> ShardManifest:
-    """Let the files of a shard be put into place; the manifest, written last, says that they are there.
-
-    `put_into_place` returns size and CRC-32 of each, by its kind.
-    """
-    with commit():
-        layout.manifest(manifest.shard).unlink(missing_ok=True)
-        committed = replace(manifest, files=put_into_place())
-        committed.write(layout)
-    return committed
 
 
 def _or_empty(blocks: Iterator[MeasuredBlock], task: ShardTask, stage: Task) -> Iterator[MeasuredBlock]:

@@ -8,20 +8,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from dj_assets.engine.engines import OpenEngine
 from dj_assets.engine.progress import Progress, Report
-from dj_assets.engine.shard import Commit
 from dj_assets.engine.tally import ShardTask, Tally
 from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
 from dj_assets.media.places import Root
 from dj_assets.recipe.plan import digest
+from dj_assets.storage.commit import Commit
 from dj_assets.storage.disk import require_room
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, measured_shard
 from dj_assets.storage.numbering import numbers_of
+from dj_assets.storage.objects.path import SourcePath
 from dj_assets.storage.sources import NO_ROOT, SourceFile
 
 
@@ -67,7 +67,7 @@ class Shards:
         task: Task,
         open_engine: OpenEngine,
         report: Report,
-        chosen: Collection[Path] | None = None,
+        chosen: Collection[SourcePath] | None = None,
         commit: Commit = nullcontext,
     ) -> tuple[list[ShardManifest], int]:
         """Measure the files that are not up to date; return all manifests and how many were measured now.
@@ -97,7 +97,7 @@ class Shards:
         return [found[number] for number in self.numbers if number in found], measured
 
     def _turns(
-        self, found: Mapping[int, ShardManifest], chosen: Collection[Path] | None
+        self, found: Mapping[int, ShardManifest], chosen: Collection[SourcePath] | None
     ) -> Iterator[Sequence[ShardTask]]:
         """Yield what can be measured at once: everything, or file by file until those found use up the limit."""
         tasks = (
@@ -147,7 +147,9 @@ class Shards:
         kept = set(numbers)
         for manifest in self.layout.manifest(0).parent.glob("*.json"):
             if int(manifest.stem) not in kept:
-                manifest.unlink()
+                if self.layout.copy:
+                    self.layout.copy.remove_document(manifest.relative_to(self.layout.copy.folder).as_posix())
+                manifest.unlink(missing_ok=True)
                 for kind in self.layout.kinds:
                     self.layout.measured(kind, int(manifest.stem)).unlink(missing_ok=True)
 

@@ -18,6 +18,7 @@ from dj_assets.operators.base import Deduplicator, Mapper
 from dj_assets.recipe.plan import Plan
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, newest_run, read_json, require_measured, stored_shard
+from dj_assets.storage.objects.copies import all_at_hand
 
 # What is read of every shard.
 _READ = (*REPLAYED, "rejects")
@@ -154,9 +155,9 @@ class MeasuredRun:
 
     def _files(self, kind: str, of: Literal["shards", "against"] = "shards") -> list[Path]:
         if of == "shards":
-            return [self.layout.measured(kind, shard["shard"]) for shard in self.manifest["shards"]]
+            return all_at_hand(self.layout.measured(kind, shard["shard"]) for shard in self.manifest["shards"])
         files = self.manifest.get("against", {}).get("files", [])
-        return [self.layout.against.measured(kind, file["shard"]) for file in files]
+        return all_at_hand(self.layout.against.measured(kind, file["shard"]) for file in files)
 
 
 def _stored(layout: Layout, numbers: Iterable[int]) -> list[ShardManifest]:

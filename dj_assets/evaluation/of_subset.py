@@ -12,6 +12,7 @@ from dj_assets.errors import UserError
 from dj_assets.evaluation.comparison import Comparison, compare
 from dj_assets.evaluation.read_file import Results, ScoreTable
 from dj_assets.evaluation.records import Record, append, chosen_baseline, current, history, records_folder
+from dj_assets.storage.home import home_layout, require_local
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run
 
@@ -44,8 +45,8 @@ class Evaluations:
 
 def evaluations_of(subset: str) -> Evaluations:
     """Return the evaluations of a subset of the gallery; without any where none was entered or published."""
-    folder = settings.data_home() / subset
-    run = newest_run(Layout.home(folder))
+    layout = home_layout(subset)
+    folder, run = layout.published, newest_run(layout)
     published = _published().get(subset)
     shipped = published.records(subset) if published else []
     kept = current([*shipped, *history(records_folder(folder))])
@@ -63,6 +64,7 @@ def add_results(subset: str, found: Results, source: str) -> list[Record]:
     UserError
         If there is no run that measured results could belong to.
     """
+    require_local(subset, "entering evaluations")
     folder = settings.data_home() / subset
     run = newest_run(Layout.home(folder))
     measured = any(record.origin == "measured" for record in found.records)

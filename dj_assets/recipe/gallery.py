@@ -18,6 +18,7 @@ from dj_assets.operators.registry import nearest
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import AssetBlock, Recipe, Source
 from dj_assets.recipe.yaml_file import read_yaml
+from dj_assets.urls import split_places
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def sources_of(recipe: Recipe) -> tuple[Source, ...]:
     subset = block.subset if block else ""
     given = os.environ.get(f"DJ_SOURCE_{subset.upper()}")
     if given:
-        return reading_like(recipe, given.split(os.pathsep))
+        return reading_like(recipe, split_places(given))
     listed = _configured(subset, block.source if block else ())
     if listed:
         return listed
@@ -109,7 +110,7 @@ def _references(recipe: Recipe) -> tuple[Source, ...]:
     subset, own = recipe.asset.subset, recipe.asset.against
     given = os.environ.get(f"DJ_AGAINST_{subset.upper()}")
     if given:
-        return _reading_like(own, given.split(os.pathsep))
+        return _reading_like(own, split_places(given))
     return _configured(f"{subset}.against", own) or own
 
 

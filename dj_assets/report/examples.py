@@ -136,7 +136,7 @@ def excerpts(layout: Layout, places: Iterable[Place], width: int) -> dict[Place,
     return {
         (shard, row): excerpt
         for shard, rows in rows_by_shard.items()
-        for row, excerpt in _shard_texts(layout.measured("cleaned", shard), rows, width)
+        for row, excerpt in _shard_texts(layout.fetched("cleaned", shard), rows, width)
     }
 
 

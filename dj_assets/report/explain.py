@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -23,6 +22,7 @@ from dj_assets.report.twins import duplicates_query
 from dj_assets.storage.database import reading
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import shard_record
+from dj_assets.storage.objects.path import source_path
 from dj_assets.storage.sources import SourceFile
 
 
@@ -173,7 +173,7 @@ class _Teller:
         return (head, *(differences(kept, own) or ("their cleaned texts are the same",)))
 
     def _cleaned(self, layout: Layout, shard: int, row: int) -> str:
-        path = str(layout.measured("cleaned", shard))
+        path = str(layout.fetched("cleaned", shard))
         found = self._one("SELECT text FROM read_parquet(?) WHERE row = ?", path, row)
         return str(found[0]) if found else ""
 
@@ -206,7 +206,7 @@ def _raw(
     """Read the sample again from its source, as it was loaded; None where that is gone or has no text."""
     from dj_assets.storage.readers import Reader, parse
 
-    path = Path(shard["path"])
+    path = source_path(shard["path"])
     if not path.exists():
         return None
     for block in Reader(file or SourceFile.at(path), shard["shard"]).blocks():

@@ -15,6 +15,7 @@ from dj_assets.report.run_changes import paired_shards
 from dj_assets.storage.database import reading
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run, shard_record
+from dj_assets.storage.objects.copies import at_hand
 from dj_assets.storage.outcomes import read_fates, record_file
 
 
@@ -34,7 +35,7 @@ class Run:
         UserError
             If the run has none: it is from before records were kept, or so many runs ago that it was removed.
         """
-        path = record_file(self.layout, self.manifest["run_id"])
+        path = at_hand(record_file(self.layout, self.manifest["run_id"]))
         if not path.exists():
             raise UserError(
                 f"{path}: the run has no record of what became of its samples; it was made before records were kept, "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dj_assets.report.figures import percent
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import read_json, run_ids
+from dj_assets.storage.objects.copies import is_there
 from dj_assets.storage.outcomes import record_file
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def render_runs(layout: Layout) -> Table:
     for run in reversed(run_ids(layout)):
         manifest = read_json(layout.runs / f"{run}.json") or {}
         samples_in, kept = manifest.get("samples_in", 0), manifest.get("samples_out", 0)
-        record = "yes" if record_file(layout, run).exists() else "no"
+        record = "yes" if is_there(record_file(layout, run)) else "no"
         finished = str(manifest.get("finished", ""))[:19].replace("T", " ")
         table.add_row(run, finished, f"{samples_in:,}", f"{kept:,}", percent(kept, samples_in), record)
     return table

@@ -150,6 +150,6 @@ def _batch(layout: Layout, shard: int, rows: list[int]) -> Batch:
     listed = ", ".join("?" * len(rows))
     query = f"SELECT row, '' AS text, fields FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
     with duckdb.connect(config={"threads": 1}) as connection:
-        parameters = [str(layout.measured("fields", shard)), *rows]
+        parameters = [str(layout.fetched("fields", shard)), *rows]
         table: pa.Table = connection.sql(query, params=parameters).to_arrow_table()
     return Batch(table.combine_chunks().to_batches()[0])

@@ -130,7 +130,7 @@ def _texts(layout: Layout, places: Iterable[Place]) -> dict[Place, str]:
         rows_by_shard[shard].append(row)
     texts = {}
     for shard, rows in rows_by_shard.items():
-        path = layout.measured("cleaned", shard)
+        path = layout.fetched("cleaned", shard)
         if path.exists():
             listed = ", ".join("?" * len(rows))
             query = f"SELECT row, left(text, {_MOST_CHARACTERS}) FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import pyarrow.parquet as pq
 
-from dj_assets import settings
 from dj_assets.operators.base import Mapper
 from dj_assets.recipe.gallery import refined_sources
 from dj_assets.recipe.model import Recipe, Reference, Tolerance
@@ -17,8 +16,10 @@ from dj_assets.recipe.plan import Plan
 from dj_assets.report.drift import Drift, drifts
 from dj_assets.report.labels import short_name
 from dj_assets.storage.database import reading
+from dj_assets.storage.home import home_layout
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run
+from dj_assets.urls import url_of
 
 # A reference says nothing about a sample of the data smaller than this share of it.
 COMPARABLE_SHARE = 0.01
@@ -107,13 +108,13 @@ def evidence_of(
 def _raw_samples_in(recipe: Recipe) -> int | None:
     """Return how many samples went into the subsets that this one is made of; None for one made of raw files."""
     named = refined_sources(recipe) if recipe.asset else ()
-    upstream = [newest_run(Layout.home(settings.data_home() / name)) for name in named]
+    upstream = [newest_run(home_layout(name)) for name in named]
     return sum(run["samples_in"] for run in upstream if run) if upstream else None
 
 
 def published_rows(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, int]:
     """Count the rows that lie in the refined shards and in the tables `dropped` and `quarantine`."""
-    refined = sum(_rows(layout.refined / part["name"]) for part in manifest["refined"])
+    refined = sum(_rows(layout.refined / part["name"], part["samples"]) for part in manifest["refined"])
     with reading(layout.database) as connection:
         found = connection.execute(
             "SELECT (SELECT count(*) FROM dropped), (SELECT count(*) FROM quarantine)"
@@ -122,7 +123,10 @@ def published_rows(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, int
     return {"kept": refined, "dropped": dropped, "quarantined": quarantined}
 
 
-def _rows(path: Path) -> int:
+def _rows(path: Path, told: int) -> int:
+    """Count the rows of a refined file; one that another machine wrote into an object store has as many as it told."""
+    if not path.exists() and url_of(path) is not None:
+        return told
     if path.suffix == ".parquet":
         return int(pq.read_metadata(path).num_rows)
     with path.open("rb") as lines:

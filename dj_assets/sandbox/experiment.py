@@ -25,6 +25,7 @@ from dj_assets.sandbox.files import Contents
 from dj_assets.sandbox.hook_file import Hook, load_hook
 from dj_assets.sandbox.pools import Pool, Third, count, pyramid_sizes, value_count
 from dj_assets.storage.database import reading
+from dj_assets.storage.home import require_local
 from dj_assets.storage.manifest import read_json, write_json
 
 RANDOM = "random"
@@ -110,6 +111,7 @@ class Sandbox:
         block = recipe.asset.sandbox if recipe.asset else None
         if block is None or recipe.asset is None:
             raise UserError(f"{recipe.file}: asset: has no 'sandbox:' block; add one that names a hook file")
+        require_local(recipe.asset.subset, "the sandbox")
         hook = load_hook(settings.project_root() / block.hook)
         return cls(recipe, block, hook, settings.data_home() / recipe.asset.subset)
 

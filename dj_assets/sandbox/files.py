@@ -80,12 +80,12 @@ class Contents:
         shards = [shard for n in self._shards() if (shard := stored_shard(layout, n)) is not None]
         types = merged_types(shards)
         for shard in shards:
-            cleaned = layout.measured("cleaned", shard.shard)
+            cleaned = layout.fetched("cleaned", shard.shard)
             rows = pq.read_table(cleaned, columns=["row"]).column(0).to_numpy()
             write_refined(
                 folder / part_name(shard.shard, "" if format == "jsonl" else ".parquet"),
                 cleaned,
-                layout.measured("fields", shard.shard),
+                layout.fetched("fields", shard.shard),
                 np.isin(rows, self.row[self.shard == shard.shard]),
                 types=types,
                 text_key=run.plan.recipe.text_key,

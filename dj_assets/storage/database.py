@@ -16,6 +16,8 @@ from dj_assets.operators.base import Filter
 from dj_assets.operators.conditions import Sql
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.storage.duplicates import MeasuredReference, add_duplicates
+from dj_assets.storage.objects.copies import at_hand
+from dj_assets.urls import url_of
 
 # Above this many samples `stats` is a view over the Parquet files: a native copy would double the disk it takes.
 NATIVE_SAMPLES = 20_000_000
@@ -62,7 +64,7 @@ def open_database(path: Path, threads: int | None = None) -> duckdb.DuckDBPyConn
     """
     config: dict[str, str | bool | int | float | list[str]] = {} if threads is None else {"threads": threads}
     try:
-        return duckdb.connect(str(path), read_only=True, config=config)
+        return duckdb.connect(str(at_hand(path)), read_only=True, config=config)
     except _DAMAGED as error:
         raise _damaged(path, error) from error
 
@@ -103,7 +105,7 @@ def build_database(
     connection = duckdb.connect(str(path), config={"threads": threads})
     try:
         connection.execute(_SCHEMA)
-        _stats(connection, files["stats"], native=_count(connection, files["stats"]) <= NATIVE_SAMPLES)
+        _stats(connection, files["stats"], native=_is_native(connection, files["stats"]))
         connection.register("arrow_fates", fates)
         connection.execute("CREATE TEMP TABLE fates AS SELECT * FROM arrow_fates")
         connection.execute("CREATE TEMP TABLE rejects AS SELECT * FROM read_parquet(?)", [_names(files["rejects"])])
@@ -140,6 +142,11 @@ def export_table(database: Path, table: str, target: Path, shard: int | None = N
 def _count(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> int:
     found = connection.execute("SELECT count(*) FROM read_parquet(?)", [_names(files)]).fetchone()
     return int(found[0]) if found else 0
+
+
+def _is_native(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> bool:
+    """Return whether the database holds the statistics itself; what goes into an object store must, it goes whole."""
+    return any(url_of(file) is not None for file in files) or _count(connection, files) <= NATIVE_SAMPLES
 
 
 def _stats(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], *, native: bool) -> None:

@@ -10,9 +10,12 @@ from dj_assets.errors import SourceError
 from dj_assets.media.places import Root
 from dj_assets.recipe.model import Source
 from dj_assets.storage.formats.registry import RAW_FORMATS
-from dj_assets.storage.layout import Layout
+from dj_assets.storage.home import layout_in
 from dj_assets.storage.manifest import newest_run
+from dj_assets.storage.objects.copies import all_at_hand
+from dj_assets.storage.objects.path import SourcePath
 from dj_assets.storage.sources import PLAIN, Reading, SourceFile, resolve
+from dj_assets.urls import checked_url, is_url
 
 
 class NotRefinedError(SourceError):
@@ -42,7 +45,7 @@ def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tupl
     SourceError
         For paths that cannot be read, or a file named twice.
     """
-    named: dict[Path, str] = {}
+    named: dict[SourcePath, str] = {}
     files = []
     for entry in entries:
         for file in _files(entry, base, data_home):
@@ -74,15 +77,17 @@ def _media_root(entry: Source, file: SourceFile, base: Path) -> Root:
     """Return where relative media paths of a file start: in the folder that the source names, else beside the file."""
     # an archive holds its media itself
     elsewhere = entry.media_root if file.format != "tar" else None
+    if elsewhere and is_url(elsewhere):
+        return Root(checked_url(elsewhere), entry.allow_outside, entry.allow_urls)
     named = base / Path(elsewhere).expanduser() if elsewhere else file.path.parent
     return Root(str(named.absolute()), entry.allow_outside, entry.allow_urls)
 
 
 def _refined(subset: str, data_home: Path) -> tuple[SourceFile, ...]:
     """Return the published shards of a refined subset."""
-    layout = Layout.home(data_home / subset)
+    layout = layout_in(data_home, subset)
     run = newest_run(layout)
     parts = [layout.refined / part["name"] for part in run["refined"]] if run else []
-    if not parts or not all(part.exists() for part in parts):
+    if not parts or not all(part.exists() for part in all_at_hand(parts)):
         raise NotRefinedError(subset)
     return tuple(SourceFile.at(part) for part in parts)

@@ -13,6 +13,7 @@ import filelock
 from dj_assets.recipe.model import Sharding
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import read_json, write_json
+from dj_assets.storage.objects.agreement import agreed
 from dj_assets.storage.sources import SourceFile
 
 # More make the pages of the UI, and the events of a barrier, slow.
@@ -46,7 +47,7 @@ def shards_of(layout: Layout, files: Sequence[SourceFile], sharding: Sharding) -
     paths = {str(file.path) for file in files}
     if set(known) != paths:
         layout.work.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(layout.grouping.with_suffix(".lock")):
+        with filelock.FileLock(layout.grouping.with_suffix(".lock")), agreed(layout.grouping):
             known = group(files, read_json(layout.grouping) or {}, sharding)
             write_json(layout.grouping, known)
     members: dict[str, list[SourceFile]] = {}

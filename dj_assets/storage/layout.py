@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from dj_assets.storage.objects.copies import at_hand, copy_of, open_copy
+from dj_assets.storage.objects.working_copy import WorkingCopy
+from dj_assets.urls import is_url, url_of
+
 # Measured: written shard by shard, kept between runs, never read by people. Order of writing.
 MEASURED = ("cleaned", "fields", "stats", "signatures", "rejects")
 # The same for a pass that only counts the corpus.
@@ -22,6 +26,17 @@ class Layout:
     work: Path
     published: Path
     kinds: tuple[str, ...] = MEASURED
+
+    @classmethod
+    def at(cls, place: str | Path) -> Layout:
+        """Return the layout of a subset by its folder or URL; of a URL, its working copy on this machine.
+
+        Raises
+        ------
+        UserError
+            If the URL cannot be used.
+        """
+        return cls.home(open_copy(str(place)).folder if is_url(place) else Path(place))
 
     @classmethod
     def home(cls, folder: Path) -> Layout:
@@ -44,6 +59,30 @@ class Layout:
     def under_way(self, shard: int) -> Layout:
         """Return the place of a shard that many machines measure, until its files are complete."""
         return Layout(self.work / "under_way" / f"{shard:05d}", self.published, self.kinds)
+
+    def fetched(self, kind: str, shard: int) -> Path:
+        """Return a measured file to be read; of a working copy, fetch it where it is not here."""
+        return at_hand(self.measured(kind, shard))
+
+    @property
+    def copy(self) -> WorkingCopy | None:
+        """The working copy that the subset is worked at in, where it lies in an object store."""
+        return copy_of(self.published)
+
+    def is_occupied(self) -> bool:
+        """Return whether there is anything in the published folder, or of a working copy in the store."""
+        if self.copy is not None:
+            return self.copy.is_occupied()
+        return self.published.exists() and any(self.published.iterdir())
+
+    @property
+    def place(self) -> str:
+        """Where the subset lies, for people: a folder or a URL."""
+        return url_of(self.published) or str(self.published)
+
+    def place_of(self, path: Path) -> str:
+        """Return where a published file or folder lies, for people: a path, or a URL in the newest version."""
+        return self.copy.url_of(path) if self.copy else str(path)
 
     def manifest(self, shard: int) -> Path:
         """Return the file whose existence says that a shard is measured completely."""

@@ -14,6 +14,7 @@ from typing import Any
 from dj_assets.errors import DamagedError
 from dj_assets.storage.damage import Sum, require_sound
 from dj_assets.storage.layout import Layout
+from dj_assets.storage.objects.copies import all_at_hand, at_hand, fetched_anew, is_stored
 from dj_assets.storage.shards import replace_atomically
 from dj_assets.storage.sources import SourceFile, content_sha256
 
@@ -84,7 +85,7 @@ def measured_shard(
     A file with another time but the same size is compared by its content: touching a file measures nothing anew.
     """
     manifest = stored_shard(layout, shard)
-    if manifest is None or not all(manifest.written(kind).fits(layout.measured(kind, shard)) for kind in layout.kinds):
+    if manifest is None or not all(_is_there(layout, manifest, kind) for kind in layout.kinds):
         return None
     if (manifest.measure_key, manifest.path, manifest.size) != (measure_key, str(file.path), file.size):
         return None
@@ -107,10 +108,12 @@ def require_measured(layout: Layout, shards: Iterable[ShardManifest], kinds: Ite
         Naming the file and the cure.
     """
     wanted = tuple(kinds)
-    for shard in shards:
+    listed = list(shards)
+    all_at_hand(layout.measured(kind, shard.shard) for shard in listed for kind in wanted)
+    for shard in listed:
         for kind in wanted:
             try:
-                require_sound(layout.measured(kind, shard.shard), shard.written(kind), MEASURE_AGAIN)
+                _require(layout.measured(kind, shard.shard), shard.written(kind), MEASURE_AGAIN)
             except DamagedError:
                 _forget(layout, shard)
                 raise
@@ -127,14 +130,31 @@ def require_refined(layout: Layout, manifest: Mapping[str, Any], parts: Iterable
     for part in parts:
         path = layout.refined / part["name"]
         try:
-            require_sound(path, Sum(part["bytes"], part.get("crc32")), REFINE_AGAIN)
+            _require(path, Sum(part["bytes"], part.get("crc32")), REFINE_AGAIN)
         except DamagedError:
             _set_aside(layout, manifest, path)
             raise
 
 
+def _require(path: Path, written: Sum, cure: str) -> None:
+    """Raise where a file is not what was written; a file of a working copy is fetched again first."""
+    try:
+        require_sound(at_hand(path), written, cure)
+    except DamagedError:
+        if not fetched_anew(path):
+            raise
+        require_sound(path, written, cure)
+
+
+def _is_there(layout: Layout, manifest: ShardManifest, kind: str) -> bool:
+    path, written = layout.measured(kind, manifest.shard), manifest.written(kind)
+    return written.fits(path) or (not path.exists() and is_stored(path))
+
+
 def _forget(layout: Layout, shard: ShardManifest) -> None:
     """Take the mark from a damaged shard that says it is measured; not where it was measured anew meanwhile."""
+    if layout.copy is not None and stored_shard(layout, shard.shard) == shard:
+        layout.copy.remove_document(layout.manifest(shard.shard).relative_to(layout.copy.folder).as_posix())
     # who only reads the data home may not be able to
     with suppress(OSError):
         if stored_shard(layout, shard.shard) == shard:
@@ -142,16 +162,21 @@ def _forget(layout: Layout, shard: ShardManifest) -> None:
 
 
 def _set_aside(layout: Layout, manifest: Mapping[str, Any], part: Path) -> None:
-    """Give a damaged refined file another name, so that the next run misses it; not where one published meanwhile."""
+    """Give a damaged refined file another name, so that the next run misses it; not where one published meanwhile.
+
+    In an object store it is removed.
+    """
     with suppress(OSError):
         newest = newest_run(layout)
         if newest is not None and newest["run_id"] == manifest["run_id"]:
+            if layout.copy is not None:
+                layout.copy.remove_data(part)
             part.rename(part.with_name(f"{part.name}.damaged"))
 
 
 def measured_files(layout: Layout, kind: str, shards: Sequence[ShardManifest]) -> list[Path]:
     """Return the measured files of one kind of all shards, in their order; `kind` is one of `MEASURED`."""
-    return [layout.measured(kind, shard.shard) for shard in shards]
+    return all_at_hand(layout.measured(kind, shard.shard) for shard in shards)
 
 
 def write_json(path: Path, content: object) -> None:
@@ -220,4 +245,8 @@ def all_published(layout: Layout, manifest: Mapping[str, Any]) -> bool:
     """Return whether everything that a run published is still there, in its full length."""
     parts = [(layout.refined / part["name"], part.get("bytes")) for part in manifest["refined"]]
     wanted = [(layout.database, manifest.get("database_bytes")), *parts]
-    return all(path.exists() and size in {None, path.stat().st_size} for path, size in wanted)
+    return all(_is_published(path, size) for path, size in wanted)
+
+
+def _is_published(path: Path, size: int | None) -> bool:
+    return size in {None, path.stat().st_size} if path.exists() else is_stored(path, size)

@@ -14,6 +14,7 @@ import filelock
 
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import read_json, write_json
+from dj_assets.storage.objects.agreement import agreed
 from dj_assets.storage.sources import SourceFile
 
 
@@ -26,7 +27,7 @@ def numbers_of(layout: Layout, files: Sequence[SourceFile]) -> tuple[int, ...]:
     known = _known(layout)
     if set(paths) != set(known):
         layout.work.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(layout.numbering.with_suffix(".lock")):
+        with filelock.FileLock(layout.numbering.with_suffix(".lock")), agreed(layout.numbering):
             known = _with_new(_known(layout), paths)
             write_json(layout.numbering, known)
     return tuple(known[path] for path in paths)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from dj_assets.recipe.plan import Plan
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run, read_json, run_ids
+from dj_assets.storage.objects.path import source_path
 
 KEEP_RUNS = 100
 _READY = "READY"
@@ -19,7 +20,7 @@ _READY = "READY"
 class Surplus:
     """A file or folder that can go, and why."""
 
-    path: Path
+    path: PurePath
     why: str
     bytes: int
 
@@ -63,7 +64,7 @@ def _measured(layout: Layout) -> Iterator[Surplus]:
     in_use = {shard["shard"] for shard in newest["shards"]} if newest else set()
     committed: set[int] = set()
     for path in sorted(layout.manifest(0).parent.glob("*.json")):
-        number, source = int(path.stem), Path((read_json(path) or {}).get("path", ""))
+        number, source = int(path.stem), source_path((read_json(path) or {}).get("path", ""))
         if number in in_use or source.exists():
             committed.add(number)
         else:

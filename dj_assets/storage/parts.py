@@ -17,6 +17,7 @@ from dj_assets.storage.damage import Sum
 from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.layout import Layout, part_name
 from dj_assets.storage.manifest import ShardManifest, read_json, write_json
+from dj_assets.storage.objects.copies import all_at_hand, is_stored
 from dj_assets.storage.shards import write_refined
 
 # Part of the identity of a refined file: raise it when its content gets another form.
@@ -43,8 +44,22 @@ class Part:
         """Return where it waits for the others."""
         return layout.pending / f"{self.key}{self._suffix}"
 
+    def size(self, layout: Layout, published: Mapping[str, Any] | None) -> int | None:
+        """Return its bytes, wherever it lies, also in an object store alone; None where it is still to be written."""
+        here = self.place(layout, published)
+        if here is not None:
+            return here.stat().st_size
+        copy = layout.copy
+        waiting = copy.pending(self.pending(layout).name) if copy else None
+        if waiting is not None:
+            return waiting.bytes
+        for part in published["refined"] if published else ():
+            if part.get("key") == self.key and is_stored(layout.refined / part["name"], part["bytes"]):
+                return int(part["bytes"])
+        return None
+
     def place(self, layout: Layout, published: Mapping[str, Any] | None) -> Path | None:
-        """Return where it lies, waiting or published by the run of a manifest; None where it is still to be written."""
+        """Return where it lies here, waiting or published by the run of a manifest; None where it does not."""
         waiting = self.pending(layout)
         if waiting.exists():
             return waiting
@@ -54,8 +69,14 @@ class Part:
                 return path
         return None
 
-    def written(self, place: Path, published: Mapping[str, Any] | None) -> Sum:
-        """Return what the file at its place was when it was written."""
+    def written(self, layout: Layout, published: Mapping[str, Any] | None) -> Sum:
+        """Return what the file was when it was written, wherever it lies."""
+        place = self.place(layout, published)
+        if place is None and layout.copy is not None:
+            known = layout.copy.pending_note(_sum_file(self.pending(layout)).name)
+            if known is not None:
+                return Sum(known["bytes"], known["crc32"])
+        place = place or self.pending(layout)
         entries = [part for part in published["refined"] if part.get("key") == self.key] if published else []
         known = read_json(_sum_file(place)) or next(iter(entries), {})
         # a process that was killed between the two writes left no note
@@ -77,11 +98,16 @@ def part_key(
 
 def write_part(part: Part, kept: np.ndarray, layout: Layout, types: FieldTypes | None, text_key: str) -> None:
     """Write a refined file where it waits for the others; it appears whole or not at all."""
-    cleaned, fields = (layout.measured(kind, part.shard) for kind in ("cleaned", "fields"))
+    cleaned, fields = all_at_hand(layout.measured(kind, part.shard) for kind in ("cleaned", "fields"))
     layout.pending.mkdir(parents=True, exist_ok=True)
     target = part.pending(layout)
     write_refined(target, cleaned, fields, kept, types=types, text_key=text_key, format=part.format)
     write_json(_sum_file(target), Sum.of(target)._asdict())
+
+
+def waiting_files(part: Part, layout: Layout) -> tuple[Path, Path]:
+    """Return the note of a refined file that waits for the others, and the file."""
+    return _sum_file(part.pending(layout)), part.pending(layout)
 
 
 def gather_parts(
@@ -97,12 +123,15 @@ def gather_parts(
     folder.mkdir()
     entries = []
     for part in parts:
-        place = part.place(layout, published)
-        if place is None:
+        size = part.size(layout, published)
+        if size is None:
             raise FileNotFoundError(f"{part.pending(layout)}: is not written yet")
-        link_or_copy(place, folder / part.name)
+        place = part.place(layout, published)
+        # what lies in the store alone is copied there, when the version is pushed
+        if place is not None:
+            link_or_copy(place, folder / part.name)
         own = {"name": part.name, "shard": part.shard, "samples": part.samples, "key": part.key}
-        entries.append({**own, **part.written(place, published)._asdict()})
+        entries.append({**own, **part.written(layout, published)._asdict()})
     return entries
 
 
@@ -119,6 +148,9 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def remove_pending(layout: Layout) -> None:
-    """Remove every file that waits: those of the published version are linked there, others are of old versions."""
+    """Remove every file that waits: those of the published version are linked there, others are of old versions.
+
+    Those in an object store go when the version is there.
+    """
     for path in layout.pending.glob("[!.]*"):
         path.unlink()

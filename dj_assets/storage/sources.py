@@ -8,11 +8,15 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal, cast
 
 from dj_assets.errors import SourceError
 from dj_assets.media.places import Root
+from dj_assets.storage.objects.globs import matches
+from dj_assets.storage.objects.path import ObjectPath, SourcePath, found_below
+from dj_assets.storage.objects.store import Facts
+from dj_assets.urls import is_url
 
 Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "tar", "xml"]
 Compression = Literal["gz", "zst"]
@@ -68,7 +72,7 @@ AS_IT_STANDS = Reading()
 class SourceFile:
     """One raw file: where it lies, its size and age when it was found, and how to read it."""
 
-    path: Path
+    path: SourcePath
     size: int
     mtime_ns: int
     format: Format
@@ -76,8 +80,8 @@ class SourceFile:
     reading: Reading = AS_IT_STANDS
 
     @classmethod
-    def at(cls, path: Path, formats: Sequence[Format] = PLAIN) -> SourceFile:
-        """Return the file at `path`, its format told by its name.
+    def at(cls, path: SourcePath, formats: Sequence[Format] = PLAIN, known: Facts | None = None) -> SourceFile:
+        """Return the file at `path`, its format told by its name; `known` is what a listing told of it.
 
         Raises
         ------
@@ -87,8 +91,10 @@ class SourceFile:
         found = _format_of(path, formats)
         if found is None:
             raise SourceError(f"{path}: {_unread(path, formats)}")
-        stat = path.stat()
-        return cls(path, stat.st_size, stat.st_mtime_ns, *found)
+        if known is None:
+            stat = path.stat()
+            known = Facts(stat.st_size, stat.st_mtime_ns)
+        return cls(path, known.size, known.mtime_ns, *found)
 
 
 def resolve(
@@ -99,7 +105,8 @@ def resolve(
     Parameters
     ----------
     paths
-        Files, folders (every readable file below, hidden ones aside) and globs (`**` descends).
+        Files, folders (every readable file below, hidden ones aside) and globs (`**` descends), on this machine or, as
+        URLs, in an object store.
     base
         The folder that relative paths start from.
     formats, in_folders
@@ -110,15 +117,15 @@ def resolve(
     SourceError
         For a path that is not there, a folder or glob without files, an unknown ending, a file named twice.
     """
-    named: dict[Path, str | Path] = {}
+    named: dict[SourcePath, str | Path] = {}
     files = []
     for given in paths:
-        for path in _expand(given, base, in_folders):
+        for path, known in _expand(given, base, in_folders):
             real = path.resolve()
             if real in named:
                 raise SourceError(f"{path}: named twice, by '{named[real]}' and by '{given}'; name it once")
             named[real] = given
-            files.append(SourceFile.at(path, formats))
+            files.append(SourceFile.at(path, formats, known))
     return tuple(files)
 
 
@@ -128,7 +135,7 @@ def content_sha256(file: SourceFile) -> str:
         return hashlib.file_digest(raw, "sha256").hexdigest()
 
 
-def natural_key(path: Path) -> tuple[tuple[tuple[int, int, str], ...], ...]:
+def natural_key(path: PurePath) -> tuple[tuple[tuple[int, int, str], ...], ...]:
     """Return a sort key under which `part-2` comes before `part-10`, folder by folder."""
     return tuple(tuple(_piece_key(piece) for piece in _DIGITS.split(part) if piece) for part in path.parts)
 
@@ -138,7 +145,7 @@ def _piece_key(piece: str) -> tuple[int, int, str]:
     return (0, int(piece), piece) if piece.isascii() and piece.isdigit() else (1, 0, piece)
 
 
-def _format_of(path: Path, formats: Sequence[Format]) -> tuple[Format, Compression | None] | None:
+def _format_of(path: PurePath, formats: Sequence[Format]) -> tuple[Format, Compression | None] | None:
     ending = _ENDING.search(path.name)
     kind = ending[1].lower().replace("ndjson", "jsonl") if ending else ""
     if ending is None or kind not in formats:
@@ -147,7 +154,7 @@ def _format_of(path: Path, formats: Sequence[Format]) -> tuple[Format, Compressi
     return cast("Format", kind), cast("Compression | None", compression)
 
 
-def _unread(path: Path, formats: Sequence[Format]) -> str:
+def _unread(path: PurePath, formats: Sequence[Format]) -> str:
     if path.suffix.lower() in {".7z", ".zip", ".rar", ".bz2", ".xz"}:
         return f"{path.suffix} is not read; unpack it first"
     return f"unknown ending; {_readable_endings(formats)}"
@@ -159,7 +166,37 @@ def _readable_endings(formats: Sequence[Format]) -> str:
     return f"read are {', '.join(f'.{kind}' for kind in formats)}, each plain or with .gz or .zst"
 
 
-def _expand(given: str | Path, base: Path, in_folders: Sequence[Format]) -> Iterable[Path]:
+def _expand(given: str | Path, base: Path, in_folders: Sequence[Format]) -> Iterable[tuple[SourcePath, Facts | None]]:
+    """Yield the files that a path names, with what is known of them already."""
+    if is_url(given):
+        return _expand_url(str(given), in_folders)
+    return ((path, None) for path in _expand_path(given, base, in_folders))
+
+
+def _expand_url(url: str, in_folders: Sequence[Format]) -> list[tuple[SourcePath, Facts | None]]:
+    path = ObjectPath.of(url)
+    facts = path.store.facts() if not glob.has_magic(url) else None
+    if facts is not None:
+        return [(path, facts)]
+    found = matches(path) if glob.has_magic(url) else _in_store(path, in_folders)
+    return [(match, found[match]) for match in sorted(found, key=natural_key)]
+
+
+def _in_store(folder: ObjectPath, formats: Sequence[Format]) -> dict[ObjectPath, Facts]:
+    found = found_below(folder)
+    readable = {
+        path: facts
+        for path, facts in found.items()
+        if _format_of(path, formats) and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+    if not found:
+        raise SourceError(f"{folder}: no such object, and none below it; write a glob, or check bucket and path")
+    if not readable:
+        raise SourceError(f"{folder}: no object below it can be read; {_readable_endings(formats)}")
+    return readable
+
+
+def _expand_path(given: str | Path, base: Path, in_folders: Sequence[Format]) -> Iterable[Path]:
     path = base / Path(given).expanduser()
     if path.is_dir():
         return _folder(path, in_folders)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from io import RawIOBase
 from types import TracebackType
 from typing import IO
 
 import pyarrow as pa
 
 from dj_assets.errors import DjError
+from dj_assets.storage.objects.path import SourcePath
 from dj_assets.storage.sources import SourceFile
 
 _BOM = b"\xef\xbb\xbf"
@@ -23,14 +24,14 @@ class BrokenStreamError(DjError):
 class HashedFile:
     """A file opened for reading that hashes and counts what passes."""
 
-    def __init__(self, path: Path) -> None:
-        self._file: IO[bytes] = path.open("rb", buffering=0)
+    def __init__(self, path: SourcePath) -> None:
+        self._file: IO[bytes] | RawIOBase = path.open("rb", buffering=0)
         self._hash = hashlib.sha256()
         self.consumed_bytes = 0
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes; nothing at the end."""
-        data = self._file.read(size)
+        data = self._file.read(size) or b""
         self._hash.update(data)
         self.consumed_bytes += len(data)
         return data

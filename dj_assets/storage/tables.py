@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from dj_assets.errors import SourceError
 from dj_assets.storage.blocks import Block, Parsed, Reject
 from dj_assets.storage.fields import ID
+from dj_assets.storage.objects.path import ObjectPath
 from dj_assets.storage.sources import SourceFile
 from dj_assets.storage.streams import Stream
 
@@ -184,7 +185,9 @@ def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
 @contextmanager
 def _opened(file: SourceFile) -> Iterator[IO[bytes]]:
     if file.compression is None:
-        with file.path.open("rb") as raw:
+        # of an object only the ranges that are needed
+        path = file.path
+        with path.store.opened() if isinstance(path, ObjectPath) else path.open("rb") as raw:
             yield raw
         return
     with tempfile.TemporaryFile() as unpacked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import filelock
@@ -11,6 +11,7 @@ import filelock
 from dj_assets.errors import UserError
 from dj_assets.storage.disk import disk_faults
 from dj_assets.storage.layout import Layout
+from dj_assets.storage.objects.lease import leased
 from dj_assets.storage.publish import recover, remove_leftovers
 
 # Putting a shard's files into place waits for a barrier or a release that is under way.
@@ -28,7 +29,11 @@ def whole_subset(layout: Layout, patience_s: float = 0, expected: Callable[[], i
     DiskError
         If the disk is full or cannot be written; `expected` tells how many bytes the subset takes in all.
     """
-    with disk_faults(layout.published, expected), _held(layout.lock, layout.published, patience_s):
+    with (
+        disk_faults(layout.published, expected),
+        _held(layout.lock, layout.place, patience_s),
+        _pushing(layout, patience_s),
+    ):
         recover(layout.published)
         remove_leftovers(layout.work)
         yield
@@ -49,13 +54,36 @@ def one_shard(
     """
     with (
         disk_faults(layout.published, expected),
-        _held(layout.shard_lock(name), Path(f"{layout.published}, shard {name}"), patience_s),
+        _held(layout.shard_lock(name), f"{layout.place}, shard {name}", patience_s),
+        _leased(layout, f"shard-{name}", patience_s),
     ):
         yield
 
 
 @contextmanager
-def _held(path: Path, place: Path, patience_s: float) -> Iterator[None]:
+def _pushing(layout: Layout, patience_s: float) -> Iterator[None]:
+    """Of a working copy, hold the lease of what all shards share, pull before the work, and push what it made."""
+    copy = layout.copy
+    if copy is None:
+        yield
+        return
+    with leased(copy.store, "subset", patience_s) as lease:
+        recover(layout.published)
+        copy.pull()
+        yield
+        lease.require()
+        copy.push()
+
+
+@contextmanager
+def _leased(layout: Layout, name: str, patience_s: float) -> Iterator[None]:
+    """Of a working copy, hold a lease, which tells the runs on other machines."""
+    with leased(layout.copy.store, name, patience_s) if layout.copy else nullcontext():
+        yield
+
+
+@contextmanager
+def _held(path: Path, place: str, patience_s: float) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(path)
     try:

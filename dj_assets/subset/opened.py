@@ -17,11 +17,13 @@ from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
 from dj_assets.storage.disk import expected_bytes
 from dj_assets.storage.grouping import Shard, shards_of
+from dj_assets.storage.home import home_layout
 from dj_assets.storage.inputs import against_of, files_of
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.sources import SourceFile
 from dj_assets.subset import barrier, measuring, refining
 from dj_assets.subset.results import DeduplicateResult, MeasureResult, Options, RefineResult, RunResult
+from dj_assets.urls import is_url
 
 # Below this many bytes of (compressed) input a further worker costs more to start than it saves.
 BYTES_A_WORKER = 1_000_000
@@ -52,6 +54,7 @@ class Subset:
         if self.against and self.plan.corpus_mappers:
             label = self.plan.corpus_mappers[0].label
             raise UserError(f"{recipe.file}: {label} cannot stand in a recipe that is deduplicated against another set")
+        refuse_remote_media(self.plan, (*self.files, *self.against))
         self.seconds: dict[str, float] = {}
 
     @classmethod
@@ -65,8 +68,7 @@ class Subset:
         """
         if recipe.asset is None:
             raise UserError(f"{recipe.file}: has no 'asset:' block; use 'dj-assets run' or add one")
-        folder = settings.data_home() / recipe.asset.subset
-        return cls(recipe, None, Layout.home(folder), options or Options())
+        return cls(recipe, None, home_layout(recipe.asset.subset), options or Options())
 
     def run(self, report: Report = silent) -> RunResult:
         """Measure, deduplicate and refine."""
@@ -185,6 +187,22 @@ class Subset:
     def _useful_workers(self, files: Sequence[SourceFile]) -> int:
         enough = self.plan.block_bytes if self.plan.media else BYTES_A_WORKER
         return max(1, math.ceil(sum(file.size for file in files) / enough))
+
+
+def refuse_remote_media(plan: Plan, files: Sequence[SourceFile]) -> None:
+    """Raise for a recipe that looks at images or clips which lie in an object store.
+
+    Raises
+    ------
+    UserError
+        Naming the place, and what to do.
+    """
+    for file in files if plan.media else ():
+        if is_url(file.reading.media_root.folder):
+            raise UserError(
+                f"{plan.recipe.file}: {file.reading.media_root.folder}: images and clips are not read from an object "
+                "store; copy them to a disk and name the folder with 'media_root' in the source"
+            )
 
 
 def refuse_unshardable(plan: Plan) -> None:

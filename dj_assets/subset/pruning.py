@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import filelock
 
@@ -15,8 +16,16 @@ from dj_assets.errors import DjError, UserError
 from dj_assets.recipe.gallery import Gallery, find_gallery
 from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.storage.disk import disk_faults
+from dj_assets.storage.home import copies_below_home
 from dj_assets.storage.layout import Layout
+from dj_assets.storage.objects.documents import is_document
+from dj_assets.storage.objects.path import ObjectPath
+from dj_assets.storage.objects.working_copy import WorkingCopy
 from dj_assets.storage.occupied import KEEP_RUNS, Surplus, occupied, surplus
+from dj_assets.subset.locks import whole_subset
+
+# Data are pushed before the document that names them: this long they may belong to a run that is at work.
+WRITING_S = 24 * 3600
 
 # What makes a folder of the data home a subset's.
 _MARKS = ("runs", "shards", "stats.duckdb", "cleaned")
@@ -54,9 +63,11 @@ def survey(names: tuple[str, ...] = (), keep_runs: int = KEEP_RUNS, *, delete: b
         If there is no subset of a name.
     """
     gallery, home = find_gallery(), settings.data_home()
-    for name in names:
-        if not _is_subset(home / name):
-            raise UserError(f"{name}: the data home {home} has no such subset; without a name all are listed")
+    if settings.home_url() is not None:
+        copies = [copy for copy in copies_below_home() if not names or copy.folder.name in names]
+        _require_known(names, [copy.folder.name for copy in copies], home)
+        return [_keep_store(copy, gallery, keep_runs, delete=delete) for copy in copies]
+    _require_known(names, [name for name in names if _is_subset(home / name)], home)
     folders = [home / name for name in names] if names else sorted(home.iterdir()) if home.is_dir() else []
     return [_keep_house(folder, gallery, keep_runs, delete=delete) for folder in folders if _is_subset(folder)]
 
@@ -70,6 +81,35 @@ def _keep_house(folder: Path, gallery: Gallery, keep_runs: int, *, delete: bool)
             for one in found:
                 _remove(one.path)
     return done
+
+
+def _require_known(names: Sequence[str], known: Sequence[str], home: Path) -> None:
+    for name in names:
+        if name not in known:
+            place = settings.home_url() or home
+            raise UserError(f"{name}: the data home {place} has no such subset; without a name all are listed")
+
+
+def _keep_store(copy: WorkingCopy, gallery: Gallery, keep_runs: int, *, delete: bool) -> Housekeeping:
+    """Look through a subset in an object store; data that no document names go when nobody can be writing them."""
+    name, root = copy.folder.name, ObjectPath.of(copy.store.url)
+    try:
+        with whole_subset(Layout.home(copy.folder)):
+            found = [
+                one for one in _surplus(Layout.home(copy.folder), gallery, keep_runs) if isinstance(one.path, Path)
+            ]
+            listed = [one.path.relative_to(copy.folder).as_posix() for one in found]
+            gone = {document: one for document, one in zip(listed, found, strict=True) if is_document(document)}
+            unnamed = copy.unnamed(time.time_ns() - WRITING_S * 1_000_000_000)
+            spare = [Surplus(root / document, one.why, one.bytes) for document, one in gone.items()]
+            spare += [Surplus(root / key, "no manifest names it any more", size) for key, size in unnamed.items()]
+            if delete:
+                for document in gone:
+                    copy.remove_document(document)
+                copy.remove(unnamed)
+    except UserError:
+        return Housekeeping(name, copy.folder, copy.sizes(), busy=True)
+    return Housekeeping(name, copy.folder, copy.sizes(), spare)
 
 
 def _surplus(layout: Layout, gallery: Gallery, keep_runs: int) -> list[Surplus]:
@@ -92,7 +132,8 @@ def _is_subset(folder: Path) -> bool:
     return folder.is_dir() and any((folder / mark).exists() for mark in _MARKS)
 
 
-def _remove(path: Path) -> None:
+def _remove(path: PurePath) -> None:
+    path = Path(path)
     if path.is_dir():
         shutil.rmtree(path)
     else:

@@ -13,10 +13,11 @@ from dj_assets.models.store import ModelStore
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
 from dj_assets.storage.disk import disk_faults
-from dj_assets.storage.layout import Layout
+from dj_assets.storage.home import output_layout
 from dj_assets.storage.manifest import read_json, write_json
 from dj_assets.subset.opened import Subset
 from dj_assets.subset.results import Options, RunOptions, RunResult
+from dj_assets.urls import from_here
 
 
 def run_recipe(
@@ -38,9 +39,9 @@ def run_recipe(
     recipe
         A YAML file, or a dict with the same keys. It needs no `asset:` block.
     inputs
-        Files, folders or globs, relative to the current folder.
+        Files, folders or globs, relative to the current folder, or URLs.
     output
-        A folder that is new, empty, or holds an earlier run of the same recipe and inputs, which then goes on.
+        A folder or URL that is new, empty, or holds an earlier run of the same recipe and inputs, which then goes on.
     against
         Files, folders or globs of a reference set: samples that are duplicates of its samples are dropped. It replaces
         what the recipe names.
@@ -61,9 +62,9 @@ def run_recipe(
         For a fault in the recipe, the inputs, the models or the output folder, before any data is read.
     """
     checked = load_recipe(recipe)
-    layout = Layout.output(Path(output).resolve())
-    files = [Path.cwd() / path for path in inputs]
-    reference = None if against is None else [Path.cwd() / path for path in against]
+    layout = output_layout(output)
+    files = [from_here(path) for path in inputs]
+    reference = None if against is None else [from_here(path) for path in against]
     chosen = default_engine() if engine is None else engine_named(engine)
     settled = Options(models=ModelStore.with_folder(models), engine=chosen, **options)
     subset = Subset(checked, files, layout, settled, reference)
@@ -81,7 +82,9 @@ def _claim(subset: Subset, *, overwrite: bool) -> None:
         "options": [options.limit, options.format],
         **({"against": [str(file.path) for file in subset.against]} if subset.against else {}),
     }
-    if not overwrite and folder.exists() and any(folder.iterdir()) and read_json(mark) != claim:
-        raise UserError(f"{folder}: is in use by another run or other files; choose a new folder or pass --overwrite")
+    if not overwrite and subset.layout.is_occupied() and read_json(mark) != claim:
+        raise UserError(
+            f"{subset.layout.place}: is in use by another run or other files; choose a new folder or pass --overwrite"
+        )
     with disk_faults(folder, subset.expected_bytes):
         write_json(mark, claim)

@@ -17,7 +17,7 @@ from dj_assets.recipe.plan import digest
 from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, all_published, newest_run, next_run_id, require_measured
-from dj_assets.storage.parts import Part, write_part
+from dj_assets.storage.parts import Part, waiting_files, write_part
 from dj_assets.storage.release import Release
 from dj_assets.subset.barrier import decided, decision_key, measured
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
@@ -88,9 +88,12 @@ def _differ(one: ShardManifest, other: ShardManifest) -> bool:
 
 def _write(subset: Subset, decision: Decision, shards: Collection[int]) -> None:
     layout, published = subset.layout, newest_run(subset.layout)
-    wanted = [part for part in decision.parts if part.shard in shards and part.place(layout, published) is None]
+    wanted = [part for part in decision.parts if part.shard in shards and part.size(layout, published) is None]
     write = partial(_write_part, layout=layout, types=decision.types, text_key=subset.recipe.text_key)
     for_each(subset.options.engine, write, (_piece(subset, decision, part) for part in wanted))
+    if subset.is_sharded and layout.copy is not None:
+        for path in (path for part in wanted for path in waiting_files(part, layout)):
+            layout.copy.push_pending(path)
 
 
 def _piece(subset: Subset, decision: Decision, part: Part) -> tuple[Part, ShardManifest, np.ndarray]:
@@ -125,7 +128,7 @@ def _waited_for(subset: Subset, decision: Decision) -> tuple[str, ...]:
     """Return the shards that are not refined yet, or were measured anew since the decision."""
     published = newest_run(subset.layout)
     now = {shard.path: shard for shard in subset.shards.measured_already()}
-    written = {part.shard for part in decision.parts if part.place(subset.layout, published) is not None}
+    written = {part.shard for part in decision.parts if part.size(subset.layout, published) is not None}
     ready = {
         shard.path
         for shard in decision.shards

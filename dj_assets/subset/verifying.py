@@ -13,6 +13,7 @@ from dj_assets.storage.damage import Sum, require_sound
 from dj_assets.storage.database import rebuild_hint
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import MEASURE_AGAIN, require_measured, require_refined, stored_shard
+from dj_assets.storage.objects.copies import at_hand
 from dj_assets.subset.locks import whole_subset
 
 
@@ -62,7 +63,7 @@ def _checks(layout: Layout, manifest: Mapping[str, Any]) -> Iterator[tuple[int, 
     for part in manifest["refined"]:
         yield part["bytes"], partial(require_refined, layout, manifest, [part])
     size, crc32 = manifest.get("database_bytes", 0), manifest.get("database_crc32")
-    yield size, partial(require_sound, layout.database, Sum(size, crc32), rebuild_hint(layout.database))
+    yield size, partial(require_sound, at_hand(layout.database), Sum(size, crc32), rebuild_hint(layout.database))
 
 
 def _tell_unmeasured(manifest: Path) -> None:

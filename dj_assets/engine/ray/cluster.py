@@ -18,6 +18,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dj_assets import settings
 from dj_assets.errors import UserError
+from dj_assets.storage.objects.path import SourcePath
 
 # Object store of a cluster that is started here: blocks on their way from a reader to the workers.
 _STORE_BYTES = 500_000_000
@@ -145,7 +146,7 @@ def environment() -> dict[str, Any]:
     return {"env_vars": {**settings.SINGLE_THREAD_ENV, **own}}
 
 
-def look_over(cluster: Sequence[Node], folder: Path, files: Sequence[Path]) -> None:
+def look_over(cluster: Sequence[Node], folder: Path, files: Sequence[SourcePath]) -> None:
     """Ask every node whether it sees the folder of the results and the files that are read, with our version.
 
     Raises
@@ -177,5 +178,5 @@ def look_over(cluster: Sequence[Node], folder: Path, files: Sequence[Path]) -> N
 
 
 @ray.remote
-def _sees(paths: Sequence[Path]) -> tuple[list[Path], str]:
+def _sees(paths: Sequence[SourcePath]) -> tuple[list[SourcePath], str]:
     return [path for path in paths if not path.exists()], importlib.metadata.version("dj_assets")

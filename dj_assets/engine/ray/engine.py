@@ -18,10 +18,11 @@ from dj_assets.engine.ray.cluster import connect, environment, look_over, nodes
 from dj_assets.engine.ray.joining import join_blocks
 from dj_assets.engine.ray.reading import End, SourceBlocks, content_of
 from dj_assets.engine.ray.working import Done, Worker
-from dj_assets.engine.shard import Commit, Sums, Tell, commit_shard
+from dj_assets.engine.shard import Tell
 from dj_assets.engine.tally import ShardTask, Tally
 from dj_assets.engine.work import Task
 from dj_assets.errors import DjError
+from dj_assets.storage.commit import Commit, Sums, commit_shard
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest
 from dj_assets.storage.publish import sync_path

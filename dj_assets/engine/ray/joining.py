@@ -11,7 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import ray
 
-from dj_assets.engine.shard import ShardFiles, Sums
+from dj_assets.engine.shard import ShardFiles
+from dj_assets.storage.commit import Sums
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.shards import replace_atomically
 

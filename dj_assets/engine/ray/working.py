@@ -20,6 +20,7 @@ from dj_assets.engine.work import BlockSummary, Task, measure_block
 from dj_assets.errors import DjError, WorkerDiedError
 from dj_assets.recipe.load import import_operators
 from dj_assets.storage.layout import Layout
+from dj_assets.storage.objects.path import SourcePath
 from dj_assets.storage.readers import Block
 
 # So many workers may die over a block before it is the block's fault: some die with their nodes.
@@ -69,7 +70,7 @@ class Worker:
         return row(shard, number, Done(measured.summary, self.node, peak_rss_mb()))
 
 
-def _refuse_deadly(begun: Path, file: Path, first_row: int) -> None:
+def _refuse_deadly(begun: Path, file: SourcePath, first_row: int) -> None:
     """Note that a block was begun, once more; raise where too many workers died over it."""
     begun.parent.mkdir(parents=True, exist_ok=True)
     with begun.open("ab") as notes:

@@ -15,7 +15,7 @@ from dj_assets.report.page.html import joined, tag
 from dj_assets.report.page.whole import whole_page
 from dj_assets.report.what_if.server import LocalServer, Trial, sliders
 from dj_assets.report.what_if.session import Session
-from dj_assets.storage.layout import Layout
+from dj_assets.storage.home import home_layout, named_folder
 from dj_assets.storage.manifest import newest_run
 
 
@@ -81,12 +81,12 @@ def recipe_and_folder(recipe: str, data: str | None = None) -> tuple[Recipe, Pat
     if found is None or found.asset is None:
         raise UserError(f"{recipe}: is neither a recipe file nor a subset of the gallery")
     subset = data or found.asset.subset
-    return found, Path(subset) if Path(subset).is_dir() else settings.data_home() / subset
+    return found, named_folder(subset)
 
 
 def contents_page() -> str:
     """Return the list of subsets with a finished run, as a page that leads to theirs."""
-    finished = {name: newest_run(Layout.home(settings.data_home() / name)) for name in sorted(find_gallery().recipes)}
+    finished = {name: newest_run(home_layout(name)) for name in sorted(find_gallery().recipes)}
     lines = [
         tag("li", tag("a", name, href=f"{name}/"), f", {rate(run['retention'])} of {run['samples_in']:,} kept")
         for name, run in finished.items()

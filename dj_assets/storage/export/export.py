@@ -29,8 +29,8 @@ DEFAULT_SHARD_BYTES = 256_000_000
 VERSION = 2
 
 _WORK = ".export"
-_MANIFEST = "manifest.json"
-_SUMS = "SHA256SUMS"
+MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
 _BATCH_BYTES = 1_000_000
 
 Place = tuple[int, int]
@@ -115,15 +115,15 @@ class Export:
 
     def _exported(self, claim: Mapping[str, Any]) -> Exported | None:
         """Return the export that lies in the folder, where it is this one and whole."""
-        found = read_json(self.folder / _MANIFEST)
+        found = read_json(self.folder / MANIFEST)
         if found is None or {key: found.get(key) for key in claim} != claim:
             return None
         parts = tuple(_part(entry) for entry in found["parts"])
         return Exported(self.folder, parts, 0) if all(_is_there(self.folder, part) for part in parts) else None
 
     def _require_ours(self, *, overwrite: bool) -> None:
-        others = [path.name for path in self.folder.iterdir() if path.name not in {_WORK, _MANIFEST, _SUMS}]
-        known = {entry["name"] for entry in (read_json(self.folder / _MANIFEST) or {}).get("parts", ())}
+        others = [path.name for path in self.folder.iterdir() if path.name not in {_WORK, MANIFEST, SUMS}]
+        known = {entry["name"] for entry in (read_json(self.folder / MANIFEST) or {}).get("parts", ())}
         foreign = sorted(set(others) - known)
         if foreign:
             raise UserError(f"{self.folder}: holds other files ({foreign[0]}); choose a new folder")
@@ -144,7 +144,7 @@ class Export:
             at = parts[-1].next
         listed = [dataclasses.asdict(part) for part in parts]
         whole = {**claim, "run_id": manifest["run_id"], "samples": sum(part.samples for part in parts), "parts": listed}
-        write_json(self._work / _MANIFEST, whole)
+        write_json(self._work / MANIFEST, whole)
         self._finish_moving()
         return Exported(self.folder, tuple(parts), len(parts) - before)
 
@@ -201,11 +201,11 @@ class Export:
 
     def _finish_moving(self) -> None:
         """Move a whole export into its place, also one that was cut off while it was moved."""
-        whole = read_json(self._work / _MANIFEST)
+        whole = read_json(self._work / MANIFEST)
         if whole is None:
             return
-        old = read_json(self.folder / _MANIFEST) or {}
-        (self.folder / _MANIFEST).unlink(missing_ok=True)
+        old = read_json(self.folder / MANIFEST) or {}
+        (self.folder / MANIFEST).unlink(missing_ok=True)
         new = [entry["name"] for entry in whole["parts"]]
         for name in new:
             if (self._work / name).exists():
@@ -213,10 +213,10 @@ class Export:
         for entry in old.get("parts", ()):
             if entry["name"] not in new:
                 (self.folder / entry["name"]).unlink(missing_ok=True)
-        with replace_atomically(self.folder / _SUMS) as temporary:
+        with replace_atomically(self.folder / SUMS) as temporary:
             lines = [f"{entry['sha256']}  {entry['name']}\n" for entry in whole["parts"]]
             temporary.write_text("".join(lines), "utf-8")
-        (self._work / _MANIFEST).replace(self.folder / _MANIFEST)
+        (self._work / MANIFEST).replace(self.folder / MANIFEST)
         for path in self._work.glob("*.json"):
             path.unlink()
 

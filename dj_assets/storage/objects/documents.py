@@ -1,0 +1,131 @@
+"""Which small JSON files commit what in a subset's folder: the parts that a working copy and its store exchange.
+
+A *document* is a JSON file that is written last; the *data* files that it commits are named by it. Documents keep their
+names in the store. Data are stored under names that change with their content, so that nothing there is ever written
+over: a document read a moment ago names files that are still there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+# A part of a subset that is measured by itself: the subset, its reference set, a pass that counts the corpus.
+_AREA = r"(?P<area>(?:\.dj/)?(?:against/|counted/[^/]+/)*)"
+_DOCUMENT = re.compile(
+    rf"{_AREA}(?:(?P<shard>shards/\d+\.json)|(?P<run>runs/[^/]+\.json)|(?P<decision>decision/decision\.json)"
+    r"|numbering\.json|grouping\.json|claim\.json)"
+)
+_MEASURED = re.compile(rf"{_AREA}(?:cleaned|fields|stats|signatures|rejects)/(?P<number>\d+)\.parquet")
+_DECIDED = re.compile(r"(?P<work>(?:\.dj/)?)(?:decision/|near_pairs/|counted/).*\.parquet")
+_STORED = re.compile(r"(?:[^/]+/)*[^/]+-[0-9a-f]{16}\.parquet")
+_RECORD = re.compile(r"(?P<work>(?:\.dj/)?)runs/(?P<run>[^/]+)\.parquet")
+_SMALL = ("claim.json", "numbering.json", "grouping.json", "shards/*.json")
+_KINDS = ("cleaned", "fields", "stats", "signatures", "rejects")
+
+# What people read, and what a version in the store consists of. Order of the listing, not of writing.
+PUBLISHED = (
+    "refined",
+    "dropped",
+    "quarantine",
+    "stats.duckdb",
+    "report.html",
+    "dataset_card.md",
+    "contact_sheets",
+    "cleaned.parquet",
+    "stats.parquet",
+    "dropped.parquet",
+    "quarantine.parquet",
+    "funnel.json",
+    "run.json",
+)
+
+
+def is_document(name: str) -> bool:
+    """Return whether a file of a subset's folder is a document, by its path in the folder."""
+    return _DOCUMENT.fullmatch(name) is not None
+
+
+def run_of(name: str) -> str | None:
+    """Return the id of the run that a document is the manifest of; None for other documents."""
+    found = _DOCUMENT.fullmatch(name)
+    return PurePosixPath(name).stem if found and found["run"] else None
+
+
+def documents(folder: Path) -> Iterator[str]:
+    """Yield the documents of a subset's folder, those first that others build on; manifests of runs come last."""
+    works = ("", ".dj/")
+    counted = [f"{work}counted/{path.name}/" for work in works for path in sorted(folder.glob(f"{work}counted/*"))]
+    areas = [area for work in works for area in (work, f"{work}against/")]
+    patterns = [f"{area}{name}" for area in [*areas, *counted] for name in _SMALL]
+    patterns += [f"{work}{name}" for name in ("decision/decision.json", "runs/*.json") for work in works]
+    for pattern in patterns:
+        for path in sorted(folder.glob(pattern)):
+            yield path.relative_to(folder).as_posix()
+
+
+def runs(folder: Path) -> list[str]:
+    """Return the manifests of all runs, oldest first."""
+    found = [path for work in ("", ".dj/") for path in folder.glob(f"{work}runs/*.json")]
+    return [path.relative_to(folder).as_posix() for path in sorted(found)]
+
+
+def data_of(document: str, folder: Path, *, published: bool = True) -> list[str]:
+    """Return the data files on this machine that a document commits.
+
+    For a run it is its record, and where it is the run whose version is `published`, all that people read.
+    """
+    found = _DOCUMENT.fullmatch(document)
+    if found is None:
+        return []
+    area = found["area"]
+    if found["shard"]:
+        number = PurePosixPath(document).stem
+        return _there(folder, [f"{area}{kind}/{number}.parquet" for kind in _KINDS])
+    if found["decision"]:
+        globs = ("decision/*.parquet", "near_pairs/*.parquet", "counted/*/near_pairs/*.parquet", "counted/*/*.parquet")
+        paths = [path for pattern in globs for path in sorted(folder.glob(f"{area}{pattern}"))]
+        return [path.relative_to(folder).as_posix() for path in paths if not path.name.startswith(".")]
+    if found["run"]:
+        record = _there(folder, [document.removesuffix(".json") + ".parquet"])
+        return [*record, *_published(folder)] if published else record
+    return []
+
+
+def document_of(data: str, newest_run: str | None) -> str | None:
+    """Return the document that commits a data file, by its path in the folder; what is published is of the newest run.
+
+    `newest_run` is the document of that run.
+    """
+    if found := _MEASURED.fullmatch(data):
+        return f"{found['area']}shards/{found['number']}.json"
+    if found := _RECORD.fullmatch(data):
+        return f"{found['work']}runs/{found['run']}.json"
+    if found := _DECIDED.fullmatch(data):
+        return f"{found['work']}decision/decision.json"
+    return newest_run if PurePosixPath(data).parts[0] in PUBLISHED else None
+
+
+def object_name(data: str, document: str, checksum: str) -> str:
+    """Return the name in the store of a data file with a SHA-256: it changes with the content, or with the run."""
+    run = run_of(document)
+    if run is not None:
+        return data if _RECORD.fullmatch(data) else f"versions/{run}/{data}"
+    path = PurePosixPath(data)
+    return str(path.with_name(f"{path.stem}-{checksum[:16]}{path.suffix}"))
+
+
+def is_object(key: str) -> bool:
+    """Return whether an object of the store is a data file, named by its content or by a run."""
+    return key.startswith("versions/") or _STORED.fullmatch(key) is not None
+
+
+def _there(folder: Path, names: list[str]) -> list[str]:
+    return [name for name in names if (folder / name).is_file()]
+
+
+def _published(folder: Path) -> list[str]:
+    entries = [folder / name for name in PUBLISHED]
+    files = [path for entry in entries for path in ([entry] if entry.is_file() else sorted(entry.rglob("*")))]
+    return [path.relative_to(folder).as_posix() for path in files if path.is_file()]

@@ -1,0 +1,83 @@
+"""Trying again: what a store refuses for a moment is asked for anew, each time after a longer pause."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from dj_assets.errors import StoreError, UserError
+
+T = TypeVar("T")
+
+# The library below tries three times by itself; together that is about a minute of throttling.
+ATTEMPTS = 6
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 20.0
+
+_REFUSED = re.compile(
+    r"ACCESS_DENIED|NO_SUCH_BUCKET|INVALID_ACCESS_KEY|INVALID_CLIENT_TOKEN|SIGNATURE_DOES_NOT_MATCH|EXPIRED_TOKEN"
+    r"|UNRECOGNIZED_CLIENT|MISSING_AUTHENTICATION|INVALID_BUCKET|InvalidBucketName|NoSuchBucket|ContainerNotFound"
+    r"|AuthenticationFailed|AuthorizationFailure|PERMISSION_DENIED|UNAUTHENTICATED",
+)
+_SECRETS = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ACCESS_KEY_ID",
+    "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_CLIENT_SECRET",
+)
+# Shorter values are no secrets, and would tear holes into every message.
+_LEAST_SECRET = 6
+
+
+def retried(what: str, work: Callable[[], T], attempts: int = ATTEMPTS) -> T:
+    """Return what `work` returns, tried again while the store fails.
+
+    Parameters
+    ----------
+    what
+        What is done to which object, for the message.
+    work
+        May be called several times. `FileNotFoundError` passes at once.
+
+    Raises
+    ------
+    UserError
+        If the store refuses: no such bucket, no permission, wrong credentials.
+    StoreError
+        If it fails at every attempt.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            return work()
+        except FileNotFoundError:
+            raise
+        except (OSError, EOFError) as error:
+            said = without_secrets(str(error).splitlines()[0] if str(error) else type(error).__name__)
+            if isinstance(error, PermissionError) or _REFUSED.search(str(error)):
+                fix = "check the name, and the credentials in the environment"
+                raise UserError(f"{what}: the object store refuses ({said}); {fix}") from None
+            if attempt == attempts:
+                raise StoreError(
+                    f"{what}: the object store failed {attempts} times ({said}); what was published stays, "
+                    "run again to go on"
+                ) from None
+            # full jitter: workers that were throttled together must not come back together
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**attempt)))  # noqa: S311
+    raise AssertionError("unreachable")
+
+
+def without_secrets(message: str) -> str:
+    """Return a message without the values of credentials, should a library ever repeat them."""
+    for name in _SECRETS:
+        value = os.environ.get(name, "")
+        if len(value) >= _LEAST_SECRET:
+            message = message.replace(value, "***")
+    return message

@@ -1,0 +1,106 @@
+"""Places in object stores: which texts are URLs, and where on this machine the working copy of one lies."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dj_assets.errors import UserError
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
+# A path separator that is not the one behind a scheme.
+_BETWEEN = re.compile(rf"{re.escape(os.pathsep)}(?!//)")
+_ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "az", "abfss": "az", "adl": "az"}
+
+
+def is_url(text: object) -> bool:
+    """Return whether a place is named by a URL, such as `s3://bucket/prefix`, and not by a path."""
+    return _URL.match(str(text)) is not None
+
+
+def split_places(text: str) -> list[str]:
+    """Return the paths and URLs of a list such as that of an environment variable, `:` between them."""
+    return [place for place in _BETWEEN.split(text) if place]
+
+
+def checked_url(url: str) -> str:
+    """Return a URL in its usual form: the scheme by its short name, no slash at the end.
+
+    Raises
+    ------
+    UserError
+        If it carries credentials, which are read from the environment alone, or names no bucket.
+    """
+    scheme, _, rest = url.partition("://")
+    bucket, _, key = rest.partition("/")
+    scheme = _ALIASES.get(scheme.lower(), scheme.lower())
+    if "@" in bucket or ":" in bucket:
+        shown = f"{scheme}://***@{bucket.rpartition('@')[2]}/{key}" if "@" in bucket else f"{scheme}://{key or '…'}"
+        raise UserError(
+            f"{shown}: a URL must not carry credentials; give scheme, bucket and path alone, and the credentials in "
+            "the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for instance)"
+        )
+    if not bucket:
+        raise UserError(f"{url}: names no bucket; write {scheme}://BUCKET/PATH")
+    parts = [part for part in key.split("/") if part]
+    if any(part in {".", ".."} for part in parts):
+        raise UserError(f"{url}: a path in an object store has no '.' and no '..'")
+    return "/".join([f"{scheme}://{bucket}", *parts])
+
+
+def s3_endpoint() -> str | None:
+    """Return the S3 server that is not Amazon's: `DJ_S3_ENDPOINT`, else `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`.
+
+    Raises
+    ------
+    UserError
+        If it carries credentials.
+    """
+    names = ("DJ_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    name, given = next(((name, os.environ[name]) for name in names if os.environ.get(name)), ("", None))
+    if given and "@" in urlsplit(given).netloc:
+        raise UserError(f"{name}: must not carry credentials; they belong into the environment by themselves")
+    return given
+
+
+def azure_account() -> str | None:
+    """Return the storage account of `az://` URLs: `AZURE_STORAGE_ACCOUNT` or `AZURE_STORAGE_ACCOUNT_NAME`."""
+    return os.environ.get("AZURE_STORAGE_ACCOUNT") or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+
+
+def cache_folder() -> Path:
+    """Return the folder of all working copies: `DJ_CACHE`, default `dj_assets` in the user's cache folder."""
+    given = os.environ.get("DJ_CACHE")
+    if given:
+        return Path(given).expanduser().resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser().resolve() / "dj_assets"
+
+
+def copy_folder(url: str) -> Path:
+    """Return the folder of the working copy of a URL; another server with the same names has another one."""
+    scheme, _, rest = checked_url(url).partition("://")
+    server = {"s3": s3_endpoint, "az": azure_account}.get(scheme, lambda: None)()
+    named = f"{scheme}-{hashlib.sha256(server.encode()).hexdigest()[:8]}" if server else scheme
+    return cache_folder().joinpath("objects", named, *rest.split("/"))
+
+
+def place_of(place: str | Path, base: Path | None = None) -> Path:
+    """Return the folder on this machine for a path, from `base` on where it is relative, or for a URL."""
+    return copy_folder(str(place)) if is_url(place) else (base or Path.cwd()) / Path(place).expanduser()
+
+
+def from_here(place: str | Path) -> str | Path:
+    """Return a path as it is seen from the current folder; a URL as it stands."""
+    return str(place) if is_url(place) else Path.cwd() / place
+
+
+def url_of(folder: Path) -> str | None:
+    """Return the URL that a folder is the working copy of; None for every other folder."""
+    root = cache_folder() / "objects"
+    if not folder.is_relative_to(root):
+        return None
+    named, *rest = folder.relative_to(root).parts
+    return f"{named.partition('-')[0]}://{'/'.join(rest)}" if rest else None
