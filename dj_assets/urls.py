@@ -51,6 +51,17 @@ def checked_url(url: str) -> str:
     return "/".join([f"{scheme}://{bucket}", *parts])
 
 
+def checked_place(place: str) -> str:
+    """Return a path as it stands, and a URL in its usual form.
+
+    Raises
+    ------
+    UserError
+        If a URL cannot be used; the message holds no credentials.
+    """
+    return checked_url(place) if is_url(place) else place
+
+
 def s3_endpoint() -> str | None:
     """Return the S3 server that is not Amazon's: `DJ_S3_ENDPOINT`, else `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`.
 

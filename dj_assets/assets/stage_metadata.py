@@ -113,7 +113,7 @@ def _stats(subset: Subset, shards: list[ShardManifest], result: MeasureResult) -
     files = [subset.layout.fetched("stats", shard.shard) for shard in shards]
     metadata = {
         "dagster/row_count": sum(shard.rows for shard in shards),
-        "dagster/uri": str(files[0].parent),
+        "dagster/uri": subset.layout.place_of(files[0].parent),
         "dagster/column_schema": column_schema(pq.read_schema(files[0]), _units(subset.plan)),
         "samples": result.samples,
         "shards_measured": result.shards_measured,

@@ -18,7 +18,7 @@ from dj_assets.operators.registry import nearest
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import AssetBlock, Recipe, Source
 from dj_assets.recipe.yaml_file import read_yaml
-from dj_assets.urls import split_places
+from dj_assets.urls import checked_place, split_places
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ def reading_like(recipe: Recipe, paths: Sequence[str]) -> tuple[Source, ...]:
     return _reading_like(recipe.asset.source if recipe.asset else (), paths)
 
 
-def _reading_like(own: Sequence[Source], paths: Sequence[str]) -> tuple[Source, ...]:
+def _reading_like(own: Sequence[Source], given: Sequence[str]) -> tuple[Source, ...]:
+    paths = [checked_place(path) for path in given]
     if len(own) == len(paths) > 1:
         return tuple(
             Source(**{**_how(entry), "name": entry.origin}, paths=(path,))
@@ -155,7 +156,7 @@ def _configured(key: str, own: Sequence[Source]) -> tuple[Source, ...]:
         return AssetBlock(subset="any", group="any", source=value).source
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]["msg"]
-        raise RecipeError(str(path), f"must be paths or sources, not {value!r} ({problem})", key=key) from None
+        raise RecipeError(str(path), f"must be paths or sources ({problem})", key=key) from None
 
 
 def refined_sources(recipe: Recipe) -> tuple[str, ...]:

@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from dj_assets.errors import UserError
 from dj_assets.media.keys import MediaKeys
 from dj_assets.operators.base import Operator
 from dj_assets.recipe.sandbox_block import SandboxBlock
 from dj_assets.recipe.sizes import parse_bytes
+from dj_assets.urls import checked_place
 
 
 def _as_tuple(value: Any) -> Any:  # noqa: ANN401
@@ -39,7 +41,8 @@ class Source(_Strict):
     Attributes
     ----------
     paths
-        Files, folders or globs, relative to the project. `path` may stand for a single one.
+        Files, folders or globs, relative to the project, or URLs such as `s3://bucket/c4/*.json.gz`. `path` may stand
+        for a single one.
     subset
         The name of a refined subset of the gallery, in place of `paths`.
     text_key
@@ -75,6 +78,14 @@ class Source(_Strict):
         if isinstance(value, dict) and "path" in value and "paths" not in value:
             return {("paths" if key == "path" else key): entry for key, entry in value.items()}
         return value
+
+    @field_validator("paths")
+    @classmethod
+    def _without_credentials(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(checked_place(path) for path in value)
+        except UserError as error:
+            raise ValueError(str(error)) from None
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -40,6 +40,21 @@ def whole_subset(layout: Layout, patience_s: float = 0, expected: Callable[[], i
 
 
 @contextmanager
+def putting_into_place(layout: Layout, patience_s: float = 0) -> Iterator[None]:
+    """Put measured files into place while nobody on this machine reads or pushes them.
+
+    Other machines need not wait: in an object store a manifest names files of its own.
+
+    Raises
+    ------
+    UserError
+        If another run is at work there for longer than `patience_s`.
+    """
+    with disk_faults(layout.published), _held(layout.lock, layout.place, patience_s):
+        yield
+
+
+@contextmanager
 def one_shard(
     layout: Layout, name: str, patience_s: float = 0, expected: Callable[[], int] | None = None
 ) -> Iterator[None]:

@@ -14,7 +14,7 @@ from dj_assets.engine.shards import measured_version, source_version
 from dj_assets.engine.work import Task
 from dj_assets.storage.manifest import ShardManifest
 from dj_assets.storage.publish import remove_leftovers
-from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
+from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, putting_into_place, whole_subset
 from dj_assets.subset.results import MeasureResult
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def measure_shard(subset: Subset, name: str, report: Report) -> MeasureResult:
             subset.engine_for(files),
             report,
             {file.path for file in files},
-            partial(whole_subset, subset.layout, COMMIT_PATIENCE_S),
+            partial(putting_into_place, subset.layout, COMMIT_PATIENCE_S),
         )
         _measure_reference(subset, report)
     return _result(subset, shards, measured, started)

@@ -115,7 +115,7 @@ class Store:
         """Write a small object in place of what was there; return what a listing will tell of it."""
 
         def write() -> None:
-            with self._fs.open_output_stream(self._path(key)) as out:
+            with self._fs.open_output_stream(self._path(key), compression=None) as out:
                 out.write(content)
 
         retried(f"write {self.named(key)}", write)
@@ -128,7 +128,7 @@ class Store:
 
     def _uploaded(self, source: Path, key: str) -> None:
         with source.open("rb") as file:
-            out = self._fs.open_output_stream(self._path(key))
+            out = self._fs.open_output_stream(self._path(key), compression=None)
             # closing makes the object visible: a stream that failed is not closed here
             shutil.copyfileobj(file, out, _CHUNK_BYTES)
             out.close()

@@ -318,8 +318,9 @@ class WorkingCopy:
         """Return the URL of a file or folder, for people; what is published lies in the newest version."""
         name = path.relative_to(self.folder).as_posix()
         newest = self._newest_run()
-        published = newest is not None and name.partition("/")[0] in PUBLISHED
-        return self.store.named(f"versions/{run_of(newest)}/{name}" if newest and published else name)
+        if name.partition("/")[0] not in PUBLISHED:
+            return self.store.named(name)
+        return self.store.named(f"versions/{run_of(newest)}/{name}" if newest else POINTER)
 
     def unnamed(self, older_than_ns: int) -> dict[str, int]:
         """Return data in the store that no document names, written before a time, with their bytes."""
