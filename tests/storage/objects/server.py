@@ -1,7 +1,8 @@
 """An S3 server on loopback for tests, in a process of its own, with faults that a test switches on.
 
-`/__set__?name=value` sets a fault, `/__log__` tells the requests so far. `throttle=n` refuses every n-th request 503 SlowDown, `cut=n` breaks the connection in the middle of every n-th answer to a range, `hold=TEXT` lets writes
-of keys with that text wait for ever.
+`/__set__?name=value` sets a fault, `/__log__` tells the requests so far. `throttle=n` refuses every n-th request with
+503 SlowDown, `cut=n` breaks the connection in the middle of every n-th answer to a range, `hold=TEXT` lets writes of
+keys with that text wait for ever.
 """
 
 from __future__ import annotations
