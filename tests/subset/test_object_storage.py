@@ -18,7 +18,7 @@ import pytest
 
 from dj_assets.errors import DamagedError, UserError
 from dj_assets.recipe.load import load_recipe
-from dj_assets.storage.commit import commit_shard
+from dj_assets.storage.commit import commit_files
 from dj_assets.storage.fetching import fetch
 from dj_assets.storage.home import output_layout
 from dj_assets.storage.layout import Layout
@@ -287,7 +287,7 @@ def test_finished_files_can_be_committed_from_any_node(lake, raw, tmp_path, monk
         files = {kind: tmp_path / f"{kind}.parquet" for kind in here.kinds}
         for kind, path in files.items():
             path.write_bytes(here.measured(kind, 0).read_bytes())
-        commit_shard(node, stored_shard(here, 0), files)
+        commit_files(stored_shard(here, 0), node, files)
     with other_machine(monkeypatch, tmp_path / "driver"):
         driver = Layout.at(f"{lake}/home/notes")
         driver.copy.pull()
