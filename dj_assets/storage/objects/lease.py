@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,9 +71,11 @@ class Lease:
     def release(self) -> None:
         """Let go of it; whoever waits may take it."""
         self._released.set()
-        now = _read(self.store, self.key)
-        if now is not None and now[0].get("token") == self.owner["token"]:
-            self.store.delete([self.key])
+        # one that cannot be given back ends by itself, and must not hide why the run failed
+        with suppress(DjError):
+            now = _read(self.store, self.key)
+            if now is not None and now[0].get("token") == self.owner["token"]:
+                self.store.delete([self.key])
 
 
 @contextmanager
