@@ -222,5 +222,8 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """`group/subset` of an asset, else the project's name."""
-        return f"{self.asset.group}/{self.asset.subset}" if self.asset else self.project_name or "recipe"
+        """`group/subset` of an asset, else the project's name, else that of the file."""
+        if self.asset:
+            return f"{self.asset.group}/{self.asset.subset}"
+        file = Path(self.file)
+        return self.project_name or (file.stem if file.suffix in {".yaml", ".yml"} else "recipe")

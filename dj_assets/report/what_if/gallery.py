@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.errors import UserError
+from dj_assets.operators.registry import nearest
 from dj_assets.recipe.gallery import as_asset, find_gallery
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
@@ -79,7 +80,9 @@ def recipe_and_folder(recipe: str, data: str | None = None) -> tuple[Recipe, Pat
     path = Path(recipe)
     found = as_asset(load_recipe(path), path.resolve()) if path.is_file() else find_gallery().recipes.get(path.name)
     if found is None or found.asset is None:
-        raise UserError(f"{recipe}: is neither a recipe file nor a subset of the gallery")
+        near = nearest(path.name.lower(), sorted(find_gallery().recipes))
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise UserError(f"{recipe}: is neither a recipe file nor a subset of the gallery{hint}")
     subset = data or found.asset.subset
     return found, named_folder(subset)
 
