@@ -37,6 +37,7 @@ class Workers:
 
     def __init__(self, most: int) -> None:
         self.most = most
+        self._started = False
         self._ask = threading.Lock()
         self._idle: queue.SimpleQueue[int] = queue.SimpleQueue()
         (self._control, theirs), *lines = (Pipe() for _ in range(most + 1))
@@ -44,7 +45,7 @@ class Workers:
         ends = [theirs, *(other for _, other in lines)]
         numbers = [end.fileno() for end in ends]
         self._server = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
-            [sys.executable, "-c", _MAIN, json.dumps([numbers[0], numbers[1:], sys.path])],
+            [sys.executable, "-c", _MAIN, json.dumps([numbers[0], numbers[1:], [*map(str, sys.path)]])],
             stdin=subprocess.DEVNULL,
             env={**os.environ, **settings.SINGLE_THREAD_ENV},
             pass_fds=numbers,
@@ -63,6 +64,7 @@ class Workers:
         from dj_assets.engine.warming import can_be_warmed
 
         pickled = pickle.dumps(task)
+        self._started = True
         try:
             if can_be_warmed(task):
                 self._control.send(Warm(pickled))
@@ -99,6 +101,9 @@ class Workers:
     def close(self) -> None:
         """End all workers, whatever they are at, and wait for them."""
         self._control.close()
+        if not self._started:
+            # nothing is forked yet, so nobody waits until all is loaded
+            self._server.kill()
         self._server.wait()
         for line in self._lines:
             line.close()
