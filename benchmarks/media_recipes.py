@@ -4,8 +4,8 @@
 
 The recipes are those of the gallery, `llava/llava_pretrain` and `t2v/t2v_228k`. Their models have random weights here,
 whose scores mean nothing, so the thresholds of the T2V recipe's models are opened: else its first operator drops all,
-and Data-Juicer, which measures only what is left, has nothing to do. Clips are MP4 files of which both can do all.
-More images than there are come again, with altered words.
+and Data-Juicer, which measures only what is left, has nothing to do. Headers are read by PyAV there, too. Clips are MP4
+files of which both can do all. More images than there are come again, with altered words.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,10 +41,12 @@ TINY = {
     "shunk031/aesthetics-predictor-v2-sac-logos-ava1-l14-linearMSE": "tiny-aesthetics-predictor-v2-linear",
 }
 PERPLEXITY = ("en.sp.model", "en.arpa.bin")
-OPENED = {
+CHANGED: Mapping[str, Mapping[str, object]] = {
     "video_nsfw_filter": {"max_score": 1.0},
     "video_frames_text_similarity_filter": {"min_score": -1.0},
     "video_aesthetics_filter": {"min_score": -100.0, "max_score": 100.0},
+    # its default needs the program ffprobe
+    "video_duration_filter": {"video_backend": "av"},
 }
 # It has two video streams, and decoders choose differently.
 LEFT_OUT = {"nasa_13013.mp4"}
@@ -112,8 +114,8 @@ def _recipe(key: str, data: Path, root: Path) -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load((ROOT / "recipes" / f"{GALLERY[key]}.yaml").read_text("utf-8"))
     for step in content["process"]:
         for operator, parameters in step.items():
-            if operator in OPENED:
-                parameters.update(OPENED[operator])
+            if operator in CHANGED:
+                parameters.update(CHANGED[operator])
     source = {"paths": str(data), "media_root": str(root.resolve())}
     return {**content, "asset": {"subset": key, "group": "benchmarks", "source": source}}
 
