@@ -168,8 +168,9 @@ class Subset:
 
     @property
     def workers(self) -> int:
-        """How many worker processes to use for the whole source."""
-        return self.workers_for(self.files)
+        """How many processes or threads of this machine to use for the whole source."""
+        # `--workers` are those of the cluster, where one is chosen
+        return settings.default_workers() if self.options.engine == "ray" else self.workers_for(self.files)
 
     def workers_for(self, files: Sequence[SourceFile]) -> int:
         """Return how many worker processes of this machine to use for some files."""
