@@ -19,7 +19,8 @@ from dj_assets.operators.batch import Batch
 
 if TYPE_CHECKING:
     from dj_assets.kernels.character_map import CharacterMap
-    from dj_assets.kernels.unigram import Memo, Unigram
+    from dj_assets.kernels.unigram import Unigram
+    from dj_assets.kernels.unigram_words import Memo
 
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -75,7 +76,8 @@ def sentence_pieces(batch: Batch, path: Path) -> SentencePieces:
 def _encoder(path: Path) -> tuple[CharacterMap, Unigram, Memo]:
     """Return what the kernel encodes with."""
     from dj_assets.kernels.character_map import character_map
-    from dj_assets.kernels.unigram import new_memo, unigram
+    from dj_assets.kernels.unigram import unigram
+    from dj_assets.kernels.unigram_words import new_memo
 
     file = read_sentencepiece(path)
     model = unigram(file.pieces, file.used, file.scores, file.unknown, file.unknown_score)
@@ -85,7 +87,7 @@ def _encoder(path: Path) -> tuple[CharacterMap, Unigram, Memo]:
 def _by_kernel(path: Path, texts: pa.StringArray) -> SentencePieces:
     """Encode by the kernel, which says what the library says, or by the library where it is of another kind."""
     from dj_assets.kernels.arrays import buffers, strings
-    from dj_assets.kernels.unigram import encode
+    from dj_assets.kernels.unigram_words import encode
 
     try:
         table, model, memo = _encoder(path)

@@ -11,7 +11,7 @@ import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dj_assets.kernels.unigram import new_memo
+from dj_assets.kernels.unigram_words import new_memo
 from dj_assets.models.kenlm_file import UnreadableModelError
 from dj_assets.models.sentencepiece_file import read_sentencepiece
 from dj_assets.operators.batch import Batch
