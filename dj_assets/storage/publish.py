@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ import psutil
 TEMPORARY = ".*.tmp"
 _STAGING = ".staging"
 _READY = "READY"
+# Of a machine that may be gone, a file is given up that nobody wrote to for so long.
+_FORSAKEN_S = 24 * 3600
 
 
 @contextmanager
@@ -46,12 +50,35 @@ def recover(target: Path) -> None:
         shutil.rmtree(staging)
 
 
+def temporary_beside(path: Path) -> Path:
+    """Return the name under which this process writes what is going to be `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}@{_machine()}.tmp")
+
+
 def remove_leftovers(work: Path) -> None:
-    """Remove the temporary files that killed processes left; those of a process that lives are still being written."""
+    """Remove the temporary files that killed processes left; those of a process that lives are still being written.
+
+    Nobody here knows which processes of other machines live: what they left goes when it is a day old.
+    """
     for path in (*work.glob(f"*/{TEMPORARY}"), *work.glob(f"counted/**/{TEMPORARY}")):
-        writer = path.name.split(".")[-2]
-        if not (writer.isdigit() and psutil.pid_exists(int(writer))):
+        writer, _, machine = path.name.split(".")[-2].partition("@")
+        if _is_forsaken(path) if machine and machine != _machine() else not _lives(writer):
             path.unlink(missing_ok=True)
+
+
+def _machine() -> str:
+    return platform.node().replace(".", "-")
+
+
+def _lives(writer: str) -> bool:
+    return writer.isdigit() and psutil.pid_exists(int(writer))
+
+
+def _is_forsaken(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > _FORSAKEN_S
+    except FileNotFoundError:
+        return False
 
 
 def _move_into_place(staging: Path, target: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 from dj_assets.storage.damage import Sum
 from dj_assets.storage.fields import FieldTypes, restore
 from dj_assets.storage.json_lines import json_lines
-from dj_assets.storage.publish import sync_path
+from dj_assets.storage.publish import sync_path, temporary_beside
 
 _BATCH_BYTES = 16 * 1024 * 1024
 _MAX_BATCH_ROWS = 8192
@@ -34,7 +33,7 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     what lay at `path` stays. The folder is made where it is missing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     try:
         yield temporary
         sync_path(temporary)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from dj_assets.storage import publish
-from dj_assets.storage.publish import recover, staged
+from dj_assets.storage.publish import recover, remove_leftovers, staged, temporary_beside
 
 
 def write(folder: Path, version: str) -> None:
@@ -83,3 +86,24 @@ def test_a_process_killed_while_moving_is_completed_by_the_next(tmp_path, monkey
     recover(tmp_path)
     assert versions(tmp_path) == {"new"}
     assert not (tmp_path / ".staging").exists()
+
+
+def test_temporary_files_go_with_their_process_and_those_of_other_machines_after_a_day(tmp_path):
+    stats = tmp_path / "stats"
+    stats.mkdir()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    ours = temporary_beside(stats / "00000.parquet")
+    killed = ours.with_name(ours.name.replace(f".{os.getpid()}@", f".{ended.pid}@"))
+    before_machines_were_named = stats / f".00000.parquet.{ended.pid}.tmp"
+    elsewhere = stats / f".00001.parquet.{ended.pid}@another-machine.tmp"
+    forsaken = stats / f".00002.parquet.{os.getpid()}@another-machine.tmp"
+    for path in (ours, killed, before_machines_were_named, elsewhere, forsaken):
+        path.touch()
+    two_days_ago = path.stat().st_mtime - 2 * 86_400
+    os.utime(forsaken, (two_days_ago, two_days_ago))
+
+    remove_leftovers(tmp_path)
+
+    assert killed != ours
+    assert set(stats.iterdir()) == {ours, elsewhere}

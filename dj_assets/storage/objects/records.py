@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dj_assets.storage.objects.store import Facts
+from dj_assets.storage.publish import temporary_beside
 
 # Marks a folder as a working copy.
 FOLDER = ".objects"
@@ -93,7 +93,7 @@ def checksum(content: bytes) -> str:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a small file, which appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     temporary.write_bytes(content)
     temporary.replace(path)
 

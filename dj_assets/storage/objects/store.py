@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 from dj_assets.errors import StoreError
 from dj_assets.storage.objects.filesystems import file_system
 from dj_assets.storage.objects.retry import retried
+from dj_assets.storage.publish import temporary_beside
 from dj_assets.urls import checked_url
 
 A = TypeVar("A")
@@ -149,7 +149,7 @@ class Store:
             If there is none.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        temporary = temporary_beside(target)
 
         def fetch() -> None:
             with self._fs.open_input_file(self._path(key)) as file, temporary.open("wb") as out:
