@@ -20,7 +20,7 @@ dev: $(VENV)/.stamp-base
 	$(BIN)/dj-assets dev
 
 test: $(VENV)/.stamp-dev
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS)
 
 check: $(VENV)/.stamp-dev
 	$(BIN)/ruff check

@@ -30,7 +30,7 @@ from tests.browser.chromium import keep_screenshot, opened_page
 from tests.browser.server import Server, make_project, running
 from tests.documents import documents, write_jsonl
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 # the perplexity puts it into the pool of large models
 NOTES = """

@@ -30,8 +30,6 @@ from tests.documents import documents, write_jsonl
 from tests.e2e.postgres import postgres
 from tests.paths import ROOT
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 RECIPE = """
 asset:
   subset: notes

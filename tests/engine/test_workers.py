@@ -19,6 +19,7 @@ from dj_assets.models.store import ModelStore
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 from tests.engine.test_local import blocks, task
+from tests.paths import ROOT
 
 MEASURE = """
 import sys
@@ -48,28 +49,39 @@ def custom(tmp_path: Path, name: str, body: str) -> Task:
     return Task(make_plan(recipe), ModelStore())
 
 
+def descendants() -> list[psutil.Process]:
+    """Return the processes below this one, the workers and what they were forked from among them."""
+    return psutil.Process().children(recursive=True)
+
+
+@pytest.fixture
+def before() -> set[psutil.Process]:
+    """What other tests left running here: a server, a cluster."""
+    return set(descendants())
+
+
 def gone(processes: list[psutil.Process], seconds: float = 10) -> bool:
     return not psutil.wait_procs(processes, timeout=seconds)[1]
 
 
-def test_ended_workers_are_gone_and_so_is_what_they_were_forked_from():
+def test_ended_workers_are_gone_and_so_is_what_they_were_forked_from(before):
     with local_engine(task("text_length_filter"), 2) as engine:
         assert len(list(engine.measure("f", iter(blocks(4))))) == 4
-        running = psutil.Process().children(recursive=True)
+        running = [process for process in descendants() if process not in before]
         assert len(running) == 3
     assert gone(running, 0)
 
 
-def test_workers_share_what_was_loaded_before_they_were_forked():
+def test_workers_share_what_was_loaded_before_they_were_forked(before):
     with local_engine(task("whitespace_normalization_mapper"), 2) as engine:
         list(engine.measure("f", iter(blocks(2))))
-        forked = [process for process in psutil.Process().children(recursive=True) if process.ppid() != os.getpid()]
+        forked = [process for process in descendants() if process not in before and process.ppid() != os.getpid()]
         memory = [process.memory_full_info() for process in forked]
     assert len(memory) == 2
     assert all(own.uss < own.rss / 2 for own in memory)
 
 
-def test_a_worker_that_is_busy_is_ended_with_the_engine(tmp_path):
+def test_a_worker_that_is_busy_is_ended_with_the_engine(tmp_path, before):
     with local_engine(custom(tmp_path, "sleeper", "time.sleep(60)"), 2) as engine:
         results = engine.measure("f", iter(blocks(4)))
         begun = time.monotonic()
@@ -78,7 +90,7 @@ def test_a_worker_that_is_busy_is_ended_with_the_engine(tmp_path):
             previous = signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
             next(results)
         signal.signal(signal.SIGALRM, previous)
-        running = psutil.Process().children(recursive=True)
+        running = [process for process in descendants() if process not in before]
     assert time.monotonic() - begun < 20
     assert gone(running, 0)
 
@@ -131,8 +143,10 @@ def test_workers_leave_with_a_parent_that_is_killed(how):
 
 
 def test_ctrl_c_reaches_the_parent_alone():
+    # a shell lets what it runs in the background ignore Ctrl-C, and that is inherited
+    heard = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
     parent = subprocess.Popen(
-        [sys.executable, "-c", MEASURE, "--wait"],
+        [sys.executable, "-c", heard + MEASURE, "--wait"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -147,7 +161,7 @@ def test_ctrl_c_reaches_the_parent_alone():
     assert gone(running)
 
 
-def test_workers_that_load_early_are_taken_once_and_ended_where_nobody_takes_them():
+def test_workers_that_load_early_are_taken_once_and_ended_where_nobody_takes_them(before):
     with early_workers(2):
         early = workers._early[0]
         more = take_workers(3)
@@ -156,12 +170,18 @@ def test_workers_that_load_early_are_taken_once_and_ended_where_nobody_takes_the
         assert take_workers(2) is early
         early.close()
     with early_workers(2):
-        running = psutil.Process().children()
+        running = [process for process in descendants() if process not in before]
     assert running
     assert gone(running, 0)
 
 
 def run(arguments: list[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *arguments], input=given, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, *arguments],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dagster as dg
 import numpy as np
 import pyarrow.parquet as pq
-import pytest
 
 from dj_assets import settings
 from dj_assets.assets.gallery import gallery_definitions
@@ -15,7 +14,6 @@ from dj_assets.storage.manifest import newest_run
 from dj_assets.subset import Options, Subset
 from tests.paths import ROOT
 
-pytestmark = pytest.mark.xdist_group("ray")
 RECIPE = find_gallery((ROOT / "recipes",)).recipes["llava_pretrain"]
 
 

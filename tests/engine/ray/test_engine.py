@@ -19,7 +19,6 @@ from tests.documents import documents, write_jsonl
 from tests.engine.ray.conftest import NODES
 from tests.paths import ROOT, shared
 
-pytestmark = pytest.mark.xdist_group("ray")
 SAMPLES = ROOT / "dj_assets/samples"
 SIMHASH = {"document_simhash_deduplicator": {"window_size": 3}}
 

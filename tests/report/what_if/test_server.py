@@ -91,7 +91,6 @@ def test_a_taken_port_is_one_clear_line(server, own):
 
 
 @pytest.mark.browser
-@pytest.mark.xdist_group("browser")
 def test_a_slider_is_dragged_and_the_numbers_follow(server, own, tmp_path):
     from playwright.sync_api import expect
 
