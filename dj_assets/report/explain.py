@@ -94,6 +94,7 @@ class _Teller:
     files: Sequence[SourceFile]
 
     def tell(self, sample: str, shard: int, row: int) -> Story:
+        """Return what happened to the sample at a place; one that ended while it was loaded has no steps."""
         ended_by, fate = self._fate(shard, row)
         source = shard_record(self.manifest, shard)
         if ended_by == LOAD:

@@ -54,7 +54,11 @@ def commit_shard(
 
 
 def commit_files(
-    manifest: ShardManifest, layout: Layout, files: Mapping[str, Path], commit: Commit = nullcontext
+    manifest: ShardManifest,
+    layout: Layout,
+    files: Mapping[str, Path],
+    commit: Commit = nullcontext,
+    sums: Sums | None = None,
 ) -> ShardManifest:
     """Commit a shard whose measured files are finished somewhere on this machine, which may be any.
 
@@ -64,15 +68,20 @@ def commit_files(
         Where to: `Layout.at` opens that of a folder or a URL.
     files
         A file for each kind of the layout. They are moved away, or copied from another disk.
+    sums
+        Size and CRC-32 of the files, where whoever wrote them knows; else they are read.
     """
-    return commit_shard(manifest, layout, partial(_moved, layout, manifest.shard, files), commit)
+    return commit_shard(manifest, layout, partial(_moved, layout, manifest.shard, files, sums), commit)
 
 
-def _moved(layout: Layout, shard: int, files: Mapping[str, Path]) -> Sums:
-    sums: Sums = {}
+def _moved(layout: Layout, shard: int, files: Mapping[str, Path], known: Sums | None) -> Sums:
+    sums = known or {kind: _sum_of(path) for kind, path in files.items()}
     for kind, path in files.items():
-        written = Sum.of(path)
-        sums[kind] = (written.bytes, written.crc32)
         with replace_atomically(layout.measured(kind, shard)) as temporary:
             shutil.move(path, temporary)
     return sums
+
+
+def _sum_of(path: Path) -> tuple[int, int | None]:
+    written = Sum.of(path)
+    return written.bytes, written.crc32

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from functools import partial
 
 import ray
 import ray.data
@@ -22,10 +21,9 @@ from dj_assets.engine.shard import Tell
 from dj_assets.engine.tally import ShardTask, Tally
 from dj_assets.engine.work import Task
 from dj_assets.errors import DjError
-from dj_assets.storage.commit import Commit, Sums, commit_shard
+from dj_assets.storage.commit import Commit, Sums, commit_files
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest
-from dj_assets.storage.publish import sync_path
 
 # One reader unpacks and cuts faster than so many workers measure.
 _WORKERS_A_READER = 16
@@ -148,18 +146,11 @@ class _ShardUnderWay:
     def commit(self, joined: Sums, commit: Commit) -> ShardManifest:
         """Put the joined files into place."""
         assert self.end is not None  # noqa: S101
-        manifest = self.tally.manifest(self.end.sha256)
-        return commit_shard(manifest, self.layout, partial(self._put_into_place, joined), commit)
-
-    def _put_into_place(self, joined: Sums) -> Sums:
         aside, shard = self.layout.under_way(self.task.shard), self.task.shard
-        for kind in self.layout.kinds:
-            place = self.layout.measured(kind, shard)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            aside.measured(kind, shard).replace(place)
-            sync_path(place.parent)
+        files = {kind: aside.measured(kind, shard) for kind in self.layout.kinds}
+        committed = commit_files(self.tally.manifest(self.end.sha256), self.layout, files, commit, joined)
         shutil.rmtree(aside.work, ignore_errors=True)
-        return joined
+        return committed
 
 
 def _committed(
