@@ -14,7 +14,6 @@ import argparse
 import json
 import random
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -25,7 +24,7 @@ import yaml
 
 from benchmarks.inputs import REAL, ROOT, altered, default_models
 from benchmarks.ours import measure_ours
-from benchmarks.peer import NoPeerError, measure_peer, peer_python
+from benchmarks.peer import measure_peer, peer_or_none
 from benchmarks.process import command_line
 from benchmarks.recipe_tables import media_table
 from benchmarks.turns import in_turns, machine, write_result
@@ -54,11 +53,7 @@ LEFT_OUT = {"nasa_13013.mp4"}
 
 def main() -> None:
     options = _options()
-    try:
-        python = peer_python(options.peer_python, options.torch)
-    except NoPeerError as error:
-        print(f"Data-Juicer is not measured: {error}", file=sys.stderr)
-        python = None
+    python = peer_or_none(options.peer_python, options.torch)
     found = {"command": command_line("media_recipes"), "machine": machine(), "workers": options.workers, "recipes": []}
     with tempfile.TemporaryDirectory(prefix="dj-bench-") as name:
         folder = Path(name)

@@ -55,6 +55,15 @@ class NoPeerError(Exception):
     """Data-Juicer cannot be measured here; the message says what is missing."""
 
 
+def peer_or_none(given: Path | None, torch: str | None) -> Path | None:
+    """Return what `peer_python` does; where there is none, say so on stderr and go on without."""
+    try:
+        return peer_python(given, torch)
+    except NoPeerError as error:
+        print(f"Data-Juicer is not measured: {error}", file=sys.stderr)
+        return None
+
+
 def peer_python(given: Path | None, torch: str | None) -> Path:
     """Return the interpreter of an environment that has Data-Juicer, making one where none is given.
 

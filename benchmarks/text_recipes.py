@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from typing import Any
 
 from benchmarks.inputs import ROOT, default_input, default_models, write_jsonl
 from benchmarks.ours import measure_ours
-from benchmarks.peer import NoPeerError, measure_peer, peer_python
+from benchmarks.peer import measure_peer, peer_or_none
 from benchmarks.process import command_line
 from benchmarks.recipe_tables import table
 from benchmarks.turns import in_turns, machine, write_result
@@ -31,11 +30,7 @@ MODELS = ("en.sp.model", "en.arpa.bin", "lid.176.bin")
 
 def main() -> None:
     options = _options()
-    try:
-        python = peer_python(options.peer_python, options.torch)
-    except NoPeerError as error:
-        print(f"Data-Juicer is not measured: {error}", file=sys.stderr)
-        python = None
+    python = peer_or_none(options.peer_python, options.torch)
     found = {"command": command_line("text_recipes"), "machine": machine(), "workers": options.workers, "recipes": []}
     with tempfile.TemporaryDirectory(prefix="dj-bench-") as name:
         folder = Path(name)

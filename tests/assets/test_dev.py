@@ -13,6 +13,7 @@ import pytest
 
 from dj_assets.assets.dev import refuse_taken, start_dev
 from dj_assets.errors import UserError
+from tests.browser.server import free_port
 
 # Stands in for Dagster where only the handing on of port, home and signals is looked at.
 STUB = """#!{python}
@@ -26,12 +27,6 @@ while True:
     time.sleep(0.05)
 """
 START = "import sys; from dj_assets.assets import dev; sys.executable = {stub!r}; sys.exit(dev.start_dev(port={port}))"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_a_taken_port_is_refused_before_anything_starts(project):

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +133,7 @@ def make_project(folder: Path) -> None:
 @contextmanager
 def running(folder: Path, **variables: str) -> Iterator[Server]:
     """Run `dj-assets dev` in a session of its own; stop it as Ctrl-C would, and see that nothing stays behind."""
-    port = _free_port()
+    port = free_port()
     environment = os.environ | {"DJ_PROJECT": str(folder), "DJ_HOME": str(folder / "data_home"), "DJ_RECIPES": ""}
     environment |= {"PYTHONPATH": os.pathsep.join([str(IMPATIENT), str(ROOT)])}
     environment |= {"DAGSTER_EVENT_LOG_CONSUMER_DAEMON_INTERVAL_SECONDS": "1"} | variables
@@ -145,13 +145,22 @@ def running(folder: Path, **variables: str) -> Iterator[Server]:
         )
         try:
             server = Server(f"http://127.0.0.1:{port}", process, log)
-            _wait_for(server)
+            _wait_until_ready(server)
             yield server
         finally:
             _stop(server)
 
 
-def _wait_for(server: Server) -> None:
+def wait_for(what: Callable[[], object], why: Callable[[], object], pause_s: float = 0.3, seconds: float = 240) -> None:
+    """Ask until something is so; `why` says what is, where it does not come in time."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > deadline:
+            raise TimeoutError(str(why()))
+        time.sleep(pause_s)
+
+
+def _wait_until_ready(server: Server) -> None:
     deadline = time.monotonic() + START_S
     while not server.is_ready():
         if server.process.poll() is not None or time.monotonic() > deadline:
@@ -176,7 +185,7 @@ def _stop(server: Server) -> None:
     assert not left, "a stopped server leaves no process behind"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

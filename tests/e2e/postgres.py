@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.browser.server import free_port
 
 _QUICK = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
@@ -30,7 +31,7 @@ def postgres() -> Iterator[str]:
         if os.getuid() == 0:
             shutil.chown(name, "postgres", "postgres")
             as_owner = ["runuser", "-u", "postgres", "--"]
-        folder, port = Path(name), _free_port()
+        folder, port = Path(name), free_port()
 
         def call(program: str, *arguments: str) -> None:
             command = [*as_owner, str(binaries[-1].parent / program), "-D", str(folder / "data"), *arguments]
@@ -43,9 +44,3 @@ def postgres() -> Iterator[str]:
             yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
         finally:
             call("pg_ctl", "stop", "-m", "immediate")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

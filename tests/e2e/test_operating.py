@@ -12,8 +12,6 @@ import itertools
 import json
 import re
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ from dj_assets.storage.manifest import newest_run
 from dj_assets.subset import run_recipe
 from tests.assets.conftest import GOOD
 from tests.browser.chromium import keep_screenshot, opened_page
-from tests.browser.server import Server, make_project, running
+from tests.browser.server import Server, make_project, running, wait_for
 from tests.documents import documents, write_jsonl
 
 pytestmark = pytest.mark.browser
@@ -56,18 +54,9 @@ process:
   - document_simhash_deduplicator: {window_size: 3}
 """
 CARDS = LETTERS.replace("subset: letters", "subset: cards").replace("rep_len: 5", "rep_len: 6")
-SECONDS = 240
 NIGHTLY = "missing_shards_nightly"
 _PARTITIONS = """query ($path: [String!]!) {assetNodes(assetKeys: [{path: $path}]) {assetPartitionStatuses {
     ... on DefaultPartitionStatuses {materializedPartitions failedPartitions unmaterializedPartitions}}}}"""
-
-
-def wait_for(what: Callable[[], object], why: Callable[[], object], pause_s: float = 0.3) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not what():
-        if time.monotonic() > deadline:
-            raise TimeoutError(str(why()))
-        time.sleep(pause_s)
 
 
 def worker_of(server: Server, run_id: str) -> psutil.Process:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -25,7 +24,8 @@ from dj_assets.assets.arrivals import prepare_instance
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run
 from dj_assets.subset import run_recipe
-from tests.browser.server import IMPATIENT, Server, make_project
+from tests.browser.server import IMPATIENT, Server, free_port, make_project
+from tests.browser.server import wait_for as wait_for_so_long
 from tests.documents import documents, write_jsonl
 from tests.e2e.postgres import postgres
 from tests.paths import ROOT
@@ -45,25 +45,11 @@ process:
 """
 SHARDS = [f"part-{number}" for number in range(4)]
 ASSETS = ["notes_stats", "notes_duplicates", "notes"]
-SECONDS = 180
+wait_for = partial(wait_for_so_long, pause_s=0.2, seconds=180)
 _BACKFILL = """mutation ($parameters: LaunchBackfillParams!) {launchPartitionBackfill(backfillParams: $parameters) {
     __typename ... on LaunchBackfillSuccess {backfillId} ... on PythonError {message}}}"""
 _EVENTS = """query ($path: [String!]!) {assetOrError(assetKey: {path: $path}) {... on Asset {
     assetMaterializations {partition runId metadataEntries {label ... on TextMetadataEntry {text}}}}}}"""
-
-
-def wait_for(what: Callable[[], object], why: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not what():
-        if time.monotonic() > deadline:
-            raise TimeoutError(str(why()))
-        time.sleep(0.2)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

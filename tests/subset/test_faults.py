@@ -29,27 +29,10 @@ from dj_assets.storage.sources import SourceFile
 from dj_assets.subset.rebuilding import rebuild
 from tests.documents import documents, write_jsonl
 from tests.paths import ROOT
+from tests.subset.conftest import RECIPE
 from tests.test_subset import contents
 
-RECIPE = {
-    "process": [
-        "whitespace_normalization_mapper",
-        {"text_length_filter": {"min_len": 20}},
-        {"document_simhash_deduplicator": {"window_size": 3}},
-    ]
-}
 OTHER = {"process": [*RECIPE["process"], {"alphanumeric_filter": {"min_ratio": 0.5}}]}
-
-
-@pytest.fixture
-def sources(tmp_path) -> list[Path]:
-    return [write_jsonl(tmp_path / f"part-{n}.jsonl", documents(200, seed=n)) for n in range(3)]
-
-
-@pytest.fixture
-def out(tmp_path, sources) -> Path:
-    dj_assets.run_recipe(RECIPE, sources, tmp_path / "out", workers=1)
-    return tmp_path / "out"
 
 
 def tables(database: Path) -> dict[str, list]:

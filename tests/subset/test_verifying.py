@@ -15,20 +15,9 @@ from dj_assets.storage.export.export import Export
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import newest_run
 from dj_assets.subset.verifying import Verified, verify
-from tests.documents import documents, write_jsonl
-from tests.subset.test_faults import OTHER, RECIPE, run, tables
+from tests.subset.conftest import RECIPE
+from tests.subset.test_faults import OTHER, run, tables
 from tests.test_subset import contents
-
-
-@pytest.fixture
-def sources(tmp_path) -> list[Path]:
-    return [write_jsonl(tmp_path / f"part-{n}.jsonl", documents(200, seed=n)) for n in range(3)]
-
-
-@pytest.fixture
-def out(tmp_path, sources) -> Path:
-    dj_assets.run_recipe(RECIPE, sources, tmp_path / "out", workers=1)
-    return tmp_path / "out"
 
 
 def flip(path: Path, seed: object = 0) -> None:
