@@ -7,31 +7,47 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dj_assets.kernels.arrays import Bytes, Int
-from dj_assets.kernels.jit import kernel
+from dj_assets.kernels.arrays import Bytes, Int, Int32s
+from dj_assets.kernels.jit import kernel, uncounted
 
 # The three bytes of the mark that stands for a space.
 MARK_1, MARK_2, MARK_3 = 0xE2, 0x96, 0x81
+MARK = 3
+# What an ASCII character is, when none beyond ASCII follows: one that stays, or the space, which becomes a mark.
+STAYS, SPACE = 1, 2
+# So many bytes may be read behind a normalized row.
+PADDING = 48
+
+
+# While a row is written: how many bytes and words it has so far, and whether a space was the last.
+State = tuple[Int, Int, bool]
 
 
 class CharacterMap(NamedTuple):
     """A map of characters: a double array (Aoe 1989, as darts-clone stores it) of what is replaced, and by what.
 
-    The values of `units` are where the replacement begins in `replacements`, up to a zero. `plain` has a 1 for every
-    ASCII byte that stays as it is, when no byte beyond ASCII follows; shape `(256,)`.
+    The values of `units` are where the replacement begins in `replacements`, up to a zero. `kinds` has `STAYS` or
+    `SPACE` for every byte that needs no look into the map when no byte beyond ASCII follows, 0 else; shape `(256,)`.
     """
 
     units: npt.NDArray[np.uint32]
     replacements: Bytes
-    plain: Bytes
+    kinds: Bytes
+
+
+class Normalized(NamedTuple):
+    """Rooms for a normalized row: its bytes, and where each of its words begins, with one place more."""
+
+    text: Bytes
+    starts: Int32s
 
 
 def character_map(units: npt.NDArray[np.uint32], replacements: Bytes) -> CharacterMap:
     """Return the map over a double array; of an empty one nothing is replaced."""
-    plain = np.zeros(256, np.uint8)
-    plain[:128] = 1 if not len(units) else _plain(units)
-    plain[ord(" ")] = 0
-    return CharacterMap(units, replacements, plain)
+    kinds = np.zeros(256, np.uint8)
+    kinds[:128] = STAYS if not len(units) else _plain(units)
+    kinds[ord(" ")] *= SPACE
+    return CharacterMap(units, replacements, kinds)
 
 
 def _plain(units: npt.NDArray[np.uint32]) -> list[bool]:
@@ -60,11 +76,13 @@ def _reach(units: npt.NDArray[np.uint32], data: Bytes, at: Int, end: Int) -> int
     return 2
 
 
-@kernel
+@uncounted
 def _longest(units: npt.NDArray[np.uint32], data: Bytes, at: Int, end: Int) -> tuple[Int, Int]:
     """Return the length of the longest key that the bytes begin with, 0 for none, and its value."""
     length: Int = 0
     value: Int = 0
+    if not len(units):
+        return length, value
     node = _offset(units[0])
     for k in range(at, end):
         node ^= np.uint32(data[k])
@@ -84,56 +102,91 @@ def _width(first: Int) -> int:
 
 
 @kernel
-def _grown(out: Bytes, room: Int) -> Bytes:
-    if room <= len(out):
-        return out
-    larger = np.empty(2 * room, np.uint8)
-    larger[: len(out)] = out
-    return larger
+def _enlarged(room: Normalized, size: Int) -> Normalized:
+    """Return rooms for more than so many bytes that hold what these do; what is not used takes no memory."""
+    larger = 2 * size + PADDING
+    text, starts = np.empty(larger, np.uint8), np.empty(larger // MARK + 2, np.int32)
+    text[: len(room.text)] = room.text
+    starts[: len(room.starts)] = room.starts
+    return Normalized(text, starts)
+
+
+@uncounted
+def _write(text: Bytes, starts: Int32s, state: State, source: Bytes, begin: Int, stop: Int) -> State:
+    """Write what a character becomes, spaces as marks."""
+    written, words, after_space = state
+    while after_space and begin < stop and source[begin] == 32:
+        begin += 1
+    for k in range(begin, stop):
+        if source[k] == 32:
+            text[written], text[written + 1], text[written + 2] = MARK_1, MARK_2, MARK_3
+            starts[words] = written
+            written, words = written + MARK, words + 1
+            continue
+        text[written] = source[k]
+        written += 1
+        # a mark may stand in the text itself
+        if source[k] == MARK_3 and text[written - 2] == MARK_2 and text[written - 3] == MARK_1:
+            starts[words] = written - MARK
+            words += 1
+    return written, words, source[stop - 1] == 32 if begin < stop else after_space
+
+
+@uncounted
+def _write_row(
+    data: Bytes, at: Int, end: Int, table: CharacterMap, room: Normalized, state: State
+) -> tuple[Int, State]:
+    """Write as many characters as there is room for; return the place of the first that is not written."""
+    units, replacements, kinds, text, starts = table.units, table.replacements, table.kinds, room.text, room.starts
+    written, words, after_space = state
+    enough = len(text) - PADDING
+    while at < end and written + MARK <= enough:
+        byte = data[at]
+        kind = kinds[byte]
+        if kind and (at + 1 == end or data[at + 1] < 128):
+            if kind == STAYS:
+                text[written] = byte
+                written += 1
+                after_space = False
+            elif not after_space:
+                text[written], text[written + 1], text[written + 2] = MARK_1, MARK_2, MARK_3
+                starts[words] = written
+                written, words = written + MARK, words + 1
+                after_space = True
+            at += 1
+            continue
+        length, value = _longest(units, data, at, end)
+        stop = value
+        while length and replacements[stop]:
+            stop += 1
+        width = length if length else _width(np.int64(byte))
+        if written + MARK * max(stop - value, width) > enough:
+            break
+        if length:
+            written, words, after_space = _write(text, starts, (written, words, after_space), replacements, value, stop)
+        else:
+            written, words, after_space = _write(text, starts, (written, words, after_space), data, at, at + width)
+        at += width
+    return at, (written, words, after_space)
 
 
 @kernel
-def normalized(data: Bytes, start: Int, end: Int, table: CharacterMap, out: Bytes) -> tuple[Bytes, Int]:
-    """Write the normalized bytes of a row to `out`, or to a larger array in its place; return it and their number.
+def normalized(data: Bytes, start: Int, end: Int, table: CharacterMap, room: Normalized) -> tuple[Normalized, Int, Int]:
+    """Write a normalized row to `room`, or to larger ones in its place; return these, its bytes and its words.
 
-    A mark stands before every word, none at the end; the row of nothing but white space has no bytes.
+    A mark stands before every word, none at the end; the row of nothing but white space has no bytes. Every mark
+    begins a word, also one that stands in the row itself.
     """
-    out = _grown(out, end - start + 64)
-    out[0], out[1], out[2] = MARK_1, MARK_2, MARK_3
-    written: Int = 3
-    after_space = True
-    at: Int = np.int64(start)
+    if len(room.text) < end - start + 2 * PADDING:
+        room = _enlarged(room, end - start + PADDING)
+    room.text[0], room.text[1], room.text[2] = MARK_1, MARK_2, MARK_3
+    room.starts[0] = 0
+    at, state = _write_row(data, np.int64(start), end, table, room, (MARK, 1, True))
     while at < end:
-        if table.plain[data[at]] and (at + 1 == end or data[at + 1] < 128):
-            out[written] = data[at]
-            written += 1
-            at += 1
-            after_space = False
-            continue
-        length: Int = 0
-        value: Int = 0
-        if len(table.units):
-            length, value = _longest(table.units, data, at, end)
-        source, begin = data, at
-        stop: Int = at + _width(np.int64(data[at]))
-        if length:
-            source, begin, stop = table.replacements, value, value
-            while source[stop]:
-                stop += 1
-        at += length if length else stop - at
-        while after_space and begin < stop and source[begin] == 32:
-            begin += 1
-        # there is always room for what is left to stay as it is
-        out = _grown(out, written + 3 * (stop - begin) + (end - at) + 8)
-        for k in range(begin, stop):
-            if source[k] == 32:
-                out[written], out[written + 1], out[written + 2] = MARK_1, MARK_2, MARK_3
-                written += 3
-            else:
-                out[written] = source[k]
-                written += 1
-        if begin < stop:
-            after_space = source[stop - 1] == 32
-    while written >= 3 and out[written - 3] == MARK_1 and out[written - 2] == MARK_2 and out[written - 1] == MARK_3:
-        written -= 3
-    return out, written
+        room = _enlarged(room, len(room.text))
+        at, state = _write_row(data, at, end, table, room, state)
+    written, words, _ = state
+    text = room.text
+    while written >= 3 and text[written - 3] == MARK_1 and text[written - 2] == MARK_2 and text[written - 1] == MARK_3:
+        written, words = written - MARK, words - 1
+    return room, written, words

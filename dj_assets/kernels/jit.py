@@ -10,6 +10,7 @@ from dj_assets.kernels.lean import without
 # numba looks for BLAS in SciPy, which no kernel calls
 with without("scipy"):
     import numba
+    import numba.extending
     from numba.np import arraymath as _  # noqa: F401 - loaded at the first kernel otherwise
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -29,6 +30,21 @@ def approximate(function: Function) -> Function:
     return cast("Function", numba.njit(nogil=True, cache=True, fastmath=order, error_model="numpy")(function))
 
 
+def uncounted(function: Function) -> Function:
+    """Compile a kernel that makes no arrays and hands none on beyond its call, so that references need no counting.
+
+    Counting is atomic, and happens at each look at an array in a tuple: in a small function it takes longer than the
+    work.
+    """
+    compiled = cast("Any", numba.njit)(nogil=True, cache=True, _nrt=False)
+    return cast("Function", compiled(function))
+
+
 def inlined(function: Function) -> Function:
     """Make a function part of the kernels that call it: handing arrays over can cost more than the work on them."""
     return cast("Function", numba.njit(nogil=True, inline="always")(function))
+
+
+def intrinsic(function: Function) -> Function:
+    """Make a function that writes machine code callable in kernels; numba documents what it takes and returns."""
+    return cast("Function", numba.extending.intrinsic(function))

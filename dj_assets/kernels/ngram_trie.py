@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s, UInt64s
-from dj_assets.kernels.jit import inlined, kernel
+from dj_assets.kernels.jit import inlined, kernel, uncounted
 
 Floats = npt.NDArray[np.float32]
 UInt32s = npt.NDArray[np.uint32]
@@ -21,6 +23,32 @@ _NO_EXTENSION = np.uint32(0x80000000)
 _PROBABILITY_BITS, _BACKOFF_BITS = np.uint64(31), np.uint64(32)
 # The columns of a table of levels.
 START, ENTRY_BITS, WORD_BITS, NEXT_BITS = range(4)
+# Words are remembered with so many words before them, all of them numbers of so many bits.
+_REMEMBERED = np.uint64(2)
+_KEY_BITS = np.uint64(20)
+_IN_USE = np.uint64(1 << 63)
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+# A remembered word takes a line of so many numbers of 64 bits: its key, weights of 32 bits each, what is known behind.
+_LINE = 4
+_KNOWN = np.uint64(3)
+_PROBABILITY, _BACKOFFS = np.uint64(2), np.uint64(3)
+
+
+class Transitions(NamedTuple):
+    """Words met lately behind up to two others that matter: what they weigh, and what matters behind them.
+
+    A table without chains: a word takes the place of the one that was there. `lines` has four numbers a word, its key
+    first; `weights` are the same memory.
+    """
+
+    lines: UInt64s
+    weights: Floats
+
+
+def new_transitions(count: int = 1 << 16) -> Transitions:
+    """Return an empty memory of `count` words, a power of two, 32 bytes each."""
+    lines = np.zeros(_LINE * count, np.uint64)
+    return Transitions(lines, lines.view(np.float32))
 
 
 @kernel
@@ -129,18 +157,89 @@ def _match(
     return matched, extended
 
 
+class Sentences(NamedTuple):
+    """Scratch to score a sentence in.
+
+    `context` are the words before the one that is scored, nearest first, `backoffs` those of the n-grams they end;
+    `bits` and `new`, the same memory, what the n-grams of the word weigh.
+    """
+
+    context: UInt64s
+    backoffs: Floats
+    bits: UInt32s
+    new: Floats
+
+
+@uncounted
+def _score(
+    file: UInt64s,
+    weights: Floats,
+    extensions: UInt64s,
+    levels: UInt64s,
+    memo: Transitions,
+    words: Int32s,
+    around: tuple[int, int],
+    scratch: Sentences,
+) -> np.float32:
+    """Return the log10 probability of one sentence, between the two words `around` it."""
+    context, backoffs, bits, new = scratch
+    lines, remembered = memo
+    mask = np.uint64(len(lines) // _LINE - 1)
+    most = _REMEMBERED if len(weights) <= 1 << _KEY_BITS else _NONE
+    begin, end = around
+    context[0], backoffs[0] = np.uint64(begin), weights[begin, 1]
+    known = _ONE
+    total = np.float32(0)
+    for k in range(len(words) + 1):
+        word = np.uint64(end if k == len(words) else words[k])
+        key = _IN_USE | (known << np.uint64(60)) | word
+        key |= (context[0] << _KEY_BITS) if known else _NONE
+        key |= (context[1] << (_KEY_BITS + _KEY_BITS)) if known > _ONE else _NONE
+        line = np.uint64(_LINE) * (((key * _SPREAD) >> np.uint64(32)) & mask)
+        weight = line + line
+        short = known <= most
+        if short and lines[line] == key:
+            total += remembered[weight + _PROBABILITY]
+            context[2], context[1], context[0] = context[1], context[0], word
+            known = lines[line + _KNOWN]
+            for n in range(3):
+                backoffs[n] = remembered[weight + _BACKOFFS + n]
+            continue
+        new[0], new[1] = weights[word, 1], weights[word, 0]
+        first, last = extensions[word, 1], extensions[word + _ONE, 1]
+        matched, extended = _match(file, levels, first, last, context, known, len(weights) - 2.0, bits)
+        probability = new[matched]
+        i = matched
+        while i <= known:
+            probability += backoffs[i - _ONE]
+            i += _ONE
+        total += probability
+        known = _NONE if extended == _ONE and bits[0] == _NO_EXTENSION else extended
+        i = known
+        while i > _ONE:
+            i -= _ONE
+            context[i], backoffs[i] = context[i - _ONE], new[i]
+        context[0], backoffs[0] = word, new[0]
+        if short:
+            lines[line], lines[line + _KNOWN] = key, known
+            remembered[weight + _PROBABILITY] = probability
+            for n in range(3):
+                remembered[weight + _BACKOFFS + n] = backoffs[n]
+    return total
+
+
 @kernel
 def score_sentences(
     file: UInt64s,
     weights: Floats,
     extensions: UInt64s,
     levels: UInt64s,
+    memo: Transitions,
     words: Int32s,
     rows: Int64s,
-    begin: int,
-    end: int,
+    around: tuple[int, int],
 ) -> Floats:
-    """Return the log10 probability of each row of words, between the words `begin` and `end` of a sentence.
+    """Return the log10 probability of each row of words, between the words `around` a sentence.
 
     Parameters
     ----------
@@ -148,6 +247,8 @@ def score_sentences(
         The model as `dj_assets.models.kenlm_file` reads it.
     levels
         One row an order from 2 up, with the columns `START`, `ENTRY_BITS`, `WORD_BITS`, `NEXT_BITS`.
+    memo
+        What was met before in this model; changed.
     words, rows
         The words of row `i` are `words[rows[i]:rows[i + 1]]`.
 
@@ -155,32 +256,11 @@ def score_sentences(
     -------
     Sums in single precision, added up in order as the library does, shape `(len(rows) - 1,)`.
     """
-    order = len(levels) + 1
-    # words before the one that is scored, nearest first, with the backoffs of the n-grams they end
-    context, backoffs = np.empty(order, np.uint64), np.empty(order, np.float32)
-    bits = np.empty(order + 1, np.uint32)
-    new = bits.view(np.float32)
+    order = max(len(levels) + 1, 3)
+    bits = np.zeros(order + 1, np.uint32)
+    scratch = Sentences(np.zeros(order, np.uint64), np.zeros(order, np.float32), bits, bits.view(np.float32))
     scores = np.zeros(len(rows) - 1, np.float32)
     for row in range(len(scores)):
-        context[0], backoffs[0], known = np.uint64(begin), weights[begin, 1], _ONE
-        total = np.float32(0)
-        for k in range(rows[row], rows[row + 1] + 1):
-            word = np.uint64(end if k == rows[row + 1] else words[k])
-            new[0], new[1] = weights[word, 1], weights[word, 0]
-            matched, extended = _match(
-                file, levels, extensions[word, 1], extensions[word + _ONE, 1], context, known, len(weights) - 2.0, bits
-            )
-            probability = new[matched]
-            i = matched
-            while i <= known:
-                probability += backoffs[i - _ONE]
-                i += _ONE
-            total += probability
-            known = _NONE if extended == _ONE and bits[0] == _NO_EXTENSION else extended
-            i = known
-            while i > _ONE:
-                i -= _ONE
-                context[i], backoffs[i] = context[i - _ONE], new[i]
-            context[0], backoffs[0] = word, new[0]
-        scores[row] = total
+        sentence = words[rows[row] : rows[row + 1]]
+        scores[row] = _score(file, weights, extensions, levels, memo, sentence, around, scratch)
     return scores

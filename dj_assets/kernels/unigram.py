@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s
-from dj_assets.kernels.jit import kernel
+from dj_assets.kernels.jit import inlined, kernel, uncounted
 
 Floats = npt.NDArray[np.float32]
 
@@ -71,7 +71,7 @@ def unigram(
     )
 
 
-@kernel
+@inlined
 def _slot(edge: Int, mask: Int) -> Int:
     return np.int64((np.uint64(edge) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)) & mask
 
@@ -96,40 +96,41 @@ def _plant(letters: Bytes, bounds: Int64s, chosen: Int64s, edges: Int64s, target
     return nodes
 
 
-@kernel
-def _step(model: Unigram, node: Int, byte: np.uint8) -> Int:
+@inlined
+def _step(edges: Int64s, targets: Int32s, first: Int32s, node: Int, byte: np.uint8) -> Int:
     """Return the node that a byte leads to, -1 for none."""
     if not node:
-        return np.int64(model.first[byte])
-    mask = len(model.edges) - 1
+        return np.int64(first[byte])
+    mask = len(edges) - 1
     edge = 256 * node + np.int64(byte) + 1
     slot = _slot(edge, mask)
-    while model.edges[slot]:
-        if model.edges[slot] == edge:
-            return np.int64(model.targets[slot])
+    while edges[slot]:
+        if edges[slot] == edge:
+            return np.int64(targets[slot])
         slot = (slot + 1) & mask
     return -1
 
 
-@kernel
+@inlined
 def width_of(first: np.uint8) -> int:
     """Return how many bytes a character has, by the first of them."""
     return 1 if first < 0xC0 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
 
 
-@kernel
+@uncounted
 def piece_at(model: Unigram, text: Bytes, start: Int, end: Int) -> Int:
     """Return the piece that the bytes are, the unknown one where they are none."""
+    edges, targets, first = model.edges, model.targets, model.first
     node: Int = 0
     for k in range(start, end):
-        node = _step(model, node, text[k])
+        node = _step(edges, targets, first, node, text[k])
         if node < 0:
             return model.unknown
     piece = np.int64(model.piece_of[node])
     return piece if piece >= 0 else model.unknown
 
 
-@kernel
+@uncounted
 def cut_word(
     model: Unigram, text: Bytes, start: Int, end: Int, before: np.float32, lengths: Bytes, sums: Floats
 ) -> np.float32:
@@ -138,6 +139,8 @@ def cut_word(
     Sums beyond `RESET` begin anew from 0. Returned is the sum behind the word, `before` is that in front. For every end
     of a piece that may be, `lengths` says how long the best one is.
     """
+    edges, targets, first = model.edges, model.targets, model.first
+    piece_of, scores = model.piece_of, model.scores
     size = end - start
     for i in range(size + 1):
         lengths[i] = 0
@@ -156,13 +159,13 @@ def cut_word(
         node: Int = 0
         k: Int = at
         while k < size:
-            node = _step(model, node, text[start + k])
+            node = _step(edges, targets, first, node, text[start + k])
             if node < 0:
                 break
             k += 1
-            piece = model.piece_of[node]
+            piece = piece_of[node]
             if piece >= 0:
-                total = np.float32(model.scores[piece] + here)
+                total = np.float32(scores[piece] + here)
                 farthest = max(farthest, k)
                 if not lengths[k] or total > sums[k & (RING - 1)]:
                     sums[k & (RING - 1)] = total
@@ -180,7 +183,16 @@ def cut_word(
     return behind
 
 
-@kernel
+@inlined
+def _offer(best: Doubles, second: Doubles, lengths: Bytes, start: Int, end: Int, total: float) -> None:
+    """Take a piece for the best or second best one that ends here."""
+    second[end] = max(second[end], min(total, best[end]))
+    if total > best[end]:
+        best[end] = total
+        lengths[end] = end - start
+
+
+@uncounted
 def margin_of(
     model: Unigram, text: Bytes, start: Int, end: Int, lengths: Bytes, best: Doubles, second: Doubles
 ) -> float:
@@ -188,6 +200,8 @@ def margin_of(
 
     That is the least difference between the best and the second best piece at an end on the way.
     """
+    edges, targets, first = model.edges, model.targets, model.first
+    piece_of, scores = model.piece_of, model.scores
     size = end - start
     for i in range(size + 1):
         lengths[i], best[i], second[i] = 0, -np.inf, -np.inf
@@ -199,13 +213,13 @@ def margin_of(
         node: Int = 0
         k: Int = at
         while k < size:
-            node = _step(model, node, text[start + k])
+            node = _step(edges, targets, first, node, text[start + k])
             if node < 0:
                 break
             k += 1
-            piece = model.piece_of[node]
+            piece = piece_of[node]
             if piece >= 0:
-                _offer(best, second, lengths, at, k, best[at] + np.float64(model.scores[piece]))
+                _offer(best, second, lengths, at, k, best[at] + np.float64(scores[piece]))
                 whole |= k - at == width
         if not whole:
             _offer(best, second, lengths, at, at + width, best[at] + np.float64(model.unknown_score))
@@ -215,12 +229,3 @@ def margin_of(
         margin = min(margin, best[at] - second[at])
         at -= np.int64(lengths[at])
     return margin
-
-
-@kernel
-def _offer(best: Doubles, second: Doubles, lengths: Bytes, start: Int, end: Int, total: float) -> None:
-    """Take a piece for the best or second best one that ends here."""
-    second[end] = max(second[end], min(total, best[end]))
-    if total > best[end]:
-        best[end] = total
-        lengths[end] = end - start

@@ -13,127 +13,133 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s
-from dj_assets.kernels.character_map import MARK_1, MARK_2, MARK_3, CharacterMap, normalized
-from dj_assets.kernels.jit import kernel
+from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s, UInt64s
+from dj_assets.kernels.character_map import MARK, CharacterMap, Normalized, normalized
+from dj_assets.kernels.jit import inlined, kernel, uncounted
+from dj_assets.kernels.unaligned import first_bytes
 from dj_assets.kernels.unigram import RESET, RING, Floats, Unigram, cut_word, margin_of, piece_at, width_of
 
 AnyArray = TypeVar("AnyArray", Int32s, Int64s, Bytes)
 
-# Longer words are rare and are cut anew each time.
-LONGEST_REMEMBERED = 48
+# Longer words, and words of more pieces, are rare and are cut anew each time.
+LONGEST_REMEMBERED = 32
+MOST_PIECES = 22
+# A remembered word takes a line of so many numbers of 64 bits, two lines of a processor's cache.
+_LINE = 16
+# Where in a line, counted in numbers of 32 bits, stands what.
+_SHAPE, _LIMIT, _PIECES = 8, 9, 10
+# A shape beyond this is that of a word with an unknown piece.
+_UNKNOWN = 0xFFFF
 # Two sums of n numbers can be off by n times this of the larger one: each step rounds both to 24 bits.
 _ROUNDING = 2.0**-23
+_SPREAD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
 class Memo(NamedTuple):
-    """The words met so far, bounded: when it is full, all is forgotten.
+    """Words met lately, a line each. A word has a pair of lines to stand in: the first is for the one asked for again.
 
-    `slots` is an open hash table of words from 1, 0 where empty. Word `w` is `letters[starts[w]:starts[w + 1]]`, its
-    pieces are `pieces[firsts[w]:firsts[w + 1]]`; they hold while the sum before is within `limits[w]`. `used` counts
-    the words.
+    A line has the word's letters without the mark, up to 32 bytes, zeros behind them; its shape, which is one more than
+    the number of letters, the number of pieces from bit 8 on, and a bit 16 where one of them is unknown; how large the
+    sum before it may be for the pieces to hold; and the pieces. The three arrays are the same memory, by type.
     """
 
-    slots: Int32s
-    hashes: Int64s
-    letters: Bytes
-    starts: Int32s
+    letters: UInt64s
     pieces: Int32s
-    firsts: Int32s
-    limits: Doubles
-    used: Int64s
+    limits: Floats
 
 
-def new_memo(words: int = 1 << 18) -> Memo:
-    """Return an empty memo for up to `words` words, about 80 bytes each."""
-    return Memo(
-        slots=np.zeros(2 * words, np.int32),
-        hashes=np.zeros(words + 1, np.int64),
-        letters=np.zeros(12 * words, np.uint8),
-        starts=np.zeros(words + 2, np.int32),
-        pieces=np.zeros(6 * words, np.int32),
-        firsts=np.zeros(words + 2, np.int32),
-        limits=np.zeros(words + 1),
-        used=np.ones(1, np.int64),
+def new_memo(words: int = 1 << 17) -> Memo:
+    """Return an empty memo for up to `words` words, a power of two, 128 bytes each."""
+    lines = np.zeros(_LINE * words, np.uint64)
+    return Memo(lines, lines.view(np.int32), lines.view(np.float32))
+
+
+class _Word(NamedTuple):
+    """The letters of a word as numbers, how many bytes they are, and where the first of its lines begins."""
+
+    first: np.uint64
+    second: np.uint64
+    third: np.uint64
+    fourth: np.uint64
+    size: Int
+    at: Int
+
+
+@inlined
+def _word_at(text: Bytes, start: Int, size: Int, lines: Int) -> _Word:
+    """Return the word of `size` letters that begin at `start`, as it stands in a memo of so many lines."""
+    first = first_bytes(text, start, size)
+    second = third = fourth = np.uint64(0)
+    code = first
+    if size > 8:
+        second = first_bytes(text, start + 8, size - 8)
+        code ^= second * _SPREAD[1]
+    if size > 16:
+        third, fourth = first_bytes(text, start + 16, size - 16), first_bytes(text, start + 24, size - 24)
+        code ^= (third * _SPREAD[2]) ^ ((fourth * _SPREAD[1]) >> np.uint64(7))
+    code = (code ^ (code >> np.uint64(32))) * _SPREAD[0]
+    return _Word(first, second, third, fourth, size, _LINE * (np.int64(code >> np.uint64(32)) & (lines - 2)))
+
+
+@inlined
+def _stands_at(letters: UInt64s, pieces: Int32s, word: _Word, at: Int) -> bool:
+    return bool(
+        letters[at] == word.first
+        and letters[at + 1] == word.second
+        and pieces[2 * at + _SHAPE] & 0xFF == word.size + 1
+        and (word.size <= 16 or (letters[at + 2] == word.third and letters[at + 3] == word.fourth))
     )
 
 
-@kernel
-def _find(memo: Memo, text: Bytes, start: Int, end: Int, code: Int) -> tuple[Int, Int]:
-    """Return the number of a word, 0 where it is not known, and its slot."""
-    mask = len(memo.slots) - 1
-    slot = (code ^ (code >> 32)) & mask
-    while memo.slots[slot]:
-        word = np.int64(memo.slots[slot])
-        if memo.hashes[word] == code and memo.starts[word + 1] - memo.starts[word] == end - start:
-            i: Int = 0
-            while i < end - start and memo.letters[memo.starts[word] + i] == text[start + i]:
-                i += 1
-            if i == end - start:
-                return word, slot
-        slot = (slot + 1) & mask
-    return 0, slot
+@uncounted
+def _brought_forward(letters: UInt64s, pieces: Int32s, word: _Word) -> bool:
+    """Return whether a word is remembered; where it stands in its second line it changes places with the first."""
+    if not _stands_at(letters, pieces, word, word.at + _LINE):
+        return _stands_at(letters, pieces, word, word.at)
+    for k in range(word.at, word.at + _LINE):
+        letters[k], letters[k + _LINE] = letters[k + _LINE], letters[k]
+    return True
 
 
-@kernel
-def _remember(
-    model: Unigram,
-    memo: Memo,
-    text: Bytes,
-    start: Int,
-    end: Int,
-    code: Int,
-    slot: Int,
-    lengths: Bytes,
-    best: Doubles,
-    second: Doubles,
-) -> Int:
-    """Remember a short word and return its number; 0 where the memo was full."""
-    margin = margin_of(model, text, start, end, lengths, best, second)
-    size = end - start
-    word: Int = memo.used[0]
-    first = np.int64(memo.firsts[word])
+class Scratch(NamedTuple):
+    """Arrays to search in: for every end in a word the length of the best piece, its sum, the best and second best."""
+
+    lengths: Bytes
+    sums: Floats
+    best: Doubles
+    second: Doubles
+
+
+@uncounted
+def _remember(model: Unigram, memo: Memo, word: _Word, text: Bytes, start: Int, scratch: Scratch) -> None:
+    """Remember a short word in the second of its lines, in place of another one, unless it has too many pieces."""
+    lengths, pieces = scratch.lengths, memo.pieces
+    size = MARK + word.size
+    margin = margin_of(model, text, start, start + size, lengths, scratch.best, scratch.second)
     count, at = 0, size
     while at > 0:
         at -= np.int64(lengths[at])
         count += 1
-    full = word + 1 >= len(memo.limits) or memo.starts[word] + size > len(memo.letters)
-    if full or first + count > len(memo.pieces):
-        memo.slots[:] = 0
-        memo.used[0] = 1
-        return 0
-    at = size
+    if count > MOST_PIECES:
+        return
+    line = word.at + _LINE
+    at, strange = size, False
     for k in range(count - 1, -1, -1):
         length = np.int64(lengths[at])
-        memo.pieces[first + k] = piece_at(model, text, start + at - length, start + at)
+        piece = piece_at(model, text, start + at - length, start + at)
+        strange |= piece == model.unknown
+        pieces[2 * line + _PIECES + k] = piece
         at -= length
-    for k in range(size):
-        memo.letters[memo.starts[word] + k] = text[start + k]
-    memo.starts[word + 1] = memo.starts[word] + size
-    memo.firsts[word + 1] = first + count
-    memo.hashes[word] = code
+    pieces[2 * line + _SHAPE] = (word.size + 1) | (count << 8) | (strange << 16)
     sure: float = min(float(margin / ((size + 1) * _ROUNDING)), float(RESET))
-    memo.limits[word] = sure - (size + 1) * float(model.largest)
-    memo.slots[slot] = word
-    memo.used[0] = word + 1
-    return word
+    limit: float = sure - (size + 1) * float(model.largest)
+    # single precision must not round it up
+    memo.limits[2 * line + _LIMIT] = limit - abs(limit) * _ROUNDING
+    letters = memo.letters[line : line + 4]
+    letters[0], letters[1], letters[2], letters[3] = word.first, word.second, word.third, word.fourth
 
 
-@kernel
-def _word_end(text: Bytes, start: Int, end: Int) -> tuple[Int, Int]:
-    """Return where a word ends, before the next mark or at the end, and its hash."""
-    code = np.int64(-3750763034362895579)
-    at = start
-    while at < end:
-        byte = text[at]
-        if byte == MARK_1 and at > start and at + 2 < end and text[at + 1] == MARK_2 and text[at + 2] == MARK_3:
-            break
-        code = (code ^ np.int64(byte)) * np.int64(1099511628211)
-        at += 1
-    return at, code
-
-
-@kernel
+@uncounted
 def _write_cut(model: Unigram, text: Bytes, start: Int, end: Int, lengths: Bytes, ids: Int32s, written: Int) -> Int:
     """Write the pieces of a word that was cut, every unknown character by itself; return their number."""
     at, count = end - start, 0
@@ -158,17 +164,11 @@ def _with_room(array: AnyArray, used: Int, room: Int) -> AnyArray:
     return larger
 
 
-class Scratch(NamedTuple):
-    """Arrays to search in: for every end in a word the length of the best piece, its sum, the best and second best."""
-
-    lengths: Bytes
-    sums: Floats
-    best: Doubles
-    second: Doubles
-
-
 class Output(NamedTuple):
-    """Arrays to write to, with room for a row: pieces, bytes of the unknown ones, where these end; how many of each."""
+    """Arrays to write to, with room for a row: pieces, bytes of the unknown ones, where these end.
+
+    `counts` tells how many of each there are, and how many pieces there were before the row.
+    """
 
     ids: Int32s
     letters: Bytes
@@ -176,60 +176,101 @@ class Output(NamedTuple):
     counts: Int64s
 
 
-@kernel
-def _encode_row(text: Bytes, size: Int, model: Unigram, memo: Memo, scratch: Scratch, output: Output) -> None:
-    """Cut a normalized row into pieces. Arrays are taken out of their tuples once: each look counts a reference."""
-    ids, letters, ends, lengths, sums = output.ids, output.letters, output.ends, scratch.lengths, scratch.sums
-    unknown, scores, unknown_score = model.unknown, model.scores, model.unknown_score
-    piece_lengths, limits, best, second = model.lengths, memo.limits, scratch.best, scratch.second
-    row: Int = output.counts[0]
+@uncounted
+def _write_remembered(
+    text: Bytes,
+    starts: Int32s,
+    memo: Memo,
+    scores: Floats,
+    ids: Int32s,
+    place: Int,
+    written: Int,
+    before: np.float32,
+) -> tuple[Int, Int, np.float32]:
+    """Write the pieces of words from `place` on, up to the first that asks for more than a look into the memo.
+
+    Returned are the word it ends at, how many pieces there are, and the sum of their scores.
+    """
+    letters, pieces, limits = memo
+    while place + 1 < len(starts):
+        start = np.int64(starts[place]) + MARK
+        size = np.int64(starts[place + 1]) - start
+        if size > LONGEST_REMEMBERED:
+            break
+        word = _word_at(text, start, size, len(letters) // _LINE)
+        if not _stands_at(letters, pieces, word, word.at) and not _brought_forward(letters, pieces, word):
+            break
+        shape = pieces[2 * word.at + _SHAPE]
+        if shape > _UNKNOWN or abs(before) >= limits[2 * word.at + _LIMIT]:
+            break
+        first = 2 * word.at + _PIECES
+        for k in range(first, first + (shape >> 8)):
+            ids[written] = pieces[k]
+            written += 1
+            before = np.float32(scores[pieces[k]] + before)
+        place += 1
+    return place, written, before
+
+
+@uncounted
+def _encode_row(text: Bytes, starts: Int32s, model: Unigram, memo: Memo, scratch: Scratch, output: Output) -> None:
+    """Cut a normalized row into pieces; its words begin at all `starts` but the last, which is where it ends."""
+    before = np.float32(0.0)
+    letters, pieces, limits, scores, ids = memo.letters, memo.pieces, memo.limits, model.scores, output.ids
+    counts = output.counts
+    place: Int = 0
+    while True:
+        place, counts[0], before = _write_remembered(text, starts, memo, scores, ids, place, counts[0], before)
+        if place + 1 == len(starts):
+            return
+        start, end = np.int64(starts[place]), np.int64(starts[place + 1])
+        first: Int = -1
+        if end - start <= MARK + LONGEST_REMEMBERED:
+            word = _word_at(text, start + MARK, end - start - MARK, len(letters) // _LINE)
+            if not _brought_forward(letters, pieces, word):
+                _remember(model, memo, word, text, start, scratch)
+                _brought_forward(letters, pieces, word)
+            if _stands_at(letters, pieces, word, word.at):
+                first = 2 * word.at
+        if first >= 0 and abs(before) < limits[first + _LIMIT]:
+            count = (pieces[first + _SHAPE] >> 8) & 0xFF
+            for k in range(count):
+                piece = pieces[first + _PIECES + k]
+                ids[counts[0] + k] = piece
+                before = np.float32((model.unknown_score if piece == model.unknown else scores[piece]) + before)
+        else:
+            before = cut_word(model, text, start, end, before, scratch.lengths, scratch.sums)
+            count = _write_cut(model, text, start, end, scratch.lengths, ids, counts[0])
+        counts[0] += _join_unknown(model, text, start, count, output)
+        place += 1
+
+
+@uncounted
+def _join_unknown(model: Unigram, text: Bytes, start: Int, count: Int, output: Output) -> Int:
+    """Join unknown characters beside each other in a word's pieces, and spell them; return how many pieces that are."""
+    ids, letters, ends, piece_lengths = output.ids, output.letters, output.ends, model.lengths
+    first: Int = output.counts[0]
     spelled: Int = output.counts[1]
     strange: Int = output.counts[2]
-    written: Int = row
-    before = np.float32(0.0)
-    start: Int = 0
-    while start < size:
-        end, code = _word_end(text, start, size)
-        word: Int = 0
-        if end - start <= LONGEST_REMEMBERED:
-            word, slot = _find(memo, text, start, end, code)
-            if not word:
-                word = _remember(model, memo, text, start, end, code, slot, lengths, best, second)
-        known = word > 0 and abs(before) < limits[word]
-        if known:
-            behind, last = before, written + _write_remembered(memo, word, ids, written)
-        else:
-            behind = cut_word(model, text, start, end, before, lengths, sums)
-            last = written + _write_cut(model, text, start, end, lengths, ids, written)
-        for k in range(written, last):
-            piece = ids[k]
-            if piece != unknown:
-                ids[written] = piece
-                written += 1
-                start += piece_lengths[piece]
-                before = np.float32(scores[piece] + before)
-                continue
-            width = width_of(text[start])
-            for i in range(start, start + width):
-                letters[spelled] = text[i]
-                spelled += 1
-            start += width
-            before = np.float32(unknown_score + before)
-            if written == row or ids[written - 1] != unknown:
-                ids[written] = unknown
-                written, strange = written + 1, strange + 1
-            ends[strange] = spelled
-        before = before if known else behind
-    output.counts[0], output.counts[1], output.counts[2] = written, spelled, strange
-
-
-@kernel
-def _write_remembered(memo: Memo, word: Int, ids: Int32s, written: Int) -> Int:
-    """Write the pieces of a remembered word, every unknown character by itself; return their number."""
-    first, last = np.int64(memo.firsts[word]), np.int64(memo.firsts[word + 1])
-    for k in range(last - first):
-        ids[written + k] = memo.pieces[first + k]
-    return last - first
+    written: Int = first
+    for k in range(first, first + count):
+        piece = ids[k]
+        if piece != model.unknown:
+            ids[written] = piece
+            written += 1
+            start += piece_lengths[piece]
+            continue
+        width = width_of(text[start])
+        for i in range(start, start + width):
+            letters[spelled] = text[i]
+            spelled += 1
+        start += width
+        if written == output.counts[3] or ids[written - 1] != model.unknown:
+            ids[written] = piece
+            written, strange = written + 1, strange + 1
+        ends[strange] = spelled
+    output.counts[1], output.counts[2] = spelled, strange
+    return written - first
 
 
 @kernel
@@ -244,15 +285,18 @@ def encode(
     are normalized, and where each begins, shape `(unknown pieces + 1,)`.
     """
     ids, letters, ends = np.empty(len(data) // 3 + 64, np.int32), np.empty(64, np.uint8), np.zeros(64, np.int64)
-    counts, rows = np.zeros(3, np.int64), np.zeros(len(offsets), np.int64)
-    text, lengths, sums = np.empty(1024, np.uint8), np.zeros(1024, np.uint8), np.empty(RING, np.float32)
-    best, second = np.empty(LONGEST_REMEMBERED + 1), np.empty(LONGEST_REMEMBERED + 1)
+    counts, rows = np.zeros(4, np.int64), np.zeros(len(offsets), np.int64)
+    room = Normalized(np.empty(0, np.uint8), np.empty(0, np.int32))
+    lengths, sums = np.zeros(1024, np.uint8), np.empty(RING, np.float32)
+    longest = MARK + LONGEST_REMEMBERED + 1
+    best, second = np.empty(longest), np.empty(longest)
     for row in range(len(offsets) - 1):
-        text, size = normalized(data, offsets[row], offsets[row + 1], table, text)
+        room, size, words = normalized(data, offsets[row], offsets[row + 1], table, room)
+        room.starts[words] = size
         lengths = _with_room(lengths, 0, size + 1)
         ids, letters = _with_room(ids, counts[0], size), _with_room(letters, counts[1], size)
         ends = _with_room(ends, counts[2] + 1, size)
         output = Output(ids, letters, ends, counts)
-        _encode_row(text, size, model, memo, Scratch(lengths, sums, best, second), output)
-        rows[row + 1] = counts[0]
+        _encode_row(room.text, room.starts[: words + 1], model, memo, Scratch(lengths, sums, best, second), output)
+        rows[row + 1] = counts[3] = counts[0]
     return ids[: counts[0]], rows, letters[: counts[1]], ends[: counts[2] + 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ import pyarrow as pa
 from dj_assets.models import load
 from dj_assets.models.kenlm_file import KenlmFile, UnreadableModelError, read_kenlm
 from dj_assets.operators.text.sentence_pieces import SentencePieces, coded, vocabulary
+
+if TYPE_CHECKING:
+    from dj_assets.kernels.ngram_trie import Transitions
 
 Words = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
@@ -52,12 +55,13 @@ def _by_library(library: Any, text: str, words: int) -> tuple[float, int]:  # no
 
 @dataclass(frozen=True)
 class _Scorer:
-    """A model read for kernels: the words that pieces are, those around a sentence, and the table of its levels."""
+    """A model read for kernels: the words that pieces are, those around a sentence, the table of its levels, a memo."""
 
     trie: KenlmFile
     words: Words
     around: tuple[int, int]
     levels: npt.NDArray[np.uint64]
+    memo: Transitions
 
     def scores(self, codes: Words, strings: pa.StringArray, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return the log10 probability of every row of codes; `strings` begin with the pieces."""
@@ -65,15 +69,20 @@ class _Scorer:
 
         trie = self.trie
         words = np.concatenate((self.words, _words(trie, strings[len(self.words) :])))[codes]
-        return score_sentences(trie.bits, trie.weights, trie.extensions, self.levels, words, rows, *self.around)
+        known = (trie.bits, trie.weights, trie.extensions, self.levels, self.memo)
+        return score_sentences(*known, words, rows, self.around)
 
 
 @cache
 def _scorer(model: Path, pieces: Path) -> _Scorer:
+    from dj_assets.kernels.ngram_trie import new_transitions
+
     trie = read_kenlm(model)
     begin, end = _words(trie, pa.array(["<s>", "</s>"])).tolist()
     levels = [(one.start, one.entry_bits, one.word_bits, one.next_bits) for one in trie.levels]
-    return _Scorer(trie, _words(trie, vocabulary(pieces).pieces), (begin, end), np.array(levels, np.uint64))
+    return _Scorer(
+        trie, _words(trie, vocabulary(pieces).pieces), (begin, end), np.array(levels, np.uint64), new_transitions()
+    )
 
 
 def _words(trie: KenlmFile, strings: pa.StringArray) -> Words:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dj_assets.kernels.ngram_trie import new_transitions
 from dj_assets.models import load
 from dj_assets.models.kenlm_file import read_kenlm
 from dj_assets.operators.batch import Batch
@@ -51,6 +53,17 @@ def test_a_trie_as_the_library_scores_it(texts: list[str]) -> None:
     model, pieces = folder / "en.arpa.bin", folder / "en.sp.model"
     assert read_kenlm(model)
     assert ours(texts, model, pieces) == by_the_library(texts, model, pieces)
+
+
+@pytest.mark.shared
+def test_words_that_share_a_place_in_the_memo_do_not_mix(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shared() / "conformance" / "models"
+    model, pieces = folder / "en.arpa.bin", folder / "en.sp.model"
+    texts = ["the people of the United States have chosen the people of the States, " * 3, "the people", "States of"]
+    wanted = by_the_library(texts, model, pieces)
+    scorer = replace(module._scorer(model, pieces), memo=new_transitions(2))
+    monkeypatch.setattr(module, "_scorer", lambda *_: scorer)
+    assert ours(texts, model, pieces) == ours(texts, model, pieces) == wanted
 
 
 @given(TEXTS)

@@ -1,0 +1,43 @@
+"""Several bytes of an array as one number, wherever they begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+
+from dj_assets.kernels.arrays import Bytes, Int
+from dj_assets.kernels.jit import inlined, intrinsic
+
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+def _load(_: Any, data: Any, at: Any) -> tuple[Any, Any]:  # noqa: ANN401 - what numba hands over has no types
+    """Tell numba how to load eight bytes, the lowest first: no array of numbers may begin where these do."""
+    from llvmlite import ir
+    from numba.core import types
+    from numba.np.arrayobj import make_array
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:  # noqa: ANN401
+        array = cast("Any", make_array)(signature.args[0])(context, builder, values[0])
+        place = builder.gep(array.data, [values[1]])
+        return builder.load(builder.bitcast(place, ir.IntType(64).as_pointer()), align=1)
+
+    return types.uint64(data, at), generate
+
+
+_eight_bytes = cast("Callable[[Bytes, Int], np.uint64]", intrinsic(_load))
+
+
+@inlined
+def first_bytes(data: Bytes, at: Int, size: Int) -> np.uint64:
+    """Return up to eight bytes from `at` on as a number, the lowest first; the others are 0.
+
+    Eight bytes are read, so the array must go on to `at + 8` even where `size` is less; it may be 0 or less.
+    """
+    if size >= 8:
+        return _eight_bytes(data, at)
+    if size <= 0:
+        return np.uint64(0)
+    return _eight_bytes(data, at) & (_ALL >> np.uint64(64 - 8 * size))
