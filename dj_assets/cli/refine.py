@@ -48,11 +48,14 @@ def run(
 ) -> None:
     """Run any recipe over any files, without touching the project."""
     with _early_workers(workers, inputs):
+        made = _plan(recipe, models)
+        checked = made.recipe
+        _warm_early(made, models)
+
         from dj_assets.kernels.lean import forget_pandas
         from dj_assets.report.run import run_recipe
         from dj_assets.report.terminal import render_run
 
-        checked = _plan(recipe, models).recipe
         if not checked.custom_operators:
             forget_pandas()
         with progress() as report:
@@ -81,6 +84,15 @@ def _early_workers(workers: int | None, inputs: list[str]) -> AbstractContextMan
     paths = [Path(place) for place in inputs]
     small = all(path.is_file() for path in paths) and sum(path.stat().st_size for path in paths) < _SMALL_INPUT
     return nullcontext() if most == 1 or (small and workers is None) else early_workers(most)
+
+
+def _warm_early(plan: Plan, models: Path | None) -> None:
+    """Let workers that load already go on with what the recipe needs, while this process loads its own part."""
+    from dj_assets.engine.work import Task
+    from dj_assets.engine.workers import warm_early
+    from dj_assets.models.store import ModelStore
+
+    warm_early(Task(plan, ModelStore.with_folder(models)))
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets validate mine.yaml --input data/")

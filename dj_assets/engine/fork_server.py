@@ -45,6 +45,8 @@ def main(control: int, ends: Sequence[int]) -> None:
     """
     # the parent hears of Ctrl-C, too, and ends its workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # nothing that is imported is garbage
+    gc.disable()
     from dj_assets.engine import warming
 
     warming.load_libraries()
@@ -73,9 +75,9 @@ def main(control: int, ends: Sequence[int]) -> None:
 
 def _fork(said: Fork, control: Connection, lines: list[Connection]) -> list[int]:
     """Fork the workers and let go of their lines; return their process ids."""
-    # what is frozen stays shared: a collection would write into every page
-    gc.collect()
+    # what is frozen stays shared: a collection would write into every page, one now would look at all for little
     gc.freeze()
+    gc.enable()
     sys.stdout.flush()
     sys.stderr.flush()
     pids = []

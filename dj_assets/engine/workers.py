@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,19 @@ class Workers:
         for end in ends:
             end.close()
 
+    def warm(self, task: Task) -> None:
+        """Let what a task needs be loaded once for all workers; what is loaded already costs next to nothing.
+
+        Raises
+        ------
+        ConnectionError
+            If the process that they are forked from is gone.
+        """
+        from dj_assets.engine.warming import can_be_warmed
+
+        if can_be_warmed(task):
+            self._control.send(Warm(pickle.dumps(task)))
+
     def start(self, task: Task, count: int) -> None:
         """Start `count` workers for a task, once.
 
@@ -61,14 +74,10 @@ class Workers:
         WorkerDiedError
             If the process that they are forked from did not start.
         """
-        from dj_assets.engine.warming import can_be_warmed
-
-        pickled = pickle.dumps(task)
         self._started = True
         try:
-            if can_be_warmed(task):
-                self._control.send(Warm(pickled))
-            self._control.send(Fork(count, task.plan.recipe.custom_operators, pickled))
+            self.warm(task)
+            self._control.send(Fork(count, task.plan.recipe.custom_operators, pickle.dumps(task)))
         except ConnectionError:
             raise WorkerDiedError(f"worker processes do not start (exit code {self._server.wait()})") from None
         for number in range(count):
@@ -132,6 +141,13 @@ def early_workers(most: int) -> Iterator[None]:
     finally:
         while _early:
             _early.pop().close()
+
+
+def warm_early(task: Task) -> None:
+    """Let early workers, if there are any, load what a task needs; a fault shows when they start."""
+    with suppress(ConnectionError):
+        for workers in _early:
+            workers.warm(task)
 
 
 def take_workers(count: int) -> Workers:

@@ -45,15 +45,9 @@ class Normalized(NamedTuple):
 def character_map(units: npt.NDArray[np.uint32], replacements: Bytes) -> CharacterMap:
     """Return the map over a double array; of an empty one nothing is replaced."""
     kinds = np.zeros(256, np.uint8)
-    kinds[:128] = STAYS if not len(units) else _plain(units)
+    kinds[:128] = STAYS if not len(units) else _staying(units)
     kinds[ord(" ")] *= SPACE
     return CharacterMap(units, replacements, kinds)
-
-
-def _plain(units: npt.NDArray[np.uint32]) -> list[bool]:
-    pairs = [np.array([first, second], np.uint8) for first in range(128) for second in range(128)]
-    reached = np.array([_reach(units, pair, 0, 2) for pair in pairs]).reshape(128, 128)
-    return [bool((row == 1).all()) for row in reached]
 
 
 @kernel
@@ -74,6 +68,19 @@ def _reach(units: npt.NDArray[np.uint32], data: Bytes, at: Int, end: Int) -> int
         if unit & np.uint32(256):
             return 2
     return 2
+
+
+@kernel
+def _staying(units: npt.NDArray[np.uint32]) -> Bytes:
+    """Return `STAYS` for every ASCII character that no key begins with, whatever ASCII character follows it, else 0."""
+    staying, pair = np.zeros(128, np.uint8), np.empty(2, np.uint8)
+    for first in range(128):
+        free = 0
+        for second in range(128):
+            pair[0], pair[1] = first, second
+            free += _reach(units, pair, 0, 2) == 1
+        staying[first] = STAYS if free == 128 else 0
+    return staying
 
 
 @uncounted

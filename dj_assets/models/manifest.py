@@ -94,7 +94,8 @@ class Manifest(BaseModel):
 
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest, one entry for each language of those that have `languages`."""
-    content = yaml.safe_load(path.read_text("utf-8"))
+    # libyaml's loader where it is there: this one is read by every command that knows models
+    content = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both safe
     return Manifest.model_validate(
         {**content, "models": [one for raw in content["models"] for one in _by_language(raw)]}
     )

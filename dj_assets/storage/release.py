@@ -48,16 +48,19 @@ class Release:
         parts: Sequence[Part],
         manifest_of: Callable[[list[dict[str, Any]]], dict[str, Any]],
         threads: int = 1,
+        written: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
         """Put everything together aside, then move it into place; return the manifest of the run, written last.
 
-        `parts` are the refined files of all shards, written already. `manifest_of` makes the manifest from the list of
-        them: name, shard, samples, key, bytes.
+        `parts` are the refined files of all shards, written already, or once `written` returns. `manifest_of` makes the
+        manifest from the list of them: name, shard, samples, key, bytes.
         """
         with staged(self.layout.published) as staging:
-            entries = gather_parts(parts, self.layout, newest_run(self.layout), staging / "refined")
             database = staging / self.layout.database.name
             self.build(database, threads)
+            if written is not None:
+                written()
+            entries = gather_parts(parts, self.layout, newest_run(self.layout), staging / "refined")
             manifest = {**manifest_of(entries), "statistics": self._bins(database)}
             add_run(database, manifest["funnel"], manifest)
             # the record in the database cannot say what it became

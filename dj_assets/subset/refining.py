@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,9 @@ def refine(subset: Subset) -> RunResult:
         if published is not None:
             return published
         decision = decided(subset, shards)
-        _write(subset, decision, {shard.shard for shard in decision.shards})
-        return _publish(subset, decision, started)
+        with ThreadPoolExecutor(1, thread_name_prefix="refine") as beside:
+            written = beside.submit(_write, subset, decision, {shard.shard for shard in decision.shards})
+            return _publish(subset, decision, started, written.result)
 
 
 def refine_shard(subset: Subset, name: str) -> RefineResult:
@@ -151,7 +153,10 @@ def _up_to_date(subset: Subset, key: str) -> RunResult | None:
     return None
 
 
-def _publish(subset: Subset, decision: Decision, started: float) -> RunResult:
+def _publish(
+    subset: Subset, decision: Decision, started: float, written: Callable[[], None] | None = None
+) -> RunResult:
+    """Publish a decision; `written` waits for its refined files where they are still being written."""
     plan, shards = subset.plan, decision.shards
     against = subset.reference.measured()
     require_measured(subset.layout, shards, ("stats", "signatures", "rejects"))
@@ -179,5 +184,5 @@ def _publish(subset: Subset, decision: Decision, started: float) -> RunResult:
             "refined": parts,
         }
 
-    manifest = release.publish(decision.parts, manifest_of, threads=subset.workers)
+    manifest = release.publish(decision.parts, manifest_of, threads=subset.workers, written=written)
     return RunResult.of_manifest(manifest, subset.layout, reused=False)

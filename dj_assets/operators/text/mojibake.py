@@ -50,7 +50,7 @@ def suspicion() -> Suspicion:
     for places in _alternatives(BADNESS_RE):
         pairs = [pair for pair in _adjacent(places) if not pair[0][:ASCII].any()]
         if pairs and bit < 64:
-            a, b = min(pairs, key=lambda pair: int(pair[0].sum()) * int(pair[1].sum()))
+            a, b = min(pairs, key=lambda pair: np.count_nonzero(pair[0]) * np.count_nonzero(pair[1]))
             first[a] |= np.uint64(1 << bit)
             second[b] |= np.uint64(1 << bit)
             bit += 1
@@ -102,4 +102,4 @@ def _rarest(places: Sequence[Set | None]) -> Set:
     mandatory = [place for place in places if place is not None and not place[:ASCII].any()]
     if not mandatory:
         raise ValueError("an alternative of the pattern matches ASCII alone")
-    return min(mandatory, key=np.sum)
+    return min(mandatory, key=np.count_nonzero)

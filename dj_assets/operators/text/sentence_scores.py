@@ -30,8 +30,7 @@ def sentence_scores(model: Path, pieces: Path, found: SentencePieces) -> list[tu
     """
     codes, strings = coded(found, vocabulary(pieces))
     counts = np.diff(found.rows)
-    apart = _left_to_library(pieces, strings)[codes]
-    asked = np.diff(np.concatenate(([0], np.cumsum(apart)))[found.rows]) > 0
+    asked = _rows_with(_left_to_library(pieces, strings), codes, found.rows)
     scores = np.zeros(len(counts))
     try:
         scores[:] = _scorer(model, pieces).scores(codes, strings, found.rows)
@@ -44,6 +43,13 @@ def sentence_scores(model: Path, pieces: Path, found: SentencePieces) -> list[tu
         own = strings.take(pa.array(codes[found.rows[row] : found.rows[row + 1]])).to_pylist()
         scored[row] = _by_library(library, " ".join(own), len(own))
     return scored
+
+
+def _rows_with(chosen: Flags, codes: Words, rows: npt.NDArray[np.int64]) -> Flags:
+    """Return which rows have a code that is chosen."""
+    if not chosen.any():
+        return np.zeros(len(rows) - 1, bool)
+    return np.diff(np.concatenate(([0], np.cumsum(chosen[codes])))[rows]) > 0
 
 
 def _by_library(library: Any, text: str, words: int) -> tuple[float, int]:  # noqa: ANN401 - KenLM has no types

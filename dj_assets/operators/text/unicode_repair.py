@@ -44,8 +44,10 @@ def repair_tables(form: Form) -> RepairTables:
     from dj_assets.kernels.replacements import replacements
     from dj_assets.kernels.unicode_repair import ASK, MARK, REPLACED, SAFE
 
-    kinds = np.full(CODE_POINTS, ASK, np.uint8)
+    # of bytes a single one is at hand sooner than of an array
+    kinds = bytearray([ASK]) * CODE_POINTS
     table = suspicion()
+    alone = table.alone.tobytes()
     second = table.second.copy()
     replaced = {}
     seconds = _seconds_of_compositions()
@@ -54,7 +56,7 @@ def repair_tables(form: Form) -> RepairTables:
     normalized = unicodedata.normalize(form, "\n".join(fixed_characters)).split("\n")
     for character, fixed, normal in zip(characters, fixed_characters, normalized, strict=True):
         point = ord(character)
-        if normal != fixed or table.alone[point]:
+        if normal != fixed or alone[point]:
             continue
         if fixed == character:
             mark = unicodedata.combining(character) or character in seconds
@@ -64,9 +66,9 @@ def repair_tables(form: Form) -> RepairTables:
             # what comes in its place may be suspicious behind the character before it, too
             second[point] |= table.second[ord(fixed[0])]
             replaced[point] = fixed
-    kinds[[9, 10]] = SAFE
+    kinds[9] = kinds[10] = SAFE
     return RepairTables(
-        _classes(kinds, table.first, second),
+        _classes(np.frombuffer(kinds, np.uint8), table.first, second),
         replacements({chr(point): fixed for point, fixed in replaced.items()}),
         replaced,
     )
@@ -104,12 +106,22 @@ def _classes(kinds: Bytes, first: Masks, second: Masks) -> Characters:
     """Give equal characters one class."""
     from dj_assets.kernels.unicode_repair import Characters
 
-    firsts, of_first = np.unique(first, return_inverse=True)
-    seconds, of_second = np.unique(second, return_inverse=True)
-    # one number for the three columns: sorting rows of them takes ten times as long
-    codes, classes = np.unique(
-        (kinds.astype(np.int64) * len(firsts) + of_first) * len(seconds) + of_second, return_inverse=True
-    )
-    rest, which_second = np.divmod(codes, len(seconds))
+    firsts, of_first = _numbered(first)
+    seconds, of_second = _numbered(second)
+    # one number for the three columns
+    codes = (kinds.astype(np.int64) * len(firsts) + of_first) * len(seconds) + of_second
+    present = np.flatnonzero(np.bincount(codes))
+    classes = np.zeros(present[-1] + 1, np.uint16)
+    classes[present] = np.arange(len(present))
+    rest, which_second = np.divmod(present, len(seconds))
     kind, which_first = np.divmod(rest, len(firsts))
-    return Characters(classes.astype(np.uint16), kind.astype(np.uint8), firsts[which_first], seconds[which_second])
+    return Characters(classes[codes], kind.astype(np.uint8), firsts[which_first], seconds[which_second])
+
+
+def _numbered(masks: Masks) -> tuple[Masks, npt.NDArray[np.int64]]:
+    """Return the distinct masks, 0 first, and which of them each one is; nearly all are 0 and need no sorting."""
+    some = np.flatnonzero(masks)
+    distinct, which = np.unique(masks[some], return_inverse=True)
+    numbers = np.zeros(len(masks), np.int64)
+    numbers[some] = which + 1
+    return np.concatenate((np.zeros(1, masks.dtype), distinct)), numbers

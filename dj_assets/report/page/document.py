@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from dj_assets.report.figures import rate
 from dj_assets.report.page import provenance, results, samples
@@ -25,11 +26,14 @@ SECTIONS: tuple[Callable[[Facts], Section], ...] = (
     provenance.recipe,
     provenance.run,
 )
+_THREADS = 2
 
 
 def report_page(facts: Facts) -> str:
     """Return the report of a run as one HTML document that needs nothing beside it."""
-    sections = [section(facts) for section in SECTIONS]
+    # texts of examples and those of twins are read at the same time
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="report") as pool:
+        sections = list(pool.map(lambda section: section(facts), SECTIONS))
     manifest = facts.manifest
     title = f"{manifest['name']}: {rate(manifest['retention'])} kept"
     return whole_page(title, _header(facts, sections), tag("main", results.figures(facts), *map(_section, sections)))
