@@ -32,3 +32,8 @@ def approximate(function: Function) -> Function:
 def inlined(function: Function) -> Function:
     """Make a function part of the kernels that call it: handing arrays over can cost more than the work on them."""
     return cast("Function", numba.njit(nogil=True, inline="always")(function))
+
+
+def unfolded(function: Function) -> Function:
+    """Let the compiler put a function into every kernel that calls it, so that loops over calls become vector code."""
+    return cast("Function", numba.njit(nogil=True, forceinline=True)(function))

@@ -14,13 +14,16 @@ from dj_assets.kernels.arrays import buffers
 from dj_assets.kernels.minhash import (
     BLOCK,
     NO_SHINGLE,
+    PRIME,
     band_keys,
     best_bands,
     minhash,
     minhash_of_pieces,
     permutations,
+    permute,
+    room_for_hashes,
 )
-from dj_assets.kernels.sha1 import LANES, SCRATCH, sha1_32
+from dj_assets.kernels.sha1 import BEHIND, LANES, SCRATCH, sha1_32
 from dj_assets.kernels.units import CHARACTERS, SPACES
 
 NONE = np.zeros(0x110000, np.uint8)
@@ -37,7 +40,7 @@ def reference(shingles: list[str], count: int) -> list[int]:
 def test_sha1_of_messages_of_any_length_side_by_side(messages: list[bytes]) -> None:
     bounds = np.cumsum([0, *map(len, messages)])
     out = np.zeros(LANES, np.uint32)
-    data = np.frombuffer(b"".join(messages), np.uint8)
+    data = np.frombuffer(b"".join(messages) + bytes(BEHIND), np.uint8)
     sha1_32(data, bounds[:-1], bounds[1:], np.empty(SCRATCH, np.uint32), out)
     wanted = [int.from_bytes(hashlib.sha1(message).digest()[:4], "little") for message in messages]
     assert out[: len(messages)].tolist() == wanted
@@ -48,7 +51,7 @@ def test_sha1_at_the_borders_of_its_blocks(length: int) -> None:
     message = bytes(i % 251 for i in range(length))
     out = np.zeros(1, np.uint32)
     ends = np.array([length])
-    sha1_32(np.frombuffer(message, np.uint8), ends - length, ends, np.empty(SCRATCH, np.uint32), out)
+    sha1_32(np.frombuffer(message + bytes(BEHIND), np.uint8), ends - length, ends, np.empty(SCRATCH, np.uint32), out)
     assert out[0] == int.from_bytes(hashlib.sha1(message).digest()[:4], "little")
 
 
@@ -76,6 +79,24 @@ def test_pieces_are_joined_without_anything_between() -> None:
     found = minhash_of_pieces(data, pieces.astype(np.int64), rows, 2, permutations(8))
     assert found[0].tolist() == reference(["▁the▁c", "▁cat"], 8)
     assert found[1:].tolist() == [[NO_SHINGLE] * 8] * 2
+
+
+@given(st.data(), st.integers(1, 40), st.integers(1, 3))
+def test_the_smallest_permuted_hashes_wherever_low_bits_lie(data: st.DataObject, count: int, groups: int) -> None:
+    """Hashes are chosen by the low bits of their products: next to each other, and around zero, where they wrap."""
+    some = permutations(count)
+    first = next(j for j in range(99) if permutations(99).a[j] % 2)
+    a, b = (int(values[first]) for values in permutations(99))
+    near = st.sampled_from([0, 1 << 31, 12345]).flatmap(lambda middle: st.integers(middle - 12, middle + 12))
+    lows = data.draw(st.lists(near | st.integers(0, 2**32 - 1), min_size=groups * LANES, max_size=groups * LANES))
+    hashes = [(low - b) * pow(a, -1, 2**32) % 2**32 for low in lows]
+    scratch, least = room_for_hashes(some), np.full(count, NO_SHINGLE, np.uint32)
+    scratch.hashes[: len(hashes)] = hashes
+    permute(groups, some, scratch, least)
+    wanted = [
+        min((int(a) * h + int(b)) % 2**64 % PRIME % 2**32 for h in hashes) for a, b in zip(some.a, some.b, strict=True)
+    ]
+    assert least.tolist() == wanted
 
 
 def test_more_permutations_start_with_the_same() -> None:
