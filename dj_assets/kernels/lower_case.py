@@ -9,13 +9,15 @@ import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int, Int32s
 from dj_assets.kernels.code_points import LETTERS_END, all_characters, code_point_at
-from dj_assets.kernels.jit import kernel
+from dj_assets.kernels.jit import kernel, unfolded
 
 Flags = npt.NDArray[np.bool_]
 
 # The lower case of a capital sigma depends on its neighbours, that of a dotted capital I is two characters.
 _SIGMA, _DOTTED_I = 0x3A3, 0x130
 ASK = -1
+# So many bytes are looked at together.
+STRETCH = 16
 
 
 @cache
@@ -34,13 +36,22 @@ def _width(points: Int32s) -> npt.NDArray[np.int64]:
     return np.searchsorted([0x80, 0x800, 0x10000], points, side="right")
 
 
+@unfolded
+def _all_ascii(data: Bytes, start: Int) -> bool:
+    bits = np.uint8(0)
+    for i in range(STRETCH):
+        # an unsigned index is not asked whether it counts from the end
+        bits |= data[np.uint64(start) + np.uint64(i)]
+    return bool(bits < 0x80)
+
+
 @kernel
 def _lower_row(out: Bytes, start: Int, end: Int, points: Int32s) -> bool:
     """Lower the characters beyond ASCII in place; return whether none is to be asked for."""
     i = np.int64(start)
     while i < end:
         if out[i] < 0x80:
-            i += 1
+            i += STRETCH if i + STRETCH <= end and _all_ascii(out, i) else 1
             continue
         point, width = code_point_at(out, i)
         if point < len(points) and points[point] != point:
