@@ -48,3 +48,8 @@ def inlined(function: Function) -> Function:
 def intrinsic(function: Function) -> Function:
     """Make a function that writes machine code callable in kernels; numba documents what it takes and returns."""
     return cast("Function", numba.extending.intrinsic(function))
+
+
+def unfolded(function: Function) -> Function:
+    """Let the compiler put a function into every kernel that calls it, so that loops over calls become vector code."""
+    return cast("Function", numba.njit(nogil=True, forceinline=True)(function))

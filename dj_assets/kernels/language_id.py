@@ -13,20 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s, UInt64s
+from dj_assets.kernels.fasttext_words import FNV_BASIS, WORDS, Words, hash_byte, room_for_words, split_some
 from dj_assets.kernels.jit import kernel
+from dj_assets.kernels.word_memo import COPIED, LONGEST_REMEMBERED, Memo, copy_rows, equal, record, remember, touch
 
 Floats = npt.NDArray[np.float32]
 
-# Longer words are rare: their rows are found anew each time. A length fits the lower byte of a record's head.
-LONGEST_REMEMBERED = 62
 # So many bytes of a word are cut into n-grams at a time; so many rows wait to be added before they are.
 CHUNK, QUEUE = 64, 2048
 MARKS = b"</s>__label__"
 
 # Input rows are padded to a multiple of this.
 BLOCK = 16
-
-_FNV_BASIS, _FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
 
 
 class Classifier(NamedTuple):
@@ -52,38 +50,12 @@ class Classifier(NamedTuple):
     right: Int32s
 
 
-class Memo(NamedTuple):
-    """The input rows of the words met so far, bounded: when it is full, all is forgotten.
+class Scratch(NamedTuple):
+    """Room for a word in angle brackets, the rows that wait to be added, and what `touch` finds."""
 
-    `slots` is an open hash table: 0 where empty, else the hash in the upper half and the place of the record in the
-    lower. A record in `pool` is its head (length of the word, 256 times the number of rows), the bytes of the word,
-    the rows. `letters` are the bytes of `pool`; `used` counts records and the numbers they take.
-    """
-
-    slots: UInt64s
-    pool: Int32s
-    letters: Bytes
-    used: Int64s
-
-
-def new_memo(words: int = 1 << 19) -> Memo:
-    """Return an empty memo for up to `words` words, about 64 bytes each."""
-    pool = np.zeros(12 * words, np.int32)
-    return Memo(np.zeros(2 * words, np.uint64), pool, pool.view(np.uint8), np.array([0, 1]))
-
-
-@kernel
-def _hash(seed: np.uint32, byte: np.uint8) -> np.uint32:
-    """Add a byte to fastText's variant of FNV-1a, which takes bytes as signed."""
-    return np.uint32((seed ^ np.uint32(np.int8(byte))) * _FNV_PRIME)
-
-
-@kernel
-def _equal(a: Bytes, a_start: Int, b: Bytes, b_start: Int, length: Int) -> bool:
-    i = 0
-    while i < length and a[a_start + i] == b[b_start + i]:
-        i += 1
-    return i == length
+    word: Bytes
+    queue: Int32s
+    touched: UInt64s
 
 
 @kernel
@@ -91,9 +63,9 @@ def word_slots(letters: Bytes, offsets: Int64s, slots: Int32s) -> None:
     """Enter words into an open hash table, which is larger than their number."""
     mask = len(slots) - 1
     for word in range(len(offsets) - 1):
-        code = _FNV_BASIS
+        code = FNV_BASIS
         for i in range(offsets[word], offsets[word + 1]):
-            code = _hash(code, letters[i])
+            code = hash_byte(code, letters[i])
         slot = np.int64(code) & mask
         while slots[slot] >= 0:
             slot = (slot + 1) & mask
@@ -108,7 +80,7 @@ def _known_word(model: Classifier, word: Bytes, code: np.uint32) -> Int:
     while model.slots[slot] >= 0:
         known = np.int64(model.slots[slot])
         at, end = model.word_offsets[known], model.word_offsets[known + 1]
-        if end - at == len(word) - 2 and _equal(model.letters, at, word, 1, end - at):
+        if end - at == len(word) - 2 and equal(model.letters, at, word, 1, end - at):
             return known
         slot = (slot + 1) & mask
     return -1
@@ -116,18 +88,21 @@ def _known_word(model: Classifier, word: Bytes, code: np.uint32) -> Int:
 
 @kernel
 def _add(hidden: Floats, rows: Floats, chosen: Int32s) -> None:
-    """Add the chosen rows, one after the other; a block of sums stays in registers meanwhile."""
-    for block in range(0, len(hidden), BLOCK):
-        h = hidden[block : block + BLOCK]
-        a, b, c, d, e, f, g, i = h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]
-        j, k, m, n, o, p, q, r = h[8], h[9], h[10], h[11], h[12], h[13], h[14], h[15]
-        for row in chosen:
-            x = rows[row, block : block + BLOCK]
-            a, b, c, d, e, f, g, i = a + x[0], b + x[1], c + x[2], d + x[3], e + x[4], f + x[5], g + x[6], i + x[7]
-            j, k, m, n = j + x[8], k + x[9], m + x[10], n + x[11]
-            o, p, q, r = o + x[12], p + x[13], q + x[14], r + x[15]
-        h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7] = a, b, c, d, e, f, g, i
-        h[8], h[9], h[10], h[11], h[12], h[13], h[14], h[15] = j, k, m, n, o, p, q, r
+    """Add the chosen rows, one after the other; eight at a time, so that a block of sums stays in registers."""
+    flat, width = rows.ravel(), np.uint64(rows.shape[1])
+    eights = len(chosen) - len(chosen) % 8
+    for i in range(0, eights, 8):
+        a, b = np.uint64(chosen[i]) * width, np.uint64(chosen[i + 1]) * width
+        c, d = np.uint64(chosen[i + 2]) * width, np.uint64(chosen[i + 3]) * width
+        e, f = np.uint64(chosen[i + 4]) * width, np.uint64(chosen[i + 5]) * width
+        g, h = np.uint64(chosen[i + 6]) * width, np.uint64(chosen[i + 7]) * width
+        for k in range(width):
+            four = hidden[k] + flat[a + k] + flat[b + k] + flat[c + k] + flat[d + k]
+            hidden[k] = four + flat[e + k] + flat[f + k] + flat[g + k] + flat[h + k]
+    for i in range(eights, len(chosen)):
+        a = np.uint64(chosen[i]) * width
+        for k in range(width):
+            hidden[k] += flat[a + k]
 
 
 @kernel
@@ -138,14 +113,14 @@ def _queue_ngrams(model: Classifier, word: Bytes, start: Int, stop: Int, queue: 
     for first in range(start, stop):
         if word[first] & 0xC0 == 0x80:
             continue
-        code = _FNV_BASIS
+        code = FNV_BASIS
         i = first
         n = 1
         while n <= model.longest and i < len(word):
-            code = _hash(code, word[i])
+            code = hash_byte(code, word[i])
             i += 1
             while i < len(word) and word[i] & 0xC0 == 0x80:
-                code = _hash(code, word[i])
+                code = hash_byte(code, word[i])
                 i += 1
             bucket = np.int64(code % buckets)
             bracket_alone = n == 1 and (first == 0 or i == len(word))
@@ -176,59 +151,8 @@ def _queue_word(
 
 
 @kernel
-def _remember(memo: Memo, data: Bytes, start: Int, length: Int, code: np.uint32, rows: Int32s) -> None:
-    """Make a record of a word that has none; forget all others first where there is no room."""
-    head = memo.used[1]
-    begin = head + 1 + (length + 3) // 4
-    if begin + len(rows) > len(memo.pool) or 2 * memo.used[0] >= len(memo.slots):
-        memo.slots[:] = 0
-        memo.used[0], memo.used[1] = 0, 1
-        return
-    memo.pool[head] = length + 256 * len(rows)
-    for i in range(length):
-        memo.letters[4 * (head + 1) + i] = data[start + i]
-    memo.pool[begin : begin + len(rows)] = rows
-    mask = len(memo.slots) - 1
-    slot = np.int64(code ^ (code >> np.uint32(15))) & mask
-    while memo.slots[slot]:
-        slot = (slot + 1) & mask
-    memo.slots[slot] = np.uint64(code) << np.uint64(32) | np.uint64(head)
-    memo.used[0] += 1
-    memo.used[1] = begin + len(rows)
-
-
-@kernel
-def _record(slots: UInt64s, pool: Int32s, letters: Bytes, data: Bytes, start: Int, length: Int, code: np.uint32) -> Int:
-    """Return the place of the record of a word in the memo, 0 where there is none."""
-    mask = len(slots) - 1
-    slot = np.int64(code ^ (code >> np.uint32(15))) & mask
-    while slots[slot]:
-        if slots[slot] >> np.uint64(32) == code:
-            head = np.int64(slots[slot] & np.uint64(0xFFFFFFFF))
-            if pool[head] & 255 == length and _equal(letters, 4 * (head + 1), data, start, length):
-                return head
-        slot = (slot + 1) & mask
-    return 0
-
-
-@kernel
-def _is_space(byte: np.uint8) -> bool:
-    return bool(byte == 32 or 9 <= byte <= 13 or byte == 0)
-
-
-@kernel
-def _word_end(data: Bytes, i: Int, end: Int) -> tuple[Int, np.uint32]:
-    """Return where the word that starts at `i` ends, and its hash."""
-    code = _FNV_BASIS
-    while i < end and not _is_space(data[i]):
-        code = _hash(code, data[i])
-        i += 1
-    return i, code
-
-
-@kernel
 def _starts_with(data: Bytes, start: Int, length: Int, text: Bytes) -> bool:
-    return bool(length >= len(text) and _equal(text, 0, data, start, len(text)))
+    return bool(length >= len(text) and equal(text, 0, data, start, len(text)))
 
 
 @kernel
@@ -241,49 +165,57 @@ def _bracketed(data: Bytes, start: Int, length: Int, scratch: Bytes) -> Bytes:
 
 
 @kernel
-def _hidden(
-    model: Classifier, memo: Memo, data: Bytes, start: Int, end: Int, scratch: Bytes, queue: Int32s, hidden: Floats
-) -> None:
-    """Write the mean of the input rows of a text."""
-    slots, pool, letters, rows = memo.slots, memo.pool, memo.letters, model.rows
-    hidden[:] = np.float32(0)
-    count: Int = 0
-    queued: Int = 0
-    i: Int = np.int64(start)
-    while i < end:
-        if _is_space(data[i]):
-            i += 1
-            continue
-        first = i
-        i, code = _word_end(data, i, end)
-        length = i - first
-        if queued > QUEUE:
-            _add(hidden, rows, queue[:queued])
+def _queue_words(
+    model: Classifier, memo: Memo, data: Bytes, words: Words, count: int, scratch: Scratch, queued: Int, hidden: Floats
+) -> tuple[Int, Int, bool]:
+    """Queue the rows of some words; return the length of the queue, the number of rows, and whether the text ends."""
+    total: Int = 0
+    for word in range(count):
+        # room for one row more: a word that may be remembered is not added in parts
+        if queued >= QUEUE:
+            _add(hidden, model.rows, scratch.queue[:queued])
             queued = 0
-        head = _record(slots, pool, letters, data, first, length, code)
+        first, code = words.starts[word], words.codes[word]
+        length = words.ends[word] - first
+        head = record(memo, data, first, length, code)
         if head:
-            begin = head + 1 + (length + 3) // 4
-            new = pool[head] >> 8
-            for k in range(new):
-                queue[queued + k] = pool[begin + k]
+            new = copy_rows(memo, head, scratch.queue, queued)
             queued += new
-            count += new
+            total += new
             continue
         if length == 4 and _starts_with(data, first, length, model.marks[:4]):
-            break  # the end of a sentence written out ends the text for fastText
+            return queued, total, True  # the end of a sentence written out ends the text for fastText
         if _starts_with(data, first, length, model.marks[4:]):
             continue  # a label is no word
-        queued, new = _queue_word(model, _bracketed(data, first, length, scratch), code, queue, queued, hidden)
-        count += new
+        bracketed = _bracketed(data, first, length, scratch.word)
+        queued, new = _queue_word(model, bracketed, code, scratch.queue, queued, hidden)
+        total += new
         if length <= LONGEST_REMEMBERED:
-            _remember(memo, data, first, length, code, queue[queued - new : queued])
+            remember(memo, data, first, length, code, scratch.queue[queued - new : queued])
+    return queued, total, False
+
+
+@kernel
+def _hidden(
+    model: Classifier, memo: Memo, data: Bytes, start: Int, end: Int, words: Words, scratch: Scratch, hidden: Floats
+) -> None:
+    """Write the mean of the input rows of a text."""
+    hidden[:] = np.float32(0)
+    total: Int = 0
+    queued: Int = 0
+    count, ended = WORDS, False
+    while count == WORDS and not ended:
+        start, count = split_some(data, start, end, words)
+        touch(memo, words.codes[:count], scratch.touched)
+        queued, new, ended = _queue_words(model, memo, data, words, count, scratch, queued, hidden)
+        total += new
     if model.end_of_sentence >= 0:
-        queue[queued] = model.end_of_sentence
+        scratch.queue[queued] = model.end_of_sentence
         queued += 1
-        count += 1
-    _add(hidden, rows, queue[:queued])
-    if count:
-        scale = np.float32(1.0 / count)
+        total += 1
+    _add(hidden, model.rows, scratch.queue[:queued])
+    if total:
+        scale = np.float32(1.0 / total)
         for d in range(len(hidden)):
             hidden[d] *= scale
 
@@ -336,13 +268,14 @@ def classify(data: Bytes, offsets: Int32s, model: Classifier, memo: Memo) -> tup
     longest = 0
     for row in range(count):
         longest = max(longest, np.int64(offsets[row + 1]) - offsets[row])
-    scratch = np.empty(longest + 2, np.uint8)
-    queue = np.empty(QUEUE + CHUNK * model.longest + 2, np.int32)
+    queue = np.empty(QUEUE + CHUNK * model.longest + 2 + COPIED, np.int32)
+    scratch = Scratch(np.empty(longest + 2, np.uint8), queue, np.empty(WORDS, np.uint64))
+    words = room_for_words()
     hidden = np.empty(model.rows.shape[1], np.float32)
     nodes, scores = np.empty(len(model.left) + 1, np.int32), np.empty(len(model.left) + 1, np.float32)
     labels = np.empty(count, np.int32)
     best, second = np.empty(count, np.float64), np.empty(count, np.float64)
     for row in range(count):
-        _hidden(model, memo, data, offsets[row], offsets[row + 1], scratch, queue, hidden)
+        _hidden(model, memo, data, offsets[row], offsets[row + 1], words, scratch, hidden)
         labels[row], best[row], second[row] = _best_two(model, hidden, nodes, scores)
     return labels, best, second

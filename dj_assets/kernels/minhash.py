@@ -6,10 +6,11 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int32s, Int64s, UInt64s
-from dj_assets.kernels.jit import kernel
-from dj_assets.kernels.sha1 import LANES, SCRATCH, UInt32s, sha1_32
+from dj_assets.kernels.jit import kernel, unfolded
+from dj_assets.kernels.sha1 import BEHIND, LANES, SCRATCH, UInt32s, sha1_32
 from dj_assets.kernels.units import Units, room_for_units, split_units
 
 SEED = 42
@@ -18,6 +19,10 @@ PRIME = (1 << PRIME_BITS) - 1
 # So many shingles are hashed before the permutations see them.
 BLOCK = 64 * LANES
 NO_SHINGLE = 0xFFFFFFFF
+# Folding at 61 bits adds the upper three to the low ones, and one where the prime is taken off.
+SLACK = 8
+
+UInt32sOfGroups = npt.NDArray[np.uint32]
 
 
 class Permutations(NamedTuple):
@@ -27,9 +32,19 @@ class Permutations(NamedTuple):
     b: UInt64s
 
 
-class _Scratch(NamedTuple):
+class Scratch(NamedTuple):
+    """Room for the hashes of a block, and for what each group of `LANES` of them is known to stay above.
+
+    `a` and `b` are the low 32 bits of the permutations, `SLACK` added to `b`, filled up with zeros to a multiple of
+    `LANES`; `lowest` has a row a group, `bound` one value a permutation.
+    """
+
     hashes: UInt32s
     digest: UInt32s
+    a: UInt32s
+    b: UInt32s
+    lowest: UInt32sOfGroups
+    bound: UInt32s
 
 
 @cache
@@ -44,20 +59,67 @@ def permutations(count: int) -> Permutations:
 
 
 @kernel
-def _permute(hashes: UInt32s, permutations: Permutations, least: UInt32s) -> None:
-    """Lower `least`, one value a permutation, to the smallest permuted hash."""
+def room_for_hashes(permutations: Permutations) -> Scratch:
+    """Return scratch space for a block of hashes under some permutations."""
+    count = len(permutations.a)
+    padded = -(-count // LANES) * LANES
+    a, b = np.zeros(padded, np.uint32), np.zeros(padded, np.uint32)
+    for j in range(count):
+        a[j], b[j] = np.uint32(permutations.a[j]), np.uint32(permutations.b[j] + np.uint64(SLACK))
+    lowest, bound = np.empty((BLOCK // LANES, padded), np.uint32), np.empty(padded, np.uint32)
+    return Scratch(np.empty(BLOCK, np.uint32), np.empty(SCRATCH, np.uint32), a, b, lowest, bound)
+
+
+@unfolded
+def _permuted(value: np.uint32, a: np.uint64, b: np.uint64) -> np.uint32:
     prime, bits, one = np.uint64(PRIME), np.uint64(PRIME_BITS), np.uint64(1)
-    for i in range(len(hashes)):
-        value = np.uint64(hashes[i])
-        for j in range(len(least)):
-            product = permutations.a[j] * value + permutations.b[j]
-            folded = (product & prime) + (product >> bits)
-            # taking the prime off adds one to the low bits, and happens just where one more reaches the next power
-            least[j] = min(least[j], np.uint32(folded + ((folded + one) >> bits)))
+    product = a * np.uint64(value) + b
+    folded = (product & prime) + (product >> bits)
+    # taking the prime off adds one to the low bits, and happens just where one more reaches the next power
+    return np.uint32(folded + ((folded + one) >> bits))
+
+
+@unfolded
+def _low_bits(hashes: UInt32s, scratch: Scratch, lowest: UInt32s) -> None:
+    """Write the smallest low bits of the products of a group's hashes, `SLACK` added, under each permutation."""
+    for j in range(len(lowest)):
+        low = np.uint32(NO_SHINGLE)
+        for i in range(LANES):
+            low = min(low, np.uint32(np.uint32(scratch.a[j] * hashes[i]) + scratch.b[j]))
+        lowest[j] = low
+        scratch.bound[j] = min(scratch.bound[j], low)
 
 
 @kernel
-def _sign(units: Units, count: int, window: int, permutations: Permutations, scratch: _Scratch, least: UInt32s) -> None:
+def permute(groups: int, permutations: Permutations, scratch: Scratch, least: UInt32s) -> None:
+    """Lower `least`, one value a permutation, to the smallest permuted of the hashes of some groups.
+
+    A permuted hash is at most `SLACK` above the low bits of its product, which are found without a long
+    multiplication. So only groups whose lowest come that near to the lowest of all are permuted; where low bits may
+    have passed zero, all are.
+    """
+    scratch.bound[:] = NO_SHINGLE
+    for group in range(groups):
+        _low_bits(scratch.hashes[group * LANES : (group + 1) * LANES], scratch, scratch.lowest[group])
+    for j in range(len(least)):
+        low = scratch.bound[j]
+        scratch.bound[j] = low + np.uint32(SLACK) if SLACK <= low <= NO_SHINGLE - SLACK else np.uint32(NO_SHINGLE)
+    for group in range(groups):
+        for j in range(len(least)):
+            if scratch.lowest[group, j] <= scratch.bound[j]:
+                hashes = scratch.hashes[group * LANES : (group + 1) * LANES]
+                least[j] = _least(hashes, permutations.a[j], permutations.b[j], least[j])
+
+
+@kernel
+def _least(hashes: UInt32s, a: np.uint64, b: np.uint64, least: np.uint32) -> np.uint32:
+    for i in range(LANES):
+        least = min(least, _permuted(hashes[i], a, b))
+    return least
+
+
+@kernel
+def _sign(units: Units, count: int, window: int, permutations: Permutations, scratch: Scratch, least: UInt32s) -> None:
     """Lower `least` by the `count` shingles of a text, block by block."""
     for first in range(0, count, BLOCK):
         size = min(BLOCK, count - first)
@@ -65,7 +127,10 @@ def _sign(units: Units, count: int, window: int, permutations: Permutations, scr
             last = min(lane + LANES, first + size)
             starts, ends = units.starts[lane:last], units.ends[lane + window - 1 : last + window - 1]
             sha1_32(units.text, starts, ends, scratch.digest, scratch.hashes[lane - first :])
-        _permute(scratch.hashes[:size], permutations, least)
+        groups = -(-size // LANES)
+        # a hash that comes twice changes no smallest value
+        scratch.hashes[size : groups * LANES] = scratch.hashes[size - 1]
+        permute(groups, permutations, scratch, least)
 
 
 @kernel
@@ -81,8 +146,8 @@ def minhash(
     -------
     Values of shape `(rows, permutations)`; `NO_SHINGLE` throughout for a row without a shingle.
     """
-    units = room_for_units(offsets)
-    scratch = _Scratch(np.empty(BLOCK, np.uint32), np.empty(SCRATCH, np.uint32))
+    units = room_for_units(offsets, BEHIND)
+    scratch = room_for_hashes(permutations)
     values = np.full((len(offsets) - 1, len(permutations.a)), np.uint32(NO_SHINGLE))
     for row in range(len(offsets) - 1):
         found = split_units(data, np.int64(offsets[row]), np.int64(offsets[row + 1]), split, separators, units)
@@ -96,11 +161,12 @@ def minhash_of_pieces(data: Bytes, pieces: Int64s, rows: Int64s, window: int, pe
 
     Nothing stands between the units of a shingle. Returns what `minhash` does.
     """
-    scratch = _Scratch(np.empty(BLOCK, np.uint32), np.empty(SCRATCH, np.uint32))
+    scratch = room_for_hashes(permutations)
+    text = np.concatenate((data, np.zeros(BEHIND, np.uint8)))
     values = np.full((len(rows) - 1, len(permutations.a)), np.uint32(NO_SHINGLE))
     for row in range(len(rows) - 1):
         first, last = rows[row], rows[row + 1]
-        units = Units(data, pieces[first:last], pieces[first + 1 : last + 1])
+        units = Units(text, pieces[first:last], pieces[first + 1 : last + 1])
         _sign(units, last - first - window + 1, window, permutations, scratch, values[row])
     return values
 

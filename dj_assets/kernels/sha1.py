@@ -6,46 +6,69 @@ import numpy as np
 import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int, Int64s
-from dj_assets.kernels.jit import kernel
+from dj_assets.kernels.jit import kernel, unfolded
 
 UInt32s = npt.NDArray[np.uint32]
+State = tuple[np.uint32, ...]
+Words = tuple[np.uint32, ...]
 
-# So many messages are digested at once: every step is a loop over them, which compiles to vector instructions.
+# So many messages are digested at once: all steps stand in one loop over them, which compiles to vector instructions.
 LANES = 16
-# Where the five words of the state, the five they started from and the sixteen of the block lie in scratch space.
-A, B, C, D, E = range(0, 5 * LANES, LANES)
-BEFORE = 5 * LANES
-SCRATCH = 26 * LANES
+# Of scratch space, the words of the state of every lane; sixteen words of the block of each follow.
+STATE = 5 * LANES
+SCRATCH = STATE + 16 * LANES
+# Blocks are read whole, and the last one can begin 8 bytes behind the message.
+BEHIND = 72
 
 _START = np.array([0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0], np.uint32)
-_KEYS = np.array([0x5A827999, 0x6ED9EBA1, 0x8F1BBCDC, 0xCA62C1D6], np.uint32)
+_KEYS = (np.uint32(0x5A827999), np.uint32(0x6ED9EBA1), np.uint32(0x8F1BBCDC), np.uint32(0xCA62C1D6))
 
 
-@kernel
-def _word(data: Bytes, at: Int, left: Int) -> np.uint32:
-    """Return 4 bytes of a padded message, big endian; `left` bytes of it are left at `at`."""
-    if left >= 4:
-        high = np.uint32(data[at]) << np.uint32(24) | np.uint32(data[at + 1]) << np.uint32(16)
-        return np.uint32(high | np.uint32(data[at + 2]) << np.uint32(8) | np.uint32(data[at + 3]))
-    value = np.uint32(0)
-    for byte in range(max(left, 0)):
-        value |= np.uint32(data[at + byte]) << np.uint32(24 - 8 * byte)
-    return np.uint32(value | np.uint32(0x80) << np.uint32(24 - 8 * left)) if left >= 0 else value
+def _masks() -> tuple[UInt32s, UInt32s]:
+    """Return what of each word of a block is message, and the bit behind it, for 0 to 64 bytes left of a message.
+
+    The last rows, from -9 on, are those of a block behind the one that the message and that bit end in.
+    """
+    masks, padding = np.zeros((74, 16), np.uint32), np.zeros((74, 16), np.uint32)
+    for left in range(65):
+        full, rest = divmod(left, 4)
+        masks[left, :full] = 0xFFFFFFFF
+        if full < 16:
+            masks[left, full] = 0xFFFFFFFF ^ 0xFFFFFFFF >> 8 * rest
+            padding[left, full] = 0x80000000 >> 8 * rest
+    return masks, padding
 
 
-@kernel
+_MASKS, _PADDING = _masks()
+
+
+@unfolded
+def _big_endian(data: Bytes, at: np.uint64) -> np.uint32:
+    high = np.uint32(data[at]) << np.uint32(24) | np.uint32(data[at + np.uint64(1)]) << np.uint32(16)
+    return np.uint32(high | np.uint32(data[at + np.uint64(2)]) << np.uint32(8) | np.uint32(data[at + np.uint64(3)]))
+
+
+@unfolded
 def _load(data: Bytes, start: Int, end: Int, block: Int, words: UInt32s, lane: Int) -> None:
     """Write a block of a padded message to the sixteen words of its lane."""
     length = end - start
+    left = min(length - block * 64, 64)
+    # an unsigned index is not asked whether it counts from the end
+    at = np.uint64(start + block * 64)
     for word in range(16):
-        done = block * 64 + word * 4
-        words[word * LANES + lane] = _word(data, start + done, length - done)
+        value = _big_endian(data, at + np.uint64(4 * word))
+        words[word * LANES + lane] = (value & _MASKS[left, word]) | _PADDING[left, word]
     if block == (length + 8) // 64:
         words[14 * LANES + lane] = np.uint32((length * 8) >> 32)
         words[15 * LANES + lane] = np.uint32((length * 8) & 0xFFFFFFFF)
 
 
-@kernel
+@unfolded
+def _turned(value: np.uint32, bits: int) -> np.uint32:
+    return np.uint32((value << np.uint32(bits)) | (value >> np.uint32(32 - bits)))
+
+
+@unfolded
 def _mix(f: int, b: np.uint32, c: np.uint32, d: np.uint32) -> np.uint32:
     if f == 0:
         return np.uint32(d ^ (b & (c ^ d)))
@@ -54,59 +77,78 @@ def _mix(f: int, b: np.uint32, c: np.uint32, d: np.uint32) -> np.uint32:
     return np.uint32(b ^ c ^ d)
 
 
+@unfolded
+def _step(s: State, w: Words, f: int) -> tuple[State, Words]:
+    """Take one step of a lane: its state, and the sixteen words to come."""
+    a, b, c, d, e = s
+    first = np.uint32(_turned(a, 5) + _mix(f, b, c, d) + e + _KEYS[f] + w[0])
+    last = _turned(w[13] ^ w[8] ^ w[2] ^ w[0], 1)
+    return (first, a, _turned(b, 30), c, d), w[1:] + (last,)  # noqa: RUF005 - numba unpacks nothing inside of a tuple
+
+
+@unfolded
+def _five(s: State, w: Words, f: int) -> tuple[State, Words]:
+    s, w = _step(s, w, f)
+    s, w = _step(s, w, f)
+    s, w = _step(s, w, f)
+    s, w = _step(s, w, f)
+    return _step(s, w, f)
+
+
+@unfolded
+def _twenty(s: State, w: Words, f: int) -> tuple[State, Words]:
+    s, w = _five(s, w, f)
+    s, w = _five(s, w, f)
+    s, w = _five(s, w, f)
+    return _five(s, w, f)
+
+
+@unfolded
+def _four(words: UInt32s, first: int, lane: Int) -> Words:
+    at = first * LANES + lane
+    return words[at], words[at + LANES], words[at + 2 * LANES], words[at + 3 * LANES]
+
+
 @kernel
-def _round(s: UInt32s, words: UInt32s, a: int, b: int, c: int, d: int, e: int, t: Int, f: int) -> None:
-    """Take one step in all lanes; `a` to `e` say which word of the state plays which part."""
-    w = (t & 15) * LANES
-    if t >= 16:
-        x, y, z = ((t - 3) & 15) * LANES, ((t - 8) & 15) * LANES, ((t - 14) & 15) * LANES
-        for lane in range(LANES):
-            mixed = words[x + lane] ^ words[y + lane] ^ words[z + lane] ^ words[w + lane]
-            words[w + lane] = (mixed << np.uint32(1)) | (mixed >> np.uint32(31))
-    key = _KEYS[f]
+def _digest(state: UInt32s, words: UInt32s) -> None:
+    """Take the eighty steps of a block in all lanes."""
     for lane in range(LANES):
-        turned = (s[a + lane] << np.uint32(5)) | (s[a + lane] >> np.uint32(27))
-        s[e + lane] += turned + _mix(f, s[b + lane], s[c + lane], s[d + lane]) + key + words[w + lane]
-        s[b + lane] = (s[b + lane] << np.uint32(30)) | (s[b + lane] >> np.uint32(2))
-
-
-@kernel
-def _twenty(s: UInt32s, words: UInt32s, f: int) -> None:
-    for t in range(20 * f, 20 * f + 20, 5):
-        _round(s, words, A, B, C, D, E, t, f)
-        _round(s, words, E, A, B, C, D, t + 1, f)
-        _round(s, words, D, E, A, B, C, t + 2, f)
-        _round(s, words, C, D, E, A, B, t + 3, f)
-        _round(s, words, B, C, D, E, A, t + 4, f)
+        a, b, c, d = _four(state, 0, lane)
+        s: State = (a, b, c, d, state[4 * LANES + lane])
+        w = _four(words, 0, lane) + _four(words, 4, lane) + _four(words, 8, lane) + _four(words, 12, lane)
+        s, w = _twenty(s, w, 0)
+        s, w = _twenty(s, w, 1)
+        s, w = _twenty(s, w, 2)
+        s, w = _twenty(s, w, 3)
+        state[lane] += s[0]
+        state[LANES + lane] += s[1]
+        state[2 * LANES + lane] += s[2]
+        state[3 * LANES + lane] += s[3]
+        state[4 * LANES + lane] += s[4]
 
 
 @kernel
 def sha1_32(data: Bytes, starts: Int64s, ends: Int64s, scratch: UInt32s, out: UInt32s) -> None:
     """Write the first 4 bytes of the SHA-1 of `data[starts[i]:ends[i]]`, little endian, for up to `LANES` slices.
 
-    `scratch` is scratch space of `SCRATCH` words.
+    Of `data`, `BEHIND` bytes behind the last slice must be there, whatever they are. `scratch` is scratch space of
+    `SCRATCH` words.
     """
-    s, words = scratch[: 10 * LANES], scratch[10 * LANES :]
+    state, words = scratch[:STATE], scratch[STATE:]
     count = len(starts)
     blocks = 0
     for lane in range(count):
         blocks = max(blocks, (ends[lane] - starts[lane] + 8) // 64 + 1)
     for i in range(5):
-        s[i * LANES : (i + 1) * LANES] = _START[i]
+        state[i * LANES : (i + 1) * LANES] = _START[i]
     for block in range(blocks):
         for lane in range(count):
             if block <= (ends[lane] - starts[lane] + 8) // 64:
                 _load(data, starts[lane], ends[lane], block, words, lane)
-        s[BEFORE:] = s[:BEFORE]
-        _twenty(s, words, 0)
-        _twenty(s, words, 1)
-        _twenty(s, words, 2)
-        _twenty(s, words, 3)
-        for i in range(BEFORE):
-            s[i] += s[BEFORE + i]
+        _digest(state, words)
         for lane in range(count):
             if block == (ends[lane] - starts[lane] + 8) // 64:
-                out[lane] = _reversed_bytes(s[lane])
+                out[lane] = _reversed_bytes(state[lane])
 
 
 @kernel

@@ -26,7 +26,7 @@ def simhash(data: Bytes, offsets: Int32s, window: int, split: int, separators: B
     -------
     Signatures, 0 for a row without a shingle, and the number of shingles, each of shape `(rows,)`.
     """
-    units = room_for_units(offsets)
+    units = room_for_units(offsets, 0)
     words = np.empty(16, np.uint32)
     ones = np.empty(64, np.int64)
     signatures = np.zeros(len(offsets) - 1, np.uint64)

@@ -27,21 +27,22 @@ class Units(NamedTuple):
 def _units_between_spaces(data: Bytes, start: Int, end: Int, units: Units) -> int:
     """Write the units between spaces, one space between them, and return their number; empty ones are dropped."""
     count = written = 0
-    inside = False
+    space = True
     for i in range(start, end):
-        if data[i] == 32:
-            inside = False
-            continue
-        if not inside:
-            if count:
-                units.text[written] = 32
-                written += 1
-            units.starts[count] = written
-            count += 1
-            inside = True
-        units.text[written] = data[i]
-        written += 1
-        units.ends[count - 1] = written
+        byte = data[i]
+        again, space = space, byte == 32
+        # written over by the next byte where a space follows a space: no branch that depends on the text
+        kept = not (again and space)
+        units.text[written] = byte
+        units.ends[count] = written
+        count += space and kept
+        written += kept
+    if not space:
+        units.ends[count] = written
+        count += 1
+    units.starts[0] = 0
+    for unit in range(1, count):
+        units.starts[unit] = units.ends[unit - 1] + 1
     return count
 
 
@@ -82,12 +83,14 @@ def _characters(data: Bytes, start: Int, end: Int, units: Units) -> int:
 
 
 @kernel
-def room_for_units(offsets: Int32s) -> Units:
-    """Return scratch space for the units of the longest row."""
+def room_for_units(offsets: Int32s, behind: int) -> Units:
+    """Return scratch space for the units of the longest row, and some bytes behind their text."""
     longest = 0
     for row in range(len(offsets) - 1):
         longest = max(longest, np.int64(offsets[row + 1]) - offsets[row])
-    return Units(np.empty(longest + 1, np.uint8), np.empty(longest + 1, np.int64), np.empty(longest + 1, np.int64))
+    return Units(
+        np.empty(longest + 1 + behind, np.uint8), np.empty(longest + 1, np.int64), np.empty(longest + 1, np.int64)
+    )
 
 
 @kernel

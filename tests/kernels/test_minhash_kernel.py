@@ -14,13 +14,17 @@ from dj_assets.kernels.arrays import buffers
 from dj_assets.kernels.minhash import (
     BLOCK,
     NO_SHINGLE,
+    PRIME,
+    Permutations,
     band_keys,
     best_bands,
     minhash,
     minhash_of_pieces,
     permutations,
+    permute,
+    room_for_hashes,
 )
-from dj_assets.kernels.sha1 import LANES, SCRATCH, sha1_32
+from dj_assets.kernels.sha1 import BEHIND, LANES, SCRATCH, sha1_32
 from dj_assets.kernels.units import CHARACTERS, SPACES
 
 NONE = np.zeros(0x110000, np.uint8)
@@ -37,7 +41,7 @@ def reference(shingles: list[str], count: int) -> list[int]:
 def test_sha1_of_messages_of_any_length_side_by_side(messages: list[bytes]) -> None:
     bounds = np.cumsum([0, *map(len, messages)])
     out = np.zeros(LANES, np.uint32)
-    data = np.frombuffer(b"".join(messages), np.uint8)
+    data = np.frombuffer(b"".join(messages) + bytes(BEHIND), np.uint8)
     sha1_32(data, bounds[:-1], bounds[1:], np.empty(SCRATCH, np.uint32), out)
     wanted = [int.from_bytes(hashlib.sha1(message).digest()[:4], "little") for message in messages]
     assert out[: len(messages)].tolist() == wanted
@@ -48,7 +52,7 @@ def test_sha1_at_the_borders_of_its_blocks(length: int) -> None:
     message = bytes(i % 251 for i in range(length))
     out = np.zeros(1, np.uint32)
     ends = np.array([length])
-    sha1_32(np.frombuffer(message, np.uint8), ends - length, ends, np.empty(SCRATCH, np.uint32), out)
+    sha1_32(np.frombuffer(message + bytes(BEHIND), np.uint8), ends - length, ends, np.empty(SCRATCH, np.uint32), out)
     assert out[0] == int.from_bytes(hashlib.sha1(message).digest()[:4], "little")
 
 
@@ -76,6 +80,20 @@ def test_pieces_are_joined_without_anything_between() -> None:
     found = minhash_of_pieces(data, pieces.astype(np.int64), rows, 2, permutations(8))
     assert found[0].tolist() == reference(["▁the▁c", "▁cat"], 8)
     assert found[1:].tolist() == [[NO_SHINGLE] * 8] * 2
+
+
+@pytest.mark.parametrize("middle", [0, 12345, 2**31, 2**32 - 12])
+def test_the_smallest_permuted_hash_wherever_low_bits_lie(middle: int) -> None:
+    """Hashes are chosen by the low bits of their products: next to each other, and around zero, where they wrap."""
+    a, b = next((int(a), int(b)) for a, b in zip(*permutations(9), strict=True) if a % 2)
+    one = Permutations(np.array([a], np.uint64), np.array([b], np.uint64))
+    scratch, random = room_for_hashes(one), np.random.default_rng(1)
+    for lows in random.integers(middle - 12, middle + 12, (1000, 3)).tolist():
+        hashes = [(low - b) * pow(a, -1, 2**32) % 2**32 for low in lows]
+        scratch.hashes[: 3 * LANES] = np.repeat(np.array(hashes, np.uint32), LANES)
+        least = np.full(1, NO_SHINGLE, np.uint32)
+        permute(3, one, scratch, least)
+        assert least[0] == min((a * h + b) % 2**64 % PRIME % 2**32 for h in hashes)
 
 
 def test_more_permutations_start_with_the_same() -> None:

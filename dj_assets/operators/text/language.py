@@ -13,7 +13,8 @@ import pyarrow as pa
 from dj_assets.models.fasttext_file import FastTextFile, UnreadableModelError, read_fasttext
 
 if TYPE_CHECKING:
-    from dj_assets.kernels.language_id import Classifier, Memo
+    from dj_assets.kernels.language_id import Classifier
+    from dj_assets.kernels.word_memo import Memo
 
 # Scores of the kernel and of the library agree to the last bits of a float; labels closer than this are a tie, and
 # at twice this probability fastText stops to look at labels.
@@ -43,7 +44,7 @@ def identified(path: Path, texts: pa.StringArray) -> tuple[Objects, Doubles, Fla
 @cache
 def _classifier(path: Path) -> tuple[Objects, Classifier, Memo]:
     """Read a model once a process; its memo fills as texts come."""
-    from dj_assets.kernels.language_id import new_memo
+    from dj_assets.kernels.word_memo import new_memo
 
     model = read_fasttext(path)
     return np.array(model.labels, object), _prepared(model), new_memo()

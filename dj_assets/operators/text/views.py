@@ -74,9 +74,17 @@ def lowered(batch: Batch) -> pa.StringArray:
     """Return every text in lower case, as Python sees it."""
 
     def compute() -> pa.StringArray:
-        if len(batch.text) and pc.all(pc.string_is_ascii(batch.text)).as_py():
-            return pc.ascii_lower(batch.text)
-        return pa.array([text.lower() for text in batch.text.to_pylist()], pa.string())
+        from dj_assets.kernels.arrays import buffers, strings
+        from dj_assets.kernels.lower_case import lower_case, lower_points
+
+        data, offsets = buffers(batch.text)
+        lower, asked = lower_case(data, offsets, lower_points())
+        texts = strings(lower, offsets.astype(np.int64) - offsets[0])
+        if not asked.any():
+            return texts
+        mask = pa.array(asked)
+        answers = pa.array([text.lower() for text in batch.text.filter(mask).to_pylist()], pa.string())
+        return pc.replace_with_mask(texts, mask, answers)
 
     return batch.derive("lower case", compute)
 

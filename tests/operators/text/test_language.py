@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from dj_assets.kernels.arrays import buffers
-from dj_assets.kernels.language_id import classify, new_memo
+from dj_assets.kernels.language_id import QUEUE, classify
+from dj_assets.kernels.word_memo import new_memo
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.text import language
 from dj_assets.operators.text.language import identified
@@ -83,3 +84,16 @@ def test_a_full_memo_changes_nothing(words: int) -> None:
         classify(*texts, classifier, new_memo(words)), classify(*texts, classifier, new_memo()), strict=True
     ):
         assert np.array_equal(one, other)
+
+
+def test_a_word_met_where_the_queue_is_just_full_is_remembered_whole() -> None:
+    path = ModelStore().find("lid.176.bin").path
+    _, classifier, _ = language._classifier(path)
+    later = buffers(pa.array(["dans mit with"]))
+    for before in range(QUEUE - 12, QUEUE + 2):
+        memo = new_memo(64)
+        classify(*buffers(pa.array(["the " * before + "pour dans mit with"])), classifier, memo)
+        for one, other in zip(
+            classify(*later, classifier, memo), classify(*later, classifier, new_memo(64)), strict=True
+        ):
+            assert np.array_equal(one, other)

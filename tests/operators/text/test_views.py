@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from dj_assets.models import load
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.text.perplexity_filter import PerplexityFilter
-from dj_assets.operators.text.views import Words, characters, pieces, refined_words, words
+from dj_assets.operators.text.views import Words, characters, lowered, pieces, refined_words, words
 
 
 def spelled(found: Words) -> list[list[str]]:
@@ -37,3 +37,9 @@ def test_views_are_computed_once_a_text() -> None:
     assert characters(batch) is characters(batch)
     assert words(batch, "en", tokenization=False) is words(batch, "fr", tokenization=False)
     assert characters(batch.with_text(Batch.of_texts(["three"]).text)).length.tolist() == [5]
+
+
+@given(st.lists(st.text("aB ΣΑσİıÉⱾẞ") | st.text(), max_size=6), st.integers(0, 3))
+def test_lower_case_is_that_of_python(texts: list[str], first: int) -> None:
+    batch = Batch.of_texts(texts).slice(first, 9)
+    assert lowered(batch).to_pylist() == [text.lower() for text in texts[first:]]

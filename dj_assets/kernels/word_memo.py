@@ -1,0 +1,110 @@
+"""A bounded memory of words and the rows that each stands for, verified by their bytes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s, UInt64s
+from dj_assets.kernels.jit import kernel, unfolded
+
+# Longer words are rare and not remembered. A length fits the lower byte of a record's head.
+LONGEST_REMEMBERED = 62
+# Rows are copied by so many: most words have no more, and a fixed number needs no guess of the processor.
+COPIED = 8
+
+
+class Memo(NamedTuple):
+    """The rows of the words met so far, bounded: when it is full, all is forgotten.
+
+    `slots` is an open hash table: 0 where empty, else the hash in the upper half and the place of the record in the
+    lower. A record in `pool` is its head (length of the word, 256 times the number of rows), the bytes of the word,
+    the rows. `letters` are the bytes of `pool`; `used` counts records and the numbers they take.
+    """
+
+    slots: UInt64s
+    pool: Int32s
+    letters: Bytes
+    used: Int64s
+
+
+def new_memo(words: int = 1 << 19) -> Memo:
+    """Return an empty memo for up to `words` words, about 64 bytes each."""
+    pool = np.zeros(12 * words + COPIED, np.int32)
+    return Memo(np.zeros(2 * words, np.uint64), pool, pool.view(np.uint8), np.array([0, 1]))
+
+
+@unfolded
+def equal(a: Bytes, a_start: Int, b: Bytes, b_start: Int, length: Int) -> bool:
+    """Return whether two slices are equal."""
+    i = 0
+    while i < length and a[a_start + i] == b[b_start + i]:
+        i += 1
+    return i == length
+
+
+@unfolded
+def _slot(code: np.uint32, slots: UInt64s) -> np.uint64:
+    return np.uint64(code ^ (code >> np.uint32(15))) & np.uint64(len(slots) - 1)
+
+
+@kernel
+def touch(memo: Memo, codes: npt.NDArray[np.uint32], found: UInt64s) -> np.int32:
+    """Have the records of words brought near, all at once: looked up one by one each waits for memory.
+
+    `found` is scratch space, one value a code. What is returned means nothing.
+    """
+    for i in range(len(codes)):
+        found[i] = memo.slots[_slot(codes[i], memo.slots)] & np.uint64(0xFFFFFFFF)
+    met = np.int32(0)
+    for i in range(len(codes)):
+        met ^= memo.pool[found[i]]
+    return met
+
+
+@unfolded
+def record(memo: Memo, data: Bytes, start: Int, length: Int, code: np.uint32) -> Int:
+    """Return the place of the record of a word in the memo, 0 where there is none."""
+    slots = memo.slots
+    slot = _slot(code, slots)
+    while slots[slot]:
+        if slots[slot] >> np.uint64(32) == code:
+            head = np.int64(slots[slot] & np.uint64(0xFFFFFFFF))
+            if memo.pool[head] & 255 == length and equal(memo.letters, 4 * (head + 1), data, start, length):
+                return head
+        slot = (slot + np.uint64(1)) & np.uint64(len(slots) - 1)
+    return 0
+
+
+@unfolded
+def copy_rows(memo: Memo, head: Int, rows: Int32s, at: Int) -> Int:
+    """Write the rows of a record to `rows[at:]`, and others that do not count; return their number."""
+    begin = np.uint64(head + 1 + ((memo.pool[head] & 255) + 3) // 4)
+    count = memo.pool[head] >> 8
+    for first in range(np.uint64(0), np.uint64(count), np.uint64(COPIED)):
+        for i in range(np.uint64(COPIED)):
+            rows[np.uint64(at) + first + i] = memo.pool[begin + first + i]
+    return np.int64(count)
+
+
+@kernel
+def remember(memo: Memo, data: Bytes, start: Int, length: Int, code: np.uint32, rows: Int32s) -> None:
+    """Make a record of a word that has none; forget all others first where there is no room."""
+    head = memo.used[1]
+    begin = head + 1 + (length + 3) // 4
+    if begin + len(rows) + COPIED > len(memo.pool) or 2 * memo.used[0] >= len(memo.slots):
+        memo.slots[:] = 0
+        memo.used[0], memo.used[1] = 0, 1
+        return
+    memo.pool[head] = length + 256 * len(rows)
+    for i in range(length):
+        memo.letters[4 * (head + 1) + i] = data[start + i]
+    memo.pool[begin : begin + len(rows)] = rows
+    slot = _slot(code, memo.slots)
+    while memo.slots[slot]:
+        slot = (slot + np.uint64(1)) & np.uint64(len(memo.slots) - 1)
+    memo.slots[slot] = np.uint64(code) << np.uint64(32) | np.uint64(head)
+    memo.used[0] += 1
+    memo.used[1] = begin + len(rows)
