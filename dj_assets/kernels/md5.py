@@ -1,4 +1,4 @@
-"""The first half of MD5 (RFC 1321) over a slice of bytes."""
+"""The first half of MD5 (RFC 1321), over many slices of bytes side by side."""
 
 from __future__ import annotations
 
@@ -7,68 +7,99 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from dj_assets.kernels.arrays import Bytes
-from dj_assets.kernels.jit import kernel
+from dj_assets.kernels.arrays import Bytes, Int, Int64s, UInt64s
+from dj_assets.kernels.jit import kernel, unfolded
+from dj_assets.kernels.unaligned import first_bytes
 
 UInt32s = npt.NDArray[np.uint32]
+State = tuple[np.uint32, np.uint32, np.uint32, np.uint32]
 
-_SINES = np.array([int(abs(math.sin(i + 1)) * 2**32) for i in range(64)], np.uint32)
+# So many messages are digested at once: all steps stand in one loop over them, which compiles to vector instructions.
+LANES = 16
+# Of scratch space, the words of the state of every lane; sixteen words of the block of each follow.
+STATE = 4 * LANES
+SCRATCH = STATE + 16 * LANES
+# Blocks are read whole, and the last one can begin 8 bytes behind the message.
+BEHIND = 72
+
+_START = np.array([0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476], np.uint32)
+_SINES = tuple(np.uint32(int(abs(math.sin(i + 1)) * 2**32)) for i in range(64))
+# In each round, which word comes first, how far it is to the next, and by how much four steps turn.
+_FIRST = (0, 1, 5, 0)
+_STRIDE = (1, 5, 3, 7)
+_TURNS = ((7, 12, 17, 22), (5, 9, 14, 20), (4, 11, 16, 23), (6, 10, 15, 21))
 
 
 @kernel
-def _turn(value: np.uint32, mixed: np.uint32, left: int) -> np.uint32:
-    """Return `value` plus `mixed` rotated to the left."""
-    return np.uint32(value + np.uint32((mixed << np.uint32(left)) | (mixed >> np.uint32(32 - left))))
-
-
-@kernel
-def _load(data: Bytes, start: int, length: int, block: int, words: UInt32s) -> None:
-    """Write a block of the padded message to 16 little-endian words."""
-    for word in range(16):
-        value = np.uint32(0)
-        for byte in range(4):
-            at = block * 64 + word * 4 + byte
-            if at < length:
-                value |= np.uint32(data[start + at]) << np.uint32(8 * byte)
-            elif at == length:
-                value |= np.uint32(0x80) << np.uint32(8 * byte)
-        words[word] = value
+def _load(data: Bytes, start: Int, length: Int, block: Int, words: UInt32s, lane: Int) -> None:
+    """Write a block of a padded message to the sixteen words of its lane."""
+    for pair in range(8):
+        at = block * 64 + pair * 8
+        left = length - at
+        both = first_bytes(data, start + at, left)
+        if 0 <= left < 8:
+            both |= np.uint64(0x80) << np.uint64(8 * left)
+        words[2 * pair * LANES + lane] = np.uint32(both & np.uint64(0xFFFFFFFF))
+        words[(2 * pair + 1) * LANES + lane] = np.uint32(both >> np.uint64(32))
     if block == (length + 8) // 64:
-        words[14] = np.uint32((length * 8) & 0xFFFFFFFF)
-        words[15] = np.uint32((length * 8) >> 32)
+        words[14 * LANES + lane] = np.uint32((length * 8) & 0xFFFFFFFF)
+        words[15 * LANES + lane] = np.uint32((length * 8) >> 32)
+
+
+@unfolded
+def _mix(f: int, b: np.uint32, c: np.uint32, d: np.uint32) -> np.uint32:
+    if f == 0:
+        return np.uint32(d ^ (b & (c ^ d)))
+    if f == 1:
+        return np.uint32(c ^ (d & (b ^ c)))
+    if f == 2:
+        return np.uint32(b ^ c ^ d)
+    return np.uint32(c ^ (b | ~d))
+
+
+@unfolded
+def _step(s: State, words: UInt32s, lane: Int, f: int, i: int) -> State:
+    """Take one step of a lane, the one numbered `i` of the round `f`."""
+    a, b, c, d = s
+    word = words[((_FIRST[f] + _STRIDE[f] * i) & 15) * LANES + lane]
+    mixed = np.uint32(a + _mix(f, b, c, d) + word + _SINES[16 * f + i])
+    left = _TURNS[f][i & 3]
+    turned = np.uint32((mixed << np.uint32(left)) | (mixed >> np.uint32(32 - left)))
+    return d, np.uint32(b + turned), b, c
+
+
+@unfolded
+def _four(s: State, words: UInt32s, lane: Int, f: int, i: int) -> State:
+    s = _step(s, words, lane, f, i)
+    s = _step(s, words, lane, f, i + 1)
+    s = _step(s, words, lane, f, i + 2)
+    return _step(s, words, lane, f, i + 3)
+
+
+@unfolded
+def _round(s: State, words: UInt32s, lane: Int, f: int) -> State:
+    s = _four(s, words, lane, f, 0)
+    s = _four(s, words, lane, f, 4)
+    s = _four(s, words, lane, f, 8)
+    return _four(s, words, lane, f, 12)
 
 
 @kernel
-def _digest_block(
-    a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32, x: UInt32s
-) -> tuple[np.uint32, np.uint32, np.uint32, np.uint32]:
-    for i in range(0, 16, 4):
-        a = _turn(b, np.uint32(a + ((b & c) | (~b & d)) + x[i] + _SINES[i]), 7)
-        d = _turn(a, np.uint32(d + ((a & b) | (~a & c)) + x[i + 1] + _SINES[i + 1]), 12)
-        c = _turn(d, np.uint32(c + ((d & a) | (~d & b)) + x[i + 2] + _SINES[i + 2]), 17)
-        b = _turn(c, np.uint32(b + ((c & d) | (~c & a)) + x[i + 3] + _SINES[i + 3]), 22)
-    for i in range(0, 16, 4):
-        k = 5 * i + 1
-        a = _turn(b, np.uint32(a + ((d & b) | (~d & c)) + x[k & 15] + _SINES[16 + i]), 5)
-        d = _turn(a, np.uint32(d + ((c & a) | (~c & b)) + x[(k + 5) & 15] + _SINES[17 + i]), 9)
-        c = _turn(d, np.uint32(c + ((b & d) | (~b & a)) + x[(k + 10) & 15] + _SINES[18 + i]), 14)
-        b = _turn(c, np.uint32(b + ((a & c) | (~a & d)) + x[(k + 15) & 15] + _SINES[19 + i]), 20)
-    for i in range(0, 16, 4):
-        k = 3 * i + 5
-        a = _turn(b, np.uint32(a + (b ^ c ^ d) + x[k & 15] + _SINES[32 + i]), 4)
-        d = _turn(a, np.uint32(d + (a ^ b ^ c) + x[(k + 3) & 15] + _SINES[33 + i]), 11)
-        c = _turn(d, np.uint32(c + (d ^ a ^ b) + x[(k + 6) & 15] + _SINES[34 + i]), 16)
-        b = _turn(c, np.uint32(b + (c ^ d ^ a) + x[(k + 9) & 15] + _SINES[35 + i]), 23)
-    for i in range(0, 16, 4):
-        k = 7 * i
-        a = _turn(b, np.uint32(a + (c ^ (b | ~d)) + x[k & 15] + _SINES[48 + i]), 6)
-        d = _turn(a, np.uint32(d + (b ^ (a | ~c)) + x[(k + 7) & 15] + _SINES[49 + i]), 10)
-        c = _turn(d, np.uint32(c + (a ^ (d | ~b)) + x[(k + 14) & 15] + _SINES[50 + i]), 15)
-        b = _turn(c, np.uint32(b + (d ^ (c | ~a)) + x[(k + 21) & 15] + _SINES[51 + i]), 21)
-    return a, b, c, d
+def _digest(state: UInt32s, words: UInt32s) -> None:
+    """Take the sixty-four steps of a block in all lanes."""
+    for lane in range(LANES):
+        s = (state[lane], state[LANES + lane], state[2 * LANES + lane], state[3 * LANES + lane])
+        s = _round(s, words, lane, 0)
+        s = _round(s, words, lane, 1)
+        s = _round(s, words, lane, 2)
+        s = _round(s, words, lane, 3)
+        state[lane] += s[0]
+        state[LANES + lane] += s[1]
+        state[2 * LANES + lane] += s[2]
+        state[3 * LANES + lane] += s[3]
 
 
-@kernel
+@unfolded
 def _reversed_bytes(value: np.uint32) -> np.uint64:
     swapped = (value >> np.uint32(24)) | ((value >> np.uint32(8)) & np.uint32(0xFF00))
     swapped |= ((value << np.uint32(8)) & np.uint32(0xFF0000)) | (value << np.uint32(24))
@@ -76,13 +107,24 @@ def _reversed_bytes(value: np.uint32) -> np.uint64:
 
 
 @kernel
-def md5_64(data: Bytes, start: int, end: int, words: UInt32s) -> np.uint64:
-    """Return the first 8 bytes of the MD5 of `data[start:end]`, big endian. `words` is scratch space of 16."""
-    a, b = np.uint32(0x67452301), np.uint32(0xEFCDAB89)
-    c, d = np.uint32(0x98BADCFE), np.uint32(0x10325476)
-    length = end - start
-    for block in range((length + 8) // 64 + 1):
-        _load(data, start, length, block, words)
-        e, f, g, h = _digest_block(a, b, c, d, words)
-        a, b, c, d = np.uint32(a + e), np.uint32(b + f), np.uint32(c + g), np.uint32(d + h)
-    return (_reversed_bytes(a) << np.uint64(32)) | _reversed_bytes(b)
+def md5_64(data: Bytes, starts: Int64s, ends: Int64s, scratch: UInt32s, out: UInt64s) -> None:
+    """Write the first 8 bytes of the MD5 of `data[starts[i]:ends[i]]`, big endian, for up to `LANES` slices.
+
+    Of `data`, `BEHIND` bytes behind the last slice must be there, whatever they are. `scratch` is scratch space of
+    `SCRATCH` words.
+    """
+    state, words = scratch[:STATE], scratch[STATE:]
+    count = len(starts)
+    blocks = 0
+    for lane in range(count):
+        blocks = max(blocks, (ends[lane] - starts[lane] + 8) // 64 + 1)
+    for i in range(4):
+        state[i * LANES : (i + 1) * LANES] = _START[i]
+    for block in range(blocks):
+        for lane in range(count):
+            if block <= (ends[lane] - starts[lane] + 8) // 64:
+                _load(data, starts[lane], ends[lane] - starts[lane], block, words, lane)
+        _digest(state, words)
+        for lane in range(count):
+            if block == (ends[lane] - starts[lane] + 8) // 64:
+                out[lane] = (_reversed_bytes(state[lane]) << np.uint64(32)) | _reversed_bytes(state[LANES + lane])

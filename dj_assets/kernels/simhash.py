@@ -6,8 +6,16 @@ import numpy as np
 
 from dj_assets.kernels.arrays import Bytes, Int32s, Int64s, UInt64s
 from dj_assets.kernels.jit import kernel
-from dj_assets.kernels.md5 import md5_64
+from dj_assets.kernels.md5 import BEHIND, LANES, SCRATCH, md5_64
 from dj_assets.kernels.units import room_for_units, split_units
+
+
+@kernel
+def _count_ones(hashes: UInt64s, ones: Int64s) -> None:
+    """Add to `ones`, shape `(64,)`, how many of the hashes have each bit set."""
+    for value in hashes:
+        for bit in range(64):
+            ones[bit] += np.int64((value >> np.uint64(bit)) & np.uint64(1))
 
 
 @kernel
@@ -26,8 +34,8 @@ def simhash(data: Bytes, offsets: Int32s, window: int, split: int, separators: B
     -------
     Signatures, 0 for a row without a shingle, and the number of shingles, each of shape `(rows,)`.
     """
-    units = room_for_units(offsets, 0)
-    words = np.empty(16, np.uint32)
+    units = room_for_units(offsets, BEHIND)
+    scratch, hashes = np.empty(SCRATCH, np.uint32), np.empty(LANES, np.uint64)
     ones = np.empty(64, np.int64)
     signatures = np.zeros(len(offsets) - 1, np.uint64)
     shingles = np.zeros(len(offsets) - 1, np.int64)
@@ -35,10 +43,11 @@ def simhash(data: Bytes, offsets: Int32s, window: int, split: int, separators: B
         found = split_units(data, np.int64(offsets[row]), np.int64(offsets[row + 1]), split, separators, units)
         count = max(0, found - window + 1)
         ones[:] = 0
-        for unit in range(count):
-            value = md5_64(units.text, units.starts[unit], units.ends[unit + window - 1], words)
-            for bit in range(64):
-                ones[bit] += np.int64((value >> np.uint64(bit)) & np.uint64(1))
+        for first in range(0, count, LANES):
+            last = min(first + LANES, count)
+            starts, ends = units.starts[first:last], units.ends[first + window - 1 : last + window - 1]
+            md5_64(units.text, starts, ends, scratch, hashes)
+            _count_ones(hashes[: last - first], ones)
         shingles[row] = count
         for bit in range(64):
             if 2 * ones[bit] > count:

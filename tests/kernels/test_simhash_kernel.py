@@ -9,8 +9,8 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dj_assets.kernels.arrays import buffers
-from dj_assets.kernels.md5 import md5_64
+from dj_assets.kernels.arrays import Bytes, buffers
+from dj_assets.kernels.md5 import BEHIND, LANES, SCRATCH, md5_64
 from dj_assets.kernels.simhash import simhash
 from dj_assets.kernels.units import CHARACTERS, SEPARATORS, SPACES
 
@@ -33,16 +33,23 @@ def signed(texts: list[str], window: int, split: int) -> list[int]:
     return simhash(*buffers(pa.array(texts, pa.string())), window, split, COMMAS)[0].tolist()
 
 
+def hashed(data: Bytes, starts: list[int], ends: list[int]) -> list[int]:
+    out = np.empty(LANES, np.uint64)
+    room = np.concatenate((data, np.full(BEHIND, 0xFF, np.uint8)))
+    md5_64(room, np.array(starts), np.array(ends), np.empty(SCRATCH, np.uint32), out)
+    return out[: len(starts)].tolist()
+
+
 @pytest.mark.parametrize("length", [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 1000])
 def test_md5_at_the_edges_of_its_blocks(length: int) -> None:
     data, _ = buffers(pa.array(["x" + "q" * length + "y"]))
-    assert int(md5_64(data, 1, 1 + length, np.empty(16, np.uint32))) == naive_hash("q" * length)
+    assert hashed(data, [1], [1 + length]) == [naive_hash("q" * length)]
 
 
-@given(st.text())
-def test_md5_of_any_text(text: str) -> None:
-    data, offsets = buffers(pa.array([text]))
-    assert int(md5_64(data, 0, offsets[1], np.empty(16, np.uint32))) == naive_hash(text)
+@given(st.lists(st.text(max_size=200), min_size=1, max_size=LANES))
+def test_md5_of_texts_side_by_side(texts: list[str]) -> None:
+    data, offsets = buffers(pa.array(texts))
+    assert hashed(data, offsets[:-1].tolist(), offsets[1:].tolist()) == [naive_hash(text) for text in texts]
 
 
 @given(TEXTS, st.integers(1, 4))
