@@ -83,6 +83,32 @@ def join_words(data: Bytes, offsets: Int32s, kept: Flags) -> tuple[Bytes, Int64s
 
 
 @kernel
+def rename_words(codes: Int32s, offsets: Int64s, names: Int32s) -> tuple[Int32s, Int64s]:
+    """Give every word of every row the code that `names` has for its own; those it has a negative one for are left out.
+
+    Row `i` has the words `codes[offsets[i]:offsets[i + 1]]`. Returns the words of all rows and the new offsets.
+    """
+    renamed, ends = np.empty(len(codes), np.int32), np.zeros(len(offsets), np.int64)
+    written = 0
+    for row in range(len(offsets) - 1):
+        for k in range(offsets[row], offsets[row + 1]):
+            renamed[written] = names[codes[k]]
+            written += renamed[written] >= 0
+        ends[row + 1] = written
+    return renamed[:written], ends
+
+
+@kernel
+def count_words(codes: Int32s, offsets: Int64s, chosen: Flags) -> Int64s:
+    """Count the words of every row whose code is chosen; `chosen` has one flag a code."""
+    counts = np.zeros(len(offsets) - 1, np.int64)
+    for row in range(len(counts)):
+        for k in range(offsets[row], offsets[row + 1]):
+            counts[row] += chosen[codes[k]]
+    return counts
+
+
+@kernel
 def _is_space(byte: np.uint8) -> bool:
     return bool(byte == 32 or 9 <= byte <= 13)
 

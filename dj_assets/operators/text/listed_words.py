@@ -57,9 +57,11 @@ class ListedWordsFilter(WordFilter):
 
     def listed_share(self, batch: Batch) -> pa.Array:
         """Return the share of listed words of every text, at most 1.0; 0.0 for a text without words."""
+        from dj_assets.kernels.words import count_words
+
         words = self.words(batch, lowercase=True)
         listed = pa.array(sorted(self.listed), pa.string())
-        hits, total = words.count_where(_flags(words.vocabulary, listed)[words.codes]), words.counts
+        hits, total = count_words(words.codes, words.offsets, _flags(words.vocabulary, listed)), words.counts
         for size in self.words_aug_group_sizes if self.use_words_aug else ():
             more_hits, more = _listed_runs(words, size, self.words_aug_join_char, listed)
             hits, total = hits + more_hits, total + more

@@ -152,16 +152,17 @@ def _encoded(flat: pa.StringArray, offsets: Counts) -> Words:
 
 def _refine(given: Words, *, lowercase: bool) -> Words:
     """Refine the distinct words, then let every word follow its own."""
+    from dj_assets.kernels.words import rename_words
+
     vocabulary = given.vocabulary
     if lowercase:
         vocabulary = pa.array([word.lower() for word in vocabulary.to_pylist()], pa.string())
-    bare = stripped(vocabulary).dictionary_encode()
-    renamed = bare.indices.to_numpy(zero_copy_only=False)
-    empty = pc.equal(bare.dictionary, "").to_numpy(zero_copy_only=False)
-    codes = renamed[given.codes]
-    kept = ~empty[codes]
-    rows = np.concatenate(([0], np.cumsum(given.count_where(kept))))
-    return replace(given, codes=codes[kept], offsets=rows, vocabulary=bare.dictionary)
+    vocabulary = stripped(vocabulary)
+    bare = vocabulary.dictionary_encode()
+    names = bare.indices.to_numpy(zero_copy_only=False).copy()
+    names[pc.equal(vocabulary, "").to_numpy(zero_copy_only=False)] = -1
+    codes, offsets = rename_words(given.codes, given.offsets, names)
+    return replace(given, codes=codes, offsets=offsets, vocabulary=bare.dictionary)
 
 
 def _pieces(batch: Batch, path: Path) -> Words:
