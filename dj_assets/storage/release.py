@@ -58,10 +58,11 @@ class Release:
         with staged(self.layout.published) as staging:
             database = staging / self.layout.database.name
             self.build(database, threads)
+            bins = self._bins(database)
             if written is not None:
                 written()
             entries = gather_parts(parts, self.layout, newest_run(self.layout), staging / "refined")
-            manifest = {**manifest_of(entries), "statistics": self._bins(database)}
+            manifest = {**manifest_of(entries), "statistics": bins}
             add_run(database, manifest["funnel"], manifest)
             # the record in the database cannot say what it became
             manifest["database_bytes"], manifest["database_crc32"] = Sum.of(database)
