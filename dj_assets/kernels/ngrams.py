@@ -2,134 +2,269 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s
-from dj_assets.kernels.code_points import decode
-from dj_assets.kernels.jit import kernel
+from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s, UInt64s
+from dj_assets.kernels.jit import kernel, unfolded
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
+_COUNT = np.uint64(1 << 32)
+_PLACE = np.uint64((1 << 32) - 1)
+
+# A table is no larger: of more n-grams than half of that, one part of all hashes is counted after the other.
+TABLE_BITS = 23
+# The bytes of the widest character.
+WIDEST = 4
+# So many times may an n-gram occur until the table is asked how often it does.
+OFTEN = 1 << 14
+
+Sequence = Bytes | Int32s
 
 
-@kernel
-def _same(sequence: Int32s, a: Int, b: Int, n: int) -> bool:
-    i = 0
-    while i < n and sequence[a + i] == sequence[b + i]:
-        i += 1
-    return i == n
+# Where the next n-gram starts, where its last character does, the hash of what lies between, and n-grams so far.
+Cursor = tuple[Int, Int, np.uint64, Int]
+# So many n-grams are hashed before any of them is looked up.
+SOME = 64
+
+
+class Some(NamedTuple):
+    """Room for n-grams: where each starts and ends, and where the table may know it; shape `(SOME + 1,)` each."""
+
+    starts: Int64s
+    ends: Int64s
+    slots: UInt64s
+
+
+class Tally(NamedTuple):
+    """Room to count n-grams, and how many occur how often.
+
+    An entry of `table` is 0 or the count of an n-gram in its upper half and one more than the place where it occurs
+    first in the lower. `having[c]` n-grams occur `c` times; `often` are the counts of those that occur `OFTEN` times
+    or more; `known` tells how many those are, the largest count below, and how many of the table are such.
+    """
+
+    table: UInt64s
+    powers: UInt64s
+    having: Int64s
+    often: Int64s
+    known: Int64s
+    some: Some
 
 
 @kernel
 def _table_bits(entries: Int) -> int:
     """Return the binary logarithm of a table that `entries` fill to at most a half."""
-    bits = 4
+    bits = 9
     while (1 << bits) < 2 * entries:
         bits += 1
     return bits
 
 
 @kernel
-def _count_ngrams(sequence: Int32s, n: int, table: Int32s, counts: Int32s) -> int:
-    """Count the n-grams of a sequence at the place where each occurs first; other places get 0.
+def _room(longest: Int, n: int, width: int, table_bits: int) -> Tally:
+    """Return room for the n-grams of a sequence of so many elements, of which one character has up to `width`."""
+    powers = np.ones(n * width + 1, np.uint64)
+    for i in range(1, len(powers)):
+        powers[i] = powers[i - 1] * _BASE
+    table = np.empty(1 << min(_table_bits(longest), table_bits), np.uint64)
+    often = np.empty(longest // OFTEN + 1, np.int64)
+    some = Some(np.empty(SOME + 1, np.int64), np.empty(SOME + 1, np.int64), np.empty(SOME + 1, np.uint64))
+    return Tally(table, powers, np.zeros(OFTEN, np.int64), often, np.zeros(3, np.int64), some)
 
-    Returns the number of n-grams, 0 where the sequence is shorter than one. `table` and `counts` are scratch space.
+
+@unfolded
+def _next(sequence: Sequence, i: Int, end: Int, widest: int) -> Int:
+    """Return where the character behind the one at `i` starts."""
+    i += 1
+    while widest > 1 and i < end and sequence[i] & 0xC0 == 0x80:
+        i += 1
+    return i
+
+
+@unfolded
+def _same(sequence: Sequence, a: Int, b: Int, length: Int) -> bool:
+    i = 0
+    while i < length and sequence[a + i] == sequence[b + i]:
+        i += 1
+    return i == length
+
+
+@unfolded
+def _count(sequence: Sequence, i: Int, length: Int, start: np.uint64, tally: Tally, mask: np.uint64) -> bool:
+    """Count the n-gram of `length` elements at `i`; return whether it is a new one."""
+    slot = start
+    while tally.table[slot]:
+        entry = tally.table[slot]
+        if _same(sequence, np.int64(entry & _PLACE) - 1, i, length):
+            tally.table[slot] = entry + _COUNT
+            count = np.int64(entry >> np.uint64(32))
+            if count < OFTEN:
+                tally.having[count] -= 1
+            if count + 1 < OFTEN:
+                tally.having[count + 1] += 1
+                tally.known[1] = max(tally.known[1], count + 1)
+            tally.known[2] += count + 1 == OFTEN
+            return False
+        slot = (slot + np.uint64(1)) & mask
+    tally.table[slot] = _COUNT | np.uint64(i + 1)
+    tally.having[1] += 1
+    return True
+
+
+@kernel
+def _hash_some(
+    sequence: Sequence, widest: int, at: Cursor, bits: int, parts: int, part: np.uint64, tally: Tally
+) -> tuple[Cursor, int]:
+    """Hash n-grams until `SOME` of them belong to the part; return where to go on, and how many do."""
+    size, count = len(sequence), 0
+    some, powers = tally.some, tally.powers
+    first, end, rolling, total = at
+    while end < size and count < SOME:
+        after = _next(sequence, end, size, widest)
+        for k in range(end, after):
+            rolling = rolling * _BASE + np.uint64(sequence[k])
+        end = after
+        mixed = (rolling ^ (rolling >> np.uint64(29))) * _SPREAD
+        some.slots[count] = (mixed << np.uint64(parts)) >> np.uint64(64 - bits)
+        some.starts[count], some.ends[count] = first, end
+        # written over by the next one where it belongs to another part
+        count += not parts or mixed >> np.uint64(64 - parts) == part
+        total += 1
+        second = _next(sequence, first, size, widest)
+        for k in range(first, second):
+            rolling -= powers[end - k - 1] * np.uint64(sequence[k])
+        first = second
+    return (first, end, rolling, total), count
+
+
+@kernel
+def _touch(sequence: Sequence, tally: Tally, count: int) -> np.uint64:
+    """Have what some n-grams meet brought near, all at once; what is returned means nothing."""
+    met = np.uint64(0)
+    for i in range(count):
+        entry = tally.table[tally.some.slots[i]] & _PLACE
+        met += np.uint64(sequence[max(entry, np.uint64(1)) - np.uint64(1)])
+    return met
+
+
+@kernel
+def _count_part(sequence: Sequence, n: int, widest: int, bits: int, parts: int, part: np.uint64, tally: Tally) -> Int:
+    """Count the n-grams whose hashes begin with `part`, of `parts` binary digits; return the number of all.
+
+    -1 where the table gets too full, as only n-grams made for it can do.
     """
-    total = len(sequence) - n + 1
-    if total <= 0:
-        return 0
-    bits = _table_bits(total)
-    shift = np.uint64(64 - bits)
-    mask = np.int64((1 << bits) - 1)
-    table[: 1 << bits] = -1
-    counts[:total] = 0
-    leaving = np.uint64(1)
+    mask = np.uint64((1 << bits) - 1)
+    tally.table[: 1 << bits] = 0
+    left = (1 << bits) - (1 << bits - 3)
+    end: Int = 0
     rolling = np.uint64(0)
-    for i in range(n):
-        leaving = leaving * _BASE
-        if i < n - 1:
-            rolling = rolling * _BASE + np.uint64(sequence[i])
-    for i in range(total):
-        rolling = rolling * _BASE + np.uint64(sequence[i + n - 1])
-        if i:
-            rolling -= leaving * np.uint64(sequence[i - 1])
-        slot = np.int64(((rolling ^ (rolling >> np.uint64(29))) * _SPREAD) >> shift)
-        while table[slot] >= 0 and not _same(sequence, table[slot], i, n):
-            slot = (slot + 1) & mask
-        if table[slot] < 0:
-            table[slot] = i
-        counts[table[slot]] += 1
+    for _ in range(n - 1):
+        after = _next(sequence, end, len(sequence), widest) if end < len(sequence) else end
+        for k in range(end, after):
+            rolling = rolling * _BASE + np.uint64(sequence[k])
+        end = after
+    at: Cursor = (np.int64(0), np.int64(end), rolling, np.int64(0))
+    while at[1] < len(sequence):
+        at, count = _hash_some(sequence, widest, at, bits, parts, part, tally)
+        _touch(sequence, tally, count)
+        for i in range(count):
+            start = tally.some.starts[i]
+            left -= _count(sequence, start, tally.some.ends[i] - start, tally.some.slots[i], tally, mask)
+        if left < SOME:
+            return -1
+    return at[3]
+
+
+@kernel
+def _find_often(tally: Tally, bits: int) -> None:
+    """Note the counts of the n-grams of the table that occur often."""
+    tally.known[2] = 0
+    for slot in range(1 << bits):
+        count = np.int64(tally.table[slot] >> np.uint64(32))
+        if count >= OFTEN:
+            tally.often[tally.known[0]] = count
+            tally.known[0] += 1
+
+
+@kernel
+def _count_parts(sequence: Sequence, n: int, widest: int, bits: int, parts: int, tally: Tally) -> Int:
+    """Count the n-grams of a sequence, part by part; return their number, -1 where a part was too large."""
+    total: Int = 0
+    tally.having[: tally.known[1] + 2] = 0
+    tally.known[:] = 0
+    for part in range(1 << parts):
+        total = _count_part(sequence, n, widest, bits, parts, np.uint64(part), tally)
+        if total < 0:
+            break
+        if tally.known[2]:
+            _find_often(tally, bits)
     return total
 
 
 @kernel
-def _top_share(counts: Int32s) -> float:
+def _count_ngrams(sequence: Sequence, n: int, widest: int, tally: Tally) -> Int:
+    """Count the n-grams of a sequence; return their number, 0 where it is shorter than one."""
+    bits, most = _table_bits(len(sequence)), _table_bits(len(tally.table) // 2)
+    total = _count_parts(sequence, n, widest, min(bits, most), max(bits - most, 0), tally)
+    if total >= 0:
+        return total
+    larger = Tally(np.empty(1 << bits, np.uint64), tally.powers, tally.having, tally.often, tally.known, tally.some)
+    return _count_parts(sequence, n, widest, bits, 0, larger)
+
+
+@kernel
+def _top_share(tally: Tally, total: Int) -> float:
     """Return the share of the k most frequent n-grams, k = min(floor(sqrt(distinct)), number that repeat)."""
-    distinct = repeating = largest = 0
-    for count in counts:
-        distinct += count > 0
-        repeating += count > 1
-        largest = max(largest, count)
-    left = min(int(np.sqrt(distinct)), repeating)
-    if not left:
-        return 0.0
-    having = np.zeros(largest + 1, np.int64)
-    for count in counts:
-        having[count] += 1
-    covered = 0
+    often, largest = tally.known[0], tally.known[1]
+    repeating = often + tally.having[2 : largest + 1].sum()
+    left = min(int(np.sqrt(repeating + tally.having[1])), repeating)
+    counts = np.sort(tally.often[:often])
+    taken = min(left, often)
+    covered = counts[often - taken :].sum()
+    left -= taken
     while left:
-        taken = min(left, having[largest])
+        taken = min(left, tally.having[largest])
         covered += taken * largest
         left -= taken
         largest -= 1
-    return covered / len(counts)
+    return float(covered / total)
 
 
 @kernel
-def _repeated_share(counts: Int32s) -> float:
-    """Return the share of n-grams that occur more than once."""
-    repeated = 0
-    for count in counts:
-        if count > 1:
-            repeated += count
-    return repeated / len(counts)
-
-
-@kernel
-def character_repetition(data: Bytes, offsets: Int32s, n: int) -> Doubles:
+def character_repetition(data: Bytes, offsets: Int32s, n: int, table_bits: int = TABLE_BITS) -> Doubles:
     """Return the share of the most frequent character n-grams of every row, 0.0 where a row has none.
 
-    Scratch space is 16 to 24 bytes per byte of the longest row.
+    Scratch space is 16 to 32 bytes per byte of the longest row, but no more than 8 for each of `2**table_bits` entries.
     """
     longest = 0
     for row in range(len(offsets) - 1):
         longest = max(longest, np.int64(offsets[row + 1]) - offsets[row])
-    points = np.empty(longest, np.int32)
-    counts = np.empty(longest, np.int32)
-    table = np.empty(1 << _table_bits(longest), np.int32)
+    tally = _room(longest, n, WIDEST, table_bits)
     out = np.zeros(len(offsets) - 1, np.float64)
     for row in range(len(out)):
-        length = decode(data, offsets[row], offsets[row + 1], points)
-        total = _count_ngrams(points[:length], n, table, counts)
+        total = _count_ngrams(data[offsets[row] : offsets[row + 1]], n, WIDEST, tally)
         if total:
-            out[row] = _top_share(counts[:total])
+            out[row] = _top_share(tally, total)
     return out
 
 
 @kernel
-def word_repetition(codes: Int32s, offsets: Int64s, n: int) -> Doubles:
+def word_repetition(codes: Int32s, offsets: Int64s, n: int, table_bits: int = TABLE_BITS) -> Doubles:
     """Return the share of word n-grams that repeat in every row, 0.0 where a row has none.
 
-    Row `i` has the words `codes[offsets[i]:offsets[i + 1]]`; equal codes are equal words.
+    Row `i` has the words `codes[offsets[i]:offsets[i + 1]]`; equal codes are equal words. Scratch space is that of
+    `character_repetition`, for words.
     """
     longest = 0
     for row in range(len(offsets) - 1):
         longest = max(longest, offsets[row + 1] - offsets[row])
-    counts = np.empty(longest, np.int32)
-    table = np.empty(1 << _table_bits(longest), np.int32)
+    tally = _room(longest, n, 1, table_bits)
     out = np.zeros(len(offsets) - 1, np.float64)
     for row in range(len(out)):
-        total = _count_ngrams(codes[offsets[row] : offsets[row + 1]], n, table, counts)
+        total = _count_ngrams(codes[offsets[row] : offsets[row + 1]], n, 1, tally)
         if total:
-            out[row] = _repeated_share(counts[:total])
+            out[row] = (total - tally.having[1]) / total
     return out

@@ -3,14 +3,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from random import Random
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dj_assets.kernels.arrays import buffers
-from dj_assets.kernels.ngrams import character_repetition, word_repetition
+from dj_assets.kernels.ngrams import OFTEN, character_repetition, word_repetition
 
 
 def ngrams(sequence: Sequence[object], n: int) -> Counter[tuple[object, ...]]:
@@ -59,3 +61,28 @@ def test_scratch_space_of_one_row_does_not_leak_into_the_next() -> None:
     together = character_repetition(*buffers(pa.array(texts)), 3)
     assert together.tolist() == [naive_top_share(text, 3) for text in texts]
     assert all(a == b for a, b in pairwise(character_repetition(*buffers(pa.array(["aaaa"] * 3)), 2)))
+
+
+@pytest.mark.parametrize("n", [1, 4, 12])
+def test_long_rows_are_counted_part_by_part(n: int) -> None:
+    random = Random(n)
+    texts = ["".join(random.choices("ab é一😀", k=3000)) for _ in range(2)] + ["x", "ab" * 2000]
+    got = character_repetition(*buffers(pa.array(texts)), n, 9)
+    assert got.tolist() == [naive_top_share(text, n) for text in texts]
+
+
+def test_ngrams_that_occur_very_often() -> None:
+    texts = ["a" * (OFTEN + 7), "ab" * (OFTEN + 1) + "b" * (2 * OFTEN), "a" * (OFTEN - 1) + "b", "abcab"]
+    got = character_repetition(*buffers(pa.array(texts)), 2, 12)
+    assert got.tolist() == [naive_top_share(text, 2) for text in texts]
+
+
+def test_a_part_that_is_too_large_is_counted_with_all_others_at_once() -> None:
+    """Four numbers that the hash does not see are added to four words over and over: all in one part, all different."""
+    unseen = np.array([23789, -19693, 31644, 23248])
+    random = np.random.default_rng(1)
+    words = (unseen * np.arange(500)[:, None] + 7).ravel().tolist()
+    codes = np.array(words + random.choice(words, 2000).tolist() + words[:40], np.int32)
+    offsets = np.array([0, 2000, len(codes), len(codes)], np.int64)
+    wanted = [naive_repeated_share(codes[a:b].tolist(), 4) for a, b in pairwise(offsets)]
+    assert word_repetition(codes, offsets, 4, 9).tolist() == wanted
