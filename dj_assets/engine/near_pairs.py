@@ -19,38 +19,71 @@ from dj_assets.storage.shards import ParquetShard
 _KEY = b"dj_assets.key"
 
 
+# So many values are moved at once where equal ones are taken out.
+_CHUNK = 1 << 20
+
+
 def find_near_pairs(
-    layout: Layout, step: Step, operator: Deduplicator, signature_files: Sequence[Path], measured: str
+    layout: Layout,
+    step: Step,
+    operator: Deduplicator,
+    signature_files: Sequence[Path],
+    measured: str,
+    *,
+    threads: int = 1,
 ) -> NearPairs:
     """Return the near pairs of a deduplicator, from disk where they were found for the same samples before.
 
     `measured` identifies the measured files of all shards. Pairs hold for any thresholds: they are kept between
     signature values, whether or not a sample with that value survives.
     """
-    key = digest([measured, step.identity, operator.model_dump(mode="json")]).encode()
+    key = near_pairs_key(step, operator, measured)
     path = layout.near_pairs(step.signature)
     stored = read_stored(path, key)
     if stored is None:
-        stored = operator.near_pairs(_distinct(signature_files, step.signature))
+        # who overrides the search need not know of threads
+        own = type(operator).near_pairs is not Deduplicator.near_pairs
+        steering = {} if own else {"threads": threads}
+        stored = operator.near_pairs(distinct_values(signature_files, step.signature), **steering)
         store(path, stored, key)
     a, b = (stored.column(name).to_numpy() for name in ("a", "b"))
     return NearPairs(a, b)
 
 
-def _distinct(files: Sequence[Path], column: str) -> np.ndarray:
-    distinct = [pq.read_table(path, columns=[column])[column].drop_null().unique().to_numpy() for path in files]
-    return distinct_sorted(np.concatenate(distinct)) if distinct else np.empty(0, np.uint64)
+def near_pairs_key(step: Step, operator: Deduplicator, measured: str) -> bytes:
+    """Return under which key the near pairs of a deduplicator are stored."""
+    return digest([measured, step.identity, operator.model_dump(mode="json")]).encode()
+
+
+def distinct_values(files: Sequence[Path], column: str) -> np.ndarray:
+    """Return the distinct values of a column in order, nulls left out; holds hardly more than all values."""
+    values = np.empty(0, np.uint64)
+    filled = 0
+    for path in files:
+        own = pq.read_table(path, columns=[column])[column].drop_null().unique().to_numpy()
+        if not filled:
+            values = np.empty(sum(pq.read_metadata(file).num_rows for file in files), own.dtype)
+        values[filled : filled + len(own)] = own
+        filled += len(own)
+    return distinct_sorted(values[:filled])
 
 
 def distinct_sorted(values: np.ndarray) -> np.ndarray:
-    """Return the distinct values in order. `values` is sorted in place.
+    """Return the distinct values in order: the front of `values`, which is sorted in place.
 
     `np.unique` does the same by a hash table, which takes twenty times as long for ten million signatures.
     """
     values.sort()
-    first = np.ones(len(values), bool)
-    np.not_equal(values[1:], values[:-1], out=first[1:])
-    return values[first]
+    filled = 0
+    for start in range(0, len(values), _CHUNK):
+        chunk = values[start : start + _CHUNK]
+        first = np.ones(len(chunk), bool)
+        np.not_equal(chunk[1:], chunk[:-1], out=first[1:])
+        distinct = chunk[first]
+        again = int(filled > 0 and distinct[0] == values[filled - 1])
+        values[filled : filled + len(distinct) - again] = distinct[again:]
+        filled += len(distinct) - again
+    return values[:filled]
 
 
 def read_stored(path: Path, key: bytes) -> pa.Table | None:

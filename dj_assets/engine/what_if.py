@@ -125,7 +125,7 @@ class MeasuredRun:
 
     def _outcome(self, plan: Plan) -> Outcome:
         signatures = [*self._files("signatures", "against"), *self._files("signatures")]
-        links = find_links(self.layout, plan, signatures, self._measured)
+        links = find_links(self.layout, plan, signatures, self._measured, self.threads)
         return replay(plan, self._population, links, threads=self.threads)
 
     def measured_files(self, kind: str) -> list[Path]:

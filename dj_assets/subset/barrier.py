@@ -106,7 +106,7 @@ def _replay(
     require_measured(layout.against, reference, REPLAYED)
     stats, signatures = (measured_files(layout, kind, shards) for kind in ("stats", "signatures"))
     theirs = [measured_files(layout.against, kind, reference) for kind in ("stats", "signatures")]
-    links = find_links(layout, plan, [*theirs[1], *signatures], _version(subset, shards))
+    links = find_links(layout, plan, [*theirs[1], *signatures], _version(subset, shards), subset.workers)
     population = load_population(plan, stats, signatures, *theirs)
     outcome = replay(plan, population, links, threads=subset.workers)
     return population, outcome, sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
