@@ -21,10 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.process import command_line
+from dj_assets.engine.fates import replayed
 from dj_assets.engine.links import find_links
 from dj_assets.engine.memory import peak_rss_mb
-from dj_assets.engine.record import fates
-from dj_assets.engine.replay import load_population, replay
+from dj_assets.engine.population import load_population
+from dj_assets.engine.replay import replay
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.storage.layout import Layout
@@ -83,7 +84,7 @@ def measure(samples: int, duplicates: float) -> dict[str, float]:
         linked = time.perf_counter()
         population = load_population(plan, stats, signatures)
         outcome = replay(plan, population, links, threads=1)
-        fates(population, outcome)
+        replayed(len(plan.steps), population, outcome, 0)
         decided = time.perf_counter()
         return {
             "samples": samples,
@@ -91,7 +92,7 @@ def measure(samples: int, duplicates: float) -> dict[str, float]:
             "pairs_s": round(linked - started, 2),
             "replay_s": round(decided - linked, 2),
             "pairs": len(next(iter(links.values())).a),  # type: ignore[union-attr]
-            "duplicates": int(outcome.duplicate.sum()),
+            "duplicates": len(outcome.duplicates),
         }
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from dj_assets.engine.clusters import NearPairs
 from dj_assets.engine.decision import Decision
+from dj_assets.engine.fates import Replayed, replayed
 from dj_assets.engine.links import find_links
-from dj_assets.engine.replay import REPLAYED, Outcome, Population, load_population, replay
+from dj_assets.engine.population import load_population
+from dj_assets.engine.replay import REPLAYED, replay
 from dj_assets.engine.shards import measured_version, version_with_reference
 from dj_assets.errors import UserError
 from dj_assets.recipe.plan import digest
@@ -57,13 +59,12 @@ def decided(subset: Subset, shards: Sequence[ShardManifest]) -> Decision:
     present = {shard.path for shard in shards}
     missing = [group.name for group in subset.groups if any(str(file.path) not in present for file in group.files)]
     reference = subset.reference.measured()
-    replayed = _replay(subset, shards, reference)
     decision = Decision.of(
         key,
         subset.plan,
         shards=shards,
         reference=reference,
-        replayed=replayed,
+        replayed=_replay(subset, shards, reference),
         format=subset.options.format,
         missing=missing,
     )
@@ -98,9 +99,7 @@ def measured(subset: Subset) -> list[ShardManifest]:
     return [found[str(file.path)] for file in subset.files if str(file.path) in whole]
 
 
-def _replay(
-    subset: Subset, shards: Sequence[ShardManifest], reference: Sequence[ShardManifest]
-) -> tuple[Population, Outcome, int]:
+def _replay(subset: Subset, shards: Sequence[ShardManifest], reference: Sequence[ShardManifest]) -> Replayed:
     layout, plan = subset.layout, subset.plan
     require_measured(layout, shards, REPLAYED)
     require_measured(layout.against, reference, REPLAYED)
@@ -109,7 +108,8 @@ def _replay(
     links = find_links(layout, plan, [*theirs[1], *signatures], _version(subset, shards), subset.workers)
     population = load_population(plan, stats, signatures, *theirs)
     outcome = replay(plan, population, links, threads=subset.workers)
-    return population, outcome, sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
+    near_pairs = sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
+    return replayed(len(plan.steps), population, outcome, near_pairs)
 
 
 def _version(subset: Subset, shards: Sequence[ShardManifest]) -> str:
