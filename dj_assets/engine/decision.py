@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from dj_assets.engine.fates import Replayed, ShardTally
 from dj_assets.engine.funnel import Balance, FunnelStep, balance, make_funnel
-from dj_assets.engine.near_pairs import read_stored, store
+from dj_assets.engine.near_pairs import is_stored, store
 from dj_assets.engine.record import against_record, seconds_by_step
 from dj_assets.recipe.plan import Plan, digest
 from dj_assets.storage.fields import FieldTypes
@@ -64,7 +63,7 @@ class Decision:
     against: Mapping[str, Any]
     parts: tuple[Part, ...]
     missing: tuple[str, ...]
-    fates: pa.Table = dataclasses.field(repr=False)
+    fates: ds.Dataset = dataclasses.field(repr=False)
 
     @classmethod
     def of(
@@ -112,8 +111,7 @@ class Decision:
         content = read_json(layout.decision)
         if content is None or (key is not None and content["key"] != key):
             return None
-        table = read_stored(_fates_file(layout), content["key"].encode())
-        if table is None:
+        if not is_stored(_fates_file(layout), content["key"].encode()):
             return None
         return cls(
             **content
@@ -124,7 +122,7 @@ class Decision:
                 "outcomes": tuple(ShardOutcome(**outcome) for outcome in content["outcomes"]),
                 "parts": tuple(Part(**part) for part in content["parts"]),
                 "missing": tuple(content["missing"]),
-                "fates": table,
+                "fates": ds.dataset(_fates_file(layout)),
             }
         )
 
@@ -157,7 +155,7 @@ class Decision:
     def kept(self, shard: int, layout: Layout) -> np.ndarray:
         """Return which measured samples of a shard are kept, in the order of its measured files; bool."""
         rows = pq.read_table(layout.fetched("stats", shard), columns=["row"])["row"].to_numpy()
-        ended = self.fates.filter(pc.equal(self.fates["shard"], shard))["row"].to_numpy()
+        ended = self.fates.to_table(columns=["row"], filter=ds.field("shard") == shard)["row"].to_numpy()
         return ~np.isin(rows, ended)
 
 

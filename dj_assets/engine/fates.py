@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from dj_assets.engine.population import Places, Population
 from dj_assets.engine.replay import KEPT, Outcome
@@ -83,7 +84,7 @@ class Replayed:
     clusters: int
     near_pairs: int
     short_texts: dict[str, int]
-    fates: pa.Table
+    fates: ds.Dataset
 
 
 def replayed(steps: int, population: Population, outcome: Outcome, near_pairs: int) -> Replayed:
@@ -100,7 +101,7 @@ def replayed(steps: int, population: Population, outcome: Outcome, near_pairs: i
         clusters=len(np.unique(keepers)),
         near_pairs=near_pairs,
         short_texts=outcome.short_texts,
-        fates=fates(population, outcome),
+        fates=ds.dataset(fates(population, outcome)),
     )
 
 

@@ -31,6 +31,6 @@ def _links(layout: Layout, step: Step, files: Sequence[Path], measured: str, thr
         raise TypeError(f"{step.label} does not sign samples")
     if pa.types.is_list(operator.signature_type):
         return find_shared_keys(layout, step, files, measured)
-    if operator.equal_only:
+    if not operator.may_be_near:
         return NearPairs.none()
     return find_near_pairs(layout, step, operator, files, measured, threads=threads)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from dj_assets.engine.clusters import NearPairs
@@ -97,10 +98,23 @@ def read_stored(path: Path, key: bytes) -> pa.Table | None:
     return table if (table.schema.metadata or {}).get(_KEY) == key else None
 
 
-def store(path: Path, pairs: pa.Table, key: bytes) -> None:
-    """Store a table under a key; it appears whole or not at all."""
+def is_stored(path: Path, key: bytes) -> bool:
+    """Return whether a table lies at `path` under the same key and is not damaged; holds a batch of it."""
+    if not at_hand(path).exists():
+        return False
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for _ in file.iter_batches():
+                pass
+            return (file.schema_arrow.metadata or {}).get(_KEY) == key
+    except (pa.ArrowInvalid, OSError):
+        return False
+
+
+def store(path: Path, pairs: pa.Table | ds.Dataset, key: bytes) -> None:
+    """Store a table under a key, batch by batch; it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = pairs.schema.with_metadata({_KEY: key})
     with ParquetShard(path, schema) as writer:
-        for batch in pairs.replace_schema_metadata({_KEY: key}).to_batches():
-            writer.write(batch)
+        for batch in pairs.to_batches():
+            writer.write(batch.replace_schema_metadata({_KEY: key}))

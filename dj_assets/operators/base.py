@@ -221,7 +221,7 @@ class Deduplicator(Operator):
 
         By default 0 where only equal signatures are duplicates, else null: not known.
         """
-        return "0" if self.equal_only else "NULL"
+        return "NULL" if self.may_be_near or pa.types.is_list(self.signature_type) else "0"
 
     @property
     def within(self) -> int:
@@ -229,10 +229,11 @@ class Deduplicator(Operator):
         return 0
 
     @property
-    def equal_only(self) -> bool:
-        """Whether signatures are single values and only equal ones are those of duplicates."""
-        own = type(self).near_pairs is not Deduplicator.near_pairs
-        return not (own or self.within or pa.types.is_list(self.signature_type))
+    def may_be_near(self) -> bool:
+        """Whether signatures that differ may be those of duplicates, too; of lists of keys it is not asked."""
+        if pa.types.is_list(self.signature_type):
+            return False
+        return self.within > 0 or type(self).near_pairs is not Deduplicator.near_pairs
 
     def near_pairs(self, distinct: np.ndarray, threads: int = 1) -> pa.Table:
         """Return pairs of distinct signatures that count as duplicates: by default those `within` so many bits.
