@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from benchmarks.process import command_line
 from dj_assets.engine.clusters import NearPairs, duplicates_by_value
-from dj_assets.engine.near_pairs import distinct_sorted
+from dj_assets.engine.ordered import distinct_sorted
 from dj_assets.engine.record import peak_rss_mb
 from dj_assets.kernels.hamming import near_pairs
 

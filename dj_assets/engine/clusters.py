@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dj_assets.engine.ordered import distinct_sorted, places_in
+
 # So many samples are looked at at once.
 _CHUNK = 1 << 20
 
@@ -120,10 +122,10 @@ def _linked(values: np.ndarray, near: NearPairs) -> tuple[np.ndarray, np.ndarray
     `values` is sorted in place.
     """
     values.sort()
-    again = np.unique(values[1:][values[1:] == values[:-1]])
+    again = distinct_sorted(values[1:][values[1:] == values[:-1]])
     both = (places_in(values, near.a) >= 0) & (places_in(values, near.b) >= 0)
     a, b = near.a[both], near.b[both]
-    linked = np.unique(np.concatenate((again, a.astype(again.dtype), b.astype(again.dtype))))
+    linked = distinct_sorted(np.concatenate((again, a.astype(again.dtype), b.astype(again.dtype))))
     return linked, np.searchsorted(linked, a), np.searchsorted(linked, b)
 
 
@@ -137,16 +139,3 @@ def _members(signatures: np.ndarray, alive: np.ndarray, linked: np.ndarray) -> t
         samples.append(start + living[found])
         places.append(place[found])
     return np.concatenate(samples), np.concatenate(places)
-
-
-def places_in(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return where each value stands in `ordered`, -1 where it does not."""
-    places = np.full(len(values), -1, np.int64)
-    if not len(ordered):
-        return places
-    # in order, neighbours are looked up in what the cache holds
-    order = np.argsort(values)
-    found = np.minimum(np.searchsorted(ordered, values[order]), len(ordered) - 1)
-    there = ordered[found] == values[order]
-    places[order[there]] = found[there]
-    return places

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from dj_assets.engine.ordered import distinct_sorted
 from dj_assets.engine.population import Places, Population
 from dj_assets.engine.replay import KEPT, Outcome
 from dj_assets.storage.parts import kept_digest
@@ -98,7 +99,7 @@ def replayed(steps: int, population: Population, outcome: Outcome, near_pairs: i
     return Replayed(
         tallies=_tallies(steps, population, outcome),
         version=version.digest(),
-        clusters=len(np.unique(keepers)),
+        clusters=len(distinct_sorted(keepers.copy())),
         near_pairs=near_pairs,
         short_texts=outcome.short_texts,
         fates=ds.dataset(fates(population, outcome)),

@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from dj_assets.engine.near_pairs import distinct_values, is_stored, near_pairs_key, store
+from dj_assets.engine.ordered import distinct_sorted
 from dj_assets.engine.partitioned.exchange import gather, receiver_of, records, scatter
 from dj_assets.engine.partitioned.job import Job, deduplicator, signed
 from dj_assets.engine.partitioned.stars import Run
@@ -77,7 +78,7 @@ def _sizes(job: Job, parts: int) -> tuple[tuple[str, int], tuple[str, int]]:
 
 def _send_values(file: Path, column: str, to: Path, search: Search) -> None:
     """Send every value to as many parts as it can be found by."""
-    values = np.unique(signed(file, column)[0])
+    values = distinct_sorted(signed(file, column)[0].copy())
     firsts = range(len(search.parts) >> search.bits)
     starts = [search.starts(values, first).astype(np.int64) + (first << search.bits) for first in firsts]
     receivers = np.concatenate([np.empty(0, np.int64), *starts])
@@ -85,7 +86,7 @@ def _send_values(file: Path, column: str, to: Path, search: Search) -> None:
 
 
 def _search(senders: Sequence[Path], part: int, to: Path, search: Search) -> None:
-    a, b = search.pairs(np.unique(gather(senders, part)), search.parts[part][0])
+    a, b = search.pairs(distinct_sorted(gather(senders, part)), search.parts[part][0])
     low, high = np.minimum(a, b), np.maximum(a, b)
     # each receiver gets a stretch of the order that the pairs are kept in
     stretch = low >> np.uint64(64 - search.bits) if search.bits else np.zeros(len(low), np.uint64)

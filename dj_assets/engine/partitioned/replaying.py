@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from dj_assets.engine.fates import ShardTally, fates_table
 from dj_assets.engine.judging import first_events
+from dj_assets.engine.ordered import distinct_sorted
 from dj_assets.engine.partitioned.exchange import gather, receiver_of, records, scatter, write_array
 from dj_assets.engine.partitioned.job import Job, deduplicator, signed
 from dj_assets.engine.population import NOT_FAILED, column_of
@@ -69,7 +70,7 @@ def _before(job: Job, file: int, segment: int) -> _State:
     step = job.segments[segment - 1].deduplicator
     if step is None:
         return state
-    twins = np.sort(gather(job.sent("twins", segment - 1), file), order="sample")
+    twins = gather(job.sent("twins", segment - 1), file)
     places = twins["sample"] - job.starts[file]
     state.fate[places] = step.index
     state.twins = np.concatenate((state.twins, twins))
@@ -84,7 +85,7 @@ def _before(job: Job, file: int, segment: int) -> _State:
 def finish(job: Job, file: int, table: Path, told: Path) -> tuple[ShardTally, np.ndarray]:
     """Write the fates of a file's samples, and which twins its duplicates have; return what is counted of them."""
     state = _before(job, file, len(job.segments))
-    twins = np.sort(state.twins, order="sample")
+    twins = state.twins[np.argsort(state.twins["sample"])]
     places, against = twins["sample"] - job.starts[file], twins["keeper"] < job.references
     ended = np.flatnonzero(state.fate != KEPT)
     stats = pq.read_table(job.stats[file - job.own.start], columns=["shard", "row"])
@@ -102,4 +103,4 @@ def finish(job: Job, file: int, table: Path, told: Path) -> tuple[ShardTally, np
 def count_keepers(job: Job, file: int) -> int:
     """Return how many samples of a file are kept twins."""
     found = [np.load(job.sent("keepers", number)[file]) for number, now in enumerate(job.segments) if now.deduplicator]
-    return len(np.unique(np.concatenate([np.empty(0, np.int64), *found])))
+    return len(distinct_sorted(np.concatenate([np.empty(0, np.int64), *found])))

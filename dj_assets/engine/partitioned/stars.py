@@ -53,13 +53,18 @@ def small_star(node: np.ndarray, neighbour: np.ndarray) -> tuple[Edges, int]:
 
 def _with_smallest(node: np.ndarray, neighbour: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return distinct edges, sorted, with the smallest neighbour of each one's node."""
+    node, neighbour = distinct_edges(node, neighbour)
+    begins = np.flatnonzero(np.concatenate(([True], node[1:] != node[:-1]))[: len(node)])
+    return node, neighbour, np.repeat(neighbour[begins], np.diff(np.append(begins, len(node))))
+
+
+def distinct_edges(node: np.ndarray, neighbour: np.ndarray) -> Edges:
+    """Return every edge once, sorted."""
     order = np.lexsort((neighbour, node))
     node, neighbour = node[order], neighbour[order]
     first = np.ones(len(node), bool)
     first[1:] = (node[1:] != node[:-1]) | (neighbour[1:] != neighbour[:-1])
-    node, neighbour = node[first], neighbour[first]
-    begins = np.flatnonzero(np.concatenate(([True], node[1:] != node[:-1]))[: len(node)])
-    return node, neighbour, np.repeat(neighbour[begins], np.diff(np.append(begins, len(node))))
+    return node[first], neighbour[first]
 
 
 def send_edges(path: Path, edges: Edges, receivers: int) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from dj_assets.engine.clusters import places_in
+from dj_assets.engine.ordered import distinct_sorted, places_in
 from dj_assets.engine.partitioned.exchange import gather, receiver_of, records, scatter, write_array
 from dj_assets.engine.partitioned.job import Job
-from dj_assets.engine.partitioned.stars import Run, contracted, find_stars, send_edges
+from dj_assets.engine.partitioned.stars import Run, contracted, distinct_edges, find_stars, send_edges
 
 
 def unite(run: Run, job: Job, segment: int, near: Sequence[Path] | None) -> None:
@@ -63,13 +63,15 @@ def _unite_near(job: Job, segment: int, part: int) -> None:
 
 def _send_clusters(job: Job, segment: int, part: int, stars: Sequence[Path]) -> None:
     """Send every duplicate, with the size of its cluster, to the file of the sample that is kept."""
-    got = np.unique(gather(stars, part))
+    got = gather(stars, part)
     got = got[got["node"] < got["neighbour"]]
-    _, place, counts = np.unique(got["node"], return_inverse=True, return_counts=True)
-    size = (counts[place] + 1).astype(np.int32)
-    clusters = records(sample=got["neighbour"], keeper=got["node"], size=size)
+    keeper, sample = distinct_edges(got["node"], got["neighbour"])
+    begins = np.flatnonzero(np.concatenate(([True], keeper[1:] != keeper[:-1]))[: len(keeper)])
+    others = np.diff(np.append(begins, len(keeper)))
+    size = np.repeat(others + 1, others).astype(np.int32)
     files = len(job.signatures)
-    scatter(job.in_parts("clusters", segment)[part], clusters, job.file_of(got["node"]), files)
+    clusters = records(sample=sample, keeper=keeper, size=size)
+    scatter(job.in_parts("clusters", segment)[part], clusters, job.file_of(keeper), files)
 
 
 def _name_twins(job: Job, segment: int, file: int) -> None:
@@ -82,7 +84,7 @@ def _name_twins(job: Job, segment: int, file: int) -> None:
         size=got["size"],
         kept_row=rows[got["keeper"] - job.starts[file]].astype(np.int64),
     )
-    write_array(job.sent("keepers", segment)[file], np.unique(_of_own(job, got)["keeper"]))
+    write_array(job.sent("keepers", segment)[file], distinct_sorted(_of_own(job, got)["keeper"].copy()))
     scatter(job.sent("twins", segment)[file], twins, job.file_of(got["sample"]), len(job.signatures))
 
 

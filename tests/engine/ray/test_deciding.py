@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 import dj_assets
+from dj_assets.engine.partitioned import deciding
 from dj_assets.engine.ray import spreading
 from tests.documents import documents, write_jsonl
 from tests.engine.ray.conftest import NODES
@@ -44,6 +45,7 @@ def both(recipe, inputs, tmp_path: Path, monkeypatch, **options) -> dict:
     """Decide on one machine, and in pieces on the cluster; return what was decided, once it is the same."""
     dj_assets.run_recipe(recipe, inputs, tmp_path / "local", workers=1, engine="local", **options)
     monkeypatch.setenv("DJ_ONE_NODE_SAMPLES", "0")
+    monkeypatch.setattr(deciding, "_PARTS", (3, 3))
     dj_assets.run_recipe(recipe, inputs, tmp_path / "ray", engine="ray", workers=NODES, **options)
     here, there = said(tmp_path / "local"), said(tmp_path / "ray")
     assert [name for name in here if here[name] != there[name]] == []
