@@ -1,19 +1,22 @@
-"""Memory and time of deciding about all samples on one node, by their number: the part that a cluster does not share.
+"""Memory and time of deciding about all samples, by their number: on one machine, or in pieces by a Ray cluster.
 
 Simhash signatures as the C4 recipe has them, drawn at random with as many equal and near ones as C4 holds; one
-condition. Each size is a process of its own: what is told is its largest resident size above an empty one.
+condition. Each size is a process of its own: what is told is its largest resident size above an empty one; in pieces
+that of the process that leads, above one that is connected.
 
-python -m benchmarks.clustering [--millions 1 10 50] [--duplicates 0.06]
+python -m benchmarks.clustering [--millions 1 10 100] [--duplicates 0.06] [--engine ray]
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +24,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.process import command_line
+from dj_assets.engine.engines import for_each
+from dj_assets.engine.fates import replayed
 from dj_assets.engine.links import find_links
 from dj_assets.engine.memory import peak_rss_mb
-from dj_assets.engine.record import fates
-from dj_assets.engine.replay import load_population, replay
+from dj_assets.engine.near_pairs import store
+from dj_assets.engine.partitioned.deciding import replayed_in_pieces
+from dj_assets.engine.population import load_population
+from dj_assets.engine.replay import replay
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.storage.layout import Layout
+from dj_assets.storage.manifest import ShardManifest
 
 RESULTS = Path(__file__).parent / "results"
 ROWS_A_SHARD = 350_000
+NO_SHARD = ShardManifest(0, "", 0, 0, "", "", None, 0, 0, 0, 0, 0)
 RECIPE = {
     "process": [
         {"alphanumeric_filter": {"min_ratio": 0.05}},
@@ -42,9 +51,11 @@ RECIPE = {
 def main() -> None:
     options = _options()
     if options.one is not None:
-        print(json.dumps(measure(options.one, options.duplicates)))
+        measured = measure_pieces if options.engine == "ray" else measure
+        print(json.dumps(measured(options.one, options.duplicates)))
         return
-    again = [sys.executable, "-m", "benchmarks.clustering", "--duplicates", str(options.duplicates), "--one"]
+    chosen = ["--engine", options.engine, "--duplicates", str(options.duplicates)]
+    again = [sys.executable, "-m", "benchmarks.clustering", *chosen, "--one"]
     points = []
     for millions in sorted(options.millions):
         told = subprocess.run([*again, str(int(millions * 1e6))], check=True, capture_output=True, text=True).stdout
@@ -57,14 +68,16 @@ def main() -> None:
         "line": {"bytes_a_sample": round(float(slope), 1), "megabytes_at_0": round(float(rest) / 1e6, 1)},
     }
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "clustering.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    name = "clustering_ray.json" if options.engine == "ray" else "clustering.json"
+    (RESULTS / name).write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     print(found["line"])
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--millions", type=float, nargs="+", default=[1, 10, 50])
+    parser.add_argument("--millions", type=float, nargs="+", default=[1, 10, 100])
     parser.add_argument("--duplicates", type=float, default=0.06, help="share of samples that repeat others")
+    parser.add_argument("--engine", choices=["local", "ray"], default="local")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -83,7 +96,7 @@ def measure(samples: int, duplicates: float) -> dict[str, float]:
         linked = time.perf_counter()
         population = load_population(plan, stats, signatures)
         outcome = replay(plan, population, links, threads=1)
-        fates(population, outcome)
+        replayed(len(plan.steps), population, outcome, 0)
         decided = time.perf_counter()
         return {
             "samples": samples,
@@ -91,8 +104,33 @@ def measure(samples: int, duplicates: float) -> dict[str, float]:
             "pairs_s": round(linked - started, 2),
             "replay_s": round(decided - linked, 2),
             "pairs": len(next(iter(links.values())).a),  # type: ignore[union-attr]
-            "duplicates": int(outcome.duplicate.sum()),
+            "duplicates": len(outcome.duplicates),
         }
+
+
+def measure_pieces(samples: int, duplicates: float) -> dict[str, float]:
+    """Decide about as many samples in pieces, on the cluster of this machine, and store what became of them."""
+    from dj_assets.engine.ray.cluster import connect  # noqa: PLC0415 - Ray is loaded where it was chosen
+
+    plan = make_plan(load_recipe(RECIPE))
+    with tempfile.TemporaryDirectory(prefix="dj-clustering-") as name:
+        layout = Layout.home(Path(name))
+        stats, _ = write_samples(layout, samples, duplicates, plan.steps[1].signature)
+        rows = [pq.read_metadata(path).num_rows for path in stats]
+        shards = [dataclasses.replace(NO_SHARD, shard=shard, rows=own) for shard, own in enumerate(rows)]
+        connect()
+        before = peak_rss_mb()
+        started = time.perf_counter()
+        in_pieces = partial(replayed_in_pieces, shards=shards, reference=[], measured="all")
+        with in_pieces(partial(for_each, "ray"), layout, plan) as found:
+            store(layout.decision, found.fates, b"key")
+            return {
+                "samples": samples,
+                "driver_mb": round(peak_rss_mb() - before, 1),
+                "decided_s": round(time.perf_counter() - started, 2),
+                "pairs": found.near_pairs,
+                "duplicates": sum(tally.duplicates for tally in found.tallies),
+            }
 
 
 def write_samples(layout: Layout, samples: int, duplicates: float, column: str) -> tuple[list[Path], list[Path]]:

@@ -35,6 +35,9 @@ WHAT_IF = "DJ_WHAT_IF"
 MAX_LINE_BYTES = 64 * 1024 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
 
+# What deciding about a sample takes of one machine's memory, with one deduplicator: measured, and a little more.
+DECIDED_BYTES = 50
+
 # So many new containers make Python look for cycles: imports and batches make many that stay, and hardly a cycle.
 COLLECT_AFTER = 50_000
 
@@ -127,6 +130,25 @@ def cpu_quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int | None:
         return -(-int(quota) // int(period))
     except (OSError, ValueError):
         return None
+
+
+def one_node_samples() -> int:
+    """Return about how many samples one machine decides: `DJ_ONE_NODE_SAMPLES`, default what half its memory holds.
+
+    Beyond it duplicates are found in pieces, through files.
+    """
+    given = os.environ.get("DJ_ONE_NODE_SAMPLES")
+    return int(given) if given else memory_bytes() // 2 // DECIDED_BYTES
+
+
+def memory_bytes(file: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
+    """Return the memory of this machine, or the limit of the control group where that is less."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        # without a limit the file says "max"
+        return min(memory, int(file.read_text()))
+    except (OSError, ValueError):
+        return memory
 
 
 def device() -> str | None:

@@ -19,3 +19,15 @@ def test_the_quota_of_a_container_is_read(tmp_path, content, cpus):
 def test_without_a_quota_the_workers_are_the_cpus_of_the_process(tmp_path):
     assert settings.cpu_quota(tmp_path / "none") is None
     assert 1 <= settings.default_workers() <= len(os.sched_getaffinity(0))
+
+
+def test_one_machine_decides_what_half_its_memory_holds(tmp_path, monkeypatch):
+    (tmp_path / "memory.max").write_text("1000000\n")
+    assert settings.memory_bytes(tmp_path / "memory.max") == 1_000_000
+    (tmp_path / "memory.max").write_text("max\n")
+    whole = settings.memory_bytes(tmp_path / "memory.max")
+    assert whole == settings.memory_bytes(tmp_path / "none") > 100_000_000
+    monkeypatch.delenv("DJ_ONE_NODE_SAMPLES", raising=False)
+    assert settings.one_node_samples() == settings.memory_bytes() // 2 // settings.DECIDED_BYTES
+    monkeypatch.setenv("DJ_ONE_NODE_SAMPLES", "0")
+    assert settings.one_node_samples() == 0

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from dj_assets.engine.engines import OpenEngine
 from dj_assets.engine.links import find_links
 from dj_assets.engine.near_pairs import read_stored, store
+from dj_assets.engine.population import load_population
 from dj_assets.engine.progress import Report
-from dj_assets.engine.replay import load_population, replay
+from dj_assets.engine.replay import replay
 from dj_assets.engine.shards import Shards, measured_version
 from dj_assets.engine.shared_keys import KEYS_AT_ONCE, leading_bits, part_of_keys
 from dj_assets.engine.work import Task
@@ -96,7 +97,7 @@ class Corpus:
         stats, signatures = (measured_files(layout, kind, shards) for kind in layout.kinds)
         require_measured(layout, shards, layout.kinds)
         before = self.plan.before(step)
-        links = find_links(layout, before, signatures, version)
+        links = find_links(layout, before, signatures, version, self.threads)
         alive = replay(before, load_population(before, stats, signatures), links, threads=self.threads).kept
         return frequent_keys(signatures, step.signature, alive, operator.frequency_threshold)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from dj_assets.engine.fates import Replayed, ShardTally
 from dj_assets.engine.funnel import Balance, FunnelStep, balance, make_funnel
-from dj_assets.engine.near_pairs import read_stored, store
-from dj_assets.engine.record import against_record, fates, seconds_by_step
-from dj_assets.engine.replay import Outcome, Population
+from dj_assets.engine.near_pairs import is_stored, store
+from dj_assets.engine.record import against_record, seconds_by_step
 from dj_assets.recipe.plan import Plan, digest
 from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.layout import Layout
@@ -65,7 +63,7 @@ class Decision:
     against: Mapping[str, Any]
     parts: tuple[Part, ...]
     missing: tuple[str, ...]
-    fates: pa.Table = dataclasses.field(repr=False)
+    fates: ds.Dataset = dataclasses.field(repr=False)
 
     @classmethod
     def of(
@@ -75,7 +73,7 @@ class Decision:
         *,
         shards: Sequence[ShardManifest],
         reference: Sequence[ShardManifest],
-        replayed: tuple[Population, Outcome, int],
+        replayed: Replayed,
         format: Format = "parquet",
         missing: Sequence[str] = (),
     ) -> Decision:
@@ -86,26 +84,25 @@ class Decision:
         ConservationError
             If samples in are not kept + dropped + quarantined.
         """
-        population, outcome, near_pairs = replayed
-        counts = balance(shards, population, outcome)
-        twins = [kept[kept >= 0].tolist() for kept in (outcome.keeper, outcome.against)]
-        found = [kept.tobytes().hex() for kept in (outcome.keeper, outcome.against) if (kept >= 0).any()]
+        counts = balance(shards, replayed.tallies)
+        funnel = make_funnel(plan, replayed.tallies, counts, seconds_by_step(shards))
+        against = sum(step.dropped_against for step in funnel)
         return cls(
             key=key,
             recipe=plan.refined_hash,
             shards=tuple(shards),
             counts=counts,
-            funnel=make_funnel(plan, outcome, counts, seconds_by_step(shards)),
-            outcomes=tuple(_outcomes(shards, outcome)),
-            version=digest([len(population), *found]),
-            clusters=sum(len(set(kept)) for kept in twins),
-            near_pairs=near_pairs,
-            duplicates_against=len(twins[1]),
-            short_texts=outcome.short_texts,
-            against=against_record(reference, outcome),
-            parts=tuple(_parts(plan.recipe.text_key, shards, outcome, format)),
+            funnel=funnel,
+            outcomes=tuple(_outcomes(shards, replayed.tallies)),
+            version=replayed.version,
+            clusters=replayed.clusters,
+            near_pairs=replayed.near_pairs,
+            duplicates_against=against,
+            short_texts=replayed.short_texts,
+            against=against_record(reference, against),
+            parts=tuple(_parts(plan.recipe.text_key, shards, replayed.tallies, format)),
             missing=tuple(missing),
-            fates=fates(population, outcome),
+            fates=replayed.fates,
         )
 
     @classmethod
@@ -114,8 +111,7 @@ class Decision:
         content = read_json(layout.decision)
         if content is None or (key is not None and content["key"] != key):
             return None
-        table = read_stored(_fates_file(layout), content["key"].encode())
-        if table is None:
+        if not is_stored(_fates_file(layout), content["key"].encode()):
             return None
         return cls(
             **content
@@ -126,7 +122,7 @@ class Decision:
                 "outcomes": tuple(ShardOutcome(**outcome) for outcome in content["outcomes"]),
                 "parts": tuple(Part(**part) for part in content["parts"]),
                 "missing": tuple(content["missing"]),
-                "fates": table,
+                "fates": ds.dataset(_fates_file(layout)),
             }
         )
 
@@ -159,7 +155,7 @@ class Decision:
     def kept(self, shard: int, layout: Layout) -> np.ndarray:
         """Return which measured samples of a shard are kept, in the order of its measured files; bool."""
         rows = pq.read_table(layout.fetched("stats", shard), columns=["row"])["row"].to_numpy()
-        ended = self.fates.filter(pc.equal(self.fates["shard"], shard))["row"].to_numpy()
+        ended = self.fates.to_table(columns=["row"], filter=ds.field("shard") == shard)["row"].to_numpy()
         return ~np.isin(rows, ended)
 
 
@@ -168,37 +164,20 @@ def outcome_version(outcomes: Iterable[ShardOutcome]) -> str:
     return digest([outcome.version for outcome in outcomes])
 
 
-def _outcomes(shards: Sequence[ShardManifest], outcome: Outcome) -> list[ShardOutcome]:
+def _outcomes(shards: Sequence[ShardManifest], tallies: Sequence[ShardTally]) -> Iterator[ShardOutcome]:
     types = merged_types(shards)
     columns = None if types is None else types.to_json()
-    found = []
-    for shard, here in _each(shards):
-        fate, quarantined = outcome.fate[here], outcome.quarantined[here]
-        told = hashlib.sha256(fate.tobytes() + np.packbits(quarantined).tobytes()).hexdigest()
-        found.append(
-            ShardOutcome(
-                shard=shard.shard,
-                version=digest([shard.sha256, shard.measure_key, shard.records, told, columns]),
-                kept=int(outcome.kept[here].sum()),
-                duplicates=int(outcome.duplicate[here].sum()),
-            )
-        )
-    return found
+    for shard, tally in zip(shards, tallies, strict=True):
+        version = digest([shard.sha256, shard.measure_key, shard.records, tally.told, columns])
+        yield ShardOutcome(shard.shard, version, tally.kept, tally.duplicates)
 
 
-def _parts(text_key: str, shards: Sequence[ShardManifest], outcome: Outcome, format: Format) -> Iterator[Part]:
+def _parts(
+    text_key: str, shards: Sequence[ShardManifest], tallies: Sequence[ShardTally], format: Format
+) -> Iterator[Part]:
     types = merged_types(shards)
-    for shard, here in _each(shards):
-        kept = outcome.kept[here]
-        yield Part(shard.shard, int(kept.sum()), part_key(shard, kept, types, text_key, format), format)
-
-
-def _each(shards: Sequence[ShardManifest]) -> Iterator[tuple[ShardManifest, slice]]:
-    """Yield every shard with the places of its samples among those of all."""
-    first = 0
-    for shard in shards:
-        yield shard, slice(first, first + shard.rows)
-        first += shard.rows
+    for shard, tally in zip(shards, tallies, strict=True):
+        yield Part(shard.shard, tally.kept, part_key(shard, tally.kept_mask, types, text_key, format), format)
 
 
 def _fates_file(layout: Layout) -> Path:

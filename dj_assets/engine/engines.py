@@ -97,13 +97,14 @@ def on_ray(task: Task, workers: int) -> Iterator[Engine]:
     yield RayEngine(task, workers)
 
 
-def for_each(engine: EngineName, work: Callable[..., None], pieces: Iterable[tuple[Any, ...]]) -> None:
-    """Call `work` with the arguments of every piece: here one after another, or spread over the Ray cluster."""
+def for_each(engine: EngineName, work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """Call `work` with the arguments of every piece: here one after another, or spread over the Ray cluster.
+
+    Returns what it returned, in the order of the pieces.
+    """
     if engine == "ray":
         require("ray", "ray")
         from dj_assets.engine.ray.spreading import spread
 
-        spread(work, pieces)
-        return
-    for piece in pieces:
-        work(*piece)
+        return spread(work, pieces)
+    return [work(*piece) for piece in pieces]

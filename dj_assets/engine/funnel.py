@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from dj_assets.engine.replay import Outcome, Population
+from dj_assets.engine.fates import ShardTally
 from dj_assets.errors import ConservationError
 from dj_assets.recipe.plan import Plan
 from dj_assets.storage.manifest import ShardManifest
@@ -69,26 +67,28 @@ class Balance:
         return self.kept / self.samples_in if self.samples_in else 0.0
 
 
-def make_funnel(plan: Plan, outcome: Outcome, balance: Balance, seconds: Mapping[str, float]) -> tuple[FunnelStep, ...]:
+def make_funnel(
+    plan: Plan, tallies: Sequence[ShardTally], balance: Balance, seconds: Mapping[str, float]
+) -> tuple[FunnelStep, ...]:
     """Count what every operator took in and let out; the first one takes what loading left."""
     steps = len(plan.steps)
-    quarantined = np.bincount(outcome.fate[outcome.quarantined], minlength=steps)
-    ended = np.bincount(outcome.fate[~outcome.kept], minlength=steps)
-    against = np.bincount(outcome.fate[outcome.against >= 0], minlength=steps)
+    quarantined = _by_step(steps, (tally.quarantined for tally in tallies))
+    ended = _by_step(steps, (tally.ended for tally in tallies))
+    against = _by_step(steps, (tally.against for tally in tallies))
     alive = balance.samples_in - balance.dropped_by_load - balance.quarantined_by_load
     funnel = []
     for step in plan.steps:
-        left = int(ended[step.index])
+        left = ended[step.index]
         funnel.append(
             FunnelStep(
                 operator=step.label,
                 params=step.operator.parameters(),
                 samples_in=alive,
                 samples_out=alive - left,
-                dropped=left - int(quarantined[step.index]),
-                quarantined=int(quarantined[step.index]),
+                dropped=left - quarantined[step.index],
+                quarantined=quarantined[step.index],
                 seconds=round(seconds.get(step.label, 0.0), 3),
-                dropped_against=int(against[step.index]),
+                dropped_against=against[step.index],
                 conditional=step.index in plan.conditional,
             )
         )
@@ -96,7 +96,14 @@ def make_funnel(plan: Plan, outcome: Outcome, balance: Balance, seconds: Mapping
     return tuple(funnel)
 
 
-def balance(shards: Sequence[ShardManifest], population: Population, outcome: Outcome) -> Balance:
+def _by_step(steps: int, counted: Iterable[Sequence[int]]) -> list[int]:
+    total = [0] * steps
+    for counts in counted:
+        total = [one + other for one, other in zip(total, counts, strict=True)]
+    return total
+
+
+def balance(shards: Sequence[ShardManifest], tallies: Sequence[ShardTally]) -> Balance:
     """Add up every shard and the whole: samples in = kept + dropped + quarantined.
 
     Raises
@@ -104,27 +111,24 @@ def balance(shards: Sequence[ShardManifest], population: Population, outcome: Ou
     ConservationError
         Naming the shard that does not add up. Nothing is published then.
     """
-    size = max((shard.shard for shard in shards), default=-1) + 1
-    fates = {
-        "kept": np.bincount(population.shard[outcome.kept], minlength=size),
-        "quarantined": np.bincount(population.shard[outcome.quarantined], minlength=size),
-        "dropped": np.bincount(population.shard[~outcome.kept & ~outcome.quarantined], minlength=size),
-    }
-    for shard in shards:
-        kept, quarantined, dropped = (int(fates[name][shard.shard]) for name in ("kept", "quarantined", "dropped"))
+    all_kept = all_quarantined = all_dropped = 0
+    for shard, tally in zip(shards, tallies, strict=True):
+        kept, quarantined = tally.kept, sum(tally.quarantined)
+        dropped = sum(tally.ended) - quarantined
         accounted = kept + dropped + quarantined + shard.dropped + shard.quarantined
         if accounted != shard.records:
             raise ConservationError(
                 f"{shard.path}: {shard.records} samples in, but {kept} kept + {dropped + shard.dropped} dropped + "
                 f"{quarantined + shard.quarantined} quarantined = {accounted}; nothing was published"
             )
+        all_kept, all_quarantined, all_dropped = all_kept + kept, all_quarantined + quarantined, all_dropped + dropped
     loaded_dropped = sum(shard.dropped for shard in shards)
     loaded_quarantined = sum(shard.quarantined for shard in shards)
     return Balance(
         samples_in=sum(shard.records for shard in shards),
-        kept=int(fates["kept"].sum()),
-        dropped=int(fates["dropped"].sum()) + loaded_dropped,
-        quarantined=int(fates["quarantined"].sum()) + loaded_quarantined,
+        kept=all_kept,
+        dropped=all_dropped + loaded_dropped,
+        quarantined=all_quarantined + loaded_quarantined,
         dropped_by_load=loaded_dropped,
         quarantined_by_load=loaded_quarantined,
     )

@@ -15,20 +15,22 @@ from dj_assets.recipe.plan import Plan, Step
 from dj_assets.storage.layout import Layout
 
 
-def find_links(layout: Layout, plan: Plan, signature_files: Sequence[Path], measured: str) -> Mapping[str, Links]:
+def find_links(
+    layout: Layout, plan: Plan, signature_files: Sequence[Path], measured: str, threads: int = 1
+) -> Mapping[str, Links]:
     """Return the links of every deduplicator of a plan, by the name of its signature.
 
     `measured` identifies the measured files of all shards, given in shard order.
     """
-    return {step.signature: _links(layout, step, signature_files, measured) for step in plan.deduplicators}
+    return {step.signature: _links(layout, step, signature_files, measured, threads) for step in plan.deduplicators}
 
 
-def _links(layout: Layout, step: Step, files: Sequence[Path], measured: str) -> Links:
+def _links(layout: Layout, step: Step, files: Sequence[Path], measured: str, threads: int) -> Links:
     operator = step.operator
     if not isinstance(operator, Deduplicator):
         raise TypeError(f"{step.label} does not sign samples")
     if pa.types.is_list(operator.signature_type):
         return find_shared_keys(layout, step, files, measured)
-    if type(operator).near_pairs is Deduplicator.near_pairs:
+    if not operator.may_be_near:
         return NearPairs.none()
-    return find_near_pairs(layout, step, operator, files, measured)
+    return find_near_pairs(layout, step, operator, files, measured, threads=threads)

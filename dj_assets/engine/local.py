@@ -88,4 +88,4 @@ def _load_ahead() -> None:
     from dj_assets.kernels.hamming import near_pairs
 
     components(1, np.empty(0, np.int64), np.empty(0, np.int64))
-    near_pairs(np.zeros(1, np.uint64), 4, 6)
+    near_pairs(np.zeros(1, np.uint64), 4)

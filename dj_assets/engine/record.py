@@ -12,12 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from dj_assets.engine.funnel import Balance, FunnelStep
 from dj_assets.engine.memory import peak_rss_mb
-from dj_assets.engine.replay import Outcome, Population
 from dj_assets.media.keys import MediaKeys
 from dj_assets.media.places import Root
 from dj_assets.models.store import ModelFile
@@ -120,40 +116,12 @@ def seconds_by_step(shards: Sequence[ShardManifest]) -> dict[str, float]:
     return dict(total)
 
 
-def fates(population: Population, outcome: Outcome) -> pa.Table:
-    """Return one row for every measured sample that is not kept, for `build_database`."""
-    ended = np.flatnonzero(~outcome.kept)
-    against, keeper = outcome.against[ended], outcome.keeper[ended]
-    alone = (keeper < 0) & (against < 0)
-    return pa.table(
-        {
-            "shard": population.shard[ended],
-            "row": population.row[ended],
-            "fate": outcome.fate[ended],
-            "quarantined": outcome.quarantined[ended],
-            "kept_shard": pa.array(_twins(population.shard, population.reference_shard, keeper, against), mask=alone),
-            "kept_row": pa.array(_twins(population.row, population.reference_row, keeper, against), mask=alone),
-            "against": against >= 0,
-            "cluster_size": outcome.cluster_size[ended],
-        }
-    )
-
-
-def _twins(own: np.ndarray, reference: np.ndarray, keeper: np.ndarray, against: np.ndarray) -> np.ndarray:
-    """Return the values of the kept twins, from the reference set where they are there."""
-    values: np.ndarray = own[keeper]
-    there = against >= 0
-    values[there] = reference[against[there]]
-    return values
-
-
-def against_record(shards: Sequence[ShardManifest], outcome: Outcome) -> dict[str, Any]:
-    """Return the part of the record that tells of the reference set; nothing where there is none."""
+def against_record(shards: Sequence[ShardManifest], dropped: int) -> dict[str, Any]:
+    """Return the part of the record that tells of the reference set and how many have twins there; nothing without."""
     if not shards:
         return {}
     told = ("shard", "path", "sha256", "records", "measure_key")
     files = [{name: getattr(shard, name) for name in told} for shard in shards]
-    dropped = int((outcome.against >= 0).sum())
     return {"against": {"samples": sum(shard.records for shard in shards), "dropped": dropped, "files": files}}
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from dj_assets.engine.clusters import SharedKeys
 from dj_assets.engine.near_pairs import read_stored, store
+from dj_assets.engine.partitioned.exchange import scattered
 from dj_assets.recipe.plan import Step, digest
 from dj_assets.storage.layout import Layout
 
@@ -84,18 +85,9 @@ def _distinct_groups(keys: np.ndarray, samples: np.ndarray) -> Held:
     starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
     sizes = np.diff(np.append(starts, len(keys)))
     # a sum of scattered numbers tells sets of samples apart, but for a chance of 2^-64
-    sums = np.add.reduceat(_scattered(samples.astype(np.uint64)), starts)
+    sums = np.add.reduceat(scattered(samples.astype(np.uint64)), starts)
     _, first = np.unique(sums, return_index=True)
     kept = np.zeros(len(starts), bool)
     kept[first] = True
     chosen = np.repeat(kept, sizes)
     return keys[chosen], samples[chosen]
-
-
-def _scattered(values: np.ndarray) -> np.ndarray:
-    """Return the values scattered over all 64 bits, one to one (SplitMix64, Steele et al. 2014)."""
-    values = (values + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    scattered: np.ndarray = values ^ (values >> np.uint64(31))
-    return scattered

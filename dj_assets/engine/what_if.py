@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from dj_assets.engine.links import find_links
-from dj_assets.engine.replay import REPLAYED, Outcome, Population, load_population, replay
+from dj_assets.engine.population import Population, load_population
+from dj_assets.engine.replay import REPLAYED, Outcome, replay
 from dj_assets.engine.shards import measured_version, version_with_reference
 from dj_assets.errors import UserError
 from dj_assets.operators.base import Deduplicator, Mapper
@@ -125,7 +126,7 @@ class MeasuredRun:
 
     def _outcome(self, plan: Plan) -> Outcome:
         signatures = [*self._files("signatures", "against"), *self._files("signatures")]
-        links = find_links(self.layout, plan, signatures, self._measured)
+        links = find_links(self.layout, plan, signatures, self._measured, self.threads)
         return replay(plan, self._population, links, threads=self.threads)
 
     def measured_files(self, kind: str) -> list[Path]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import comb, inf
 
 import numpy as np
 
@@ -10,6 +15,18 @@ from dj_assets.kernels.arrays import Int, Int32s, Int64s, UInt64s
 from dj_assets.kernels.jit import kernel
 
 BITS = 64
+# Comparing so few values with each other is quicker than to group them once more.
+_FEW = 64
+# Wider blocks would be grouped by more counters than the cache holds.
+_WIDEST = 12
+# What grouping a value takes, in comparisons of two.
+_GROUPING = 30
+# A part of so many values at least is searched at once,
+_AT_ONCE = 1 << 22
+# or of this share of all: each part goes through all values to find its own.
+_SHARE = 16
+
+Pairs = tuple[UInt64s, UInt64s]
 
 
 @kernel
@@ -32,25 +49,135 @@ def _first_agreeing(difference: np.uint64, masks: UInt64s, wanted: int) -> np.ui
 
 
 @kernel
-def _pairs_in_runs(values: UInt64s, agreed: np.uint64, masks: UInt64s, distance: int) -> tuple[UInt64s, UInt64s]:
-    """Compare the values that agree in their highest bits, `agreed`; they stand beside each other."""
-    a, b = np.empty(64, np.uint64), np.empty(64, np.uint64)
-    found = start = wanted = 0
-    for mask in masks:
-        wanted += mask & agreed == mask
-    for i in range(len(values)):
-        if (values[i] ^ values[start]) & agreed:
-            start = i
-        for j in range(start, i):
-            difference = values[i] ^ values[j]
-            # a pair that agrees in more blocks than wanted turns up several times: only the first choice reports it
-            if _bits_set(difference) > distance or _first_agreeing(difference, masks, wanted) != agreed:
+def _compare(
+    run: UInt64s, masks: UInt64s, distance: int, level: int, agreed: np.uint64, a: UInt64s, b: UInt64s, found: int
+) -> int:
+    """Compare all values of a run with each other; report pairs whose first `level` agreeing blocks are `agreed`."""
+    for i in range(1, len(run)):
+        near = 0
+        for j in range(i):
+            near += int(_bits_set(run[i] ^ run[j]) <= distance)
+        if not near:
+            continue
+        for j in range(i):
+            difference = run[i] ^ run[j]
+            # a pair that agrees in other blocks, too, turns up several times: only the first choice reports it
+            if _bits_set(difference) <= distance and _first_agreeing(difference, masks, level) == agreed:
+                if found < len(a):
+                    a[found], b[found] = run[i], run[j]
+                found += 1
+    return found
+
+
+@kernel
+def _group(values: UInt64s, shift: np.uint64, width: Int, out: UInt64s, ends: Int64s) -> None:
+    """Put values beside those with the same `width` bits at `shift`; `ends` are where the groups end."""
+    last = np.uint64((1 << width) - 1)
+    ends[: (1 << width) + 1] = 0
+    for value in values:
+        ends[((value >> shift) & last) + np.uint64(1)] += 1
+    for place in range(1 << width):
+        ends[place + 1] += ends[place]
+    for value in values:
+        place = (value >> shift) & last
+        out[ends[place]] = value
+        ends[place] += 1
+
+
+@kernel
+def _pairs_of_run(
+    run: UInt64s,
+    masks: UInt64s,
+    shifts: UInt64s,
+    distance: int,
+    first: int,
+    room: UInt64s,
+    counters: Int64s,
+    a: UInt64s,
+    b: UInt64s,
+    found: int,
+) -> int:
+    """Find the pairs of a run of values that agree in block `first`; return how many there are now, written or not.
+
+    Runs are grouped by one block after another down to those that agree in all blocks wanted, or are few. At each
+    level stand the run, the block that it is grouped by, how many groups that makes and which is next.
+    """
+    wanted = len(masks) - distance
+    if wanted == 1 or len(run) <= _FEW:
+        return _compare(run, masks, distance, 1, masks[first], a, b, found)
+    length, block, groups = np.zeros(wanted, np.int64), np.zeros(wanted, np.int64), np.zeros(wanted, np.int64)
+    group, start, agreed = np.zeros(wanted, np.int64), np.zeros(wanted, np.int64), np.zeros(wanted, np.uint64)
+    place = np.zeros(wanted, np.int64)
+    level = 0
+    length[0], block[0], agreed[0] = len(run), first, masks[first]
+    while level >= 0:
+        grouped = room[level, : length[level]]
+        if group[level] == groups[level]:
+            block[level] += 1
+            if block[level] > distance + level + 1:
+                level -= 1
                 continue
-            if found == len(a):
-                a, b = np.concatenate((a, a)), np.concatenate((b, b))
-            a[found], b[found] = values[i], values[j]
-            found += 1
+            values = room[level - 1, place[level] : place[level] + length[level]] if level else run
+            width = few = _bits_set(masks[block[level]])
+            # going through counters costs as going through values does; the first bits of a block tell few apart
+            while 1 << few > len(values):
+                few -= 1
+            _group(values, shifts[block[level]] + np.uint64(width - few), few, grouped, counters[level])
+            groups[level], group[level], start[level] = 1 << few, 0, 0
+        begin, end = start[level], counters[level, group[level]]
+        group[level] += 1
+        start[level] = end
+        if end - begin < 2:
+            continue
+        now = agreed[level] | masks[block[level]]
+        if level + 2 == wanted or end - begin <= _FEW:
+            found = _compare(grouped[begin:end], masks, distance, level + 2, now, a, b, found)
+            continue
+        level += 1
+        length[level], place[level], block[level], agreed[level] = end - begin, begin, block[level - 1], now
+        groups[level] = group[level] = 0
+    return found
+
+
+@kernel
+def _pairs_from(values: UInt64s, masks: UInt64s, shifts: UInt64s, distance: int, first: int) -> Pairs:
+    """Return the pairs among some values whose first agreeing block is `first`."""
+    grouped, ends = np.empty(len(values), np.uint64), np.empty((1 << _WIDEST) + 1, np.int64)
+    width = _bits_set(masks[first])
+    _group(values, shifts[first], width, grouped, ends)
+    longest = start = 0
+    for end in ends[: 1 << width]:
+        longest, start = max(longest, end - start), end
+    room = np.empty((len(masks) - distance, longest), np.uint64)
+    counters = np.empty((len(masks) - distance, len(ends)), np.int64)
+    a, b = np.empty(64, np.uint64), np.empty(64, np.uint64)
+    found = start = 0
+    for end in ends[: 1 << width]:
+        more = found
+        while end - start > 1:
+            more = _pairs_of_run(grouped[start:end], masks, shifts, distance, first, room, counters, a, b, found)
+            if more <= len(a):
+                break
+            wider = np.empty(2 * more, np.uint64), np.empty(2 * more, np.uint64)
+            wider[0][:found], wider[1][:found] = a[:found], b[:found]
+            a, b = wider
+        found, start = more, end
     return a[:found], b[:found]
+
+
+@kernel
+def _chosen(values: UInt64s, shift: np.uint64, last: np.uint64, part: np.uint64) -> UInt64s:
+    """Return the values whose bits at `shift` are `part`."""
+    count = 0
+    for value in values:
+        count += (value >> shift) & last == part
+    chosen = np.empty(count, np.uint64)
+    count = 0
+    for value in values:
+        if (value >> shift) & last == part:
+            chosen[count] = value
+            count += 1
+    return chosen
 
 
 @kernel
@@ -68,59 +195,100 @@ def block_masks(blocks: int) -> UInt64s:
     return np.array(masks, np.uint64)
 
 
-def _moves(masks: UInt64s, chosen: tuple[int, ...]) -> list[tuple[np.uint64, int]]:
-    """Return for every block its mask and how far left it moves to bring the chosen blocks to the front."""
-    order = [*chosen, *(block for block in range(len(masks)) if block not in chosen)]
-    moves, low = {}, BITS
-    for block in order:
-        mask = int(masks[block])
-        low -= mask.bit_count()
-        moves[block] = (masks[block], low - ((mask & -mask).bit_length() - 1))
-    return [moves[block] for block in range(len(masks))]
+@dataclass(frozen=True)
+class Search:
+    """How all pairs at most `distance` bits apart are found among `count` distinct values.
+
+    Values are cut into `blocks`. Two that are near agree in all but `distance` blocks; so they are grouped by one block
+    after another, for every choice of blocks, and compared where groups are small. How many blocks steers the time
+    only: many of them agree by chance in few, or many groupings. The search falls into parts that know nothing of each
+    other: the pairs whose first agreeing block is the same and starts with the same bits.
+    """
+
+    distance: int
+    blocks: int
+    bits: int
+
+    @classmethod
+    def of(cls, count: int, distance: int, at_once: int) -> Search:
+        """Return the quickest search; each part has about `at_once` values at most, where values are random."""
+        fewest = min(BITS, max(distance + 1, -(-BITS // _WIDEST)))
+        blocks = min(range(fewest, BITS + 1), key=lambda blocks: _cost(count, distance, blocks))
+        return cls(distance, blocks, min(BITS // blocks, max(0, (count - 1) // at_once).bit_length()))
+
+    @cached_property
+    def _masks(self) -> UInt64s:
+        return block_masks(self.blocks)
+
+    @cached_property
+    def _shifts(self) -> UInt64s:
+        return np.array([(int(mask) & -int(mask)).bit_length() - 1 for mask in self._masks], np.uint64)
+
+    @property
+    def parts(self) -> tuple[tuple[int, int], ...]:
+        """The parts: the first agreeing block of a pair, and the number that it starts with."""
+        firsts = range(self.distance + 1) if self.distance else ()
+        return tuple((first, start) for first in firsts for start in range(1 << self.bits))
+
+    def starts(self, values: UInt64s, first: int) -> UInt64s:
+        """Return the number that a block of every value starts with: to which part it belongs."""
+        starts: UInt64s = (values & self._masks[first]) >> self._shift(first)
+        return starts
+
+    def _shift(self, first: int) -> np.uint64:
+        mask = int(self._masks[first])
+        return np.uint64(mask.bit_length() - self.bits)
+
+    def chosen(self, values: UInt64s, first: int, start: int) -> UInt64s:
+        """Return the values that belong to a part."""
+        if not self.bits:
+            return values
+        return _chosen(values, self._shift(first), np.uint64((1 << self.bits) - 1), np.uint64(start))
+
+    def pairs(self, values: UInt64s, first: int) -> Pairs:
+        """Return the pairs of a part, given all of its values, distinct, in any order."""
+        return _pairs_from(values, self._masks, self._shifts, self.distance, first)
 
 
-def _shifted(values: UInt64s, left: int) -> UInt64s:
-    return values << np.uint64(left) if left >= 0 else values >> np.uint64(-left)
+def _cost(count: int, distance: int, blocks: int) -> float:
+    """Return about how many comparisons of two values a search among random ones takes, for each value."""
+    cost = 0.0
+    for level in range(1, blocks - distance + 1):
+        choices = comb(distance + level, level)
+        cost += _GROUPING * choices
+        together = count / 2 ** (BITS * level / blocks)
+        if together <= _FEW or level == blocks - distance:
+            return cost + choices * together / 2
+    return inf
 
 
-def _moved(values: UInt64s, moves: list[tuple[np.uint64, int]]) -> UInt64s:
-    moved = np.zeros_like(values)
-    for mask, left in moves:
-        moved |= _shifted(values & mask, left)
-    return moved
-
-
-def near_pairs(values: UInt64s, distance: int, blocks: int) -> tuple[Int64s, Int64s, Int32s]:
+def near_pairs(values: UInt64s, distance: int, threads: int = 1) -> tuple[UInt64s, UInt64s, Int32s]:
     """Find all pairs of distinct values at most `distance` bits apart.
 
-    Two such values agree in at least `blocks - distance` blocks. So for every choice of that many blocks the values
-    are sorted with these blocks in front, and compared where they agree in them. `blocks` steers the time only: few
-    large runs, or many sorts. Scratch space is 16 to 24 bytes a value, and 32 a pair.
+    Beside values and pairs it takes a byte a value for each thread, 64 MB at least.
 
     Parameters
     ----------
     values
-        Sorted distinct values, shape `(n,)`.
-    distance, blocks
-        `0 <= distance < blocks <= 64`.
+        Distinct values, shape `(n,)`.
+    distance
+        `0 <= distance < 64`.
 
     Returns
     -------
-    Indices `a < b` and distances, each of shape `(pairs,)`, sorted by `(a, b)`, each pair once.
+    Values `a < b` and their distances, each of shape `(pairs,)`, sorted by `(a, b)`, each pair once.
     """
-    masks = block_masks(blocks)
-    ends: tuple[list[UInt64s], list[UInt64s]] = ([], [])
-    for chosen in combinations(range(blocks), blocks - distance):
-        moves = _moves(masks, chosen)
-        back = [(_moved(np.array([mask]), [(mask, left)])[0], -left) for mask, left in moves]
-        moved = _moved(values, moves)
-        moved.sort()
-        places = np.array([mask for mask, _ in back], np.uint64)
-        found = _pairs_in_runs(moved, np.bitwise_or.reduce(places[list(chosen)]), places, distance)
-        for end, one in zip(ends, found, strict=True):
-            end.append(_moved(one, back))
-    one, other = (np.concatenate(end) for end in ends)
+    search = Search.of(len(values), distance, max(_AT_ONCE, len(values) // _SHARE))
+    with ThreadPoolExecutor(threads, thread_name_prefix="near-pairs") as pool:
+        found = pool.map(lambda part: search.pairs(search.chosen(values, *part), part[0]), search.parts)
+        return sorted_pairs(found)
+
+
+def sorted_pairs(found: Iterator[Pairs]) -> tuple[UInt64s, UInt64s, Int32s]:
+    """Return pairs of several parts as `near_pairs` does."""
+    none = np.empty(0, np.uint64)
+    one, other = (np.concatenate(ends) for ends in zip((none, none), *found, strict=True))
     low, high = np.minimum(one, other), np.maximum(one, other)
     by_pair = np.lexsort((high, low))
     low, high = low[by_pair], high[by_pair]
-    return np.searchsorted(values, low), np.searchsorted(values, high), _distances(low, high)
+    return low, high, _distances(low, high)

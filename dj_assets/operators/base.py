@@ -221,20 +221,38 @@ class Deduplicator(Operator):
 
         By default 0 where only equal signatures are duplicates, else null: not known.
         """
-        equal_only = type(self).near_pairs is Deduplicator.near_pairs and not pa.types.is_list(self.signature_type)
-        return "0" if equal_only else "NULL"
+        return "NULL" if self.may_be_near or pa.types.is_list(self.signature_type) else "0"
 
-    def near_pairs(self, distinct: np.ndarray) -> pa.Table:  # noqa: ARG002
-        """Return pairs of distinct signatures that count as duplicates.
+    @property
+    def within(self) -> int:
+        """How many bits the 64-bit signatures of duplicates may differ in, by default none."""
+        return 0
+
+    @property
+    def may_be_near(self) -> bool:
+        """Whether signatures that differ may be those of duplicates, too; of lists of keys it is not asked."""
+        if pa.types.is_list(self.signature_type):
+            return False
+        return self.within > 0 or type(self).near_pairs is not Deduplicator.near_pairs
+
+    def near_pairs(self, distinct: np.ndarray, threads: int = 1) -> pa.Table:
+        """Return pairs of distinct signatures that count as duplicates: by default those `within` so many bits.
 
         Parameters
         ----------
         distinct
             Sorted distinct signature values, shape `(n,)`.
+        threads
+            How many to use; who overrides this need not take it.
 
         Returns
         -------
-        Table with columns `a`, `b` (`a < b`, signature values) and `distance`, each pair once.
+        Table with columns `a`, `b` (`a < b`, signature values) and `distance`, each pair once, in their order.
         """
-        empty = pa.array([], self.signature_type)
-        return pa.table({"a": empty, "b": empty, "distance": pa.array([], pa.int32())})
+        if not self.within:
+            empty = pa.array([], self.signature_type)
+            return pa.table({"a": empty, "b": empty, "distance": pa.array([], pa.int32())})
+        from dj_assets.kernels.hamming import near_pairs
+
+        a, b, distance = near_pairs(distinct.astype(np.uint64, copy=False), self.within, threads)
+        return pa.table({"a": pa.array(a), "b": pa.array(b), "distance": pa.array(distance)})

@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from dj_assets.errors import DamagedError
 from dj_assets.operators.base import Filter
@@ -83,7 +84,7 @@ def build_database(
     path: Path,
     plan: Plan,
     files: Mapping[str, Sequence[Path]],
-    fates: pa.Table,
+    fates: pa.Table | ds.Dataset,
     against: MeasuredReference | None = None,
     *,
     threads: int = 1,

@@ -87,13 +87,20 @@ class Part:
         return ".parquet" if self.format == "parquet" else ".jsonl"
 
 
+def kept_digest(kept: np.ndarray) -> str:
+    """Return a hash of which samples of a shard are kept."""
+    return hashlib.sha256(np.packbits(kept).tobytes()).hexdigest()
+
+
 def part_key(
-    shard: ShardManifest, kept: np.ndarray, types: FieldTypes | None, text_key: str, format: Format = "parquet"
+    shard: ShardManifest, kept: str, types: FieldTypes | None, text_key: str, format: Format = "parquet"
 ) -> str:
-    """Return what identifies the content of a refined file: what was measured, which of it is kept, its columns."""
+    """Return what identifies the content of a refined file: what was measured, which of it is kept, its columns.
+
+    `kept` is a `kept_digest`.
+    """
     measured = [shard.sha256, shard.measure_key, shard.records]
-    mask = hashlib.sha256(np.packbits(kept).tobytes()).hexdigest()
-    return digest([FORM, measured, mask, None if types is None else types.to_json(), text_key, format])
+    return digest([FORM, measured, kept, None if types is None else types.to_json(), text_key, format])
 
 
 def write_part(part: Part, kept: np.ndarray, layout: Layout, types: FieldTypes | None, text_key: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from dj_assets.recipe.plan import Plan
 from dj_assets.storage.bins import bins_of
@@ -39,7 +40,7 @@ class Release:
     plan: Plan
     layout: Layout
     shards: Sequence[ShardManifest]
-    fates: pa.Table
+    fates: pa.Table | ds.Dataset
     against: Sequence[ShardManifest] = ()
     accompany: Accompany | None = None
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dj_assets import settings
 from dj_assets.engine.clusters import NearPairs
 from dj_assets.engine.decision import Decision
+from dj_assets.engine.engines import for_each
+from dj_assets.engine.fates import Replayed, replayed
 from dj_assets.engine.links import find_links
-from dj_assets.engine.replay import REPLAYED, Outcome, Population, load_population, replay
+from dj_assets.engine.partitioned.deciding import replayed_in_pieces
+from dj_assets.engine.population import load_population
+from dj_assets.engine.replay import REPLAYED, replay
 from dj_assets.engine.shards import measured_version, version_with_reference
 from dj_assets.errors import UserError
 from dj_assets.recipe.plan import digest
@@ -57,17 +64,18 @@ def decided(subset: Subset, shards: Sequence[ShardManifest]) -> Decision:
     present = {shard.path for shard in shards}
     missing = [group.name for group in subset.groups if any(str(file.path) not in present for file in group.files)]
     reference = subset.reference.measured()
-    replayed = _replay(subset, shards, reference)
-    decision = Decision.of(
-        key,
-        subset.plan,
-        shards=shards,
-        reference=reference,
-        replayed=replayed,
-        format=subset.options.format,
-        missing=missing,
-    )
-    decision.write(subset.layout)
+    with _replayed(subset, shards, reference) as replayed:
+        Decision.of(
+            key,
+            subset.plan,
+            shards=shards,
+            reference=reference,
+            replayed=replayed,
+            format=subset.options.format,
+            missing=missing,
+        ).write(subset.layout)
+    decision = Decision.read(subset.layout, key)
+    assert decision is not None  # noqa: S101 - it was just written
     return decision
 
 
@@ -98,18 +106,37 @@ def measured(subset: Subset) -> list[ShardManifest]:
     return [found[str(file.path)] for file in subset.files if str(file.path) in whole]
 
 
-def _replay(
+@contextmanager
+def _replayed(
     subset: Subset, shards: Sequence[ShardManifest], reference: Sequence[ShardManifest]
-) -> tuple[Population, Outcome, int]:
+) -> Iterator[Replayed]:
+    """Replay the recipe: on this machine, or in pieces where there are more samples than its memory holds."""
+    require_measured(subset.layout, shards, REPLAYED)
+    require_measured(subset.layout.against, reference, REPLAYED)
+    if sum(shard.rows for shard in (*reference, *shards)) <= settings.one_node_samples():
+        yield _replay(subset, shards, reference)
+        return
+    run = partial(for_each, subset.options.engine)
+    with replayed_in_pieces(
+        run,
+        subset.layout,
+        subset.plan,
+        shards=shards,
+        reference=reference,
+        measured=_version(subset, shards),
+    ) as replayed_there:
+        yield replayed_there
+
+
+def _replay(subset: Subset, shards: Sequence[ShardManifest], reference: Sequence[ShardManifest]) -> Replayed:
     layout, plan = subset.layout, subset.plan
-    require_measured(layout, shards, REPLAYED)
-    require_measured(layout.against, reference, REPLAYED)
     stats, signatures = (measured_files(layout, kind, shards) for kind in ("stats", "signatures"))
     theirs = [measured_files(layout.against, kind, reference) for kind in ("stats", "signatures")]
-    links = find_links(layout, plan, [*theirs[1], *signatures], _version(subset, shards))
+    links = find_links(layout, plan, [*theirs[1], *signatures], _version(subset, shards), subset.workers)
     population = load_population(plan, stats, signatures, *theirs)
     outcome = replay(plan, population, links, threads=subset.workers)
-    return population, outcome, sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
+    near_pairs = sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
+    return replayed(len(plan.steps), population, outcome, near_pairs)
 
 
 def _version(subset: Subset, shards: Sequence[ShardManifest]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dj_assets import settings
-from dj_assets.engine.record import fates
+from dj_assets.engine.fates import fates
 from dj_assets.engine.what_if import MeasuredRun
 from dj_assets.errors import RecipeError
 from dj_assets.recipe.load import load_recipe

