@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dj_assets.errors import StoreError
+from dj_assets.errors import StoreError, UserError
 from dj_assets.storage.objects.filesystems import file_system
 from dj_assets.storage.objects.retry import retried
 from dj_assets.storage.publish import temporary_beside
@@ -112,19 +112,33 @@ class Store:
         return retried(f"read {self.named(key)}", read)
 
     def put(self, key: str, content: bytes) -> Facts:
-        """Write a small object in place of what was there; return what a listing will tell of it."""
+        """Write a small object in place of what was there; return what a listing will tell of it.
+
+        Raises
+        ------
+        UserError
+            If the store refuses, or there is no such bucket.
+        """
 
         def write() -> None:
             with self._fs.open_output_stream(self._path(key), compression=None) as out:
                 out.write(content)
 
-        retried(f"write {self.named(key)}", write)
+        self._write(key, write)
         return self._written(key, len(content))
 
     def upload(self, source: Path, key: str) -> Facts:
         """Write a file as an object; return what a listing will tell of it."""
-        retried(f"write {self.named(key)}", lambda: self._uploaded(source, key))
-        return self._written(key, source.stat().st_size)
+        size = source.stat().st_size
+        self._write(key, lambda: self._uploaded(source, key))
+        return self._written(key, size)
+
+    def _write(self, key: str, work: Callable[[], None]) -> None:
+        try:
+            retried(f"write {self.named(key)}", work)
+        except FileNotFoundError:
+            # Google's store says so of a bucket, others refuse by themselves
+            raise UserError(f"write {self.named(key)}: there is no such bucket; check the name") from None
 
     def _uploaded(self, source: Path, key: str) -> None:
         with source.open("rb") as file:
