@@ -111,6 +111,24 @@ class Store:
 
         return retried(f"read {self.named(key)}", read)
 
+    def stretch(self, start: int, length: int, key: str = "") -> bytes:
+        """Return `length` bytes of an object from `start` on.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        """
+
+        def read() -> bytes:
+            with self._fs.open_input_file(self._path(key)) as file:
+                data = bytes(file.read_at(length, start))
+            if len(data) < length:
+                raise EOFError(f"{len(data)} of {length} bytes arrived")
+            return data
+
+        return retried(f"read {self.named(key)}, bytes {start} to {start + length}", read)
+
     def put(self, key: str, content: bytes) -> Facts:
         """Write a small object in place of what was there; return what a listing will tell of it.
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -128,31 +129,31 @@ def test_what_a_node_does_not_see_is_named(raylets, tmp_path):
     cluster.connect()
     with pytest.raises(UserError, match=r"node .* does not see .*gone\.jsonl; .*storage that all nodes share"):
         cluster.look_over(cluster.nodes(), tmp_path / "work", [tmp_path / "gone.jsonl"])
+    assert not [*(tmp_path / "work").iterdir()]
 
 
-def test_a_cluster_that_does_not_answer_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("127.0.0.1:1", "no Ray cluster answers there"),
+        (
+            "ray://127.0.0.1:10001",
+            "ray.data does not run through Ray Client; start .* RAY_ADDRESS=HOST:PORT as ray start",
+        ),
+    ],
+)
+def test_a_cluster_that_cannot_be_used_is_told_in_one_line(tmp_path, address, told):
     source = write_jsonl(tmp_path / "a.jsonl", documents(5))
     (tmp_path / "r.yaml").write_text("process: [text_length_filter]\n")
-    told = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "dj_assets.cli",
-            "run",
-            "r.yaml",
-            "--input",
-            source,
-            "--output",
-            "out",
-            "--engine",
-            "ray",
-        ],
+    command = [sys.executable, "-m", "dj_assets.cli", "run", "r.yaml", "--input", source, "--output", "out"]
+    done = subprocess.run(
+        [*command, "--engine", "ray"],
         cwd=tmp_path,
-        env={**os.environ, "RAY_ADDRESS": "127.0.0.1:1", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "RAY_ADDRESS": address, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert told.returncode == 2
-    assert "RAY_ADDRESS=127.0.0.1:1: no Ray cluster answers there" in told.stderr
-    assert len(told.stderr.strip().splitlines()) == 1
+    assert done.returncode == 2
+    assert re.search(f"RAY_ADDRESS={address}: {told}", done.stderr)
+    assert len(done.stderr.strip().splitlines()) == 1
