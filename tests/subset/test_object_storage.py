@@ -351,10 +351,3 @@ def test_no_secret_is_written_or_printed(lake, raw, tmp_path, s3_server):
     for secret in (SECRET, KEY):
         assert secret not in said
         assert secret.encode() not in objects + files
-
-
-def test_images_in_a_store_are_refused_with_what_to_do(lake, raw):
-    upload(raw, f"{lake}/raw")
-    looking = {"process": [{"image_shape_filter": {"min_width": 10}}]}
-    with pytest.raises(UserError, match="images and clips are not read from an object store; copy them"):
-        run_recipe(looking, [f"{lake}/raw"], f"{lake}/out")

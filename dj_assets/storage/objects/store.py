@@ -172,8 +172,10 @@ class Store:
             raise StoreError(f"{self.named(key)}: {size} bytes were written, {there} is there; run again to go on")
         return facts
 
-    def download(self, key: str, target: Path) -> None:
+    def download(self, key: str, target: Path, accept: Callable[[int], None] | None = None) -> None:
         """Fetch an object into a file, which appears whole or not at all.
+
+        `accept` is told how many bytes there are before they come; what it raises passes.
 
         Raises
         ------
@@ -185,6 +187,8 @@ class Store:
 
         def fetch() -> None:
             with self._fs.open_input_file(self._path(key)) as file, temporary.open("wb") as out:
+                if accept is not None:
+                    accept(file.size())
                 shutil.copyfileobj(file, out, _CHUNK_BYTES)
                 if out.tell() != file.size():
                     raise EOFError(f"{out.tell()} of {file.size()} bytes arrived")
