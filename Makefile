@@ -27,7 +27,7 @@ test: $(VENV)/.stamp-dev
 azurite: $(VENV)/azurite/node_modules/azurite
 
 $(VENV)/azurite/node_modules/azurite:
-	npm install --silent --no-audit --no-fund --prefix $(VENV)/azurite azurite@$(AZURITE)
+	npm install --loglevel=error --no-audit --no-fund --prefix $(VENV)/azurite azurite@$(AZURITE)
 
 check: $(VENV)/.stamp-dev
 	$(BIN)/ruff check

@@ -16,6 +16,7 @@ import dj_assets
 from dj_assets import settings
 from dj_assets.engine.progress import Progress, Report, silent
 from dj_assets.errors import SourceError, UserError, WorkerDiedError
+from dj_assets.storage import flat
 from tests.documents import documents, write_jsonl
 from tests.engine.ray.conftest import NODES
 from tests.paths import ROOT, shared
@@ -88,6 +89,19 @@ def test_a_node_is_killed_in_the_middle(raylets, tmp_path, small_blocks):
     assert killed
     assert len(run["nodes"]) >= NODES - 1
     assert common not in "".join(pq.read_table(tmp_path / "ray/cleaned.parquet")["text"].to_pylist())
+
+
+def test_flat_files_are_written_on_a_node(raylets, tmp_path, monkeypatch):
+    def fail(*_: object) -> None:
+        pytest.fail("the driver wrote a flat file")
+
+    # what is patched here is not on the nodes
+    monkeypatch.setattr(flat, "join_parquet", fail)
+    monkeypatch.setattr(flat, "export_table", fail)
+    inputs = [write_jsonl(tmp_path / f"part-{n}.jsonl", documents(20, seed=n)) for n in range(2)]
+    done = dj_assets.run_recipe({"process": ["text_length_filter"]}, inputs, tmp_path / "out", engine="ray")
+    assert pq.read_table(tmp_path / "out/cleaned.parquet").num_rows >= done.samples_out > 0
+    assert {path.stem for path in (tmp_path / "out").glob("*.parquet")} == {"cleaned", "stats", "dropped", "quarantine"}
 
 
 @pytest.mark.shared
