@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock
 WORKERS ?= 2
+AZURITE := 3.37.0
 
-.PHONY: demo demo-vision dev test check format docs bench clean lock
+.PHONY: demo demo-vision dev test azurite check format docs bench clean lock
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -21,6 +22,12 @@ dev: $(VENV)/.stamp-base
 
 test: $(VENV)/.stamp-dev
 	$(BIN)/pytest -n $(WORKERS)
+
+# Azure's blob service on loopback, for the tests of az://; they are skipped where it is not there.
+azurite: $(VENV)/azurite/node_modules/azurite
+
+$(VENV)/azurite/node_modules/azurite:
+	npm install --loglevel=error --no-audit --no-fund --prefix $(VENV)/azurite azurite@$(AZURITE)
 
 check: $(VENV)/.stamp-dev
 	$(BIN)/ruff check

@@ -70,7 +70,32 @@ def s3_endpoint() -> str | None:
     UserError
         If it carries credentials.
     """
-    names = ("DJ_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    return _server("DJ_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
+
+def gcs_emulator() -> str | None:
+    """Return the server that stands in for Google's: `STORAGE_EMULATOR_HOST`, as `http://127.0.0.1:9023`.
+
+    Raises
+    ------
+    UserError
+        If it carries credentials.
+    """
+    return _server("STORAGE_EMULATOR_HOST")
+
+
+def azure_endpoint() -> str | None:
+    """Return the blob server that is not Azure's: `DJ_AZURE_ENDPOINT`, as `http://127.0.0.1:10000` for Azurite.
+
+    Raises
+    ------
+    UserError
+        If it carries credentials.
+    """
+    return _server("DJ_AZURE_ENDPOINT")
+
+
+def _server(*names: str) -> str | None:
     name, given = next(((name, os.environ[name]) for name in names if os.environ.get(name)), ("", None))
     if given and "@" in urlsplit(given).netloc:
         raise UserError(f"{name}: must not carry credentials; they belong into the environment by themselves")
@@ -93,7 +118,8 @@ def cache_folder() -> Path:
 def copy_folder(url: str) -> Path:
     """Return the folder of the working copy of a URL; another server with the same names has another one."""
     scheme, _, rest = checked_url(url).partition("://")
-    server = {"s3": s3_endpoint, "az": azure_account}.get(scheme, lambda: None)()
+    servers = {"s3": (s3_endpoint,), "gs": (gcs_emulator,), "az": (azure_endpoint, azure_account)}.get(scheme, ())
+    server = " ".join(filter(None, (told() for told in servers)))
     named = f"{scheme}-{hashlib.sha256(server.encode()).hexdigest()[:8]}" if server else scheme
     return cache_folder().joinpath("objects", named, *rest.split("/"))
 

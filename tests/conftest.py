@@ -49,3 +49,20 @@ def lake(s3_server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         monkeypatch.setenv(name, value)
     yield f"s3://{s3_server.bucket()}"
     s3_server.set(throttle=0, cut=0, hold="")
+
+
+@pytest.fixture(scope="session", params=["gs", "az"])
+def _emulated(request: pytest.FixtureRequest) -> Iterator[object]:
+    from tests.storage.objects.emulators import Azure, Google, emulated
+
+    service = {"gs": Google, "az": Azure}[request.param]()
+    with emulated(service):
+        yield service
+
+
+@pytest.fixture
+def other_lake(_emulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty bucket at Google's and at Azure's service, each emulated on loopback."""
+    for name, value in {**_emulated.environment, "DJ_CACHE": str(tmp_path / "cache")}.items():
+        monkeypatch.setenv(name, value)
+    return f"{_emulated.scheme}://{_emulated.bucket()}"

@@ -15,6 +15,7 @@ from dj_assets.engine.work import Task
 from dj_assets.errors import UserError
 from dj_assets.models.extras import require
 from dj_assets.storage.commit import Commit
+from dj_assets.storage.flat import one_by_one
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest
 
@@ -107,4 +108,4 @@ def for_each(engine: EngineName, work: Callable[..., Any], pieces: Iterable[tupl
         from dj_assets.engine.ray.spreading import spread
 
         return spread(work, pieces)
-    return [work(*piece) for piece in pieces]
+    return one_by_one(work, pieces)

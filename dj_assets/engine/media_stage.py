@@ -21,6 +21,7 @@ from dj_assets.operators.media_batch import Viewing
 from dj_assets.operators.media_filter import MediaOperator
 from dj_assets.recipe.load import import_operators
 from dj_assets.recipe.plan import Plan
+from dj_assets.storage.objects.media import StoreReader
 
 # One a worker process and set of user's modules: its looks must be known where they run.
 _readers: dict[tuple[Path, ...], MediaReader] = {}
@@ -96,7 +97,7 @@ def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
 
 def _reader(modules: tuple[Path, ...]) -> MediaReader:
     if modules not in _readers:
-        _readers[modules] = MediaReader(prepare=partial(import_operators, modules) if modules else dict)
+        _readers[modules] = StoreReader(prepare=partial(import_operators, modules) if modules else dict)
     return _readers[modules]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import posixpath
 import re
 import tarfile
 from collections.abc import Mapping
@@ -15,20 +16,24 @@ from dj_assets.errors import MediaError
 
 # Longer archives members and cells are refused rather than held in memory.
 MAX_MEMBER_BYTES = 1 << 30
+# What is fetched with the credentials of object stores, not by whoever decodes.
+_STORES = ("s3://", "gs://", "az://")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the bytes lie: a whole file, a stretch of one, bytes at hand, or a URL.
+    """Where the bytes lie: a whole file, a stretch of one, bytes at hand, a URL, or an object of a store.
 
-    `path` is the file; with `length` the stretch of it from `offset`. `content` are the bytes themselves.
+    `path` is the file; with `length` the stretch of it from `offset`. `content` are the bytes themselves. What is
+    `stored` has a URL as its path; whoever may ask the store fetches it before it is opened.
     """
 
     path: str = ""
     offset: int = 0
     length: int | None = None
     content: bytes | None = None
+    stored: bool = False
 
     @property
     def is_file(self) -> bool:
@@ -67,9 +72,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Root:
-    """The folder in which the paths of a source are looked up.
+    """The folder in which the paths of a source are looked up, which may be the URL of one in an object store.
 
-    A path may lead into a tar archive: `photos/0001.tar/cat.jpg` is the member `cat.jpg` of `photos/0001.tar`.
+    On a disk a path may lead into a tar archive: `photos/1.tar/cat.jpg` is the member `cat.jpg` of `photos/1.tar`.
     """
 
     folder: str
@@ -83,16 +88,33 @@ class Root:
         ------
         MediaError
             If there is no such file, or it is refused: a URL, or a file outside of the root, by an absolute path, `..`
-            or a symbolic link.
+            or a symbolic link. Whether there is such an object in a store is seen when it is fetched.
         """
+        remote = _URL.match(self.folder) is not None
+        if remote and listed.startswith(f"{self.folder}/"):
+            listed = listed.removeprefix(f"{self.folder}/")
         if _URL.match(listed):
             if not self.allow_urls:
                 raise MediaError("is a URL, and URLs are not read unless the recipe allows it")
-            return Place(listed)
+            return Place(listed, stored=listed.startswith(_STORES))
+        if remote:
+            return self._object(listed)
         try:
             return self._found(Path(self.folder, listed))
         except (OSError, ValueError) as error:
             raise MediaError(f"cannot be looked up: {getattr(error, 'strerror', None) or error}") from None
+
+    def _object(self, listed: str) -> Place:
+        scheme, _, root = self.folder.partition("://")
+        path = posixpath.normpath(posixpath.join("/", root, listed)).lstrip("/")
+        bucket = root.partition("/")[0]
+        outside = not path.startswith(f"{bucket if self.allow_outside else root}/")
+        # what stands before the bucket is none, and a path of a disk is not in the store
+        if outside or listed.startswith("/"):
+            raise MediaError(f"lies outside of the media root {self.folder}")
+        if "\0" in listed:
+            raise MediaError("cannot be looked up: a path has no null bytes")
+        return Place(f"{scheme}://{path}", stored=True)
 
     def _found(self, path: Path) -> Place:
         archive = next((parent for parent in path.parents if parent.suffix == ".tar" and parent.is_file()), None)

@@ -22,6 +22,7 @@ from dj_assets.operators.media_filter import MediaOperator
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.storage.database import reading
 from dj_assets.storage.layout import Layout
+from dj_assets.storage.objects.media import StoreReader
 
 Place = tuple[int, int]
 Parameters = list[int | float | str | list[str]]
@@ -92,7 +93,7 @@ class Display:
         steps = [step for step in self.plan.steps if isinstance(step.operator, MediaOperator)]
         with reading(self.database) as connection:
             picked = [(step, *self._pick(connection, step)) for step in steps]
-        reader = MediaReader()
+        reader = StoreReader()
         try:
             for step, dropped, passed in picked:
                 if dropped:

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
 from dj_assets.storage.database import export_table
 from dj_assets.storage.shards import ParquetShard
 
+# Calls the first with the arguments of every piece, somewhere; returns what it returned when all are done.
+ForEach = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]
 
-def write_flat(target: Path, database: Path, cleaned: Sequence[Path]) -> None:
-    """Write `stats`, `cleaned`, `dropped` and `quarantine` as one Parquet file each."""
-    for table in ("stats", "dropped", "quarantine"):
-        export_table(database, table, target / f"{table}.parquet")
-    join_parquet(cleaned, target / "cleaned.parquet")
+
+def one_by_one(work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """Call `work` with the arguments of every piece, here; return what it returned."""
+    return [work(*piece) for piece in pieces]
+
+
+def write_flat(target: Path, database: Path, cleaned: Sequence[Path], for_each: ForEach = one_by_one) -> None:
+    """Write `stats`, `cleaned`, `dropped` and `quarantine` as one Parquet file each, wherever `for_each` calls."""
+    pieces = [(table, target, database, cleaned) for table in ("stats", "cleaned", "dropped", "quarantine")]
+    for_each(_write_one, pieces)
+
+
+def _write_one(kind: str, target: Path, database: Path, cleaned: Sequence[Path]) -> None:
+    place = target / f"{kind}.parquet"
+    if kind == "cleaned":
+        join_parquet(cleaned, place)
+    else:
+        export_table(database, kind, place)
 
 
 def join_parquet(parts: Sequence[Path], target: Path) -> None:
-    """Join Parquet files of one schema, batch by batch; a single one is linked, not copied."""
+    """Join Parquet files of one schema; a single one is linked, not copied. Holds a row group or two, 32 MiB each."""
     if len(parts) == 1:
         try:
             os.link(parts[0], target)
@@ -31,5 +47,6 @@ def join_parquet(parts: Sequence[Path], target: Path) -> None:
     with ParquetShard(target, pq.read_schema(parts[0])) as writer:
         for part in parts:
             with pq.ParquetFile(part) as file:
-                for batch in file.iter_batches():
-                    writer.write(batch)
+                for group in range(file.num_row_groups):
+                    for batch in file.read_row_group(group).to_batches():
+                        writer.write(batch)

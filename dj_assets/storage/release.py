@@ -17,7 +17,7 @@ from dj_assets.storage.damage import Sum
 from dj_assets.storage.database import add_run, build_database, export_table, reading
 from dj_assets.storage.duplicates import MeasuredReference
 from dj_assets.storage.fields import FieldTypes
-from dj_assets.storage.flat import write_flat
+from dj_assets.storage.flat import ForEach, one_by_one, write_flat
 from dj_assets.storage.layout import MEASURED, Layout
 from dj_assets.storage.manifest import ShardManifest, measured_files, newest_run, write_json
 from dj_assets.storage.outcomes import keep_newest, record_file, write_record
@@ -34,7 +34,8 @@ class Release:
     """What is to be published.
 
     `fates` is the table of the samples that are not kept (see `build_database`). `against` are the shards of the
-    reference set. `accompany` adds files of its own, which are published with the rest or not at all.
+    reference set. `accompany` adds files of its own, which are published with the rest or not at all. `for_each` is who
+    writes the flat files of an output folder.
     """
 
     plan: Plan
@@ -43,6 +44,7 @@ class Release:
     fates: pa.Table | ds.Dataset
     against: Sequence[ShardManifest] = ()
     accompany: Accompany | None = None
+    for_each: ForEach = one_by_one
 
     def publish(
         self,
@@ -84,7 +86,7 @@ class Release:
         if self.layout.work == self.layout.published:
             self._by_shard(staging, database)
         else:
-            write_flat(staging, database, self._files()["cleaned"])
+            write_flat(staging, database, self._files()["cleaned"], self.for_each)
             write_json(staging / "funnel.json", manifest["funnel"])
             write_json(staging / "run.json", manifest)
         if self.accompany is not None:

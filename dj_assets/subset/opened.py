@@ -54,7 +54,7 @@ class Subset:
         if self.against and self.plan.corpus_mappers:
             label = self.plan.corpus_mappers[0].label
             raise UserError(f"{recipe.file}: {label} cannot stand in a recipe that is deduplicated against another set")
-        refuse_remote_media(self.plan, (*self.files, *self.against))
+        refuse_remote_archives(self.plan, (*self.files, *self.against))
         self.seconds: dict[str, float] = {}
 
     @classmethod
@@ -190,8 +190,8 @@ class Subset:
         return max(1, math.ceil(sum(file.size for file in files) / enough))
 
 
-def refuse_remote_media(plan: Plan, files: Sequence[SourceFile]) -> None:
-    """Raise for a recipe that looks at images or clips which lie in an object store.
+def refuse_remote_archives(plan: Plan, files: Sequence[SourceFile]) -> None:
+    """Raise for a recipe that looks at images or clips of archives which lie in an object store.
 
     Raises
     ------
@@ -199,10 +199,10 @@ def refuse_remote_media(plan: Plan, files: Sequence[SourceFile]) -> None:
         Naming the place, and what to do.
     """
     for file in files if plan.media else ():
-        if is_url(file.reading.media_root.folder):
+        if file.format == "tar" and is_url(file.path):
             raise UserError(
-                f"{plan.recipe.file}: {file.reading.media_root.folder}: images and clips are not read from an object "
-                "store; copy them to a disk and name the folder with 'media_root' in the source"
+                f"{plan.recipe.file}: {file.path}: images and clips in archives are not read from an object store; "
+                "copy the archives to a disk, or lay their members into the store one by one"
             )
 
 

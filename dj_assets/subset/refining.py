@@ -167,6 +167,7 @@ def _publish(
         fates=decision.fates,
         against=against,
         accompany=subset.options.accompany,
+        for_each=partial(for_each, subset.options.engine),
     )
 
     def manifest_of(parts: list[dict[str, Any]]) -> dict[str, Any]:

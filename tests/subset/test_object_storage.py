@@ -107,6 +107,23 @@ def test_the_result_is_that_of_a_disk_and_is_read_from_any_machine(lake, raw, tm
             run_recipe(recipe(60), [f"{lake}/raw"], f"{lake}/out", workers=1)
 
 
+def test_google_and_azure_hold_home_source_and_output_as_a_disk_does(other_lake, raw, tmp_path, monkeypatch):
+    upload(raw, f"{other_lake}/raw")
+    local = run_recipe(recipe(), [raw], tmp_path / "out", workers=1)
+    expected = rows_of(Layout.output(tmp_path / "out"))
+    remote = run_recipe(recipe(), [f"{other_lake}/raw/part-*.jsonl"], f"{other_lake}/out", workers=1)
+    assert remote.samples_out == local.samples_out > 0
+    assert rows_of(output_layout(f"{other_lake}/out")) == expected
+
+    home = Layout.at(f"{other_lake}/home/notes")
+    Subset(load_recipe(recipe()), [f"{other_lake}/raw"], home, Options(workers=1)).run()
+    with other_machine(monkeypatch, tmp_path / "cache2"):
+        there = Layout.at(f"{other_lake}/home/notes")
+        there.copy.pull()
+        assert rows_of(there)["refined"] == expected["refined"]
+        assert Subset(load_recipe(recipe()), [f"{other_lake}/raw"], there, Options(workers=1)).run().reused
+
+
 def test_a_place_that_holds_something_else_is_refused(lake, raw):
     Store.at(lake).put("out/precious.txt", b"x")
     with pytest.raises(UserError, match="is in use by another run or other files"):
@@ -334,10 +351,3 @@ def test_no_secret_is_written_or_printed(lake, raw, tmp_path, s3_server):
     for secret in (SECRET, KEY):
         assert secret not in said
         assert secret.encode() not in objects + files
-
-
-def test_images_in_a_store_are_refused_with_what_to_do(lake, raw):
-    upload(raw, f"{lake}/raw")
-    looking = {"process": [{"image_shape_filter": {"min_width": 10}}]}
-    with pytest.raises(UserError, match="images and clips are not read from an object store; copy them"):
-        run_recipe(looking, [f"{lake}/raw"], f"{lake}/out")

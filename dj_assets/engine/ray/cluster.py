@@ -8,6 +8,7 @@ import logging
 import os
 import platform
 import socket
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dj_assets import settings
-from dj_assets.errors import UserError
+from dj_assets.errors import DjError, UserError
 from dj_assets.storage.objects.path import SourcePath
+from dj_assets.urls import cache_folder, url_of
 
 # Object store of a cluster that is started here: blocks on their way from a reader to the workers.
 _STORE_BYTES = 500_000_000
@@ -47,12 +49,14 @@ def connect() -> None:
     Raises
     ------
     UserError
-        If the cluster that was named does not answer.
+        If the cluster that was named does not answer, or is named by the address of its client server.
     """
     if ray.is_initialized():
+        _refuse_client("a Ray client", is_one=_is_client())
         _be_quiet()
         return
     named = os.environ.get("RAY_ADDRESS")
+    _refuse_client(f"RAY_ADDRESS={named}", is_one=(named or "").startswith("ray://"))
     _require_answer(named)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": "dj_assets"}
     with _silent_core():
@@ -72,9 +76,22 @@ def connect() -> None:
     _be_quiet()
 
 
+def _is_client() -> bool:
+    return bool(ray.util.client.ray.is_connected())  # type: ignore[no-untyped-call]
+
+
+def _refuse_client(what: str, *, is_one: bool) -> None:
+    """Raise for a driver outside of the cluster: Ray runs the streams of `ray.data` for drivers inside alone."""
+    if is_one:
+        raise UserError(
+            f"{what}: ray.data does not run through Ray Client; start the command on a machine of the cluster, with "
+            "RAY_ADDRESS=HOST:PORT as ray start --head printed it (6379 is the usual port)"
+        )
+
+
 def _require_answer(address: str | None) -> None:
     """Raise where nobody listens at an address with a port: Ray itself would try for minutes."""
-    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    host, _, port = (address or "").rpartition(":")
     if not port.isdigit():
         return
     try:
@@ -155,26 +172,56 @@ def look_over(cluster: Sequence[Node], folder: Path, files: Sequence[SourcePath]
         Naming the first node that does not.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    asked = [
-        _sees.options(
-            num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False), max_retries=0
-        ).remote([folder, *files[:1], *files[-1:]])
-        for node in cluster
-    ]
-    version = importlib.metadata.version("dj_assets")
-    for node, answer in zip(cluster, asked, strict=True):
-        try:
-            unseen, theirs = ray.get(answer, timeout=_PROBE_SECONDS)
-        except ray.exceptions.RayError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise UserError(f"node {node.name} cannot work for us: {reason}") from None
-        if unseen:
-            raise UserError(
-                f"node {node.name} does not see {unseen[0]}; with --engine ray sources, models and results must lie on "
-                "storage that all nodes share, under the same path"
-            )
-        if theirs != version:
-            raise UserError(f"node {node.name} has dj_assets {theirs}, this machine {version}; install the same")
+    # a folder of the same name may lie on every node; what was written into it just now does not
+    with _new_file(folder) as mark:
+        asked = [_asked(node, [mark, *files[:1], *files[-1:]]) for node in cluster]
+        version = importlib.metadata.version("dj_assets")
+        for node, answer in zip(cluster, asked, strict=True):
+            unseen, theirs = _answer(node, answer)
+            if unseen:
+                raise UserError(f"node {node.name} does not see {_shared(folder if unseen[0] == mark else unseen[0])}")
+            if theirs != version:
+                raise UserError(f"node {node.name} has dj_assets {theirs}, this machine {version}; install the same")
+
+
+@contextlib.contextmanager
+def _new_file(folder: Path) -> Iterator[Path]:
+    mark = folder / f".seen-{uuid.uuid4().hex}"
+    mark.touch()
+    try:
+        yield mark
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def _shared(unseen: SourcePath) -> str:
+    """Return what a node does not see, and what is to be done about it."""
+    url = url_of(unseen) if isinstance(unseen, Path) else None
+    if url is not None:
+        return (
+            f"{cache_folder()}, where {url} is worked at; with --engine ray set DJ_CACHE to a folder on storage that "
+            "all nodes share, under the same path"
+        )
+    return (
+        f"{unseen}; with --engine ray sources, models and results must lie on storage that all nodes share, under the "
+        "same path"
+    )
+
+
+def _asked(node: Node, paths: Sequence[SourcePath]) -> ray.ObjectRef[tuple[list[SourcePath], str]]:
+    there = NodeAffinitySchedulingStrategy(node.id, soft=False)
+    asking = _sees.options(num_cpus=0, scheduling_strategy=there, max_retries=0, runtime_env=environment())
+    asked: ray.ObjectRef[tuple[list[SourcePath], str]] = asking.remote(paths)
+    return asked
+
+
+def _answer(node: Node, asked: ray.ObjectRef[tuple[list[SourcePath], str]]) -> tuple[list[SourcePath], str]:
+    try:
+        return ray.get(asked, timeout=_PROBE_SECONDS)
+    except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", None)
+        reason = str(cause) if isinstance(cause, DjError) else str(error).strip().splitlines()[-1]
+        raise UserError(f"node {node.name} cannot work for us: {reason}") from None
 
 
 @ray.remote

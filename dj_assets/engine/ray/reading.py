@@ -21,6 +21,7 @@ from ray.data.datasource import Datasource, ReadTask
 from dj_assets.engine.shard import reader_of
 from dj_assets.engine.tally import ShardTask
 from dj_assets.errors import DjError
+from dj_assets.storage.objects.path import read_stretch
 from dj_assets.storage.readers import Block
 from dj_assets.storage.sources import SourceFile
 
@@ -36,9 +37,7 @@ class Stretch:
 
     def read(self, file: SourceFile) -> Block:
         """Return the block with its payload."""
-        with file.path.open("rb") as raw:
-            raw.seek(self.block.first_byte)
-            return dataclasses.replace(self.block, payload=raw.read(self.length))
+        return dataclasses.replace(self.block, payload=read_stretch(file.path, self.block.first_byte, self.length))
 
 
 @dataclass(frozen=True)

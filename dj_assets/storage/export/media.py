@@ -11,6 +11,7 @@ from typing import Any
 from dj_assets.errors import MediaError, UserError
 from dj_assets.media.keys import MediaKeys
 from dj_assets.media.places import Place, Root
+from dj_assets.storage.objects.media import with_content
 
 _AUDIOS = "audios"
 
@@ -70,7 +71,7 @@ class MediaSource:
             # refined JSON lines hold bytes as base64
             return Place(name, content=base64.b64decode(content) if isinstance(content, str) else bytes(content))  # type: ignore[call-overload]
         try:
-            return self.root.find(name)
+            return with_content(self.root.find(name))
         except MediaError as error:
             raise UserError(
                 f"{name}: {error}, but sample {record.get('id')} names it (looked in {self.root.folder}); "

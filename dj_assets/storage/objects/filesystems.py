@@ -8,7 +8,7 @@ from typing import Any
 
 from dj_assets.errors import UserError
 from dj_assets.storage.objects.retry import without_secrets
-from dj_assets.urls import azure_account, s3_endpoint
+from dj_assets.urls import azure_account, azure_endpoint, gcs_emulator, s3_endpoint
 
 _CONNECT_S = 10
 _REQUEST_S = 60
@@ -26,7 +26,6 @@ _VARIABLES = (
     "AZURE_STORAGE_KEY",
     "AZURE_STORAGE_ACCOUNT_KEY",
     "AZURE_STORAGE_SAS_TOKEN",
-    "STORAGE_EMULATOR_HOST",
 )
 
 
@@ -40,7 +39,8 @@ def file_system(scheme: str, bucket: str) -> Any:  # noqa: ANN401 - pyarrow has 
     UserError
         If the scheme is not known, or a variable of the environment is missing.
     """
-    given = (s3_endpoint(), azure_account(), *(os.environ.get(name) for name in _VARIABLES))
+    servers = (s3_endpoint(), gcs_emulator(), azure_endpoint(), azure_account())
+    given = (*servers, *(os.environ.get(name) for name in _VARIABLES))
     return _opened(scheme, bucket, given)
 
 
@@ -84,7 +84,7 @@ def _gs(_bucket: str) -> Any:  # noqa: ANN401
     from pyarrow import fs
 
     limit = datetime.timedelta(seconds=_RETRY_S)
-    emulator = os.environ.get("STORAGE_EMULATOR_HOST")
+    emulator = gcs_emulator()
     if emulator:
         scheme, _, host = emulator.rpartition("://")
         return fs.GcsFileSystem(anonymous=True, endpoint_override=host, scheme=scheme or "http", retry_time_limit=limit)
@@ -99,7 +99,14 @@ def _az(bucket: str) -> Any:  # noqa: ANN401
         raise UserError(f"az://{bucket}: set AZURE_STORAGE_ACCOUNT to the storage account it lies in")
     key = os.environ.get("AZURE_STORAGE_KEY") or os.environ.get("AZURE_STORAGE_ACCOUNT_KEY")
     token = os.environ.get("AZURE_STORAGE_SAS_TOKEN")
-    return fs.AzureFileSystem(account, account_key=key, sas_token=None if key else token)
+    return fs.AzureFileSystem(account, account_key=key, sas_token=None if key else token, **_azure_services())
+
+
+def _azure_services() -> dict[str, str]:
+    """Return where another server than Azure's answers; the second service tells only that folders are prefixes."""
+    scheme, _, authority = (azure_endpoint() or "").rstrip("/").partition("://")
+    told = {"scheme": scheme, "authority": authority} if authority else {}
+    return {f"{service}_storage_{part}": value for service in ("blob", "dfs") for part, value in told.items()}
 
 
 def _other(scheme: str) -> Any:  # noqa: ANN401

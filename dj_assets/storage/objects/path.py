@@ -88,6 +88,15 @@ def source_path(place: str) -> SourcePath:
     return ObjectPath.of(place) if is_url(place) else Path(place)
 
 
+def read_stretch(path: SourcePath, start: int, length: int) -> bytes:
+    """Return `length` bytes of a source file from `start` on."""
+    if isinstance(path, ObjectPath):
+        return path.store.stretch(start, length)
+    with path.open("rb") as raw:
+        raw.seek(start)
+        return raw.read(length)
+
+
 def found_below(folder: ObjectPath) -> dict[ObjectPath, Facts]:
     """Return all objects below a folder, with what the listing tells of them."""
     store = folder.store

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dj_assets.errors import StoreError
+from dj_assets.errors import StoreError, UserError
 from dj_assets.storage.objects.filesystems import file_system
 from dj_assets.storage.objects.retry import retried
 from dj_assets.storage.publish import temporary_beside
@@ -111,20 +111,52 @@ class Store:
 
         return retried(f"read {self.named(key)}", read)
 
+    def stretch(self, start: int, length: int, key: str = "") -> bytes:
+        """Return `length` bytes of an object from `start` on.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        """
+
+        def read() -> bytes:
+            with self._fs.open_input_file(self._path(key)) as file:
+                data = bytes(file.read_at(length, start))
+            if len(data) < length:
+                raise EOFError(f"{len(data)} of {length} bytes arrived")
+            return data
+
+        return retried(f"read {self.named(key)}, bytes {start} to {start + length}", read)
+
     def put(self, key: str, content: bytes) -> Facts:
-        """Write a small object in place of what was there; return what a listing will tell of it."""
+        """Write a small object in place of what was there; return what a listing will tell of it.
+
+        Raises
+        ------
+        UserError
+            If the store refuses, or there is no such bucket.
+        """
 
         def write() -> None:
             with self._fs.open_output_stream(self._path(key), compression=None) as out:
                 out.write(content)
 
-        retried(f"write {self.named(key)}", write)
+        self._write(key, write)
         return self._written(key, len(content))
 
     def upload(self, source: Path, key: str) -> Facts:
         """Write a file as an object; return what a listing will tell of it."""
-        retried(f"write {self.named(key)}", lambda: self._uploaded(source, key))
-        return self._written(key, source.stat().st_size)
+        size = source.stat().st_size
+        self._write(key, lambda: self._uploaded(source, key))
+        return self._written(key, size)
+
+    def _write(self, key: str, work: Callable[[], None]) -> None:
+        try:
+            retried(f"write {self.named(key)}", work)
+        except FileNotFoundError:
+            # Google's store says so of a bucket, others refuse by themselves
+            raise UserError(f"write {self.named(key)}: there is no such bucket; check the name") from None
 
     def _uploaded(self, source: Path, key: str) -> None:
         with source.open("rb") as file:
@@ -140,8 +172,10 @@ class Store:
             raise StoreError(f"{self.named(key)}: {size} bytes were written, {there} is there; run again to go on")
         return facts
 
-    def download(self, key: str, target: Path) -> None:
+    def download(self, key: str, target: Path, accept: Callable[[int], None] | None = None) -> None:
         """Fetch an object into a file, which appears whole or not at all.
+
+        `accept` is told how many bytes there are before they come; what it raises passes.
 
         Raises
         ------
@@ -153,6 +187,8 @@ class Store:
 
         def fetch() -> None:
             with self._fs.open_input_file(self._path(key)) as file, temporary.open("wb") as out:
+                if accept is not None:
+                    accept(file.size())
                 shutil.copyfileobj(file, out, _CHUNK_BYTES)
                 if out.tell() != file.size():
                     raise EOFError(f"{out.tell()} of {file.size()} bytes arrived")

@@ -71,7 +71,10 @@ class ObjectStream(io.RawIOBase):
 
     def _range(self, start: int, end: int) -> bytes:
         def fetch() -> bytes:
-            data = bytes(self._file.read_at(end - start, start))
+            try:
+                data = bytes(self._file.read_at(end - start, start))
+            except FileNotFoundError:
+                raise SourceError(self._changed) from None
             if len(data) < end - start:
                 raise EOFError(f"{len(data)} of {end - start} bytes arrived")
             return data
@@ -81,7 +84,11 @@ class ObjectStream(io.RawIOBase):
     def _require_same(self) -> None:
         with self._store.opened() as now:
             if _tag_of(now) != self._tag:
-                raise SourceError(f"{self._store.url}: was changed while it was read; nothing of it is kept, run again")
+                raise SourceError(self._changed)
+
+    @property
+    def _changed(self) -> str:
+        return f"{self._store.url}: was changed while it was read; nothing of it is kept, run again"
 
 
 def _tag_of(file: Any) -> tuple[Any, ...]:  # noqa: ANN401
@@ -90,4 +97,6 @@ def _tag_of(file: Any) -> tuple[Any, ...]:  # noqa: ANN401
         metadata = file.metadata() or {}
     except (NotImplementedError, OSError):
         metadata = {}
-    return metadata.get("ETag") or metadata.get(b"ETag"), int(file.size())
+    # Google's store writes the name in small letters
+    tags = {value for name, value in metadata.items() if name.lower() in {"etag", b"etag"}}
+    return frozenset(tags), int(file.size())

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.storage.objects.s3 import KEY, SECRET
+
 NODES = 3
 _STORE_BYTES = 90_000_000
 
@@ -16,6 +18,9 @@ class Raylets:
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
+        # credentials are those of the nodes
+        os.environ.setdefault("AWS_ACCESS_KEY_ID", KEY)
+        os.environ.setdefault("AWS_SECRET_ACCESS_KEY", SECRET)
         # found by the processes of all nodes, wherever pytest was started
         root = str(Path(__file__).resolve().parents[3])
         os.environ["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])

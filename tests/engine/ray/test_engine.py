@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import dj_assets
 from dj_assets import settings
 from dj_assets.engine.progress import Progress, Report, silent
 from dj_assets.errors import SourceError, UserError, WorkerDiedError
+from dj_assets.storage import flat
 from tests.documents import documents, write_jsonl
 from tests.engine.ray.conftest import NODES
 from tests.paths import ROOT, shared
@@ -89,6 +91,19 @@ def test_a_node_is_killed_in_the_middle(raylets, tmp_path, small_blocks):
     assert common not in "".join(pq.read_table(tmp_path / "ray/cleaned.parquet")["text"].to_pylist())
 
 
+def test_flat_files_are_written_on_a_node(raylets, tmp_path, monkeypatch):
+    def fail(*_: object) -> None:
+        pytest.fail("the driver wrote a flat file")
+
+    # what is patched here is not on the nodes
+    monkeypatch.setattr(flat, "join_parquet", fail)
+    monkeypatch.setattr(flat, "export_table", fail)
+    inputs = [write_jsonl(tmp_path / f"part-{n}.jsonl", documents(20, seed=n)) for n in range(2)]
+    done = dj_assets.run_recipe({"process": ["text_length_filter"]}, inputs, tmp_path / "out", engine="ray")
+    assert pq.read_table(tmp_path / "out/cleaned.parquet").num_rows >= done.samples_out > 0
+    assert {path.stem for path in (tmp_path / "out").glob("*.parquet")} == {"cleaned", "stats", "dropped", "quarantine"}
+
+
 @pytest.mark.shared
 def test_real_c4_with_its_models(raylets, tmp_path, small_blocks):
     models = shared() / "conformance/models"
@@ -128,31 +143,31 @@ def test_what_a_node_does_not_see_is_named(raylets, tmp_path):
     cluster.connect()
     with pytest.raises(UserError, match=r"node .* does not see .*gone\.jsonl; .*storage that all nodes share"):
         cluster.look_over(cluster.nodes(), tmp_path / "work", [tmp_path / "gone.jsonl"])
+    assert not [*(tmp_path / "work").iterdir()]
 
 
-def test_a_cluster_that_does_not_answer_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("127.0.0.1:1", "no Ray cluster answers there"),
+        (
+            "ray://127.0.0.1:10001",
+            "ray.data does not run through Ray Client; start .* RAY_ADDRESS=HOST:PORT as ray start",
+        ),
+    ],
+)
+def test_a_cluster_that_cannot_be_used_is_told_in_one_line(tmp_path, address, told):
     source = write_jsonl(tmp_path / "a.jsonl", documents(5))
     (tmp_path / "r.yaml").write_text("process: [text_length_filter]\n")
-    told = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "dj_assets.cli",
-            "run",
-            "r.yaml",
-            "--input",
-            source,
-            "--output",
-            "out",
-            "--engine",
-            "ray",
-        ],
+    command = [sys.executable, "-m", "dj_assets.cli", "run", "r.yaml", "--input", source, "--output", "out"]
+    done = subprocess.run(
+        [*command, "--engine", "ray"],
         cwd=tmp_path,
-        env={**os.environ, "RAY_ADDRESS": "127.0.0.1:1", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "RAY_ADDRESS": address, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert told.returncode == 2
-    assert "RAY_ADDRESS=127.0.0.1:1: no Ray cluster answers there" in told.stderr
-    assert len(told.stderr.strip().splitlines()) == 1
+    assert done.returncode == 2
+    assert re.search(f"RAY_ADDRESS={address}: {told}", done.stderr)
+    assert len(done.stderr.strip().splitlines()) == 1

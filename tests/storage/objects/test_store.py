@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from dj_assets.errors import StoreError, UserError
+from dj_assets.errors import SourceError, StoreError, UserError
 from dj_assets.storage.objects import lease, retry
 from dj_assets.storage.objects.globs import matches
 from dj_assets.storage.objects.lease import leased
 from dj_assets.storage.objects.path import ObjectPath
 from dj_assets.storage.objects.retry import retried, without_secrets
 from dj_assets.storage.objects.store import Facts, Store
+from dj_assets.storage.objects.stream import ObjectStream
 from tests.storage.objects.s3 import SECRET
 
 
@@ -34,6 +35,43 @@ def test_objects_are_written_listed_copied_and_removed(lake, tmp_path):
     assert (tmp_path / "sub/back").read_bytes() == (tmp_path / "file").read_bytes()
     with pytest.raises(FileNotFoundError):
         store.get("a")
+
+
+def test_the_stores_of_google_and_azure_are_used_alike(other_lake, tmp_path):
+    store = Store.at(f"{other_lake}/deep/er")
+    content = bytes(range(256)) * 4000
+    (tmp_path / "file").write_bytes(content)
+    assert store.listing() == {} and store.facts("a") is None
+    assert store.put("a", b"12345").size == 5 and store.put("none", b"").size == 0
+    assert store.upload(tmp_path / "file", "folder/b").size == len(content)
+    store.copy("a", "c")
+    listed = {key: facts.size for key, facts in store.listing().items()}
+    assert listed == {"a": 5, "c": 5, "none": 0, "folder/b": len(content)}
+    assert store.listing()["a"] == store.facts("a")
+    store.put("a", b"other")
+    assert store.get("a") == b"other" and store.get("none") == b""
+    store.download("folder/b", tmp_path / "sub/back")
+    assert (tmp_path / "sub/back").read_bytes() == content
+    with ObjectStream(Store.at(f"{other_lake}/deep/er/folder/b"), range_bytes=100_000) as stream:
+        assert stream.read() == content
+    store.delete(["a", "not there"])
+    with pytest.raises(FileNotFoundError):
+        store.get("a")
+
+
+def test_a_bucket_that_is_not_there_is_told_by_all(other_lake):
+    scheme = other_lake.partition(":")[0]
+    with pytest.raises(UserError, match=rf"write {scheme}://nobody-has-this/x: .*check the name"):
+        Store.at(f"{scheme}://nobody-has-this").put("x", b"x")
+
+
+def test_an_object_replaced_while_it_is_read_is_refused_by_all(other_lake):
+    Store.at(other_lake).put("x.bin", b"a" * 300)
+    with ObjectStream(Store.at(f"{other_lake}/x.bin"), range_bytes=100) as stream:
+        assert stream.read(50) == b"a" * 50
+        Store.at(other_lake).put("x.bin", b"b" * 300)
+        with pytest.raises(SourceError, match="was changed while it was read"):
+            stream.readall()
 
 
 def test_throttling_is_waited_out(lake, s3_server):
