@@ -98,12 +98,15 @@ def _fork(said: Fork, control: Connection, lines: list[Connection]) -> list[int]
 def _work(line: Connection, said: Fork) -> NoReturn:
     """Measure blocks until the parent closes its end of the line, in a process just forked."""
     from dj_assets.engine.work import measure_block
+    from dj_assets.media.forked import fork_ahead
     from dj_assets.recipe.load import import_operators
 
     code = 1
     try:
         import_operators(said.modules)
         task = pickle.loads(said.task)  # noqa: S301 - written by our own parent
+        if task.plan.media:
+            fork_ahead()
         while True:
             file, block = line.recv()
             try:

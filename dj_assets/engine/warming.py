@@ -40,14 +40,27 @@ def load_task(pickled: bytes) -> None:
 
 
 def _import_for_models(task: Task) -> None:
-    """Import the packages of operators with models: seconds each, and the largest part of a worker's memory.
+    """Import the packages of operators with models, and PyTorch where a GPU may run them: seconds, and much memory.
 
     The models themselves are loaded by the workers, for a GPU that was used before a fork is lost to it.
     """
+    from dj_assets.models.vision.device import may_need_torch
+
+    _load_kernels_of_looks()
     for step in task.plan.steps:
         if step.operator.models():
             for package in step.operator.packages:
                 importlib.import_module(package)
+            if may_need_torch():
+                importlib.import_module("torch")
+
+
+def _load_kernels_of_looks() -> None:
+    """Load what crops are made with, for the processes that decode are forks of the workers."""
+    from dj_assets.kernels.resampling import resized
+
+    for side in (1, 2):
+        resized(np.zeros((2, 2, 3), np.uint8), (side, side), (0, 0, 1, 1), cubic=True)
 
 
 def can_be_warmed(task: Task) -> bool:

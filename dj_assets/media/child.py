@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
 from dj_assets.errors import DjError
@@ -68,8 +69,11 @@ def _limited(work: Callable[[], Any], limits: Limits, alive: Callable[[], None])
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def main() -> None:
-    """Answer pickled requests from standard input on standard output, until the parent closes it."""
+def main(*, forked: bool = False) -> None:
+    """Answer pickled requests from standard input on standard output, until the parent closes it.
+
+    A process that is `forked` has the address space of its parent besides what it may take.
+    """
     # what libraries print must not get between the answers
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -77,7 +81,7 @@ def main() -> None:
     limits, prepare = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own parent
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     prepare()
-    _confine(limits)
+    _confine(limits.memory_bytes + (_address_space() if forked else 0))
     _serve(sys.stdin.buffer, output, limits)
 
 
@@ -97,11 +101,20 @@ def _serve(requests: IO[bytes], output: IO[bytes], limits: Limits) -> None:
         answer(request, tell, limits)
 
 
-def _confine(limits: Limits) -> None:
+def _confine(most_bytes: int) -> None:
     import resource
 
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _address_space() -> int:
+    """Return how many bytes of address space this process has; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _leave_with(parent: int) -> None:

@@ -14,11 +14,13 @@ from typing import Any
 
 from dj_assets import settings
 from dj_assets.errors import DjError
+from dj_assets.media.forked import Forked, take_forked
 from dj_assets.media.look import Look
 from dj_assets.media.places import Place
 from dj_assets.media.request import Failed, Limits, Request
 
 Outcomes = list[object]
+Child = subprocess.Popen[bytes] | Forked
 # After so many files a new process takes over. None of the decoders is known to lose memory, but if one did over some
 # kind of damage, the file that meets the cap in the end would be another.
 FILES_A_PROCESS = 10_000
@@ -39,7 +41,7 @@ class MediaReader:
         self.prepare = prepare
         self.deadly: dict[Place, Failed] = {}
         self._seconds: Counter[Look[Any]] = Counter()
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._files = 0
         self._closed = False
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="media")
@@ -84,7 +86,7 @@ class MediaReader:
             outcomes += [failed] * (len(request.looks) - len(outcomes))
         return outcomes
 
-    def _begin(self, request: Request) -> subprocess.Popen[bytes]:
+    def _begin(self, request: Request) -> Child:
         """Hand a request to the process, to a new one if the old one has served or died while it closed a file."""
         self._files += 1
         if self._files > FILES_A_PROCESS:
@@ -102,18 +104,11 @@ class MediaReader:
         self._hear(child)
         return child
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> Child:
         if self._closed:
             raise DjError("the reader of media was closed")
         self._files = 1
-        path = os.pathsep.join(entry for entry in sys.path if entry)
-        self._child = child = subprocess.Popen(
-            [sys.executable, "-m", "dj_assets.media.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **settings.SINGLE_THREAD_ENV, "PYTHONPATH": path},
-        )
+        self._child = child = take_forked() or _started()
         try:
             self._tell(child, (self.limits, self.prepare))
             self._hear(child)
@@ -122,13 +117,13 @@ class MediaReader:
         return child
 
     @staticmethod
-    def _tell(child: subprocess.Popen[bytes], message: object) -> None:
+    def _tell(child: Child, message: object) -> None:
         assert child.stdin is not None, "a pipe"  # noqa: S101
         pickle.dump(message, child.stdin, protocol=5)
         child.stdin.flush()
 
     @staticmethod
-    def _hear(child: subprocess.Popen[bytes]) -> Any:  # noqa: ANN401
+    def _hear(child: Child) -> Any:  # noqa: ANN401
         assert child.stdout is not None, "a pipe"  # noqa: S101
         return pickle.load(child.stdout)  # noqa: S301 - written by our own child
 
@@ -155,3 +150,14 @@ class MediaReader:
         except subprocess.TimeoutExpired:
             child.kill()
             return child.wait()
+
+
+def _started() -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return subprocess.Popen(
+        [sys.executable, "-m", "dj_assets.media.child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **settings.SINGLE_THREAD_ENV, "PYTHONPATH": path},
+    )

@@ -13,7 +13,7 @@ from dj_assets.models import load
 from dj_assets.operators.crops import Crop, FrameCrops
 
 if TYPE_CHECKING:
-    from dj_assets.models.vision.device import Floats
+    from dj_assets.models.vision.backend import Floats
     from dj_assets.models.vision.pixels import Uint8s
     from dj_assets.operators.batch import Batch
 

@@ -92,7 +92,7 @@ def test_a_demo_of_text_leaves_subsets_with_media_out(home, project):
 
 
 def test_a_subset_whose_packages_are_missing_says_which_line_installs_them(monkeypatch):
-    monkeypatch.setattr("dj_assets.assets.description.installed", lambda package: package != "timm")
+    monkeypatch.setattr("dj_assets.assets.description.installed", lambda package: package != "safetensors")
     graph = gallery_definitions(only("t2v_147k")).resolve_asset_graph()
     assert "pip install 'dj_assets[vision]'" in graph.get(dg.AssetKey(["t2v", "t2v_147k"])).description
 

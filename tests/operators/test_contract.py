@@ -169,7 +169,8 @@ def test_nothing_heavy_is_imported_by_the_registry() -> None:
     code = (
         "import sys; from dj_assets.operators import registry; registry.operator_names();"
         "print([m for m in ('numba', 'ftfy', 'kenlm', 'sentencepiece', 'tokenizers', 'fasttext', 'regex',"
-        "  'spacy', 'nltk', 'opencc', 'selectolax', 'PIL', 'av', 'cv2', 'decord', 'torch', 'timm', 'transformers')"
+        "  'spacy', 'nltk', 'opencc', 'selectolax', 'PIL', 'av', 'cv2', 'decord', 'torch', 'safetensors',"
+        "  'open_clip', 'transformers')"
         " if m in sys.modules])"
     )
     root = Path(__file__).resolve().parents[2]

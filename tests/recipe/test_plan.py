@@ -88,11 +88,11 @@ def test_two_custom_files_of_one_name_are_both_loaded(tmp_path):
 
 def test_a_missing_package_is_found_before_any_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = load_recipe({"process": [{"text_length_filter": {}}, {"image_nsfw_filter": {}}]})
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "timm" else object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "safetensors" else object())
     with pytest.raises(RecipeError) as caught:
         make_plan(recipe).models(ModelStore((tmp_path,)))
     assert "process[1]: image_nsfw_filter" in str(caught.value)
-    assert "Please install timm: pip install 'dj_assets[vision]'" in str(caught.value)
+    assert "Please install safetensors: pip install 'dj_assets[vision]'" in str(caught.value)
     assert caught.value.exit_code == 2
 
 

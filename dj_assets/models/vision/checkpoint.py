@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from dj_assets.errors import UserError
 
-if TYPE_CHECKING:
-    from torch import Tensor
+Weights = Mapping[str, np.ndarray]
 
 _FIX = "get the whole checkpoint with 'dj-assets models pull'"
 OPEN_CLIP_CONFIG = "open_clip_config.json"
@@ -37,8 +38,8 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     return dict(json.loads(path.read_text("utf-8")))
 
 
-def read_weights(folder: Path) -> Mapping[str, Tensor]:
-    """Return the weights of a checkpoint by name, as 32-bit floats on the CPU.
+def read_weights(folder: Path) -> Weights:
+    """Return the weights of a checkpoint by name, as 32-bit floats.
 
     Raises
     ------
@@ -49,12 +50,32 @@ def read_weights(folder: Path) -> Mapping[str, Tensor]:
     if path is None:
         wanted = " or ".join(WEIGHTS[::2])
         raise UserError(f"the model folder {folder} has no weights ({wanted}); {_FIX}")
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
+    weights = _safe(path) if path.suffix == ".safetensors" else _pickled(path)
+    return {
+        name: value.astype(np.float32, copy=False) if value.dtype.kind == "f" else value
+        for name, value in weights.items()
+    }
 
-        weights = load_file(path)
-    else:
-        import torch
 
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    return {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+def _safe(path: Path) -> Weights:
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except (KeyError, TypeError, ValueError):
+        # NumPy lacks some of the narrow floats
+        from safetensors.torch import load_file as load_tensors
+
+        return _arrays(load_tensors(path))
+
+
+def _pickled(path: Path) -> Weights:
+    import torch
+
+    return _arrays(torch.load(path, map_location="cpu", weights_only=True))
+
+
+def _arrays(tensors: Mapping[str, Any]) -> Weights:
+    return {
+        name: (tensor.float() if tensor.is_floating_point() else tensor).numpy() for name, tensor in tensors.items()
+    }

@@ -1,20 +1,50 @@
-"""CLIP: pictures and texts as vectors in one space (Radford et al. 2021), run in open_clip."""
+"""CLIP: pictures and texts as vectors in one space (Radford et al. 2021)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from dj_assets.models.vision import conversion
-from dj_assets.models.vision.checkpoint import OPEN_CLIP_CONFIG, read_json, read_weights
+import numpy as np
+
+from dj_assets.models.vision.backend import Array, Backend, Floats
+from dj_assets.models.vision.checkpoint import OPEN_CLIP_CONFIG, Weights, read_json, read_weights
 from dj_assets.models.vision.clip_tokens import ClipTokens
-from dj_assets.models.vision.device import Batching, Device, Floats, normalised
-from dj_assets.models.vision.pixels import Uint8s, preprocessing
+from dj_assets.models.vision.device import Batching, Device
+from dj_assets.models.vision.pixels import Preprocessing, Uint8s, preprocessing
+from dj_assets.models.vision.transformer import LayerNames, Parts, Patches, Tower
 
-if TYPE_CHECKING:
-    from torch import Tensor
-    from torch.nn import Module
+_LAYER = LayerNames(
+    first_norm="layer_norm1",
+    inward=("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    outward="self_attn.out_proj",
+    second_norm="layer_norm2",
+    wide="mlp.fc1",
+    narrow="mlp.fc2",
+)
+_PATCHES = {
+    "patch": "embeddings.patch_embedding",
+    "first": "embeddings.class_embedding",
+    "positions": "embeddings.position_embedding.weight",
+}
+# What transformers takes where a configuration does not say it.
+_ACTIVATION = {"hidden_act": "quick_gelu"}
+_HEADS_OF_PICTURES, _HEADS_OF_TEXTS = 12, 8
+
+
+class ClipModel(Protocol):
+    """What a `Clip` is made of, ours or that of open_clip: unit vectors, and the factor of their cosines."""
+
+    backend: Backend
+    context: int
+    scale: float
+
+    def see(self, pixels: Array) -> Array:
+        """Return a unit vector for every picture."""
+
+    def read(self, tokens: Array) -> Array:
+        """Return a unit vector for every text."""
 
 
 class Clip:
@@ -24,110 +54,70 @@ class Clip:
     """
 
     def __init__(self, folder: Path, on: Device) -> None:
-        prepared = preprocessing(folder)
-        self.mean, self.std = prepared.mean, prepared.std
-        self.model = _model(folder).eval().to(on.name)
-        self.tokens = ClipTokens(folder, self.model.context_length)
-        self.scale = float(self.model.logit_scale.detach().exp())
-        self.causal = _reads_forward(self.model)
-        self.batching = Batching(on)
+        if (folder / OPEN_CLIP_CONFIG).is_file():
+            from dj_assets.models.vision.open_clip_folder import OpenClipModel
+
+            self.model: ClipModel = OpenClipModel(folder, on)
+        else:
+            self.model = HuggingFaceClip(folder, on)
+        self.tokens = ClipTokens(folder, self.model.context)
+        self.scale = self.model.scale
+        self.batching = Batching(self.model.backend)
 
     def encode_images(self, crops: Sequence[Uint8s]) -> Floats:
         """Return a unit vector for every crop, shape `(len(crops), d)`."""
-        return self.batching.run(self._encode_images, crops)
+        return self.batching.run(self.model.see, crops)
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
         """Return a unit vector for every text, shape `(len(texts), d)`; a long text is cut to the model's context."""
-        return self.batching.run(self._encode_texts, self.tokens(texts))
+        return self.batching.run(self.model.read, self.tokens(texts))
 
     def similarity(self, one: Floats, other: Floats) -> float:
         """Return the cosine of two vectors as the model scales it, by 100: the cosine itself for released models."""
         return float(one @ other) * self.scale / 100
 
-    def _encode_images(self, pixels: Tensor) -> Tensor:
-        found: Tensor = self.model.encode_image(normalised(pixels, self.mean, self.std), normalize=True)
-        return found
 
-    def _encode_texts(self, tokens: Tensor) -> Tensor:
-        from torch.nn.functional import normalize
+class ClipVision:
+    """The half of CLIP that sees, as the predictors of ratings have it, too."""
 
-        model, ends = self.model, tokens.argmax(-1)
-        if not self.causal:
-            found: Tensor = model.encode_text(tokens, normalize=True)
-            return found
+    def __init__(self, config: Mapping[str, Any], weights: Weights, prepared: Preprocessing, backend: Backend) -> None:
+        parts = Parts(weights, "vision_model.", backend)
+        self.backend = backend
+        self.patches = Patches(parts, _PATCHES, prepared.mean, prepared.std)
+        self.tower = Tower(parts, "encoder.layers.", _LAYER, {**_ACTIVATION, **config}, _HEADS_OF_PICTURES)
+        self.before, self.after = parts.affine("pre_layrnorm"), parts.affine("post_layernorm")
+        self.projection = backend.array(weights["visual_projection.weight"])
+
+    def see(self, pixels: Array) -> Array:
+        """Return a unit vector for every picture, given its pixels from 0 to 255."""
+        seen = self.tower(self.tower.norm(self.patches(pixels), self.before))[:, 0]
+        return self.backend.unit(self.backend.linear(self.tower.norm(seen, self.after), self.projection, None))
+
+
+class HuggingFaceClip:
+    """CLIP with the weights of Hugging Face."""
+
+    def __init__(self, folder: Path, on: Device) -> None:
+        config, weights = read_json(folder, "config.json"), read_weights(folder)
+        self.backend = on.backend()
+        self.vision = ClipVision(config.get("vision_config", {}), weights, preprocessing(folder), self.backend)
+        parts = Parts(weights, "text_model.", self.backend)
+        text = {**_ACTIVATION, **config.get("text_config", {})}
+        self.tower = Tower(parts, "encoder.layers.", _LAYER, text, _HEADS_OF_TEXTS)
+        self.words = parts.array("embeddings.token_embedding.weight")
+        self.positions = parts.array("embeddings.position_embedding.weight")
+        self.after = parts.affine("final_layer_norm")
+        self.projection = self.backend.array(weights["text_projection.weight"])
+        self.context = len(self.positions)
+        self.scale = float(np.exp(weights["logit_scale"]))
+        self.see = self.vision.see
+
+    def read(self, tokens: Array) -> Array:
+        """Return a unit vector for every text: what stands at its first end token, which sees all before it."""
+        ends = tokens.argmax(-1)
         # no token sees those behind it, so what lies behind the last end is not computed
         length = int(ends.max()) + 1
-        read = model.token_embedding(tokens[:, :length]) + model.positional_embedding[:length]
-        read = model.ln_final(model.transformer(read, attn_mask=model.attn_mask[:length, :length]))
-        return normalize(read[ends.new_tensor(range(len(ends))), ends] @ model.text_projection, dim=-1)
-
-
-def _reads_forward(model: Any) -> bool:  # noqa: ANN401
-    """Tell whether the text half is that of the original CLIP: causal, and summed up in the first end token."""
-    import open_clip
-    import torch
-
-    plain = isinstance(model, open_clip.CLIP) and model.text_pool_type == "argmax" and model.attn_mask is not None
-    return plain and isinstance(model.text_projection, torch.nn.Parameter)
-
-
-def _model(folder: Path) -> Any:  # noqa: ANN401 - open_clip has no types
-    import open_clip
-
-    if (folder / OPEN_CLIP_CONFIG).is_file():
-        return open_clip.create_model(f"local-dir:{folder}")
-    config, weights = read_json(folder, "config.json"), read_weights(folder)
-    vision, text = config.get("vision_config", {}), config.get("text_config", {})
-    tokens, width = weights["text_model.embeddings.token_embedding.weight"].shape
-    model = open_clip.CLIP(
-        embed_dim=weights["visual_projection.weight"].shape[0],
-        vision_cfg=vision_settings(vision, weights),
-        text_cfg={
-            "context_length": len(weights["text_model.embeddings.position_embedding.weight"]),
-            "vocab_size": tokens,
-            "width": width,
-            "heads": text.get("num_attention_heads", 8),
-            "layers": _layers(weights, "text_model."),
-            "mlp_ratio": _ratio(weights, "text_model."),
-        },
-        quick_gelu=quick(vision),
-    )
-    model.load_state_dict(conversion.clip(weights))
-    return with_epsilon(model, vision.get("layer_norm_eps", 1e-5))
-
-
-def vision_settings(config: Mapping[str, Any], weights: conversion.Weights) -> dict[str, Any]:
-    """Return open_clip's description of the vision half of a checkpoint: what its weights do not show is configured."""
-    width = len(weights["vision_model.embeddings.class_embedding"])
-    return {
-        "image_size": config.get("image_size", 224),
-        "patch_size": weights["vision_model.embeddings.patch_embedding.weight"].shape[-1],
-        "width": width,
-        "head_width": width // config.get("num_attention_heads", 12),
-        "layers": _layers(weights, "vision_model."),
-        "mlp_ratio": _ratio(weights, "vision_model."),
-    }
-
-
-def quick(config: Mapping[str, Any]) -> bool:
-    """Tell whether a checkpoint uses the fast approximation of GELU, as OpenAI's do."""
-    return bool(config.get("hidden_act", "quick_gelu") == "quick_gelu")
-
-
-def with_epsilon(model: Module, epsilon: float) -> Module:
-    """Return a model with another epsilon in all of its layer norms."""
-    from torch.nn import LayerNorm
-
-    for module in model.modules():
-        if isinstance(module, LayerNorm):
-            module.eps = epsilon
-    return model
-
-
-def _layers(weights: conversion.Weights, tower: str) -> int:
-    return 1 + max(int(name.split(".")[3]) for name in weights if name.startswith(f"{tower}encoder.layers."))
-
-
-def _ratio(weights: conversion.Weights, tower: str) -> float:
-    inner, width = weights[f"{tower}encoder.layers.0.mlp.fc1.weight"].shape
-    return inner / width
+        behind = self.backend.array(np.triu(np.ones((1, 1, length, length), bool), 1))
+        read = self.tower(self.words[tokens[:, :length]] + self.positions[:length], behind)
+        last = self.tower.norm(self.backend.picked(read, ends), self.after)
+        return self.backend.unit(self.backend.linear(last, self.projection, None))

@@ -15,7 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dj_assets.models.vision.checkpoint import read_weights
 from dj_assets.models.vision.pixels import CLIP_MEAN, CLIP_STD
 
 if TYPE_CHECKING:
@@ -85,13 +84,13 @@ def _aesthetics(folder: Path) -> None:
     import torch
 
     transformers = _transformers()
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
 
     config = transformers.CLIPVisionConfig(**_SEEING, projection_dim=_WIDTH)
     tower = transformers.CLIPVisionModelWithProjection(config)
     _shake(tower, 0.25)
     _save(tower, folder)
-    weights = dict(read_weights(folder))
+    weights = load_file(folder / "model.safetensors")
     widths = (_WIDTH, 32, 16, 8, 8, 1)
     for number, (before, after) in zip((0, 2, 4, 6, 7), pairwise(widths), strict=True):
         weights[f"layers.{number}.weight"] = torch.randn(after, before) * 1.2 / math.sqrt(before)

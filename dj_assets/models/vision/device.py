@@ -5,23 +5,23 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dj_assets import settings
+from dj_assets.models.vision.backend import Array, Backend, Floats, NumpyBackend, TorchBackend
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _log = logging.getLogger(__name__)
-Floats = npt.NDArray[np.float32]
 Arrays = Sequence[np.ndarray] | np.ndarray
+# NVIDIA's driver, AMD's, and that of Windows below Linux.
+_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 _AT_ONCE_ON_CPU, _AT_ONCE_ON_GPU = 16, 256
 # Held to the end of the process: they tell other processes which GPU is taken.
 _claims: list[Any] = []
@@ -34,17 +34,9 @@ class Device:
     name: str = "cpu"
     half: bool = False
 
-    def inference(self) -> AbstractContextManager[object]:
-        """Return the context in which models run: without gradients, and in half precision where that is wanted."""
-        import contextlib
-
-        import torch
-
-        stack = contextlib.ExitStack()
-        stack.enter_context(torch.inference_mode())
-        if self.half:
-            stack.enter_context(torch.autocast(self.name.partition(":")[0], torch.float16))
-        return stack
+    def backend(self) -> Backend:
+        """Return what models of ours are computed with there."""
+        return NumpyBackend() if self == Device() else TorchBackend(self.name, half=self.half)
 
 
 @cache
@@ -53,14 +45,22 @@ def device() -> Device:
 
     With more processes than GPUs the later ones share; the first on each has it to itself.
     """
-    import torch
-
     given = settings.device()
     if given is not None and given != "cuda":
         return Device(given, half=given.startswith("cuda"))
+    if not may_need_torch():
+        return Device()
+    import torch
+
     if not torch.cuda.is_available():
         return Device()
     return Device(f"cuda:{_claimed(torch.cuda.device_count())}", half=True)
+
+
+def may_need_torch() -> bool:
+    """Tell whether models may run anywhere but on the CPU: by `DJ_DEVICE`, else where there is a GPU's driver."""
+    given = settings.device()
+    return any(Path(path).exists() for path in _DRIVERS) if given is None else given != "cpu"
 
 
 def _claimed(count: int) -> int:
@@ -83,17 +83,18 @@ def _claimed(count: int) -> int:
 class Batching:
     """Runs a model over as many inputs at a time as memory allows: halved, for good, whenever it runs out."""
 
-    def __init__(self, on: Device, at_once: int | None = None) -> None:
-        self.on = on
-        self.at_once = at_once or (_AT_ONCE_ON_CPU if on.name == "cpu" else _AT_ONCE_ON_GPU)
+    def __init__(self, backend: Backend, at_once: int | None = None) -> None:
+        self.backend = backend
+        on_gpu = isinstance(backend, TorchBackend) and not backend.device.startswith("cpu")
+        self.at_once = at_once or (_AT_ONCE_ON_GPU if on_gpu else _AT_ONCE_ON_CPU)
 
-    def run(self, forward: Callable[..., Tensor], *inputs: Arrays) -> Floats:
+    def run(self, forward: Callable[..., Array], *inputs: Arrays) -> Floats:
         """Return the results of all inputs as one array, `(n, ...)`; there must be at least one input.
 
         Parameters
         ----------
         forward
-            Takes one tensor for each of `inputs`, stacked, on the device.
+            Takes one array for each of `inputs`, stacked, where it is computed with.
         inputs
             Sequences of equal length `n`, of arrays of one shape each.
         """
@@ -111,21 +112,15 @@ class Batching:
             start = stop
         return np.concatenate(done)
 
-    def _once(self, forward: Callable[..., Tensor], inputs: Sequence[Arrays]) -> Floats:
-        import torch
-
-        with self.on.inference():
-            tensors = (torch.from_numpy(np.stack(list(one))).to(self.on.name) for one in inputs)
-            found: Floats = forward(*tensors).float().cpu().numpy()
-        return found
+    def _once(self, forward: Callable[..., Array], inputs: Sequence[Arrays]) -> Floats:
+        with self.backend.inference():
+            arrays = (one if isinstance(one, np.ndarray) else np.stack(one) for one in inputs)
+            return self.backend.floats(forward(*map(self.backend.array, arrays)))
 
     def _halve(self) -> None:
-        import torch
-
         self.at_once //= 2
-        _log.warning("out of memory on %s: going on with %d inputs at a time", self.on.name, self.at_once)
-        if self.on.name.startswith("cuda"):
-            torch.cuda.empty_cache()
+        _log.warning("out of memory: going on with %d inputs at a time", self.at_once)
+        self.backend.make_room()
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dj_assets.models.vision.backend import Floats, TorchBackend
 from dj_assets.models.vision.clip_tokens import ClipTokens
-from dj_assets.models.vision.device import Batching, Device, Floats, normalised
+from dj_assets.models.vision.device import Batching, Device, normalised
 from dj_assets.models.vision.pixels import Uint8s, preprocessing
 from dj_assets.models.vision.transformers_folder import from_folder
 
@@ -39,7 +40,8 @@ class PhraseDetector:
         self.mean, self.std = prepared.mean, prepared.std
         self.model = from_folder("OwlViTForObjectDetection", folder).eval().to(on.name)
         self.tokens = ClipTokens(folder, self.model.config.text_config.max_position_embeddings)
-        self.seeing, self.reading, self.finding = Batching(on), Batching(on), Batching(on)
+        backend = TorchBackend(on.name, half=on.half)
+        self.seeing, self.reading, self.finding = Batching(backend), Batching(backend), Batching(backend)
 
     def boxes(self, crops: Sequence[Uint8s], phrases: Sequence[Sequence[str]]) -> list[Boxes]:
         """Return the boxes of every picture for its own phrases, of which there is at least one.

@@ -1,23 +1,45 @@
-"""Whether a text tells of a picture: BLIP's matching head (Li et al. 2022), run in transformers."""
+"""Whether a text tells of a picture: BLIP's matching head (Li et al. 2022)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dj_assets.models.vision.device import Batching, Device, Floats, normalised
+from dj_assets.models.vision.backend import Array, Floats
+from dj_assets.models.vision.bert_tokens import bert_tokens
+from dj_assets.models.vision.checkpoint import read_json, read_weights
+from dj_assets.models.vision.device import Batching, Device
 from dj_assets.models.vision.pixels import Uint8s, preprocessing
-from dj_assets.models.vision.transformers_folder import from_folder
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from dj_assets.models.vision.transformer import (
+    Affine,
+    LayerNames,
+    Parts,
+    Patches,
+    Tower,
+    attended,
+    linear,
+    side_by_side,
+)
 
 _MATCH = 1
 # Texts of a like length run together; each length is rounded up to a multiple of this.
 _STEP = 16
+_LAYER = LayerNames(
+    first_norm="layer_norm1",
+    inward=("self_attn.qkv",),
+    outward="self_attn.projection",
+    second_norm="layer_norm2",
+    wide="mlp.fc1",
+    narrow="mlp.fc2",
+)
+_PATCHES = {
+    "patch": "embeddings.patch_embedding",
+    "first": "embeddings.class_embedding",
+    "positions": "embeddings.position_embedding",
+}
 
 
 class ImageTextMatcher:
@@ -25,11 +47,16 @@ class ImageTextMatcher:
 
     def __init__(self, folder: Path, on: Device) -> None:
         prepared = preprocessing(folder)
-        self.mean, self.std = prepared.mean, prepared.std
-        self.model = from_folder("BlipForImageTextRetrieval", folder).eval().to(on.name)
-        self.tokenizer = from_folder("AutoTokenizer", folder)
-        self.longest = self.model.config.text_config.max_position_embeddings
-        self.batching = Batching(on)
+        config, weights = read_json(folder, "config.json"), read_weights(folder)
+        self.backend = on.backend()
+        seeing = Parts(weights, "vision_model.", self.backend)
+        self.patches = Patches(seeing, _PATCHES, prepared.mean, prepared.std)
+        self.tower = Tower(seeing, "encoder.layers.", _LAYER, config.get("vision_config", {}), 12)
+        self.after = seeing.affine("post_layernorm")
+        self.reader = Reader(Parts(weights, "text_encoder.", self.backend), config.get("text_config", {}))
+        self.head = Parts(weights, "", self.backend).affine("itm_head")
+        self.tokens = bert_tokens(folder, len(self.reader.positions))
+        self.batching = Batching(self.backend)
 
     def scores(self, crops: Sequence[Uint8s], texts: Sequence[str], pairs: Sequence[tuple[int, int]]) -> Floats:
         """Return the probability that the text of each pair belongs to its picture, shape `(len(pairs),)`.
@@ -42,33 +69,90 @@ class ImageTextMatcher:
             Places in `crops` and in `texts`; at least one.
         """
         seen = self.batching.run(self._see, crops)
-        tokens = [np.array(found, np.int64) for found in self._tokens(texts)]
+        tokens = [np.array(found.ids, np.int64) for found in self.tokens.encode_batch(list(texts))]
         lengths = np.array([len(tokens[text]) for _, text in pairs])
         scores = np.empty(len(pairs), np.float32)
         for length in np.unique(-(-lengths // _STEP)) * _STEP:
             places = np.flatnonzero((lengths <= length) & (lengths > length - _STEP))
             chosen = [pairs[place] for place in places.tolist()]
-            width, filler = min(length, self.longest), self.tokenizer.pad_token_id
-            ids, mask = zip(*(_padded(tokens[text], width, filler) for _, text in chosen), strict=True)
-            scores[places] = self.batching.run(self._match, [seen[crop] for crop, _ in chosen], ids, mask)
+            width = min(int(length), len(self.reader.positions))
+            ids, filler = zip(*(_padded(tokens[text], width) for _, text in chosen), strict=True)
+            scores[places] = self.batching.run(self._match, [seen[crop] for crop, _ in chosen], ids, filler)
         return scores
 
-    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        found: Any = self.tokenizer(list(texts), truncation=True, max_length=self.longest)
-        return list(found["input_ids"])
+    def _see(self, pixels: Array) -> Array:
+        return self.tower.norm(self.tower(self.patches(pixels)), self.after)
 
-    def _see(self, pixels: Tensor) -> Tensor:
-        found: Tensor = self.model.vision_model(normalised(pixels, self.mean, self.std)).last_hidden_state
-        return found
-
-    def _match(self, seen: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
-        read = self.model.text_encoder(input_ids=ids, attention_mask=mask, encoder_hidden_states=seen)
-        logits: Tensor = self.model.itm_head(read.last_hidden_state[:, 0])
-        return logits.float().softmax(-1)[:, _MATCH]
+    def _match(self, seen: Array, ids: Array, filler: Array) -> Array:
+        read = self.reader(ids, filler[:, None, None, :], seen)
+        return self.backend.softmax(linear(self.backend, read[:, 0], self.head))[:, _MATCH]
 
 
-def _padded(tokens: np.ndarray, length: int, filler: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tokens filled up to a length, and 1 where they are their own."""
-    missing = length - len(tokens)
-    ids = np.pad(tokens, (0, missing), constant_values=filler)
-    return ids, np.pad(np.ones_like(tokens), (0, missing))
+@dataclass(frozen=True)
+class ReaderLayer:
+    """The weights of a layer that attends to the text, then to a picture; each step is normed at its end."""
+
+    inward: Affine
+    outward: Affine
+    norm: Affine
+    asking: Affine
+    answering: Affine
+    found: Affine
+    found_norm: Affine
+    wide: Affine
+    narrow: Affine
+    last_norm: Affine
+
+
+class Reader:
+    """BLIP's half that reads a text while it looks at a picture."""
+
+    def __init__(self, parts: Parts, config: dict[str, object]) -> None:
+        self.backend = parts.backend
+        self.words = parts.array("embeddings.word_embeddings.weight")
+        self.positions = parts.array("embeddings.position_embeddings.weight")
+        self.before = parts.affine("embeddings.LayerNorm")
+        numbers = range(parts.count("encoder.layer."))
+        self.layers = [_reader_layer(parts.below(f"encoder.layer.{number}.")) for number in numbers]
+        self.heads = int(str(config.get("num_attention_heads", 8)))
+        self.epsilon = float(str(config.get("layer_norm_eps", 1e-12)))
+
+    def __call__(self, ids: Array, hidden: Array, seen: Array) -> Array:
+        """Return what is read of tokens, `(n, t, d)`; `hidden` marks those that fill up, `seen` are the pictures."""
+        x = self._norm(self.words[ids] + self.positions[: ids.shape[1]], self.before)
+        for layer in self.layers:
+            own = attended(self.backend, self.heads, side_by_side(self._linear(x, layer.inward), 3), hidden)
+            x = self._norm(x + self._linear(own, layer.outward), layer.norm)
+            answers = side_by_side(self._linear(seen, layer.answering), 2)
+            found = attended(self.backend, self.heads, [self._linear(x, layer.asking), *answers])
+            x = self._norm(x + self._linear(found, layer.found), layer.found_norm)
+            wide = self.backend.gelu(self._linear(x, layer.wide))
+            x = self._norm(x + self._linear(wide, layer.narrow), layer.last_norm)
+        return x
+
+    def _linear(self, x: Array, layer: Affine) -> Array:
+        return linear(self.backend, x, layer)
+
+    def _norm(self, x: Array, norm: Affine) -> Array:
+        return self.backend.layer_norm(x, norm.weight, norm.bias, self.epsilon)
+
+
+def _reader_layer(parts: Parts) -> ReaderLayer:
+    own, other = "attention.self.", "crossattention.self."
+    return ReaderLayer(
+        inward=parts.affine(own + "query", own + "key", own + "value"),
+        outward=parts.affine("attention.output.dense"),
+        norm=parts.affine("attention.output.LayerNorm"),
+        asking=parts.affine(other + "query"),
+        answering=parts.affine(other + "key", other + "value"),
+        found=parts.affine("crossattention.output.dense"),
+        found_norm=parts.affine("crossattention.output.LayerNorm"),
+        wide=parts.affine("intermediate.dense"),
+        narrow=parts.affine("output.dense"),
+        last_norm=parts.affine("output.LayerNorm"),
+    )
+
+
+def _padded(tokens: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tokens filled up to a length, and whether each is there to fill."""
+    return np.pad(tokens, (0, length - len(tokens))), np.arange(length) >= len(tokens)

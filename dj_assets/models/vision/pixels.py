@@ -40,12 +40,21 @@ class Geometry:
     def pixels(self, picture: Image) -> Uint8s:
         """Return the pixels of an RGB picture, shape `(height, width, 3)`."""
         if self.shortest_edge is None:
-            return np.asarray(picture.resize((self.width, self.height), self.resample))
+            return self._resized(picture, (self.width, self.height), (0, 0))
         left, top, width, height = self._placed(*picture.size)
         if max(width, height) > _ELONGATED * self.shortest_edge:
             return self._cut_first(picture, (left, top), (width, height))
-        resized = picture.resize((width, height), self.resample)
-        return np.asarray(resized.crop((left, top, left + self.width, top + self.height)))
+        return self._resized(picture, (width, height), (left, top))
+
+    def _resized(self, picture: Image, size: tuple[int, int], corner: tuple[int, int]) -> Uint8s:
+        """Return what lies from a corner on in the picture resized."""
+        box = (*corner, corner[0] + self.width, corner[1] + self.height)
+        inside = min(corner) >= 0 and box[2] <= size[0] and box[3] <= size[1]
+        if self.resample not in (BILINEAR, BICUBIC) or not inside:
+            return np.asarray(picture.resize(size, self.resample).crop(box))
+        from dj_assets.kernels.resampling import resized
+
+        return resized(np.asarray(picture), size, box, cubic=self.resample == BICUBIC)
 
     def _placed(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return the offset of the crop in the resized picture, and the size of that."""

@@ -20,7 +20,7 @@ class ClassifiedImages(ListRangeFilter):
     """A filter over the probability of the second class of an image classifier."""
 
     media: ClassVar[Literal["images"]] = "images"
-    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "timm": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "safetensors": "vision"}
 
     def looks_for(self, models: ModelStore) -> tuple[Crop]:
         """See the crop that the model takes."""

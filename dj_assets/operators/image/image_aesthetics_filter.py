@@ -29,7 +29,7 @@ class ImageAestheticsFilter(ListRangeFilter):
 
     bounds = ("min_score", "max_score")
     media: ClassVar[Literal["images"]] = "images"
-    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "open_clip": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "safetensors": "vision"}
     statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("image_aesthetics_scores", LISTS, "rating of each image"),)
 
     hf_scorer_model: str = ""

@@ -29,7 +29,7 @@ class ImagePairSimilarityFilter(ListRangeFilter):
 
     bounds = ("min_score", "max_score")
     media: ClassVar[Literal["images"]] = "images"
-    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "open_clip": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "safetensors": "vision"}
     statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("image_pair_similarity", LISTS, "cosine of the pair"),)
 
     hf_clip: str = "openai/clip-vit-base-patch32"

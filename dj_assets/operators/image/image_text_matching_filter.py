@@ -28,7 +28,7 @@ class ImageTextMatchingFilter(ListRangeFilter):
 
     bounds = ("min_score", "max_score")
     media: ClassVar[Literal["images"]] = "images"
-    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "transformers": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "safetensors": "vision"}
     statistics: ClassVar[tuple[Statistic, ...]] = (
         Statistic("image_text_matching_score", LISTS, "probability for each chunk"),
     )

@@ -24,7 +24,7 @@ class TextPairSimilarityFilter(EachBoundedFilter):
     """
 
     bounds = ("min_score", "max_score")
-    packages: ClassVar[Mapping[str, str]] = {"open_clip": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"safetensors": "vision"}
     statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("text_pair_similarity", LISTS, "cosine of the pair"),)
 
     hf_clip: str = "openai/clip-vit-base-patch32"

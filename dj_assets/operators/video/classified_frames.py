@@ -16,7 +16,7 @@ from dj_assets.operators.video.frames import FramesFilter
 class ClassifiedFrames(FramesFilter):
     """A filter over the probability of the second class of an image classifier."""
 
-    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "timm": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "safetensors": "vision"}
 
     def second_class(self, batch: Batch) -> pa.Array:
         """Return the probability for every distinct clip, over its frames."""

@@ -27,7 +27,7 @@ class VideoAestheticsFilter(FramesFilter):
     """
 
     bounds = ("min_score", "max_score")
-    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "open_clip": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "safetensors": "vision"}
     statistics: ClassVar[tuple[Statistic, ...]] = (
         Statistic("video_frames_aesthetics_score", LISTS, "rating of each clip"),
     )

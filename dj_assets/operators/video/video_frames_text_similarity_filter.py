@@ -28,7 +28,7 @@ class VideoFramesTextSimilarityFilter(FramesFilter):
     """
 
     bounds = ("min_score", "max_score")
-    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "open_clip": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "safetensors": "vision"}
     statistics: ClassVar[tuple[Statistic, ...]] = (
         Statistic("video_frames_text_similarity", LISTS, "scaled cosine of each chunk"),
     )

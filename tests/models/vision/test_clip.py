@@ -1,4 +1,4 @@
-"""CLIP in open_clip, against transformers with the same weights."""
+"""CLIP, against transformers and open_clip with the same weights."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from dj_assets.models.vision import conversion
-from dj_assets.models.vision.checkpoint import read_weights
 from dj_assets.models.vision.clip import Clip
-from dj_assets.models.vision.device import Device
+from dj_assets.models.vision.device import Device, normalised
 from dj_assets.models.vision.pixels import preprocessing
 from tests.models.vision.conftest import TEXTS, crops
-from tests.models.vision.tiny import CLIP, SIDE
+from tests.models.vision.tiny import CLIP, SIDE, loud
 
 CPU = Device("cpu")
+# by this name it is PyTorch that computes there
+TORCH = Device("cpu:0")
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,9 @@ def oracle(tiny: Path, pictures: list[Image.Image]) -> tuple[np.ndarray, np.ndar
     return found.image_embeds.numpy(), found.text_embeds.numpy(), float(model.logit_scale.detach().exp())
 
 
-@pytest.fixture(scope="module")
-def clip(tiny: Path) -> Clip:
-    return Clip(tiny / CLIP, CPU)
+@pytest.fixture(scope="module", params=[CPU, TORCH], ids=["numpy", "torch"])
+def clip(tiny: Path, request: pytest.FixtureRequest) -> Clip:
+    return Clip(tiny / CLIP, request.param)
 
 
 def test_vectors_are_those_of_transformers(
@@ -67,40 +67,54 @@ def test_the_tiny_model_uses_the_fast_gelu_and_another_would_show(
     assert np.abs(exact - clip.encode_images(pixels)).max() > 1e-4
 
 
-def test_a_pickled_checkpoint_is_the_same_model(
-    tiny: Path, clip: Clip, pictures: list[Image.Image], tmp_path: Path
-) -> None:
+def test_a_pickled_checkpoint_is_the_same_model(tiny: Path, pictures: list[Image.Image], tmp_path: Path) -> None:
     for file in (tiny / CLIP).iterdir():
         if file.suffix != ".safetensors":
             (tmp_path / file.name).write_bytes(file.read_bytes())
-    torch.save(dict(read_weights(tiny / CLIP)), tmp_path / "pytorch_model.bin")
+    torch.save(load_file(tiny / CLIP / "model.safetensors"), tmp_path / "pytorch_model.bin")
     pixels = crops(preprocessing(tmp_path).geometry, pictures)
-    assert np.array_equal(Clip(tmp_path, CPU).encode_images(pixels), clip.encode_images(pixels))
+    assert np.array_equal(Clip(tmp_path, CPU).encode_images(pixels), Clip(tiny / CLIP, CPU).encode_images(pixels))
 
 
-def test_an_open_clip_folder_is_the_same_model(
-    tiny: Path, clip: Clip, pictures: list[Image.Image], tmp_path: Path
+def test_weights_in_narrow_floats_are_read(tiny: Path, pictures: list[Image.Image], tmp_path: Path) -> None:
+    for file in (tiny / CLIP).iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = load_file(tiny / CLIP / "model.safetensors")
+    save_file({name: value.bfloat16() for name, value in weights.items()}, tmp_path / "model.safetensors")
+    pixels = crops(preprocessing(tmp_path).geometry, pictures)
+    found, wanted = (Clip(folder, CPU).encode_images(pixels) for folder in (tmp_path, tiny / CLIP))
+    assert 0 < np.abs(found - wanted).max() < 2e-2
+
+
+def test_an_open_clip_folder_is_what_open_clip_makes_of_it(
+    tiny: Path, pictures: list[Image.Image], tmp_path: Path
 ) -> None:
-    weights = read_weights(tiny / CLIP)
-    contiguous = {name: value.contiguous() for name, value in conversion.clip(weights).items()}
-    save_file(contiguous, tmp_path / "open_clip_model.safetensors")
+    import open_clip
+
     for name in ("vocab.json", "merges.txt"):
         (tmp_path / name).write_bytes((tiny / CLIP / name).read_bytes())
     vocabulary = len(json.loads((tmp_path / "vocab.json").read_text()))
     small = {"width": 48, "layers": 2, "mlp_ratio": 2.0}
-    model = {
+    described = {
         "embed_dim": 24,
         "quick_gelu": True,
         "vision_cfg": {**small, "image_size": SIDE, "patch_size": 8, "head_width": 12},
         "text_cfg": {**small, "context_length": 24, "vocab_size": vocabulary, "heads": 4},
     }
-    config = {"model_cfg": model, "preprocess_cfg": {"interpolation": "bicubic", "resize_mode": "shortest"}}
+    config = {"model_cfg": described, "preprocess_cfg": {"interpolation": "bicubic", "resize_mode": "shortest"}}
     (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
-    assert preprocessing(tmp_path) == preprocessing(tiny / CLIP)
+    model = loud(open_clip.CLIP(**described))
+    save_file(model.state_dict(), tmp_path / "open_clip_model.safetensors")
+    prepared = preprocessing(tmp_path)
+    assert prepared == preprocessing(tiny / CLIP)
     found = Clip(tmp_path, CPU)
-    pixels = crops(preprocessing(tmp_path).geometry, pictures)
-    assert np.abs(found.encode_images(pixels) - clip.encode_images(pixels)).max() < 1e-6
-    assert np.abs(found.encode_texts(TEXTS) - clip.encode_texts(TEXTS)).max() < 1e-6
+    pixels = crops(prepared.geometry, pictures)
+    with torch.no_grad():
+        seen = model.encode_image(normalised(torch.from_numpy(np.stack(pixels)), prepared.mean, prepared.std), True)
+        read = model.encode_text(torch.from_numpy(found.tokens(TEXTS)), normalize=True)
+    assert np.abs(found.encode_images(pixels) - seen.numpy()).max() < 1e-6
+    assert np.abs(found.encode_texts(TEXTS) - read.numpy()).max() < 1e-6
+    assert found.scale == pytest.approx(float(model.logit_scale.detach().exp()))
 
 
 def test_batches_do_not_change_the_vectors(tiny: Path, clip: Clip, pictures: list[Image.Image]) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from dj_assets import settings
 from dj_assets.models.vision import device as module
 from dj_assets.models.vision.aesthetics import AestheticsPredictor
+from dj_assets.models.vision.backend import Array, NumpyBackend, TorchBackend
 from dj_assets.models.vision.classifier import ImageClassifier
 from dj_assets.models.vision.device import Batching, Device, device
 from dj_assets.models.vision.matching import ImageTextMatcher
@@ -39,7 +40,7 @@ def greedy(limit: int, sizes: list[int]) -> object:
 
 def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
     sizes: list[int] = []
-    batching = Batching(Device("cpu"), at_once=16)
+    batching = Batching(TorchBackend("cpu"), at_once=16)
     inputs = np.arange(40, dtype=np.float32)
     found = batching.run(greedy(5, sizes), inputs)
     assert np.array_equal(found, inputs * 2)
@@ -52,11 +53,12 @@ def test_a_real_limit_of_memory_halves_the_batch() -> None:
     code = """
 import resource
 import numpy as np, torch
-from dj_assets.models.vision.device import Batching, Device
+from dj_assets.models.vision.backend import TorchBackend
+from dj_assets.models.vision.device import Batching
 def model(x):
     return x.repeat(1, 16).sum(1, keepdim=True)
 one = np.ones(1 << 18, np.float32)
-batching = Batching(Device("cpu"), at_once=64)
+batching = Batching(TorchBackend("cpu"), at_once=64)
 batching.run(model, [one])
 pages = int(open("/proc/self/statm").read().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 300_000_000,) * 2)
@@ -67,21 +69,24 @@ print(batching.at_once, found.shape, found.min() == found.max() == 1 << 22)
     at_once, _, rest = done.stdout.strip().partition(" ")
     assert int(at_once) in {4, 8, 16}
     assert rest == "(64, 1) True"
-    assert "out of memory on cpu: going on with 32 inputs at a time" in done.stderr
+    assert "out of memory: going on with 32 inputs at a time" in done.stderr
 
 
 def test_the_error_of_gpus_halves_the_batch_of_a_whole_model(tiny: Path, pictures: list[Image.Image]) -> None:
-    classifier = ImageClassifier(tiny / NSFW, Device("cpu"))
+    classifier = ImageClassifier(tiny / NSFW, Device("cpu:0"))
     pixels = crops(preprocessing(tiny / NSFW).geometry, pictures * 4)
     whole = classifier.probabilities(pixels)
     sizes = []
+    tower = classifier.tower
 
-    def small_memory(_: torch.nn.Module, given: tuple[torch.Tensor]) -> None:
-        sizes.append(len(given[0]))
-        if len(given[0]) > 3:
+    def small_memory(x: Array) -> Array:
+        sizes.append(len(x))
+        if len(x) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return tower(x)
 
-    classifier.model.blocks[1].register_forward_pre_hook(small_memory)
+    small_memory.norm = tower.norm
+    classifier.tower = small_memory
     assert np.allclose(classifier.probabilities(pixels), whole, atol=1e-6)
     assert classifier.batching.at_once == 2
     assert sizes == [16, 8, 4, *[2] * 10]
@@ -105,9 +110,28 @@ def test_half_precision_is_near(kind: str, tiny: Path, pictures: list[Image.Imag
     assert 0 < np.abs(half - full).max() < 1e-2
 
 
+def test_numpy_that_runs_out_of_memory_halves_the_batch() -> None:
+    def model(x: np.ndarray) -> np.ndarray:
+        return x + 1 if len(x) <= 3 else np.empty(1 << 57)
+
+    batching = Batching(NumpyBackend(), at_once=16)
+    assert np.array_equal(batching.run(model, np.arange(20, dtype=np.float32)), np.arange(1, 21))
+    assert batching.at_once == 2
+
+
+def test_without_a_driver_of_a_gpu_torch_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DJ_DEVICE", raising=False)
+    monkeypatch.setattr(module, "_DRIVERS", ("/dev/nothing-like-that",))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    device.cache_clear()
+    assert device() == Device("cpu")
+    assert isinstance(device().backend(), NumpyBackend)
+    device.cache_clear()
+
+
 def test_a_single_input_too_large_fails() -> None:
     with pytest.raises(RuntimeError, match="memory"):
-        Batching(Device("cpu"), at_once=4).run(greedy(0, []), np.zeros((2, 3), np.float32))
+        Batching(TorchBackend("cpu"), at_once=4).run(greedy(0, []), np.zeros((2, 3), np.float32))
 
 
 def test_another_error_is_not_tried_again() -> None:
@@ -118,7 +142,7 @@ def test_another_error_is_not_tried_again() -> None:
         return x @ torch.zeros(7)
 
     with pytest.raises(RuntimeError):
-        Batching(Device("cpu"), at_once=4).run(wrong, np.zeros((4, 3), np.float32))
+        Batching(TorchBackend("cpu"), at_once=4).run(wrong, np.zeros((4, 3), np.float32))
     assert calls == [4]
 
 

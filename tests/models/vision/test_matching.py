@@ -16,7 +16,8 @@ from tests.models.vision.conftest import TEXTS, crops
 from tests.models.vision.tiny import BLIP
 
 
-def test_scores_are_those_of_one_pair_at_a_time(tiny: Path, pictures: list[Image.Image]) -> None:
+@pytest.mark.parametrize("device", ["cpu", "cpu:0"])
+def test_scores_are_those_of_one_pair_at_a_time(device: str, tiny: Path, pictures: list[Image.Image]) -> None:
     from transformers import BertTokenizer, BlipForImageTextRetrieval, BlipImageProcessorPil
 
     model = BlipForImageTextRetrieval.from_pretrained(tiny / BLIP).eval()
@@ -29,7 +30,7 @@ def test_scores_are_those_of_one_pair_at_a_time(tiny: Path, pictures: list[Image
             logits = model(**process(pictures[image], return_tensors="pt"), **tokens).itm_score
         wanted.append(float(logits.softmax(-1)[0, 1]))
 
-    matcher = ImageTextMatcher(tiny / BLIP, Device("cpu"))
+    matcher = ImageTextMatcher(tiny / BLIP, Device(device))
     found = matcher.scores(crops(preprocessing(tiny / BLIP).geometry, pictures), TEXTS, pairs)
     assert found == pytest.approx(np.array(wanted), abs=1e-5)
     assert np.ptp(found) > 1e-2

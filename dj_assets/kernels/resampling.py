@@ -1,0 +1,139 @@
+"""Pictures resized as Pillow does it, to the last bit: sums of bytes times weights in whole numbers, rows first.
+
+A picture is `uint8`, shape `(height, width, 3)`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from dj_assets.kernels.arrays import Bytes, Int, Int32s
+from dj_assets.kernels.jit import inlined, kernel
+
+# Weights are whole multiples of 2 ** -22.
+_BITS = 22
+_HALF = 1 << (_BITS - 1)
+# So many rows are turned at a time, with three bytes a pixel: the sums of all go side by side.
+_ROWS = 16
+_LANES = 3 * _ROWS
+
+
+class Taps(NamedTuple):
+    """What every pixel of a line becomes of: the `used` sources from `first` on, and their `weights`.
+
+    Shapes `(out,)`, `(out,)` and `(out, most)`, `most` a multiple of four; weights beyond `used` are zero.
+    """
+
+    first: Int32s
+    used: Int32s
+    weights: Int32s
+
+
+@lru_cache(maxsize=512)
+def taps(before: int, after: int, *, cubic: bool) -> Taps:
+    """Return the weights that bring lines of `before` pixels to `after`, bicubic (a = -0.5) or bilinear."""
+    scale = before / after
+    stretch = max(scale, 1.0)
+    support = (2.0 if cubic else 1.0) * stretch
+    centre = (np.arange(after) + 0.5) * scale
+    first = np.maximum((centre - support + 0.5).astype(np.int32), 0)
+    last = np.minimum((centre + support + 0.5).astype(np.int32), before)
+    # four weights are taken at a time
+    places = np.arange(-(-int((last - first).max()) // 4) * 4)
+    distance = np.abs((places + first[:, None] - centre[:, None] + 0.5) * (1.0 / stretch))
+    weights = _cubic(distance) if cubic else np.maximum(1.0 - distance, 0.0)
+    weights[places >= (last - first)[:, None]] = 0.0
+    # summed one by one, as Pillow does
+    weights /= np.add.accumulate(weights, axis=1)[:, -1:]
+    whole = np.trunc(weights * (1 << _BITS) + np.where(weights < 0, -0.5, 0.5)).astype(np.int32)
+    return Taps(first, last - first, whole)
+
+
+def _cubic(x: np.ndarray) -> np.ndarray:
+    a = -0.5
+    near, far = ((a + 2.0) * x - (a + 3.0)) * x * x + 1, (((x - 5) * x + 8) * x - 4) * a
+    return np.where(x < 1.0, near, np.where(x < 2.0, far, 0.0))
+
+
+def resized(picture: Bytes, size: tuple[int, int], box: tuple[int, int, int, int], *, cubic: bool) -> Bytes:
+    """Return a picture resized to width and height `size`, of that the part in `box`: left, top, right and bottom."""
+    (height, width, _), (left, top, right, bottom) = picture.shape, box
+    across, down = taps(width, size[0], cubic=cubic), taps(height, size[1], cubic=cubic)
+    out = np.empty((bottom - top, right - left, 3), np.uint8)
+    # the pass that shrinks the picture more comes first, and Pillow counts columns twice
+    if height > size[1] and height - size[1] > 2 * (width - size[0]):
+        begin, end = _needed(across, left, right)
+        low = np.empty((bottom - top, end - begin, 3), np.uint8)
+        shrink_columns(picture.reshape(height, -1), 3 * begin, down, top, 0, low.reshape(bottom - top, -1))
+        shrink_rows(low, across, left, begin, out)
+    else:
+        begin, end = _needed(down, top, bottom)
+        narrow = np.empty((end - begin, right - left, 3), np.uint8)
+        shrink_rows(picture[begin:end], across, left, 0, narrow)
+        shrink_columns(narrow.reshape(end - begin, -1), 0, down, top, begin, out.reshape(bottom - top, -1))
+    return out
+
+
+def _needed(line: Taps, start: int, stop: int) -> tuple[int, int]:
+    """Return where the sources of a part of a line begin and end."""
+    return int(line.first[start]), int(line.first[stop - 1] + line.used[stop - 1])
+
+
+@kernel
+def shrink_columns(lines: Bytes, skipped: Int, down: Taps, top: Int, begin: Int, out: Bytes) -> None:
+    """Write lines of bytes brought to another height, from `top` on; the first of `lines` is line `begin` of the whole.
+
+    Of each line so many bytes are skipped. Shapes `(height, bytes)`.
+    """
+    width, last = out.shape[1], len(lines) - 1
+    sums = np.empty(width, np.int32)
+    for y in range(len(out)):
+        sums[:] = _HALF
+        start = down.first[top + y] - begin
+        for tap in range(0, down.used[top + y], 4):
+            w0, w1, w2, w3 = _four(down.weights, top + y, tap)
+            # beyond the last line weights are zero
+            at = start + tap
+            r0, r1 = lines[at, skipped:], lines[min(at + 1, last), skipped:]
+            r2, r3 = lines[min(at + 2, last), skipped:], lines[min(at + 3, last), skipped:]
+            for x in range(width):
+                sums[x] += w0 * np.int32(r0[x]) + w1 * np.int32(r1[x]) + w2 * np.int32(r2[x]) + w3 * np.int32(r3[x])
+        row = out[y]
+        for x in range(width):
+            row[x] = min(max(sums[x] >> _BITS, 0), 255)
+
+
+@kernel
+def shrink_rows(picture: Bytes, across: Taps, left: Int, begin: Int, out: Bytes) -> None:
+    """Write rows of another width, from `left` on; the picture's first column is column `begin` of the whole."""
+    height, width, _ = picture.shape
+    turned = np.zeros((width + 3, _LANES), np.uint8)
+    sums = np.empty(_LANES, np.int32)
+    for top in range(0, height, _ROWS):
+        rows = min(_ROWS, height - top)
+        for y in range(rows):
+            line = picture[top + y]
+            for x in range(width):
+                turned[x, 3 * y] = line[x, 0]
+                turned[x, 3 * y + 1] = line[x, 1]
+                turned[x, 3 * y + 2] = line[x, 2]
+        for x in range(out.shape[1]):
+            sums[:] = _HALF
+            start = across.first[left + x] - begin
+            for tap in range(0, across.used[left + x], 4):
+                w0, w1, w2, w3 = _four(across.weights, left + x, tap)
+                at = start + tap
+                p0, p1, p2, p3 = turned[at], turned[at + 1], turned[at + 2], turned[at + 3]
+                for i in range(_LANES):
+                    sums[i] += w0 * np.int32(p0[i]) + w1 * np.int32(p1[i]) + w2 * np.int32(p2[i]) + w3 * np.int32(p3[i])
+            for y in range(rows):
+                for channel in range(3):
+                    out[top + y, x, channel] = min(max(sums[3 * y + channel] >> _BITS, 0), 255)
+
+
+@inlined
+def _four(weights: Int32s, line: Int, tap: Int) -> tuple[np.int32, np.int32, np.int32, np.int32]:
+    return weights[line, tap], weights[line, tap + 1], weights[line, tap + 2], weights[line, tap + 3]

@@ -1,0 +1,84 @@
+"""A process that decodes, forked from one that has loaded what looks are made of, before that has threads."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from subprocess import TimeoutExpired
+from typing import IO, NoReturn
+
+_POLL_S = 0.01
+_MOST_DESCRIPTORS = 4096
+
+
+@dataclass(frozen=True)
+class Forked:
+    """A forked process and the pipes to it, used as a `subprocess.Popen` is."""
+
+    pid: int
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+
+    def kill(self) -> None:
+        """End the process."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return its exit code, negative for a signal, once it has ended.
+
+        Raises
+        ------
+        TimeoutExpired
+            If it has not after so many seconds.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            pid, status = os.waitpid(self.pid, 0 if end is None else os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            if end is not None and time.monotonic() > end:
+                raise TimeoutExpired(str(self.pid), timeout or 0)
+            time.sleep(_POLL_S)
+
+
+_ahead: list[Forked] = []
+
+
+def fork_ahead() -> None:
+    """Fork a process that decodes; the next reader of this process takes it. This process must have one thread."""
+    requests, ask = os.pipe()
+    answer, outcomes = os.pipe()
+    pid = os.fork()
+    if not pid:
+        _decode(requests, outcomes)
+    os.close(requests)
+    os.close(outcomes)
+    _ahead.append(Forked(pid, os.fdopen(ask, "wb"), os.fdopen(answer, "rb")))
+
+
+def take_forked() -> Forked | None:
+    """Return the process that was forked ahead, once."""
+    return _ahead.pop() if _ahead else None
+
+
+def _decode(requests: int, outcomes: int) -> NoReturn:
+    """Serve as the process that decodes, with nothing of the parent's open: its end must be seen by whoever waits."""
+    from dj_assets.media.child import main
+
+    code = 1
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number, descriptor in enumerate((requests, outcomes, nowhere)):
+            os.dup2(descriptor, number)
+        os.closerange(3, _MOST_DESCRIPTORS)
+        main(forked=True)
+        code = 0
+    except BaseException:  # noqa: BLE001 - a fork must not go on as its parent
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)

@@ -1,0 +1,225 @@
+"""What models are computed with: NumPy on the CPU, as quick there as PyTorch and loaded at once, else PyTorch."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+# An array of NumPy or a tensor of PyTorch: arithmetic, slices and reshaping are written alike.
+Array = Any
+# So many scores of one position for another are held at a time.
+_SCORES = 1 << 22
+
+
+class Backend(Protocol):
+    """The steps of a transformer that the libraries write differently. Arrays of floats are 32 bits wide."""
+
+    def inference(self) -> AbstractContextManager[object]:
+        """Return the context in which models run."""
+
+    def array(self, values: np.ndarray) -> Array:
+        """Bring an array to where it is computed with; bytes become floats."""
+
+    def floats(self, values: Array) -> Floats:
+        """Bring an array back."""
+
+    def joined(self, parts: list[Array], axis: int) -> Array:
+        """Return arrays put one behind the other."""
+
+    def picked(self, values: Array, places: Array) -> Array:
+        """Return one row of each sample, `(n, d)` of `(n, t, d)`, the places given one a sample."""
+
+    def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
+        """Return x times the transposed weight, plus the bias."""
+
+    def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float) -> Array:
+        """Return x with every last axis brought to mean 0 and variance 1, scaled and moved."""
+
+    def gelu(self, x: Array) -> Array:
+        """Return x Φ(x); x may be written over."""
+
+    def quick_gelu(self, x: Array) -> Array:
+        """Return x times the sigmoid of 1.702 x; x may be written over."""
+
+    def softmax(self, x: Array) -> Array:
+        """Return the exponentials by their sum over the last axis; x may be written over."""
+
+    def unit(self, x: Array) -> Array:
+        """Return x with every last axis brought to length 1."""
+
+    def attention(self, query: Array, key: Array, value: Array, hidden: Array | None) -> Array:
+        """Return the values that queries find, all `(n, heads, t, d)`, but for what is hidden from them."""
+
+    def make_room(self) -> None:
+        """Let go of memory that is kept for later."""
+
+
+class NumpyBackend:
+    """Arrays of NumPy, with what it lacks in kernels."""
+
+    def inference(self) -> AbstractContextManager[object]:
+        """Let exponentials grow beyond all bounds: what they divide is 0 then."""
+        return np.errstate(over="ignore")
+
+    def array(self, values: np.ndarray) -> Array:
+        """Return the array, bytes as floats."""
+        return values.astype(np.float32) if values.dtype == np.uint8 else values
+
+    def floats(self, values: Array) -> Floats:
+        """Return the array."""
+        return np.asarray(values, np.float32)
+
+    def joined(self, parts: list[Array], axis: int) -> Array:
+        """Return arrays put one behind the other."""
+        return np.concatenate(parts, axis)
+
+    def picked(self, values: Array, places: Array) -> Array:
+        """Return one row of each sample."""
+        return values[np.arange(len(values)), places]
+
+    def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
+        """Return x times the transposed weight, plus the bias."""
+        found = x.reshape(-1, x.shape[-1]) @ weight.T
+        if bias is not None:
+            found += bias
+        return found.reshape(*x.shape[:-1], len(weight))
+
+    def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float) -> Array:
+        """Return x normed, by a kernel."""
+        from dj_assets.kernels.layers import layer_norm
+
+        rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
+        found = np.empty_like(rows)
+        layer_norm(rows, weight, bias, epsilon, found)
+        return found.reshape(x.shape)
+
+    def gelu(self, x: Array) -> Array:
+        """Return x Φ(x), by a kernel, in its place."""
+        from dj_assets.kernels.layers import gelu
+
+        gelu(x.reshape(-1))
+        return x
+
+    def quick_gelu(self, x: Array) -> Array:
+        """Return x times the sigmoid of 1.702 x, in its place."""
+        below = np.multiply(x, np.float32(-1.702))
+        np.exp(below, below)
+        below += 1
+        x /= below
+        return x
+
+    def softmax(self, x: Array) -> Array:
+        """Return the exponentials by their sum, in the place of x."""
+        x -= x.max(-1, keepdims=True)
+        np.exp(x, x)
+        x /= x.sum(-1, keepdims=True)
+        return x
+
+    def unit(self, x: Array) -> Array:
+        """Return x brought to length 1; one without length stays."""
+        return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), np.float32(1e-12))
+
+    def attention(self, query: Array, key: Array, value: Array, hidden: Array | None) -> Array:
+        """Return the values that queries find, some samples at a time: their scores take the most memory."""
+        found = np.empty((*query.shape[:3], value.shape[-1]), np.float32)
+        each = query.shape[1] * query.shape[2] * key.shape[2]
+        step = max(1, _SCORES // each)
+        for start in range(0, len(query), step):
+            own = slice(start, start + step)
+            scores = (query[own] * np.float32(query.shape[-1] ** -0.5)) @ key[own].swapaxes(-1, -2)
+            if hidden is not None:
+                scores[np.broadcast_to(hidden[own] if len(hidden) > 1 else hidden, scores.shape)] = -np.inf
+            np.matmul(self.softmax(scores), value[own], out=found[own])
+        return found
+
+    def make_room(self) -> None:
+        """Do nothing: NumPy keeps nothing."""
+
+
+class TorchBackend:
+    """Tensors of PyTorch on a device, in half precision where that is wanted."""
+
+    def __init__(self, device: str, *, half: bool = False) -> None:
+        self.device = device
+        self.half = half
+
+    def inference(self) -> AbstractContextManager[object]:
+        """Return the context without gradients, and with half precision where that is wanted."""
+        import torch
+
+        stack = ExitStack()
+        stack.enter_context(torch.inference_mode())
+        stack.enter_context(
+            torch.autocast(self.device.partition(":")[0], torch.float16) if self.half else nullcontext()
+        )
+        return stack
+
+    def array(self, values: np.ndarray) -> Array:
+        """Return a tensor on the device; bytes become floats there."""
+        import torch
+
+        tensor = torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+        return tensor.float() if tensor.dtype == torch.uint8 else tensor
+
+    def floats(self, values: Array) -> Floats:
+        """Bring a tensor back."""
+        found: Floats = values.float().cpu().numpy()
+        return found
+
+    def joined(self, parts: list[Array], axis: int) -> Array:
+        """Return tensors put one behind the other."""
+        import torch
+
+        return torch.cat(parts, axis)
+
+    def picked(self, values: Array, places: Array) -> Array:
+        """Return one row of each sample."""
+        return values[places.new_tensor(range(len(values))), places]
+
+    def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
+        """Return x times the transposed weight, plus the bias."""
+        return _functional().linear(x, weight, bias)
+
+    def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float) -> Array:
+        """Return x normed."""
+        return _functional().layer_norm(x, weight.shape, weight, bias, epsilon)
+
+    def gelu(self, x: Array) -> Array:
+        """Return x Φ(x)."""
+        return _functional().gelu(x)
+
+    def quick_gelu(self, x: Array) -> Array:
+        """Return x times the sigmoid of 1.702 x."""
+        return x * (1.702 * x).sigmoid()
+
+    def softmax(self, x: Array) -> Array:
+        """Return the exponentials by their sum, in full precision."""
+        return x.float().softmax(-1)
+
+    def unit(self, x: Array) -> Array:
+        """Return x brought to length 1."""
+        return _functional().normalize(x, dim=-1)
+
+    def attention(self, query: Array, key: Array, value: Array, hidden: Array | None) -> Array:
+        """Return the values that queries find."""
+        seen = None if hidden is None else ~hidden
+        return _functional().scaled_dot_product_attention(query, key, value, seen)
+
+    def make_room(self) -> None:
+        """Let go of a GPU's memory that is kept for later."""
+        import torch
+
+        if self.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+
+
+@cache
+def _functional() -> Any:  # noqa: ANN401
+    from torch.nn import functional
+
+    return functional
