@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from dj_assets.kernels.lean import without
@@ -16,9 +19,31 @@ with without("scipy"):
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+@cache
+def _stamp(folder: Path) -> int:
+    """Return a checksum of all modules in a folder."""
+    stamp = 0
+    for path in sorted(folder.glob("*.py")):
+        stamp = zlib.crc32(path.read_bytes(), stamp)
+    return stamp
+
+
+def _cached(function: Function, **options: object) -> Function:
+    """Compile a function at its first call; what comes of it is kept beside its module, for as long as none changes.
+
+    numba looks at the module of the function alone, but what it compiles holds the kernels of others that it calls: it
+    would run an old one of those, or crash.
+    """
+    compiled = cast("Any", numba.njit)(nogil=True, cache=True, **options)(function)
+    # under NUMBA_DISABLE_JIT it is the function itself
+    if hasattr(compiled, "_cache"):
+        compiled._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
+    return cast("Function", compiled)
+
+
 def kernel(function: Function) -> Function:
     """Compile a function at its first call; it then runs without the GIL and is cached beside its module."""
-    return cast("Function", numba.njit(nogil=True, cache=True)(function))
+    return _cached(function)
 
 
 def approximate(function: Function) -> Function:
@@ -27,7 +52,7 @@ def approximate(function: Function) -> Function:
     A division by zero gives an infinity or NaN.
     """
     order = {"contract", "reassoc", "nsz"}
-    return cast("Function", numba.njit(nogil=True, cache=True, fastmath=order, error_model="numpy")(function))
+    return _cached(function, fastmath=order, error_model="numpy")
 
 
 def uncounted(function: Function) -> Function:
@@ -36,8 +61,7 @@ def uncounted(function: Function) -> Function:
     Counting is atomic, and happens at each look at an array in a tuple: in a small function it takes longer than the
     work.
     """
-    compiled = cast("Any", numba.njit)(nogil=True, cache=True, _nrt=False)
-    return cast("Function", compiled(function))
+    return _cached(function, _nrt=False)
 
 
 def inlined(function: Function) -> Function:
