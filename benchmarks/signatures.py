@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from benchmarks.process import command_line
 from dj_assets.engine.clusters import NearPairs, duplicates_by_value
+from dj_assets.engine.memory import peak_rss_mb
 from dj_assets.engine.ordered import distinct_sorted
-from dj_assets.engine.record import peak_rss_mb
 from dj_assets.kernels.hamming import near_pairs
 
 RESULTS = Path(__file__).parent / "results"
@@ -47,17 +47,26 @@ def main() -> None:
     near_pairs(np.arange(64, dtype=np.uint64), options.distance)  # compiles
     found: dict[str, Any] = {"command": command_line("signatures")}
     made = signatures(options.signatures, options.planted, options.distance)
-    started = time.perf_counter()
+    started = _clocks()
     distinct = distinct_sorted(made.copy())
     a, b, _ = near_pairs(distinct, options.distance, options.threads)
-    found |= {"pairs": len(a), "near_pairs_s": round(time.perf_counter() - started, 2), "near_pairs_mb": peak_rss_mb()}
-    started = time.perf_counter()
+    found |= {"pairs": len(a), **_since(started, "near_pairs"), "near_pairs_mb": peak_rss_mb()}
+    started = _clocks()
     duplicates = duplicates_by_value(made, np.ones(len(made), bool), NearPairs(a, b))
-    found |= {"keepers_s": round(time.perf_counter() - started, 2), "keepers_mb": peak_rss_mb()}
+    found |= {**_since(started, "keepers"), "keepers_mb": peak_rss_mb()}
     found["duplicates"] = len(duplicates)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "signatures.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     print(json.dumps(found))
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(started: tuple[float, float], what: str) -> dict[str, float]:
+    wall, cpu = (round(now - then, 2) for now, then in zip(_clocks(), started, strict=True))
+    return {f"{what}_s": wall, f"{what}_cpu_s": cpu}
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ FATES = pa.schema(
     ]
 )
 # So many samples are hashed at once.
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)

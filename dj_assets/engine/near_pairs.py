@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -95,5 +95,14 @@ def store(path: Path, pairs: pa.Table | ds.Dataset, key: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = pairs.schema.with_metadata({_KEY: key})
     with ParquetShard(path, schema) as writer:
-        for batch in pairs.to_batches():
+        for batch in _batches(pairs):
             writer.write(batch.replace_schema_metadata({_KEY: key}))
+
+
+def _batches(rows: pa.Table | ds.Dataset) -> Iterator[pa.RecordBatch]:
+    if isinstance(rows, pa.Table):
+        yield from rows.to_batches()
+        return
+    # a dataset as a whole is read ahead of a slow writer without end
+    for fragment in rows.get_fragments():
+        yield from fragment.to_batches(schema=rows.schema)

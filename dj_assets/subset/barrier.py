@@ -15,7 +15,7 @@ from dj_assets.engine.decision import Decision
 from dj_assets.engine.engines import for_each
 from dj_assets.engine.fates import Replayed, replayed
 from dj_assets.engine.links import find_links
-from dj_assets.engine.partitioned.deciding import replayed_in_pieces
+from dj_assets.engine.partitioned.deciding import remove_pieces, replayed_in_pieces
 from dj_assets.engine.population import load_population
 from dj_assets.engine.replay import REPLAYED, replay
 from dj_assets.engine.shards import measured_version, version_with_reference
@@ -113,6 +113,7 @@ def _replayed(
     """Replay the recipe: on this machine, or in pieces where there are more samples than its memory holds."""
     require_measured(subset.layout, shards, REPLAYED)
     require_measured(subset.layout.against, reference, REPLAYED)
+    remove_pieces(subset.layout)
     if sum(shard.rows for shard in (*reference, *shards)) <= settings.one_node_samples():
         yield _replay(subset, shards, reference)
         return

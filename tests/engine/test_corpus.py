@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dj_assets
@@ -169,6 +169,7 @@ def test_a_recipe_without_it_leaves_no_files_of_it(tmp_path):
 KEYS = st.lists(st.integers(0, 5) | st.integers(2**64 - 4, 2**64 - 1), max_size=4, unique=True)
 
 
+@settings(deadline=None)
 @given(shards=st.lists(st.lists(st.none() | KEYS, max_size=6), min_size=1, max_size=3), data=st.data())
 def test_frequent_keys_are_those_of_a_counter(tmp_path_factory, shards, data):
     folder = tmp_path_factory.mktemp("keys")

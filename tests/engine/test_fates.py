@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dj_assets.engine import fates
@@ -13,6 +13,7 @@ TWINS = st.lists(st.just(-1) | st.integers(0, 30), min_size=9, max_size=9)
 
 
 @pytest.mark.parametrize("chunk", [1, 4, 100])
+@settings(deadline=None)
 @given(own=TWINS, theirs=TWINS, cut=st.integers(0, 9))
 def test_the_version_is_the_digest_of_all_twins(chunk: int, own: list[int], theirs: list[int], cut: int) -> None:
     before, fates._CHUNK = fates._CHUNK, chunk

@@ -42,16 +42,24 @@ def replayed_in_pieces(
     `run` calls a function with the arguments of every piece, on whatever machine. `measured` identifies the measured
     files of all shards.
     """
-    folder = layout.work / "under_way" / "decision"
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_pieces(layout)
     try:
-        job = _job(folder, layout, plan, shards, reference)
+        job = _job(_folder(layout), layout, plan, shards, reference)
         pairs = _follow(run, job, layout, measured)
         yield _summed_up(run, job, plan, pairs)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # others are at work there
-            folder.parent.rmdir()
+        remove_pieces(layout)
+
+
+def remove_pieces(layout: Layout) -> None:
+    """Remove the files of a decision that is done, or whose process was killed."""
+    shutil.rmtree(_folder(layout), ignore_errors=True)
+    with suppress(OSError):  # others are at work there, or there is nothing
+        _folder(layout).parent.rmdir()
+
+
+def _folder(layout: Layout) -> Path:
+    return layout.work / "under_way" / "decision"
 
 
 def _job(

@@ -64,16 +64,13 @@ def _find(run: Run, job: Job, step: Step, path: Path, key: bytes) -> None:
 
     search = Search.of(job.starts[-1], deduplicator(step).within, _AT_ONCE)
     folder = job.folder / f"search-{step.index}"
-    values, pairs = ([folder / kind / str(n) for n in range(count)] for kind, count in _sizes(job, len(search.parts)))
+    values = [folder / "values" / str(file) for file in range(len(job.signatures))]
+    pairs = [folder / "pairs" / str(part) for part in range(len(search.parts))]
     ordered = [folder / "ordered" / f"{n}.parquet" for n in range(1 << search.bits)]
     run(_send_values, [(file, step.signature, to, search) for file, to in zip(job.signatures, values, strict=True)])
     run(_search, [(values, part, to, search) for part, to in enumerate(pairs)])
     run(_order, [(pairs, n, to) for n, to in enumerate(ordered)])
     run(_join, [(ordered, path, key)])
-
-
-def _sizes(job: Job, parts: int) -> tuple[tuple[str, int], tuple[str, int]]:
-    return ("values", len(job.signatures)), ("pairs", parts)
 
 
 def _send_values(file: Path, column: str, to: Path, search: Search) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from functools import partial
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dj_assets
 from dj_assets.engine.clusters import NearPairs
 from dj_assets.engine.fates import Replayed, replayed
 from dj_assets.engine.links import find_links
@@ -22,6 +24,7 @@ from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest
+from tests.documents import documents, write_jsonl
 from tests.engine.test_replay import OPERATOR, SIGNATURES, VALUES, Sign, write
 
 MANIFEST = ShardManifest(0, "", 0, 0, "", "", None, 0, 0, 0, 0, 0)
@@ -64,6 +67,22 @@ def here_twice(work, pieces):
     """As a cluster does whose nodes die: some pieces are done again."""
     here(work, pieces[::2])
     return here(work, pieces)
+
+
+def test_this_machine_decides_in_pieces_too_and_removes_what_was_left(tmp_path, monkeypatch):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(60))
+    recipe = {"process": [{"document_simhash_deduplicator": {"window_size": 3}}, "document_deduplicator"]}
+    left = tmp_path / "out/.dj/under_way/decision/job"
+    versions = []
+    for limit in ("0", "1000"):
+        left.mkdir(parents=True)
+        monkeypatch.setenv("DJ_ONE_NODE_SAMPLES", limit)
+        dj_assets.run_recipe(recipe, [source], tmp_path / "out", overwrite=True)
+        assert not left.parent.parent.exists()
+        (tmp_path / "out/.dj/decision/decision.json").rename(tmp_path / f"{limit}.json")
+        (tmp_path / "out/stats.duckdb").unlink()
+        versions.append(json.loads((tmp_path / f"{limit}.json").read_text())["version"])
+    assert versions[0] == versions[1]
 
 
 def told(found: Replayed) -> dict:

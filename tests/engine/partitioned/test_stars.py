@@ -55,6 +55,7 @@ def test_a_long_path_takes_few_rounds(tmp_path) -> None:
     assert len(list(tmp_path.glob("round-*"))) <= 16
 
 
+@settings(deadline=None)
 @given(EDGES)
 def test_contracted_edges_unite_the_same(edges) -> None:
     nodes, smallest = contracted(*ends(edges))
