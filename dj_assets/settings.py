@@ -26,7 +26,7 @@ MEDIA_IMAGES = 128
 IMAGES_A_CLIP = 4
 
 # Records that name media are short and take long: few make a block, so that all workers have some.
-IMAGE_BLOCK_BYTES = 64 * 1024
+IMAGE_BLOCK_BYTES = 32 * 1024
 CLIP_BLOCK_BYTES = 4 * 1024
 
 # Where `dj-assets dev` serves the pages of sliders, for the processes that it starts.

@@ -36,12 +36,14 @@ def measure_in_parts(
     one are done.
     """
     measured = []
-    ahead: tuple[Batch, Future[None]] | None = None
+    kinds = sorted({step.operator.media for step in plan.steps if isinstance(step.operator, MediaOperator)})
+    ahead: tuple[Batch, pa.Array, Future[None]] | None = None
     for part in (*_parts(plan, batch, root), None):
-        looking = None if part is None else (part, _look(plan, part))
+        # a file that is replaced while it is looked at is known as it was before
+        looking = None if part is None else (part, part.media.files(kinds), _look(plan, part))
         if ahead is not None:
-            ahead[1].result()
-            measured.append(RowStage(ahead[0], frequent).run(plan))
+            ahead[2].result()
+            measured.append(replace(RowStage(ahead[0], frequent).run(plan), media=ahead[1]))
         ahead = looking
     joined = _joined(measured)
     joined.seconds.update(_with_looks(joined.seconds, plan, batch, _reader(plan.recipe.custom_operators)))
@@ -121,4 +123,5 @@ def _joined(parts: Sequence[Measured]) -> Measured:
             for failure in part.failures
         ),
         seconds=dict(seconds),
+        media=None if first.media is None else pa.concat_arrays([part.media for part in parts]),
     )

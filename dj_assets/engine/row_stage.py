@@ -38,6 +38,7 @@ class Measured:
 
     Statistics and signatures after a failure are null, and so are conditional statistics of samples dropped before.
     The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure, null else.
+    `media` are the files behind what every sample lists, None where nothing looks at media (`MediaBatch.files`).
     `fields` are the samples' other fields, where the batch has them; only operators with a `text_key` of their own
     change them.
     """
@@ -49,6 +50,7 @@ class Measured:
     failed_at: pa.Array
     failures: tuple[Failure, ...]
     seconds: dict[str, float]
+    media: pa.Array | None = None
 
 
 class RowStage:

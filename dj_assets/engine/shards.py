@@ -20,6 +20,7 @@ from dj_assets.storage.commit import Commit
 from dj_assets.storage.disk import require_room
 from dj_assets.storage.layout import Layout
 from dj_assets.storage.manifest import ShardManifest, measured_shard
+from dj_assets.storage.media_files import media_unchanged
 from dj_assets.storage.numbering import numbers_of
 from dj_assets.storage.objects.path import SourcePath
 from dj_assets.storage.sources import NO_ROOT, SourceFile
@@ -83,7 +84,7 @@ class Shards:
                 wanted = []
                 for shard in turn:
                     stored = measured_shard(self.layout, shard.shard, shard.file, shard.measure_key, shard.limit)
-                    if stored is None:
+                    if stored is None or not media_unchanged(self.layout, stored):
                         wanted.append(shard)
                     else:
                         pace.finish(stored)
@@ -155,8 +156,8 @@ class Shards:
 
 
 def source_version(shards: Sequence[ShardManifest]) -> str:
-    """Return the data version of a source: its contents and how much of them is read, not where they lie."""
-    return digest([[shard.sha256, shard.records] for shard in shards])
+    """Return the data version of a source: its contents, media among them, and how much is read, not where they lie."""
+    return digest([[shard.sha256, shard.records, *filter(None, [shard.media])] for shard in shards])
 
 
 def measured_version(measure_key: str, shards: Sequence[ShardManifest]) -> str:

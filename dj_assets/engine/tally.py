@@ -8,6 +8,7 @@ from typing import Any
 
 from dj_assets.engine.work import BlockSummary
 from dj_assets.errors import SourceError
+from dj_assets.recipe.plan import digest
 from dj_assets.storage.fields import FieldTypes
 from dj_assets.storage.manifest import ShardManifest
 from dj_assets.storage.sources import SourceFile
@@ -47,6 +48,7 @@ class Tally:
     seconds: Counter[str] = field(default_factory=Counter)
     nodes: Counter[str] = field(default_factory=Counter)
     peak_rss_mb: float = 0.0
+    media: str = ""
     _keys_seen: tuple[str, ...] = ()
 
     def add(self, block: BlockSummary, node: str = "", peak_rss_mb: float = 0.0) -> None:
@@ -67,6 +69,8 @@ class Tally:
         self.seconds.update(block.seconds)
         self.nodes[node] += 1
         self.peak_rss_mb = max(self.peak_rss_mb, peak_rss_mb)
+        if block.media:
+            self.media = block.media if not self.media else digest([self.media, block.media])
         if block.field_types is not None:
             known = self.field_types
             self.field_types = block.field_types if known is None else known.merge(block.field_types)
@@ -108,6 +112,7 @@ class Tally:
             seconds={label: round(seconds, 4) for label, seconds in self.seconds.items()},
             nodes={name: blocks for name, blocks in sorted(self.nodes.items()) if name},
             worker_mb=self.peak_rss_mb,
+            media=self.media,
         )
 
     def _no_text_key(self) -> str:

@@ -12,7 +12,10 @@ import pyarrow as pa
 from dj_assets import settings
 from dj_assets.engine.row_stage import RowStage
 from dj_assets.engine.work import Task
+from dj_assets.operators.base import Operator
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.media_filter import MediaOperator
+from dj_assets.recipe.plan import Plan
 
 # Has something for every kernel to find; what is measured of it is thrown away.
 _TEXT = "Warm up, once: http://example.org, a@example.org é “quoted”\n"
@@ -28,15 +31,21 @@ def load_libraries() -> None:
 
 
 def load_task(pickled: bytes) -> None:
-    """Load models and kernels of a task by measuring a line of text; of one over media only what its models run in."""
+    """Load models and kernels of a task by measuring a line of text; of models over media only what they run in."""
     from dj_assets.kernels.lean import forget_pandas
 
     forget_pandas()
     task: Task = pickle.loads(pickled)  # noqa: S301 - written by our own parent
-    if task.plan.media:
+    plan = task.plan
+    if plan.media:
         _import_for_models(task)
-        return
-    RowStage(Batch.of_texts([_TEXT], task.models), task.frequent).run(task.plan)
+        plan = Plan(plan.recipe, tuple(step for step in plan.steps if not _needs_device(step.operator)))
+    RowStage(Batch.of_texts([_TEXT], task.models), task.frequent).run(plan)
+
+
+def _needs_device(operator: Operator) -> bool:
+    """Tell whether an operator looks at media, or has a model that may run on a GPU."""
+    return isinstance(operator, MediaOperator) or "safetensors" in operator.packages
 
 
 def _import_for_models(task: Task) -> None:

@@ -12,10 +12,12 @@ import pyarrow as pa
 
 from dj_assets.engine.media_stage import measure_in_parts
 from dj_assets.engine.row_stage import Measured, RowStage
+from dj_assets.media.facts import digest_of
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.recipe.plan import Plan
 from dj_assets.storage.fields import FieldTypes
+from dj_assets.storage.media_files import MEDIA, media_files
 from dj_assets.storage.readers import Block, parse
 
 REJECTS = pa.schema(
@@ -48,6 +50,7 @@ class Task:
 class BlockSummary:
     """What a measured block adds to its shard, without its samples; `rows` were measured, the rest left while loading.
 
+    `media` is a digest of the files of media that its samples list, empty where there are none.
     `missing_key`, `field_types` and `left_out` are those of `storage.readers.Parsed`.
     """
 
@@ -61,6 +64,7 @@ class BlockSummary:
     missing_key: tuple[str, ...] | None
     field_types: FieldTypes | None
     seconds: Mapping[str, float]
+    media: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,14 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
     failed = [
         (block.shard, row[f.place].as_py(), ids[f.place].as_py(), f.step, False, f.error) for f in measured.failures
     ]
+    media = {} if measured.media is None else {MEDIA: measured.media}
     loading = [(block.shard, reject.row, reject.id, LOAD, reject.dropped, reject.error) for reject in parsed.rejects]
     return MeasuredBlock(
         tables={
             "cleaned": _batch({"shard": shard, "row": row, "id": ids, "text": measured.text}),
             "fields": _batch({"row": row, "fields": measured.fields}),
             "stats": _batch({"shard": shard, "row": row, "id": ids, **measured.statistics}),
-            "signatures": _batch({"row": row, "failed_at": measured.failed_at, **measured.signatures}),
+            "signatures": _batch({"row": row, "failed_at": measured.failed_at, **measured.signatures, **media}),
             "rejects": _rejects(loading + failed),
         },
         summary=BlockSummary(
@@ -101,6 +106,7 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
             missing_key=parsed.missing_key,
             field_types=parsed.field_types,
             seconds=measured.seconds,
+            media="" if measured.media is None else digest_of(media_files(measured.media)),
         ),
     )
 

@@ -81,6 +81,13 @@ class Root:
     allow_outside: bool = False
     allow_urls: bool = False
 
+    def file_of(self, listed: str) -> str | None:
+        """Return the file whose bytes a listed path stands for, be it there or not; None for a URL."""
+        if _URL.match(listed):
+            return None
+        path = Path(self.folder, listed)
+        return str(next((parent for parent in path.parents if parent.suffix == ".tar"), path))
+
     def find(self, listed: str) -> Place:
         """Return where a listed path leads.
 

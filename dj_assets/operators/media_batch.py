@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pyarrow as pa
+
 from dj_assets.errors import MediaError, SampleError
+from dj_assets.media.facts import facts_of, is_text
 from dj_assets.media.keys import MediaKeys
 from dj_assets.media.look import ClipLook, ImageLook, Look
 from dj_assets.media.places import Place, Root
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from dj_assets.operators.batch import Batch
 
 T = TypeVar("T")
+# What is remembered of every file that a sample lists; size and time are null where it is not there.
+MEDIA_FILES = pa.list_(pa.struct([("path", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64())]))
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,31 @@ class MediaBatch:
 
         self.viewing.reader.read(requests).add_done_callback(remember)
         return done
+
+    def files(self, kinds: Collection[Kind]) -> pa.Array:
+        """Return the files behind what every sample lists of some kinds, as they are now; a list a sample.
+
+        Bytes at hand and what lies behind a URL are no files. An archive stands for its members.
+        """
+        listed = [
+            [file for own in sample for file in own]
+            for sample in zip(*(self._files(kind) for kind in kinds), strict=True)
+        ]
+        facts = facts_of(file for sample in listed for file in sample)
+        return pa.array([[(file, *facts[file]) for file in dict.fromkeys(sample)] for sample in listed], MEDIA_FILES)
+
+    def _files(self, kind: Kind) -> list[list[str]]:
+        root = self.viewing.root
+        return [
+            [
+                file
+                for one in self._paths(sample)
+                if not (isinstance(one.place, Place) and one.place.content is not None)
+                and (file := root.file_of(one.path)) is not None
+                and is_text(file)
+            ]
+            for sample in self._samples(kind)
+        ]
 
     def _requests(self, kind: Kind, looks: Iterable[Look[Any]]) -> list[Request]:
         ours = [look for look in dict.fromkeys(looks) if look.kind == kind]

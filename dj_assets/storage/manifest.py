@@ -23,6 +23,8 @@ MEASURE_AGAIN = "run the subset again: only what is damaged is measured anew"
 # and a refined one.
 REFINE_AGAIN = "run the subset again: it is refined anew from what was measured"
 _TIME = "%Y%m%dT%H%M%S.%f"
+# A manifest without these is still right.
+_CAME_LATER = {"nodes", "worker_mb", "media"}
 _TICK = datetime.timedelta(microseconds=1)
 
 
@@ -34,6 +36,7 @@ class ShardManifest:
     `quarantined` left while loading, `left_out` more belong to another subset. `seconds` is the time every step took,
     summed over workers. `files` has size and CRC-32 of every measured file, by its kind. `nodes` counts the
     blocks that each machine measured; `worker_mb` is the largest size of a worker of a cluster, 0 where nobody asked.
+    `media` is a digest of the files of media that its samples list, empty where there are none.
     """
 
     shard: int
@@ -54,6 +57,7 @@ class ShardManifest:
     files: dict[str, tuple[int, int | None]] = field(default_factory=dict)
     nodes: dict[str, int] = field(default_factory=dict)
     worker_mb: float = 0.0
+    media: str = ""
 
     def written(self, kind: str) -> Sum:
         """Return what the measured file of a kind was when it was written."""
@@ -68,8 +72,9 @@ def stored_shard(layout: Layout, shard: int) -> ShardManifest | None:
     """Return the manifest of a shard as it lies there, up to date or not; None where there is none of this version."""
     content = read_json(layout.manifest(shard))
     known = {f.name for f in dataclasses.fields(ShardManifest)}
-    # those of who measured came later: a manifest without them is still right
-    return shard_of(content) if content is not None and set(content) | {"nodes", "worker_mb"} == known else None
+    if content is None or set(content) | _CAME_LATER != known:
+        return None
+    return shard_of(content)
 
 
 def shard_of(content: Mapping[str, Any]) -> ShardManifest:

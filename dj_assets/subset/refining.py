@@ -85,7 +85,8 @@ def _decision_about(subset: Subset, name: str, paths: Collection[str]) -> Decisi
 
 
 def _differ(one: ShardManifest, other: ShardManifest) -> bool:
-    return (one.sha256, one.measure_key, one.records) != (other.sha256, other.measure_key, other.records)
+    told = ("sha256", "measure_key", "records", "media")
+    return any(getattr(one, name) != getattr(other, name) for name in told)
 
 
 def _write(subset: Subset, decision: Decision, shards: Collection[int]) -> None:

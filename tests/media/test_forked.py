@@ -30,7 +30,7 @@ def says(code: str, path: Path) -> str:
 def test_the_next_reader_takes_it_and_the_one_after_a_death_starts_another(tmp_path: Path) -> None:
     code = """
 fork_ahead()
-reader = MediaReader(Limits(1.0, 2_000_000_000))
+reader = MediaReader(Limits(30.0, 2_000_000_000))
 (first,) = seen(looks.ProcessId())
 (_, parent) = seen(ImageSize(), looks.ProcessId())
 forked = reader._child.pid
@@ -53,7 +53,7 @@ read, write = os.pipe()
 fork_ahead()
 os.close(write)
 print(os.read(read, 1))
-reader = MediaReader(Limits(1.0, 2_000_000_000))
+reader = MediaReader(Limits(30.0, 2_000_000_000))
 seen(ImageSize())
 child = reader._child
 reader.close()
@@ -77,7 +77,7 @@ class Takes(ImageLook[int]):
         return len(mmap.mmap(-1, self.megabytes * 1_000_000))
 held = mmap.mmap(-1, 3_000_000_000)
 fork_ahead()
-reader = MediaReader(Limits(5.0, 2_000_000_000))
+reader = MediaReader(Limits(30.0, 2_000_000_000))
 print(seen(Takes(1500), Takes(2500)))
 reader.close()
 """
