@@ -22,7 +22,7 @@ PROCESS = [
     {"video_motion_score_filter": {"min_score": -1}},
     "video_deduplicator",
 ]
-IMAGES, CLIPS = 12, 10
+IMAGES, CLIPS = 48, 32
 
 
 def run(folder: Path, records: list[dict[str, Any]], process: list[Any]) -> tuple[Any, dict[str, dict[str, Any]]]:
