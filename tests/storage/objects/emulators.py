@@ -8,10 +8,12 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from http.server import ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -91,9 +93,25 @@ def _answers(port: int) -> bool:
     return True
 
 
+def _one_at_a_time(handler: Callable[..., None], lock: AbstractContextManager[object]) -> Callable[..., None]:
+    """Let the emulator do one thing at a time: what it holds is no matter for several threads."""
+
+    def handle(request: Any, response: Any, storage: Any) -> None:
+        # a body that is still on its way must not keep others waiting
+        _ = request.data if request.method in {"POST", "PUT", "PATCH"} else None
+        with lock:
+            handler(request, response, storage)
+
+    return handle
+
+
 if __name__ == "__main__":
     from gcp_storage_emulator import server
 
     # a reader that leaves a stream open, as pyarrow does, must not keep others waiting
     server.server.HTTPServer = ThreadingHTTPServer
+    only = threading.RLock()
+    for _, handlers in server.HANDLERS:
+        handlers.update({method: _one_at_a_time(handler, only) for method, handler in handlers.items()})
+    server.objects.insert = _one_at_a_time(server.objects.insert, only)
     server.create_server("127.0.0.1", int(sys.argv[1]), in_memory=True).run()
