@@ -47,9 +47,9 @@ def sentence_scores(model: Path, pieces: Path, found: SentencePieces) -> list[tu
 
 def _rows_with(chosen: Flags, codes: Words, rows: npt.NDArray[np.int64]) -> Flags:
     """Return which rows have a code that is chosen."""
-    if not chosen.any():
-        return np.zeros(len(rows) - 1, bool)
-    return np.diff(np.concatenate(([0], np.cumsum(chosen[codes])))[rows]) > 0
+    from dj_assets.kernels.words import count_words
+
+    return count_words(codes, rows, chosen) > 0 if chosen.any() else np.zeros(len(rows) - 1, bool)
 
 
 def _by_library(library: Any, text: str, words: int) -> tuple[float, int]:  # noqa: ANN401 - KenLM has no types
