@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from dj_assets.errors import UserError
 from dj_assets.urls import checked_url, is_url, place_of
 
 # One thread a worker in every library that would otherwise start its own pool.
@@ -164,6 +165,22 @@ def media_seconds() -> float:
 def media_memory_bytes() -> int:
     """Return the address space of a process that decodes: `DJ_MEDIA_MEMORY_MB`, default 4,000 MB."""
     return int(os.environ.get("DJ_MEDIA_MEMORY_MB", "4000")) * 1_000_000
+
+
+def media_sandbox() -> str:
+    """Return whether the process that decodes is confined: `DJ_MEDIA_SANDBOX`.
+
+    `auto`, the default: as far as the system can; `require`: wholly, or nothing runs; `off`.
+
+    Raises
+    ------
+    UserError
+        If it is something else.
+    """
+    mode = os.environ.get("DJ_MEDIA_SANDBOX") or "auto"
+    if mode not in {"auto", "require", "off"}:
+        raise UserError(f"DJ_MEDIA_SANDBOX={mode}: is none of auto, require, off")
+    return mode
 
 
 def _path_list(variable: str) -> tuple[Path, ...]:

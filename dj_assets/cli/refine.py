@@ -128,7 +128,7 @@ def _plan(recipe: Path, models: Path | None) -> Plan:
     from dj_assets.recipe.plan import make_plan
 
     made = make_plan(load_recipe(_file_of(recipe)))
-    tell(*made.recipe.notices, *(model.warning for model in made.models(ModelStore.with_folder(models)) if model.note))
+    tell(*made.notices(), *(model.warning for model in made.models(ModelStore.with_folder(models)) if model.note))
     return made
 
 

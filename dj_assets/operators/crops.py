@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -36,12 +37,25 @@ class Flips:
         return picture.transpose(Transpose.FLIP_TOP_BOTTOM) if self.vertical else picture
 
 
+@cache
+def load_kernels() -> None:
+    """Load what crops are made with."""
+    from dj_assets.kernels.resampling import resized
+
+    for side in (1, 2):
+        resized(np.zeros((2, 2, 3), np.uint8), (side, side), (0, 0, 1, 1), cubic=True)
+
+
 @dataclass(frozen=True)
 class Crop(ImageLook[Uint8s]):
     """An image as a model takes it, shape `(height, width, 3)`."""
 
     geometry: Geometry
     flips: Flips = Flips()
+
+    def load(self) -> None:
+        """Load the kernel that resizes."""
+        load_kernels()
 
     def __call__(self, image: OpenImage) -> Uint8s:
         """Flip, resize and crop it."""
@@ -60,6 +74,10 @@ class FrameCrops(ClipLook[Uint8s]):
     def frames(self, clip: OpenClip) -> Sequence[int]:
         """Return the numbers of the frames."""
         return clip.key_frames if self.sampling == "all_keyframes" else clip.uniform(self.count)
+
+    def load(self) -> None:
+        """Load the kernel that resizes."""
+        load_kernels()
 
     def __call__(self, clip: OpenClip) -> Uint8s:
         """Flip, resize and crop each of them."""
