@@ -24,18 +24,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.process import command_line
-from dj_assets.engine.engines import for_each
-from dj_assets.engine.fates import replayed
-from dj_assets.engine.links import find_links
-from dj_assets.engine.memory import peak_rss_mb
-from dj_assets.engine.near_pairs import store
-from dj_assets.engine.partitioned.deciding import replayed_in_pieces
-from dj_assets.engine.population import load_population
-from dj_assets.engine.replay import replay
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import ShardManifest
+from dj_assets.measure.engines import for_each
+from dj_assets.memory import peak_rss_mb
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest
+from dj_assets.replay.fates import replayed
+from dj_assets.replay.links import find_links
+from dj_assets.replay.near_pairs import store
+from dj_assets.replay.partitioned.deciding import replayed_in_pieces
+from dj_assets.replay.population import load_population
+from dj_assets.replay.replay import replay
 
 RESULTS = Path(__file__).parent / "results"
 ROWS_A_SHARD = 350_000
@@ -110,7 +110,7 @@ def measure(samples: int, duplicates: float) -> dict[str, float]:
 
 def measure_pieces(samples: int, duplicates: float) -> dict[str, float]:
     """Decide about as many samples in pieces, on the cluster of this machine, and store what became of them."""
-    from dj_assets.engine.ray.cluster import connect  # noqa: PLC0415 - Ray is loaded where it was chosen
+    from dj_assets.measure.ray.cluster import connect  # noqa: PLC0415 - Ray is loaded where it was chosen
 
     plan = make_plan(load_recipe(RECIPE))
     with tempfile.TemporaryDirectory(prefix="dj-clustering-") as name:

@@ -12,8 +12,8 @@ import pytest
 
 import dj_assets
 from dj_assets.errors import MissingModelError, SourceError, UserError
+from dj_assets.home.layout import Layout
 from dj_assets.recipe.load import load_recipe
-from dj_assets.storage.layout import Layout
 from dj_assets.subset import Options, Subset
 from dj_assets.subset.locks import whole_subset
 from tests.documents import documents, write_jsonl

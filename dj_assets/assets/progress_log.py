@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from dj_assets.engine.progress import Progress
+from dj_assets.measure.progress import Progress
 from dj_assets.subset import MeasureResult
 
 EVERY_S = 5.0

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster import MetadataValue, TableRecord
 
 from dj_assets.assets.stage_metadata import MAX_ROWS
-from dj_assets.engine.decision import ShardOutcome
+from dj_assets.replay.decision import ShardOutcome
 from dj_assets.subset import DeduplicateResult, MeasureResult, RefineResult, Subset
 
 OUTCOME_TAG = "dj/outcome"

@@ -12,15 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from dagster import MetadataValue, TableRecord
 
+from dj_assets.analysis.columns import stat_columns
+from dj_assets.analysis.figures import compact
+from dj_assets.analysis.statistics import summarize
 from dj_assets.assets.keys import SubsetKeys
 from dj_assets.assets.specs import origins_of
-from dj_assets.engine.shards import source_version
+from dj_assets.home.manifest import ShardManifest
+from dj_assets.measure.shards import source_version
 from dj_assets.recipe.plan import Plan
-from dj_assets.report.columns import stat_columns
-from dj_assets.report.figures import compact
-from dj_assets.report.statistics import summarize
-from dj_assets.storage.manifest import ShardManifest
-from dj_assets.storage.objects.path import source_path
+from dj_assets.stores.path import source_path
 from dj_assets.subset import DeduplicateResult, MeasureResult, Subset
 
 # Longer tables make the page slow and the event large.

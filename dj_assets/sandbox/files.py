@@ -12,15 +12,15 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow.parquet as pq
 
-from dj_assets.engine.what_if import MeasuredRun
+from dj_assets.home.layout import part_name
+from dj_assets.home.manifest import stored_shard
+from dj_assets.home.shards import write_refined
 from dj_assets.operators.base import Mapper
+from dj_assets.publish.database import reading
+from dj_assets.publish.release import merged_types
 from dj_assets.recipe.plan import digest
 from dj_assets.sandbox.pools import Pool
-from dj_assets.storage.database import reading
-from dj_assets.storage.layout import part_name
-from dj_assets.storage.manifest import stored_shard
-from dj_assets.storage.release import merged_types
-from dj_assets.storage.shards import write_refined
+from dj_assets.subset.measured_run import MeasuredRun
 
 Format = Literal["jsonl", "parquet", "ids"]
 

@@ -5,23 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import filelock
 
-from dj_assets.engine.progress import Report
-from dj_assets.engine.shards import measured_version, source_version
-from dj_assets.engine.work import Task
-from dj_assets.storage.manifest import ShardManifest
-from dj_assets.storage.publish import remove_leftovers
+from dj_assets.home.manifest import ShardManifest
+from dj_assets.measure.progress import Report
+from dj_assets.measure.shards import measured_version, source_version
+from dj_assets.measure.work import Task
+from dj_assets.stores.atomic import remove_leftovers
+from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, putting_into_place, whole_subset
 from dj_assets.subset.results import MeasureResult
 
-if TYPE_CHECKING:
-    from dj_assets.subset.opened import Subset
 
-
-def measure(subset: Subset, report: Report) -> MeasureResult:
+def measure(subset: SubsetContext, report: Report) -> MeasureResult:
     """Measure every file that is not up to date; count the corpus first where an operator needs it."""
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
@@ -32,7 +29,7 @@ def measure(subset: Subset, report: Report) -> MeasureResult:
     return _result(subset, shards, measured, started)
 
 
-def measure_shard(subset: Subset, name: str, report: Report) -> MeasureResult:
+def measure_shard(subset: SubsetContext, name: str, report: Report) -> MeasureResult:
     """Measure the files of one shard that are not up to date; other runs may measure other shards meanwhile."""
     started = time.perf_counter()
     files = subset.group(name).files
@@ -49,7 +46,7 @@ def measure_shard(subset: Subset, name: str, report: Report) -> MeasureResult:
     return _result(subset, shards, measured, started)
 
 
-def _measure_reference(subset: Subset, report: Report) -> None:
+def _measure_reference(subset: SubsetContext, report: Report) -> None:
     """Sign the reference set, once for all shards."""
     if subset.against:
         subset.layout.against.work.mkdir(parents=True, exist_ok=True)
@@ -58,7 +55,7 @@ def _measure_reference(subset: Subset, report: Report) -> None:
             subset.reference.measure(task, subset.engine_for(subset.against), report)
 
 
-def _result(subset: Subset, shards: Sequence[ShardManifest], measured: int, started: float) -> MeasureResult:
+def _result(subset: SubsetContext, shards: Sequence[ShardManifest], measured: int, started: float) -> MeasureResult:
     subset.seconds["measure"] = time.perf_counter() - started
     return MeasureResult(
         samples=sum(shard.records for shard in shards),

@@ -6,29 +6,27 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from dj_assets.engine.decision import Decision, outcome_version
-from dj_assets.engine.engines import for_each
-from dj_assets.engine.record import circumstances, media_record, run_record
 from dj_assets.errors import UserError
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import ShardManifest, all_published, newest_run, next_run_id, require_measured
+from dj_assets.measure.engines import for_each
+from dj_assets.publish.parts import Part, waiting_files, write_part
+from dj_assets.publish.release import Release
 from dj_assets.recipe.plan import digest
-from dj_assets.storage.fields import FieldTypes
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest, all_published, newest_run, next_run_id, require_measured
-from dj_assets.storage.parts import Part, waiting_files, write_part
-from dj_assets.storage.release import Release
-from dj_assets.subset.barrier import decided, decision_key, measured
+from dj_assets.replay.decision import Decision, outcome_version
+from dj_assets.replay.record import circumstances, media_record, run_record
+from dj_assets.sources.fields import FieldTypes
+from dj_assets.subset.context import SubsetContext
+from dj_assets.subset.deduplicating import decided, decision_key, measured
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
 from dj_assets.subset.results import RefineResult, RunResult
 
-if TYPE_CHECKING:
-    from dj_assets.subset.opened import Subset
 
-
-def refine(subset: Subset) -> RunResult:
+def refine(subset: SubsetContext) -> RunResult:
     """Write and publish what is kept of all shards."""
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
@@ -42,7 +40,7 @@ def refine(subset: Subset) -> RunResult:
             return _publish(subset, decision, started, written.result)
 
 
-def refine_shard(subset: Subset, name: str) -> RefineResult:
+def refine_shard(subset: SubsetContext, name: str) -> RefineResult:
     """Write what is kept of one shard; publish all of them where no other is still to be written.
 
     Raises
@@ -70,7 +68,7 @@ def refine_shard(subset: Subset, name: str) -> RefineResult:
     )
 
 
-def _decision_about(subset: Subset, name: str, paths: Collection[str]) -> Decision:
+def _decision_about(subset: SubsetContext, name: str, paths: Collection[str]) -> Decision:
     """Return what is decided about a shard; a changed threshold decides anew, new samples wait for the barrier."""
     with whole_subset(subset.layout, COMMIT_PATIENCE_S, subset.expected_bytes):
         stored = Decision.read(subset.layout)
@@ -89,7 +87,7 @@ def _differ(one: ShardManifest, other: ShardManifest) -> bool:
     return any(getattr(one, name) != getattr(other, name) for name in told)
 
 
-def _write(subset: Subset, decision: Decision, shards: Collection[int]) -> None:
+def _write(subset: SubsetContext, decision: Decision, shards: Collection[int]) -> None:
     layout, published = subset.layout, newest_run(subset.layout)
     wanted = [part for part in decision.parts if part.shard in shards and part.size(layout, published) is None]
     write = partial(_write_part, layout=layout, types=decision.types, text_key=subset.recipe.text_key)
@@ -99,7 +97,7 @@ def _write(subset: Subset, decision: Decision, shards: Collection[int]) -> None:
             layout.copy.push_pending(path)
 
 
-def _piece(subset: Subset, decision: Decision, part: Part) -> tuple[Part, ShardManifest, np.ndarray]:
+def _piece(subset: SubsetContext, decision: Decision, part: Part) -> tuple[Part, ShardManifest, np.ndarray]:
     """Return a refined file, the shard it is of, and which samples of that are kept."""
     (measured,) = (shard for shard in decision.shards if shard.shard == part.shard)
     require_measured(subset.layout, [measured], ("stats",))
@@ -113,7 +111,7 @@ def _write_part(
     write_part(part, kept, layout, types, text_key)
 
 
-def publish_when_whole(subset: Subset) -> tuple[tuple[str, ...], RunResult | None]:
+def publish_when_whole(subset: SubsetContext) -> tuple[tuple[str, ...], RunResult | None]:
     """Publish the newest decision once all of its files are written; else return the shards that are waited for."""
     started = time.perf_counter()
     with whole_subset(subset.layout, COMMIT_PATIENCE_S, subset.expected_bytes):
@@ -127,7 +125,7 @@ def publish_when_whole(subset: Subset) -> tuple[tuple[str, ...], RunResult | Non
         return (waited_for, None) if waited_for else ((), _publish(subset, decision, started))
 
 
-def _waited_for(subset: Subset, decision: Decision) -> tuple[str, ...]:
+def _waited_for(subset: SubsetContext, decision: Decision) -> tuple[str, ...]:
     """Return the shards that are not refined yet, or were measured anew since the decision."""
     published = newest_run(subset.layout)
     now = {shard.path: shard for shard in subset.shards.measured_already()}
@@ -147,7 +145,7 @@ def _waited_for(subset: Subset, decision: Decision) -> tuple[str, ...]:
     return (*names, *sorted(gone))
 
 
-def _up_to_date(subset: Subset, key: str) -> RunResult | None:
+def _up_to_date(subset: SubsetContext, key: str) -> RunResult | None:
     published = newest_run(subset.layout)
     if published and published["result_key"] == key and all_published(subset.layout, published):
         return RunResult.of_manifest(published, subset.layout, reused=True)
@@ -155,7 +153,7 @@ def _up_to_date(subset: Subset, key: str) -> RunResult | None:
 
 
 def _publish(
-    subset: Subset, decision: Decision, started: float, written: Callable[[], None] | None = None
+    subset: SubsetContext, decision: Decision, started: float, written: Callable[[], None] | None = None
 ) -> RunResult:
     """Publish a decision; `written` waits for its refined files where they are still being written."""
     plan, shards = subset.plan, decision.shards

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from dj_assets.errors import DamagedError
-from dj_assets.storage.damage import Sum, require_sound
-from dj_assets.storage.database import rebuild_hint
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import MEASURE_AGAIN, require_measured, require_refined, stored_shard
-from dj_assets.storage.objects.copies import at_hand
+from dj_assets.home.damage import Sum, require_sound
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, require_refined, stored_shard
+from dj_assets.publish.database import rebuild_hint
+from dj_assets.stores.copies import at_hand
 from dj_assets.subset.locks import whole_subset
 
 

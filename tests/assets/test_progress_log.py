@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 
 from dj_assets.assets.progress_log import ProgressLog, summary
-from dj_assets.engine.progress import Progress
+from dj_assets.measure.progress import Progress
 from dj_assets.subset import MeasureResult
 
 

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dj_assets.errors import RecipeError, SourceError, UserError
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import newest_run
 from dj_assets.recipe.load import load_recipe
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run
 from dj_assets.subset import Options, Subset
 from dj_assets.subset.locks import one_shard, whole_subset
 from tests.documents import documents, write_jsonl
