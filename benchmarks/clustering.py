@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.process import command_line
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import ShardManifest
+from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.engines import for_each
 from dj_assets.memory import peak_rss_mb
 from dj_assets.recipe.load import load_recipe
@@ -38,8 +38,8 @@ from dj_assets.replay.population import load_population
 from dj_assets.replay.replay import replay
 
 RESULTS = Path(__file__).parent / "results"
-ROWS_A_SHARD = 350_000
-NO_SHARD = ShardManifest(0, "", 0, 0, "", "", None, 0, 0, 0, 0, 0)
+ROWS_A_FILE = 350_000
+NO_FILE = FileManifest(0, "", 0, 0, "", "", None, 0, 0, 0, 0, 0)
 RECIPE = {
     "process": [
         {"alphanumeric_filter": {"min_ratio": 0.05}},
@@ -117,11 +117,11 @@ def measure_pieces(samples: int, duplicates: float) -> dict[str, float]:
         layout = Layout.home(Path(name))
         stats, _ = write_samples(layout, samples, duplicates, plan.steps[1].signature)
         rows = [pq.read_metadata(path).num_rows for path in stats]
-        shards = [dataclasses.replace(NO_SHARD, shard=shard, rows=own) for shard, own in enumerate(rows)]
+        manifests = [dataclasses.replace(NO_FILE, number=number, rows=own) for number, own in enumerate(rows)]
         connect()
         before = peak_rss_mb()
         started = time.perf_counter()
-        in_pieces = partial(replayed_in_pieces, shards=shards, reference=[], measured="all")
+        in_pieces = partial(replayed_in_pieces, manifests=manifests, reference=[], measured="all")
         with in_pieces(partial(for_each, "ray"), layout, plan) as found:
             store(layout.decision, found.fates, b"key")
             return {
@@ -134,24 +134,24 @@ def measure_pieces(samples: int, duplicates: float) -> dict[str, float]:
 
 
 def write_samples(layout: Layout, samples: int, duplicates: float, column: str) -> tuple[list[Path], list[Path]]:
-    """Write measured files of synthetic samples, a shard at a time; return those of statistics and signatures."""
+    """Write measured files of synthetic samples, a file at a time; return those of statistics and signatures."""
     rng = np.random.default_rng(5)
     files: tuple[list[Path], list[Path]] = ([], [])
     earlier = rng.integers(0, 1 << 64, max(1, int(samples * duplicates / 3)), np.uint64)
-    for shard, first in enumerate(range(0, samples, ROWS_A_SHARD)):
-        rows = min(ROWS_A_SHARD, samples - first)
+    for file, first in enumerate(range(0, samples, ROWS_A_FILE)):
+        rows = min(ROWS_A_FILE, samples - first)
         signature = rng.integers(0, 1 << 64, rows, np.uint64)
         again = rng.random(rows) < duplicates
         flipped = np.where(rng.random(rows) < 0.5, np.uint64(0), np.uint64(1) << rng.integers(0, 64, rows, np.uint64))
         signature[again] = (rng.choice(earlier, rows) ^ flipped)[again]
-        number = pa.repeat(pa.scalar(shard, pa.int32()), rows)
+        number = pa.repeat(pa.scalar(file, pa.int32()), rows)
         row = pa.array(np.arange(rows))
         tables = (
             {"shard": number, "row": row, "alnum_ratio": pa.array(rng.random(rows))},
             {"row": row, "failed_at": pa.nulls(rows, pa.int16()), column: pa.array(signature)},
         )
         for kind, table, written in zip(("stats", "signatures"), tables, files, strict=True):
-            path = layout.measured(kind, shard)
+            path = layout.measured(kind, file)
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(pa.table(table), path)
             written.append(path)

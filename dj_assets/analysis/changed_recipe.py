@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dj_assets.errors import UserError
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 from dj_assets.recipe.edit import Changes, Value, set_parameters
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe

@@ -14,7 +14,7 @@ from dj_assets.analysis.examples import LOAD
 from dj_assets.analysis.twins import duplicates_query
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import shard_record
+from dj_assets.home.manifest import file_record
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import CorpusMapper, Filter, Mapper
 from dj_assets.operators.batch import Batch
@@ -96,7 +96,7 @@ class _Teller:
     def tell(self, sample: str, shard: int, row: int) -> Story:
         """Return what happened to the sample at a place; one that ended while it was loaded has no steps."""
         ended_by, fate = self._fate(shard, row)
-        source = shard_record(self.manifest, shard)
+        source = file_record(self.manifest, shard)
         if ended_by == LOAD:
             return Story(sample, shard, row, source["path"], fate, ())
         file = next((file for file in self.files if str(file.path) == source["path"]), None)

@@ -40,7 +40,7 @@ def changed_versions(before: Manifest, now: Manifest) -> list[str]:
 
 def changed_files(before: Manifest, now: Manifest) -> list[str]:
     """Return a line for every source file that came, went or changed; files that only moved count as the same."""
-    pairs = paired_shards(before["shards"], now["shards"])
+    pairs = paired_files(before["shards"], now["shards"])
     gone = [shard for place, shard in enumerate(before["shards"]) if place not in pairs]
     new = [shard for place, shard in enumerate(now["shards"]) if place not in pairs.values()]
     paths = {shard["path"] for shard in gone} & {shard["path"] for shard in new}
@@ -50,8 +50,8 @@ def changed_files(before: Manifest, now: Manifest) -> list[str]:
     ]
 
 
-def paired_shards(before: Sequence[Manifest], now: Sequence[Manifest]) -> dict[int, int]:
-    """Return, for shards of the one run, the place of the shard with the same content in the other.
+def paired_files(before: Sequence[Manifest], now: Sequence[Manifest]) -> dict[int, int]:
+    """Return, for files of the one run, the place of the file with the same content in the other.
 
     Of several files with one content those of the same path go together, then the others in their order.
     """

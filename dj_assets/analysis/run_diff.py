@@ -10,10 +10,10 @@ from typing import Any
 
 import duckdb
 
-from dj_assets.analysis.run_changes import paired_shards
+from dj_assets.analysis.run_changes import paired_files
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import newest_run, shard_record
+from dj_assets.home.manifest import file_record, newest_run
 from dj_assets.publish.database import reading
 from dj_assets.publish.outcomes import read_fates, record_file
 from dj_assets.stores.copies import at_hand
@@ -117,7 +117,7 @@ def diff_runs(before: Run, now: Run, examples: int = 3) -> RunDiff:
 def _joined(before: Run, now: Run) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection with the table `pairs`: one row for every sample of either run."""
     records = before.record, now.record
-    pairs = paired_shards(before.manifest["shards"], now.manifest["shards"])
+    pairs = paired_files(before.manifest["shards"], now.manifest["shards"])
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE same (a INTEGER, b INTEGER)")
         if pairs:
@@ -203,7 +203,7 @@ def _named(found: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Mov
     names = [_ids(run, [(row[side], row[2]) for row in found]) for side, run in enumerate((before, now))]
     moved = []
     for a, b, row, gained, operator, reason in found:
-        path = shard_record(now.manifest, b)["path"]
+        path = file_record(now.manifest, b)["path"]
         name = names[1].get((b, row)) or names[0].get((a, row)) or f"{Path(path).name} row {row}"
         moved.append(Moved(name, path, row, gained, operator, reason))
     return tuple(moved)

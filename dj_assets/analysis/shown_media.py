@@ -72,7 +72,7 @@ class _Chosen:
 
 @dataclass(frozen=True)
 class Display:
-    """Where the samples of a run and their media are: what was published of it, what was measured, its roots by shard.
+    """Where the samples of a run and their media are: what was published of it, what was measured, its roots by file.
 
     `most` says how many samples are shown of either sort, at least 2; `edge` is the longer side of their pictures in
     pixels.

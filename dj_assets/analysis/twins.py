@@ -14,7 +14,7 @@ from dj_assets.analysis.differences import Changes, changes_between
 from dj_assets.home.layout import Layout
 from dj_assets.publish.database import reading
 
-# A sample by its shard and row.
+# A sample by its file and row.
 Place = tuple[int, int]
 
 # Far more than `changes_between` compares.
@@ -124,7 +124,7 @@ def _twins(row: _Row, own: str, kept: str, places: int, width: int) -> Twins:
 
 
 def _texts(layout: Layout, places: Iterable[Place]) -> dict[Place, str]:
-    """Return the cleaned texts of samples; none of shards whose measured files are gone. Each shard is read once."""
+    """Return the cleaned texts of samples; none of files whose measured files are gone. Each file is read once."""
     rows_by_shard: defaultdict[int, list[int]] = defaultdict(list)
     for shard, row in sorted(places):
         rows_by_shard[shard].append(row)

@@ -85,7 +85,7 @@ def evidence_of(
     Parameters
     ----------
     layout
-        Its `published` is where the database and the refined shards of the run lie.
+        Its `published` is where the database and the refined files of the run lie.
     manifest, earlier
         Of the run, and of the run before; None where there was none.
     previous
@@ -113,7 +113,7 @@ def _raw_samples_in(recipe: Recipe) -> int | None:
 
 
 def published_rows(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, int]:
-    """Count the rows that lie in the refined shards and in the tables `dropped` and `quarantine`."""
+    """Count the rows that lie in the refined files and in the tables `dropped` and `quarantine`."""
     refined = sum(_rows(layout.refined / part["name"], part["samples"]) for part in manifest["refined"])
     with reading(layout.database) as connection:
         found = connection.execute(

@@ -1,4 +1,4 @@
-"""Committing a measured shard: its files put into place, its manifest last; then the same in an object store."""
+"""Committing a measured source file: its measured files, then its manifest; then both in an object store."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import ShardManifest
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.manifest import FileManifest
+from dj_assets.home.writing import replace_atomically
 from dj_assets.stores.store import each
 
 Commit = Callable[[], AbstractContextManager[object]]
@@ -20,15 +20,15 @@ Commit = Callable[[], AbstractContextManager[object]]
 Sums = dict[str, tuple[int, int | None]]
 
 
-def commit_shard(
-    manifest: ShardManifest,
+def commit_file(
+    manifest: FileManifest,
     layout: Layout,
     put_into_place: Callable[[], Sums],
     commit: Commit,
-) -> ShardManifest:
-    """Let the files of a shard be put into place; the manifest, written last, says that they are there.
+) -> FileManifest:
+    """Put the measured files of a source file into place; the manifest, written last, says that they are there.
 
-    Of a working copy they are pushed then: a process that is killed meanwhile leaves a shard that is measured, and that
+    Of a working copy they are pushed then: a process that is killed meanwhile leaves a file that is measured, and that
     the next run pushes.
 
     Parameters
@@ -40,13 +40,13 @@ def commit_shard(
         outside of it, the manifest is pushed within.
     """
     with commit():
-        layout.manifest(manifest.shard).unlink(missing_ok=True)
+        layout.manifest(manifest.number).unlink(missing_ok=True)
         committed = replace(manifest, files=put_into_place())
         committed.write(layout)
     copy = layout.copy
     if copy is not None:
-        document = layout.manifest(manifest.shard).relative_to(copy.folder).as_posix()
-        places = [layout.measured(kind, manifest.shard) for kind in committed.files]
+        document = layout.manifest(manifest.number).relative_to(copy.folder).as_posix()
+        places = [layout.measured(kind, manifest.number) for kind in committed.files]
         each(lambda place: copy.upload(place, place.relative_to(copy.folder).as_posix(), document), places)
         with commit():
             copy.push_document(document)
@@ -54,13 +54,13 @@ def commit_shard(
 
 
 def commit_files(
-    manifest: ShardManifest,
+    manifest: FileManifest,
     layout: Layout,
     files: Mapping[str, Path],
     commit: Commit = nullcontext,
     sums: Sums | None = None,
-) -> ShardManifest:
-    """Commit a shard whose measured files are finished somewhere on this machine, which may be any.
+) -> FileManifest:
+    """Commit a source file whose measured files are finished in any folder of this machine.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ def commit_files(
     sums
         Size and CRC-32 of the files, where whoever wrote them knows; else they are read.
     """
-    return commit_shard(manifest, layout, partial(_moved, layout, manifest.shard, files, sums), commit)
+    return commit_file(manifest, layout, partial(_moved, layout, manifest.number, files, sums), commit)
 
 
-def _moved(layout: Layout, shard: int, files: Mapping[str, Path], known: Sums | None) -> Sums:
+def _moved(layout: Layout, number: int, files: Mapping[str, Path], known: Sums | None) -> Sums:
     sums = known or {kind: _sum_of(path) for kind, path in files.items()}
     for kind, path in files.items():
-        with replace_atomically(layout.measured(kind, shard)) as temporary:
+        with replace_atomically(layout.measured(kind, number)) as temporary:
             shutil.move(path, temporary)
     return sums
 

@@ -9,7 +9,7 @@ from dj_assets.stores.copies import at_hand, copy_of, open_copy
 from dj_assets.stores.working_copy import WorkingCopy
 from dj_assets.urls import is_url, url_of
 
-# Measured: written shard by shard, kept between runs, never read by people. Order of writing.
+# Measured: written file by file, kept between runs, never read by people. Order of writing.
 MEASURED = ("cleaned", "fields", "stats", "signatures", "rejects")
 # The same for a pass that only counts the corpus.
 COUNTED = ("stats", "signatures")
@@ -20,7 +20,7 @@ class Layout:
     """The two places of a subset: `work` for what was measured, `published` for what people read.
 
     In the data home both are the subset's folder; `dj-assets run` keeps its work in a hidden folder of the output.
-    `kinds` are the measured files of a shard.
+    `kinds` are the kinds of measured files, one file of each kind for every source file.
     """
 
     work: Path
@@ -52,17 +52,17 @@ class Layout:
         """Return the layout of the pass that counts the corpus for one operator."""
         return Layout(self.work / "counted" / label, self.published, COUNTED)
 
-    def measured(self, kind: str, shard: int) -> Path:
-        """Return a measured file of one shard; `kind` is one of `kinds`."""
-        return self.work / kind / f"{shard:05d}.parquet"
+    def measured(self, kind: str, number: int) -> Path:
+        """Return a measured file of the source file with a number; `kind` is one of `kinds`."""
+        return self.work / kind / f"{number:05d}.parquet"
 
-    def under_way(self, shard: int) -> Layout:
-        """Return the place of a shard that many machines measure, until its files are complete."""
-        return Layout(self.work / "under_way" / f"{shard:05d}", self.published, self.kinds)
+    def under_way(self, number: int) -> Layout:
+        """Return the folder of a source file that many machines measure, until its measured files are complete."""
+        return Layout(self.work / "under_way" / f"{number:05d}", self.published, self.kinds)
 
-    def fetched(self, kind: str, shard: int) -> Path:
+    def fetched(self, kind: str, number: int) -> Path:
         """Return a measured file to be read; of a working copy, fetch it where it is not here."""
-        return at_hand(self.measured(kind, shard))
+        return at_hand(self.measured(kind, number))
 
     @property
     def copy(self) -> WorkingCopy | None:
@@ -84,9 +84,9 @@ class Layout:
         """Return where a published file or folder lies, for people: a path, or a URL in the newest version."""
         return self.copy.url_of(path) if self.copy else str(path)
 
-    def manifest(self, shard: int) -> Path:
-        """Return the file whose existence says that a shard is measured completely."""
-        return self.work / "shards" / f"{shard:05d}.json"
+    def manifest(self, number: int) -> Path:
+        """Return the manifest of a source file: it exists once the file is measured completely."""
+        return self.work / "shards" / f"{number:05d}.json"
 
     def near_pairs(self, signature: str) -> Path:
         """Return the near pairs of one deduplicator."""
@@ -148,7 +148,7 @@ class Layout:
 
     @property
     def refined(self) -> Path:
-        """The folder of the published refined shards."""
+        """The folder of the published refined files."""
         return self.published / "refined"
 
     @property
@@ -162,6 +162,6 @@ class Layout:
         return self.work / "runs"
 
 
-def part_name(shard: int, suffix: str = ".parquet") -> str:
-    """Return the name of a refined shard."""
-    return f"part-{shard:05d}{suffix}"
+def part_name(number: int, suffix: str = ".parquet") -> str:
+    """Return the name of a refined file."""
+    return f"part-{number:05d}{suffix}"

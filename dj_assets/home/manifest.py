@@ -1,4 +1,4 @@
-"""Manifests: small JSON files, written last, that say what a shard or a run consists of."""
+"""Manifests: small JSON files, written last, that say what is measured of a source file, or what a run published."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dj_assets.errors import DamagedError
 from dj_assets.home.damage import Sum, require_sound
 from dj_assets.home.layout import Layout
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 from dj_assets.sources.sources import SourceFile, content_sha256
 from dj_assets.stores.copies import all_at_hand, at_hand, fetched_anew, is_stored
 
@@ -26,20 +26,22 @@ _TIME = "%Y%m%dT%H%M%S.%f"
 # A manifest without these is still right.
 _CAME_LATER = {"nodes", "worker_mb", "media"}
 _TICK = datetime.timedelta(microseconds=1)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class ShardManifest:
-    """What one measured shard is made of; its existence commits the shard.
+class FileManifest:
+    """What is measured of one source file; its existence commits the measured files.
 
-    `records` are the records of the source that are not blank lines; `rows` of them were measured, `dropped` and
-    `quarantined` left while loading, `left_out` more belong to another subset. `seconds` is the time every step took,
-    summed over workers. `files` has size and CRC-32 of every measured file, by its kind. `nodes` counts the
-    blocks that each machine measured; `worker_mb` is the largest size of a worker of a cluster, 0 where nobody asked.
-    `media` is a digest of the files of media that its samples list, empty where there are none.
+    `number` is the file's number in its subset. `records` are the records of the source that are not blank lines;
+    `rows` of them were measured, `dropped` and `quarantined` left while loading, `left_out` more belong to another
+    subset. `seconds` is the time every step took, summed over workers. `files` has size and CRC-32 of every measured
+    file, by its kind. `nodes` counts the blocks that each machine measured; `worker_mb` is the largest size of a worker
+    of a cluster, 0 where nobody asked. `media` is a digest of the files of media that its samples list, empty where
+    there are none.
     """
 
-    shard: int
+    number: int
     path: str
     size: int
     mtime_ns: int
@@ -60,36 +62,50 @@ class ShardManifest:
     media: str = ""
 
     def written(self, kind: str) -> Sum:
-        """Return what the measured file of a kind was when it was written."""
+        """Return size and CRC-32 of the measured file of a kind, as it was written."""
         return Sum(*self.files[kind])
 
     def write(self, layout: Layout) -> None:
-        """Write the manifest: from now on the shard is measured."""
-        write_json(layout.manifest(self.shard), dataclasses.asdict(self))
+        """Write the manifest: from now on the file is measured."""
+        write_json(layout.manifest(self.number), numbered_json(self))
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> FileManifest:
+        """Return a manifest from its JSON."""
+        files = {kind: tuple(sums) for kind, sums in content["files"].items()}
+        return of_numbered_json(cls, {**content, "files": files})
 
 
-def stored_shard(layout: Layout, shard: int) -> ShardManifest | None:
-    """Return the manifest of a shard as it lies there, up to date or not; None where there is none of this version."""
-    content = read_json(layout.manifest(shard))
-    known = {f.name for f in dataclasses.fields(ShardManifest)}
-    if content is None or set(content) | _CAME_LATER != known:
+_KEYS = {"shard" if f.name == "number" else f.name for f in dataclasses.fields(FileManifest)}
+
+
+def numbered_json(record: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass with a `number`
+    """Return the JSON of a record about one source file; there its `number` is called `shard`, as in tables."""
+    content = dataclasses.asdict(record)
+    return {"shard" if name == "number" else name: value for name, value in content.items()}
+
+
+def of_numbered_json(kind: type[T], content: Mapping[str, Any]) -> T:
+    """Return a record from its JSON, as `numbered_json` makes it."""
+    return kind(**{"number" if name == "shard" else name: value for name, value in content.items()})
+
+
+def stored_manifest(layout: Layout, number: int) -> FileManifest | None:
+    """Return the stored manifest of a source file, up to date or not; None where there is none of this version."""
+    content = read_json(layout.manifest(number))
+    if content is None or set(content) | _CAME_LATER != _KEYS:
         return None
-    return shard_of(content)
+    return FileManifest.of_json(content)
 
 
-def shard_of(content: Mapping[str, Any]) -> ShardManifest:
-    """Return a manifest from its JSON."""
-    return ShardManifest(**{**content, "files": {kind: tuple(sums) for kind, sums in content["files"].items()}})
+def measured_manifest(
+    layout: Layout, number: int, file: SourceFile, measure_key: str, limit: int | None
+) -> FileManifest | None:
+    """Return the manifest of a source file that is measured already and still up to date, else None.
 
-
-def measured_shard(
-    layout: Layout, shard: int, file: SourceFile, measure_key: str, limit: int | None
-) -> ShardManifest | None:
-    """Return the manifest of a shard that is measured already and still up to date, else None.
-
-    A file with another time but the same size is compared by its content: touching a file measures nothing anew.
+    A file with another time but the same size is compared by its content: touching a file measures nothing again.
     """
-    manifest = stored_shard(layout, shard)
+    manifest = stored_manifest(layout, number)
     if manifest is None or not all(_is_there(layout, manifest, kind) for kind in layout.kinds):
         return None
     if (manifest.measure_key, manifest.path, manifest.size) != (measure_key, str(file.path), file.size):
@@ -104,8 +120,8 @@ def measured_shard(
     return manifest
 
 
-def require_measured(layout: Layout, shards: Iterable[ShardManifest], kinds: Iterable[str]) -> None:
-    """Raise for the first measured file that is not what was written; its shard is to be measured again.
+def require_measured(layout: Layout, manifests: Iterable[FileManifest], kinds: Iterable[str]) -> None:
+    """Raise for the first measured file that is not as it was written; its source file must be measured again.
 
     Raises
     ------
@@ -113,14 +129,14 @@ def require_measured(layout: Layout, shards: Iterable[ShardManifest], kinds: Ite
         Naming the file and the cure.
     """
     wanted = tuple(kinds)
-    listed = list(shards)
-    all_at_hand(layout.measured(kind, shard.shard) for shard in listed for kind in wanted)
-    for shard in listed:
+    listed = list(manifests)
+    all_at_hand(layout.measured(kind, manifest.number) for manifest in listed for kind in wanted)
+    for manifest in listed:
         for kind in wanted:
             try:
-                _require(layout.measured(kind, shard.shard), shard.written(kind), MEASURE_AGAIN)
+                _require(layout.measured(kind, manifest.number), manifest.written(kind), MEASURE_AGAIN)
             except DamagedError:
-                _forget(layout, shard)
+                _forget(layout, manifest)
                 raise
 
 
@@ -151,19 +167,19 @@ def _require(path: Path, written: Sum, cure: str) -> None:
         require_sound(path, written, cure)
 
 
-def _is_there(layout: Layout, manifest: ShardManifest, kind: str) -> bool:
-    path, written = layout.measured(kind, manifest.shard), manifest.written(kind)
+def _is_there(layout: Layout, manifest: FileManifest, kind: str) -> bool:
+    path, written = layout.measured(kind, manifest.number), manifest.written(kind)
     return written.fits(path) or (not path.exists() and is_stored(path))
 
 
-def _forget(layout: Layout, shard: ShardManifest) -> None:
-    """Take the mark from a damaged shard that says it is measured; not where it was measured anew meanwhile."""
-    if layout.copy is not None and stored_shard(layout, shard.shard) == shard:
-        layout.copy.remove_document(layout.manifest(shard.shard).relative_to(layout.copy.folder).as_posix())
+def _forget(layout: Layout, manifest: FileManifest) -> None:
+    """Remove the manifest of a source file with damaged measured files; not where it was measured again meanwhile."""
+    if layout.copy is not None and stored_manifest(layout, manifest.number) == manifest:
+        layout.copy.remove_document(layout.manifest(manifest.number).relative_to(layout.copy.folder).as_posix())
     # who only reads the data home may not be able to
     with suppress(OSError):
-        if stored_shard(layout, shard.shard) == shard:
-            layout.manifest(shard.shard).unlink(missing_ok=True)
+        if stored_manifest(layout, manifest.number) == manifest:
+            layout.manifest(manifest.number).unlink(missing_ok=True)
 
 
 def _set_aside(layout: Layout, manifest: Mapping[str, Any], part: Path) -> None:
@@ -179,9 +195,9 @@ def _set_aside(layout: Layout, manifest: Mapping[str, Any], part: Path) -> None:
             part.rename(part.with_name(f"{part.name}.damaged"))
 
 
-def measured_files(layout: Layout, kind: str, shards: Sequence[ShardManifest]) -> list[Path]:
-    """Return the measured files of one kind of all shards, in their order; `kind` is one of `MEASURED`."""
-    return all_at_hand(layout.measured(kind, shard.shard) for shard in shards)
+def measured_files(layout: Layout, kind: str, manifests: Sequence[FileManifest]) -> list[Path]:
+    """Return the measured files of one kind, in the order of the manifests; `kind` is one of `MEASURED`."""
+    return all_at_hand(layout.measured(kind, manifest.number) for manifest in manifests)
 
 
 def write_json(path: Path, content: object) -> None:
@@ -240,10 +256,10 @@ def run_before(layout: Layout) -> dict[str, Any] | None:
     return run_named(layout, "previous")
 
 
-def shard_record(run: Mapping[str, Any], number: int) -> Mapping[str, Any]:
-    """Return what the manifest of a run says about the shard of a number."""
-    found: Mapping[str, Any] = next(shard for shard in run["shards"] if shard["shard"] == number)
-    return found
+def file_record(run: Mapping[str, Any], number: int) -> Mapping[str, Any]:
+    """Return the entry of a source file in the manifest of a run, by the file's number."""
+    record: Mapping[str, Any] = next(file for file in run["shards"] if file["shard"] == number)
+    return record
 
 
 def all_published(layout: Layout, manifest: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""What measures shards: worker processes of this machine, or a Ray cluster. The results are the same."""
+"""What measures files: worker processes of this machine, or a Ray cluster. The results are the same."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dj_assets import settings
 from dj_assets.errors import UserError
 from dj_assets.home.commit import Commit
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import ShardManifest
+from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.local import InProcess, Pool, local_engine
-from dj_assets.measure.shard import Tell, measure_shard
-from dj_assets.measure.tally import ShardTask
+from dj_assets.measure.measure_file import Tell, measure_file
+from dj_assets.measure.tally import FileTask
 from dj_assets.measure.work import Task
 from dj_assets.models.extras import require
 from dj_assets.publish.flat import one_by_one
@@ -49,12 +49,12 @@ def engine_named(name: str) -> EngineName:
 
 
 class Engine(Protocol):
-    """Whatever measures the shards of a layout."""
+    """Whatever measures the files of a layout."""
 
-    def measure(
-        self, tasks: Iterable[ShardTask], layout: Layout, tell: Tell, commit: Commit
-    ) -> Iterator[ShardManifest]:
-        """Measure and commit shards, in any order; yield the manifest of each once it is committed."""
+    def measure_files(
+        self, tasks: Iterable[FileTask], layout: Layout, tell: Tell, commit: Commit
+    ) -> Iterator[FileManifest]:
+        """Measure and commit files, in any order; yield the manifest of each once it is committed."""
 
 
 # Opens an engine for what its workers need to know once.
@@ -63,17 +63,17 @@ OpenEngine = Callable[[Task], AbstractContextManager[Engine]]
 
 @dataclass(frozen=True)
 class Local:
-    """Measures shard after shard on this machine, the blocks of each by all workers."""
+    """Measures file after file on this machine, the blocks of each by all workers."""
 
     task: Task
     workers: InProcess | Pool
 
-    def measure(
-        self, tasks: Iterable[ShardTask], layout: Layout, tell: Tell, commit: Commit
-    ) -> Iterator[ShardManifest]:
-        """Measure and commit one shard after another; the next is asked for when one is done."""
+    def measure_files(
+        self, tasks: Iterable[FileTask], layout: Layout, tell: Tell, commit: Commit
+    ) -> Iterator[FileManifest]:
+        """Measure and commit one file after another; the next is asked for when one is done."""
         for task in tasks:
-            yield measure_shard(task, layout, self.workers.measure, self.task, tell=tell, commit=commit)
+            yield measure_file(task, layout, self.workers.measure_blocks, self.task, tell=tell, commit=commit)
 
 
 @contextmanager

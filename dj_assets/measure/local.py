@@ -25,7 +25,7 @@ class InProcess:
     def __init__(self, task: Task) -> None:
         self.task = task
 
-    def measure(self, file: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
+    def measure_blocks(self, file: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
         """Measure the blocks one after another."""
         for block in blocks:
             yield measure_block(self.task, file, block)
@@ -39,7 +39,7 @@ class Pool:
         self.threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
         self.most = IN_FLIGHT * count
 
-    def measure(self, file: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
+    def measure_blocks(self, file: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
         """Measure the blocks, at most `IN_FLIGHT` a worker at a time; results come in the order of the blocks.
 
         Raises
@@ -49,7 +49,7 @@ class Pool:
         """
         under_way: deque[Future[MeasuredBlock]] = deque()
         for block in blocks:
-            under_way.append(self.threads.submit(self.workers.measure, file, block))
+            under_way.append(self.threads.submit(self.workers.measure_block, file, block))
             if len(under_way) >= self.most:
                 yield under_way.popleft().result()
         while under_way:

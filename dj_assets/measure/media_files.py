@@ -1,4 +1,4 @@
-"""The files of media that the samples of a measured shard list, and whether they still are what they were."""
+"""The files of media that the samples of a source file list, and whether they changed since it was measured."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import ShardManifest
+from dj_assets.home.manifest import FileManifest
 from dj_assets.media.facts import Facts, unchanged
 
-# Their column among the signatures of a shard, see `operators.views.media_batch.MEDIA_FILES`.
+# Their column among the signatures, see `operators.views.media_batch.MEDIA_FILES`.
 MEDIA = "media"
 
 
@@ -21,12 +21,12 @@ def media_files(listed: pa.Array | pa.ChunkedArray) -> dict[str, Facts]:
     return {path: Facts(size, changed) for path, size, changed in zip(*columns, strict=True)}
 
 
-def media_unchanged(layout: Layout, shard: ShardManifest) -> bool:
-    """Return whether all media of a measured shard are the files that were looked at, missing ones still missing.
+def media_unchanged(layout: Layout, manifest: FileManifest) -> bool:
+    """Return whether all media of a measured file are the files that were looked at, missing ones still missing.
 
-    That is a question to the file system for each; a shard that looks at no media asks none.
+    That is a question to the file system for each; a recipe without operators over media asks none.
     """
-    if not shard.media:
+    if not manifest.media:
         return True
-    table = pq.read_table(layout.fetched("signatures", shard.shard), columns=[MEDIA])
+    table = pq.read_table(layout.fetched("signatures", manifest.number), columns=[MEDIA])
     return unchanged(media_files(table[MEDIA]))

@@ -13,8 +13,8 @@ class Progress:
     `file_bytes` are bytes of the source files as they lie on disk (compressed), `text_bytes` bytes of text measured.
     """
 
-    shard: int
-    shards: int
+    file: int
+    files: int
     rows: int
     text_bytes: int
     file_bytes: int
@@ -39,7 +39,7 @@ class Progress:
 
     def __str__(self) -> str:
         return (
-            f"shard {self.shard + 1}/{self.shards}: {self.rows:,} samples, {self.rows_per_s:,.0f} samples/s, "
+            f"file {self.file + 1}/{self.files}: {self.rows:,} samples, {self.rows_per_s:,.0f} samples/s, "
             f"{self.mb_per_s:.1f} MB/s, {self.remaining_s:.0f} s to go"
         )
 

@@ -1,4 +1,4 @@
-"""What the blocks of a shard add up to, told block by block in their order."""
+"""The blocks of a source file added up, block by block in their order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dj_assets.errors import SourceError
-from dj_assets.home.manifest import ShardManifest
+from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.work import BlockSummary
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.fields import FieldTypes
@@ -18,11 +18,11 @@ ENOUGH_RECORDS = 1000
 
 
 @dataclass(frozen=True)
-class ShardTask:
-    """One shard to be measured: its file, its number, and the key its files will carry."""
+class FileTask:
+    """One source file to be measured: the file, its number, and the key that its measured files will carry."""
 
     file: SourceFile
-    shard: int
+    number: int
     measure_key: str
     text_key: str
     limit: int | None = None
@@ -30,12 +30,12 @@ class ShardTask:
 
 @dataclass
 class Tally:
-    """The blocks of a shard added up; the order matters to the columns of its fields alone.
+    """The blocks of a file added up; the order matters to the columns of its fields alone.
 
     `nodes` counts the blocks that each machine measured, `peak_rss_mb` is the largest size of a worker.
     """
 
-    task: ShardTask
+    task: FileTask
     records: int = 0
     left_out: int = 0
     rows: int = 0
@@ -79,8 +79,8 @@ class Tally:
         if not self.text_key_seen and self.records >= ENOUGH_RECORDS:
             raise SourceError(self._no_text_key())
 
-    def manifest(self, sha256: str) -> ShardManifest:
-        """Return the manifest of the shard, all of whose blocks were added.
+    def manifest(self, sha256: str) -> FileManifest:
+        """Return the manifest of the file, all of whose blocks were added.
 
         Raises
         ------
@@ -94,8 +94,8 @@ class Tally:
         if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
             raise SourceError(f"{file.path}: was changed while it was read; nothing of it is kept, run again")
         types: dict[str, Any] | None = None if self.field_types is None else self.field_types.to_json()
-        return ShardManifest(
-            shard=task.shard,
+        return FileManifest(
+            number=task.number,
             path=str(file.path),
             size=file.size,
             mtime_ns=file.mtime_ns,

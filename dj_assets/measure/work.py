@@ -48,7 +48,7 @@ class Task:
 
 @dataclass(frozen=True)
 class BlockSummary:
-    """What a measured block adds to its shard, without its samples; `rows` were measured, the rest left while loading.
+    """What a measured block adds to its file, without its samples; `rows` were measured, the rest left while loading.
 
     `media` is a digest of the files of media that its samples list, empty where there are none.
     `missing_key`, `field_types` and `left_out` are those of `sources.readers.Parsed`.
@@ -79,14 +79,17 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
     """Parse and measure one block of a file, named by its path."""
     parsed = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name)
     rows = parsed.rows
-    measured = _measured(task, file, block, Batch(rows, task.models))
-    shard = pa.repeat(pa.scalar(block.shard, pa.int32()), rows.num_rows)
+    measured = measure_batch(task, file, block, Batch(rows, task.models))
+    shard = pa.repeat(pa.scalar(block.file_number, pa.int32()), rows.num_rows)
     row, ids = rows.column("row"), rows.column("id")
     failed = [
-        (block.shard, row[f.place].as_py(), ids[f.place].as_py(), f.step, False, f.error) for f in measured.failures
+        (block.file_number, row[f.place].as_py(), ids[f.place].as_py(), f.step, False, f.error)
+        for f in measured.failures
     ]
     media = {} if measured.media is None else {MEDIA: measured.media}
-    loading = [(block.shard, reject.row, reject.id, LOAD, reject.dropped, reject.error) for reject in parsed.rejects]
+    loading = [
+        (block.file_number, reject.row, reject.id, LOAD, reject.dropped, reject.error) for reject in parsed.rejects
+    ]
     return MeasuredBlock(
         tables={
             "cleaned": _batch({"shard": shard, "row": row, "id": ids, "text": measured.text}),
@@ -111,11 +114,12 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
     )
 
 
-def _measured(task: Task, file: str, block: Block, batch: Batch) -> Measured:
+def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured:
+    """Measure the samples of a block; those with media in parts."""
     if task.plan.media:
         root = block.reading.media_root
-        beside = replace(root, folder=root.folder or str(Path(file).parent))
-        return measure_in_parts(task.plan, batch, beside, task.frequent)
+        root = replace(root, folder=root.folder or str(Path(file).parent))
+        return measure_in_parts(task.plan, batch, root, task.frequent)
     return RowStage(batch, task.frequent).run(task.plan)
 
 

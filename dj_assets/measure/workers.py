@@ -83,7 +83,7 @@ class Workers:
         for number in range(count):
             self._idle.put(number)
 
-    def measure(self, file: str, block: Block) -> MeasuredBlock:
+    def measure_block(self, file: str, block: Block) -> MeasuredBlock:
         """Measure a block by the next worker that is idle; threads may call this at the same time.
 
         Raises
@@ -99,7 +99,7 @@ class Workers:
         except (EOFError, ConnectionError):
             raise WorkerDiedError(
                 f"{file}: a worker process died ({self._cause(number)}) while the rows from {block.first_row} on were "
-                f"measured; often memory: try --workers 1; finished shards are kept, run again to go on"
+                f"measured; often memory: try --workers 1; finished files are kept, run again to go on"
             ) from None
         finally:
             self._idle.put(number)

@@ -96,7 +96,7 @@ def build_database(
     path
         Where to; must not exist yet.
     files
-        The measured files of all shards in shard order, under `stats`, `rejects` and `signatures`.
+        The measured files of all source files, in file order, under `stats`, `rejects` and `signatures`.
     fates
         One row for every measured sample that was not kept: shard, row, fate (step index), quarantined, kept_shard,
         kept_row (null but for duplicates), against (whether these are places in the reference set), cluster_size.
@@ -131,9 +131,9 @@ def add_run(path: Path, funnel: Sequence[Mapping[str, Any]], manifest: Mapping[s
         connection.close()
 
 
-def export_table(database: Path, table: str, target: Path, shard: int | None = None) -> None:
-    """Write a table of a database, or the rows of one shard, as zstd Parquet."""
-    where = "" if shard is None else f"WHERE shard = {int(shard)}"
+def export_table(database: Path, table: str, target: Path, file_number: int | None = None) -> None:
+    """Write a table of a database, or its rows of one source file, as zstd Parquet."""
+    where = "" if file_number is None else f"WHERE shard = {int(file_number)}"
     order = "ORDER BY shard, row" if table in {"dropped", "quarantine"} else ""
     with reading(database) as connection:
         relation = connection.sql(f'SELECT * FROM "{table}" {where} {order}')  # noqa: S608 - names of ours

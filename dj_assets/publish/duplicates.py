@@ -51,7 +51,7 @@ def _ids(connection: duckdb.DuckDBPyConnection, reference: MeasuredReference) ->
 
 
 def _signed(connection: duckdb.DuckDBPyConnection, view: str, ids: str, signatures: Sequence[Path], step: Step) -> None:
-    """Make a view of samples with their signature; the file of signatures is named by its shard."""
+    """Make a view of samples with their signature; a file of signatures is named by the number of its source file."""
     signed = (
         f"SELECT parse_filename(filename, true)::INTEGER AS shard, row, {quoted(step.signature)} AS signature "  # noqa: S608
         f"FROM read_parquet({_listed(signatures)}, filename = true)"

@@ -1,4 +1,4 @@
-"""The files of a `dj-assets run` output folder: one file a kind, whatever the number of shards."""
+"""The files of a `dj-assets run` output folder: one file a kind, whatever the number of source files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from dj_assets.home.shards import ParquetShard
+from dj_assets.home.writing import ParquetFileWriter
 from dj_assets.publish.database import export_table
 
 # Calls the first with the arguments of every piece, somewhere; returns what it returned when all are done.
@@ -44,7 +44,7 @@ def join_parquet(parts: Sequence[Path], target: Path) -> None:
         except OSError:  # another file system, or one without links
             shutil.copyfile(parts[0], target)
         return
-    with ParquetShard(target, pq.read_schema(parts[0])) as writer:
+    with ParquetFileWriter(target, pq.read_schema(parts[0])) as writer:
         for part in parts:
             with pq.ParquetFile(part) as file:
                 for group in range(file.num_row_groups):

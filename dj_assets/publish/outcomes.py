@@ -2,7 +2,7 @@
 
 `runs/<id>.parquet` has one row for every sample in (shard, row) order: `shard`, `row` and `code`, the place in a list
 of fates that lies in the file's metadata. It takes about half a byte a sample. The manifest `runs/<id>.json` beside it
-names the files of the shards.
+names the files that the column `shard` counts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 from dj_assets.publish.database import reading
 
 Kind = Literal["kept", "dropped", "quarantined"]
@@ -49,9 +49,9 @@ def record_file(layout: Layout, run_id: str) -> Path:
 
 
 def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
-    """Write the record of the run that a database describes; `stats` are the measured files of its shards, in order.
+    """Write the record of the run that a database describes; `stats` are the measured statistics, file by file.
 
-    Holds one shard at a time.
+    Holds one source file at a time.
     """
     with reading(database) as connection:
         fates = _fates(connection)
@@ -70,7 +70,7 @@ def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
             ) as writer,
         ):
             for file in stats:
-                # measured files are named by their shard
+                # measured files are named by the number of their source file
                 rows = connection.sql(_SHARD, params={"file": str(file), "shard": int(file.stem)}).to_arrow_table()
                 writer.write_table(rows.cast(schema))
 

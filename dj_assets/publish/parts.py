@@ -14,8 +14,8 @@ import numpy as np
 
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout, part_name
-from dj_assets.home.manifest import ShardManifest, read_json, write_json
-from dj_assets.home.shards import write_refined
+from dj_assets.home.manifest import FileManifest, read_json, write_json
+from dj_assets.home.writing import write_refined
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.stores.copies import all_at_hand, is_stored
@@ -28,9 +28,9 @@ Format = Literal["parquet", "jsonl"]
 
 @dataclass(frozen=True)
 class Part:
-    """One refined file: which measured shard it is of, how many samples it holds, what identifies its content."""
+    """One refined file: the number of its source file, how many samples it holds, what identifies its content."""
 
-    shard: int
+    number: int
     samples: int
     key: str
     format: Format = "parquet"
@@ -38,7 +38,7 @@ class Part:
     @property
     def name(self) -> str:
         """Its name once it is published."""
-        return part_name(self.shard, self._suffix)
+        return part_name(self.number, self._suffix)
 
     def pending(self, layout: Layout) -> Path:
         """Return where it waits for the others."""
@@ -88,24 +88,24 @@ class Part:
 
 
 def kept_digest(kept: np.ndarray) -> str:
-    """Return a hash of which samples of a shard are kept."""
+    """Return a hash of which samples of a source file are kept."""
     return hashlib.sha256(np.packbits(kept).tobytes()).hexdigest()
 
 
 def part_key(
-    shard: ShardManifest, kept: str, types: FieldTypes | None, text_key: str, format: Format = "parquet"
+    manifest: FileManifest, kept: str, types: FieldTypes | None, text_key: str, format: Format = "parquet"
 ) -> str:
     """Return what identifies the content of a refined file: what was measured, which of it is kept, its columns.
 
     `kept` is a `kept_digest`.
     """
-    measured = [shard.sha256, shard.measure_key, shard.records]
+    measured = [manifest.sha256, manifest.measure_key, manifest.records]
     return digest([FORM, measured, kept, None if types is None else types.to_json(), text_key, format])
 
 
 def write_part(part: Part, kept: np.ndarray, layout: Layout, types: FieldTypes | None, text_key: str) -> None:
     """Write a refined file where it waits for the others; it appears whole or not at all."""
-    cleaned, fields = all_at_hand(layout.measured(kind, part.shard) for kind in ("cleaned", "fields"))
+    cleaned, fields = all_at_hand(layout.measured(kind, part.number) for kind in ("cleaned", "fields"))
     layout.pending.mkdir(parents=True, exist_ok=True)
     target = part.pending(layout)
     write_refined(target, cleaned, fields, kept, types=types, text_key=text_key, format=part.format)
@@ -137,7 +137,7 @@ def gather_parts(
         # what lies in the store alone is copied there, when the version is pushed
         if place is not None:
             link_or_copy(place, folder / part.name)
-        own = {"name": part.name, "shard": part.shard, "samples": part.samples, "key": part.key}
+        own = {"name": part.name, "shard": part.number, "samples": part.samples, "key": part.key}
         entries.append({**own, **part.written(layout, published)._asdict()})
     return entries
 

@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import MEASURED, Layout
-from dj_assets.home.manifest import ShardManifest, measured_files, newest_run, write_json
+from dj_assets.home.manifest import FileManifest, measured_files, newest_run, write_json
 from dj_assets.publish.bins import bins_of
 from dj_assets.publish.database import add_run, build_database, export_table, reading
 from dj_assets.publish.duplicates import MeasuredReference
@@ -33,16 +33,16 @@ Accompany = Callable[[Path, Mapping[str, Any], Plan, Layout], None]
 class Release:
     """What is to be published.
 
-    `fates` is the table of the samples that are not kept (see `build_database`). `against` are the shards of the
+    `fates` is the table of the samples that are not kept (see `build_database`). `against` are the manifests of the
     reference set. `accompany` adds files of its own, which are published with the rest or not at all. `for_each` is who
     writes the flat files of an output folder.
     """
 
     plan: Plan
     layout: Layout
-    shards: Sequence[ShardManifest]
+    manifests: Sequence[FileManifest]
     fates: pa.Table | ds.Dataset
-    against: Sequence[ShardManifest] = ()
+    against: Sequence[FileManifest] = ()
     accompany: Accompany | None = None
     for_each: ForEach = one_by_one
 
@@ -55,7 +55,7 @@ class Release:
     ) -> dict[str, Any]:
         """Put everything together aside, then move it into place; return the manifest of the run, written last.
 
-        `parts` are the refined files of all shards, written already, or once `written` returns. `manifest_of` makes the
+        `parts` are all refined files, written already, or once `written` returns. `manifest_of` makes the
         manifest from the list of them: name, shard, samples, key, bytes.
         """
         with staged(self.layout.published) as staging:
@@ -84,7 +84,7 @@ class Release:
     def _write_beside(self, staging: Path, database: Path, manifest: Mapping[str, Any]) -> None:
         """Write what people read without the database."""
         if self.layout.work == self.layout.published:
-            self._by_shard(staging, database)
+            self._by_file(staging, database)
         else:
             write_flat(staging, database, self._files()["cleaned"], self.for_each)
             write_json(staging / "funnel.json", manifest["funnel"])
@@ -100,30 +100,30 @@ class Release:
         with reading(database) as connection:
             return {column: bins.as_json() for column, bins in bins_of(connection, self.plan).items()}
 
-    def _by_shard(self, staging: Path, database: Path) -> None:
+    def _by_file(self, staging: Path, database: Path) -> None:
         for table in ("dropped", "quarantine"):
             (staging / table).mkdir()
-            for shard in self.shards:
-                export_table(database, table, staging / table / f"{shard.shard:05d}.parquet", shard.shard)
+            for file in self.manifests:
+                export_table(database, table, staging / table / f"{file.number:05d}.parquet", file.number)
 
     def _reference(self) -> MeasuredReference | None:
         if not self.against:
             return None
-        names = {shard.shard: Path(shard.path).name for shard in self.against}
+        names = {file.number: Path(file.path).name for file in self.against}
         stats, signatures = (
             measured_files(self.layout.against, kind, self.against) for kind in ("stats", "signatures")
         )
         return MeasuredReference(names, stats, signatures)
 
     def _files(self) -> Mapping[str, list[Path]]:
-        return {kind: measured_files(self.layout, kind, self.shards) for kind in MEASURED}
+        return {kind: measured_files(self.layout, kind, self.manifests) for kind in MEASURED}
 
 
-def merged_types(shards: Sequence[ShardManifest]) -> FieldTypes | None:
-    """Return the types of the JSON fields over all shards, so that every refined shard has the same schema."""
+def merged_types(manifests: Sequence[FileManifest]) -> FieldTypes | None:
+    """Return the types of the JSON fields over all files, so that every refined file has the same schema."""
     merged: FieldTypes | None = None
-    for shard in shards:
-        if shard.field_types is not None:
-            types = FieldTypes.from_json(shard.field_types)
+    for file in manifests:
+        if file.field_types is not None:
+            types = FieldTypes.from_json(file.field_types)
             merged = types if merged is None else merged.merge(types)
     return merged

@@ -11,7 +11,7 @@ from dj_assets import settings
 from dj_assets.analysis.figures import percent, rate
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dj_assets import settings
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 from dj_assets.recipe import keys
 from dj_assets.reference.operator_facts import KINDS, Measured, OperatorFacts, operator_facts, shipped_operators
 from dj_assets.reference.recipe_schema import recipe_schema

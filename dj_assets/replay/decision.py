@@ -14,7 +14,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import ShardManifest, read_json, shard_of, write_json
+from dj_assets.home.manifest import FileManifest, numbered_json, of_numbered_json, read_json, write_json
 from dj_assets.publish.parts import Format, Part, part_key
 from dj_assets.publish.release import merged_types
 from dj_assets.recipe.plan import Plan, digest
@@ -26,14 +26,14 @@ from dj_assets.sources.fields import FieldTypes
 
 
 @dataclass(frozen=True)
-class ShardOutcome:
-    """What became of the measured samples of one shard; `version` is a hash of what people get of it.
+class FileOutcome:
+    """The outcomes of the measured samples of one source file; `version` is a hash of its published part.
 
     It covers the fate of every sample and the columns of the refined file, not which twin a duplicate has: a twin of
-    another shard may change without a change here.
+    another file may change without a change here.
     """
 
-    shard: int
+    number: int
     version: str
     kept: int
     duplicates: int
@@ -41,7 +41,7 @@ class ShardOutcome:
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome of a replay over the shards that were measured then; `key` says of what, by which recipe.
+    """The result of a replay over the files that were measured then; `key` says of what, by which recipe.
 
     `recipe` is the hash of the recipe with its thresholds, `missing` names shards that took no part, `parts` are the
     refined files as they are to be.
@@ -51,10 +51,10 @@ class Decision:
 
     key: str
     recipe: str
-    shards: tuple[ShardManifest, ...]
+    manifests: tuple[FileManifest, ...]
     counts: Balance
     funnel: tuple[FunnelStep, ...]
-    outcomes: tuple[ShardOutcome, ...]
+    outcomes: tuple[FileOutcome, ...]
     version: str
     clusters: int
     near_pairs: int
@@ -71,36 +71,36 @@ class Decision:
         key: str,
         plan: Plan,
         *,
-        shards: Sequence[ShardManifest],
-        reference: Sequence[ShardManifest],
+        manifests: Sequence[FileManifest],
+        reference: Sequence[FileManifest],
         replayed: Replayed,
         format: Format = "parquet",
         missing: Sequence[str] = (),
     ) -> Decision:
-        """Describe a replay over `shards`; `missing` are names of shards that took no part.
+        """Describe a replay over source files; `missing` are names of shards that took no part.
 
         Raises
         ------
         ConservationError
             If samples in are not kept + dropped + quarantined.
         """
-        counts = balance(shards, replayed.tallies)
-        funnel = make_funnel(plan, replayed.tallies, counts, seconds_by_step(shards))
+        counts = balance(manifests, replayed.tallies)
+        funnel = make_funnel(plan, replayed.tallies, counts, seconds_by_step(manifests))
         against = sum(step.dropped_against for step in funnel)
         return cls(
             key=key,
             recipe=plan.refined_hash,
-            shards=tuple(shards),
+            manifests=tuple(manifests),
             counts=counts,
             funnel=funnel,
-            outcomes=tuple(_outcomes(shards, replayed.tallies)),
+            outcomes=tuple(_outcomes(manifests, replayed.tallies)),
             version=replayed.version,
             clusters=replayed.clusters,
             near_pairs=replayed.near_pairs,
             duplicates_against=against,
             short_texts=replayed.short_texts,
             against=against_record(reference, against),
-            parts=tuple(_parts(plan.recipe.text_key, shards, replayed.tallies, format)),
+            parts=tuple(_parts(plan.recipe.text_key, manifests, replayed.tallies, format)),
             missing=tuple(missing),
             fates=replayed.fates,
         )
@@ -114,13 +114,13 @@ class Decision:
         if not is_stored(_fates_file(layout), content["key"].encode()):
             return None
         return cls(
-            **content
+            **{name: value for name, value in content.items() if name != "shards"}
             | {
-                "shards": tuple(shard_of(shard) for shard in content["shards"]),
+                "manifests": tuple(FileManifest.of_json(file) for file in content["shards"]),
                 "counts": Balance(**content["counts"]),
                 "funnel": tuple(FunnelStep.of_json(step) for step in content["funnel"]),
-                "outcomes": tuple(ShardOutcome(**outcome) for outcome in content["outcomes"]),
-                "parts": tuple(Part(**part) for part in content["parts"]),
+                "outcomes": tuple(of_numbered_json(FileOutcome, outcome) for outcome in content["outcomes"]),
+                "parts": tuple(of_numbered_json(Part, part) for part in content["parts"]),
                 "missing": tuple(content["missing"]),
                 "fates": ds.dataset(_fates_file(layout)),
             }
@@ -129,16 +129,20 @@ class Decision:
     def write(self, layout: Layout) -> None:
         """Store the decision in place of the last one."""
         store(_fates_file(layout), self.fates, self.key.encode())
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "fates"}
+        plain = {
+            "shards" if field.name == "manifests" else field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != "fates"
+        }
         write_json(
             layout.decision,
             plain
             | {
-                "shards": [dataclasses.asdict(shard) for shard in self.shards],
+                "shards": [numbered_json(file) for file in self.manifests],
                 "counts": dataclasses.asdict(self.counts),
                 "funnel": [step.as_json() for step in self.funnel],
-                "outcomes": [dataclasses.asdict(outcome) for outcome in self.outcomes],
-                "parts": [dataclasses.asdict(part) for part in self.parts],
+                "outcomes": [numbered_json(outcome) for outcome in self.outcomes],
+                "parts": [numbered_json(part) for part in self.parts],
             },
         )
 
@@ -149,35 +153,35 @@ class Decision:
 
     @cached_property
     def types(self) -> FieldTypes | None:
-        """The types of the JSON fields over all shards, so that every refined file has the same schema."""
-        return merged_types(self.shards)
+        """The types of the JSON fields over all files, so that every refined file has the same schema."""
+        return merged_types(self.manifests)
 
-    def kept(self, shard: int, layout: Layout) -> np.ndarray:
-        """Return which measured samples of a shard are kept, in the order of its measured files; bool."""
-        rows = pq.read_table(layout.fetched("stats", shard), columns=["row"])["row"].to_numpy()
-        ended = self.fates.to_table(columns=["row"], filter=ds.field("shard") == shard)["row"].to_numpy()
+    def kept(self, number: int, layout: Layout) -> np.ndarray:
+        """Return which measured samples of a source file are kept, in the order of its measured files; bool."""
+        rows = pq.read_table(layout.fetched("stats", number), columns=["row"])["row"].to_numpy()
+        ended = self.fates.to_table(columns=["row"], filter=ds.field("shard") == number)["row"].to_numpy()
         return ~np.isin(rows, ended)
 
 
-def outcome_version(outcomes: Iterable[ShardOutcome]) -> str:
+def outcome_version(outcomes: Iterable[FileOutcome]) -> str:
     """Return the version of several outcomes together, in their order."""
     return digest([outcome.version for outcome in outcomes])
 
 
-def _outcomes(shards: Sequence[ShardManifest], tallies: Sequence[ShardTally]) -> Iterator[ShardOutcome]:
-    types = merged_types(shards)
+def _outcomes(manifests: Sequence[FileManifest], tallies: Sequence[ShardTally]) -> Iterator[FileOutcome]:
+    types = merged_types(manifests)
     columns = None if types is None else types.to_json()
-    for shard, tally in zip(shards, tallies, strict=True):
-        version = digest([shard.sha256, shard.measure_key, shard.records, tally.told, columns])
-        yield ShardOutcome(shard.shard, version, tally.kept, tally.duplicates)
+    for file, tally in zip(manifests, tallies, strict=True):
+        version = digest([file.sha256, file.measure_key, file.records, tally.told, columns])
+        yield FileOutcome(file.number, version, tally.kept, tally.duplicates)
 
 
 def _parts(
-    text_key: str, shards: Sequence[ShardManifest], tallies: Sequence[ShardTally], format: Format
+    text_key: str, manifests: Sequence[FileManifest], tallies: Sequence[ShardTally], format: Format
 ) -> Iterator[Part]:
-    types = merged_types(shards)
-    for shard, tally in zip(shards, tallies, strict=True):
-        yield Part(shard.shard, tally.kept, part_key(shard, tally.kept_mask, types, text_key, format), format)
+    types = merged_types(manifests)
+    for file, tally in zip(manifests, tallies, strict=True):
+        yield Part(file.number, tally.kept, part_key(file, tally.kept_mask, types, text_key, format), format)
 
 
 def _fates_file(layout: Layout) -> Path:

@@ -1,4 +1,4 @@
-"""What became of the samples of every shard: counted, hashed, and as the table of those that are not kept."""
+"""What became of the samples of every file: counted, hashed, and as the table of those that are not kept."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CHUNK = 1 << 18
 
 @dataclass(frozen=True)
 class ShardTally:
-    """How many measured samples of a shard ended at each step, and hashes of what became of them all.
+    """How many measured samples of a file ended at each step, and hashes of what became of them all.
 
     `against` are those of the dropped with a twin in the reference set. `told` covers the fates, `kept_mask` who is
     kept.
@@ -56,7 +56,7 @@ class ShardTally:
     def of(
         cls, steps: int, fate: np.ndarray, quarantined: np.ndarray, duplicates: np.ndarray, against: np.ndarray
     ) -> ShardTally:
-        """Count the fates of a shard's samples; `duplicates` are places of some, `against` a mask of these."""
+        """Count the fates of a file's samples; `duplicates` are places of some, `against` a mask of these."""
 
         def by_step(chosen: np.ndarray) -> tuple[int, ...]:
             return tuple(np.bincount(fate[chosen], minlength=steps).tolist())
@@ -74,7 +74,7 @@ class ShardTally:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What a replay over all shards found out, whoever replayed.
+    """What a replay over all files found out, whoever replayed.
 
     `version` is the data version of the duplicates, `clusters` counts kept twins, `near_pairs` pairs of signatures.
     `fates` has the columns of `FATES`, a row for every measured sample that is not kept, in (shard, row) order.
@@ -166,12 +166,12 @@ def fates(population: Population, outcome: Outcome) -> pa.Table:
     against = duplicates.keeper < outcome.references
     own = duplicates.keeper[~against] - outcome.references
     twins = {}
-    for name, place in (("kept_shard", Places.shard), ("kept_row", Places.row)):
+    for name, place in (("kept_shard", Places.file_number), ("kept_row", Places.row)):
         twins[name] = np.empty(len(duplicates), np.int64)
         twins[name][against] = place(population.reference, duplicates.keeper[against])
         twins[name][~against] = place(population.places, own)
     columns = {
-        "shard": population.places.shard(ended),
+        "shard": population.places.file_number(ended),
         "row": population.places.row(ended),
         "fate": outcome.fate[ended],
         "quarantined": outcome.quarantined[ended],

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dj_assets.errors import ConservationError
-from dj_assets.home.manifest import ShardManifest
+from dj_assets.home.manifest import FileManifest
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.fates import ShardTally
 
@@ -103,29 +103,29 @@ def _by_step(steps: int, counted: Iterable[Sequence[int]]) -> list[int]:
     return total
 
 
-def balance(shards: Sequence[ShardManifest], tallies: Sequence[ShardTally]) -> Balance:
-    """Add up every shard and the whole: samples in = kept + dropped + quarantined.
+def balance(manifests: Sequence[FileManifest], tallies: Sequence[ShardTally]) -> Balance:
+    """Add up every file and the whole: samples in = kept + dropped + quarantined.
 
     Raises
     ------
     ConservationError
-        Naming the shard that does not add up. Nothing is published then.
+        Naming the file that does not add up. Nothing is published then.
     """
     all_kept = all_quarantined = all_dropped = 0
-    for shard, tally in zip(shards, tallies, strict=True):
+    for file, tally in zip(manifests, tallies, strict=True):
         kept, quarantined = tally.kept, sum(tally.quarantined)
         dropped = sum(tally.ended) - quarantined
-        accounted = kept + dropped + quarantined + shard.dropped + shard.quarantined
-        if accounted != shard.records:
+        accounted = kept + dropped + quarantined + file.dropped + file.quarantined
+        if accounted != file.records:
             raise ConservationError(
-                f"{shard.path}: {shard.records} samples in, but {kept} kept + {dropped + shard.dropped} dropped + "
-                f"{quarantined + shard.quarantined} quarantined = {accounted}; nothing was published"
+                f"{file.path}: {file.records} samples in, but {kept} kept + {dropped + file.dropped} dropped + "
+                f"{quarantined + file.quarantined} quarantined = {accounted}; nothing was published"
             )
         all_kept, all_quarantined, all_dropped = all_kept + kept, all_quarantined + quarantined, all_dropped + dropped
-    loaded_dropped = sum(shard.dropped for shard in shards)
-    loaded_quarantined = sum(shard.quarantined for shard in shards)
+    loaded_dropped = sum(file.dropped for file in manifests)
+    loaded_quarantined = sum(file.quarantined for file in manifests)
     return Balance(
-        samples_in=sum(shard.records for shard in shards),
+        samples_in=sum(file.records for file in manifests),
         kept=all_kept,
         dropped=all_dropped + loaded_dropped,
         quarantined=all_quarantined + loaded_quarantined,

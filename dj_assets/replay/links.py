@@ -20,7 +20,7 @@ def find_links(
 ) -> Mapping[str, Links]:
     """Return the links of every deduplicator of a plan, by the name of its signature.
 
-    `measured` identifies the measured files of all shards, given in shard order.
+    `measured` identifies the measured files of all files, given in file order.
     """
     return {step.signature: _links(layout, step, signature_files, measured, threads) for step in plan.deduplicators}
 

@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
-from dj_assets.home.shards import ParquetShard
+from dj_assets.home.writing import ParquetFileWriter
 from dj_assets.operators.base import Deduplicator
 from dj_assets.recipe.plan import Step, digest
 from dj_assets.replay.clusters import NearPairs
@@ -32,7 +32,7 @@ def find_near_pairs(
 ) -> NearPairs:
     """Return the near pairs of a deduplicator, from disk where they were found for the same samples before.
 
-    `measured` identifies the measured files of all shards. Pairs hold for any thresholds: they are kept between
+    `measured` identifies the measured files of all files. Pairs hold for any thresholds: they are kept between
     signature values, whether or not a sample with that value survives.
     """
     key = near_pairs_key(step, operator, measured)
@@ -94,7 +94,7 @@ def store(path: Path, pairs: pa.Table | ds.Dataset, key: bytes) -> None:
     """Store a table under a key, batch by batch; it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = pairs.schema.with_metadata({_KEY: key})
-    with ParquetShard(path, schema) as writer:
+    with ParquetFileWriter(path, schema) as writer:
         for batch in _batches(pairs):
             writer.write(batch.replace_schema_metadata({_KEY: key}))
 

@@ -1,4 +1,4 @@
-"""The measured samples of all shards as the replay sees them: a few bytes each."""
+"""The measured samples of all files as the replay sees them: a few bytes each."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ NOT_FAILED = -1
 
 @dataclass(frozen=True)
 class Places:
-    """Where samples stand: the shards of some files, and the rows of each file's samples in their order.
+    """The positions of samples: the numbers of some files, and the rows of each file's samples in their order.
 
     `starts` are the numbers of the first samples of the files, and behind them how many there are in all. Rows without
     a gap are a `range`.
     """
 
-    shards: np.ndarray
+    numbers: np.ndarray
     starts: np.ndarray
     rows: Sequence[range | np.ndarray]
 
     @classmethod
     def of(cls, stats: Sequence[Path]) -> Places:
         """Read the places of the samples of some files, in their order."""
-        shards, rows = [], []
+        numbers, rows = [], []
         for path in stats:
             own = pq.read_table(path, columns=["shard", "row"])
-            shards.append(own["shard"][0].as_py() if own.num_rows else 0)
+            numbers.append(own["shard"][0].as_py() if own.num_rows else 0)
             rows.append(_as_range(own["row"].to_numpy()))
         starts = np.cumsum([0, *map(len, rows)])
-        return cls(np.array(shards, np.int32), starts, rows)
+        return cls(np.array(numbers, np.int32), starts, rows)
 
     def __len__(self) -> int:
         return int(self.starts[-1])
 
-    def shard(self, samples: np.ndarray) -> np.ndarray:
-        """Return the shards of samples, given their numbers."""
-        shards: np.ndarray = self.shards[self._file(samples)]
-        return shards
+    def file_number(self, samples: np.ndarray) -> np.ndarray:
+        """Return the file numbers of samples, given the numbers of the samples."""
+        numbers: np.ndarray = self.numbers[self._file(samples)]
+        return numbers
 
     def row(self, samples: np.ndarray) -> np.ndarray:
         """Return the rows of samples, given their numbers."""
@@ -90,7 +90,7 @@ def load_population(
     reference_stats: Sequence[Path] = (),
     reference_signatures: Sequence[Path] = (),
 ) -> Population:
-    """Read what the replay needs of all shards, given in shard order: 2 bytes a sample, and 8 for each signature."""
+    """Read what the replay needs of all files, given in file order: 2 bytes a sample, and 8 for each signature."""
     names = [step.signature for step in plan.deduplicators if not has_keys(step)]
     failed_at = column_of(signatures, "failed_at").filled(NOT_FAILED)
     values = {name: column_of([*reference_signatures, *signatures], name) for name in names}

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dj_assets.home.manifest import ShardManifest
+from dj_assets.home.manifest import FileManifest, numbered_json
 from dj_assets.media.keys import MediaKeys
 from dj_assets.media.places import Root
 from dj_assets.memory import peak_rss_mb
@@ -58,17 +58,17 @@ def _conditional(plan: Plan) -> dict[str, list[str]]:
     return {"conditional": labels} if labels else {}
 
 
-def media_record(plan: Plan, files: Sequence[SourceFile], shards: Sequence[ShardManifest]) -> dict[str, Any]:
+def media_record(plan: Plan, files: Sequence[SourceFile], manifests: Sequence[FileManifest]) -> dict[str, Any]:
     """Return the part of the record that says where images and clips are found; nothing where all is as usual.
 
-    `roots` are those of shards, by their numbers, whose paths do not start beside the file.
+    `roots` are those of source files, by their numbers, whose media paths do not start in the folder of the file.
     """
     keys = {name: getattr(plan.recipe.media, name) for name in ("images", "videos", "image_bytes")}
     roots = {str(file.path): file.reading.media_root for file in files}
     elsewhere = {
-        str(shard.shard): asdict(root)
-        for shard in shards
-        if (root := roots.get(shard.path, NO_ROOT)) not in (NO_ROOT, Root(str(Path(shard.path).parent)))
+        str(file.number): asdict(root)
+        for file in manifests
+        if (root := roots.get(file.path, NO_ROOT)) not in (NO_ROOT, Root(str(Path(file.path).parent)))
     }
     unusual = any(keys[name] != getattr(MediaKeys, name) for name in keys)
     return {"media": {"keys": keys, "roots": elsewhere}} if unusual or elsewhere else {}
@@ -76,27 +76,31 @@ def media_record(plan: Plan, files: Sequence[SourceFile], shards: Sequence[Shard
 
 def circumstances(
     models: Sequence[ModelFile],
-    shards: Sequence[ShardManifest],
+    manifests: Sequence[FileManifest],
     seconds: Mapping[str, float],
     workers: int,
     engine: str = "local",
 ) -> dict[str, Any]:
     """Return the part of the record that says from what, by what and how fast.
 
-    `nodes` are the machines that measured the shards, each with how many blocks; shards that were measured by earlier
+    `nodes` are the machines that measured the files, each with how many blocks; files that were measured by earlier
     runs are among them.
     """
     blocks: Counter[str] = Counter()
-    for shard in shards:
-        blocks.update(shard.nodes)
+    for file in manifests:
+        blocks.update(file.nodes)
     return {
         "models": [
             {"name": model.name, "path": str(model.path), "sha256": model.sha256, "note": model.note}
             for model in models
         ],
         "shards": [
-            {name: value for name, value in asdict(shard).items() if name not in {"field_types", "seconds", "nodes"}}
-            for shard in shards
+            {
+                name: value
+                for name, value in numbered_json(file).items()
+                if name not in {"field_types", "seconds", "nodes"}
+            }
+            for file in manifests
         ],
         "engine": engine,
         "nodes": sorted(blocks) or [platform.node()],
@@ -108,21 +112,21 @@ def circumstances(
     }
 
 
-def seconds_by_step(shards: Sequence[ShardManifest]) -> dict[str, float]:
-    """Return the seconds every step took to measure, summed over shards and workers."""
+def seconds_by_step(manifests: Sequence[FileManifest]) -> dict[str, float]:
+    """Return the seconds every step took to measure, summed over files and workers."""
     total: Counter[str] = Counter()
-    for shard in shards:
-        total.update(shard.seconds)
+    for file in manifests:
+        total.update(file.seconds)
     return dict(total)
 
 
-def against_record(shards: Sequence[ShardManifest], dropped: int) -> dict[str, Any]:
+def against_record(manifests: Sequence[FileManifest], dropped: int) -> dict[str, Any]:
     """Return the part of the record that tells of the reference set and how many have twins there; nothing without."""
-    if not shards:
+    if not manifests:
         return {}
-    told = ("shard", "path", "sha256", "records", "measure_key")
-    files = [{name: getattr(shard, name) for name in told} for shard in shards]
-    return {"against": {"samples": sum(shard.records for shard in shards), "dropped": dropped, "files": files}}
+    names = ("shard", "path", "sha256", "records", "measure_key")
+    files = [{name: record[name] for name in names} for record in map(numbered_json, manifests)]
+    return {"against": {"samples": sum(file.records for file in manifests), "dropped": dropped, "files": files}}
 
 
 def _versions() -> dict[str, str]:

@@ -15,7 +15,7 @@ from dj_assets.replay.judging import NEVER, first_events, segments_of
 from dj_assets.replay.population import Population
 
 KEPT = -1
-# What is read of every shard.
+# What is read of every file.
 REPLAYED = ("stats", "signatures")
 
 

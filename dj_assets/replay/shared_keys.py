@@ -24,7 +24,7 @@ Held = tuple[np.ndarray, np.ndarray]
 def find_shared_keys(layout: Layout, step: Step, signature_files: Sequence[Path], measured: str) -> SharedKeys:
     """Return who shares which key of a deduplicator, from disk where it was found for the same samples before.
 
-    `measured` identifies the measured files of all shards, given in shard order.
+    `measured` identifies the measured files of all files, given in file order.
     """
     key = digest([measured, step.identity]).encode()
     path = layout.near_pairs(step.signature)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dj_assets.errors import UserError
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 from dj_assets.sandbox.evaluations import Evaluation, Loop, rankings
 from dj_assets.sandbox.experiment import COMBINED, PROBE, Round, Sandbox
 from dj_assets.sandbox.pool_recipe import pool_recipe, recipe_subset

@@ -62,8 +62,8 @@ class Block:
 
     Attributes
     ----------
-    shard, first_row, first_byte
-        The file's number; number and offset (in the decompressed content) of the first record. Blank lines have
+    file_number, first_row, first_byte
+        The number of the file; number and offset (in the decompressed content) of the first record. Blank lines have
         numbers too, so that in JSON lines row and line number from 0 agree.
     payload
         Whole JSON lines, or single records (elements of an array, rows of cells), or rows of a table.
@@ -77,7 +77,7 @@ class Block:
         How the records become samples.
     """
 
-    shard: int
+    file_number: int
     first_row: int
     first_byte: int
     payload: bytes | tuple[Piece, ...] | pa.RecordBatch
@@ -87,9 +87,9 @@ class Block:
     reading: Reading = AS_IT_STANDS
 
     @classmethod
-    def empty(cls, shard: int) -> Block:
-        """Return a block without records: a shard of an empty file still has a schema."""
-        return cls(shard, 0, 0, b"", 0)
+    def empty(cls, file_number: int) -> Block:
+        """Return a block without records: the measured files of an empty file still have a schema."""
+        return cls(file_number, 0, 0, b"", 0)
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the raw records of a payload of lines or pieces, blank ones left out."""

@@ -38,7 +38,7 @@ def parse_plain(block: Block, text_key: str, name: str) -> Parsed:
 def parse_composed(block: Block, text_key: str, name: str) -> Parsed:
     """Return the samples of a block with the text under `text_key` and the origin in their meta.
 
-    Rows of tables become JSON records, so that the shards of all sources of a subset have one schema: dates, times and
+    Rows of tables become JSON records, so that the files of all sources of a subset have one schema: dates, times and
     decimals become strings, binary becomes base64.
     """
     reading = block.reading

@@ -106,7 +106,7 @@ def restore(
     text, ids
         The cleaned texts and the ids. An own `id` column becomes `ids` in its place, else `id` comes first.
     types
-        The types over all shards; not used where `fields` is a struct.
+        The types over all files; not used where `fields` is a struct.
     text_key
         Where the text goes back to; dots lead into nested JSON objects.
 

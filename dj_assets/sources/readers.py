@@ -26,12 +26,12 @@ _MAX_REJECTS = 1000
 
 @dataclass
 class Reader:
-    """One file on its way in.
+    """Reads one source file in blocks.
 
     Attributes
     ----------
-    file, shard
-        What is read, and its number in the subset.
+    file, file_number
+        The file to be read, and its number in the subset.
     block_bytes
         About how many bytes of raw records a block holds; a longer record makes a longer block.
     max_line_bytes
@@ -41,7 +41,7 @@ class Reader:
     """
 
     file: SourceFile
-    shard: int
+    file_number: int
     block_bytes: int = BATCH_BYTES
     max_line_bytes: int = MAX_LINE_BYTES
     limit: int | None = None
@@ -81,7 +81,7 @@ class Reader:
             ) from error
 
     def _table(self) -> Iterator[Block]:
-        yield from table_blocks(self.file, self.shard, self.block_bytes)
+        yield from table_blocks(self.file, self.file_number, self.block_bytes)
 
     def _stream(self) -> Iterator[Block]:
         with Stream(self.file) as stream:
@@ -101,7 +101,7 @@ class Reader:
                 if isinstance(run, Overlong):
                     yield from self._packed([run], stream)
                 else:
-                    yield Block(self.shard, *run, stream.raw.consumed_bytes)
+                    yield Block(self.file_number, *run, stream.raw.consumed_bytes)
         else:
             yield from self._packed(ElementSplitter(stream, layout, self.block_bytes, self.max_line_bytes), stream)
 
@@ -140,19 +140,19 @@ class Reader:
         first_row = min([piece.row for piece in pieces[:1]] + [reject.row for reject in rejects[:1]])
         first_byte = pieces[0].byte if pieces else stream.position
         consumed = stream.raw.consumed_bytes
-        return Block(self.shard, first_row, first_byte, tuple(pieces), consumed, tuple(rejects), header)
+        return Block(self.file_number, first_row, first_byte, tuple(pieces), consumed, tuple(rejects), header)
 
 
 def open_blocks(
     file: SourceFile,
-    shard: int,
+    file_number: int,
     *,
     block_bytes: int = BATCH_BYTES,
     max_line_bytes: int = MAX_LINE_BYTES,
     limit: int | None = None,
 ) -> Iterator[Block]:
     """Yield the records of `file` in blocks: `Reader(...).blocks()` for callers that need no checksum."""
-    return Reader(file, shard, block_bytes, max_line_bytes, limit).blocks()
+    return Reader(file, file_number, block_bytes, max_line_bytes, limit).blocks()
 
 
 def parse(block: Block, *, text_key: str, name: str) -> Parsed:

@@ -23,7 +23,7 @@ _COPY_BYTES = 1 << 20
 _MAX_BATCH_ROWS = 65536
 
 
-def table_blocks(file: SourceFile, shard: int, block_bytes: int) -> Iterator[Block]:
+def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterator[Block]:
     """Yield the rows of a Parquet file in order, each block of about `block_bytes` or a single row.
 
     A compressed file is unpacked into a temporary one first: Parquet is read from its end.
@@ -41,7 +41,7 @@ def table_blocks(file: SourceFile, shard: int, block_bytes: int) -> Iterator[Blo
             for batch in table.iter_batches(_rows_per_batch(table.metadata, block_bytes), use_threads=False):
                 for part in _split(batch, block_bytes):
                     done = file.size * (row + part.num_rows) // rows
-                    yield Block(shard, row, 0, part, done)
+                    yield Block(file_number, row, 0, part, done)
                     row += part.num_rows
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]

@@ -14,7 +14,7 @@ from dj_assets.home.disk import expected_bytes
 from dj_assets.home.home import home_layout
 from dj_assets.home.layout import Layout
 from dj_assets.measure.engines import OpenEngine, on_ray, on_this_machine
-from dj_assets.measure.shards import Shards
+from dj_assets.measure.measured_source import MeasuredSource
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
 from dj_assets.sources.sources import SourceFile
@@ -85,17 +85,17 @@ class SubsetContext:
         return self.corpus.counted()
 
     @property
-    def shards(self) -> Shards:
+    def source(self) -> MeasuredSource:
         """What is measured of the source, file by file, in order."""
-        return Shards(self.files, self.layout, self.measure_key, self.recipe.text_key, self.options.limit)
+        return MeasuredSource(self.files, self.layout, self.measure_key, self.recipe.text_key, self.options.limit)
 
     @cached_property
-    def reference(self) -> Shards:
+    def reference(self) -> MeasuredSource:
         """What is measured of the reference set, in order: it is signed only."""
         # signatures are found by names that tell the place of their step
         names = [step.signature for step in self.plan.deduplicators]
         key = digest([self.plan.signing.measure_key(self.options.models), names])
-        return Shards(self.against, self.layout.against, key, self.recipe.text_key)
+        return MeasuredSource(self.against, self.layout.against, key, self.recipe.text_key)
 
     @property
     def is_sharded(self) -> bool:

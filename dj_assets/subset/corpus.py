@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import ShardManifest, measured_files, require_measured
+from dj_assets.home.manifest import FileManifest, measured_files, require_measured
 from dj_assets.measure.engines import OpenEngine
+from dj_assets.measure.measured_source import MeasuredSource, measured_version
 from dj_assets.measure.progress import Report
-from dj_assets.measure.shards import Shards, measured_version
 from dj_assets.measure.work import Task
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import CorpusMapper
@@ -29,7 +29,7 @@ from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.copies import at_hand
 
 Frequent = Mapping[str, np.ndarray]
-Take = Callable[[Shards, Task], list[ShardManifest]]
+Take = Callable[[MeasuredSource, Task], list[FileManifest]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Corpus:
     """A source to be counted for every corpus mapper of a plan: one pass each, in recipe order.
 
     Such a pass measures the steps before the mapper, replays them with their thresholds, and counts the keys of the
-    samples that they keep. Its files lie in a folder of their own and are committed shard by shard, as all measured
+    samples that they keep. Its files lie in a folder of their own and are committed file by file, as all measured
     files are. A plan without corpus mappers costs nothing and leaves no files.
     """
 
@@ -50,7 +50,7 @@ class Corpus:
 
     def count(self, open_engine: OpenEngine, report: Report) -> Frequent:
         """Count what is not counted yet; return the frequent keys of every corpus mapper by its label, sorted."""
-        return self._frequent(lambda shards, task: shards.measure(task, open_engine, report)[0])
+        return self._frequent(lambda source, task: source.measure_files(task, open_engine, report)[0])
 
     def counted(self) -> Frequent:
         """Return the frequent keys of every corpus mapper by its label, as they were counted.
@@ -60,7 +60,7 @@ class Corpus:
         UserError
             Naming the first file that is not counted, or has changed since.
         """
-        return self._frequent(lambda shards, _: shards.measured())
+        return self._frequent(lambda source, _: source.measured())
 
     def measure_key(self, frequent: Frequent) -> str:
         """Return the identity of the measured files of the whole plan, given what is frequent."""
@@ -76,26 +76,26 @@ class Corpus:
         for step in self.plan.corpus_mappers:
             counting, layout = self.plan.counting(step), self.layout.counting(step.label)
             key = self._key(counting, frequent)
-            shards = Shards(self.files, layout, key, self.plan.recipe.text_key, self.limit)
-            found = take(shards, Task(counting, self.models, dict(frequent)))
-            frequent[step.label] = self._found(step, layout, found, measured_version(key, found))
+            source = MeasuredSource(self.files, layout, key, self.plan.recipe.text_key, self.limit)
+            manifests = take(source, Task(counting, self.models, dict(frequent)))
+            frequent[step.label] = self._found(step, layout, manifests, measured_version(key, manifests))
         return frequent
 
-    def _found(self, step: Step, layout: Layout, shards: Sequence[ShardManifest], version: str) -> np.ndarray:
+    def _found(self, step: Step, layout: Layout, manifests: Sequence[FileManifest], version: str) -> np.ndarray:
         """Return what is frequent, from disk where it was found for the same samples and thresholds before."""
         key = digest([version, step.identity]).encode()
         stored = read_stored(layout.frequent, key)
         if stored is None:
-            stored = pa.table({"key": pa.array(self._search(step, layout, shards, version), pa.uint64())})
+            stored = pa.table({"key": pa.array(self._search(step, layout, manifests, version), pa.uint64())})
             store(layout.frequent, stored, key)
         return np.asarray(stored["key"])
 
-    def _search(self, step: Step, layout: Layout, shards: Sequence[ShardManifest], version: str) -> np.ndarray:
+    def _search(self, step: Step, layout: Layout, manifests: Sequence[FileManifest], version: str) -> np.ndarray:
         operator = step.operator
         if not isinstance(operator, CorpusMapper):
             raise TypeError(f"{step.label} does not count")
-        stats, signatures = (measured_files(layout, kind, shards) for kind in layout.kinds)
-        require_measured(layout, shards, layout.kinds)
+        stats, signatures = (measured_files(layout, kind, manifests) for kind in layout.kinds)
+        require_measured(layout, manifests, layout.kinds)
         before = self.plan.before(step)
         links = find_links(layout, before, signatures, version, self.threads)
         alive = replay(before, load_population(before, stats, signatures), links, threads=self.threads).kept

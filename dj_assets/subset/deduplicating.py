@@ -1,4 +1,4 @@
-"""The second step: one replay over all shards decides about every sample, and is kept for those who refine."""
+"""The second step: one replay over all source files decides about every sample; its decision is stored for refining."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.errors import UserError
-from dj_assets.home.manifest import ShardManifest, measured_files, newest_run, require_measured
+from dj_assets.home.manifest import FileManifest, measured_files, newest_run, require_measured
 from dj_assets.measure.engines import for_each
-from dj_assets.measure.shards import measured_version, version_with_reference
+from dj_assets.measure.measured_source import measured_version, version_with_reference
 from dj_assets.recipe.plan import digest
 from dj_assets.replay.clusters import NearPairs
 from dj_assets.replay.decision import Decision
@@ -35,10 +35,10 @@ def deduplicate(subset: SubsetContext) -> DeduplicateResult:
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
         removed = _removed(subset)
         if subset.is_sharded:
-            subset.shards.remove_others(subset.shards.numbers)
+            subset.source.remove_others(subset.source.numbers)
         decision = decided(subset, measured(subset))
     subset.seconds["deduplicate"] = time.perf_counter() - started
-    outcomes = {outcome.shard: outcome for outcome in decision.outcomes}
+    outcomes = {outcome.number: outcome for outcome in decision.outcomes}
     return DeduplicateResult(
         duplicates=decision.duplicates,
         clusters=decision.clusters,
@@ -46,26 +46,26 @@ def deduplicate(subset: SubsetContext) -> DeduplicateResult:
         seconds=subset.seconds["deduplicate"],
         data_version=decision.version,
         against=decision.duplicates_against,
-        outcomes={shard.path: outcomes[shard.shard] for shard in decision.shards},
+        outcomes={file.path: outcomes[file.number] for file in decision.manifests},
         missing=decision.missing,
         removed=removed,
     )
 
 
-def decided(subset: SubsetContext, shards: Sequence[ShardManifest]) -> Decision:
-    """Return what is decided about some shards, from disk or by a replay; needs the lock of the subset."""
-    key = decision_key(subset, shards)
+def decided(subset: SubsetContext, manifests: Sequence[FileManifest]) -> Decision:
+    """Return the decision about some source files, from disk or by a replay; needs the lock of the subset."""
+    key = decision_key(subset, manifests)
     stored = Decision.read(subset.layout, key)
     if stored is not None:
         return stored
-    present = {shard.path for shard in shards}
+    present = {file.path for file in manifests}
     missing = [group.name for group in subset.groups if any(str(file.path) not in present for file in group.files)]
     reference = subset.reference.measured()
-    with _replayed(subset, shards, reference) as replayed:
+    with _replayed(subset, manifests, reference) as replayed:
         Decision.of(
             key,
             subset.plan,
-            shards=shards,
+            manifests=manifests,
             reference=reference,
             replayed=replayed,
             format=subset.options.format,
@@ -76,12 +76,12 @@ def decided(subset: SubsetContext, shards: Sequence[ShardManifest]) -> Decision:
     return decision
 
 
-def decision_key(subset: SubsetContext, shards: Sequence[ShardManifest]) -> str:
+def decision_key(subset: SubsetContext, manifests: Sequence[FileManifest]) -> str:
     """Return the identity of a result: the recipe with its thresholds, what is measured, the form of the files."""
-    return digest([subset.plan.refined_hash, _version(subset, shards), subset.options.format, RELEASE])
+    return digest([subset.plan.refined_hash, _version(subset, manifests), subset.options.format, RELEASE])
 
 
-def measured(subset: SubsetContext) -> list[ShardManifest]:
+def measured(subset: SubsetContext) -> list[FileManifest]:
     """Return the manifests of all files; of a sharded subset those of the shards that are measured completely.
 
     Raises
@@ -90,8 +90,8 @@ def measured(subset: SubsetContext) -> list[ShardManifest]:
         If a file is not measured, or of a sharded subset no shard is.
     """
     if not subset.is_sharded:
-        return subset.shards.measured()
-    found = {shard.path: shard for shard in subset.shards.measured_already()}
+        return subset.source.measured()
+    found = {file.path: file for file in subset.source.measured_already()}
     whole = {
         str(file.path)
         for group in subset.groups
@@ -105,40 +105,40 @@ def measured(subset: SubsetContext) -> list[ShardManifest]:
 
 @contextmanager
 def _replayed(
-    subset: SubsetContext, shards: Sequence[ShardManifest], reference: Sequence[ShardManifest]
+    subset: SubsetContext, manifests: Sequence[FileManifest], reference: Sequence[FileManifest]
 ) -> Iterator[Replayed]:
     """Replay the recipe: on this machine, or in pieces where there are more samples than its memory holds."""
-    require_measured(subset.layout, shards, REPLAYED)
+    require_measured(subset.layout, manifests, REPLAYED)
     require_measured(subset.layout.against, reference, REPLAYED)
     remove_pieces(subset.layout)
-    if sum(shard.rows for shard in (*reference, *shards)) <= settings.one_node_samples():
-        yield _replay(subset, shards, reference)
+    if sum(file.rows for file in (*reference, *manifests)) <= settings.one_node_samples():
+        yield _replay(subset, manifests, reference)
         return
     run = partial(for_each, subset.options.engine)
     with replayed_in_pieces(
         run,
         subset.layout,
         subset.plan,
-        shards=shards,
+        manifests=manifests,
         reference=reference,
-        measured=_version(subset, shards),
+        measured=_version(subset, manifests),
     ) as replayed_there:
         yield replayed_there
 
 
-def _replay(subset: SubsetContext, shards: Sequence[ShardManifest], reference: Sequence[ShardManifest]) -> Replayed:
+def _replay(subset: SubsetContext, manifests: Sequence[FileManifest], reference: Sequence[FileManifest]) -> Replayed:
     layout, plan = subset.layout, subset.plan
-    stats, signatures = (measured_files(layout, kind, shards) for kind in ("stats", "signatures"))
+    stats, signatures = (measured_files(layout, kind, manifests) for kind in ("stats", "signatures"))
     theirs = [measured_files(layout.against, kind, reference) for kind in ("stats", "signatures")]
-    links = find_links(layout, plan, [*theirs[1], *signatures], _version(subset, shards), subset.workers)
+    links = find_links(layout, plan, [*theirs[1], *signatures], _version(subset, manifests), subset.workers)
     population = load_population(plan, stats, signatures, *theirs)
     outcome = replay(plan, population, links, threads=subset.workers)
     near_pairs = sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
     return replayed(len(plan.steps), population, outcome, near_pairs)
 
 
-def _version(subset: SubsetContext, shards: Sequence[ShardManifest]) -> str:
-    return version_with_reference(measured_version(subset.measure_key, shards), subset.reference.measured())
+def _version(subset: SubsetContext, manifests: Sequence[FileManifest]) -> str:
+    return version_with_reference(measured_version(subset.measure_key, manifests), subset.reference.measured())
 
 
 def _removed(subset: SubsetContext) -> tuple[str, ...]:

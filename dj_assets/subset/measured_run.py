@@ -12,8 +12,8 @@ import numpy as np
 
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import ShardManifest, newest_run, read_json, require_measured, stored_shard
-from dj_assets.measure.shards import measured_version, version_with_reference
+from dj_assets.home.manifest import FileManifest, newest_run, read_json, require_measured, stored_manifest
+from dj_assets.measure.measured_source import measured_version, version_with_reference
 from dj_assets.operators.base import Deduplicator, Mapper
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.links import find_links
@@ -21,7 +21,7 @@ from dj_assets.replay.population import Population, load_population
 from dj_assets.replay.replay import REPLAYED, Outcome, replay
 from dj_assets.stores.copies import all_at_hand
 
-# What is read of every shard.
+# The kinds of measured files that are read.
 _READ = (*REPLAYED, "rejects")
 
 
@@ -71,7 +71,7 @@ class MeasuredRun:
                 _require_same_measure(manifest, plan, folder)
                 _require_measured_files(manifest, layout)
                 run = cls(layout, manifest, plan, threads)
-                require_measured(layout, run.shards, _READ)
+                require_measured(layout, run.manifests, _READ)
                 require_measured(layout.against, run.reference, REPLAYED)
                 return run
         raise UserError(
@@ -130,21 +130,21 @@ class MeasuredRun:
         return replay(plan, self._population, links, threads=self.threads)
 
     def measured_files(self, kind: str) -> list[Path]:
-        """Return the measured files of one kind of all shards, in their order."""
+        """Return the measured files of one kind, in the order of the source files."""
         return self._files(kind)
 
     @cached_property
     def _measured(self) -> str:
         """The version of what was measured, as the run told it: what it found to be near is found again by it."""
-        return version_with_reference(measured_version(self.manifest["measure_key"], self.shards), self.reference)
+        return version_with_reference(measured_version(self.manifest["measure_key"], self.manifests), self.reference)
 
     @property
-    def shards(self) -> list[ShardManifest]:
-        """The manifests of all shards, in their order."""
-        return _stored(self.layout, [shard["shard"] for shard in self.manifest["shards"]])
+    def manifests(self) -> list[FileManifest]:
+        """The manifests of all source files, in their order."""
+        return _stored(self.layout, [file["shard"] for file in self.manifest["shards"]])
 
     @property
-    def reference(self) -> list[ShardManifest]:
+    def reference(self) -> list[FileManifest]:
         """The manifests of the reference set; none where there is no such set."""
         files = self.manifest.get("against", {}).get("files", [])
         return _stored(self.layout.against, [file["shard"] for file in files])
@@ -156,19 +156,19 @@ class MeasuredRun:
 
     def _files(self, kind: str, of: Literal["shards", "against"] = "shards") -> list[Path]:
         if of == "shards":
-            return all_at_hand(self.layout.measured(kind, shard["shard"]) for shard in self.manifest["shards"])
+            return all_at_hand(self.layout.measured(kind, file["shard"]) for file in self.manifest["shards"])
         files = self.manifest.get("against", {}).get("files", [])
         return all_at_hand(self.layout.against.measured(kind, file["shard"]) for file in files)
 
 
-def _stored(layout: Layout, numbers: Iterable[int]) -> list[ShardManifest]:
-    found = []
+def _stored(layout: Layout, numbers: Iterable[int]) -> list[FileManifest]:
+    manifests = []
     for number in numbers:
-        shard = stored_shard(layout, number)
-        if shard is None:
+        manifest = stored_manifest(layout, number)
+        if manifest is None:
             raise UserError(f"{layout.published}: was measured by another version of dj_assets; run it again first")
-        found.append(shard)
-    return found
+        manifests.append(manifest)
+    return manifests
 
 
 def _require_same_measure(manifest: Mapping[str, Any], plan: Plan, folder: Path) -> None:
@@ -181,9 +181,9 @@ def _require_same_measure(manifest: Mapping[str, Any], plan: Plan, folder: Path)
 
 def _require_measured_files(manifest: Mapping[str, Any], layout: Layout) -> None:
     reference = manifest.get("against", {}).get("files", [])
-    wanted = [(layout.manifest(shard["shard"]), shard) for shard in manifest["shards"]]
-    for path, shard in [*wanted, *((layout.against.manifest(file["shard"]), file) for file in reference)]:
+    wanted = [(layout.manifest(file["shard"]), file) for file in manifest["shards"]]
+    for path, file in [*wanted, *((layout.against.manifest(file["shard"]), file) for file in reference)]:
         now = read_json(path) or {}
         # manifests of earlier versions have no media
-        if any(now.get(key, "") != shard.get(key, "") for key in ("sha256", "records", "measure_key", "media")):
+        if any(now.get(key, "") != file.get(key, "") for key in ("sha256", "records", "measure_key", "media")):
             raise UserError(f"{layout.published}: was measured anew since its last run; run it to the end first")

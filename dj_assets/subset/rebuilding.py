@@ -13,7 +13,7 @@ from dj_assets.errors import RecipeError
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import write_json
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 from dj_assets.publish.database import add_run
 from dj_assets.publish.release import Release
 from dj_assets.recipe.load import load_recipe
@@ -46,8 +46,8 @@ def rebuild(layout: Layout, manifest: Mapping[str, Any]) -> Rebuilt:
         plan = plan_of(manifest)
         run = MeasuredRun.open(layout.published, plan, settings.default_workers())
         population, outcome = run.replayed(plan)
-        shards, reference = run.shards, run.reference
-        release = Release(plan, layout, shards, fates(population, outcome), reference)
+        manifests, reference = run.manifests, run.reference
+        release = Release(plan, layout, manifests, fates(population, outcome), reference)
         with replace_atomically(layout.database) as temporary:
             release.build(temporary, run.threads)
             # the record in the database never knew what it became

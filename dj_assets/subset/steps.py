@@ -22,7 +22,7 @@ class Subset(SubsetContext):
 
         With the name of a shard, of that shard alone; runs of different shards do not disturb each other.
         """
-        return measuring.measure(self, report) if shard is None else measuring.measure_shard(self, shard, report)
+        return measuring.measure_subset(self, report) if shard is None else measuring.measure_shard(self, shard, report)
 
     def deduplicate(self) -> DeduplicateResult:
         """Find the near pairs of every deduplicator, over all shards, and replay the recipe over them.

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import dj_assets
-from dj_assets.analysis.run_changes import changed_files, changed_models, changed_recipe, paired_shards
+from dj_assets.analysis.run_changes import changed_files, changed_models, changed_recipe, paired_files
 from dj_assets.analysis.run_diff import FateChange, Moved, Run, diff_runs
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
@@ -132,8 +132,8 @@ def test_what_changed_in_recipe_and_models():
 
 def test_files_of_one_content_are_paired_by_path_first():
     one, two, three = ({"path": path, "sha256": "same"} for path in ("one", "two", "three"))
-    assert paired_shards([one, two], [two, three]) == {1: 0, 0: 1}
-    assert paired_shards([one, one], [one]) == {0: 0}
+    assert paired_files([one, two], [two, three]) == {1: 0, 0: 1}
+    assert paired_files([one, one], [one]) == {0: 0}
 
 
 def test_a_million_samples_take_seconds(tmp_path, source):

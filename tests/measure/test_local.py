@@ -26,7 +26,7 @@ def task(*process) -> Task:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_come_in_the_order_of_the_blocks(workers):
     with local_engine(task("text_length_filter"), workers) as engine:
-        measured = list(engine.measure("f", iter(blocks(9))))
+        measured = list(engine.measure_blocks("f", iter(blocks(9))))
     assert [block.summary.file_bytes for block in measured] == list(range(9))
     assert pa.concat_arrays([block.tables["stats"]["text_len"] for block in measured]).to_pylist() == [11, 1] * 9
 
@@ -41,7 +41,7 @@ def test_no_more_blocks_are_read_than_workers_can_take():
             yield block
 
     with local_engine(task("text_length_filter"), 2) as engine:
-        results = engine.measure("f", counted())
+        results = engine.measure_blocks("f", counted())
         next(results)
         assert read <= 5
         results.close()
@@ -62,7 +62,7 @@ def test_a_dead_worker_is_named_with_its_rows(tmp_path):
     recipe = load_recipe({"custom_operator_paths": [str(path)], "process": ["test_killer_mapper"]})
     with local_engine(Task(make_plan(recipe), ModelStore()), 2) as engine:
         with pytest.raises(WorkerDiedError, match=r"web\.jsonl: a worker process died .*SIGKILL.* rows .*6"):
-            list(engine.measure("web.jsonl", iter(blocks(6))))
+            list(engine.measure_blocks("web.jsonl", iter(blocks(6))))
 
 
 def test_workers_run_single_threaded(tmp_path):
@@ -78,7 +78,7 @@ def test_workers_run_single_threaded(tmp_path):
     )
     recipe = load_recipe({"custom_operator_paths": [str(path)], "process": ["test_threads_mapper"]})
     with local_engine(Task(make_plan(recipe), ModelStore()), 2) as engine:
-        measured = list(engine.measure("f", iter(blocks(4))))
+        measured = list(engine.measure_blocks("f", iter(blocks(4))))
     said = [text.split() for block in measured for text in block.tables["cleaned"]["text"].to_pylist()]
     assert {(omp, arrow) for omp, arrow, _ in said} == {("1", "1")}
     assert str(os.getpid()) not in {pid for _, _, pid in said}

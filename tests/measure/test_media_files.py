@@ -1,4 +1,4 @@
-"""Media that change under the same name: their shard is measured again, and no other."""
+"""Media that change under the same name: their source file is measured again, and no other."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def refined(source: Path) -> tuple[int, int, int]:
     subset.deduplicate()
     run = subset.refine()
     quarantined = pq.read_table(source.parent / "home/quarantine").num_rows
-    return measured.shards_measured, run.samples_out, quarantined
+    return measured.files_measured, run.samples_out, quarantined
 
 
 @pytest.mark.parametrize(
@@ -82,5 +82,5 @@ def test_a_subset_of_texts_asks_about_no_file(tmp_path: Path, monkeypatch: pytes
     layout = Layout.home(tmp_path / "home")
     for measured in (1, 0):
         subset = Subset(recipe, [tmp_path / "a.jsonl"], layout, Options(workers=1))
-        assert subset.measure().shards_measured == measured
+        assert subset.measure().files_measured == measured
     assert "media" not in pq.read_schema(layout.measured("signatures", 0)).names

@@ -26,7 +26,7 @@ import sys
 from dj_assets.measure.local import local_engine
 from tests.measure.test_local import blocks, task
 with local_engine(task("text_length_filter", "whitespace_normalization_mapper"), 2) as engine:
-    results = engine.measure("f", iter(blocks(9)))
+    results = engine.measure_blocks("f", iter(blocks(9)))
     next(results)
     print("measuring", flush=True)
     if "--wait" in sys.argv:
@@ -66,7 +66,7 @@ def gone(processes: list[psutil.Process], seconds: float = 10) -> bool:
 
 def test_ended_workers_are_gone_and_so_is_what_they_were_forked_from(before):
     with local_engine(task("text_length_filter"), 2) as engine:
-        assert len(list(engine.measure("f", iter(blocks(4))))) == 4
+        assert len(list(engine.measure_blocks("f", iter(blocks(4))))) == 4
         running = [process for process in descendants() if process not in before]
         assert len(running) == 3
     assert gone(running, 0)
@@ -74,7 +74,7 @@ def test_ended_workers_are_gone_and_so_is_what_they_were_forked_from(before):
 
 def test_workers_share_what_was_loaded_before_they_were_forked(before):
     with local_engine(task("whitespace_normalization_mapper"), 2) as engine:
-        list(engine.measure("f", iter(blocks(2))))
+        list(engine.measure_blocks("f", iter(blocks(2))))
         forked = [process for process in descendants() if process not in before and process.ppid() != os.getpid()]
         memory = [process.memory_full_info() for process in forked]
     assert len(memory) == 2
@@ -83,7 +83,7 @@ def test_workers_share_what_was_loaded_before_they_were_forked(before):
 
 def test_a_worker_that_is_busy_is_ended_with_the_engine(tmp_path, before):
     with local_engine(custom(tmp_path, "sleeper", "time.sleep(60)"), 2) as engine:
-        results = engine.measure("f", iter(blocks(4)))
+        results = engine.measure_blocks("f", iter(blocks(4)))
         begun = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             signal.setitimer(signal.ITIMER_REAL, 2)
@@ -98,13 +98,13 @@ def test_a_worker_that_is_busy_is_ended_with_the_engine(tmp_path, before):
 def test_a_worker_that_leaves_by_itself_is_named_with_its_exit_code(tmp_path):
     with local_engine(custom(tmp_path, "leaver", "os._exit(7)"), 2) as engine:
         with pytest.raises(WorkerDiedError, match=r"died \(exit code 7\) while the rows from 0 on"):
-            list(engine.measure("web.jsonl", iter(blocks(6))))
+            list(engine.measure_blocks("web.jsonl", iter(blocks(6))))
 
 
 def test_the_death_of_the_process_that_forks_is_told(tmp_path):
     with local_engine(custom(tmp_path, "orphan", "os.kill(os.getppid(), 9); os._exit(1)"), 2) as engine:
         with pytest.raises(WorkerDiedError, match="died"):
-            list(engine.measure("web.jsonl", iter(blocks(6))))
+            list(engine.measure_blocks("web.jsonl", iter(blocks(6))))
 
 
 def test_an_error_of_a_block_is_raised_here_with_where_it_was(monkeypatch):
@@ -112,9 +112,9 @@ def test_an_error_of_a_block_is_raised_here_with_where_it_was(monkeypatch):
     object.__setattr__(broken[0], "reading", None)
     with local_engine(task("text_length_filter"), 2) as engine:
         with pytest.raises(AttributeError) as raised:
-            list(engine.measure("f", iter(broken)))
+            list(engine.measure_blocks("f", iter(broken)))
         assert "in a worker process" in raised.value.__notes__[0]
-        assert len(list(engine.measure("f", iter(blocks(3))))) == 3
+        assert len(list(engine.measure_blocks("f", iter(blocks(3))))) == 3
 
 
 def test_workers_do_not_import_the_main_module_again(tmp_path):

@@ -4,13 +4,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dj_assets.home import shards
+from dj_assets.home import writing
 from dj_assets.publish.flat import join_parquet
 
 
 @pytest.mark.parametrize("sizes", [[50], [50, 0, 30], [1, 200, 1]])
 def test_parts_are_joined_in_their_order(tmp_path, monkeypatch, sizes):
-    monkeypatch.setattr(shards, "_ROW_GROUP_BYTES", 500)
+    monkeypatch.setattr(writing, "_ROW_GROUP_BYTES", 500)
     parts = [tmp_path / f"{number}.parquet" for number in range(len(sizes))]
     tables = [
         pa.table({"row": pa.array(range(size), pa.int32()), "text": pa.array(["x" * 40] * size, pa.string())})

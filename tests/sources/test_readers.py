@@ -73,7 +73,7 @@ def test_the_checksum_and_the_progress_are_those_of_the_file(tmp_path: Path, nam
     reader = Reader(file, 3, block_bytes=20)
     blocks = list(reader.blocks())
     assert reader.sha256 == hashlib.sha256(file.path.read_bytes()).hexdigest()
-    assert {block.shard for block in blocks} == {3}
+    assert {block.file_number for block in blocks} == {3}
     consumed = [block.file_bytes for block in blocks]
     assert consumed == sorted(consumed)
     assert consumed[-1] == file.size

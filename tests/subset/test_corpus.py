@@ -123,12 +123,12 @@ def test_a_new_threshold_measures_again_but_does_not_read_the_samples_to_count_t
     home = Home(tmp_path, records())
     home.subset({"text_length_filter": {"min_len": 1}}, lines(10)).run()
     counted, measured = home.times()
-    assert not home.subset({"text_length_filter": {"min_len": 1}}, lines(10)).measure().shards_measured
+    assert not home.subset({"text_length_filter": {"min_len": 1}}, lines(10)).measure().files_measured
     for process in [
         ({"text_length_filter": {"min_len": 1}}, lines(2)),
         ({"text_length_filter": {"min_len": 90}}, lines(2)),
     ]:
-        assert home.subset(*process).measure().shards_measured == 1
+        assert home.subset(*process).measure().files_measured == 1
         assert home.times()[0] == counted
         assert home.times()[1] > measured
 
@@ -140,7 +140,7 @@ def test_a_shard_is_measured_again_where_other_shards_make_other_lines_frequent(
         for name, text in changes.items():
             write_jsonl(tmp_path / f"{name[1:]}.jsonl", [{"text": text}])
         recipe = load_recipe({"process": [lines(2)]})
-        return Subset(recipe, sources, Layout.home(tmp_path / "home"), Options(workers=1)).measure().shards_measured
+        return Subset(recipe, sources, Layout.home(tmp_path / "home"), Options(workers=1)).measure().files_measured
 
     assert measured() == 3
     assert measured(_2="menu\nlonger") == 1

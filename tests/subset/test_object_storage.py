@@ -20,7 +20,7 @@ from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.commit import commit_files
 from dj_assets.home.home import output_layout
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import newest_run, stored_shard
+from dj_assets.home.manifest import newest_run, stored_manifest
 from dj_assets.publish.fetching import fetch
 from dj_assets.recipe.load import load_recipe
 from dj_assets.stores import lease
@@ -304,11 +304,11 @@ def test_finished_files_can_be_committed_from_any_node(lake, raw, tmp_path, monk
         files = {kind: tmp_path / f"{kind}.parquet" for kind in here.kinds}
         for kind, path in files.items():
             path.write_bytes(here.measured(kind, 0).read_bytes())
-        commit_files(stored_shard(here, 0), node, files)
+        commit_files(stored_manifest(here, 0), node, files)
     with other_machine(monkeypatch, tmp_path / "driver"):
         driver = Layout.at(f"{lake}/home/notes")
         driver.copy.pull()
-        assert stored_shard(driver, 0) == stored_shard(here, 0)
+        assert stored_manifest(driver, 0) == stored_manifest(here, 0)
         for kind in here.kinds:
             assert driver.fetched(kind, 0).read_bytes() == here.measured(kind, 0).read_bytes()
 

@@ -68,7 +68,7 @@ def _model_bytes(task: Task) -> int:
 
 
 def _measured_bytes(layout: Layout) -> int:
-    """Return what a worker of a cluster took at most for shards that lie there."""
+    """Return what a worker of a cluster took at most for files that lie there."""
     largest = 0.0
     for path in sorted(layout.manifest(0).parent.glob("*.json")):
         largest = max(largest, (read_json(path) or {}).get("worker_mb", 0.0))

@@ -1,4 +1,4 @@
-"""Shards measured by a Ray cluster: readers, workers and those that join, with nothing but counts on the driver."""
+"""Files measured by a Ray cluster: readers, workers and those that join, with nothing but counts on the driver."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ray.data import ActorPoolStrategy
 from dj_assets.errors import DjError
 from dj_assets.home.commit import Commit, Sums, commit_files
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import ShardManifest
+from dj_assets.home.manifest import FileManifest
+from dj_assets.measure.measure_file import Tell
 from dj_assets.measure.ray.claims import Claim, claim_of
 from dj_assets.measure.ray.cluster import connect, environment, look_over, nodes
 from dj_assets.measure.ray.joining import join_blocks
 from dj_assets.measure.ray.reading import End, SourceBlocks, content_of
 from dj_assets.measure.ray.working import Done, Worker
-from dj_assets.measure.shard import Tell
-from dj_assets.measure.tally import ShardTask, Tally
+from dj_assets.measure.tally import FileTask, Tally
 from dj_assets.measure.work import Task
 
 # One reader unpacks and cuts faster than so many workers measure.
@@ -31,15 +31,15 @@ _WORKERS_A_READER = 16
 
 @dataclass(frozen=True)
 class RayEngine:
-    """Measures all shards at once; Ray retries what a node that died had under way."""
+    """Measures all files at once; Ray retries what a node that died had under way."""
 
     task: Task
     workers: int
 
-    def measure(
-        self, tasks: Iterable[ShardTask], layout: Layout, tell: Tell, commit: Commit
-    ) -> Iterator[ShardManifest]:
-        """Measure and commit shards; each is yielded once it is complete, whatever the order of the files.
+    def measure_files(
+        self, tasks: Iterable[FileTask], layout: Layout, tell: Tell, commit: Commit
+    ) -> Iterator[FileManifest]:
+        """Measure and commit files; each is yielded once it is complete, whatever the order of the files.
 
         Raises
         ------
@@ -48,36 +48,36 @@ class RayEngine:
         WorkerDiedError
             If workers die over a block again and again, naming the file and the rows.
         """
-        shards = {task.shard: _ShardUnderWay(task, layout) for task in tasks}
-        if not shards:
+        files = {task.number: _FileUnderWay(task, layout) for task in tasks}
+        if not files:
             return
         connect()
         cluster = nodes()
-        look_over(cluster, layout.work, [shard.task.file.path for shard in shards.values()])
-        joining: dict[ray.ObjectRef[Sums], _ShardUnderWay] = {}
+        look_over(cluster, layout.work, [file.task.file.path for file in files.values()])
+        joining: dict[ray.ObjectRef[Sums], _FileUnderWay] = {}
         try:
             claim = claim_of(self.task, cluster, layout, self.workers)
-            with closing(self._measured(shards, layout, claim)) as measured:
-                for place, number, content in measured:
-                    shard = shards[place]
-                    shard.add(number, content)
-                    tell(shard.tally)
-                    if shard.is_whole:
-                        joining[shard.join()] = shard
+            with closing(self._measured(files, layout, claim)) as measured:
+                for file_number, number, content in measured:
+                    file = files[file_number]
+                    file.add(number, content)
+                    tell(file.tally)
+                    if file.is_whole:
+                        joining[file.join()] = file
                     yield from _committed(joining, commit, timeout=0)
             while joining:
                 yield from _committed(joining, commit, timeout=None)
         finally:
-            for shard in shards.values():
-                shutil.rmtree(layout.under_way(shard.task.shard).work, ignore_errors=True)
+            for file in files.values():
+                shutil.rmtree(layout.under_way(file.task.number).work, ignore_errors=True)
             with suppress(OSError):  # others are at work there
                 layout.under_way(0).work.parent.rmdir()
 
     def _measured(
-        self, shards: dict[int, _ShardUnderWay], layout: Layout, claim: Claim
+        self, files: dict[int, _FileUnderWay], layout: Layout, claim: Claim
     ) -> Generator[tuple[int, int, object]]:
         """Yield what workers say of every block, as they come."""
-        tasks = {number: shard.task for number, shard in shards.items()}
+        tasks = {number: file.task for number, file in files.items()}
         readers = -(-claim.workers // _WORKERS_A_READER)
         _configure()
         blocks = ray.data.read_datasource(
@@ -103,10 +103,10 @@ class RayEngine:
 
 
 @dataclass
-class _ShardUnderWay:
-    """A shard some of whose blocks are measured: they come in any order and are added up in theirs."""
+class _FileUnderWay:
+    """A source file with some measured blocks: they come in any order and are added up in that of the file."""
 
-    task: ShardTask
+    task: FileTask
     layout: Layout
     tally: Tally = field(init=False)
     waiting: dict[int, object] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class _ShardUnderWay:
 
     def __post_init__(self) -> None:
         self.tally = Tally(self.task)
-        shutil.rmtree(self.layout.under_way(self.task.shard).work, ignore_errors=True)
+        shutil.rmtree(self.layout.under_way(self.task.number).work, ignore_errors=True)
 
     def add(self, number: int, content: object) -> None:
         """Take what is said of a block, or of the end of the file; raise an error that is told instead."""
@@ -137,26 +137,26 @@ class _ShardUnderWay:
         return self.end is not None
 
     def join(self) -> ray.ObjectRef[Sums]:
-        """Begin to write the measured files of the shard, aside."""
+        """Begin to write the measured files, aside."""
         # workers hold all CPUs until everything is measured
         joining = join_blocks.options(num_cpus=0, scheduling_strategy="SPREAD", runtime_env=environment())
-        begun: ray.ObjectRef[Sums] = joining.remote(self.layout, self.task.shard, self.blocks)
+        begun: ray.ObjectRef[Sums] = joining.remote(self.layout, self.task.number, self.blocks)
         return begun
 
-    def commit(self, joined: Sums, commit: Commit) -> ShardManifest:
+    def commit(self, joined: Sums, commit: Commit) -> FileManifest:
         """Put the joined files into place."""
         assert self.end is not None  # noqa: S101
-        aside, shard = self.layout.under_way(self.task.shard), self.task.shard
-        files = {kind: aside.measured(kind, shard) for kind in self.layout.kinds}
+        aside, number = self.layout.under_way(self.task.number), self.task.number
+        files = {kind: aside.measured(kind, number) for kind in self.layout.kinds}
         committed = commit_files(self.tally.manifest(self.end.sha256), self.layout, files, commit, joined)
         shutil.rmtree(aside.work, ignore_errors=True)
         return committed
 
 
 def _committed(
-    joining: dict[ray.ObjectRef[Sums], _ShardUnderWay], commit: Commit, timeout: float | None
-) -> Iterator[ShardManifest]:
-    """Commit the shards that are joined by now, or wait for one."""
+    joining: dict[ray.ObjectRef[Sums], _FileUnderWay], commit: Commit, timeout: float | None
+) -> Iterator[FileManifest]:
+    """Commit the files that are joined by now, or wait for one."""
     ready, _ = ray.wait([*joining], num_returns=1, timeout=timeout) if joining else ([], [])
     for ref in ready:
         yield joining.pop(ref).commit(ray.get(ref), commit)

@@ -1,4 +1,4 @@
-"""The blocks of a shard, measured by many machines, on the disk that these share; joined when all are there.
+"""The blocks of a file, measured by many machines, on the disk that these share; joined when all are there.
 
 Nothing here imports `ray.data`: what joins is a process of its own and should be there at once.
 """
@@ -13,15 +13,15 @@ import ray
 
 from dj_assets.home.commit import Sums
 from dj_assets.home.layout import Layout
-from dj_assets.home.shards import replace_atomically
-from dj_assets.measure.shard import ShardFiles
+from dj_assets.home.writing import replace_atomically
+from dj_assets.measure.measure_file import MeasuredFiles
 
 _QUICK = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
-def block_file(layout: Layout, shard: int, number: int) -> Path:
-    """Return where a measured block of a shard lies until the shard is complete."""
-    return layout.under_way(shard).work / "blocks" / f"{number:06d}.arrow"
+def block_file(layout: Layout, file_number: int, number: int) -> Path:
+    """Return the path of a measured block of a source file until all of its blocks are there."""
+    return layout.under_way(file_number).work / "blocks" / f"{number:06d}.arrow"
 
 
 def write_block(place: Path, tables: Mapping[str, pa.RecordBatch], kinds: Sequence[str]) -> None:
@@ -33,13 +33,13 @@ def write_block(place: Path, tables: Mapping[str, pa.RecordBatch], kinds: Sequen
 
 
 @ray.remote
-def join_blocks(layout: Layout, shard: int, blocks: int) -> Sums:
-    """Write the measured files of a shard, aside, from all its blocks in their order; return what they are."""
+def join_blocks(layout: Layout, file_number: int, blocks: int) -> Sums:
+    """Write the measured files of a source file, aside, from all its blocks in their order; return their sums."""
     pa.set_cpu_count(1)
-    aside = layout.under_way(shard)
-    with ShardFiles(aside, shard) as files:
+    aside = layout.under_way(file_number)
+    with MeasuredFiles(aside, file_number) as files:
         for number in range(blocks):
-            with pa.memory_map(str(block_file(layout, shard, number))) as source:
+            with pa.memory_map(str(block_file(layout, file_number, number))) as source:
                 files.write({kind: _only_batch(source) for kind in layout.kinds})
     return files.close()
 

@@ -19,13 +19,13 @@ from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 
 from dj_assets.errors import DjError
-from dj_assets.measure.shard import reader_of
-from dj_assets.measure.tally import ShardTask
+from dj_assets.measure.measure_file import reader_of
+from dj_assets.measure.tally import FileTask
 from dj_assets.sources.readers import Block
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.path import read_stretch
 
-SCHEMA = pa.schema([("shard", pa.int32()), ("number", pa.int32()), ("content", pa.large_binary())])
+SCHEMA = pa.schema([("file", pa.int32()), ("number", pa.int32()), ("content", pa.large_binary())])
 
 
 @dataclass(frozen=True)
@@ -47,25 +47,25 @@ class End:
     sha256: str
 
 
-def row(shard: int, number: int, content: object) -> pa.Table:
-    """Return one row of our datasets; `number` counts the blocks of a shard from 0."""
+def row(file_number: int, number: int, content: object) -> pa.Table:
+    """Return one row of our datasets; `number` counts the blocks of a file from 0."""
     arrays = [
         pa.array([value], kind)
-        for value, kind in zip((shard, number, pickle.dumps(content)), SCHEMA.types, strict=True)
+        for value, kind in zip((file_number, number, pickle.dumps(content)), SCHEMA.types, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
 def content_of(packed: pa.Table, place: int = 0) -> tuple[int, int, Any]:
-    """Return shard, number and content of a row."""
-    shard, number, content = (packed[name][place].as_py() for name in SCHEMA.names)
-    return shard, number, pickle.loads(content)  # noqa: S301 - written by our own processes
+    """Return file number, block number and content of a row."""
+    file_number, number, content = (packed[name][place].as_py() for name in SCHEMA.names)
+    return file_number, number, pickle.loads(content)  # noqa: S301 - written by our own processes
 
 
 class SourceBlocks(Datasource):
     """The blocks of source files, one task of Ray for each file."""
 
-    def __init__(self, tasks: Sequence[ShardTask], block_bytes: int) -> None:
+    def __init__(self, tasks: Sequence[FileTask], block_bytes: int) -> None:
         self._tasks = tasks
         self._block_bytes = block_bytes
 
@@ -88,20 +88,20 @@ class SourceBlocks(Datasource):
         return [ReadTask(partial(_read, task, self._block_bytes), nothing) for task in self._tasks]
 
 
-def _read(task: ShardTask, block_bytes: int) -> Iterator[pa.Table]:
+def _read(task: FileTask, block_bytes: int) -> Iterator[pa.Table]:
     """Yield the blocks of a file and its end; an error of the source ends it and is told, like a block."""
     reader = reader_of(task, block_bytes)
     number = 0
     try:
         for block in reader.blocks():
-            yield row(task.shard, number, _light(block, task.file))
+            yield row(task.number, number, _light(block, task.file))
             number += 1
         if not number:
-            yield row(task.shard, number, Block.empty(task.shard))
+            yield row(task.number, number, Block.empty(task.number))
             number += 1
-        yield row(task.shard, number, End(reader.sha256))
+        yield row(task.number, number, End(reader.sha256))
     except DjError as error:
-        yield row(task.shard, number, error)
+        yield row(task.number, number, error)
 
 
 def _light(block: Block, file: SourceFile) -> Block | Stretch:

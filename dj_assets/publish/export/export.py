@@ -18,7 +18,7 @@ from dj_assets.errors import UserError
 from dj_assets.home.disk import disk_faults
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, read_json, require_refined, write_json
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 from dj_assets.publish.export.formats import ExportFormat, ending, open_part
 from dj_assets.publish.export.media import MediaSource
 from dj_assets.publish.export.samples import Samples, observed_types, read_samples
@@ -185,7 +185,7 @@ class Export:
         """Yield the refined samples from a place on, a few at a time, each with the place behind them."""
         refined = manifest["refined"]
         for number, part in enumerate(refined[at[0] :], at[0]):
-            media = MediaSource.of_shard(manifest, part["shard"])
+            media = MediaSource.of_file(manifest, part["shard"])
             skipped = at[1] if number == at[0] else 0
             batch_bytes = min(_BATCH_BYTES, self.shard_bytes // 8)
             for make, following in read_samples(self.layout.refined / part["name"], skipped, batch_bytes, self._types):

@@ -39,11 +39,11 @@ class MediaSource:
     image_bytes: str = MediaKeys.image_bytes
 
     @classmethod
-    def of_shard(cls, manifest: Mapping[str, Any], shard: int) -> MediaSource:
+    def of_file(cls, manifest: Mapping[str, Any], number: int) -> MediaSource:
         """Return what the manifest of a run says; beside the source file where it names no root."""
         recorded = manifest.get("media", {})
-        path = next(entry["path"] for entry in manifest["shards"] if entry["shard"] == shard)
-        root = recorded.get("roots", {}).get(str(shard), {"folder": str(Path(path).parent)})
+        path = next(entry["path"] for entry in manifest["shards"] if entry["shard"] == number)
+        root = recorded.get("roots", {}).get(str(number), {"folder": str(Path(path).parent)})
         return cls(Root(**root), **recorded.get("keys", {}))
 
     def files(self, record: Mapping[str, Any]) -> list[MediaFile]:

@@ -1,4 +1,4 @@
-"""The replay over all shards in pieces: the outcome of one machine, with nothing held a sample where it is led from."""
+"""The replay over all files in pieces: its result is that of one machine; the driver holds nothing for each sample."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.dataset as ds
 
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import ShardManifest, measured_files
+from dj_assets.home.manifest import FileManifest, measured_files
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.fates import FATES, DuplicatesVersion, Replayed
 from dj_assets.replay.partitioned.job import Job, deduplicator, keys_a_sample
@@ -33,18 +33,18 @@ def replayed_in_pieces(
     layout: Layout,
     plan: Plan,
     *,
-    shards: Sequence[ShardManifest],
-    reference: Sequence[ShardManifest],
+    manifests: Sequence[FileManifest],
+    reference: Sequence[FileManifest],
     measured: str,
 ) -> Iterator[Replayed]:
-    """Replay a plan over all shards; the fates lie in files until the block ends.
+    """Replay a plan over all files; the fates lie in files until the block ends.
 
     `run` calls a function with the arguments of every piece, on whatever machine. `measured` identifies the measured
-    files of all shards.
+    files of all files.
     """
     remove_pieces(layout)
     try:
-        job = _job(_folder(layout), layout, plan, shards, reference)
+        job = _job(_folder(layout), layout, plan, manifests, reference)
         pairs = _follow(run, job, layout, measured)
         yield _summed_up(run, job, plan, pairs)
     finally:
@@ -66,20 +66,20 @@ def _job(
     folder: Path,
     layout: Layout,
     plan: Plan,
-    shards: Sequence[ShardManifest],
-    reference: Sequence[ShardManifest],
+    manifests: Sequence[FileManifest],
+    reference: Sequence[FileManifest],
 ) -> Job:
-    both = [*reference, *shards]
-    stats, own = (measured_files(layout, kind, shards) for kind in ("stats", "signatures"))
+    both = [*reference, *manifests]
+    stats, own = (measured_files(layout, kind, manifests) for kind in ("stats", "signatures"))
     signatures = [*measured_files(layout.against, "signatures", reference), *own]
-    starts = np.cumsum([0, *(shard.rows for shard in both)])
+    starts = np.cumsum([0, *(file.rows for file in both)])
     keys = max((keys_a_sample(signatures, step.signature) for step in plan.deduplicators), default=1)
     job = Job(
         pickled=pickle.dumps(plan),
         custom_operators=tuple(plan.recipe.custom_operators),
         signatures=tuple(signatures),
         stats=tuple(stats),
-        shards=tuple(shard.shard for shard in both),
+        numbers=tuple(file.number for file in both),
         starts=tuple(starts.tolist()),
         references=int(starts[len(reference)]),
         parts=int(np.clip(-(-int(starts[-1]) * keys // _AT_ONCE), *_PARTS)),

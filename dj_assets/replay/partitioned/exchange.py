@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 
 
 def records(**columns: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 from dj_assets.operators.base import Deduplicator
 from dj_assets.recipe.load import import_operators
 from dj_assets.recipe.plan import Plan, Step
@@ -22,18 +22,18 @@ from dj_assets.replay.judging import Segment, segments_of
 
 @dataclass(frozen=True)
 class Job:
-    """A decision over the samples of some files: those of the reference set, then our own, each in shard order.
+    """A decision over the samples of some files: those of the reference set, then our own, each in file order.
 
     Samples are numbered over all files in this order; `starts` are the numbers of the first sample of each file, and
-    behind them how many there are; `shards` are the shards of the files. Signatures fall into so many `parts`; what is
-    under way lies in `folder`.
+    behind them how many there are; `numbers` are the numbers of the files. Signatures are split into `parts` parts;
+    unfinished work is in `folder`.
     """
 
     pickled: bytes
     custom_operators: tuple[Path, ...]
     signatures: tuple[Path, ...]
     stats: tuple[Path, ...]
-    shards: tuple[int, ...]
+    numbers: tuple[int, ...]
     starts: tuple[int, ...]
     references: int
     parts: int

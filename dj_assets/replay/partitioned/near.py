@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 from dj_assets.operators.base import Deduplicator
 from dj_assets.recipe.plan import Step
 from dj_assets.replay.near_pairs import distinct_values, is_stored, near_pairs_key, store

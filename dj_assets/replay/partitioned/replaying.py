@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 from dj_assets.replay.fates import ShardTally, fates_table
 from dj_assets.replay.judging import first_events
 from dj_assets.replay.ordered import distinct_sorted
@@ -91,7 +91,7 @@ def finish(job: Job, file: int, table: Path, told: Path) -> tuple[ShardTally, np
     stats = pq.read_table(job.stats[file - job.own.start], columns=["shard", "row"])
     columns = {name: stats[name].to_numpy()[ended] for name in ("shard", "row")}
     columns |= {"fate": state.fate[ended], "quarantined": state.quarantined[ended]}
-    kept = {"kept_shard": np.array(job.shards)[job.file_of(twins["keeper"])], "kept_row": twins["kept_row"]}
+    kept = {"kept_shard": np.array(job.numbers)[job.file_of(twins["keeper"])], "kept_row": twins["kept_row"]}
     rows = fates_table(columns, np.searchsorted(ended, places), kept, against, twins["size"])
     with replace_atomically(table) as temporary:
         pq.write_table(rows, temporary, compression="zstd")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dj_assets.evaluation.of_subset import evaluations_of
-from dj_assets.home.shards import replace_atomically
+from dj_assets.home.writing import replace_atomically
 from dj_assets.sandbox.correlations import with_scores
 from dj_assets.sandbox.discovery import Standings
 from dj_assets.sandbox.experiment import COMBINED, PROBE, Round, Sandbox

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import dj_assets
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import ShardManifest
+from dj_assets.home.manifest import FileManifest
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.replay.clusters import NearPairs
@@ -27,7 +27,7 @@ from dj_assets.replay.replay import replay
 from tests.documents import documents, write_jsonl
 from tests.replay.test_replay import OPERATOR, SIGNATURES, VALUES, Sign, write
 
-MANIFEST = ShardManifest(0, "", 0, 0, "", "", None, 0, 0, 0, 0, 0)
+MANIFEST = FileManifest(0, "", 0, 0, "", "", None, 0, 0, 0, 0, 0)
 
 
 class Near(Sign):
@@ -92,24 +92,24 @@ def told(found: Replayed) -> dict:
     }
 
 
-def on_one_machine(layout: Layout, plan, shards, reference) -> Replayed:
-    stats, signatures = ([layout.measured(kind, s.shard) for s in shards] for kind in ("stats", "signatures"))
-    theirs = [[layout.against.measured(kind, s.shard) for s in reference] for kind in ("stats", "signatures")]
+def on_one_machine(layout: Layout, plan, manifests, reference) -> Replayed:
+    stats, signatures = ([layout.measured(kind, s.number) for s in manifests] for kind in ("stats", "signatures"))
+    theirs = [[layout.against.measured(kind, s.number) for s in reference] for kind in ("stats", "signatures")]
     links = find_links(layout, plan, [*theirs[1], *signatures], "one")
     population = load_population(plan, stats, signatures, *theirs)
     near_pairs = sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
     return replayed(len(plan.steps), population, replay(plan, population, links), near_pairs)
 
 
-def measured(layout: Layout, plan, files: list[list[dict]]) -> list[ShardManifest]:
-    shards = []
-    for shard, rows in enumerate(files):
-        written = write(layout.work, plan, shard, rows)
+def measured(layout: Layout, plan, files: list[list[dict]]) -> list[FileManifest]:
+    manifests = []
+    for number, rows in enumerate(files):
+        written = write(layout.work, plan, number, rows)
         for kind, path in zip(("stats", "signatures"), written, strict=True):
-            layout.measured(kind, shard).parent.mkdir(parents=True, exist_ok=True)
-            path.rename(layout.measured(kind, shard))
-        shards.append(dataclasses.replace(MANIFEST, shard=shard, rows=len(rows)))
-    return shards
+            layout.measured(kind, number).parent.mkdir(parents=True, exist_ok=True)
+            path.rename(layout.measured(kind, number))
+        manifests.append(dataclasses.replace(MANIFEST, number=number, rows=len(rows)))
+    return manifests
 
 
 @settings(max_examples=60, deadline=None)
@@ -122,18 +122,18 @@ def test_pieces_decide_what_one_machine_does(data, tmp_path_factory):
         **{step.signature: ALL[type(step.operator)] for step in plan.deduplicators},
     })  # fmt: skip
     layout = Layout.home(tmp_path_factory.mktemp("pieces"))
-    shards = measured(layout, plan, data.draw(st.lists(st.lists(row, max_size=8), min_size=1, max_size=3)))
+    manifests = measured(layout, plan, data.draw(st.lists(st.lists(row, max_size=8), min_size=1, max_size=3)))
     theirs = data.draw(st.sampled_from([[], [data.draw(st.lists(row, max_size=5))]]))
     reference = measured(layout.against, plan, theirs)
     run = data.draw(st.sampled_from([here, here_twice]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(deciding, "_PARTS", (data.draw(st.sampled_from([1, 3])),) * 2)
         patch.setattr(near, "_AT_ONCE", data.draw(st.sampled_from([2, 100])))
-        in_pieces = partial(replayed_in_pieces, shards=shards, reference=reference)
+        in_pieces = partial(replayed_in_pieces, manifests=manifests, reference=reference)
         with in_pieces(run, layout, plan, measured="pieces") as found:
             now = told(found)
     pairs = {path: pq.read_table(path) for path in layout.work.glob("near_pairs/*")}
-    alone = told(on_one_machine(layout, plan, shards, reference))
+    alone = told(on_one_machine(layout, plan, manifests, reference))
     assert now == alone
     assert not (layout.work / "under_way").exists()
     for path, table in pairs.items():

@@ -1,4 +1,4 @@
-"""All shards of a subset: which are measured and up to date, and the measuring of those that are not."""
+"""All files of a source: which are measured and up to date, and the measuring of those that are not."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dj_assets.errors import UserError
 from dj_assets.home.commit import Commit
 from dj_assets.home.disk import require_room
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import ShardManifest, measured_shard
+from dj_assets.home.manifest import FileManifest, measured_manifest
 from dj_assets.home.numbering import numbers_of
 from dj_assets.measure.engines import OpenEngine
 from dj_assets.measure.media_files import media_unchanged
 from dj_assets.measure.progress import Progress, Report
-from dj_assets.measure.tally import ShardTask, Tally
+from dj_assets.measure.tally import FileTask, Tally
 from dj_assets.measure.work import Task
 from dj_assets.media.places import Root
 from dj_assets.recipe.plan import digest
@@ -27,11 +27,11 @@ from dj_assets.stores.path import SourcePath
 
 
 @dataclass(frozen=True)
-class Shards:
+class MeasuredSource:
     """What is measured of a source, file by file, in the order of the files; a `limit` ends it early.
 
-    Each file has its number and its measured files of that number (see `home.numbering`). Shards that group several
-    files are a matter of who measures what, see `subset.grouping`: they change nothing in what is measured.
+    Each file has its number and its measured files of that number (see `home.numbering`). Shards, which group files
+    (see `subset.grouping`), only say who measures what: they change nothing in what is measured.
     """
 
     files: tuple[SourceFile, ...]
@@ -40,69 +40,69 @@ class Shards:
     text_key: str
     limit: int | None = None
 
-    def measured(self) -> list[ShardManifest]:
-        """Return the manifests of all shards.
+    def measured(self) -> list[FileManifest]:
+        """Return the manifests of all files.
 
         Raises
         ------
         UserError
             Naming the first file that is not measured, or has changed since.
         """
-        found: dict[int, ShardManifest] = {}
+        found: dict[int, FileManifest] = {}
         for number, file, limit in self._each(found):
-            shard = measured_shard(self.layout, number, file, self.key_of(file), limit)
-            if shard is None:
+            manifest = measured_manifest(self.layout, number, file, self.key_of(file), limit)
+            if manifest is None:
                 raise UserError(f"{file.path}: is not measured yet, or has changed since; materialize the subset again")
-            found[number] = shard
+            found[number] = manifest
         return [*found.values()]
 
-    def measured_already(self) -> list[ShardManifest]:
+    def measured_already(self) -> list[FileManifest]:
         """Return the manifests of the files that are measured and up to date; there may be others."""
         each = (
-            measured_shard(self.layout, number, file, self.key_of(file), None) for number, file, _ in self._each({})
+            measured_manifest(self.layout, number, file, self.key_of(file), None) for number, file, _ in self._each({})
         )
-        return [shard for shard in each if shard is not None]
+        return [manifest for manifest in each if manifest is not None]
 
-    def measure(
+    def measure_files(
         self,
         task: Task,
         open_engine: OpenEngine,
         report: Report,
         chosen: Collection[SourcePath] | None = None,
         commit: Commit = nullcontext,
-    ) -> tuple[list[ShardManifest], int]:
+    ) -> tuple[list[FileManifest], int]:
         """Measure the files that are not up to date; return all manifests and how many were measured now.
 
         `chosen` are the paths of the files to be measured, None for all; the manifests are theirs. `commit` is entered
-        while a shard's files are put into place.
+        while a file's files are put into place.
         """
-        found: dict[int, ShardManifest] = {}
+        found: dict[int, FileManifest] = {}
         measured = 0
         pace = _Pace([file for file in self.files if chosen is None or file.path in chosen], report)
         with open_engine(task) as engine:
             for turn in self._turns(found, chosen):
                 wanted = []
-                for shard in turn:
-                    stored = measured_shard(self.layout, shard.shard, shard.file, shard.measure_key, shard.limit)
+                for file in turn:
+                    stored = measured_manifest(self.layout, file.number, file.file, file.measure_key, file.limit)
                     if stored is None or not media_unchanged(self.layout, stored):
-                        wanted.append(shard)
+                        wanted.append(file)
                     else:
                         pace.finish(stored)
-                        found[stored.shard] = stored
-                for done in engine.measure(self._with_room(task, wanted), self.layout, pace.tell, commit):
+                        found[stored.number] = stored
+                for done in engine.measure_files(self._with_room(task, wanted), self.layout, pace.tell, commit):
                     pace.finish(done)
-                    found[done.shard] = done
+                    found[done.number] = done
                 measured += len(wanted)
         if chosen is None:
             self.remove_others(found)
         return [found[number] for number in self.numbers if number in found], measured
 
     def _turns(
-        self, found: Mapping[int, ShardManifest], chosen: Collection[SourcePath] | None
-    ) -> Iterator[Sequence[ShardTask]]:
+        self, found: Mapping[int, FileManifest], chosen: Collection[SourcePath] | None
+    ) -> Iterator[Sequence[FileTask]]:
         """Yield what can be measured at once: everything, or file by file until those found use up the limit."""
         tasks = (
-            ShardTask(file, number, self.key_of(file), self.text_key, limit)
+            FileTask(file, number, self.key_of(file), self.text_key, limit)
             for number, file, limit in self._each(found)
             if chosen is None or file.path in chosen
         )
@@ -111,16 +111,16 @@ class Shards:
         else:
             yield from ([task] for task in tasks)
 
-    def _with_room(self, task: Task, wanted: Sequence[ShardTask]) -> Iterator[ShardTask]:
+    def _with_room(self, task: Task, wanted: Sequence[FileTask]) -> Iterator[FileTask]:
         """Yield what is to be measured; raise before anything is written that the disk surely has no room for."""
-        for place, shard in enumerate(wanted):
+        for index, file in enumerate(wanted):
             if self.limit is None:
-                to_come = wanted[place : place + 1] if place else wanted
+                to_come = wanted[index : index + 1] if index else wanted
                 require_room(self.layout.work, task.plan, [each.file for each in to_come])
-            yield shard
+            yield file
 
     def key_of(self, file: SourceFile) -> str:
-        """Return the identity of a file's measured shard: what is measured, and how the file is read."""
+        """Return the identity of what is measured of a file: the measures, and how the file is read."""
         reading = dataclasses.asdict(file.reading)
         root = reading.pop("media_root")
         # beside the file is no news: a manifest knows the path of its file
@@ -130,10 +130,10 @@ class Shards:
             return self.measure_key
         return digest([self.measure_key, reading, *elsewhere])
 
-    def _each(self, found: Mapping[int, ShardManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
-        """Yield number, file and limit of every shard, as long as the limit is not used up by those found."""
+    def _each(self, found: Mapping[int, FileManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
+        """Yield number, file and limit of every file, as long as the limit is not used up by those found."""
         for number, file in zip(self.numbers, self.files, strict=True):
-            limit = None if self.limit is None else self.limit - sum(shard.records for shard in found.values())
+            limit = None if self.limit is None else self.limit - sum(manifest.records for manifest in found.values())
             if limit is not None and limit <= 0:
                 return
             yield number, file, limit
@@ -155,24 +155,24 @@ class Shards:
                     self.layout.measured(kind, int(manifest.stem)).unlink(missing_ok=True)
 
 
-def source_version(shards: Sequence[ShardManifest]) -> str:
+def source_version(manifests: Sequence[FileManifest]) -> str:
     """Return the data version of a source: its contents, media among them, and how much is read, not where they lie."""
-    return digest([[shard.sha256, shard.records, *filter(None, [shard.media])] for shard in shards])
+    return digest([[file.sha256, file.records, *filter(None, [file.media])] for file in manifests])
 
 
-def measured_version(measure_key: str, shards: Sequence[ShardManifest]) -> str:
+def measured_version(measure_key: str, manifests: Sequence[FileManifest]) -> str:
     """Return the data version of what was measured of a source."""
-    # the key of a shard tells how it is read, too
-    return digest([measure_key, [shard.measure_key for shard in shards], source_version(shards)])
+    # the key of a file says how it is read, too
+    return digest([measure_key, [file.measure_key for file in manifests], source_version(manifests)])
 
 
-def version_with_reference(own: str, reference: Sequence[ShardManifest]) -> str:
+def version_with_reference(own: str, reference: Sequence[FileManifest]) -> str:
     """Return the version `own` of what was measured of a source, joined with that of its reference set, if any."""
-    return digest([own, [shard.measure_key for shard in reference], source_version(reference)]) if reference else own
+    return digest([own, [file.measure_key for file in reference], source_version(reference)]) if reference else own
 
 
 class _Pace:
-    """Adds up what was done over all shards, to tell rates and the time to go."""
+    """Adds up what was done over all files, to tell rates and the time to go."""
 
     def __init__(self, files: Sequence[SourceFile], report: Report) -> None:
         self.files = files
@@ -182,25 +182,25 @@ class _Pace:
         self.under_way: dict[int, Tally] = {}
 
     def tell(self, tally: Tally) -> None:
-        """Report the shards that are done and what is done of the others; called after each block."""
-        self.under_way[tally.task.shard] = tally
+        """Report the files that are done and what is done of the others; called after each block."""
+        self.under_way[tally.task.number] = tally
         unfinished = self.under_way.values()
         self.report(
             Progress(
-                shard=self.finished,
-                shards=len(self.files),
-                rows=self.rows + sum(shard.rows for shard in unfinished),
-                text_bytes=self.text_bytes + sum(shard.text_bytes for shard in unfinished),
-                file_bytes=self.file_bytes + sum(shard.file_bytes for shard in unfinished),
+                file=self.finished,
+                files=len(self.files),
+                rows=self.rows + sum(file.rows for file in unfinished),
+                text_bytes=self.text_bytes + sum(file.text_bytes for file in unfinished),
+                file_bytes=self.file_bytes + sum(file.file_bytes for file in unfinished),
                 total_file_bytes=sum(file.size for file in self.files),
                 seconds=time.perf_counter() - self.started,
             )
         )
 
-    def finish(self, shard: ShardManifest) -> None:
-        """Count a shard that is done, or was."""
-        self.under_way.pop(shard.shard, None)
+    def finish(self, manifest: FileManifest) -> None:
+        """Count a file that is done, or was."""
+        self.under_way.pop(manifest.number, None)
         self.finished += 1
-        self.rows += shard.rows
-        self.text_bytes += shard.text_bytes
-        self.file_bytes += shard.size
+        self.rows += manifest.rows
+        self.text_bytes += manifest.text_bytes
+        self.file_bytes += manifest.size

@@ -1,4 +1,4 @@
-"""Writing: Parquet shards, refined shards and other files, that appear whole or not at all."""
+"""Writing: Parquet files, refined files and other files, that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-class ParquetShard:
+class ParquetFileWriter:
     """Writes one Parquet file: zstd, row groups of about 32 MiB, no dictionary for floats and nested columns.
 
     A context manager: the file appears under its name when the block ends, and not at all if it raises. Holds at most
@@ -61,7 +61,7 @@ class ParquetShard:
         self._place = replace_atomically(path)
 
     def write(self, rows: pa.RecordBatch) -> None:
-        """Add rows; their schema must be the shard's."""
+        """Add rows; their schema must be that of the file."""
         self._pending.append(rows)
         self._pending_bytes += rows.nbytes
         self._pending_rows += rows.num_rows
@@ -75,7 +75,7 @@ class ParquetShard:
             self._writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
         self._pending, self._pending_bytes, self._pending_rows = [], 0, 0
 
-    def __enter__(self) -> ParquetShard:
+    def __enter__(self) -> ParquetFileWriter:
         self._temporary = temporary = self._place.__enter__()
         dictionary = [field.name for field in self._schema if _repeats(field.type)]
         self._writer = pq.ParquetWriter(
@@ -107,18 +107,18 @@ def write_refined(
     text_key: str,
     format: Literal["parquet", "jsonl"],
 ) -> int:
-    """Write the kept rows of a shard with their original columns; return how many.
+    """Write the kept rows of a measured source file with their original columns; return how many.
 
     Parameters
     ----------
     target
         The file to write; it appears whole or not at all.
     cleaned, fields
-        Parquet files of the shard, the same rows in the same order: `row, id, text`, and `row, fields`.
+        Measured files with the same rows in the same order: `row, id, text`, and `row, fields`.
     keep
-        Which rows to write; bool, shape `(rows of the shard,)`.
+        Which rows to write; bool, shape `(rows,)`.
     types
-        What the JSON fields of all shards hold; None where the fields are a struct.
+        What the JSON fields of all files hold; None where the fields are a struct.
     text_key
         Where the text goes back to.
     format
@@ -137,10 +137,10 @@ def write_refined(
     struct = pq.read_schema(fields).field("fields").type
     none = pa.nulls(0, pa.string())
     schema = restore(pa.array([], struct), none, none, types, text_key).schema
-    with ParquetShard(target, schema) as shard:
+    with ParquetFileWriter(target, schema) as writer:
         for batch in samples:
-            shard.write(restore(batch["fields"], batch["text"], batch["id"], types, text_key))
-    return shard.rows
+            writer.write(restore(batch["fields"], batch["text"], batch["id"], types, text_key))
+    return writer.rows
 
 
 def _kept(cleaned: Path, fields: Path, keep: np.ndarray) -> Iterator[pa.RecordBatch]:

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dj_assets.home.shards import ParquetShard, replace_atomically, write_refined
+from dj_assets.home.writing import ParquetFileWriter, replace_atomically, write_refined
 from dj_assets.sources.blocks import Parsed
 from tests.sources.reading import read_all
 
 
 def store(folder: Path, parsed: Parsed, row_group_rows: int = 1000) -> tuple[Path, Path]:
-    """Write the two files of a shard that refining reads, texts in upper case; break their row groups differently."""
+    """Write the two measured files that refining reads, texts in upper case; break their row groups differently."""
     rows = parsed.rows
     cleaned, fields = folder / "cleaned.parquet", folder / "fields.parquet"
     text = pa.compute.utf8_upper(rows["text"])
@@ -158,15 +158,15 @@ def test_files_that_do_not_match_are_refused(tmp_path: Path) -> None:
 def test_a_shard_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "new" / "00001.parquet"
     schema = pa.schema([("a", pa.int64())])
-    with ParquetShard(path, schema) as shard:
-        shard.write(pa.record_batch({"a": [1]}))
+    with ParquetFileWriter(path, schema) as writer:
+        writer.write(pa.record_batch({"a": [1]}))
         assert not path.exists()
-    with pytest.raises(RuntimeError), ParquetShard(path, schema) as shard:
-        shard.write(pa.record_batch({"a": [2]}))
+    with pytest.raises(RuntimeError), ParquetFileWriter(path, schema) as writer:
+        writer.write(pa.record_batch({"a": [2]}))
         raise RuntimeError
     assert pq.read_table(path).to_pydict() == {"a": [1]}
-    with pytest.raises(pa.ArrowInvalid), ParquetShard(path, schema) as shard:
-        shard.write(pa.record_batch({"b": ["x"]}))
+    with pytest.raises(pa.ArrowInvalid), ParquetFileWriter(path, schema) as writer:
+        writer.write(pa.record_batch({"b": ["x"]}))
     assert pq.read_table(path).to_pydict() == {"a": [1]}
     assert list(path.parent.iterdir()) == [path]
 
@@ -174,11 +174,11 @@ def test_a_shard_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_shard_is_zstd_with_bounded_row_groups_and_no_dictionary_for_floats(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     batch = pa.record_batch({"ratio": [0.5] * 50_000, "word": ["w" * 300] * 50_000})
-    with ParquetShard(path, batch.schema) as shard:
+    with ParquetFileWriter(path, batch.schema) as writer:
         for _ in range(4):
-            shard.write(batch)
+            writer.write(batch)
     metadata = pq.read_metadata(path)
-    assert (shard.rows, metadata.num_rows) == (200_000, 200_000)
+    assert (writer.rows, metadata.num_rows) == (200_000, 200_000)
     assert 1 < metadata.num_row_groups <= 4
     ratio, word = metadata.row_group(0).column(0), metadata.row_group(0).column(1)
     assert ratio.compression == word.compression == "ZSTD"
@@ -188,7 +188,7 @@ def test_a_shard_is_zstd_with_bounded_row_groups_and_no_dictionary_for_floats(tm
 
 def test_a_shard_without_rows_has_its_schema(tmp_path: Path) -> None:
     schema = pa.schema([("fields", pa.struct([("text", pa.null())]))])
-    with ParquetShard(tmp_path / "a.parquet", schema):
+    with ParquetFileWriter(tmp_path / "a.parquet", schema):
         pass
     assert pq.read_schema(tmp_path / "a.parquet") == schema
 

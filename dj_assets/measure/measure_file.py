@@ -1,4 +1,4 @@
-"""One shard measured: its file read in blocks, the blocks measured by an engine, its files committed together."""
+"""Measuring one source file: a reader cuts blocks, an engine measures them, the measured files are committed."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from contextlib import ExitStack, nullcontext
 import pyarrow as pa
 
 from dj_assets import settings
-from dj_assets.home.commit import Commit, Sums, commit_shard
+from dj_assets.home.commit import Commit, Sums, commit_file
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import ShardManifest
-from dj_assets.home.shards import ParquetShard
-from dj_assets.measure.tally import ShardTask, Tally
+from dj_assets.home.manifest import FileManifest
+from dj_assets.home.writing import ParquetFileWriter
+from dj_assets.measure.tally import FileTask, Tally
 from dj_assets.measure.work import MeasuredBlock, Task, measure_block
 from dj_assets.sources.readers import Block, Reader
 
 # Measures the blocks of a file, named by its path, and hands the results back in their order.
 MeasureBlocks = Callable[[str, Iterator[Block]], Iterator[MeasuredBlock]]
-# Is told the tally of a shard after each block.
+# Called with the tally of a file after each block.
 Tell = Callable[[Tally], None]
 
 
-def measure_shard(
-    task: ShardTask,
+def measure_file(
+    task: FileTask,
     layout: Layout,
     measure: MeasureBlocks,
     stage: Task,
     *,
     tell: Tell,
     commit: Commit = nullcontext,
-) -> ShardManifest:
-    """Measure a shard and commit it.
+) -> FileManifest:
+    """Measure a source file and commit it.
 
     Parameters
     ----------
@@ -47,41 +47,41 @@ def measure_shard(
     """
     tally = Tally(task)
     reader = reader_of(task, stage.plan.block_bytes)
-    with ShardFiles(layout, task.shard) as files:
+    with MeasuredFiles(layout, task.number) as files:
         for block in _or_empty(measure(str(task.file.path), reader.blocks()), task, stage):
             tally.add(block.summary, platform.node())
             files.write(block.tables)
             tell(tally)
-        return commit_shard(tally.manifest(reader.sha256), layout, files.close, commit)
+        return commit_file(tally.manifest(reader.sha256), layout, files.close, commit)
 
 
-def reader_of(task: ShardTask, wanted_bytes: int) -> Reader:
-    """Return what reads the file of a shard, in blocks of the size that the plan wants."""
+def reader_of(task: FileTask, wanted_bytes: int) -> Reader:
+    """Return the reader of a source file, in blocks of the size that the plan wants."""
     # a table may hold the media themselves
     block_bytes = settings.BATCH_BYTES if task.file.format == "parquet" else wanted_bytes
     return Reader(
-        task.file, task.shard, block_bytes=block_bytes, max_line_bytes=settings.MAX_LINE_BYTES, limit=task.limit
+        task.file, task.number, block_bytes=block_bytes, max_line_bytes=settings.MAX_LINE_BYTES, limit=task.limit
     )
 
 
-class ShardFiles:
-    """The measured files of a shard while they are written, one of each kind that a layout has.
+class MeasuredFiles:
+    """The measured files of a source file while they are written, one of each kind of a layout.
 
     A context manager: the files appear when they are closed, at the latest when the block ends, and not if it raises.
     """
 
-    def __init__(self, layout: Layout, shard: int) -> None:
+    def __init__(self, layout: Layout, number: int) -> None:
         self._layout = layout
-        self._shard = shard
+        self._number = number
         self._open = ExitStack()
-        self._writers: dict[str, ParquetShard] = {}
+        self._writers: dict[str, ParquetFileWriter] = {}
 
     def write(self, tables: Mapping[str, pa.RecordBatch]) -> None:
         """Add the samples of a block: a record batch for each kind."""
         for kind in self._layout.kinds:
             if kind not in self._writers:
-                path = self._layout.measured(kind, self._shard)
-                self._writers[kind] = self._open.enter_context(ParquetShard(path, tables[kind].schema))
+                path = self._layout.measured(kind, self._number)
+                self._writers[kind] = self._open.enter_context(ParquetFileWriter(path, tables[kind].schema))
             self._writers[kind].write(tables[kind])
 
     def close(self) -> Sums:
@@ -89,7 +89,7 @@ class ShardFiles:
         self._open.close()
         return {kind: (writer.sum.bytes, writer.sum.crc32) for kind, writer in self._writers.items()}
 
-    def __enter__(self) -> ShardFiles:
+    def __enter__(self) -> MeasuredFiles:
         self._open.__enter__()
         return self
 
@@ -97,11 +97,11 @@ class ShardFiles:
         self._open.__exit__(*raised)  # type: ignore[arg-type]
 
 
-def _or_empty(blocks: Iterator[MeasuredBlock], task: ShardTask, stage: Task) -> Iterator[MeasuredBlock]:
+def _or_empty(blocks: Iterator[MeasuredBlock], task: FileTask, stage: Task) -> Iterator[MeasuredBlock]:
     """Give a file without records one empty block, so that its files exist with their schemas."""
     some = False
     for block in blocks:
         some = True
         yield block
     if not some:
-        yield measure_block(stage, str(task.file.path), Block.empty(task.shard))
+        yield measure_block(stage, str(task.file.path), Block.empty(task.number))
