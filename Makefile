@@ -41,8 +41,8 @@ format: $(VENV)/.stamp-dev
 
 # The pages that are made from the code and the recipes; tests fail when they are stale.
 docs: $(VENV)/.stamp-base
-	$(BIN)/python -m dj_assets.report.operator_docs
-	$(BIN)/python -m dj_assets.report.gallery_docs
+	$(BIN)/python -m dj_assets.reference.operator_docs
+	$(BIN)/python -m dj_assets.reference.gallery_docs
 
 # Data-Juicer is measured beside where it has a torch: make bench BENCH="--torch torch==2.14.1"
 bench: $(VENV)/.stamp-base

@@ -24,22 +24,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.process import command_line
-from dj_assets.engine.engines import for_each
-from dj_assets.engine.fates import replayed
-from dj_assets.engine.links import find_links
-from dj_assets.engine.memory import peak_rss_mb
-from dj_assets.engine.near_pairs import store
-from dj_assets.engine.partitioned.deciding import replayed_in_pieces
-from dj_assets.engine.population import load_population
-from dj_assets.engine.replay import replay
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import FileManifest
+from dj_assets.measure.engines import for_each
+from dj_assets.memory import peak_rss_mb
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest
+from dj_assets.replay.fates import replayed
+from dj_assets.replay.links import find_links
+from dj_assets.replay.near_pairs import store
+from dj_assets.replay.partitioned.deciding import replayed_in_pieces
+from dj_assets.replay.population import load_population
+from dj_assets.replay.replay import replay
 
 RESULTS = Path(__file__).parent / "results"
-ROWS_A_SHARD = 350_000
-NO_SHARD = ShardManifest(0, "", 0, 0, "", "", None, 0, 0, 0, 0, 0)
+ROWS_A_FILE = 350_000
+NO_FILE = FileManifest(0, "", 0, 0, "", "", None, 0, 0, 0, 0, 0)
 RECIPE = {
     "process": [
         {"alphanumeric_filter": {"min_ratio": 0.05}},
@@ -110,18 +110,18 @@ def measure(samples: int, duplicates: float) -> dict[str, float]:
 
 def measure_pieces(samples: int, duplicates: float) -> dict[str, float]:
     """Decide about as many samples in pieces, on the cluster of this machine, and store what became of them."""
-    from dj_assets.engine.ray.cluster import connect  # noqa: PLC0415 - Ray is loaded where it was chosen
+    from dj_assets.measure.ray.cluster import connect  # noqa: PLC0415 - Ray is loaded where it was chosen
 
     plan = make_plan(load_recipe(RECIPE))
     with tempfile.TemporaryDirectory(prefix="dj-clustering-") as name:
         layout = Layout.home(Path(name))
         stats, _ = write_samples(layout, samples, duplicates, plan.steps[1].signature)
         rows = [pq.read_metadata(path).num_rows for path in stats]
-        shards = [dataclasses.replace(NO_SHARD, shard=shard, rows=own) for shard, own in enumerate(rows)]
+        manifests = [dataclasses.replace(NO_FILE, number=number, rows=own) for number, own in enumerate(rows)]
         connect()
         before = peak_rss_mb()
         started = time.perf_counter()
-        in_pieces = partial(replayed_in_pieces, shards=shards, reference=[], measured="all")
+        in_pieces = partial(replayed_in_pieces, manifests=manifests, reference=[], measured="all")
         with in_pieces(partial(for_each, "ray"), layout, plan) as found:
             store(layout.decision, found.fates, b"key")
             return {
@@ -134,24 +134,24 @@ def measure_pieces(samples: int, duplicates: float) -> dict[str, float]:
 
 
 def write_samples(layout: Layout, samples: int, duplicates: float, column: str) -> tuple[list[Path], list[Path]]:
-    """Write measured files of synthetic samples, a shard at a time; return those of statistics and signatures."""
+    """Write measured files of synthetic samples, a file at a time; return those of statistics and signatures."""
     rng = np.random.default_rng(5)
     files: tuple[list[Path], list[Path]] = ([], [])
     earlier = rng.integers(0, 1 << 64, max(1, int(samples * duplicates / 3)), np.uint64)
-    for shard, first in enumerate(range(0, samples, ROWS_A_SHARD)):
-        rows = min(ROWS_A_SHARD, samples - first)
+    for file, first in enumerate(range(0, samples, ROWS_A_FILE)):
+        rows = min(ROWS_A_FILE, samples - first)
         signature = rng.integers(0, 1 << 64, rows, np.uint64)
         again = rng.random(rows) < duplicates
         flipped = np.where(rng.random(rows) < 0.5, np.uint64(0), np.uint64(1) << rng.integers(0, 64, rows, np.uint64))
         signature[again] = (rng.choice(earlier, rows) ^ flipped)[again]
-        number = pa.repeat(pa.scalar(shard, pa.int32()), rows)
+        number = pa.repeat(pa.scalar(file, pa.int32()), rows)
         row = pa.array(np.arange(rows))
         tables = (
             {"shard": number, "row": row, "alnum_ratio": pa.array(rng.random(rows))},
             {"row": row, "failed_at": pa.nulls(rows, pa.int16()), column: pa.array(signature)},
         )
         for kind, table, written in zip(("stats", "signatures"), tables, files, strict=True):
-            path = layout.measured(kind, shard)
+            path = layout.measured(kind, file)
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(pa.table(table), path)
             written.append(path)

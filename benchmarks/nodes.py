@@ -23,7 +23,7 @@ from ray.cluster_utils import Cluster
 import dj_assets
 from benchmarks.inputs import REAL, ROOT, SAMPLES, default_models, write_jsonl
 from benchmarks.process import command_line
-from dj_assets.engine.engines import EngineName
+from dj_assets.measure.engines import EngineName
 
 RESULTS = Path(__file__).parent / "results"
 STORE_BYTES = 150_000_000

@@ -15,14 +15,14 @@ from typing import Any
 
 import dj_assets
 from benchmarks.inputs import ROOT, default_input, default_models, texts
-from dj_assets.engine.ray.joining import write_block
-from dj_assets.engine.work import Task, measure_block
+from dj_assets.home.layout import MEASURED, Layout
+from dj_assets.measure.ray.joining import write_block
+from dj_assets.measure.work import Task, measure_block
 from dj_assets.models.store import ModelStore
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
-from dj_assets.storage.layout import MEASURED, Layout
-from dj_assets.storage.readers import open_blocks
-from dj_assets.storage.sources import SourceFile
+from dj_assets.sources.readers import open_blocks
+from dj_assets.sources.sources import SourceFile
 
 RESULTS = Path(__file__).parent / "results"
 # What the gallery refined, and the published run of Data-Juicer 2.0.

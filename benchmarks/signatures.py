@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.process import command_line
-from dj_assets.engine.clusters import NearPairs, duplicates_by_value
-from dj_assets.engine.memory import peak_rss_mb
-from dj_assets.engine.ordered import distinct_sorted
 from dj_assets.kernels.hamming import near_pairs
+from dj_assets.memory import peak_rss_mb
+from dj_assets.replay.clusters import NearPairs, duplicates_by_value
+from dj_assets.replay.ordered import distinct_sorted
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -31,7 +31,7 @@ from dj_assets.media.places import Place
 from dj_assets.models.vision.clip import Clip
 from dj_assets.models.vision.device import Device
 from dj_assets.models.vision.pixels import BICUBIC, CLIP_MEAN, CLIP_STD, Geometry
-from dj_assets.operators.crops import Crop
+from dj_assets.operators.views.crops import Crop
 
 RESULTS = Path(__file__).parent / "results" / "vision.json"
 CLIP_CROP = Geometry(224, 224, shortest_edge=224, resample=BICUBIC)

@@ -20,15 +20,15 @@ import duckdb
 
 from benchmarks.process import command_line
 from dj_assets import settings
+from dj_assets.home.layout import Layout
 from dj_assets.operators.base import RangeFilter
 from dj_assets.operators.registry import find
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, make_plan
-from dj_assets.report.what_if.borders import neighbours
-from dj_assets.report.what_if.bounds import Bound, Movable, axis, movables
-from dj_assets.report.what_if.filters_alone import count_filters
-from dj_assets.report.what_if.judged import Judged
-from dj_assets.storage.layout import Layout
+from dj_assets.what_if.borders import neighbours
+from dj_assets.what_if.bounds import Bound, Movable, axis, movables
+from dj_assets.what_if.filters_alone import count_filters
+from dj_assets.what_if.judged import Judged
 
 RESULTS = Path(__file__).parent / "results"
 FILES, REPEATS = 40, 5

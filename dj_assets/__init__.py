@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dj_assets.report.run import run_recipe
     from dj_assets.subset import RunResult
+    from dj_assets.views.run import run_recipe
 
 __version__ = "0.1.0"
 __all__ = ["RunResult", "__version__", "run_recipe"]
@@ -15,7 +15,7 @@ __all__ = ["RunResult", "__version__", "run_recipe"]
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     """Load `run_recipe` and `RunResult` at first use, so that `import dj_assets` stays quick."""
     if name == "run_recipe":
-        from dj_assets.report.run import run_recipe
+        from dj_assets.views.run import run_recipe
 
         return run_recipe
     if name == "RunResult":

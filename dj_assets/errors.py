@@ -83,7 +83,7 @@ class MediaError(SampleError):
 
 
 class WorkerDiedError(DjError):
-    """A worker process died; finished shards are safe and the next run goes on after them."""
+    """A worker process died; finished files are safe and the next run goes on after them."""
 
 
 class ConservationError(DjError):

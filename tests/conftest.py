@@ -12,7 +12,7 @@ TOGETHER = {
     "tests/browser/": "Dagster",
     "tests/e2e/test_operating.py": "Dagster",
     "tests/e2e/test_workers.py": "Dagster",
-    "tests/engine/ray/": "Ray",
+    "tests/measure/ray/": "Ray",
 }
 
 
@@ -34,7 +34,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[object]:
     """An S3 server on loopback, one for each process of the tests."""
-    from tests.storage.objects.s3 import serving
+    from tests.stores.s3 import serving
 
     with serving() as server:
         yield server
@@ -43,7 +43,7 @@ def s3_server() -> Iterator[object]:
 @pytest.fixture
 def lake(s3_server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of an empty bucket, whose server has no faults; the working copies lie below the test's folder."""
-    from tests.storage.objects.s3 import environment
+    from tests.stores.s3 import environment
 
     for name, value in environment(s3_server, tmp_path / "cache").items():
         monkeypatch.setenv(name, value)
@@ -53,7 +53,7 @@ def lake(s3_server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.fixture(scope="session", params=["gs", "az"])
 def _emulated(request: pytest.FixtureRequest) -> Iterator[object]:
-    from tests.storage.objects.emulators import Azure, Google, emulated
+    from tests.stores.emulators import Azure, Google, emulated
 
     service = {"gs": Google, "az": Azure}[request.param]()
     with emulated(service):
@@ -66,3 +66,11 @@ def other_lake(_emulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
     for name, value in {**_emulated.environment, "DJ_CACHE": str(tmp_path / "cache")}.items():
         monkeypatch.setenv(name, value)
     return f"{_emulated.scheme}://{_emulated.bucket()}"
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """One small run with its plan: `tuple[Plan, RunResult]`, shared by the tests of analyses and of views."""
+    from tests.published import run_small
+
+    return run_small(tmp_path_factory.mktemp("small"))

@@ -9,14 +9,14 @@ import duckdb
 import pytest
 
 import dj_assets
-from dj_assets.engine.what_if import MeasuredRun
+from dj_assets.analysis.examples import dropped_examples
+from dj_assets.analysis.explain import explain
 from dj_assets.errors import RecipeError, UserError
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import newest_run
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
-from dj_assets.report.examples import dropped_examples
-from dj_assets.report.explain import explain
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run
+from dj_assets.subset.measured_run import MeasuredRun
 from tests.documents import documents, write_jsonl
 
 # Tens of words, so that one word more or less moves few bits of a simhash.
@@ -124,7 +124,7 @@ def test_a_killed_run_goes_on(files, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("dj_assets.subset.barrier.load_population", killed)
+        patch.setattr("dj_assets.subset.deduplicating.load_population", killed)
         run(files, tmp_path / "out")
     measured = Layout.output(tmp_path / "out").against.measured("signatures", 0)
     before = measured.stat().st_mtime_ns

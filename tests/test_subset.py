@@ -12,8 +12,8 @@ import pytest
 
 import dj_assets
 from dj_assets.errors import MissingModelError, SourceError, UserError
+from dj_assets.home.layout import Layout
 from dj_assets.recipe.load import load_recipe
-from dj_assets.storage.layout import Layout
 from dj_assets.subset import Options, Subset
 from dj_assets.subset.locks import whole_subset
 from tests.documents import documents, write_jsonl
@@ -139,10 +139,10 @@ def test_a_new_threshold_measures_nothing_anew(tmp_path):
         return subset.measure(), subset.deduplicate(), subset.refine()
 
     measured, _, loose = run(0.1)
-    assert (measured.shards_measured, measured.shards_reused) == (1, 0)
+    assert (measured.files_measured, measured.files_reused) == (1, 0)
     written = layout.measured("stats", 0).stat().st_mtime_ns
     again, _, strict = run(0.87)
-    assert (again.shards_measured, again.shards_reused) == (0, 1)
+    assert (again.files_measured, again.files_reused) == (0, 1)
     assert layout.measured("stats", 0).stat().st_mtime_ns == written
     assert strict.samples_out < loose.samples_out
     assert again.data_version == measured.data_version

@@ -6,15 +6,15 @@ from typing import TypedDict
 
 import dagster as dg
 
+from dj_assets.analysis.verdicts import CHECKS, Check, Evidence, Verdict, evidence_of
 from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.stage_metadata import MAX_ROWS
 from dj_assets.errors import UserError
+from dj_assets.home.home import home_layout
+from dj_assets.home.manifest import newest_run, run_before
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
-from dj_assets.report.verdicts import CHECKS, Check, Evidence, Verdict, evidence_of
-from dj_assets.storage.home import home_layout
-from dj_assets.storage.manifest import newest_run, run_before
 
 
 def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:

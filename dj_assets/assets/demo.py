@@ -11,13 +11,13 @@ from dj_assets.assets.gallery import gallery_definitions, is_sharded
 from dj_assets.assets.in_process import materialize, what_failed
 from dj_assets.assets.instance import project_instance
 from dj_assets.assets.keys import SubsetKeys, block_of
+from dj_assets.home.home import home_layout
+from dj_assets.home.manifest import newest_run
 from dj_assets.recipe.gallery import Gallery, find_gallery
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
-from dj_assets.report.run_table import GalleryRow, gallery_table
-from dj_assets.storage.home import home_layout
-from dj_assets.storage.manifest import newest_run
 from dj_assets.subset import RunResult
+from dj_assets.views.run_table import GalleryRow, gallery_table
 
 
 @dataclass(frozen=True)

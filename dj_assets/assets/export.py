@@ -8,12 +8,12 @@ from dj_assets import settings
 from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.errors import UserError
+from dj_assets.home.home import home_layout
+from dj_assets.publish.export.export import Export, ExportedPart
+from dj_assets.publish.export.formats import FORMATS, ExportFormat
+from dj_assets.publish.export.pushing import push_export
 from dj_assets.recipe.model import ExportBlock, Recipe
 from dj_assets.recipe.sizes import parse_bytes
-from dj_assets.storage.export.export import Export, ExportedPart
-from dj_assets.storage.export.formats import FORMATS, ExportFormat
-from dj_assets.storage.export.pushing import push_export
-from dj_assets.storage.home import home_layout
 from dj_assets.urls import place_of, url_of
 
 _MAX_ROWS = 50

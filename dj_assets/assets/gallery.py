@@ -21,7 +21,7 @@ from dj_assets.errors import RecipeError
 from dj_assets.recipe.gallery import Gallery, find_gallery, refined_references, refined_sources
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
-from dj_assets.subset.opened import refuse_unshardable
+from dj_assets.subset.context import refuse_unshardable
 
 
 def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dj_assets.report.labels import short_name
+from dj_assets.analysis.labels import short_name
 
 __all__ = ["MAX_KEY", "metadata_key", "short_name"]
 

@@ -7,17 +7,17 @@ import re
 
 from dagster import MarkdownMetadataValue, MetadataValue
 
+from dj_assets.analysis.differences import Change
+from dj_assets.analysis.examples import Example, dropped_examples
+from dj_assets.analysis.figures import compact
+from dj_assets.analysis.twins import Twins, twins
 from dj_assets.assets.labels import short_name
 from dj_assets.recipe.plan import Plan
-from dj_assets.report import contact_sheet
-from dj_assets.report.differences import Change
-from dj_assets.report.distributions import LIMIT_BYTES, distributions_svg
-from dj_assets.report.examples import Example, dropped_examples
-from dj_assets.report.figures import compact
-from dj_assets.report.markdown import embed_png, embed_svg, table_markdown
-from dj_assets.report.thumbnail import thumbnail_png
-from dj_assets.report.twins import Twins, twins
 from dj_assets.subset import RunResult, Subset
+from dj_assets.views import contact_sheet
+from dj_assets.views.distributions import LIMIT_BYTES, distributions_svg
+from dj_assets.views.markdown import embed_png, embed_svg, table_markdown
+from dj_assets.views.thumbnail import thumbnail_png
 
 EXAMPLES_BYTES = 12_000
 # Of the compressed picture; base64 makes a third more of it.

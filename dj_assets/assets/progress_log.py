@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from dj_assets.engine.progress import Progress
+from dj_assets.measure.progress import Progress
 from dj_assets.subset import MeasureResult
 
 EVERY_S = 5.0
@@ -29,10 +29,10 @@ class ProgressLog:
 
 def summary(result: MeasureResult) -> str:
     """Return the last line of a measure: how much, how fast, how much was up to date already."""
-    if not result.shards_measured:
-        return f"{result.samples:,} samples in {result.shards_reused} shards: all measured before, nothing to do"
+    if not result.files_measured:
+        return f"{result.samples:,} samples in {result.files_reused} files: all measured before, nothing to do"
     took = f"{result.samples:,} samples in {result.seconds:.1f} s"
-    if result.shards_reused:
-        return f"{took}: {result.shards_measured} shards measured, {result.shards_reused} were up to date"
+    if result.files_reused:
+        return f"{took}: {result.files_measured} files measured, {result.files_reused} were up to date"
     seconds = max(result.seconds, 1e-9)
     return f"{took}: {result.samples / seconds:,.0f} samples/s, {result.text_bytes / 1e6 / seconds:.1f} MB/s"

@@ -19,8 +19,8 @@ from dj_assets.assets.keys import SubsetKeys
 from dj_assets.assets.progress_log import ProgressLog, summary
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
-from dj_assets.report.release import accompany
 from dj_assets.subset import Options, Subset
+from dj_assets.views.release import accompany
 
 
 def refined_asset(recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = ()) -> dg.AssetsDefinition:

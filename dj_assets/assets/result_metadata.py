@@ -10,18 +10,18 @@ import dagster as dg
 import pyarrow.parquet as pq
 from dagster import MetadataValue, TableRecord
 
+from dj_assets.analysis.figures import percent
 from dj_assets.assets.description import reference_metadata
 from dj_assets.assets.labels import metadata_key, short_name
 from dj_assets.assets.pictures import contact_sheets, distributions, duplicate_pairs, examples, funnel_plot
 from dj_assets.assets.stage_metadata import MAX_ROWS, column_schema
-from dj_assets.engine.funnel import FunnelStep
 from dj_assets.operators.base import Mapper
 from dj_assets.recipe.model import Recipe
-from dj_assets.report.figures import percent
-from dj_assets.report.funnel import funnel_rows
-from dj_assets.storage.objects.copies import at_hand
-from dj_assets.storage.objects.path import source_path
+from dj_assets.replay.funnel import FunnelStep
+from dj_assets.stores.copies import at_hand
+from dj_assets.stores.path import source_path
 from dj_assets.subset import RunResult, Subset
+from dj_assets.views.funnel import funnel_rows
 
 # What one event may weigh in the event log, and how much of that is beside the metadata: keys, tags, the run.
 MAX_EVENT_BYTES = 64_000

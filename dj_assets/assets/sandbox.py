@@ -13,10 +13,10 @@ from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.sandbox_metadata import chosen, evaluated, ranked, recipe_found, round_made
 from dj_assets.recipe.model import Recipe
-from dj_assets.report.sandbox.section import write_sandbox_page
 from dj_assets.sandbox.discovery import chosen_thirds, standings, write_best
 from dj_assets.sandbox.evaluations import evaluate
 from dj_assets.sandbox.experiment import Sandbox
+from dj_assets.views.page.sandbox import write_sandbox_page
 
 # No pool's name holds this.
 _BETWEEN = "@"

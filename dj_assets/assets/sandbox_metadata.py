@@ -11,14 +11,14 @@ from dagster import MetadataValue, TableMetadataValue, TableRecord
 
 from dj_assets.assets.labels import MAX_KEY
 from dj_assets.evaluation.of_subset import evaluations_of
-from dj_assets.report.markdown import embed_svg
-from dj_assets.report.sandbox.benchmarks import benchmarks_svg
-from dj_assets.report.sandbox.section import Picture, sandbox_pictures
-from dj_assets.report.sandbox.tables import pool_rows, score_rows
 from dj_assets.sandbox.discovery import Standings
 from dj_assets.sandbox.evaluations import Evaluation
 from dj_assets.sandbox.experiment import Entry, Round
 from dj_assets.sandbox.pools import Third
+from dj_assets.views.markdown import embed_svg
+from dj_assets.views.page.sandbox import Picture, sandbox_pictures
+from dj_assets.views.sandbox.benchmarks import benchmarks_svg
+from dj_assets.views.sandbox.tables import pool_rows, score_rows
 
 Metadata = dict[str, Any]
 

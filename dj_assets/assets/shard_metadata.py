@@ -11,7 +11,7 @@ import dagster as dg
 from dagster import MetadataValue, TableRecord
 
 from dj_assets.assets.stage_metadata import MAX_ROWS
-from dj_assets.engine.decision import ShardOutcome
+from dj_assets.replay.decision import FileOutcome
 from dj_assets.subset import DeduplicateResult, MeasureResult, RefineResult, Subset
 
 OUTCOME_TAG = "dj/outcome"
@@ -81,15 +81,15 @@ def stats(subset: Subset, result: MeasureResult) -> dict[str, Any]:
         "dagster/partition_row_count": result.samples,
         "dagster/uri": subset.layout.place_of(subset.layout.measured("stats", 0).parent),
         "samples": result.samples,
-        "files_measured": result.shards_measured,
-        "files_reused": result.shards_reused,
+        "files_measured": result.files_measured,
+        "files_reused": result.files_reused,
         "seconds": round(result.seconds, 2),
         "measured_by": f"process {os.getpid()} of {platform.node()}",
         "stats_hash": subset.plan.stats_hash,
     }
 
 
-def duplicates(subset: Subset, result: DeduplicateResult, outcomes: Iterable[ShardOutcome]) -> dict[str, Any]:
+def duplicates(subset: Subset, result: DeduplicateResult, outcomes: Iterable[FileOutcome]) -> dict[str, Any]:
     """Return what is said about the duplicates of a shard, and about the barrier that found them."""
     own = list(outcomes)
     found = sum(outcome.duplicates for outcome in own)

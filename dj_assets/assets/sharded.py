@@ -21,12 +21,12 @@ from dj_assets.assets.description import refined_description, refined_metadata, 
 from dj_assets.assets.failures import OneLineError, one_clear_line
 from dj_assets.assets.keys import SubsetKeys, shard_partitions
 from dj_assets.assets.progress_log import ProgressLog, summary
-from dj_assets.engine.decision import outcome_version
 from dj_assets.errors import DjError
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
-from dj_assets.report.release import accompany
+from dj_assets.replay.decision import outcome_version
 from dj_assets.subset import Options, Subset
+from dj_assets.views.release import accompany
 
 # Another run may be at work at the same shard, or at what all shards share.
 PATIENCE_S = 3600.0

@@ -12,15 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from dagster import MetadataValue, TableRecord
 
+from dj_assets.analysis.columns import stat_columns
+from dj_assets.analysis.figures import compact
+from dj_assets.analysis.statistics import summarize
 from dj_assets.assets.keys import SubsetKeys
 from dj_assets.assets.specs import origins_of
-from dj_assets.engine.shards import source_version
+from dj_assets.home.manifest import FileManifest
+from dj_assets.measure.measured_source import source_version
 from dj_assets.recipe.plan import Plan
-from dj_assets.report.columns import stat_columns
-from dj_assets.report.figures import compact
-from dj_assets.report.statistics import summarize
-from dj_assets.storage.manifest import ShardManifest
-from dj_assets.storage.objects.path import source_path
+from dj_assets.stores.path import source_path
 from dj_assets.subset import DeduplicateResult, MeasureResult, Subset
 
 # Longer tables make the page slow and the event large.
@@ -30,17 +30,17 @@ MAX_TYPE = 120
 
 def measured(keys: SubsetKeys, subset: Subset, result: MeasureResult) -> Iterator[dg.AssetMaterialization]:
     """Report the source that was read and the statistics that were measured."""
-    shards = subset.shards.measured()
-    yield from _origins(subset, shards)
-    yield _event(keys.source, result.source_version, _source(shards))
-    yield _event(keys.stats, result.data_version, _stats(subset, shards, result), subset.plan.stats_hash)
+    manifests = subset.source.measured()
+    yield from _origins(subset, manifests)
+    yield _event(keys.source, result.source_version, _source(manifests))
+    yield _event(keys.stats, result.data_version, _stats(subset, manifests, result), subset.plan.stats_hash)
 
 
-def _origins(subset: Subset, shards: list[ShardManifest]) -> Iterator[dg.AssetMaterialization]:
+def _origins(subset: Subset, manifests: list[FileManifest]) -> Iterator[dg.AssetMaterialization]:
     """Report every named source of a subset that has several."""
     origin_of = {str(file.path): file.reading.origin for file in subset.files}
     for key, source in origins_of(subset.recipe).items():
-        own = [shard for shard in shards if origin_of[shard.path] == source.origin]
+        own = [file for file in manifests if origin_of[file.path] == source.origin]
         if own:
             yield _event(key, source_version(own), _source(own))
 
@@ -89,35 +89,33 @@ def _event(
     return dg.AssetMaterialization(key, metadata=metadata, tags=tags)
 
 
-def _source(shards: list[ShardManifest]) -> dict[str, Any]:
-    size = sum(shard.size for shard in shards)
+def _source(manifests: list[FileManifest]) -> dict[str, Any]:
+    size = sum(file.size for file in manifests)
     # records of the same raw files that belong to another subset
-    left_out = sum(shard.left_out for shard in shards)
+    left_out = sum(file.left_out for file in manifests)
     records = [
-        TableRecord(
-            {"file": Path(shard.path).name, "samples": shard.records, "bytes": shard.size, "sha256": shard.sha256}
-        )
-        for shard in shards[:MAX_ROWS]
+        TableRecord({"file": Path(file.path).name, "samples": file.records, "bytes": file.size, "sha256": file.sha256})
+        for file in manifests[:MAX_ROWS]
     ]
     return {
-        "dagster/row_count": sum(shard.records for shard in shards),
-        "dagster/uri": str(source_path(shards[0].path).parent) if len(shards) > 1 else shards[0].path,
-        "files": len(shards),
+        "dagster/row_count": sum(file.records for file in manifests),
+        "dagster/uri": str(source_path(manifests[0].path).parent) if len(manifests) > 1 else manifests[0].path,
+        "files": len(manifests),
         **({"left_out": left_out} if left_out else {}),
         "bytes": size,
         "shards": MetadataValue.table(records),
     }
 
 
-def _stats(subset: Subset, shards: list[ShardManifest], result: MeasureResult) -> dict[str, Any]:
-    files = [subset.layout.fetched("stats", shard.shard) for shard in shards]
+def _stats(subset: Subset, manifests: list[FileManifest], result: MeasureResult) -> dict[str, Any]:
+    files = [subset.layout.fetched("stats", file.number) for file in manifests]
     metadata = {
-        "dagster/row_count": sum(shard.rows for shard in shards),
+        "dagster/row_count": sum(file.rows for file in manifests),
         "dagster/uri": subset.layout.place_of(files[0].parent),
         "dagster/column_schema": column_schema(pq.read_schema(files[0]), _units(subset.plan)),
         "samples": result.samples,
-        "shards_measured": result.shards_measured,
-        "shards_reused": result.shards_reused,
+        "shards_measured": result.files_measured,
+        "shards_reused": result.files_reused,
         "seconds": round(result.seconds, 2),
         "stats_hash": subset.plan.stats_hash,
     }

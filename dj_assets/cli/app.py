@@ -37,7 +37,7 @@ def main() -> None:
         console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        console(stderr=True).print("interrupted; finished shards are kept, run again to go on", markup=False)
+        console(stderr=True).print("interrupted; finished files are kept, run again to go on", markup=False)
         sys.exit(130)
 
 

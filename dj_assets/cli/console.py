@@ -14,10 +14,10 @@ from dj_assets.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dj_assets.engine.progress import Progress as MeasureProgress
-    from dj_assets.engine.progress import Report
+    from dj_assets.home.layout import Layout
+    from dj_assets.measure.progress import Progress as MeasureProgress
+    from dj_assets.measure.progress import Report
     from dj_assets.recipe.model import Recipe
-    from dj_assets.storage.layout import Layout
 
 RecipePath = Annotated[
     Path,
@@ -36,9 +36,9 @@ def finished(subset: str) -> tuple[Layout, dict[str, Any]]:
 
     A subset is given by its name, the name of its asset (`redpajama/c4`), or the file of its recipe.
     """
-    from dj_assets.storage.home import home_layout, output_layout
-    from dj_assets.storage.layout import Layout
-    from dj_assets.storage.manifest import newest_run
+    from dj_assets.home.home import home_layout, output_layout
+    from dj_assets.home.layout import Layout
+    from dj_assets.home.manifest import newest_run
     from dj_assets.urls import is_url
 
     folder, name = Path(subset), Path(subset).name.removesuffix(".yaml")
@@ -66,7 +66,7 @@ def named_run(name: str) -> tuple[Layout, dict[str, Any]]:
     UserError
         If there is no such run, naming those that there are.
     """
-    from dj_assets.storage.manifest import run_ids, run_named
+    from dj_assets.home.manifest import run_ids, run_named
     from dj_assets.urls import is_url
 
     whole = Path(name).is_dir() or is_url(name) or "@" not in name

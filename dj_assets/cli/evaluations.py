@@ -37,7 +37,7 @@ def eval_show(
     """Compare every model with the baseline: deltas, wins, ties, losses; published and measured apart."""
     from dj_assets.evaluation.comparison import computed_totals
     from dj_assets.evaluation.of_subset import evaluations_of
-    from dj_assets.report.sandbox.tables import difference_rows, tally
+    from dj_assets.views.sandbox.tables import difference_rows, tally
 
     known = evaluations_of(known_recipe(subset).name.rpartition("/")[2])
     for one in known.comparisons(baseline):

@@ -35,7 +35,7 @@ def demo(
 ) -> None:
     """Refine every subset of the gallery on the data that ships, and show what was kept."""
     from dj_assets.assets.demo import materialize_gallery
-    from dj_assets.report.run_table import render_gallery
+    from dj_assets.views.run_table import render_gallery
 
     outcomes = materialize_gallery(vision=vision)
     console().print(render_gallery([outcome.row for outcome in outcomes if outcome.row]))

@@ -12,7 +12,7 @@ from dj_assets.cli.console import Finished, ModelsFolder, console, finished, nam
 from dj_assets.errors import UserError
 
 if TYPE_CHECKING:
-    from dj_assets.storage.sources import SourceFile
+    from dj_assets.sources.sources import SourceFile
 
 app = typer.Typer()
 
@@ -24,7 +24,7 @@ def funnel(
     subset: Finished,
 ) -> None:
     """Show samples in and out of every operator of the last run."""
-    from dj_assets.report.terminal import render_run
+    from dj_assets.views.terminal import render_run
 
     console().print(render_run(finished(subset)[1]))
 
@@ -36,11 +36,11 @@ def explain(
     models: ModelsFolder = None,
 ) -> None:
     """Tell one sample's story: what changed it, what was measured, what dropped it."""
+    from dj_assets.analysis.explain import explain
     from dj_assets.models.store import ModelStore
     from dj_assets.recipe.load import load_recipe
     from dj_assets.recipe.plan import make_plan
-    from dj_assets.report.explain import explain
-    from dj_assets.report.terminal import render_story
+    from dj_assets.views.terminal import render_story
 
     layout, manifest = finished(subset)
     names = [name for name in ("process", "text_keys", "custom_operator_paths") if manifest.get(name)]
@@ -54,7 +54,7 @@ def _read_as_then(manifest: dict[str, Any]) -> tuple[SourceFile, ...]:
     """Return the source files of a run, read as its recipe says; none where it, or one of them, is not there now."""
     from dj_assets.recipe.gallery import find_gallery
     from dj_assets.recipe.load import load_recipe
-    from dj_assets.storage.inputs import files_of
+    from dj_assets.subset.inputs import files_of
 
     recipe = find_gallery().recipes.get(manifest["name"].rpartition("/")[2])
     try:
@@ -71,7 +71,7 @@ def runs(
     subset: Finished,
 ) -> None:
     """List the runs of a subset, newest first, by the names that 'diff' takes."""
-    from dj_assets.report.run_list import render_runs
+    from dj_assets.views.run_list import render_runs
 
     console().print(render_runs(finished(subset)[0]))
 
@@ -83,8 +83,8 @@ def diff(
     examples: Annotated[int, typer.Option(min=0, help="Samples to show of every change.")] = 3,
 ) -> None:
     """Compare two runs: samples gained and lost, by operator and reason."""
-    from dj_assets.report.diff_table import render_diff
-    from dj_assets.report.run_diff import Run, diff_runs
+    from dj_assets.analysis.run_diff import Run, diff_runs
+    from dj_assets.views.diff_table import render_diff
 
     if now is None:
         before, now = (before, before.rpartition("@")[0]) if "@" in before else (f"{before}@previous", before)
@@ -98,7 +98,7 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Print where the report of the last run lies (one HTML page) and its dataset card."""
-    from dj_assets.storage.objects.copies import at_hand
+    from dj_assets.stores.copies import at_hand
 
     layout, _ = finished(subset)
     if not at_hand(layout.report).exists():
@@ -125,11 +125,11 @@ def tune(
 ) -> None:
     """Propose thresholds from what was measured, and show what they would keep."""
     from dj_assets import settings
-    from dj_assets.report.changed_recipe import write_changed
-    from dj_assets.report.tune import tune
-    from dj_assets.report.tune_rule import parse_rule
-    from dj_assets.report.tune_table import render_tuning
-    from dj_assets.report.what_if.gallery import recipe_and_folder
+    from dj_assets.analysis.changed_recipe import write_changed
+    from dj_assets.analysis.tune import tune
+    from dj_assets.analysis.tune_rule import parse_rule
+    from dj_assets.views.tune_table import render_tuning
+    from dj_assets.what_if.gallery import recipe_and_folder
 
     if serve:
         _serve(recipe, data, port)
@@ -144,8 +144,8 @@ def tune(
 
 def _serve(recipe: str, data: str | None, port: int) -> None:
     """Serve the page until it is stopped; a page that is loaded again shows the recipe and the run of that moment."""
-    from dj_assets.report.what_if.gallery import open_run
-    from dj_assets.report.what_if.server import TuningServer
+    from dj_assets.what_if.gallery import open_run
+    from dj_assets.what_if.server import TuningServer
 
     with TuningServer(lambda: open_run(recipe, data), port) as server:
         console(stderr=True).print(f"What if: {server.url}  (Ctrl-C stops it)", markup=False, highlight=False)

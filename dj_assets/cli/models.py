@@ -17,7 +17,7 @@ def models_list(models: ModelsFolder = None) -> None:
     """Show every model of the gallery and whether it is here."""
     from dj_assets.models.pull import listing
     from dj_assets.models.store import ModelStore
-    from dj_assets.report.terminal import render_rows
+    from dj_assets.views.terminal import render_rows
 
     console().print(render_rows(listing(ModelStore.with_folder(models))))
 
@@ -41,7 +41,7 @@ def models_verify(models: ModelsFolder = None) -> None:
     """Compare the checksums of all models that are here; exit 1 if one differs."""
     from dj_assets.models.pull import verify
     from dj_assets.models.store import ModelStore
-    from dj_assets.report.terminal import render_rows
+    from dj_assets.views.terminal import render_rows
 
     rows = verify(ModelStore.with_folder(models))
     console().print(render_rows(rows))

@@ -13,7 +13,7 @@ from dj_assets.cli.console import ModelsFolder, RecipePath, console, known_recip
 if TYPE_CHECKING:
     from dj_assets.recipe.model import Recipe
     from dj_assets.recipe.plan import Plan
-    from dj_assets.storage.sources import SourceFile
+    from dj_assets.sources.sources import SourceFile
 
 app = typer.Typer()
 
@@ -53,8 +53,8 @@ def run(
         _warm_early(made, models)
 
         from dj_assets.kernels.lean import forget_pandas
-        from dj_assets.report.run import run_recipe
-        from dj_assets.report.terminal import render_run
+        from dj_assets.views.run import run_recipe
+        from dj_assets.views.terminal import render_run
 
         if not checked.custom_operators:
             forget_pandas()
@@ -78,7 +78,7 @@ def run(
 def _early_workers(workers: int | None, inputs: list[str]) -> AbstractContextManager[None]:
     """Let workers load while this process does, where it is likely that some will be wanted."""
     from dj_assets import settings
-    from dj_assets.engine.workers import early_workers
+    from dj_assets.measure.workers import early_workers
 
     most = workers or settings.default_workers()
     paths = [Path(place) for place in inputs]
@@ -88,8 +88,8 @@ def _early_workers(workers: int | None, inputs: list[str]) -> AbstractContextMan
 
 def _warm_early(plan: Plan, models: Path | None) -> None:
     """Let workers that load already go on with what the recipe needs, while this process loads its own part."""
-    from dj_assets.engine.work import Task
-    from dj_assets.engine.workers import warm_early
+    from dj_assets.measure.work import Task
+    from dj_assets.measure.workers import warm_early
     from dj_assets.models.store import ModelStore
 
     warm_early(Task(plan, ModelStore.with_folder(models)))
@@ -116,7 +116,7 @@ def plan(
 ) -> None:
     """Show what a run would do: stages, statistics, models, bytes."""
     from dj_assets.models.store import ModelStore
-    from dj_assets.report.plan_table import render_plan
+    from dj_assets.views.plan_table import render_plan
 
     made = _plan(recipe, models)
     console().print(render_plan(made, made.models(ModelStore.with_folder(models)), _files(made.recipe, inputs)))
@@ -140,7 +140,7 @@ def _file_of(recipe: Path) -> Path:
 
 def _files(recipe: Recipe, inputs: list[str] | None) -> tuple[SourceFile, ...]:
     """Return the files of `--input`, else those the recipe's source names; check its reference set where it has one."""
-    from dj_assets.storage.inputs import against_of, files_of
+    from dj_assets.subset.inputs import against_of, files_of
     from dj_assets.urls import from_here
 
     named = recipe.asset is not None or recipe.dataset_path is not None

@@ -23,7 +23,7 @@ Subset = Annotated[str, typer.Argument(metavar="SUBSET", help="A subset of the g
 @app.command("pools", epilog="Example: dj-assets sandbox pools demo_sandbox")
 def sandbox_pools(subset: Subset) -> None:
     """Cut the subset into pools and show their sizes; nothing is trained."""
-    from dj_assets.report.sandbox.tables import pool_rows
+    from dj_assets.views.sandbox.tables import pool_rows
 
     opened = _open(subset)
     made = opened.probe()
@@ -111,8 +111,8 @@ def _say(made: Evaluation) -> None:
 
 
 def _show(opened: Sandbox, known: Standings) -> None:
-    from dj_assets.report.sandbox.section import write_sandbox_page
-    from dj_assets.report.sandbox.tables import score_rows
+    from dj_assets.views.page.sandbox import write_sandbox_page
+    from dj_assets.views.sandbox.tables import score_rows
 
     for one in known.rounds:
         console().print(f"\n{one.name}: {one.size:,} samples a pool, against {one.baseline}", highlight=False)

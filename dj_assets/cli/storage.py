@@ -26,9 +26,9 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Take a folder that holds another export.")] = False,
 ) -> None:
     """Write a refined subset in parts with checksums; an export that was cut off goes on."""
+    from dj_assets.publish.export.export import Export
+    from dj_assets.publish.export.pushing import push_export
     from dj_assets.recipe.sizes import parse_bytes
-    from dj_assets.storage.export.export import Export
-    from dj_assets.storage.export.pushing import push_export
     from dj_assets.urls import is_url, place_of
 
     layout, _ = finished(subset)
@@ -56,7 +56,7 @@ def fetch(
     output: Annotated[Path, typer.Option("--output", help="The folder for the files.")],
 ) -> None:
     """Fetch what the newest run published in an object store."""
-    from dj_assets.storage.fetching import fetch
+    from dj_assets.publish.fetching import fetch
 
     layout, manifest = finished(subset)
     done = fetch(layout, manifest["run_id"], output.resolve())
@@ -106,8 +106,8 @@ def prune(
     keep_runs: Annotated[int, typer.Option(min=1, help="Records of so many runs stay.")] = 100,
 ) -> None:
     """Show what every subset takes on the disk, and what of it can go."""
-    from dj_assets.report.housekeeping import render_housekeeping
     from dj_assets.subset.pruning import survey
+    from dj_assets.views.housekeeping import render_housekeeping
 
     console().print(render_housekeeping(survey(tuple(subsets or ()), keep_runs, delete=False)))
     if delete:

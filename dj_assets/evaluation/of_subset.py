@@ -12,9 +12,9 @@ from dj_assets.errors import UserError
 from dj_assets.evaluation.comparison import Comparison, compare
 from dj_assets.evaluation.read_file import Results, ScoreTable
 from dj_assets.evaluation.records import Record, append, chosen_baseline, current, history, records_folder
-from dj_assets.storage.home import home_layout, require_local
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run
+from dj_assets.home.home import home_layout, require_local
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import newest_run
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from dj_assets.home.manifest import write_json
 from dj_assets.recipe.plan import digest
-from dj_assets.storage.manifest import write_json
 
 Origin = Literal["measured", "published"]
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from dj_assets.models.store import ModelStore
 
 if TYPE_CHECKING:
-    from dj_assets.operators.media_batch import MediaBatch, Viewing
+    from dj_assets.media.viewing import Viewing
 
 T = TypeVar("T")
 TEXT = "text"
@@ -39,21 +39,6 @@ class Batch:
     def text(self) -> pa.StringArray:
         """The text of every sample, shape `(len(batch),)`."""
         return cast("pa.StringArray", self.rows.column(TEXT))
-
-    @property
-    def media(self) -> MediaBatch:
-        """The images and clips of every sample.
-
-        Raises
-        ------
-        ValueError
-            If the batch was made without a `viewing`, that is for a recipe that looks at none.
-        """
-        from dj_assets.operators.media_batch import MediaBatch
-
-        if self.viewing is None:
-            raise ValueError("this batch does not know where its media lie")
-        return MediaBatch(self, self.viewing)
 
     def derive(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return the view remembered under `key`, computing it at the first call."""

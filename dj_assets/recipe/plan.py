@@ -16,7 +16,7 @@ from dj_assets.media import confinement
 from dj_assets.models import extras
 from dj_assets.models.store import ModelFile, ModelStore
 from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
-from dj_assets.operators.media_filter import MediaOperator
+from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
 

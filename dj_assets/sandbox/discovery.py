@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dj_assets.errors import UserError
+from dj_assets.home.writing import replace_atomically
 from dj_assets.sandbox.evaluations import Evaluation, Loop, rankings
 from dj_assets.sandbox.experiment import COMBINED, PROBE, Round, Sandbox
 from dj_assets.sandbox.pool_recipe import pool_recipe, recipe_subset
 from dj_assets.sandbox.pools import Third
 from dj_assets.sandbox.ranking import Score, best_thirds
-from dj_assets.storage.shards import replace_atomically
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from typing import Literal
 import filelock
 
 from dj_assets.evaluation.records import Record, append, records_folder
+from dj_assets.home.manifest import read_json, write_json
 from dj_assets.recipe.plan import digest
 from dj_assets.sandbox.experiment import Entry, Sandbox
 from dj_assets.sandbox.files import Contents
 from dj_assets.sandbox.hook_file import interpreter
 from dj_assets.sandbox.hooks import Call, HookFailedError, StoppedError
 from dj_assets.sandbox.ranking import Results, Score, rank
-from dj_assets.storage.manifest import read_json, write_json
 
 _RESULT = "result.json"
 _LOOK_EVERY_S = 0.1

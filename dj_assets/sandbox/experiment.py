@@ -12,10 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from dj_assets import settings
-from dj_assets.engine.what_if import MeasuredRun
 from dj_assets.errors import UserError
+from dj_assets.home.home import require_local
+from dj_assets.home.manifest import read_json, write_json
 from dj_assets.operators.base import Filter
 from dj_assets.operators.registry import nearest
+from dj_assets.publish.database import reading
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
 from dj_assets.recipe.sandbox_block import SandboxBlock
@@ -24,9 +26,7 @@ from dj_assets.sandbox.cuts import Probed, find_thirds
 from dj_assets.sandbox.files import Contents
 from dj_assets.sandbox.hook_file import Hook, load_hook
 from dj_assets.sandbox.pools import Pool, Third, count, pyramid_sizes, value_count
-from dj_assets.storage.database import reading
-from dj_assets.storage.home import require_local
-from dj_assets.storage.manifest import read_json, write_json
+from dj_assets.subset.measured_run import MeasuredRun
 
 RANDOM = "random"
 TOP = "top-"

@@ -12,15 +12,15 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow.parquet as pq
 
-from dj_assets.engine.what_if import MeasuredRun
+from dj_assets.home.layout import part_name
+from dj_assets.home.manifest import stored_manifest
+from dj_assets.home.writing import write_refined
 from dj_assets.operators.base import Mapper
+from dj_assets.publish.database import reading
+from dj_assets.publish.release import merged_types
 from dj_assets.recipe.plan import digest
 from dj_assets.sandbox.pools import Pool
-from dj_assets.storage.database import reading
-from dj_assets.storage.layout import part_name
-from dj_assets.storage.manifest import stored_shard
-from dj_assets.storage.release import merged_types
-from dj_assets.storage.shards import write_refined
+from dj_assets.subset.measured_run import MeasuredRun
 
 Format = Literal["jsonl", "parquet", "ids"]
 
@@ -77,16 +77,16 @@ class Contents:
 
     def _write_samples(self, run: MeasuredRun, folder: Path, format: Literal["jsonl", "parquet"]) -> None:
         layout = run.layout
-        shards = [shard for n in self._shards() if (shard := stored_shard(layout, n)) is not None]
-        types = merged_types(shards)
-        for shard in shards:
-            cleaned = layout.fetched("cleaned", shard.shard)
+        manifests = [file for n in self._numbers() if (file := stored_manifest(layout, n)) is not None]
+        types = merged_types(manifests)
+        for file in manifests:
+            cleaned = layout.fetched("cleaned", file.number)
             rows = pq.read_table(cleaned, columns=["row"]).column(0).to_numpy()
             write_refined(
-                folder / part_name(shard.shard, "" if format == "jsonl" else ".parquet"),
+                folder / part_name(file.number, "" if format == "jsonl" else ".parquet"),
                 cleaned,
-                layout.fetched("fields", shard.shard),
-                np.isin(rows, self.row[self.shard == shard.shard]),
+                layout.fetched("fields", file.number),
+                np.isin(rows, self.row[self.shard == file.number]),
                 types=types,
                 text_key=run.plan.recipe.text_key,
                 format=format,
@@ -99,7 +99,7 @@ class Contents:
             found = connection.execute(query, list(members.parameters)).fetchnumpy()["id"]
             file.writelines(f"{name}\n" for name in found)
 
-    def _shards(self) -> Iterator[int]:
+    def _numbers(self) -> Iterator[int]:
         yield from (int(number) for number in np.unique(self.shard))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dj_assets.subset.opened import Subset
 from dj_assets.subset.recipe_run import run_recipe
 from dj_assets.subset.results import (
     DeduplicateResult,
@@ -12,6 +11,7 @@ from dj_assets.subset.results import (
     RunOptions,
     RunResult,
 )
+from dj_assets.subset.steps import Subset
 
 __all__ = [
     "DeduplicateResult",

@@ -9,10 +9,10 @@ from pathlib import Path
 import filelock
 
 from dj_assets.errors import UserError
-from dj_assets.storage.disk import disk_faults
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.objects.lease import leased
-from dj_assets.storage.publish import recover, remove_leftovers
+from dj_assets.home.disk import disk_faults
+from dj_assets.home.layout import Layout
+from dj_assets.stores.atomic import recover, remove_leftovers
+from dj_assets.stores.lease import leased
 
 # Putting a shard's files into place waits for a barrier or a release that is under way.
 COMMIT_PATIENCE_S = 3600.0

@@ -5,40 +5,37 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import filelock
 
-from dj_assets.engine.progress import Report
-from dj_assets.engine.shards import measured_version, source_version
-from dj_assets.engine.work import Task
-from dj_assets.storage.manifest import ShardManifest
-from dj_assets.storage.publish import remove_leftovers
+from dj_assets.home.manifest import FileManifest
+from dj_assets.measure.measured_source import measured_version, source_version
+from dj_assets.measure.progress import Report
+from dj_assets.measure.work import Task
+from dj_assets.stores.atomic import remove_leftovers
+from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, putting_into_place, whole_subset
 from dj_assets.subset.results import MeasureResult
 
-if TYPE_CHECKING:
-    from dj_assets.subset.opened import Subset
 
-
-def measure(subset: Subset, report: Report) -> MeasureResult:
+def measure_subset(subset: SubsetContext, report: Report) -> MeasureResult:
     """Measure every file that is not up to date; count the corpus first where an operator needs it."""
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
         subset.frequent = subset.corpus.count(subset.engine_for(subset.files), report)
         task = Task(subset.plan, subset.options.models, subset.frequent)
-        shards, measured = subset.shards.measure(task, subset.engine_for(subset.files), report)
+        manifests, measured = subset.source.measure_files(task, subset.engine_for(subset.files), report)
         _measure_reference(subset, report)
-    return _result(subset, shards, measured, started)
+    return _result(subset, manifests, measured, started)
 
 
-def measure_shard(subset: Subset, name: str, report: Report) -> MeasureResult:
+def measure_shard(subset: SubsetContext, name: str, report: Report) -> MeasureResult:
     """Measure the files of one shard that are not up to date; other runs may measure other shards meanwhile."""
     started = time.perf_counter()
     files = subset.group(name).files
     with one_shard(subset.layout, name, subset.options.patience_s, subset.expected_bytes):
         remove_leftovers(subset.layout.work)
-        shards, measured = subset.shards.measure(
+        manifests, measured = subset.source.measure_files(
             Task(subset.plan, subset.options.models),
             subset.engine_for(files),
             report,
@@ -46,26 +43,26 @@ def measure_shard(subset: Subset, name: str, report: Report) -> MeasureResult:
             partial(putting_into_place, subset.layout, COMMIT_PATIENCE_S),
         )
         _measure_reference(subset, report)
-    return _result(subset, shards, measured, started)
+    return _result(subset, manifests, measured, started)
 
 
-def _measure_reference(subset: Subset, report: Report) -> None:
+def _measure_reference(subset: SubsetContext, report: Report) -> None:
     """Sign the reference set, once for all shards."""
     if subset.against:
         subset.layout.against.work.mkdir(parents=True, exist_ok=True)
         task = Task(subset.plan.signing, subset.options.models)
         with filelock.FileLock(subset.layout.against.lock):
-            subset.reference.measure(task, subset.engine_for(subset.against), report)
+            subset.reference.measure_files(task, subset.engine_for(subset.against), report)
 
 
-def _result(subset: Subset, shards: Sequence[ShardManifest], measured: int, started: float) -> MeasureResult:
+def _result(subset: SubsetContext, manifests: Sequence[FileManifest], measured: int, started: float) -> MeasureResult:
     subset.seconds["measure"] = time.perf_counter() - started
     return MeasureResult(
-        samples=sum(shard.records for shard in shards),
-        shards_measured=measured,
-        shards_reused=len(shards) - measured,
-        text_bytes=sum(shard.text_bytes for shard in shards),
+        samples=sum(file.records for file in manifests),
+        files_measured=measured,
+        files_reused=len(manifests) - measured,
+        text_bytes=sum(file.text_bytes for file in manifests),
         seconds=subset.seconds["measure"],
-        source_version=source_version(shards),
-        data_version=measured_version(subset.measure_key, shards),
+        source_version=source_version(manifests),
+        data_version=measured_version(subset.measure_key, manifests),
     )

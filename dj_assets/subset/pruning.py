@@ -13,15 +13,15 @@ import filelock
 
 from dj_assets import settings
 from dj_assets.errors import DjError, UserError
+from dj_assets.home.disk import disk_faults
+from dj_assets.home.home import copies_below_home
+from dj_assets.home.layout import Layout
+from dj_assets.home.occupied import KEEP_RUNS, Surplus, occupied, surplus
 from dj_assets.recipe.gallery import Gallery, find_gallery
 from dj_assets.recipe.plan import Plan, make_plan
-from dj_assets.storage.disk import disk_faults
-from dj_assets.storage.home import copies_below_home
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.objects.documents import is_document
-from dj_assets.storage.objects.path import ObjectPath
-from dj_assets.storage.objects.working_copy import WorkingCopy
-from dj_assets.storage.occupied import KEEP_RUNS, Surplus, occupied, surplus
+from dj_assets.stores.documents import is_document
+from dj_assets.stores.path import ObjectPath
+from dj_assets.stores.working_copy import WorkingCopy
 from dj_assets.subset.locks import whole_subset
 
 # Data are pushed before the document that names them: this long they may belong to a run that is at work.

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from dj_assets import settings
-from dj_assets.engine.fates import fates
-from dj_assets.engine.what_if import MeasuredRun
 from dj_assets.errors import RecipeError
+from dj_assets.home.damage import Sum
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import write_json
+from dj_assets.home.writing import replace_atomically
+from dj_assets.publish.database import add_run
+from dj_assets.publish.release import Release
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import Plan, make_plan
-from dj_assets.storage.damage import Sum
-from dj_assets.storage.database import add_run
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import write_json
-from dj_assets.storage.release import Release
-from dj_assets.storage.shards import replace_atomically
+from dj_assets.replay.fates import fates
 from dj_assets.subset.locks import whole_subset
+from dj_assets.subset.measured_run import MeasuredRun
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ def rebuild(layout: Layout, manifest: Mapping[str, Any]) -> Rebuilt:
         plan = plan_of(manifest)
         run = MeasuredRun.open(layout.published, plan, settings.default_workers())
         population, outcome = run.replayed(plan)
-        shards, reference = run.shards, run.reference
-        release = Release(plan, layout, shards, fates(population, outcome), reference)
+        manifests, reference = run.manifests, run.reference
+        release = Release(plan, layout, manifests, fates(population, outcome), reference)
         with replace_atomically(layout.database) as temporary:
             release.build(temporary, run.threads)
             # the record in the database never knew what it became

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from dj_assets.engine.engines import EngineName, default_engine, engine_named
-from dj_assets.engine.progress import Report, silent
 from dj_assets.errors import UserError
+from dj_assets.home.disk import disk_faults
+from dj_assets.home.home import output_layout
+from dj_assets.home.manifest import read_json, write_json
+from dj_assets.measure.engines import EngineName, default_engine, engine_named
+from dj_assets.measure.progress import Report, silent
 from dj_assets.models.store import ModelStore
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
-from dj_assets.storage.disk import disk_faults
-from dj_assets.storage.home import output_layout
-from dj_assets.storage.manifest import read_json, write_json
-from dj_assets.subset.opened import Subset
 from dj_assets.subset.results import Options, RunOptions, RunResult
+from dj_assets.subset.steps import Subset
 from dj_assets.urls import from_here
 
 

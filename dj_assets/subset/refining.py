@@ -6,43 +6,41 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from dj_assets.engine.decision import Decision, outcome_version
-from dj_assets.engine.engines import for_each
-from dj_assets.engine.record import circumstances, media_record, run_record
 from dj_assets.errors import UserError
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import FileManifest, all_published, newest_run, next_run_id, require_measured
+from dj_assets.measure.engines import for_each
+from dj_assets.publish.parts import Part, waiting_files, write_part
+from dj_assets.publish.release import Release
 from dj_assets.recipe.plan import digest
-from dj_assets.storage.fields import FieldTypes
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import ShardManifest, all_published, newest_run, next_run_id, require_measured
-from dj_assets.storage.parts import Part, waiting_files, write_part
-from dj_assets.storage.release import Release
-from dj_assets.subset.barrier import decided, decision_key, measured
+from dj_assets.replay.decision import Decision, outcome_version
+from dj_assets.replay.record import circumstances, media_record, run_record
+from dj_assets.sources.fields import FieldTypes
+from dj_assets.subset.context import SubsetContext
+from dj_assets.subset.deduplicating import decided, decision_key, measured
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
 from dj_assets.subset.results import RefineResult, RunResult
 
-if TYPE_CHECKING:
-    from dj_assets.subset.opened import Subset
 
-
-def refine(subset: Subset) -> RunResult:
-    """Write and publish what is kept of all shards."""
+def refine(subset: SubsetContext) -> RunResult:
+    """Write and publish all kept samples."""
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
-        shards = measured(subset)
-        published = _up_to_date(subset, decision_key(subset, shards))
+        manifests = measured(subset)
+        published = _up_to_date(subset, decision_key(subset, manifests))
         if published is not None:
             return published
-        decision = decided(subset, shards)
+        decision = decided(subset, manifests)
         with ThreadPoolExecutor(1, thread_name_prefix="refine") as beside:
-            written = beside.submit(_write, subset, decision, {shard.shard for shard in decision.shards})
+            written = beside.submit(_write, subset, decision, {file.number for file in decision.manifests})
             return _publish(subset, decision, started, written.result)
 
 
-def refine_shard(subset: Subset, name: str) -> RefineResult:
+def refine_shard(subset: SubsetContext, name: str) -> RefineResult:
     """Write what is kept of one shard; publish all of them where no other is still to be written.
 
     Raises
@@ -54,28 +52,28 @@ def refine_shard(subset: Subset, name: str) -> RefineResult:
     paths = {str(file.path) for file in subset.group(name).files}
     with one_shard(subset.layout, name, subset.options.patience_s, subset.expected_bytes):
         decision = _decision_about(subset, name, paths)
-        own = {shard.shard: shard for shard in decision.shards if shard.path in paths}
-        _write(subset, decision, own)
+        files = {file.number: file for file in decision.manifests if file.path in paths}
+        _write(subset, decision, files)
     waited_for, published = publish_when_whole(subset)
-    parts = [part for part in decision.parts if part.shard in own]
+    parts = [part for part in decision.parts if part.number in files]
     return RefineResult(
-        samples_in=sum(shard.records for shard in own.values()),
+        samples_in=sum(file.records for file in files.values()),
         samples_out=sum(part.samples for part in parts),
         files=len(parts),
         data_version=digest([part.key for part in parts]),
-        outcome=outcome_version(outcome for outcome in decision.outcomes if outcome.shard in own),
+        outcome=outcome_version(outcome for outcome in decision.outcomes if outcome.number in files),
         seconds=time.perf_counter() - started,
         waited_for=waited_for,
         published=published,
     )
 
 
-def _decision_about(subset: Subset, name: str, paths: Collection[str]) -> Decision:
+def _decision_about(subset: SubsetContext, name: str, paths: Collection[str]) -> Decision:
     """Return what is decided about a shard; a changed threshold decides anew, new samples wait for the barrier."""
     with whole_subset(subset.layout, COMMIT_PATIENCE_S, subset.expected_bytes):
         stored = Decision.read(subset.layout)
-        now = {shard.path: shard for shard in subset.shards.measured_already() if shard.path in paths}
-        known = {shard.path: shard for shard in stored.shards} if stored else {}
+        now = {file.path: file for file in subset.source.measured_already() if file.path in paths}
+        known = {file.path: file for file in stored.manifests} if stored else {}
         if len(now) < len(paths) or any(path not in known or _differ(known[path], now[path]) for path in paths):
             what = f"{subset.recipe.name}_stats" if len(now) < len(paths) else f"{subset.recipe.name}_duplicates"
             raise UserError(f"{subset.recipe.name}: shard {name} is new or has changed; materialize {what} first")
@@ -84,14 +82,14 @@ def _decision_about(subset: Subset, name: str, paths: Collection[str]) -> Decisi
         return stored
 
 
-def _differ(one: ShardManifest, other: ShardManifest) -> bool:
-    told = ("sha256", "measure_key", "records", "media")
-    return any(getattr(one, name) != getattr(other, name) for name in told)
+def _differ(before: FileManifest, now: FileManifest) -> bool:
+    names = ("sha256", "measure_key", "records", "media")
+    return any(getattr(before, name) != getattr(now, name) for name in names)
 
 
-def _write(subset: Subset, decision: Decision, shards: Collection[int]) -> None:
+def _write(subset: SubsetContext, decision: Decision, numbers: Collection[int]) -> None:
     layout, published = subset.layout, newest_run(subset.layout)
-    wanted = [part for part in decision.parts if part.shard in shards and part.size(layout, published) is None]
+    wanted = [part for part in decision.parts if part.number in numbers and part.size(layout, published) is None]
     write = partial(_write_part, layout=layout, types=decision.types, text_key=subset.recipe.text_key)
     for_each(subset.options.engine, write, (_piece(subset, decision, part) for part in wanted))
     if subset.is_sharded and layout.copy is not None:
@@ -99,21 +97,21 @@ def _write(subset: Subset, decision: Decision, shards: Collection[int]) -> None:
             layout.copy.push_pending(path)
 
 
-def _piece(subset: Subset, decision: Decision, part: Part) -> tuple[Part, ShardManifest, np.ndarray]:
-    """Return a refined file, the shard it is of, and which samples of that are kept."""
-    (measured,) = (shard for shard in decision.shards if shard.shard == part.shard)
+def _piece(subset: SubsetContext, decision: Decision, part: Part) -> tuple[Part, FileManifest, np.ndarray]:
+    """Return a refined file, the manifest of its source file, and which samples of that are kept."""
+    (measured,) = (file for file in decision.manifests if file.number == part.number)
     require_measured(subset.layout, [measured], ("stats",))
-    return part, measured, decision.kept(part.shard, subset.layout)
+    return part, measured, decision.kept(part.number, subset.layout)
 
 
 def _write_part(
-    part: Part, measured: ShardManifest, kept: np.ndarray, *, layout: Layout, types: FieldTypes | None, text_key: str
+    part: Part, measured: FileManifest, kept: np.ndarray, *, layout: Layout, types: FieldTypes | None, text_key: str
 ) -> None:
     require_measured(layout, [measured], ("cleaned", "fields"))
     write_part(part, kept, layout, types, text_key)
 
 
-def publish_when_whole(subset: Subset) -> tuple[tuple[str, ...], RunResult | None]:
+def publish_when_whole(subset: SubsetContext) -> tuple[tuple[str, ...], RunResult | None]:
     """Publish the newest decision once all of its files are written; else return the shards that are waited for."""
     started = time.perf_counter()
     with whole_subset(subset.layout, COMMIT_PATIENCE_S, subset.expected_bytes):
@@ -127,17 +125,17 @@ def publish_when_whole(subset: Subset) -> tuple[tuple[str, ...], RunResult | Non
         return (waited_for, None) if waited_for else ((), _publish(subset, decision, started))
 
 
-def _waited_for(subset: Subset, decision: Decision) -> tuple[str, ...]:
+def _waited_for(subset: SubsetContext, decision: Decision) -> tuple[str, ...]:
     """Return the shards that are not refined yet, or were measured anew since the decision."""
     published = newest_run(subset.layout)
-    now = {shard.path: shard for shard in subset.shards.measured_already()}
-    written = {part.shard for part in decision.parts if part.size(subset.layout, published) is not None}
+    now = {file.path: file for file in subset.source.measured_already()}
+    written = {part.number for part in decision.parts if part.size(subset.layout, published) is not None}
     ready = {
-        shard.path
-        for shard in decision.shards
-        if shard.shard in written and shard.path in now and not _differ(shard, now[shard.path])
+        file.path
+        for file in decision.manifests
+        if file.number in written and file.path in now and not _differ(file, now[file.path])
     }
-    wanted = {shard.path for shard in decision.shards}
+    wanted = {file.path for file in decision.manifests}
     names = [
         group.name
         for group in subset.groups
@@ -147,7 +145,7 @@ def _waited_for(subset: Subset, decision: Decision) -> tuple[str, ...]:
     return (*names, *sorted(gone))
 
 
-def _up_to_date(subset: Subset, key: str) -> RunResult | None:
+def _up_to_date(subset: SubsetContext, key: str) -> RunResult | None:
     published = newest_run(subset.layout)
     if published and published["result_key"] == key and all_published(subset.layout, published):
         return RunResult.of_manifest(published, subset.layout, reused=True)
@@ -155,16 +153,16 @@ def _up_to_date(subset: Subset, key: str) -> RunResult | None:
 
 
 def _publish(
-    subset: Subset, decision: Decision, started: float, written: Callable[[], None] | None = None
+    subset: SubsetContext, decision: Decision, started: float, written: Callable[[], None] | None = None
 ) -> RunResult:
     """Publish a decision; `written` waits for its refined files where they are still being written."""
-    plan, shards = subset.plan, decision.shards
+    plan, manifests = subset.plan, decision.manifests
     against = subset.reference.measured()
-    require_measured(subset.layout, shards, ("stats", "signatures", "rejects"))
+    require_measured(subset.layout, manifests, ("stats", "signatures", "rejects"))
     release = Release(
         plan=plan,
         layout=subset.layout,
-        shards=shards,
+        manifests=manifests,
         fates=decision.fates,
         against=against,
         accompany=subset.options.accompany,
@@ -177,11 +175,11 @@ def _publish(
         return {
             "run_id": next_run_id(subset.layout, decision.key),
             **run_record(plan, decision.key, decision.counts, decision.funnel),
-            **circumstances(subset.models, shards, subset.seconds, subset.workers, subset.options.engine),
+            **circumstances(subset.models, manifests, subset.seconds, subset.workers, subset.options.engine),
             "measure_key": subset.measure_key,
             "short_texts": decision.short_texts,
             **decision.against,
-            **media_record(plan, subset.files, shards),
+            **media_record(plan, subset.files, manifests),
             **({"missing_shards": list(decision.missing)} if decision.missing else {}),
             "refined": parts,
         }

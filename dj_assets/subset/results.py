@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
-from dj_assets.engine.decision import ShardOutcome
-from dj_assets.engine.engines import EngineName, default_engine
-from dj_assets.engine.funnel import FunnelStep
+from dj_assets.home.layout import Layout
+from dj_assets.measure.engines import EngineName, default_engine
 from dj_assets.models.store import ModelStore
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.parts import Format
-from dj_assets.storage.release import Accompany
+from dj_assets.publish.parts import Format
+from dj_assets.publish.release import Accompany
+from dj_assets.replay.decision import FileOutcome
+from dj_assets.replay.funnel import FunnelStep
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class MeasureResult:
     """What `measure` did: files measured now and those found up to date."""
 
     samples: int
-    shards_measured: int
-    shards_reused: int
+    files_measured: int
+    files_reused: int
     text_bytes: int
     seconds: float
     source_version: str
@@ -72,7 +72,7 @@ class DeduplicateResult:
     seconds: float
     data_version: str
     against: int = 0
-    outcomes: Mapping[str, ShardOutcome] = field(default_factory=dict)
+    outcomes: Mapping[str, FileOutcome] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from dj_assets.home.manifest import read_json
 from dj_assets.recipe.plan import digest
-from dj_assets.storage.manifest import read_json
-
-if TYPE_CHECKING:
-    from dj_assets.subset.opened import Subset
+from dj_assets.subset.context import SubsetContext
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class ShardState:
     newest_s: float
 
 
-def survey(subset: Subset) -> tuple[ShardState, ...]:
+def survey(subset: SubsetContext) -> tuple[ShardState, ...]:
     """Return the state of every shard, in the order of the source.
 
     Raises
@@ -54,13 +51,13 @@ def survey(subset: Subset) -> tuple[ShardState, ...]:
     return tuple(states)
 
 
-def _measured(subset: Subset) -> set[str]:
+def _measured(subset: SubsetContext) -> set[str]:
     """Return the paths of the files whose manifests have their size, time and key."""
-    shards = subset.shards
+    source = subset.source
     found = set()
-    for number, file in zip(shards.numbers, shards.files, strict=True):
+    for number, file in zip(source.numbers, source.files, strict=True):
         known = read_json(subset.layout.manifest(number)) or {}
         facts = [known.get(name) for name in ("path", "size", "mtime_ns", "measure_key")]
-        if facts == [str(file.path), file.size, file.mtime_ns, shards.key_of(file)]:
+        if facts == [str(file.path), file.size, file.mtime_ns, source.key_of(file)]:
             found.add(str(file.path))
     return found

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from dj_assets.errors import DamagedError
-from dj_assets.storage.damage import Sum, require_sound
-from dj_assets.storage.database import rebuild_hint
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import MEASURE_AGAIN, require_measured, require_refined, stored_shard
-from dj_assets.storage.objects.copies import at_hand
+from dj_assets.home.damage import Sum, require_sound
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, require_refined, stored_manifest
+from dj_assets.publish.database import rebuild_hint
+from dj_assets.stores.copies import at_hand
 from dj_assets.subset.locks import whole_subset
 
 
@@ -29,8 +29,8 @@ class Verified:
 def verify(layout: Layout, manifest: Mapping[str, Any]) -> Verified:
     """Read every file of the newest run that has a checksum: measured, refined, and the database.
 
-    A damaged measured file makes its shard count as not measured, a damaged refined file gets another name: the next
-    run makes both anew, and nothing else. Tables that are copies (`dropped/`, `quarantine/`, the flat files of an
+    A source file with a damaged measured file counts as not measured, a damaged refined file is renamed: the next
+    run makes both again, and nothing else. Tables that are copies (`dropped/`, `quarantine/`, the flat files of an
     output folder) are not looked at.
 
     Raises
@@ -54,12 +54,12 @@ def _checks(layout: Layout, manifest: Mapping[str, Any]) -> Iterator[tuple[int, 
     reference = manifest.get("against", {}).get("files", ())
     for place, entries in ((layout, manifest["shards"]), (layout.against, reference)):
         for entry in entries:
-            shard = stored_shard(place, entry["shard"])
-            if shard is None:
+            file = stored_manifest(place, entry["shard"])
+            if file is None:
                 yield 0, partial(_tell_unmeasured, place.manifest(entry["shard"]))
                 continue
-            for kind, (size, _) in shard.files.items():
-                yield size, partial(require_measured, place, [shard], [kind])
+            for kind, (size, _) in file.files.items():
+                yield size, partial(require_measured, place, [file], [kind])
     for part in manifest["refined"]:
         yield part["bytes"], partial(require_refined, layout, manifest, [part])
     size, crc32 = manifest.get("database_bytes", 0), manifest.get("database_crc32")

@@ -15,9 +15,9 @@ from PIL import Image
 from dj_assets.assets.demo import materialize_gallery
 from dj_assets.assets.gallery import gallery_definitions
 from dj_assets.assets.result_metadata import MAX_EVENT_BYTES
+from dj_assets.home.layout import Layout
+from dj_assets.publish.export.export import Export
 from dj_assets.recipe.gallery import Gallery, find_gallery
-from dj_assets.storage.export.export import Export
-from dj_assets.storage.layout import Layout
 from tests.assets.staleness import stale_statuses
 from tests.paths import ROOT
 

@@ -7,15 +7,15 @@ import pyarrow.parquet as pq
 
 from dj_assets.assets.export import ExportConfig
 from dj_assets.assets.gallery import gallery_definitions
+from dj_assets.home.home import home_layout, output_layout
+from dj_assets.home.manifest import newest_run
+from dj_assets.publish.fetching import fetch
 from dj_assets.recipe.gallery import Gallery, find_gallery
-from dj_assets.storage.fetching import fetch
-from dj_assets.storage.home import home_layout, output_layout
-from dj_assets.storage.manifest import newest_run
-from dj_assets.storage.objects import lease
-from dj_assets.storage.objects.store import Store
+from dj_assets.stores import lease
+from dj_assets.stores.store import Store
 from dj_assets.subset import run_recipe
 from tests.paths import ROOT
-from tests.storage.objects.s3 import KEY, SECRET
+from tests.stores.s3 import KEY, SECRET
 
 SAMPLE = ROOT / "dj_assets/samples/c4.jsonl.gz"
 

@@ -13,9 +13,9 @@ from dj_assets.assets.backfill import backfill
 from dj_assets.assets.concurrency import MODEL_POOL
 from dj_assets.assets.instance import project_instance
 from dj_assets.errors import UserError
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import newest_run
 from dj_assets.recipe.gallery import find_gallery
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run
 from tests.assets.conftest import GOOD, RECIPE
 from tests.assets.staleness import shard_causes, shard_statuses
 

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import newest_run
 from dj_assets.subset import run_recipe
 from tests.assets.conftest import GOOD
 from tests.browser.chromium import keep_screenshot, opened_page

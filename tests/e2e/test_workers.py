@@ -21,8 +21,8 @@ import pytest
 import yaml
 
 from dj_assets.assets.arrivals import prepare_instance
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import newest_run
 from dj_assets.subset import run_recipe
 from tests.browser.server import IMPATIENT, Server, free_port, make_project
 from tests.browser.server import wait_for as wait_for_so_long

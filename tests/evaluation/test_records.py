@@ -11,7 +11,7 @@ from dj_assets.evaluation.of_subset import evaluations_of
 from dj_assets.evaluation.read_file import read_results
 from dj_assets.evaluation.records import Record, append, history, records_folder
 from dj_assets.evaluation.vbench import vbench_totals
-from dj_assets.storage.manifest import write_json
+from dj_assets.home.manifest import write_json
 
 TABLE = {"baseline": "raw", "unit": "%", "models": {"raw": {"VQA": 60, "err": 5}, "ours": {"VQA": 61, "err": 4}}}
 TABLE["benchmarks"] = {"err": {"higher_is_better": False}}

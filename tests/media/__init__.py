@@ -14,9 +14,9 @@ import pyarrow as pa
 from dj_assets.media.keys import MediaKeys
 from dj_assets.media.places import Root
 from dj_assets.media.reader import MediaReader
+from dj_assets.media.viewing import Viewing
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.media_batch import Viewing
 
 
 @cache

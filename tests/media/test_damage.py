@@ -101,9 +101,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import pyarrow as pa
+from dj_assets.operators.views.media_batch import media
 from dj_assets.media.look import ImageLook
 from dj_assets.operators.base import Statistic
-from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.kinds.media_filter import ListRangeFilter
 from dj_assets.operators.registry import register
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class HostileFilter(ListRangeFilter):
     def looks(self) -> tuple[Hostile]:
         return (Hostile(),)
     def measure(self, batch: Any) -> Mapping[str, pa.Array]:
-        return {"hostile": pa.array(batch.media.found("images", Hostile()), pa.list_(pa.float64()))}
+        return {"hostile": pa.array(media(batch).found("images", Hostile()), pa.list_(pa.float64()))}
 """
 
 

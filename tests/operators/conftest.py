@@ -10,7 +10,7 @@ from dj_assets.errors import MissingModelError
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import Operator
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.media_filter import MediaOperator
+from dj_assets.operators.kinds.media_filter import MediaOperator
 from tests.media import with_media
 from tests.models.vision.tiny import shared_vision_models
 from tests.operators.language_models import make_models

@@ -15,8 +15,8 @@ import pytest
 from dj_assets.operators import registry
 from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.media_filter import MediaDeduplicator
-from dj_assets.operators.text.parsed_words import ParsedFilter
+from dj_assets.operators.kinds.media_filter import MediaDeduplicator
+from dj_assets.operators.kinds.parsed_words import ParsedFilter
 
 TEXTS = [
     "",

@@ -17,7 +17,7 @@ from dj_assets.media.tokens import SpecialTokens
 from dj_assets.models.store import ModelStore
 from dj_assets.operators import registry
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.media_filter import MediaFilter
+from dj_assets.operators.kinds.media_filter import MediaFilter
 from tests.media import samples
 from tests.paths import shared
 

@@ -18,14 +18,14 @@ import pytest
 
 import dj_assets
 from dj_assets.errors import DiskError, UserError
+from dj_assets.home import disk
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import newest_run, run_before, run_ids
+from dj_assets.publish.database import reading
+from dj_assets.publish.export.export import Export
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
-from dj_assets.storage import disk
-from dj_assets.storage.database import reading
-from dj_assets.storage.export.export import Export
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run, run_before, run_ids
-from dj_assets.storage.sources import SourceFile
+from dj_assets.sources.sources import SourceFile
 from dj_assets.subset.rebuilding import rebuild
 from tests.documents import documents, write_jsonl
 from tests.paths import ROOT

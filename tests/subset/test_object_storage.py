@@ -17,21 +17,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from dj_assets.errors import DamagedError, UserError
+from dj_assets.home.commit import commit_files
+from dj_assets.home.home import output_layout
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import newest_run, stored_manifest
+from dj_assets.publish.fetching import fetch
 from dj_assets.recipe.load import load_recipe
-from dj_assets.storage.commit import commit_files
-from dj_assets.storage.fetching import fetch
-from dj_assets.storage.home import output_layout
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run, stored_shard
-from dj_assets.storage.objects import lease
-from dj_assets.storage.objects.store import Store
+from dj_assets.stores import lease
+from dj_assets.stores.store import Store
 from dj_assets.subset import Options, Subset, run_recipe
 from dj_assets.subset.locks import whole_subset
 from dj_assets.subset.pruning import survey
 from dj_assets.subset.verifying import verify
 from tests.documents import documents, write_jsonl
 from tests.paths import ROOT
-from tests.storage.objects.s3 import KEY, SECRET, upload
+from tests.stores.s3 import KEY, SECRET, upload
 
 PROCESS = [
     {"whitespace_normalization_mapper": None},
@@ -304,11 +304,11 @@ def test_finished_files_can_be_committed_from_any_node(lake, raw, tmp_path, monk
         files = {kind: tmp_path / f"{kind}.parquet" for kind in here.kinds}
         for kind, path in files.items():
             path.write_bytes(here.measured(kind, 0).read_bytes())
-        commit_files(stored_shard(here, 0), node, files)
+        commit_files(stored_manifest(here, 0), node, files)
     with other_machine(monkeypatch, tmp_path / "driver"):
         driver = Layout.at(f"{lake}/home/notes")
         driver.copy.pull()
-        assert stored_shard(driver, 0) == stored_shard(here, 0)
+        assert stored_manifest(driver, 0) == stored_manifest(here, 0)
         for kind in here.kinds:
             assert driver.fetched(kind, 0).read_bytes() == here.measured(kind, 0).read_bytes()
 

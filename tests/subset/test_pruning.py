@@ -6,8 +6,8 @@ from pathlib import Path
 import filelock
 import pytest
 
+from dj_assets.home.layout import Layout
 from dj_assets.recipe.gallery import find_gallery
-from dj_assets.storage.layout import Layout
 from dj_assets.subset import Options, Subset
 from dj_assets.subset.pruning import survey
 from tests.documents import documents, write_jsonl

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dj_assets.errors import RecipeError, SourceError, UserError
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import newest_run
 from dj_assets.recipe.load import load_recipe
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run
 from dj_assets.subset import Options, Subset
 from dj_assets.subset.locks import one_shard, whole_subset
 from tests.documents import documents, write_jsonl
@@ -133,7 +133,7 @@ def test_a_new_shard_in_front_measures_no_other_and_changes_only_those_it_has_tw
     assert sorted(names(arrived)) == sorted([f"part-{n}" for n in range(10)])
     with pytest.raises(UserError, match="shard part-0 is new or has changed; materialize mine/notes_stats first"):
         arrived.refine_shard("part-0")
-    assert arrived.measure(shard="part-0").shards_measured == 1
+    assert arrived.measure(shard="part-0").files_measured == 1
     after = arrived.deduplicate().outcomes
     changed = {path for path in before if before[path].version != after[path].version}
     lost = {row for row in kept_before if row not in one_big_file[0]}
@@ -175,7 +175,7 @@ def test_a_broken_shard_loses_no_other_and_is_measured_alone_once_it_is_mended(t
 
     paths[2].write_bytes(whole)
     resumed = opened(tmp_path)
-    counts = [resumed.measure(shard=name).shards_measured for name in names(resumed)]
+    counts = [resumed.measure(shard=name).files_measured for name in names(resumed)]
     assert counts == [0, 0, 1, 0, 0]
     stale = opened(tmp_path).deduplicate()
     assert stale.missing == ()
@@ -206,7 +206,7 @@ def test_a_touched_file_is_the_same_also_from_the_future(tmp_path):
     in_ten_years = path.stat().st_mtime + 10 * 365 * 86400
     os.utime(path, (in_ten_years, in_ten_years))
     again = opened(tmp_path)
-    assert again.measure(shard="part-0").shards_measured == 0
+    assert again.measure(shard="part-0").files_measured == 0
     assert again.deduplicate().data_version == opened(tmp_path).deduplicate().data_version
     assert again.refine_shard("part-0").published.reused
     other.write_bytes(path.read_bytes().replace(b"d1", b"e1"))
@@ -214,7 +214,7 @@ def test_a_touched_file_is_the_same_also_from_the_future(tmp_path):
     changed = opened(tmp_path)
     with pytest.raises(UserError, match="materialize mine/notes_stats first"):
         changed.refine_shard("part-1")
-    assert changed.measure(shard="part-1").shards_measured == 1
+    assert changed.measure(shard="part-1").files_measured == 1
 
 
 def test_a_file_that_changes_while_it_is_read_keeps_what_was_measured_before(tmp_path):
@@ -237,7 +237,7 @@ def test_several_shards_are_worked_at_at_once_but_none_twice(tmp_path):
     split(tmp_path / "source", [100] * 3)
     subset = opened(tmp_path)
     with one_shard(subset.layout, "part-0"):
-        assert subset.measure(shard="part-1").shards_measured == 1
+        assert subset.measure(shard="part-1").files_measured == 1
         with pytest.raises(UserError, match="shard part-0: another run is at work there"):
             subset.measure(shard="part-0")
         subset.deduplicate()

@@ -9,12 +9,12 @@ import pytest
 
 import dj_assets
 from dj_assets.errors import DamagedError
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import newest_run
+from dj_assets.publish.export.export import Export
 from dj_assets.recipe.load import load_recipe
-from dj_assets.report.what_if.session import Session
-from dj_assets.storage.export.export import Export
-from dj_assets.storage.layout import Layout
-from dj_assets.storage.manifest import newest_run
 from dj_assets.subset.verifying import Verified, verify
+from dj_assets.what_if.session import Session
 from tests.subset.conftest import RECIPE
 from tests.subset.test_faults import OTHER, run, tables
 from tests.test_subset import contents

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.substitution import compiled
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import compiled
 
 NON_CHARACTERS = rf"\s+|\d+|[{re.escape(string.punctuation)}]"
 

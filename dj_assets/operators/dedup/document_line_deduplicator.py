@@ -13,8 +13,8 @@ from pydantic import Field
 from dj_assets.operators.base import CorpusMapper
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.dedup.document_deduplicator import NON_CHARACTERS
+from dj_assets.operators.kinds.substitution import compiled
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import compiled
 
 _BRACKETS = frozenset("{}[]();")
 _LATEX = ("\\begin{", "\\end{")

@@ -11,9 +11,9 @@ import pyarrow as pa
 from pydantic import Field, PositiveInt, model_validator
 
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.dedup.shingles import ShingleDeduplicator, punctuation_flags
+from dj_assets.operators.kinds.shingles import ShingleDeduplicator, punctuation_flags
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.views import pieces_of
+from dj_assets.operators.views.text_views import pieces_of
 
 if TYPE_CHECKING:
     from dj_assets.kernels.minhash import Permutations

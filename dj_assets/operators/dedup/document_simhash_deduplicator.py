@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.dedup.shingles import ShingleDeduplicator, punctuation_flags
+from dj_assets.operators.kinds.shingles import ShingleDeduplicator, punctuation_flags
 from dj_assets.operators.registry import register
 
 

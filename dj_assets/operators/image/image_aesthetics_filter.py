@@ -10,13 +10,14 @@ import pyarrow as pa
 from dj_assets.models import load
 from dj_assets.models.store import ModelStore
 from dj_assets.models.vision.pixels import preprocessing
-from dj_assets.operators.aesthetics import PREDICTOR, score_scale
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.crops import Crop
-from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.kinds.aesthetics import PREDICTOR, score_scale
+from dj_assets.operators.kinds.media_filter import ListRangeFilter
 from dj_assets.operators.registry import register
-from dj_assets.operators.scores import LISTS, lists, of_distinct, over_images
+from dj_assets.operators.views.crops import Crop
+from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.scores import LISTS, lists, of_distinct, over_images
 
 
 @register("image_aesthetics_filter")
@@ -47,7 +48,7 @@ class ImageAestheticsFilter(ListRangeFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the rating of every distinct image."""
-        paths = batch.media.listed("images")
+        paths = media(batch).listed("images")
         if not any(paths):
             return {"image_aesthetics_scores": lists([[] for _ in paths])}
         path = batch.models.find(*self.models()).path

@@ -10,8 +10,9 @@ import pyarrow as pa
 from dj_assets.media.headers import ImageSize
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.kinds.media_filter import ListRangeFilter
 from dj_assets.operators.registry import register
+from dj_assets.operators.views.media_batch import media
 
 
 @register("image_aspect_ratio_filter")
@@ -36,6 +37,6 @@ class ImageAspectRatioFilter(ListRangeFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the ratios."""
-        sizes = batch.media.found("images", ImageSize())
+        sizes = media(batch).found("images", ImageSize())
         ratios = [[width / height for width, height in sample] for sample in sizes]
         return {"aspect_ratios": pa.array(ratios, pa.list_(pa.float64()))}

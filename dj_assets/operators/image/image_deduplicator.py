@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from dj_assets.media.image_hash import ImageHash, Method
-from dj_assets.operators.media_filter import MediaDeduplicator
+from dj_assets.operators.kinds.media_filter import MediaDeduplicator
 from dj_assets.operators.registry import register
 
 

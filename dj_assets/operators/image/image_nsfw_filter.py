@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.image.classified_images import ClassifiedImages
+from dj_assets.operators.kinds.classified_images import ClassifiedImages
 from dj_assets.operators.registry import register
-from dj_assets.operators.scores import LISTS
+from dj_assets.operators.views.scores import LISTS
 
 
 @register("image_nsfw_filter")

@@ -13,10 +13,11 @@ from dj_assets.models.store import ModelStore
 from dj_assets.models.vision.pixels import preprocessing
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.crops import Crop
-from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.kinds.media_filter import ListRangeFilter
 from dj_assets.operators.registry import register
-from dj_assets.operators.scores import LISTS, lists, over_images
+from dj_assets.operators.views.crops import Crop
+from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.scores import LISTS, lists, over_images
 
 
 @register("image_pair_similarity_filter")
@@ -46,7 +47,7 @@ class ImagePairSimilarityFilter(ListRangeFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the similarity of every pair."""
-        paths = batch.media.listed("images")
+        paths = media(batch).listed("images")
         for own in paths:
             if own and not len(own) == len(set(own)) == 2:
                 raise SampleError(f"a pair of images is needed, not {len(own)} paths, {len(set(own))} of them distinct")

@@ -10,8 +10,9 @@ import pyarrow as pa
 from dj_assets.media.headers import ImageSize
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.media_filter import ShapeFilter
+from dj_assets.operators.kinds.media_filter import ShapeFilter
 from dj_assets.operators.registry import register
+from dj_assets.operators.views.media_batch import media
 
 
 @register("image_shape_filter")
@@ -35,4 +36,4 @@ class ImageShapeFilter(ShapeFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return widths and heights."""
-        return self.widths_and_heights(batch.media.found("images", ImageSize()))
+        return self.widths_and_heights(media(batch).found("images", ImageSize()))

@@ -11,9 +11,10 @@ from dj_assets.media.headers import FileBytes
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import EachInRange, Range
-from dj_assets.operators.media_filter import MediaFilter
+from dj_assets.operators.kinds.media_filter import MediaFilter
+from dj_assets.operators.kinds.sizes import Size, size_in_bytes
 from dj_assets.operators.registry import register
-from dj_assets.operators.sizes import Size, size_in_bytes
+from dj_assets.operators.views.media_batch import media
 
 
 @register("image_size_filter")
@@ -54,4 +55,4 @@ class ImageSizeFilter(MediaFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the sizes."""
-        return {"image_sizes": pa.array(batch.media.found("images", FileBytes()), pa.list_(pa.int64()))}
+        return {"image_sizes": pa.array(media(batch).found("images", FileBytes()), pa.list_(pa.int64()))}

@@ -12,10 +12,11 @@ from dj_assets.models.store import ModelStore
 from dj_assets.models.vision.pixels import preprocessing
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.crops import Crop, Flips
-from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.kinds.media_filter import ListRangeFilter
 from dj_assets.operators.registry import register
-from dj_assets.operators.scores import LISTS, Reduction, lists, reduced
+from dj_assets.operators.views.crops import Crop, Flips
+from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.scores import LISTS, Reduction, lists, reduced
 
 
 @register("image_text_matching_filter")
@@ -51,10 +52,10 @@ class ImageTextMatchingFilter(ListRangeFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the probability for every chunk."""
-        chunks = batch.media.chunks("images")
+        chunks = media(batch).chunks("images")
         if not any(chunks):
             return {"image_text_matching_score": lists([[] for _ in chunks])}
-        crops = batch.media.found("images", *self.looks_for(batch.models))
+        crops = media(batch).found("images", *self.looks_for(batch.models))
         pairs = [
             [[(crop, text) for crop in images[which]] for text, which in sample]
             for images, sample in zip(crops, chunks, strict=True)

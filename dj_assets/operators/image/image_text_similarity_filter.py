@@ -12,10 +12,11 @@ from dj_assets.models.store import ModelStore
 from dj_assets.models.vision.pixels import preprocessing
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.crops import Crop, Flips
-from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.kinds.media_filter import ListRangeFilter
 from dj_assets.operators.registry import register
-from dj_assets.operators.scores import LISTS, Reduction, lists, over_images, reduced, text_vectors
+from dj_assets.operators.views.crops import Crop, Flips
+from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.scores import LISTS, Reduction, lists, over_images, reduced, text_vectors
 
 
 @register("image_text_similarity_filter")
@@ -52,7 +53,7 @@ class ImageTextSimilarityFilter(ListRangeFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the similarity of every chunk."""
-        chunks = batch.media.chunks("images")
+        chunks = media(batch).chunks("images")
         texts = [chunk.text for sample in chunks for chunk in sample]
         if not texts:
             return {"image_text_similarity": lists([[] for _ in chunks])}

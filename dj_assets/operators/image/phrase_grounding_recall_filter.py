@@ -13,11 +13,12 @@ from dj_assets.models.store import ModelStore
 from dj_assets.models.vision.pixels import Uint8s, preprocessing
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.crops import Crop, Flips
-from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.kinds.media_filter import ListRangeFilter
 from dj_assets.operators.registry import register
-from dj_assets.operators.scores import LISTS, Reduction, lists, reduced
-from dj_assets.operators.text.noun_phrases import SENTENCES, TAGGER, noun_phrases
+from dj_assets.operators.views.crops import Crop, Flips
+from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.noun_phrases import SENTENCES, TAGGER, noun_phrases
+from dj_assets.operators.views.scores import LISTS, Reduction, lists, reduced
 
 if TYPE_CHECKING:
     from dj_assets.models.vision.grounding import Boxes
@@ -63,16 +64,16 @@ class PhraseGroundingRecallFilter(ListRangeFilter):
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the share of phrases found for every chunk."""
         tagger, sentences = (batch.models.find(name).path for name in (TAGGER, SENTENCES))
-        chunks = batch.media.chunks("images")
+        chunks = media(batch).chunks("images")
         phrases = [[noun_phrases(chunk.text, tagger, sentences) for chunk in sample] for sample in chunks]
         return {"phrase_grounding_recall": lists(self.recalls(batch, phrases))}
 
     def recalls(self, batch: Batch, phrases: Sequence[Sequence[Sequence[str]]]) -> list[list[float]]:
         """Return the share found for every chunk, given its phrases."""
-        crops = batch.media.found("images", *self.looks_for(batch.models))
+        crops = media(batch).found("images", *self.looks_for(batch.models))
         asked = [
             (crop, own)
-            for images, chunks, wanted in zip(crops, batch.media.chunks("images"), phrases, strict=True)
+            for images, chunks, wanted in zip(crops, media(batch).chunks("images"), phrases, strict=True)
             for (_, which), own in zip(chunks, wanted, strict=True)
             if own
             for crop in images[which]
@@ -83,7 +84,7 @@ class PhraseGroundingRecallFilter(ListRangeFilter):
                 reduced([self.recall(next(boxes), len(own)) for _ in images[which]], self.reduce_mode) if own else 1.0
                 for (_, which), own in zip(chunks, wanted, strict=True)
             ]
-            for images, chunks, wanted in zip(crops, batch.media.chunks("images"), phrases, strict=True)
+            for images, chunks, wanted in zip(crops, media(batch).chunks("images"), phrases, strict=True)
         ]
 
     def _boxes(self, batch: Batch, asked: Sequence[tuple[Uint8s, Sequence[str]]]) -> list[Boxes]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from dj_assets.operators.base import RangeFilter, Statistic, StatisticsByParameters
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.views import PYTHIA, characters, ratio, tokens
+from dj_assets.operators.views.text_views import PYTHIA, characters, ratio, tokens
 
 ALNUM_RATIO = Statistic("alnum_ratio", pa.float64(), "share of characters")
 ALPHA_TOKEN_RATIO = Statistic("alpha_token_ratio", pa.float64(), "letters per token")

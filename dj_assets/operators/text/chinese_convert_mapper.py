@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from dj_assets.models import load
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.substitution import rewrite
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import rewrite
 
 Mode = Literal[
     "s2t", "t2s", "s2tw", "tw2s", "s2hk", "hk2s", "s2twp", "tw2sp", "t2tw", "tw2t", "hk2t", "t2hk", "t2jp", "jp2t"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from dj_assets.operators.kinds.substitution import SubstitutionMapper
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import SubstitutionMapper
 
 _LOCAL = r"[A-Za-z0-9.\-+_]"
 

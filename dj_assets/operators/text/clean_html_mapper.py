@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from dj_assets.errors import SampleError
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.substitution import compiled, rewrite
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import compiled, rewrite
 
 # Text without any of these is its own text, as the parser sees it.
 MARKUP = r"[<&\r\x00]|\A[\t\n\f ]"

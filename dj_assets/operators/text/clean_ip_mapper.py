@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from dj_assets.operators.kinds.substitution import SubstitutionMapper
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import SubstitutionMapper
 
 _OCTET = "(?:1[0-9][0-9]|2[0-4][0-9]|25[0-5]|[1-9][0-9]|[0-9])"
 _HEX = "[0-9a-fA-F]{1,4}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
+from dj_assets.operators.kinds.substitution import SubstitutionMapper
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import SubstitutionMapper
 
 _BALANCED = r"\((?:[^\s()<>]|\([^\s()<>]+\))*\)"
 

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from dj_assets.errors import SampleError
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.substitution import compiled, rewrite
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import compiled, rewrite
 
 _NAME = r"(\\[a-zA-Z0-9]++)"
 DEFINITIONS = (rf"\\newcommand\*?\{{{_NAME}\}}\{{", rf"\\def\s*+{_NAME}\s*+\{{")

@@ -10,9 +10,9 @@ from pydantic import field_validator
 
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.character_table import replace_by_table
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.character_table import replace_by_table
-from dj_assets.operators.text.unicode_repair import repair_tables
+from dj_assets.operators.views.unicode_repair import repair_tables
 
 FORMS = ("NFC", "NFKC", "NFD", "NFKD")
 

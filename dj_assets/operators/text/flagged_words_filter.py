@@ -10,8 +10,8 @@ import pyarrow as pa
 from dj_assets.models import wordlists
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.listed_words import ListedWordsFilter
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.listed_words import ListedWordsFilter
 
 
 @register("flagged_words_filter")

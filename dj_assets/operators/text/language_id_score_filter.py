@@ -13,8 +13,8 @@ from dj_assets.operators.base import Filter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import All, Condition, OneOf, Range
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.language import identified
-from dj_assets.operators.text.views import lowered
+from dj_assets.operators.views.language import identified
+from dj_assets.operators.views.text_views import lowered
 
 MODEL = "lid.176.bin"
 

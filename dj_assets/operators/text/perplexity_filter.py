@@ -10,9 +10,9 @@ import pyarrow as pa
 from dj_assets.operators.base import RangeFilter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.sentence_pieces import sentence_pieces
-from dj_assets.operators.text.sentence_scores import sentence_scores
-from dj_assets.operators.text.views import sentencepiece_model
+from dj_assets.operators.views.sentence_pieces import sentence_pieces
+from dj_assets.operators.views.sentence_scores import sentence_scores
+from dj_assets.operators.views.text_views import sentencepiece_model
 
 
 @register("perplexity_filter")

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.substitution import compiled, rewrite
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import compiled, rewrite
 
 
 @register("remove_comments_mapper")

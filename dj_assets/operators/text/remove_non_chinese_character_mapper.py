@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.character_table import replace_by_table
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.character_table import replace_by_table
 
 if TYPE_CHECKING:
     from dj_assets.kernels.replacements import Replacements

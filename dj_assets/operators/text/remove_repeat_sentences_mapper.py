@@ -7,8 +7,8 @@ from pydantic import field_validator
 
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.substitution import compiled, rewrite
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import compiled, rewrite
 
 # Where a sentence ends; the second group is the first character of the next one.
 ENDS = (

@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.substitution import compiled, rewrite
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import compiled, rewrite
 
 CELLS = r"\S++(?:[ \t]\S++)*+"
 

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.word_removal import Wanted, keep_words
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.views import Words, pieces, sentencepiece_model, stripped
-from dj_assets.operators.text.word_removal import Wanted, keep_words
+from dj_assets.operators.views.text_views import Words, pieces, sentencepiece_model, stripped
 
 SUBSTRINGS = ("http", "www", ".com", "href", "//")
 

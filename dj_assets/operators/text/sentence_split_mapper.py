@@ -11,8 +11,8 @@ from dj_assets.errors import UserError
 from dj_assets.models import extras, load
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.substitution import rewrite
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.substitution import rewrite
 
 LANGUAGES = {"en": "english", "fr": "french", "pt": "portuguese", "es": "spanish"}
 

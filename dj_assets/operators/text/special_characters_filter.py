@@ -10,7 +10,7 @@ import pyarrow as pa
 from dj_assets.operators.base import RangeFilter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.views import characters, ratio
+from dj_assets.operators.views.text_views import characters, ratio
 
 
 @register("special_characters_filter")

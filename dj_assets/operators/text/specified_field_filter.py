@@ -11,7 +11,7 @@ from dj_assets.operators.base import Filter, Statistic, StatisticsByParameters
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import AllAmong, as_text
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.sample_fields import field_values
+from dj_assets.operators.views.sample_fields import field_values
 
 NO_FIELD = "field"
 

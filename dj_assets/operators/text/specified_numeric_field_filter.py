@@ -12,8 +12,8 @@ from dj_assets.operators.base import RangeFilter, Statistic, StatisticsByParamet
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Range
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.sample_fields import field_values
 from dj_assets.operators.text.specified_field_filter import NO_FIELD
+from dj_assets.operators.views.sample_fields import field_values
 
 
 @register("specified_numeric_field_filter")

@@ -12,7 +12,7 @@ from dj_assets.operators.base import Filter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import OneOf
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.sample_fields import field_values
+from dj_assets.operators.views.sample_fields import field_values
 
 SUFFIX = "__dj__suffix__"
 # Where documents say what file they were, best first.

@@ -10,8 +10,8 @@ import pyarrow as pa
 from dj_assets.operators.base import Filter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Range
+from dj_assets.operators.kinds.parsed_words import ParsedFilter
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.parsed_words import ParsedFilter
 
 
 @register("text_action_filter")

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.media_filter import EachBoundedFilter
+from dj_assets.operators.kinds.media_filter import EachBoundedFilter
 from dj_assets.operators.registry import register
-from dj_assets.operators.scores import LISTS, lists, text_vectors
-from dj_assets.operators.text.sample_fields import field_values
+from dj_assets.operators.views.sample_fields import field_values
+from dj_assets.operators.views.scores import LISTS, lists, text_vectors
 
 
 @register("text_pair_similarity_filter")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from dj_assets.operators.base import RangeFilter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.views import PYTHIA, tokens
+from dj_assets.operators.views.text_views import PYTHIA, tokens
 
 
 @register("token_num_filter")

@@ -10,8 +10,8 @@ from pydantic import PositiveInt
 
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.word_filter import WordFilter
 from dj_assets.operators.registry import register
-from dj_assets.operators.text.word_filter import WordFilter
 
 
 @register("word_repetition_filter")

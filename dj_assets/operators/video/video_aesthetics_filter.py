@@ -8,13 +8,14 @@ from typing import ClassVar
 import pyarrow as pa
 
 from dj_assets.models import load
-from dj_assets.operators.aesthetics import PREDICTOR, score_scale
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.crops import Sampling
+from dj_assets.operators.kinds.aesthetics import PREDICTOR, score_scale
+from dj_assets.operators.kinds.clip_frames import FramesFilter
 from dj_assets.operators.registry import register
-from dj_assets.operators.scores import LISTS, lists, of_distinct, over_frames, reduced
-from dj_assets.operators.video.frames import FramesFilter
+from dj_assets.operators.views.crops import Sampling
+from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.scores import LISTS, lists, of_distinct, over_frames, reduced
 
 
 @register("video_aesthetics_filter")
@@ -44,7 +45,7 @@ class VideoAestheticsFilter(FramesFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the rating of every distinct clip."""
-        paths = batch.media.listed("videos")
+        paths = media(batch).listed("videos")
         if not any(paths):
             return {"video_frames_aesthetics_score": lists([[] for _ in paths])}
         path = batch.models.find(*self.models()).path

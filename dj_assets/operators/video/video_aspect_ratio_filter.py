@@ -14,8 +14,9 @@ from dj_assets.media.headers import ClipSize
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import EachInRange, Range
-from dj_assets.operators.media_filter import MediaFilter
+from dj_assets.operators.kinds.media_filter import MediaFilter
 from dj_assets.operators.registry import register
+from dj_assets.operators.views.media_batch import media
 
 
 @register("video_aspect_ratio_filter")
@@ -67,7 +68,7 @@ class VideoAspectRatioFilter(MediaFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the ratios."""
-        sizes = batch.media.found("videos", ClipSize())
+        sizes = media(batch).found("videos", ClipSize())
         ratios = [[width / height for width, height in sample] for sample in sizes]
         return {"video_aspect_ratios": pa.array(ratios, pa.list_(pa.float64()))}
 

@@ -11,8 +11,9 @@ import pyarrow as pa
 from dj_assets.media.headers import ClipDuration
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.kinds.media_filter import ListRangeFilter
 from dj_assets.operators.registry import register
+from dj_assets.operators.views.media_batch import media
 
 
 @register("video_duration_filter")
@@ -40,4 +41,4 @@ class VideoDurationFilter(ListRangeFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the lengths."""
-        return {"video_duration": pa.array(batch.media.found("videos", ClipDuration()), pa.list_(pa.float64()))}
+        return {"video_duration": pa.array(media(batch).found("videos", ClipDuration()), pa.list_(pa.float64()))}

@@ -12,10 +12,11 @@ from dj_assets.models.store import ModelStore
 from dj_assets.models.vision.pixels import preprocessing
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.crops import Flips, FrameCrops
+from dj_assets.operators.kinds.clip_frames import FramesFilter
 from dj_assets.operators.registry import register
-from dj_assets.operators.scores import LISTS, lists, over_frames, reduced, text_vectors
-from dj_assets.operators.video.frames import FramesFilter
+from dj_assets.operators.views.crops import Flips, FrameCrops
+from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.scores import LISTS, lists, over_frames, reduced, text_vectors
 
 
 @register("video_frames_text_similarity_filter")
@@ -51,7 +52,7 @@ class VideoFramesTextSimilarityFilter(FramesFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the similarity of every chunk."""
-        chunks = batch.media.chunks("videos")
+        chunks = media(batch).chunks("videos")
         texts = [chunk.text for sample in chunks for chunk in sample]
         if not texts:
             return {"video_frames_text_similarity": lists([[] for _ in chunks])}

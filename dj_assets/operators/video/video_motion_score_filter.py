@@ -13,8 +13,9 @@ from dj_assets.media.motion import MotionScore, Resizing
 from dj_assets.media.optical_flow import Farneback
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.media_filter import ListRangeFilter
+from dj_assets.operators.kinds.media_filter import ListRangeFilter
 from dj_assets.operators.registry import register
+from dj_assets.operators.views.media_batch import media
 
 
 def _edges(value: object) -> object:
@@ -68,4 +69,4 @@ class VideoMotionScoreFilter(ListRangeFilter):
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the scores."""
         (look,) = self.looks()
-        return {"video_motion_score": pa.array(batch.media.found("videos", look), pa.list_(pa.float64()))}
+        return {"video_motion_score": pa.array(media(batch).found("videos", look), pa.list_(pa.float64()))}

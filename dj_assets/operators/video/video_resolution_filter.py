@@ -10,8 +10,9 @@ import pyarrow as pa
 from dj_assets.media.headers import ClipSize
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.media_filter import ShapeFilter
+from dj_assets.operators.kinds.media_filter import ShapeFilter
 from dj_assets.operators.registry import register
+from dj_assets.operators.views.media_batch import media
 
 
 @register("video_resolution_filter")
@@ -35,4 +36,4 @@ class VideoResolutionFilter(ShapeFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return widths and heights."""
-        return self.widths_and_heights(batch.media.found("videos", ClipSize()))
+        return self.widths_and_heights(media(batch).found("videos", ClipSize()))

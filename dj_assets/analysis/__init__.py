@@ -1,0 +1,1 @@
+"""Questions to a finished run: statistics, one sample, two runs, thresholds. Nothing is drawn here."""

@@ -1,0 +1,66 @@
+"""A recipe with some parameters changed: in memory, and in its file without touching anything else there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from dj_assets.errors import UserError
+from dj_assets.home.writing import replace_atomically
+from dj_assets.recipe.edit import Changes, Value, set_parameters
+from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.model import Recipe
+
+
+def with_parameters(recipe: Recipe, changes: Mapping[int, Mapping[str, Value]]) -> Recipe:
+    """Return a recipe with parameters of some operators, given by index, set to other values."""
+    process = list(recipe.process)
+    for index, values in changes.items():
+        given = process[index].model_dump(exclude_unset=True)
+        process[index] = type(process[index]).model_validate(given | dict(values))
+    return replace(recipe, process=tuple(process))
+
+
+def write_changed(recipe: Recipe, changes: Changes, changed: Recipe, target: Path) -> None:
+    """Write the recipe's file with parameters changed; every other character stays, comments included.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be edited so that it reads back as `changed`. Nothing is written then.
+    """
+    source = Path(recipe.file)
+    text = _text_of(source)
+    try:
+        text = set_parameters(text, changes)
+        with replace_atomically(target) as temporary:
+            temporary.write_text(text, "utf-8", newline="")
+            _require_same(load_recipe(temporary), changed)
+    except (ValueError, UserError) as error:
+        raise UserError(f"{source}: cannot be edited in place ({error}); set the values by hand") from error
+
+
+def changed_lines(recipe: Recipe, changes: Changes) -> str:
+    """Return the lines of the recipe's file that changed parameters would replace, as a unified diff."""
+    source = Path(recipe.file)
+    before = _text_of(source)
+    try:
+        after = set_parameters(before, changes)
+    except ValueError as error:
+        raise UserError(f"{source}: cannot be edited in place ({error}); set the values by hand") from error
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), source.name, source.name, n=1, lineterm="")
+    return "\n".join(lines)
+
+
+def _text_of(source: Path) -> str:
+    if not source.is_file():
+        raise UserError(f"{source}: is no file, so there is nothing to write the thresholds into")
+    with source.open(encoding="utf-8", newline="") as file:
+        return file.read()
+
+
+def _require_same(written: Recipe, wanted: Recipe) -> None:
+    if written.process != wanted.process:
+        raise ValueError("it would not read back as proposed")

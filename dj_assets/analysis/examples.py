@@ -1,0 +1,156 @@
+"""Dropped samples to look at: a few of every operator, spread over what it dropped, each with its text."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from dj_assets.home.layout import Layout
+from dj_assets.publish.database import reading
+from dj_assets.recipe.plan import Plan
+
+LOAD = "load"
+# White space collapses, so an excerpt needs more of the text than it shows.
+_READ_TIMES = 8
+
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A sample that left, and why.
+
+    `excerpt` is the beginning of its cleaned text with white space collapsed; empty for what never was loaded. `value`
+    is the number that was judged, None where there is none. For a duplicate, `kept_id` and `kept_excerpt` show the twin
+    that stayed, or stands in the reference set, and `distance` how far away it is by its deduplicator. `quarantined`
+    samples failed; their reason is the error.
+    """
+
+    operator: str
+    id: str
+    reason: str
+    value: float | None
+    excerpt: str
+    kept_id: str | None = None
+    kept_excerpt: str | None = None
+    distance: float | None = None
+    quarantined: bool = False
+
+
+def dropped_examples(
+    database: Path, layout: Layout, plan: Plan, per_operator: int = 3, width: int = 160
+) -> list[Example]:
+    """Return up to `per_operator` dropped and as many quarantined samples of each operator, in recipe order.
+
+    They are spread evenly over what the operator dropped, ordered by the judged value, from the least to the greatest;
+    without a value by their place in the source. The same run always gives the same examples. Excerpts have at most
+    `width` characters; of the measured files only the row groups that hold an example are read.
+    """
+    with reading(database) as connection:
+        found = connection.execute(_PICKED, {"most": per_operator}).fetchall()
+    rows = [_Picked(*row) for row in found]
+    order = {LOAD: -1, **{step.label: step.index for step in plan.steps}}
+    rows.sort(key=lambda row: (order.get(row.operator, len(order)), row.quarantined))
+    own = {place for row in rows for place in (row.place, row.own_twin) if place is not None}
+    theirs = {row.reference_twin for row in rows if row.reference_twin is not None}
+    texts = excerpts(layout, own, width), excerpts(layout.against, theirs, width)
+    return [_example(row, *texts) for row in rows]
+
+
+@dataclass(frozen=True)
+class _Picked:
+    operator: str
+    shard: int
+    row: int
+    id: str
+    reason: str
+    value: float | None
+    kept_shard: int | None
+    kept_row: int | None
+    kept_id: str | None
+    distance: float | None
+    against: str | None
+    quarantined: bool
+
+    @property
+    def place(self) -> Place:
+        return self.shard, self.row
+
+    @property
+    def own_twin(self) -> Place | None:
+        return self._twin if self.against is None else None
+
+    @property
+    def reference_twin(self) -> Place | None:
+        return None if self.against is None else self._twin
+
+    @property
+    def _twin(self) -> Place | None:
+        return None if self.kept_shard is None or self.kept_row is None else (self.kept_shard, self.kept_row)
+
+
+# A row is picked where its number times (most - 1) passes a multiple of (rows - 1): the first, the last, and evenly
+# many between.
+_PICKED = """
+WITH gone AS (
+    SELECT operator, shard, row, id, reason, value, FALSE AS quarantined FROM dropped
+    UNION ALL SELECT operator, shard, row, id, error, NULL, TRUE FROM quarantine
+), numbered AS (
+    SELECT *,
+           row_number() OVER (PARTITION BY operator, quarantined ORDER BY value NULLS LAST, shard, row) - 1 AS number,
+           count(*) OVER (PARTITION BY operator, quarantined) - 1 AS last
+    FROM gone
+)
+SELECT numbered.operator, shard, row, numbered.id, reason, value, kept_shard, kept_row, kept_id, distance, against,
+       quarantined
+FROM numbered LEFT JOIN duplicates USING (operator, shard, row)
+WHERE $most > 0 AND (number = 0 OR number * ($most - 1) // last > (number - 1) * ($most - 1) // last)
+ORDER BY numbered.operator, quarantined, number
+"""
+
+
+def _example(row: _Picked, texts: Mapping[Place, str], reference_texts: Mapping[Place, str]) -> Example:
+    twins = (row.own_twin, texts), (row.reference_twin, reference_texts)
+    return Example(
+        operator=row.operator,
+        id=row.id,
+        reason=row.reason,
+        value=row.value,
+        excerpt=texts.get(row.place, ""),
+        kept_id=row.kept_id,
+        kept_excerpt=next((found.get(twin, "") for twin, found in twins if twin is not None), None),
+        distance=row.distance,
+        quarantined=row.quarantined,
+    )
+
+
+def excerpts(layout: Layout, places: Iterable[Place], width: int) -> dict[Place, str]:
+    """Return the beginnings of cleaned texts by place (shard, row); of what was never loaded there is none."""
+    rows_by_shard: defaultdict[int, list[int]] = defaultdict(list)
+    for shard, row in sorted(places):
+        rows_by_shard[shard].append(row)
+    return {
+        (shard, row): excerpt
+        for shard, rows in rows_by_shard.items()
+        for row, excerpt in _shard_texts(layout.fetched("cleaned", shard), rows, width)
+    }
+
+
+def _shard_texts(path: Path, rows: list[int], width: int) -> list[tuple[int, str]]:
+    if not path.exists():
+        return []
+    # DuckDB leaves out the row groups whose rows are all others
+    listed = ", ".join("?" * len(rows))
+    query = f"SELECT row, left(text, {width * _READ_TIMES}) FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
+    with duckdb.connect(config={"threads": 1}) as connection:
+        found = connection.execute(query, [str(path), *rows]).fetchall()
+    return [(row, _excerpt(text, width)) for row, text in found]
+
+
+def _excerpt(text: str, width: int) -> str:
+    collapsed = " ".join(text.split())
+    return collapsed if len(collapsed) <= width else collapsed[: width - 1] + "…"

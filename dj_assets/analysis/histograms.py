@@ -1,0 +1,184 @@
+"""Histograms of statistics, counted by DuckDB: no row ever leaves the database."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+
+from dj_assets.analysis.columns import StatColumn
+from dj_assets.analysis.statistics import Summary
+from dj_assets.operators.conditions import Parameter, Range
+
+BINS = 40
+# Wider than this, from the first to the last value shown, an axis is logarithmic ...
+_WIDE, _WIDEST = 30.0, 1e30
+# ... or where the upper half of the values spreads so many times as wide as the lower, and over so wide a span.
+_SKEW, _SKEWED_SPAN = 5.0, 8.0
+_MARGIN = 0.03
+
+FATES = ("kept", "elsewhere", "fails")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis from `low` to `high`, cut into `bins` of equal width (of equal ratio, where `log`)."""
+
+    low: float
+    high: float
+    bins: int
+    log: bool = False
+
+    def place(self, value: float) -> float:
+        """Return where a value lies between the ends, 0 to 1; what lies beyond is at the end."""
+        if self.log:
+            share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return min(1.0, max(0.0, share))
+
+
+@dataclass
+class Histogram:
+    """Samples by bin and fate: `kept`, dropped `elsewhere`, or `fails` this condition; each of length `bins`."""
+
+    scale: Scale
+    counts: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def tallest(self) -> int:
+        """The count of the fullest bin."""
+        return max(map(sum, zip(*self.counts.values(), strict=True)))
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """The most frequent values of a text column with their counts by fate, and how many others there are."""
+
+    rows: tuple[tuple[str, dict[str, int]], ...]
+    others: int
+
+
+def choose_scale(summary: Summary, bounds: Range | None, *, whole: bool) -> Scale | None:
+    """Return the axis for a column: 1st to 99th percentile, widened to contain the thresholds.
+
+    Logarithmic where the values are positive, skewed and no shares. Bins begin at thresholds, so that samples on both
+    sides of one do not meet in a bin. None where there is no finite value.
+    """
+    low, middle, high = summary.one_percent, summary.median, summary.ninety_nine_percent
+    if low is None or middle is None or high is None:
+        return None
+    limits = [limit for limit in (bounds.low, bounds.high) if limit is not None] if bounds else []
+    if _skewed(summary, max(high, *limits, 0.0), min([low, *(limit for limit in limits if limit > 0)])):
+        positive = [math.log(limit) for limit in limits if limit > 0]
+        span = [math.log(low if low > 0 else middle / 100), math.log(high), *positive]
+        first, last, bins = _aligned(*_margins(min(span), max(span)), limits=positive)
+        return Scale(math.exp(first), math.exp(last), bins, log=True)
+    return _linear(summary, [low, high, *limits], limits, whole=whole)
+
+
+def _skewed(summary: Summary, most: float, least: float) -> bool:
+    """Tell whether values from `least` to `most` want a logarithmic axis; zeros would count in its first bin."""
+    low, middle, high = summary.one_percent, summary.median, summary.ninety_nine_percent
+    if not (low is not None and middle and high) or low < 0 or middle < 0 or (summary.high or 0) <= 1:
+        return False
+    span = most / (least if least > 0 else middle)
+    return _WIDE < span < _WIDEST or (_SKEWED_SPAN < span <= _WIDE and high - middle > _SKEW * (middle - low))
+
+
+def _linear(summary: Summary, points: Sequence[float], limits: Sequence[float], *, whole: bool) -> Scale:
+    low, high = min(points), max(points)
+    if whole and high - low < BINS:
+        # one bin a number, and the number in its middle
+        return Scale(math.floor(low) - 0.5, math.floor(high) + 0.5, int(math.floor(high) - math.floor(low)) + 1)
+    first, last = _margins(low, high)
+    if low >= 0 and summary.low is not None and summary.low >= 0:
+        first = max(first, 0.0)
+    return Scale(*_aligned(first, last, limits=limits, whole=whole))
+
+
+def _margins(low: float, high: float) -> tuple[float, float]:
+    margin = (high - low) * _MARGIN or abs(low) * 0.1 or 1.0
+    return low - margin, high + margin
+
+
+def _aligned(low: float, high: float, *, limits: Sequence[float], whole: bool = False) -> tuple[float, float, int]:
+    """Shift an axis by less than a bin, and stretch its bins a little, so that they begin at the limits."""
+    width = (high - low) / BINS
+    apart = max(limits) - min(limits) if limits else 0.0
+    if whole:
+        # every bin holds equally many whole numbers, or the histogram would look like a comb
+        width = float(math.ceil(width))
+    elif apart >= width:
+        width = apart / round(apart / width)
+    if limits:
+        low = min(limits) - math.ceil((min(limits) - low) / width - 1e-9) * width
+    bins = max(1, math.ceil((high - low) / width - 1e-9))
+    return low, low + bins * width, bins
+
+
+def count_bins(
+    connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColumn], scales: Sequence[Scale]
+) -> list[Histogram]:
+    """Return a histogram of every numeric column, by one query; values beyond an end count in its last bin."""
+    histograms = [Histogram(scale, {fate: [0] * scale.bins for fate in FATES}) for scale in scales]
+    parts: list[str] = []
+    parameters: list[Parameter] = []
+    for place, (column, scale) in enumerate(zip(columns, scales, strict=True)):
+        values = column.values()
+        parts.append(
+            f"SELECT {place} AS place, {_bin(scale)} AS bin, fate, count(*) FROM ({_fates(values.text)}) "  # noqa: S608
+            "WHERE isfinite(value) GROUP BY bin, fate"
+        )
+        parameters += values.parameters
+    if parts:
+        found = connection.execute(_WITH_GONE + " UNION ALL ".join(parts), parameters).fetchall()
+        for place, number, fate, count in found:
+            histograms[place].counts[fate][number] = count
+    return histograms
+
+
+def count_values(connection: duckdb.DuckDBPyConnection, column: StatColumn, scale: Scale) -> list[int]:
+    """Return how many values of a numeric column lie in each bin, whatever became of their samples."""
+    values = column.values()
+    query = f"SELECT {_bin(scale)} AS bin, count(*) FROM ({values.text}) WHERE isfinite(value) GROUP BY bin"  # noqa: S608
+    found = dict(connection.execute(query, values.parameters).fetchall())
+    return [found.get(number, 0) for number in range(scale.bins)]
+
+
+def count_names(connection: duckdb.DuckDBPyConnection, column: StatColumn, most: int) -> Frequencies:
+    """Return the `most` frequent values of a text column; of equal counts the alphabetically first."""
+    values = column.values()
+    tallies = ", ".join(f"count(*) FILTER (fate = '{fate}')" for fate in FATES)
+    query = (
+        f"{_WITH_GONE} SELECT value, count(*) OVER (), {tallies} FROM ({_fates(values.text)}) "  # noqa: S608
+        f"GROUP BY value ORDER BY count(*) DESC, value LIMIT {most}"
+    )
+    found = connection.execute(query, values.parameters).fetchall()
+    rows = tuple((row[0], dict(zip(FATES, row[2:], strict=True))) for row in found)
+    return Frequencies(rows, found[0][1] - len(rows) if found else 0)
+
+
+_WITH_GONE = """
+WITH gone AS MATERIALIZED (SELECT shard, row, TRUE AS gone FROM dropped
+                           UNION ALL SELECT shard, row, TRUE AS gone FROM quarantine)
+"""
+
+
+def _fates(values: str) -> str:
+    return (
+        "SELECT value, CASE WHEN fails THEN 'fails' WHEN gone THEN 'elsewhere' ELSE 'kept' END AS fate "  # noqa: S608
+        f"FROM ({values}) LEFT JOIN gone USING (shard, row)"
+    )
+
+
+def _bin(scale: Scale) -> str:
+    """Return SQL for the bin of `value`; the numbers in it are ours."""
+    low, high = f"{scale.low!r}::DOUBLE", f"{scale.high!r}::DOUBLE"
+    share = f"(value - {low}) / ({high} - {low})"
+    if scale.log:
+        share = f"ln(greatest(value, {low}) / {low}) / ln({high} / {low})"
+    # a value at the beginning of a bin belongs to it, whatever the rounding of logarithms
+    return f"greatest(0, least({scale.bins - 1}, floor({share} * {scale.bins} + 1e-9)))::INTEGER"

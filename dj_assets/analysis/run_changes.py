@@ -1,0 +1,105 @@
+"""What was changed between two runs, from their manifests alone: recipe, models, versions, source files."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Manifest = Mapping[str, Any]
+
+
+def changed_recipe(before: Manifest, now: Manifest) -> list[str]:
+    """Return a line for every operator that was added, removed or given other parameters, in recipe order."""
+    old, new = (_operators(manifest) for manifest in (before, now))
+    matcher = difflib.SequenceMatcher(None, [name for name, _ in old], [name for name, _ in new], autojunk=False)
+    lines: list[str] = []
+    for kind, i, j, m, n in matcher.get_opcodes():
+        if kind == "equal":
+            for (name, earlier), (_, later) in zip(old[i:j], new[m:n], strict=True):
+                lines += [f"{name}: {change}" for change in _differing(earlier, later)]
+        else:
+            lines += [f"{name}: removed" for name, _ in old[i:j]]
+            lines += [f"{name}: added{_given(parameters)}" for name, parameters in new[m:n]]
+    if before["text_keys"] != now["text_keys"]:
+        lines.append(f"text_keys: {before['text_keys']} → {now['text_keys']}")
+    return lines
+
+
+def changed_models(before: Manifest, now: Manifest) -> list[str]:
+    """Return a line for every model that came, went, or is another file by its checksum."""
+    old, new = ({model["name"]: model["sha256"] for model in manifest["models"]} for manifest in (before, now))
+    return _changes(old, new, shown=12)
+
+
+def changed_versions(before: Manifest, now: Manifest) -> list[str]:
+    """Return a line for every library that has another version."""
+    return _changes(before["versions"], now["versions"])
+
+
+def changed_files(before: Manifest, now: Manifest) -> list[str]:
+    """Return a line for every source file that came, went or changed; files that only moved count as the same."""
+    pairs = paired_files(before["shards"], now["shards"])
+    gone = [shard for place, shard in enumerate(before["shards"]) if place not in pairs]
+    new = [shard for place, shard in enumerate(now["shards"]) if place not in pairs.values()]
+    paths = {shard["path"] for shard in gone} & {shard["path"] for shard in new}
+    return [
+        *(_file("changed" if shard["path"] in paths else "only before", shard) for shard in gone),
+        *(_file("only now", shard) for shard in new if shard["path"] not in paths),
+    ]
+
+
+def paired_files(before: Sequence[Manifest], now: Sequence[Manifest]) -> dict[int, int]:
+    """Return, for files of the one run, the place of the file with the same content in the other.
+
+    Of several files with one content those of the same path go together, then the others in their order.
+    """
+    free: dict[str, list[int]] = {}
+    for place, shard in enumerate(now):
+        free.setdefault(shard["sha256"], []).append(place)
+    pairs: dict[int, int] = {}
+    for same_path in (True, False):
+        for place, shard in enumerate(before):
+            if place in pairs:
+                continue
+            fitting = [
+                other for other in free.get(shard["sha256"], []) if not same_path or now[other]["path"] == shard["path"]
+            ]
+            if fitting:
+                pairs[place] = fitting[0]
+                free[shard["sha256"]].remove(fitting[0])
+    return pairs
+
+
+def _operators(manifest: Manifest) -> list[tuple[str, dict[str, Any]]]:
+    return [item for entry in manifest["process"] for item in entry.items()]
+
+
+def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    names = dict.fromkeys([*before, *now])
+    missing = "not given"
+    pairs = [(name, before.get(name, missing), now.get(name, missing)) for name in names]
+    return [f"{name} {old} → {new}" for name, old, new in pairs if old != new]
+
+
+def _given(parameters: Mapping[str, Any]) -> str:
+    return f" ({', '.join(f'{name} {value}' for name, value in parameters.items())})" if parameters else ""
+
+
+def _changes(before: Mapping[str, str], now: Mapping[str, str], shown: int = 40) -> list[str]:
+    return [_change(name, before.get(name), now.get(name), shown) for name in _names(before, now)]
+
+
+def _names(before: Mapping[str, str], now: Mapping[str, str]) -> Iterable[str]:
+    return (name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name))
+
+
+def _change(name: str, before: str | None, now: str | None, shown: int) -> str:
+    if before is None:
+        return f"{name}: added"
+    return f"{name}: removed" if now is None else f"{name}: {before[:shown]} → {now[:shown]}"
+
+
+def _file(what: str, shard: Manifest) -> str:
+    return f"{what}: {Path(shard['path']).name}, {shard['records']:,} samples"

@@ -1,0 +1,157 @@
+"""Which samples a contact sheet shows of every operator that looks at media, and their small pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from dj_assets.home.layout import Layout
+from dj_assets.media.places import Root
+from dj_assets.media.reader import MediaReader
+from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
+from dj_assets.media.tokens import Kind
+from dj_assets.media.viewing import Viewing
+from dj_assets.operators.base import Filter
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.views.media_batch import media
+from dj_assets.publish.database import reading
+from dj_assets.recipe.plan import Plan, Step
+from dj_assets.stores.media import StoreReader
+
+Place = tuple[int, int]
+Parameters = list[int | float | str | list[str]]
+
+# Rows are numbered by value; one is picked where its number times (most - 1) passes a multiple of (rows - 1).
+_SPREAD = """
+WITH numbered AS (
+    SELECT *, row_number() OVER (ORDER BY value NULLS LAST, shard, row) - 1 AS number, count(*) OVER () - 1 AS last
+    FROM ({chosen})
+)
+SELECT shard, row, id, value FROM numbered
+WHERE number = 0 OR number * {spaces} // last > (number - 1) * {spaces} // last
+ORDER BY number
+"""
+# Samples that did not get past an operator: their fate is none of those behind it.
+_GONE = """
+(SELECT shard, row FROM (FROM dropped SELECT shard, row, operator UNION ALL FROM quarantine SELECT shard, row, operator)
+ WHERE NOT list_contains(?, operator))
+"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One sample on a sheet: `value` is the number that was judged, `picture` small pixels, shape `(h, w, 3)`."""
+
+    id: str
+    value: float | None
+    picture: np.ndarray
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What a sheet shows of one operator: samples that it dropped and samples that passed it, ordered by value."""
+
+    label: str
+    dropped: tuple[Shown, ...]
+    passed: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    place: Place
+    id: str
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Display:
+    """Where the samples of a run and their media are: what was published of it, what was measured, its roots by file.
+
+    `most` says how many samples are shown of either sort, at least 2; `edge` is the longer side of their pictures in
+    pixels.
+    """
+
+    database: Path
+    plan: Plan
+    layout: Layout
+    roots: Mapping[int, Root]
+    most: int
+    edge: int
+
+    def shelves(self) -> Iterator[Shelf]:
+        """Yield a shelf for every operator that looks at media and dropped something, in recipe order.
+
+        Samples are spread evenly over the values, from the least to the greatest. Media are opened in the guarded
+        reader; a sample whose first medium cannot be shown is left out.
+        """
+        steps = [step for step in self.plan.steps if isinstance(step.operator, MediaOperator)]
+        with reading(self.database) as connection:
+            picked = [(step, *self._pick(connection, step)) for step in steps]
+        reader = StoreReader()
+        try:
+            for step, dropped, passed in picked:
+                if dropped:
+                    pictures = self._pictures([*dropped, *passed], cast("MediaOperator", step.operator).media, reader)
+                    yield Shelf(step.label, _shown(dropped, pictures), _shown(passed, pictures))
+        finally:
+            reader.close()
+
+    def _pick(self, connection: duckdb.DuckDBPyConnection, step: Step) -> tuple[list[_Chosen], list[_Chosen]]:
+        """Return samples that an operator dropped, and samples that passed it."""
+        dropped = "SELECT shard, row, id, value FROM dropped WHERE operator = ?"
+        passed, parameters = self._passed(step)
+        return (
+            _spread(connection, dropped, [step.label], self.most),
+            _spread(connection, passed, parameters, self.most),
+        )
+
+    def _passed(self, step: Step) -> tuple[str, Parameters]:
+        """Return the query for samples that the operator had a value for; of a deduplicator the twins that stayed."""
+        if not isinstance(step.operator, Filter):
+            twins = "SELECT DISTINCT kept_shard AS shard, kept_row AS row, kept_id AS id, NULL AS value FROM duplicates"
+            return f"{twins} WHERE operator = ? AND against IS NULL", [step.label]
+        value = step.operator.condition.value(step.columns)
+        later = [other.label for other in self.plan.steps[step.index + 1 :]]
+        judged = f"SELECT shard, row, id, {value.text} AS value FROM stats ANTI JOIN {_GONE} USING (shard, row)"  # noqa: S608
+        return f"SELECT * FROM ({judged}) WHERE value IS NOT NULL", [*value.parameters, later]  # noqa: S608
+
+    def _pictures(self, chosen: Sequence[_Chosen], kind: Kind, reader: MediaReader) -> dict[Place, np.ndarray]:
+        """Return the first picture of every sample that has one which can be shown."""
+        look = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
+        found: dict[Place, np.ndarray] = {}
+        # a file that left the source while its samples are still published has no root any more
+        for shard in sorted({one.place[0] for one in chosen} & self.roots.keys()):
+            rows = sorted({one.place[1] for one in chosen if one.place[0] == shard})
+            viewing = Viewing(self.plan.recipe.media, self.roots[shard], reader)
+            batch = replace(_batch(self.layout, shard, rows), viewing=viewing)
+            failures = media(batch).failures(kind, (look,))
+            shown = batch.select(pa.array([place not in failures for place in range(len(batch))], pa.bool_()))
+            pairs = zip(shown.rows.column("row").to_pylist(), media(shown).found(kind, look), strict=True)
+            found.update({(shard, row): pictures[0] for row, pictures in pairs if pictures})
+        return found
+
+
+def _spread(connection: duckdb.DuckDBPyConnection, chosen: str, parameters: Parameters, most: int) -> list[_Chosen]:
+    rows = connection.execute(_SPREAD.format(chosen=chosen, spaces=most - 1), parameters).fetchall()
+    return [_Chosen((shard, row), own, value) for shard, row, own, value in rows]
+
+
+def _shown(chosen: Sequence[_Chosen], pictures: Mapping[Place, np.ndarray]) -> tuple[Shown, ...]:
+    return tuple(Shown(one.id, one.value, pictures[one.place]) for one in chosen if one.place in pictures)
+
+
+def _batch(layout: Layout, shard: int, rows: list[int]) -> Batch:
+    """Return samples with their fields; their texts stay where they are."""
+    listed = ", ".join("?" * len(rows))
+    query = f"SELECT row, '' AS text, fields FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
+    with duckdb.connect(config={"threads": 1}) as connection:
+        parameters = [str(layout.fetched("fields", shard)), *rows]
+        table: pa.Table = connection.sql(query, params=parameters).to_arrow_table()
+    return Batch(table.combine_chunks().to_batches()[0])

@@ -1,0 +1,101 @@
+"""Every statistic of a subset in a few numbers, by one SQL query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dj_assets.analysis.columns import StatColumn, stat_columns
+from dj_assets.operators.conditions import Parameter
+from dj_assets.publish.database import reading
+from dj_assets.recipe.plan import Plan
+
+# Quantiles hold their values in memory: beyond this many samples they are those of every k-th, chosen by hash.
+_QUANTILE_SAMPLES = 2_000_000
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One column in numbers.
+
+    `values` are all values measured, `finite` those that are numbers, `samples` the samples they come from and `fails`
+    how many of these the condition alone would drop. The rest is over finite values, None where there are none.
+    """
+
+    samples: int
+    values: int
+    finite: int
+    fails: int
+    low: float | None
+    one_percent: float | None
+    median: float | None
+    ninety_nine_percent: float | None
+    high: float | None
+    mean: float | None
+
+
+def statistics_summary(database: Path, plan: Plan) -> list[dict[str, str | int | float | None]]:
+    """Return one row for each statistic column, in recipe order.
+
+    Keys: statistic, unit, samples, min, 1 %, median, 99 %, max, mean, and `fails`, the share of the samples (0 to 1)
+    that the condition on this column alone would drop; None where there is nothing to measure or no number. Beyond two
+    million samples the percentiles are estimated from a fixed selection of as many.
+    """
+    columns = stat_columns(plan)
+    with reading(database) as connection:
+        summaries = summarize(connection, columns)
+    return [
+        {
+            "statistic": column.name,
+            "unit": column.statistic.unit,
+            "samples": summary.samples,
+            "min": summary.low,
+            "1 %": summary.one_percent,
+            "median": summary.median,
+            "99 %": summary.ninety_nine_percent,
+            "max": summary.high,
+            "mean": summary.mean,
+            "fails": summary.fails / summary.samples if summary.samples else None,
+        }
+        for column, summary in zip(columns, summaries, strict=True)
+    ]
+
+
+def summarize(connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColumn]) -> list[Summary]:
+    """Return a summary of every column."""
+    if not columns:
+        return []
+    every = _every(connection)
+    parts: list[str] = []
+    parameters: list[Parameter] = []
+    for place, column in enumerate(columns):
+        values = column.values()
+        numbers = "value" if column.is_numeric else "NULL::DOUBLE"
+        parts.append(
+            f"""
+            SELECT {place} AS place, count(*) FILTER (first), count(*), count(number),
+                   count(*) FILTER (fails AND first),
+                   min(number), quantile_cont(number, [0.01, 0.5, 0.99]) FILTER (hash(shard, row) % {every} = 0),
+                   max(number), avg(number)
+            FROM (SELECT *, CASE WHEN isfinite({numbers}) THEN {numbers} END AS number FROM ({values.text}))
+            """  # noqa: S608 - conditions bind their values
+        )
+        parameters += values.parameters
+    found = connection.execute(" UNION ALL ".join(parts) + " ORDER BY place", parameters).fetchall()
+    return [_summary(row[1:]) for row in found]
+
+
+def _summary(row: tuple[Any, ...]) -> Summary:
+    samples, values, finite, fails, low, quantiles, high, mean = row
+    # a selection that holds no number says nothing; the ends do
+    one, half, ninety_nine = quantiles or (low, mean, high)
+    return Summary(samples, values, finite, fails, low, one, half, ninety_nine, high, mean)
+
+
+def _every(connection: duckdb.DuckDBPyConnection) -> int:
+    found = connection.execute("SELECT count(*) FROM stats").fetchone()
+    return max(1, int(found[0]) // _QUANTILE_SAMPLES) if found else 1

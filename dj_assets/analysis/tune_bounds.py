@@ -1,0 +1,40 @@
+"""What a threshold may be: which filters' thresholds can move at all, and which values they take."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from dj_assets.analysis.columns import StatColumn
+from dj_assets.analysis.tune_rule import Side
+from dj_assets.operators.base import Operator
+from dj_assets.operators.conditions import Range
+from dj_assets.recipe.plan import Plan
+
+SIDES: tuple[Side, Side] = ("low", "high")
+
+
+def before_a_count(plan: Plan) -> dict[str, str]:
+    """Name the filters whose thresholds decide what is counted, so that new ones would measure anew."""
+    last = max((step.index for step in plan.corpus_mappers), default=-1)
+    return {
+        step.label: f"{step.label}: decides what {plan.steps[last].label} counts"
+        for step in plan.filters
+        if step.index < last
+    }
+
+
+def is_share(column: StatColumn) -> bool:
+    """Return whether values lie between 0 and 1."""
+    return column.statistic.unit.startswith(("share", "probability"))
+
+
+def end_of(both: Range, side: Side) -> float | None:
+    """Return the bound of a range on one side, None where it has none."""
+    return both.low if side == "low" else both.high
+
+
+def is_whole(operator: Operator, parameter: str) -> bool:
+    """Return whether a parameter takes whole numbers only."""
+    kind = type(operator).model_fields[parameter].annotation
+    kinds = {kind, *get_args(kind)}
+    return int in kinds and float not in kinds

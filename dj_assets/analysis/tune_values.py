@@ -1,0 +1,108 @@
+"""What the tuning rules need to know of statistics, asked of DuckDB: moments, quantiles, and what a bound drops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from dj_assets.analysis.columns import StatColumn
+from dj_assets.analysis.tune_rule import Side
+from dj_assets.operators.conditions import Parameter, Range
+
+# Quantiles hold their values in memory: beyond this many samples they are those of every k-th, chosen by hash.
+QUANTILE_SAMPLES = 2_000_000
+# Beyond this a square overflows: such values count as none, like infinities and NaN.
+_LARGEST = 1e150
+
+
+@dataclass(frozen=True)
+class Values:
+    """One statistic in numbers: `values` measured, `finite` those that are numbers; the rest is over the finite.
+
+    `deviation` is the standard deviation of the sample (n - 1); None with fewer than two values. `quantiles` are in
+    the order asked for.
+    """
+
+    values: int
+    finite: int
+    low: float | None
+    high: float | None
+    mean: float | None
+    deviation: float | None
+    quantiles: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class BoundShares:
+    """Where one bound lies: the share of the values on its outer side for a lower bound, up to it for an upper one.
+
+    `percentile` is that share from 0 to 100, over finite values; `drops` the share of the samples (0 to 1) that the
+    bound alone drops, values that are no numbers included.
+    """
+
+    percentile: float
+    drops: float
+
+
+def measured_values(
+    connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColumn], quantiles: Sequence[Sequence[float]]
+) -> list[Values]:
+    """Return every column in numbers, with the quantiles (of 0 to 1) wanted of each."""
+    if not columns:
+        return []
+    every = max(1, _samples(connection) // QUANTILE_SAMPLES)
+    parts: list[str] = []
+    parameters: list[Parameter] = []
+    for place, (column, wanted) in enumerate(zip(columns, quantiles, strict=True)):
+        rows = column.values()
+        listed = ", ".join(f"{float(share)!r}" for share in wanted)
+        asked = f"quantile_disc(number, [{listed}]) FILTER (hash(shard, row) % {every} = 0)" if wanted else "[]"
+        parts.append(
+            f"""
+            SELECT {place} AS place, count(*), count(number), min(number), max(number), avg(number),
+                   stddev_samp(number), {asked}
+            FROM (SELECT *, CASE WHEN abs(value) <= {_LARGEST} THEN value END AS number FROM ({rows.text}))
+            """  # noqa: S608 - conditions bind their values
+        )
+        parameters += rows.parameters
+    found = connection.execute(" UNION ALL ".join(parts) + " ORDER BY place", parameters).fetchall()
+    return [
+        Values(values, finite, low, high, mean, deviation, tuple(shares or ()))
+        for _, values, finite, low, high, mean, deviation, shares in found
+    ]
+
+
+def bound_shares(
+    connection: duckdb.DuckDBPyConnection, bounds: Sequence[tuple[StatColumn, Range, Side]]
+) -> list[BoundShares]:
+    """Return where each bound lies and what it drops alone; of every range only the bound on its side is looked at."""
+    if not bounds:
+        return []
+    parts: list[str] = []
+    parameters: list[Parameter] = []
+    for place, (column, both, side) in enumerate(bounds):
+        one = replace(both, high=None) if side == "low" else replace(both, low=None)
+        value = one.low if side == "low" else one.high
+        rows = replace(column, judged_by=one).values()
+        parts.append(
+            f"""
+            SELECT {place} AS place, count(*) FILTER (first), count(*) FILTER (fails AND first),
+                   count(*) FILTER (isfinite(value)),
+                   count(*) FILTER (isfinite(value) AND value {"<" if side == "low" else "<="} ?)
+            FROM ({rows.text})
+            """  # noqa: S608 - conditions bind their values
+        )
+        beyond = float("-inf") if side == "low" else float("inf")
+        parameters += [beyond if value is None else float(value), *rows.parameters]
+    found = connection.execute(" UNION ALL ".join(parts) + " ORDER BY place", parameters).fetchall()
+    return [
+        BoundShares(percentile=100 * below / finite if finite else 0.0, drops=fails / samples if samples else 0.0)
+        for _, samples, fails, finite, below in found
+    ]
+
+
+def _samples(connection: duckdb.DuckDBPyConnection) -> int:
+    found = connection.execute("SELECT count(*) FROM stats").fetchone()
+    return int(found[0]) if found else 0

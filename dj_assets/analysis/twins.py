@@ -1,0 +1,140 @@
+"""Duplicates beside the twins that were kept: what the one says and the other does not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from dj_assets.analysis.differences import Changes, changes_between
+from dj_assets.home.layout import Layout
+from dj_assets.publish.database import reading
+
+# A sample by its file and row.
+Place = tuple[int, int]
+
+# Far more than `changes_between` compares.
+_MOST_CHARACTERS = 60_000
+
+
+@dataclass(frozen=True)
+class Twins:
+    """A dropped duplicate and the sample that was kept in its place, or that stands in the reference set `against`.
+
+    `changes` lead from the kept text to the dropped one, both as cleaned; `beginning` is that of the kept text. The
+    `distance` is the deduplicator's, None where it has none.
+    """
+
+    operator: str
+    id: str
+    kept_id: str
+    cluster_size: int
+    distance: float | None
+    against: str | None
+    beginning: str
+    changes: Changes
+
+    @property
+    def same(self) -> bool:
+        """Whether both have the same text."""
+        return not self.changes.shown and not self.changes.beyond
+
+
+def twins(database: Path, layout: Layout, per_operator: int = 3, places: int = 4, width: int = 160) -> list[Twins]:
+    """Return pairs of each deduplicator: those farthest apart, the closest that differ, and what is between.
+
+    `places` of their differences are shown, and `width` characters of the kept text. The same run always gives the same
+    pairs; without the measured texts there are none.
+    """
+    with reading(database) as connection:
+        found = connection.execute(_PICKED.format(pairs=duplicates_query(connection)), [per_operator]).fetchall()
+    rows = [_Row(*row) for row in found]
+    own = _texts(layout, {row.place for row in rows} | {row.twin for row in rows if row.against is None})
+    theirs = _texts(layout.against, {row.twin for row in rows if row.against is not None})
+    return [
+        _twins(row, own[row.place], kept[row.twin], places, width)
+        for row in rows
+        for kept in [own if row.against is None else theirs]
+        if row.place in own and row.twin in kept
+    ]
+
+
+_COLUMNS = {
+    "operator": "VARCHAR",
+    "shard": "INTEGER",
+    "row": "BIGINT",
+    "id": "VARCHAR",
+    "kept_shard": "INTEGER",
+    "kept_row": "BIGINT",
+    "kept_id": "VARCHAR",
+    "cluster_size": "INTEGER",
+    "distance": "DOUBLE",
+    "against": "VARCHAR",
+}
+_PICKED = """
+WITH pairs AS ({pairs}),
+numbered AS (
+    SELECT *, row_number() OVER (PARTITION BY operator ORDER BY distance DESC NULLS LAST, shard, row) - 1 AS number,
+           count(*) OVER (PARTITION BY operator) AS many
+    FROM pairs
+)
+SELECT operator, shard, row, id, kept_shard, kept_row, kept_id, cluster_size, distance, against FROM numbered
+WHERE number % greatest(1, many // $1) = 0 AND number // greatest(1, many // $1) < $1 ORDER BY operator, number
+"""
+
+
+def duplicates_query(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return a query for the table `duplicates`; what an output from before a column was kept lacks is null."""
+    columns = {row[0] for row in connection.execute("DESCRIBE duplicates").fetchall()}
+    named = [name if name in columns else f"NULL::{kind} AS {name}" for name, kind in _COLUMNS.items()]
+    return f"SELECT {', '.join(named)} FROM duplicates"  # noqa: S608 - names of ours
+
+
+class _Row(NamedTuple):
+    """A row of the table `duplicates`."""
+
+    operator: str
+    shard: int
+    row: int
+    id: str
+    kept_shard: int
+    kept_row: int
+    kept_id: str
+    cluster_size: int
+    distance: float | None
+    against: str | None
+
+    @property
+    def place(self) -> Place:
+        return self.shard, self.row
+
+    @property
+    def twin(self) -> Place:
+        return self.kept_shard, self.kept_row
+
+
+def _twins(row: _Row, own: str, kept: str, places: int, width: int) -> Twins:
+    beginning = " ".join(kept[: 8 * width].split())[:width]
+    changes = changes_between(kept, own, places)
+    return Twins(row.operator, row.id, row.kept_id, row.cluster_size, row.distance, row.against, beginning, changes)
+
+
+def _texts(layout: Layout, places: Iterable[Place]) -> dict[Place, str]:
+    """Return the cleaned texts of samples; none of files whose measured files are gone. Each file is read once."""
+    rows_by_shard: defaultdict[int, list[int]] = defaultdict(list)
+    for shard, row in sorted(places):
+        rows_by_shard[shard].append(row)
+    texts = {}
+    for shard, rows in rows_by_shard.items():
+        path = layout.fetched("cleaned", shard)
+        if path.exists():
+            listed = ", ".join("?" * len(rows))
+            query = f"SELECT row, left(text, {_MOST_CHARACTERS}) FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
+            with duckdb.connect(config={"threads": 1}) as connection:
+                found = connection.execute(query, [str(path), *rows]).fetchall()
+            texts.update({(shard, row): text for row, text in found})
+    return texts

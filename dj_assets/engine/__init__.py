@@ -1,1 +1,0 @@
-"""Running stages: the row stage over batches, the worker pool, the replay."""

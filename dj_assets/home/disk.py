@@ -1,0 +1,112 @@
+"""Room on the disk: how much a subset will take, and faults of the disk told in one line."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from dj_assets.errors import DiskError
+from dj_assets.recipe.plan import Plan
+from dj_assets.sources.sources import SourceFile
+
+# Rough sizes against the (decompressed) input, measured on web text; zstd takes its share.
+TEXT_SHARE = 0.4
+EXPANSION = {"gz": 3.5, "zst": 4.0, None: 1.0}
+_BYTES_A_STATISTIC = 8
+_BYTES_A_SAMPLE_OF_TEXT = 2500
+# What even a few samples take: a DuckDB file is never small.
+_LEAST_BYTES = 2_000_000
+# Less than this share of what is expected is surely too little; the estimate itself may be twice too high.
+_SURELY_NEEDED = 0.5
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def text_bytes(files: Sequence[SourceFile]) -> int:
+    """Return about how many bytes the files hold once they are unpacked."""
+    return int(sum(file.size * EXPANSION[file.compression] for file in files))
+
+
+def statistics_bytes(plan: Plan, files: Sequence[SourceFile]) -> int:
+    """Return about what the statistics and signatures of the files take."""
+    columns = len(plan.stat_columns) + len(plan.deduplicators)
+    return int(text_bytes(files) / _BYTES_A_SAMPLE_OF_TEXT * columns * _BYTES_A_STATISTIC)
+
+
+def expected_bytes(plan: Plan, files: Sequence[SourceFile]) -> int:
+    """Return about how much disk the files take in all: cleaned and refined texts, statistics and their database."""
+    return _LEAST_BYTES + int(2 * TEXT_SHARE * text_bytes(files)) + 2 * statistics_bytes(plan, files)
+
+
+def require_room(place: Path, plan: Plan, files: Sequence[SourceFile]) -> None:
+    """Raise where the disk surely cannot hold what is still to be written for some files.
+
+    Raises
+    ------
+    DiskError
+        Saying how much is needed, how much is there, and what can be done.
+    """
+    expected, free = expected_bytes(plan, files), free_bytes(place)
+    if free < _SURELY_NEEDED * expected:
+        raise DiskError(_too_little(place, f"about {_mb(expected)} more are needed", free))
+
+
+def free_bytes(place: Path) -> int:
+    """Return what is free on the disk of a folder, which need not exist yet."""
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+@contextmanager
+def disk_faults(place: Path, expected: Callable[[], int] | None = None) -> Iterator[None]:
+    """Turn a full or read-only disk into one line that names the place and the cure; `expected` is what it takes.
+
+    Raises
+    ------
+    DiskError
+        For such a fault of the block; every other error passes.
+    """
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        number = _number(error)
+        if number in _FULL:
+            needed = f"it takes about {_mb(expected())} in all" if expected else "there is no room for more"
+            raise DiskError(_too_little(place, needed, free_bytes(place))) from error
+        if number in _READ_ONLY and not isinstance(error, duckdb.Error):
+            raise DiskError(
+                f"{error.filename or place}: cannot be written ({_reason(error)}); make it writable, or name another "
+                "folder with DJ_HOME or --output"
+            ) from error
+        raise
+
+
+def _number(error: BaseException) -> int | None:
+    """Return the number of a system error, also where a library only tells it in words."""
+    own = getattr(error, "errno", None)
+    if isinstance(own, int):
+        return own
+    said = str(error)
+    return errno.ENOSPC if "No space left on device" in said else errno.EFBIG if "File too large" in said else None
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _too_little(place: Path, needed: str, free: int) -> str:
+    return (
+        f"{place}: the disk is full: {needed}, {_mb(free)} are free; what was published stays as it is. Make room "
+        "('dj-assets prune' shows what can go) or name another disk with DJ_HOME or --output, then run it again"
+    )
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB" if size < 1e7 else f"{size / 1e6:,.0f} MB"

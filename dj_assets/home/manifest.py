@@ -1,0 +1,273 @@
+"""Manifests: small JSON files, written last, that say what is measured of a source file, or what a run published."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dj_assets.errors import DamagedError
+from dj_assets.home.damage import Sum, require_sound
+from dj_assets.home.layout import Layout
+from dj_assets.home.writing import replace_atomically
+from dj_assets.sources.sources import SourceFile, content_sha256
+from dj_assets.stores.copies import all_at_hand, at_hand, fetched_anew, is_stored
+
+# What mends a damaged measured file,
+MEASURE_AGAIN = "run the subset again: only what is damaged is measured anew"
+# and a refined one.
+REFINE_AGAIN = "run the subset again: it is refined anew from what was measured"
+_TIME = "%Y%m%dT%H%M%S.%f"
+# A manifest without these is still right.
+_CAME_LATER = {"nodes", "worker_mb", "media"}
+_TICK = datetime.timedelta(microseconds=1)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FileManifest:
+    """What is measured of one source file; its existence commits the measured files.
+
+    `number` is the file's number in its subset. `records` are the records of the source that are not blank lines;
+    `rows` of them were measured, `dropped` and `quarantined` left while loading, `left_out` more belong to another
+    subset. `seconds` is the time every step took, summed over workers. `files` has size and CRC-32 of every measured
+    file, by its kind. `nodes` counts the blocks that each machine measured; `worker_mb` is the largest size of a worker
+    of a cluster, 0 where nobody asked. `media` is a digest of the files of media that its samples list, empty where
+    there are none.
+    """
+
+    number: int
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    measure_key: str
+    limit: int | None
+    records: int
+    rows: int
+    dropped: int
+    quarantined: int
+    text_bytes: int
+    left_out: int = 0
+    field_types: dict[str, Any] | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    files: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+    nodes: dict[str, int] = field(default_factory=dict)
+    worker_mb: float = 0.0
+    media: str = ""
+
+    def written(self, kind: str) -> Sum:
+        """Return size and CRC-32 of the measured file of a kind, as it was written."""
+        return Sum(*self.files[kind])
+
+    def write(self, layout: Layout) -> None:
+        """Write the manifest: from now on the file is measured."""
+        write_json(layout.manifest(self.number), numbered_json(self))
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> FileManifest:
+        """Return a manifest from its JSON."""
+        files = {kind: tuple(sums) for kind, sums in content["files"].items()}
+        return of_numbered_json(cls, {**content, "files": files})
+
+
+_KEYS = {"shard" if f.name == "number" else f.name for f in dataclasses.fields(FileManifest)}
+
+
+def numbered_json(record: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass with a `number`
+    """Return the JSON of a record about one source file; there its `number` is called `shard`, as in tables."""
+    content = dataclasses.asdict(record)
+    return {"shard" if name == "number" else name: value for name, value in content.items()}
+
+
+def of_numbered_json(kind: type[T], content: Mapping[str, Any]) -> T:
+    """Return a record from its JSON, as `numbered_json` makes it."""
+    return kind(**{"number" if name == "shard" else name: value for name, value in content.items()})
+
+
+def stored_manifest(layout: Layout, number: int) -> FileManifest | None:
+    """Return the stored manifest of a source file, up to date or not; None where there is none of this version."""
+    content = read_json(layout.manifest(number))
+    if content is None or set(content) | _CAME_LATER != _KEYS:
+        return None
+    return FileManifest.of_json(content)
+
+
+def measured_manifest(
+    layout: Layout, number: int, file: SourceFile, measure_key: str, limit: int | None
+) -> FileManifest | None:
+    """Return the manifest of a source file that is measured already and still up to date, else None.
+
+    A file with another time but the same size is compared by its content: touching a file measures nothing again.
+    """
+    manifest = stored_manifest(layout, number)
+    if manifest is None or not all(_is_there(layout, manifest, kind) for kind in layout.kinds):
+        return None
+    if (manifest.measure_key, manifest.path, manifest.size) != (measure_key, str(file.path), file.size):
+        return None
+    if manifest.limit != limit:
+        return None
+    if manifest.mtime_ns != file.mtime_ns:
+        if content_sha256(file) != manifest.sha256:
+            return None
+        manifest = dataclasses.replace(manifest, mtime_ns=file.mtime_ns)
+        manifest.write(layout)
+    return manifest
+
+
+def require_measured(layout: Layout, manifests: Iterable[FileManifest], kinds: Iterable[str]) -> None:
+    """Raise for the first measured file that is not as it was written; its source file must be measured again.
+
+    Raises
+    ------
+    DamagedError
+        Naming the file and the cure.
+    """
+    wanted = tuple(kinds)
+    listed = list(manifests)
+    all_at_hand(layout.measured(kind, manifest.number) for manifest in listed for kind in wanted)
+    for manifest in listed:
+        for kind in wanted:
+            try:
+                _require(layout.measured(kind, manifest.number), manifest.written(kind), MEASURE_AGAIN)
+            except DamagedError:
+                _forget(layout, manifest)
+                raise
+
+
+def require_refined(layout: Layout, manifest: Mapping[str, Any], parts: Iterable[Mapping[str, Any]]) -> None:
+    """Raise for the first of some refined files that is not what a run published; it is to be written again.
+
+    Raises
+    ------
+    DamagedError
+        Naming the file and the cure.
+    """
+    for part in parts:
+        path = layout.refined / part["name"]
+        try:
+            _require(path, Sum(part["bytes"], part.get("crc32")), REFINE_AGAIN)
+        except DamagedError:
+            _set_aside(layout, manifest, path)
+            raise
+
+
+def _require(path: Path, written: Sum, cure: str) -> None:
+    """Raise where a file is not what was written; a file of a working copy is fetched again first."""
+    try:
+        require_sound(at_hand(path), written, cure)
+    except DamagedError:
+        if not fetched_anew(path):
+            raise
+        require_sound(path, written, cure)
+
+
+def _is_there(layout: Layout, manifest: FileManifest, kind: str) -> bool:
+    path, written = layout.measured(kind, manifest.number), manifest.written(kind)
+    return written.fits(path) or (not path.exists() and is_stored(path))
+
+
+def _forget(layout: Layout, manifest: FileManifest) -> None:
+    """Remove the manifest of a source file with damaged measured files; not where it was measured again meanwhile."""
+    if layout.copy is not None and stored_manifest(layout, manifest.number) == manifest:
+        layout.copy.remove_document(layout.manifest(manifest.number).relative_to(layout.copy.folder).as_posix())
+    # who only reads the data home may not be able to
+    with suppress(OSError):
+        if stored_manifest(layout, manifest.number) == manifest:
+            layout.manifest(manifest.number).unlink(missing_ok=True)
+
+
+def _set_aside(layout: Layout, manifest: Mapping[str, Any], part: Path) -> None:
+    """Give a damaged refined file another name, so that the next run misses it; not where one published meanwhile.
+
+    In an object store it is removed.
+    """
+    with suppress(OSError):
+        newest = newest_run(layout)
+        if newest is not None and newest["run_id"] == manifest["run_id"]:
+            if layout.copy is not None:
+                layout.copy.remove_data(part)
+            part.rename(part.with_name(f"{part.name}.damaged"))
+
+
+def measured_files(layout: Layout, kind: str, manifests: Sequence[FileManifest]) -> list[Path]:
+    """Return the measured files of one kind, in the order of the manifests; `kind` is one of `MEASURED`."""
+    return all_at_hand(layout.measured(kind, manifest.number) for manifest in manifests)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a JSON file atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_atomically(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object, or None where there is no such file or it is not one."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def newest_run(layout: Layout) -> dict[str, Any] | None:
+    """Return the manifest of the run that published what lies in the folder, or None."""
+    return run_named(layout, "")
+
+
+def run_ids(layout: Layout) -> list[str]:
+    """Return the ids of all runs that were committed, oldest first."""
+    return sorted(file.stem for file in layout.runs.glob("*.json"))
+
+
+def next_run_id(layout: Layout, result_key: str) -> str:
+    """Return the id of the run that is about to be committed: its time, then what identifies its result.
+
+    It sorts behind the ids of all runs before: where the clock went back since, it is a microsecond later than the
+    newest.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    for last in run_ids(layout)[-1:]:
+        now = max(now, datetime.datetime.strptime(last[: last.index("-")], _TIME + "%z") + _TICK)
+    return f"{now.strftime(_TIME)}Z-{result_key[:8]}"
+
+
+def run_named(layout: Layout, name: str) -> dict[str, Any] | None:
+    """Return the manifest of a run: "" the newest, "previous" the one before, else the one whose id begins or ends so.
+
+    None where there is no such run, or where several would fit.
+    """
+    runs = run_ids(layout)
+    if name in {"", "previous"}:
+        fitting = runs[-1:] if not name else runs[-2:-1]
+    else:
+        fitting = [run for run in runs if run.startswith(name) or run.endswith(name)]
+    return read_json(layout.runs / f"{fitting[0]}.json") if len(fitting) == 1 else None
+
+
+def run_before(layout: Layout) -> dict[str, Any] | None:
+    """Return the manifest of the run before the newest, or None."""
+    return run_named(layout, "previous")
+
+
+def file_record(run: Mapping[str, Any], number: int) -> Mapping[str, Any]:
+    """Return the entry of a source file in the manifest of a run, by the file's number."""
+    record: Mapping[str, Any] = next(file for file in run["shards"] if file["shard"] == number)
+    return record
+
+
+def all_published(layout: Layout, manifest: Mapping[str, Any]) -> bool:
+    """Return whether everything that a run published is still there, in its full length."""
+    parts = [(layout.refined / part["name"], part.get("bytes")) for part in manifest["refined"]]
+    wanted = [(layout.database, manifest.get("database_bytes")), *parts]
+    return all(_is_published(path, size) for path, size in wanted)
+
+
+def _is_published(path: Path, size: int | None) -> bool:
+    return size in {None, path.stat().st_size} if path.exists() else is_stored(path, size)

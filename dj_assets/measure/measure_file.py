@@ -1,0 +1,107 @@
+"""Measuring one source file: a reader cuts blocks, an engine measures them, the measured files are committed."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, nullcontext
+
+import pyarrow as pa
+
+from dj_assets import settings
+from dj_assets.home.commit import Commit, Sums, commit_file
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import FileManifest
+from dj_assets.home.writing import ParquetFileWriter
+from dj_assets.measure.tally import FileTask, Tally
+from dj_assets.measure.work import MeasuredBlock, Task, measure_block
+from dj_assets.sources.readers import Block, Reader
+
+# Measures the blocks of a file, named by its path, and hands the results back in their order.
+MeasureBlocks = Callable[[str, Iterator[Block]], Iterator[MeasuredBlock]]
+# Called with the tally of a file after each block.
+Tell = Callable[[Tally], None]
+
+
+def measure_file(
+    task: FileTask,
+    layout: Layout,
+    measure: MeasureBlocks,
+    stage: Task,
+    *,
+    tell: Tell,
+    commit: Commit = nullcontext,
+) -> FileManifest:
+    """Measure a source file and commit it.
+
+    Parameters
+    ----------
+    commit
+        What was measured before is replaced within this context, where others might read it meanwhile.
+
+    Raises
+    ------
+    SourceError
+        If no record has the text key, the file breaks off, or it changes while it is read. What was measured before
+        stays then.
+    """
+    tally = Tally(task)
+    reader = reader_of(task, stage.plan.block_bytes)
+    with MeasuredFiles(layout, task.number) as files:
+        for block in _or_empty(measure(str(task.file.path), reader.blocks()), task, stage):
+            tally.add(block.summary, platform.node())
+            files.write(block.tables)
+            tell(tally)
+        return commit_file(tally.manifest(reader.sha256), layout, files.close, commit)
+
+
+def reader_of(task: FileTask, wanted_bytes: int) -> Reader:
+    """Return the reader of a source file, in blocks of the size that the plan wants."""
+    # a table may hold the media themselves
+    block_bytes = settings.BATCH_BYTES if task.file.format == "parquet" else wanted_bytes
+    return Reader(
+        task.file, task.number, block_bytes=block_bytes, max_line_bytes=settings.MAX_LINE_BYTES, limit=task.limit
+    )
+
+
+class MeasuredFiles:
+    """The measured files of a source file while they are written, one of each kind of a layout.
+
+    A context manager: the files appear when they are closed, at the latest when the block ends, and not if it raises.
+    """
+
+    def __init__(self, layout: Layout, number: int) -> None:
+        self._layout = layout
+        self._number = number
+        self._open = ExitStack()
+        self._writers: dict[str, ParquetFileWriter] = {}
+
+    def write(self, tables: Mapping[str, pa.RecordBatch]) -> None:
+        """Add the samples of a block: a record batch for each kind."""
+        for kind in self._layout.kinds:
+            if kind not in self._writers:
+                path = self._layout.measured(kind, self._number)
+                self._writers[kind] = self._open.enter_context(ParquetFileWriter(path, tables[kind].schema))
+            self._writers[kind].write(tables[kind])
+
+    def close(self) -> Sums:
+        """Put the files into place; return size and CRC-32 of each, by its kind."""
+        self._open.close()
+        return {kind: (writer.sum.bytes, writer.sum.crc32) for kind, writer in self._writers.items()}
+
+    def __enter__(self) -> MeasuredFiles:
+        self._open.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._open.__exit__(*raised)  # type: ignore[arg-type]
+
+
+def _or_empty(blocks: Iterator[MeasuredBlock], task: FileTask, stage: Task) -> Iterator[MeasuredBlock]:
+    """Give a file without records one empty block, so that its files exist with their schemas."""
+    some = False
+    for block in blocks:
+        some = True
+        yield block
+    if not some:
+        yield measure_block(stage, str(task.file.path), Block.empty(task.number))

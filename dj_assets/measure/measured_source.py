@@ -1,0 +1,206 @@
+"""All files of a source: which are measured and up to date, and the measuring of those that are not."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+
+from dj_assets.errors import UserError
+from dj_assets.home.commit import Commit
+from dj_assets.home.disk import require_room
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import FileManifest, measured_manifest
+from dj_assets.home.numbering import numbers_of
+from dj_assets.measure.engines import OpenEngine
+from dj_assets.measure.media_files import media_unchanged
+from dj_assets.measure.progress import Progress, Report
+from dj_assets.measure.tally import FileTask, Tally
+from dj_assets.measure.work import Task
+from dj_assets.media.places import Root
+from dj_assets.recipe.plan import digest
+from dj_assets.sources.sources import NO_ROOT, SourceFile
+from dj_assets.stores.path import SourcePath
+
+
+@dataclass(frozen=True)
+class MeasuredSource:
+    """What is measured of a source, file by file, in the order of the files; a `limit` ends it early.
+
+    Each file has its number and its measured files of that number (see `home.numbering`). Shards, which group files
+    (see `subset.grouping`), only say who measures what: they change nothing in what is measured.
+    """
+
+    files: tuple[SourceFile, ...]
+    layout: Layout
+    measure_key: str
+    text_key: str
+    limit: int | None = None
+
+    def measured(self) -> list[FileManifest]:
+        """Return the manifests of all files.
+
+        Raises
+        ------
+        UserError
+            Naming the first file that is not measured, or has changed since.
+        """
+        found: dict[int, FileManifest] = {}
+        for number, file, limit in self._each(found):
+            manifest = measured_manifest(self.layout, number, file, self.key_of(file), limit)
+            if manifest is None:
+                raise UserError(f"{file.path}: is not measured yet, or has changed since; materialize the subset again")
+            found[number] = manifest
+        return [*found.values()]
+
+    def measured_already(self) -> list[FileManifest]:
+        """Return the manifests of the files that are measured and up to date; there may be others."""
+        each = (
+            measured_manifest(self.layout, number, file, self.key_of(file), None) for number, file, _ in self._each({})
+        )
+        return [manifest for manifest in each if manifest is not None]
+
+    def measure_files(
+        self,
+        task: Task,
+        open_engine: OpenEngine,
+        report: Report,
+        chosen: Collection[SourcePath] | None = None,
+        commit: Commit = nullcontext,
+    ) -> tuple[list[FileManifest], int]:
+        """Measure the files that are not up to date; return all manifests and how many were measured now.
+
+        `chosen` are the paths of the files to be measured, None for all; the manifests are theirs. `commit` is entered
+        while a file's files are put into place.
+        """
+        found: dict[int, FileManifest] = {}
+        measured = 0
+        pace = _Pace([file for file in self.files if chosen is None or file.path in chosen], report)
+        with open_engine(task) as engine:
+            for turn in self._turns(found, chosen):
+                wanted = []
+                for file in turn:
+                    stored = measured_manifest(self.layout, file.number, file.file, file.measure_key, file.limit)
+                    if stored is None or not media_unchanged(self.layout, stored):
+                        wanted.append(file)
+                    else:
+                        pace.finish(stored)
+                        found[stored.number] = stored
+                for done in engine.measure_files(self._with_room(task, wanted), self.layout, pace.tell, commit):
+                    pace.finish(done)
+                    found[done.number] = done
+                measured += len(wanted)
+        if chosen is None:
+            self.remove_others(found)
+        return [found[number] for number in self.numbers if number in found], measured
+
+    def _turns(
+        self, found: Mapping[int, FileManifest], chosen: Collection[SourcePath] | None
+    ) -> Iterator[Sequence[FileTask]]:
+        """Yield what can be measured at once: everything, or file by file until those found use up the limit."""
+        tasks = (
+            FileTask(file, number, self.key_of(file), self.text_key, limit)
+            for number, file, limit in self._each(found)
+            if chosen is None or file.path in chosen
+        )
+        if self.limit is None:
+            yield [*tasks]
+        else:
+            yield from ([task] for task in tasks)
+
+    def _with_room(self, task: Task, wanted: Sequence[FileTask]) -> Iterator[FileTask]:
+        """Yield what is to be measured; raise before anything is written that the disk surely has no room for."""
+        for index, file in enumerate(wanted):
+            if self.limit is None:
+                to_come = wanted[index : index + 1] if index else wanted
+                require_room(self.layout.work, task.plan, [each.file for each in to_come])
+            yield file
+
+    def key_of(self, file: SourceFile) -> str:
+        """Return the identity of what is measured of a file: the measures, and how the file is read."""
+        reading = dataclasses.asdict(file.reading)
+        root = reading.pop("media_root")
+        # beside the file is no news: a manifest knows the path of its file
+        usual = file.reading.media_root in (NO_ROOT, Root(str(file.path.parent.absolute())))
+        elsewhere = [] if usual else [root]
+        if file.reading.as_it_stands and not elsewhere:
+            return self.measure_key
+        return digest([self.measure_key, reading, *elsewhere])
+
+    def _each(self, found: Mapping[int, FileManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
+        """Yield number, file and limit of every file, as long as the limit is not used up by those found."""
+        for number, file in zip(self.numbers, self.files, strict=True):
+            limit = None if self.limit is None else self.limit - sum(manifest.records for manifest in found.values())
+            if limit is not None and limit <= 0:
+                return
+            yield number, file, limit
+
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the files."""
+        return numbers_of(self.layout, self.files)
+
+    def remove_others(self, numbers: Iterable[int]) -> None:
+        """Remove the measured files of all numbers but some: the source no longer has them."""
+        kept = set(numbers)
+        for manifest in self.layout.manifest(0).parent.glob("*.json"):
+            if int(manifest.stem) not in kept:
+                if self.layout.copy:
+                    self.layout.copy.remove_document(manifest.relative_to(self.layout.copy.folder).as_posix())
+                manifest.unlink(missing_ok=True)
+                for kind in self.layout.kinds:
+                    self.layout.measured(kind, int(manifest.stem)).unlink(missing_ok=True)
+
+
+def source_version(manifests: Sequence[FileManifest]) -> str:
+    """Return the data version of a source: its contents, media among them, and how much is read, not where they lie."""
+    return digest([[file.sha256, file.records, *filter(None, [file.media])] for file in manifests])
+
+
+def measured_version(measure_key: str, manifests: Sequence[FileManifest]) -> str:
+    """Return the data version of what was measured of a source."""
+    # the key of a file says how it is read, too
+    return digest([measure_key, [file.measure_key for file in manifests], source_version(manifests)])
+
+
+def version_with_reference(own: str, reference: Sequence[FileManifest]) -> str:
+    """Return the version `own` of what was measured of a source, joined with that of its reference set, if any."""
+    return digest([own, [file.measure_key for file in reference], source_version(reference)]) if reference else own
+
+
+class _Pace:
+    """Adds up what was done over all files, to tell rates and the time to go."""
+
+    def __init__(self, files: Sequence[SourceFile], report: Report) -> None:
+        self.files = files
+        self.report = report
+        self.started = time.perf_counter()
+        self.finished = self.rows = self.text_bytes = self.file_bytes = 0
+        self.under_way: dict[int, Tally] = {}
+
+    def tell(self, tally: Tally) -> None:
+        """Report the files that are done and what is done of the others; called after each block."""
+        self.under_way[tally.task.number] = tally
+        unfinished = self.under_way.values()
+        self.report(
+            Progress(
+                file=self.finished,
+                files=len(self.files),
+                rows=self.rows + sum(file.rows for file in unfinished),
+                text_bytes=self.text_bytes + sum(file.text_bytes for file in unfinished),
+                file_bytes=self.file_bytes + sum(file.file_bytes for file in unfinished),
+                total_file_bytes=sum(file.size for file in self.files),
+                seconds=time.perf_counter() - self.started,
+            )
+        )
+
+    def finish(self, manifest: FileManifest) -> None:
+        """Count a file that is done, or was."""
+        self.under_way.pop(manifest.number, None)
+        self.finished += 1
+        self.rows += manifest.rows
+        self.text_bytes += manifest.text_bytes
+        self.file_bytes += manifest.size

@@ -1,0 +1,128 @@
+"""The row stage over samples with media: a few at a time, the next of them read while these are measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from dj_assets import settings
+from dj_assets.measure.row_stage import Measured, RowStage
+from dj_assets.media.places import Root
+from dj_assets.media.reader import MediaReader
+from dj_assets.media.viewing import Viewing
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.views.media_batch import media
+from dj_assets.recipe.load import import_operators
+from dj_assets.recipe.plan import Plan
+from dj_assets.stores.media import StoreReader
+
+# One a worker process and set of user's modules: its looks must be known where they run.
+_readers: dict[tuple[Path, ...], MediaReader] = {}
+
+
+def measure_in_parts(
+    plan: Plan, batch: Batch, root: Root, frequent: Mapping[str, np.ndarray] | None = None
+) -> Measured:
+    """Run every step of a plan over a batch, as many samples at a time as `settings.MEDIA_IMAGES` allows.
+
+    Media are looked up in the `root` of the input. While one part is measured, all looks of all operators at the next
+    one are done.
+    """
+    measured = []
+    kinds = sorted({step.operator.media for step in plan.steps if isinstance(step.operator, MediaOperator)})
+    ahead: tuple[Batch, pa.Array, Future[None]] | None = None
+    for part in (*_parts(plan, batch, root), None):
+        # a file that is replaced while it is looked at is known as it was before
+        looking = None if part is None else (part, media(part).files(kinds), _look(plan, part))
+        if ahead is not None:
+            ahead[2].result()
+            measured.append(replace(RowStage(ahead[0], frequent).run(plan), media=ahead[1]))
+        ahead = looking
+    joined = _joined(measured)
+    joined.seconds.update(_with_looks(joined.seconds, plan, batch, _reader(plan.recipe.custom_operators)))
+    return joined
+
+
+def close_readers() -> None:
+    """End the processes that read media for this one."""
+    while _readers:
+        _readers.popitem()[1].close()
+
+
+def _look(plan: Plan, part: Batch) -> Future[None]:
+    """Begin to look for all operators; conditional ones look when it is known at which samples."""
+    steps = [step for step in plan.steps if step.index not in plan.conditional]
+    operators = [step.operator for step in steps if isinstance(step.operator, MediaOperator)]
+    return media(part).look([look for operator in operators for look in operator.looks_for(part.models)])
+
+
+def _with_looks(seconds: Mapping[str, float], plan: Plan, batch: Batch, reader: MediaReader) -> dict[str, float]:
+    """Return the seconds of the operators over media, those of their looks added; a shared look is the first one's."""
+    spent = reader.take_seconds()
+    steps = [step for step in plan.steps if isinstance(step.operator, MediaOperator)]
+    return {
+        step.label: seconds[step.label] + sum(spent.pop(look, 0.0) for look in step.operator.looks_for(batch.models))
+        for step in steps
+        if isinstance(step.operator, MediaOperator)
+    }
+
+
+def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
+    """Yield the batch in parts, each with its own memory of what was seen; at least one, be it empty."""
+    keys = plan.recipe.media
+    reader = _reader(plan.recipe.custom_operators)
+
+    def viewing(part: Batch) -> Batch:
+        """Return samples that know where their media lie."""
+        return replace(part, viewing=Viewing(keys, root, reader))
+
+    whole = media(viewing(batch))
+    weights = [
+        len(images) + settings.IMAGES_A_CLIP * len(clips)
+        for images, clips in zip(whole.listed("images"), whole.listed("videos"), strict=True)
+    ]
+    start = weight = 0
+    for number, own in enumerate(weights):
+        if number > start and weight + own > settings.MEDIA_IMAGES:
+            yield viewing(batch.slice(start, number - start))
+            start, weight = number, 0
+        weight += own
+    yield viewing(batch.slice(start, len(batch) - start))
+
+
+def _reader(modules: tuple[Path, ...]) -> MediaReader:
+    if modules not in _readers:
+        _readers[modules] = StoreReader(prepare=partial(import_operators, modules) if modules else dict)
+    return _readers[modules]
+
+
+def _joined(parts: Sequence[Measured]) -> Measured:
+    if len(parts) == 1:
+        return parts[0]
+    starts = np.cumsum([0, *(len(part.text) for part in parts)]).tolist()
+    seconds: Counter[str] = Counter()
+    for part in parts:
+        seconds.update(part.seconds)
+    first = parts[0]
+    return Measured(
+        text=pa.concat_arrays([part.text for part in parts]),
+        fields=None if first.fields is None else pa.concat_arrays([part.fields for part in parts]),
+        statistics={name: pa.concat_arrays([part.statistics[name] for part in parts]) for name in first.statistics},
+        signatures={name: pa.concat_arrays([part.signatures[name] for part in parts]) for name in first.signatures},
+        failed_at=pa.concat_arrays([part.failed_at for part in parts]),
+        failures=tuple(
+            replace(failure, place=failure.place + start)
+            for start, part in zip(starts, parts, strict=False)
+            for failure in part.failures
+        ),
+        seconds=dict(seconds),
+        media=None if first.media is None else pa.concat_arrays([part.media for part in parts]),
+    )

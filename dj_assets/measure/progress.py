@@ -1,0 +1,51 @@
+"""What a long measure says about itself while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a measure has come.
+
+    `file_bytes` are bytes of the source files as they lie on disk (compressed), `text_bytes` bytes of text measured.
+    """
+
+    file: int
+    files: int
+    rows: int
+    text_bytes: int
+    file_bytes: int
+    total_file_bytes: int
+    seconds: float
+
+    @property
+    def rows_per_s(self) -> float:
+        """Samples measured per second."""
+        return self.rows / self.seconds if self.seconds else 0.0
+
+    @property
+    def mb_per_s(self) -> float:
+        """Megabytes (10^6) of text measured per second."""
+        return self.text_bytes / 1e6 / self.seconds if self.seconds else 0.0
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds still to go at this speed."""
+        done = self.file_bytes / self.total_file_bytes if self.total_file_bytes else 1.0
+        return self.seconds * (1 - done) / done if done else 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"file {self.file + 1}/{self.files}: {self.rows:,} samples, {self.rows_per_s:,.0f} samples/s, "
+            f"{self.mb_per_s:.1f} MB/s, {self.remaining_s:.0f} s to go"
+        )
+
+
+Report = Callable[[Progress], None]
+
+
+def silent(progress: Progress) -> None:
+    """Report nothing."""

@@ -1,0 +1,75 @@
+"""What a worker needs of its node, told to Ray: a CPU, a GPU where models gain by one, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import read_json
+from dj_assets.measure.ray.cluster import Node, environment
+from dj_assets.measure.work import Task
+from dj_assets.recipe.plan import Plan
+
+# A worker without models: Python, Arrow, kernels, one block in work. Measured at 450 to 600 MB on web text.
+_WORKER_BYTES = 800_000_000
+# The process that opens its images and clips; `settings.media_memory_bytes` is what kills it, not what it takes.
+_MEDIA_BYTES = 1_000_000_000
+# What was measured of a worker before, and a little more.
+_ABOVE_MEASURED = 1.2
+# A claim that no node can meet would wait for ever.
+_AT_MOST_OF_NODE = 0.9
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The resources of one worker, and how many workers the cluster can have at once."""
+
+    gpus: int
+    memory_bytes: int
+    workers: int
+
+    def options(self) -> dict[str, Any]:
+        """Return what `map_batches` takes."""
+        return {
+            "num_cpus": 1,
+            "num_gpus": self.gpus or None,
+            "memory": self.memory_bytes,
+            "runtime_env": environment(),
+        }
+
+
+def claim_of(task: Task, cluster: Sequence[Node], layout: Layout, workers: int) -> Claim:
+    """Return the claim of a worker, of `workers` at most.
+
+    Memory is what workers of the same measure took before, else what the plan declares: its models and its media.
+    """
+    gpus = int(uses_gpu(task.plan) and any(node.gpus for node in cluster))
+    measured = _measured_bytes(layout)
+    wanted = measured or _WORKER_BYTES + _model_bytes(task) + (_MEDIA_BYTES if task.plan.media else 0)
+    able = [node for node in cluster if node.gpus or not gpus]
+    memory = min(wanted, int(_AT_MOST_OF_NODE * max(node.memory_bytes for node in able)))
+    slots = sum(min(node.gpus if gpus else node.cpus, max(1, node.memory_bytes // max(1, memory))) for node in able)
+    return Claim(gpus, memory, max(1, min(workers, slots)))
+
+
+def uses_gpu(plan: Plan) -> bool:
+    """Return whether a model of the plan looks at media: those are quicker on a GPU."""
+    return any(operator.models() for operator in plan.media)
+
+
+def _model_bytes(task: Task) -> int:
+    sizes = 0
+    for model in task.plan.models(task.models):
+        files = [model.path] if model.path.is_file() else [path for path in model.path.rglob("*") if path.is_file()]
+        sizes += sum(path.stat().st_size for path in files)
+    return sizes
+
+
+def _measured_bytes(layout: Layout) -> int:
+    """Return what a worker of a cluster took at most for files that lie there."""
+    largest = 0.0
+    for path in sorted(layout.manifest(0).parent.glob("*.json")):
+        largest = max(largest, (read_json(path) or {}).get("worker_mb", 0.0))
+    return int(_ABOVE_MEASURED * largest * 1e6)

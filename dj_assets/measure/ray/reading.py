@@ -1,0 +1,112 @@
+"""Source files on their way to the workers of a cluster: a reader a file, blocks as rows of `ray.data`.
+
+Plain JSON lines travel as a place: the worker reads its stretch of the file itself. All else (compressed files,
+tables, cells, archives, raw formats) cannot be entered in the middle; there the reader puts each block into the object
+store, and Ray holds readers back when that fills up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+from ray.data.block import BlockMetadata
+from ray.data.datasource import Datasource, ReadTask
+
+from dj_assets.errors import DjError
+from dj_assets.measure.measure_file import reader_of
+from dj_assets.measure.tally import FileTask
+from dj_assets.sources.readers import Block
+from dj_assets.sources.sources import SourceFile
+from dj_assets.stores.path import read_stretch
+
+SCHEMA = pa.schema([("file", pa.int32()), ("number", pa.int32()), ("content", pa.large_binary())])
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A block of plain lines without its payload: so many bytes from its first one on, in the file as it lies."""
+
+    block: Block
+    length: int
+
+    def read(self, file: SourceFile) -> Block:
+        """Return the block with its payload."""
+        return dataclasses.replace(self.block, payload=read_stretch(file.path, self.block.first_byte, self.length))
+
+
+@dataclass(frozen=True)
+class End:
+    """What stands behind the last block of a file: the checksum of what was read."""
+
+    sha256: str
+
+
+def row(file_number: int, number: int, content: object) -> pa.Table:
+    """Return one row of our datasets; `number` counts the blocks of a file from 0."""
+    arrays = [
+        pa.array([value], kind)
+        for value, kind in zip((file_number, number, pickle.dumps(content)), SCHEMA.types, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def content_of(packed: pa.Table, place: int = 0) -> tuple[int, int, Any]:
+    """Return file number, block number and content of a row."""
+    file_number, number, content = (packed[name][place].as_py() for name in SCHEMA.names)
+    return file_number, number, pickle.loads(content)  # noqa: S301 - written by our own processes
+
+
+class SourceBlocks(Datasource):
+    """The blocks of source files, one task of Ray for each file."""
+
+    def __init__(self, tasks: Sequence[FileTask], block_bytes: int) -> None:
+        self._tasks = tasks
+        self._block_bytes = block_bytes
+
+    def get_name(self) -> str:
+        """Return what Ray calls it."""
+        return "SourceBlocks"
+
+    def estimate_inmemory_data_size(self) -> int | None:
+        """Return None: nobody needs to know."""
+        return None
+
+    def get_read_tasks(
+        self,
+        parallelism: int,  # noqa: ARG002
+        per_task_row_limit: int | None = None,  # noqa: ARG002
+        data_context: object = None,  # noqa: ARG002
+    ) -> list[ReadTask]:
+        """Return one task for each file, in order."""
+        nothing = BlockMetadata(num_rows=None, size_bytes=None, exec_stats=None, input_files=None)
+        return [ReadTask(partial(_read, task, self._block_bytes), nothing) for task in self._tasks]
+
+
+def _read(task: FileTask, block_bytes: int) -> Iterator[pa.Table]:
+    """Yield the blocks of a file and its end; an error of the source ends it and is told, like a block."""
+    reader = reader_of(task, block_bytes)
+    number = 0
+    try:
+        for block in reader.blocks():
+            yield row(task.number, number, _light(block, task.file))
+            number += 1
+        if not number:
+            yield row(task.number, number, Block.empty(task.number))
+            number += 1
+        yield row(task.number, number, End(reader.sha256))
+    except DjError as error:
+        yield row(task.number, number, error)
+
+
+def _light(block: Block, file: SourceFile) -> Block | Stretch:
+    payload = block.payload
+    lines = file.format == "jsonl" and file.compression is None
+    if not (lines and isinstance(payload, bytes)):
+        return block
+    return Stretch(dataclasses.replace(block, payload=b""), len(payload))

@@ -1,0 +1,49 @@
+"""Work of one kind spread over the cluster: one task of Ray for each piece, few enough under way to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import ray
+
+from dj_assets.errors import DjError
+from dj_assets.measure.ray.cluster import connect, environment, nodes
+
+# Pieces under way for each CPU: one in work, one on its way.
+_IN_FLIGHT = 2
+
+
+def spread(work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """Call `work` with the arguments of every piece, somewhere in the cluster; return what it returned, in their order.
+
+    Errors of ours are raised as they would be here. What a dead node had under way is done anew elsewhere.
+    """
+    connect()
+    remote = _call.options(scheduling_strategy="SPREAD", runtime_env=environment())
+    most = _IN_FLIGHT * sum(node.cpus for node in nodes())
+    under_way: dict[ray.ObjectRef[Any], int] = {}
+    results: dict[int, Any] = {}
+    for number, piece in enumerate(pieces):
+        under_way[remote.remote(work, *piece)] = number
+        while len(under_way) >= most:
+            results |= _some_done(under_way)
+    while under_way:
+        results |= _some_done(under_way)
+    return [results[number] for number in range(len(results))]
+
+
+@ray.remote
+def _call(work: Callable[..., Any], *piece: object) -> Any:  # noqa: ANN401 - whatever the work returns
+    return work(*piece)
+
+
+def _some_done(under_way: dict[ray.ObjectRef[Any], int]) -> dict[int, Any]:
+    """Wait for one piece and take it out; return what it returned, by its number; raise where it failed."""
+    done, _ = ray.wait([*under_way])
+    try:
+        return {under_way.pop(one): ray.get(one) for one in done}
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, DjError):
+            raise error.cause from None
+        raise

@@ -1,0 +1,83 @@
+"""What a worker of a cluster does: measure a block and write its samples next to the other blocks of the file."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import ray
+
+from dj_assets.errors import DjError, WorkerDiedError
+from dj_assets.home.layout import Layout
+from dj_assets.measure.ray.cluster import this_node
+from dj_assets.measure.ray.joining import block_file, write_block
+from dj_assets.measure.ray.reading import End, Stretch, content_of, row
+from dj_assets.measure.tally import FileTask
+from dj_assets.measure.work import BlockSummary, Task, measure_block
+from dj_assets.memory import peak_rss_mb
+from dj_assets.recipe.load import import_operators
+from dj_assets.sources.readers import Block
+from dj_assets.stores.path import SourcePath
+
+# So many workers may die over a block before it is the block's fault: some die with their nodes.
+DEATHS = 3
+
+
+@dataclass(frozen=True)
+class Done:
+    """A block whose measured samples are on the disk: its summary, and who measured it."""
+
+    summary: BlockSummary
+    node: str
+    peak_rss_mb: float
+
+
+class Worker:
+    """An actor: loads operators and models once, then measures block after block."""
+
+    def __init__(
+        self, custom_operators: Sequence[Path], task: bytes, files: Mapping[int, FileTask], layout: Layout
+    ) -> None:
+        pa.set_cpu_count(1)
+        # Ray shows an actor the GPUs that it claimed, as the first ones; those of others are not ours
+        os.environ.setdefault("DJ_DEVICE", "cuda:0" if ray.get_gpu_ids() else "cpu")
+        import_operators(custom_operators)
+        self.task: Task = pickle.loads(task)  # noqa: S301 - written by our own driver
+        self.files = files
+        self.layout = layout
+        self.node = this_node()
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Measure the blocks of some rows; return what is to be known of each, without its samples."""
+        return pa.concat_tables([self._one(*content_of(rows, place)) for place in range(rows.num_rows)])
+
+    def _one(self, file_number: int, number: int, content: Block | Stretch | End | DjError) -> pa.Table:
+        if isinstance(content, End | DjError):
+            return row(file_number, number, content)
+        file = self.files[file_number].file
+        block = content.read(file) if isinstance(content, Stretch) else content
+        place = block_file(self.layout, file_number, number)
+        try:
+            _refuse_deadly(place.with_suffix(".begun"), file.path, block.first_row)
+            measured = measure_block(self.task, str(file.path), block)
+        except DjError as error:
+            return row(file_number, number, error)
+        write_block(place, measured.tables, self.layout.kinds)
+        return row(file_number, number, Done(measured.summary, self.node, peak_rss_mb()))
+
+
+def _refuse_deadly(begun: Path, file: SourcePath, first_row: int) -> None:
+    """Note that a block was begun, once more; raise where too many workers died over it."""
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    with begun.open("ab") as notes:
+        notes.write(b".")
+        times = notes.tell()
+    if times > DEATHS:
+        raise WorkerDiedError(
+            f"{file}: {DEATHS} worker processes died while the block starting at row {first_row} was measured; often "
+            "memory: try --workers with fewer a node; finished files are kept, run again to go on"
+        )

@@ -1,0 +1,229 @@
+"""The row stage: every operator of a plan over one batch, measured at its place in the recipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from dj_assets.measure.cascade import passing
+from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.batch import FIELDS, Batch
+from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.views.media_batch import media
+from dj_assets.recipe.plan import Plan, Step
+from dj_assets.sources.other_texts import put_texts, texts_at
+
+Columns = Mapping[str, pa.Array]
+T = TypeVar("T", Batch, Columns)
+KEYS = pa.list_(pa.uint64())
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A sample that an operator could not process: its place in the batch, the step, what went wrong."""
+
+    place: int
+    step: int
+    error: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the row stage found out about a batch; every array is as long as the batch.
+
+    Statistics and signatures after a failure are null, and so are conditional statistics of samples dropped before.
+    The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure, null else.
+    `media` are the files behind what every sample lists, None where nothing looks at media (`MediaBatch.files`).
+    `fields` are the samples' other fields, where the batch has them; only operators with a `text_key` of their own
+    change them.
+    """
+
+    text: pa.StringArray
+    fields: pa.Array | None
+    statistics: dict[str, pa.Array]
+    signatures: dict[str, pa.Array]
+    failed_at: pa.Array
+    failures: tuple[Failure, ...]
+    seconds: dict[str, float]
+    media: pa.Array | None = None
+
+
+class RowStage:
+    """One pass over one batch. A sample that fails leaves the pass alone; the others go on."""
+
+    def __init__(self, batch: Batch, frequent: Mapping[str, np.ndarray] | None = None) -> None:
+        """Take a batch, and the frequent keys of the corpus mappers that were counted, by their label."""
+        self.frequent = frequent or {}
+        self.size = len(batch)
+        self.original = batch
+        self.batch = batch
+        self.places = np.arange(self.size)
+        self.failures: list[Failure] = []
+        self.left_text: dict[int, str] = {}
+        self.statistics: dict[str, pa.Array] = {}
+        self.signatures: dict[str, pa.Array] = {}
+        self.seconds: dict[str, float] = {}
+        self.by_identity: dict[str, tuple[str, ...]] = {}
+
+    def run(self, plan: Plan) -> Measured:
+        """Run every step in order; those that are conditional only over the samples that the filters before keep."""
+        for step in plan.steps:
+            started = time.perf_counter()
+            if step.index in plan.conditional:
+                self._step_of_the_living(step, [before for before in plan.filters if before.index < step.index])
+            else:
+                self._step(step)
+            self.seconds[step.label] = time.perf_counter() - started
+        return Measured(
+            text=self._full_text(),
+            fields=self._full_fields(),
+            statistics=self.statistics,
+            signatures=self.signatures,
+            failed_at=self._failed_at(),
+            failures=tuple(self.failures),
+            seconds=self.seconds,
+        )
+
+    def _step_of_the_living(self, step: Step, before: Sequence[Step]) -> None:
+        """Run a step over samples that no filter before drops; what it would find of the others changes nothing."""
+        alive = passing(before, self.statistics)[self.places]
+        if alive.all():
+            self._step(step)
+            return
+        whole, places = self.batch, self.places
+        self.batch, self.places = whole.select(pa.array(alive)), places[alive]
+        self._step(step)
+        left = ~alive | np.isin(places, self.places)
+        self.batch, self.places = whole if left.all() else whole.select(pa.array(left)), places[left]
+
+    def _step(self, step: Step) -> None:
+        operator = step.operator
+        if isinstance(operator, MediaOperator):
+            self._set_aside(media(self.batch).failures(operator.media, operator.looks_for(self.batch.models)), step)
+        if isinstance(operator, CorpusMapper):
+            self._count_or_rewrite(operator, step)
+        elif isinstance(operator, Mapper):
+            self.batch = self._guarded(_rewriting(operator, operator.apply), step)
+        elif isinstance(operator, Filter):
+            self._measure(operator, step)
+        elif isinstance(operator, Deduplicator):
+            found = self._guarded(lambda batch: {step.signature: operator.sign(_seen_by(operator, batch))}, step)
+            self.signatures[step.signature] = self._spread(found[step.signature], operator.signature_type)
+
+    def _count_or_rewrite(self, operator: CorpusMapper, step: Step) -> None:
+        """Rewrite where it is known what is frequent, else count."""
+        frequent = self.frequent.get(step.label)
+        if frequent is not None:
+            self.batch = self._guarded(_rewriting(operator, partial(operator.rewrite, frequent=frequent)), step)
+            return
+        found = self._guarded(lambda batch: {step.signature: operator.count(_seen_by(operator, batch))}, step)
+        self.signatures[step.signature] = self._spread(found[step.signature], KEYS)
+
+    def _measure(self, operator: Filter, step: Step) -> None:
+        columns = tuple(step.columns.values())
+        measured_as = self.by_identity.get(step.identity)
+        if measured_as is not None:
+            self.statistics.update({new: self.statistics[old] for new, old in zip(columns, measured_as, strict=True)})
+            return
+        found = self._guarded(lambda batch: operator.measure(_seen_by(operator, batch)), step)
+        for statistic in operator.statistics:
+            self.statistics[step.columns[statistic.key]] = self._spread(found[statistic.key], statistic.type)
+        self.by_identity[step.identity] = columns
+
+    def _guarded(self, work: Callable[[Batch], T], step: Step) -> T:
+        """Run an operator over the batch; where that fails, set aside the samples it fails for and run it again."""
+        try:
+            return work(self.batch)
+        except Exception:  # noqa: BLE001 - the one per-sample boundary: any operator, any library
+            self._set_aside(_failing(work, self.batch), step)
+        return work(self.batch)
+
+    def _set_aside(self, errors: Mapping[int, str], step: Step) -> None:
+        """Let samples fail at a step, by their places in the batch."""
+        if not errors:
+            return
+        good = np.ones(len(self.batch), bool)
+        texts = self.batch.text
+        for place, error in errors.items():
+            good[place] = False
+            original = int(self.places[place])
+            self.failures.append(Failure(original, step.index, error))
+            self.left_text[original] = texts[place].as_py()
+        self.places = self.places[good]
+        self.batch = self.batch.select(pa.array(good))
+
+    def _spread(self, values: pa.Array, of_type: pa.DataType) -> pa.Array:
+        """Bring the values of the samples still there back to the length of the batch."""
+        values = values if values.type == of_type else values.cast(of_type)
+        if len(self.places) == self.size:
+            return values
+        index = np.full(self.size, -1, np.int64)
+        index[self.places] = np.arange(len(self.places))
+        return values.take(pa.array(index, mask=index < 0))
+
+    def _full_text(self) -> pa.StringArray:
+        if not self.left_text:
+            return self.batch.text
+        texts = self._spread(self.batch.text, pa.string()).to_pylist()
+        return pa.array([self.left_text.get(place, text) for place, text in enumerate(texts)], pa.string())
+
+    def _full_fields(self) -> pa.Array | None:
+        if FIELDS not in self.original.rows.schema.names:
+            return None
+        fields = self.batch.rows.column(FIELDS)
+        if len(self.places) == self.size:
+            return fields
+        index = np.arange(self.size) + len(fields)
+        index[self.places] = np.arange(len(fields))
+        return pa.concat_arrays([fields, self.original.rows.column(FIELDS)]).take(pa.array(index))
+
+    def _failed_at(self) -> pa.Array:
+        steps = np.full(self.size, -1, np.int16)
+        for failure in self.failures:
+            steps[failure.place] = failure.step
+        return pa.array(steps, pa.int16(), mask=steps < 0)
+
+
+def _seen_by(operator: Operator, batch: Batch) -> Batch:
+    """Return the batch as an operator sees it: with the text under its own key, where it has one."""
+    if operator.text_key is None:
+        return batch
+    return batch.with_text(texts_at(batch.rows.column(FIELDS), operator.text_key))
+
+
+def _rewriting(operator: Mapper, rewrite: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
+    """Return what a mapper does to a batch: to its text, or to the text under the mapper's own key."""
+    key = operator.text_key
+    if key is None:
+        return rewrite
+
+    def apply(batch: Batch) -> Batch:
+        texts = rewrite(_seen_by(operator, batch)).text
+        return batch.with_column(FIELDS, put_texts(batch.rows.column(FIELDS), key, texts))
+
+    return apply
+
+
+def _failing(work: Callable[[Batch], T], batch: Batch) -> dict[int, str]:
+    """Return the places of the samples that `work` fails for, each with its error, by halving the batch."""
+    errors: dict[int, str] = {}
+    pending = [(0, len(batch))]
+    while pending:
+        start, stop = pending.pop()
+        if start == stop:
+            continue
+        try:
+            work(batch.slice(start, stop - start))
+        except Exception as error:  # noqa: BLE001 - the same boundary, now one sample at a time
+            if stop - start == 1:
+                errors[start] = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+            else:
+                middle = (start + stop) // 2
+                pending += [(start, middle), (middle, stop)]
+    return errors

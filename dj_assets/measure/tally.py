@@ -1,0 +1,123 @@
+"""The blocks of a source file added up, block by block in their order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from dj_assets.errors import SourceError
+from dj_assets.home.manifest import FileManifest
+from dj_assets.measure.work import BlockSummary
+from dj_assets.recipe.plan import digest
+from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.sources import SourceFile
+
+# After so many records without the text key nobody needs to wait for the end of the file.
+ENOUGH_RECORDS = 1000
+
+
+@dataclass(frozen=True)
+class FileTask:
+    """One source file to be measured: the file, its number, and the key that its measured files will carry."""
+
+    file: SourceFile
+    number: int
+    measure_key: str
+    text_key: str
+    limit: int | None = None
+
+
+@dataclass
+class Tally:
+    """The blocks of a file added up; the order matters to the columns of its fields alone.
+
+    `nodes` counts the blocks that each machine measured, `peak_rss_mb` is the largest size of a worker.
+    """
+
+    task: FileTask
+    records: int = 0
+    left_out: int = 0
+    rows: int = 0
+    dropped: int = 0
+    quarantined: int = 0
+    text_bytes: int = 0
+    file_bytes: int = 0
+    text_key_seen: bool = False
+    field_types: FieldTypes | None = None
+    seconds: Counter[str] = field(default_factory=Counter)
+    nodes: Counter[str] = field(default_factory=Counter)
+    peak_rss_mb: float = 0.0
+    media: str = ""
+    _keys_seen: tuple[str, ...] = ()
+
+    def add(self, block: BlockSummary, node: str = "", peak_rss_mb: float = 0.0) -> None:
+        """Add one block, measured by a worker of a node.
+
+        Raises
+        ------
+        SourceError
+            If none of many records had the text key.
+        """
+        self.records += block.records
+        self.left_out += block.left_out
+        self.rows += block.rows
+        self.dropped += block.dropped
+        self.quarantined += block.quarantined
+        self.text_bytes += block.text_bytes
+        self.file_bytes = block.file_bytes
+        self.seconds.update(block.seconds)
+        self.nodes[node] += 1
+        self.peak_rss_mb = max(self.peak_rss_mb, peak_rss_mb)
+        if block.media:
+            self.media = block.media if not self.media else digest([self.media, block.media])
+        if block.field_types is not None:
+            known = self.field_types
+            self.field_types = block.field_types if known is None else known.merge(block.field_types)
+        self.text_key_seen |= block.missing_key is None
+        self._keys_seen = block.missing_key or ()
+        if not self.text_key_seen and self.records >= ENOUGH_RECORDS:
+            raise SourceError(self._no_text_key())
+
+    def manifest(self, sha256: str) -> FileManifest:
+        """Return the manifest of the file, all of whose blocks were added.
+
+        Raises
+        ------
+        SourceError
+            If no record had the text key, or the file was changed while it was read.
+        """
+        task, file = self.task, self.task.file
+        if not self.text_key_seen:
+            raise SourceError(self._no_text_key())
+        now = file.path.stat()
+        if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
+            raise SourceError(f"{file.path}: was changed while it was read; nothing of it is kept, run again")
+        types: dict[str, Any] | None = None if self.field_types is None else self.field_types.to_json()
+        return FileManifest(
+            number=task.number,
+            path=str(file.path),
+            size=file.size,
+            mtime_ns=file.mtime_ns,
+            sha256=sha256,
+            measure_key=task.measure_key,
+            limit=task.limit,
+            records=self.records,
+            rows=self.rows,
+            dropped=self.dropped,
+            quarantined=self.quarantined,
+            text_bytes=self.text_bytes,
+            field_types=types,
+            left_out=self.left_out,
+            seconds={label: round(seconds, 4) for label, seconds in self.seconds.items()},
+            nodes={name: blocks for name, blocks in sorted(self.nodes.items()) if name},
+            worker_mb=self.peak_rss_mb,
+            media=self.media,
+        )
+
+    def _no_text_key(self) -> str:
+        file, keys = self.task.file, ", ".join(self._keys_seen) or "none"
+        return (
+            f"{file.path}: no record has the key {file.reading.text_key or self.task.text_key!r} "
+            f"(keys seen: {keys}); name the right one with 'text_keys' in the recipe"
+        )

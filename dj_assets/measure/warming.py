@@ -1,0 +1,73 @@
+"""Loading before there is work: what every task needs, then the models and kernels of one task."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import pickle
+
+import numpy as np
+import pyarrow as pa
+
+from dj_assets import settings
+from dj_assets.measure.row_stage import RowStage
+from dj_assets.measure.work import Task
+from dj_assets.operators.base import Operator
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.views.crops import load_kernels
+from dj_assets.recipe.plan import Plan
+
+# Has something for every kernel to find; what is measured of it is thrown away.
+_TEXT = "Warm up, once: http://example.org, a@example.org é “quoted”\n"
+
+
+def load_libraries() -> None:
+    """Load what every row stage needs, the compiler of the kernels and its types among it."""
+    from dj_assets.kernels.components import components
+
+    gc.set_threshold(settings.COLLECT_AFTER)
+    pa.set_cpu_count(1)
+    components(1, np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+def load_task(pickled: bytes) -> None:
+    """Load models and kernels of a task by measuring a line of text; of models over media only what they run in."""
+    from dj_assets.kernels.lean import forget_pandas
+
+    forget_pandas()
+    task: Task = pickle.loads(pickled)  # noqa: S301 - written by our own parent
+    plan = task.plan
+    if plan.media:
+        _import_for_models(task)
+        plan = Plan(plan.recipe, tuple(step for step in plan.steps if not _needs_device(step.operator)))
+    RowStage(Batch.of_texts([_TEXT], task.models), task.frequent).run(plan)
+
+
+def _needs_device(operator: Operator) -> bool:
+    """Tell whether an operator looks at media, or has a model that may run on a GPU."""
+    return isinstance(operator, MediaOperator) or "safetensors" in operator.packages
+
+
+def _import_for_models(task: Task) -> None:
+    """Import the packages of operators with models, and PyTorch where a GPU may run them: seconds, and much memory.
+
+    The models themselves are loaded by the workers, for a GPU that was used before a fork is lost to it.
+    """
+    from dj_assets.models.vision.device import may_need_torch
+
+    load_kernels()
+    for step in task.plan.steps:
+        if step.operator.models():
+            for package in step.operator.packages:
+                importlib.import_module(package)
+            if may_need_torch():
+                importlib.import_module("torch")
+
+
+def can_be_warmed(task: Task) -> bool:
+    """Return whether a task may be loaded where workers are forked from: nothing of it starts threads there.
+
+    Nobody knows what a user's own operators do.
+    """
+    return all(type(step.operator).__module__.startswith("dj_assets.") for step in task.plan.steps)

@@ -1,0 +1,133 @@
+"""What one worker does with one block: parse it, measure it, hand back Arrow tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dj_assets.measure.media_files import MEDIA, media_files
+from dj_assets.measure.media_stage import measure_in_parts
+from dj_assets.measure.row_stage import Measured, RowStage
+from dj_assets.media.facts import digest_of
+from dj_assets.models.store import ModelStore
+from dj_assets.operators.batch import Batch
+from dj_assets.recipe.plan import Plan
+from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.readers import Block, parse
+
+REJECTS = pa.schema(
+    [
+        ("shard", pa.int32()),
+        ("row", pa.int64()),
+        ("id", pa.string()),
+        ("step", pa.int16()),
+        ("dropped", pa.bool_()),
+        ("error", pa.string()),
+    ]
+)
+# The step of what happened before the first operator.
+LOAD = -1
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know once: the plan, where models lie, what is frequent in the corpus. Picklable.
+
+    `frequent` holds the sorted frequent keys of the plan's corpus mappers by their label; one without is counted.
+    """
+
+    plan: Plan
+    models: ModelStore
+    frequent: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BlockSummary:
+    """What a measured block adds to its file, without its samples; `rows` were measured, the rest left while loading.
+
+    `media` is a digest of the files of media that its samples list, empty where there are none.
+    `missing_key`, `field_types` and `left_out` are those of `sources.readers.Parsed`.
+    """
+
+    records: int
+    left_out: int
+    rows: int
+    dropped: int
+    quarantined: int
+    text_bytes: int
+    file_bytes: int
+    missing_key: tuple[str, ...] | None
+    field_types: FieldTypes | None
+    seconds: Mapping[str, float]
+    media: str = ""
+
+
+@dataclass(frozen=True)
+class MeasuredBlock:
+    """A measured block on its way back: one record batch for each of the measured files."""
+
+    tables: dict[str, pa.RecordBatch]
+    summary: BlockSummary
+
+
+def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
+    """Parse and measure one block of a file, named by its path."""
+    parsed = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name)
+    rows = parsed.rows
+    measured = measure_batch(task, file, block, Batch(rows, task.models))
+    shard = pa.repeat(pa.scalar(block.file_number, pa.int32()), rows.num_rows)
+    row, ids = rows.column("row"), rows.column("id")
+    failed = [
+        (block.file_number, row[f.place].as_py(), ids[f.place].as_py(), f.step, False, f.error)
+        for f in measured.failures
+    ]
+    media = {} if measured.media is None else {MEDIA: measured.media}
+    loading = [
+        (block.file_number, reject.row, reject.id, LOAD, reject.dropped, reject.error) for reject in parsed.rejects
+    ]
+    return MeasuredBlock(
+        tables={
+            "cleaned": _batch({"shard": shard, "row": row, "id": ids, "text": measured.text}),
+            "fields": _batch({"row": row, "fields": measured.fields}),
+            "stats": _batch({"shard": shard, "row": row, "id": ids, **measured.statistics}),
+            "signatures": _batch({"row": row, "failed_at": measured.failed_at, **measured.signatures, **media}),
+            "rejects": _rejects(loading + failed),
+        },
+        summary=BlockSummary(
+            records=parsed.records,
+            left_out=parsed.left_out,
+            rows=rows.num_rows,
+            dropped=sum(reject.dropped for reject in parsed.rejects),
+            quarantined=sum(not reject.dropped for reject in parsed.rejects),
+            text_bytes=rows.column("text").nbytes,
+            file_bytes=block.file_bytes,
+            missing_key=parsed.missing_key,
+            field_types=parsed.field_types,
+            seconds=measured.seconds,
+            media="" if measured.media is None else digest_of(media_files(measured.media)),
+        ),
+    )
+
+
+def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured:
+    """Measure the samples of a block; those with media in parts."""
+    if task.plan.media:
+        root = block.reading.media_root
+        root = replace(root, folder=root.folder or str(Path(file).parent))
+        return measure_in_parts(task.plan, batch, root, task.frequent)
+    return RowStage(batch, task.frequent).run(task.plan)
+
+
+def _rejects(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+    columns = list(zip(*sorted(rows), strict=True)) or [()] * len(REJECTS)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, REJECTS, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=REJECTS)
+
+
+def _batch(columns: dict[str, pa.Array]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))

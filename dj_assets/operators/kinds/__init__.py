@@ -1,0 +1,1 @@
+"""Base classes and parameters that several operators have in common."""

@@ -1,0 +1,35 @@
+"""What the filters over classified frames have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+
+from dj_assets.models import load
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.clip_frames import FramesFilter
+from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.scores import lists, of_distinct, over_frames, reduced
+
+
+class ClassifiedFrames(FramesFilter):
+    """A filter over the probability of the second class of an image classifier."""
+
+    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "safetensors": "vision"}
+
+    def second_class(self, batch: Batch) -> pa.Array:
+        """Return the probability for every distinct clip, over its frames."""
+        paths = media(batch).listed("videos")
+        if not any(paths):
+            return lists([[] for _ in paths])
+        path = batch.models.find(*self.models()).path
+        (look,) = self.looks_for(batch.models)
+        found = over_frames(batch, look, f"classes {path}", load.image_classifier(path).probabilities)
+        return lists(
+            [
+                of_distinct(own, [reduced(frames[..., 1].tolist(), self.reduce_mode) for frames in sample])
+                for own, sample in zip(paths, found, strict=True)
+            ]
+        )

@@ -1,0 +1,43 @@
+"""What the filters over classified images have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+
+from dj_assets.models import load
+from dj_assets.models.store import ModelStore
+from dj_assets.models.vision.pixels import preprocessing
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.media_filter import ListRangeFilter
+from dj_assets.operators.views.crops import Crop
+from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.scores import lists, of_distinct, over_images
+
+
+class ClassifiedImages(ListRangeFilter):
+    """A filter over the probability of the second class of an image classifier."""
+
+    media: ClassVar[Literal["images"]] = "images"
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "safetensors": "vision"}
+
+    def looks_for(self, models: ModelStore) -> tuple[Crop]:
+        """See the crop that the model takes."""
+        return (Crop(preprocessing(models.find(*self.models()).path).geometry),)
+
+    def second_class(self, batch: Batch) -> pa.Array:
+        """Return the probability for every distinct image."""
+        paths = media(batch).listed("images")
+        if not any(paths):
+            return lists([[] for _ in paths])
+        path = batch.models.find(*self.models()).path
+        (look,) = self.looks_for(batch.models)
+        found = over_images(batch, look, f"classes {path}", load.image_classifier(path).probabilities)
+        return lists(
+            [
+                of_distinct(own, [float(classes[1]) for classes in sample])
+                for own, sample in zip(paths, found, strict=True)
+            ]
+        )

@@ -1,0 +1,31 @@
+"""What the filters over frames of clips have in common: which frames, and how their scores become one number."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from dj_assets.models.store import ModelStore
+from dj_assets.models.vision.pixels import preprocessing
+from dj_assets.operators.kinds.media_filter import ListRangeFilter
+from dj_assets.operators.views.crops import FrameCrops, Sampling
+from dj_assets.operators.views.scores import Reduction
+
+
+class FramesFilter(ListRangeFilter):
+    """A filter over what one model says of frames of clips.
+
+    The frames are the key frames, or `frame_num` at equal distances in time.
+    """
+
+    media: ClassVar[Literal["videos"]] = "videos"
+
+    frame_sampling_method: Sampling = "all_keyframes"
+    frame_num: int = Field(default=3, ge=1)
+    reduce_mode: Reduction = "avg"
+
+    def looks_for(self, models: ModelStore) -> tuple[FrameCrops]:
+        """See the crops that the model takes."""
+        geometry = preprocessing(models.find(*self.models()).path).geometry
+        return (FrameCrops(geometry, self.frame_sampling_method, self.frame_num),)

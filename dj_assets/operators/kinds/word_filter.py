@@ -1,0 +1,22 @@
+"""What the filters that look at words have in common: how a text falls into words."""
+
+from __future__ import annotations
+
+from dj_assets.operators.base import RangeFilter
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.views.text_views import Words, refined_words, sentencepiece_model
+
+
+class WordFilter(RangeFilter):
+    """A filter over words: split at spaces, line feeds and tabs, or pieces of the language's SentencePiece model."""
+
+    lang: str = "en"
+    tokenization: bool = False
+
+    def models(self) -> tuple[str, ...]:
+        """Return the SentencePiece model, where pieces are used."""
+        return (sentencepiece_model(self.lang),) if self.tokenization else ()
+
+    def words(self, batch: Batch, *, lowercase: bool) -> Words:
+        """Return the words of every text without special characters at their ends; empty ones are left out."""
+        return refined_words(batch, self.lang, tokenization=self.tokenization, lowercase=lowercase)

@@ -1,0 +1,26 @@
+"""What the mappers that remove words have in common: which words a text keeps, and how they are joined anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.views.text_views import words
+
+Wanted = Callable[[pa.StringArray], npt.NDArray[np.bool_]]
+
+
+def keep_words(batch: Batch, wanted: Wanted) -> Batch:
+    """Return the batch with the wanted words of every text; `wanted` is asked once about every distinct word.
+
+    Words are joined by one space; by one tab or line feed where there was one between them.
+    """
+    from dj_assets.kernels.arrays import buffers, strings
+    from dj_assets.kernels.words import join_words
+
+    found = words(batch, "", tokenization=False)
+    return batch.with_text(strings(*join_words(*buffers(batch.text), wanted(found.vocabulary)[found.codes])))

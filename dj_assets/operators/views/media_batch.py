@@ -1,0 +1,181 @@
+"""What an operator sees of the media of a batch: the listed paths, what was seen of them, the chunks of text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from dj_assets.errors import MediaError, SampleError
+from dj_assets.media.facts import facts_of, is_text
+from dj_assets.media.look import ClipLook, ImageLook, Look
+from dj_assets.media.places import Place
+from dj_assets.media.request import Failed, Request
+from dj_assets.media.tokens import Chunk, Kind
+from dj_assets.media.viewing import Viewing
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.views.sample_fields import field_values
+
+T = TypeVar("T")
+# What is remembered of every file that a sample lists; size and time are null where it is not there.
+MEDIA_FILES = pa.list_(pa.struct([("path", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64())]))
+
+
+def media(batch: Batch) -> MediaBatch:
+    """Return the images and clips of every sample of a batch.
+
+    Raises
+    ------
+    ValueError
+        If the batch was made without a `viewing`, that is for a recipe without operators over media.
+    """
+    if batch.viewing is None:
+        raise ValueError("this batch does not know where its media are")
+    return MediaBatch(batch, batch.viewing)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One path as a sample lists it, and where it leads."""
+
+    path: str
+    place: Place | Failed
+
+
+@dataclass(frozen=True)
+class MediaBatch:
+    """The media of the samples of a batch. A file that several looks or samples want is opened once."""
+
+    batch: Batch
+    viewing: Viewing
+
+    def listed(self, kind: Kind) -> list[list[str]]:
+        """Return the paths that every sample lists, `[]` where it lists none or its list is not one of paths."""
+        return [[] if isinstance(sample, Failed) else [one.path for one in sample] for sample in self._samples(kind)]
+
+    def chunks(self, kind: Kind) -> list[list[Chunk]]:
+        """Return the chunks of every text that speak of media of a kind; see `SpecialTokens.chunks`."""
+        tokens = self.viewing.keys.tokens
+        pairs = zip(self.batch.text.to_pylist(), self.listed(kind), strict=True)
+        return [tokens.chunks(text, kind, len(paths)) for text, paths in pairs]
+
+    def found(self, kind: Kind, look: ImageLook[T] | ClipLook[T]) -> list[list[T]]:
+        """Return what a look saw of every listed path, nested as the paths are.
+
+        Raises
+        ------
+        SampleError
+            If one of the samples cannot be looked at; a row stage sets these aside before.
+        """
+        failures = self.failures(kind, (look,))
+        if failures:
+            raise SampleError(next(iter(failures.values())))
+        seen: Any = self.viewing.seen
+        return [[seen[one.place, look] for one in self._paths(sample)] for sample in self._samples(kind)]
+
+    def failures(self, kind: Kind, looks: Sequence[Look[Any]]) -> dict[int, str]:
+        """Return the samples that one of the looks fails for, by their place in the batch, each with the reason."""
+        self.look(looks).result()
+        failures: dict[int, str] = {}
+        for number, sample in enumerate(self._samples(kind)):
+            reason = sample.reason if isinstance(sample, Failed) else self._first_failure(sample, looks)
+            if reason is not None:
+                failures[number] = reason
+        return failures
+
+    def look(self, looks: Iterable[Look[Any]]) -> Future[None]:
+        """Begin to look at whatever was not seen yet; all looks at one file are done while it is open."""
+        requests = [request for kind in ("images", "videos") for request in self._requests(kind, looks)]
+        done: Future[None] = Future()
+        if not requests:
+            done.set_result(None)
+            return done
+
+        def remember(read: Future[list[list[object]]]) -> None:
+            """Keep the outcomes."""
+            error = read.exception()
+            if error is not None:
+                done.set_exception(error)
+                return
+            for request, outcomes in zip(requests, read.result(), strict=True):
+                for look, outcome in zip(request.looks, outcomes, strict=True):
+                    self.viewing.seen[request.place, look] = outcome
+            done.set_result(None)
+
+        self.viewing.reader.read(requests).add_done_callback(remember)
+        return done
+
+    def files(self, kinds: Collection[Kind]) -> pa.Array:
+        """Return the files behind what every sample lists of some kinds, as they are now; a list a sample.
+
+        Bytes at hand and what lies behind a URL are no files. An archive stands for its members.
+        """
+        listed = [
+            [file for own in sample for file in own]
+            for sample in zip(*(self._files(kind) for kind in kinds), strict=True)
+        ]
+        facts = facts_of(file for sample in listed for file in sample)
+        return pa.array([[(file, *facts[file]) for file in dict.fromkeys(sample)] for sample in listed], MEDIA_FILES)
+
+    def _files(self, kind: Kind) -> list[list[str]]:
+        root = self.viewing.root
+        return [
+            [
+                file
+                for one in self._paths(sample)
+                if not (isinstance(one.place, Place) and one.place.content is not None)
+                and (file := root.file_of(one.path)) is not None
+                and is_text(file)
+            ]
+            for sample in self._samples(kind)
+        ]
+
+    def _requests(self, kind: Kind, looks: Iterable[Look[Any]]) -> list[Request]:
+        ours = [look for look in dict.fromkeys(looks) if look.kind == kind]
+        places = {one.place: None for sample in self._samples(kind) for one in self._paths(sample)} if ours else {}
+        wanted: dict[Place, tuple[Look[Any], ...]] = {
+            place: tuple(look for look in ours if (place, look) not in self.viewing.seen)
+            for place in places
+            if isinstance(place, Place)
+        }
+        return [Request(place, missing) for place, missing in wanted.items() if missing]
+
+    def _first_failure(self, sample: Sequence[Listed], looks: Sequence[Look[Any]]) -> str | None:
+        for look in looks:
+            for one in sample:
+                outcome = one.place if isinstance(one.place, Failed) else self.viewing.seen[one.place, look]
+                if isinstance(outcome, Failed):
+                    return f"{one.path}: {outcome.reason}"
+        return None
+
+    @staticmethod
+    def _paths(sample: list[Listed] | Failed) -> list[Listed]:
+        return [] if isinstance(sample, Failed) else sample
+
+    def _samples(self, kind: Kind) -> list[list[Listed] | Failed]:
+        return self.batch.derive(("listed", kind), lambda: self._list(kind))
+
+    def _list(self, kind: Kind) -> list[list[Listed] | Failed]:
+        keys = self.viewing.keys
+        key = keys.field_of(kind)
+        contents = field_values(self.batch, keys.image_bytes) if kind == "images" else [None] * len(self.batch)
+        pairs = zip(field_values(self.batch, key), contents, strict=True)
+        return [self._of_sample(value, content, key) for value, content in pairs]
+
+    def _of_sample(self, value: object, contents: object, key: str) -> list[Listed] | Failed:
+        paths = [] if value is None else [value] if isinstance(value, str) else value
+        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+            return Failed(f"{key} is no list of paths")
+        if isinstance(contents, list) and len(contents) == len(paths):
+            pairs = zip(paths, contents, strict=True)
+            return [Listed(path, Place(path, content=bytes(c)) if c else self._find(path)) for path, c in pairs]
+        return [Listed(path, self._find(path)) for path in paths]
+
+    def _find(self, path: str) -> Place | Failed:
+        try:
+            return self.viewing.root.find(path)
+        except MediaError as error:
+            return Failed(str(error))

@@ -1,0 +1,116 @@
+"""How probable sentences of pieces are, by a kernel that says what KenLM says; what it cannot know, KenLM says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dj_assets.models import load
+from dj_assets.models.kenlm_file import KenlmFile, UnreadableModelError, read_kenlm
+from dj_assets.operators.views.sentence_pieces import SentencePieces, coded, vocabulary
+
+if TYPE_CHECKING:
+    from dj_assets.kernels.ngram_trie import Transitions
+
+Words = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.bool_]
+
+
+def sentence_scores(model: Path, pieces: Path, found: SentencePieces) -> list[tuple[float, int]]:
+    """Return the log10 probability of every text as one sentence of pieces, and its words with the sentence's end.
+
+    An empty text has no words, not even an end. A text with white space inside a piece falls into lines, and into
+    words, anew.
+    """
+    codes, strings = coded(found, vocabulary(pieces))
+    counts = np.diff(found.rows)
+    asked = _rows_with(_left_to_library(pieces, strings), codes, found.rows)
+    scores = np.zeros(len(counts))
+    try:
+        scores[:] = _scorer(model, pieces).scores(codes, strings, found.rows)
+    except UnreadableModelError:
+        asked[:] = True
+    lengths = np.where(counts, counts + 1, 0)
+    scored = list(zip(scores.tolist(), lengths.tolist(), strict=True))
+    library = load.kenlm(model) if asked.any() else None
+    for row in np.flatnonzero(asked & (counts > 0)).tolist():
+        own = strings.take(pa.array(codes[found.rows[row] : found.rows[row + 1]])).to_pylist()
+        scored[row] = _by_library(library, " ".join(own), len(own))
+    return scored
+
+
+def _rows_with(chosen: Flags, codes: Words, rows: npt.NDArray[np.int64]) -> Flags:
+    """Return which rows have a code that is chosen."""
+    from dj_assets.kernels.words import count_words
+
+    return count_words(codes, rows, chosen) > 0 if chosen.any() else np.zeros(len(rows) - 1, bool)
+
+
+def _by_library(library: Any, text: str, words: int) -> tuple[float, int]:  # noqa: ANN401 - KenLM has no types
+    lines = text.splitlines()
+    if len(lines) <= 1 and len(text.split()) == words:
+        return library.score(text), words + 1
+    return sum((library.score(line) for line in lines), 0.0), sum(len(line.split()) + 1 for line in lines)
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """A model read for kernels: the words that pieces are, those around a sentence, the table of its levels, a memo."""
+
+    trie: KenlmFile
+    words: Words
+    around: tuple[int, int]
+    levels: npt.NDArray[np.uint64]
+    memo: Transitions
+
+    def scores(self, codes: Words, strings: pa.StringArray, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return the log10 probability of every row of codes; `strings` begin with the pieces."""
+        from dj_assets.kernels.ngram_trie import score_sentences
+
+        trie = self.trie
+        words = np.concatenate((self.words, _words(trie, strings[len(self.words) :])))[codes]
+        known = (trie.bits, trie.weights, trie.extensions, self.levels, self.memo)
+        return score_sentences(*known, words, rows, self.around)
+
+
+@cache
+def _scorer(model: Path, pieces: Path) -> _Scorer:
+    from dj_assets.kernels.ngram_trie import new_transitions
+
+    trie = read_kenlm(model)
+    begin, end = _words(trie, pa.array(["<s>", "</s>"])).tolist()
+    levels = [(one.start, one.entry_bits, one.word_bits, one.next_bits) for one in trie.levels]
+    return _Scorer(
+        trie, _words(trie, vocabulary(pieces).pieces), (begin, end), np.array(levels, np.uint64), new_transitions()
+    )
+
+
+def _words(trie: KenlmFile, strings: pa.StringArray) -> Words:
+    """Return the numbers by which the model knows words, 0 for the unknown."""
+    from dj_assets.kernels.arrays import buffers
+    from dj_assets.kernels.ngram_trie import word_hashes
+
+    hashes = word_hashes(*buffers(strings))
+    places = np.minimum(np.searchsorted(trie.hashes, hashes), len(trie.hashes) - 1)
+    return np.where(trie.hashes[places] == hashes, places + 1, 0).astype(np.int32)
+
+
+def _left_to_library(pieces: Path, strings: pa.StringArray) -> Flags:
+    """Return which strings KenLM may not take for one word: with white space inside, or NUL, which ends a sentence."""
+    known = _unclear_pieces(pieces)
+    return np.concatenate((known, _unclear(strings[len(known) :])))
+
+
+@cache
+def _unclear_pieces(pieces: Path) -> Flags:
+    return _unclear(vocabulary(pieces).pieces)
+
+
+def _unclear(strings: pa.StringArray) -> Flags:
+    return np.array(["".join(text.replace("\0", " ").split()) != text for text in strings.to_pylist()], bool)

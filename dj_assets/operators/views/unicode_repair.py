@@ -1,0 +1,127 @@
+"""What ftfy does to single characters, as a table: which it leaves alone, replaces, or has to be asked about."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from dj_assets.operators.views.mojibake import CODE_POINTS, suspicion
+
+if TYPE_CHECKING:
+    from dj_assets.kernels.replacements import Replacements
+    from dj_assets.kernels.unicode_repair import Characters
+
+# The fixers of ftfy that work character by character.
+_FIXERS = ("fix_latin_ligatures", "fix_character_width", "uncurl_quotes", "remove_control_chars")
+_PRINTABLE = frozenset(map(chr, range(32, 127))) - {"&"}
+# The planes behind hold no characters that fall into others: ideographs, tags, private use.
+_DECOMPOSITIONS_END = 0x30000
+_HANGUL_VOWELS_AND_FINALS = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))
+
+
+Form = Literal["NFC", "NFKC", "NFD", "NFKD"]
+Bytes = npt.NDArray[np.uint8]
+Masks = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class RepairTables:
+    """Tables for one normalization form; `replaced` maps the characters that are replaced, for `str.translate`."""
+
+    characters: Characters
+    replacements: Replacements
+    replaced: dict[int, str]
+
+
+@cache
+def repair_tables(form: Form) -> RepairTables:
+    """Return the tables of a normalization form, read off the ftfy that is installed."""
+    from dj_assets.kernels.replacements import replacements
+    from dj_assets.kernels.unicode_repair import ASK, MARK, REPLACED, SAFE
+
+    # of bytes a single one is at hand sooner than of an array
+    kinds = bytearray([ASK]) * CODE_POINTS
+    table = suspicion()
+    alone = table.alone.tobytes()
+    second = table.second.copy()
+    replaced = {}
+    seconds = _seconds_of_compositions()
+    characters, fixed_characters = _fixed_characters()
+    # a line feed composes with nothing, so each is normalized for itself
+    normalized = unicodedata.normalize(form, "\n".join(fixed_characters)).split("\n")
+    for character, fixed, normal in zip(characters, fixed_characters, normalized, strict=True):
+        point = ord(character)
+        if normal != fixed or alone[point]:
+            continue
+        if fixed == character:
+            mark = unicodedata.combining(character) or character in seconds
+            kinds[point] = MARK if mark else SAFE
+        elif 0 < len(fixed) <= len(character.encode()) and _PRINTABLE.issuperset(fixed):
+            kinds[point] = REPLACED
+            # what comes in its place may be suspicious behind the character before it, too
+            second[point] |= table.second[ord(fixed[0])]
+            replaced[point] = fixed
+    kinds[9] = kinds[10] = SAFE
+    return RepairTables(
+        _classes(np.frombuffer(kinds, np.uint8), table.first, second),
+        replacements({chr(point): fixed for point, fixed in replaced.items()}),
+        replaced,
+    )
+
+
+def _fixed_characters() -> tuple[list[str], list[str]]:
+    """Return every assigned character that is no control character or line break, and what ftfy's fixers make of it."""
+    from ftfy import fixes
+
+    from dj_assets.kernels.code_points import all_characters
+
+    left_out = {"Cc", "Cs", "Cn", "Zl", "Zp"}
+    points = all_characters(CODE_POINTS)
+    characters = [
+        character
+        for character, category in zip(points, map(unicodedata.category, points), strict=True)
+        if category not in left_out
+    ]
+    text = "\n".join(characters)
+    for name in _FIXERS:
+        text = getattr(fixes, name)(text)
+    return characters, text.split("\n")
+
+
+def _seconds_of_compositions() -> frozenset[str]:
+    """Return the characters that may unite with one before them when composed."""
+    from dj_assets.kernels.code_points import all_characters
+
+    decompositions = filter(None, map(unicodedata.decomposition, all_characters(_DECOMPOSITIONS_END)))
+    canonical = [parts.split() for parts in decompositions if not parts.startswith("<")]
+    return frozenset(map(chr, _HANGUL_VOWELS_AND_FINALS)) | {chr(int(p[1], 16)) for p in canonical if len(p) == 2}
+
+
+def _classes(kinds: Bytes, first: Masks, second: Masks) -> Characters:
+    """Give equal characters one class."""
+    from dj_assets.kernels.unicode_repair import Characters
+
+    firsts, of_first = _numbered(first)
+    seconds, of_second = _numbered(second)
+    # one number for the three columns
+    codes = (kinds.astype(np.int64) * len(firsts) + of_first) * len(seconds) + of_second
+    present = np.flatnonzero(np.bincount(codes))
+    classes = np.zeros(present[-1] + 1, np.uint16)
+    classes[present] = np.arange(len(present))
+    rest, which_second = np.divmod(present, len(seconds))
+    kind, which_first = np.divmod(rest, len(firsts))
+    return Characters(classes[codes], kind.astype(np.uint8), firsts[which_first], seconds[which_second])
+
+
+def _numbered(masks: Masks) -> tuple[Masks, npt.NDArray[np.int64]]:
+    """Return the distinct masks, 0 first, and which of them each one is; nearly all are 0 and need no sorting."""
+    some = np.flatnonzero(masks)
+    distinct, which = np.unique(masks[some], return_inverse=True)
+    numbers = np.zeros(len(masks), np.int64)
+    numbers[some] = which + 1
+    return np.concatenate((np.zeros(1, masks.dtype), distinct)), numbers

@@ -1,0 +1,1 @@
+"""The published version of a subset: refined files, tables, the DuckDB file, releases and exports."""

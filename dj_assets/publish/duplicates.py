@@ -1,0 +1,81 @@
+"""The table `duplicates`: every duplicate with its kept twin, how far they lie apart, and where the twin is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+
+from dj_assets.operators.base import Deduplicator
+from dj_assets.operators.conditions import quoted
+from dj_assets.recipe.plan import Plan, Step
+
+
+@dataclass(frozen=True)
+class MeasuredReference:
+    """A measured reference set: the names of its files by their numbers, and what was measured of them, in order."""
+
+    names: Mapping[int, str]
+    stats: Sequence[Path]
+    signatures: Sequence[Path]
+
+
+def add_duplicates(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, signatures: Sequence[Path], against: MeasuredReference | None
+) -> None:
+    """Fill the table from the tables `stats` and `fates`.
+
+    `against` names the file of a twin in the reference set and is null for twins of the subset's own; `distance` is the
+    deduplicator's, see `Deduplicator.distance`.
+    """
+    if not plan.deduplicators:
+        return
+    for step in plan.deduplicators:
+        _signed(connection, "own", "SELECT shard, row, id, NULL AS file FROM stats", signatures, step)
+        _add(connection, step, "own")
+        if against is not None:
+            _signed(connection, "reference", _ids(connection, against), against.signatures, step)
+            _add(connection, step, "reference")
+
+
+def _ids(connection: duckdb.DuckDBPyConnection, reference: MeasuredReference) -> str:
+    numbers, files = list(reference.names), list(reference.names.values())
+    names = {"shard": pa.array(numbers, pa.int32()), "file": pa.array(files, pa.string())}
+    connection.register("reference_names", pa.table(names))
+    listed = _listed(reference.stats)
+    return f"SELECT shard, row, id, file FROM read_parquet({listed}) JOIN reference_names USING (shard)"  # noqa: S608
+
+
+def _signed(connection: duckdb.DuckDBPyConnection, view: str, ids: str, signatures: Sequence[Path], step: Step) -> None:
+    """Make a view of samples with their signature; a file of signatures is named by the number of its source file."""
+    signed = (
+        f"SELECT parse_filename(filename, true)::INTEGER AS shard, row, {quoted(step.signature)} AS signature "  # noqa: S608
+        f"FROM read_parquet({_listed(signatures)}, filename = true)"
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM ({ids}) JOIN ({signed}) USING (shard, row)"  # noqa: S608
+    )
+
+
+def _add(connection: duckdb.DuckDBPyConnection, step: Step, twins: Literal["own", "reference"]) -> None:
+    assert isinstance(step.operator, Deduplicator)  # noqa: S101 - the plan lists those only
+    connection.execute(
+        f"""
+        INSERT INTO duplicates
+        SELECT ?, f.shard, f.row, own.id, f.kept_shard, f.kept_row, kept.id, f.cluster_size,
+               {step.operator.distance("own.signature", "kept.signature")}, kept.file
+        FROM fates f
+        JOIN own ON own.shard = f.shard AND own.row = f.row
+        JOIN {twins} kept ON kept.shard = f.kept_shard AND kept.row = f.kept_row
+        WHERE f.fate = ? AND NOT f.quarantined AND f.against = ? ORDER BY f.shard, f.row
+        """,  # noqa: S608 - operators' own SQL
+        [step.label, step.index, twins == "reference"],
+    )
+
+
+def _listed(files: Sequence[Path]) -> str:
+    return "[" + ", ".join("'" + str(file).replace("'", "''") + "'" for file in files) + "]"

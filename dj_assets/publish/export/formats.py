@@ -1,0 +1,184 @@
+"""What a part can be: JSON lines, plain or compressed, Parquet, a tar of samples (WebDataset), or LLaVA's own form."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import IO, BinaryIO, Literal, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dj_assets.publish.export.samples import Samples
+from dj_assets.sources.formats.llava import to_llava
+
+ExportFormat = Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"]
+FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+
+_ROW_GROUP_BYTES = 32 * 1024 * 1024
+_ZSTD_LEVEL = 10
+
+
+class Part(ABC):
+    """One file that grows until it is large enough."""
+
+    @abstractmethod
+    def add(self, samples: Samples) -> None:
+        """Add samples."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """The bytes written so far, what is buffered left out."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class _Lines(Part):
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def add(self, samples: Samples) -> None:
+        self._file.write(b"".join(samples.lines()))
+
+    @property
+    def size(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Do nothing: every line is written."""
+
+
+class _CompressedLines(_Lines):
+    def __init__(self, file: BinaryIO) -> None:
+        import zstandard
+
+        self._out = file
+        self._frame = zstandard.ZstdCompressor(_ZSTD_LEVEL, write_checksum=True).stream_writer(file, closefd=False)
+        super().__init__(self._frame)
+
+    def add(self, samples: Samples) -> None:
+        super().add(samples)
+        self._frame.flush()
+
+    @property
+    def size(self) -> int:
+        return self._out.tell()
+
+    def close(self) -> None:
+        self._frame.close()  # type: ignore[no-untyped-call]
+
+
+class _Parquet(Part):
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._writer: pq.ParquetWriter | None = None
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_bytes = 0
+
+    def add(self, samples: Samples) -> None:
+        batch = samples.table()
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, batch.schema, compression="zstd", write_page_checksum=True)
+        self._pending.append(batch)
+        self._pending_bytes += batch.nbytes
+        if self._pending_bytes >= _ROW_GROUP_BYTES:
+            self._flush()
+
+    @property
+    def size(self) -> int:
+        # what is pending will take about a third
+        return self._file.tell() + self._pending_bytes // 3
+
+    def close(self) -> None:
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _flush(self) -> None:
+        if self._pending and self._writer is not None:
+            self._writer.write_table(pa.Table.from_batches(self._pending))
+        self._pending, self._pending_bytes = [], 0
+
+
+class _Tar(Part):
+    """A sample is the files of one key: `KEY.txt`, `KEY.json` with all other fields, and its media.
+
+    A single picture is `KEY.jpg` (or whatever ending it has), several are `KEY.0.jpg`, `KEY.1.jpg`. Keys are numbers,
+    counted through all parts. Times and owners are left out, so the same samples always give the same bytes.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed by close
+
+    def add(self, samples: Samples) -> None:
+        """Add the files of every sample."""
+        for number, record in enumerate(samples.records(), samples.first):
+            key = f"{number:09d}"
+            text = record.pop(samples.text_key, None)
+            files = samples.media.files(record)
+            if isinstance(text, str):
+                self._add(f"{key}.txt", len(text.encode()), io.BytesIO(text.encode()))
+            content = samples.dump(samples.media.without_contents(record) if files else record)
+            self._add(f"{key}.json", len(content), io.BytesIO(content))
+            for place, file in enumerate(files):
+                name = f"{key}.{file.ending}" if len(files) == 1 else f"{key}.{place}.{file.ending}"
+                with file.place.open() as opened:
+                    self._add(name, file.place.file_bytes, opened)
+
+    @property
+    def size(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._tar.close()
+
+    def _add(self, name: str, size: int, content: IO[bytes]) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.size = size
+        self._tar.addfile(entry, content)
+
+
+class _Llava(Part):
+    """A JSON array of conversations, as LLaVA publishes them; the cleaned captions are the answers."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._before = b"[\n"
+
+    def add(self, samples: Samples) -> None:
+        for record in samples.records():
+            conversation = to_llava({**record, "text": record.get(samples.text_key)})
+            self._file.write(self._before + samples.dump(conversation))
+            self._before = b",\n"
+
+    @property
+    def size(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.write(b"\n]\n" if self._before == b",\n" else b"[]\n")
+
+
+_OPENERS: Mapping[ExportFormat, tuple[str, Callable[[BinaryIO], Part]]] = {
+    "jsonl": (".jsonl", _Lines),
+    "jsonl.zst": (".jsonl.zst", _CompressedLines),
+    "parquet": (".parquet", _Parquet),
+    "webdataset": (".tar", _Tar),
+    "llava": (".json", _Llava),
+}
+
+
+def ending(format: ExportFormat) -> str:
+    """Return how the names of parts end."""
+    return _OPENERS[format][0]
+
+
+def open_part(format: ExportFormat, file: BinaryIO) -> Part:
+    """Return a part that is written into an open file."""
+    return _OPENERS[format][1](file)

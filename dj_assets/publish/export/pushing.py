@@ -1,0 +1,38 @@
+"""An export in an object store: written here, then pushed part by part, its manifest last."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from dj_assets.errors import UserError
+from dj_assets.publish.export.export import MANIFEST, SUMS, Exported
+from dj_assets.stores.store import Store, each
+
+
+def push_export(done: Exported, url: str) -> None:
+    """Push an export that lies in a folder of this machine.
+
+    What is there in its full length is not pushed again. While parts are replaced there is no manifest.
+
+    Raises
+    ------
+    UserError
+        If other objects lie below the URL.
+    """
+    store = Store.at(url)
+    there = store.listing()
+    manifest = (done.folder / MANIFEST).read_bytes()
+    old = store.get(MANIFEST) if MANIFEST in there else b"{}"
+    known = {entry["name"] for entry in json.loads(old).get("parts", ())}
+    parts = {part.name: part.bytes for part in done.parts}
+    foreign = sorted(set(there) - known - parts.keys() - {MANIFEST, SUMS})
+    if foreign:
+        raise UserError(f"{store.url}: holds other objects ({foreign[0]}); choose a new place")
+    if old != manifest:
+        store.delete([MANIFEST] if MANIFEST in there else [])
+        store.delete(known - parts.keys())
+    same = json.loads(old).get("parts") == json.loads(manifest)["parts"]
+    left = [name for name, size in parts.items() if not (same and name in there and there[name].size == size)]
+    each(lambda name: store.upload(Path(done.folder, name), name), [*left, SUMS])
+    store.put(MANIFEST, manifest)

@@ -1,0 +1,164 @@
+"""Refined samples read a few at a time, from Parquet or from JSON lines, as a table, as records or as lines."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dj_assets.publish.export.media import MediaSource
+from dj_assets.sources import exact_json
+from dj_assets.sources.fields import ID, FieldTypes, observe, restore
+from dj_assets.sources.json_lines import as_json, plain_records, table_lines
+
+_MAX_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class Samples(ABC):
+    """A few refined samples in order, and where they are from: `first` counts from the beginning of the export.
+
+    `text_key` names the field of the text, `media` tells where images and clips lie.
+    """
+
+    first: int
+    text_key: str
+    media: MediaSource
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    @abstractmethod
+    def table(self) -> pa.RecordBatch:
+        """Return them with a column a field."""
+
+    @abstractmethod
+    def lines(self) -> Iterator[bytes]:
+        """Yield one JSON line a sample, with its line end."""
+
+    @abstractmethod
+    def records(self) -> list[dict[str, Any]]:
+        """Return them as dicts."""
+
+    @abstractmethod
+    def dump(self, record: dict[str, Any]) -> bytes:
+        """Return one of the records, or a part of it, as JSON."""
+
+
+@dataclass(frozen=True)
+class TableSamples(Samples):
+    """Samples of a refined Parquet file."""
+
+    batch: pa.RecordBatch
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.batch)
+
+    def table(self) -> pa.RecordBatch:
+        """Return the batch."""
+        return self.batch
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield a key for each column."""
+        return table_lines(self.batch)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a key for each column; times and decimals are strings."""
+        return plain_records(self.batch)
+
+    def dump(self, record: dict[str, Any]) -> bytes:
+        """Return a record as JSON; binary becomes base64."""
+        return as_json(record)
+
+
+@dataclass(frozen=True)
+class LineSamples(Samples):
+    """Samples of a refined file of JSON lines; `types` are those of all of them, needed for a table only."""
+
+    raw: Sequence[bytes]
+    types: FieldTypes | None
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.raw)
+
+    def table(self) -> pa.RecordBatch:
+        """Return a column for each key that any sample of the subset has."""
+        texts = [line.decode() for line in self.raw]
+        records = [exact_json.loads(text) for text in texts]
+        places = [exact_json.place_of(record, self.text_key) for record in records]
+        cleaned = [None if place is None else place[0].get(place[1]) for place in places]
+        columns = (texts, cleaned, [_id(record.get(ID)) for record in records])
+        fields, text, ids = (pa.array(column, pa.string()) for column in columns)
+        return restore(fields, text, ids, self.types or FieldTypes(), self.text_key)
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the lines as they are."""
+        return iter(self.raw)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the records; numbers keep every digit."""
+        return [exact_json.loads(line.decode()) for line in self.raw]
+
+    def dump(self, record: dict[str, Any]) -> bytes:
+        """Return a record as JSON, every digit as it was."""
+        return exact_json.dumps(record, exact=True).encode()
+
+
+class Make(Protocol):
+    """Makes samples of what was read."""
+
+    def __call__(self, first: int, text_key: str, media: MediaSource) -> Samples:
+        """Return them with their circumstances."""
+
+
+def read_samples(path: Path, skipped: int, batch_bytes: int, types: FieldTypes | None) -> Iterator[tuple[Make, int]]:
+    """Yield the samples behind the first `skipped`, a few at a time, each with the row they end at.
+
+    Batches begin and end at the same rows whatever is skipped. A file without samples gives one empty batch, so that an
+    export of nothing has its columns. `types` are those of JSON lines (see `observed_types`).
+    """
+    at = 0
+    for make, rows in _lines(path, batch_bytes, types) if path.suffix == ".jsonl" else _tables(path, batch_bytes):
+        at += rows
+        if at > skipped or not at:
+            yield make, at
+
+
+def observed_types(paths: Iterable[Path]) -> FieldTypes:
+    """Return the types of the records of JSON lines, over all of them."""
+    return observe(exact_json.loads(line.decode()) for path in paths for line in path.open("rb"))
+
+
+def _tables(path: Path, batch_bytes: int) -> Iterator[tuple[Make, int]]:
+    with pq.ParquetFile(path) as file:
+        metadata = file.metadata
+        if not metadata.num_rows:
+            yield partial(TableSamples, batch=pa.RecordBatch.from_pylist([], schema=file.schema_arrow)), 0
+        size = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+        rows = max(1, min(_MAX_ROWS, batch_bytes * metadata.num_rows // max(1, size)))
+        for batch in file.iter_batches(rows, use_threads=False):
+            yield partial(TableSamples, batch=batch), len(batch)
+
+
+def _lines(path: Path, batch_bytes: int, types: FieldTypes | None) -> Iterator[tuple[Make, int]]:
+    if not path.stat().st_size:
+        yield partial(LineSamples, raw=(), types=types), 0
+    with path.open("rb") as file:
+        # at least one line, and as many more as the bytes allow
+        while raw := file.readlines(max(1, batch_bytes)):
+            for at in range(0, len(raw), _MAX_ROWS):
+                part = raw[at : at + _MAX_ROWS]
+                yield partial(LineSamples, raw=part, types=types), len(part)
+
+
+def _id(own: object) -> str | None:
+    return own if own is None or isinstance(own, str) else exact_json.dumps(own, exact=True)

@@ -1,0 +1,47 @@
+"""Fetching a published version from an object store into a folder of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dj_assets.errors import UserError
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import read_json, write_json
+from dj_assets.stores.store import each
+
+# Says of which run the files in the folder are.
+MARK = "fetched.json"
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What lies in the folder now."""
+
+    files: int
+    bytes: int
+
+
+def fetch(layout: Layout, run_id: str, folder: Path) -> Fetched:
+    """Fetch the newest version of a subset; files of the same run that are there are not fetched again.
+
+    Raises
+    ------
+    UserError
+        If the subset lies on this machine, or the folder holds something else.
+    """
+    copy = layout.copy
+    if copy is None:
+        raise UserError(f"{layout.place}: lies on this machine; there is nothing to fetch")
+    known = read_json(folder / MARK)
+    if folder.exists() and any(folder.iterdir()) and (known or {}).get("run_id") != run_id:
+        raise UserError(f"{folder}: holds other files; choose a new folder")
+    write_json(folder / MARK, {"run_id": run_id, "place": layout.place})
+    wanted = copy.published()
+    left = [
+        name
+        for name, stored in wanted.items()
+        if not ((folder / name).is_file() and (folder / name).stat().st_size == stored.bytes)
+    ]
+    each(lambda name: copy.store.download(wanted[name].key, folder / name), left)
+    return Fetched(len(wanted), sum(stored.bytes for stored in wanted.values()))

@@ -1,0 +1,52 @@
+"""The files of a `dj-assets run` output folder: one file a kind, whatever the number of source files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from dj_assets.home.writing import ParquetFileWriter
+from dj_assets.publish.database import export_table
+
+# Calls the first with the arguments of every piece, somewhere; returns what it returned when all are done.
+ForEach = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]
+
+
+def one_by_one(work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """Call `work` with the arguments of every piece, here; return what it returned."""
+    return [work(*piece) for piece in pieces]
+
+
+def write_flat(target: Path, database: Path, cleaned: Sequence[Path], for_each: ForEach = one_by_one) -> None:
+    """Write `stats`, `cleaned`, `dropped` and `quarantine` as one Parquet file each, wherever `for_each` calls."""
+    pieces = [(table, target, database, cleaned) for table in ("stats", "cleaned", "dropped", "quarantine")]
+    for_each(_write_one, pieces)
+
+
+def _write_one(kind: str, target: Path, database: Path, cleaned: Sequence[Path]) -> None:
+    place = target / f"{kind}.parquet"
+    if kind == "cleaned":
+        join_parquet(cleaned, place)
+    else:
+        export_table(database, kind, place)
+
+
+def join_parquet(parts: Sequence[Path], target: Path) -> None:
+    """Join Parquet files of one schema; a single one is linked, not copied. Holds a row group or two, 32 MiB each."""
+    if len(parts) == 1:
+        try:
+            os.link(parts[0], target)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(parts[0], target)
+        return
+    with ParquetFileWriter(target, pq.read_schema(parts[0])) as writer:
+        for part in parts:
+            with pq.ParquetFile(part) as file:
+                for group in range(file.num_row_groups):
+                    for batch in file.read_row_group(group).to_batches():
+                        writer.write(batch)

@@ -1,0 +1,124 @@
+"""The record of a run: what became of every sample, kept when the files of the run have been replaced.
+
+`runs/<id>.parquet` has one row for every sample in (shard, row) order: `shard`, `row` and `code`, the place in a list
+of fates that lies in the file's metadata. It takes about half a byte a sample. The manifest `runs/<id>.json` beside it
+names the files that the column `shard` counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dj_assets.home.layout import Layout
+from dj_assets.home.writing import replace_atomically
+from dj_assets.publish.database import reading
+
+Kind = Literal["kept", "dropped", "quarantined"]
+
+# Records of runs that are kept beside the manifests.
+KEEP_RECORDS = 20
+# Reasons that hold a value of the sample are as many as there are values: beyond this many they are "other".
+_MOST_FATES = 1000
+_FATES = b"fates"
+_SCHEMA = pa.schema([("shard", pa.int32()), ("row", pa.int64()), ("code", pa.int16())])
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What can become of a sample: which operator ended it and why, without the value that was judged."""
+
+    kind: Kind
+    operator: str = ""
+    reason: str = ""
+
+
+KEPT = Fate("kept")
+
+
+def record_file(layout: Layout, run_id: str) -> Path:
+    """Return where the record of a run lies, or lay."""
+    return layout.runs / f"{run_id}.parquet"
+
+
+def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
+    """Write the record of the run that a database describes; `stats` are the measured statistics, file by file.
+
+    Holds one source file at a time.
+    """
+    with reading(database) as connection:
+        fates = _fates(connection)
+        connection.execute("CREATE TEMP TABLE codes (code SMALLINT, kind VARCHAR, operator VARCHAR, reason VARCHAR)")
+        for code, fate in enumerate(fates):
+            connection.execute("INSERT INTO codes VALUES (?, ?, ?, ?)", [code, *astuple(fate)])
+        schema = _SCHEMA.with_metadata({_FATES: json.dumps([astuple(fate) for fate in fates]).encode()})
+        with (
+            replace_atomically(path) as temporary,
+            pq.ParquetWriter(
+                temporary,
+                schema,
+                compression="zstd",
+                use_dictionary=["code"],
+                column_encoding={"shard": "DELTA_BINARY_PACKED", "row": "DELTA_BINARY_PACKED"},
+            ) as writer,
+        ):
+            for file in stats:
+                # measured files are named by the number of their source file
+                rows = connection.sql(_SHARD, params={"file": str(file), "shard": int(file.stem)}).to_arrow_table()
+                writer.write_table(rows.cast(schema))
+
+
+def read_fates(path: Path) -> tuple[Fate, ...]:
+    """Return the fates that the codes of a record stand for."""
+    metadata = pq.read_schema(path).metadata or {}
+    return tuple(Fate(*fate) for fate in json.loads(metadata[_FATES]))
+
+
+def keep_newest(layout: Layout, keep: int = KEEP_RECORDS) -> list[Path]:
+    """Remove all but the newest records, and those of runs that were never committed; return what was removed."""
+    runs = sorted((file.stem for file in layout.runs.glob("*.json")), reverse=True)
+    wanted = {record_file(layout, run) for run in runs[:keep]}
+    surplus = [file for file in sorted(layout.runs.glob("*.parquet")) if file not in wanted]
+    for file in surplus:
+        file.unlink()
+    return surplus
+
+
+def _fates(connection: duckdb.DuckDBPyConnection) -> list[Fate]:
+    """Return all fates of the run, the most frequent first; one for all kinds of each operator stands for the rare."""
+    found = [Fate(*row) for row in connection.execute(_FREQUENT, [_MOST_FATES]).fetchall()]
+    rare = [Fate(*row) for row in connection.execute(_RARE).fetchall()]
+    return list(dict.fromkeys([KEPT, *found, *sorted(rare, key=astuple)]))
+
+
+# "below min_ratio 0.65" says where the threshold lay, which the recipe of the run says, too: without it the reasons of
+# two runs can be compared.
+_ENDED = """
+SELECT shard, row, 'dropped' AS kind, operator,
+       CASE WHEN kept_id IS NOT NULL THEN 'duplicate'
+            ELSE regexp_replace(reason, '^((above|below) \\S+) \\S+$', '\\1') END AS reason
+FROM dropped
+UNION ALL SELECT shard, row, 'quarantined', operator, '' FROM quarantine
+"""
+
+_FREQUENT = f"""
+SELECT kind, operator, reason FROM ({_ENDED}) GROUP BY ALL ORDER BY count(*) DESC, kind, operator, reason LIMIT ?
+"""  # noqa: S608 - text of ours
+_RARE = f"SELECT DISTINCT kind, operator, 'other' FROM ({_ENDED})"  # noqa: S608
+
+_SHARD = f"""
+WITH ended AS (SELECT * FROM ({_ENDED}) WHERE shard = $shard),
+     coded AS (SELECT ended.shard, ended.row, coalesce(exact.code, other.code) AS code
+               FROM ended LEFT JOIN codes exact USING (kind, operator, reason)
+                          LEFT JOIN codes other ON other.kind = ended.kind AND other.operator = ended.operator
+                                                   AND other.reason = 'other')
+SELECT $shard::INTEGER AS shard, row, coalesce(code, 0)::SMALLINT AS code
+FROM (SELECT row FROM read_parquet($file) UNION SELECT row FROM ended) LEFT JOIN coded USING (row) ORDER BY row
+"""  # noqa: S608 - text of ours

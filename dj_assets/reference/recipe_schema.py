@@ -1,0 +1,152 @@
+"""The JSON Schema of a recipe file, made from the classes: what editors complete and complain about."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dj_assets.operators.base import Operator
+from dj_assets.recipe import keys
+from dj_assets.recipe.model import AssetBlock
+from dj_assets.reference.operator_facts import operator_facts, shipped_operators
+
+Schema = dict[str, Any]
+DRAFT = "http://json-schema.org/draft-07/schema#"
+_REF = "#/definitions/"
+_QUOTED_NUMBER = {"type": "string", "pattern": r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"}
+_NO_EFFECT = "Accepted as in Data-Juicer, without effect here."
+_NAME: Schema = {"type": ["string", "null"], "minLength": 1}
+_KEYS: dict[str, Schema] = {
+    "image_key": {**_NAME, "description": "The field with the paths of images.", "default": "images"},
+    "video_key": {**_NAME, "description": "The field with the paths of clips.", "default": "videos"},
+    "image_bytes_key": {**_NAME, "description": "The field with the bytes of images.", "default": "image_bytes"},
+    "image_special_token": {**_NAME, "description": "What stands for an image in a text."},
+    "video_special_token": {**_NAME, "description": "What stands for a clip in a text."},
+    "audio_special_token": {**_NAME, "description": "What stands for a sound in a text."},
+    "eoc_special_token": {**_NAME, "description": "What ends a chunk of text with its media."},
+    "open_tracer": {"description": "What operators changed and dropped is always kept, whatever this says."},
+    "project_name": {"type": ["string", "null"], "description": "A name for a recipe without an asset block."},
+    "dataset_path": {"type": ["string", "null"], "description": "The source, where the asset block names none."},
+    "np": {"type": ["integer", "null"], "minimum": 1, "description": "Worker processes. Results never depend on it."},
+    "text_keys": {
+        "description": "The field with the text; of a list the first counts.",
+        "anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+        "default": "text",
+    },
+    "custom_operator_paths": {
+        "description": "Python files or folders with operators of your own, relative to the recipe.",
+        "anyOf": [{"type": "null"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+    },
+}
+
+
+def recipe_schema() -> Schema:
+    """Return the schema, in draft 7, which the YAML language server reads.
+
+    A recipe with `custom_operator_paths` may name operators that the schema does not know, any other may not. What
+    depends on two parameters at once, or on files, is checked by `dj-assets validate` alone.
+    """
+    classes = shipped_operators()
+    block = AssetBlock.model_json_schema(ref_template=_REF + "{model}")
+    definitions = {name: _single_or_list(part) for name, part in block.pop("$defs", {}).items()}
+    definitions["AssetBlock"] = _single_or_list(block)
+    definitions |= {cls.name: _operator(cls) for cls in classes}
+    names = {cls.name: cls.name for cls in classes}
+    names |= {alias: name for alias, name in keys.ALIASES.items() if name in names}
+    return {
+        "$schema": DRAFT,
+        "title": "Recipe",
+        "description": "How one data subset is cleaned, filtered and deduplicated.",
+        "type": "object",
+        "required": ["process"],
+        "additionalProperties": False,
+        "properties": _top_level(names),
+        "if": {"required": ["custom_operator_paths"]},
+        "else": {"properties": {"process": {"items": _known_only(names)}}},
+        "definitions": definitions,
+    }
+
+
+def _top_level(operators: Mapping[str, str]) -> Schema:
+    listed = {
+        name: {"anyOf": [{"type": "null"}, {"$ref": _REF + definition}], "description": _sentence(definition)}
+        for name, definition in operators.items()
+    }
+    entry: Schema = {
+        "anyOf": [
+            {"type": "object", "minProperties": 1, "maxProperties": 1, "properties": listed},
+            {"type": "string"},
+        ]
+    }
+    process = {"description": "The operators in order.", "type": "array", "minItems": 1, "items": entry}
+    block = {"anyOf": [{"type": "null"}, {"$ref": _REF + "AssetBlock"}]}
+    # a key that is honoured and not described here takes any value
+    honoured: Schema = {key: _KEYS.get(key, {}) for key in sorted(keys.HONOURED)}
+    return {**honoured, "process": process, "asset": block, **_without_effect(keys.IGNORED - keys.HONOURED)}
+
+
+def _known_only(operators: Mapping[str, str]) -> Schema:
+    known = {"enum": list(operators)}
+    return {"if": {"type": "string"}, "then": known, "else": {"propertyNames": known}}
+
+
+def _operator(cls: type[Operator]) -> Schema:
+    schema = _renamed(cls.model_json_schema(ref_template=_REF + "{model}"))
+    facts = operator_facts(cls)
+    properties = {
+        name: _parameter(part, measured=name not in cls.judging) for name, part in schema["properties"].items()
+    }
+    ignored = "|".join(sorted(keys.OPERATOR_IGNORED - set(properties)))
+    return {
+        "title": cls.name,
+        "description": facts.details,
+        "type": "object",
+        "additionalProperties": False,
+        **({"required": schema["required"]} if "required" in schema else {}),
+        "properties": properties,
+        "patternProperties": {f"^({ignored})$": {"description": _NO_EFFECT}},
+    }
+
+
+def _parameter(schema: Schema, *, measured: bool) -> Schema:
+    about = "Measured: a new value measures anew." if measured else "Judged: a new value measures nothing anew."
+    schema = {key: value for key, value in schema.items() if key not in {"title", "default"} or _shown(key, value)}
+    variants = schema.get("anyOf", [schema])
+    if any(part.get("type") in {"integer", "number"} for part in variants):
+        rest = {key: value for key, value in schema.items() if key in {"default", "description"}}
+        bare = [{key: value for key, value in part.items() if key not in rest} for part in variants]
+        schema = {**rest, "anyOf": [*bare, _QUOTED_NUMBER]}
+    return {**schema, "description": about}
+
+
+def _shown(key: str, value: object) -> bool:
+    """Leave out defaults that stand for no bound: they would be completed as they are."""
+    return key == "default" and not (isinstance(value, int | float) and abs(value) >= sys.maxsize)
+
+
+def _single_or_list(schema: Schema) -> Schema:
+    """Let the lists of the asset block be written as their only entry, as the loader does."""
+    properties = schema.get("properties", {})
+    for name, part in properties.items():
+        if part.get("type") == "array":
+            properties[name] = {"anyOf": [part["items"], part], **_described(part)}
+    if "paths" in properties:
+        properties["path"] = properties["paths"]
+    return schema
+
+
+def _described(part: Schema) -> Schema:
+    return {key: part[key] for key in ("description", "title") if key in part}
+
+
+def _renamed(schema: Schema) -> Schema:
+    return {key: value for key, value in schema.items() if key != "$defs"}
+
+
+def _without_effect(names: Iterable[str]) -> Schema:
+    return {name: {"description": _NO_EFFECT} for name in sorted(names)}
+
+
+def _sentence(name: str) -> str:
+    return next(operator_facts(cls).sentence for cls in shipped_operators() if cls.name == name)

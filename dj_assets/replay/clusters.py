@@ -1,0 +1,141 @@
+"""Clusters of duplicates: samples with equal, near or shared signatures, united; the first of each is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dj_assets.replay.ordered import distinct_sorted, places_in
+
+# So many samples are looked at at once.
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Samples that are dropped for the first of their cluster, as arrays of equal length, sorted by `sample`.
+
+    `keeper` is the sample that is kept, `size` counts the cluster.
+    """
+
+    sample: np.ndarray
+    keeper: np.ndarray
+    size: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.sample)
+
+    @classmethod
+    def of_components(cls, samples: np.ndarray, labels: np.ndarray) -> Duplicates:
+        """Return the duplicates among some samples, in order, given the component of each, as a small number."""
+        first = np.full(int(labels.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+        np.minimum.at(first, labels, samples)
+        sizes = np.bincount(labels, minlength=len(first))
+        keeper = first[labels]
+        dropped = keeper != samples
+        return cls(samples[dropped], keeper[dropped], sizes[labels[dropped]].astype(np.int32))
+
+    @classmethod
+    def joined(cls, several: Sequence[Duplicates]) -> Duplicates:
+        """Return those of several deduplicators together."""
+        none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
+        sample, keeper, size = (
+            np.concatenate(arrays)
+            for arrays in zip(none, *((one.sample, one.keeper, one.size) for one in several), strict=True)
+        )
+        order = np.argsort(sample)
+        return cls(sample[order], keeper[order], size[order])
+
+
+@dataclass(frozen=True)
+class NearPairs:
+    """Pairs of distinct signature values that count as duplicates, arrays of equal length."""
+
+    a: np.ndarray
+    b: np.ndarray
+
+    @classmethod
+    def none(cls) -> NearPairs:
+        """Return no pairs."""
+        return cls(np.empty(0, np.uint64), np.empty(0, np.uint64))
+
+
+@dataclass(frozen=True)
+class SharedKeys:
+    """Which samples hold which of the keys that more than one sample holds.
+
+    `sample` are indices in (shard, row) order and `key` what they hold, sorted by key, then sample; `samples` counts
+    all there are.
+    """
+
+    samples: int
+    sample: np.ndarray
+    key: np.ndarray
+
+    def duplicates(self, alive: np.ndarray) -> Duplicates:
+        """Return the duplicates among the living; keys of the dead do not unite them. `alive` is a mask of all."""
+        from dj_assets.kernels.components import components
+
+        living = alive[self.sample]
+        holder, key = self.sample[living], self.key[living]
+        held, place = np.unique(holder, return_inverse=True)
+        # neighbours are enough: each group becomes a path
+        same = key[1:] == key[:-1]
+        return Duplicates.of_components(held, components(len(held), place[:-1][same], place[1:][same]))
+
+    def holding(self, keys: tuple[int, ...]) -> np.ndarray:
+        """Return the samples that hold one of some keys, sorted."""
+        held: np.ndarray = np.unique(self.sample[np.isin(self.key, np.array(keys, np.uint64))])
+        return held
+
+
+Links = NearPairs | SharedKeys
+
+
+def duplicates_by_value(signatures: np.ndarray, alive: np.ndarray, near: NearPairs) -> Duplicates:
+    """Return the duplicates among living samples with one signature each.
+
+    Beside the signatures it takes as much again, and what belongs to samples that have others like them.
+
+    Parameters
+    ----------
+    signatures
+        One value a sample, in (shard, row) order, shape `(n,)`.
+    alive
+        Which samples take part; bool, shape `(n,)`.
+    near
+        Pairs of values; those with a value that no living sample has are left out, so that chains through dropped
+        samples do not unite the living.
+    """
+    from dj_assets.kernels.components import components
+
+    linked, a, b = _linked(signatures[alive], near)
+    samples, place = _members(signatures, alive, linked)
+    return Duplicates.of_components(samples, components(len(linked), a, b)[place])
+
+
+def _linked(values: np.ndarray, near: NearPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the values that several samples have or that are near another, sorted, and the places of near ones there.
+
+    `values` is sorted in place.
+    """
+    values.sort()
+    again = distinct_sorted(values[1:][values[1:] == values[:-1]])
+    both = (places_in(values, near.a) >= 0) & (places_in(values, near.b) >= 0)
+    a, b = near.a[both], near.b[both]
+    linked = distinct_sorted(np.concatenate((again, a.astype(again.dtype), b.astype(again.dtype))))
+    return linked, np.searchsorted(linked, a), np.searchsorted(linked, b)
+
+
+def _members(signatures: np.ndarray, alive: np.ndarray, linked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the living samples with one of the linked values, in order, and where that stands among them."""
+    samples, places = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for start in range(0, len(signatures), _CHUNK):
+        living = np.flatnonzero(alive[start : start + _CHUNK])
+        place = places_in(linked, signatures[start : start + _CHUNK][living])
+        found = place >= 0
+        samples.append(start + living[found])
+        places.append(place[found])
+    return np.concatenate(samples), np.concatenate(places)

@@ -1,0 +1,134 @@
+"""The funnel: samples in and out of every operator, in recipe order, and the balance that must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dj_assets.errors import ConservationError
+from dj_assets.home.manifest import FileManifest
+from dj_assets.recipe.plan import Plan
+from dj_assets.replay.fates import ShardTally
+
+
+@dataclass(frozen=True)
+class FunnelStep:
+    """What one operator did. `seconds` are of measuring, summed over workers.
+
+    `dropped_against` counts those of the dropped that are duplicates of a sample of the reference set. `conditional`
+    says that its statistics are known only of samples that the filters before it keep.
+    """
+
+    operator: str
+    params: dict[str, Any]
+    samples_in: int
+    samples_out: int
+    dropped: int
+    quarantined: int
+    seconds: float
+    dropped_against: int = 0
+    conditional: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry of `funnel.json`."""
+        content = asdict(self)
+        if not self.conditional:
+            del content["conditional"]
+        return {
+            "operator": content.pop("operator"),
+            "params": content.pop("params"),
+            "in": content.pop("samples_in"),
+            "out": content.pop("samples_out"),
+            **content,
+        }
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> FunnelStep:
+        """Read an entry of `funnel.json` back."""
+        rest = {name: value for name, value in content.items() if name not in {"in", "out"}}
+        return cls(samples_in=content["in"], samples_out=content["out"], **rest)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Where all samples of a subset went. Adds up by construction of `balance`."""
+
+    samples_in: int
+    kept: int
+    dropped: int
+    quarantined: int
+    dropped_by_load: int
+    quarantined_by_load: int
+
+    @property
+    def retention(self) -> float:
+        """Share of the samples that is kept; 0 where there are none."""
+        return self.kept / self.samples_in if self.samples_in else 0.0
+
+
+def make_funnel(
+    plan: Plan, tallies: Sequence[ShardTally], balance: Balance, seconds: Mapping[str, float]
+) -> tuple[FunnelStep, ...]:
+    """Count what every operator took in and let out; the first one takes what loading left."""
+    steps = len(plan.steps)
+    quarantined = _by_step(steps, (tally.quarantined for tally in tallies))
+    ended = _by_step(steps, (tally.ended for tally in tallies))
+    against = _by_step(steps, (tally.against for tally in tallies))
+    alive = balance.samples_in - balance.dropped_by_load - balance.quarantined_by_load
+    funnel = []
+    for step in plan.steps:
+        left = ended[step.index]
+        funnel.append(
+            FunnelStep(
+                operator=step.label,
+                params=step.operator.parameters(),
+                samples_in=alive,
+                samples_out=alive - left,
+                dropped=left - quarantined[step.index],
+                quarantined=quarantined[step.index],
+                seconds=round(seconds.get(step.label, 0.0), 3),
+                dropped_against=against[step.index],
+                conditional=step.index in plan.conditional,
+            )
+        )
+        alive -= left
+    return tuple(funnel)
+
+
+def _by_step(steps: int, counted: Iterable[Sequence[int]]) -> list[int]:
+    total = [0] * steps
+    for counts in counted:
+        total = [one + other for one, other in zip(total, counts, strict=True)]
+    return total
+
+
+def balance(manifests: Sequence[FileManifest], tallies: Sequence[ShardTally]) -> Balance:
+    """Add up every file and the whole: samples in = kept + dropped + quarantined.
+
+    Raises
+    ------
+    ConservationError
+        Naming the file that does not add up. Nothing is published then.
+    """
+    all_kept = all_quarantined = all_dropped = 0
+    for file, tally in zip(manifests, tallies, strict=True):
+        kept, quarantined = tally.kept, sum(tally.quarantined)
+        dropped = sum(tally.ended) - quarantined
+        accounted = kept + dropped + quarantined + file.dropped + file.quarantined
+        if accounted != file.records:
+            raise ConservationError(
+                f"{file.path}: {file.records} samples in, but {kept} kept + {dropped + file.dropped} dropped + "
+                f"{quarantined + file.quarantined} quarantined = {accounted}; nothing was published"
+            )
+        all_kept, all_quarantined, all_dropped = all_kept + kept, all_quarantined + quarantined, all_dropped + dropped
+    loaded_dropped = sum(file.dropped for file in manifests)
+    loaded_quarantined = sum(file.quarantined for file in manifests)
+    return Balance(
+        samples_in=sum(file.records for file in manifests),
+        kept=all_kept,
+        dropped=all_dropped + loaded_dropped,
+        quarantined=all_quarantined + loaded_quarantined,
+        dropped_by_load=loaded_dropped,
+        quarantined_by_load=loaded_quarantined,
+    )

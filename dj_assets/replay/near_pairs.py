@@ -1,0 +1,108 @@
+"""Near pairs of distinct signatures: found once for all samples, kept on disk, right for every threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from dj_assets.home.layout import Layout
+from dj_assets.home.writing import ParquetFileWriter
+from dj_assets.operators.base import Deduplicator
+from dj_assets.recipe.plan import Step, digest
+from dj_assets.replay.clusters import NearPairs
+from dj_assets.replay.ordered import distinct_sorted
+from dj_assets.stores.copies import at_hand
+
+_KEY = b"dj_assets.key"
+
+
+def find_near_pairs(
+    layout: Layout,
+    step: Step,
+    operator: Deduplicator,
+    signature_files: Sequence[Path],
+    measured: str,
+    *,
+    threads: int = 1,
+) -> NearPairs:
+    """Return the near pairs of a deduplicator, from disk where they were found for the same samples before.
+
+    `measured` identifies the measured files of all files. Pairs hold for any thresholds: they are kept between
+    signature values, whether or not a sample with that value survives.
+    """
+    key = near_pairs_key(step, operator, measured)
+    path = layout.near_pairs(step.signature)
+    stored = read_stored(path, key)
+    if stored is None:
+        # who overrides the search need not know of threads
+        own = type(operator).near_pairs is not Deduplicator.near_pairs
+        steering = {} if own else {"threads": threads}
+        stored = operator.near_pairs(distinct_values(signature_files, step.signature), **steering)
+        store(path, stored, key)
+    a, b = (stored.column(name).to_numpy() for name in ("a", "b"))
+    return NearPairs(a, b)
+
+
+def near_pairs_key(step: Step, operator: Deduplicator, measured: str) -> bytes:
+    """Return under which key the near pairs of a deduplicator are stored."""
+    return digest([measured, step.identity, operator.model_dump(mode="json")]).encode()
+
+
+def distinct_values(files: Sequence[Path], column: str) -> np.ndarray:
+    """Return the distinct values of a column in order, nulls left out; holds hardly more than all values."""
+    values = np.empty(0, np.uint64)
+    filled = 0
+    for path in files:
+        own = pq.read_table(path, columns=[column])[column].drop_null().unique().to_numpy()
+        if not filled:
+            values = np.empty(sum(pq.read_metadata(file).num_rows for file in files), own.dtype)
+        values[filled : filled + len(own)] = own
+        filled += len(own)
+    return distinct_sorted(values[:filled])
+
+
+def read_stored(path: Path, key: bytes) -> pa.Table | None:
+    """Return the table at `path` where it was stored under the same key, and is not damaged."""
+    if not at_hand(path).exists():
+        return None
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+    except (pa.ArrowInvalid, OSError):
+        return None
+    return table if (table.schema.metadata or {}).get(_KEY) == key else None
+
+
+def is_stored(path: Path, key: bytes) -> bool:
+    """Return whether a table lies at `path` under the same key and is not damaged; holds a batch of it."""
+    if not at_hand(path).exists():
+        return False
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for _ in file.iter_batches():
+                pass
+            return (file.schema_arrow.metadata or {}).get(_KEY) == key
+    except (pa.ArrowInvalid, OSError):
+        return False
+
+
+def store(path: Path, pairs: pa.Table | ds.Dataset, key: bytes) -> None:
+    """Store a table under a key, batch by batch; it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    schema = pairs.schema.with_metadata({_KEY: key})
+    with ParquetFileWriter(path, schema) as writer:
+        for batch in _batches(pairs):
+            writer.write(batch.replace_schema_metadata({_KEY: key}))
+
+
+def _batches(rows: pa.Table | ds.Dataset) -> Iterator[pa.RecordBatch]:
+    if isinstance(rows, pa.Table):
+        yield from rows.to_batches()
+        return
+    # a dataset as a whole is read ahead of a slow writer without end
+    for fragment in rows.get_fragments():
+        yield from fragment.to_batches(schema=rows.schema)

@@ -1,0 +1,135 @@
+"""The replay over all files in pieces: its result is that of one machine; the driver holds nothing for each sample."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import pyarrow.dataset as ds
+
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import FileManifest, measured_files
+from dj_assets.recipe.plan import Plan
+from dj_assets.replay.fates import FATES, DuplicatesVersion, Replayed
+from dj_assets.replay.partitioned.job import Job, deduplicator, keys_a_sample
+from dj_assets.replay.partitioned.near import send_near_pairs
+from dj_assets.replay.partitioned.replaying import advance, count_keepers, finish
+from dj_assets.replay.partitioned.stars import Run
+from dj_assets.replay.partitioned.uniting import unite
+
+# About so many signatures or keys make a part: 16 bytes each, and four times that while they are sorted.
+_AT_ONCE = 1 << 22
+# Fewer parts would leave most of a cluster idle, more would be files without end.
+_PARTS = (8, 2048)
+
+
+@contextmanager
+def replayed_in_pieces(
+    run: Run,
+    layout: Layout,
+    plan: Plan,
+    *,
+    manifests: Sequence[FileManifest],
+    reference: Sequence[FileManifest],
+    measured: str,
+) -> Iterator[Replayed]:
+    """Replay a plan over all files; the fates lie in files until the block ends.
+
+    `run` calls a function with the arguments of every piece, on whatever machine. `measured` identifies the measured
+    files of all files.
+    """
+    remove_pieces(layout)
+    try:
+        job = _job(_folder(layout), layout, plan, manifests, reference)
+        pairs = _follow(run, job, layout, measured)
+        yield _summed_up(run, job, plan, pairs)
+    finally:
+        remove_pieces(layout)
+
+
+def remove_pieces(layout: Layout) -> None:
+    """Remove the files of a decision that is done, or whose process was killed."""
+    shutil.rmtree(_folder(layout), ignore_errors=True)
+    with suppress(OSError):  # others are at work there, or there is nothing
+        _folder(layout).parent.rmdir()
+
+
+def _folder(layout: Layout) -> Path:
+    return layout.work / "under_way" / "decision"
+
+
+def _job(
+    folder: Path,
+    layout: Layout,
+    plan: Plan,
+    manifests: Sequence[FileManifest],
+    reference: Sequence[FileManifest],
+) -> Job:
+    both = [*reference, *manifests]
+    stats, own = (measured_files(layout, kind, manifests) for kind in ("stats", "signatures"))
+    signatures = [*measured_files(layout.against, "signatures", reference), *own]
+    starts = np.cumsum([0, *(file.rows for file in both)])
+    keys = max((keys_a_sample(signatures, step.signature) for step in plan.deduplicators), default=1)
+    job = Job(
+        pickled=pickle.dumps(plan),
+        custom_operators=tuple(plan.recipe.custom_operators),
+        signatures=tuple(signatures),
+        stats=tuple(stats),
+        numbers=tuple(file.number for file in both),
+        starts=tuple(starts.tolist()),
+        references=int(starts[len(reference)]),
+        parts=int(np.clip(-(-int(starts[-1]) * keys // _AT_ONCE), *_PARTS)),
+        folder=folder,
+    )
+    job.write()
+    return job
+
+
+def _follow(run: Run, job: Job, layout: Layout, measured: str) -> int:
+    """Take all samples through the recipe; return how many near pairs there are."""
+    found = 0
+    files = range(len(job.signatures))
+    for number, segment in enumerate(job.segments):
+        run(advance, [(job, file, number) for file in files if segment.deduplicator or file in job.own])
+        step = segment.deduplicator
+        if step is None:
+            continue
+        near = None
+        if deduplicator(step).may_be_near:
+            near, count = send_near_pairs(run, job, layout, step, measured)
+            found += count
+        unite(run, job, number, near)
+    return found
+
+
+def _summed_up(run: Run, job: Job, plan: Plan, near_pairs: int) -> Replayed:
+    tables, told = ([job.folder / kind / f"{file:05d}.parquet" for file in job.own] for kind in ("fates", "told"))
+    finished = run(finish, [(job, *piece) for piece in zip(job.own, tables, told, strict=True)])
+    short = sum((counts for _, counts in finished), np.zeros(len(plan.steps), np.int64))
+    return Replayed(
+        tallies=[tally for tally, _ in finished],
+        version=_version(job, told),
+        clusters=sum(run(count_keepers, [(job, file) for file in range(len(job.signatures))])),
+        near_pairs=near_pairs,
+        short_texts={
+            step.label: int(short[step.index]) for step in plan.deduplicators if deduplicator(step).short_text_keys
+        },
+        fates=ds.dataset([str(table) for table in tables], schema=FATES) if tables else ds.dataset(FATES.empty_table()),
+    )
+
+
+def _version(job: Job, told: Sequence[Path]) -> str:
+    """Return the version of the duplicates, read file by file: first the own twins, then those in the reference set."""
+    version = DuplicatesVersion(job.starts[-1] - job.references)
+    for against in (False, True):
+        for path in told:
+            twins = np.load(path)
+            twins = twins[(twins["keeper"] < job.references) == against]
+            keepers = twins["keeper"] - (0 if against else job.references)
+            version.add(twins["sample"] - job.references, keepers)
+        version.end()
+    return version.digest()

@@ -1,0 +1,138 @@
+"""The measured samples of all files as the replay sees them: a few bytes each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dj_assets.operators.base import Deduplicator
+from dj_assets.recipe.plan import Plan, Step
+
+NOT_FAILED = -1
+
+
+@dataclass(frozen=True)
+class Places:
+    """The positions of samples: the numbers of some files, and the rows of each file's samples in their order.
+
+    `starts` are the numbers of the first samples of the files, and behind them how many there are in all. Rows without
+    a gap are a `range`.
+    """
+
+    numbers: np.ndarray
+    starts: np.ndarray
+    rows: Sequence[range | np.ndarray]
+
+    @classmethod
+    def of(cls, stats: Sequence[Path]) -> Places:
+        """Read the places of the samples of some files, in their order."""
+        numbers, rows = [], []
+        for path in stats:
+            own = pq.read_table(path, columns=["shard", "row"])
+            numbers.append(own["shard"][0].as_py() if own.num_rows else 0)
+            rows.append(_as_range(own["row"].to_numpy()))
+        starts = np.cumsum([0, *map(len, rows)])
+        return cls(np.array(numbers, np.int32), starts, rows)
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def file_number(self, samples: np.ndarray) -> np.ndarray:
+        """Return the file numbers of samples, given the numbers of the samples."""
+        numbers: np.ndarray = self.numbers[self._file(samples)]
+        return numbers
+
+    def row(self, samples: np.ndarray) -> np.ndarray:
+        """Return the rows of samples, given their numbers."""
+        files = self._file(samples)
+        row: np.ndarray = samples - self.starts[files]
+        for file in np.unique(files):
+            of_file, own = files == file, self.rows[file]
+            row[of_file] = row[of_file] + own.start if isinstance(own, range) else own[row[of_file]]
+        return row
+
+    def slices(self) -> Iterator[slice]:
+        """Yield the numbers of the samples of every file."""
+        for first, end in zip(self.starts[:-1], self.starts[1:], strict=True):
+            yield slice(int(first), int(end))
+
+    def _file(self, samples: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self.starts, samples, "right") - 1
+
+
+@dataclass(frozen=True)
+class Population:
+    """All measured samples in (shard, row) order, as arrays of equal length; what is not kept apart is read once.
+
+    `failed_at` is the step a sample failed at, -1 where none. `signatures` are those that are one value, by name, as
+    integers: bytes are numbered; in front stand those of the reference set, whose places are `reference`.
+    """
+
+    stats_files: tuple[Path, ...]
+    places: Places
+    failed_at: np.ndarray
+    signatures: Mapping[str, np.ma.MaskedArray]
+    reference: Places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def load_population(
+    plan: Plan,
+    stats: Sequence[Path],
+    signatures: Sequence[Path],
+    reference_stats: Sequence[Path] = (),
+    reference_signatures: Sequence[Path] = (),
+) -> Population:
+    """Read what the replay needs of all files, given in file order: 2 bytes a sample, and 8 for each signature."""
+    names = [step.signature for step in plan.deduplicators if not has_keys(step)]
+    failed_at = column_of(signatures, "failed_at").filled(NOT_FAILED)
+    values = {name: column_of([*reference_signatures, *signatures], name) for name in names}
+    return Population(tuple(stats), Places.of(stats), failed_at, values, Places.of(reference_stats))
+
+
+def has_keys(step: Step) -> bool:
+    """Return whether a step signs samples with a list of keys each."""
+    return isinstance(step.operator, Deduplicator) and pa.types.is_list(step.operator.signature_type)
+
+
+def column_of(files: Sequence[Path], name: str) -> np.ma.MaskedArray:
+    """Read one column of many Parquet files; the mask is there only where a value is null."""
+    if files and pa.types.is_fixed_size_binary(pq.read_schema(files[0]).field(name).type):
+        whole = pa.chunked_array([chunk for path in files for chunk in _read(path, name).chunks])
+        numbers = whole.dictionary_encode().combine_chunks().indices
+        return _joined([pa.chunked_array([numbers])], len(whole))
+    return _joined((_read(path, name) for path in files), sum(pq.read_metadata(path).num_rows for path in files))
+
+
+def _read(path: Path, name: str) -> pa.ChunkedArray:
+    return pq.read_table(path, columns=[name]).column(0)
+
+
+def _joined(columns: Iterable[pa.ChunkedArray], size: int) -> np.ma.MaskedArray:
+    data: np.ndarray = np.empty(0, np.int64)
+    mask: np.ndarray | None = None
+    filled = 0
+    for column in columns:
+        own = column.fill_null(0).to_numpy() if column.null_count else column.to_numpy()
+        if not filled:
+            data = np.empty(size, own.dtype)
+        data[filled : filled + len(own)] = own
+        if column.null_count:
+            mask = np.zeros(size, bool) if mask is None else mask
+            mask[filled : filled + len(own)] = column.is_null().to_numpy()
+        filled += len(own)
+    return np.ma.masked_array(data, mask=np.ma.nomask if mask is None else mask)
+
+
+def _as_range(rows: np.ndarray) -> range | np.ndarray:
+    if not len(rows):
+        return range(0)
+    first, last = int(rows[0]), int(rows[-1])
+    return range(first, last + 1) if last - first + 1 == len(rows) else rows.copy()

@@ -1,0 +1,93 @@
+"""The recipe run again as set operations over what was measured: conditions in SQL, clusters over signatures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dj_assets.operators.base import Deduplicator
+from dj_assets.recipe.plan import Plan, Step
+from dj_assets.replay.clusters import Duplicates, Links, SharedKeys, duplicates_by_value
+from dj_assets.replay.judging import NEVER, first_events, segments_of
+from dj_assets.replay.population import Population
+
+KEPT = -1
+# What is read of every file.
+REPLAYED = ("stats", "signatures")
+
+
+@dataclass
+class Outcome:
+    """The fate of every measured sample.
+
+    `fate` is the index of the step that ended a sample, `KEPT` for the kept; `quarantined` says whether it failed
+    there. Samples of `duplicates` are numbered as all are, their keepers behind the `references` samples of the
+    reference set: a smaller number is one of these. Cluster sizes count samples of the reference set, too.
+    `short_texts` counts, for each deduplicator, those it dropped only because they are too short for one shingle.
+    """
+
+    fate: np.ndarray
+    quarantined: np.ndarray
+    references: int = 0
+    duplicates: Duplicates = field(default_factory=lambda: Duplicates.joined([]))
+    short_texts: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Which samples are kept."""
+        kept: np.ndarray = self.fate == KEPT
+        return kept
+
+
+def replay(plan: Plan, population: Population, links: Mapping[str, Links], threads: int = 1) -> Outcome:
+    """Let every sample meet the steps in recipe order; the earliest event decides.
+
+    `links` are those of every deduplicator, by the name of its signature, over the reference set and the samples behind
+    it. Samples of the reference set take part in every deduplicator, whatever the filters say, and are always kept.
+    """
+    size = len(population)
+    outcome = Outcome(np.full(size, KEPT, np.int16), np.zeros(size, bool), len(population.reference))
+    started = time.perf_counter()
+    segments = segments_of(plan)
+    events = first_events(segments, population.stats_files, population.failed_at, threads)
+    outcome.seconds["conditions"] = time.perf_counter() - started
+    found = []
+    for segment, event in zip(segments, events, strict=True):
+        end(outcome.fate, outcome.quarantined, event, population.failed_at)
+        if segment.deduplicator is not None:
+            started = time.perf_counter()
+            found.append(_deduplicate(outcome, population, segment.deduplicator, links[segment.deduplicator.signature]))
+            outcome.seconds[segment.deduplicator.label] = time.perf_counter() - started
+    outcome.duplicates = Duplicates.joined(found)
+    return outcome
+
+
+def end(fate: np.ndarray, quarantined: np.ndarray, event: np.ndarray, failed_at: np.ndarray) -> None:
+    """End the samples that a segment's events end, of those alive."""
+    ended = (fate == KEPT) & (event != NEVER)
+    fate[ended] = event[ended]
+    quarantined[ended] = failed_at[ended] == event[ended]
+
+
+def _deduplicate(outcome: Outcome, population: Population, step: Step, links: Links) -> Duplicates:
+    alive = np.concatenate((np.ones(outcome.references, bool), outcome.kept))
+    keys = step.operator.short_text_keys if isinstance(step.operator, Deduplicator) else ()
+    if isinstance(links, SharedKeys):
+        found = links.duplicates(alive)
+        short = np.isin(found.sample, links.holding(keys))
+    else:
+        signature = population.signatures[step.signature]
+        if signature.mask is not np.ma.nomask:
+            alive &= ~signature.mask
+        found = duplicates_by_value(signature.data, alive, links)
+        short = np.isin(signature.data[found.sample], np.array(keys, signature.dtype))
+    own = found.sample >= outcome.references
+    sample = found.sample[own] - outcome.references
+    outcome.fate[sample] = step.index
+    if keys:
+        outcome.short_texts[step.label] = int(short[own].sum())
+    return Duplicates(sample, found.keeper[own], found.size[own])

@@ -1,0 +1,156 @@
+"""What travels from the reader to the workers and back: blocks of raw records, parsed rows, refused records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.sources import AS_IT_STANDS, Reading
+
+
+class Piece(NamedTuple):
+    """One raw record: its number in the file, where it starts, its bytes, and its name where an archive gives it one.
+
+    `byte` counts in the decompressed content from 0; `line` from 0 too, and is None where records are no lines.
+    """
+
+    row: int
+    byte: int
+    line: int | None
+    raw: bytes
+    name: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the record lies, in words: lines as editors count them, rows and bytes from 0."""
+        number = f"record {self.row + 1}" if self.line is None else f"line {self.line + 1}"
+        named = f"{self.name}, " if self.name else ""
+        return f"{named}{number} (row {self.row}), byte {self.byte}"
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A record that does not become a sample: dropped (it has no text) or quarantined (it cannot be read)."""
+
+    row: int
+    id: str
+    dropped: bool
+    error: str
+
+
+def refuse(piece: Piece, name: str, problem: str, own_id: str | None = None) -> Reject:
+    """Return the record as a quarantined one; the sentence says where it lies."""
+    known = f"{name}:{piece.row}" if own_id is None else own_id
+    return Reject(piece.row, known, dropped=False, error=f"{problem} at {piece.place}")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the cells of a block mean: the names of the columns and the byte between two cells."""
+
+    columns: tuple[str, ...]
+    delimiter: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of raw records of one file, as the parent process cuts it off and a worker parses it.
+
+    Attributes
+    ----------
+    file_number, first_row, first_byte
+        The number of the file; number and offset (in the decompressed content) of the first record. Blank lines have
+        numbers too, so that in JSON lines row and line number from 0 agree.
+    payload
+        Whole JSON lines, or single records (elements of an array, rows of cells), or rows of a table.
+    file_bytes
+        Bytes of the file consumed so far, compressed as it lies: for progress.
+    rejects
+        Records that the reader itself refused.
+    header
+        Names and delimiter where the payload is rows of cells.
+    reading
+        How the records become samples.
+    """
+
+    file_number: int
+    first_row: int
+    first_byte: int
+    payload: bytes | tuple[Piece, ...] | pa.RecordBatch
+    file_bytes: int
+    rejects: tuple[Reject, ...] = ()
+    header: Header | None = None
+    reading: Reading = AS_IT_STANDS
+
+    @classmethod
+    def empty(cls, file_number: int) -> Block:
+        """Return a block without records: the measured files of an empty file still have a schema."""
+        return cls(file_number, 0, 0, b"", 0)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the raw records of a payload of lines or pieces, blank ones left out."""
+        if isinstance(self.payload, bytes):
+            yield from lines_of(self.payload, self.first_row, self.first_byte)
+        else:
+            yield from self.payload
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The samples of a block.
+
+    Attributes
+    ----------
+    rows
+        Columns `row` int64, `id` string, `text` string (valid UTF-8, no nulls) and `fields`: JSON text where the
+        source is JSON, else a struct of the original columns. At its own place the text is null in `fields`.
+    rejects
+        The records without a place in `rows`, by row.
+    field_types
+        What the fields of JSON records were seen to hold; None where `fields` is a struct.
+    missing_key
+        The keys that were seen, if not one record of the block has the text key; else None. A block may be a single
+        record: the run is only wrong if no block of the file has the key.
+    left_out
+        How many records belong to another subset.
+    """
+
+    rows: pa.RecordBatch
+    rejects: list[Reject] = field(default_factory=list)
+    field_types: FieldTypes | None = None
+    missing_key: tuple[str, ...] | None = None
+    left_out: int = 0
+
+    @property
+    def records(self) -> int:
+        """How many records of the subset the block holds, blank lines aside."""
+        return int(self.rows.num_rows) + len(self.rejects)
+
+
+class RefusedError(Exception):
+    """A record that does not become a sample, and why; caught where its row is known."""
+
+    def __init__(self, problem: str, own_id: str | None = None, *, has_key: bool = False) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.own_id = own_id
+        self.has_key = has_key
+
+
+def invalid_utf8(error: UnicodeDecodeError) -> RefusedError:
+    """Return the refusal of a record that is not UTF-8."""
+    byte = error.object[error.start]
+    return RefusedError(f"invalid UTF-8 ({error.reason} 0x{byte:02x}, {error.start} bytes into the record)")
+
+
+def lines_of(payload: bytes, first_row: int, first_byte: int) -> Iterator[Piece]:
+    """Yield the lines of `payload` that are not blank, line ends taken off."""
+    byte = first_byte
+    for row, line in enumerate(payload.split(b"\n"), first_row):
+        if line and not line.isspace():
+            yield Piece(row, byte, row, line)
+        byte += len(line) + 1

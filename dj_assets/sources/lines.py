@@ -1,0 +1,96 @@
+"""Cutting a stream into whole lines, however long a single one is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from dj_assets.sources.blocks import Piece, Reject
+from dj_assets.sources.streams import Stream
+
+
+class Lines(NamedTuple):
+    """Whole lines in a row: the number of the first, its offset in the stream, and the bytes with their line ends."""
+
+    first_row: int
+    first_byte: int
+    payload: bytes
+
+
+class Overlong(NamedTuple):
+    """A record that is longer than allowed; its bytes were skipped."""
+
+    at: Piece
+    length: int
+
+    def reject(self, name: str, max_bytes: int) -> Reject:
+        """Return the record as a quarantined one."""
+        error = f"{self.length} bytes long, more than the {max_bytes} allowed, at {self.at.place}"
+        return Reject(self.at.row, f"{name}:{self.at.row}", dropped=False, error=error)
+
+
+class LineSplitter:
+    """Cuts a stream into runs of whole lines of about `run_bytes`; lines over `max_line_bytes` are skipped.
+
+    Holds at most one run and one allowed line. The length of a line is counted without its line end.
+    """
+
+    def __init__(self, stream: Stream, run_bytes: int, max_line_bytes: int) -> None:
+        self._stream = stream
+        self._run_bytes = run_bytes
+        self._max_line_bytes = max_line_bytes
+        self._row = 0
+        self._byte = stream.position
+
+    def __iter__(self) -> Iterator[Lines | Overlong]:
+        carry = bytearray()
+        while chunk := self._stream.read(self._run_bytes):
+            seen = len(carry)
+            carry += chunk
+            # at the end a last line without line end goes with the others
+            cut = carry.rfind(b"\n", seen) + 1 if self._stream.peek(1) else len(carry)
+            if cut:
+                payload = bytes(carry[:cut])
+                del carry[:cut]
+                yield from self._run(payload)
+            elif len(carry) > self._max_line_bytes:
+                length = len(carry)
+                carry.clear()
+                yield self._overlong(length + self._skip_line())
+
+    def _run(self, payload: bytes) -> Iterator[Lines | Overlong]:
+        """Yield `payload`, cut where a line in it is too long."""
+        start = 0
+        if len(payload) > self._max_line_bytes:
+            begin = 0
+            for line in payload.split(b"\n"):
+                end = begin + len(line)
+                if len(line) > self._max_line_bytes:
+                    yield from self._whole(payload[start:begin])
+                    yield self._overlong(end - begin + (end < len(payload)))
+                    start = end + 1
+                begin = end + 1
+        yield from self._whole(payload[start:])
+
+    def _whole(self, payload: bytes) -> Iterator[Lines]:
+        if payload:
+            yield Lines(self._row, self._byte, payload)
+            self._row += payload.count(b"\n")
+            self._byte += len(payload)
+
+    def _overlong(self, length: int) -> Overlong:
+        at = Piece(self._row, self._byte, self._row, b"")
+        self._row += 1
+        self._byte += length
+        return Overlong(at, length)
+
+    def _skip_line(self) -> int:
+        """Read to behind the next line end, or to the end; return how many bytes were skipped."""
+        skipped = 0
+        while chunk := self._stream.read(self._run_bytes):
+            end = chunk.find(b"\n") + 1
+            if end:
+                self._stream.unread(chunk[end:])
+                return skipped + end
+            skipped += len(chunk)
+        return skipped

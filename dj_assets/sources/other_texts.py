@@ -1,0 +1,57 @@
+"""Texts under other keys than the recipe's: out of a sample's untouched fields, and back into them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dj_assets.errors import SampleError
+from dj_assets.sources import exact_json
+
+
+def texts_at(fields: pa.Array, key: str) -> pa.StringArray:
+    """Return the text every sample has under `key`; dots lead into nested objects of JSON records.
+
+    Raises
+    ------
+    SampleError
+        If one of the samples has no text there.
+    """
+    if pa.types.is_struct(fields.type):
+        found = fields.type.get_field_index(key)
+        texts = pa.nulls(len(fields), pa.string()) if found < 0 else pc.struct_field(fields, [found])
+        texts = texts.cast(pa.string()) if pa.types.is_large_string(texts.type) else texts
+    else:
+        texts = pa.array([_text_in(record, key) for record in fields.to_pylist()], pa.string())
+    if not pa.types.is_string(texts.type) or texts.null_count:
+        raise SampleError(f"no text under the key {key!r}")
+    return texts
+
+
+def put_texts(fields: pa.Array, key: str, texts: pa.StringArray) -> pa.Array:
+    """Return the fields with other texts under `key`, where every sample must have one already."""
+    if pa.types.is_struct(fields.type):
+        place = fields.type.get_field_index(key)
+        columns = [texts if n == place else column for n, column in enumerate(fields.flatten())]
+        return pa.StructArray.from_arrays(columns, names=[field.name for field in fields.type])
+
+    def put(record: dict[str, Any], text: str) -> dict[str, Any]:
+        place = exact_json.place_of(record, key)
+        if place is not None:
+            holder, name = place
+            holder[name] = text
+        return record
+
+    rewritten = [
+        exact_json.rewrite(record, lambda value, text=text: put(value, text))
+        for record, text in zip(fields.to_pylist(), texts.to_pylist(), strict=True)
+    ]
+    return pa.array(rewritten, pa.string())
+
+
+def _text_in(record: str, key: str) -> str | None:
+    place = exact_json.place_of(exact_json.loads(record), key)
+    value = place[0][place[1]] if place else None
+    return value if isinstance(value, str) else None

@@ -1,0 +1,214 @@
+"""Reading a source: blocks of raw records in the parent process, samples in the workers; memory stays bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from dj_assets.errors import SourceError
+from dj_assets.settings import BATCH_BYTES, MAX_LINE_BYTES
+from dj_assets.sources.blocks import Block, Header, Parsed, Piece, Reject
+from dj_assets.sources.cells import DELIMITERS, CellSplitter
+from dj_assets.sources.composed import cut_of, parse_composed, parse_plain
+from dj_assets.sources.elements import ElementSplitter, layout_of
+from dj_assets.sources.lines import LineSplitter, Overlong
+from dj_assets.sources.sources import SourceFile, content_sha256
+from dj_assets.sources.streams import BrokenStreamError, Stream
+from dj_assets.sources.tables import compact, table_blocks
+
+__all__ = ["Block", "Parsed", "Reader", "Reject", "limited", "open_blocks", "parse"]
+
+# Refused records hold no bytes that would close a block.
+_MAX_REJECTS = 1000
+
+
+@dataclass
+class Reader:
+    """Reads one source file in blocks.
+
+    Attributes
+    ----------
+    file, file_number
+        The file to be read, and its number in the subset.
+    block_bytes
+        About how many bytes of raw records a block holds; a longer record makes a longer block.
+    max_line_bytes
+        A record over this length is quarantined without being held in memory. Rows of Parquet have no limit.
+    limit
+        At most so many records are read; blank lines are none.
+    """
+
+    file: SourceFile
+    file_number: int
+    block_bytes: int = BATCH_BYTES
+    max_line_bytes: int = MAX_LINE_BYTES
+    limit: int | None = None
+    _sha256: str | None = field(default=None, repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the file as it lies; known at once after `blocks` is exhausted, else the file is read."""
+        if self._sha256 is None:
+            self._sha256 = content_sha256(self.file)
+        return self._sha256
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the records of the file in order; an empty file has none.
+
+        Raises
+        ------
+        SourceError
+            If the file breaks off or is damaged, or its header cannot be read. Blocks before that have been yielded.
+        """
+        blocks = self._blocks() if self.limit is None else limited(self._blocks(), self.limit)
+        for block in blocks:
+            yield block if self.file.reading == block.reading else replace(block, reading=self.file.reading)
+
+    def _blocks(self) -> Iterator[Block]:
+        if self.file.size == 0:
+            return
+        row = 0
+        try:
+            source = self._table() if self.file.format == "parquet" else self._stream()
+            for block in source:
+                row = _end_row(block)
+                yield block
+        except BrokenStreamError as error:
+            raise SourceError(
+                f"{self.file.path}: {error}, after row {row}: the file is incomplete or damaged; fetch it again"
+            ) from error
+
+    def _table(self) -> Iterator[Block]:
+        yield from table_blocks(self.file, self.file_number, self.block_bytes)
+
+    def _stream(self) -> Iterator[Block]:
+        with Stream(self.file) as stream:
+            cut = cut_of(self.file.reading)
+            if cut is not None:
+                yield from self._packed(cut(stream, self.file, self.max_line_bytes), stream)
+            elif self.file.format in DELIMITERS:
+                yield from self._cells(stream)
+            else:
+                yield from self._json(stream)
+            self._sha256 = stream.raw.sha256
+
+    def _json(self, stream: Stream) -> Iterator[Block]:
+        layout = layout_of(stream) if self.file.format == "json" else "lines"
+        if layout == "lines":
+            for run in LineSplitter(stream, self.block_bytes, self.max_line_bytes):
+                if isinstance(run, Overlong):
+                    yield from self._packed([run], stream)
+                else:
+                    yield Block(self.file_number, *run, stream.raw.consumed_bytes)
+        else:
+            yield from self._packed(ElementSplitter(stream, layout, self.block_bytes, self.max_line_bytes), stream)
+
+    def _cells(self, stream: Stream) -> Iterator[Block]:
+        delimiter = DELIMITERS[self.file.format]
+        splitter = CellSplitter(stream, self.file.path.name, delimiter, self.block_bytes, self.max_line_bytes)
+        try:
+            header = splitter.header()
+        except SourceError as error:
+            raise SourceError(f"{self.file.path}: {error}") from None
+        if header is not None:
+            yield from self._packed(splitter, stream, header)
+
+    def _packed(
+        self, records: Iterable[Piece | Overlong | Reject], stream: Stream, header: Header | None = None
+    ) -> Iterator[Block]:
+        """Yield single records packed into blocks."""
+        pieces: list[Piece] = []
+        rejects: list[Reject] = []
+        size = 0
+        for record in records:
+            if isinstance(record, Piece):
+                pieces.append(record)
+                size += len(record.raw)
+            elif isinstance(record, Overlong):
+                rejects.append(record.reject(self.file.path.name, self.max_line_bytes))
+            else:
+                rejects.append(record)
+            if size >= self.block_bytes or len(rejects) >= _MAX_REJECTS:
+                yield self._pack(pieces, rejects, stream, header)
+                pieces, rejects, size = [], [], 0
+        if pieces or rejects:
+            yield self._pack(pieces, rejects, stream, header)
+
+    def _pack(self, pieces: list[Piece], rejects: list[Reject], stream: Stream, header: Header | None) -> Block:
+        first_row = min([piece.row for piece in pieces[:1]] + [reject.row for reject in rejects[:1]])
+        first_byte = pieces[0].byte if pieces else stream.position
+        consumed = stream.raw.consumed_bytes
+        return Block(self.file_number, first_row, first_byte, tuple(pieces), consumed, tuple(rejects), header)
+
+
+def open_blocks(
+    file: SourceFile,
+    file_number: int,
+    *,
+    block_bytes: int = BATCH_BYTES,
+    max_line_bytes: int = MAX_LINE_BYTES,
+    limit: int | None = None,
+) -> Iterator[Block]:
+    """Yield the records of `file` in blocks: `Reader(...).blocks()` for callers that need no checksum."""
+    return Reader(file, file_number, block_bytes, max_line_bytes, limit).blocks()
+
+
+def parse(block: Block, *, text_key: str, name: str) -> Parsed:
+    """Return the samples of a block, and the records that become none.
+
+    Parameters
+    ----------
+    block
+        As a reader of this or another process made it.
+    text_key
+        Where the text is; dots lead into nested objects of JSON records.
+    name
+        The base name of the file: ids are `<name>:<row>` where a record has none of its own.
+    """
+    if not block.reading.as_it_stands:
+        return parse_composed(block, text_key, name)
+    return parse_plain(block, text_key, name)
+
+
+def limited(blocks: Iterable[Block], limit: int) -> Iterator[Block]:
+    """Yield blocks up to the first `limit` records, the last block cut."""
+    left = limit
+    if left <= 0:
+        return
+    for block in blocks:
+        rows = _record_rows(block)
+        if len(rows) >= left:
+            yield _cut(block, rows[left - 1])
+            return
+        left -= len(rows)
+        yield block
+
+
+def _record_rows(block: Block) -> list[int]:
+    """Return the numbers of all records of a block, refused ones too, in order."""
+    refused = [reject.row for reject in block.rejects]
+    if isinstance(block.payload, pa.RecordBatch):
+        return list(range(block.first_row, block.first_row + block.payload.num_rows))
+    return sorted(refused + [piece.row for piece in block.pieces()])
+
+
+def _cut(block: Block, last_row: int) -> Block:
+    """Return the block without the records behind `last_row`."""
+    count = last_row - block.first_row + 1
+    if isinstance(block.payload, pa.RecordBatch):
+        return replace(block, payload=compact(block.payload.slice(0, count)))
+    rejects = tuple(reject for reject in block.rejects if reject.row <= last_row)
+    if isinstance(block.payload, bytes):
+        return replace(block, payload=b"\n".join(block.payload.split(b"\n")[:count]), rejects=rejects)
+    return replace(block, payload=tuple(piece for piece in block.payload if piece.row <= last_row), rejects=rejects)
+
+
+def _end_row(block: Block) -> int:
+    """Return the number of the first record behind the block."""
+    if isinstance(block.payload, bytes):
+        return block.first_row + block.payload.count(b"\n")
+    if isinstance(block.payload, pa.RecordBatch):
+        return block.first_row + int(block.payload.num_rows)
+    return 1 + max([piece.row for piece in block.payload[-1:]] + [reject.row for reject in block.rejects[-1:]])

@@ -1,0 +1,237 @@
+"""Where the raw files of a subset lie: paths, folders and globs become an ordered list of readable files."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Literal, cast
+
+from dj_assets.errors import SourceError
+from dj_assets.media.places import Root
+from dj_assets.stores.globs import matches
+from dj_assets.stores.path import ObjectPath, SourcePath, found_below
+from dj_assets.stores.store import Facts
+from dj_assets.urls import is_url
+
+Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "tar", "xml"]
+Compression = Literal["gz", "zst"]
+
+# What holds one sample a record, and what more a raw format reads.
+PLAIN: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "parquet")
+RAW: tuple[Format, ...] = ("tar", "xml")
+COMPRESSIONS: tuple[Compression, ...] = ("gz", "zst")
+READ = "read are .jsonl, .json, .csv, .tsv and .parquet, each plain or with .gz or .zst"
+
+_ENDING = re.compile(rf"\.({'|'.join((*PLAIN, *RAW))}|ndjson)(?:\.({'|'.join(COMPRESSIONS)}))?$", re.IGNORECASE)
+_DIGITS = re.compile(r"(\d+)")
+
+
+NO_ROOT = Root("")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the records of a file become samples, where that is not as they stand.
+
+    Attributes
+    ----------
+    text_key
+        Where the records have the text, if not where the recipe says: it moves to the recipe's.
+    format, language
+        The raw format (see `sources.formats`), and which of its records are taken.
+    origin
+        What goes into the meta field, where a subset has several sources.
+    place
+        Folder and name of the file, for raw formats that tell by it what a record is.
+    media_root
+        Where the images and clips of its samples are looked up. It changes no record.
+    """
+
+    text_key: str | None = None
+    format: str | None = None
+    language: str | None = None
+    origin: str | None = None
+    place: str = ""
+    media_root: Root = NO_ROOT
+
+    @property
+    def as_it_stands(self) -> bool:
+        """Whether records are samples already."""
+        return replace(self, media_root=NO_ROOT) == AS_IT_STANDS
+
+
+AS_IT_STANDS = Reading()
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One raw file: where it lies, its size and age when it was found, and how to read it."""
+
+    path: SourcePath
+    size: int
+    mtime_ns: int
+    format: Format
+    compression: Compression | None = None
+    reading: Reading = AS_IT_STANDS
+
+    @classmethod
+    def at(cls, path: SourcePath, formats: Sequence[Format] = PLAIN, known: Facts | None = None) -> SourceFile:
+        """Return the file at `path`, its format told by its name; `known` is what a listing told of it.
+
+        Raises
+        ------
+        SourceError
+            If the name ends in none of `formats`.
+        """
+        found = _format_of(path, formats)
+        if found is None:
+            raise SourceError(f"{path}: {_unread(path, formats)}")
+        if known is None:
+            stat = path.stat()
+            known = Facts(stat.st_size, stat.st_mtime_ns)
+        return cls(path, known.size, known.mtime_ns, *found)
+
+
+def resolve(
+    paths: Sequence[str | Path], base: Path, formats: Sequence[Format] = PLAIN, in_folders: Sequence[Format] = PLAIN
+) -> tuple[SourceFile, ...]:
+    """Return the files that `paths` name: in the order given, by natural sort inside a folder or glob.
+
+    Parameters
+    ----------
+    paths
+        Files, folders (every readable file below, hidden ones aside) and globs (`**` descends), on this machine or, as
+        URLs, in an object store.
+    base
+        The folder that relative paths start from.
+    formats, in_folders
+        What is read, and what is looked for in a folder.
+
+    Raises
+    ------
+    SourceError
+        For a path that is not there, a folder or glob without files, an unknown ending, a file named twice.
+    """
+    named: dict[SourcePath, str | Path] = {}
+    files = []
+    for given in paths:
+        for path, known in _expand(given, base, in_folders):
+            real = path.resolve()
+            if real in named:
+                raise SourceError(f"{path}: named twice, by '{named[real]}' and by '{given}'; name it once")
+            named[real] = given
+            files.append(SourceFile.at(path, formats, known))
+    return tuple(files)
+
+
+def content_sha256(file: SourceFile) -> str:
+    """Return the SHA-256 of the file's bytes as they lie on the disk, in hexadecimal."""
+    with file.path.open("rb") as raw:
+        return hashlib.file_digest(raw, "sha256").hexdigest()
+
+
+def natural_key(path: PurePath) -> tuple[tuple[tuple[int, int, str], ...], ...]:
+    """Return a sort key under which `part-2` comes before `part-10`, folder by folder."""
+    return tuple(tuple(_piece_key(piece) for piece in _DIGITS.split(part) if piece) for part in path.parts)
+
+
+def _piece_key(piece: str) -> tuple[int, int, str]:
+    # isascii keeps digits such as "²" away from int(), which refuses them
+    return (0, int(piece), piece) if piece.isascii() and piece.isdigit() else (1, 0, piece)
+
+
+def _format_of(path: PurePath, formats: Sequence[Format]) -> tuple[Format, Compression | None] | None:
+    ending = _ENDING.search(path.name)
+    kind = ending[1].lower().replace("ndjson", "jsonl") if ending else ""
+    if ending is None or kind not in formats:
+        return None
+    compression = ending[2].lower() if ending[2] else None
+    return cast("Format", kind), cast("Compression | None", compression)
+
+
+def _unread(path: PurePath, formats: Sequence[Format]) -> str:
+    if path.suffix.lower() in {".7z", ".zip", ".rar", ".bz2", ".xz"}:
+        return f"{path.suffix} is not read; unpack it first"
+    return f"unknown ending; {_readable_endings(formats)}"
+
+
+def _readable_endings(formats: Sequence[Format]) -> str:
+    if tuple(formats) == PLAIN:
+        return READ
+    return f"read are {', '.join(f'.{kind}' for kind in formats)}, each plain or with .gz or .zst"
+
+
+def _expand(given: str | Path, base: Path, in_folders: Sequence[Format]) -> Iterable[tuple[SourcePath, Facts | None]]:
+    """Yield the files that a path names, with what is known of them already."""
+    if is_url(given):
+        return _expand_url(str(given), in_folders)
+    return ((path, None) for path in _expand_path(given, base, in_folders))
+
+
+def _expand_url(url: str, in_folders: Sequence[Format]) -> list[tuple[SourcePath, Facts | None]]:
+    path = ObjectPath.of(url)
+    facts = path.store.facts() if not glob.has_magic(url) else None
+    if facts is not None:
+        return [(path, facts)]
+    found = matches(path) if glob.has_magic(url) else _in_store(path, in_folders)
+    return [(match, found[match]) for match in sorted(found, key=natural_key)]
+
+
+def _in_store(folder: ObjectPath, formats: Sequence[Format]) -> dict[ObjectPath, Facts]:
+    found = found_below(folder)
+    readable = {
+        path: facts
+        for path, facts in found.items()
+        if _format_of(path, formats) and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+    if not found:
+        raise SourceError(f"{folder}: no such object, and none below it; write a glob, or check bucket and path")
+    if not readable:
+        raise SourceError(f"{folder}: no object below it can be read; {_readable_endings(formats)}")
+    return readable
+
+
+def _expand_path(given: str | Path, base: Path, in_folders: Sequence[Format]) -> Iterable[Path]:
+    path = base / Path(given).expanduser()
+    if path.is_dir():
+        return _folder(path, in_folders)
+    if path.exists():
+        return (path,)
+    if glob.has_magic(str(given)):
+        return _matches(path)
+    raise SourceError(f"{path}: no such file or folder{_nearest(path)}")
+
+
+def _folder(folder: Path, formats: Sequence[Format]) -> list[Path]:
+    found = sorted(_readable(folder, formats), key=natural_key)
+    if not found:
+        raise SourceError(f"{folder}: the folder holds no file that can be read; {_readable_endings(formats)}")
+    return found
+
+
+def _readable(folder: Path, formats: Sequence[Format]) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and _format_of(path, formats) and path.is_file():
+            yield path
+
+
+def _matches(pattern: Path) -> list[Path]:
+    # pathlib cannot start a pattern at an absolute path
+    found = [Path(match) for match in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207
+    files = sorted((path for path in found if path.is_file()), key=natural_key)
+    if not files:
+        raise SourceError(f"{pattern}: no file matches")
+    return files
+
+
+def _nearest(path: Path) -> str:
+    if not path.parent.is_dir():
+        return ""
+    close = difflib.get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1, cutoff=0.0)
+    return f"; the nearest name there is '{close[0]}'" if close else ""

@@ -1,0 +1,198 @@
+"""Tables (Parquet, and cells once they have columns): rows read in bounded batches, samples with a struct of fields."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dj_assets.errors import SourceError
+from dj_assets.sources.blocks import Block, Parsed, Reject
+from dj_assets.sources.fields import ID
+from dj_assets.sources.sources import SourceFile
+from dj_assets.sources.streams import Stream
+from dj_assets.stores.path import ObjectPath
+
+_COPY_BYTES = 1 << 20
+_MAX_BATCH_ROWS = 65536
+
+
+def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterator[Block]:
+    """Yield the rows of a Parquet file in order, each block of about `block_bytes` or a single row.
+
+    A compressed file is unpacked into a temporary one first: Parquet is read from its end.
+
+    Raises
+    ------
+    SourceError
+        If the file is no Parquet or is damaged, or two columns have one name.
+    """
+    row = 0
+    try:
+        with _opened(file) as raw, pq.ParquetFile(raw, buffer_size=_COPY_BYTES) as table:
+            _check_names(table.schema_arrow.names)
+            rows = max(1, table.metadata.num_rows)
+            for batch in table.iter_batches(_rows_per_batch(table.metadata, block_bytes), use_threads=False):
+                for part in _split(batch, block_bytes):
+                    done = file.size * (row + part.num_rows) // rows
+                    yield Block(file_number, row, 0, part, done)
+                    row += part.num_rows
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise SourceError(f"{file.path}: no readable Parquet after row {row} ({reason}); fetch it again") from error
+
+
+def parse_table(block: Block, text_key: str, name: str) -> Parsed:
+    """Return the samples of a block of table rows."""
+    table = cast("pa.RecordBatch", block.payload)
+    rows = pa.array(range(block.first_row, block.first_row + table.num_rows), pa.int64())
+    rejects = list(block.rejects)
+    bad = _invalid_rows(table, text_key)
+    if bad:
+        for i, column in bad.items():
+            row = block.first_row + i
+            error = f"invalid UTF-8 in column '{column}' at row {row}"
+            rejects.append(Reject(row, f"{name}:{row}", dropped=False, error=error))
+        keep = pa.array([i not in bad for i in range(table.num_rows)])
+        rows, table = rows.filter(keep), table.filter(keep)
+    return assemble(rows, table, rejects, text_key, name)
+
+
+def assemble(rows: pa.Array, table: pa.RecordBatch, rejects: list[Reject], text_key: str, name: str) -> Parsed:
+    """Return the samples of valid table rows, `rows` their numbers.
+
+    The text column stays in the struct of fields as a column of nulls, so that its place is known.
+    """
+    names = table.schema.names
+    ids = _ids(rows, table, name)
+    text = _as_string(table.column(text_key)) if text_key in names else pa.nulls(len(rows), pa.string())
+    keep = text.is_valid() if text is not None else pa.repeat(False, len(rows))
+    without = pc.invert(keep)
+    refused = zip(rows.filter(without).to_pylist(), ids.filter(without).to_pylist(), strict=True)
+    rejects = [*rejects, *(_without_text(row, own, table, text_key) for row, own in refused)]
+    columns = [rows, ids, pa.nulls(len(rows), pa.string()) if text is None else text, _fields(table, text_key)]
+    batch = pa.RecordBatch.from_arrays(columns, names=["row", "id", "text", "fields"]).filter(keep)
+    missing = tuple(names) if text_key not in names and len(rows) else None
+    return Parsed(batch, sorted(rejects, key=lambda reject: reject.row), None, missing)
+
+
+def _without_text(row: int, own: str, table: pa.RecordBatch, text_key: str) -> Reject:
+    if text_key not in table.schema.names:
+        return Reject(row, own, dropped=True, error=f"no key '{text_key}'")
+    kind = table.schema.field(text_key).type
+    if _textual(kind) or pa.types.is_null(kind):
+        return Reject(row, own, dropped=True, error="no text")
+    return Reject(row, own, dropped=False, error=f"the text is of type {kind}, not a string, at row {row}")
+
+
+def _fields(table: pa.RecordBatch, text_key: str) -> pa.StructArray:
+    columns = [pa.nulls(table.num_rows) if key == text_key else table.column(key) for key in table.schema.names]
+    fields = [
+        pa.field(field.name, pa.null()) if field.name == text_key else field.with_nullable(True)
+        for field in table.schema
+    ]
+    return pa.StructArray.from_arrays(columns, fields=fields)
+
+
+def _ids(rows: pa.Array, table: pa.RecordBatch, name: str) -> pa.StringArray:
+    made = pa.array([f"{name}:{row}" for row in rows.to_pylist()], pa.string())
+    if ID not in table.schema.names:
+        return made
+    own = table.column(ID)
+    try:
+        own = own.cast(pa.string())
+    except pa.ArrowNotImplementedError:
+        values = [None if value is None else json.dumps(value, default=str) for value in own.to_pylist()]
+        own = pa.array(values, pa.string())
+    return cast("pa.StringArray", pc.coalesce(own, made))
+
+
+def _as_string(column: pa.Array) -> pa.StringArray | None:
+    """Return the column as strings; None where it holds something else."""
+    textual = _textual(column.type) or pa.types.is_null(column.type)
+    return cast("pa.StringArray", column.cast(pa.string())) if textual else None
+
+
+def _textual(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    # writers without the annotation for strings leave plain binary; whether it is UTF-8 has been checked
+    return any(
+        test(kind)
+        for test in (
+            pa.types.is_string,
+            pa.types.is_large_string,
+            pa.types.is_string_view,
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+        )
+    )
+
+
+def _invalid_rows(table: pa.RecordBatch, text_key: str) -> dict[int, str]:
+    """Return the rows that hold invalid UTF-8, each with the column."""
+    bad: dict[int, str] = {}
+    for name in table.schema.names:
+        column = table.column(name)
+        if name == text_key and (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
+            column = column.cast(pa.large_string(), safe=False)
+        if not _valid(column):
+            # taken out one by one: a slice of a nested column is checked with all its neighbours
+            bad.update({i: name for i in range(len(column)) if not _valid(column.take(pa.array([i])))})
+    return bad
+
+
+def _valid(column: pa.Array) -> bool:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _check_names(names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise pa.ArrowInvalid(f"two columns are named '{twice[0]}'")
+
+
+def _rows_per_batch(metadata: pq.FileMetaData, block_bytes: int) -> int:
+    size: int = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    return max(1, min(_MAX_BATCH_ROWS, block_bytes * int(metadata.num_rows) // max(1, size)))
+
+
+def _split(batch: pa.RecordBatch, block_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Yield the batch in parts of at most twice the wanted size, each with buffers of its own."""
+    if batch.nbytes <= 2 * block_bytes or batch.num_rows <= 1:
+        yield batch
+        return
+    half = batch.num_rows // 2
+    for part in (batch.slice(0, half), batch.slice(half)):
+        yield from _split(compact(part), block_bytes)
+
+
+def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a copy of a slice: a slice would travel to a worker with the whole of its buffers."""
+    return batch.take(pa.array(range(batch.num_rows), pa.int64()))
+
+
+@contextmanager
+def _opened(file: SourceFile) -> Iterator[IO[bytes]]:
+    if file.compression is None:
+        # of an object only the ranges that are needed
+        path = file.path
+        with path.store.opened() if isinstance(path, ObjectPath) else path.open("rb") as raw:
+            yield raw
+        return
+    with tempfile.TemporaryFile() as unpacked:
+        with Stream(file) as stream:
+            while data := stream.read(_COPY_BYTES):
+                unpacked.write(data)
+        unpacked.seek(0)
+        yield unpacked

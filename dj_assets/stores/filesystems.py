@@ -1,0 +1,120 @@
+"""The file system behind a URL, opened with the credentials of the environment."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any
+
+from dj_assets.errors import UserError
+from dj_assets.stores.retry import without_secrets
+from dj_assets.urls import azure_account, azure_endpoint, gcs_emulator, s3_endpoint
+
+_CONNECT_S = 10
+_REQUEST_S = 60
+_SDK_ATTEMPTS = 3
+_RETRY_S = 60
+
+# What is read from the environment: another value opens the file system anew.
+_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_NO_SIGN_REQUEST",
+    "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+)
+
+
+def file_system(scheme: str, bucket: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """Return the pyarrow file system for a scheme; paths in it begin with the bucket.
+
+    `s3`, `gs` and `az` are pyarrow's own, every other scheme is opened by fsspec.
+
+    Raises
+    ------
+    UserError
+        If the scheme is not known, or a variable of the environment is missing.
+    """
+    servers = (s3_endpoint(), gcs_emulator(), azure_endpoint(), azure_account())
+    given = (*servers, *(os.environ.get(name) for name in _VARIABLES))
+    return _opened(scheme, bucket, given)
+
+
+@lru_cache(maxsize=32)
+def _opened(scheme: str, bucket: str, _given: tuple[str | None, ...]) -> Any:  # noqa: ANN401
+    open_it = {"s3": _s3, "gs": _gs, "az": _az}.get(scheme)
+    return open_it(bucket) if open_it else _other(scheme)
+
+
+def _s3(bucket: str) -> Any:  # noqa: ANN401
+    from pyarrow import fs
+
+    endpoint = s3_endpoint()
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if region is None:
+        region = "us-east-1" if endpoint else _region_of(bucket)
+    return fs.S3FileSystem(
+        anonymous=os.environ.get("AWS_NO_SIGN_REQUEST", "").lower() in {"1", "true", "yes"},
+        region=region,
+        endpoint_override=endpoint,
+        connect_timeout=_CONNECT_S,
+        request_timeout=_REQUEST_S,
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_SDK_ATTEMPTS),
+        # small objects by one request
+        allow_delayed_open=True,
+    )
+
+
+def _region_of(bucket: str) -> str | None:
+    from pyarrow import fs
+
+    try:
+        return str(fs.resolve_s3_region(bucket))
+    except OSError:
+        return None
+
+
+def _gs(_bucket: str) -> Any:  # noqa: ANN401
+    import datetime
+
+    from pyarrow import fs
+
+    limit = datetime.timedelta(seconds=_RETRY_S)
+    emulator = gcs_emulator()
+    if emulator:
+        scheme, _, host = emulator.rpartition("://")
+        return fs.GcsFileSystem(anonymous=True, endpoint_override=host, scheme=scheme or "http", retry_time_limit=limit)
+    return fs.GcsFileSystem(retry_time_limit=limit)
+
+
+def _az(bucket: str) -> Any:  # noqa: ANN401
+    from pyarrow import fs
+
+    account = azure_account()
+    if account is None:
+        raise UserError(f"az://{bucket}: set AZURE_STORAGE_ACCOUNT to the storage account it lies in")
+    key = os.environ.get("AZURE_STORAGE_KEY") or os.environ.get("AZURE_STORAGE_ACCOUNT_KEY")
+    token = os.environ.get("AZURE_STORAGE_SAS_TOKEN")
+    return fs.AzureFileSystem(account, account_key=key, sas_token=None if key else token, **_azure_services())
+
+
+def _azure_services() -> dict[str, str]:
+    """Return where another server than Azure's answers; the second service tells only that folders are prefixes."""
+    scheme, _, authority = (azure_endpoint() or "").rstrip("/").partition("://")
+    told = {"scheme": scheme, "authority": authority} if authority else {}
+    return {f"{service}_storage_{part}": value for service in ("blob", "dfs") for part, value in told.items()}
+
+
+def _other(scheme: str) -> Any:  # noqa: ANN401
+    import fsspec
+    from pyarrow import fs
+
+    try:
+        return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme)))
+    except (ImportError, ValueError) as error:
+        said = without_secrets(str(error).splitlines()[0])
+        raise UserError(f"{scheme}://: cannot be read ({said}); read are s3://, gs:// and az://") from None

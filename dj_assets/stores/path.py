@@ -1,0 +1,104 @@
+"""A path in an object store: the arithmetic of paths, and the few things that readers of sources ask of a file."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from dj_assets.stores.store import Facts, Store
+from dj_assets.stores.stream import ObjectStream
+from dj_assets.urls import checked_url, is_url
+
+
+class ObjectStat(NamedTuple):
+    """Size and time of an object, under the names of `os.stat_result`."""
+
+    st_size: int
+    st_mtime_ns: int
+
+
+class ObjectPath(PurePosixPath):
+    """An object by its URL. As text it is the URL; `name`, `parent` and `parts` are those of a path."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, url: str) -> ObjectPath:
+        """Return the path of a URL.
+
+        Raises
+        ------
+        UserError
+            If the URL cannot be used.
+        """
+        scheme, _, rest = checked_url(url).partition("://")
+        return cls(f"{scheme}:", *rest.split("/"))
+
+    def __str__(self) -> str:
+        scheme, *rest = self.parts
+        return f"{scheme}//{'/'.join(rest)}"
+
+    def __fspath__(self) -> str:
+        return str(self)
+
+    @property
+    def store(self) -> Store:
+        """The object, as the root of a store."""
+        return Store.at(str(self))
+
+    def resolve(self) -> ObjectPath:
+        """Return the path itself: there are no links."""
+        return self
+
+    def absolute(self) -> ObjectPath:
+        """Return the path itself: it begins with the bucket."""
+        return self
+
+    def stat(self) -> ObjectStat:
+        """Return size and time.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such object.
+        """
+        found = self.store.facts()
+        if found is None:
+            raise FileNotFoundError(f"{self}: no such object")
+        return ObjectStat(found.size, found.mtime_ns)
+
+    def exists(self) -> bool:
+        """Return whether there is such an object."""
+        return self.store.facts() is not None
+
+    def open(self, mode: str = "rb", buffering: int = -1) -> io.RawIOBase:
+        """Open the object to read its bytes; `mode` is "rb"."""
+        if mode != "rb":
+            raise ValueError(f"{self}: objects are opened to be read as bytes alone")
+        del buffering  # the stream has its own
+        return ObjectStream(self.store)
+
+
+SourcePath = Path | ObjectPath
+
+
+def source_path(place: str) -> SourcePath:
+    """Return the path of a source file, by its path or URL as a manifest has it."""
+    return ObjectPath.of(place) if is_url(place) else Path(place)
+
+
+def read_stretch(path: SourcePath, start: int, length: int) -> bytes:
+    """Return `length` bytes of a source file from `start` on."""
+    if isinstance(path, ObjectPath):
+        return path.store.stretch(start, length)
+    with path.open("rb") as raw:
+        raw.seek(start)
+        return raw.read(length)
+
+
+def found_below(folder: ObjectPath) -> dict[ObjectPath, Facts]:
+    """Return all objects below a folder, with what the listing tells of them."""
+    store = folder.store
+    # an empty segment in a key has no path
+    return {folder / key: facts for key, facts in store.listing().items() if "//" not in key}

@@ -1,0 +1,185 @@
+"""A subset that is opened: its recipe, plan, source files and folder, as the steps take them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Self
+
+from dj_assets import settings
+from dj_assets.errors import RecipeError, UserError
+from dj_assets.home.disk import expected_bytes
+from dj_assets.home.home import home_layout
+from dj_assets.home.layout import Layout
+from dj_assets.measure.engines import OpenEngine, on_ray, on_this_machine
+from dj_assets.measure.measured_source import MeasuredSource
+from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import Plan, digest, make_plan
+from dj_assets.sources.sources import SourceFile
+from dj_assets.subset.corpus import Corpus, Frequent
+from dj_assets.subset.grouping import Shard, shards_of
+from dj_assets.subset.inputs import against_of, files_of
+from dj_assets.subset.results import Options
+from dj_assets.urls import is_url
+
+# Below this many bytes of (compressed) input a further worker costs more to start than it saves.
+BYTES_A_WORKER = 1_000_000
+
+
+class SubsetContext:
+    """One recipe over one source, with its folder."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        inputs: Sequence[str | Path] | None,
+        layout: Layout,
+        options: Options,
+        against: Sequence[str | Path] | None = None,
+    ) -> None:
+        """Find the files of the inputs, read as the recipe reads its own source; of that source where None.
+
+        `against` are other files to deduplicate against than those that the recipe names.
+        """
+        self.recipe = recipe
+        self.plan: Plan = make_plan(recipe)
+        self.layout = layout
+        self.options = options
+        self.models = self.plan.models(options.models)
+        self.files: tuple[SourceFile, ...] = files_of(recipe, inputs)
+        self.against: tuple[SourceFile, ...] = against_of(recipe, self.files, against)
+        if self.against and self.plan.corpus_mappers:
+            label = self.plan.corpus_mappers[0].label
+            raise UserError(f"{recipe.file}: {label} cannot stand in a recipe that is deduplicated against another set")
+        refuse_remote_archives(self.plan, (*self.files, *self.against))
+        self.seconds: dict[str, float] = {}
+
+    @classmethod
+    def of_asset(cls, recipe: Recipe, options: Options | None = None) -> Self:
+        """Open the subset of a gallery recipe, its source as configured, its folder in the data home.
+
+        Raises
+        ------
+        UserError
+            If the source, a model or the recipe has a fault; no data is read before.
+        """
+        if recipe.asset is None:
+            raise UserError(f"{recipe.file}: has no 'asset:' block; use 'dj-assets run' or add one")
+        return cls(recipe, None, home_layout(recipe.asset.subset), options or Options())
+
+    @cached_property
+    def measure_key(self) -> str:
+        """The identity of what is measured: operators, parameters without thresholds, models, what is frequent."""
+        return self.corpus.measure_key(self.frequent)
+
+    @property
+    def corpus(self) -> Corpus:
+        """The source, to be counted as a whole."""
+        return Corpus(self.plan, self.files, self.layout, self.options.models, self.options.limit, self.workers)
+
+    @cached_property
+    def frequent(self) -> Frequent:
+        """What is frequent in the source, as it was counted."""
+        return self.corpus.counted()
+
+    @property
+    def source(self) -> MeasuredSource:
+        """What is measured of the source, file by file, in order."""
+        return MeasuredSource(self.files, self.layout, self.measure_key, self.recipe.text_key, self.options.limit)
+
+    @cached_property
+    def reference(self) -> MeasuredSource:
+        """What is measured of the reference set, in order: it is signed only."""
+        # signatures are found by names that tell the place of their step
+        names = [step.signature for step in self.plan.deduplicators]
+        key = digest([self.plan.signing.measure_key(self.options.models), names])
+        return MeasuredSource(self.against, self.layout.against, key, self.recipe.text_key)
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether the recipe groups its source into shards."""
+        return self.recipe.asset is not None and self.recipe.asset.shards is not None
+
+    @cached_property
+    def groups(self) -> tuple[Shard, ...]:
+        """The shards of a sharded subset, in the order of its source; none of one that is not sharded."""
+        block = self.recipe.asset
+        if block is None or block.shards is None:
+            return ()
+        refuse_unshardable(self.plan)
+        return shards_of(self.layout, self.files, block.shards)
+
+    def group(self, name: str) -> Shard:
+        """Return the shard of a name.
+
+        Raises
+        ------
+        UserError
+            If there is none: its files are gone.
+        """
+        found = next((group for group in self.groups if group.name == name), None)
+        if found is None:
+            raise UserError(f"{self.recipe.name}: has no shard {name!r}; its files are gone, or it never had any")
+        return found
+
+    def expected_bytes(self) -> int:
+        """Return about how many bytes on the disk the subset takes in all."""
+        return expected_bytes(self.plan, self.files)
+
+    @property
+    def workers(self) -> int:
+        """How many processes or threads of this machine to use for the whole source."""
+        # `--workers` are those of the cluster, where one is chosen
+        return settings.default_workers() if self.options.engine == "ray" else self.workers_for(self.files)
+
+    def workers_for(self, files: Sequence[SourceFile]) -> int:
+        """Return how many worker processes of this machine to use for some files."""
+        if self.options.workers is not None:
+            return self.options.workers
+        wanted = self.recipe.workers or settings.default_workers()
+        return max(1, min(wanted, settings.default_workers(), self._useful_workers(files)))
+
+    def engine_for(self, files: Sequence[SourceFile]) -> OpenEngine:
+        """Return what opens the engine that measures some files."""
+        if self.options.engine == "ray":
+            return partial(on_ray, workers=self.options.workers or self._useful_workers(files))
+        return partial(on_this_machine, workers=self.workers_for(files))
+
+    def _useful_workers(self, files: Sequence[SourceFile]) -> int:
+        enough = self.plan.block_bytes if self.plan.media else BYTES_A_WORKER
+        return max(1, math.ceil(sum(file.size for file in files) / enough))
+
+
+def refuse_remote_archives(plan: Plan, files: Sequence[SourceFile]) -> None:
+    """Raise for a recipe that looks at images or clips of archives which lie in an object store.
+
+    Raises
+    ------
+    UserError
+        Naming the place, and what to do.
+    """
+    for file in files if plan.media else ():
+        if file.format == "tar" and is_url(file.path):
+            raise UserError(
+                f"{plan.recipe.file}: {file.path}: images and clips in archives are not read from an object store; "
+                "copy the archives to a disk, or lay their members into the store one by one"
+            )
+
+
+def refuse_unshardable(plan: Plan) -> None:
+    """Raise for a recipe whose shards cannot be measured by themselves.
+
+    Raises
+    ------
+    RecipeError
+        If an operator counts the corpus: one shard more would have all others measured again.
+    """
+    for step in plan.corpus_mappers:
+        raise RecipeError(
+            plan.recipe.file,
+            f"{step.label} counts the whole corpus, so its shards cannot be measured one by one",
+            key="asset.shards",
+            fix="leave it out",
+        )

@@ -1,0 +1,93 @@
+"""The sources that a recipe names become an ordered list of files, each with how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from dj_assets.errors import SourceError
+from dj_assets.home.home import layout_in
+from dj_assets.home.manifest import newest_run
+from dj_assets.media.places import Root
+from dj_assets.recipe.model import Source
+from dj_assets.sources.formats.registry import RAW_FORMATS
+from dj_assets.sources.sources import PLAIN, Reading, SourceFile, resolve
+from dj_assets.stores.copies import all_at_hand
+from dj_assets.stores.path import SourcePath
+from dj_assets.urls import checked_url, is_url
+
+
+class NotRefinedError(SourceError):
+    """A refined subset is to be read that nobody has made yet."""
+
+    def __init__(self, subset: str) -> None:
+        super().__init__(f"the source {subset!r} is a refined subset that is not there yet; materialize {subset} first")
+        self.subset = subset
+
+
+def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tuple[SourceFile, ...]:
+    """Return the files of all sources in the order given.
+
+    Parameters
+    ----------
+    entries
+        The sources. Where there are several, their samples carry their origin.
+    base
+        The folder that relative paths start from.
+    data_home
+        Where refined subsets lie.
+
+    Raises
+    ------
+    NotRefinedError
+        For a subset that is not there.
+    SourceError
+        For paths that cannot be read, or a file named twice.
+    """
+    named: dict[SourcePath, str] = {}
+    files = []
+    for entry in entries:
+        for file in _files(entry, base, data_home):
+            real = file.path.resolve()
+            if real in named:
+                raise SourceError(f"{file.path}: belongs to the sources {named[real]} and {entry.origin}; name it once")
+            named[real] = entry.origin
+            files.append(replace(file, reading=replace(file.reading, origin=entry.origin)) if entries[1:] else file)
+    return tuple(files)
+
+
+def _files(entry: Source, base: Path, data_home: Path) -> Iterator[SourceFile]:
+    plain = Reading(text_key=entry.text_key)
+    if entry.format is None:
+        found = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base)
+        for file in found:
+            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, base)))
+        return
+    own = RAW_FORMATS[entry.format].files
+    for file in resolve(entry.paths, base, (*own, *PLAIN), own):
+        place = "/".join(file.path.resolve().parts[-2:])
+        root = _media_root(entry, file, base)
+        raw = replace(plain, format=entry.format, language=entry.language, place=place)
+        # other files than the format's hold samples already
+        yield replace(file, reading=replace(raw if file.format in own else plain, media_root=root))
+
+
+def _media_root(entry: Source, file: SourceFile, base: Path) -> Root:
+    """Return where relative media paths of a file start: in the folder that the source names, else beside the file."""
+    # an archive holds its media itself
+    elsewhere = entry.media_root if file.format != "tar" else None
+    if elsewhere and is_url(elsewhere):
+        return Root(checked_url(elsewhere), entry.allow_outside, entry.allow_urls)
+    named = base / Path(elsewhere).expanduser() if elsewhere else file.path.parent
+    return Root(str(named.absolute()), entry.allow_outside, entry.allow_urls)
+
+
+def _refined(subset: str, data_home: Path) -> tuple[SourceFile, ...]:
+    """Return the published shards of a refined subset."""
+    layout = layout_in(data_home, subset)
+    run = newest_run(layout)
+    parts = [layout.refined / part["name"] for part in run["refined"]] if run else []
+    if not parts or not all(part.exists() for part in all_at_hand(parts)):
+        raise NotRefinedError(subset)
+    return tuple(SourceFile.at(part) for part in parts)

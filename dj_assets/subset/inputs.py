@@ -1,0 +1,55 @@
+"""The files of a subset and of the reference set that it is deduplicated against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dj_assets import settings
+from dj_assets.errors import UserError
+from dj_assets.recipe.gallery import find_gallery, reading_like, reference_sources, sources_of
+from dj_assets.recipe.model import Recipe, Source
+from dj_assets.sources.sources import SourceFile
+from dj_assets.subset.entries import NotRefinedError, source_files
+
+
+def files_of(recipe: Recipe, inputs: Sequence[str | Path] | None = None) -> tuple[SourceFile, ...]:
+    """Return the files of a subset: of its source as configured, or of other inputs that are read like it.
+
+    Raises
+    ------
+    UserError
+        If they cannot be found; a refined subset that is not there yet is named as an asset.
+    """
+    sources = sources_of(recipe) if inputs is None else reading_like(recipe, [str(path) for path in inputs])
+    return _found(recipe, sources, "source")
+
+
+def against_of(
+    recipe: Recipe, files: Sequence[SourceFile], paths: Sequence[str | Path] | None = None
+) -> tuple[SourceFile, ...]:
+    """Return the files of the reference set that a subset of `files` is deduplicated against.
+
+    They are those of the recipe, or of other paths, read as plain files.
+
+    Raises
+    ------
+    UserError
+        If they cannot be found, if the recipe has no deduplicator, or if a file is refined, too.
+    """
+    sources = reference_sources(recipe, None if paths is None else [str(path) for path in paths])
+    found = _found(recipe, sources, "reference set") if sources else ()
+    own = {file.path.resolve() for file in files}
+    for file in found:
+        if file.path.resolve() in own:
+            raise UserError(f"{file.path}: is refined and deduplicated against; all of its samples would be dropped")
+    return found
+
+
+def _found(recipe: Recipe, sources: Sequence[Source], role: str) -> tuple[SourceFile, ...]:
+    try:
+        return source_files(sources, settings.project_root(), settings.data_home())
+    except NotRefinedError as error:
+        upstream = find_gallery().recipes.get(error.subset)
+        name = upstream.name if upstream else error.subset
+        raise UserError(f"{recipe.name}: its {role} {name} is not there yet; materialize {name} first") from None

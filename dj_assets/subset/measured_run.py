@@ -1,0 +1,189 @@
+"""A finished run asked again: what other thresholds would keep, told by the replay over what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from dj_assets.errors import UserError
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import FileManifest, newest_run, read_json, require_measured, stored_manifest
+from dj_assets.measure.measured_source import measured_version, version_with_reference
+from dj_assets.operators.base import Deduplicator, Mapper
+from dj_assets.recipe.plan import Plan
+from dj_assets.replay.links import find_links
+from dj_assets.replay.population import Population, load_population
+from dj_assets.replay.replay import REPLAYED, Outcome, replay
+from dj_assets.stores.copies import all_at_hand
+
+# The kinds of measured files that are read.
+_READ = (*REPLAYED, "rejects")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How many samples would be kept: by the filters alone, and by the whole recipe with its deduplicators."""
+
+    by_filters: int
+    by_recipe: int
+
+
+@dataclass(frozen=True)
+class Passed:
+    """Samples in and out of one step, in recipe order."""
+
+    operator: str
+    index: int
+    samples_in: int
+    samples_out: int
+
+
+@dataclass(frozen=True)
+class MeasuredRun:
+    """The newest finished run in a folder, with the files it measured for a plan; thresholds may differ from its own.
+
+    `threads` are those of DuckDB.
+    """
+
+    layout: Layout
+    manifest: Mapping[str, Any]
+    plan: Plan
+    threads: int = 1
+
+    @classmethod
+    def open(cls, folder: Path, plan: Plan, threads: int = 1) -> MeasuredRun:
+        """Open the output of `dj-assets run`, or a subset's folder in the data home.
+
+        Raises
+        ------
+        UserError
+            If there is no finished run, if it measured something else than the plan does, or if the folder was
+            measured anew since.
+        """
+        for layout in (Layout.output(folder), Layout.home(folder)):
+            manifest = newest_run(layout)
+            if manifest is not None:
+                _require_same_measure(manifest, plan, folder)
+                _require_measured_files(manifest, layout)
+                run = cls(layout, manifest, plan, threads)
+                require_measured(layout, run.manifests, _READ)
+                require_measured(layout.against, run.reference, REPLAYED)
+                return run
+        raise UserError(
+            f"{folder}: holds no finished run; give a subset of the gallery or the output of 'dj-assets run'"
+        )
+
+    def is_newest(self) -> bool:
+        """Return whether no other run was published since."""
+        newest = newest_run(self.layout)
+        return newest is not None and newest["run_id"] == self.manifest["run_id"]
+
+    @property
+    def samples_in(self) -> int:
+        """The samples of the run, those included that loading dropped or quarantined."""
+        return int(self.manifest["samples_in"])
+
+    def kept(self, plan: Plan) -> Kept:
+        """Replay a plan that measures the same as the run's."""
+        _require_same_measure(self.manifest, plan, self.layout.published)
+        whole = self._replayed(plan)
+        if not plan.deduplicators:
+            return Kept(whole, whole)
+        filters = tuple(step for step in plan.steps if not isinstance(step.operator, Deduplicator))
+        return Kept(self._replayed(replace(plan, steps=filters)), whole)
+
+    def funnel(self, plan: Plan) -> list[Passed]:
+        """Replay a plan that measures the same as the run's, deduplicators included; mappers that end nothing are out.
+
+        Raises
+        ------
+        UserError
+            If the subset was measured anew meanwhile, or the plan measures something else.
+        """
+        _require_same_measure(self.manifest, plan, self.layout.published)
+        outcome = self._outcome(plan)
+        _require_measured_files(self.manifest, self.layout)
+        ended = np.bincount(outcome.fate[~outcome.kept], minlength=len(plan.steps))
+        passed, alive = [], len(outcome.fate)
+        for step in plan.steps:
+            left = int(ended[step.index])
+            if left or not isinstance(step.operator, Mapper):
+                passed.append(Passed(step.label, step.index, alive, alive - left))
+            alive -= left
+        return passed
+
+    def replayed(self, plan: Plan) -> tuple[Population, Outcome]:
+        """Return the samples and what a replay decides about each."""
+        return self._population, self._outcome(plan)
+
+    def _replayed(self, plan: Plan) -> int:
+        return int(self._outcome(plan).kept.sum())
+
+    def _outcome(self, plan: Plan) -> Outcome:
+        signatures = [*self._files("signatures", "against"), *self._files("signatures")]
+        links = find_links(self.layout, plan, signatures, self._measured, self.threads)
+        return replay(plan, self._population, links, threads=self.threads)
+
+    def measured_files(self, kind: str) -> list[Path]:
+        """Return the measured files of one kind, in the order of the source files."""
+        return self._files(kind)
+
+    @cached_property
+    def _measured(self) -> str:
+        """The version of what was measured, as the run told it: what it found to be near is found again by it."""
+        return version_with_reference(measured_version(self.manifest["measure_key"], self.manifests), self.reference)
+
+    @property
+    def manifests(self) -> list[FileManifest]:
+        """The manifests of all source files, in their order."""
+        return _stored(self.layout, [file["shard"] for file in self.manifest["shards"]])
+
+    @property
+    def reference(self) -> list[FileManifest]:
+        """The manifests of the reference set; none where there is no such set."""
+        files = self.manifest.get("against", {}).get("files", [])
+        return _stored(self.layout.against, [file["shard"] for file in files])
+
+    @cached_property
+    def _population(self) -> Population:
+        own, theirs = ([self._files(kind, of) for kind in ("stats", "signatures")] for of in ("shards", "against"))
+        return load_population(self.plan, *own, *theirs)
+
+    def _files(self, kind: str, of: Literal["shards", "against"] = "shards") -> list[Path]:
+        if of == "shards":
+            return all_at_hand(self.layout.measured(kind, file["shard"]) for file in self.manifest["shards"])
+        files = self.manifest.get("against", {}).get("files", [])
+        return all_at_hand(self.layout.against.measured(kind, file["shard"]) for file in files)
+
+
+def _stored(layout: Layout, numbers: Iterable[int]) -> list[FileManifest]:
+    manifests = []
+    for number in numbers:
+        manifest = stored_manifest(layout, number)
+        if manifest is None:
+            raise UserError(f"{layout.published}: was measured by another version of dj_assets; run it again first")
+        manifests.append(manifest)
+    return manifests
+
+
+def _require_same_measure(manifest: Mapping[str, Any], plan: Plan, folder: Path) -> None:
+    if plan.stats_hash != manifest["stats_hash"]:
+        raise UserError(
+            f"{folder}: the run there measured something else than {plan.recipe.file} (other operators, order or "
+            "measuring parameters); run this recipe first"
+        )
+
+
+def _require_measured_files(manifest: Mapping[str, Any], layout: Layout) -> None:
+    reference = manifest.get("against", {}).get("files", [])
+    wanted = [(layout.manifest(file["shard"]), file) for file in manifest["shards"]]
+    for path, file in [*wanted, *((layout.against.manifest(file["shard"]), file) for file in reference)]:
+        now = read_json(path) or {}
+        # manifests of earlier versions have no media
+        if any(now.get(key, "") != file.get(key, "") for key in ("sha256", "records", "measure_key", "media")):
+            raise UserError(f"{layout.published}: was measured anew since its last run; run it to the end first")

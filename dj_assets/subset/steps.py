@@ -1,0 +1,49 @@
+"""The three steps of a subset: measure, deduplicate, refine."""
+
+from __future__ import annotations
+
+from dj_assets.measure.progress import Report, silent
+from dj_assets.subset import deduplicating, measuring, refining
+from dj_assets.subset.context import SubsetContext
+from dj_assets.subset.results import DeduplicateResult, MeasureResult, RefineResult, RunResult
+
+
+class Subset(SubsetContext):
+    """A subset with its steps. Steps pass no data, only files: any may be run again alone."""
+
+    def run(self, report: Report = silent) -> RunResult:
+        """Measure, deduplicate and refine."""
+        self.measure(report)
+        self.deduplicate()
+        return self.refine()
+
+    def measure(self, report: Report = silent, shard: str | None = None) -> MeasureResult:
+        """Measure what is not up to date: one pass over its samples, one more where the corpus is counted first.
+
+        With the name of a shard, of that shard alone; runs of different shards do not disturb each other.
+        """
+        return measuring.measure_subset(self, report) if shard is None else measuring.measure_shard(self, shard, report)
+
+    def deduplicate(self) -> DeduplicateResult:
+        """Find the near pairs of every deduplicator, over all shards, and replay the recipe over them.
+
+        Of a sharded subset those shards take part that are measured; where no refined file is to be written anew, since
+        a shard has only left, the version without it is published.
+
+        Raises
+        ------
+        ConservationError
+            If samples in are not kept + dropped + quarantined.
+        """
+        result = deduplicating.deduplicate(self)
+        if self.is_sharded:
+            refining.publish_when_whole(self)
+        return result
+
+    def refine(self) -> RunResult:
+        """Publish the kept samples with the funnel, the fates and the statistics; what is up to date is not written."""
+        return refining.refine(self)
+
+    def refine_shard(self, shard: str) -> RefineResult:
+        """Write the kept samples of one shard; the last one that was missing publishes all of them together."""
+        return refining.refine_shard(self, shard)

@@ -1,0 +1,1 @@
+"""Views of results: SVG pictures, HTML pages, terminal tables, Markdown."""

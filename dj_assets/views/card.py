@@ -1,0 +1,113 @@
+"""The dataset card: what the refined data are and where they are from, as Markdown that data hubs read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dj_assets.analysis.figures import rate
+from dj_assets.views.funnel import funnel_rows, reference_line
+from dj_assets.views.markdown import table_markdown
+from dj_assets.views.page.facts import Facts
+from dj_assets.views.page.provenance import recipe_yaml
+
+# What data hubs take as the identifier of a licence; anything else is a sentence of its own.
+_IDENTIFIER = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*")
+_SIGNS = re.compile(r"[\\`*\[\]<>#|~$&]")
+# The size classes of Hugging Face's cards.
+_SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"), (1e7, "1M<n<10M"))
+_MOST_FILES = 100
+
+
+def dataset_card(facts: Facts) -> str:
+    """Return the card of a run: front matter, counts, funnel, provenance, models, recipe."""
+    manifest = facts.manifest
+    asset = facts.recipe.asset
+    parts = [
+        f"---\n{yaml.safe_dump(_front_matter(facts), sort_keys=False, allow_unicode=True)}---",
+        f"# {_plain(manifest['name'])}",
+        _plain(asset.description) if asset else "",
+        _counts(facts),
+        "## Licence",
+        _plain(asset.licence) if asset and asset.licence else _NO_LICENCE,
+        "## How it was refined",
+        table_markdown(funnel_rows(_steps(facts), manifest["samples_in"])),
+        "## Source",
+        _sources(facts),
+        "## Models",
+        _models(facts),
+        "## Recipe",
+        f"```yaml\n{_recipe(facts)}\n```",
+        f"Made by dj_assets {manifest['versions']['dj_assets']}, run `{manifest['run_id']}`, {manifest['finished']}.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+_NO_LICENCE = "Not stated: set `licence` in the `asset` block of the recipe to what the source stands under."
+
+
+def _front_matter(facts: Facts) -> dict[str, Any]:
+    manifest = facts.manifest
+    licence = facts.recipe.asset.licence if facts.recipe.asset else ""
+    known = bool(_IDENTIFIER.fullmatch(licence))
+    size = next((name for most, name in _SIZES if manifest["samples_out"] < most), "n>10M")
+    return {
+        "pretty_name": manifest["name"],
+        **({"license": licence if known else "other"} if licence else {}),
+        **({"license_name": licence} if licence and not known else {}),
+        "size_categories": [size],
+        "tags": ["data-juicer", "dj_assets"],
+    }
+
+
+def _counts(facts: Facts) -> str:
+    manifest, evidence = facts.manifest, facts.evidence
+    rows = [
+        {"": name.replace("_", " "), "samples": manifest[name]}
+        for name in ("samples_in", "samples_out", "dropped", "quarantined")
+    ]
+    lines = [f"{rate(manifest['retention'])} of the samples are kept."]
+    if evidence.reference:
+        lines.append(f"The gallery: {reference_line(facts.recipe, manifest)}.")
+    return f"{' '.join(lines)}\n\n{table_markdown(rows)}"
+
+
+def _steps(facts: Facts) -> list[Any]:
+    from dj_assets.replay.funnel import FunnelStep
+
+    return [FunnelStep.of_json(step) for step in facts.manifest["funnel"]]
+
+
+def _sources(facts: Facts) -> str:
+    shards = facts.manifest["shards"]
+    rows: list[dict[str, str | int | float | None]] = [
+        {"file": _plain(Path(shard["path"]).name), "sha256": shard["sha256"], "samples": shard["records"]}
+        for shard in shards[:_MOST_FILES]
+    ]
+    more = f"\n\n… and {len(shards) - _MOST_FILES:,} more files" if len(shards) > _MOST_FILES else ""
+    return table_markdown(rows, limit_bytes=64_000) + more
+
+
+def _models(facts: Facts) -> str:
+    used = facts.manifest["models"]
+    lines = [f"- {_plain(model['name'])}, sha256 `{model['sha256']}`{_note(model['note'])}" for model in used]
+    return "\n".join(lines) or "None."
+
+
+def _note(note: str) -> str:
+    return f": {_plain(note)}" if note else ""
+
+
+def _recipe(facts: Facts) -> str:
+    file = Path(facts.manifest["recipe"])
+    text = file.read_text("utf-8", errors="replace") if file.is_file() else recipe_yaml(facts.manifest)
+    # a fence within the recipe would end the block
+    return text.rstrip().replace("```", "'''")
+
+
+def _plain(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    return _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", " ".join(text.split()))

@@ -1,0 +1,126 @@
+"""Contact sheets: what an operator dropped beside what passed it, ordered by value, so that a threshold can be seen."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dj_assets.analysis.figures import compact
+from dj_assets.analysis.shown_media import Display, Shelf, Shown
+from dj_assets.home.layout import Layout
+from dj_assets.media.places import Root
+from dj_assets.publish.release import Accompany
+from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import Plan
+from dj_assets.subset.inputs import files_of
+from dj_assets.views.png import Colour
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FOLDER = "contact_sheets"
+OVERVIEW = "overview.jpg"
+
+_PAPER, _INK = (255, 255, 255), (32, 38, 46)
+_DROPPED, _PASSED = (214, 96, 58), (58, 116, 166)
+_PAD, _LINE = 6, 15
+
+
+def sheet_writer(inputs: Sequence[str | Path] | None = None) -> Accompany:
+    """Return what writes the contact sheets of a run, to be published with it.
+
+    `inputs` are other files than those of the recipe's own source. Written are one sheet an operator,
+    `contact_sheets/<operator>.jpg`, 12 samples of either sort, and a small one with all operators.
+    """
+
+    def write(staging: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
+        """Write the sheets of a plan that looks at media."""
+        if not plan.media:
+            return
+        folder = staging / FOLDER
+        folder.mkdir()
+        roots = _roots(plan.recipe, inputs, manifest)
+        found = list(Display(staging / layout.database.name, plan, layout, roots, most=12, edge=160).shelves())
+        for shelf in found:
+            _save(_sheet([shelf], columns=6, edge=160), folder / f"{shelf.label}.jpg", quality=82)
+        if found:
+            small = [Shelf(one.label, one.dropped[::3], one.passed[::3]) for one in found]
+            _save(_sheet(small, columns=4, edge=72), folder / OVERVIEW, quality=70)
+
+    return write
+
+
+def overview(folder: Path, limit_bytes: int) -> bytes:
+    """Return the small sheet of a published subset, compressed to a limit; empty where there is none, or no way to."""
+    path = folder / FOLDER / OVERVIEW
+    if not path.exists():
+        return b""
+    from PIL import Image
+
+    with Image.open(path) as sheet:
+        for quality, share in ((70, 1.0), (55, 1.0), (40, 1.0), (40, 0.75), (30, 0.5)):
+            size = (max(1, round(sheet.width * share)), max(1, round(sheet.height * share)))
+            file = io.BytesIO()
+            sheet.resize(size).save(file, "JPEG", quality=quality, optimize=True)
+            if len(file.getvalue()) <= limit_bytes:
+                return file.getvalue()
+    return b""
+
+
+def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: Mapping[str, Any]) -> dict[int, Root]:
+    """Return where the media of every shard lie whose file is still there."""
+    by_path = {str(file.path): file.reading.media_root for file in files_of(recipe, inputs)}
+    return {shard["shard"]: by_path[shard["path"]] for shard in manifest["shards"] if shard["path"] in by_path}
+
+
+def _sheet(found: Sequence[Shelf], columns: int, edge: int) -> Image:
+    """Draw shelves below each other, on each what was dropped on the left and what passed on the right."""
+    from PIL import Image, ImageDraw
+
+    cell = edge + _PAD
+    half = columns * cell + _PAD
+    heights = [_height(shelf, columns, edge) for shelf in found]
+    image = Image.new("RGB", (2 * half + _PAD, sum(heights) + _PAD), _PAPER)
+    draw = ImageDraw.Draw(image)
+    top = _PAD
+    for shelf, height in zip(found, heights, strict=True):
+        sides = ((f"{shelf.label}: dropped", _DROPPED, shelf.dropped), ("passed", _PASSED, shelf.passed))
+        for number, (name, colour, shown) in enumerate(sides):
+            left = _PAD + number * half
+            draw.text((left, top), name, fill=colour, font=_font(11))
+            for place, one in enumerate(shown):
+                corner = left + (place % columns) * cell, top + _LINE + (place // columns) * (cell + _LINE)
+                _paste(image, one, corner, edge, colour)
+        top += height
+    return image
+
+
+def _paste(image: Image, one: Shown, corner: tuple[int, int], edge: int, colour: Colour) -> None:
+    """Draw one sample in its cell: the picture in a frame, its value below."""
+    from PIL import Image, ImageDraw
+
+    draw = ImageDraw.Draw(image)
+    picture = Image.fromarray(one.picture)
+    picture.thumbnail((edge - 4, edge - 4))
+    left, top = corner[0] + (edge - picture.width) // 2, corner[1] + (edge - picture.height) // 2
+    image.paste(picture, (left, top))
+    draw.rectangle((left - 2, top - 2, left + picture.width + 1, top + picture.height + 1), outline=colour, width=2)
+    value = "" if one.value is None else compact(one.value)
+    draw.text((corner[0], corner[1] + edge), value, fill=_INK, font=_font(10))
+
+
+def _height(shelf: Shelf, columns: int, edge: int) -> int:
+    rows = max(1, -(-max(len(shelf.dropped), len(shelf.passed)) // columns))
+    return _LINE + rows * (edge + _LINE + _PAD) + _PAD
+
+
+def _font(size: int) -> Any:  # noqa: ANN401
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)
+
+
+def _save(image: Image, path: Path, quality: int) -> None:
+    image.save(path, "JPEG", quality=quality, optimize=True)

@@ -1,0 +1,47 @@
+"""The funnel as a table, and retention beside what the gallery published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dj_assets.analysis.figures import percent, rate
+from dj_assets.recipe.model import Recipe
+from dj_assets.replay.funnel import FunnelStep
+
+# Rates are published with two decimals of a per cent: what differs by more than this is not rounding.
+_ROUNDING = 0.0001
+
+
+def funnel_rows(steps: Sequence[FunnelStep], samples_in: int | None = None) -> list[dict[str, str | int | float]]:
+    """Return the funnel as rows of operator, in, out and kept ("98.6 %").
+
+    `samples_in` counts the records of the source. Where it is given and loading lost some (null texts, broken
+    records), a row "load" comes first. A step without samples in has an en dash. "(cascade)" marks an operator whose
+    statistics are known only of samples that came to it.
+    """
+    taken = steps[0].samples_in if steps else samples_in
+    labels = [step.operator + (" (cascade)" if step.conditional else "") for step in steps]
+    counts = [(label, step.samples_in, step.samples_out) for label, step in zip(labels, steps, strict=True)]
+    if samples_in is not None and taken is not None and taken < samples_in:
+        counts.insert(0, ("load", samples_in, taken))
+    return [
+        {"operator": operator, "in": before, "out": after, "kept": percent(after, before)}
+        for operator, before, after in counts
+    ]
+
+
+def reference_line(recipe: Recipe, manifest: Mapping[str, Any]) -> str:
+    """Return "94.42 % published (344,491,171 of 364,868,892); here 93.10 %".
+
+    Two published rates disagree with their own counts; then both are named. Without a published rate the line says so.
+    """
+    here = f"here {rate(manifest['retention'])}"
+    reference = recipe.asset.reference if recipe.asset else None
+    if reference is None:
+        return f"nothing published; {here} ({manifest['samples_out']:,} of {manifest['samples_in']:,})"
+    counts = f"{reference.rows_out:,} of {reference.rows_in:,}"
+    published = f"{rate(reference.published_retention)} published"
+    if abs(reference.published_retention - reference.computed_retention) > _ROUNDING:
+        return f"{published}, but its counts give {rate(reference.computed_retention)} ({counts}); {here}"
+    return f"{published} ({counts}); {here}"

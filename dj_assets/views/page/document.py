@@ -1,0 +1,58 @@
+"""The page as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from dj_assets.analysis.figures import rate
+from dj_assets.views.page import provenance, results, samples
+from dj_assets.views.page.facts import Facts, Section
+from dj_assets.views.page.html import Html, joined, tag
+from dj_assets.views.page.sandbox import evaluation
+from dj_assets.views.page.whole import whole_page
+
+# In the order of the page. Each looks at the facts and returns one section; a new one needs nothing but its line here.
+SECTIONS: tuple[Callable[[Facts], Section], ...] = (
+    results.funnel,
+    results.checks,
+    results.distributions,
+    evaluation,
+    samples.dropped,
+    samples.duplicates,
+    samples.quarantine,
+    provenance.models,
+    provenance.sources,
+    provenance.recipe,
+    provenance.run,
+)
+_THREADS = 2
+
+
+def report_page(facts: Facts) -> str:
+    """Return the report of a run as one HTML document that needs nothing beside it."""
+    # texts of examples and those of twins are read at the same time
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="report") as pool:
+        sections = list(pool.map(lambda section: section(facts), SECTIONS))
+    manifest = facts.manifest
+    title = f"{manifest['name']}: {rate(manifest['retention'])} kept"
+    return whole_page(title, _header(facts, sections), tag("main", results.figures(facts), *map(_section, sections)))
+
+
+def _header(facts: Facts, sections: Sequence[Section]) -> Html:
+    manifest = facts.manifest
+    description = facts.recipe.asset.description if facts.recipe.asset else ""
+    links = [tag("a", section.title, href=f"#{section.name}") for section in sections]
+    return tag(
+        "header",
+        tag("h1", manifest["name"]),
+        tag("p", description, class_="about") if description else "",
+        tag("p", f"Run {manifest['run_id']}, finished {manifest['finished']}", class_="about"),
+        tag("nav", *links),
+    )
+
+
+def _section(section: Section) -> Html:
+    body = section.body if isinstance(section.body, Html) else joined([section.body])
+    about = tag("p", section.about, class_="about")
+    return tag("section", tag("h2", section.title), about, body, id=section.name)

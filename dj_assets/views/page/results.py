@@ -1,0 +1,112 @@
+"""What came out: the figures, the funnel, the checks and the distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dj_assets.analysis.figures import compact, percent, rate
+from dj_assets.analysis.verdicts import CHECKS, Check, Verdict
+from dj_assets.replay.funnel import FunnelStep
+from dj_assets.views.distributions import LEGEND, drawn_panels
+from dj_assets.views.page.facts import Facts, Section
+from dj_assets.views.page.html import Html, joined, table, tag
+from dj_assets.views.panels import HEIGHT, WIDTH
+
+
+def figures(facts: Facts) -> Html:
+    """Return the numbers that a person looks for first."""
+    manifest = facts.manifest
+    samples_in = manifest["samples_in"]
+    reference = facts.evidence.reference
+    cards = [
+        ("kept", rate(manifest["retention"]), f"{manifest['samples_out']:,} of {samples_in:,} samples", "kept"),
+        ("dropped", f"{manifest['dropped']:,}", percent(manifest["dropped"], samples_in), "lost"),
+        (
+            "quarantined",
+            f"{manifest['quarantined']:,}",
+            "could not be processed",
+            "odd" if manifest["quarantined"] else "",
+        ),
+    ]
+    if reference:
+        counts = f"{reference.rows_out:,} of {reference.rows_in:,}"
+        cards.append(("published by the gallery", rate(reference.published_retention), counts, ""))
+    if facts.evidence.previous is not None:
+        apart = 100 * (facts.evidence.retention - facts.evidence.previous)
+        cards.append(("the run before", rate(facts.evidence.previous), f"now {apart:+.2f} points", ""))
+    return tag("div", *(_card(*card) for card in cards), class_="cards")
+
+
+def _card(title: str, value: str, about: str, style: str) -> Html:
+    parts = [tag("div", text, class_=name) for text, name in ((title, "ct"), (value, "cv"), (about, "ca"))]
+    return tag("div", *parts, class_=f"card {style}")
+
+
+def funnel(facts: Facts) -> Section:
+    """Return the samples in and out of every operator, the greatest loss in words."""
+    manifest = facts.manifest
+    steps = [FunnelStep.of_json(step) for step in manifest["funnel"]]
+    samples_in = manifest["samples_in"]
+    lost = manifest["dropped_by_load"], manifest["quarantined_by_load"]
+    if any(lost):
+        steps.insert(0, FunnelStep("load", {}, samples_in, samples_in - sum(lost), *lost, seconds=0.0))
+    rows = [_funnel_row(step, samples_in) for step in steps]
+    head = ("operator", "", "in", "dropped", "quarantined", "out", "passes")
+    return Section("funnel", "Funnel", _greatest(steps, samples_in), table(head, rows, numbers_from=2))
+
+
+def _greatest(steps: Sequence[FunnelStep], samples_in: int) -> str:
+    most = max(steps, key=lambda step: step.dropped, default=None)
+    if most is None or not most.dropped:
+        return "No operator dropped a sample."
+    share = percent(most.dropped, samples_in)
+    return f"{most.operator} dropped most: {most.dropped:,} samples, {share} of all."
+
+
+def _funnel_row(step: FunnelStep, samples_in: int) -> list[str]:
+    given = ", ".join(f"{name} {value}" for name, value in step.params.items())
+    widths = [f"{100 * count / samples_in if samples_in else 0:.3f}%" for count in (step.samples_out, step.dropped)]
+    bars = [tag("i", class_=name, style=f"width:{width}") for name, width in zip(("bk", "bl"), widths, strict=True)]
+    counts = [f"{count:,}" if count else "" for count in (step.dropped, step.quarantined)]
+    return [
+        joined([tag("b", step.operator), tag("small", given)]),
+        tag("div", *bars, class_="bar"),
+        f"{step.samples_in:,}",
+        *counts,
+        f"{step.samples_out:,}",
+        percent(step.samples_out, step.samples_in),
+    ]
+
+
+def checks(facts: Facts) -> Section:
+    """Return what every check found, and the drift of every statistic behind it."""
+    verdicts = [(check, check.judge(facts.evidence)) for check in CHECKS]
+    rows = [[_mark(check, verdict), check.name, verdict.because] for check, verdict in verdicts]
+    drift = [verdict.table for _, verdict in verdicts if verdict.table]
+    details = [_figures(rows) for rows in drift]
+    failed = sum(not verdict.passed for _, verdict in verdicts)
+    about = f"{failed} of {len(rows)} checks did not pass." if failed else f"All {len(rows)} checks passed."
+    return Section("checks", "Checks", about, joined([table(("", "check", "what it found"), rows), *details]))
+
+
+def _mark(check: Check, verdict: Verdict) -> Html:
+    word, style = ("passed", "ok") if verdict.passed else (check.severity.lower(), check.severity.lower())
+    return tag("span", word, class_=f"mark {style}")
+
+
+def _figures(rows: Sequence[Mapping[str, str | int | float]]) -> Html:
+    cells = [[value if isinstance(value, str) else compact(value) for value in row.values()] for row in rows]
+    return tag("details", tag("summary", "drift of every statistic"), table(list(rows[0]), cells, numbers_from=1))
+
+
+def distributions(facts: Facts) -> Section:
+    """Return a histogram of every statistic with its thresholds."""
+    legend = [tag("span", tag("i", class_=f"key {style}"), label) for style, label in LEGEND]
+    # an aspect of the panel itself, so that it shrinks with the page
+    around = f'<svg class="panel" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img">'
+    panels = [Html(f"{around}{panel}</svg>") for panel in drawn_panels(facts.database, facts.plan)]
+    if not panels:
+        return Section("distributions", "Distributions", "This recipe measures no statistic.", "")
+    body = joined([tag("div", *legend, class_="legend"), tag("div", *panels, class_="panels")])
+    about = "Every statistic with the thresholds of the recipe; axes run from the 1st to the 99th percentile."
+    return Section("distributions", "Distributions", about, body)

@@ -1,0 +1,225 @@
+"""One panel of the distributions: a histogram with its thresholds, or the most frequent names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dj_assets.analysis.columns import StatColumn
+from dj_assets.analysis.figures import compact, percent
+from dj_assets.analysis.histograms import FATES, Frequencies, Histogram, Scale
+from dj_assets.analysis.statistics import Summary
+from dj_assets.operators.conditions import Range
+from dj_assets.views.svg import element, line, rectangle, steps, text
+
+WIDTH, HEIGHT = 260.0, 176.0
+_TOP, _BOTTOM = 58.0, 154.0
+_DEPTH = _BOTTOM - _TOP
+# What is there is seen, were it one sample in millions.
+_LEAST = 1.2
+_CHARACTER = 5.6
+NAMES = 6
+
+STYLE = """
+text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
+text{fill:#64707d;font-size:11px}
+.h{font-size:18px;font-weight:600;fill:#1c2733}.t{font-size:13px;font-weight:600;fill:#1c2733}
+.f{font-size:12px;font-weight:600;fill:#c2512f}.z{font-size:12px;fill:#93a0ad}.l{fill:#a8452a;font-size:10.5px}
+.e{text-anchor:end}.m{text-anchor:middle}.a{font-size:10.5px;fill:#7b8794}
+.card{fill:#fff;stroke:#e3e8ee}.zone{fill:#fdf3ef}.rail{fill:#f1f4f7}
+.kept{fill:#4a7ba6}.elsewhere{fill:#c3d2e0}.fails{fill:#e07a55}
+.axis{stroke:#aab4bf;fill:none}.tick{stroke:#c9d1d9;fill:none}.cut{stroke:#c2512f;fill:none;stroke-dasharray:3 2}
+"""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What one panel shows; `shown` is None where the column holds nothing to draw."""
+
+    column: StatColumn
+    summary: Summary
+    shown: Histogram | Frequencies | None
+
+    @property
+    def bounds(self) -> Range | None:
+        """The thresholds to draw: without a lower bound of 0 that nothing can fall below."""
+        bounds, least = self.column.bounds, self.summary.low
+        if bounds is None or bounds.reversed or not bounds.low_closed or bounds.low is None or least is None:
+            return bounds
+        return replace(bounds, low=None) if bounds.low <= 0 <= least else bounds
+
+
+def draw_panel(panel: Panel) -> str:
+    """Return the panel as a group at the origin, `WIDTH` by `HEIGHT`."""
+    if isinstance(panel.shown, Histogram):
+        body = _histogram(panel.shown, panel.bounds)
+    elif isinstance(panel.shown, Frequencies) and panel.shown.rows:
+        body = _names(panel.shown, panel.summary.values)
+    else:
+        body = text(WIDTH / 2, (_TOP + _BOTTOM) / 2, "no values", "z m") + line(0, _BOTTOM, WIDTH, _BOTTOM, "tick")
+    return element("g", *_heading(panel), body)
+
+
+def _heading(panel: Panel) -> list[str]:
+    summary, column = panel.summary, panel.column
+    judged = column.judged_by is not None and summary.samples > 0
+    share = f"{percent(summary.fails, summary.samples)} fail" if judged else ""
+    lines = [text(0, 14, column.name, "t"), text(0, 30, _about(panel), "a")]
+    return [*lines, text(WIDTH, 14, share, "f e" if summary.fails else "z e")] if share else lines
+
+
+def _about(panel: Panel) -> str:
+    column, summary = panel.column, panel.summary
+    parts = [column.statistic.unit, f"n = {summary.samples:,}"]
+    if summary.values != summary.samples:
+        parts.append(f"{summary.values:,} values")
+    if column.is_numeric and summary.finite != summary.values:
+        parts.append(f"{summary.values - summary.finite:,} not finite")
+    if isinstance(panel.shown, Histogram) and panel.shown.scale.log:
+        parts.append("log scale")
+    return " · ".join(part for part in parts if part)
+
+
+def _histogram(histogram: Histogram, bounds: Range | None) -> str:
+    cuts = _cuts(histogram.scale, bounds)
+    marks = [*_labels(cuts), *(line(cut.x, _TOP - 8, cut.x, _BOTTOM, "cut") for cut in cuts if cut.inside)]
+    return "".join([*_zones(cuts, bounds), *_bars(histogram), *marks, *_axis(histogram.scale)])
+
+
+def _bars(histogram: Histogram) -> list[str]:
+    """Stack the fates: kept below, dropped elsewhere above it, failing on top."""
+    tallest = histogram.tallest or 1
+    floor = [_BOTTOM] * histogram.scale.bins
+    areas = []
+    for fate in FATES:
+        tops = [
+            bottom - (max(_LEAST, count / tallest * _DEPTH) if count else 0)
+            for bottom, count in zip(floor, histogram.counts[fate], strict=True)
+        ]
+        areas.append(steps(0, WIDTH, floor, tops, fate))
+        floor = tops
+    return areas
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A threshold: where it lies, what its label says, and whether the axis reaches it."""
+
+    x: float
+    label: str
+    inside: bool
+
+
+def _cuts(scale: Scale, bounds: Range | None) -> list[_Cut]:
+    if bounds is None:
+        return []
+    # of a reversed range the closed flags are turned, too
+    low_sign = "≥" if bounds.low_closed != bounds.reversed else ">"
+    high_sign = "≤" if bounds.high_closed != bounds.reversed else "<"
+    turned = "not " if bounds.reversed else ""
+    pairs = [(bounds.low, low_sign), (bounds.high, high_sign)]
+    return [
+        _Cut(scale.place(limit) * WIDTH, f"{turned}{sign} {compact(limit)}", scale.low <= limit <= scale.high)
+        for limit, sign in pairs
+        if limit is not None
+    ]
+
+
+def _labels(cuts: Sequence[_Cut]) -> list[str]:
+    """Write every threshold above its line, none over the edge and none over another."""
+    halves = [len(cut.label) * _CHARACTER / 2 for cut in cuts]
+    centres, free = [], 0.0
+    for cut, half in zip(cuts, halves, strict=True):
+        centres.append(max(cut.x, free + half))
+        free = centres[-1] + half + 8
+    room = float(WIDTH)
+    for number in reversed(range(len(cuts))):
+        centres[number] = min(centres[number], room - halves[number])
+        room = centres[number] - halves[number] - 8
+    return [_centred(x, _TOP - 12, cut.label, "l") for x, cut in zip(centres, cuts, strict=True)]
+
+
+def _centred(x: float, y: float, content: str, style: str) -> str:
+    """Write a label around `x`, or flush with the edge that it would cross: its width is only an estimate."""
+    half = len(content) * _CHARACTER / 2
+    if x + half > WIDTH:
+        return text(WIDTH, y, content, f"{style} e")
+    return text(0, y, content, style) if x < half else text(x, y, content, f"{style} m")
+
+
+def _zones(cuts: Sequence[_Cut], bounds: Range | None) -> list[str]:
+    """Tint where samples fail, so that a rare few are found."""
+    if bounds is None:
+        return []
+    if bounds.reversed:
+        ends = [cut.x for cut in cuts]
+        spans = [(ends[0] if bounds.low is not None else 0.0, ends[-1] if bounds.high is not None else WIDTH)]
+    else:
+        below = [(0.0, cuts[0].x)] if bounds.low is not None else []
+        spans = below + ([(cuts[-1].x, WIDTH)] if bounds.high is not None else [])
+    return [rectangle(a, _TOP - 8, b - a, _DEPTH + 8, "zone") for a, b in spans if b - a > 0.5]
+
+
+def _axis(scale: Scale) -> list[str]:
+    marks = [line(0, _BOTTOM, WIDTH, _BOTTOM, "axis")]
+    free = 0.0
+    for value in ticks(scale):
+        label, x = compact(value), scale.place(value) * WIDTH
+        half = len(label) * _CHARACTER / 2
+        marks.append(line(x, _BOTTOM, x, _BOTTOM + 4, "axis"))
+        if x - half >= free or not free:
+            marks.append(_centred(x, _BOTTOM + 16, label, "a"))
+            free = max(x, half) + half + 8
+    return marks
+
+
+def ticks(scale: Scale) -> list[float]:
+    """Return round values on an axis: at most six, at least one where there is room for it."""
+    return _log_ticks(scale) if scale.log else _linear_ticks(scale)
+
+
+def _linear_ticks(scale: Scale) -> list[float]:
+    raw = (scale.high - scale.low) / 5
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next((factor * power for factor in (1, 2, 2.5, 5) if factor * power >= raw), 10 * power)
+    if scale.high - scale.low == scale.bins:
+        step = max(1.0, math.ceil(step))
+    first = math.ceil(scale.low / step)
+    return [round(n * step, 12) for n in range(first, math.floor(scale.high / step + 1e-9) + 1)]
+
+
+def _log_ticks(scale: Scale) -> list[float]:
+    low, high = math.log10(scale.low), math.log10(scale.high)
+    factors = (1, 2, 5) if high - low < 2 else (1,)
+    every = max(1, math.ceil((high - low) / 6))
+    powers = range(math.floor(low), math.ceil(high) + 1, every)
+    values = [factor * 10.0**power for power in powers for factor in factors]
+    return [value for value in values if scale.low <= value <= scale.high]
+
+
+def _names(frequencies: Frequencies, total: int) -> str:
+    most = max(sum(fates.values()) for _, fates in frequencies.rows)
+    rows = []
+    for number, (name, fates) in enumerate(frequencies.rows):
+        y = _TOP - 14 + number * 18
+        rows += [text(0, y + 10, _shortened(name), "a"), *_name_bar(y, fates, most)]
+        rows.append(text(WIDTH, y + 10, percent(sum(fates.values()), total), "a e"))
+    if frequencies.others:
+        rows.append(text(62, _TOP - 4 + len(frequencies.rows) * 18, f"and {frequencies.others:,} more", "a"))
+    return "".join(rows)
+
+
+def _name_bar(y: float, fates: dict[str, int], most: int) -> list[str]:
+    left, width = 62.0, WIDTH - 62 - 52
+    bars = [rectangle(left, y, width, 12, "rail")]
+    for fate in FATES:
+        if fates[fate]:
+            length = max(_LEAST, fates[fate] / most * width)
+            bars.append(rectangle(left, y, length, 12, fate))
+            left += length
+    return bars
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 9 else name[:8] + "…"

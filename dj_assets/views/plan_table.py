@@ -1,0 +1,59 @@
+"""What a run would do, before it does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dj_assets import settings
+from dj_assets.home.disk import TEXT_SHARE, expected_bytes, free_bytes, statistics_bytes, text_bytes
+from dj_assets.models.store import ModelFile
+from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter
+from dj_assets.recipe.plan import Plan, Step
+from dj_assets.sources.sources import SourceFile
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+
+def render_plan(plan: Plan, models: Sequence[ModelFile], files: Sequence[SourceFile]) -> Group:
+    """Return the steps, the models and the bytes of a plan, to be printed with rich."""
+    from rich.console import Group
+    from rich.table import Table
+
+    steps = Table(title=plan.recipe.name, title_justify="left", box=None, header_style="bold")
+    for column in ("", "operator", "does", "statistics", "parameters"):
+        steps.add_column(column)
+    for step in plan.steps:
+        parameters = ", ".join(f"{key}={value}" for key, value in step.operator.parameters().items())
+        steps.add_row(str(step.index), step.label, _does(step), ", ".join(step.columns.values()), parameters)
+    about = [f"model {m.name}: {m.path}{f' ({m.note})' if m.note else ''}" for m in models]
+    about += [f"stats hash {plan.stats_hash} (no thresholds), refined hash {plan.refined_hash}", *_bytes(plan, files)]
+    return Group(steps, "", *about)
+
+
+def _does(step: Step) -> str:
+    if isinstance(step.operator, Filter):
+        return "measures, then judges"
+    if isinstance(step.operator, CorpusMapper):
+        return "counts in a pass before, then rewrites text"
+    return "signs, then clusters" if isinstance(step.operator, Deduplicator) else "rewrites text"
+
+
+def _bytes(plan: Plan, files: Sequence[SourceFile]) -> list[str]:
+    if not files:
+        return []
+    size, text, stats = sum(file.size for file in files), text_bytes(files), statistics_bytes(plan, files)
+    free = free_bytes(_folder(plan))
+    number = f"{len(files):,} file{'s' * (len(files) != 1)}"
+    return [
+        f"{number}, {size / 1e6:,.1f} MB as they lie, about {text / 1e6:,.0f} MB of text",
+        f"about {text * TEXT_SHARE / 1e6:,.0f} MB of cleaned text and {stats / 1e6:,.1f} MB of statistics on disk",
+        f"about {expected_bytes(plan, files) / 1e6:,.0f} MB of disk in all, {free / 1e6:,.0f} MB are free",
+    ]
+
+
+def _folder(plan: Plan) -> Path:
+    """Return where an asset is put; of another recipe nobody knows before it runs, so it is here."""
+    return settings.data_home() if plan.recipe.asset else Path.cwd()

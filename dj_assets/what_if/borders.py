@@ -1,0 +1,83 @@
+"""Samples at the border: those that a small move of one bound would gain or lose, nearest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dj_assets.analysis.examples import excerpts
+from dj_assets.home.layout import Layout
+from dj_assets.recipe.plan import Plan
+from dj_assets.what_if.bounds import Bound, Movable
+from dj_assets.what_if.judged import Judged, unpacked
+
+WIDTH = 280
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A sample near a bound that all other filters keep; `kept` says on which side of the bound it lies."""
+
+    id: str
+    value: float
+    kept: bool
+    excerpt: str
+
+
+def neighbours(
+    judged: Judged, plan: Plan, layout: Layout, bound: tuple[Movable, Bound], each: int = 3
+) -> list[Neighbour]:
+    """Return up to `each` samples on either side of a bound, ordered by their value; none where it does not bound.
+
+    Values that are no numbers lie nowhere. What the bound at the other end drops is not near to this one.
+    """
+    movable, limit = bound
+    if limit.value is None:
+        return []
+    near = [
+        (judged.at(int(position)), float(value), side.kept)
+        for side in _nearest(judged, plan, movable, limit, each)
+        for position, value in sorted(zip(side.positions, side.values, strict=True))
+    ]
+    near.sort(key=lambda one: (one[1], one[0][:2]))
+    texts = excerpts(layout, [(shard, row) for (shard, row, _), _, _ in near], WIDTH)
+    return [Neighbour(id, value, kept, texts.get((shard, row), "")) for (shard, row, id), value, kept in near]
+
+
+class _Side:
+    """The nearest samples on one side of a bound, of those seen so far; of equally near ones the first."""
+
+    def __init__(self, *, kept: bool, limit: float, most: int) -> None:
+        self.kept = kept
+        self.positions: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self.values: npt.NDArray[np.float64] = np.empty(0)
+        self._limit, self._most = limit, most
+
+    def see(self, positions: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> None:
+        """Look at more samples, all behind those before."""
+        distances = np.abs(values - self._limit)
+        if len(distances) > self._most:
+            near = distances <= np.partition(distances, self._most - 1)[self._most - 1]
+            positions, values = positions[near], values[near]
+        positions, values = np.append(self.positions, positions), np.append(self.values, values)
+        order = np.argsort(np.abs(values - self._limit), kind="stable")[: self._most]
+        self.positions, self.values = positions[order], values[order]
+
+
+def _nearest(judged: Judged, plan: Plan, movable: Movable, bound: Bound, each: int) -> tuple[_Side, _Side]:
+    """Find the nearest samples on the side that the bound keeps and on the other, in one pass over the statistic."""
+    limit = float(bound.value or 0)
+    inside, outside = (_Side(kept=kept, limit=limit, most=each) for kept in (True, False))
+    below = (bound.side == "low") != movable.range.reversed
+    others = judged.kept_by_others(plan, movable.step)
+    first = 0
+    for values, kept in judged.look(movable.value, movable.part.keep(movable.step.columns)):
+        alive = unpacked(others, first, len(values)) & np.isfinite(values)
+        beyond = values <= limit if below else values >= limit
+        for side, chosen in ((inside, alive & kept), (outside, alive & ~kept & beyond)):
+            places = np.flatnonzero(chosen)
+            side.see(first + places, values[places])
+        first += len(values)
+    return inside, outside

@@ -1,0 +1,219 @@
+"""The page of sliders and its answers, served to this machine alone by the standard library."""
+
+from __future__ import annotations
+
+import json
+import threading
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from typing import Any
+from urllib.parse import unquote
+
+import duckdb
+
+from dj_assets.errors import UserError
+from dj_assets.what_if.session import OvertakenError, Session
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 3010
+# A page of another site cannot send a header of its own without asking, and we never allow it.
+_GUARD = "X-Dj-Assets"
+_MOST_BYTES = 1_000_000
+_SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+class Trial:
+    """One recipe on its page. `open_session` opens the newest run; again when the page is loaded after another one."""
+
+    def __init__(self, open_session: Callable[[], Session]) -> None:
+        self._open = open_session
+        self._opening = threading.Lock()
+        self._session: Session | None = None
+
+    def renew(self) -> Session:
+        """Open the newest run, where it is another one now. Those who still read the old one keep it.
+
+        Raises
+        ------
+        UserError
+            If there is no finished run, or one that measured something else.
+        """
+        with self._opening:
+            if self._session is None or not self._session.is_current():
+                self._session = self._open()
+            return self._session
+
+    def close(self) -> None:
+        """Let go of the run."""
+        if self._session is not None:
+            self._session.close()
+
+    def answer(self, question: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer one question of the page.
+
+        Raises
+        ------
+        UserError
+            For what cannot be answered: no such question or bound, a value that the recipe refuses.
+        """
+        session = self._session or self.renew()
+        changes = {int(index): values for index, values in asked.get("changes", {}).items()}
+        answers: dict[str, Callable[[], dict[str, Any]]] = {
+            "about": session.about,
+            "axis": lambda: session.axis(asked["statistic"]),
+            "filters": lambda: session.filters(changes),
+            "whole": lambda: session.whole(changes),
+            "border": lambda: session.border(changes, asked["index"], asked["parameter"]),
+            "preview": lambda: session.preview(changes),
+            "write": lambda: session.write(changes),
+        }
+        if question not in answers:
+            raise UserError(f"no such question: {question}")
+        if question != "about" and not session.is_current():
+            raise UserError("a newer run of this subset was published; reload the page")
+        return answers[question]()
+
+
+class LocalServer(ThreadingHTTPServer):
+    """Serves pages to this machine alone.
+
+    Listens on the loopback address only, and answers only those who name it so: a name of another site that resolves
+    here is refused.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        try:
+            super().__init__((HOST, port), _Handler)
+        except OSError as error:
+            raise UserError(f"port {port}: {error.strerror}; choose another with --port") from error
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return f"http://{HOST}:{self.server_address[1]}/"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the loopback address is called."""
+        return frozenset(f"{name}:{self.server_address[1]}" for name in (HOST, "localhost"))
+
+    @abstractmethod
+    def page(self, path: str) -> bytes | None:
+        """Return the page at a path, None where there is none.
+
+        Raises
+        ------
+        UserError
+            Why it cannot be shown.
+        """
+
+    @abstractmethod
+    def trial(self, path: str) -> Trial | None:
+        """Return the recipe whose page is at a path, None where there is none."""
+
+
+class TuningServer(LocalServer):
+    """Serves one recipe."""
+
+    def __init__(self, open_session: Callable[[], Session], port: int = DEFAULT_PORT) -> None:
+        super().__init__(port)
+        self._trial = Trial(open_session)
+        self._trial.renew()
+
+    def page(self, path: str) -> bytes | None:
+        """Return the page of sliders for the newest run."""
+        if path != "/":
+            return None
+        self._trial.renew()
+        return sliders()
+
+    def trial(self, path: str) -> Trial | None:
+        """Return the one recipe."""
+        return self._trial if path == "/" else None
+
+    def server_close(self) -> None:
+        """Stop listening and let go of the run."""
+        super().server_close()
+        if hasattr(self, "_trial"):
+            self._trial.close()
+
+
+def sliders() -> bytes:
+    """Return the page of sliders; what it shows it asks for."""
+    return resources.files("dj_assets.what_if").joinpath("page.html").read_bytes()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request of the page."""
+
+    server: LocalServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Send the page."""
+        if not self._named_right():
+            return
+        try:
+            page = self.server.page(unquote(self.path))
+        except UserError as error:
+            self._send(HTTPStatus.NOT_FOUND, str(error).encode(), "text/plain; charset=utf-8")
+            return
+        if page is None:
+            self._send(HTTPStatus.NOT_FOUND, b"", "text/plain")
+            return
+        self._send(HTTPStatus.OK, page, "text/html; charset=utf-8")
+
+    def do_POST(self) -> None:
+        """Answer a question: JSON in, JSON out."""
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > _MOST_BYTES:
+            self.close_connection = True
+            self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": "too long"})
+            return
+        body = self.rfile.read(length)
+        if not self._named_right():
+            return
+        if self.headers.get(_GUARD) is None:
+            self._say(HTTPStatus.FORBIDDEN, {"error": "not asked by the page"})
+            return
+        place, _, question = unquote(self.path).rpartition("ask/")
+        trial = self.server.trial(place)
+        if trial is None:
+            self._say(HTTPStatus.NOT_FOUND, {"error": "there is no such page"})
+            return
+        try:
+            self._say(HTTPStatus.OK, trial.answer(question, json.loads(body or b"{}")))
+        except OvertakenError:
+            self._say(HTTPStatus.OK, {"overtaken": True})
+        except (UserError, ValueError, KeyError, TypeError, duckdb.Error) as error:
+            self._say(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the terminal shows where the page is."""
+
+    def _named_right(self) -> bool:
+        if self.headers.get("Host") in self.server.names:
+            return True
+        self._send(HTTPStatus.FORBIDDEN, b"this page is for this machine alone\n", "text/plain")
+        return False
+
+    def _say(self, status: HTTPStatus, content: Mapping[str, Any]) -> None:
+        self._send(status, json.dumps(content).encode(), "application/json")
+
+    def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        headers = {**_SECURITY, "Content-Type": kind, "Content-Length": str(len(body))}
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)

@@ -1,0 +1,158 @@
+"""One recipe tried out on its finished run: every answer is for a set of changed bounds, and exact."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from pydantic import ValidationError
+
+from dj_assets.analysis.changed_recipe import changed_lines, with_parameters, write_changed
+from dj_assets.errors import UserError
+from dj_assets.publish.database import open_database
+from dj_assets.recipe.edit import Value
+from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import Plan, make_plan
+from dj_assets.subset.measured_run import MeasuredRun
+from dj_assets.what_if.borders import neighbours
+from dj_assets.what_if.bounds import Movable, axis, movables
+from dj_assets.what_if.filters_alone import count_filters
+from dj_assets.what_if.judged import Judged
+
+Changes = Mapping[int, Mapping[str, Value]]
+Answer = dict[str, Any]
+
+
+class OvertakenError(Exception):
+    """A later question of the same kind was asked: nobody waits for this answer any more."""
+
+
+class Session:
+    """A recipe over the finished run in a folder. Threads may ask at the same time; replays go one after another.
+
+    The run stays open as it was found: a run that publishes meanwhile is not in the way. `is_current` tells.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, threads: int) -> None:
+        """Open the run.
+
+        Raises
+        ------
+        UserError
+            If there is no finished run, or one that measured something else.
+        """
+        self.recipe = recipe
+        self.run = MeasuredRun.open(folder, make_plan(recipe), threads)
+        self._connection = open_database(self.run.layout.database, threads)
+        self._judged = Judged(self._connection, self.run.measured_files("rejects"))
+        self._replaying = threading.Lock()
+        self._newest = 0
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._connection.close()
+
+    def is_current(self) -> bool:
+        """Return whether the run is still the newest one."""
+        return self.run.is_newest()
+
+    def about(self) -> Answer:
+        """Return the recipe, the run, and every bound that there is to move."""
+        steps = [{"operator": step.label, "index": step.index} for step in self.run.plan.deduplicators]
+        return {
+            "name": self.recipe.name,
+            "file": self.recipe.file,
+            "run": self.run.manifest["run_id"],
+            "samples_in": self.run.samples_in,
+            "deduplicators": steps,
+            "filters": [_movable(movable) for movable in movables(make_plan(self.recipe))],
+        }
+
+    def axis(self, statistic: str) -> Answer:
+        """Return the histogram of one statistic over all samples; empty where it has no number."""
+        plan = make_plan(self.recipe)
+        with self._cursor() as cursor:
+            found = axis(cursor, plan, _find(plan, lambda movable: movable.statistic == statistic))
+        return asdict(found) if found else {}
+
+    def filters(self, changes: Changes) -> Answer:
+        """Return the funnel of the filters alone, as if no deduplicator dropped anything."""
+        started = time.perf_counter()
+        steps = count_filters(self._judged, self._changed(changes))
+        return {"steps": [asdict(step) for step in steps], "seconds": round(time.perf_counter() - started, 3)}
+
+    def whole(self, changes: Changes) -> Answer:
+        """Return the funnel of the whole recipe, deduplicators included, by a replay.
+
+        Raises
+        ------
+        OvertakenError
+            If another replay was asked for before this one began.
+        """
+        self._newest = ticket = self._newest + 1
+        with self._replaying:
+            if ticket != self._newest:
+                raise OvertakenError
+            started = time.perf_counter()
+            steps = self.run.funnel(self._changed(changes))
+        return {"steps": [asdict(step) for step in steps], "seconds": round(time.perf_counter() - started, 3)}
+
+    def border(self, changes: Changes, index: int, parameter: str) -> Answer:
+        """Return the samples nearest to one bound that all other filters keep."""
+        plan = self._changed(changes)
+        movable = _find(plan, lambda one: one.step.index == index and any(b.parameter == parameter for b in one.bounds))
+        bound = next(bound for bound in movable.bounds if bound.parameter == parameter)
+        found = neighbours(self._judged, plan, self.run.layout, (movable, bound))
+        return {"samples": [asdict(sample) for sample in found]}
+
+    def preview(self, changes: Changes) -> Answer:
+        """Return what writing would change in the recipe's file."""
+        self._changed(changes)
+        return {"file": self.recipe.file, "lines": changed_lines(self.recipe, changes)}
+
+    def write(self, changes: Changes) -> Answer:
+        """Write the recipe with the changed bounds; nothing else in its file changes."""
+        changed = self._changed(changes).recipe
+        write_changed(self.recipe, changes, changed, Path(self.recipe.file))
+        self.recipe = changed
+        return {"file": changed.file}
+
+    def _changed(self, changes: Changes) -> Plan:
+        try:
+            return make_plan(with_parameters(self.recipe, changes))
+        except (ValidationError, IndexError) as error:
+            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "no such operator"
+            raise UserError(f"{self.recipe.file}: {reason}") from error
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self._connection.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+
+def _movable(movable: Movable) -> Answer:
+    return {
+        "operator": movable.step.label,
+        "index": movable.step.index,
+        "statistic": movable.statistic,
+        "unit": movable.unit,
+        "bounds": [asdict(bound) for bound in movable.bounds],
+        "reversed": movable.range.reversed,
+        "fixed": movable.fixed,
+    }
+
+
+def _find(plan: Plan, wanted: Callable[[Movable], bool]) -> Movable:
+    found = next((movable for movable in movables(plan) if wanted(movable)), None)
+    if found is None:
+        raise UserError(f"{plan.recipe.file}: has no such bound")
+    return found

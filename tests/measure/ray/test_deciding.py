@@ -1,0 +1,89 @@
+"""Duplicates that no machine decides alone: what a cluster decides in pieces is what one machine does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import dj_assets
+from dj_assets.measure.ray import spreading
+from dj_assets.replay.partitioned import deciding
+from tests.documents import documents, write_jsonl
+from tests.measure.ray.conftest import NODES
+from tests.measure.ray.test_engine import said
+
+SIMHASH = {"document_simhash_deduplicator": {"window_size": 3}}
+EXACT = "document_deduplicator"
+MINHASH = {"document_minhash_deduplicator": {"window_size": 2, "num_permutations": 64}}
+FILTERS = ({"text_length_filter": {"min_len": 20}}, {"alphanumeric_filter": {"min_ratio": 0.4}})
+COUNTED = ("counts", "outcomes", "version", "clusters", "near_pairs", "duplicates_against", "short_texts", "parts")
+
+
+@pytest.fixture
+def sources(tmp_path) -> list[Path]:
+    records = [record for record in documents(240) if record["text"]]
+    twins = [{"text": record["text"].replace("e", "i", 1)} for record in records[::7]]
+    short = [{"text": text} for text in ("one", "one two", "one two three", "", None)]
+    records += twins + short + [{"text": record["text"] + " "} for record in records[::5]]
+    return [write_jsonl(tmp_path / f"part-{n}.jsonl", records[n::3]) for n in range(3)]
+
+
+def decided(output: Path) -> tuple:
+    decision = json.loads((output / ".dj/decision/decision.json").read_text())
+    with duckdb.connect(str(output / "stats.duckdb"), read_only=True) as database:
+        tables = [
+            database.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall()
+            for table in ("dropped", "duplicates", "quarantine")
+        ]
+    return {name: decision[name] for name in COUNTED}, tables
+
+
+def both(recipe, inputs, tmp_path: Path, monkeypatch, **options) -> dict:
+    """Decide on one machine, and in pieces on the cluster; return what was decided, once it is the same."""
+    dj_assets.run_recipe(recipe, inputs, tmp_path / "local", workers=1, engine="local", **options)
+    monkeypatch.setenv("DJ_ONE_NODE_SAMPLES", "0")
+    monkeypatch.setattr(deciding, "_PARTS", (3, 3))
+    dj_assets.run_recipe(recipe, inputs, tmp_path / "ray", engine="ray", workers=NODES, **options)
+    here, there = said(tmp_path / "local"), said(tmp_path / "ray")
+    assert [name for name in here if here[name] != there[name]] == []
+    assert decided(tmp_path / "ray") == decided(tmp_path / "local")
+    assert not (tmp_path / "ray/.dj/under_way").exists()
+    return decided(tmp_path / "ray")[0]
+
+
+def test_all_deduplicators_one_behind_the_other(raylets, tmp_path, sources, monkeypatch):
+    process = [FILTERS[0], SIMHASH, FILTERS[1], EXACT, "whitespace_normalization_mapper", MINHASH]
+    found = both({"process": process}, sources, tmp_path, monkeypatch)
+    assert found["near_pairs"] > 10
+    assert found["clusters"] > 10
+    assert found["short_texts"].keys() == {"document_simhash_deduplicator", "document_minhash_deduplicator"}
+
+
+@pytest.mark.parametrize("step", [SIMHASH, EXACT, MINHASH], ids=["simhash", "exact", "minhash"])
+def test_every_deduplicator_against_a_reference(raylets, tmp_path, sources, monkeypatch, step):
+    found = both({"process": [step, FILTERS[0]]}, sources[1:], tmp_path, monkeypatch, against=sources[:1])
+    assert found["duplicates_against"] > 10
+    assert sum(outcome["duplicates"] for outcome in found["outcomes"]) > found["duplicates_against"]
+
+
+def test_a_node_is_killed_while_deciding(raylets, tmp_path, sources, monkeypatch):
+    done = spreading._some_done
+    calls = []
+
+    def killing(under_way):
+        calls.append(len(under_way))
+        if len(calls) == 12:
+            raylets.kill_one()
+        return done(under_way)
+
+    monkeypatch.setattr(spreading, "_some_done", killing)
+    both({"process": [SIMHASH, MINHASH]}, sources, tmp_path, monkeypatch)
+    assert len(calls) > 40, "killed long before the end"
+    assert calls[11] > 0, "with work under way"
+
+
+def test_no_samples_at_all(raylets, tmp_path, monkeypatch):
+    both({"process": [SIMHASH, EXACT]}, [write_jsonl(tmp_path / "empty.jsonl", [])], tmp_path, monkeypatch)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+import dj_assets
+from dj_assets.errors import UserError
+from dj_assets.recipe.load import load_recipe
+from dj_assets.what_if.server import TuningServer
+from dj_assets.what_if.session import Session
+from tests.browser.chromium import opened_page
+
+
+@pytest.fixture
+def own(place, tmp_path) -> Path:
+    folder = tmp_path / "own"
+    shutil.copytree(place, folder)
+    # paths of a run are absolute: it is run again where it lies now
+    dj_assets.run_recipe(folder / "r.yaml", [folder / "a.jsonl"], folder / "out", workers=1, overwrite=True)
+    return folder
+
+
+@pytest.fixture
+def server(own):
+    with TuningServer(lambda: Session(load_recipe(own / "r.yaml"), own / "out", 1), 0) as started:
+        threading.Thread(target=started.serve_forever, daemon=True).start()
+        yield started
+        started.shutdown()
+
+
+def request(server, method: str, path: str, body: object = None, **headers: str) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=30)
+    connection.request(method, path, json.dumps(body), {"Host": f"127.0.0.1:{server.server_address[1]}"} | headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def ask(server, question: str, **asked: object) -> tuple[int, dict]:
+    status, body = request(server, "POST", f"/ask/{question}", asked, **{"X-Dj-Assets": "test"})
+    return status, json.loads(body)
+
+
+def test_the_page_needs_nothing_from_elsewhere(server):
+    status, page = request(server, "GET", "/")
+    assert status == 200
+    assert b"http://" not in page.replace(b"http://www.w3.org/2000/svg", b"")
+    assert b"https://" not in page
+
+
+def test_questions_are_answered_as_json(server):
+    status, answer = ask(server, "filters", changes={"1": {"min_len": 300}})
+    assert status == 200
+    assert answer["steps"][0]["alone"] > ask(server, "filters")[1]["steps"][0]["alone"]
+    assert ask(server, "filters", changes={"1": {"min_len": "many"}})[0] == 400
+    assert ask(server, "passwords") == (400, {"error": "no such question: passwords"})
+
+
+def test_other_sites_get_nothing(server):
+    assert server.server_address[0] == "127.0.0.1"
+    assert request(server, "GET", "/", Host="evil.example")[0] == 403
+    assert request(server, "POST", "/ask/write", {"changes": {"1": {"min_len": 1}}})[0] == 403
+    assert request(server, "POST", "/ask/about", {}, Host="evil.example", **{"X-Dj-Assets": "x"})[0] == 403
+    assert request(server, "GET", "/../../etc/passwd")[0] == 404
+
+
+def test_writing_changes_the_file_and_nothing_else_in_it(server, own):
+    before = (own / "r.yaml").read_text()
+    assert ask(server, "write", changes={"1": {"min_len": 33}})[0] == 200
+    assert (own / "r.yaml").read_text() == before.replace("min_len: 20", "min_len: 33")
+
+
+def test_a_newer_run_is_told_and_shown_after_a_reload(server, own):
+    about = ask(server, "about")[1]
+    (own / "r.yaml").write_text((own / "r.yaml").read_text().replace("min_len: 20", "min_len: 40"))
+    dj_assets.run_recipe(own / "r.yaml", [own / "a.jsonl"], own / "out", workers=1, overwrite=True)
+    assert "reload the page" in ask(server, "filters")[1]["error"]
+    assert request(server, "GET", "/")[0] == 200
+    now = ask(server, "about")[1]
+    assert now["run"] != about["run"]
+    assert now["filters"][0]["bounds"][0]["value"] == 40
+
+
+def test_a_taken_port_is_one_clear_line(server, own):
+    with pytest.raises(UserError, match="choose another with --port"):
+        TuningServer(lambda: Session(load_recipe(own / "r.yaml"), own / "out", 1), server.server_address[1])
+
+
+@pytest.mark.browser
+def test_a_slider_is_dragged_and_the_numbers_follow(server, own, tmp_path):
+    from playwright.sync_api import expect
+
+    with opened_page(height=1000, patience_s=30) as page:
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(server.url)
+        whole, slider = page.locator("#whole"), page.locator("#slider-1-min_len")
+        expect(whole).to_contain_text("kept by the whole recipe: ")
+        expect(slider).to_be_enabled()
+        before = whole.inner_text()
+        box = slider.bounding_box()
+        middle = box["y"] + box["height"] / 2
+        page.mouse.move(box["x"] + 0.08 * box["width"], middle)
+        page.mouse.down()
+        for share in range(10, 45, 5):
+            page.mouse.move(box["x"] + share / 100 * box["width"], middle)
+        page.mouse.up()
+        expect(page.locator("#alone")).to_contain_text("(−")
+        expect(page.locator("#whole:not(.waiting)")).to_contain_text("(−")
+        assert whole.inner_text() != before
+        value = page.locator("#number-1-min_len").input_value()
+        assert int(value) > 100
+        expect(page.locator("#border .tag.gone")).to_have_count(3)
+        expect(page.locator("#border .tag:not(.gone)").first).to_be_visible()
+        page.get_by_text("Write into the recipe…").click()
+        expect(page.locator("#lines .plus")).to_contain_text(f"min_len: {value}")
+        page.locator("#yes").click()
+        expect(page.locator("#about")).to_contain_text("written into")
+    assert faults == []
+    assert f"min_len: {value}" in (own / "r.yaml").read_text()
