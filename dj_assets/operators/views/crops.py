@@ -1,4 +1,4 @@
-"""Looks that make what models see: small uint8 crops, cut out where images and clips are decoded."""
+"""Define the media features that models take: small uint8 crops, made where images and clips are decoded."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Sampling = Literal["all_keyframes", "uniform"]
 
 @dataclass(frozen=True)
 class Flips:
-    """Whether a picture is mirrored left to right, and top to bottom, before a model sees it."""
+    """Mirror a picture left to right, or top to bottom, before a model gets it."""
 
     horizontal: bool = False
     vertical: bool = False
 
     def __call__(self, picture: Image) -> Image:
-        """Return the picture so flipped."""
+        """Return the picture, mirrored as configured."""
         from PIL.Image import Transpose
 
         if self.horizontal:
@@ -48,7 +48,7 @@ def load_kernels() -> None:
 
 @dataclass(frozen=True)
 class Crop(ImageLook[Uint8s]):
-    """An image as a model takes it, shape `(height, width, 3)`."""
+    """Crop an image to the input of a model, shape `(height, width, 3)`."""
 
     geometry: Geometry
     flips: Flips = Flips()
@@ -58,13 +58,13 @@ class Crop(ImageLook[Uint8s]):
         load_kernels()
 
     def __call__(self, image: OpenImage) -> Uint8s:
-        """Flip, resize and crop it."""
+        """Flip, resize and crop the image."""
         return self.geometry.pixels(self.flips(image.pil))
 
 
 @dataclass(frozen=True)
 class FrameCrops(ClipLook[Uint8s]):
-    """Key frames of a clip, or `count` frames at equal distances, as a model takes them: `(n, height, width, 3)`."""
+    """Crop key frames of a clip, or `count` frames at equal distances, shape `(n, height, width, 3)`."""
 
     geometry: Geometry
     sampling: Sampling = "all_keyframes"
@@ -72,7 +72,7 @@ class FrameCrops(ClipLook[Uint8s]):
     flips: Flips = Flips()
 
     def frames(self, clip: OpenClip) -> Sequence[int]:
-        """Return the numbers of the frames."""
+        """Return the indices of the frames."""
         return clip.key_frames if self.sampling == "all_keyframes" else clip.uniform(self.count)
 
     def load(self) -> None:
@@ -80,7 +80,7 @@ class FrameCrops(ClipLook[Uint8s]):
         load_kernels()
 
     def __call__(self, clip: OpenClip) -> Uint8s:
-        """Flip, resize and crop each of them."""
+        """Flip, resize and crop each frame."""
         from PIL.Image import fromarray
 
         crops = [self.geometry.pixels(self.flips(fromarray(frame))) for frame in clip.rgb(self.frames(clip))]
