@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from dj_assets import variables
 from dj_assets.cli.console import ModelsFolder, RecipePath, console, known_recipe, progress, several, tell
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def run(
     ] = None,
     engine: Annotated[
         Literal["local", "ray"],
-        typer.Option(envvar="DJ_ENGINE", help="Worker processes of this machine, or a Ray cluster (RAY_ADDRESS)."),
+        typer.Option(
+            envvar=variables.ENGINE.name, help="Worker processes of this machine, or a Ray cluster (RAY_ADDRESS)."
+        ),
     ] = "local",
     models: ModelsFolder = None,
     format: Annotated[Literal["parquet", "jsonl"], typer.Option(help="Format of the refined shards.")] = "parquet",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from dj_assets import variables
 from dj_assets.errors import UserError
 from dj_assets.media import landlock, seccomp
 
@@ -103,7 +103,7 @@ def confine(handed: Iterable[int] = ()) -> None:
 def _libraries() -> Iterator[str]:
     """Yield what Python imports from: its own folders whole, of others the packages only, for data may lie there."""
     # where numba caches compiled kernels if the tree cannot be written
-    yield from filter(None, (os.environ.get("NUMBA_CACHE_DIR"), str(Path("~/.cache/numba").expanduser())))
+    yield from filter(None, (variables.NUMBA_CACHE_DIR.given(), str(Path("~/.cache/numba").expanduser())))
     own = {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))}
     own |= {str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.exec_prefix, sys.base_prefix)}
     yield from own

@@ -101,7 +101,7 @@ def test_a_sandbox_that_is_required_and_missing_is_one_line(monkeypatch: pytest.
     with pytest.raises(UserError, match="DJ_MEDIA_SANDBOX=require"):
         clips.notices()
     monkeypatch.setenv("DJ_MEDIA_SANDBOX", "maybe")
-    with pytest.raises(UserError, match="DJ_MEDIA_SANDBOX=maybe: is none of auto, require, off"):
+    with pytest.raises(UserError, match="DJ_MEDIA_SANDBOX: 'maybe' is not one of auto, require, off"):
         clips.notices()
 
 
