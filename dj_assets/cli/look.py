@@ -40,14 +40,14 @@ def explain(
     from dj_assets.models.store import ModelStore
     from dj_assets.recipe.load import load_recipe
     from dj_assets.recipe.plan import make_plan
-    from dj_assets.views.terminal import render_story
+    from dj_assets.views.terminal import render_trace
 
     layout, manifest = finished(subset)
     names = [name for name in ("process", "text_keys", "custom_operator_paths") if manifest.get(name)]
     plan = make_plan(load_recipe({name: manifest[name] for name in names}))
     files = _read_as_then(manifest)
-    for story in explain(plan, layout, manifest, sample, ModelStore.with_folder(models), files=files):
-        console().print(render_story(story))
+    for trace in explain(plan, layout, manifest, sample, ModelStore.with_folder(models), files=files):
+        console().print(render_trace(trace))
 
 
 def _read_as_then(manifest: dict[str, Any]) -> tuple[SourceFile, ...]:

@@ -217,7 +217,7 @@ class Deduplicator(Operator):
         self.sign(batch)
 
     def distance(self, own: str, kept: str) -> str:  # noqa: ARG002
-        """Return SQL for how far a duplicate's signature lies from that of the kept twin; both are columns.
+        """Return SQL for the distance of a duplicate's signature from that of the kept duplicate; both are columns.
 
         By default 0 where only equal signatures are duplicates, else null: not known.
         """

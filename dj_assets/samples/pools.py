@@ -44,11 +44,11 @@ def clips_of(pool: str) -> list[tuple[str, Clip, str]]:
             scene = Scene.of(f"{pool}/{number - 1}")
         seconds, speed = dice.pick((2.5, 3.0, 3.5)), dice.pick((16, 20, 24, 28))
         clip = Clip(scene, 1.0 if planted == "short" else seconds, 0 if planted == "still" else speed)
-        found.append((name, replace(clip, seconds=3.0, speed=20) if _twin(pool, number) else clip, planted))
+        found.append((name, replace(clip, seconds=3.0, speed=20) if _is_duplicate(pool, number) else clip, planted))
     return found
 
 
-def _twin(pool: str, number: int) -> bool:
+def _is_duplicate(pool: str, number: int) -> bool:
     """Tell whether a clip is a duplicate, or is followed by its own."""
     return "duplicate" in (_PLANTED_CLIPS.get((pool, number)), _PLANTED_CLIPS.get((pool, number + 1)))
 

@@ -163,7 +163,7 @@ def _publish(
         plan=plan,
         layout=subset.layout,
         manifests=manifests,
-        fates=decision.fates,
+        outcome_table=decision.outcome_table,
         against=against,
         accompany=subset.options.accompany,
         for_each=partial(for_each, subset.options.engine),

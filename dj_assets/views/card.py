@@ -64,13 +64,13 @@ def _front_matter(facts: Facts) -> dict[str, Any]:
 
 
 def _counts(facts: Facts) -> str:
-    manifest, evidence = facts.manifest, facts.evidence
+    manifest, check_input = facts.manifest, facts.check_input
     rows = [
         {"": name.replace("_", " "), "samples": manifest[name]}
         for name in ("samples_in", "samples_out", "dropped", "quarantined")
     ]
     lines = [f"{rate(manifest['retention'])} of the samples are kept."]
-    if evidence.reference:
+    if check_input.reference:
         lines.append(f"The gallery: {reference_line(facts.recipe, manifest)}.")
     return f"{' '.join(lines)}\n\n{table_markdown(rows)}"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dj_assets.analysis.verdicts import evidence_of
+from dj_assets.analysis.checks import check_input_of
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
 from dj_assets.publish.release import Accompany
@@ -52,4 +52,4 @@ def run_facts(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Lay
     """Return what the report of a run is made from; the newest manifest of the layout is that of the run before."""
     lying = replace(layout, published=folder)
     earlier = newest_run(layout)
-    return Facts(manifest, plan, lying, evidence_of(plan, lying, manifest, earlier))
+    return Facts(manifest, plan, lying, check_input_of(plan, lying, manifest, earlier))

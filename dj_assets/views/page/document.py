@@ -31,7 +31,7 @@ _THREADS = 2
 
 def report_page(facts: Facts) -> str:
     """Return the report of a run as one HTML document that needs nothing beside it."""
-    # texts of examples and those of twins are read at the same time
+    # texts of examples and those of duplicates are read at the same time
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="report") as pool:
         sections = list(pool.map(lambda section: section(facts), SECTIONS))
     manifest = facts.manifest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from dj_assets.analysis.checks import CHECKS, Check, CheckResult
 from dj_assets.analysis.figures import compact, percent, rate
-from dj_assets.analysis.verdicts import CHECKS, Check, Verdict
 from dj_assets.replay.funnel import FunnelStep
 from dj_assets.views.distributions import LEGEND, drawn_panels
 from dj_assets.views.page.facts import Facts, Section
@@ -17,7 +17,7 @@ def figures(facts: Facts) -> Html:
     """Return the numbers that a person looks for first."""
     manifest = facts.manifest
     samples_in = manifest["samples_in"]
-    reference = facts.evidence.reference
+    reference = facts.check_input.reference
     cards = [
         ("kept", rate(manifest["retention"]), f"{manifest['samples_out']:,} of {samples_in:,} samples", "kept"),
         ("dropped", f"{manifest['dropped']:,}", percent(manifest["dropped"], samples_in), "lost"),
@@ -31,9 +31,9 @@ def figures(facts: Facts) -> Html:
     if reference:
         counts = f"{reference.rows_out:,} of {reference.rows_in:,}"
         cards.append(("published by the gallery", rate(reference.published_retention), counts, ""))
-    if facts.evidence.previous is not None:
-        apart = 100 * (facts.evidence.retention - facts.evidence.previous)
-        cards.append(("the run before", rate(facts.evidence.previous), f"now {apart:+.2f} points", ""))
+    if facts.check_input.previous is not None:
+        apart = 100 * (facts.check_input.retention - facts.check_input.previous)
+        cards.append(("the run before", rate(facts.check_input.previous), f"now {apart:+.2f} points", ""))
     return tag("div", *(_card(*card) for card in cards), class_="cards")
 
 
@@ -80,17 +80,17 @@ def _funnel_row(step: FunnelStep, samples_in: int) -> list[str]:
 
 def checks(facts: Facts) -> Section:
     """Return what every check found, and the drift of every statistic behind it."""
-    verdicts = [(check, check.judge(facts.evidence)) for check in CHECKS]
-    rows = [[_mark(check, verdict), check.name, verdict.because] for check, verdict in verdicts]
-    drift = [verdict.table for _, verdict in verdicts if verdict.table]
+    results = [(check, check.judge(facts.check_input)) for check in CHECKS]
+    rows = [[_mark(check, result), check.name, result.because] for check, result in results]
+    drift = [result.table for _, result in results if result.table]
     details = [_figures(rows) for rows in drift]
-    failed = sum(not verdict.passed for _, verdict in verdicts)
+    failed = sum(not result.passed for _, result in results)
     about = f"{failed} of {len(rows)} checks did not pass." if failed else f"All {len(rows)} checks passed."
     return Section("checks", "Checks", about, joined([table(("", "check", "what it found"), rows), *details]))
 
 
-def _mark(check: Check, verdict: Verdict) -> Html:
-    word, style = ("passed", "ok") if verdict.passed else (check.severity.lower(), check.severity.lower())
+def _mark(check: Check, result: CheckResult) -> Html:
+    word, style = ("passed", "ok") if result.passed else (check.severity.lower(), check.severity.lower())
     return tag("span", word, class_=f"mark {style}")
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from dj_assets.analysis.differences import Change
+from dj_assets.analysis.duplicate_pairs import DuplicatePair, duplicate_pairs
 from dj_assets.analysis.examples import Example, dropped_examples
 from dj_assets.analysis.figures import compact
-from dj_assets.analysis.twins import Twins, twins
 from dj_assets.publish.database import reading
 from dj_assets.views.page.facts import Facts, Section
 from dj_assets.views.page.html import Html, joined, quoted_text, table, tag
@@ -45,15 +45,15 @@ def _why(example: Example) -> Html:
 
 
 def duplicates(facts: Facts) -> Section:
-    """Return duplicates beside the twins that were kept, with what differs marked."""
-    pairs = twins(facts.database, facts.layout, _PAIRS)
+    """Return dropped duplicates with their kept duplicates, differences marked."""
+    pairs = duplicate_pairs(facts.database, facts.layout, _PAIRS)
     if not pairs:
         return Section("duplicates", "Duplicates", "No duplicate was dropped.", "")
     about = "Pairs of each deduplicator, the most different first, with what differs marked."
     return Section("duplicates", "Duplicates", about, joined(_pair(pair) for pair in pairs))
 
 
-def _pair(pair: Twins) -> Html:
+def _pair(pair: DuplicatePair) -> Html:
     apart = "" if pair.distance is None else f" · distance {compact(pair.distance)}"
     stays = "is kept" if pair.against is None else f"stands in {pair.against}"
     head = [_name(pair.id), " was dropped, ", _name(pair.kept_id), f" {stays}"]
@@ -62,7 +62,7 @@ def _pair(pair: Twins) -> Html:
     return tag("div", tag("p", *head), tag("p", about, class_="about"), text, *_differences(pair), class_="pair")
 
 
-def _differences(pair: Twins) -> list[Html]:
+def _differences(pair: DuplicatePair) -> list[Html]:
     if pair.same:
         return [tag("p", "Both texts are the same.", class_="about")]
     lines = [tag("p", _change(change), class_="change") for change in pair.changes.shown]

@@ -25,7 +25,7 @@ from dj_assets.views.sandbox.correlation_matrix import correlation_matrix_svg, n
 from dj_assets.views.sandbox.heat_map import heat_map_svg
 from dj_assets.views.sandbox.pyramid import pyramid_svg
 from dj_assets.views.sandbox.scatter import scatter_svg
-from dj_assets.views.sandbox.tables import change, difference_rows, score_rows, tally
+from dj_assets.views.sandbox.tables import change, difference_rows, score_rows, wins_and_losses
 
 
 def third(statistic: str, part: str) -> Third:
@@ -124,7 +124,7 @@ def test_the_benchmark_table_colours_by_direction_and_keeps_origins_apart():
     assert sum("an earlier version, against raw" in line for line in told) == 1
     assert re.search(r'class="e better">-0.5<', svg)
     assert re.search(r'class="e worse">\+0.5<', svg)
-    assert tally(compared[0]) == "1 wins, 0 ties, 0 losses of 1"
+    assert wins_and_losses(compared[0]) == "1 wins, 0 ties, 0 losses of 1"
     assert difference_rows(compared[0])[0]["delta"] == "-0.5 (-25.00 %)"
 
 
