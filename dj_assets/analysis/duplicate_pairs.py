@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from dj_assets.analysis.differences import Changes, changes_between
+from dj_assets.analysis.differences import TextChanges, changes_between
 from dj_assets.home.layout import Layout
 from dj_assets.publish.database import reading
 
@@ -36,7 +36,7 @@ class DuplicatePair:
     distance: float | None
     against: str | None
     beginning: str
-    changes: Changes
+    changes: TextChanges
 
     @property
     def same(self) -> bool:

@@ -168,7 +168,8 @@ class _Tracer:
         kept_shard, kept_row, kept_id, size, distance, against = duplicate
         reference = "" if against is None else f" in {against} of the reference set"
         apart = "" if distance is None else f", distance {distance:.3g}"
-        head = f"the kept duplicate is {kept_id}{reference} (shard {kept_shard}, row {kept_row}; {size} samples in the cluster{apart})"
+        cluster = f"{size} samples in the cluster{apart}"
+        head = f"the kept duplicate is {kept_id}{reference} (shard {kept_shard}, row {kept_row}; {cluster})"
         kept = self._cleaned(self.layout if against is None else self.layout.against, kept_shard, kept_row)
         dropped = self._cleaned(self.layout, shard, row)
         return (head, *(differences(kept, dropped) or ("their cleaned texts are the same",)))

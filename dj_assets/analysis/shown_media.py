@@ -23,7 +23,7 @@ from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.media_batch import media
 from dj_assets.publish.database import reading
 from dj_assets.recipe.plan import Plan, Step
-from dj_assets.stores.media import StoreReader
+from dj_assets.stores.media_reader import StoreReader
 
 Place = tuple[int, int]
 Parameters = list[int | float | str | list[str]]

@@ -6,9 +6,9 @@ from typing import TypedDict
 
 import dagster as dg
 
-from dj_assets.analysis.checks import CHECKS, Check, CheckInput, CheckResult, check_input_of
+from dj_assets.analysis.run_checks import CHECKS, Check, CheckInput, CheckResult, check_input_of
+from dj_assets.assets.asset_keys import SubsetKeys, block_of
 from dj_assets.assets.failures import one_clear_line
-from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.stage_metadata import MAX_ROWS
 from dj_assets.errors import UserError
 from dj_assets.home.home import home_layout

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster import MetadataValue
 
 from dj_assets import settings
-from dj_assets.assets.keys import block_of
+from dj_assets.assets.asset_keys import block_of
 from dj_assets.assets.labels import short_name
 from dj_assets.assets.sandbox_metadata import benchmarks
 from dj_assets.errors import RecipeError

@@ -19,7 +19,7 @@ from dj_assets.publish.database import add_run, build_database, export_table, re
 from dj_assets.publish.duplicates import MeasuredReference
 from dj_assets.publish.flat import ForEach, one_by_one, write_flat
 from dj_assets.publish.outcomes import keep_newest, record_file, write_record
-from dj_assets.publish.parts import Part, gather_parts, remove_pending
+from dj_assets.publish.parts import RefinedFile, gather_parts, remove_pending
 from dj_assets.recipe.plan import Plan
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.stores.atomic import staged
@@ -48,7 +48,7 @@ class Release:
 
     def publish(
         self,
-        parts: Sequence[Part],
+        parts: Sequence[RefinedFile],
         manifest_of: Callable[[list[dict[str, Any]]], dict[str, Any]],
         threads: int = 1,
         written: Callable[[], None] | None = None,

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, numbered_json, of_numbered_json, read_json, write_json
-from dj_assets.publish.parts import Format, Part, part_key
+from dj_assets.publish.parts import Format, RefinedFile, part_key
 from dj_assets.publish.release import merged_types
 from dj_assets.recipe.plan import Plan, digest
 from dj_assets.replay.funnel import Balance, FunnelStep, balance, make_funnel
@@ -61,7 +61,7 @@ class Decision:
     duplicates_against: int
     short_texts: Mapping[str, int]
     against: Mapping[str, Any]
-    parts: tuple[Part, ...]
+    parts: tuple[RefinedFile, ...]
     missing: tuple[str, ...]
     outcome_table: ds.Dataset = dataclasses.field(repr=False)
 
@@ -120,7 +120,7 @@ class Decision:
                 "counts": Balance(**content["counts"]),
                 "funnel": tuple(FunnelStep.of_json(step) for step in content["funnel"]),
                 "outcomes": tuple(of_numbered_json(FileOutcome, outcome) for outcome in content["outcomes"]),
-                "parts": tuple(of_numbered_json(Part, part) for part in content["parts"]),
+                "parts": tuple(of_numbered_json(RefinedFile, part) for part in content["parts"]),
                 "missing": tuple(content["missing"]),
                 "outcome_table": ds.dataset(_outcome_file(layout)),
             }
@@ -178,10 +178,10 @@ def _outcomes(manifests: Sequence[FileManifest], file_counts: Sequence[FileCount
 
 def _parts(
     text_key: str, manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts], format: Format
-) -> Iterator[Part]:
+) -> Iterator[RefinedFile]:
     types = merged_types(manifests)
     for file, counts in zip(manifests, file_counts, strict=True):
-        yield Part(file.number, counts.kept, part_key(file, counts.kept_mask, types, text_key, format), format)
+        yield RefinedFile(file.number, counts.kept, part_key(file, counts.kept_mask, types, text_key, format), format)
 
 
 def _outcome_file(layout: Layout) -> Path:

@@ -74,7 +74,7 @@ def media_record(plan: Plan, files: Sequence[SourceFile], manifests: Sequence[Fi
     return {"media": {"keys": keys, "roots": elsewhere}} if unusual or elsewhere else {}
 
 
-def circumstances(
+def run_environment(
     models: Sequence[ModelFile],
     manifests: Sequence[FileManifest],
     seconds: Mapping[str, float],

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dj_assets.analysis.checks import CheckInput
+from dj_assets.analysis.run_checks import CheckInput
 from dj_assets.home.layout import Layout
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
 
 
 @dataclass(frozen=True)
-class Facts:
+class ReportInput:
     """A run: its manifest and plan, where its files lie, and the input of its checks."""
 
     manifest: Mapping[str, Any]

@@ -124,7 +124,7 @@ def published_rows(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, int
 
 
 def _rows(path: Path, recorded: int) -> int:
-    """Count the rows of a refined file; of one that another machine wrote into an object store, take the recorded number."""
+    """Count the rows of a refined file; `recorded` is taken for one that another machine wrote into an object store."""
     if not path.exists() and url_of(path) is not None:
         return recorded
     if path.suffix == ".parquet":
