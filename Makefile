@@ -43,6 +43,7 @@ format: $(VENV)/.stamp-dev
 docs: $(VENV)/.stamp-base
 	$(BIN)/python -m dj_assets.reference.operator_docs
 	$(BIN)/python -m dj_assets.reference.gallery_docs
+	$(BIN)/python -m dj_assets.reference.configuration_docs
 
 # Data-Juicer is measured beside where it has a torch: make bench BENCH="--torch torch==2.14.1"
 bench: $(VENV)/.stamp-base

@@ -1,4 +1,4 @@
-"""Where things lie: every path and switch that comes from the environment, read at one place."""
+"""Paths and limits of this process, read from the variables that `dj_assets.variables` declares."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from dj_assets import variables
 from dj_assets.urls import checked_url, is_url, place_of
+from dj_assets.variables import Variable
 
 # One thread a worker in every library that would otherwise start its own pool.
 SINGLE_THREAD_ENV: Mapping[str, str] = dict.fromkeys(
@@ -29,9 +31,6 @@ IMAGES_A_CLIP = 4
 IMAGE_BLOCK_BYTES = 32 * 1024
 CLIP_BLOCK_BYTES = 4 * 1024
 
-# Where `dj-assets dev` serves the pages of sliders, for the processes that it starts.
-WHAT_IF = "DJ_WHAT_IF"
-
 MAX_LINE_BYTES = 64 * 1024 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
 
@@ -44,7 +43,7 @@ COLLECT_AFTER = 50_000
 
 def project_root() -> Path:
     """Return the folder that holds `recipes/`: `DJ_PROJECT`, or where the package was installed from."""
-    given = os.environ.get("DJ_PROJECT")
+    given = variables.PROJECT.given()
     return Path(given).resolve() if given else Path(__file__).resolve().parents[1]
 
 
@@ -53,24 +52,24 @@ def data_home() -> Path:
 
     Where `DJ_HOME` is a URL, it is the folder of their working copies on this machine.
     """
-    given = os.environ.get("DJ_HOME")
+    given = variables.HOME.given()
     return place_of(given).resolve() if given else project_root() / "data_home"
 
 
 def home_url() -> str | None:
     """Return the URL of the data home where it lies in an object store, else None."""
-    given = os.environ.get("DJ_HOME")
+    given = variables.HOME.given()
     return checked_url(given) if given and is_url(given) else None
 
 
 def recipe_folders() -> tuple[Path, ...]:
     """Return the folders searched for recipes: `<project>/recipes`, then those named by `DJ_RECIPES` (`:` between)."""
-    return (project_root() / "recipes", *_path_list("DJ_RECIPES"))
+    return (project_root() / "recipes", *_path_list(variables.RECIPES))
 
 
 def model_folders() -> tuple[Path, ...]:
     """Return the folders searched for models: those of `DJ_MODELS` (`:` between), then `<DJ_HOME>/models`."""
-    return (*_path_list("DJ_MODELS"), pulled_models())
+    return (*_path_list(variables.MODELS), pulled_models())
 
 
 def pulled_models() -> Path:
@@ -85,32 +84,32 @@ def sources_file() -> Path:
 
 def sensor_seconds() -> int:
     """Return how many seconds lie between two looks of a sensor: `DJ_SENSOR_SECONDS`, default 30."""
-    return int(os.environ.get("DJ_SENSOR_SECONDS", "30"))
+    return variables.SENSOR_SECONDS.whole(30)
 
 
 def engine() -> str:
     """Return what measures and writes: `DJ_ENGINE`, default `local`."""
-    return os.environ.get("DJ_ENGINE", "local")
+    return variables.ENGINE.given() or "local"
 
 
 def nightly_cron() -> str:
     """Return when missing shards are asked for, as cron has it: `DJ_NIGHTLY`, default two o'clock every night."""
-    return os.environ.get("DJ_NIGHTLY") or "0 2 * * *"
+    return variables.NIGHTLY.given() or "0 2 * * *"
 
 
 def shards_a_run() -> int:
     """Return how many shards a backfill gives to one run: `DJ_SHARDS_A_RUN`, default 10."""
-    return int(os.environ.get("DJ_SHARDS_A_RUN") or 10)
+    return variables.SHARDS_A_RUN.whole(10, least=1)
 
 
 def pool_per_model() -> bool:
     """Return whether every large model has a pool of its own: `DJ_MODEL_POOLS=each`."""
-    return os.environ.get("DJ_MODEL_POOLS") == "each"
+    return variables.MODEL_POOLS.given() == "each"
 
 
 def what_if_page(subset: str) -> str | None:
     """Return the address of the page of sliders of a subset; None where `dj-assets dev` does not run."""
-    served = os.environ.get(WHAT_IF)
+    served = variables.WHAT_IF.given()
     return f"{served}{subset}/" if served else None
 
 
@@ -137,8 +136,7 @@ def one_node_samples() -> int:
 
     Beyond it duplicates are found in pieces, through files.
     """
-    given = os.environ.get("DJ_ONE_NODE_SAMPLES")
-    return int(given) if given else memory_bytes() // 2 // DECIDED_BYTES
+    return variables.ONE_NODE_SAMPLES.whole(memory_bytes() // 2 // DECIDED_BYTES)
 
 
 def memory_bytes(file: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
@@ -153,18 +151,32 @@ def memory_bytes(file: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
 
 def device() -> str | None:
     """Return the device that models run on, by PyTorch's name for it: `DJ_DEVICE`, such as `cpu` or `cuda:1`."""
-    return os.environ.get("DJ_DEVICE") or None
+    return variables.DEVICE.given()
 
 
 def media_seconds() -> float:
     """Return how long one look at an image or a clip may take: `DJ_MEDIA_SECONDS`, default 60."""
-    return float(os.environ.get("DJ_MEDIA_SECONDS", "60"))
+    return variables.MEDIA_SECONDS.number(60.0)
 
 
 def media_memory_bytes() -> int:
     """Return the address space of a process that decodes: `DJ_MEDIA_MEMORY_MB`, default 4,000 MB."""
-    return int(os.environ.get("DJ_MEDIA_MEMORY_MB", "4000")) * 1_000_000
+    return variables.MEDIA_MEMORY_MB.whole(4000, least=1) * 1_000_000
 
 
-def _path_list(variable: str) -> tuple[Path, ...]:
-    return tuple(Path(part).expanduser().resolve() for part in os.environ.get(variable, "").split(os.pathsep) if part)
+def media_sandbox() -> str:
+    """Return whether the process that decodes is confined: `DJ_MEDIA_SANDBOX`.
+
+    `auto`, the default: as far as the system can; `require`: wholly, or nothing runs; `off`.
+
+    Raises
+    ------
+    UserError
+        If it is something else.
+    """
+    return variables.MEDIA_SANDBOX.choice("auto")
+
+
+def _path_list(variable: Variable) -> tuple[Path, ...]:
+    parts = (variable.given() or "").split(os.pathsep)
+    return tuple(Path(part).expanduser().resolve() for part in parts if part)

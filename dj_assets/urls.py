@@ -8,7 +8,9 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dj_assets import variables
 from dj_assets.errors import UserError
+from dj_assets.variables import Variable
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 # A path separator that is not the one behind a scheme.
@@ -70,7 +72,7 @@ def s3_endpoint() -> str | None:
     UserError
         If it carries credentials.
     """
-    return _server("DJ_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    return first_given(variables.S3_ENDPOINT, variables.AWS_ENDPOINT_URL_S3, variables.AWS_ENDPOINT_URL)
 
 
 def gcs_emulator() -> str | None:
@@ -81,7 +83,7 @@ def gcs_emulator() -> str | None:
     UserError
         If it carries credentials.
     """
-    return _server("STORAGE_EMULATOR_HOST")
+    return first_given(variables.STORAGE_EMULATOR_HOST)
 
 
 def azure_endpoint() -> str | None:
@@ -92,27 +94,35 @@ def azure_endpoint() -> str | None:
     UserError
         If it carries credentials.
     """
-    return _server("DJ_AZURE_ENDPOINT")
+    return first_given(variables.AZURE_ENDPOINT)
 
 
-def _server(*names: str) -> str | None:
-    name, given = next(((name, os.environ[name]) for name in names if os.environ.get(name)), ("", None))
+def first_given(*candidates: Variable) -> str | None:
+    """Return the value of the first variable that is set, None where none is.
+
+    Raises
+    ------
+    UserError
+        If the value is a URL that carries credentials; the message does not repeat them.
+    """
+    variable = next((candidate for candidate in candidates if candidate.given()), candidates[0])
+    given = variable.given()
     if given and "@" in urlsplit(given).netloc:
-        raise UserError(f"{name}: must not carry credentials; they belong into the environment by themselves")
+        raise UserError(f"{variable.name}: must not carry credentials; they belong into the environment by themselves")
     return given
 
 
 def azure_account() -> str | None:
     """Return the storage account of `az://` URLs: `AZURE_STORAGE_ACCOUNT` or `AZURE_STORAGE_ACCOUNT_NAME`."""
-    return os.environ.get("AZURE_STORAGE_ACCOUNT") or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+    return variables.AZURE_STORAGE_ACCOUNT.given() or variables.AZURE_STORAGE_ACCOUNT_NAME.given()
 
 
 def cache_folder() -> Path:
     """Return the folder of all working copies: `DJ_CACHE`, default `dj_assets` in the user's cache folder."""
-    given = os.environ.get("DJ_CACHE")
+    given = variables.CACHE.given()
     if given:
         return Path(given).expanduser().resolve()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser().resolve() / "dj_assets"
+    return Path(variables.XDG_CACHE_HOME.given() or Path.home() / ".cache").expanduser().resolve() / "dj_assets"
 
 
 def copy_folder(url: str) -> Path:

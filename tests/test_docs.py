@@ -20,7 +20,7 @@ from tests.paths import ROOT
 
 PAGE = (ROOT / "docs/recipes.md").read_text("utf-8")
 BLOCK = re.compile(r"^```\w+ title=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted((*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"))
 
 
 @pytest.fixture(scope="module")
@@ -164,10 +164,19 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(((?!http)[^)#\s]*)(?:#([^)]*))?\)", page.read_text("utf-8"))
     for target, anchor in links:
         there = page.parent / target if target else page
         assert there.exists(), f"{page.name}: {target}"
         assert not anchor or anchor in anchors(there), f"{page.name}: {target}#{anchor}"
+
+
+def test_every_decision_is_listed_and_has_its_three_parts() -> None:
+    folder = ROOT / "docs/decisions"
+    listed = re.findall(r"\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text("utf-8"))
+    assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
+    for name in listed:
+        parts = re.findall(r"^\*\*(\w+)\.\*\* \S", (folder / name).read_text("utf-8"), re.MULTILINE)
+        assert parts == ["Problem", "Decision", "Consequence"], name

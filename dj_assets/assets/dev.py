@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-from dj_assets import settings
+from dj_assets import settings, variables
 from dj_assets.assets.instance import dagster_home
 from dj_assets.errors import UserError
 from dj_assets.what_if.all_subsets import GalleryServer
@@ -40,7 +40,7 @@ def start_dev(port: int | None = None, host: str = "127.0.0.1") -> int:
         # A session of its own: a Ctrl-C of the terminal reaches the child once, through us, and not twice.
         child = subprocess.Popen(  # noqa: S603 - our own command
             [*command, "--host", host, "--port", str(port)],
-            env=environment | {settings.WHAT_IF: what_if},
+            env=environment | {variables.WHAT_IF.name: what_if},
             start_new_session=True,
         )
         passed.children.append(child)

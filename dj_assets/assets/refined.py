@@ -65,7 +65,7 @@ def _measure(recipe: Recipe, plan: Plan, upstream: Sequence[str]) -> dg.PendingN
     )
     def measure(context: dg.OpExecutionContext) -> None:
         """One pass over every sample: mappers, statistics, signatures."""
-        for notice in recipe.notices:
+        for notice in plan.notices():
             context.log.info(notice)
         with one_clear_line():
             subset = Subset.of_asset(recipe)

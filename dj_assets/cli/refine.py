@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from dj_assets import variables
 from dj_assets.cli.console import ModelsFolder, RecipePath, console, known_recipe, progress, several, tell
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def run(
     ] = None,
     engine: Annotated[
         Literal["local", "ray"],
-        typer.Option(envvar="DJ_ENGINE", help="Worker processes of this machine, or a Ray cluster (RAY_ADDRESS)."),
+        typer.Option(
+            envvar=variables.ENGINE.name, help="Worker processes of this machine, or a Ray cluster (RAY_ADDRESS)."
+        ),
     ] = "local",
     models: ModelsFolder = None,
     format: Annotated[Literal["parquet", "jsonl"], typer.Option(help="Format of the refined shards.")] = "parquet",
@@ -128,7 +131,7 @@ def _plan(recipe: Path, models: Path | None) -> Plan:
     from dj_assets.recipe.plan import make_plan
 
     made = make_plan(load_recipe(_file_of(recipe)))
-    tell(*made.recipe.notices, *(model.warning for model in made.models(ModelStore.with_folder(models)) if model.note))
+    tell(*made.notices(), *(model.warning for model in made.models(ModelStore.with_folder(models)) if model.note))
     return made
 
 

@@ -16,6 +16,8 @@ with without("scipy"):
     import numba.extending
     from numba.np import arraymath as _  # noqa: F401 - loaded at the first kernel otherwise
 
+    from dj_assets.kernels.read_only_cache import ReadOnlyCache
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -34,7 +36,17 @@ def _cached(function: Function, **options: object) -> Function:
     numba looks at the module of the function alone, but what it compiles holds the kernels of others that it calls: it
     would run an old one of those, or crash.
     """
-    compiled = cast("Any", numba.njit)(nogil=True, cache=True, **options)(function)
+    compile_ = cast("Any", numba.njit)
+    try:
+        compiled = compile_(nogil=True, cache=True, **options)(function)
+    except RuntimeError:
+        # no folder that can be written
+        compiled = compile_(nogil=True, **options)(function)
+        try:
+            compiled._cache = cast("Any", ReadOnlyCache)(function)
+        except RuntimeError:
+            # nor one that can be read: it compiles in every process
+            return cast("Function", compiled)
     # under NUMBA_DISABLE_JIT it is the function itself
     if hasattr(compiled, "_cache"):
         compiled._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)

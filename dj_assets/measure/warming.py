@@ -15,6 +15,7 @@ from dj_assets.measure.work import Task
 from dj_assets.operators.base import Operator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.views.crops import load_kernels
 from dj_assets.recipe.plan import Plan
 
 # Has something for every kernel to find; what is measured of it is thrown away.
@@ -55,21 +56,13 @@ def _import_for_models(task: Task) -> None:
     """
     from dj_assets.models.vision.device import may_need_torch
 
-    _load_kernels_of_looks()
+    load_kernels()
     for step in task.plan.steps:
         if step.operator.models():
             for package in step.operator.packages:
                 importlib.import_module(package)
             if may_need_torch():
                 importlib.import_module("torch")
-
-
-def _load_kernels_of_looks() -> None:
-    """Load what crops are made with, for the processes that decode are forks of the workers."""
-    from dj_assets.kernels.resampling import resized
-
-    for side in (1, 2):
-        resized(np.zeros((2, 2, 3), np.uint8), (side, side), (0, 0, 1, 1), cubic=True)
 
 
 def can_be_warmed(task: Task) -> bool:

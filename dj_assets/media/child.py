@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
-import sys
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from dj_assets.errors import DjError
+from dj_assets.media.channel import Channel
 from dj_assets.media.clip import OpenClip
+from dj_assets.media.confinement import confine
+from dj_assets.media.containers import OPEN_OPTIONS
 from dj_assets.media.image import OpenImage
 from dj_assets.media.look import ClipLook, Look
-from dj_assets.media.request import BEGUN, Failed, Limits, Request
+from dj_assets.media.request import BEGUN, Failed, Limits, Work
 
 
-def answer(request: Request, tell: Callable[[object], None], limits: Limits) -> None:
+def answer(request: Work, tell: Callable[[object], None], limits: Limits) -> None:
     """Do every look of a request; tell the outcome of each, and its CPU time, as soon as they are known."""
-    with OpenImage(request.place) as image, OpenClip(request.place) as clip:
+    with OpenImage(request.content) as image, OpenClip(request.content) as clip:
         clip.announced = lambda: _wanted(clip, request.looks)
         for look in request.looks:
             alive = _alarm(limits)
@@ -70,38 +73,48 @@ def _limited(work: Callable[[], Any], limits: Limits, alive: Callable[[], None])
 
 
 def main(*, forked: bool = False) -> None:
-    """Answer pickled requests from standard input on standard output, until the parent closes it.
+    """Answer requests that come over the socket that is standard input, until the parent closes it.
 
     A process that is `forked` has the address space of its parent besides what it may take.
     """
-    # what libraries print must not get between the answers
-    output = os.fdopen(os.dup(1), "wb")
+    # a library that reads standard input or writes to standard output must not get between the messages
+    channel = Channel(socket.socket(fileno=os.dup(0)))
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
     os.dup2(2, 1)
-    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
-    limits, prepare = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own parent
+    start, descriptors = channel.receive()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    prepare()
-    _confine(limits.memory_bytes + (_address_space() if forked else 0))
-    _serve(sys.stdin.buffer, output, limits)
+    start.prepare()
+    # OpenCV has no other place for options of FFmpeg
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "|".join(f"{key};{value}" for key, value in OPEN_OPTIONS.items())
+    if start.limits.sandbox != "off":
+        confine(descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    _bound(start.limits.memory_bytes + (_address_space() if forked else 0))
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+    channel.send(BEGUN)
+    _serve(channel, start.limits)
 
 
-def _serve(requests: IO[bytes], output: IO[bytes], limits: Limits) -> None:
-    def tell(outcome: object) -> None:
-        """Send one outcome."""
-        pickle.dump(outcome, output, protocol=5)
-        output.flush()
-
-    tell(BEGUN)
+def _serve(channel: Channel, limits: Limits) -> None:
     while True:
         try:
-            request = pickle.load(requests)  # noqa: S301 - written by our own parent
+            work, descriptors = channel.receive()
         except EOFError:
             return
-        tell(BEGUN)
-        answer(request, tell, limits)
+        channel.send(BEGUN)
+        if descriptors:
+            # the number of the descriptor here
+            work = replace(work, content=replace(work.content, descriptor=descriptors[0]))
+        try:
+            answer(work, channel.send, limits)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
 
 
-def _confine(most_bytes: int) -> None:
+def _bound(most_bytes: int) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
@@ -13,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dj_assets.errors import MediaError
+from dj_assets.media.containers import OPEN_OPTIONS, require_container
 from dj_assets.media.frames import Frames
-from dj_assets.media.places import Place
+from dj_assets.media.handed import Content, local_path
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -36,7 +35,7 @@ class OpenClip:
     may take starts anew.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Content) -> None:
         self.place = place
         self.announced: Callable[[], Iterable[int]] = tuple
         self.alive: Callable[[], None] = _quiet
@@ -156,19 +155,14 @@ class OpenClip:
 
     @cached_property
     def local_path(self) -> str:
-        """A path for libraries that open files themselves; what is no file is copied to one without a name."""
-        if self.place.is_file:
-            return self.place.path
-        copy = self._close.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-        with self.place.open() as content:
-            shutil.copyfileobj(content, copy)
-        copy.flush()
-        return f"/dev/fd/{copy.fileno()}"
+        """A path for libraries that open files themselves; it names an open file, and only a container is opened."""
+        self._require_container()
+        return local_path(self.place, self._close)
 
     @cached_property
     def decoder(self) -> Frames:
         """The decoder of its frames; a file that was cut off has none."""
-        frames = Frames(self.place)
+        frames = Frames(self.local_path)
         self.refuse_cut_off(len(frames))
         return frames
 
@@ -177,11 +171,17 @@ class OpenClip:
         """The open file, by PyAV."""
         import av
 
-        source = self.place.path if self.place.is_file else self._close.enter_context(self.place.open())
+        self._require_container()
+        content = self._close.enter_context(self.place.open())
         try:
-            return self._close.enter_context(av.open(source, "r", metadata_errors="replace"))
+            opened = av.open(content, "r", container_options=dict(OPEN_OPTIONS), metadata_errors="replace")
+            return self._close.enter_context(opened)
         except av.FFmpegError as error:
             raise MediaError(f"is no clip that can be read: {error.strerror}") from None
+
+    def _require_container(self) -> None:
+        with self.place.open() as content:
+            require_container(content)
 
     @property
     def stream(self) -> VideoStream:
@@ -202,7 +202,7 @@ class OpenClip:
         self._close.close()
         self._held = None
         self.announced, self.alive = tuple, _quiet
-        for opened in ("decoder", "container"):
+        for opened in ("decoder", "container", "local_path"):
             self.__dict__.pop(opened, None)
 
     def __enter__(self) -> OpenClip:

@@ -9,7 +9,9 @@ import time
 import traceback
 from dataclasses import dataclass
 from subprocess import TimeoutExpired
-from typing import IO, NoReturn
+from typing import NoReturn
+
+from dj_assets.media.channel import Channel
 
 _POLL_S = 0.01
 _MOST_DESCRIPTORS = 4096
@@ -17,11 +19,10 @@ _MOST_DESCRIPTORS = 4096
 
 @dataclass(frozen=True)
 class Forked:
-    """A forked process and the pipes to it, used as a `subprocess.Popen` is."""
+    """A forked process and the channel to it, used as a `subprocess.Popen` is."""
 
     pid: int
-    stdin: IO[bytes]
-    stdout: IO[bytes]
+    channel: Channel
 
     def kill(self) -> None:
         """End the process."""
@@ -50,14 +51,12 @@ _ahead: list[Forked] = []
 
 def fork_ahead() -> None:
     """Fork a process that decodes; the next reader of this process takes it. This process must have one thread."""
-    requests, ask = os.pipe()
-    answer, outcomes = os.pipe()
+    ours, theirs = Channel.pair()
     pid = os.fork()
     if not pid:
-        _decode(requests, outcomes)
-    os.close(requests)
-    os.close(outcomes)
-    _ahead.append(Forked(pid, os.fdopen(ask, "wb"), os.fdopen(answer, "rb")))
+        _decode(theirs)
+    theirs.close()
+    _ahead.append(Forked(pid, ours))
 
 
 def take_forked() -> Forked | None:
@@ -65,14 +64,14 @@ def take_forked() -> Forked | None:
     return _ahead.pop() if _ahead else None
 
 
-def _decode(requests: int, outcomes: int) -> NoReturn:
+def _decode(requests: Channel) -> NoReturn:
     """Serve as the process that decodes, with nothing of the parent's open: its end must be seen by whoever waits."""
     from dj_assets.media.child import main
 
     code = 1
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for number, descriptor in enumerate((requests, outcomes, nowhere)):
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number, descriptor in enumerate((requests.socket.fileno(), nowhere, nowhere)):
             os.dup2(descriptor, number)
         os.closerange(3, _MOST_DESCRIPTORS)
         main(forked=True)

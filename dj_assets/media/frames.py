@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from dj_assets.errors import MediaError
-from dj_assets.media.places import Place
 
 
 class Frames:
@@ -21,8 +20,8 @@ class Frames:
         If there is no video stream, or the data are damaged.
     """
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, path: str) -> None:
+        self.path = path
 
     def __len__(self) -> int:
         return len(self._reader)
@@ -61,9 +60,8 @@ class Frames:
     def _reader(self) -> Any:  # noqa: ANN401 - decord has no types
         import decord
 
-        source = self.place.path if self.place.is_file else self.place.open()
         try:
-            reader = decord.VideoReader(source, num_threads=1)
+            reader = decord.VideoReader(self.path, num_threads=1)
         except (RuntimeError, decord.DECORDError) as error:
             raise MediaError(f"is no clip that can be read: {_first_line(error)}") from None
         if not len(reader):

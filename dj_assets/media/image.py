@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import numpy as np
 
 from dj_assets.errors import MediaError
-from dj_assets.media.places import Place
+from dj_assets.media.handed import Content
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,7 +24,7 @@ _TURNED = frozenset({5, 6, 7, 8})
 class OpenImage:
     """An image as its looks see it. It is upright: the EXIF orientation is applied, as Data-Juicer does."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Content) -> None:
         self.place = place
         self._file: IO[bytes] | None = None
 

@@ -22,6 +22,9 @@ class ImageLook(ABC, Generic[T]):
 
     kind: ClassVar[Kind] = "images"
 
+    def load(self) -> None:
+        """Load the kernels that it runs, in a process that may write their cache; that which decodes may not."""
+
     @abstractmethod
     def __call__(self, image: OpenImage) -> T:
         """Look at an image."""
@@ -31,6 +34,9 @@ class ClipLook(ABC, Generic[T]):
     """One look at a clip, as `ImageLook` is one at an image."""
 
     kind: ClassVar[Kind] = "videos"
+
+    def load(self) -> None:
+        """Load the kernels that it runs, as `ImageLook.load`."""
 
     def frames(self, clip: OpenClip) -> Sequence[int]:  # noqa: ARG002
         """Return the numbers of the frames it will ask `clip.rgb` for; those of all looks are decoded together."""

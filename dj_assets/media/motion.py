@@ -55,6 +55,11 @@ class MotionScore(ClipLook[float]):
     relative: bool = False
     flow: Farneback = field(default_factory=Farneback)
 
+    def load(self) -> None:
+        """Load the kernels of its flow."""
+        for _ in self.flow.lengths(iter([np.zeros((2, 2), np.uint8)] * 2)):
+            pass
+
     def __call__(self, clip: OpenClip) -> float:
         """Return the score; -1 where there are no two frames. A clip that was cut off fails."""
         import cv2

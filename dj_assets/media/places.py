@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+import os
 import posixpath
 import re
+import stat
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
 from dj_assets.errors import MediaError
+from dj_assets.media.handed import Handed
 
 # Longer archives members and cells are refused rather than held in memory.
 MAX_MEMBER_BYTES = 1 << 30
@@ -68,6 +73,42 @@ class Place:
         if self.length is not None:
             return self.length
         return len(self.content) if self.content is not None else len(_fetched(self.path))
+
+
+@contextmanager
+def handed(place: Place, seconds: float, by_path_from: int | None = None) -> Iterator[Handed]:
+    """Open a place for the process that decodes, and close it again; a descriptor travels to it with the request.
+
+    A URL is fetched here, within the given seconds: that process has no network. A whole file of `by_path_from` bytes
+    or more is opened again by its descriptor there, rather than copied.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    MediaError
+        If it is no regular file, or has more bytes than may be held.
+    """
+    if place.content is not None:
+        yield Handed(place.path, len(place.content), place.content)
+        return
+    if not place.is_file and place.length is None:
+        content = _fetched_within(seconds, place.path)
+        yield Handed(place.path, len(content), content)
+        return
+    if place.length is not None and place.length > MAX_MEMBER_BYTES:
+        raise MediaError(f"has {place.length} bytes, more than the {MAX_MEMBER_BYTES} of an archive's member")
+    # a pipe that took the place of the file must not hold us
+    descriptor = os.open(place.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise MediaError("is no regular file")
+        length = facts.st_size if place.length is None else place.length
+        by_path = place.length is None and by_path_from is not None and length >= by_path_from
+        yield Handed(place.path, length, None, descriptor, place.offset, by_path)
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True)
@@ -154,6 +195,20 @@ def _members(archive: str, _changed_ns: int) -> Mapping[str, tuple[int, int]]:
     """Return offset and length of every file of an archive."""
     with tarfile.open(archive, "r:") as tar:
         return {member.name.removeprefix("./"): (member.offset_data, member.size) for member in tar if member.isreg()}
+
+
+def _fetched_within(seconds: float, url: str) -> bytes:
+    fetcher = ThreadPoolExecutor(1, thread_name_prefix="fetch")
+    try:
+        return fetcher.submit(_fetched, url).result(timeout=seconds)
+    except TimeoutError:
+        raise MediaError(f"took longer than {seconds:g} s to fetch") from None
+    except MediaError:
+        raise
+    except Exception as error:  # noqa: BLE001 - any protocol, any server
+        raise MediaError(f"cannot be fetched: {type(error).__name__}: {error}".splitlines()[0][:300]) from None
+    finally:
+        fetcher.shutdown(wait=False)
 
 
 def _fetched(url: str) -> bytes:

@@ -10,22 +10,49 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dj_assets import settings
-from dj_assets.errors import DjError
+from dj_assets.errors import DjError, MediaError
+from dj_assets.media import confinement
+from dj_assets.media.channel import Channel
 from dj_assets.media.forked import Forked, take_forked
+from dj_assets.media.handed import Handed
 from dj_assets.media.look import Look
-from dj_assets.media.places import Place
-from dj_assets.media.request import Failed, Limits, Request
+from dj_assets.media.places import Place, handed
+from dj_assets.media.request import Failed, Limits, Request, Start, Work
 
 Outcomes = list[object]
-Child = subprocess.Popen[bytes] | Forked
+
+
+@dataclass(frozen=True)
+class Spawned:
+    """A process that was started, and the channel to it."""
+
+    process: subprocess.Popen[bytes]
+    channel: Channel
+
+    def kill(self) -> None:
+        """End the process."""
+        self.process.kill()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return its exit code, as `Popen.wait`."""
+        return self.process.wait(timeout)
+
+
+Child = Spawned | Forked
 # After so many files a new process takes over. None of the decoders is known to lose memory, but if one did over some
 # kind of damage, the file that meets the cap in the end would be another.
 FILES_A_PROCESS = 10_000
 # What is seen of a process that is no more, or was ended in the middle of an answer.
-_DEAD = (EOFError, BrokenPipeError, pickle.UnpicklingError)
+_DEAD = (EOFError, BrokenPipeError, ConnectionResetError, pickle.UnpicklingError)
+# A confined process opens no path. Decoders that want one get a copy in memory; for a larger file a process is started
+# that may open this file.
+COPIED_BYTES = 256 * 1024 * 1024
 
 
 class MediaReader:
@@ -37,10 +64,14 @@ class MediaReader:
 
     def __init__(self, limits: Limits | None = None, prepare: Callable[[], object] = dict) -> None:
         """Take the limits of a look, and what the process does first, such as importing a user's modules."""
-        self.limits = limits or Limits(settings.media_seconds(), settings.media_memory_bytes())
+        self.limits = limits or Limits(
+            settings.media_seconds(), settings.media_memory_bytes(), sandbox=settings.media_sandbox()
+        )
+        confinement.require(self.limits.sandbox)
         self.prepare = prepare
         self.deadly: dict[Place, Failed] = {}
         self._seconds: Counter[Look[Any]] = Counter()
+        self._loaded: set[Look[Any]] = set()
         self._child: Child | None = None
         self._files = 0
         self._closed = False
@@ -73,59 +104,73 @@ class MediaReader:
     def _read(self, request: Request) -> Outcomes:
         if request.place in self.deadly:
             return [self.deadly[request.place]] * len(request.looks)
-        child = self._begin(request)
+        with ExitStack() as close:
+            try:
+                content = close.enter_context(handed(request.place, self.limits.seconds, self._by_path_from()))
+            except MediaError as error:
+                return [Failed(str(error))] * len(request.looks)
+            except OSError as error:
+                return [Failed(f"{type(error).__name__}: {error}")] * len(request.looks)
+            return self._ask(request, content)
+
+    def _by_path_from(self) -> int | None:
+        """Return from how many bytes on a file is opened again by its descriptor, None where it never is."""
+        if not Path("/proc/self/fd").is_dir():
+            return None
+        return COPIED_BYTES if confinement.confines_files(self.limits.sandbox) else 0
+
+    def _ask(self, request: Request, content: Handed) -> Outcomes:
+        alone = content.by_path and confinement.confines_files(self.limits.sandbox)
+        if alone:
+            self._end()
+        child = self._begin(Work(content, request.looks), alone=alone)
         outcomes: Outcomes = []
         try:
             for look in request.looks:
-                outcome, seconds = self._hear(child)
+                (outcome, seconds), _ = child.channel.receive()
                 outcomes.append(outcome)
                 self._seconds[look] += seconds
         except _DEAD:
             self.deadly[request.place] = failed = Failed(self._cause_of_death())
             # what comes after a deadly look is not tried: the sample is lost at that look
             outcomes += [failed] * (len(request.looks) - len(outcomes))
+        if alone:
+            self._end()
         return outcomes
 
-    def _begin(self, request: Request) -> Child:
-        """Hand a request to the process, to a new one if the old one has served or died while it closed a file."""
+    def _begin(self, work: Work, *, alone: bool) -> Child:
+        """Hand work to the process, to a new one if the old one has served or died while it closed a file."""
+        for look in set(work.looks) - self._loaded:
+            look.load()
+            self._loaded.add(look)
+        descriptors = [work.content.descriptor] if work.content.content is None else []
         self._files += 1
         if self._files > FILES_A_PROCESS:
             self._end()
         if self._child is not None:
             try:
-                self._tell(self._child, request)
-                self._hear(self._child)
+                self._child.channel.send(work, *descriptors)
+                self._child.channel.receive()
             except _DEAD:
                 self._end()
             else:
                 return self._child
-        child = self._start()
-        self._tell(child, request)
-        self._hear(child)
+        child = self._start(descriptors if alone else [])
+        child.channel.send(work, *descriptors)
+        child.channel.receive()
         return child
 
-    def _start(self) -> Child:
+    def _start(self, descriptors: Sequence[int]) -> Child:
         if self._closed:
             raise DjError("the reader of media was closed")
         self._files = 1
-        self._child = child = take_forked() or _started()
+        self._child = child = take_forked() or _spawned()
         try:
-            self._tell(child, (self.limits, self.prepare))
-            self._hear(child)
+            child.channel.send(Start(self.limits, self.prepare), *descriptors)
+            child.channel.receive()
         except _DEAD:
             raise DjError(f"the process that reads media does not start: {self._cause_of_death()}") from None
         return child
-
-    @staticmethod
-    def _tell(child: Child, message: object) -> None:
-        assert child.stdin is not None, "a pipe"  # noqa: S101
-        pickle.dump(message, child.stdin, protocol=5)
-        child.stdin.flush()
-
-    @staticmethod
-    def _hear(child: Child) -> Any:  # noqa: ANN401
-        assert child.stdout is not None, "a pipe"  # noqa: S101
-        return pickle.load(child.stdout)  # noqa: S301 - written by our own child
 
     def _cause_of_death(self) -> str:
         code = self._end()
@@ -139,12 +184,7 @@ class MediaReader:
         child, self._child = self._child, None
         if child is None:
             return 0
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    continue
+        child.channel.close()
         try:
             return child.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -152,12 +192,17 @@ class MediaReader:
             return child.wait()
 
 
-def _started() -> subprocess.Popen[bytes]:
+def _spawned() -> Spawned:
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    return subprocess.Popen(
-        [sys.executable, "-m", "dj_assets.media.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **settings.SINGLE_THREAD_ENV, "PYTHONPATH": path},
-    )
+    ours, theirs = Channel.pair()
+    try:
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            [sys.executable, "-m", "dj_assets.media.child"],
+            stdin=theirs.socket.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **settings.SINGLE_THREAD_ENV, "PYTHONPATH": path},
+        )
+    finally:
+        theirs.close()
+    return Spawned(process, ours)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dj_assets.media.handed import Handed
 from dj_assets.media.look import Look
 from dj_assets.media.places import Place
 
@@ -16,12 +18,22 @@ BEGUN = "begun"
 class Limits:
     """What one look may take before its process is ended.
 
-    Seconds by the clock, without a sign of life, and so many times that with them; bytes of address space.
+    Seconds by the clock, without a sign of life, and so many times that with them; bytes of address space; whether
+    its process is confined: `auto` as far as the system can, `require`, `off`.
     """
 
     seconds: float
     memory_bytes: int
     signs_of_life: int = 20
+    sandbox: str = "auto"
+
+
+@dataclass(frozen=True)
+class Start:
+    """The first message to the process: its limits, and what it does first, such as importing a user's modules."""
+
+    limits: Limits
+    prepare: Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,14 @@ class Request:
     """A file to open and the looks at it, in the order of the operators that want them."""
 
     place: Place
+    looks: tuple[Look[Any], ...]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A request as it travels: the bytes instead of the place."""
+
+    content: Handed
     looks: tuple[Look[Any], ...]
 
 

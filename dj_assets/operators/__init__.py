@@ -1,1 +1,1 @@
-"""Operators: one declaration, one short file each."""
+"""Operators of recipes: one class and one short file each."""

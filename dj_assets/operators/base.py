@@ -1,4 +1,4 @@
-"""The kinds of operators. An operator declares its parameters; measuring and judging never mix."""
+"""Define the kinds of operators: mapper, filter, deduplicator. Each declares its parameters as fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 @dataclass(frozen=True)
 class Statistic:
-    """One column a filter measures: its Data-Juicer key, its Arrow type, its unit in words."""
+    """Describe one column that a filter measures: its Data-Juicer key, its Arrow type, its unit in words."""
 
     key: str
     type: pa.DataType
@@ -28,10 +28,10 @@ class Statistic:
 
 
 class Operator(BaseModel):
-    """One entry of a recipe's `process` list: fields are its parameters, named as in Data-Juicer.
+    """Define one entry of a recipe's `process` list. Fields are its parameters, named as in Data-Juicer.
 
-    `version` is part of the identity of everything the operator measured: raise it when results change.
-    `judging` names the parameters that only judge: changing them never measures anew.
+    `version` is part of the identity of everything that the operator measured: raise it when results change. `judging`
+    names the parameters that only judge: a new value measures nothing again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -39,7 +39,7 @@ class Operator(BaseModel):
     name: ClassVar[str] = ""
     version: ClassVar[int] = 1
     judging: ClassVar[frozenset[str]] = frozenset()
-    # the packages it imports that are not always installed, with the extra that brings each
+    # Imported packages that are optional, each with the extra that installs it.
     packages: ClassVar[Mapping[str, str]] = {}
 
     text_key: str | None = None
@@ -47,7 +47,7 @@ class Operator(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _numbers_in_quotes(cls, values: Any) -> Any:  # noqa: ANN401
-        """Read `"2e5"` as a number: recipes write it so, and YAML 1.1 hands it over as a string."""
+        """Read `"2e5"` as a number. Recipes contain such values, and YAML 1.1 reads them as strings."""
         if not isinstance(values, dict):
             return values
         numeric = {
@@ -61,24 +61,27 @@ class Operator(BaseModel):
         }
 
     def parameters(self) -> dict[str, Any]:
-        """Return every parameter that differs from its default, plus those given, ready for JSON."""
+        """Return all parameters that were given or differ from their defaults, ready for JSON."""
         given = self.model_dump(mode="json", exclude_unset=True)
         return {**self.model_dump(mode="json", exclude_defaults=True), **given}
 
     def measuring_parameters(self) -> dict[str, Any]:
-        """Return the parameters that decide what is measured: all but the judging ones, defaults included."""
+        """Return the parameters that affect measured values: all but the judging ones, defaults included."""
         return self.model_dump(mode="json", exclude=set(self.judging))
 
     def models(self) -> tuple[str, ...]:
-        """Return the names of the models and word lists this operator loads, as the model manifest knows them."""
+        """Return the names of the models and word lists that this operator loads, as in the model manifest."""
         return ()
 
     def warm_up(self, batch: Batch) -> None:
-        """Load models and compile kernels ahead of the first batch. `batch` is empty."""
+        """Load models and compile kernels before the first batch. `batch` is empty."""
 
 
 class StatisticsByParameters:
-    """Statistics that depend on parameters: on a class those of its defaults, on an operator its own."""
+    """Make the statistics of a filter depend on its parameters.
+
+    On a class, the attribute gives the statistics for default parameters; on an operator, those for its own parameters.
+    """
 
     def __init__(self, choose: Callable[[Any], tuple[Statistic, ...]]) -> None:
         self.choose = choose
@@ -89,46 +92,46 @@ class StatisticsByParameters:
 
 
 class Mapper(Operator):
-    """Rewrites the text of samples; never drops or adds one."""
+    """Rewrite the text of samples. A mapper never drops or adds a sample."""
 
     @abstractmethod
     def apply(self, batch: Batch) -> Batch:
         """Return the batch with its text rewritten."""
 
     def warm_up(self, batch: Batch) -> None:
-        """Rewrite an empty batch: that loads what a full one needs."""
+        """Rewrite an empty batch, which loads everything that a full batch needs."""
         self.apply(batch)
 
 
 class CorpusMapper(Mapper):
-    """Rewrites text by what the whole corpus holds: keys that more than `frequency_threshold` samples have.
+    """Rewrite text depending on the whole corpus: on keys that more than `frequency_threshold` samples have.
 
-    That takes two passes. The first counts: every sample that the operators before let pass counts once for each of its
-    keys. The second rewrites every sample, knowing the frequent keys. What is counted, `count`, does not depend on the
-    threshold.
+    This takes two passes. The first pass counts: every sample that the earlier operators keep counts once for each of
+    its keys. The second pass rewrites every sample, given the frequent keys. The result of `count` does not depend on
+    the threshold.
     """
 
     frequency_threshold: int
 
     def counting_parameters(self) -> dict[str, Any]:
-        """Return the parameters that decide which keys a sample has: all measuring ones but the threshold."""
+        """Return the parameters that affect the keys of a sample: all measuring ones but the threshold."""
         return self.model_dump(mode="json", exclude={*self.judging, "frequency_threshold"})
 
     @abstractmethod
     def count(self, batch: Batch) -> pa.Array:
-        """Return the distinct keys of every sample: a list of `uint64` each, empty where it has none."""
+        """Return the distinct keys of every sample: one list of `uint64` each, empty if it has none."""
 
     @abstractmethod
     def rewrite(self, batch: Batch, frequent: np.ndarray) -> Batch:
-        """Return the batch rewritten. `frequent` are the keys above the threshold: sorted `uint64`, shape `(n,)`."""
+        """Return the batch rewritten. `frequent` holds the keys above the threshold: sorted `uint64`, shape `(n,)`."""
 
     def apply(self, batch: Batch) -> Batch:
-        """Return the batch as it is rewritten without a corpus, that is where no key is frequent."""
+        """Return the batch rewritten without a corpus: as if no key were frequent."""
         return self.rewrite(batch, np.empty(0, np.uint64))
 
 
 class Filter(Operator):
-    """Measures statistics of samples; `condition` judges them declaratively."""
+    """Measure statistics of samples. `condition` declares which values keep a sample."""
 
     judging: ClassVar[frozenset[str]] = frozenset({"min_closed_interval", "max_closed_interval", "reversed_range"})
     statistics: ClassVar[tuple[Statistic, ...]] = ()
@@ -139,25 +142,25 @@ class Filter(Operator):
 
     @property
     def costly(self) -> bool:
-        """Whether `stats: cascade` measures it only for samples that the filters before keep."""
+        """Return true if `stats: cascade` measures this filter only for samples that the filters before it keep."""
         return False
 
     @abstractmethod
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return one array per statistic key, each as long as the batch. Knows no threshold."""
+        """Return one array for each statistic key, as long as the batch. Uses no threshold."""
 
     def warm_up(self, batch: Batch) -> None:
-        """Measure an empty batch: that loads what a full one needs."""
+        """Measure an empty batch, which loads everything that a full batch needs."""
         self.measure(batch)
 
     @property
     @abstractmethod
     def condition(self) -> Condition:
-        """What a sample's statistics must satisfy to be kept."""
+        """Return the condition under which a sample is kept."""
 
 
 class BoundedFilter(Filter):
-    """A filter with one statistic and two bounds, both inclusive by default.
+    """Filter by one statistic and two bounds, both inclusive by default.
 
     Subclasses name the two parameters in `bounds` and declare them as fields; `None` means no bound.
     """
@@ -170,7 +173,7 @@ class BoundedFilter(Filter):
 
     @property
     def range(self) -> Range:
-        """The range between the bounds, in the terms of the parameters that bound it."""
+        """Return the range between the bounds, with the names of the parameters that set them."""
         low, high = self.bounds
         return Range(
             key=self.statistics[0].key,
@@ -185,65 +188,65 @@ class BoundedFilter(Filter):
 
 
 class RangeFilter(BoundedFilter):
-    """A filter with one statistic, a number that must lie between two bounds."""
+    """Filter by one statistic, a number between two bounds."""
 
     @property
     def condition(self) -> Range:
-        """The range of the statistic."""
+        """Return the range of the statistic."""
         return self.range
 
 
 class Deduplicator(Operator):
-    """Signs samples; those whose signatures say so make clusters, chains included, the first sample of each is kept.
+    """Compute a signature for every sample, to find duplicates. The first sample of a cluster is kept, chains included.
 
-    A signature is one value, an integer or bytes of a fixed size: samples with equal ones are duplicates, and those
-    with `near_pairs` of them. Or it is a list of integers, its keys: samples that share any key are duplicates, as the
-    bands of locality-sensitive hashing have it. `signature_type` says which.
+    `signature_type` declares one of two kinds of signature. One value, an integer or bytes of a fixed size: samples
+    with equal values are duplicates, and so are those whose values are in `near_pairs`. Or a list of integers, the
+    keys: samples that share any key are duplicates, as with the bands of locality-sensitive hashing.
     """
 
     signature_type: ClassVar[pa.DataType] = pa.uint64()
 
     @property
     def short_text_keys(self) -> tuple[int, ...]:
-        """The signature, or its keys, of every text too short for a single shingle; empty where there is none such."""
+        """Return the signature, or its keys, of a text too short for one shingle; empty if there is none."""
         return ()
 
     @abstractmethod
     def sign(self, batch: Batch) -> pa.Array:
-        """Return one signature a sample; null never equals anything."""
+        """Return one signature for each sample; null never equals anything."""
 
     def warm_up(self, batch: Batch) -> None:
-        """Sign an empty batch: that loads what a full one needs."""
+        """Sign an empty batch, which loads everything that a full batch needs."""
         self.sign(batch)
 
     def distance(self, own: str, kept: str) -> str:  # noqa: ARG002
         """Return SQL for the distance of a duplicate's signature from that of the kept duplicate; both are columns.
 
-        By default 0 where only equal signatures are duplicates, else null: not known.
+        By default 0 if only equal signatures are duplicates, else null: not known.
         """
         return "NULL" if self.may_be_near or pa.types.is_list(self.signature_type) else "0"
 
     @property
     def within(self) -> int:
-        """How many bits the 64-bit signatures of duplicates may differ in, by default none."""
+        """Return the largest Hamming distance of the 64-bit signatures of duplicates, by default 0."""
         return 0
 
     @property
     def may_be_near(self) -> bool:
-        """Whether signatures that differ may be those of duplicates, too; of lists of keys it is not asked."""
+        """Return true if samples with different signatures may be duplicates; false for lists of keys."""
         if pa.types.is_list(self.signature_type):
             return False
         return self.within > 0 or type(self).near_pairs is not Deduplicator.near_pairs
 
     def near_pairs(self, distinct: np.ndarray, threads: int = 1) -> pa.Table:
-        """Return pairs of distinct signatures that count as duplicates: by default those `within` so many bits.
+        """Return pairs of distinct signatures that count as duplicates: by default those at most `within` bits apart.
 
         Parameters
         ----------
         distinct
             Sorted distinct signature values, shape `(n,)`.
         threads
-            How many to use; who overrides this need not take it.
+            Number of threads. An override need not use it.
 
         Returns
         -------

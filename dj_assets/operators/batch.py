@@ -1,4 +1,4 @@
-"""What an operator sees: an Arrow record batch, and everything derived from its text, computed once."""
+"""Define the input of an operator: an Arrow record batch, and views derived from its text, computed once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FIELDS = "fields"
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples on their way through a row stage.
+    """Hold the samples that a row stage passes from operator to operator.
 
-    `rows` always has the column `text` (`pa.string()`, no nulls, valid UTF-8); further columns (`id`, `row`, untouched
-    fields) travel with it. Derived views (code points, words, pieces) are remembered until the text changes, so that
-    operators standing beside each other share them.
+    `rows` always has the column `text` (`pa.string()`, no nulls, valid UTF-8). Further columns (`id`, `row`, unchanged
+    fields) are carried along. Derived views (code points, words, pieces) are cached until the text changes, so that
+    adjacent operators share them.
     """
 
     rows: pa.RecordBatch
@@ -37,17 +37,17 @@ class Batch:
 
     @property
     def text(self) -> pa.StringArray:
-        """The text of every sample, shape `(len(batch),)`."""
+        """Return the text of every sample, shape `(len(batch),)`."""
         return cast("pa.StringArray", self.rows.column(TEXT))
 
     def derive(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Return the view remembered under `key`, computing it at the first call."""
+        """Return the view cached under `key`, computing it at the first call."""
         if key not in self._derived:
             self._derived[key] = compute()
         return cast("T", self._derived[key])
 
     def with_text(self, text: pa.StringArray) -> Batch:
-        """Return a batch with another text; what was derived from the old one is forgotten.
+        """Return a batch with another text; views derived from the old text are discarded.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class Batch:
         return self if text is self.text else self._with(TEXT, text, {})
 
     def with_column(self, name: str, values: pa.Array) -> Batch:
-        """Return a batch with another column in the place of `name`, which is not the text."""
+        """Return a batch with the column `name`, which is not the text, replaced."""
         return self._with(name, values, self._derived)
 
     def _with(self, name: str, values: pa.Array, derived: dict[Hashable, object]) -> Batch:
@@ -67,15 +67,15 @@ class Batch:
         return Batch(self.rows.set_column(index, name, values), self.models, self.viewing, derived)
 
     def slice(self, offset: int, length: int) -> Batch:
-        """Return `length` samples from `offset`, with nothing derived yet."""
+        """Return `length` samples from `offset`, without derived views."""
         return Batch(self.rows.slice(offset, length), self.models, self.viewing)
 
     def select(self, keep: pa.BooleanArray) -> Batch:
-        """Return the samples where `keep` is true, with nothing derived yet."""
+        """Return the samples where `keep` is true, without derived views."""
         return Batch(self.rows.filter(keep), self.models, self.viewing)
 
     @classmethod
     def of_texts(cls, texts: list[str], models: ModelStore | None = None) -> Batch:
-        """Make a batch of bare texts: for tests, notebooks and the sample boundary."""
+        """Make a batch of texts without other fields, for tests, notebooks and single samples."""
         rows = pa.RecordBatch.from_arrays([pa.array(texts, pa.string())], names=[TEXT])
         return cls(rows, models or ModelStore())

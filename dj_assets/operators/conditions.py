@@ -1,4 +1,4 @@
-"""The declarative judgement of a filter over its statistics, compiled to DuckDB SQL and never to Python per row."""
+"""Declare how a filter judges its statistics. Conditions compile to DuckDB SQL, never to Python per row."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from dataclasses import dataclass
 Parameter = int | float | str
 Columns = Mapping[str, str]
 
-# What JSON starts with, other than white space.
+# First characters of JSON, other than white space.
 _JSON_STARTS = frozenset('"[{-0123456789tfnNI')
 
 
 @dataclass(frozen=True)
 class Sql:
-    """A piece of SQL with its bound parameters, in the order of its question marks."""
+    """Hold a piece of SQL with its bound parameters, in the order of its question marks."""
 
     text: str
     parameters: tuple[Parameter, ...] = ()
 
 
 class Condition(ABC):
-    """What keeps a sample. `columns` maps a statistic's key to its column in the table `stats`."""
+    """Decide which samples are kept. `columns` maps the key of a statistic to its column in the table `stats`."""
 
     @abstractmethod
     def keep(self, columns: Columns) -> Sql:
-        """Return a boolean expression; false, null and not-a-number do not keep."""
+        """Return a boolean expression; false, null and NaN do not keep."""
 
     @abstractmethod
     def reason(self, columns: Columns) -> Sql:
-        """Return a text expression that says why a sample was not kept."""
+        """Return a text expression with the reason why a sample was not kept."""
 
     @abstractmethod
     def value(self, columns: Columns) -> Sql:
-        """Return a numeric expression: the value that was judged, null where it is not a number."""
+        """Return a numeric expression: the value that was judged, null if it is not a number."""
 
 
 def quoted(name: str) -> str:
@@ -46,10 +46,10 @@ def quoted(name: str) -> str:
 
 @dataclass(frozen=True)
 class Range(Condition):
-    """`low <= statistic <= high`; not a number is outside of every range.
+    """Test `low <= statistic <= high`. NaN and null are outside of every range.
 
     `reversed` follows Data-Juicer: the closed flags are negated first, then the result, so that with the defaults the
-    bounds themselves are kept. A bound of `None` or of `sys.maxsize` and beyond does not bound.
+    bounds themselves are kept. A bound of `None`, or of `sys.maxsize` and beyond, is no bound.
     """
 
     key: str
@@ -101,7 +101,7 @@ class Range(Condition):
 
 @dataclass(frozen=True)
 class OneOf(Condition):
-    """The statistic, a text, is one of `values`, or with `reversed` none of them; any text, where there are none."""
+    """Test that the statistic, a text, is one of `values`, or none with `reversed`; any text if `values` is empty."""
 
     key: str
     values: tuple[str, ...]
@@ -126,7 +126,7 @@ class OneOf(Condition):
 
 
 def as_text(value: object) -> str:
-    """Return a value as a text that no other value has: a text itself, or JSON where it could be taken for that."""
+    """Return a value as a unique text: JSON, or the string itself unless it is valid JSON."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, str) or _is_json(value):
@@ -146,9 +146,9 @@ def _is_json(text: str) -> bool:
 
 @dataclass(frozen=True)
 class AllAmong(Condition):
-    """The statistic, a value as text (`as_text`), is among `values`; of a list every element is.
+    """Test that the statistic, a value as text (`as_text`), is among `values`; of a list, every element.
 
-    With `reversed` it is not so. Anything, where there are no values.
+    `reversed` negates the result. Without `values` everything is kept.
     """
 
     key: str
@@ -156,7 +156,7 @@ class AllAmong(Condition):
     reversed: bool = False
 
     def keep(self, columns: Columns) -> Sql:
-        """Return the membership test; an empty list is among any values."""
+        """Return the membership test; an empty list passes."""
         column = quoted(columns[self.key])
         if not self.values:
             return Sql(f"({column} IS NOT NULL)")
@@ -165,7 +165,7 @@ class AllAmong(Condition):
         single = f"{column} IN ({', '.join('?' for _ in texts)})"
         allowed = f"[{', '.join('?' for _ in elements)}]::VARCHAR[]"
         every = f"list_has_all({allowed}, from_json({column}, '[\"JSON\"]')::VARCHAR[])"
-        # a text that starts so and is no list is in quotes
+        # A text that starts with "[" but is not a list is stored in quotes.
         test = f"CASE WHEN {column}[1] = '[' AND json_valid({column}) THEN {every} ELSE {single} END"
         return Sql(f"({column} IS NOT NULL AND {'NOT ' if self.reversed else ''}({test}))", (*elements, *texts))
 
@@ -175,26 +175,26 @@ class AllAmong(Condition):
         return Sql(f"? || coalesce({quoted(columns[self.key])}, 'unknown') || ?", (f"{self.key} is ", among))
 
     def value(self, columns: Columns) -> Sql:
-        """Return the value as a double where it is a number."""
+        """Return the value as a double if it is a number, else null."""
         return Sql(f"TRY_CAST({quoted(columns[self.key])} AS DOUBLE)")
 
 
 def _element(value: object) -> str:
-    """Return a value as it stands in a JSON list."""
+    """Return a value in the form of an element of a JSON list."""
     text = as_text(value)
     return json.dumps(text, ensure_ascii=False) if isinstance(value, str) and text == value else text
 
 
 @dataclass(frozen=True)
 class EachInRange(Condition):
-    """The statistic is a list, of which `any` or `all` numbers lie in a range; `empty` says what an empty one does."""
+    """Test that `any` or `all` numbers of a list are in a range; `empty` is the result for an empty list."""
 
     one: Range
     quantifier: str = "all"
     empty: bool = False
 
     def keep(self, columns: Columns) -> Sql:
-        """Return the test of all elements, or that one of them passes."""
+        """Return the test that all elements pass, or that one of them does."""
         column = quoted(columns[self.one.key])
         test = self.one.keep({self.one.key: "x"})
         passing = f"len(list_filter({column}, lambda x: {test.text}))"
@@ -206,7 +206,10 @@ class EachInRange(Condition):
         return Sql("?", (f"{missing} in the range: {_in_words(self.one)}",))
 
     def value(self, columns: Columns) -> Sql:
-        """Return the element that decides: the least for all, the greatest for any; the other under an upper bound."""
+        """Return the element that decides: the least for `all`, the greatest for `any`.
+
+        If the range has an upper bound only, it is the other way round.
+        """
         least = (self.quantifier == "all") == (self.one.low is not None)
         which = "list_min" if least else "list_max"
         return Sql(f"{which}({quoted(columns[self.one.key])})::DOUBLE")
@@ -214,14 +217,14 @@ class EachInRange(Condition):
 
 @dataclass(frozen=True)
 class EachInRanges(Condition):
-    """Lists of the same length, of which `any` or `all` places hold numbers in both ranges; empty ones keep."""
+    """Test that `any` or `all` positions of two equally long lists are in both ranges; empty lists pass."""
 
     first: Range
     second: Range
     quantifier: str = "any"
 
     def keep(self, columns: Columns) -> Sql:
-        """Return the test of all pairs, or that one of them passes."""
+        """Return the test that all pairs pass, or that one of them does."""
         parts = (self.first, self.second)
         tests = [part.keep({part.key: "x"}) for part in parts]
         names = [quoted(columns[part.key]) for part in parts]
@@ -236,7 +239,7 @@ class EachInRanges(Condition):
         return Sql("?", (f"{missing} in the ranges: {_in_words(self.first)}, {_in_words(self.second)}",))
 
     def value(self, columns: Columns) -> Sql:
-        """Return the element of the first list that decides, where its range alone does not keep; else the other's."""
+        """Return the deciding element of the first list if its range alone does not keep, else of the second."""
         parts = [EachInRange(part, self.quantifier, empty=True) for part in (self.first, self.second)]
         first = parts[0].keep(columns)
         values = [part.value(columns).text for part in parts]
@@ -244,13 +247,13 @@ class EachInRanges(Condition):
 
 
 def _enough(column: str, passing: str, quantifier: str, *, empty: bool) -> str:
-    """Return whether enough elements of a list pass; an empty list does as told, none at all does not."""
+    """Return SQL that tests if enough elements of a list pass; `empty` is the result of an empty list. Null fails."""
     count = f"len({column})" if quantifier == "all" else "1"
     return f"(CASE len({column}) WHEN 0 THEN {empty} ELSE coalesce({passing} >= {count}, FALSE) END)"
 
 
 def _in_words(one: Range) -> str:
-    """Return the bounds of a range: "min_ratio 0.333, max_ratio 3.0", those that bound."""
+    """Return the bounds of a range as text, without missing bounds: "min_ratio 0.333, max_ratio 3.0"."""
     bounds = ((one.low_name, one.low), (one.high_name, one.high))
     stated = ", ".join(f"{name} {bound}" for name, bound in bounds if bound is not None)
     return f"not {stated}" if one.reversed else stated
@@ -258,7 +261,7 @@ def _in_words(one: Range) -> str:
 
 @dataclass(frozen=True)
 class All(Condition):
-    """Every part keeps; the reason and the value are those of the first part that does not."""
+    """Test that every part keeps. Reason and value are those of the first part that does not."""
 
     parts: tuple[Condition, ...]
 

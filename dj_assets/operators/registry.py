@@ -1,4 +1,4 @@
-"""Names to operator classes. A clash raises, an unknown name lists its near matches."""
+"""Map names to operator classes. Registering a name twice is an error; similar names can be looked up."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ PACKAGES = tuple(f"dj_assets.operators.{kind}" for kind in ("text", "image", "vi
 
 
 def register(name: str) -> Callable[[OperatorType], OperatorType]:
-    """Register an operator class under the name recipes use.
+    """Register an operator class under its name in recipes.
 
     Raises
     ------
     UserError
-        If another class has that name already.
+        If another class already has that name.
     """
 
     def add(cls: OperatorType) -> OperatorType:
@@ -47,7 +47,7 @@ def operator_names() -> list[str]:
 
 
 def find(name: str) -> type[Operator] | None:
-    """Return the class of an operator, or None where there is none of that name."""
+    """Return the class of an operator, or None if there is no operator of that name."""
     _load_plugins()
     if name not in _OPERATORS and not _load_own(name):
         _load()
@@ -55,13 +55,13 @@ def find(name: str) -> type[Operator] | None:
 
 
 def nearest(name: str, among: list[str] | None = None) -> str | None:
-    """Return the known name closest to a misspelt one, or None where nothing is close."""
+    """Return the known name that is closest to a misspelt one, or None if none is close."""
     found = difflib.get_close_matches(name, among if among is not None else operator_names(), n=1, cutoff=0.6)
     return found[0] if found else None
 
 
 def _load_own(name: str) -> bool:
-    """Load one of our operators, from the module of its name; the others would take most of a short run's start."""
+    """Load one shipped operator from the module of its name; loading all would dominate the start of a short run."""
     for package in PACKAGES:
         if name.isidentifier() and importlib.util.find_spec(f"{package}.{name}") is not None:
             importlib.import_module(f"{package}.{name}")

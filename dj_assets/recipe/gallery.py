@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dj_assets import settings
+from dj_assets import settings, variables
 from dj_assets.errors import RecipeError
 from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.registry import nearest
@@ -73,10 +72,10 @@ def sources_of(recipe: Recipe) -> tuple[Source, ...]:
     """
     block = recipe.asset
     subset = block.subset if block else ""
-    given = os.environ.get(f"DJ_SOURCE_{subset.upper()}")
+    given = variables.SOURCE.of_subset(subset).given()
     if given:
         return reading_like(recipe, split_places(given))
-    listed = _configured(subset, block.source if block else ())
+    listed = configured_sources(subset, block.source if block else ())
     if listed:
         return listed
     if block and block.source:
@@ -108,10 +107,10 @@ def _references(recipe: Recipe) -> tuple[Source, ...]:
     if recipe.asset is None:
         return ()
     subset, own = recipe.asset.subset, recipe.asset.against
-    given = os.environ.get(f"DJ_AGAINST_{subset.upper()}")
+    given = variables.AGAINST.of_subset(subset).given()
     if given:
         return _reading_like(own, split_places(given))
-    return _configured(f"{subset}.against", own) or own
+    return configured_sources(f"{subset}.against", own) or own
 
 
 def source_paths(recipe: Recipe) -> tuple[str, ...]:
@@ -142,7 +141,7 @@ def _how(entry: Source) -> dict[str, Any]:
     return entry.model_dump(include={"text_key", "media_root", "allow_outside", "allow_urls", "format", "language"})
 
 
-def _configured(key: str, own: Sequence[Source]) -> tuple[Source, ...]:
+def configured_sources(key: str, own: Sequence[Source]) -> tuple[Source, ...]:
     """Return the entry of `sources.yaml` under a key, its bare paths read like `own`; nothing where there is none."""
     path = settings.sources_file()
     value = read_yaml(path).get(key) if path.exists() else None

@@ -1,4 +1,4 @@
-"""The typed recipe: what one YAML file says, checked."""
+"""Define the typed recipe: the checked content of one YAML file."""
 
 from __future__ import annotations
 
@@ -36,30 +36,29 @@ _NAME = r"^[a-z][a-z0-9_]*$"
 
 
 class Source(_Strict):
-    """One source of a subset: raw files, or another subset once it is refined.
+    """Describe one source of a subset: raw files, or another subset after its refinement.
 
     Attributes
     ----------
     paths
-        Files, folders or globs, relative to the project, or URLs such as `s3://bucket/c4/*.json.gz`. `path` may stand
+        Files, folders or globs, relative to the project, or URLs such as `s3://bucket/c4/*.json.gz`. `path` is accepted
         for a single one.
     subset
         The name of a refined subset of the gallery, in place of `paths`.
     text_key
-        Where its records have the text, if not where the recipe says.
+        The field with the text of its records; default is the text key of the recipe.
     media_root
-        The folder that relative paths of images and clips start from, relative to the project; default is the folder of
-        each file.
+        The folder of relative paths of images and clips, relative to the project; default is the folder of each file.
     allow_outside, allow_urls
-        Read images and clips outside of that folder, and URLs, which are refused else.
+        Permit images and clips outside of that folder, and URLs. Otherwise they are refused.
     format
-        How raw files are read that do not hold one sample a record: raw Alpaca-CoT records, arXiv bundles, dumps of
+        The reader for raw files that do not hold one sample a record: raw Alpaca-CoT records, arXiv bundles, dumps of
         Stack Exchange, the pretraining data of LLaVA, annotations of clips, tar archives of images or clips with their
-        captions. Files that hold samples already are read as such.
+        captions. Files that already hold samples are read as such.
     language
-        Raw Alpaca-CoT records of this language are taken, the others belong to another subset.
+        Select the raw Alpaca-CoT records of this language; the others belong to another subset.
     name
-        What its samples carry as origin where a subset has several sources; default is the subset, else the first path.
+        The origin of its samples if a subset has several sources; default is the subset, else the first path.
     """
 
     paths: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
@@ -99,12 +98,12 @@ class Source(_Strict):
 
     @property
     def origin(self) -> str:
-        """The name that its samples carry."""
+        """Return the origin of its samples."""
         return self.name or self.subset or Path(self.paths[0]).name
 
 
 class Reference(_Strict):
-    """What the gallery published about a subset: rows before and after, and the rate it states."""
+    """Describe the published figures of a subset: rows before and after, and the stated rate."""
 
     rows_in: int
     rows_out: int
@@ -112,17 +111,18 @@ class Reference(_Strict):
 
     @property
     def computed_retention(self) -> float:
-        """The rate that the two counts give; it may differ from the published one."""
+        """Return the rate computed from the two counts; it may differ from the published one."""
         return self.rows_out / self.rows_in
 
 
 class Tolerance(_Strict):
-    """What the checks of a refined subset let pass.
+    """Set the limits of the checks of a refined subset.
 
-    `retention` is how far the retention may lie from the last run's and from the reference, as a difference of shares.
-    Quarantined may be a share of the samples, and a few even where that share is less than one sample. An operator that
-    drops nothing is worth a warning from `idle_samples` samples on: among fewer, many filters have nothing to find.
-    `drift` is how far a statistic's distribution may move from one run to the next, as population stability index.
+    `retention` is the largest difference of the retention from that of the last run and from that of the reference, as
+    a difference of shares. `quarantine_share` of the samples may be quarantined, and `quarantine_samples` in any case.
+    An operator that drops nothing causes a warning from `idle_samples` samples on: with fewer samples, many filters
+    find nothing to drop. `drift` is the largest change of the distribution of a statistic from one run to the next, as
+    population stability index.
     """
 
     retention: float = Field(0.05, ge=0, le=1)
@@ -133,10 +133,10 @@ class Tolerance(_Strict):
 
 
 class Sharding(_Strict):
-    """How the files of a source are grouped into shards, the partitions of the asset: at most 1000 of them.
+    """Group the files of a source into shards, the partitions of the asset: at most 1000 of them.
 
-    Neighbouring files make one shard until there are `files` of them, or they take `megabytes` (10^6 bytes, as they lie
-    on the disk); one that is larger is a shard by itself. A file stays in its shard when others come and go.
+    Adjacent files form one shard until there are `files` of them, or until their size on the disk reaches `megabytes`
+    (10^6 bytes). A larger file is a shard by itself. A file stays in its shard when other files are added or removed.
     """
 
     files: int = Field(1000, ge=1)
@@ -144,16 +144,16 @@ class Sharding(_Strict):
 
 
 class ExportBlock(_Strict):
-    """How the asset `<subset>_export` writes the refined subset.
+    """Set how the asset `<subset>_export` writes the refined subset.
 
     Attributes
     ----------
     format
-        jsonl, jsonl.zst, parquet, webdataset (a tar with a few files a sample, its media among them) or llava.
+        jsonl, jsonl.zst, parquet, webdataset (a tar with several files for each sample, including its media) or llava.
     shard_size
-        A part is closed once it is so large, such as 256MB.
+        The size at which a part is closed, such as 256MB.
     folder
-        Where to, relative to the project; by default `export/` in the subset's folder of the data home.
+        The target folder, relative to the project; by default `export/` in the subset's folder of the data home.
     """
 
     format: Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"] = "parquet"
@@ -168,16 +168,16 @@ class ExportBlock(_Strict):
 
 
 class AssetBlock(_Strict):
-    """The block `asset:` of a recipe: what makes it a Dagster asset.
+    """Define the block `asset:` of a recipe, which makes it a Dagster asset.
 
-    `source` is one source, or a list of them whose samples follow in the order given; no entry is one to be named by
-    `sources.yaml` or the environment. `against` is the same for a reference set: samples that are duplicates of its
-    samples are dropped, none of its own is published. `shards` makes it a partitioned asset whose shards are measured
-    and refined by runs of their own; without it one run does everything. `licence` is what the data stand under, for
-    the dataset card: an identifier such as `odc-by`, or a sentence. `stats` says of which samples statistics are
-    measured: of all (`full`), or the costly ones (perplexity, motion, what models judge of media) only of those that
-    the filters before keep (`cascade`). The refined samples are the same, but with `cascade` every threshold before a
-    costly filter decides what is measured.
+    `source` is one source, or a list of sources whose samples follow in the given order. Without it, `sources.yaml` or
+    the environment must name the source. `against` is the same for a reference set: samples that are duplicates of its
+    samples are dropped, and none of its own samples is published. `shards` makes the asset partitioned: separate runs
+    measure and refine its shards. Without `shards` one run does everything. `licence` is the licence of the data for
+    the dataset card: an identifier such as `odc-by`, or a sentence. `stats` selects the samples for which statistics
+    are measured: with `full` all samples; with `cascade` costly statistics (perplexity, motion, scores of models over
+    media) are measured only for samples that the filters before keep. The refined samples are the same, but with
+    `cascade` every threshold before a costly filter affects which samples are measured.
     """
 
     subset: str = Field(pattern=_NAME)
@@ -198,10 +198,10 @@ class AssetBlock(_Strict):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A checked recipe.
+    """Hold a checked recipe.
 
-    `file` is a path, or `<dict>` where the recipe came from Python. `notices` are sentences about accepted keys that
-    have no effect, to be shown once.
+    `file` is a path, or `<dict>` if the recipe comes from Python. `notices` are sentences about accepted keys without
+    effect, to be shown once.
     """
 
     file: str
@@ -217,12 +217,12 @@ class Recipe:
 
     @property
     def against(self) -> tuple[Source, ...]:
-        """The reference set that the asset is deduplicated against; empty where there is none."""
+        """Return the reference set that the asset is deduplicated against; empty if there is none."""
         return self.asset.against if self.asset else ()
 
     @property
     def name(self) -> str:
-        """`group/subset` of an asset, else the project's name, else that of the file."""
+        """Return `group/subset` of an asset, else the project name, else the name of the file."""
         if self.asset:
             return f"{self.asset.group}/{self.asset.subset}"
         file = Path(self.file)

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from dj_assets import settings
 from dj_assets.errors import RecipeError, UserError
+from dj_assets.media import confinement
 from dj_assets.models import extras
 from dj_assets.models.store import ModelFile, ModelStore
 from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
@@ -64,6 +65,16 @@ class Plan:
     def corpus_mappers(self) -> tuple[Step, ...]:
         """The steps that need a pass of their own, which counts, before they can rewrite."""
         return tuple(step for step in self.steps if isinstance(step.operator, CorpusMapper))
+
+    def notices(self) -> tuple[str, ...]:
+        """Return sentences that a person should read before a run.
+
+        Raises
+        ------
+        UserError
+            If images or clips are decoded, and `DJ_MEDIA_SANDBOX=require` asks for more than this system can do.
+        """
+        return (*self.recipe.notices, *(confinement.notices(settings.media_sandbox()) if self.media else ()))
 
     @cached_property
     def media(self) -> tuple[MediaOperator, ...]:

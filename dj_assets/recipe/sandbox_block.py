@@ -1,4 +1,4 @@
-"""The block `sandbox:` of an asset block: how pools of the subset are tried."""
+"""Define the block `sandbox:` of an asset block: how pools of the subset are evaluated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class SandboxBlock(BaseModel):
-    """What makes a subset a sandbox: which pools are made of it, and what trains on them.
+    """Make a subset a sandbox: select its pools, and the commands that train on them.
 
     Attributes
     ----------
@@ -17,19 +17,20 @@ class SandboxBlock(BaseModel):
     statistics
         The columns of `stats` to probe; all numeric ones by default.
     of
-        Pools of all measured samples, or only of those that the recipe keeps.
+        Make pools of all measured samples, or only of those that the recipe keeps.
     seed
-        Decides which samples are drawn.
+        The seed for drawing samples.
     size
-        Samples a pool at most; by default as many as the smallest pool of its round has.
+        The largest number of samples in a pool; by default the size of the smallest pool of its round.
     combine
-        How many statistics are combined at most: n of them give 2^n - 1 pools.
+        The largest number of statistics that are combined: n of them give 2^n - 1 pools.
     max_correlation
-        A statistic whose correlation with one that is chosen already is stronger is not combined with it.
+        A statistic with a higher correlation with an already chosen one is not combined with it.
     smallest
-        Intersections with fewer samples are not trained on.
+        The smallest number of samples: intersections with fewer are not trained on.
     amounts
-        How often the samples that meet all thirds are repeated, each beside a pool of as many different samples.
+        How often the samples that are in all thirds are repeated, each compared with a pool of equally many different
+        samples.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

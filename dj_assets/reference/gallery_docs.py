@@ -1,4 +1,4 @@
-"""`docs/gallery.md`, made from the recipes and, where a data home holds runs over the sample data, from those runs."""
+"""Generate `docs/gallery.md` from the recipes, and from runs over the sample data in the data home if there are any."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.reference.operator_docs import table
 
-SAMPLE_HEADING = "## What the sample data gives"
+SAMPLE_HEADING = "## Results on the sample data"
 _ROUNDING = 0.0001
 _HEAD = """\
 # Gallery
 
-Made from the recipes by `make docs`; a test fails when this page is older than they are.
+`make docs` generates this page from the recipes. A test fails if the page is out of date.
 
-Every recipe below `recipes/` is an asset, with the thresholds of Data-Juicer's gallery. The gallery says that it made
-those of its refined subsets by the three-sigma rule: the mean of a statistic over the subset, less or plus three
-standard deviations. `dj-assets tune SUBSET` applies the same rule, or quantiles, or a keep rate, to your own data.
+Every recipe below `recipes/` is an asset, with the thresholds of Data-Juicer's gallery. According to the gallery, the
+thresholds of its refined subsets follow the three-sigma rule: the mean of a statistic over the subset, less or plus
+three standard deviations. `dj-assets tune SUBSET` applies the same rule, or quantiles, or a keep rate, to other data.
 
 ## Published figures
 
-Rows before and after, as the gallery states them, and the retention it publishes beside the one that its own counts
-give; where the two differ by more than rounding the latter is in bold.
+The table shows the numbers of rows before and after as the gallery states them, the retention that it publishes, and
+the retention computed from its numbers of rows. The computed one is in bold if the two differ by more than rounding.
 """
 _SAMPLES = """\
-The sample data are a few hundred generated documents a subset with planted defects (`dj_assets/samples/README.md`).
-They show the recipes at work; their retention says nothing about the real subset.
+The sample data are a few hundred generated documents for each subset, with planted defects
+(`dj_assets/samples/README.md`). They show how the recipes work. Their retention says nothing about the real subset.
 """
-_NO_RUNS = "No runs over the sample data were at hand when this page was made: `make demo docs` makes them."
+_NO_RUNS = "No runs over the sample data existed when this page was generated. `make demo docs` makes them."
 
 
 def render_gallery_page(recipes: Sequence[Recipe]) -> str:
-    """Return the part of the page that the recipes decide."""
+    """Return the part of the page that depends on the recipes only."""
     published = [row for recipe in recipes for row in _published(recipe)]
     others = [f"`{recipe.name}`" for recipe in recipes if not (recipe.asset and recipe.asset.reference)]
     operators = [{"asset": f"`{recipe.name}`", "operators, in order": _operators(recipe)} for recipe in recipes]
@@ -59,18 +59,18 @@ def render_samples(runs: Iterable[tuple[Recipe, Mapping[str, Any]]]) -> str:
     notes = {model["name"]: model["note"] for _, manifest in listed for model in manifest["models"] if model["note"]}
     parts = [SAMPLE_HEADING, _SAMPLES.strip(), table(rows)]
     if notes:
-        stood_in = "; ".join(f"`{name}`: {note}" for name, note in sorted(notes.items()))
-        parts.append(f"Models that stood in for the real ones: {stood_in}.")
+        stand_ins = "; ".join(f"`{name}`: {note}" for name, note in sorted(notes.items()))
+        parts.append(f"Models used in place of the real ones: {stand_ins}.")
     return "\n\n".join(parts) + "\n"
 
 
 def static_part(page: str) -> str:
-    """Return the part of a written page that the recipes decide."""
+    """Return the part of an existing page that depends on the recipes only."""
     return page.partition(f"\n{SAMPLE_HEADING}")[0]
 
 
 def write_gallery_page(path: Path, home: Path) -> None:
-    """Write the page; without runs in the data home the section about them stays as it was."""
+    """Write the page. Without runs in the data home, the existing section about them is kept."""
     recipes = shipped_recipes()
     runs = list(_sample_runs(recipes, home))
     old = path.read_text("utf-8") if path.exists() else ""
@@ -81,7 +81,7 @@ def write_gallery_page(path: Path, home: Path) -> None:
 
 
 def shipped_recipes() -> list[Recipe]:
-    """Return the recipes of the project, in the order of the gallery; those of `DJ_RECIPES` are left out."""
+    """Return the recipes of the project in the order of the gallery, without those of `DJ_RECIPES`."""
     return list(find_gallery((settings.project_root() / "recipes",)).recipes.values())
 
 
@@ -97,7 +97,7 @@ def _published(recipe: Recipe) -> list[dict[str, str]]:
             "rows in": f"{reference.rows_in:,}",
             "rows out": f"{reference.rows_out:,}",
             "published": rate(reference.published_retention),
-            "by its counts": f"**{computed}**" if differs else computed,
+            "computed": f"**{computed}**" if differs else computed,
         }
     ]
 
@@ -107,7 +107,7 @@ def _operators(recipe: Recipe) -> str:
 
 
 def _sample_runs(recipes: Iterable[Recipe], home: Path) -> Iterable[tuple[Recipe, Mapping[str, Any]]]:
-    """Yield the runs in the data home whose shards are all sample data, or subsets refined from sample data."""
+    """Yield the runs in the data home whose shards are sample data only, or subsets refined from sample data."""
     known = [Path(next(iter(dj_assets.samples.__path__))).resolve()]
     for recipe in recipes:
         layout = Layout.home(home / (recipe.asset.subset if recipe.asset else ""))

@@ -1,4 +1,4 @@
-"""`docs/operators.md` and `docs/recipe.schema.json`, made from the operator classes: `make docs`."""
+"""Generate `docs/operators.md` and `docs/recipe.schema.json` from the operator classes: `make docs`."""
 
 from __future__ import annotations
 
@@ -26,47 +26,49 @@ def _names(names: Iterable[str]) -> str:
 _HEAD = """\
 # Operators
 
-Made from the classes by `make docs`; a test fails when this page is older than they are.
+`make docs` generates this page from the operator classes. A test fails if the page is out of date.
 
-An operator is one entry of a recipe's `process` list. A **mapper** rewrites text, a **filter** measures a statistic and
-judges it, a **deduplicator** signs samples and keeps the first of each cluster of near signatures. Names and parameters
-are those of Data-Juicer; where results differ is told in [compatibility.md](compatibility.md).
+An operator is one entry of the `process` list of a recipe. A **mapper** rewrites text. A **filter** measures a
+statistic and judges it. A **deduplicator** computes signatures of samples and keeps the first sample of each cluster of
+equal or near signatures. Names and parameters are those of Data-Juicer. [compatibility.md](compatibility.md) lists the
+differences in results.
 
-A parameter is **measured** when a new value changes what is stored about samples: text, statistics or signatures are
-then computed anew. It is **judged** when a new value only replays the recipe over what is stored.
+A parameter is **measured** if a new value changes the stored data of samples: text, statistics or signatures are then
+computed again. A parameter is **judged** if a new value only replays the recipe over the stored data.
 
-Every operator takes `text_key`, the field it works on (default: the recipe's `text_keys`; measured). Every filter takes
-the switches `min_closed_interval` and `max_closed_interval` (default true: a value equal to the bound is inside) and
-`reversed_range` (default false: values inside are kept). All three are judged. Reversed, the closed flags turn too:
-with the defaults a value equal to a bound is kept.
+Every operator has the parameter `text_key`, the field it works on (default: the recipe's `text_keys`; measured). Every
+filter has three judged switches: `min_closed_interval` and `max_closed_interval` (default true: a value equal to the
+bound is inside) and `reversed_range` (default false: values inside are kept). `reversed_range` reverses the closed
+flags, too: with the defaults a value equal to a bound is kept.
 
-Models are found as `dj-assets models list` shows them and fetched by `dj-assets models pull NAME`; `{lang}` stands for
-the parameter `lang`.
+`dj-assets models list` shows all models and where they are found, `dj-assets models pull NAME` downloads one. `{lang}`
+in the name of a model stands for the parameter `lang`.
 """
 
 
 _WITHOUT_EFFECT = f"""\
 ## Keys without effect
 
-Accepted so that recipes of Data-Juicer load unchanged; a run names those it meets in one notice. Keys of a recipe:
-{_names(known_keys.IGNORED)}.
+These keys are accepted so that recipes of Data-Juicer load unchanged. A run lists the ones in its recipe in one notice.
+
+Keys of a recipe: {_names(known_keys.IGNORED)}.
 
 Keys of an operator: {_names(known_keys.OPERATOR_IGNORED)}.
 """
 
 
 def render_operators(facts: Sequence[OperatorFacts]) -> str:
-    """Return the page: an index, then every operator by kind, then those of Data-Juicer that are not here."""
+    """Return the page: an index and the operators of each kind, then the missing ones of Data-Juicer."""
     parts = [_HEAD]
     for kind in KINDS:
         chosen = [one for one in facts if one.kind == kind]
-        rows = [{"operator": f"[`{one.name}`](#{one.name})", "does": one.sentence} for one in chosen]
+        rows = [{"operator": f"[`{one.name}`](#{one.name})", "purpose": one.sentence} for one in chosen]
         parts += [f"## {kind.capitalize()}s", table(rows), *(_section(one) for one in chosen)]
     return "\n\n".join(part.strip() for part in [*parts, _missing(facts), _WITHOUT_EFFECT]) + "\n"
 
 
 def write_operator_docs(folder: Path) -> None:
-    """Write both files."""
+    """Write `operators.md` and `recipe.schema.json` into a folder."""
     pages = {
         "operators.md": render_operators([operator_facts(cls) for cls in shipped_operators()]),
         "recipe.schema.json": json.dumps(recipe_schema(), indent=1, ensure_ascii=False) + "\n",
@@ -77,7 +79,7 @@ def write_operator_docs(folder: Path) -> None:
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> str:
-    """Return rows as a Markdown table; cells may hold code, so only what ends a cell is escaped."""
+    """Return rows as a Markdown table. Cells may contain code, so only `|` is escaped."""
     head = list(rows[0])
     cells = [[row[name].replace("|", "\\|") for name in head] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *cells])
@@ -92,7 +94,7 @@ def _section(facts: OperatorFacts) -> str:
             "parameter": f"`{parameter.name}`",
             "type": parameter.type,
             "default": parameter.default,
-            "": "measured" if parameter.measured else "judged",
+            "kind": "measured" if parameter.measured else "judged",
         }
         for parameter in facts.parameters
     ]
@@ -115,10 +117,9 @@ def _missing(facts: Sequence[OperatorFacts]) -> str:
     here = {one.name for one in facts}
     missing = {name for name in known_keys.DATA_JUICER_OPERATORS - here if known_keys.ALIASES.get(name) not in here}
     return f"""\
-## Not here yet
+## Operators that are not available
 
-A recipe that names one of these operators of Data-Juicer is told so when it loads:
-{_names(missing)}.
+A recipe with one of these operators of Data-Juicer is an error when it loads: {_names(missing)}.
 """
 
 

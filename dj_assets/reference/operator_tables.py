@@ -1,4 +1,4 @@
-"""What an operator class says about itself: what it does, its parameters, statistics and models."""
+"""Collect the facts about an operator class: purpose, parameters, statistics and models."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dj_assets.operators import registry
 from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
 
 KINDS: dict[str, type[Operator]] = {"mapper": Mapper, "filter": Filter, "deduplicator": Deduplicator}
-# Parameters that every filter has, and the one that every operator has: told once.
+# Parameters that every filter has, and the one that every operator has. The page describes them once.
 COMMON = ("min_closed_interval", "max_closed_interval", "reversed_range", "text_key")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter: its type and default in words, and whether it is part of what is measured."""
+    """Describe one parameter: its type and default in words, and whether it is measured."""
 
     name: str
     type: str
@@ -31,7 +31,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class MeasuredStatistic:
-    """A statistic or a model. `where` names the parameter that, turned from its default, brings it; "" for always."""
+    """Describe a statistic or a model. `where` names the switch that requires it; "" if it is always used."""
 
     name: str
     about: str
@@ -40,7 +40,7 @@ class MeasuredStatistic:
 
 @dataclass(frozen=True)
 class OperatorFacts:
-    """One operator. `sentence` is the first of its docstring, `details` the whole docstring as Markdown."""
+    """Describe one operator. `sentence` is the first of its docstring, `details` the whole docstring as Markdown."""
 
     name: str
     kind: str
@@ -52,13 +52,13 @@ class OperatorFacts:
 
 
 def shipped_operators() -> list[type[Operator]]:
-    """Return the operators that come with the package, sorted by name; those of users are left out."""
+    """Return the operators of the package, sorted by name, without custom ones."""
     found = [registry.find(name) for name in registry.operator_names()]
     return [cls for cls in found if cls and cls.__module__.startswith("dj_assets.")]
 
 
 def operator_facts(cls: type[Operator]) -> OperatorFacts:
-    """Return what a class says about itself."""
+    """Return the facts about a class."""
     details = inspect.cleandoc(cls.__doc__ or "")
     variants = _variants(cls)
     return OperatorFacts(
@@ -95,7 +95,7 @@ def type_in_words(schema: dict[str, Any]) -> str:
 
 
 def default_in_words(value: object) -> str:
-    """Return a default as it would stand in a recipe; the largest integers mean no bound."""
+    """Return a default as it is written in a recipe; the largest integers mean no bound."""
     if value is PydanticUndefined:
         return "required"
     if isinstance(value, int) and abs(value) >= sys.maxsize:
@@ -114,7 +114,7 @@ def _parameter(cls: type[Operator], name: str) -> Parameter:
 
 
 def _variants(cls: type[Operator]) -> list[tuple[str, Operator]]:
-    """Return the operator with its defaults, and once with every switch turned."""
+    """Return the operator with its defaults, and once with every switch reversed."""
     made: list[tuple[str, Operator]] = [("", cls())]
     for name, field in cls.model_fields.items():
         if field.annotation is bool and name not in COMMON:
@@ -126,7 +126,7 @@ def _variants(cls: type[Operator]) -> list[tuple[str, Operator]]:
 
 
 def _gathered(found: Any) -> tuple[MeasuredStatistic, ...]:  # noqa: ANN401 - an iterable of triples
-    """Keep the first mention of every name."""
+    """Keep the first occurrence of every name."""
     known: dict[str, MeasuredStatistic] = {}
     for where, name, about in found:
         known.setdefault(name, MeasuredStatistic(name, about, where))

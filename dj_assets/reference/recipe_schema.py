@@ -1,4 +1,4 @@
-"""The JSON Schema of a recipe file, made from the classes: what editors complete and complain about."""
+"""Generate the JSON Schema of a recipe file from the classes, for completion and checks in editors."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ Schema = dict[str, Any]
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _REF = "#/definitions/"
 _QUOTED_NUMBER = {"type": "string", "pattern": r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"}
-_NO_EFFECT = "Accepted as in Data-Juicer, without effect here."
+_NO_EFFECT = "Accepted as in Data-Juicer; has no effect."
 _NAME: Schema = {"type": ["string", "null"], "minLength": 1}
 _KEYS: dict[str, Schema] = {
     "image_key": {**_NAME, "description": "The field with the paths of images.", "default": "images"},
     "video_key": {**_NAME, "description": "The field with the paths of clips.", "default": "videos"},
     "image_bytes_key": {**_NAME, "description": "The field with the bytes of images.", "default": "image_bytes"},
-    "image_special_token": {**_NAME, "description": "What stands for an image in a text."},
-    "video_special_token": {**_NAME, "description": "What stands for a clip in a text."},
-    "audio_special_token": {**_NAME, "description": "What stands for a sound in a text."},
-    "eoc_special_token": {**_NAME, "description": "What ends a chunk of text with its media."},
-    "open_tracer": {"description": "What operators changed and dropped is always kept, whatever this says."},
+    "image_special_token": {**_NAME, "description": "The token for an image in a text."},
+    "video_special_token": {**_NAME, "description": "The token for a clip in a text."},
+    "audio_special_token": {**_NAME, "description": "The token for a sound in a text."},
+    "eoc_special_token": {**_NAME, "description": "The token that ends a chunk of text with its media."},
+    "open_tracer": {"description": "Has no effect: changes and drops by operators are always kept."},
     "project_name": {"type": ["string", "null"], "description": "A name for a recipe without an asset block."},
-    "dataset_path": {"type": ["string", "null"], "description": "The source, where the asset block names none."},
+    "dataset_path": {"type": ["string", "null"], "description": "The source, if the asset block names none."},
     "np": {"type": ["integer", "null"], "minimum": 1, "description": "Worker processes. Results never depend on it."},
     "text_keys": {
-        "description": "The field with the text; of a list the first counts.",
+        "description": "The field with the text; of a list, the first one is used.",
         "anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
         "default": "text",
     },
     "custom_operator_paths": {
-        "description": "Python files or folders with operators of your own, relative to the recipe.",
+        "description": "Python files or folders with custom operators, relative to the recipe.",
         "anyOf": [{"type": "null"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}}],
     },
 }
@@ -44,8 +44,8 @@ _KEYS: dict[str, Schema] = {
 def recipe_schema() -> Schema:
     """Return the schema, in draft 7, which the YAML language server reads.
 
-    A recipe with `custom_operator_paths` may name operators that the schema does not know, any other may not. What
-    depends on two parameters at once, or on files, is checked by `dj-assets validate` alone.
+    A recipe with `custom_operator_paths` may name operators that are not in the schema, any other recipe may not.
+    Conditions on two parameters or on files are checked by `dj-assets validate` only.
     """
     classes = shipped_operators()
     block = AssetBlock.model_json_schema(ref_template=_REF + "{model}")
@@ -57,7 +57,7 @@ def recipe_schema() -> Schema:
     return {
         "$schema": DRAFT,
         "title": "Recipe",
-        "description": "How one data subset is cleaned, filtered and deduplicated.",
+        "description": "Defines how one data subset is cleaned, filtered and deduplicated.",
         "type": "object",
         "required": ["process"],
         "additionalProperties": False,
@@ -81,7 +81,7 @@ def _top_level(operators: Mapping[str, str]) -> Schema:
     }
     process = {"description": "The operators in order.", "type": "array", "minItems": 1, "items": entry}
     block = {"anyOf": [{"type": "null"}, {"$ref": _REF + "AssetBlock"}]}
-    # a key that is honoured and not described here takes any value
+    # an honoured key without a description takes any value
     honoured: Schema = {key: _KEYS.get(key, {}) for key in sorted(known_keys.HONOURED)}
     return {**honoured, "process": process, "asset": block, **_without_effect(known_keys.IGNORED - known_keys.HONOURED)}
 
@@ -110,7 +110,7 @@ def _operator(cls: type[Operator]) -> Schema:
 
 
 def _parameter(schema: Schema, *, measured: bool) -> Schema:
-    about = "Measured: a new value measures anew." if measured else "Judged: a new value measures nothing anew."
+    about = "Measured: a new value measures again." if measured else "Judged: a new value measures nothing again."
     schema = {key: value for key, value in schema.items() if key not in {"title", "default"} or _shown(key, value)}
     variants = schema.get("anyOf", [schema])
     if any(part.get("type") in {"integer", "number"} for part in variants):
@@ -121,12 +121,12 @@ def _parameter(schema: Schema, *, measured: bool) -> Schema:
 
 
 def _shown(key: str, value: object) -> bool:
-    """Leave out defaults that stand for no bound: they would be completed as they are."""
+    """Return true for a default to show; values that mean no bound are left out, or editors would insert them."""
     return key == "default" and not (isinstance(value, int | float) and abs(value) >= sys.maxsize)
 
 
 def _single_or_list(schema: Schema) -> Schema:
-    """Let the lists of the asset block be written as their only entry, as the loader does."""
+    """Allow a single entry in place of a list in the asset block, as the loader does."""
     properties = schema.get("properties", {})
     for name, part in properties.items():
         if part.get("type") == "array":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from typing import Any
 
+from dj_assets import variables
 from dj_assets.errors import UserError
 from dj_assets.stores.retry import without_secrets
 from dj_assets.urls import azure_account, azure_endpoint, gcs_emulator, s3_endpoint
@@ -17,15 +17,15 @@ _RETRY_S = 60
 
 # What is read from the environment: another value opens the file system anew.
 _VARIABLES = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_NO_SIGN_REQUEST",
-    "AZURE_STORAGE_KEY",
-    "AZURE_STORAGE_ACCOUNT_KEY",
-    "AZURE_STORAGE_SAS_TOKEN",
+    variables.AWS_ACCESS_KEY_ID,
+    variables.AWS_SECRET_ACCESS_KEY,
+    variables.AWS_SESSION_TOKEN,
+    variables.AWS_REGION,
+    variables.AWS_DEFAULT_REGION,
+    variables.AWS_NO_SIGN_REQUEST,
+    variables.AZURE_STORAGE_KEY,
+    variables.AZURE_STORAGE_ACCOUNT_KEY,
+    variables.AZURE_STORAGE_SAS_TOKEN,
 )
 
 
@@ -40,7 +40,7 @@ def file_system(scheme: str, bucket: str) -> Any:  # noqa: ANN401 - pyarrow has 
         If the scheme is not known, or a variable of the environment is missing.
     """
     servers = (s3_endpoint(), gcs_emulator(), azure_endpoint(), azure_account())
-    given = (*servers, *(os.environ.get(name) for name in _VARIABLES))
+    given = (*servers, *(variable.given() for variable in _VARIABLES))
     return _opened(scheme, bucket, given)
 
 
@@ -54,11 +54,11 @@ def _s3(bucket: str) -> Any:  # noqa: ANN401
     from pyarrow import fs
 
     endpoint = s3_endpoint()
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    region = variables.AWS_REGION.given() or variables.AWS_DEFAULT_REGION.given()
     if region is None:
         region = "us-east-1" if endpoint else _region_of(bucket)
     return fs.S3FileSystem(
-        anonymous=os.environ.get("AWS_NO_SIGN_REQUEST", "").lower() in {"1", "true", "yes"},
+        anonymous=(variables.AWS_NO_SIGN_REQUEST.given() or "").lower() in {"1", "true", "yes"},
         region=region,
         endpoint_override=endpoint,
         connect_timeout=_CONNECT_S,
@@ -97,8 +97,8 @@ def _az(bucket: str) -> Any:  # noqa: ANN401
     account = azure_account()
     if account is None:
         raise UserError(f"az://{bucket}: set AZURE_STORAGE_ACCOUNT to the storage account it lies in")
-    key = os.environ.get("AZURE_STORAGE_KEY") or os.environ.get("AZURE_STORAGE_ACCOUNT_KEY")
-    token = os.environ.get("AZURE_STORAGE_SAS_TOKEN")
+    key = variables.AZURE_STORAGE_KEY.given() or variables.AZURE_STORAGE_ACCOUNT_KEY.given()
+    token = variables.AZURE_STORAGE_SAS_TOKEN.given()
     return fs.AzureFileSystem(account, account_key=key, sas_token=None if key else token, **_azure_services())
 
 

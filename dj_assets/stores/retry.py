@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from dj_assets import variables
 from dj_assets.errors import StoreError, UserError
 
 T = TypeVar("T")
@@ -22,16 +22,6 @@ _REFUSED = re.compile(
     r"ACCESS_DENIED|NO_SUCH_BUCKET|INVALID_ACCESS_KEY|INVALID_CLIENT_TOKEN|SIGNATURE_DOES_NOT_MATCH|EXPIRED_TOKEN"
     r"|UNRECOGNIZED_CLIENT|MISSING_AUTHENTICATION|INVALID_BUCKET|InvalidBucketName|NoSuchBucket|ContainerNotFound"
     r"|AuthenticationFailed|AuthorizationFailure|PERMISSION_DENIED|UNAUTHENTICATED",
-)
-_SECRETS = (
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_ACCESS_KEY_ID",
-    "AZURE_STORAGE_KEY",
-    "AZURE_STORAGE_ACCOUNT_KEY",
-    "AZURE_STORAGE_SAS_TOKEN",
-    "AZURE_STORAGE_CONNECTION_STRING",
-    "AZURE_CLIENT_SECRET",
 )
 # Shorter values are no secrets, and would tear holes into every message.
 _LEAST_SECRET = 6
@@ -76,8 +66,8 @@ def retried(what: str, work: Callable[[], T], attempts: int = ATTEMPTS) -> T:
 
 def without_secrets(message: str) -> str:
     """Return a message without the values of credentials, should a library ever repeat them."""
-    for name in _SECRETS:
-        value = os.environ.get(name, "")
+    for variable in variables.SECRETS:
+        value = variable.given() or ""
         if len(value) >= _LEAST_SECRET:
             message = message.replace(value, "***")
     return message

@@ -1,8 +1,8 @@
-"""A language model of three letters, trained on a pool in a fraction of a second: the sandbox's tutorial.
+"""Train a letter trigram model on a pool, in a fraction of a second, for the tutorial of the sandbox.
 
     python train.py POOL.jsonl HELD_OUT.jsonl.gz SEED
 
-prints, as its last line, the loss on the held-out texts in nats a character.
+prints as its last line the loss on the held-out texts, in nats a character.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 CHARACTERS = "abcdefghijklmnopqrstuvwxyz .,"
-# the same budget for every pool
+# Characters to train on: the same number for every pool.
 BUDGET = 12_000
 SMOOTHING = 0.05
 
@@ -28,20 +28,20 @@ def texts(path: Path) -> list[str]:
 
 
 def codes(found: Iterable[str]) -> np.ndarray:
-    """Return the characters as numbers; white space is a blank, all that are not known share one number."""
+    """Return the characters as numbers: any white space is a blank, all unknown characters share one number."""
     joined = " ".join(" ".join(text.split()) for text in found).lower()
     return np.array([CHARACTERS.find(char) % (len(CHARACTERS) + 1) for char in joined])
 
 
 def trigrams(numbers: np.ndarray) -> np.ndarray:
-    """Return how often each character follows each two, shape (c, c, c)."""
+    """Count how often each character follows each pair of characters, shape (c, c, c)."""
     size = len(CHARACTERS) + 1
     flat = (numbers[:-2] * size + numbers[1:-1]) * size + numbers[2:]
     return np.bincount(flat, minlength=size**3).reshape(size, size, size)
 
 
 def main(pool: str, held_out: str, seed: str) -> None:
-    """Train and evaluate."""
+    """Train on the pool, evaluate on the held-out texts, print the loss as JSON."""
     found = texts(Path(pool))
     order = np.random.default_rng(int(seed)).permutation(len(found))
     counts = trigrams(codes(found[n] for n in order)[:BUDGET]) + SMOOTHING

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
+import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from dj_assets.media import image as looked_at
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.image import OpenImage
 from dj_assets.media.look import ClipLook, ImageLook
@@ -93,3 +99,53 @@ class ResidentMegabytes(ClipLook[float]):
         import psutil
 
         return psutil.Process().memory_info().rss / 1e6
+
+
+@dataclass(frozen=True)
+class Attempts(ImageLook[dict[str, str]]):
+    """Tries what code that took over a decoder would try; returns how each attempt ended."""
+
+    outside: str
+    port: int
+
+    def __call__(self, image: OpenImage) -> dict[str, str]:
+        attempts: dict[str, Callable[[], object]] = {
+            "read": lambda: Path(self.outside).read_bytes(),
+            "read its own file": lambda: Path(image.place.path).read_bytes(),
+            "list": lambda: list(Path(self.outside).parent.iterdir()),
+            "write": lambda: Path(self.outside).with_name("new").write_bytes(b"x"),
+            "write to a cache": lambda: (Path(looked_at.__file__).parent / "new.nbi").write_bytes(b"x"),
+            "remove": lambda: Path(self.outside).unlink(),
+            "environment": lambda: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
+            "tcp": lambda: socket.create_connection(("127.0.0.1", self.port), 5),
+            "udp": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+            "unix": lambda: socket.socket(socket.AF_UNIX),
+            "program": lambda: subprocess.run(["/bin/true"], check=True),
+            "signal": lambda: os.kill(os.getppid(), 0),
+            "memory": lambda: Path(f"/proc/{os.getppid()}/mem").open("rb").close(),
+            "allowed": lambda: image.size,
+        }
+        return {name: _outcome(attempt) for name, attempt in attempts.items()}
+
+
+def _outcome(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+    return "done"
+
+
+@dataclass(frozen=True)
+class Follows(ClipLook[str]):
+    """Opens a file as decord does where it gets bytes: any format, any protocol."""
+
+    def __call__(self, clip: OpenClip) -> str:
+
+        import decord
+
+        with clip.place.open() as content:
+            try:
+                return f"{len(decord.VideoReader(content))} frames"
+            except (RuntimeError, decord.DECORDError) as error:
+                return type(error).__name__

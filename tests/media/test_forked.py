@@ -43,7 +43,7 @@ reader.close()
     assert says(code, made.image(tmp_path / "bad.png", seed=1)).splitlines() == [
         "True Forked None",
         "[Failed(reason='the decoder crashed (SIGSEGV)')]",
-        "[(64, 48)] Popen",
+        "[(64, 48)] Spawned",
     ]
 
 

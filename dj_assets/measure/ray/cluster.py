@@ -17,7 +17,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from dj_assets import settings
+from dj_assets import settings, variables
 from dj_assets.errors import DjError, UserError
 from dj_assets.stores.path import SourcePath
 from dj_assets.urls import cache_folder, url_of
@@ -55,7 +55,7 @@ def connect() -> None:
         _refuse_client("a Ray client", is_one=_is_client())
         _be_quiet()
         return
-    named = os.environ.get("RAY_ADDRESS")
+    named = variables.RAY_ADDRESS.given()
     _refuse_client(f"RAY_ADDRESS={named}", is_one=(named or "").startswith("ray://"))
     _require_answer(named)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": "dj_assets"}
@@ -159,8 +159,7 @@ def environment() -> dict[str, Any]:
 
     Only settings of ours travel: credentials are those of the nodes.
     """
-    own = {name: value for name, value in os.environ.items() if name.startswith("DJ_")}
-    return {"env_vars": {**settings.SINGLE_THREAD_ENV, **own}}
+    return {"env_vars": {**settings.SINGLE_THREAD_ENV, **variables.own_values()}}
 
 
 def look_over(cluster: Sequence[Node], folder: Path, files: Sequence[SourcePath]) -> None:

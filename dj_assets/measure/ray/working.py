@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import ray
 
+from dj_assets import variables
 from dj_assets.errors import DjError, WorkerDiedError
 from dj_assets.home.layout import Layout
 from dj_assets.measure.ray.cluster import this_node
@@ -44,7 +45,7 @@ class Worker:
     ) -> None:
         pa.set_cpu_count(1)
         # Ray shows an actor the GPUs that it claimed, as the first ones; those of others are not ours
-        os.environ.setdefault("DJ_DEVICE", "cuda:0" if ray.get_gpu_ids() else "cpu")
+        os.environ.setdefault(variables.DEVICE.name, "cuda:0" if ray.get_gpu_ids() else "cpu")
         import_operators(custom_operators)
         self.task: Task = pickle.loads(task)  # noqa: S301 - written by our own driver
         self.files = files

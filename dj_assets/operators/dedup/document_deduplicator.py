@@ -1,4 +1,4 @@
-"""Exact duplicates."""
+"""Remove exact duplicates."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ NON_CHARACTERS = rf"\s+|\d+|[{re.escape(string.punctuation)}]"
 class DocumentDeduplicator(Deduplicator):
     """Keep the first of texts that are equal.
 
-    White space at the ends never matters; case does not with `lowercase`; white space, digits and ASCII punctuation
-    do not with `ignore_non_character`. The signature is the MD5 of what is left.
+    White space at the ends is ignored. With `lowercase`, case is ignored, too; with `ignore_non_character`, white
+    space, digits and ASCII punctuation are ignored. The signature is the MD5 of the remaining text.
     """
 
     signature_type: ClassVar[pa.DataType] = pa.binary(16)

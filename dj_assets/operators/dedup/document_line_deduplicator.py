@@ -1,4 +1,4 @@
-"""Lines that many documents share."""
+"""Remove lines that many documents share."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _HTML_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 class DocumentLineDeduplicator(CorpusMapper):
     r"""Remove lines that more than `frequency_threshold` documents share, from all of them; no document is dropped.
 
-    Counted are the documents that the operators before it keep, each once a line. White space at the ends of a line
-    never matters; case does not with `lowercase`; white space, digits and ASCII punctuation do not with
-    `ignore_special_character`. Never removed are lines shorter than `min_line_length`, lines of brackets and
-    semicolons, headings of Markdown, `\begin{…}` and `\end{…}` of LaTeX, and lines of one HTML tag; the last four
-    only as long as their `skip_` parameter is on.
+    Only documents that the operators before this one keep are counted, each once for a line. White space at the ends of
+    a line is ignored. With `lowercase`, case is ignored, too; with `ignore_special_character`, white space, digits and
+    ASCII punctuation are ignored. Some lines are never removed: lines shorter than `min_line_length`, lines of brackets
+    and semicolons, headings of Markdown, `\begin{…}` and `\end{…}` of LaTeX, and lines of one HTML tag. The last four
+    kinds are exempt only if their `skip_` parameter is on.
 
-    The documents are read twice: once to count, once to rewrite. Lines are told apart by the first 64 bits of their
-    MD5: with a million frequent lines among a billion the chance that any other line is removed is 1 in 18,000.
+    The documents are read twice: once to count, once to rewrite. A line is identified by the first 64 bits of its MD5.
+    With a million frequent lines among a billion, the probability that any other line is removed is 1 in 18,000.
     """
 
     frequency_threshold: int = Field(6, ge=0)
@@ -65,7 +65,7 @@ class DocumentLineDeduplicator(CorpusMapper):
         return batch.with_text(pa.array(left, pa.string()))
 
     def _keys(self, lines: Sequence[str]) -> list[int | None]:
-        """Return one key a line, None for the exempt."""
+        """Return one key for each line, None for an exempt line."""
         return [None if self._exempt(line.strip()) else self._key(line) for line in lines]
 
     def _exempt(self, line: str) -> bool:
@@ -82,11 +82,11 @@ class DocumentLineDeduplicator(CorpusMapper):
             line = line.lower()
         if self.ignore_special_character:
             line = compiled(NON_CHARACTERS, 0).sub("", line)
-        return int.from_bytes(hashlib.md5(line.strip().encode()).digest()[:8])  # noqa: S324 - tells lines apart only
+        return int.from_bytes(hashlib.md5(line.strip().encode()).digest()[:8])  # noqa: S324 - identifies lines, no security
 
 
 def _members(of: np.ndarray, keys: set[int]) -> frozenset[int]:
-    """Return those keys that are in a sorted array."""
+    """Return the keys that occur in a sorted array."""
     wanted = np.fromiter(keys, np.uint64, len(keys))
     places = np.minimum(np.searchsorted(of, wanted), len(of) - 1)
     return frozenset(wanted[of[places] == wanted].tolist())

@@ -1,4 +1,4 @@
-"""Near duplicates by MinHash."""
+"""Remove near duplicates by MinHash."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 class DocumentMinhashDeduplicator(ShingleDeduplicator):
     """Keep the first of texts whose MinHash signatures agree in a band, chains included.
 
-    A shingle is `window_size` adjacent units: between spaces (`space`; line feeds do not separate), between
-    punctuation (`punctuation`, empty units count), single characters (`character`) or the pieces of the model
-    `tokenizer_model` (`sentencepiece`). The signature is the smallest of the shingles' SHA-1 hashes under each of
-    `num_permutations` permutations (Broder 1997), cut into `num_bands` bands of `num_rows_per_band` values; unless both
-    are given, they are those that tell best whether the Jaccard similarity of two texts is above `jaccard_threshold`.
-    No exact comparison follows.
+    A shingle is `window_size` adjacent units. `tokenization` selects the units: the text between spaces (`space`; line
+    feeds do not separate), between punctuation (`punctuation`; empty units count), single characters (`character`) or
+    the pieces of the model `tokenizer_model` (`sentencepiece`). The signature is the smallest SHA-1 hash of the
+    shingles under each of `num_permutations` permutations (Broder 1997), divided into `num_bands` bands of
+    `num_rows_per_band` values. Unless both are given, they are chosen to separate best the pairs of texts whose Jaccard
+    similarity is above `jaccard_threshold` from the others. No exact comparison follows.
 
-    What is stored is a 64-bit hash a band. Among a million samples with 25 bands the chance that two bands that differ
-    have one hash anywhere is 7e-7, among 100 million 0.7 %.
+    A 64-bit hash is stored for each band. Among a million samples with 25 bands, the probability that any two different
+    bands have the same hash is 7e-7; among 100 million it is 0.7 %.
 
     A text with fewer units than `window_size` has no shingle, so all such texts are duplicates of each other, as in
-    Data-Juicer; with `keep_short_texts` they are duplicates of none.
+    Data-Juicer. With `keep_short_texts` they are duplicates of no other text.
     """
 
     signature_type: ClassVar[pa.DataType] = pa.list_(pa.uint64())
@@ -67,12 +67,12 @@ class DocumentMinhashDeduplicator(ShingleDeduplicator):
         return self
 
     def models(self) -> tuple[str, ...]:
-        """Return the SentencePiece model, where units are pieces."""
+        """Return the SentencePiece model if the units are its pieces."""
         return (self.tokenizer_model,) if self.tokenization == "sentencepiece" and self.tokenizer_model else ()
 
     @cached_property
     def bands(self) -> tuple[int, int]:
-        """The number of bands, and of values in each."""
+        """Return the number of bands and the number of values in each."""
         from dj_assets.kernels.minhash import best_bands
 
         if self.num_bands and self.num_rows_per_band:
@@ -81,7 +81,7 @@ class DocumentMinhashDeduplicator(ShingleDeduplicator):
 
     @cached_property
     def short_text_keys(self) -> tuple[int, ...]:
-        """The keys of a text without a shingle."""
+        """Return the keys of a text without a shingle."""
         from dj_assets.kernels.minhash import NO_SHINGLE, band_keys
 
         bands, rows = self.bands
@@ -89,7 +89,7 @@ class DocumentMinhashDeduplicator(ShingleDeduplicator):
         return tuple(int(key) for key in band_keys(nothing, bands, rows)[0])
 
     def sign(self, batch: Batch) -> pa.Array:
-        """Return one key a band for every text."""
+        """Return one key for each band of every text."""
         from dj_assets.kernels.minhash import NO_SHINGLE, band_keys, permutations
 
         bands, rows = self.bands
@@ -114,5 +114,5 @@ class DocumentMinhashDeduplicator(ShingleDeduplicator):
         return minhash_of_pieces(data, ends.astype(np.int64), found.offsets, self.window_size, permutations)
 
     def distance(self, own: str, kept: str) -> str:
-        """Return the share of bands that differ: 0 for equal signatures, 1 where only a chain unites the two."""
+        """Return SQL for the share of bands that differ: 0 for equal signatures, 1 if only a chain connects the two."""
         return f"1 - len(list_intersect({own}, {kept})) / len({own})"

@@ -1,4 +1,4 @@
-"""Near duplicates by simhash."""
+"""Remove near duplicates by simhash."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from dj_assets.operators.registry import register
 class DocumentSimhashDeduplicator(ShingleDeduplicator):
     """Keep the first of texts whose simhashes are at most `hamming_distance` bits apart, chains included.
 
-    A shingle is `window_size` adjacent units: between spaces (`space`; line feeds do not separate), between
-    punctuation (`punctuation`, empty units count) or single characters (`character`). Its hash is the first half of
-    its MD5; a bit of the signature is set where most hashes have it set (Charikar 2002, Manku et al. 2007).
+    A shingle is `window_size` adjacent units. `tokenization` selects the units: the text between spaces (`space`; line
+    feeds do not separate), between punctuation (`punctuation`; empty units count) or single characters (`character`).
+    The hash of a shingle is the first half of its MD5. A bit of the signature is set if most hashes have it set
+    (Charikar 2002, Manku et al. 2007).
 
-    A text with fewer units than `window_size` has no shingle and the signature 0, so all such texts are duplicates
-    of each other, as in Data-Juicer; with `keep_short_texts` they are duplicates of none.
-    `num_blocks` is checked and has no effect: the pairs found are exact, and the search chooses its blocks itself.
+    A text with fewer units than `window_size` has no shingle and the signature 0, so all such texts are duplicates of
+    each other, as in Data-Juicer. With `keep_short_texts` they are duplicates of no other text. `num_blocks` is checked
+    and has no effect: the search finds all pairs and chooses its own blocks.
     """
 
     judging: ClassVar[frozenset[str]] = frozenset({"num_blocks", "hamming_distance"})
@@ -43,12 +44,12 @@ class DocumentSimhashDeduplicator(ShingleDeduplicator):
 
     @property
     def short_text_keys(self) -> tuple[int, ...]:
-        """The signature without a shingle: 0."""
+        """Return the signature of a text without a shingle: 0."""
         return (0,)
 
     @property
     def within(self) -> int:
-        """The largest Hamming distance of two duplicates."""
+        """Return the largest Hamming distance of two duplicates."""
         return self.hamming_distance
 
     def sign(self, batch: Batch) -> pa.Array:
@@ -62,5 +63,5 @@ class DocumentSimhashDeduplicator(ShingleDeduplicator):
         return pa.array(signatures, pa.uint64(), mask=(shingles == 0) if self.keep_short_texts else None)
 
     def distance(self, own: str, kept: str) -> str:
-        """Return the Hamming distance: bits that differ. Through a chain it may be above `hamming_distance`."""
+        """Return SQL for the Hamming distance. Through a chain it may be above `hamming_distance`."""
         return f"bit_count(xor({own}, {kept}))"

@@ -1,4 +1,4 @@
-"""How beautiful images are."""
+"""Filter samples by the predicted aesthetic rating of their images."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from dj_assets.operators.views.scores import LISTS, lists, of_distinct, over_ima
 
 @register("image_aesthetics_filter")
 class ImageAestheticsFilter(ListRangeFilter):
-    """Keep samples with images, any or all, that people would rate high enough, as a predictor over CLIP has it.
+    """Keep samples whose images, any or all, have a predicted aesthetic rating between two bounds.
 
-    The statistic is the predicted rating by `score_scale`, one for each distinct path that a sample lists. Without
-    `score_scale` it is 10 for models named `aesthetics-predictor`, whose ratings go to 10, and 1 for others.
+    The predictor is a model over CLIP. The statistic is the predicted rating divided by `score_scale`, one number for
+    each distinct path of a sample. By default, `score_scale` is 10 for models named `aesthetics-predictor`, whose
+    ratings go up to 10, and 1 for others.
     """
 
     bounds = ("min_score", "max_score")
@@ -39,11 +40,11 @@ class ImageAestheticsFilter(ListRangeFilter):
     max_score: float = 1.0
 
     def models(self) -> tuple[str, ...]:
-        """Return the predictor."""
+        """Return the name of the predictor."""
         return (self.hf_scorer_model or PREDICTOR,)
 
     def looks_for(self, models: ModelStore) -> tuple[Crop]:
-        """See the crop that the model takes."""
+        """Return the crop that the model takes."""
         return (Crop(preprocessing(models.find(*self.models()).path).geometry),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:

@@ -1,4 +1,4 @@
-"""Shapes of images."""
+"""Filter samples by the aspect ratio of their images."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from dj_assets.operators.views.media_batch import media
 
 @register("image_aspect_ratio_filter")
 class ImageAspectRatioFilter(ListRangeFilter):
-    """Keep samples with images, any or all, that are neither too narrow nor too wide.
+    """Keep samples whose images, any or all, have an aspect ratio between two bounds.
 
-    The statistic is width / height of each listed image, upright, from the header alone.
+    The statistic is width / height of each listed image, upright, read from the header alone.
     """
 
     media: ClassVar[Literal["images"]] = "images"
@@ -32,11 +32,11 @@ class ImageAspectRatioFilter(ListRangeFilter):
     max_ratio: float = 3.0
 
     def looks(self) -> tuple[ImageSize]:
-        """See the size."""
+        """Return the size feature."""
         return (ImageSize(),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return the ratios."""
+        """Return the ratios of every sample."""
         sizes = media(batch).found("images", ImageSize())
         ratios = [[width / height for width, height in sample] for sample in sizes]
         return {"aspect_ratios": pa.array(ratios, pa.list_(pa.float64()))}

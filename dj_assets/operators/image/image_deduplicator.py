@@ -1,4 +1,4 @@
-"""Images that look the same."""
+"""Remove samples with the same images."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dj_assets.operators.registry import register
 class ImageDeduplicator(MediaDeduplicator):
     """Keep the first of samples whose images have the same perceptual hash of 64 bits.
 
-    `method` is `phash` (low frequencies of the image), `dhash` (does it get brighter to the right), `whash` (low
-    frequencies of its wavelets) or `ahash` (is it brighter than the mean). A path listed twice counts once. With
+    `method` is `phash` (low frequencies of the image), `dhash` (sign of the change in brightness to the right), `whash`
+    (low frequencies of its wavelets) or `ahash` (brighter than the mean or not). A path listed twice counts once. With
     `consider_text` the texts must be equal, too; samples without images are then duplicates by their text.
     """
 
@@ -25,5 +25,5 @@ class ImageDeduplicator(MediaDeduplicator):
     method: Method = "phash"
 
     def looks(self) -> tuple[ImageHash]:
-        """See the hash."""
+        """Return the hash feature."""
         return (ImageHash(self.method),)

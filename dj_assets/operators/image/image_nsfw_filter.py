@@ -1,4 +1,4 @@
-"""How likely images are not safe for work."""
+"""Filter samples by the probability that their images are not safe for work."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from dj_assets.operators.views.scores import LISTS
 
 @register("image_nsfw_filter")
 class ImageNsfwFilter(ClassifiedImages):
-    """Keep samples with images, any or all, that a classifier holds for safe enough.
+    """Keep samples whose images, any or all, have a probability of being unsafe between two bounds.
 
-    The statistic is the probability of its second class, one for each distinct path that a sample lists.
+    The statistic is the probability of the second class of a classifier, one number for each distinct path of a sample.
     """
 
     bounds = ("min_score", "max_score")
@@ -29,7 +29,7 @@ class ImageNsfwFilter(ClassifiedImages):
     max_score: float = 0.5
 
     def models(self) -> tuple[str, ...]:
-        """Return the classifier."""
+        """Return the name of the classifier."""
         return (self.hf_nsfw_model,)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:

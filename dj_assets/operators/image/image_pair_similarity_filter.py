@@ -1,4 +1,4 @@
-"""How alike the two images of a sample are, by CLIP."""
+"""Filter samples by the CLIP similarity of their two images."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from dj_assets.operators.views.scores import LISTS, lists, over_images
 
 @register("image_pair_similarity_filter")
 class ImagePairSimilarityFilter(ListRangeFilter):
-    """Keep samples whose two images are alike within bounds, as CLIP sees them.
+    """Keep samples whose two images have a CLIP similarity between two bounds.
 
-    The statistic is the cosine of their vectors, a list of one. A sample with images must list two different paths,
-    else it is quarantined; one without is kept.
+    The statistic is the cosine of the two vectors, a list of one number. A sample with images must list exactly two
+    different paths, else it is quarantined. A sample without images is kept.
     """
 
     bounds = ("min_score", "max_score")
@@ -38,11 +38,11 @@ class ImagePairSimilarityFilter(ListRangeFilter):
     max_score: float = 1.0
 
     def models(self) -> tuple[str, ...]:
-        """Return the CLIP model."""
+        """Return the name of the CLIP model."""
         return (self.hf_clip,)
 
     def looks_for(self, models: ModelStore) -> tuple[Crop]:
-        """See the crop that the model takes."""
+        """Return the crop that the model takes."""
         return (Crop(preprocessing(models.find(self.hf_clip).path).geometry),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:

@@ -1,4 +1,4 @@
-"""Widths and heights of images."""
+"""Filter samples by the width and height of their images."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from dj_assets.operators.views.media_batch import media
 
 @register("image_shape_filter")
 class ImageShapeFilter(ShapeFilter):
-    """Keep samples with images, any or all, whose width and height both lie within bounds.
+    """Keep samples whose images, any or all, have both width and height within bounds.
 
-    The statistics are the pixels of each listed image, upright, from the header alone: an image too large to be decoded
-    has them too.
+    The statistics are the pixels of each listed image, upright, read from the header alone. An image too large to be
+    decoded has them, too.
     """
 
     media: ClassVar[Literal["images"]] = "images"
@@ -31,9 +31,9 @@ class ImageShapeFilter(ShapeFilter):
     )
 
     def looks(self) -> tuple[ImageSize]:
-        """See the size."""
+        """Return the size feature."""
         return (ImageSize(),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return widths and heights."""
+        """Return the widths and heights of every sample."""
         return self.widths_and_heights(media(batch).found("images", ImageSize()))

@@ -1,4 +1,4 @@
-"""Sizes of image files."""
+"""Filter samples by the size of their image files."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from dj_assets.operators.views.media_batch import media
 
 @register("image_size_filter")
 class ImageSizeFilter(MediaFilter):
-    """Keep samples with image files, any or all, of a size within bounds, such as `"124KB"`; a kilobyte is 1,024 bytes.
+    """Keep samples whose image files, any or all, have a size between two bounds, such as `"124KB"`.
 
-    The statistic is the number of bytes of each listed file, or of the image itself where samples carry it. Nothing is
-    opened, so damaged and empty files have one.
+    A kilobyte is 1,024 bytes. The statistic is the number of bytes of each listed file, or of the image itself if
+    samples contain its bytes. No file is opened, so damaged and empty files have a size, too.
     """
 
     media: ClassVar[Literal["images"]] = "images"
@@ -36,7 +36,7 @@ class ImageSizeFilter(MediaFilter):
 
     @property
     def condition(self) -> EachInRange:
-        """Any or all sizes lie in the range; a sample without images is kept."""
+        """Return the condition that any or all sizes are in the range; a sample without images passes."""
         one = Range(
             key="image_sizes",
             low=size_in_bytes(self.min_size),
@@ -50,9 +50,9 @@ class ImageSizeFilter(MediaFilter):
         return EachInRange(one, self.any_or_all, empty=True)
 
     def looks(self) -> tuple[FileBytes]:
-        """See how long the file is."""
+        """Return the file size feature."""
         return (FileBytes(),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return the sizes."""
+        """Return the sizes of every sample."""
         return {"image_sizes": pa.array(media(batch).found("images", FileBytes()), pa.list_(pa.int64()))}

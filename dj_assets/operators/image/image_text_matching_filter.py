@@ -1,4 +1,4 @@
-"""Whether a text tells of its images, by BLIP."""
+"""Filter samples by the BLIP probability that a text matches its images."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from dj_assets.operators.views.scores import LISTS, Reduction, lists, reduced
 
 @register("image_text_matching_filter")
 class ImageTextMatchingFilter(ListRangeFilter):
-    """Keep samples whose chunks of text, any or all, tell of their images, as BLIP judges (Li et al. 2022).
+    """Keep samples whose chunks of text, any or all, match their images by BLIP's probability (Li et al. 2022).
 
-    The statistic is the probability of a match. `reduce_mode` says how the images of a chunk become one number. A long
-    text is cut to the model's 512 tokens. A chunk without image mark has no number, nor has one whose images ran out.
+    The statistic is the probability of a match. `reduce_mode` combines the images of a chunk into one number. A long
+    text is cut to the model's 512 tokens. A chunk has no number if it contains no image token, or if no listed image is
+    left for it.
     """
 
     bounds = ("min_score", "max_score")
@@ -42,11 +43,11 @@ class ImageTextMatchingFilter(ListRangeFilter):
     reduce_mode: Reduction = "avg"
 
     def models(self) -> tuple[str, ...]:
-        """Return the BLIP model."""
+        """Return the name of the BLIP model."""
         return (self.hf_blip,)
 
     def looks_for(self, models: ModelStore) -> tuple[Crop]:
-        """See the crop that the model takes."""
+        """Return the crop that the model takes."""
         geometry = preprocessing(models.find(self.hf_blip).path).geometry
         return (Crop(geometry, Flips(self.horizontal_flip, self.vertical_flip)),)
 

@@ -1,4 +1,4 @@
-"""How well images fit their text, by CLIP."""
+"""Filter samples by the CLIP similarity of their images and text."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from dj_assets.operators.views.scores import LISTS, Reduction, lists, over_image
 
 @register("image_text_similarity_filter")
 class ImageTextSimilarityFilter(ListRangeFilter):
-    """Keep samples whose chunks of text, any or all, are similar enough to their images, as CLIP sees both.
+    """Keep samples whose chunks of text, any or all, have a CLIP similarity to their images between two bounds.
 
-    The statistic is the cosine of their vectors, times what the model scales it with, by 100 (Radford et al. 2021):
-    the cosine itself for the released models. `reduce_mode` says how the images of a chunk become one number. A long
-    text is cut to the model's 77 tokens. A chunk without image mark has no number, nor has one whose images ran out.
+    The statistic is the cosine of the two vectors, times the scale of the model, divided by 100 (Radford et al. 2021):
+    the cosine itself for the released models. `reduce_mode` combines the images of a chunk into one number. A long text
+    is cut to the model's 77 tokens. A chunk has no number if it contains no image token, or if no listed image is left
+    for it.
     """
 
     bounds = ("min_score", "max_score")
@@ -43,11 +44,11 @@ class ImageTextSimilarityFilter(ListRangeFilter):
     reduce_mode: Reduction = "avg"
 
     def models(self) -> tuple[str, ...]:
-        """Return the CLIP model."""
+        """Return the name of the CLIP model."""
         return (self.hf_clip,)
 
     def looks_for(self, models: ModelStore) -> tuple[Crop]:
-        """See the crop that the model takes."""
+        """Return the crop that the model takes."""
         geometry = preprocessing(models.find(self.hf_clip).path).geometry
         return (Crop(geometry, Flips(self.horizontal_flip, self.vertical_flip)),)
 

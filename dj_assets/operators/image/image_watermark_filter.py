@@ -1,4 +1,4 @@
-"""How likely images bear a watermark."""
+"""Filter samples by the probability that their images have a watermark."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from dj_assets.operators.views.scores import LISTS
 
 @register("image_watermark_filter")
 class ImageWatermarkFilter(ClassifiedImages):
-    """Keep samples with images, any or all, that a classifier does not hold for watermarked.
+    """Keep samples whose images, any or all, have a probability of a watermark of at most `prob_threshold`.
 
-    The statistic is the probability of its second class, one for each distinct path that a sample lists; it must not
-    exceed `prob_threshold`.
+    The statistic is the probability of the second class of a classifier, one number for each distinct path of a sample.
     """
 
     bounds = ("prob_threshold", "prob_threshold")
@@ -33,12 +32,12 @@ class ImageWatermarkFilter(ClassifiedImages):
     prob_threshold: float = 0.8
 
     def models(self) -> tuple[str, ...]:
-        """Return the classifier."""
+        """Return the name of the classifier."""
         return (self.hf_watermark_model,)
 
     @property
     def range(self) -> Range:
-        """At most the threshold."""
+        """Return the range: at most the threshold."""
         return replace(super().range, low=None)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:

@@ -1,4 +1,4 @@
-"""How many of the things a text names are found in its images, by OWL-ViT."""
+"""Filter samples by the share of noun phrases that OWL-ViT finds in their images."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
 @register("phrase_grounding_recall_filter")
 class PhraseGroundingRecallFilter(ListRangeFilter):
-    """Keep samples whose chunks of text, any or all, name enough things that are found in their images.
+    """Keep samples whose chunks of text, any or all, have a share of phrases found in their images between two bounds.
 
-    The things are the noun phrases of the text, as NLTK tags it; OWL-ViT looks for them (Minderer et al. 2022). Of its
-    boxes with a score above `conf_thr` the best are gone through, as many as there are phrases: one is a hit unless its
-    phrase has one already, it covers more than `large_area_ratio_thr` of the image, or it overlaps an earlier hit by
-    more than `iou_thr`. The statistic is the share of phrases hit, 1.0 for a chunk without phrases; `reduce_mode` says
-    how the images of a chunk become one number. A chunk without image mark has none, nor has one whose images ran out.
+    The phrases are the noun phrases of the text, as tagged by NLTK. OWL-ViT searches them in the images (Minderer et
+    al. 2022). Of its boxes with a score above `conf_thr`, the best n are examined, where n is the number of phrases. A
+    box is a hit unless its phrase already has one, it covers more than `large_area_ratio_thr` of the image, or it
+    overlaps an earlier hit by more than `iou_thr`. The statistic is the share of phrases with a hit, 1.0 for a chunk
+    without phrases. `reduce_mode` combines the images of a chunk into one number. A chunk has no number if it contains
+    no image token, or if no listed image is left for it.
     """
 
     bounds = ("min_recall", "max_recall")
@@ -53,11 +54,11 @@ class PhraseGroundingRecallFilter(ListRangeFilter):
     conf_thr: float = 0.0
 
     def models(self) -> tuple[str, ...]:
-        """Return the OWL-ViT model and those of NLTK."""
+        """Return the names of the OWL-ViT model and of the NLTK models."""
         return (self.hf_owlvit, TAGGER, SENTENCES)
 
     def looks_for(self, models: ModelStore) -> tuple[Crop]:
-        """See the crop that the model takes."""
+        """Return the crop that the model takes."""
         geometry = preprocessing(models.find(self.hf_owlvit).path).geometry
         return (Crop(geometry, Flips(self.horizontal_flip, self.vertical_flip)),)
 
@@ -69,7 +70,7 @@ class PhraseGroundingRecallFilter(ListRangeFilter):
         return {"phrase_grounding_recall": lists(self.recalls(batch, phrases))}
 
     def recalls(self, batch: Batch, phrases: Sequence[Sequence[Sequence[str]]]) -> list[list[float]]:
-        """Return the share found for every chunk, given its phrases."""
+        """Return the share of phrases found for every chunk, given its phrases."""
         crops = media(batch).found("images", *self.looks_for(batch.models))
         asked = [
             (crop, own)
@@ -92,7 +93,7 @@ class PhraseGroundingRecallFilter(ListRangeFilter):
         return detector.boxes([crop for crop, _ in asked], [own for _, own in asked])
 
     def recall(self, boxes: Boxes, phrases: int) -> float:
-        """Return the share of phrases that a box hits."""
+        """Return the share of phrases with a hit."""
         best = [place for place in np.argsort(-boxes.scores, kind="stable") if boxes.scores[place] > self.conf_thr]
         hits: dict[int, np.ndarray] = {}
         for place in best[:phrases]:
@@ -110,7 +111,7 @@ def area(box: np.ndarray) -> float:
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the common area of two boxes by that of their union; 0.0 where the union has none."""
+    """Return the intersection of two boxes divided by their union; 0.0 if the union has no area."""
     inner = np.concatenate([np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])])
     common = area(inner) if (inner[2:] > inner[:2]).all() else 0.0
     union = area(one) + area(other) - common

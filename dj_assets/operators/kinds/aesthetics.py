@@ -1,4 +1,4 @@
-"""What the filters over ratings of images and of clips have in common."""
+"""Define the default model and the rating scale of the aesthetics filters over images and clips."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ _FULL_MARKS = 10.0
 
 
 def score_scale(given: float | None, model: str) -> float:
-    """Return what ratings are divided by: as given, else 10 for a model that is named like those that rate up to 10."""
+    """Return the divisor of ratings: `given`, else 10 for models named `aesthetics-predictor`, else 1.
+
+    Models of that name rate up to 10.
+    """
     if given is not None:
         return given
     return _FULL_MARKS if "aesthetics-predictor" in model else 1.0

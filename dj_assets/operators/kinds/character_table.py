@@ -1,4 +1,4 @@
-"""What the mappers that replace single characters by a table have in common."""
+"""Replace single characters by a table, for several mappers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def replace_by_table(batch: Batch, table: Replacements, *, stripped: bool = False) -> Batch:
-    """Return the batch with every character of the table replaced, white space stripped off its ends if asked."""
+    """Return the batch with every character of the table replaced.
+
+    With `stripped`, white space is removed from the ends of texts before.
+    """
     from dj_assets.kernels.arrays import buffers, strings
     from dj_assets.kernels.code_points import SPACE, code_point_flags
     from dj_assets.kernels.replacements import gather, replace_characters, row_bounds, strip

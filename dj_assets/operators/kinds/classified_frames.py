@@ -1,4 +1,4 @@
-"""What the filters over classified frames have in common."""
+"""Classify frames of clips, for several filters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dj_assets.operators.views.scores import lists, of_distinct, over_frames, re
 
 
 class ClassifiedFrames(FramesFilter):
-    """A filter over the probability of the second class of an image classifier."""
+    """Filter by the probability of the second class of an image classifier."""
 
     packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "safetensors": "vision"}
 

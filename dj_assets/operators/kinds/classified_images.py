@@ -1,4 +1,4 @@
-"""What the filters over classified images have in common."""
+"""Classify images, for several filters."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from dj_assets.operators.views.scores import lists, of_distinct, over_images
 
 
 class ClassifiedImages(ListRangeFilter):
-    """A filter over the probability of the second class of an image classifier."""
+    """Filter by the probability of the second class of an image classifier."""
 
     media: ClassVar[Literal["images"]] = "images"
     packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "safetensors": "vision"}
 
     def looks_for(self, models: ModelStore) -> tuple[Crop]:
-        """See the crop that the model takes."""
+        """Return the crop that the model takes."""
         return (Crop(preprocessing(models.find(*self.models()).path).geometry),)
 
     def second_class(self, batch: Batch) -> pa.Array:

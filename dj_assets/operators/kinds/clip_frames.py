@@ -1,4 +1,4 @@
-"""What the filters over frames of clips have in common: which frames, and how their scores become one number."""
+"""Select frames of clips, and combine their scores into one number, for several filters."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dj_assets.operators.views.scores import Reduction
 
 
 class FramesFilter(ListRangeFilter):
-    """A filter over what one model says of frames of clips.
+    """Filter by the scores of a model for frames of clips.
 
-    The frames are the key frames, or `frame_num` at equal distances in time.
+    The frames are the key frames, or `frame_num` frames at equal distances in time.
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
@@ -26,6 +26,6 @@ class FramesFilter(ListRangeFilter):
     reduce_mode: Reduction = "avg"
 
     def looks_for(self, models: ModelStore) -> tuple[FrameCrops]:
-        """See the crops that the model takes."""
+        """Return the frame crops that the model takes."""
         geometry = preprocessing(models.find(*self.models()).path).geometry
         return (FrameCrops(geometry, self.frame_sampling_method, self.frame_num),)

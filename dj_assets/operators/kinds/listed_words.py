@@ -1,4 +1,4 @@
-"""What the filters with a word list have in common: the share of a text's words that are in the list."""
+"""Measure the share of the words of a text that are in a word list, for several filters."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from dj_assets.operators.views.text_views import Counts, Words, ratio
 
 
 class ListedWordsFilter(WordFilter):
-    """A filter over the share of words that are in the list of a language; lists are compared as they are stored.
+    """Filter by the share of words that are in the list of a language. Words are compared with the list unchanged.
 
-    With `use_words_aug` every run of so many adjacent words as `words_aug_group_sizes` says, joined by
-    `words_aug_join_char`, counts as one more word.
+    With `use_words_aug`, runs of adjacent words count as additional words. `words_aug_group_sizes` gives the numbers of
+    words in a run, `words_aug_join_char` joins them.
     """
 
     list_kind: ClassVar[wordlists.Kind]
@@ -35,11 +35,11 @@ class ListedWordsFilter(WordFilter):
     @property
     @abstractmethod
     def list_source(self) -> str:
-        """The name or the folder of the word list."""
+        """Return the name or the folder of the word list."""
 
     @property
     def listed(self) -> frozenset[str]:
-        """The words of the list."""
+        """Return the words of the list."""
         return wordlists.words(self.list_kind, self.list_source, self.lang)
 
     @model_validator(mode="after")
@@ -51,7 +51,7 @@ class ListedWordsFilter(WordFilter):
         return self
 
     def measuring_parameters(self) -> dict[str, Any]:
-        """Return the parameters, and what the list says instead of where it lies."""
+        """Return the parameters, with the checksum of the word list in place of its path."""
         checksum = wordlists.checksum(self.list_kind, self.list_source, self.lang)
         return {**super().measuring_parameters(), f"{self.list_kind}_dir": f"sha256:{checksum}"}
 
@@ -74,14 +74,14 @@ def _flags(words: pa.StringArray, listed: pa.StringArray) -> npt.NDArray[np.bool
 
 
 def _listed_runs(words: Words, size: int, joint: str, listed: pa.StringArray) -> tuple[Counts, Counts]:
-    """Return how many runs of `size` words of every text are listed, and how many runs there are."""
+    """Return the number of listed runs of `size` words of every text, and the number of all such runs."""
     runs = np.maximum(words.counts - size + 1, 0)
     chosen = np.zeros(len(words.codes), bool)
     count = len(words.codes) - size + 1
     if count > 0:
         flat = words.vocabulary.take(pa.array(words.codes))
         joined = pc.binary_join_element_wise(*_shifted(flat, size, count), joint)
-        # a run is counted at its first word; those that reach into the next text are none
+        # a run is counted at its first word; runs that reach into the next text do not count
         starts = np.arange(count)
         last = np.repeat(words.offsets[1:], words.counts)[:count]
         chosen[:count] = _flags(joined, listed) & (starts + size <= last)

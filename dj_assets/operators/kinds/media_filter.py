@@ -1,4 +1,4 @@
-"""Operators that look at images and clips."""
+"""Define the base classes of operators over images and clips."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from dj_assets.operators.views.media_batch import media
 
 
 class MediaOperator(Operator):
-    """An operator that looks at the media of samples of one kind.
+    """Compute media features of samples, of one kind of media.
 
-    It says beforehand what it has to see, so that a file is opened once for all operators and ahead of them. A sample
-    of which a look fails is quarantined by this operator and never gets to it.
+    The operator declares its features in advance, so that a file is opened once for all operators, before they run. If
+    a feature fails for a sample, this operator quarantines the sample and never gets it.
     """
 
     media: ClassVar[Kind]
 
     def looks(self) -> tuple[Look[Any], ...]:
-        """Return what it must see of each file, as far as that follows from the parameters."""
+        """Return the features that the operator needs of each file, as far as its parameters determine them."""
         return ()
 
     def looks_for(self, models: ModelStore) -> tuple[Look[Any], ...]:  # noqa: ARG002
-        """Return everything it must see of each file: for an operator with a model, what that takes."""
+        """Return all features that the operator needs of each file, including the input of its model."""
         return self.looks()
 
 
 class MediaFilter(MediaOperator, Filter):
-    """A filter whose statistics are lists, a number for each listed path or chunk; an empty one keeps the sample.
+    """Filter by lists of numbers, one for each listed path or chunk. An empty list keeps the sample.
 
-    `any_or_all` says how many of the numbers must pass.
+    `any_or_all` sets how many of the numbers must pass.
     """
 
     judging: ClassVar[frozenset[str]] = Filter.judging | {"any_or_all"}
@@ -48,12 +48,12 @@ class MediaFilter(MediaOperator, Filter):
 
     @property
     def costly(self) -> bool:
-        """It is where a model judges."""
+        """Return true if the filter uses a model."""
         return bool(self.models())
 
 
 class EachBoundedFilter(BoundedFilter):
-    """A filter with one statistic, a list of numbers that must lie between two bounds, named in `bounds`."""
+    """Filter by one statistic, a list of numbers between two bounds, which `bounds` names."""
 
     any_or_all: Literal["any", "all"] = "any"
 
@@ -63,16 +63,16 @@ class EachBoundedFilter(BoundedFilter):
 
     @property
     def condition(self) -> EachInRange:
-        """Any or all numbers lie in the range; an empty list keeps."""
+        """Return the condition that any or all numbers are in the range; an empty list passes."""
         return EachInRange(self.range, self.any_or_all, empty=True)
 
 
 class ListRangeFilter(MediaFilter, EachBoundedFilter):
-    """A media filter with one statistic, whose numbers must lie between two bounds."""
+    """Filter media by one statistic, a list of numbers between two bounds."""
 
 
 class ShapeFilter(MediaFilter):
-    """A media filter with the statistics width and height of everything listed, each with two bounds."""
+    """Filter media by the width and height of every listed file, each with two bounds."""
 
     judging: ClassVar[frozenset[str]] = MediaFilter.judging | {"min_width", "max_width", "min_height", "max_height"}
     statistics: ClassVar[tuple[Statistic, Statistic]]
@@ -84,7 +84,10 @@ class ShapeFilter(MediaFilter):
 
     @property
     def condition(self) -> EachInRanges:
-        """Any or all have both their width and their height within bounds; a sample that lists nothing is kept."""
+        """Return the condition that any or all files have both width and height within bounds.
+
+        A sample that lists no file passes.
+        """
         width, height = self.statistics
         return EachInRanges(
             self._range(width.key, self.min_width, self.max_width, "width"),
@@ -105,7 +108,7 @@ class ShapeFilter(MediaFilter):
         )
 
     def widths_and_heights(self, sizes: Sequence[Sequence[tuple[int, int]]]) -> dict[str, pa.Array]:
-        """Return both statistics of samples, given the sizes of what they list."""
+        """Return both statistics of samples, given the sizes of their files."""
         width, height = self.statistics
         return {
             width.key: pa.array([[size[0] for size in sample] for sample in sizes], width.type),
@@ -114,11 +117,11 @@ class ShapeFilter(MediaFilter):
 
 
 class MediaDeduplicator(MediaOperator, Deduplicator):
-    """Keep the first of samples with the same media, told by a digest of each distinct file in order.
+    """Keep the first of samples with the same media, compared by a digest of each distinct file in order.
 
-    With `consider_text` their texts, stripped, must be equal too. The signature is the MD5 of the digests; a sample
-    that lists nothing has none, unless the text is considered: as in Data-Juicer it then is a duplicate of another one
-    without media.
+    With `consider_text` their texts, stripped, must be equal, too. The signature is the MD5 of the digests. A sample
+    without media has no signature, unless the text is considered: then, as in Data-Juicer, samples without media are
+    duplicates by their text.
     """
 
     signature_type: ClassVar[pa.DataType] = pa.binary(16)
@@ -126,7 +129,7 @@ class MediaDeduplicator(MediaOperator, Deduplicator):
     consider_text: bool = False
 
     def sign(self, batch: Batch) -> pa.Array:
-        """Return one signature a sample."""
+        """Return one signature for each sample."""
         (look,) = self.looks()
         seen = media(batch)
         digests = zip(seen.listed(self.media), seen.found(self.media, look), batch.text.to_pylist(), strict=True)

@@ -1,4 +1,4 @@
-"""What the filters over parsed language have in common: spaCy's view of a text."""
+"""Parse texts with spaCy, for several filters."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dj_assets.models import extras, load
 from dj_assets.operators.base import Filter
 from dj_assets.operators.batch import Batch
 
-# They stand for images, sounds, videos and the ends of their chunks, and are no words.
+# Tokens for images, sounds, videos and the ends of chunks. They are not words.
 SPECIAL_TOKENS = ("<__dj__image>", "<__dj__audio>", "<__dj__video>", "<|__dj__eoc|>")
 
 
 class ParsedFilter(Filter):
-    """A filter over the words of a text as spaCy parses them.
+    """Filter by the words of a text as spaCy parses them.
 
-    The model is `en_core_web_md` or `zh_core_web_md`. Tokens that stand for images and videos are taken out before. A
-    text longer than the model takes, a million characters, is quarantined.
+    The model is `en_core_web_md` or `zh_core_web_md`. Special tokens for media are removed before. A text longer than
+    the model accepts, a million characters, is quarantined.
     """
 
     parts_of_speech: ClassVar[frozenset[str]]
@@ -45,7 +45,7 @@ class ParsedFilter(Filter):
         return batch.derive(("parsed", path), lambda: _parsed(load.spacy(path), batch.text.to_pylist()))
 
     def chosen(self, document: Any) -> list[Any]:  # noqa: ANN401 - spaCy is loaded where it is used
-        """Return the words of a document whose part of speech and tag are those looked for."""
+        """Return the words of a document that have the required part of speech and tag."""
         return [word for word in document if word.pos_ in self.parts_of_speech and word.tag_ in self.tags]
 
 

@@ -1,4 +1,4 @@
-"""What the deduplicators over shingles have in common: which text falls into units, and at what."""
+"""Prepare texts for the deduplicators over shingles."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ PUNCTUATION = r"\p{P}"
 
 
 class ShingleDeduplicator(Deduplicator):
-    """A deduplicator that signs what is left of a text by its shingles: `window_size` adjacent units each.
+    """Compute signatures from the shingles of a text: `window_size` adjacent units each.
 
-    With `keep_short_texts` a text too short for a single shingle has no signature, and no duplicate.
+    Matches of `ignore_pattern` are removed before. With `keep_short_texts` a text too short for one shingle has no
+    signature, and therefore no duplicate.
     """
 
     window_size: PositiveInt = 6
@@ -39,7 +40,7 @@ class ShingleDeduplicator(Deduplicator):
         return pattern
 
     def prepared(self, batch: Batch) -> pa.StringArray:
-        """Return the texts in lower case and without what is ignored."""
+        """Return the texts in lower case (with `lowercase`), without matches of `ignore_pattern`."""
         text = lowered(batch) if self.lowercase else batch.text
         if not self.ignore_pattern:
             return text
@@ -54,7 +55,7 @@ def _without(pattern: str, text: pa.StringArray) -> pa.StringArray:
 
 
 def _without_punctuation(text: pa.StringArray) -> pa.StringArray:
-    """Delete punctuation, the pattern of nearly every recipe, without a regular expression."""
+    """Delete punctuation without a regular expression; nearly every recipe has this pattern."""
     from dj_assets.kernels.arrays import buffers, strings
     from dj_assets.kernels.replacements import replace_characters, replacements, row_bounds
 
@@ -65,7 +66,7 @@ def _without_punctuation(text: pa.StringArray) -> pa.StringArray:
 
 @cache
 def _punctuation() -> dict[str, str]:
-    """Return every punctuation character, deleted."""
+    """Return a table that deletes every punctuation character."""
     import regex
 
     from dj_assets.kernels.code_points import all_characters

@@ -1,4 +1,4 @@
-"""Sizes of files in words."""
+"""Parse file sizes such as `124KB`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _POWERS = "kmgtpezy"
 
 
 def size_in_bytes(size: str) -> int:
-    """Return the bytes of a size such as `124KB`; KB and KiB are 1,024 bytes, and so on; without a unit it is in bytes.
+    """Return the bytes of a size such as `124KB`. KB and KiB are 1,024 bytes, and so on; without a unit, bytes.
 
     Raises
     ------
     ValueError
-        If it is no whole number with a unit: of `1.5MB` Data-Juicer would make 15 MB.
+        If it is not a whole number with a unit. (Data-Juicer reads `1.5MB` as 15 MB.)
     """
     found = _SIZE.fullmatch(size)
     if found is None:

@@ -1,4 +1,4 @@
-"""What the mappers that replace matches of a pattern have in common."""
+"""Replace matches of a pattern, for several mappers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def compiled(pattern: str, flags: int) -> Any:  # noqa: ANN401 - regex has no ty
 
 
 def rewrite(batch: Batch, candidates: pa.BooleanArray, edit: Callable[[str], str]) -> Batch:
-    """Return the batch with the candidates among its texts edited; the others are left as they are."""
+    """Return the batch with the candidate texts edited and the others unchanged."""
     if not pc.any(candidates).as_py():
         return batch
     edited = [edit(text) for text in batch.text.filter(candidates).to_pylist()]
@@ -36,7 +36,7 @@ def rewrite(batch: Batch, candidates: pa.BooleanArray, edit: Callable[[str], str
 def rewrite_words(
     batch: Batch, neighbours: tuple[tuple[str, str], ...], trace: str, edit: Callable[[str], str]
 ) -> Batch:
-    """Return the batch with those words edited that have two of the neighbours and the trace."""
+    """Return the batch with words edited that contain two adjacent neighbours and match the trace."""
     from dj_assets.kernels.arrays import buffers, strings
     from dj_assets.kernels.replacements import gather
     from dj_assets.kernels.splice import splice
@@ -55,7 +55,7 @@ def rewrite_words(
 
 @cache
 def _pairs_of_bytes(neighbours: tuple[tuple[str, str], ...]) -> npt.NDArray[np.uint8]:
-    """Return which bytes beside each other are looked for: `256 * first + second`, shape `(65536,)`."""
+    """Return a flag for each pair of adjacent bytes that is searched: `256 * first + second`, shape `(65536,)`."""
     pairs = np.zeros((256, 256), np.uint8)
     every = bytes(range(256)).decode("latin-1")
     for classes in neighbours:
@@ -65,12 +65,12 @@ def _pairs_of_bytes(neighbours: tuple[tuple[str, str], ...]) -> npt.NDArray[np.u
 
 
 class SubstitutionMapper(Mapper):
-    """A mapper that replaces every match of `pattern` by the template `repl`, as the package `regex` understands them.
+    """Replace every match of `pattern` by the template `repl`, with the syntax of the package `regex`.
 
-    A pattern may be written as `r'...'`; the dot matches line feeds too. Subclasses give the default pattern, which
-    matches no white space and looks at none but to see a word end. So only words are searched in which it may match:
-    those with two adjacent bytes of `neighbours` (pairs of sets, written as in a class of a regular expression) in
-    which `trace`, an RE2 pattern, is found.
+    A pattern may be written as `r'...'`; the dot matches line feeds, too. Subclasses define the default pattern. It
+    matches no white space, and depends on white space only to detect the end of a word. So the default pattern is
+    applied only to words in which it may match: those with two adjacent bytes of `neighbours` (pairs of sets, written
+    like a class of a regular expression) that also match `trace`, an RE2 pattern.
     """
 
     default_pattern: ClassVar[str] = ""
@@ -105,6 +105,6 @@ class SubstitutionMapper(Mapper):
 
 
 def _bare(pattern: str) -> str:
-    """Return a pattern without the quotes of a Python raw string around it."""
+    """Return a pattern without the quotes of a Python raw string."""
     quoted = len(pattern) > 2 and pattern.startswith(("r'", 'r"')) and pattern[-1] == pattern[1]
     return pattern[2:-1] if quoted else pattern

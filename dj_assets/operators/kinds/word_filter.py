@@ -1,4 +1,4 @@
-"""What the filters that look at words have in common: how a text falls into words."""
+"""Split texts into words, for several filters."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dj_assets.operators.views.text_views import Words, refined_words, sentencep
 
 
 class WordFilter(RangeFilter):
-    """A filter over words: split at spaces, line feeds and tabs, or pieces of the language's SentencePiece model."""
+    """Filter by words: split at spaces, line feeds and tabs, or pieces of the language's SentencePiece model."""
 
     lang: str = "en"
     tokenization: bool = False
 
     def models(self) -> tuple[str, ...]:
-        """Return the SentencePiece model, where pieces are used."""
+        """Return the SentencePiece model if pieces are used."""
         return (sentencepiece_model(self.lang),) if self.tokenization else ()
 
     def words(self, batch: Batch, *, lowercase: bool) -> Words:
-        """Return the words of every text without special characters at their ends; empty ones are left out."""
+        """Return the words of every text without special characters at their ends; empty words are removed."""
         return refined_words(batch, self.lang, tokenization=self.tokenization, lowercase=lowercase)

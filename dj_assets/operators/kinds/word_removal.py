@@ -1,4 +1,4 @@
-"""What the mappers that remove words have in common: which words a text keeps, and how they are joined anew."""
+"""Remove words from texts, and join the remaining words again, for several mappers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Wanted = Callable[[pa.StringArray], npt.NDArray[np.bool_]]
 
 
 def keep_words(batch: Batch, wanted: Wanted) -> Batch:
-    """Return the batch with the wanted words of every text; `wanted` is asked once about every distinct word.
+    """Return the batch with the wanted words of every text; `wanted` is called once with all distinct words.
 
-    Words are joined by one space; by one tab or line feed where there was one between them.
+    Words are joined by one space, or by one tab or line feed if there was one between them.
     """
     from dj_assets.kernels.arrays import buffers, strings
     from dj_assets.kernels.words import join_words

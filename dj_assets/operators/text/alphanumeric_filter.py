@@ -1,4 +1,4 @@
-"""How much of a text is letters and digits."""
+"""Filter texts by their share of letters and digits."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ALPHA_TOKEN_RATIO = Statistic("alpha_token_ratio", pa.float64(), "letters per to
 class AlphanumericFilter(RangeFilter):
     """Keep texts with enough letters and digits.
 
-    The statistic is the share of alphanumeric characters or, with `tokenization`, the number of letters per token of
-    the Pythia tokenizer, mostly 1.5 to 4. An empty text has 0.0.
+    The statistic is the share of alphanumeric characters. With `tokenization`, it is the number of letters for each
+    token of the Pythia tokenizer, mostly 1.5 to 4. An empty text has 0.0.
     """
 
     statistics: ClassVar[tuple[Statistic, ...]] = cast(
@@ -35,7 +35,7 @@ class AlphanumericFilter(RangeFilter):
     max_ratio: float = sys.maxsize
 
     def models(self) -> tuple[str, ...]:
-        """Return the tokenizer, where letters are counted per token."""
+        """Return the tokenizer if letters are counted per token."""
         return (PYTHIA,) if self.tokenization else ()
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:

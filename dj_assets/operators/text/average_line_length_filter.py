@@ -1,4 +1,4 @@
-"""How long the lines of a text are on average."""
+"""Filter texts by their average line length."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from dj_assets.operators.views.text_views import characters, ratio
 
 @register("average_line_length_filter")
 class AverageLineLengthFilter(RangeFilter):
-    """Keep texts whose average line length lies between two bounds.
+    """Keep texts whose average line length is between two bounds.
 
-    Lines are those of `str.splitlines`, and their breaks count into the length. An empty text has 0.0.
+    Lines are those of `str.splitlines`; line breaks count into the length. An empty text has 0.0.
     """
 
     bounds = ("min_len", "max_len")
@@ -28,6 +28,6 @@ class AverageLineLengthFilter(RangeFilter):
     max_len: int = sys.maxsize
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return code points per line of every text."""
+        """Return the code points per line of every text."""
         counts = characters(batch)
         return {"avg_line_length": ratio(counts.length, counts.lines)}

@@ -1,4 +1,4 @@
-"""How much of a text repeats, character by character."""
+"""Filter texts by repeated character n-grams."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from dj_assets.operators.registry import register
 
 @register("character_repetition_filter")
 class CharacterRepetitionFilter(RangeFilter):
-    """Keep texts whose character repetition lies between two bounds.
+    """Keep texts whose character repetition is between two bounds.
 
-    Of all overlapping n-grams of `rep_len` characters the statistic is the share of the k most frequent, with
-    k = min(floor(sqrt(distinct n-grams)), n-grams that repeat), after the cleaning of the BLOOM corpus
-    (Laurençon et al. 2022). A text shorter than `rep_len` has 0.0.
+    The statistic is the share of the k most frequent among all overlapping n-grams of `rep_len` characters, with k =
+    min(floor(sqrt(distinct n-grams)), n-grams that repeat). It follows the cleaning of the BLOOM corpus (Laurençon et
+    al. 2022). A text shorter than `rep_len` has 0.0.
     """
 
     statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("char_rep_ratio", pa.float64(), "share of n-grams"),)

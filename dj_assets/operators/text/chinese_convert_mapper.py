@@ -1,4 +1,4 @@
-"""Simplified and traditional Chinese, and Japanese characters."""
+"""Convert between simplified Chinese, traditional Chinese and Japanese characters."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Mode = Literal[
 class ChineseConvertMapper(Mapper):
     """Convert between the scripts of Chinese with OpenCC.
 
-    `mode` says from what to what: `s` simplified, `t` traditional, `tw` of Taiwan, `hk` of Hong Kong, `jp` Japanese
-    kanji; `p` converts idioms too. Where a mode converts in two steps OpenCC cuts pieces of text off at a NUL; remove
-    control characters before (`fix_unicode_mapper` does).
+    `mode` names source and target: `s` simplified, `t` traditional, `tw` Taiwan, `hk` Hong Kong, `jp` Japanese kanji;
+    with `p`, idioms are converted, too. In modes that convert in two steps OpenCC truncates pieces of text at a NUL.
+    Remove control characters before (`fix_unicode_mapper` does).
     """
 
     mode: Mode = "s2t"

@@ -1,4 +1,4 @@
-"""Copyright notices at the head of code."""
+"""Remove copyright notices at the head of source files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ HEAD = ("//", "#", "--")
 class CleanCopyrightMapper(Mapper):
     """Remove the copyright notice of a source file.
 
-    The first comment `/* … */` is removed where it says "copyright" in any case, and nothing else then. A text without
-    such a comment loses its leading lines that are empty or start with `//`, `#` or `--`, whatever they say.
+    If the text has a comment `/* … */`, the first one is removed if it contains "copyright" in any case, and nothing
+    else is removed. A text without such a comment loses its leading lines that are empty or start with `//`, `#` or
+    `--`, whatever their content.
     """
 
     def apply(self, batch: Batch) -> Batch:

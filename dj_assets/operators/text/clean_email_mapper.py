@@ -1,4 +1,4 @@
-"""E-mail addresses."""
+"""Replace e-mail addresses."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _LOCAL = r"[A-Za-z0-9.\-+_]"
 
 @register("clean_email_mapper")
 class CleanEmailMapper(SubstitutionMapper):
-    """Replace e-mail addresses: a local part, `@`, a lower-case domain. Text without `@` is left as it is.
+    """Replace e-mail addresses: a local part, `@`, a lower-case domain. Text without `@` is left unchanged.
 
-    A match starts where a run of local characters starts or the last match ended; saying so keeps the time linear.
+    A match starts at the start of a run of local characters, or at the end of the last match. The pattern states this
+    explicitly, which keeps the time linear.
     """
 
     default_pattern: ClassVar[str] = rf"(?:\G|(?<!{_LOCAL})){_LOCAL}++@[a-z0-9.\-+_]+\.[a-z]+"

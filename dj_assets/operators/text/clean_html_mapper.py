@@ -1,4 +1,4 @@
-"""HTML."""
+"""Extract the text of HTML."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.substitution import compiled, rewrite
 from dj_assets.operators.registry import register
 
-# Text without any of these is its own text, as the parser sees it.
+# The parser returns a text without any of these unchanged.
 MARKUP = r"[<&\r\x00]|\A[\t\n\f ]"
 
-# The parser walks over the open elements at every tag, and makes unclosed formatting anew in every paragraph. Pages
-# stay far below these bounds; what is built to take forever does not.
+# The parser walks over the open elements at every tag, and opens unclosed formatting again in every paragraph. Real
+# pages stay far below these bounds; hostile pages exceed them.
 CHECKED_TAGS = 2000
 LONGEST_WALK = 500_000_000
 A_COPY = 50
 MOST_ATTRIBUTES = 100_000
 FORMATTING = frozenset("a b big code em font i nobr s small strike strong tt u".split())
-# Elements that are empty, or that the next of their kind closes.
+# Elements that are empty, or that the next element of the same kind closes.
 NEVER_DEEP = frozenset(
     """area base br col dd dt embed hr img input li link meta option p param source tbody td tfoot th thead tr wbr
     """.split()
@@ -31,14 +31,13 @@ NEVER_DEEP = frozenset(
 
 @register("clean_html_mapper")
 class CleanHtmlMapper(Mapper):
-    """Keep the text of HTML, as the parser Lexbor reads it: that of the body, nothing between its blocks.
+    """Keep the text of HTML as the parser Lexbor extracts it: the text of the body, with nothing between its blocks.
 
-    Items of lists (`<li>`, `<ol>` in lower case, without attributes) start on a line of their own with `*`. Entities
-    are decoded; scripts and styles in the body count as text. A text without markup stays, but for its leading white
-    space.
+    Items of lists (`<li>`, `<ol>` in lower case, without attributes) start on a new line with `*`. Entities are
+    decoded; scripts and styles in the body count as text. A text without markup loses its leading white space only.
 
-    A page nested so deep, or with so many unclosed elements or attributes, that parsing it would take more than seconds
-    is quarantined.
+    A page is quarantined if parsing it would take more than seconds, because of deeply nested elements, or of too many
+    unclosed elements or attributes.
     """
 
     def apply(self, batch: Batch) -> Batch:
@@ -59,7 +58,7 @@ def _text_of(html: str) -> str:
 
 
 def _check_cost(html: str) -> None:
-    """Refuse pages that take quadratic time or memory, judged by their tags alone."""
+    """Refuse pages that take quadratic time or memory to parse, judged by their tags alone."""
     if html.count("<") > CHECKED_TAGS and _walk(html) > LONGEST_WALK:
         raise SampleError("elements nested too deep, or left open too often, to be parsed in time")
     if len(html) > MOST_ATTRIBUTES:
@@ -69,7 +68,7 @@ def _check_cost(html: str) -> None:
 
 
 def _walk(html: str) -> int:
-    """Return about how many open elements the parser walks over, copies weighed by what they cost."""
+    """Estimate how many open elements the parser walks over, with a higher weight for copied elements."""
     opened: Counter[str] = Counter()
     depth = formatting = walked = 0
     for tag in compiled("<(/?)([a-zA-Z][^\\s/>]*+)", 0).finditer(html):

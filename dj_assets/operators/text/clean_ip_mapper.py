@@ -1,4 +1,4 @@
-"""IP addresses."""
+"""Replace IP addresses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HEX = "[0-9a-fA-F]{1,4}"
 class CleanIpMapper(SubstitutionMapper):
     """Replace IPv4 addresses, and IPv6 addresses written in full (eight groups, no `::`).
 
-    An address need not stand alone: of `1.2.3.456` the part `1.2.3.45` is replaced.
+    An address may be part of a longer number: in `1.2.3.456` the part `1.2.3.45` is replaced.
     """
 
     default_pattern: ClassVar[str] = rf"(?:{_OCTET}\.){{3}}{_OCTET}|(?:{_HEX}:){{7}}{_HEX}"

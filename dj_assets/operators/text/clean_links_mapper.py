@@ -1,4 +1,4 @@
-"""Links."""
+"""Replace links."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _BALANCED = r"\((?:[^\s()<>]|\([^\s()<>]+\))*\)"
 
 @register("clean_links_mapper")
 class CleanLinksMapper(SubstitutionMapper):
-    r"""Replace links: `scheme:...`, `www...`, `host.tld/...`, parentheses balanced (after John Gruber, 2010).
+    r"""Replace links: `scheme:...`, `www...`, `host.tld/...`, with balanced parentheses (after John Gruber, 2010).
 
-    `note:this` is a link by this pattern, `10:30` and `C:\x` are not.
+    The pattern also matches `note:this`; it does not match `10:30` and `C:\x`.
     """
 
     default_pattern: ClassVar[str] = (
@@ -29,7 +29,7 @@ class CleanLinksMapper(SubstitutionMapper):
         ("Ww", "Ww"),
         (r"a-zA-Z\x80-\xff", "/"),
     )
-    # the letters that a-z matches in any case include a dotted I, a long s and the Kelvin sign
+    # Without case, a-z also matches a dotted I, a long s and the Kelvin sign.
     trace: ClassVar[str] = (
         r"(?i)[\w\x{80}-\x{10FFFF}-]:[/%a-z0-9\x{130}\x{17F}\x{212A}]|www[^.]{0,3}\.|\.[a-z\x{130}\x{17F}\x{212A}]{2,4}/"
     )

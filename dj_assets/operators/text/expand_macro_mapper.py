@@ -1,4 +1,4 @@
-"""Macros in LaTeX."""
+"""Expand macros in LaTeX."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from dj_assets.operators.registry import register
 _NAME = r"(\\[a-zA-Z0-9]++)"
 DEFINITIONS = (rf"\\newcommand\*?\{{{_NAME}\}}\{{", rf"\\def\s*+{_NAME}\s*+\{{")
 
-# A text may grow to this many characters, and this many may be searched for all its macros together: papers stay far
-# below, macros that double each other do not.
+# Limits on the characters of an expanded text, and on the characters searched for all macros of a text. Papers stay far
+# below; macros that double each other exceed them.
 LONGEST_EXPANSION = 20_000_000
 LONGEST_SEARCH = 1_000_000_000
 
 
 @register("expand_macro_mapper")
 class ExpandMacroMapper(Mapper):
-    r"""Expand the LaTeX macros that a text defines without arguments, by `\newcommand` or `\def`, each on one line.
+    r"""Expand LaTeX macros without arguments that the text defines by `\newcommand` or `\def`, each on one line.
 
-    A macro is expanded wherever a character other than a letter or digit follows it, those of `\newcommand` first, in
-    the order of their definitions; of several definitions the last one holds. Later macros act in the values of
-    earlier ones, and in the definitions themselves: `\newcommand{\foo}{bar}` becomes `\newcommand{bar}{bar}`.
+    A macro is expanded wherever a character other than a letter or digit follows it. Macros of `\newcommand` are
+    expanded first, in the order of their definitions; of several definitions of a macro the last one is used. Later
+    macros are expanded in the values of earlier ones, and in the definitions themselves: `\newcommand{\foo}{bar}`
+    becomes `\newcommand{bar}{bar}`.
 
-    A text that would grow beyond 20 million characters, or take a search of more than a billion, is quarantined.
+    A text that would grow beyond 20 million characters, or need a search of more than a billion, is quarantined.
     """
 
     def apply(self, batch: Batch) -> Batch:
@@ -59,14 +60,14 @@ def _use(value: str, macro: re.Match[str]) -> str:
 
 
 def _definitions(pattern: str, text: str) -> Iterator[tuple[str, str]]:
-    """Yield names and values; a value reaches to the brace that ends its line."""
+    """Yield names and values. A value ends at the brace that ends its line."""
     line_end, defined = 0, False
     for head in compiled(pattern, 0).finditer(text):
         start = head.end()
         if start > line_end:
             line_end, defined = text.find("\n", start), False
             line_end = len(text) if line_end < 0 else line_end
-        # what stands inside of the value of a definition is none
+        # a definition inside of the value of another one does not count
         if not defined and start < line_end and text[line_end - 1] == "}":
             defined = True
             yield head[1], text[start : line_end - 1]

@@ -1,4 +1,4 @@
-"""Broken Unicode."""
+"""Repair broken Unicode."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMS = ("NFC", "NFKC", "NFD", "NFKD")
 class FixUnicodeMapper(Mapper):
     """Repair mojibake, HTML entities, control characters, quotes and widths with ftfy (Speer 2019), then normalise.
 
-    `normalization` is one of NFC (the default), NFKC, NFD, NFKD in any case.
+    `normalization` is NFC (the default), NFKC, NFD or NFKD, in any case.
     """
 
     normalization: str | None = None
@@ -49,12 +49,12 @@ class FixUnicodeMapper(Mapper):
             fixed = [_fixed(line, why, form) for line, why in zip(lines, seen.tolist(), strict=True)]
             patches = pa.array(fixed, pa.string())
             batch = batch.with_text(strings(*splice(data, offsets, starts, ends, *buffers(patches))))
-        # of a line that ftfy repaired nothing is left to replace
+        # a line that ftfy repaired contains no more characters to replace
         return replace_by_table(batch, tables.replacements) if replaced else batch
 
 
 def _fixed(line: str, seen: int, form: Any) -> str:  # noqa: ANN401 - ftfy is loaded where it is used
-    """Repair a line; ftfy has the last word where something else than pairs and marks is doubtful."""
+    """Repair a line, with ftfy if it contains anything suspicious other than pairs and marks."""
     import ftfy
     from ftfy.badness import is_bad
 
@@ -66,6 +66,6 @@ def _fixed(line: str, seen: int, form: Any) -> str:  # noqa: ANN401 - ftfy is lo
         plain = (line[:-2] + "\n" if seen & RETURN else line).translate(repair_tables(form).replaced)
         if unicodedata.is_normalized(form, plain) and (not seen & SUSPICIOUS or not is_bad(plain)):
             return plain
-    # from the first angle bracket on the text counts as markup, whose entities stay
+    # after the first angle bracket the text counts as markup, whose entities stay
     unescape: Any = False if seen & MARKUP else "auto"
     return ftfy.fix_text(line, ftfy.TextFixerConfig(normalization=form, explain=False, unescape_html=unescape))

@@ -1,4 +1,4 @@
-"""How much of a text is flagged words."""
+"""Filter texts by their share of flagged words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dj_assets.operators.registry import register
 
 @register("flagged_words_filter")
 class FlaggedWordsFilter(ListedWordsFilter):
-    """Keep texts whose share of flagged words lies between two bounds. A text without words has 0.0.
+    """Keep texts whose share of flagged words is between two bounds. A text without words has 0.0.
 
     `flagged_words_dir` is the shipped list `ldnoobw` (27 languages) or a folder with `*flagged_words*.json` files.
     """
@@ -30,7 +30,7 @@ class FlaggedWordsFilter(ListedWordsFilter):
 
     @property
     def list_source(self) -> str:
-        """The name or the folder of the list of flagged words."""
+        """Return the name or the folder of the list of flagged words."""
         return self.flagged_words_dir
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:

@@ -1,4 +1,4 @@
-"""Which language a text is in, and how surely."""
+"""Filter texts by language and by the probability of that language."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ MODEL = "lid.176.bin"
 
 @register("language_id_score_filter")
 class LanguageIdScoreFilter(Filter):
-    """Keep texts in one of some languages (any, by default) that fastText is sure enough about.
+    """Keep texts in one of some languages (by default any) with a high enough fastText probability.
 
     The model is lid.176 (Joulin et al. 2016) over the lower-cased text as one line. An empty text has some language
-    with a low score; a score may exceed 1.0 by a little. `reversed_range` turns the test of the score only.
+    with a low score; a score may exceed 1.0 slightly. `reversed_range` reverses the test of the score only.
     """
 
     judging: ClassVar[frozenset[str]] = Filter.judging | {"lang", "min_score"}
@@ -42,7 +42,7 @@ class LanguageIdScoreFilter(Filter):
 
     @property
     def condition(self) -> Condition:
-        """The language is one of those named, if any, and the score is high enough."""
+        """Return the condition: a score within bounds and, if `lang` names any, one of these languages."""
         score = Range(
             key="lang_score",
             low=self.min_score,
@@ -66,6 +66,6 @@ class LanguageIdScoreFilter(Filter):
 
 
 def _asked(path: Path, text: str) -> tuple[str, float]:
-    """Ask the library for the language of a lower-case text and its probability."""
+    """Query the library for the language of a lower-case text and its probability."""
     (label,), (score,) = load.fasttext(path).predict(text.replace("\n", " "))
     return label.removeprefix("__label__"), float(score)

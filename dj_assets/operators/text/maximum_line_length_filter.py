@@ -1,4 +1,4 @@
-"""How long the longest line of a text is."""
+"""Filter texts by the length of their longest line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dj_assets.operators.views.text_views import characters
 
 @register("maximum_line_length_filter")
 class MaximumLineLengthFilter(RangeFilter):
-    """Keep texts whose longest line lies between two bounds.
+    """Keep texts whose longest line is between two bounds.
 
     Lines are those of `str.splitlines`, without their breaks. An empty text has 0.
     """

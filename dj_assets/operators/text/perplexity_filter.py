@@ -1,4 +1,4 @@
-"""How surprising a text is to a language model."""
+"""Filter texts by their perplexity under a language model."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from dj_assets.operators.views.text_views import sentencepiece_model
 
 @register("perplexity_filter")
 class PerplexityFilter(RangeFilter):
-    """Keep texts whose perplexity lies between two bounds.
+    """Keep texts whose perplexity is between two bounds.
 
-    The model is a KenLM n-gram model over SentencePiece pieces (CCNet, Wenzek et al. 2020); perplexity is per piece,
-    with one end of sentence, rounded to one decimal. An empty text has 0.0; very short ones have arbitrary values.
+    The model is a KenLM n-gram model over SentencePiece pieces (CCNet, Wenzek et al. 2020). The perplexity is per
+    piece, with one end of sentence, rounded to one decimal. An empty text has 0.0; very short texts have arbitrary
+    values.
     """
 
     bounds = ("min_ppl", "max_ppl")
@@ -36,7 +37,7 @@ class PerplexityFilter(RangeFilter):
 
     @property
     def costly(self) -> bool:
-        """It is."""
+        """Return true: the filter uses a language model."""
         return True
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:

@@ -1,4 +1,4 @@
-"""Unicode punctuation."""
+"""Normalise Unicode punctuation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dj_assets.operators.registry import register
 if TYPE_CHECKING:
     from dj_assets.kernels.replacements import Replacements
 
-# The fullwidth digit one becomes a quote: an inheritance of the BLOOM cleaning that recipes rely on.
+# The fullwidth digit one becomes a quote. This comes from the BLOOM cleaning, and recipes rely on it.
 PUNCTUATION: Mapping[str, str] = (
     {"，": ",", "。": ".", "、": ",", "；": ";", "∶": ":", "：": ":", "？": "?", "！": "!", "％": "%", "～": "~"}
     | dict.fromkeys("„“”«»１「」《》", '"')
@@ -27,7 +27,7 @@ PUNCTUATION: Mapping[str, str] = (
 
 @register("punctuation_normalization_mapper")
 class PunctuationNormalizationMapper(Mapper):
-    """Replace Unicode punctuation by its ASCII likeness, one character at a time."""
+    """Replace Unicode punctuation by similar ASCII characters, one character at a time."""
 
     def apply(self, batch: Batch) -> Batch:
         """Return the batch with its punctuation replaced."""

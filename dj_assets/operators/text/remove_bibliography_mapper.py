@@ -1,4 +1,4 @@
-"""Bibliographies and appendices at the end of LaTeX."""
+"""Remove bibliographies and appendices at the end of LaTeX."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MARKER = rf"\\appendix|\\begin\{{(?:references|REFERENCES|thebibliography)\}}|{_
 
 @register("remove_bibliography_mapper")
 class RemoveBibliographyMapper(Mapper):
-    r"""Cut LaTeX off at its bibliography or appendix.
+    r"""Remove the end of LaTeX from its bibliography or appendix on.
 
     The first of `\appendix`, `\begin{references}`, `\begin{REFERENCES}`, `\begin{thebibliography}` and
-    `\bibliography{…}` ends the text; a text without any stays as it is.
+    `\bibliography{…}` ends the text. A text without any of these is left unchanged.
     """
 
     def apply(self, batch: Batch) -> Batch:

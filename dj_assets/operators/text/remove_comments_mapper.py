@@ -1,4 +1,4 @@
-"""Comments in LaTeX."""
+"""Remove comments from LaTeX."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from dj_assets.operators.registry import register
 class RemoveCommentsMapper(Mapper):
     r"""Remove LaTeX comments: from a `%` to the end of the line (`inline`), lines that start with `%` (`multiline`).
 
-    As in Data-Juicer an inline comment takes the character before its `%` along, unless that is a backslash, which
-    makes the `%` an ordinary one; a `%` that ends its line stays. `doc_type` has no effect.
+    As in Data-Juicer, the character before the `%` of an inline comment is removed, too. After a backslash the `%` does
+    not start a comment. A `%` at the end of a line stays. `doc_type` has no effect.
     """
 
     doc_type: str | tuple[str, ...] = "tex"

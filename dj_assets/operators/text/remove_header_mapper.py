@@ -1,4 +1,4 @@
-"""What stands before the first heading of LaTeX."""
+"""Remove the text before the first heading of LaTeX."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADING = r"\\(?:chapter|part|(?:sub){0,2}section|(?:sub)?paragraph)\*?[\[{]"
 class RemoveHeaderMapper(Mapper):
     r"""Remove everything before the first heading of LaTeX: `\chapter`, `\part`, `\section` down to `\subparagraph`.
 
-    The heading stays. A text without one becomes empty, or stays as it is where `drop_no_head` is off.
+    The heading stays. A text without a heading becomes empty; without `drop_no_head` it is left unchanged.
     """
 
     drop_no_head: bool = True
@@ -29,8 +29,8 @@ class RemoveHeaderMapper(Mapper):
         return rewrite(batch, candidates, self._from_heading)
 
     def _from_heading(self, text: str) -> str:
-        # a heading is whole where a closing brace follows, after its optional short form; looked up from the end,
-        # once, so that a text full of open headings takes no longer than any other
+        # a heading is complete if a closing brace follows, after its optional short form; one search from the end, so
+        # that a text full of incomplete headings takes no longer than any other
         last_brace = text.rfind("}")
         last_short_form = text.rfind("]{", 0, max(last_brace, 0))
         for heading in compiled(HEADING, 0).finditer(text):

@@ -1,4 +1,4 @@
-"""Words of unwanted length."""
+"""Remove words by their length."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from dj_assets.operators.views.text_views import stripped
 class RemoveLongWordsMapper(Mapper):
     """Remove words shorter than `min_len` or longer than `max_len` characters.
 
-    A longer word stays, whole, where it fits without the special characters at its ends. The words that stay are
-    joined anew: runs of spaces, empty lines and white space at the ends of lines go, even if no word does.
+    A longer word stays whole if it fits without the special characters at its ends. The remaining words are joined
+    again: runs of spaces, empty lines and white space at the ends of lines are removed, even if no word is.
     """
 
     min_len: int = 1

@@ -1,4 +1,4 @@
-"""Everything but Chinese."""
+"""Remove all characters but Chinese ones."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ PUNCTUATION = "., ，-。%《*》/•、&＆(—)（+）：？!！“”·"
 
 @register("remove_non_chinese_character_mapper")
 class RemoveNonChineseCharacterMapper(Mapper):
-    """Delete every character but the Chinese ones from U+4E00 to U+9FA5, line feeds too.
+    """Delete all characters, including line feeds, but the Chinese ones from U+4E00 to U+9FA5.
 
-    The letters A to Z, the digits and some punctuation stay unless `keep_alphabet`, `keep_number`, `keep_punc` say no.
+    Letters A to Z in both cases, digits and some punctuation stay, unless `keep_alphabet`, `keep_number` or `keep_punc`
+    is false.
     """
 
     keep_alphabet: bool = True

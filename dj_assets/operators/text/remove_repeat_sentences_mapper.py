@@ -1,4 +1,4 @@
-"""Sentences that a text says again."""
+"""Remove repeated sentences of a text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.substitution import compiled, rewrite
 from dj_assets.operators.registry import register
 
-# Where a sentence ends; the second group is the first character of the next one.
+# Ends of sentences; the second group is the first character of the next sentence.
 ENDS = (
     r"([.。!！?？])([^’”])",
     r"(\.{6})([^’”])",
     r"(…{2})([^’”])",
-    # Data-Juicer meant six dots and two ellipses; what it wrote is a set, which has the digits and braces as well
+    # Data-Juicer meant six dots and two ellipses, but wrote a set, which contains the digits and braces as well
     r"([.。!！?？{62}…][’”])([^’”])",
 )
 SPECIAL = r"[^a-zA-Z0-9\u4e00-\u9fa5\n\t ]"
@@ -23,11 +23,11 @@ SPECIAL = r"[^a-zA-Z0-9\u4e00-\u9fa5\n\t ]"
 
 @register("remove_repeat_sentences_mapper")
 class RemoveRepeatSentencesMapper(Mapper):
-    """Remove the sentences that the same text has said before.
+    """Remove sentences that occur earlier in the same text.
 
-    Sentences end with `.`, `!`, `?`, their fullwidth forms, dots and ellipses, and at a line feed. Two are equal when
-    they are so without white space at their ends, in lower case if asked (`lowercase`), and with only the letters a-z,
-    digits and Chinese characters left (`ignore_special_character`). Sentences with fewer such characters than
+    Sentences end with `.`, `!`, `?`, their fullwidth forms, dots and ellipses, and at a line feed. Two sentences are
+    compared without white space at their ends; with `lowercase` in lower case; with `ignore_special_character` only by
+    letters a-z in both cases, digits and Chinese characters. Sentences with fewer such characters than
     `min_repeat_sentence_length` always stay. A line that loses all of its sentences stays as an empty line.
     """
 

@@ -1,4 +1,4 @@
-"""Unwanted characters."""
+"""Delete given characters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @register("remove_specific_chars_mapper")
 class RemoveSpecificCharsMapper(Mapper):
-    """Delete single characters: every one that occurs in `chars_to_remove`, a text or a list of texts."""
+    """Delete every character that occurs in `chars_to_remove`, a text or a list of texts."""
 
     chars_to_remove: str | tuple[str, ...] | None = "◆●■►▼▲▴∆▻▷❖♡□"
 

@@ -1,4 +1,4 @@
-"""Tables written as text."""
+"""Remove tables written as text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CELLS = r"\S++(?:[ \t]\S++)*+"
 
 
 class Row(NamedTuple):
-    """A line with the line feeds after it, and how many separators it may be seen to have (none: no row)."""
+    """Hold a line with the line feeds after it, and its possible numbers of separators (empty: not a row)."""
 
     text: str
     separators: range
@@ -25,11 +25,12 @@ class Row(NamedTuple):
 
 @register("remove_table_text_mapper")
 class RemoveTableTextMapper(Mapper):
-    """Remove tables: two or more lines, one after the other, that fall into equally many cells.
+    """Remove tables: two or more consecutive lines with the same number of cells.
 
-    Cells are separated by exactly one space, tab or `|`; a `|` may be part of a cell too. Tables with `min_col` columns
-    go first, then those with one more, up to `max_col`. The first line of a text is in no table, nor is a last line
-    without line feed. Prose of equally many words a line is taken for a table, as in Data-Juicer.
+    Cells are separated by exactly one space, tab or `|`; a `|` may also be part of a cell. Tables with `min_col`
+    columns are removed first, then those with one more, up to `max_col`. The first line of a text is never part of a
+    table, and neither is a last line without a line feed. Lines of prose with the same number of words count as a
+    table, as in Data-Juicer.
     """
 
     min_col: int = Field(default=2, ge=2, le=20)
@@ -54,18 +55,18 @@ class RemoveTableTextMapper(Mapper):
 
 
 def _row(line: str) -> Row:
-    """Find the separators of a line: every white space is one, a `|` inside of a cell may be one or not."""
+    """Find the separators of a line: every white space is one, a `|` inside of a cell may be one."""
     cells = line.rstrip("\n")
     if cells == line or not compiled(CELLS, 0).fullmatch(cells):
         return Row(line, range(0))
     blanks = cells.count(" ") + cells.count("\t")
-    # no cell is empty: a bar counts with the character after it, which then is in the next cell
+    # no cell is empty: a bar is matched together with the first character of the next cell
     bars = len(compiled(r"(?<=\S)\|\S", 0).findall(cells))
     return Row(line, range(blanks, blanks + bars + 1))
 
 
 def _outside_of_tables(rows: Sequence[Row], separators: int) -> Iterator[Row]:
-    """Yield the rows that are not in a run of at least two with so many separators."""
+    """Yield the rows that are not in a run of two or more rows with `separators` separators."""
     alone: Row | None = None
     run = 0
     for row in rows:

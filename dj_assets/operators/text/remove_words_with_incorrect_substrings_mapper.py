@@ -1,4 +1,4 @@
-"""Words that are leftovers of links."""
+"""Remove words that are remains of links."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ SUBSTRINGS = ("http", "www", ".com", "href", "//")
 
 @register("remove_words_with_incorrect_substrings_mapper")
 class RemoveWordsWithIncorrectSubstringsMapper(Mapper):
-    """Remove the words in which, special characters at their ends aside, one of `substrings` occurs.
+    """Remove words that contain one of `substrings`, special characters at the ends of the word aside.
 
-    The words that stay are joined anew: runs of spaces, empty lines and white space at the ends of lines go, even if
-    no word does. With `tokenization` the pieces of the language's SentencePiece model are judged: a text with nothing
-    to remove stays as it is, else its other pieces are joined without spaces, as in Data-Juicer.
+    The remaining words are joined again: runs of spaces, empty lines and white space at the ends of lines are removed,
+    even if no word is. With `tokenization` the pieces of the language's SentencePiece model are judged instead of
+    words: a text with nothing to remove is left unchanged, else its remaining pieces are joined without spaces, as in
+    Data-Juicer.
     """
 
     lang: str = "en"
@@ -32,7 +33,7 @@ class RemoveWordsWithIncorrectSubstringsMapper(Mapper):
     substrings: tuple[str, ...] | None = None
 
     def models(self) -> tuple[str, ...]:
-        """Return the SentencePiece model, where pieces are used."""
+        """Return the SentencePiece model if pieces are used."""
         return (sentencepiece_model(self.lang),) if self.tokenization else ()
 
     def apply(self, batch: Batch) -> Batch:
@@ -49,7 +50,7 @@ class RemoveWordsWithIncorrectSubstringsMapper(Mapper):
 
 
 def _keep_pieces(batch: Batch, wanted: Wanted, found: Words) -> Batch:
-    """Return the batch with the wanted pieces only, where there are others; a piece loses the mark of its space."""
+    """Return the batch with the wanted pieces only. If a text loses a piece, the others lose their space mark."""
     bare = pc.replace_substring(found.vocabulary, "▁", "")
     kept = wanted(bare)[found.codes]
     gone = found.counts > found.count_where(kept)

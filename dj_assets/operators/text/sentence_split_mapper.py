@@ -1,4 +1,4 @@
-"""One sentence a line."""
+"""Split texts into one sentence a line."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LANGUAGES = {"en": "english", "fr": "french", "pt": "portuguese", "es": "spanish
 
 @register("sentence_split_mapper")
 class SentenceSplitMapper(Mapper):
-    """Put every sentence on a line of its own, as Punkt finds them (Kiss and Strunk 2006).
+    """Put every sentence on a separate line, split by Punkt (Kiss and Strunk 2006).
 
-    The model is the language's folder of NLTK's `punkt_tab`.
+    The model is the folder of the language in NLTK's `punkt_tab`.
     """
 
     lang: Literal["en", "fr", "pt", "es"] = "en"

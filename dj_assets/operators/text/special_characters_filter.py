@@ -1,4 +1,4 @@
-"""How much of a text is punctuation, digits, white space and marks."""
+"""Filter texts by their share of punctuation, digits, white space and other special characters."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from dj_assets.operators.views.text_views import characters, ratio
 
 @register("special_characters_filter")
 class SpecialCharactersFilter(RangeFilter):
-    """Keep texts whose share of special characters lies between two bounds.
+    """Keep texts whose share of special characters is between two bounds.
 
-    Special are punctuation, digits, white space, emoji and some letters of the list (`kernels.special_characters`),
-    after the cleaning of the BLOOM corpus (Laurençon et al. 2022). An empty text has 0.0.
+    Special characters are punctuation, digits, white space, emoji and some letters of the list
+    (`kernels.special_characters`), following the cleaning of the BLOOM corpus (Laurençon et al. 2022). An empty text
+    has 0.0.
     """
 
     statistics: ClassVar[tuple[Statistic, ...]] = (

@@ -1,4 +1,4 @@
-"""What a field of the sample says."""
+"""Filter samples by the value of a field."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ NO_FIELD = "field"
 
 @register("specified_field_filter")
 class SpecifiedFieldFilter(Filter):
-    """Keep samples whose field `field_key` has one of the values `target_value`; a list must hold no other ones.
+    """Keep samples whose field `field_key` has one of the values `target_value`. Of a list, every element must.
 
-    Dots in the key lead into nested fields. Values that are no texts, and texts that could be taken for such, are
-    stored as JSON; a missing field is `null`. An empty list is kept; without a key or values all samples are.
-    `reversed_range` keeps the others.
+    Dots in the key lead into nested fields. Values that are not strings, and strings that are valid JSON, are stored as
+    JSON; a missing field is `null`. An empty list is kept; without a key or values, all samples are. `reversed_range`
+    keeps the others.
     """
 
     judging: ClassVar[frozenset[str]] = Filter.judging | {"target_value"}
@@ -36,11 +36,11 @@ class SpecifiedFieldFilter(Filter):
 
     @property
     def condition(self) -> AllAmong:
-        """The value is, or its elements are, among those named, if any."""
+        """Return the condition that the value, or every element, is among the targets, if there are any."""
         targets = self.target_value if self.field_key else ()
         return AllAmong(self.statistics[0].key, targets, reversed=self.reversed_range)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return what every sample has in the field, as text."""
+        """Return the value of the field of every sample, as text."""
         values = field_values(batch, self.field_key) if self.field_key else [None] * len(batch)
         return {self.statistics[0].key: pa.array([as_text(value) for value in values], pa.string())}

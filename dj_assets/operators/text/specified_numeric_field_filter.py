@@ -1,4 +1,4 @@
-"""What a numeric field of the sample says."""
+"""Filter samples by the number in a field."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from dj_assets.operators.views.sample_fields import field_values
 class SpecifiedNumericFieldFilter(RangeFilter):
     """Keep samples whose field `field_key` is a number between two bounds, or a text that Python reads as one.
 
-    Dots in the key lead into nested fields. What is missing or no number is null and not kept; 0 is a number. Without a
-    key all samples are kept.
+    Dots in the key lead into nested fields. A missing value, or one that is not a number, is null and not kept; 0 is a
+    number. Without a key, all samples are kept.
     """
 
     bounds = ("min_value", "max_value")
@@ -36,11 +36,11 @@ class SpecifiedNumericFieldFilter(RangeFilter):
 
     @property
     def condition(self) -> Range:
-        """The range of the field; none without a key."""
+        """Return the range of the field; without a key, a range without bounds."""
         return super().condition if self.field_key else Range(NO_FIELD)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return the number every sample has in the field."""
+        """Return the number in the field of every sample."""
         values = field_values(batch, self.field_key) if self.field_key else [0.0] * len(batch)
         return {self.statistics[0].key: pa.array([_number(value) for value in values], pa.float64())}
 

@@ -1,4 +1,4 @@
-"""How much of a text is stop words."""
+"""Filter texts by their share of stop words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dj_assets.operators.registry import register
 
 @register("stopwords_filter")
 class StopwordsFilter(ListedWordsFilter):
-    """Keep texts whose share of stop words lies between two bounds. A text without words has 0.0.
+    """Keep texts whose share of stop words is between two bounds. A text without words has 0.0.
 
     `stopwords_dir` is the shipped list `stopwordsiso` (58 languages) or a folder with `*stopwords*.json` files.
     """
@@ -30,7 +30,7 @@ class StopwordsFilter(ListedWordsFilter):
 
     @property
     def list_source(self) -> str:
-        """The name or the folder of the list of stop words."""
+        """Return the name or the folder of the list of stop words."""
         return self.stopwords_dir
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:

@@ -1,4 +1,4 @@
-"""Kinds of files."""
+"""Filter documents by the suffix of their file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dj_assets.operators.registry import register
 from dj_assets.operators.views.sample_fields import field_values
 
 SUFFIX = "__dj__suffix__"
-# Where documents say what file they were, best first.
+# Fields with the path of a document, the preferred ones first.
 PATHS = tuple(
     prefix + name
     for name in ("path", "file_path", "file_name", "filename", "max_stars_repo_path")
@@ -25,11 +25,12 @@ PATHS = tuple(
 
 @register("suffix_filter")
 class SuffixFilter(Filter):
-    """Keep documents whose file has one of some suffixes, dot included, in the case given; all, where none is named.
+    """Keep documents whose file has one of `suffixes`, dot included, in the given case; all documents if it is empty.
 
-    A document's suffix is its field `__dj__suffix__`, else that of the path in its field `path`, `file_path`,
-    `file_name`, `filename` or `max_stars_repo_path` or the one in `meta` of that name; a file without a suffix counts
-    by its name (`Makefile`). Without such a field it is empty. `reversed_range` keeps the others.
+    The suffix is the field `__dj__suffix__` of the document, else that of the path in its field `path`, `file_path`,
+    `file_name`, `filename` or `max_stars_repo_path`, or in the field of `meta` with such a name. The suffix of a file
+    without a dot is its name (`Makefile`). Without any of these fields the suffix is empty. `reversed_range` keeps the
+    others.
     """
 
     judging: ClassVar[frozenset[str]] = Filter.judging | {"suffixes"}
@@ -39,7 +40,7 @@ class SuffixFilter(Filter):
 
     @property
     def condition(self) -> OneOf:
-        """The suffix is one of those named, if any."""
+        """Return the condition that the suffix is one of `suffixes`, if there are any."""
         suffixes = (self.suffixes,) if isinstance(self.suffixes, str) else self.suffixes
         return OneOf("suffix", tuple(filter(None, suffixes or ())), reversed=self.reversed_range)
 

@@ -1,4 +1,4 @@
-"""How many actions a text tells of."""
+"""Filter texts by their number of verbs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dj_assets.operators.registry import register
 
 @register("text_action_filter")
 class TextActionFilter(ParsedFilter):
-    """Keep texts with enough verbs, as spaCy tags them; auxiliaries do not count. An empty text has 0."""
+    """Keep texts with enough verbs, as tagged by spaCy. Auxiliaries do not count. An empty text has 0."""
 
     judging: ClassVar[frozenset[str]] = Filter.judging | {"min_action_num"}
     statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("num_action", pa.int64(), "verbs"),)
@@ -27,7 +27,7 @@ class TextActionFilter(ParsedFilter):
 
     @property
     def condition(self) -> Range:
-        """There are at least so many verbs."""
+        """Return the condition that the number of verbs is at least `min_action_num`."""
         return Range(
             key="num_action",
             low=self.min_action_num,

@@ -1,4 +1,4 @@
-"""How the things that a text names hang together."""
+"""Filter texts by the dependencies of their nouns and pronouns."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from dj_assets.operators.registry import register
 class TextEntityDependencyFilter(ParsedFilter):
     """Keep texts in which all nouns and pronouns, or any of them, depend on enough other words.
 
-    The statistic counts the edges of each one in spaCy's dependency tree, in the order of the text: the edge to its
-    head, and those from words that are no punctuation. A text without any has an empty list and is not kept.
+    The statistic is the number of edges of each noun or pronoun in spaCy's dependency tree, in the order of the text:
+    the edge to its head, and the edges from words that are not punctuation. A text without nouns and pronouns has an
+    empty list and is not kept.
     """
 
     judging: ClassVar[frozenset[str]] = Filter.judging | {"min_dependency_num", "any_or_all"}
@@ -35,7 +36,7 @@ class TextEntityDependencyFilter(ParsedFilter):
 
     @property
     def condition(self) -> EachInRange:
-        """All or any of the counts are at least so many."""
+        """Return the condition that all or any of the counts are at least `min_dependency_num`."""
         one = Range(
             key="num_dependency_edges",
             low=self.min_dependency_num,

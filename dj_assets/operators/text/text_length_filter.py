@@ -1,4 +1,4 @@
-"""How long texts are."""
+"""Filter texts by their length."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dj_assets.operators.views.text_views import characters
 
 @register("text_length_filter")
 class TextLengthFilter(RangeFilter):
-    """Keep texts whose length in code points lies between two bounds. An empty text has length 0."""
+    """Keep texts whose length in code points is between two bounds. An empty text has length 0."""
 
     bounds = ("min_len", "max_len")
     statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("text_len", pa.int64(), "characters"),)

@@ -1,4 +1,4 @@
-"""How alike the two texts of a sample are, by CLIP."""
+"""Filter samples by the CLIP similarity of their two texts."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from dj_assets.operators.views.scores import LISTS, lists, text_vectors
 
 @register("text_pair_similarity_filter")
 class TextPairSimilarityFilter(EachBoundedFilter):
-    """Keep samples whose text and second text are alike within bounds, as CLIP reads them.
+    """Keep samples whose CLIP similarity of the text and a second text is between two bounds.
 
-    The second text lies in the field `text_key_second`. The statistic is the cosine of their vectors, a list of one;
-    it is empty, and the sample kept, where one of the texts is empty or missing, or no second field is named.
+    The second text is in the field `text_key_second`. The statistic is the cosine of the two vectors, a list of one
+    number. The list is empty, and the sample is kept, if one of the texts is empty or missing, or no second field is
+    named.
     """
 
     bounds = ("min_score", "max_score")

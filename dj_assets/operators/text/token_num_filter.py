@@ -1,4 +1,4 @@
-"""How many tokens a text has."""
+"""Filter texts by their number of tokens."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from dj_assets.operators.views.text_views import PYTHIA, tokens
 
 @register("token_num_filter")
 class TokenNumFilter(RangeFilter):
-    """Keep texts whose number of tokens lies between two bounds. An empty text has 0.
+    """Keep texts whose number of tokens is between two bounds. An empty text has 0.
 
-    `hf_tokenizer` names a Hugging Face tokenizer, by default that of Pythia (GPT-NeoX-20B); its special tokens are not
+    `hf_tokenizer` names a Hugging Face tokenizer, by default that of Pythia (GPT-NeoX-20B). No special tokens are
     added.
     """
 

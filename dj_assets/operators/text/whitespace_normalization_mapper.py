@@ -1,4 +1,4 @@
-"""Unicode white space."""
+"""Normalise Unicode white space."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dj_assets.operators.registry import register
 if TYPE_CHECKING:
     from dj_assets.kernels.replacements import Replacements
 
-# Horizontal and invisible ones; line breaks stay as they are.
+# Horizontal and invisible white space; line breaks are left unchanged.
 WHITE_SPACE = "\t \x84\xa0" + "".join(map(chr, range(0x2000, 0x200E))) + "\u202f\u205f\u2060\u3000\ufffc"
 
 
 @register("whitespace_normalization_mapper")
 class WhitespaceNormalizationMapper(Mapper):
-    """Strip white space off the ends and replace every other kind of it by a space, without merging runs.
+    """Remove white space at the ends and replace every other kind of it by a space, without merging runs.
 
-    Line breaks stay. The joiner U+200D becomes a space too, which takes joined emoji apart.
+    Line breaks stay. The joiner U+200D becomes a space, too, which separates joined emoji.
     """
 
     def apply(self, batch: Batch) -> Batch:

@@ -1,4 +1,4 @@
-"""How much of a text repeats, word by word."""
+"""Filter texts by repeated word n-grams."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from dj_assets.operators.registry import register
 
 @register("word_repetition_filter")
 class WordRepetitionFilter(WordFilter):
-    """Keep texts whose word repetition lies between two bounds.
+    """Keep texts whose word repetition is between two bounds.
 
-    Of all overlapping n-grams of `rep_len` lower-cased words the statistic is the share of those that occur more than
-    once, after the cleaning of the BLOOM corpus (Laurençon et al. 2022). A text with fewer words has 0.0.
+    The statistic is the share of n-grams that occur more than once among all overlapping n-grams of `rep_len`
+    lower-cased words. It follows the cleaning of the BLOOM corpus (Laurençon et al. 2022). A text with fewer words has
+    0.0.
     """
 
     statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("word_rep_ratio", pa.float64(), "share of n-grams"),)
@@ -29,7 +30,7 @@ class WordRepetitionFilter(WordFilter):
     max_ratio: float = 0.5
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return the share of word n-grams that repeat in every text."""
+        """Return the share of repeated word n-grams of every text."""
         from dj_assets.kernels.ngrams import word_repetition
 
         words = self.words(batch, lowercase=True)

@@ -1,4 +1,4 @@
-"""How many words a text has."""
+"""Filter texts by their number of words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dj_assets.operators.registry import register
 
 @register("words_num_filter")
 class WordsNumFilter(WordFilter):
-    """Keep texts whose number of words lies between two bounds. Words of special characters only do not count."""
+    """Keep texts whose number of words is between two bounds. Words of special characters only do not count."""
 
     bounds = ("min_num", "max_num")
     statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("num_words", pa.int64(), "words"),)

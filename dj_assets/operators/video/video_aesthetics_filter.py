@@ -1,4 +1,4 @@
-"""How beautiful clips are."""
+"""Filter samples by the predicted aesthetic rating of their clips."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from dj_assets.operators.views.scores import LISTS, lists, of_distinct, over_fra
 
 @register("video_aesthetics_filter")
 class VideoAestheticsFilter(FramesFilter):
-    """Keep samples with clips, any or all, whose frames people would rate high enough, as a predictor over CLIP has it.
+    """Keep samples whose clips, any or all, have a predicted aesthetic rating between two bounds.
 
-    The statistic is the predicted rating by `score_scale` over the frames of a clip, as `reduce_mode` says, one for
-    each distinct path that a sample lists; 0.0 for a clip without frames. Without `score_scale` it is 10 for models
-    named `aesthetics-predictor`, whose ratings go to 10, and 1 for others.
+    The predictor is a model over CLIP. The statistic is the predicted rating divided by `score_scale`, one number for
+    each distinct path of a sample; `reduce_mode` combines the frames of a clip. A clip without frames has 0.0. By
+    default, `score_scale` is 10 for models named `aesthetics-predictor`, whose ratings go up to 10, and 1 for others.
     """
 
     bounds = ("min_score", "max_score")
@@ -40,7 +40,7 @@ class VideoAestheticsFilter(FramesFilter):
     frame_sampling_method: Sampling = "uniform"
 
     def models(self) -> tuple[str, ...]:
-        """Return the predictor."""
+        """Return the name of the predictor."""
         return (self.hf_scorer_model or PREDICTOR,)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:

@@ -1,4 +1,4 @@
-"""Shapes of clips."""
+"""Filter samples by the aspect ratio of their clips."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from dj_assets.operators.views.media_batch import media
 
 @register("video_aspect_ratio_filter")
 class VideoAspectRatioFilter(MediaFilter):
-    """Keep samples with clips, any or all, that are neither too narrow nor too wide, as `"9/21"` and `"21:9"` say.
+    """Keep samples whose clips, any or all, have an aspect ratio between two bounds, such as `"9/21"` or `"21:9"`.
 
-    The statistic is width / height of each listed clip as its frames are coded, from the header alone; a rotation that
-    players apply does not count. Bounds are exact fractions, as in Data-Juicer: the double next to 7/3 lies above it,
-    so a clip of 210 x 90 pixels is too wide for `"21/9"`.
+    The statistic is width / height of each listed clip as its frames are coded, read from the header alone; a rotation
+    that players apply does not count. Bounds are exact fractions, as in Data-Juicer: the double next to 7/3 is greater
+    than 7/3, so a clip of 210 x 90 pixels is too wide for `"21/9"`.
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
@@ -49,7 +49,7 @@ class VideoAspectRatioFilter(MediaFilter):
 
     @property
     def condition(self) -> EachInRange:
-        """Any or all ratios lie in the range; a sample without clips is kept."""
+        """Return the condition that any or all ratios are in the range; a sample without clips passes."""
         one = Range(
             key="video_aspect_ratios",
             low=_within(_fraction(self.min_ratio), math.inf),
@@ -63,18 +63,18 @@ class VideoAspectRatioFilter(MediaFilter):
         return EachInRange(one, self.any_or_all, empty=True)
 
     def looks(self) -> tuple[ClipSize]:
-        """See the size."""
+        """Return the size feature."""
         return (ClipSize(),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return the ratios."""
+        """Return the ratios of every sample."""
         sizes = media(batch).found("videos", ClipSize())
         ratios = [[width / height for width, height in sample] for sample in sizes]
         return {"video_aspect_ratios": pa.array(ratios, pa.list_(pa.float64()))}
 
 
 def _within(bound: Fraction, inwards: float) -> float:
-    """Return the double nearest to a bound that does not lie outside of it."""
+    """Return the double that is nearest to a bound and not outside of it."""
     nearest = float(bound)
     outside = nearest < bound if inwards > 0 else nearest > bound
     return math.nextafter(nearest, inwards) if outside else nearest

@@ -1,4 +1,4 @@
-"""Clips with the same content."""
+"""Remove samples with the same clips."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dj_assets.operators.registry import register
 
 @register("video_deduplicator")
 class VideoDeduplicator(MediaDeduplicator):
-    """Keep the first of samples whose clips have the same coded video, whatever container and sound it comes with.
+    """Keep the first of samples whose clips have the same coded video, whatever their container and sound.
 
-    The packets of the video stream are compared, by their MD5; nothing is decoded. A path listed twice counts once.
-    With `consider_text` the texts must be equal, too; samples without clips are then duplicates by their text.
+    The MD5 of the packets of the video stream is compared; nothing is decoded. A path listed twice counts once. With
+    `consider_text` the texts must be equal, too; samples without clips are then duplicates by their text.
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
     packages: ClassVar[Mapping[str, str]] = {"av": "vision"}
 
     def looks(self) -> tuple[PacketDigest]:
-        """See the digest of the packets."""
+        """Return the packet digest feature."""
         return (PacketDigest(),)

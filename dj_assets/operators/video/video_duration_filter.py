@@ -1,4 +1,4 @@
-"""Lengths of clips."""
+"""Filter samples by the duration of their clips."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from dj_assets.operators.views.media_batch import media
 
 @register("video_duration_filter")
 class VideoDurationFilter(ListRangeFilter):
-    """Keep samples with clips, any or all, that are neither too short nor too long.
+    """Keep samples whose clips, any or all, have a duration between two bounds.
 
-    The statistic is the length of the video stream of each listed clip, else that of the container, from the header
-    alone. `video_backend` is accepted and changes nothing.
+    The statistic is the duration in seconds of the video stream of each listed clip, else that of the container, read
+    from the header alone. `video_backend` is accepted and has no effect.
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
@@ -36,9 +36,9 @@ class VideoDurationFilter(ListRangeFilter):
     video_backend: Literal["ffmpeg", "av"] = "ffmpeg"
 
     def looks(self) -> tuple[ClipDuration]:
-        """See the length."""
+        """Return the duration feature."""
         return (ClipDuration(),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return the lengths."""
+        """Return the durations of every sample."""
         return {"video_duration": pa.array(media(batch).found("videos", ClipDuration()), pa.list_(pa.float64()))}

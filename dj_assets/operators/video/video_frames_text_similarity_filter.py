@@ -1,4 +1,4 @@
-"""How well the frames of clips fit their text, by CLIP."""
+"""Filter samples by the CLIP similarity of the frames of their clips and their text."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from dj_assets.operators.views.scores import LISTS, lists, over_frames, reduced,
 
 @register("video_frames_text_similarity_filter")
 class VideoFramesTextSimilarityFilter(FramesFilter):
-    """Keep samples whose chunks of text, any or all, are similar enough to the frames of their clips by CLIP.
+    """Keep samples whose chunks of text, any or all, have a CLIP similarity to the frames of their clips within bounds.
 
-    The statistic is as in `image_text_similarity_filter`; `reduce_mode` says how all frames of all clips of a chunk
-    become one number, 0.0 where there are none. A chunk without video mark has no number, nor has one whose clips ran
-    out.
+    The statistic is the same as in `image_text_similarity_filter`. `reduce_mode` combines all frames of all clips of a
+    chunk into one number, 0.0 if there are none. A chunk has no number if it contains no video token, or if no listed
+    clip is left for it.
     """
 
     bounds = ("min_score", "max_score")
@@ -41,11 +41,11 @@ class VideoFramesTextSimilarityFilter(FramesFilter):
     vertical_flip: bool = False
 
     def models(self) -> tuple[str, ...]:
-        """Return the CLIP model."""
+        """Return the name of the CLIP model."""
         return (self.hf_clip,)
 
     def looks_for(self, models: ModelStore) -> tuple[FrameCrops]:
-        """See the crops that the model takes."""
+        """Return the frame crops that the model takes."""
         geometry = preprocessing(models.find(self.hf_clip).path).geometry
         flips = Flips(self.horizontal_flip, self.vertical_flip)
         return (FrameCrops(geometry, self.frame_sampling_method, self.frame_num, flips),)

@@ -1,4 +1,4 @@
-"""How much moves in clips."""
+"""Filter samples by the amount of motion in their clips."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def _edges(value: object) -> object:
 
 @register("video_motion_score_filter")
 class VideoMotionScoreFilter(ListRangeFilter):
-    """Keep samples with clips, any or all, in which something moves, but not too much.
+    """Keep samples whose clips, any or all, have an amount of motion between two bounds.
 
-    The statistic is the mean length of Farneback's optical flow (Farnebäck, 2003) between frames of each listed clip
-    taken at `sampling_fps`, in pixels of the frame as it is resized, or with `relative` in its diagonals. A clip of one
-    frame has -1. `size` is the short edge of the frame, or the shortest and the longest edge, `max_size` caps the long
-    edge, sides are multiples of `divisible`. As in Data-Juicer, the sides of the resized frame are exchanged: a
-    landscape is squeezed into a portrait. The last seven parameters are those of OpenCV.
+    The statistic is the mean length of Farneback's optical flow (Farnebäck, 2003) between frames of each listed clip,
+    sampled at `sampling_fps`. Its unit is the pixel of the resized frame, or with `relative` the diagonal of that
+    frame. A clip of one frame has -1. `size` sets the short edge of the frame, or the shortest and the longest edge;
+    `max_size` limits the long edge; the sides are multiples of `divisible`. As in Data-Juicer, the sides of the resized
+    frame are exchanged: a landscape frame is squeezed into a portrait. The last seven parameters are those of OpenCV.
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
@@ -57,16 +57,16 @@ class VideoMotionScoreFilter(ListRangeFilter):
 
     @property
     def costly(self) -> bool:
-        """It is: much of the clip is decoded."""
+        """Return true: much of the clip is decoded."""
         return True
 
     def looks(self) -> tuple[MotionScore]:
-        """See the flow."""
+        """Return the motion feature."""
         flow = {name: getattr(self, name) for name in Farneback.__dataclass_fields__}
         resizing = Resizing(self.size, self.max_size, self.divisible)
         return (MotionScore(self.sampling_fps, resizing, self.relative, Farneback(**flow)),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return the scores."""
+        """Return the scores of every sample."""
         (look,) = self.looks()
         return {"video_motion_score": pa.array(media(batch).found("videos", look), pa.list_(pa.float64()))}

@@ -1,4 +1,4 @@
-"""How likely clips are not safe for work."""
+"""Filter samples by the probability that their clips are not safe for work."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from dj_assets.operators.views.scores import LISTS
 
 @register("video_nsfw_filter")
 class VideoNsfwFilter(ClassifiedFrames):
-    """Keep samples with clips, any or all, whose frames a classifier holds for safe enough.
+    """Keep samples whose clips, any or all, have a probability of being unsafe between two bounds.
 
-    The statistic is the probability of its second class over the frames of a clip, as `reduce_mode` says, one for each
-    distinct path that a sample lists; 0.0 for a clip without frames. `video_backend` is accepted and changes
-    nothing.
+    The statistic is the probability of the second class of a classifier, one number for each distinct path of a sample;
+    `reduce_mode` combines the frames of a clip. A clip without frames has 0.0. `video_backend` is accepted and has no
+    effect.
     """
 
     bounds = ("min_score", "max_score")
@@ -32,7 +32,7 @@ class VideoNsfwFilter(ClassifiedFrames):
     video_backend: Literal["av", "ffmpeg"] = "av"
 
     def models(self) -> tuple[str, ...]:
-        """Return the classifier."""
+        """Return the name of the classifier."""
         return (self.hf_nsfw_model,)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:

@@ -1,4 +1,4 @@
-"""Widths and heights of clips."""
+"""Filter samples by the width and height of their clips."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from dj_assets.operators.views.media_batch import media
 
 @register("video_resolution_filter")
 class VideoResolutionFilter(ShapeFilter):
-    """Keep samples with clips, any or all, whose width and height both lie within bounds.
+    """Keep samples whose clips, any or all, have both width and height within bounds.
 
-    The statistics are the pixels of each listed clip as its frames are coded, from the header alone; a rotation that
-    players apply does not count.
+    The statistics are the pixels of each listed clip as its frames are coded, read from the header alone; a rotation
+    that players apply does not count.
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
@@ -31,9 +31,9 @@ class VideoResolutionFilter(ShapeFilter):
     )
 
     def looks(self) -> tuple[ClipSize]:
-        """See the size."""
+        """Return the size feature."""
         return (ClipSize(),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return widths and heights."""
+        """Return the widths and heights of every sample."""
         return self.widths_and_heights(media(batch).found("videos", ClipSize()))

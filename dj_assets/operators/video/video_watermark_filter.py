@@ -1,4 +1,4 @@
-"""How likely clips bear a watermark."""
+"""Filter samples by the probability that their clips have a watermark."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from dj_assets.operators.views.scores import LISTS
 
 @register("video_watermark_filter")
 class VideoWatermarkFilter(ClassifiedFrames):
-    """Keep samples with clips, any or all, whose frames a classifier does not hold for watermarked.
+    """Keep samples whose clips, any or all, have a probability of a watermark of at most `prob_threshold`.
 
-    The statistic is the probability of its second class over the frames of a clip, as `reduce_mode` says, one for each
-    distinct path that a sample lists; 0.0 for a clip without frames. It must not exceed `prob_threshold`.
+    The statistic is the probability of the second class of a classifier, one number for each distinct path of a sample;
+    `reduce_mode` combines the frames of a clip. A clip without frames has 0.0.
     """
 
     bounds = ("prob_threshold", "prob_threshold")
@@ -33,12 +33,12 @@ class VideoWatermarkFilter(ClassifiedFrames):
     prob_threshold: float = 0.8
 
     def models(self) -> tuple[str, ...]:
-        """Return the classifier."""
+        """Return the name of the classifier."""
         return (self.hf_watermark_model,)
 
     @property
     def range(self) -> Range:
-        """At most the threshold."""
+        """Return the range: at most the threshold."""
         return replace(super().range, low=None)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:

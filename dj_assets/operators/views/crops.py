@@ -1,8 +1,9 @@
-"""Looks that make what models see: small uint8 crops, cut out where images and clips are decoded."""
+"""Define the media features that models take: small uint8 crops, made where images and clips are decoded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,13 +23,13 @@ Sampling = Literal["all_keyframes", "uniform"]
 
 @dataclass(frozen=True)
 class Flips:
-    """Whether a picture is mirrored left to right, and top to bottom, before a model sees it."""
+    """Mirror a picture left to right, or top to bottom, before a model gets it."""
 
     horizontal: bool = False
     vertical: bool = False
 
     def __call__(self, picture: Image) -> Image:
-        """Return the picture so flipped."""
+        """Return the picture, mirrored as configured."""
         from PIL.Image import Transpose
 
         if self.horizontal:
@@ -36,21 +37,34 @@ class Flips:
         return picture.transpose(Transpose.FLIP_TOP_BOTTOM) if self.vertical else picture
 
 
+@cache
+def load_kernels() -> None:
+    """Load what crops are made with."""
+    from dj_assets.kernels.resampling import resized
+
+    for side in (1, 2):
+        resized(np.zeros((2, 2, 3), np.uint8), (side, side), (0, 0, 1, 1), cubic=True)
+
+
 @dataclass(frozen=True)
 class Crop(ImageLook[Uint8s]):
-    """An image as a model takes it, shape `(height, width, 3)`."""
+    """Crop an image to the input of a model, shape `(height, width, 3)`."""
 
     geometry: Geometry
     flips: Flips = Flips()
 
+    def load(self) -> None:
+        """Load the kernel that resizes."""
+        load_kernels()
+
     def __call__(self, image: OpenImage) -> Uint8s:
-        """Flip, resize and crop it."""
+        """Flip, resize and crop the image."""
         return self.geometry.pixels(self.flips(image.pil))
 
 
 @dataclass(frozen=True)
 class FrameCrops(ClipLook[Uint8s]):
-    """Key frames of a clip, or `count` frames at equal distances, as a model takes them: `(n, height, width, 3)`."""
+    """Crop key frames of a clip, or `count` frames at equal distances, shape `(n, height, width, 3)`."""
 
     geometry: Geometry
     sampling: Sampling = "all_keyframes"
@@ -58,11 +72,15 @@ class FrameCrops(ClipLook[Uint8s]):
     flips: Flips = Flips()
 
     def frames(self, clip: OpenClip) -> Sequence[int]:
-        """Return the numbers of the frames."""
+        """Return the indices of the frames."""
         return clip.key_frames if self.sampling == "all_keyframes" else clip.uniform(self.count)
 
+    def load(self) -> None:
+        """Load the kernel that resizes."""
+        load_kernels()
+
     def __call__(self, clip: OpenClip) -> Uint8s:
-        """Flip, resize and crop each of them."""
+        """Flip, resize and crop each frame."""
         from PIL.Image import fromarray
 
         crops = [self.geometry.pixels(self.flips(fromarray(frame))) for frame in clip.rgb(self.frames(clip))]

@@ -1,4 +1,4 @@
-"""The language of texts, by a kernel that says what fastText says; where it cannot be sure, it says so."""
+"""Identify the language of texts by a kernel with the results of fastText; report texts that need the library."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from dj_assets.kernels.language_id import Classifier
     from dj_assets.kernels.word_memo import Memo
 
-# Scores of the kernel and of the library agree to the last bits of a float; labels closer than this are a tie, and
-# at twice this probability fastText stops to look at labels.
+# Scores of the kernel and of the library agree to the last bits of a float. Labels closer than this are a tie, and at
+# twice this probability fastText stops searching for labels.
 TOLERANCE = 1e-5
 
 Objects = npt.NDArray[np.object_]
@@ -26,9 +26,9 @@ Flags = npt.NDArray[np.bool_]
 
 
 def identified(path: Path, texts: pa.StringArray) -> tuple[Objects, Doubles, Flags]:
-    """Return the language and its probability for every lower-case text, and for which of them to ask the library.
+    """Return the language and its probability of every lower-case text, and a flag for texts that need the library.
 
-    All of them are to be asked for where the model is of a kind that the kernel does not know.
+    If the kernel does not support the kind of the model, all texts need the library.
     """
     from dj_assets.kernels.arrays import buffers
     from dj_assets.kernels.language_id import classify
@@ -43,7 +43,7 @@ def identified(path: Path, texts: pa.StringArray) -> tuple[Objects, Doubles, Fla
 
 @cache
 def _classifier(path: Path) -> tuple[Objects, Classifier, Memo]:
-    """Read a model once a process; its memo fills as texts come."""
+    """Read a model once a process. Its memo fills as texts come."""
     from dj_assets.kernels.word_memo import new_memo
 
     model = read_fasttext(path)

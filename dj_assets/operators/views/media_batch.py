@@ -1,4 +1,4 @@
-"""What an operator sees of the media of a batch: the listed paths, what was seen of them, the chunks of text."""
+"""Give operators the media of a batch: the listed paths, the media features of the files, the chunks of text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.views.sample_fields import field_values
 
 T = TypeVar("T")
-# What is remembered of every file that a sample lists; size and time are null where it is not there.
+# The record of every file that a sample lists; size and time are null if the file is missing.
 MEDIA_FILES = pa.list_(pa.struct([("path", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64())]))
 
 
@@ -39,7 +39,7 @@ def media(batch: Batch) -> MediaBatch:
 
 @dataclass(frozen=True)
 class Listed:
-    """One path as a sample lists it, and where it leads."""
+    """Hold one path of a sample, and the location that it resolves to."""
 
     path: str
     place: Place | Failed
@@ -47,28 +47,28 @@ class Listed:
 
 @dataclass(frozen=True)
 class MediaBatch:
-    """The media of the samples of a batch. A file that several looks or samples want is opened once."""
+    """Give access to the media of a batch. A file that several features or samples need is opened once."""
 
     batch: Batch
     viewing: Viewing
 
     def listed(self, kind: Kind) -> list[list[str]]:
-        """Return the paths that every sample lists, `[]` where it lists none or its list is not one of paths."""
+        """Return the paths of every sample, `[]` if it lists none or its field is not a list of paths."""
         return [[] if isinstance(sample, Failed) else [one.path for one in sample] for sample in self._samples(kind)]
 
     def chunks(self, kind: Kind) -> list[list[Chunk]]:
-        """Return the chunks of every text that speak of media of a kind; see `SpecialTokens.chunks`."""
+        """Return the chunks of every text that belong to media of a kind; see `SpecialTokens.chunks`."""
         tokens = self.viewing.keys.tokens
         pairs = zip(self.batch.text.to_pylist(), self.listed(kind), strict=True)
         return [tokens.chunks(text, kind, len(paths)) for text, paths in pairs]
 
     def found(self, kind: Kind, look: ImageLook[T] | ClipLook[T]) -> list[list[T]]:
-        """Return what a look saw of every listed path, nested as the paths are.
+        """Return a media feature of every listed path, nested like the paths.
 
         Raises
         ------
         SampleError
-            If one of the samples cannot be looked at; a row stage sets these aside before.
+            If the feature fails for one of the samples. A row stage quarantines these samples before.
         """
         failures = self.failures(kind, (look,))
         if failures:
@@ -77,7 +77,7 @@ class MediaBatch:
         return [[seen[one.place, look] for one in self._paths(sample)] for sample in self._samples(kind)]
 
     def failures(self, kind: Kind, looks: Sequence[Look[Any]]) -> dict[int, str]:
-        """Return the samples that one of the looks fails for, by their place in the batch, each with the reason."""
+        """Return the samples for which one of the features fails, as a mapping of index in the batch to reason."""
         self.look(looks).result()
         failures: dict[int, str] = {}
         for number, sample in enumerate(self._samples(kind)):
@@ -87,7 +87,7 @@ class MediaBatch:
         return failures
 
     def look(self, looks: Iterable[Look[Any]]) -> Future[None]:
-        """Begin to look at whatever was not seen yet; all looks at one file are done while it is open."""
+        """Start to compute all missing features; those of one file are computed while it is open."""
         requests = [request for kind in ("images", "videos") for request in self._requests(kind, looks)]
         done: Future[None] = Future()
         if not requests:
@@ -95,7 +95,7 @@ class MediaBatch:
             return done
 
         def remember(read: Future[list[list[object]]]) -> None:
-            """Keep the outcomes."""
+            """Store the results."""
             error = read.exception()
             if error is not None:
                 done.set_exception(error)
@@ -109,9 +109,9 @@ class MediaBatch:
         return done
 
     def files(self, kinds: Collection[Kind]) -> pa.Array:
-        """Return the files behind what every sample lists of some kinds, as they are now; a list a sample.
+        """Return the present files of some kinds of media, one list for each sample.
 
-        Bytes at hand and what lies behind a URL are no files. An archive stands for its members.
+        Images stored as bytes and URLs are not files. An archive represents its members.
         """
         listed = [
             [file for own in sample for file in own]

@@ -1,9 +1,9 @@
-"""What ftfy takes for a sign of mojibake, as a table over pairs of adjacent characters.
+"""Tabulate the pairs of adjacent characters that ftfy takes for a sign of mojibake.
 
-ftfy repairs the encoding of a line only where its pattern of bad sequences (`ftfy.badness.BADNESS_RE`) is found. The
-pattern is a list of alternatives; each demands certain characters beside each other. Where no two adjacent characters
-of a line can belong to one alternative, the pattern cannot match. The table is read off the pattern itself, so it
-follows whatever version of ftfy is installed.
+ftfy repairs the encoding of a line only if its pattern of bad sequences (`ftfy.badness.BADNESS_RE`) matches. The
+pattern is a list of alternatives; each requires certain adjacent characters. If no two adjacent characters of a line
+can belong to one alternative, the pattern cannot match. The table is computed from the pattern itself, so it follows
+the installed version of ftfy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# Tables end here: all characters that mojibake is made of lie before, and nearly all of any text.
+# The size of the tables: all characters of mojibake are below, and nearly all characters of any text.
 CODE_POINTS = 0x20000
 ASCII = 128
 
@@ -29,9 +29,9 @@ Set = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Suspicion:
-    """Characters `a`, `b` beside each other are suspicious where `first[a] & second[b]`, `alone` by themselves.
+    """Flag suspicious characters: adjacent `a`, `b` with `first[a] & second[b]`, and those in `alone` by themselves.
 
-    Each of shape `(CODE_POINTS,)`; no ASCII character is a first one or suspicious alone.
+    Each array has the shape `(CODE_POINTS,)`. No ASCII character is a first one or suspicious alone.
     """
 
     first: Masks
@@ -41,7 +41,7 @@ class Suspicion:
 
 @cache
 def suspicion() -> Suspicion:
-    """Return the table of the ftfy that is installed."""
+    """Return the table for the installed version of ftfy."""
     from ftfy.badness import BADNESS_RE
 
     first, second = np.zeros(CODE_POINTS, np.uint64), np.zeros(CODE_POINTS, np.uint64)
@@ -60,7 +60,7 @@ def suspicion() -> Suspicion:
 
 
 def _alternatives(pattern: re.Pattern[str]) -> Iterator[list[Set | None]]:
-    """Yield, for every alternative, the characters that each of its places admits, None where it may be left out."""
+    """Yield for every alternative the characters that each position admits, None if the position is optional."""
     parsed = list(_parser.parse(pattern.pattern, pattern.flags))
     if len(parsed) != 1 or str(parsed[0][0]) != "BRANCH":
         raise ValueError(f"{pattern.pattern[:40]!r} is no list of alternatives")
@@ -78,7 +78,7 @@ def _admitted(kind: Any, argument: Any) -> Set | None:  # noqa: ANN401 - the par
     negated = str(argument[0][0]) == "NEGATE"
     items = argument[1:] if negated else argument
     if any(str(item) not in {"LITERAL", "RANGE"} for item, _ in items):
-        # a class such as \w: whatever it may admit
+        # a class such as \w: it may match any character
         return np.ones(CODE_POINTS, bool)
     found = _ranges([value if str(item) == "RANGE" else (value, value) for item, value in items])
     return ~found if negated else found
@@ -98,7 +98,7 @@ def _adjacent(places: Sequence[Set | None]) -> Iterator[tuple[Set, Set]]:
 
 
 def _rarest(places: Sequence[Set | None]) -> Set:
-    """Return the characters of the narrowest place without ASCII; a match needs one of them."""
+    """Return the characters of the narrowest position without ASCII; every match contains one of them."""
     mandatory = [place for place in places if place is not None and not place[:ASCII].any()]
     if not mandatory:
         raise ValueError("an alternative of the pattern matches ASCII alone")

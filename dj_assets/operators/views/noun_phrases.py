@@ -1,4 +1,4 @@
-"""The things a text names: its noun phrases, as a tagger and a small grammar find them."""
+"""Find the noun phrases of a text with a tagger and a small grammar."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PUNCTUATION = re.compile(r"[^\w\s]")
 def noun_phrases(text: str, tagger: Path, sentences: Path) -> list[str]:
     """Return the distinct noun phrases of a text in order, in lower case and without punctuation.
 
-    A noun phrase is a determiner, where there is one, any adjectives and one or more nouns, by the tags of the Penn
+    A noun phrase consists of an optional determiner, any adjectives and one or more nouns, by the tags of the Penn
     Treebank.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What samples have besides their text: the values of their other fields."""
+"""Read fields of samples other than the text."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from dj_assets.operators.batch import FIELDS, Batch
 
 
 def field_values(batch: Batch, key: str) -> list[Any]:
-    """Return the value every sample has under a key, None where it has none.
+    """Return the value that every sample has under a key, None if it has none.
 
-    A field named as the key comes first; else its dots lead into nested objects. Batches of bare texts have no fields.
+    A field whose name equals the key takes precedence; else dots in the key lead into nested objects. Batches of texts
+    without other fields have no values.
     """
     if FIELDS not in batch.rows.schema.names:
         return [None] * len(batch)
@@ -30,7 +31,7 @@ def _parsed(record: str) -> Any:  # noqa: ANN401
     try:
         return orjson.loads(record)
     except orjson.JSONDecodeError:
-        # numbers that only Python reads
+        # numbers that only the json module of Python reads
         return json.loads(record)
 
 

@@ -1,4 +1,4 @@
-"""Scores of models over the media of a batch: every distinct file once, shared by the operators that want the same."""
+"""Score the media of a batch with models: each distinct file once, shared by all operators that need it."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _REDUCE: Mapping[str, Callable[[Sequence[float]], float]] = {
 
 
 def reduced(values: Sequence[float], mode: Reduction) -> float:
-    """Return the mean, the greatest or the least of some values; 0.0 where there are none."""
+    """Return the mean, the greatest or the least of some values; 0.0 if there are none."""
     return _REDUCE[mode](values) if values else 0.0
 
 
 def of_distinct(paths: Sequence[str], values: Sequence[T]) -> list[T]:
-    """Return the values of distinct paths, in the order in which a sample first lists them."""
+    """Return one value for each distinct path, in the order of first occurrence."""
     return list(dict(zip(paths, values, strict=True)).values())
 
 
 def lists(values: Sequence[Sequence[float]]) -> pa.Array:
-    """Return one list of numbers a sample as an Arrow array."""
+    """Return an Arrow array with one list of numbers for each sample."""
     return pa.array(values, LISTS)
 
 
 def over_images(batch: Batch, look: Crop, model: str, scores: Model) -> list[list[np.ndarray]]:
-    """Return what a model says of every listed image, nested as they are listed; `model` names what is said."""
+    """Return the output of a model for every listed image, nested like the paths; `model` is the cache key."""
 
     def compute() -> list[list[np.ndarray]]:
         """Score every distinct image."""
@@ -58,7 +58,7 @@ def over_images(batch: Batch, look: Crop, model: str, scores: Model) -> list[lis
 
 
 def over_frames(batch: Batch, look: FrameCrops, model: str, scores: Model) -> list[list[np.ndarray]]:
-    """Return what a model says of the frames of every listed clip, one array `(frames, ...)` a clip."""
+    """Return the output of a model for the frames of every listed clip, one array `(frames, ...)` for each clip."""
 
     def compute() -> list[list[np.ndarray]]:
         """Score the frames of every distinct clip."""
@@ -74,7 +74,7 @@ def over_frames(batch: Batch, look: FrameCrops, model: str, scores: Model) -> li
 
 
 def text_vectors(batch: Batch, path: Path, texts: Sequence[str]) -> Mapping[str, np.ndarray]:
-    """Return CLIP's vector of every distinct text; those of a batch are remembered in it."""
+    """Return the CLIP vector of every distinct text, cached in the batch."""
     known: dict[str, np.ndarray] = batch.derive(("clip texts", path), dict)
     new = [text for text in dict.fromkeys(texts) if text not in known]
     if new:

@@ -1,4 +1,4 @@
-"""The SentencePiece pieces of texts, as ids; encoded once a batch."""
+"""Encode texts as the ids of SentencePiece pieces, once a batch."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Int64s = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SentencePieces:
-    """Sample `i` has the pieces `rows[i]` to `rows[i + 1]`; piece `k` has the id `ids[k]`.
+    """Hold the pieces of samples: sample `i` has the pieces `rows[i]` to `rows[i + 1]`; piece `k` has the id `ids[k]`.
 
-    `surfaces` are what the unknown pieces are in the normalised texts, in their order.
+    `surfaces` are the texts of the unknown pieces in the normalised texts, in their order.
     """
 
     ids: Int32s
@@ -40,7 +40,7 @@ class SentencePieces:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The pieces of a model: their strings, as an Arrow array and for kernels; which code points are pieces alone."""
+    """Hold the pieces of a model, as an Arrow array and for kernels, and which code points are pieces alone."""
 
     pieces: pa.StringArray
     unknown: int
@@ -74,7 +74,7 @@ def sentence_pieces(batch: Batch, path: Path) -> SentencePieces:
 
 @cache
 def _encoder(path: Path) -> tuple[CharacterMap, Unigram, PieceMemo]:
-    """Return what the kernel encodes with."""
+    """Return the tables with which the kernel encodes."""
     from dj_assets.kernels.character_map import character_map
     from dj_assets.kernels.unigram import unigram
     from dj_assets.kernels.unigram_words import new_memo
@@ -85,7 +85,7 @@ def _encoder(path: Path) -> tuple[CharacterMap, Unigram, PieceMemo]:
 
 
 def _by_kernel(path: Path, texts: pa.StringArray) -> SentencePieces:
-    """Encode by the kernel, which says what the library says, or by the library where it is of another kind."""
+    """Encode by the kernel, which equals the library, or by the library if the kernel does not support the model."""
     from dj_assets.kernels.arrays import buffers, strings
     from dj_assets.kernels.unigram_words import encode
 
@@ -99,7 +99,7 @@ def _by_kernel(path: Path, texts: pa.StringArray) -> SentencePieces:
 
 def _by_library(path: Path, texts: list[str]) -> SentencePieces:
     model = load.sentencepiece(path)
-    # one call a text: a call for all of them starts threads
+    # one call for each text: a call for all texts would start threads
     ids = [model.encode_as_numpy(text) for text in texts]
     flat = np.concatenate([np.empty(0, np.int32), *ids])
     rows = np.cumsum([0, *map(len, ids)], dtype=np.int64)
@@ -111,7 +111,7 @@ def _by_library(path: Path, texts: list[str]) -> SentencePieces:
 
 
 def _surfaces(path: Path, texts: list[str], ids: list[Int32s]) -> pa.StringArray:
-    """Return what the unknown pieces of texts are; where the ids alone do not tell, the library does."""
+    """Return the texts of unknown pieces; by the library if the ids do not determine them."""
     from dj_assets.kernels.arrays import buffers, strings
     from dj_assets.kernels.replacements import gather
 
@@ -136,7 +136,7 @@ def _surfaces(path: Path, texts: list[str], ids: list[Int32s]) -> pa.StringArray
 def _placed(
     normal: pa.StringArray, ids: list[Int32s], known: Vocabulary
 ) -> tuple[Int64s, Int64s, npt.NDArray[np.bool_]]:
-    """Return where every unknown piece of the normalised texts starts and ends, and which texts that worked for."""
+    """Return start and end of every unknown piece of the normalised texts, and the texts for which this worked."""
     from dj_assets.kernels.arrays import buffers
     from dj_assets.kernels.pieces import place_unknown_pieces
 
@@ -146,9 +146,9 @@ def _placed(
 
 
 def coded(found: SentencePieces, known: Vocabulary) -> tuple[Int32s, pa.StringArray]:
-    """Return a code for every piece and the strings of the codes; an unknown piece is its own surface.
+    """Return a code for every piece and the strings of the codes; an unknown piece is represented by its surface.
 
-    The pieces of the model come first, their codes are their ids.
+    The pieces of the model come first; their codes are their ids.
     """
     if not len(found.surfaces):
         return found.ids, known.pieces

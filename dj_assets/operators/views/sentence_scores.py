@@ -1,4 +1,4 @@
-"""How probable sentences of pieces are, by a kernel that says what KenLM says; what it cannot know, KenLM says."""
+"""Score sentences of pieces by a kernel with the results of KenLM, and by KenLM where the kernel cannot."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Flags = npt.NDArray[np.bool_]
 
 
 def sentence_scores(model: Path, pieces: Path, found: SentencePieces) -> list[tuple[float, int]]:
-    """Return the log10 probability of every text as one sentence of pieces, and its words with the sentence's end.
+    """Return the log10 probability of every text as one sentence of pieces, and its number of words, end included.
 
-    An empty text has no words, not even an end. A text with white space inside a piece falls into lines, and into
-    words, anew.
+    An empty text has no words, not even an end. A text with white space inside a piece is split again into lines and
+    words.
     """
     codes, strings = coded(found, vocabulary(pieces))
     counts = np.diff(found.rows)
@@ -46,7 +46,7 @@ def sentence_scores(model: Path, pieces: Path, found: SentencePieces) -> list[tu
 
 
 def _rows_with(chosen: Flags, codes: Words, rows: npt.NDArray[np.int64]) -> Flags:
-    """Return which rows have a code that is chosen."""
+    """Return a flag for each row that has a chosen code."""
     from dj_assets.kernels.words import count_words
 
     return count_words(codes, rows, chosen) > 0 if chosen.any() else np.zeros(len(rows) - 1, bool)
@@ -61,7 +61,11 @@ def _by_library(library: Any, text: str, words: int) -> tuple[float, int]:  # no
 
 @dataclass(frozen=True)
 class _Scorer:
-    """A model read for kernels: the words that pieces are, those around a sentence, the table of its levels, a memo."""
+    """Hold a model for kernels.
+
+    `words` are the model's numbers of the pieces, `around` those of the begin and the end of a sentence, `levels` the
+    table of the trie's levels, `memo` a cache of transitions.
+    """
 
     trie: KenlmFile
     words: Words
@@ -92,7 +96,7 @@ def _scorer(model: Path, pieces: Path) -> _Scorer:
 
 
 def _words(trie: KenlmFile, strings: pa.StringArray) -> Words:
-    """Return the numbers by which the model knows words, 0 for the unknown."""
+    """Return the numbers of words in the model, 0 for unknown words."""
     from dj_assets.kernels.arrays import buffers
     from dj_assets.kernels.ngram_trie import word_hashes
 
@@ -102,7 +106,10 @@ def _words(trie: KenlmFile, strings: pa.StringArray) -> Words:
 
 
 def _left_to_library(pieces: Path, strings: pa.StringArray) -> Flags:
-    """Return which strings KenLM may not take for one word: with white space inside, or NUL, which ends a sentence."""
+    """Return a flag for each string that KenLM may not take for one word.
+
+    Such strings contain white space, or NUL, which ends a sentence.
+    """
     known = _unclear_pieces(pieces)
     return np.concatenate((known, _unclear(strings[len(known) :])))
 

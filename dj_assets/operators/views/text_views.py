@@ -1,4 +1,4 @@
-"""What several text operators see of a batch: counted characters, words, pieces. Each is derived once a batch."""
+"""Derive views that several text operators share: counted characters, words, pieces. Each is computed once a batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class CharacterCounts:
-    """Counts of every text, in code points; each of shape `(len(batch),)`."""
+    """Hold counts for every text, in code points; each of shape `(len(batch),)`."""
 
     length: Counts
     alnums: Counts
@@ -36,7 +36,10 @@ class CharacterCounts:
 
 @dataclass(frozen=True)
 class Words:
-    """The words of every text: sample `i` has `vocabulary[codes[offsets[i]:offsets[i + 1]]]`; entries are distinct."""
+    """Hold the words of every text: sample `i` has `vocabulary[codes[offsets[i]:offsets[i + 1]]]`.
+
+    Entries of `vocabulary` are distinct.
+    """
 
     codes: Codes
     offsets: Counts
@@ -44,17 +47,17 @@ class Words:
 
     @property
     def counts(self) -> Counts:
-        """The number of words of every text."""
+        """Return the number of words of every text."""
         return np.diff(self.offsets)
 
     def count_where(self, chosen: npt.NDArray[np.bool_]) -> Counts:
-        """Return, for every text, how many of its words are chosen; `chosen` has one flag a word."""
+        """Return the number of chosen words of every text; `chosen` has one flag for each word."""
         before = np.concatenate(([0], np.cumsum(chosen, dtype=np.int64)))
         return np.diff(before[self.offsets])
 
 
 def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> pa.Array:
-    """Return `part / whole` as doubles, 0.0 where the whole is 0."""
+    """Return `part / whole` as doubles, 0.0 if the whole is 0."""
     return pa.array(np.divide(part, whole, out=np.zeros(len(whole)), where=whole != 0))
 
 
@@ -71,7 +74,7 @@ def characters(batch: Batch) -> CharacterCounts:
 
 
 def lowered(batch: Batch) -> pa.StringArray:
-    """Return every text in lower case, as Python sees it."""
+    """Return every text in lower case, as `str.lower` makes it."""
 
     def compute() -> pa.StringArray:
         from dj_assets.kernels.arrays import buffers, strings
@@ -95,7 +98,7 @@ def words(batch: Batch, lang: str, *, tokenization: bool) -> Words:
 
 
 def refined_words(batch: Batch, lang: str, *, tokenization: bool, lowercase: bool) -> Words:
-    """Return the words without special characters at their ends, lower-cased before if asked, empty ones left out."""
+    """Return the words without special characters at their ends; empty words are removed."""
     key = ("refined words", lang if tokenization else None, lowercase)
     return batch.derive(key, lambda: _refine(words(batch, lang, tokenization=tokenization), lowercase=lowercase))
 
@@ -111,7 +114,7 @@ def stripped(vocabulary: pa.StringArray) -> pa.StringArray:
 
 
 def pieces(batch: Batch, lang: str) -> Words:
-    """Return the SentencePiece pieces of every text; a piece that the model does not know is its own surface."""
+    """Return the SentencePiece pieces of every text; an unknown piece is represented by its surface."""
     return pieces_of(batch, sentencepiece_model(lang))
 
 
@@ -151,7 +154,7 @@ def _encoded(flat: pa.StringArray, offsets: Counts) -> Words:
 
 
 def _refine(given: Words, *, lowercase: bool) -> Words:
-    """Refine the distinct words, then let every word follow its own."""
+    """Refine the distinct words, then map every word to its refined form."""
     from dj_assets.kernels.words import rename_words
 
     vocabulary = given.vocabulary

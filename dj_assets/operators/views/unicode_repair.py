@@ -1,4 +1,4 @@
-"""What ftfy does to single characters, as a table: which it leaves alone, replaces, or has to be asked about."""
+"""Tabulate single characters: those that ftfy leaves unchanged, replaces, or must examine itself."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from dj_assets.kernels.replacements import Replacements
     from dj_assets.kernels.unicode_repair import Characters
 
-# The fixers of ftfy that work character by character.
+# The fixers of ftfy that work on single characters.
 _FIXERS = ("fix_latin_ligatures", "fix_character_width", "uncurl_quotes", "remove_control_chars")
 _PRINTABLE = frozenset(map(chr, range(32, 127))) - {"&"}
-# The planes behind hold no characters that fall into others: ideographs, tags, private use.
+# Later planes hold no characters with decompositions: ideographs, tags, private use.
 _DECOMPOSITIONS_END = 0x30000
 _HANGUL_VOWELS_AND_FINALS = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))
 
@@ -31,7 +31,7 @@ Masks = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class RepairTables:
-    """Tables for one normalization form; `replaced` maps the characters that are replaced, for `str.translate`."""
+    """Hold the tables for one normalization form; `replaced` maps the replaced characters, for `str.translate`."""
 
     characters: Characters
     replacements: Replacements
@@ -40,11 +40,11 @@ class RepairTables:
 
 @cache
 def repair_tables(form: Form) -> RepairTables:
-    """Return the tables of a normalization form, read off the ftfy that is installed."""
+    """Return the tables of a normalization form, computed with the installed version of ftfy."""
     from dj_assets.kernels.replacements import replacements
     from dj_assets.kernels.unicode_repair import ASK, MARK, REPLACED, SAFE
 
-    # of bytes a single one is at hand sooner than of an array
+    # reading a single element of bytes is faster than of an array
     kinds = bytearray([ASK]) * CODE_POINTS
     table = suspicion()
     alone = table.alone.tobytes()
@@ -52,7 +52,7 @@ def repair_tables(form: Form) -> RepairTables:
     replaced = {}
     seconds = _seconds_of_compositions()
     characters, fixed_characters = _fixed_characters()
-    # a line feed composes with nothing, so each is normalized for itself
+    # a line feed composes with nothing, so each character is normalized separately
     normalized = unicodedata.normalize(form, "\n".join(fixed_characters)).split("\n")
     for character, fixed, normal in zip(characters, fixed_characters, normalized, strict=True):
         point = ord(character)
@@ -63,7 +63,7 @@ def repair_tables(form: Form) -> RepairTables:
             kinds[point] = MARK if mark else SAFE
         elif 0 < len(fixed) <= len(character.encode()) and _PRINTABLE.issuperset(fixed):
             kinds[point] = REPLACED
-            # what comes in its place may be suspicious behind the character before it, too
+            # the replacement may be suspicious after the preceding character, too
             second[point] |= table.second[ord(fixed[0])]
             replaced[point] = fixed
     kinds[9] = kinds[10] = SAFE
@@ -75,7 +75,7 @@ def repair_tables(form: Form) -> RepairTables:
 
 
 def _fixed_characters() -> tuple[list[str], list[str]]:
-    """Return every assigned character that is no control character or line break, and what ftfy's fixers make of it."""
+    """Return every assigned character but control characters and line breaks, and the output of ftfy for each."""
     from ftfy import fixes
 
     from dj_assets.kernels.code_points import all_characters
@@ -94,7 +94,7 @@ def _fixed_characters() -> tuple[list[str], list[str]]:
 
 
 def _seconds_of_compositions() -> frozenset[str]:
-    """Return the characters that may unite with one before them when composed."""
+    """Return the characters that may compose with the character before them."""
     from dj_assets.kernels.code_points import all_characters
 
     decompositions = filter(None, map(unicodedata.decomposition, all_characters(_DECOMPOSITIONS_END)))
@@ -103,7 +103,7 @@ def _seconds_of_compositions() -> frozenset[str]:
 
 
 def _classes(kinds: Bytes, first: Masks, second: Masks) -> Characters:
-    """Give equal characters one class."""
+    """Assign one class to equal characters."""
     from dj_assets.kernels.unicode_repair import Characters
 
     firsts, of_first = _numbered(first)
@@ -119,7 +119,7 @@ def _classes(kinds: Bytes, first: Masks, second: Masks) -> Characters:
 
 
 def _numbered(masks: Masks) -> tuple[Masks, npt.NDArray[np.int64]]:
-    """Return the distinct masks, 0 first, and which of them each one is; nearly all are 0 and need no sorting."""
+    """Return the distinct masks, 0 first, and the number of each mask; nearly all are 0 and need no sorting."""
     some = np.flatnonzero(masks)
     distinct, which = np.unique(masks[some], return_inverse=True)
     numbers = np.zeros(len(masks), np.int64)

@@ -1,0 +1,62 @@
+"""Messages between a reader and its process: pickled objects over a socket pair, with open files."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import struct
+from typing import Any
+
+_LENGTH = struct.Struct("=Q")
+
+
+class Channel:
+    """One end of a connected pair of Unix stream sockets. Both ends belong to the same user and the same program."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.socket = end
+
+    @classmethod
+    def pair(cls) -> tuple[Channel, Channel]:
+        """Return both ends."""
+        one, other = socket.socketpair()
+        return cls(one), cls(other)
+
+    def send(self, message: object, *descriptors: int) -> None:
+        """Send an object; the other end gets descriptors of its own for the same open files.
+
+        Raises
+        ------
+        OSError
+            If the other end is closed: `BrokenPipeError` or `ConnectionResetError`.
+        """
+        content = pickle.dumps(message, protocol=5)
+        socket.send_fds(self.socket, [_LENGTH.pack(len(content))], list(descriptors))
+        self.socket.sendall(content)
+
+    def receive(self) -> tuple[Any, list[int]]:
+        """Return the next object and the descriptors that came with it, to be closed by the caller.
+
+        Raises
+        ------
+        EOFError
+            If the other end is closed.
+        OSError
+            If it was closed in the middle of a message.
+        """
+        head, descriptors, _, _ = socket.recv_fds(self.socket, _LENGTH.size, 4, socket.MSG_WAITALL)
+        if len(head) < _LENGTH.size:
+            raise EOFError
+        (length,) = _LENGTH.unpack(head)
+        content = bytearray(length)
+        view, received = memoryview(content), 0
+        while received < length:
+            count = self.socket.recv_into(view[received:])
+            if not count:
+                raise EOFError
+            received += count
+        return pickle.loads(content), descriptors  # noqa: S301 - written by our own process
+
+    def close(self) -> None:
+        """Close this end."""
+        self.socket.close()

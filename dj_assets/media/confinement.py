@@ -1,0 +1,125 @@
+"""The sandbox of the process that decodes: no network, no other program, no file but libraries and its input."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from dj_assets import variables
+from dj_assets.errors import UserError
+from dj_assets.media import landlock, seccomp
+
+# What the C library, NumPy and FFmpeg ask of the system: locale, time zone, number of processors, memory.
+_SYSTEM = (
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/usr/share/locale",
+    "/usr/share/zoneinfo",
+    "/lib",
+    "/lib64",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/dev/urandom",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/sys/vm/overcommit_memory",
+    "/proc/self/maps",
+    "/proc/self/stat",
+    "/proc/self/statm",
+    "/proc/self/status",
+    "/sys/devices/system/cpu",
+    "/sys/devices/system/node",
+    "/sys/fs/cgroup",
+)
+_WRITABLE = ("/dev/null",)
+_MODULES = frozenset({".py", ".pyc", ".so"})
+
+
+def missing() -> tuple[str, ...]:
+    """Return the layers of the sandbox that this system cannot set up."""
+    layers = {"seccomp (no network)": seccomp.available(), "Landlock (no other files)": landlock.version() > 0}
+    return tuple(name for name, there in layers.items() if not there)
+
+
+def confines_files(mode: str) -> bool:
+    """Return whether the process that decodes can open no file by its path."""
+    return mode != "off" and landlock.version() > 0
+
+
+def require(mode: str) -> None:
+    """Make sure that the sandbox is whole where the mode is `require`.
+
+    Raises
+    ------
+    UserError
+        If a layer is missing.
+    """
+    if mode == "require" and missing():
+        raise UserError(
+            f"DJ_MEDIA_SANDBOX=require: this system has no {' and no '.join(missing())}; "
+            "run on Linux 5.13 or newer with Landlock, or set DJ_MEDIA_SANDBOX=auto"
+        )
+
+
+def notices(mode: str) -> tuple[str, ...]:
+    """Return a sentence about layers of the sandbox that are missing here or switched off; none where it is whole.
+
+    Raises
+    ------
+    UserError
+        As `require`.
+    """
+    require(mode)
+    if mode == "off":
+        return ("DJ_MEDIA_SANDBOX=off: the process that decodes images and clips is not confined",)
+    if not missing():
+        return ()
+    return (f"this system has no {' and no '.join(missing())}: the process that decodes is confined in part only",)
+
+
+def confine(handed: Iterable[int] = ()) -> None:
+    """Confine this process for good, as far as the system can.
+
+    Parameters
+    ----------
+    handed
+        Descriptors of files that it may open again by `/proc/self/fd`.
+
+    Raises
+    ------
+    OSError
+        If the kernel refuses what it says it has.
+    """
+    if landlock.version():
+        landlock.allow_only([*_SYSTEM, *_libraries(), *handed], _WRITABLE)
+    if seccomp.available():
+        seccomp.forbid_calls()
+
+
+def _libraries() -> Iterator[str]:
+    """Yield what Python imports from: its own folders whole, of others the packages only, for data may lie there."""
+    # where numba caches compiled kernels if the tree cannot be written
+    yield from filter(None, (variables.NUMBA_CACHE_DIR.given(), str(Path("~/.cache/numba").expanduser())))
+    own = {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))}
+    own |= {str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.exec_prefix, sys.base_prefix)}
+    yield from own
+    for entry in map(Path, dict.fromkeys(filter(None, sys.path))):
+        if not any(entry.is_relative_to(folder) for folder in own):
+            yield from map(str, _packages(entry))
+
+
+def _packages(entry: Path) -> Iterator[Path]:
+    if entry.is_file():
+        yield entry
+        return
+    try:
+        found = sorted(entry.iterdir())
+    except OSError:
+        return
+    for path in found:
+        if path.suffix in _MODULES or path.name == "__pycache__" or (path / "__init__.py").is_file():
+            yield path

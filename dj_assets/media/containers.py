@@ -1,0 +1,114 @@
+"""Containers that may be decoded, recognised by their first bytes before any decoder sees the file.
+
+A playlist, a manifest, a session description or a concat script names other files and addresses, and FFmpeg opens them.
+The name of a file says nothing: FFmpeg looks at the content, and so does this module.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import IO
+
+from dj_assets.errors import MediaError
+
+# Every signature lies within this many bytes; that of a transport stream needs four packets.
+HEAD_BYTES = 4096
+# Names of FFmpeg's demuxers that read one file and nothing else.
+DEMUXERS = (
+    *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "ogg", "asf", "gif", "apng", "ivf"),
+    *("h264", "hevc", "m4v", "obu", "mjpeg", "mxf", "nut", "dv", "yuv4mpegpipe", "rm", "wtv"),
+)
+# Options of FFmpeg's `avformat_open_input`: which demuxers it may choose, and how files are opened.
+OPEN_OPTIONS: Mapping[str, str] = {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"}
+
+_BOXES = rb"ftyp|moov|mdat|free|skip|wide|pnot|moof|styp|sidx|uuid|junk|udta|pict|prfl|ediw"
+_SIGNATURES = re.compile(
+    rb"(?:.{4}(?:" + _BOXES + rb")"  # MP4, QuickTime
+    rb"|\x1a\x45\xdf\xa3"  # Matroska, WebM
+    rb"|RIFF.{4}AVI[ X\x19]|RF64|ON2 "  # AVI
+    rb"|\x00*\x00\x00\x01"  # MPEG program and elementary streams, H.264, HEVC, MPEG-4
+    rb"|FLV|OggS|\x30\x26\xb2\x75\x8e\x66\xcf\x11|GIF8[79]a|\x89PNG\r\n\x1a\n"  # Flash, Ogg, ASF, GIF, APNG
+    rb"|DKIF|\x12\x00|\xff\xd8\xff|\x06\x0e\x2b\x34\x02\x05"  # IVF, AV1, MJPEG, MXF
+    rb"|nut/multimedia container|\x1f\x07\x00|YUV4MPEG2 |\.RMF"  # NUT, DV, YUV4MPEG, RealMedia
+    rb"|\xb7\xd8\x00\x20\x37\x49\xda\x11"  # WTV
+    rb")",
+    re.DOTALL,
+)
+# A packet of a transport stream starts with 0x47; some carry a time stamp before it or a checksum behind it.
+_PACKET_SIZES = (188, 192, 204)
+_SYNC, _PACKETS = 0x47, 4
+# The way to the data references of a movie, their kinds, and more boxes than any folder of boxes has.
+_BOXES_OF_BOXES = frozenset({b"moov", b"trak", b"mdia", b"minf", b"dinf"})
+_REFERENCES = frozenset({b"alis", b"url ", b"urn ", b"rsrc"})
+_MOST_BOXES = 100_000
+_NAMES_OTHERS: Mapping[str, re.Pattern[bytes]] = {
+    "an HLS playlist": re.compile(rb"#EXTM3U"),
+    "a DASH manifest": re.compile(rb"(?s).{0,2048}<MPD\b"),
+    "a session description (SDP)": re.compile(rb"v=0\b|(?s:.{0,2048})^c=IN IP", re.MULTILINE),
+    "a concat script": re.compile(rb"ffconcat|file\s"),
+    "a playlist": re.compile(rb"(?i)\[playlist\]|\[Reference\]|rtsp://|<smil|<asx"),
+}
+
+
+def require_container(content: IO[bytes]) -> None:
+    """Read the first bytes of a clip and make sure that they start a container that may be decoded.
+
+    Raises
+    ------
+    MediaError
+        If they do not. The reason names the kind of a file that refers to other files.
+    """
+    head = content.read(HEAD_BYTES)
+    if _SIGNATURES.match(head) or _is_transport_stream(head):
+        if head[4:8].isalnum() and any(_external_references(content)):
+            raise MediaError("is no clip that can be read: it is a movie whose frames are in other files")
+        return
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    kind = next((kind for kind, pattern in _NAMES_OTHERS.items() if pattern.match(text)), None)
+    if kind is not None:
+        raise MediaError(f"is no clip that can be read: it is {kind}, which names other files")
+    raise MediaError("is no clip that can be read: it starts like no container that is decoded")
+
+
+def _external_references(content: IO[bytes]) -> Iterator[bytes]:
+    """Yield the data references of a QuickTime movie that name other files; MP4 has inherited them."""
+    content.seek(0)
+    yield from _references(content, content.seek(0, os.SEEK_END))
+
+
+def _references(content: IO[bytes], end: int, start: int = 0) -> Iterator[bytes]:
+    for _ in range(_MOST_BOXES):
+        content.seek(start)
+        head = content.read(16)
+        if len(head) < 8:
+            return
+        size, kind, header = int.from_bytes(head[:4], "big"), head[4:8], 8
+        if size == 1:
+            size, header = int.from_bytes(head[8:], "big"), 16
+        size = size or end - start
+        if size < header or start + size > end:
+            return
+        if kind in _BOXES_OF_BOXES:
+            yield from _references(content, start + size, start + header)
+        elif kind == b"dref":
+            # version, flags and the number of entries come first
+            yield from _references(content, start + size, start + header + 8)
+        elif kind in _REFERENCES:
+            content.seek(start + header)
+            flags = content.read(4)
+            # the first flag says that the frames are in this file
+            if len(flags) == 4 and not flags[3] & 1 and size > header + 4:
+                yield kind
+        start += size
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Return whether packets follow each other at one distance; the first may be cut off."""
+    return any(
+        all(head[start + size * n : start + size * n + 1] == b"\x47" for n in range(_PACKETS))
+        for size in _PACKET_SIZES
+        for start in range(min(size, max(0, len(head) - size * (_PACKETS - 1))))
+        if head[start] == _SYNC
+    )
