@@ -28,7 +28,7 @@ from dj_assets.media.clip import OpenClip
 from dj_assets.media.image import OpenImage
 from dj_assets.media.motion import MotionScore
 from dj_assets.media.places import Place
-from dj_assets.models.vision.clip import Clip
+from dj_assets.models.vision.clip import ClipModel
 from dj_assets.models.vision.device import Device
 from dj_assets.models.vision.pixels import BICUBIC, CLIP_MEAN, CLIP_STD, Geometry
 from dj_assets.operators.views.crops import Crop
@@ -105,7 +105,7 @@ def _motion(path: Path) -> int:
 def _models(crops: list[Any], folder: Path) -> dict[str, float]:
     """Return images and texts a second through ViT-B/32 with random weights, loaded as a real checkpoint is."""
     _checkpoint(folder)
-    clip = Clip(folder, Device("cpu"))
+    clip = ClipModel(folder, Device("cpu"))
     texts = [f"a photograph of {n} cats on a table beside a window" for n in range(64)]
 
     def did(work: Callable[[], object], count: int) -> Iterator[int]:

@@ -25,8 +25,8 @@ class Example:
     """A sample that left, and why.
 
     `excerpt` is the beginning of its cleaned text with white space collapsed; empty for what never was loaded. `value`
-    is the number that was judged, None where there is none. For a duplicate, `kept_id` and `kept_excerpt` show the twin
-    that stayed, or stands in the reference set, and `distance` how far away it is by its deduplicator. `quarantined`
+    is the number that was judged, None where there is none. For a duplicate, `kept_id` and `kept_excerpt` show the
+    duplicate that was kept, maybe in the reference set, and `distance` is that of its deduplicator. `quarantined`
     samples failed; their reason is the error.
     """
 
@@ -55,8 +55,8 @@ def dropped_examples(
     rows = [_Picked(*row) for row in found]
     order = {LOAD: -1, **{step.label: step.index for step in plan.steps}}
     rows.sort(key=lambda row: (order.get(row.operator, len(order)), row.quarantined))
-    own = {place for row in rows for place in (row.place, row.own_twin) if place is not None}
-    theirs = {row.reference_twin for row in rows if row.reference_twin is not None}
+    own = {place for row in rows for place in (row.place, row.kept_in_subset) if place is not None}
+    theirs = {row.kept_in_reference for row in rows if row.kept_in_reference is not None}
     texts = excerpts(layout, own, width), excerpts(layout.against, theirs, width)
     return [_example(row, *texts) for row in rows]
 
@@ -81,15 +81,15 @@ class _Picked:
         return self.shard, self.row
 
     @property
-    def own_twin(self) -> Place | None:
-        return self._twin if self.against is None else None
+    def kept_in_subset(self) -> Place | None:
+        return self._kept if self.against is None else None
 
     @property
-    def reference_twin(self) -> Place | None:
-        return None if self.against is None else self._twin
+    def kept_in_reference(self) -> Place | None:
+        return None if self.against is None else self._kept
 
     @property
-    def _twin(self) -> Place | None:
+    def _kept(self) -> Place | None:
         return None if self.kept_shard is None or self.kept_row is None else (self.kept_shard, self.kept_row)
 
 
@@ -114,7 +114,7 @@ ORDER BY numbered.operator, quarantined, number
 
 
 def _example(row: _Picked, texts: Mapping[Place, str], reference_texts: Mapping[Place, str]) -> Example:
-    twins = (row.own_twin, texts), (row.reference_twin, reference_texts)
+    kept = (row.kept_in_subset, texts), (row.kept_in_reference, reference_texts)
     return Example(
         operator=row.operator,
         id=row.id,
@@ -122,7 +122,7 @@ def _example(row: _Picked, texts: Mapping[Place, str], reference_texts: Mapping[
         value=row.value,
         excerpt=texts.get(row.place, ""),
         kept_id=row.kept_id,
-        kept_excerpt=next((found.get(twin, "") for twin, found in twins if twin is not None), None),
+        kept_excerpt=next((excerpts.get(place, "") for place, excerpts in kept if place is not None), None),
         distance=row.distance,
         quarantined=row.quarantined,
     )

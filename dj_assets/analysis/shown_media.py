@@ -23,7 +23,7 @@ from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.media_batch import media
 from dj_assets.publish.database import reading
 from dj_assets.recipe.plan import Plan, Step
-from dj_assets.stores.media import StoreReader
+from dj_assets.stores.media_reader import StoreReader
 
 Place = tuple[int, int]
 Parameters = list[int | float | str | list[str]]
@@ -38,7 +38,7 @@ SELECT shard, row, id, value FROM numbered
 WHERE number = 0 OR number * {spaces} // last > (number - 1) * {spaces} // last
 ORDER BY number
 """
-# Samples that did not get past an operator: their fate is none of those behind it.
+# Samples that did not get past an operator: their outcome is none of those behind it.
 _GONE = """
 (SELECT shard, row FROM (FROM dropped SELECT shard, row, operator UNION ALL FROM quarantine SELECT shard, row, operator)
  WHERE NOT list_contains(?, operator))
@@ -113,10 +113,10 @@ class Display:
         )
 
     def _passed(self, step: Step) -> tuple[str, Parameters]:
-        """Return the query for samples that the operator had a value for; of a deduplicator the twins that stayed."""
+        """Return the query for samples that the operator had a value for; of a deduplicator the kept duplicates."""
         if not isinstance(step.operator, Filter):
-            twins = "SELECT DISTINCT kept_shard AS shard, kept_row AS row, kept_id AS id, NULL AS value FROM duplicates"
-            return f"{twins} WHERE operator = ? AND against IS NULL", [step.label]
+            kept = "SELECT DISTINCT kept_shard AS shard, kept_row AS row, kept_id AS id, NULL AS value FROM duplicates"
+            return f"{kept} WHERE operator = ? AND against IS NULL", [step.label]
         value = step.operator.condition.value(step.columns)
         later = [other.label for other in self.plan.steps[step.index + 1 :]]
         judged = f"SELECT shard, row, id, {value.text} AS value FROM stats ANTI JOIN {_GONE} USING (shard, row)"  # noqa: S608

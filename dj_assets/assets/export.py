@@ -5,8 +5,8 @@ import dagster as dg
 from pydantic import Field
 
 from dj_assets import settings
+from dj_assets.assets.asset_keys import SubsetKeys, block_of
 from dj_assets.assets.failures import one_clear_line
-from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.errors import UserError
 from dj_assets.home.home import home_layout
 from dj_assets.publish.export.export import Export, ExportedPart

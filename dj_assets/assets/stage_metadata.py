@@ -15,7 +15,7 @@ from dagster import MetadataValue, TableRecord
 from dj_assets.analysis.columns import stat_columns
 from dj_assets.analysis.figures import compact
 from dj_assets.analysis.statistics import summarize
-from dj_assets.assets.keys import SubsetKeys
+from dj_assets.assets.asset_keys import SubsetKeys
 from dj_assets.assets.specs import origins_of
 from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.measured_source import source_version

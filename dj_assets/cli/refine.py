@@ -55,7 +55,7 @@ def run(
         checked = made.recipe
         _warm_early(made, models)
 
-        from dj_assets.kernels.lean import forget_pandas
+        from dj_assets.kernels.import_guards import forget_pandas
         from dj_assets.views.run import run_recipe
         from dj_assets.views.terminal import render_run
 

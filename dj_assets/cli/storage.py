@@ -106,10 +106,10 @@ def prune(
     keep_runs: Annotated[int, typer.Option(min=1, help="Records of so many runs stay.")] = 100,
 ) -> None:
     """Show what every subset takes on the disk, and what of it can go."""
-    from dj_assets.subset.pruning import survey
+    from dj_assets.subset.pruning import housekeeping
     from dj_assets.views.housekeeping import render_housekeeping
 
-    console().print(render_housekeeping(survey(tuple(subsets or ()), keep_runs, delete=False)))
+    console().print(render_housekeeping(housekeeping(tuple(subsets or ()), keep_runs, delete=False)))
     if delete:
-        gone = sum(subset.spare for subset in survey(tuple(subsets or ()), keep_runs, delete=True))
+        gone = sum(subset.spare for subset in housekeeping(tuple(subsets or ()), keep_runs, delete=True))
         console().print(f"removed {gone / 1e6:,.1f} MB", highlight=False)

@@ -114,7 +114,7 @@ class Layout:
 
     @property
     def decision(self) -> Path:
-        """What the replay decided, between deduplicating and refining; the fates of the samples lie beside it."""
+        """What the replay decided, between deduplicating and refining; the outcomes of the samples lie beside it."""
         return self.work / "decision" / "decision.json"
 
     @property

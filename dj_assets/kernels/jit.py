@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from dj_assets.kernels.lean import without
+from dj_assets.kernels.import_guards import without
 
 # numba looks for BLAS in SciPy, which no kernel calls
 with without("scipy"):

@@ -22,7 +22,7 @@ from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.media_batch import media
 from dj_assets.recipe.load import import_operators
 from dj_assets.recipe.plan import Plan
-from dj_assets.stores.media import StoreReader
+from dj_assets.stores.media_reader import StoreReader
 
 # One a worker process and set of user's modules: its looks must be known where they run.
 _readers: dict[tuple[Path, ...], MediaReader] = {}

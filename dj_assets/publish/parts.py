@@ -27,7 +27,7 @@ Format = Literal["parquet", "jsonl"]
 
 
 @dataclass(frozen=True)
-class Part:
+class RefinedFile:
     """One refined file: the number of its source file, how many samples it holds, what identifies its content."""
 
     number: int
@@ -103,7 +103,7 @@ def part_key(
     return digest([FORM, measured, kept, None if types is None else types.to_json(), text_key, format])
 
 
-def write_part(part: Part, kept: np.ndarray, layout: Layout, types: FieldTypes | None, text_key: str) -> None:
+def write_part(part: RefinedFile, kept: np.ndarray, layout: Layout, types: FieldTypes | None, text_key: str) -> None:
     """Write a refined file where it waits for the others; it appears whole or not at all."""
     cleaned, fields = all_at_hand(layout.measured(kind, part.number) for kind in ("cleaned", "fields"))
     layout.pending.mkdir(parents=True, exist_ok=True)
@@ -112,13 +112,13 @@ def write_part(part: Part, kept: np.ndarray, layout: Layout, types: FieldTypes |
     write_json(_sum_file(target), Sum.of(target)._asdict())
 
 
-def waiting_files(part: Part, layout: Layout) -> tuple[Path, Path]:
+def waiting_files(part: RefinedFile, layout: Layout) -> tuple[Path, Path]:
     """Return the note of a refined file that waits for the others, and the file."""
     return _sum_file(part.pending(layout)), part.pending(layout)
 
 
 def gather_parts(
-    parts: Sequence[Part], layout: Layout, published: Mapping[str, Any] | None, folder: Path
+    parts: Sequence[RefinedFile], layout: Layout, published: Mapping[str, Any] | None, folder: Path
 ) -> list[dict[str, Any]]:
     """Link all parts of a version into a new folder; return what the manifest says about them.
 

@@ -17,11 +17,11 @@ _CHUNK = 1 << 20
 class Duplicates:
     """Samples that are dropped for the first of their cluster, as arrays of equal length, sorted by `sample`.
 
-    `keeper` is the sample that is kept, `size` counts the cluster.
+    `kept_duplicate` is the sample that is kept, `size` counts the cluster.
     """
 
     sample: np.ndarray
-    keeper: np.ndarray
+    kept_duplicate: np.ndarray
     size: np.ndarray
 
     def __len__(self) -> int:
@@ -33,20 +33,20 @@ class Duplicates:
         first = np.full(int(labels.max(initial=-1)) + 1, np.iinfo(np.int64).max)
         np.minimum.at(first, labels, samples)
         sizes = np.bincount(labels, minlength=len(first))
-        keeper = first[labels]
-        dropped = keeper != samples
-        return cls(samples[dropped], keeper[dropped], sizes[labels[dropped]].astype(np.int32))
+        kept_duplicate = first[labels]
+        dropped = kept_duplicate != samples
+        return cls(samples[dropped], kept_duplicate[dropped], sizes[labels[dropped]].astype(np.int32))
 
     @classmethod
     def joined(cls, several: Sequence[Duplicates]) -> Duplicates:
         """Return those of several deduplicators together."""
         none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
-        sample, keeper, size = (
+        sample, kept_duplicate, size = (
             np.concatenate(arrays)
-            for arrays in zip(none, *((one.sample, one.keeper, one.size) for one in several), strict=True)
+            for arrays in zip(none, *((one.sample, one.kept_duplicate, one.size) for one in several), strict=True)
         )
         order = np.argsort(sample)
-        return cls(sample[order], keeper[order], size[order])
+        return cls(sample[order], kept_duplicate[order], size[order])
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def media_record(plan: Plan, files: Sequence[SourceFile], manifests: Sequence[Fi
     return {"media": {"keys": keys, "roots": elsewhere}} if unusual or elsewhere else {}
 
 
-def circumstances(
+def run_environment(
     models: Sequence[ModelFile],
     manifests: Sequence[FileManifest],
     seconds: Mapping[str, float],
@@ -121,7 +121,7 @@ def seconds_by_step(manifests: Sequence[FileManifest]) -> dict[str, float]:
 
 
 def against_record(manifests: Sequence[FileManifest], dropped: int) -> dict[str, Any]:
-    """Return the part of the record that tells of the reference set and how many have twins there; nothing without."""
+    """Return the part of the record about the reference set: its files, and how many samples are duplicates of it."""
     if not manifests:
         return {}
     names = ("shard", "path", "sha256", "records", "measure_key")

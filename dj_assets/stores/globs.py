@@ -7,10 +7,10 @@ import re
 
 from dj_assets.errors import SourceError
 from dj_assets.stores.path import ObjectPath, found_below
-from dj_assets.stores.store import Facts
+from dj_assets.stores.store import ListedObject
 
 
-def matches(pattern: ObjectPath) -> dict[ObjectPath, Facts]:
+def matches(pattern: ObjectPath) -> dict[ObjectPath, ListedObject]:
     """Return the objects that a glob matches: `*` and `?` stay within a folder, `**` descends, hidden ones stay out.
 
     Raises

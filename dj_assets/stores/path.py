@@ -6,7 +6,7 @@ import io
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from dj_assets.stores.store import Facts, Store
+from dj_assets.stores.store import ListedObject, Store
 from dj_assets.stores.stream import ObjectStream
 from dj_assets.urls import checked_url, is_url
 
@@ -97,7 +97,7 @@ def read_stretch(path: SourcePath, start: int, length: int) -> bytes:
         return raw.read(length)
 
 
-def found_below(folder: ObjectPath) -> dict[ObjectPath, Facts]:
+def found_below(folder: ObjectPath) -> dict[ObjectPath, ListedObject]:
     """Return all objects below a folder, with what the listing tells of them."""
     store = folder.store
     # an empty segment in a key has no path

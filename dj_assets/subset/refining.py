@@ -14,11 +14,11 @@ from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, all_published, newest_run, next_run_id, require_measured
 from dj_assets.measure.engines import for_each
-from dj_assets.publish.parts import Part, waiting_files, write_part
+from dj_assets.publish.parts import RefinedFile, waiting_files, write_part
 from dj_assets.publish.release import Release
 from dj_assets.recipe.plan import digest
 from dj_assets.replay.decision import Decision, outcome_version
-from dj_assets.replay.record import circumstances, media_record, run_record
+from dj_assets.replay.record import media_record, run_environment, run_record
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.deduplicating import decided, decision_key, measured
@@ -97,7 +97,9 @@ def _write(subset: SubsetContext, decision: Decision, numbers: Collection[int]) 
             layout.copy.push_pending(path)
 
 
-def _piece(subset: SubsetContext, decision: Decision, part: Part) -> tuple[Part, FileManifest, np.ndarray]:
+def _piece(
+    subset: SubsetContext, decision: Decision, part: RefinedFile
+) -> tuple[RefinedFile, FileManifest, np.ndarray]:
     """Return a refined file, the manifest of its source file, and which samples of that are kept."""
     (measured,) = (file for file in decision.manifests if file.number == part.number)
     require_measured(subset.layout, [measured], ("stats",))
@@ -105,7 +107,13 @@ def _piece(subset: SubsetContext, decision: Decision, part: Part) -> tuple[Part,
 
 
 def _write_part(
-    part: Part, measured: FileManifest, kept: np.ndarray, *, layout: Layout, types: FieldTypes | None, text_key: str
+    part: RefinedFile,
+    measured: FileManifest,
+    kept: np.ndarray,
+    *,
+    layout: Layout,
+    types: FieldTypes | None,
+    text_key: str,
 ) -> None:
     require_measured(layout, [measured], ("cleaned", "fields"))
     write_part(part, kept, layout, types, text_key)
@@ -163,7 +171,7 @@ def _publish(
         plan=plan,
         layout=subset.layout,
         manifests=manifests,
-        fates=decision.fates,
+        outcome_table=decision.outcome_table,
         against=against,
         accompany=subset.options.accompany,
         for_each=partial(for_each, subset.options.engine),
@@ -175,7 +183,7 @@ def _publish(
         return {
             "run_id": next_run_id(subset.layout, decision.key),
             **run_record(plan, decision.key, decision.counts, decision.funnel),
-            **circumstances(subset.models, manifests, subset.seconds, subset.workers, subset.options.engine),
+            **run_environment(subset.models, manifests, subset.seconds, subset.workers, subset.options.engine),
             "measure_key": subset.measure_key,
             "short_texts": decision.short_texts,
             **decision.against,

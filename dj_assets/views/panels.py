@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from dj_assets.analysis.columns import StatColumn
 from dj_assets.analysis.figures import compact, percent
-from dj_assets.analysis.histograms import FATES, Frequencies, Histogram, Scale
+from dj_assets.analysis.histograms import OUTCOMES, Frequencies, Histogram, Scale
 from dj_assets.analysis.statistics import Summary
 from dj_assets.operators.conditions import Range
 from dj_assets.views.svg import element, line, rectangle, steps, text
@@ -88,16 +88,16 @@ def _histogram(histogram: Histogram, bounds: Range | None) -> str:
 
 
 def _bars(histogram: Histogram) -> list[str]:
-    """Stack the fates: kept below, dropped elsewhere above it, failing on top."""
+    """Stack the outcomes: kept below, dropped elsewhere above it, failing on top."""
     tallest = histogram.tallest or 1
     floor = [_BOTTOM] * histogram.scale.bins
     areas = []
-    for fate in FATES:
+    for outcome in OUTCOMES:
         tops = [
             bottom - (max(_LEAST, count / tallest * _DEPTH) if count else 0)
-            for bottom, count in zip(floor, histogram.counts[fate], strict=True)
+            for bottom, count in zip(floor, histogram.counts[outcome], strict=True)
         ]
-        areas.append(steps(0, WIDTH, floor, tops, fate))
+        areas.append(steps(0, WIDTH, floor, tops, outcome))
         floor = tops
     return areas
 
@@ -199,24 +199,24 @@ def _log_ticks(scale: Scale) -> list[float]:
 
 
 def _names(frequencies: Frequencies, total: int) -> str:
-    most = max(sum(fates.values()) for _, fates in frequencies.rows)
+    most = max(sum(outcomes.values()) for _, outcomes in frequencies.rows)
     rows = []
-    for number, (name, fates) in enumerate(frequencies.rows):
+    for number, (name, outcomes) in enumerate(frequencies.rows):
         y = _TOP - 14 + number * 18
-        rows += [text(0, y + 10, _shortened(name), "a"), *_name_bar(y, fates, most)]
-        rows.append(text(WIDTH, y + 10, percent(sum(fates.values()), total), "a e"))
+        rows += [text(0, y + 10, _shortened(name), "a"), *_name_bar(y, outcomes, most)]
+        rows.append(text(WIDTH, y + 10, percent(sum(outcomes.values()), total), "a e"))
     if frequencies.others:
         rows.append(text(62, _TOP - 4 + len(frequencies.rows) * 18, f"and {frequencies.others:,} more", "a"))
     return "".join(rows)
 
 
-def _name_bar(y: float, fates: dict[str, int], most: int) -> list[str]:
+def _name_bar(y: float, outcomes: dict[str, int], most: int) -> list[str]:
     left, width = 62.0, WIDTH - 62 - 52
     bars = [rectangle(left, y, width, 12, "rail")]
-    for fate in FATES:
-        if fates[fate]:
-            length = max(_LEAST, fates[fate] / most * width)
-            bars.append(rectangle(left, y, length, 12, fate))
+    for outcome in OUTCOMES:
+        if outcomes[outcome]:
+            length = max(_LEAST, outcomes[outcome] / most * width)
+            bars.append(rectangle(left, y, length, 12, outcome))
             left += length
     return bars
 

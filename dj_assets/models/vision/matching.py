@@ -53,7 +53,7 @@ class ImageTextMatcher:
         self.patches = Patches(seeing, _PATCHES, prepared.mean, prepared.std)
         self.tower = Tower(seeing, "encoder.layers.", _LAYER, config.get("vision_config", {}), 12)
         self.after = seeing.affine("post_layernorm")
-        self.reader = Reader(Parts(weights, "text_encoder.", self.backend), config.get("text_config", {}))
+        self.reader = CaptionReader(Parts(weights, "text_encoder.", self.backend), config.get("text_config", {}))
         self.head = Parts(weights, "", self.backend).affine("itm_head")
         self.tokens = bert_tokens(folder, len(self.reader.positions))
         self.batching = Batching(self.backend)
@@ -104,7 +104,7 @@ class ReaderLayer:
     last_norm: Affine
 
 
-class Reader:
+class CaptionReader:
     """BLIP's half that reads a text while it looks at a picture."""
 
     def __init__(self, parts: Parts, config: dict[str, object]) -> None:

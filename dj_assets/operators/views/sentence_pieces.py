@@ -20,7 +20,7 @@ from dj_assets.operators.batch import Batch
 if TYPE_CHECKING:
     from dj_assets.kernels.character_map import CharacterMap
     from dj_assets.kernels.unigram import Unigram
-    from dj_assets.kernels.unigram_words import Memo
+    from dj_assets.kernels.unigram_words import PieceMemo
 
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -73,7 +73,7 @@ def sentence_pieces(batch: Batch, path: Path) -> SentencePieces:
 
 
 @cache
-def _encoder(path: Path) -> tuple[CharacterMap, Unigram, Memo]:
+def _encoder(path: Path) -> tuple[CharacterMap, Unigram, PieceMemo]:
     """Return the tables with which the kernel encodes."""
     from dj_assets.kernels.character_map import character_map
     from dj_assets.kernels.unigram import unigram

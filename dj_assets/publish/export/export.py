@@ -19,8 +19,8 @@ from dj_assets.home.disk import disk_faults
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, read_json, require_refined, write_json
 from dj_assets.home.writing import replace_atomically
+from dj_assets.publish.export.exported_media import MediaSource
 from dj_assets.publish.export.formats import ExportFormat, ending, open_part
-from dj_assets.publish.export.media import MediaSource
 from dj_assets.publish.export.samples import Samples, observed_types, read_samples
 from dj_assets.sources.fields import FieldTypes
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dj_assets.publish.export.media import MediaSource
+from dj_assets.publish.export.exported_media import MediaSource
 from dj_assets.sources import exact_json
 from dj_assets.sources.fields import ID, FieldTypes, observe, restore
 from dj_assets.sources.json_lines import as_json, plain_records, table_lines

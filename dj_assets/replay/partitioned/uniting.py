@@ -27,7 +27,7 @@ def unite(run: Run, job: Job, segment: int, near: Sequence[Path] | None) -> None
         edges = edges + job.in_parts("near", segment)
     stars = find_stars(run, job.folder / f"stars-{segment}", edges, job.parts)
     run(_send_clusters, [(job, segment, part, stars) for part in parts])
-    run(_name_twins, [(job, segment, file) for file in range(len(job.signatures))])
+    run(_name_kept_rows, [(job, segment, file) for file in range(len(job.signatures))])
 
 
 def _unite_equal(job: Job, segment: int, part: int, near: Sequence[Path] | None) -> None:
@@ -65,27 +65,27 @@ def _send_clusters(job: Job, segment: int, part: int, stars: Sequence[Path]) -> 
     """Send every duplicate, with the size of its cluster, to the file of the sample that is kept."""
     got = gather(stars, part)
     got = got[got["node"] < got["neighbour"]]
-    keeper, sample = distinct_edges(got["node"], got["neighbour"])
-    begins = np.flatnonzero(np.concatenate(([True], keeper[1:] != keeper[:-1]))[: len(keeper)])
-    others = np.diff(np.append(begins, len(keeper)))
+    kept_duplicate, sample = distinct_edges(got["node"], got["neighbour"])
+    begins = np.flatnonzero(np.concatenate(([True], kept_duplicate[1:] != kept_duplicate[:-1]))[: len(kept_duplicate)])
+    others = np.diff(np.append(begins, len(kept_duplicate)))
     size = np.repeat(others + 1, others).astype(np.int32)
     files = len(job.signatures)
-    clusters = records(sample=sample, keeper=keeper, size=size)
-    scatter(job.in_parts("clusters", segment)[part], clusters, job.file_of(keeper), files)
+    clusters = records(sample=sample, kept_duplicate=kept_duplicate, size=size)
+    scatter(job.in_parts("clusters", segment)[part], clusters, job.file_of(kept_duplicate), files)
 
 
-def _name_twins(job: Job, segment: int, file: int) -> None:
-    """Give the duplicates whose kept twins are in a file the rows of these, and send them to their own files."""
+def _name_kept_rows(job: Job, segment: int, file: int) -> None:
+    """Give the duplicates whose kept duplicates are in a file the rows of these, and send them to their own files."""
     got = gather(job.in_parts("clusters", segment), file)
     rows = pq.read_table(job.signatures[file], columns=["row"])["row"].to_numpy()
-    twins = records(
+    duplicates = records(
         sample=got["sample"],
-        keeper=got["keeper"],
+        kept_duplicate=got["kept_duplicate"],
         size=got["size"],
-        kept_row=rows[got["keeper"] - job.starts[file]].astype(np.int64),
+        kept_row=rows[got["kept_duplicate"] - job.starts[file]].astype(np.int64),
     )
-    write_array(job.sent("keepers", segment)[file], distinct_sorted(_of_own(job, got)["keeper"].copy()))
-    scatter(job.sent("twins", segment)[file], twins, job.file_of(got["sample"]), len(job.signatures))
+    write_array(job.sent("kept_duplicates", segment)[file], distinct_sorted(_of_own(job, got)["kept_duplicate"].copy()))
+    scatter(job.sent("duplicates", segment)[file], duplicates, job.file_of(got["sample"]), len(job.signatures))
 
 
 def _of_own(job: Job, clusters: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ Origin = Literal["measured", "published"]
 
 
 @dataclass(frozen=True)
-class Record:
+class EvaluationRecord:
     """One number that a model got in a benchmark.
 
     Attributes
@@ -71,7 +71,7 @@ def records_folder(subset_folder: Path) -> Path:
     return subset_folder / "evaluations"
 
 
-def append(folder: Path, records: Sequence[Record], baseline: str | None = None) -> list[Record]:
+def append(folder: Path, records: Sequence[EvaluationRecord], baseline: str | None = None) -> list[EvaluationRecord]:
     """Add records; what is there stays. Return them with the time of entry.
 
     `baseline` names the model that the subset is compared with from now on.
@@ -83,12 +83,12 @@ def append(folder: Path, records: Sequence[Record], baseline: str | None = None)
     return entered
 
 
-def history(folder: Path) -> list[Record]:
+def history(folder: Path) -> list[EvaluationRecord]:
     """Return every record that was ever entered, in that order."""
     return [_record(entry) for content in _entries(folder) for entry in content["records"]]
 
 
-def current(records: Sequence[Record]) -> list[Record]:
+def current(records: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
     """Return the records without those that a later one with the same key supersedes."""
     newest = {record.key: record for record in records}
     return list(newest.values())
@@ -104,6 +104,6 @@ def _entries(folder: Path) -> list[Mapping[str, Any]]:
     return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
 
 
-def _record(entry: Mapping[str, Any]) -> Record:
-    known = {field.name for field in fields(Record)}
-    return Record(**{name: value for name, value in entry.items() if name in known})
+def _record(entry: Mapping[str, Any]) -> EvaluationRecord:
+    known = {field.name for field in fields(EvaluationRecord)}
+    return EvaluationRecord(**{name: value for name, value in entry.items() if name in known})

@@ -6,10 +6,10 @@ import pytest
 
 from dj_assets.errors import UserError
 from dj_assets.evaluation.comparison import compare
+from dj_assets.evaluation.evaluation_records import EvaluationRecord, append, history, records_folder
 from dj_assets.evaluation.of_subset import add_results as enter
 from dj_assets.evaluation.of_subset import evaluations_of
 from dj_assets.evaluation.read_file import read_results
-from dj_assets.evaluation.records import Record, append, history, records_folder
 from dj_assets.evaluation.vbench import vbench_totals
 from dj_assets.home.manifest import write_json
 
@@ -82,7 +82,7 @@ def test_seeds_are_averaged_and_ties_are_ties(home):
 
 
 def test_a_zero_baseline_has_no_relative_change():
-    records = [Record("s", "raw", "x", 0.0), Record("s", "ours", "x", 2.0)]
+    records = [EvaluationRecord("s", "raw", "x", 0.0), EvaluationRecord("s", "ours", "x", 2.0)]
     (one,) = compare(records, "raw")[0].differences
     assert (one.delta, one.relative) == (2.0, None)
 
@@ -91,7 +91,7 @@ def test_entries_at_once_do_not_lose_each_other(tmp_path):
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda n: append(tmp_path, [Record("s", "m", f"b{n}", n)]), range(20)))
+        list(threads.map(lambda n: append(tmp_path, [EvaluationRecord("s", "m", f"b{n}", n)]), range(20)))
     assert sorted(record.value for record in history(tmp_path)) == list(range(20))
 
 

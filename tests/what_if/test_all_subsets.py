@@ -6,7 +6,7 @@ import pytest
 
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.subset import Options, Subset
-from dj_assets.what_if.gallery import GalleryServer
+from dj_assets.what_if.all_subsets import GalleryServer
 from tests.documents import documents, write_jsonl
 from tests.what_if.test_server import request
 

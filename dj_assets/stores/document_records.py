@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dj_assets.stores.atomic import temporary_beside
-from dj_assets.stores.store import Facts
+from dj_assets.stores.store import ListedObject
 
 # Marks a folder as a working copy.
 FOLDER = ".objects"
@@ -26,24 +26,24 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Record:
+class DocumentRecord:
     """A document as it was when store and working copy agreed.
 
     `facts` are what the listing told of it, `content` is the SHA-256 of the file here, `objects` are its data files by
     their paths in the folder.
     """
 
-    facts: Facts
+    facts: ListedObject
     content: str
     objects: Mapping[str, Stored] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path, document: str) -> Record | None:
+    def read(cls, folder: Path, document: str) -> DocumentRecord | None:
         """Return the record of a document; None where there is none."""
         try:
             said = json.loads(_file(folder, document).read_text("utf-8"))
             objects = {name: Stored(**stored) for name, stored in said["objects"].items()}
-            return cls(Facts(**said["facts"]), said["content"], objects)
+            return cls(ListedObject(**said["facts"]), said["content"], objects)
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 

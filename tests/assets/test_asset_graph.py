@@ -7,7 +7,7 @@ import time
 
 import dagster as dg
 
-from dj_assets.analysis.verdicts import CHECKS
+from dj_assets.analysis.run_checks import CHECKS
 from tests.assets.conftest import RECIPE
 from tests.paths import ROOT
 

@@ -1,4 +1,4 @@
-"""Write the samples with images and clips: `python -m dj_assets.samples.media [FOLDER]`.
+"""Write the samples with images and clips: `python -m dj_assets.samples.media_samples [FOLDER]`.
 
 Annotations are the same bytes every time. Images and clips show the same every time, but encoders differ: what is
 shipped was made once, with Pillow 13 and PyAV 18.
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dj_assets.samples.clips import Clip
+from dj_assets.samples.clips import SampleClip
 from dj_assets.samples.photos import Content, llava_records, photos
 from dj_assets.samples.pools import POOLS, clips_of, general_video, pool_files
 
@@ -47,7 +47,7 @@ def media() -> dict[Path, Content]:
     return found
 
 
-def _file_of(clip: Clip, planted: str) -> Content:
+def _file_of(clip: SampleClip, planted: str) -> Content:
     if planted == "zero_bytes":
         return lambda: b""
     if planted == "truncated":

@@ -11,7 +11,7 @@ from typing import Any
 from dj_assets.errors import MediaError, UserError
 from dj_assets.media.keys import MediaKeys
 from dj_assets.media.places import Place, Root
-from dj_assets.stores.media import with_content
+from dj_assets.stores.media_reader import with_content
 
 _AUDIOS = "audios"
 

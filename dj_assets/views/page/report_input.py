@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dj_assets.analysis.verdicts import Evidence
+from dj_assets.analysis.run_checks import CheckInput
 from dj_assets.home.layout import Layout
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
 
 
 @dataclass(frozen=True)
-class Facts:
-    """A run: its manifest and plan, where its files lie, and what its checks look at."""
+class ReportInput:
+    """A run: its manifest and plan, where its files lie, and the input of its checks."""
 
     manifest: Mapping[str, Any]
     plan: Plan
     layout: Layout
-    evidence: Evidence
+    check_input: CheckInput
 
     @property
     def recipe(self) -> Recipe:
@@ -29,7 +29,7 @@ class Facts:
 
     @property
     def database(self) -> Path:
-        """The statistics and fates."""
+        """The statistics and outcomes."""
         return self.layout.database
 
 

@@ -13,7 +13,7 @@ from dj_assets.sources.cells import parse_cells
 from dj_assets.sources.exact_json import place_of
 from dj_assets.sources.formats.registry import RAW_FORMATS, TEXT, Cut, RawFormat
 from dj_assets.sources.json_lines import json_lines
-from dj_assets.sources.records import NoTextError, Record, Sample, parse_records, read_record, take_apart
+from dj_assets.sources.json_records import NoTextError, Record, Sample, parse_records, read_record, take_apart
 from dj_assets.sources.sources import Reading
 from dj_assets.sources.tables import parse_table
 

@@ -13,11 +13,11 @@ from dj_assets.home.layout import Layout
 from dj_assets.media.headers import ImageSize
 from dj_assets.media.places import MAX_MEMBER_BYTES, Place, Root
 from dj_assets.media.request import Failed, Request
-from dj_assets.publish.export.media import MediaSource
+from dj_assets.publish.export.exported_media import MediaSource
 from dj_assets.recipe.load import load_recipe
 from dj_assets.stores import lease
-from dj_assets.stores import media as stored
-from dj_assets.stores.media import StoreReader, with_content
+from dj_assets.stores import media_reader as stored
+from dj_assets.stores.media_reader import StoreReader, with_content
 from dj_assets.stores.store import Store
 from dj_assets.subset import Options, Subset, run_recipe
 from tests.documents import write_jsonl

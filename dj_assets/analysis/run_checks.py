@@ -1,4 +1,4 @@
-"""What is asked of every run of a subset, answered from what lies in its folder and not from what the run claimed."""
+"""The checks of every published run; they count what is in its folder instead of trusting the manifest."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ COMPARABLE_SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """A published run: its manifest, the rows that really lie in its files, and what to compare with.
+class CheckInput:
+    """A published run that is checked: its manifest, the rows counted in its files, and figures to compare with.
 
     `judging` are the operators that can drop a sample; `previous` is the retention of the run before, where there was
     one, and `drifts` says how far each statistic moved since, None where there is nothing to compare with.
@@ -55,7 +55,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckResult:
     """Whether a check passed, the sentence that says why, and the figures behind it, where there are several."""
 
     passed: bool
@@ -65,27 +65,27 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Check:
-    """One question, how bad a no is, and how it is answered."""
+    """One question about a run, the severity of a no, and the function that answers it."""
 
     name: str
     severity: Literal["ERROR", "WARN"]
     question: str
-    judge: Callable[[Evidence], Verdict]
+    judge: Callable[[CheckInput], CheckResult]
 
 
-def evidence_of(
+def check_input_of(
     plan: Plan,
     layout: Layout,
     manifest: Mapping[str, Any],
     earlier: Mapping[str, Any] | None,
     previous: float | None = None,
-) -> Evidence:
-    """Collect what the checks look at of one run.
+) -> CheckInput:
+    """Collect the input of the checks of one run.
 
     Parameters
     ----------
     layout
-        Its `published` is where the database and the refined files of the run lie.
+        Its `published` is the folder of the database and the refined files of the run.
     manifest, earlier
         Of the run, and of the run before; None where there was none.
     previous
@@ -93,7 +93,7 @@ def evidence_of(
     """
     asset = plan.recipe.asset
     moved = drifts(earlier, layout.database, plan) if earlier and "statistics" in earlier else None
-    return Evidence(
+    return CheckInput(
         manifest=manifest,
         rows=published_rows(layout, manifest),
         judging=judging_operators(plan),
@@ -113,20 +113,20 @@ def _raw_samples_in(recipe: Recipe) -> int | None:
 
 
 def published_rows(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, int]:
-    """Count the rows that lie in the refined files and in the tables `dropped` and `quarantine`."""
+    """Count the rows of the refined files and of the tables `dropped` and `quarantine`."""
     refined = sum(_rows(layout.refined / part["name"], part["samples"]) for part in manifest["refined"])
     with reading(layout.database) as connection:
-        found = connection.execute(
+        counts = connection.execute(
             "SELECT (SELECT count(*) FROM dropped), (SELECT count(*) FROM quarantine)"
         ).fetchone()
-    dropped, quarantined = found or (0, 0)
+    dropped, quarantined = counts or (0, 0)
     return {"kept": refined, "dropped": dropped, "quarantined": quarantined}
 
 
-def _rows(path: Path, told: int) -> int:
-    """Count the rows of a refined file; one that another machine wrote into an object store has as many as it told."""
+def _rows(path: Path, recorded: int) -> int:
+    """Count the rows of a refined file; `recorded` is taken for one that another machine wrote into an object store."""
     if not path.exists() and url_of(path) is not None:
-        return told
+        return recorded
     if path.suffix == ".parquet":
         return int(pq.read_metadata(path).num_rows)
     with path.open("rb") as lines:
@@ -138,67 +138,67 @@ def judging_operators(plan: Plan) -> frozenset[str]:
     return frozenset(step.label for step in plan.steps if not isinstance(step.operator, Mapper))
 
 
-def conservation(evidence: Evidence) -> Verdict:
+def conservation(run: CheckInput) -> CheckResult:
     """Samples in are kept + dropped + quarantined, counted in the published files."""
-    total = sum(evidence.rows.values())
-    parts = " + ".join(f"{count:,} {name}" for name, count in evidence.rows.items())
-    passed = total == evidence.samples_in
-    return Verdict(passed, f"{evidence.samples_in:,} samples in, {parts}" + ("" if passed else f" = {total:,}"))
+    total = sum(run.rows.values())
+    parts = " + ".join(f"{count:,} {name}" for name, count in run.rows.items())
+    passed = total == run.samples_in
+    return CheckResult(passed, f"{run.samples_in:,} samples in, {parts}" + ("" if passed else f" = {total:,}"))
 
 
-def not_empty(evidence: Evidence) -> Verdict:
+def not_empty(run: CheckInput) -> CheckResult:
     """Samples went in and samples came out."""
-    out = int(evidence.manifest["samples_out"])
-    return Verdict(evidence.samples_in > 0 and out > 0, f"{evidence.samples_in:,} samples in, {out:,} out")
+    out = int(run.manifest["samples_out"])
+    return CheckResult(run.samples_in > 0 and out > 0, f"{run.samples_in:,} samples in, {out:,} out")
 
 
-def retention_vs_last_run(evidence: Evidence) -> Verdict:
+def retention_vs_last_run(run: CheckInput) -> CheckResult:
     """The retention lies within the tolerance of the last run's."""
-    if evidence.previous is None:
-        return Verdict(passed=True, because="nothing to compare with: this is the first run")
-    return _near(evidence, evidence.retention, evidence.previous, "the last run")
+    if run.previous is None:
+        return CheckResult(passed=True, because="nothing to compare with: this is the first run")
+    return _near(run, run.retention, run.previous, "the last run")
 
 
-def retention_vs_reference(evidence: Evidence) -> Verdict:
+def retention_vs_reference(run: CheckInput) -> CheckResult:
     """The retention lies within the tolerance of the published one, where enough of the data was read."""
-    reference = evidence.reference
+    reference = run.reference
     if reference is None:
-        return Verdict(passed=True, because="nothing to compare with: the gallery published no figures")
-    samples_in = evidence.samples_in if evidence.raw_samples_in is None else evidence.raw_samples_in
+        return CheckResult(passed=True, because="nothing to compare with: the gallery published no figures")
+    samples_in = run.samples_in if run.raw_samples_in is None else run.raw_samples_in
     if samples_in < COMPARABLE_SHARE * reference.rows_in:
-        return Verdict(
+        return CheckResult(
             passed=True,
             because=f"not compared: {samples_in:,} samples are less than {COMPARABLE_SHARE:.0%} of "
             f"the {reference.rows_in:,} of the reference",
         )
-    retention = int(evidence.manifest["samples_out"]) / max(1, samples_in)
-    return _near(evidence, retention, reference.published_retention, "the reference")
+    retention = int(run.manifest["samples_out"]) / max(1, samples_in)
+    return _near(run, retention, reference.published_retention, "the reference")
 
 
-def every_operator_works(evidence: Evidence) -> Verdict:
+def every_operator_works(run: CheckInput) -> CheckResult:
     """No operator that can drop let everything through, where there were samples enough to find something."""
-    steps = [step for step in evidence.manifest["funnel"] if step["operator"] in evidence.judging]
+    steps = [step for step in run.manifest["funnel"] if step["operator"] in run.judging]
     idle = [short_name(step["operator"]) for step in steps if step["in"] == step["out"]]
-    enough = evidence.samples_in >= evidence.tolerance.idle_samples
-    few = "" if enough else f" (no warning below {evidence.tolerance.idle_samples:,} samples)"
+    enough = run.samples_in >= run.tolerance.idle_samples
+    few = "" if enough else f" (no warning below {run.tolerance.idle_samples:,} samples)"
     because = f"touched nothing: {', '.join(idle)}{few}" if idle else "every one dropped something"
-    return Verdict(not idle or not enough, because)
+    return CheckResult(not idle or not enough, because)
 
 
-def quarantine_within_budget(evidence: Evidence) -> Verdict:
+def quarantine_within_budget(run: CheckInput) -> CheckResult:
     """No more samples could not be processed than the budget allows."""
-    quarantined = int(evidence.manifest["quarantined"])
-    tolerance = evidence.tolerance
-    budget = max(tolerance.quarantine_samples, int(tolerance.quarantine_share * evidence.samples_in))
-    return Verdict(quarantined <= budget, f"{quarantined:,} quarantined, the budget is {budget:,}")
+    quarantined = int(run.manifest["quarantined"])
+    tolerance = run.tolerance
+    budget = max(tolerance.quarantine_samples, int(tolerance.quarantine_share * run.samples_in))
+    return CheckResult(quarantined <= budget, f"{quarantined:,} quarantined, the budget is {budget:,}")
 
 
-def statistics_are_stable(evidence: Evidence) -> Verdict:
+def statistics_are_stable(run: CheckInput) -> CheckResult:
     """No statistic is distributed otherwise than in the run before, by more than tolerated and more than by chance."""
-    drifts = evidence.drifts
+    drifts = run.drifts
     if drifts is None:
-        return Verdict(passed=True, because="nothing to compare with: no earlier run kept its distributions")
-    allowed = evidence.tolerance.drift
+        return CheckResult(passed=True, because="nothing to compare with: no earlier run kept its distributions")
+    allowed = run.tolerance.drift
     moved = [drift.statistic for drift in drifts if drift.index > max(allowed, drift.chance)]
     greatest = f"; the greatest index is {drifts[0].index:.3f}, of {drifts[0].statistic}" if drifts else ""
     because = f"moved: {', '.join(moved)}" if moved else f"all {len(drifts)} statistics are distributed as before"
@@ -211,15 +211,15 @@ def statistics_are_stable(evidence: Evidence) -> Verdict:
         }
         for drift in drifts
     ]
-    return Verdict(not moved, f"{because}{greatest} (tolerance {allowed:g})", table)
+    return CheckResult(not moved, f"{because}{greatest} (tolerance {allowed:g})", table)
 
 
-def _near(evidence: Evidence, retention: float, other: float, whose: str) -> Verdict:
+def _near(run: CheckInput, retention: float, other: float, whose: str) -> CheckResult:
     difference = retention - other
-    return Verdict(
-        abs(difference) <= evidence.tolerance.retention,
+    return CheckResult(
+        abs(difference) <= run.tolerance.retention,
         f"{retention:.2%} kept, {whose} {other:.2%}: {100 * difference:+.2f} points "
-        f"(tolerance {100 * evidence.tolerance.retention:g})",
+        f"(tolerance {100 * run.tolerance.retention:g})",
     )
 
 

@@ -36,7 +36,7 @@ def size_of(path: Path) -> int:
     return sum({(stat.st_dev, stat.st_ino): stat.st_size for stat in (file.stat() for file in files)}.values())
 
 
-def occupied(layout: Layout) -> dict[str, int]:
+def disk_usage(layout: Layout) -> dict[str, int]:
     """Return the bytes of every kind of thing in the folder of a subset, the largest first."""
     work = [layout.work] if layout.work != layout.published and layout.work.exists() else []
     entries = [entry for folder in (layout.published, *work) for entry in folder.iterdir() if entry not in work]

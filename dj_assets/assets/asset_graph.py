@@ -9,10 +9,10 @@ from pathlib import Path
 import dagster as dg
 
 from dj_assets.assets.arrivals import unattended
+from dj_assets.assets.asset_keys import SubsetKeys, block_of
 from dj_assets.assets.checks import refined_checks
 from dj_assets.assets.cluster import cluster_resources
 from dj_assets.assets.export import export_asset
-from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.refined import refined_asset
 from dj_assets.assets.sandbox import sandbox_assets
 from dj_assets.assets.sharded import sharded_assets

@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 
 import dj_assets.samples
 from dj_assets.samples.clips import FPS
-from dj_assets.samples.media import PLANTED, annotation_files, media
+from dj_assets.samples.media_samples import PLANTED, annotation_files, media
 from dj_assets.samples.photos import llava_records
 from dj_assets.samples.pools import POOLS, clips_of
 from dj_assets.samples.scenes import Scene

@@ -59,7 +59,7 @@ def refine(folder: Path, lines: list[str], bounds: tuple[int, int, float], **opt
     return Layout.output(folder / "out")
 
 
-def fates(layout: Layout) -> tuple[dict[tuple[int, int], str], defaultdict[str, set[tuple[int, int]]]]:
+def outcomes_of(layout: Layout) -> tuple[dict[tuple[int, int], str], defaultdict[str, set[tuple[int, int]]]]:
     """Return what the tables say became of every sample that is not blank, and the places of every id."""
     with duckdb.connect(str(layout.database), read_only=True) as connection:
         ended = connection.execute(
@@ -68,7 +68,7 @@ def fates(layout: Layout) -> tuple[dict[tuple[int, int], str], defaultdict[str, 
         ).fetchall()
         measured = connection.execute("SELECT shard, row, id FROM stats").fetchall()
     found = {(shard, row): "kept" for shard, row, _ in measured}
-    found |= {(shard, row): fate for shard, row, _, fate in ended}
+    found |= {(shard, row): outcome for shard, row, _, outcome in ended}
     places = defaultdict(set)
     for shard, row, id, *_ in [*measured, *ended]:
         places[id].add((shard, row))
@@ -81,17 +81,19 @@ def test_every_story_ends_as_the_tables_say(lines, bounds):
     with tempfile.TemporaryDirectory() as folder:
         layout = refine(Path(folder), lines, bounds)
         manifest, plan = newest_run(layout), make_plan(load_recipe(recipe(bounds)))
-        told, places = fates(layout)
+        told, places = outcomes_of(layout)
         assert len(told) == manifest["samples_in"] == sum(bool(line.strip()) for line in lines)
         assert Counter(told.values())["kept"] == manifest["samples_out"]
         for id, expected in places.items():
-            stories = explain(plan, layout, manifest, id)
-            assert {(story.shard, story.row): story.fate for story in stories} == {at: told[at] for at in expected}
-            for story in stories:
-                assert [step.operator for step in story.steps if step.ended] == (
-                    [] if story.fate == "kept" or " by load:" in story.fate else [story.fate.split()[2].rstrip(":")]
+            traces = explain(plan, layout, manifest, id)
+            assert {(trace.shard, trace.row): trace.outcome for trace in traces} == {at: told[at] for at in expected}
+            for trace in traces:
+                assert [step.operator for step in trace.steps if step.ended] == (
+                    []
+                    if trace.outcome == "kept" or " by load:" in trace.outcome
+                    else [trace.outcome.split()[2].rstrip(":")]
                 )
-                assert bool(story.twin) == ("duplicate of" in story.fate)
+                assert bool(trace.kept_duplicate) == ("duplicate of" in trace.outcome)
 
 
 @FEW
@@ -99,9 +101,9 @@ def test_every_story_ends_as_the_tables_say(lines, bounds):
 def test_a_difference_counts_what_the_tables_of_both_runs_say(lines, first, second):
     with tempfile.TemporaryDirectory() as folder:
         layout = refine(Path(folder), lines, first)
-        before, manifest = fates(layout)[0], newest_run(layout)
+        before, manifest = outcomes_of(layout)[0], newest_run(layout)
         refine(Path(folder), lines, second)
-        now = fates(layout)[0]
+        now = outcomes_of(layout)[0]
         later = newest_run(layout)
         if later["run_id"] == manifest["run_id"]:
             assert before == now

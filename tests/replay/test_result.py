@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dj_assets.recipe.plan import digest
-from dj_assets.replay import fates
-from dj_assets.replay.fates import DuplicatesVersion, ShardTally
+from dj_assets.replay import result
+from dj_assets.replay.result import DuplicatesVersion, FileCounts
 
 TWINS = st.lists(st.just(-1) | st.integers(0, 30), min_size=9, max_size=9)
 
@@ -16,7 +16,7 @@ TWINS = st.lists(st.just(-1) | st.integers(0, 30), min_size=9, max_size=9)
 @settings(deadline=None)
 @given(own=TWINS, theirs=TWINS, cut=st.integers(0, 9))
 def test_the_version_is_the_digest_of_all_twins(chunk: int, own: list[int], theirs: list[int], cut: int) -> None:
-    before, fates._CHUNK = fates._CHUNK, chunk
+    before, result._CHUNK = result._CHUNK, chunk
     try:
         version = DuplicatesVersion(9)
         for twins in (own, theirs):
@@ -25,7 +25,7 @@ def test_the_version_is_the_digest_of_all_twins(chunk: int, own: list[int], thei
                 version.add(part, np.array(twins, np.int64)[part])
             version.end()
     finally:
-        fates._CHUNK = before
+        result._CHUNK = before
     told = [np.array(twins, np.int64).tobytes().hex() for twins in (own, theirs) if max(twins) >= 0]
     assert version.digest() == digest([9, *told])
 
@@ -33,6 +33,6 @@ def test_the_version_is_the_digest_of_all_twins(chunk: int, own: list[int], thei
 def test_a_shard_is_counted_step_by_step() -> None:
     fate = np.array([-1, 0, 1, 1, 1, -1], np.int16)
     failed = np.array([False, True, False, False, False, False])
-    tally = ShardTally.of(3, fate, failed, np.array([2, 4]), np.array([False, True]))
-    assert (tally.rows, tally.kept, tally.duplicates) == (6, 2, 2)
-    assert (tally.ended, tally.quarantined, tally.against) == ((1, 3, 0), (1, 0, 0), (0, 1, 0))
+    counts = FileCounts.of(3, fate, failed, np.array([2, 4]), np.array([False, True]))
+    assert (counts.rows, counts.kept, counts.duplicates) == (6, 2, 2)
+    assert (counts.ended, counts.quarantined, counts.against) == ((1, 3, 0), (1, 0, 0), (0, 1, 0))

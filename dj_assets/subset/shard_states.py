@@ -25,7 +25,7 @@ class ShardState:
     newest_s: float
 
 
-def survey(subset: SubsetContext) -> tuple[ShardState, ...]:
+def shard_states(subset: SubsetContext) -> tuple[ShardState, ...]:
     """Return the state of every shard, in the order of the source.
 
     Raises

@@ -30,7 +30,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredStatistic:
     """Describe a statistic or a model. `where` names the switch that requires it; "" if it is always used."""
 
     name: str
@@ -47,8 +47,8 @@ class OperatorFacts:
     sentence: str
     details: str
     parameters: tuple[Parameter, ...]
-    statistics: tuple[Measured, ...]
-    models: tuple[Measured, ...]
+    statistics: tuple[MeasuredStatistic, ...]
+    models: tuple[MeasuredStatistic, ...]
 
 
 def shipped_operators() -> list[type[Operator]]:
@@ -125,11 +125,11 @@ def _variants(cls: type[Operator]) -> list[tuple[str, Operator]]:
     return made
 
 
-def _gathered(found: Any) -> tuple[Measured, ...]:  # noqa: ANN401 - an iterable of triples
+def _gathered(found: Any) -> tuple[MeasuredStatistic, ...]:  # noqa: ANN401 - an iterable of triples
     """Keep the first occurrence of every name."""
-    known: dict[str, Measured] = {}
+    known: dict[str, MeasuredStatistic] = {}
     for where, name, about in found:
-        known.setdefault(name, Measured(name, about, where))
+        known.setdefault(name, MeasuredStatistic(name, about, where))
     return tuple(known.values())
 
 

@@ -87,13 +87,13 @@ class StoreReader(MediaReader):
         # libraries tell containers by their ending, too
         target = folder / f"{next(self._number)}{PurePosixPath(place.path).suffix}"
         try:
-            fetch(place, target)
+            fetch_media(place, target)
         except MediaError as error:
             return Failed(str(error))
         return Place(str(target))
 
 
-def fetch(place: Place, target: Path) -> None:
+def fetch_media(place: Place, target: Path) -> None:
     """Fetch an image or clip from its store into a file.
 
     Raises
@@ -119,13 +119,13 @@ def with_content(place: Place) -> Place:
     Raises
     ------
     MediaError
-        As `fetch`.
+        As `fetch_media`.
     """
     if not place.stored:
         return place
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "content")
-        fetch(place, target)
+        fetch_media(place, target)
         return Place(place.path, content=target.read_bytes())
 
 

@@ -1,4 +1,4 @@
-"""Duplicates beside the twins that were kept: what the one says and the other does not."""
+"""Pairs of a dropped duplicate and the sample that was kept for it, with the differences of their texts."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import NamedTuple
 
 import duckdb
 
-from dj_assets.analysis.differences import Changes, changes_between
+from dj_assets.analysis.differences import TextChanges, changes_between
 from dj_assets.home.layout import Layout
 from dj_assets.publish.database import reading
 
-# A sample by its file and row.
-Place = tuple[int, int]
+# A sample by the number of its file and its row.
+SamplePosition = tuple[int, int]
 
 # Far more than `changes_between` compares.
 _MOST_CHARACTERS = 60_000
 
 
 @dataclass(frozen=True)
-class Twins:
-    """A dropped duplicate and the sample that was kept in its place, or that stands in the reference set `against`.
+class DuplicatePair:
+    """A dropped duplicate and its kept duplicate, which may be in the file `against` of the reference set.
 
     `changes` lead from the kept text to the dropped one, both as cleaned; `beginning` is that of the kept text. The
     `distance` is the deduplicator's, None where it has none.
@@ -36,7 +36,7 @@ class Twins:
     distance: float | None
     against: str | None
     beginning: str
-    changes: Changes
+    changes: TextChanges
 
     @property
     def same(self) -> bool:
@@ -44,7 +44,9 @@ class Twins:
         return not self.changes.shown and not self.changes.beyond
 
 
-def twins(database: Path, layout: Layout, per_operator: int = 3, places: int = 4, width: int = 160) -> list[Twins]:
+def duplicate_pairs(
+    database: Path, layout: Layout, per_operator: int = 3, places: int = 4, width: int = 160
+) -> list[DuplicatePair]:
     """Return pairs of each deduplicator: those farthest apart, the closest that differ, and what is between.
 
     `places` of their differences are shown, and `width` characters of the kept text. The same run always gives the same
@@ -53,13 +55,13 @@ def twins(database: Path, layout: Layout, per_operator: int = 3, places: int = 4
     with reading(database) as connection:
         found = connection.execute(_PICKED.format(pairs=duplicates_query(connection)), [per_operator]).fetchall()
     rows = [_Row(*row) for row in found]
-    own = _texts(layout, {row.place for row in rows} | {row.twin for row in rows if row.against is None})
-    theirs = _texts(layout.against, {row.twin for row in rows if row.against is not None})
+    own = _texts(layout, {row.position for row in rows} | {row.kept_position for row in rows if row.against is None})
+    theirs = _texts(layout.against, {row.kept_position for row in rows if row.against is not None})
     return [
-        _twins(row, own[row.place], kept[row.twin], places, width)
+        _pair(row, own[row.position], kept[row.kept_position], places, width)
         for row in rows
         for kept in [own if row.against is None else theirs]
-        if row.place in own and row.twin in kept
+        if row.position in own and row.kept_position in kept
     ]
 
 
@@ -109,24 +111,26 @@ class _Row(NamedTuple):
     against: str | None
 
     @property
-    def place(self) -> Place:
+    def position(self) -> SamplePosition:
         return self.shard, self.row
 
     @property
-    def twin(self) -> Place:
+    def kept_position(self) -> SamplePosition:
         return self.kept_shard, self.kept_row
 
 
-def _twins(row: _Row, own: str, kept: str, places: int, width: int) -> Twins:
+def _pair(row: _Row, own: str, kept: str, places: int, width: int) -> DuplicatePair:
     beginning = " ".join(kept[: 8 * width].split())[:width]
     changes = changes_between(kept, own, places)
-    return Twins(row.operator, row.id, row.kept_id, row.cluster_size, row.distance, row.against, beginning, changes)
+    return DuplicatePair(
+        row.operator, row.id, row.kept_id, row.cluster_size, row.distance, row.against, beginning, changes
+    )
 
 
-def _texts(layout: Layout, places: Iterable[Place]) -> dict[Place, str]:
+def _texts(layout: Layout, positions: Iterable[SamplePosition]) -> dict[SamplePosition, str]:
     """Return the cleaned texts of samples; none of files whose measured files are gone. Each file is read once."""
     rows_by_shard: defaultdict[int, list[int]] = defaultdict(list)
-    for shard, row in sorted(places):
+    for shard, row in sorted(positions):
         rows_by_shard[shard].append(row)
     texts = {}
     for shard, rows in rows_by_shard.items():
