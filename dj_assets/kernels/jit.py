@@ -8,13 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from dj_assets.couplings import WITHOUT_REFERENCE_COUNTS, load_array_functions, set_cache_stamp
 from dj_assets.kernels.lean import without
 
 # numba looks for BLAS in SciPy, which no kernel calls
 with without("scipy"):
     import numba
     import numba.extending
-    from numba.np import arraymath as _  # noqa: F401 - loaded at the first kernel otherwise
+
+    load_array_functions()
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -36,8 +38,8 @@ def _cached(function: Function, **options: object) -> Function:
     """
     compiled = cast("Any", numba.njit)(nogil=True, cache=True, **options)(function)
     # under NUMBA_DISABLE_JIT it is the function itself
-    if hasattr(compiled, "_cache"):
-        compiled._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
+    if compiled is not function:
+        set_cache_stamp(compiled, _stamp(Path(function.__code__.co_filename).parent))
     return cast("Function", compiled)
 
 
@@ -61,7 +63,7 @@ def uncounted(function: Function) -> Function:
     Counting is atomic, and happens at each look at an array in a tuple: in a small function it takes longer than the
     work.
     """
-    return _cached(function, _nrt=False)
+    return _cached(function, **WITHOUT_REFERENCE_COUNTS)
 
 
 def inlined(function: Function) -> Function:
