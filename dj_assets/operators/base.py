@@ -20,7 +20,13 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 @dataclass(frozen=True)
 class Statistic:
-    """One column a filter measures: its Data-Juicer key, its Arrow type, its unit in words."""
+    """One column a filter measures: its Data-Juicer key, its Arrow type, its unit in words.
+
+    Examples
+    --------
+    >>> Statistic("text_len", pa.int64(), "characters").key
+    'text_len'
+    """
 
     key: str
     type: pa.DataType
@@ -31,7 +37,16 @@ class Operator(BaseModel):
     """One entry of a recipe's `process` list: fields are its parameters, named as in Data-Juicer.
 
     `version` is part of the identity of everything the operator measured: raise it when results change.
-    `judging` names the parameters that only judge: changing them never measures anew.
+    `judging` names the parameters that only judge: changing them never measures again.
+
+    Examples
+    --------
+    >>> from dj_assets.operators.text.text_length_filter import TextLengthFilter
+    >>> operator = TextLengthFilter(min_len="2e1")
+    >>> operator.parameters()
+    {'min_len': 20}
+    >>> operator.measuring_parameters()
+    {'text_key': None}
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -89,7 +104,17 @@ class StatisticsByParameters:
 
 
 class Mapper(Operator):
-    """Rewrites the text of samples; never drops or adds one."""
+    """Rewrites the text of samples; never drops or adds one.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> class LowerCaseMapper(Mapper):
+    ...     def apply(self, batch):
+    ...         return batch.with_text(pc.utf8_lower(batch.text))
+    >>> LowerCaseMapper().apply(Batch.of_texts(["One TWO", ""])).text.to_pylist()
+    ['one two', '']
+    """
 
     @abstractmethod
     def apply(self, batch: Batch) -> Batch:
@@ -104,8 +129,28 @@ class CorpusMapper(Mapper):
     """Rewrites text by what the whole corpus holds: keys that more than `frequency_threshold` samples have.
 
     That takes two passes. The first counts: every sample that the operators before let pass counts once for each of its
-    keys. The second rewrites every sample, knowing the frequent keys. What is counted, `count`, does not depend on the
-    threshold.
+    keys. The second rewrites every sample, knowing the frequent keys. The keys that `count` returns do not depend on
+    the threshold.
+
+    Examples
+    --------
+    A mapper that empties texts whose length many samples have:
+
+    >>> import pyarrow.compute as pc
+    >>> class CommonLengthMapper(CorpusMapper):
+    ...     frequency_threshold: int = 1
+    ...     def count(self, batch):
+    ...         return pa.array([[length] for length in self.lengths(batch)], pa.list_(pa.uint64()))
+    ...     def rewrite(self, batch, frequent):
+    ...         common = np.isin(self.lengths(batch), frequent)
+    ...         return batch.with_text(pc.if_else(pa.array(common), "", batch.text))
+    ...     def lengths(self, batch):
+    ...         return pc.utf8_length(batch.text).to_numpy().astype(np.uint64)
+    >>> batch = Batch.of_texts(["one", "two", "three"])
+    >>> CommonLengthMapper().count(batch).to_pylist()
+    [[3], [3], [5]]
+    >>> CommonLengthMapper().rewrite(batch, np.array([3], np.uint64)).text.to_pylist()
+    ['', '', 'three']
     """
 
     frequency_threshold: int
@@ -128,7 +173,27 @@ class CorpusMapper(Mapper):
 
 
 class Filter(Operator):
-    """Measures statistics of samples; `condition` judges them declaratively."""
+    """Measures statistics of samples; `condition` judges them declaratively.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> from dj_assets.operators.conditions import OneOf
+    >>> class LastCharacterFilter(Filter):
+    ...     judging = Filter.judging | {"allowed"}
+    ...     statistics = (Statistic("last_character", pa.string()),)
+    ...     allowed: tuple[str, ...] = (".", "!")
+    ...     def measure(self, batch):
+    ...         return {"last_character": pc.utf8_slice_codeunits(batch.text, -1)}
+    ...     @property
+    ...     def condition(self):
+    ...         return OneOf("last_character", self.allowed)
+    >>> operator = LastCharacterFilter()
+    >>> operator.measure(Batch.of_texts(["An end.", "No end", ""]))["last_character"].to_pylist()
+    ['.', 'd', '']
+    >>> "allowed" in operator.measuring_parameters()
+    False
+    """
 
     judging: ClassVar[frozenset[str]] = frozenset({"min_closed_interval", "max_closed_interval", "reversed_range"})
     statistics: ClassVar[tuple[Statistic, ...]] = ()
@@ -160,6 +225,13 @@ class BoundedFilter(Filter):
     """A filter with one statistic and two bounds, both inclusive by default.
 
     Subclasses name the two parameters in `bounds` and declare them as fields; `None` means no bound.
+
+    Examples
+    --------
+    >>> from dj_assets.operators.text.text_length_filter import TextLengthFilter
+    >>> found = TextLengthFilter(min_len=5, max_len=9, max_closed_interval=False).range
+    >>> (found.low, found.high, found.low_name, found.high_closed)
+    (5, 9, 'min_len', False)
     """
 
     bounds: ClassVar[tuple[str, str]] = ("min_ratio", "max_ratio")
@@ -185,7 +257,24 @@ class BoundedFilter(Filter):
 
 
 class RangeFilter(BoundedFilter):
-    """A filter with one statistic, a number that must lie between two bounds."""
+    """A filter with one statistic, a number that must lie between two bounds.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> class ExclamationFilter(RangeFilter):
+    ...     bounds = ("min_num", "max_num")
+    ...     statistics = (Statistic("exclamations", pa.int64(), "characters"),)
+    ...     min_num: int = 0
+    ...     max_num: int = 2
+    ...     def measure(self, batch):
+    ...         return {"exclamations": pc.count_substring(batch.text, "!").cast(pa.int64())}
+    >>> operator = ExclamationFilter(max_num=1)
+    >>> operator.measure(Batch.of_texts(["Calm.", "Now!!!"]))["exclamations"].to_pylist()
+    [0, 3]
+    >>> operator.condition.keep({"exclamations": "exclamations"}).parameters
+    (0, 1)
+    """
 
     @property
     def condition(self) -> Range:
@@ -199,6 +288,24 @@ class Deduplicator(Operator):
     A signature is one value, an integer or bytes of a fixed size: samples with equal ones are duplicates, and those
     with `near_pairs` of them. Or it is a list of integers, its keys: samples that share any key are duplicates, as the
     bands of locality-sensitive hashing have it. `signature_type` says which.
+
+    Examples
+    --------
+    A deduplicator for which texts of about the same length are duplicates:
+
+    >>> import pyarrow.compute as pc
+    >>> class LengthDeduplicator(Deduplicator):
+    ...     def sign(self, batch):
+    ...         return pc.utf8_length(batch.text).cast(pa.uint64())
+    ...     @property
+    ...     def within(self):
+    ...         return 1
+    >>> operator = LengthDeduplicator()
+    >>> signatures = operator.sign(Batch.of_texts(["four", "five5", "a longer example"])).to_numpy()
+    >>> operator.near_pairs(signatures).to_pylist()
+    [{'a': 4, 'b': 5, 'distance': 1}]
+    >>> operator.may_be_near
+    True
     """
 
     signature_type: ClassVar[pa.DataType] = pa.uint64()
@@ -247,7 +354,8 @@ class Deduplicator(Operator):
 
         Returns
         -------
-        Table with columns `a`, `b` (`a < b`, signature values) and `distance`, each pair once, in their order.
+        pa.Table
+            With columns `a`, `b` (`a < b`, signature values) and `distance`, each pair once, in their order.
         """
         if not self.within:
             empty = pa.array([], self.signature_type)

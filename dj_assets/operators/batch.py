@@ -24,7 +24,17 @@ class Batch:
 
     `rows` always has the column `text` (`pa.string()`, no nulls, valid UTF-8); further columns (`id`, `row`, untouched
     fields) travel with it. Derived views (code points, words, pieces) are remembered until the text changes, so that
-    operators standing beside each other share them.
+    operators that follow each other share them.
+
+    Examples
+    --------
+    >>> batch = Batch.of_texts(["one", "two"])
+    >>> len(batch), batch.text.to_pylist()
+    (2, ['one', 'two'])
+    >>> batch.select(pa.array([False, True])).text.to_pylist()
+    ['two']
+    >>> batch.derive("lengths", lambda: [len(text) for text in batch.text.to_pylist()])
+    [3, 3]
     """
 
     rows: pa.RecordBatch
