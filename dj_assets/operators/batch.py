@@ -25,6 +25,16 @@ class Batch:
     `rows` always has the column `text` (`pa.string()`, no nulls, valid UTF-8). Further columns (`id`, `row`, unchanged
     fields) are carried along. Derived views (code points, words, pieces) are cached until the text changes, so that
     adjacent operators share them.
+
+    Examples
+    --------
+    >>> batch = Batch.of_texts(["one", "two"])
+    >>> len(batch), batch.text.to_pylist()
+    (2, ['one', 'two'])
+    >>> batch.select(pa.array([False, True])).text.to_pylist()
+    ['two']
+    >>> batch.derive("lengths", lambda: [len(text) for text in batch.text.to_pylist()])
+    [3, 3]
     """
 
     rows: pa.RecordBatch
