@@ -32,10 +32,15 @@ def complete(nav: list[Any], pages: list[str]) -> list[Any]:
     kept = list(_existing(nav, set(pages)))
     rest = [page for page in pages if page not in set(_listed(kept))]
     sections = {
-        "Decisions": [page for page in rest if page.startswith(f"{_DECISIONS}/")],
+        # the list of all decisions stands before them, and is the page of the section
+        "Decisions": sorted((page for page in rest if page.startswith(f"{_DECISIONS}/")), key=_index_first),
         "More": [page for page in rest if not page.startswith(f"{_DECISIONS}/")],
     }
     return [*kept, *({title: entries} for title, entries in sections.items() if entries)]
+
+
+def _index_first(page: str) -> tuple[bool, str]:
+    return posixpath.basename(page) not in {"README.md", "index.md"}, page
 
 
 def _existing(entries: list[Any], pages: set[str]) -> Iterator[Any]:

@@ -83,10 +83,10 @@ def test_there_is_a_form_for_each_kind_of_issue() -> None:
 
 def test_the_newest_released_version_is_that_of_the_package() -> None:
     heads = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
-    released = [re.fullmatch(rf"({SEMVER}) – \d{{4}}-\d\d-\d\d", head) for head in heads if head != "Unreleased"]
-    assert all(released), "a heading is 'Unreleased' or 'VERSION – DATE'"
+    released = [re.fullmatch(rf"\[({SEMVER})\] - \d{{4}}-\d\d-\d\d", head) for head in heads if head != "[Unreleased]"]
+    assert all(released), "a heading is '[Unreleased]' or '[VERSION] - DATE'"
     assert released[0][1] == dj_assets.__version__
-    assert "Unreleased" not in heads[1:]
+    assert "[Unreleased]" not in heads[1:]
 
 
 def test_the_version_has_one_source() -> None:

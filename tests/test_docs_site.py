@@ -29,8 +29,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_page_is_built_and_in_the_navigation(site: Path) -> None:
     home = (site / "index.html").read_text("utf-8")
     for page in PAGES:
-        assert (site / page.with_suffix(".html")).is_file(), page
-        assert f'href="{page.with_suffix(".html").as_posix()}"' in home, page
+        built = page.with_name("index.html") if page.name == "README.md" else page.with_suffix(".html")
+        assert (site / built).is_file(), page
+        assert f'href="{built.as_posix()}"' in home, page
 
 
 def test_no_page_loads_anything_from_another_server(site: Path) -> None:
@@ -54,11 +55,11 @@ def test_code_blocks_have_their_titles(site: Path) -> None:
 
 def test_the_navigation_follows_the_files() -> None:
     nav = [{"Home": "index.md"}, {"Use": ["recipes.md", "gone.md"]}, {"Empty": ["lost.md"]}]
-    pages = ["decisions/0001-first.md", "index.md", "new.md", "recipes.md"]
+    pages = ["decisions/0001-first.md", "decisions/README.md", "index.md", "new.md", "recipes.md"]
     assert mkdocs_hooks.complete(nav, pages) == [
         {"Home": "index.md"},
         {"Use": ["recipes.md"]},
-        {"Decisions": ["decisions/0001-first.md"]},
+        {"Decisions": ["decisions/README.md", "decisions/0001-first.md"]},
         {"More": ["new.md"]},
     ]
 
