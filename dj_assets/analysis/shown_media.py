@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from dj_assets.home.layout import Layout
-from dj_assets.media.places import Root
+from dj_assets.media.access import MediaAccess
+from dj_assets.media.locations import Root
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
 from dj_assets.media.tokens import Kind
-from dj_assets.media.viewing import Viewing
 from dj_assets.operators.base import Filter
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
@@ -124,16 +124,16 @@ class Display:
 
     def _pictures(self, chosen: Sequence[_Chosen], kind: Kind, reader: MediaReader) -> dict[Place, np.ndarray]:
         """Return the first picture of every sample that has one which can be shown."""
-        look = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
+        feature = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
         found: dict[Place, np.ndarray] = {}
         # a file that left the source while its samples are still published has no root any more
         for shard in sorted({one.place[0] for one in chosen} & self.roots.keys()):
             rows = sorted({one.place[1] for one in chosen if one.place[0] == shard})
-            viewing = Viewing(self.plan.recipe.media, self.roots[shard], reader)
-            batch = replace(_batch(self.layout, shard, rows), viewing=viewing)
-            failures = media(batch).failures(kind, (look,))
+            media_access = MediaAccess(self.plan.recipe.media, self.roots[shard], reader)
+            batch = replace(_batch(self.layout, shard, rows), media_access=media_access)
+            failures = media(batch).failures(kind, (feature,))
             shown = batch.select(pa.array([place not in failures for place in range(len(batch))], pa.bool_()))
-            pairs = zip(shown.rows.column("row").to_pylist(), media(shown).found(kind, look), strict=True)
+            pairs = zip(shown.rows.column("row").to_pylist(), media(shown).values(kind, feature), strict=True)
             found.update({(shard, row): pictures[0] for row, pictures in pairs if pictures})
         return found
 

@@ -105,7 +105,7 @@ class RowStage:
     def _step(self, step: Step) -> None:
         operator = step.operator
         if isinstance(operator, MediaOperator):
-            self._set_aside(media(self.batch).failures(operator.media, operator.looks_for(self.batch.models)), step)
+            self._set_aside(media(self.batch).failures(operator.media, operator.features_for(self.batch.models)), step)
         if isinstance(operator, CorpusMapper):
             self._count_or_rewrite(operator, step)
         elif isinstance(operator, Mapper):

@@ -13,7 +13,7 @@ import pyarrow as pa
 from dj_assets.measure.media_files import MEDIA, media_files
 from dj_assets.measure.media_stage import measure_in_parts
 from dj_assets.measure.row_stage import Measured, RowStage
-from dj_assets.media.facts import digest_of
+from dj_assets.media.file_stats import digest_of
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.recipe.plan import Plan

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from dj_assets.errors import UserError
-from dj_assets.media.keys import MediaKeys
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.operators.base import Operator
 from dj_assets.recipe.sandbox_block import SandboxBlock
 from dj_assets.recipe.sizes import parse_bytes

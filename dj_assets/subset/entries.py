@@ -9,7 +9,7 @@ from pathlib import Path
 from dj_assets.errors import SourceError
 from dj_assets.home.home import layout_in
 from dj_assets.home.manifest import newest_run
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
 from dj_assets.recipe.model import Source
 from dj_assets.sources.formats.registry import RAW_FORMATS
 from dj_assets.sources.sources import PLAIN, Reading, SourceFile, resolve

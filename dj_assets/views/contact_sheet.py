@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dj_assets.analysis.figures import compact
 from dj_assets.analysis.shown_media import Display, Shelf, Shown
 from dj_assets.home.layout import Layout
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
 from dj_assets.publish.release import Accompany
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan

@@ -46,7 +46,7 @@ class ImageTextMatchingFilter(ListRangeFilter):
         """Return the name of the BLIP model."""
         return (self.hf_blip,)
 
-    def looks_for(self, models: ModelStore) -> tuple[Crop]:
+    def features_for(self, models: ModelStore) -> tuple[Crop]:
         """Return the crop that the model takes."""
         geometry = preprocessing(models.find(self.hf_blip).path).geometry
         return (Crop(geometry, Flips(self.horizontal_flip, self.vertical_flip)),)
@@ -56,7 +56,7 @@ class ImageTextMatchingFilter(ListRangeFilter):
         chunks = media(batch).chunks("images")
         if not any(chunks):
             return {"image_text_matching_score": lists([[] for _ in chunks])}
-        crops = media(batch).found("images", *self.looks_for(batch.models))
+        crops = media(batch).values("images", *self.features_for(batch.models))
         pairs = [
             [[(crop, text) for crop in images[which]] for text, which in sample]
             for images, sample in zip(crops, chunks, strict=True)
