@@ -122,7 +122,7 @@ def _joined(parts: Sequence[Measured]) -> Measured:
         signatures={name: pa.concat_arrays([part.signatures[name] for part in parts]) for name in first.signatures},
         failed_at=pa.concat_arrays([part.failed_at for part in parts]),
         failures=tuple(
-            replace(failure, place=failure.place + start)
+            replace(failure, index=failure.index + start)
             for start, part in zip(starts, parts, strict=False)
             for failure in part.failures
         ),

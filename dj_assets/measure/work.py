@@ -83,7 +83,7 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
     shard = pa.repeat(pa.scalar(block.file_number, pa.int32()), rows.num_rows)
     row, ids = rows.column("row"), rows.column("id")
     failed = [
-        (block.file_number, row[f.place].as_py(), ids[f.place].as_py(), f.step, False, f.error)
+        (block.file_number, row[f.index].as_py(), ids[f.index].as_py(), f.step, False, f.error)
         for f in measured.failures
     ]
     media = {} if measured.media is None else {MEDIA: measured.media}

@@ -66,9 +66,9 @@ def _files(entry: Source, base: Path, data_home: Path) -> Iterator[SourceFile]:
         return
     own = RAW_FORMATS[entry.format].files
     for file in resolve(entry.paths, base, (*own, *PLAIN), own):
-        place = "/".join(file.path.resolve().parts[-2:])
+        name = "/".join(file.path.resolve().parts[-2:])
         root = _media_root(entry, file, base)
-        raw = replace(plain, format=entry.format, language=entry.language, place=place)
+        raw = replace(plain, format=entry.format, language=entry.language, place=name)
         # other files than the format's hold samples already
         yield replace(file, reading=replace(raw if file.format in own else plain, media_root=root))
 

@@ -63,10 +63,10 @@ class ImageTextMatchingFilter(ListRangeFilter):
         ]
         flat = [pair for sample in pairs for chunk in sample for pair in chunk]
         images = {id(crop): crop for crop, _ in flat}
-        places = {key: place for place, key in enumerate(images)}
-        texts = {text: place for place, text in enumerate(dict.fromkeys(text for _, text in flat))}
+        indices = {key: index for index, key in enumerate(images)}
+        texts = {text: index for index, text in enumerate(dict.fromkeys(text for _, text in flat))}
         model = load.image_text_matcher(batch.models.find(self.hf_blip).path)
-        wanted = [(places[id(crop)], texts[text]) for crop, text in flat]
+        wanted = [(indices[id(crop)], texts[text]) for crop, text in flat]
         found = iter(model.scores(list(images.values()), list(texts), wanted).tolist())
         return {
             "image_text_matching_score": lists(

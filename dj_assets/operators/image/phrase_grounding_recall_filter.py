@@ -94,10 +94,10 @@ class PhraseGroundingRecallFilter(ListRangeFilter):
 
     def recall(self, boxes: Boxes, phrases: int) -> float:
         """Return the share of phrases with a hit."""
-        best = [place for place in np.argsort(-boxes.scores, kind="stable") if boxes.scores[place] > self.conf_thr]
+        best = [index for index in np.argsort(-boxes.scores, kind="stable") if boxes.scores[index] > self.conf_thr]
         hits: dict[int, np.ndarray] = {}
-        for place in best[:phrases]:
-            phrase, box = int(boxes.phrases[place]), boxes.corners[place]
+        for index in best[:phrases]:
+            phrase, box = int(boxes.phrases[index]), boxes.corners[index]
             too_large = area(box) > self.large_area_ratio_thr
             if phrase in hits or too_large or any(overlap(box, hit) > self.iou_thr for hit in hits.values()):
                 continue
