@@ -12,10 +12,7 @@ import duckdb
 
 from dj_assets.analysis.differences import TextChanges, changes_between
 from dj_assets.home.layout import Layout
-from dj_assets.publish.database import reading
-
-# A sample by the number of its file and its row.
-SamplePosition = tuple[int, int]
+from dj_assets.publish.database import SamplePosition, reading
 
 # Far more than `changes_between` compares.
 _MOST_CHARACTERS = 60_000

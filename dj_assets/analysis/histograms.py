@@ -31,7 +31,7 @@ class Scale:
     bins: int
     log: bool = False
 
-    def place(self, value: float) -> float:
+    def position(self, value: float) -> float:
         """Return where a value lies between the ends, 0 to 1; what lies beyond is at the end."""
         if self.log:
             share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
@@ -126,17 +126,17 @@ def count_bins(
     histograms = [Histogram(scale, {outcome: [0] * scale.bins for outcome in OUTCOMES}) for scale in scales]
     parts: list[str] = []
     parameters: list[Parameter] = []
-    for place, (column, scale) in enumerate(zip(columns, scales, strict=True)):
+    for index, (column, scale) in enumerate(zip(columns, scales, strict=True)):
         values = column.values()
         parts.append(
-            f"SELECT {place} AS place, {_bin(scale)} AS bin, outcome, count(*) FROM ({_outcomes(values.text)}) "  # noqa: S608
+            f"SELECT {index} AS place, {_bin(scale)} AS bin, outcome, count(*) FROM ({_outcomes(values.text)}) "  # noqa: S608
             "WHERE isfinite(value) GROUP BY bin, outcome"
         )
         parameters += values.parameters
     if parts:
         found = connection.execute(_WITH_GONE + " UNION ALL ".join(parts), parameters).fetchall()
-        for place, number, outcome, count in found:
-            histograms[place].counts[outcome][number] = count
+        for index, number, outcome, count in found:
+            histograms[index].counts[outcome][number] = count
     return histograms
 
 

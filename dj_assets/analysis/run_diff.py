@@ -210,11 +210,11 @@ def _named(found: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Mov
     return tuple(moved)
 
 
-def _ids(run: Run, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
+def _ids(run: Run, positions: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
     published = newest_run(run.layout)
-    if not places or published is None or published["run_id"] != run.manifest["run_id"]:
+    if not positions or published is None or published["run_id"] != run.manifest["run_id"]:
         return {}
-    listed = ", ".join("(?::INTEGER, ?::BIGINT)" for _ in places)
+    listed = ", ".join("(?::INTEGER, ?::BIGINT)" for _ in positions)
     query = f"""
         WITH wanted AS (FROM (VALUES {listed}) AS w(shard, row))
         SELECT shard, row, id FROM stats JOIN wanted USING (shard, row)
@@ -222,5 +222,5 @@ def _ids(run: Run, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], s
         UNION SELECT shard, row, id FROM quarantine JOIN wanted USING (shard, row)
     """  # noqa: S608 - question marks only
     with reading(run.layout.database) as connection:
-        rows = connection.execute(query, [value for place in places for value in place]).fetchall()
+        rows = connection.execute(query, [value for position in positions for value in position]).fetchall()
     return {(shard, row): name for shard, row, name in rows}

@@ -64,7 +64,7 @@ def gather(recipe: Recipe, plan: Plan, previous: float | None) -> CheckInput:
     layout = home_layout(block.subset)
     manifest = newest_run(layout)
     if manifest is None:
-        raise UserError(f"{layout.place}: nothing is published there; materialize {recipe.name} first")
+        raise UserError(f"{layout.location}: nothing is published there; materialize {recipe.name} first")
     return check_input_of(plan, layout, manifest, run_before(layout), previous)
 
 

@@ -129,5 +129,5 @@ def _where(recipe: Recipe) -> str:
         sources = sources_of(recipe)
     except RecipeError as error:
         return f"not configured ({error.problem})"
-    places = [f"`{path}`" for source in sources for path in source.paths]
-    return ", ".join(places + [f"the refined subset {source.subset}" for source in sources if source.subset])
+    paths = [f"`{path}`" for source in sources for path in source.paths]
+    return ", ".join(paths + [f"the refined subset {source.subset}" for source in sources if source.subset])

@@ -152,7 +152,7 @@ def table(subset: Subset, result: RunResult) -> dict[str, Any]:
     """Return what makes the asset a table for Dagster: rows, columns, where it lies."""
     metadata: dict[str, Any] = {
         "dagster/row_count": result.samples_out,
-        "dagster/uri": subset.layout.place_of(subset.layout.refined),
+        "dagster/uri": subset.layout.location_of(subset.layout.refined),
     }
     if result.refined:
         metadata["dagster/column_schema"] = column_schema(pq.read_schema(at_hand(result.refined[0])))

@@ -102,7 +102,7 @@ def report(
 
     layout, _ = finished(subset)
     if not at_hand(layout.report).exists():
-        raise UserError(f"{layout.place}: the last run wrote no report; run or materialize it again")
+        raise UserError(f"{layout.location}: the last run wrote no report; run or materialize it again")
     console().print(layout.report, at_hand(layout.card), sep="\n", markup=False, highlight=False, soft_wrap=True)
     if show:
         typer.launch(layout.report.as_uri())

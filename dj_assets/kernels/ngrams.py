@@ -12,7 +12,7 @@ from dj_assets.kernels.jit import kernel, unfolded
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 _COUNT = np.uint64(1 << 32)
-_PLACE = np.uint64((1 << 32) - 1)
+_POSITION = np.uint64((1 << 32) - 1)
 
 # A table is no larger: of more n-grams than half of that, one part of all hashes is counted after the other.
 TABLE_BITS = 23
@@ -98,7 +98,7 @@ def _count(sequence: Sequence, i: Int, length: Int, start: np.uint64, counts: Ng
     slot = start
     while counts.table[slot]:
         entry = counts.table[slot]
-        if _same(sequence, np.int64(entry & _PLACE) - 1, i, length):
+        if _same(sequence, np.int64(entry & _POSITION) - 1, i, length):
             counts.table[slot] = entry + _COUNT
             count = np.int64(entry >> np.uint64(32))
             if count < OFTEN:
@@ -145,7 +145,7 @@ def _touch(sequence: Sequence, counts: NgramCounts, count: int) -> np.uint64:
     """Have what some n-grams meet brought near, all at once; what is returned means nothing."""
     met = np.uint64(0)
     for i in range(count):
-        entry = counts.table[counts.some.slots[i]] & _PLACE
+        entry = counts.table[counts.some.slots[i]] & _POSITION
         met += np.uint64(sequence[max(entry, np.uint64(1)) - np.uint64(1)])
     return met
 

@@ -21,8 +21,8 @@ def _load(_: Any, data: Any, at: Any) -> tuple[Any, Any]:  # noqa: ANN401 - what
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:  # noqa: ANN401
         array = array_structs()(signature.args[0])(context, builder, values[0])
-        place = builder.gep(array.data, [values[1]])
-        return builder.load(builder.bitcast(place, ir.IntType(64).as_pointer()), align=1)
+        pointer = builder.gep(array.data, [values[1]])
+        return builder.load(builder.bitcast(pointer, ir.IntType(64).as_pointer()), align=1)
 
     return types.uint64(data, at), generate
 

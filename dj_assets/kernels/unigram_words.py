@@ -183,18 +183,18 @@ def _write_remembered(
     memo: PieceMemo,
     scores: Floats,
     ids: Int32s,
-    place: Int,
+    position: Int,
     written: Int,
     before: np.float32,
 ) -> tuple[Int, Int, np.float32]:
-    """Write the pieces of words from `place` on, up to the first that asks for more than a look into the memo.
+    """Write the pieces of words from `position` on, up to the first that asks for more than a look into the memo.
 
     Returned are the word it ends at, how many pieces there are, and the sum of their scores.
     """
     letters, pieces, limits = memo
-    while place + 1 < len(starts):
-        start = np.int64(starts[place]) + MARK
-        size = np.int64(starts[place + 1]) - start
+    while position + 1 < len(starts):
+        start = np.int64(starts[position]) + MARK
+        size = np.int64(starts[position + 1]) - start
         if size > LONGEST_REMEMBERED:
             break
         word = _word_at(text, start, size, len(letters) // _LINE)
@@ -208,8 +208,8 @@ def _write_remembered(
             ids[written] = pieces[k]
             written += 1
             before = np.float32(scores[pieces[k]] + before)
-        place += 1
-    return place, written, before
+        position += 1
+    return position, written, before
 
 
 @uncounted
@@ -218,12 +218,12 @@ def _encode_row(text: Bytes, starts: Int32s, model: Unigram, memo: PieceMemo, sc
     before = np.float32(0.0)
     letters, pieces, limits, scores, ids = memo.letters, memo.pieces, memo.limits, model.scores, output.ids
     counts = output.counts
-    place: Int = 0
+    position: Int = 0
     while True:
-        place, counts[0], before = _write_remembered(text, starts, memo, scores, ids, place, counts[0], before)
-        if place + 1 == len(starts):
+        position, counts[0], before = _write_remembered(text, starts, memo, scores, ids, position, counts[0], before)
+        if position + 1 == len(starts):
             return
-        start, end = np.int64(starts[place]), np.int64(starts[place + 1])
+        start, end = np.int64(starts[position]), np.int64(starts[position + 1])
         first: Int = -1
         if end - start <= MARK + LONGEST_REMEMBERED:
             word = _word_at(text, start + MARK, end - start - MARK, len(letters) // _LINE)
@@ -242,7 +242,7 @@ def _encode_row(text: Bytes, starts: Int32s, model: Unigram, memo: PieceMemo, sc
             before = cut_word(model, text, start, end, before, scratch.lengths, scratch.sums)
             count = _write_cut(model, text, start, end, scratch.lengths, ids, counts[0])
         counts[0] += _join_unknown(model, text, start, count, output)
-        place += 1
+        position += 1
 
 
 @uncounted

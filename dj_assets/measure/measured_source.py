@@ -20,7 +20,7 @@ from dj_assets.measure.media_files import media_unchanged
 from dj_assets.measure.progress import Progress, Report
 from dj_assets.measure.tally import FileTally, FileTask
 from dj_assets.measure.work import Task
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.sources import NO_ROOT, SourceFile
 from dj_assets.stores.path import SourcePath

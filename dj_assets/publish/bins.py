@@ -125,5 +125,5 @@ def _counted(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataTy
         f"FROM {values}"
     )
     histogram, neither = connection.execute(query, [list(bins.edges)]).fetchone() or ({}, 0)
-    places = (*bins.edges, math.inf)
-    return Bins((*((histogram or {}).get(edge, 0) for edge in places), neither), edges=bins.edges)
+    ends = (*bins.edges, math.inf)
+    return Bins((*((histogram or {}).get(edge, 0) for edge in ends), neither), edges=bins.edges)

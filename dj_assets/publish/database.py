@@ -20,6 +20,8 @@ from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.copies import at_hand
 from dj_assets.urls import url_of
 
+# A sample by the number of its file and its row.
+SamplePosition = tuple[int, int]
 # Above this many samples `stats` is a view over the Parquet files: a native copy would double the disk it takes.
 NATIVE_SAMPLES = 20_000_000
 

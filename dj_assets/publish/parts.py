@@ -46,7 +46,7 @@ class RefinedFile:
 
     def size(self, layout: Layout, published: Mapping[str, Any] | None) -> int | None:
         """Return its bytes, wherever it lies, also in an object store alone; None where it is still to be written."""
-        here = self.place(layout, published)
+        here = self.path(layout, published)
         if here is not None:
             return here.stat().st_size
         copy = layout.copy
@@ -58,7 +58,7 @@ class RefinedFile:
                 return int(part["bytes"])
         return None
 
-    def place(self, layout: Layout, published: Mapping[str, Any] | None) -> Path | None:
+    def path(self, layout: Layout, published: Mapping[str, Any] | None) -> Path | None:
         """Return where it lies here, waiting or published by the run of a manifest; None where it does not."""
         waiting = self.pending(layout)
         if waiting.exists():
@@ -71,16 +71,16 @@ class RefinedFile:
 
     def written(self, layout: Layout, published: Mapping[str, Any] | None) -> Sum:
         """Return what the file was when it was written, wherever it lies."""
-        place = self.place(layout, published)
-        if place is None and layout.copy is not None:
+        path = self.path(layout, published)
+        if path is None and layout.copy is not None:
             known = layout.copy.pending_note(_sum_file(self.pending(layout)).name)
             if known is not None:
                 return Sum(known["bytes"], known["crc32"])
-        place = place or self.pending(layout)
+        path = path or self.pending(layout)
         entries = [part for part in published["refined"] if part.get("key") == self.key] if published else []
-        known = read_json(_sum_file(place)) or next(iter(entries), {})
+        known = read_json(_sum_file(path)) or next(iter(entries), {})
         # a process that was killed between the two writes left no note
-        return Sum(known["bytes"], known["crc32"]) if "crc32" in known else Sum.of(place)
+        return Sum(known["bytes"], known["crc32"]) if "crc32" in known else Sum.of(path)
 
     @property
     def _suffix(self) -> str:
@@ -133,10 +133,10 @@ def gather_parts(
         size = part.size(layout, published)
         if size is None:
             raise FileNotFoundError(f"{part.pending(layout)}: is not written yet")
-        place = part.place(layout, published)
+        path = part.path(layout, published)
         # what lies in the store alone is copied there, when the version is pushed
-        if place is not None:
-            link_or_copy(place, folder / part.name)
+        if path is not None:
+            link_or_copy(path, folder / part.name)
         own = {"name": part.name, "shard": part.number, "samples": part.samples, "key": part.key}
         entries.append({**own, **part.written(layout, published)._asdict()})
     return entries

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from dj_assets.errors import RecipeError
-from dj_assets.media.keys import MediaKeys
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import registry
 from dj_assets.operators.base import Operator

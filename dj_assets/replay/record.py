@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from dj_assets.home.manifest import FileManifest, numbered_json
-from dj_assets.media.keys import MediaKeys
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.memory import peak_rss_mb
 from dj_assets.models.store import ModelFile
 from dj_assets.recipe.plan import Plan

@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 
 from dj_assets.publish.parts import kept_digest
 from dj_assets.replay.ordered import distinct_sorted
-from dj_assets.replay.population import Places, Population
+from dj_assets.replay.population import Population, SamplePositions
 from dj_assets.replay.replay import KEPT, SampleOutcomes
 
 OUTCOME_SCHEMA = pa.schema(
@@ -112,10 +112,10 @@ def replay_result(steps: int, population: Population, outcomes: SampleOutcomes, 
 def _file_counts(steps: int, population: Population, outcomes: SampleOutcomes) -> list[FileCounts]:
     counts = []
     duplicates = outcomes.duplicates
-    for here in population.places.slices():
+    for here in population.positions.slices():
         own = slice(*np.searchsorted(duplicates.sample, [here.start, here.stop]))
-        places, against = duplicates.sample[own] - here.start, duplicates.kept_duplicate[own] < outcomes.references
-        counts.append(FileCounts.of(steps, outcomes.outcome[here], outcomes.quarantined[here], places, against))
+        indices, against = duplicates.sample[own] - here.start, duplicates.kept_duplicate[own] < outcomes.references
+        counts.append(FileCounts.of(steps, outcomes.outcome[here], outcomes.quarantined[here], indices, against))
     return counts
 
 
@@ -169,13 +169,13 @@ def outcome_table(population: Population, outcomes: SampleOutcomes) -> pa.Table:
     against = duplicates.kept_duplicate < outcomes.references
     own = duplicates.kept_duplicate[~against] - outcomes.references
     kept_positions = {}
-    for name, place in (("kept_shard", Places.file_number), ("kept_row", Places.row)):
+    for name, lookup in (("kept_shard", SamplePositions.file_number), ("kept_row", SamplePositions.row)):
         kept_positions[name] = np.empty(len(duplicates), np.int64)
-        kept_positions[name][against] = place(population.reference, duplicates.kept_duplicate[against])
-        kept_positions[name][~against] = place(population.places, own)
+        kept_positions[name][against] = lookup(population.reference, duplicates.kept_duplicate[against])
+        kept_positions[name][~against] = lookup(population.positions, own)
     columns = {
-        "shard": population.places.file_number(ended),
-        "row": population.places.row(ended),
+        "shard": population.positions.file_number(ended),
+        "row": population.positions.row(ended),
         "fate": outcomes.outcome[ended],
         "quarantined": outcomes.quarantined[ended],
     }
@@ -203,7 +203,7 @@ def outcome_rows(
     )
 
 
-def _placed(size: int, places: np.ndarray, values: np.ndarray, dtype: type) -> np.ndarray:
+def _placed(size: int, indices: np.ndarray, values: np.ndarray, dtype: type) -> np.ndarray:
     placed: np.ndarray = np.zeros(size, dtype)
-    placed[places] = values
+    placed[indices] = values
     return placed

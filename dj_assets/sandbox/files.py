@@ -45,7 +45,7 @@ class PoolContents:
         they are repeated: neither thresholds nor further statistics change it.
         """
         with reading(run.layout.database) as connection:
-            shard, row = pool.places(connection)
+            shard, row = pool.positions(connection)
         return cls(pool, shard, row, _content(run, pool, shard, row))
 
     def write(self, run: MeasuredRun, target: Path, format: Format) -> None:

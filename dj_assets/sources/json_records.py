@@ -123,10 +123,10 @@ def take_apart(
         raise RefusedError(f"the record is {exact_json.kind_of(record)}, not an object,")
     if change is not None:
         record = change(record)
-    place = exact_json.place_of(record, text_key)
-    if place is None:
+    location = exact_json.text_location(record, text_key)
+    if location is None:
         raise NoTextError(f"no key '{text_key}'", _own_id(record, exact=exact), tuple(record))
-    holder, name = place
+    holder, name = location
     text = holder[name]
     if text is None:
         raise NoTextError("no text", _own_id(record, exact=exact), None)

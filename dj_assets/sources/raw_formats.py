@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dj_assets.sources.blocks import Block, Parsed, Piece
 from dj_assets.sources.cells import parse_cells
-from dj_assets.sources.exact_json import place_of
+from dj_assets.sources.exact_json import text_location
 from dj_assets.sources.formats.registry import RAW_FORMATS, TEXT, Cut, RawFormat
 from dj_assets.sources.json_lines import json_lines
 from dj_assets.sources.json_records import NoTextError, Record, Sample, parse_records, read_record, take_apart
@@ -68,11 +68,11 @@ def _moved(record: Record, own_key: str, text_key: str) -> Record:
     """Return the record with its text under `text_key`; what was there is kept as `original_<text_key>`."""
     if own_key == text_key:
         return record
-    place = place_of(record, own_key)
-    if place is None:
+    location = text_location(record, own_key)
+    if location is None:
         raise NoTextError(f"no key '{own_key}'", None, tuple(record))
     displaced = {f"original_{text_key}": record[text_key]} if text_key in record else {}
-    holder, name = place
+    holder, name = location
     text = holder.pop(name)
     return {**record, text_key: text, **displaced}
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import Literal, cast
 
 from dj_assets.errors import SourceError
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
 from dj_assets.stores.globs import matches
 from dj_assets.stores.path import ObjectPath, SourcePath, found_below
 from dj_assets.stores.store import ListedObject

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from dj_assets.errors import MediaError, UserError
-from dj_assets.media.places import MAX_MEMBER_BYTES, Place
+from dj_assets.media.locations import MAX_MEMBER_BYTES, MediaLocation
 from dj_assets.media.reader import MediaReader, Outcomes
 from dj_assets.media.request import Failed, Limits, Request
 from dj_assets.stores.store import THREADS, Store
@@ -35,7 +35,7 @@ class StoreReader(MediaReader):
 
     def read(self, requests: Sequence[Request]) -> Future[list[Outcomes]]:
         """Begin to read, as the class above does; what lies in a store is fetched first."""
-        if not any(request.place.stored for request in requests):
+        if not any(request.location.stored for request in requests):
             return super().read(requests)
         return self._in_order.submit(lambda: [*self._outcomes(requests)])
 
@@ -53,47 +53,49 @@ class StoreReader(MediaReader):
             cache_folder().mkdir(parents=True, exist_ok=True)
             self._folder = tempfile.TemporaryDirectory(prefix="media-", dir=cache_folder())
         folder = Path(self._folder.name)
-        for request, here in zip(requests, self._fetched([request.place for request in requests], folder), strict=True):
+        for request, here in zip(
+            requests, self._fetched([request.location for request in requests], folder), strict=True
+        ):
             if isinstance(here, Failed):
-                yield [here] * len(request.looks)
+                yield [here] * len(request.features)
             else:
                 yield self._outcome(request, here)
 
-    def _outcome(self, request: Request, here: Place) -> Outcomes:
+    def _outcome(self, request: Request, here: MediaLocation) -> Outcomes:
         try:
-            (outcomes,) = super().read([replace(request, place=here)]).result()
+            (outcomes,) = super().read([replace(request, location=here)]).result()
         finally:
-            if request.place.stored:
+            if request.location.stored:
                 Path(here.path).unlink(missing_ok=True)
         if here in self.deadly:
-            self.deadly[request.place] = self.deadly.pop(here)
-        return [_with_url(outcome, here, request.place) for outcome in outcomes]
+            self.deadly[request.location] = self.deadly.pop(here)
+        return [_with_url(outcome, here, request.location) for outcome in outcomes]
 
-    def _fetched(self, places: Sequence[Place], folder: Path) -> Iterator[Place | Failed]:
+    def _fetched(self, locations: Sequence[MediaLocation], folder: Path) -> Iterator[MediaLocation | Failed]:
         """Yield in order where each place is on this machine, those behind it on their way."""
-        under_way: deque[Future[Place | Failed]] = deque()
-        for place in places:
-            under_way.append(self._fetchers.submit(self._fetch, place, folder))
+        under_way: deque[Future[MediaLocation | Failed]] = deque()
+        for location in locations:
+            under_way.append(self._fetchers.submit(self._fetch, location, folder))
             if len(under_way) > THREADS:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
 
-    def _fetch(self, place: Place, folder: Path) -> Place | Failed:
-        if not place.stored:
-            return place
-        if place in self.deadly:
-            return self.deadly[place]
+    def _fetch(self, location: MediaLocation, folder: Path) -> MediaLocation | Failed:
+        if not location.stored:
+            return location
+        if location in self.deadly:
+            return self.deadly[location]
         # libraries tell containers by their ending, too
-        target = folder / f"{next(self._number)}{PurePosixPath(place.path).suffix}"
+        target = folder / f"{next(self._number)}{PurePosixPath(location.path).suffix}"
         try:
-            fetch_media(place, target)
+            fetch_media(location, target)
         except MediaError as error:
             return Failed(str(error))
-        return Place(str(target))
+        return MediaLocation(str(target))
 
 
-def fetch_media(place: Place, target: Path) -> None:
+def fetch_media(location: MediaLocation, target: Path) -> None:
     """Fetch an image or clip from its store into a file.
 
     Raises
@@ -104,7 +106,7 @@ def fetch_media(place: Place, target: Path) -> None:
         If the store does not answer, or refuses.
     """
     try:
-        store = Store.at(checked_url(place.path))
+        store = Store.at(checked_url(location.path))
     except UserError as error:
         raise MediaError(str(error)) from None
     try:
@@ -113,7 +115,7 @@ def fetch_media(place: Place, target: Path) -> None:
         raise MediaError("no such object") from None
 
 
-def with_content(place: Place) -> Place:
+def with_content(location: MediaLocation) -> MediaLocation:
     """Return a place that can be opened; one of a store holds its bytes then.
 
     Raises
@@ -121,12 +123,12 @@ def with_content(place: Place) -> Place:
     MediaError
         As `fetch_media`.
     """
-    if not place.stored:
-        return place
+    if not location.stored:
+        return location
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "content")
-        fetch_media(place, target)
-        return Place(place.path, content=target.read_bytes())
+        fetch_media(location, target)
+        return MediaLocation(location.path, content=target.read_bytes())
 
 
 def _require_small(size: int) -> None:
@@ -134,6 +136,6 @@ def _require_small(size: int) -> None:
         raise MediaError(f"has {size} bytes, more than the {MAX_MEMBER_BYTES} that are fetched from a store")
 
 
-def _with_url(outcome: object, here: Place, place: Place) -> object:
+def _with_url(outcome: object, here: MediaLocation, location: MediaLocation) -> object:
     """Return an outcome whose reason, if it failed, names the object and not the file that stood for it."""
-    return Failed(outcome.reason.replace(here.path, place.path)) if isinstance(outcome, Failed) else outcome
+    return Failed(outcome.reason.replace(here.path, location.path)) if isinstance(outcome, Failed) else outcome

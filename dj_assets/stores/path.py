@@ -83,9 +83,9 @@ class ObjectPath(PurePosixPath):
 SourcePath = Path | ObjectPath
 
 
-def source_path(place: str) -> SourcePath:
+def source_path(location: str) -> SourcePath:
     """Return the path of a source file, by its path or URL as a manifest has it."""
-    return ObjectPath.of(place) if is_url(place) else Path(place)
+    return ObjectPath.of(location) if is_url(location) else Path(location)
 
 
 def read_stretch(path: SourcePath, start: int, length: int) -> bytes:

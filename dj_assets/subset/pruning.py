@@ -88,8 +88,8 @@ def _keep_house(folder: Path, gallery: Gallery, keep_runs: int, *, delete: bool)
 def _require_known(names: Sequence[str], known: Sequence[str], home: Path) -> None:
     for name in names:
         if name not in known:
-            place = settings.home_url() or home
-            raise UserError(f"{name}: the data home {place} has no such subset; without a name all are listed")
+            location = settings.home_url() or home
+            raise UserError(f"{name}: the data home {location} has no such subset; without a name all are listed")
 
 
 def _keep_store(copy: WorkingCopy, gallery: Gallery, keep_runs: int, *, delete: bool) -> Housekeeping:

@@ -97,7 +97,8 @@ def _claim(subset: Subset, *, overwrite: bool) -> None:
     }
     if not overwrite and subset.layout.is_occupied() and read_json(mark) != claim:
         raise UserError(
-            f"{subset.layout.place}: is in use by another run or other files; choose a new folder or pass --overwrite"
+            f"{subset.layout.location}: is in use by another run or other files; "
+            "choose a new folder or pass --overwrite"
         )
     with disk_faults(folder, subset.expected_bytes):
         write_json(mark, claim)

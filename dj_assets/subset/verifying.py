@@ -52,14 +52,14 @@ def verify(layout: Layout, manifest: Mapping[str, Any]) -> Verified:
 def _checks(layout: Layout, manifest: Mapping[str, Any]) -> Iterator[tuple[int, Callable[[], None]]]:
     """Yield the size of every file, and what compares it."""
     reference = manifest.get("against", {}).get("files", ())
-    for place, entries in ((layout, manifest["shards"]), (layout.against, reference)):
+    for layout_of_files, entries in ((layout, manifest["shards"]), (layout.against, reference)):
         for entry in entries:
-            file = stored_manifest(place, entry["shard"])
+            file = stored_manifest(layout_of_files, entry["shard"])
             if file is None:
-                yield 0, partial(_tell_unmeasured, place.manifest(entry["shard"]))
+                yield 0, partial(_tell_unmeasured, layout_of_files.manifest(entry["shard"]))
                 continue
             for kind, (size, _) in file.files.items():
-                yield size, partial(require_measured, place, [file], [kind])
+                yield size, partial(require_measured, layout_of_files, [file], [kind])
     for part in manifest["refined"]:
         yield part["bytes"], partial(require_refined, layout, manifest, [part])
     size, crc32 = manifest.get("database_bytes", 0), manifest.get("database_crc32")

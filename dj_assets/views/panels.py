@@ -120,7 +120,7 @@ def _cuts(scale: Scale, bounds: Range | None) -> list[_Cut]:
     turned = "not " if bounds.reversed else ""
     pairs = [(bounds.low, low_sign), (bounds.high, high_sign)]
     return [
-        _Cut(scale.place(limit) * WIDTH, f"{turned}{sign} {compact(limit)}", scale.low <= limit <= scale.high)
+        _Cut(scale.position(limit) * WIDTH, f"{turned}{sign} {compact(limit)}", scale.low <= limit <= scale.high)
         for limit, sign in pairs
         if limit is not None
     ]
@@ -165,7 +165,7 @@ def _axis(scale: Scale) -> list[str]:
     marks = [line(0, _BOTTOM, WIDTH, _BOTTOM, "axis")]
     free = 0.0
     for value in ticks(scale):
-        label, x = compact(value), scale.place(value) * WIDTH
+        label, x = compact(value), scale.position(value) * WIDTH
         half = len(label) * _CHARACTER / 2
         marks.append(line(x, _BOTTOM, x, _BOTTOM + 4, "axis"))
         if x - half >= free or not free:

@@ -67,9 +67,9 @@ def _table(*columns: str, numbers_from: int = 99) -> Table:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
-    for place, column in enumerate(columns):
+    for index, column in enumerate(columns):
         # where the terminal is narrow names break, numbers never do
-        right = place >= numbers_from
+        right = index >= numbers_from
         table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
     return table
 

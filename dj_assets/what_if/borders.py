@@ -77,7 +77,7 @@ def _nearest(judged: Judged, plan: Plan, movable: Movable, bound: SliderBound, e
         alive = unpacked(others, first, len(values)) & np.isfinite(values)
         beyond = values <= limit if below else values >= limit
         for side, chosen in ((inside, alive & kept), (outside, alive & ~kept & beyond)):
-            places = np.flatnonzero(chosen)
-            side.see(first + places, values[places])
+            indices = np.flatnonzero(chosen)
+            side.see(first + indices, values[indices])
         first += len(values)
     return inside, outside

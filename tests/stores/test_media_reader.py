@@ -11,7 +11,7 @@ from dj_assets.errors import StoreError, UserError
 from dj_assets.home.home import output_layout
 from dj_assets.home.layout import Layout
 from dj_assets.media.headers import ImageSize
-from dj_assets.media.places import MAX_MEMBER_BYTES, Place, Root
+from dj_assets.media.locations import MAX_MEMBER_BYTES, MediaLocation, Root
 from dj_assets.media.request import Failed, Request
 from dj_assets.publish.export.exported_media import MediaSource
 from dj_assets.recipe.load import load_recipe
@@ -21,7 +21,7 @@ from dj_assets.stores.media_reader import StoreReader, with_content
 from dj_assets.stores.store import Store
 from dj_assets.subset import Options, Subset, run_recipe
 from tests.documents import write_jsonl
-from tests.media.looks import Dies
+from tests.media.features import Dies
 from tests.paths import ROOT
 from tests.stores.s3 import upload
 from tests.subset.test_object_storage import rows_of
@@ -97,7 +97,7 @@ def _refined(folder: Path, source: dict) -> Layout:
 
 @pytest.mark.parametrize("listed", ["a/b.jpg", "./a/b.jpg", "a/../a/b.jpg", "s3://lake/root/a/b.jpg"])
 def test_what_lies_below_the_root_is_found(listed):
-    assert Root("s3://lake/root").find(listed) == Place("s3://lake/root/a/b.jpg", stored=True)
+    assert Root("s3://lake/root").find(listed) == MediaLocation("s3://lake/root/a/b.jpg", stored=True)
 
 
 @pytest.mark.parametrize(
@@ -109,21 +109,21 @@ def test_what_leads_out_of_the_root_is_refused(listed):
 
 
 def test_what_lies_elsewhere_is_found_where_it_is_allowed():
-    assert Root("s3://lake/root", allow_outside=True).find("../b.jpg") == Place("s3://lake/b.jpg", stored=True)
+    assert Root("s3://lake/root", allow_outside=True).find("../b.jpg") == MediaLocation("s3://lake/b.jpg", stored=True)
     with pytest.raises(stored.MediaError, match="outside"):
         Root("s3://lake/root", allow_outside=True).find("../../b.jpg")
     for root in ("s3://lake/root", "/data"):
         for url in ("s3://other/b.jpg", "https://example.com/b.jpg"):
             with pytest.raises(stored.MediaError, match="is a URL"):
                 Root(root).find(url)
-            assert Root(root, allow_urls=True).find(url) == Place(url, stored=url.startswith("s3"))
+            assert Root(root, allow_urls=True).find(url) == MediaLocation(url, stored=url.startswith("s3"))
 
 
 def test_an_object_that_is_too_large_is_not_fetched(lake, monkeypatch):
     Store.at(lake).put("a.jpg", b"x" * 300)
     monkeypatch.setattr(stored, "MAX_MEMBER_BYTES", 200)
     with pytest.raises(stored.MediaError, match="has 300 bytes, more than the 200"):
-        with_content(Place(f"{lake}/a.jpg", stored=True))
+        with_content(MediaLocation(f"{lake}/a.jpg", stored=True))
     assert MAX_MEMBER_BYTES > 300
 
 
@@ -131,14 +131,14 @@ def test_an_export_takes_media_out_of_the_store(lake):
     Store.at(lake).put("photos/a.jpg", b"content")
     source = MediaSource(Root(f"{lake}/photos"))
     (file,) = source.files({"id": "1", "images": ["a.jpg"]})
-    assert (file.place.open().read(), file.place.file_bytes) == (b"content", 7)
+    assert (file.location.open().read(), file.location.file_bytes) == (b"content", 7)
     with pytest.raises(UserError, match=rf"b\.jpg: no such object, but sample 1 names it \(looked in {lake}/photos\)"):
         source.files({"id": "1", "images": ["b.jpg"]})
 
 
 def test_an_object_over_which_the_decoder_died_is_not_fetched_again(lake, monkeypatch):
     Store.at(lake).put("a.bad", b"x")
-    request = Request(Place(f"{lake}/a.bad", stored=True), (Dies(),))
+    request = Request(MediaLocation(f"{lake}/a.bad", stored=True), (Dies(),))
     reader = StoreReader()
     try:
         first = reader.read([request]).result()
@@ -151,7 +151,7 @@ def test_an_object_over_which_the_decoder_died_is_not_fetched_again(lake, monkey
 
 def test_a_store_that_fails_ends_the_run_and_a_damaged_object_its_sample(lake, monkeypatch):
     Store.at(lake).put("a.jpg", b"x")
-    request = Request(Place(f"{lake}/a.jpg", stored=True), (ImageSize(),))
+    request = Request(MediaLocation(f"{lake}/a.jpg", stored=True), (ImageSize(),))
     reader = StoreReader()
     try:
         assert reader.read([request]).result() == [[Failed("is no image that can be read")]]

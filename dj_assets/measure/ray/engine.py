@@ -98,8 +98,8 @@ class RayEngine:
             **claim.options(),
         )
         for rows in done.iter_batches(batch_size=None, batch_format="pyarrow"):
-            for place in range(rows.num_rows):
-                yield content_of(rows, place)
+            for index in range(rows.num_rows):
+                yield content_of(rows, index)
 
 
 @dataclass

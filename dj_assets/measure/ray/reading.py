@@ -56,9 +56,9 @@ def row(file_number: int, number: int, content: object) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def content_of(packed: pa.Table, place: int = 0) -> tuple[int, int, Any]:
+def content_of(packed: pa.Table, index: int = 0) -> tuple[int, int, Any]:
     """Return file number, block number and content of a row."""
-    file_number, number, content = (packed[name][place].as_py() for name in SCHEMA.names)
+    file_number, number, content = (packed[name][index].as_py() for name in SCHEMA.names)
     return file_number, number, pickle.loads(content)  # noqa: S301 - written by our own processes
 
 

@@ -73,11 +73,11 @@ class ImageTextMatcher:
         lengths = np.array([len(tokens[text]) for _, text in pairs])
         scores = np.empty(len(pairs), np.float32)
         for length in np.unique(-(-lengths // _STEP)) * _STEP:
-            places = np.flatnonzero((lengths <= length) & (lengths > length - _STEP))
-            chosen = [pairs[place] for place in places.tolist()]
+            indices = np.flatnonzero((lengths <= length) & (lengths > length - _STEP))
+            chosen = [pairs[index] for index in indices.tolist()]
             width = min(int(length), len(self.reader.positions))
             ids, filler = zip(*(_padded(tokens[text], width) for _, text in chosen), strict=True)
-            scores[places] = self.batching.run(self._match, [seen[crop] for crop, _ in chosen], ids, filler)
+            scores[indices] = self.batching.run(self._match, [seen[crop] for crop, _ in chosen], ids, filler)
         return scores
 
     def _see(self, pixels: Array) -> Array:

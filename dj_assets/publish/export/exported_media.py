@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dj_assets.errors import MediaError, UserError
-from dj_assets.media.keys import MediaKeys
-from dj_assets.media.places import Place, Root
+from dj_assets.media.locations import MediaLocation, Root
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.stores.media_reader import with_content
 
 _AUDIOS = "audios"
@@ -21,7 +21,7 @@ class MediaFile:
     """One image or clip of a sample: the path that it lists, and where its bytes are."""
 
     listed: str
-    place: Place
+    location: MediaLocation
 
     @property
     def ending(self) -> str:
@@ -66,10 +66,11 @@ class MediaSource:
         """Return a record without the images themselves, which stand beside it."""
         return {key: value for key, value in record.items() if key != self.image_bytes}
 
-    def _place(self, name: str, content: object, record: Mapping[str, Any]) -> Place:
+    def _place(self, name: str, content: object, record: Mapping[str, Any]) -> MediaLocation:
         if content:
             # refined JSON lines hold bytes as base64
-            return Place(name, content=base64.b64decode(content) if isinstance(content, str) else bytes(content))  # type: ignore[call-overload]
+            data = base64.b64decode(content) if isinstance(content, str) else bytes(content)  # type: ignore[call-overload]
+            return MediaLocation(name, content=data)
         try:
             return with_content(self.root.find(name))
         except MediaError as error:

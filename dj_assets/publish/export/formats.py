@@ -126,10 +126,10 @@ class _Tar(ExportWriter):
                 self._add(f"{key}.txt", len(text.encode()), io.BytesIO(text.encode()))
             content = samples.dump(samples.media.without_contents(record) if files else record)
             self._add(f"{key}.json", len(content), io.BytesIO(content))
-            for place, file in enumerate(files):
-                name = f"{key}.{file.ending}" if len(files) == 1 else f"{key}.{place}.{file.ending}"
-                with file.place.open() as opened:
-                    self._add(name, file.place.file_bytes, opened)
+            for location, file in enumerate(files):
+                name = f"{key}.{file.ending}" if len(files) == 1 else f"{key}.{location}.{file.ending}"
+                with file.location.open() as opened:
+                    self._add(name, file.location.file_bytes, opened)
 
     @property
     def size(self) -> int:

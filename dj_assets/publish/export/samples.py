@@ -94,8 +94,8 @@ class LineSamples(Samples):
         """Return a column for each key that any sample of the subset has."""
         texts = [line.decode() for line in self.raw]
         records = [exact_json.loads(text) for text in texts]
-        places = [exact_json.place_of(record, self.text_key) for record in records]
-        cleaned = [None if place is None else place[0].get(place[1]) for place in places]
+        locations = [exact_json.text_location(record, self.text_key) for record in records]
+        cleaned = [None if location is None else location[0].get(location[1]) for location in locations]
         columns = (texts, cleaned, [_id(record.get(ID)) for record in records])
         fields, text, ids = (pa.array(column, pa.string()) for column in columns)
         return restore(fields, text, ids, self.types or FieldTypes(), self.text_key)

@@ -54,10 +54,10 @@ def advance(job: Job, file: int, segment: int) -> None:
         alive = state.outcome == KEPT
     if now.deduplicator is None:
         return
-    values, places = signed(job.signatures[file], now.deduplicator.signature)
+    values, indices = signed(job.signatures[file], now.deduplicator.signature)
     if alive is not None:
-        values, places = values[alive[places]], places[alive[places]]
-    sent = records(value=values, sample=places + job.starts[file])
+        values, indices = values[alive[indices]], indices[alive[indices]]
+    sent = records(value=values, sample=indices + job.starts[file])
     scatter(job.sent("signed", segment)[file], sent, receiver_of(values, job.parts), job.parts)
 
 
@@ -73,14 +73,14 @@ def _before(job: Job, file: int, segment: int) -> _State:
     if step is None:
         return state
     duplicates = gather(job.sent("duplicates", segment - 1), file)
-    places = duplicates["sample"] - job.starts[file]
-    state.outcome[places] = step.index
+    indices = duplicates["sample"] - job.starts[file]
+    state.outcome[indices] = step.index
     state.duplicates = np.concatenate((state.duplicates, duplicates))
     keys = deduplicator(step).short_text_keys
     if keys:
         values, holders = signed(job.signatures[file], step.signature)
         short = np.unique(holders[np.isin(values, np.array(keys, values.dtype))])
-        state.short[step.index] = len(np.intersect1d(short, places))
+        state.short[step.index] = len(np.intersect1d(short, indices))
     return state
 
 
@@ -88,7 +88,7 @@ def finish(job: Job, file: int, table: Path, hashed: Path) -> tuple[FileCounts, 
     """Write the outcomes and the kept duplicates of a file's samples; return their counts."""
     state = _before(job, file, len(job.segments))
     duplicates = state.duplicates[np.argsort(state.duplicates["sample"])]
-    places, against = duplicates["sample"] - job.starts[file], duplicates["kept_duplicate"] < job.references
+    indices, against = duplicates["sample"] - job.starts[file], duplicates["kept_duplicate"] < job.references
     ended = np.flatnonzero(state.outcome != KEPT)
     stats = pq.read_table(job.stats[file - job.own.start], columns=["shard", "row"])
     columns = {name: stats[name].to_numpy()[ended] for name in ("shard", "row")}
@@ -97,11 +97,11 @@ def finish(job: Job, file: int, table: Path, hashed: Path) -> tuple[FileCounts, 
         "kept_shard": np.array(job.numbers)[job.file_of(duplicates["kept_duplicate"])],
         "kept_row": duplicates["kept_row"],
     }
-    rows = outcome_rows(columns, np.searchsorted(ended, places), kept, against, duplicates["size"])
+    rows = outcome_rows(columns, np.searchsorted(ended, indices), kept, against, duplicates["size"])
     with replace_atomically(table) as temporary:
         pq.write_table(rows, temporary, compression="zstd")
     write_array(hashed, records(sample=duplicates["sample"], kept_duplicate=duplicates["kept_duplicate"]))
-    counts = FileCounts.of(len(job.plan.steps), state.outcome, state.quarantined, places, against)
+    counts = FileCounts.of(len(job.plan.steps), state.outcome, state.quarantined, indices, against)
     return counts, state.short
 
 

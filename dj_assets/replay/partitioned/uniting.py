@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from dj_assets.replay.ordered import distinct_sorted, places_in
+from dj_assets.replay.ordered import distinct_sorted, indices_in
 from dj_assets.replay.partitioned.exchange import gather, receiver_of, records, scatter, write_array
 from dj_assets.replay.partitioned.job import Job
 from dj_assets.replay.partitioned.stars import Run, contracted, distinct_edges, find_stars, send_edges
@@ -45,9 +45,9 @@ def _unite_equal(job: Job, segment: int, part: int, near: Sequence[Path] | None)
         return
     write_array(job.in_parts("holders", segment)[part], holders)
     pairs = gather(near, part) if near else np.empty(0, [("a", np.uint64), ("b", np.uint64)])
-    place = places_in(holders["value"], pairs["a"])
-    alive = place >= 0
-    asked = records(value=pairs["b"][alive], sample=holders["sample"][place[alive]])
+    index = indices_in(holders["value"], pairs["a"])
+    alive = index >= 0
+    asked = records(value=pairs["b"][alive], sample=holders["sample"][index[alive]])
     scatter(job.in_parts("asked", segment)[part], asked, receiver_of(asked["value"], job.parts), job.parts)
 
 
@@ -55,9 +55,9 @@ def _unite_near(job: Job, segment: int, part: int) -> None:
     """Unite samples whose signatures are near, where both are alive."""
     holders = np.load(job.in_parts("holders", segment)[part])
     asked = gather(job.in_parts("asked", segment), part)
-    place = places_in(holders["value"], asked["value"])
-    alive = place >= 0
-    edges = contracted(asked["sample"][alive], holders["sample"][place[alive]])
+    index = indices_in(holders["value"], asked["value"])
+    alive = index >= 0
+    edges = contracted(asked["sample"][alive], holders["sample"][index[alive]])
     send_edges(job.in_parts("near", segment)[part], edges, job.parts)
 
 

@@ -25,8 +25,8 @@ def benchmarks_svg(comparisons: Sequence[Comparison], subset: str) -> str:
     names = list(dict.fromkeys(one.benchmark for comparison in shown for one in comparison.differences))
     totals = list(dict.fromkeys(one.benchmark for comparison in shown for one in comparison.totals))
     body: list[str] = []
-    for place, comparison in enumerate(shown):
-        body += _column(MARGIN + _NAME + place * width, width, comparison, names, totals)
+    for index, comparison in enumerate(shown):
+        body += _column(MARGIN + _NAME + index * width, width, comparison, names, totals)
     for number, name in enumerate([*names, *totals]):
         y = _line(number, len(names))
         body.append(text(MARGIN, y, shortened(_labelled(name, shown), _NAME), "d"))

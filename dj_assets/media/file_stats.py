@@ -8,24 +8,24 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
-class Facts(NamedTuple):
+class FileStat(NamedTuple):
     """Size in bytes and time of change in nanoseconds; both None where there is no such file."""
 
     size: int | None = None
     mtime_ns: int | None = None
 
 
-def facts_of(paths: Iterable[str]) -> dict[str, Facts]:
+def file_stats(paths: Iterable[str]) -> dict[str, FileStat]:
     """Return the facts of every distinct path, symbolic links followed."""
-    return {path: _facts(path) for path in dict.fromkeys(paths)}
+    return {path: _file_stat(path) for path in dict.fromkeys(paths)}
 
 
-def unchanged(known: Mapping[str, Facts]) -> bool:
+def unchanged(known: Mapping[str, FileStat]) -> bool:
     """Return whether every file still is what it was; ends at the first that is not."""
-    return all(_facts(path) == facts for path, facts in known.items())
+    return all(_file_stat(path) == facts for path, facts in known.items())
 
 
-def digest_of(found: Mapping[str, Facts], before: str = "") -> str:
+def digest_of(found: Mapping[str, FileStat], before: str = "") -> str:
     """Return a digest of paths and their facts, behind those of `before`; that where there are none."""
     if not found:
         return before
@@ -42,9 +42,9 @@ def is_text(path: str) -> bool:
     return True
 
 
-def _facts(path: str) -> Facts:
+def _file_stat(path: str) -> FileStat:
     try:
         found = os.stat(path)  # noqa: PTH116 - a path object for each of many files takes longer than the question
     except (OSError, ValueError):
-        return Facts()
-    return Facts(found.st_size, found.st_mtime_ns)
+        return FileStat()
+    return FileStat(found.st_size, found.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""Looks that do to the reading process what hostile files do."""
+"""Features that do to the reading process what hostile files do."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ from pathlib import Path
 
 import numpy as np
 
-from dj_assets.media import image as looked_at
+from dj_assets.media import image as image_module
 from dj_assets.media.clip import OpenClip
+from dj_assets.media.feature import ClipFeature, ImageFeature
 from dj_assets.media.image import OpenImage
-from dj_assets.media.look import ClipLook, ImageLook
 
 
 @dataclass(frozen=True)
-class Dies(ImageLook[int]):
+class Dies(ImageFeature[int]):
     """Dies by a signal where the file's name says so."""
 
     signal: int = signal.SIGSEGV
 
     def __call__(self, image: OpenImage) -> int:
-        if "bad" in image.place.path:
+        if "bad" in image.location.path:
             os.kill(os.getpid(), self.signal)
         return image.file_bytes
 
 
 @dataclass(frozen=True)
-class Hangs(ImageLook[int]):
+class Hangs(ImageFeature[int]):
     def __call__(self, image: OpenImage) -> int:
-        if "bad" in image.place.path:
+        if "bad" in image.location.path:
             time.sleep(600)
         return image.file_bytes
 
 
 @dataclass(frozen=True)
-class Grows(ImageLook[int]):
+class Grows(ImageFeature[int]):
     def __call__(self, image: OpenImage) -> int:
-        if "bad" in image.place.path:
+        if "bad" in image.location.path:
             return int(np.ones(1 << 40, np.uint8)[0])
         return image.file_bytes
 
 
 @dataclass(frozen=True)
-class Raises(ImageLook[int]):
+class Raises(ImageFeature[int]):
     def __call__(self, image: OpenImage) -> int:
         raise ZeroDivisionError("by nought")
 
 
 @dataclass(frozen=True)
-class SlowButAlive(ClipLook[int]):
+class SlowButAlive(ClipFeature[int]):
     def __call__(self, clip: OpenClip) -> int:
         for _ in range(8):
             time.sleep(0.2)
@@ -64,7 +64,7 @@ class SlowButAlive(ClipLook[int]):
 
 
 @dataclass(frozen=True)
-class Decodes(ClipLook[int]):
+class Decodes(ClipFeature[int]):
     """Counts how often frames were decoded before."""
 
     numbers: tuple[int, ...]
@@ -88,13 +88,13 @@ class Decodes(ClipLook[int]):
 
 
 @dataclass(frozen=True)
-class ProcessId(ImageLook[int]):
+class ProcessId(ImageFeature[int]):
     def __call__(self, image: OpenImage) -> int:
         return os.getpid()
 
 
 @dataclass(frozen=True)
-class ResidentMegabytes(ClipLook[float]):
+class ResidentMegabytes(ClipFeature[float]):
     def __call__(self, clip: OpenClip) -> float:
         import psutil
 
@@ -102,7 +102,7 @@ class ResidentMegabytes(ClipLook[float]):
 
 
 @dataclass(frozen=True)
-class Attempts(ImageLook[dict[str, str]]):
+class Attempts(ImageFeature[dict[str, str]]):
     """Tries what code that took over a decoder would try; returns how each attempt ended."""
 
     outside: str
@@ -111,10 +111,10 @@ class Attempts(ImageLook[dict[str, str]]):
     def __call__(self, image: OpenImage) -> dict[str, str]:
         attempts: dict[str, Callable[[], object]] = {
             "read": lambda: Path(self.outside).read_bytes(),
-            "read its own file": lambda: Path(image.place.path).read_bytes(),
+            "read its own file": lambda: Path(image.location.path).read_bytes(),
             "list": lambda: list(Path(self.outside).parent.iterdir()),
             "write": lambda: Path(self.outside).with_name("new").write_bytes(b"x"),
-            "write to a cache": lambda: (Path(looked_at.__file__).parent / "new.nbi").write_bytes(b"x"),
+            "write to a cache": lambda: (Path(image_module.__file__).parent / "new.nbi").write_bytes(b"x"),
             "remove": lambda: Path(self.outside).unlink(),
             "environment": lambda: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
             "tcp": lambda: socket.create_connection(("127.0.0.1", self.port), 5),
@@ -137,14 +137,14 @@ def _outcome(attempt: Callable[[], object]) -> str:
 
 
 @dataclass(frozen=True)
-class Follows(ClipLook[str]):
+class Follows(ClipFeature[str]):
     """Opens a file as decord does where it gets bytes: any format, any protocol."""
 
     def __call__(self, clip: OpenClip) -> str:
 
         import decord
 
-        with clip.place.open() as content:
+        with clip.location.open() as content:
             try:
                 return f"{len(decord.VideoReader(content))} frames"
             except (RuntimeError, decord.DECORDError) as error:

@@ -1,4 +1,4 @@
-"""Looks: what operators want to know of an image or a clip, as pure functions that run where it is decoded."""
+"""Media features: values that operators need of an image or a clip, computed by pure functions where it is decoded."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dj_assets.media.tokens import Kind
 T = TypeVar("T")
 
 
-class ImageLook(ABC, Generic[T]):
-    """One look at an image. Subclasses are frozen dataclasses: their fields are parameters, equal ones are one look.
+class ImageFeature(ABC, Generic[T]):
+    """Compute one feature of an image. Subclasses are frozen dataclasses: equal parameters are one feature.
 
-    What a look returns travels between processes: numbers, or a small array such as a crop, not the picture. Looks live
+    The value travels between processes: numbers, or a small array such as a crop, not the picture. Features are defined
     in modules that import neither Arrow nor models, so that the process that decodes stays small.
     """
 
@@ -27,24 +27,24 @@ class ImageLook(ABC, Generic[T]):
 
     @abstractmethod
     def __call__(self, image: OpenImage) -> T:
-        """Look at an image."""
+        """Return the value of the feature for an image."""
 
 
-class ClipLook(ABC, Generic[T]):
-    """One look at a clip, as `ImageLook` is one at an image."""
+class ClipFeature(ABC, Generic[T]):
+    """Compute one feature of a clip, see `ImageFeature`."""
 
     kind: ClassVar[Kind] = "videos"
 
     def load(self) -> None:
-        """Load the kernels that it runs, as `ImageLook.load`."""
+        """Load the kernels that it runs, as `ImageFeature.load`."""
 
     def frames(self, clip: OpenClip) -> Sequence[int]:  # noqa: ARG002
-        """Return the numbers of the frames it will ask `clip.rgb` for; those of all looks are decoded together."""
+        """Return the numbers of the frames that it needs of `clip.rgb`; those of all features are decoded together."""
         return ()
 
     @abstractmethod
     def __call__(self, clip: OpenClip) -> T:
-        """Look at a clip."""
+        """Return the value of the feature for a clip."""
 
 
-Look = ImageLook[T] | ClipLook[T]
+MediaFeature = ImageFeature[T] | ClipFeature[T]

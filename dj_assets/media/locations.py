@@ -27,7 +27,7 @@ _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 @dataclass(frozen=True)
-class Place:
+class MediaLocation:
     """Where the bytes lie: a whole file, a stretch of one, bytes at hand, a URL, or an object of a store.
 
     `path` is the file; with `length` the stretch of it from `offset`. `content` are the bytes themselves. What is
@@ -76,7 +76,7 @@ class Place:
 
 
 @contextmanager
-def handed(place: Place, seconds: float, by_path_from: int | None = None) -> Iterator[Handed]:
+def handed(location: MediaLocation, seconds: float, by_path_from: int | None = None) -> Iterator[Handed]:
     """Open a place for the process that decodes, and close it again; a descriptor travels to it with the request.
 
     A URL is fetched here, within the given seconds: that process has no network. A whole file of `by_path_from` bytes
@@ -89,24 +89,24 @@ def handed(place: Place, seconds: float, by_path_from: int | None = None) -> Ite
     MediaError
         If it is no regular file, or has more bytes than may be held.
     """
-    if place.content is not None:
-        yield Handed(place.path, len(place.content), place.content)
+    if location.content is not None:
+        yield Handed(location.path, len(location.content), location.content)
         return
-    if not place.is_file and place.length is None:
-        content = _fetched_within(seconds, place.path)
-        yield Handed(place.path, len(content), content)
+    if not location.is_file and location.length is None:
+        content = _fetched_within(seconds, location.path)
+        yield Handed(location.path, len(content), content)
         return
-    if place.length is not None and place.length > MAX_MEMBER_BYTES:
-        raise MediaError(f"has {place.length} bytes, more than the {MAX_MEMBER_BYTES} of an archive's member")
+    if location.length is not None and location.length > MAX_MEMBER_BYTES:
+        raise MediaError(f"has {location.length} bytes, more than the {MAX_MEMBER_BYTES} of an archive's member")
     # a pipe that took the place of the file must not hold us
-    descriptor = os.open(place.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    descriptor = os.open(location.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise MediaError("is no regular file")
-        length = facts.st_size if place.length is None else place.length
-        by_path = place.length is None and by_path_from is not None and length >= by_path_from
-        yield Handed(place.path, length, None, descriptor, place.offset, by_path)
+        length = facts.st_size if location.length is None else location.length
+        by_path = location.length is None and by_path_from is not None and length >= by_path_from
+        yield Handed(location.path, length, None, descriptor, location.offset, by_path)
     finally:
         os.close(descriptor)
 
@@ -129,7 +129,7 @@ class Root:
         path = Path(self.folder, listed)
         return str(next((parent for parent in path.parents if parent.suffix == ".tar"), path))
 
-    def find(self, listed: str) -> Place:
+    def find(self, listed: str) -> MediaLocation:
         """Return where a listed path leads.
 
         Raises
@@ -144,7 +144,7 @@ class Root:
         if _URL.match(listed):
             if not self.allow_urls:
                 raise MediaError("is a URL, and URLs are not read unless the recipe allows it")
-            return Place(listed, stored=listed.startswith(_STORES))
+            return MediaLocation(listed, stored=listed.startswith(_STORES))
         if remote:
             return self._object(listed)
         try:
@@ -152,7 +152,7 @@ class Root:
         except (OSError, ValueError) as error:
             raise MediaError(f"cannot be looked up: {getattr(error, 'strerror', None) or error}") from None
 
-    def _object(self, listed: str) -> Place:
+    def _object(self, listed: str) -> MediaLocation:
         scheme, _, root = self.folder.partition("://")
         path = posixpath.normpath(posixpath.join("/", root, listed)).lstrip("/")
         bucket = root.partition("/")[0]
@@ -162,16 +162,16 @@ class Root:
             raise MediaError(f"lies outside of the media root {self.folder}")
         if "\0" in listed:
             raise MediaError("cannot be looked up: a path has no null bytes")
-        return Place(f"{scheme}://{path}", stored=True)
+        return MediaLocation(f"{scheme}://{path}", stored=True)
 
-    def _found(self, path: Path) -> Place:
+    def _found(self, path: Path) -> MediaLocation:
         archive = next((parent for parent in path.parents if parent.suffix == ".tar" and parent.is_file()), None)
         real = (archive or path).resolve()
         if not self.allow_outside and not real.is_relative_to(_resolved(self.folder)):
             raise MediaError(f"lies outside of the media root {self.folder}")
         if not real.is_file():
             raise MediaError("no such file" if not real.exists() else "is no regular file")
-        return Place(str(real)) if archive is None else _member(str(real), path.relative_to(archive).as_posix())
+        return MediaLocation(str(real)) if archive is None else _member(str(real), path.relative_to(archive).as_posix())
 
 
 @lru_cache(maxsize=64)
@@ -179,7 +179,7 @@ def _resolved(folder: str) -> Path:
     return Path(folder).resolve()
 
 
-def _member(archive: str, name: str) -> Place:
+def _member(archive: str, name: str) -> MediaLocation:
     try:
         members = _members(archive, Path(archive).stat().st_mtime_ns)
     except tarfile.TarError as error:
@@ -187,7 +187,7 @@ def _member(archive: str, name: str) -> Place:
     if name not in members:
         raise MediaError("the archive has no such member")
     offset, length = members[name]
-    return Place(archive, offset, length)
+    return MediaLocation(archive, offset, length)
 
 
 @lru_cache(maxsize=32)

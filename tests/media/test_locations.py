@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dj_assets.errors import MediaError
-from dj_assets.media.places import Place, Root
+from dj_assets.media.locations import MediaLocation, Root
 
 
 @pytest.fixture
@@ -21,16 +21,16 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def read(place: Place) -> bytes:
-    with place.open() as file:
+def read(location: MediaLocation) -> bytes:
+    with location.open() as file:
         return file.read()
 
 
 @pytest.mark.parametrize("listed", ["media/a.jpg", "./media/a.jpg", "media/../media/a.jpg", "fine.jpg"])
 def test_what_lies_in_the_root_is_found(root: Path, listed: str) -> None:
-    place = Root(str(root)).find(listed)
-    assert read(place) == b"inside"
-    assert place.file_bytes == 6
+    location = Root(str(root)).find(listed)
+    assert read(location) == b"inside"
+    assert location.file_bytes == 6
 
 
 @pytest.mark.parametrize("listed", ["../secret.jpg", "media/../../secret.jpg", "link.jpg", "/etc/hostname"])
@@ -47,8 +47,8 @@ def test_urls_are_refused_unless_allowed(root: Path) -> None:
     for url in ("http://example.com/a.jpg", "s3://bucket/a.jpg", "file:///etc/passwd"):
         with pytest.raises(MediaError, match="is a URL"):
             Root(str(root)).find(url)
-    place = Root(str(root), allow_urls=True).find(f"file://{root}/media/a.jpg")
-    assert (read(place), place.file_bytes) == (b"inside", 6)
+    location = Root(str(root), allow_urls=True).find(f"file://{root}/media/a.jpg")
+    assert (read(location), location.file_bytes) == (b"inside", 6)
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_a_pipe_is_not_waited_for(root: Path) -> None:
 def test_members_of_an_archive(root: Path) -> None:
     with tarfile.open(root / "shard.tar", "w") as archive:
         archive.add(root / "media" / "a.jpg", "000/a.jpg")
-    place = Root(str(root)).find("shard.tar/000/a.jpg")
-    assert (read(place), place.file_bytes, place.is_file) == (b"inside", 6, False)
+    location = Root(str(root)).find("shard.tar/000/a.jpg")
+    assert (read(location), location.file_bytes, location.is_file) == (b"inside", 6, False)
     with pytest.raises(MediaError, match="no such member"):
         Root(str(root)).find("shard.tar/000/b.jpg")
     (root / "broken.tar").write_bytes(b"no archive" * 100)
@@ -85,5 +85,5 @@ def test_members_of_an_archive(root: Path) -> None:
 
 
 def test_bytes_at_hand() -> None:
-    place = Place("a.jpg", content=b"four")
-    assert (read(place), place.file_bytes, place.is_file) == (b"four", 4, False)
+    location = MediaLocation("a.jpg", content=b"four")
+    assert (read(location), location.file_bytes, location.is_file) == (b"four", 4, False)
