@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from dj_assets.errors import ContractError, DjError
+from dj_assets.errors import ContractError, DjError, SampleError
 from dj_assets.operators.base import (
     BoundedFilter,
     CorpusMapper,
@@ -51,7 +51,7 @@ _FIXES = {
 def measured(operator: Filter, batch: Batch) -> dict[str, pa.Array]:
     """Measure a batch; return one array for each declared statistic, of its type and as long as the batch."""
     statistics = operator.statistics
-    returned = _called(operator, "measure", lambda: operator.measure(batch))
+    returned = _called(operator, "measure", batch, lambda: operator.measure(batch))
     if not isinstance(returned, Mapping):
         raise _breach(operator, "measure", f"returned {_kind_of(returned)}", "return a dict {key: array}")
     missing = [statistic.key for statistic in statistics if statistic.key not in returned]
@@ -68,20 +68,20 @@ def measured(operator: Filter, batch: Batch) -> dict[str, pa.Array]:
 
 def signed(operator: Deduplicator, batch: Batch) -> pa.Array:
     """Sign a batch; return one signature of the declared type for each sample."""
-    returned = _called(operator, "sign", lambda: operator.sign(batch))
+    returned = _called(operator, "sign", batch, lambda: operator.sign(batch))
     return _whole_keys(operator, "sign", _array(operator, "sign", returned, operator.signature_type, len(batch)))
 
 
 def counted(operator: CorpusMapper, batch: Batch) -> pa.Array:
     """Count a batch; return one list of keys, `uint64`, for each sample."""
-    returned = _called(operator, "count", lambda: operator.count(batch))
+    returned = _called(operator, "count", batch, lambda: operator.count(batch))
     return _whole_keys(operator, "count", _array(operator, "count", returned, KEYS, len(batch)))
 
 
 def rewritten(operator: Mapper, batch: Batch, rewrite: Callable[[Batch], Batch]) -> Batch:
     """Rewrite a batch by a method of a mapper; return a batch of the same samples in the same order."""
     method = "rewrite" if isinstance(operator, CorpusMapper) else "apply"
-    returned = _called(operator, method, lambda: rewrite(batch))
+    returned = _called(operator, method, batch, lambda: rewrite(batch))
     if returned is batch:
         return batch
     fix = "return batch.with_text(texts)"
@@ -116,7 +116,7 @@ def near_pairs(operator: Deduplicator, distinct: np.ndarray, threads: int = 1) -
     except DjError:
         raise
     except Exception as error:
-        raise _breach(operator, method, f"raised {_in_words(error)}", "correct the method") from error
+        raise _breach(operator, method, f"raised {in_words(error)}", "correct the method") from error
     if not isinstance(returned, pa.Table):
         raise _breach(operator, method, f"returned {_kind_of(returned)}", fix)
     for name in ("a", "b"):
@@ -179,7 +179,7 @@ def check_operator(operator: Operator) -> None:
         raise _breach(operator, "condition", problem, "use the same key in both") from None
     except Exception as error:
         fix = "return a Condition, such as Range(key, low, high)"
-        raise _breach(operator, "condition", f"raised {_in_words(error)}", fix) from error
+        raise _breach(operator, "condition", f"raised {in_words(error)}", fix) from error
 
 
 def place(cls: type, method: str = "") -> str:
@@ -196,12 +196,21 @@ def place(cls: type, method: str = "") -> str:
         return f"{cls.__module__}: {name}"
 
 
-def _called(operator: Operator, method: str, call: Callable[[], T]) -> T:
-    """Call a method of an operator. Texts that do not fit their batch are a breach, not a failing sample."""
+def _called(operator: Operator, method: str, batch: Batch, call: Callable[[], T]) -> T:
+    """Call a method of an operator for a batch.
+
+    Texts that do not fit their batch are a breach, and so is an exception for a batch without samples: no sample can be
+    quarantined for it.
+    """
     try:
         return call()
     except TextError as error:
         raise ContractError(f"{place(type(operator), method)} {error}") from None
+    except Exception as error:
+        if len(batch) or (isinstance(error, DjError) and not isinstance(error, SampleError)):
+            raise
+        fix = "return no values for it"
+        raise _breach(operator, method, f"raised {in_words(error)} for a batch without samples", fix) from error
 
 
 def _array(
@@ -230,7 +239,7 @@ def _array(
     try:
         return values.cast(declared)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise _breach(operator, method, f"{problem} ({_in_words(error)})", f"return {array}") from None
+        raise _breach(operator, method, f"{problem} ({in_words(error)})", f"return {array}") from None
 
 
 def _whole_keys(operator: Operator, method: str, values: pa.Array) -> pa.Array:
@@ -300,7 +309,8 @@ def _breach(operator: Operator, method: str, problem: str, fix: str) -> Contract
     return ContractError(f"{place(type(operator), method)} {problem}; {fix}")
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """Return the type of an error and its first line."""
     return f"{type(error).__name__}: {error}".splitlines()[0][:300]
 
 

@@ -10,15 +10,17 @@ from dj_assets.operators.base import Operator
 
 
 def unregistered(modules: Iterable[ModuleType]) -> tuple[type[Operator], ...]:
-    """Return the operator classes of modules that have no `@register` and no subclass, in the order of their lines."""
+    """Return the operator classes of modules have no `@register` and no subclass, in the order of their lines."""
     registered = {registry.find(name) for name in registry.registered_names()}
-    return tuple(
-        value
-        for module in modules
-        for value in dict.fromkeys(value for value in vars(module).values() if isinstance(value, type))
-        if issubclass(value, Operator) and value.__module__ == module.__name__
-        if value not in registered and not value.__subclasses__()
-    )
+    classes = dict.fromkeys(cls for module in modules for cls in _operators(module))
+    bases = {base for cls in classes for base in cls.__mro__[1:]}
+    return tuple(cls for cls in classes if cls not in registered | bases)
+
+
+def _operators(module: ModuleType) -> list[type[Operator]]:
+    """Return the operator classes that a module defines."""
+    found = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Operator)]
+    return [cls for cls in found if cls.__module__ == module.__name__]
 
 
 def notices(classes: Iterable[type[Operator]]) -> list[str]:
