@@ -95,7 +95,8 @@ def _texts(values: object, samples: int) -> pa.StringArray:
     if not isinstance(values, pa.Array):
         raise TextError(f"returned its texts as {type(values).__name__}; return pa.array(texts, pa.string())")
     if len(values) != samples:
-        raise TextError(f"returned {len(values)} texts for {samples} samples; return one text for each sample")
+        returned = f"{len(values)} text{'s' * (len(values) != 1)} for {samples} sample{'s' * (samples != 1)}"
+        raise TextError(f"returned {returned}; return one text for each sample")
     if values.null_count:
         raise TextError("returned a null text; return a text for each sample, '' if it is empty")
     if not pa.types.is_string(values.type):

@@ -28,6 +28,7 @@ from dj_assets.operators.batch import TEXT, Batch, TextError
 
 T = TypeVar("T")
 KEYS = pa.list_(pa.uint64())
+_PACKAGE = "dj_assets."
 # The kinds of values within which a cast changes no meaning. A number may also be cast to a text.
 _KINDS = {
     "number": (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean),
@@ -183,10 +184,14 @@ def check_operator(operator: Operator) -> None:
 
 
 def place(cls: type, method: str = "") -> str:
-    """Return file, line and name of a class, or of a method of it: `mine.py:12: MyFilter.measure`."""
+    """Return file, line and name of a class, or of a method of it: `mine.py:12: MyFilter.measure`.
+
+    For a method that an author's class inherits from this package, the line is that of the class.
+    """
     found = inspect.getattr_static(cls, method, None) if method else None
     function = inspect.unwrap(found.fget if isinstance(found, property) else found) if found else None
-    code = getattr(function, "__code__", None)
+    ours = getattr(function, "__module__", "").startswith(_PACKAGE) and not cls.__module__.startswith(_PACKAGE)
+    code = None if ours else getattr(function, "__code__", None)
     name = f"{cls.__name__}.{method}" if method else cls.__name__
     if code is not None:
         return f"{code.co_filename}:{code.co_firstlineno}: {name}"
@@ -209,7 +214,7 @@ def _called(operator: Operator, method: str, batch: Batch, call: Callable[[], T]
     except Exception as error:
         if len(batch) or (isinstance(error, DjError) and not isinstance(error, SampleError)):
             raise
-        fix = "return no values for it"
+        fix = "let such a batch give no values"
         raise _breach(operator, method, f"raised {in_words(error)} for a batch without samples", fix) from error
 
 
