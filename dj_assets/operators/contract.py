@@ -138,7 +138,8 @@ def check_class(cls: type[Operator]) -> None:
     ContractError
         If a method is missing, a declaration has the wrong type, or a bound is no field.
     """
-    if not issubclass(cls, (Mapper, Filter, Deduplicator)):
+    given: Any = cls
+    if not (isinstance(given, type) and issubclass(given, (Mapper, Filter, Deduplicator))):
         raise ContractError(f"{place(cls)} is no operator; derive it from Mapper, Filter or Deduplicator")
     for method in sorted(getattr(cls, "__abstractmethods__", ())):
         fix = _FIXES.get(method, f"add the method {method!r}")
@@ -189,7 +190,8 @@ def place(cls: type, method: str = "") -> str:
     For a method that an author's class inherits from this package, the line is that of the class.
     """
     found = inspect.getattr_static(cls, method, None) if method else None
-    function = inspect.unwrap(found.fget if isinstance(found, property) else found) if found else None
+    function: Any = found.fget if isinstance(found, property) else found
+    function = inspect.unwrap(function) if function else None
     ours = getattr(function, "__module__", "").startswith(_PACKAGE) and not cls.__module__.startswith(_PACKAGE)
     code = None if ours else getattr(function, "__code__", None)
     name = f"{cls.__name__}.{method}" if method else cls.__name__

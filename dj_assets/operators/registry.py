@@ -34,8 +34,9 @@ def register(name: str) -> Callable[[OperatorType], OperatorType]:
     ContractError
         If the class is not complete, see `contract.check_class`.
     """
-    if not isinstance(name, str) or not name:
-        where = place(name) if isinstance(name, type) else "register"
+    given: object = name
+    if not (isinstance(given, str) and given):
+        where = place(given) if isinstance(given, type) else "register"
         raise ContractError(f'{where}: @register needs a name; write @register("my_filter")')
 
     def add(cls: OperatorType) -> OperatorType:
