@@ -138,7 +138,8 @@ def check_class(cls: type[Operator]) -> None:
     ContractError
         If a method is missing, a declaration has the wrong type, or a bound is no field.
     """
-    if not issubclass(cls, (Mapper, Filter, Deduplicator)):
+    given: Any = cls
+    if not (isinstance(given, type) and issubclass(given, (Mapper, Filter, Deduplicator))):
         raise ContractError(f"{place(cls)} is no operator; derive it from Mapper, Filter or Deduplicator")
     for method in sorted(getattr(cls, "__abstractmethods__", ())):
         fix = _FIXES.get(method, f"add the method {method!r}")
