@@ -24,7 +24,6 @@ PENDING = (
     "dj_assets/cli",
     "dj_assets/evaluation",
     "dj_assets/home",
-    "dj_assets/kernels",
     "dj_assets/measure",
     "dj_assets/media",
     "dj_assets/memory.py",
