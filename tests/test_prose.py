@@ -26,7 +26,6 @@ PENDING = (
     "dj_assets/home",
     "dj_assets/measure",
     "dj_assets/memory.py",
-    "dj_assets/models",
     "dj_assets/publish",
     "dj_assets/recipe",
     "dj_assets/replay",
