@@ -29,7 +29,6 @@ PENDING = (
     "dj_assets/publish",
     "dj_assets/recipe",
     "dj_assets/replay",
-    "dj_assets/samples",
     "dj_assets/sandbox",
     "dj_assets/settings.py",
     "dj_assets/sources",
