@@ -25,7 +25,6 @@ PENDING = (
     "dj_assets/evaluation",
     "dj_assets/home",
     "dj_assets/kernels",
-    "dj_assets/measure",
     "dj_assets/media",
     "dj_assets/memory.py",
     "dj_assets/models",
