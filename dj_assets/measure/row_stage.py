@@ -145,7 +145,7 @@ class RowStage:
         return work(self.batch)
 
     def _set_aside(self, errors: Mapping[int, str], step: Step) -> None:
-        """Record the failures of samples at a step, keyed by index in the batch, and remove these samples from the batch."""
+        """Record failures of samples at a step, keyed by index in the batch, and remove these samples from it."""
         if not errors:
             return
         good = np.ones(len(self.batch), bool)
