@@ -14,7 +14,7 @@ from dj_assets.analysis.examples import LOAD
 from dj_assets.analysis.twins import duplicates_query
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import file_record
+from dj_assets.home.run_manifest import MeasuredFile, RunManifest
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import CorpusMapper, Filter, Mapper
 from dj_assets.operators.batch import Batch
@@ -52,7 +52,7 @@ class Story:
 def explain(
     plan: Plan,
     layout: Layout,
-    manifest: Mapping[str, Any],
+    manifest: RunManifest,
     sample: str,
     models: ModelStore | None = None,
     *,
@@ -88,7 +88,7 @@ def explain(
 class _Teller:
     plan: Plan
     layout: Layout
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
     connection: duckdb.DuckDBPyConnection
     models: ModelStore
     files: Sequence[SourceFile]
@@ -96,13 +96,13 @@ class _Teller:
     def tell(self, sample: str, shard: int, row: int) -> Story:
         """Return what happened to the sample at a place; one that ended while it was loaded has no steps."""
         ended_by, fate = self._fate(shard, row)
-        source = file_record(self.manifest, shard)
+        source = self.manifest.file(shard)
         if ended_by == LOAD:
-            return Story(sample, shard, row, source["path"], fate, ())
-        file = next((file for file in self.files if str(file.path) == source["path"]), None)
+            return Story(sample, shard, row, source.path, fate, ())
+        file = next((file for file in self.files if str(file.path) == source.path), None)
         raw = _raw(source, row, self.plan.recipe.text_key, self.models, file)
         steps = self._steps(shard, row, raw, ended_by, quarantined=fate.startswith("quarantined"))
-        return Story(sample, shard, row, source["path"], fate, steps, self._twin(shard, row))
+        return Story(sample, shard, row, source.path, fate, steps, self._twin(shard, row))
 
     def _fate(self, shard: int, row: int) -> tuple[str | None, str]:
         dropped = self._one("SELECT operator, reason FROM dropped WHERE shard = ? AND row = ?", shard, row)
@@ -202,15 +202,15 @@ def _rewritten(step: Step, rewrite: Callable[[Batch], Batch], raw: Batch | None)
 
 
 def _raw(
-    shard: Mapping[str, Any], row: int, text_key: str, models: ModelStore, file: SourceFile | None = None
+    shard: MeasuredFile, row: int, text_key: str, models: ModelStore, file: SourceFile | None = None
 ) -> Batch | None:
     """Read the sample again from its source, as it was loaded; None where that is gone or has no text."""
     from dj_assets.sources.readers import Reader, parse
 
-    path = source_path(shard["path"])
+    path = source_path(shard.path)
     if not path.exists():
         return None
-    for block in Reader(file or SourceFile.at(path), shard["shard"]).blocks():
+    for block in Reader(file or SourceFile.at(path), shard.number).blocks():
         rows = parse(block, text_key=text_key, name=path.name).rows
         numbers: Sequence[int] = rows.column("row").to_pylist()
         if row in numbers:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout, part_name
 from dj_assets.home.manifest import FileManifest, read_json, write_json
+from dj_assets.home.run_manifest import RefinedFile, RunManifest
 from dj_assets.home.writing import write_refined
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.fields import FieldTypes
@@ -44,7 +45,7 @@ class Part:
         """Return where it waits for the others."""
         return layout.pending / f"{self.key}{self._suffix}"
 
-    def size(self, layout: Layout, published: Mapping[str, Any] | None) -> int | None:
+    def size(self, layout: Layout, published: RunManifest | None) -> int | None:
         """Return its bytes, wherever it lies, also in an object store alone; None where it is still to be written."""
         here = self.place(layout, published)
         if here is not None:
@@ -53,23 +54,23 @@ class Part:
         waiting = copy.pending(self.pending(layout).name) if copy else None
         if waiting is not None:
             return waiting.bytes
-        for part in published["refined"] if published else ():
-            if part.get("key") == self.key and is_stored(layout.refined / part["name"], part["bytes"]):
-                return int(part["bytes"])
+        for part in published.refined if published else ():
+            if part.key == self.key and is_stored(layout.refined / part.name, part.bytes):
+                return part.bytes
         return None
 
-    def place(self, layout: Layout, published: Mapping[str, Any] | None) -> Path | None:
+    def place(self, layout: Layout, published: RunManifest | None) -> Path | None:
         """Return where it lies here, waiting or published by the run of a manifest; None where it does not."""
         waiting = self.pending(layout)
         if waiting.exists():
             return waiting
-        for part in published["refined"] if published else ():
-            path: Path = layout.refined / part["name"]
-            if part.get("key") == self.key and path.exists() and path.stat().st_size == part["bytes"]:
+        for part in published.refined if published else ():
+            path = layout.refined / part.name
+            if part.key == self.key and path.exists() and path.stat().st_size == part.bytes:
                 return path
         return None
 
-    def written(self, layout: Layout, published: Mapping[str, Any] | None) -> Sum:
+    def written(self, layout: Layout, published: RunManifest | None) -> Sum:
         """Return what the file was when it was written, wherever it lies."""
         place = self.place(layout, published)
         if place is None and layout.copy is not None:
@@ -77,10 +78,12 @@ class Part:
             if known is not None:
                 return Sum(known["bytes"], known["crc32"])
         place = place or self.pending(layout)
-        entries = [part for part in published["refined"] if part.get("key") == self.key] if published else []
-        known = read_json(_sum_file(place)) or next(iter(entries), {})
+        note = read_json(_sum_file(place))
+        if note is not None and "crc32" in note:
+            return Sum(note["bytes"], note["crc32"])
+        same = [part for part in published.refined if part.key == self.key] if published and note is None else []
         # a process that was killed between the two writes left no note
-        return Sum(known["bytes"], known["crc32"]) if "crc32" in known else Sum.of(place)
+        return same[0].written if same and same[0].crc32 is not None else Sum.of(place)
 
     @property
     def _suffix(self) -> str:
@@ -118,8 +121,8 @@ def waiting_files(part: Part, layout: Layout) -> tuple[Path, Path]:
 
 
 def gather_parts(
-    parts: Sequence[Part], layout: Layout, published: Mapping[str, Any] | None, folder: Path
-) -> list[dict[str, Any]]:
+    parts: Sequence[Part], layout: Layout, published: RunManifest | None, folder: Path
+) -> list[RefinedFile]:
     """Link all parts of a version into a new folder; return what the manifest says about them.
 
     Raises
@@ -137,8 +140,17 @@ def gather_parts(
         # what lies in the store alone is copied there, when the version is pushed
         if place is not None:
             link_or_copy(place, folder / part.name)
-        own = {"name": part.name, "shard": part.number, "samples": part.samples, "key": part.key}
-        entries.append({**own, **part.written(layout, published)._asdict()})
+        written = part.written(layout, published)
+        entries.append(
+            RefinedFile(
+                name=part.name,
+                number=part.number,
+                samples=part.samples,
+                key=part.key,
+                bytes=written.bytes,
+                crc32=written.crc32,
+            )
+        )
     return entries
 
 

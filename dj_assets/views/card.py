@@ -28,20 +28,20 @@ def dataset_card(facts: Facts) -> str:
     asset = facts.recipe.asset
     parts = [
         f"---\n{yaml.safe_dump(_front_matter(facts), sort_keys=False, allow_unicode=True)}---",
-        f"# {_plain(manifest['name'])}",
+        f"# {_plain(manifest.name)}",
         _plain(asset.description) if asset else "",
         _counts(facts),
         "## Licence",
         _plain(asset.licence) if asset and asset.licence else _NO_LICENCE,
         "## How it was refined",
-        table_markdown(funnel_rows(_steps(facts), manifest["samples_in"])),
+        table_markdown(funnel_rows(manifest.funnel, manifest.samples_in)),
         "## Source",
         _sources(facts),
         "## Models",
         _models(facts),
         "## Recipe",
         f"```yaml\n{_recipe(facts)}\n```",
-        f"Made by dj_assets {manifest['versions']['dj_assets']}, run `{manifest['run_id']}`, {manifest['finished']}.",
+        f"Made by dj_assets {manifest.versions['dj_assets']}, run `{manifest.run_id}`, {manifest.finished}.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -53,9 +53,9 @@ def _front_matter(facts: Facts) -> dict[str, Any]:
     manifest = facts.manifest
     licence = facts.recipe.asset.licence if facts.recipe.asset else ""
     known = bool(_IDENTIFIER.fullmatch(licence))
-    size = next((name for most, name in _SIZES if manifest["samples_out"] < most), "n>10M")
+    size = next((name for most, name in _SIZES if manifest.samples_out < most), "n>10M")
     return {
-        "pretty_name": manifest["name"],
+        "pretty_name": manifest.name,
         **({"license": licence if known else "other"} if licence else {}),
         **({"license_name": licence} if licence and not known else {}),
         "size_categories": [size],
@@ -65,26 +65,22 @@ def _front_matter(facts: Facts) -> dict[str, Any]:
 
 def _counts(facts: Facts) -> str:
     manifest, evidence = facts.manifest, facts.evidence
-    rows = [
-        {"": name.replace("_", " "), "samples": manifest[name]}
-        for name in ("samples_in", "samples_out", "dropped", "quarantined")
+    rows: list[dict[str, str | int | float | None]] = [
+        {"": "samples in", "samples": manifest.samples_in},
+        {"": "samples out", "samples": manifest.samples_out},
+        {"": "dropped", "samples": manifest.dropped},
+        {"": "quarantined", "samples": manifest.quarantined},
     ]
-    lines = [f"{rate(manifest['retention'])} of the samples are kept."]
+    lines = [f"{rate(manifest.retention)} of the samples are kept."]
     if evidence.reference:
         lines.append(f"The gallery: {reference_line(facts.recipe, manifest)}.")
     return f"{' '.join(lines)}\n\n{table_markdown(rows)}"
 
 
-def _steps(facts: Facts) -> list[Any]:
-    from dj_assets.replay.funnel import FunnelStep
-
-    return [FunnelStep.of_json(step) for step in facts.manifest["funnel"]]
-
-
 def _sources(facts: Facts) -> str:
-    shards = facts.manifest["shards"]
+    shards = facts.manifest.files
     rows: list[dict[str, str | int | float | None]] = [
-        {"file": _plain(Path(shard["path"]).name), "sha256": shard["sha256"], "samples": shard["records"]}
+        {"file": _plain(Path(shard.path).name), "sha256": shard.sha256, "samples": shard.records}
         for shard in shards[:_MOST_FILES]
     ]
     more = f"\n\n… and {len(shards) - _MOST_FILES:,} more files" if len(shards) > _MOST_FILES else ""
@@ -92,8 +88,8 @@ def _sources(facts: Facts) -> str:
 
 
 def _models(facts: Facts) -> str:
-    used = facts.manifest["models"]
-    lines = [f"- {_plain(model['name'])}, sha256 `{model['sha256']}`{_note(model['note'])}" for model in used]
+    used = facts.manifest.models
+    lines = [f"- {_plain(model.name)}, sha256 `{model.sha256}`{_note(model.note)}" for model in used]
     return "\n".join(lines) or "None."
 
 
@@ -102,7 +98,7 @@ def _note(note: str) -> str:
 
 
 def _recipe(facts: Facts) -> str:
-    file = Path(facts.manifest["recipe"])
+    file = Path(facts.manifest.recipe)
     text = file.read_text("utf-8", errors="replace") if file.is_file() else recipe_yaml(facts.manifest)
     # a fence within the recipe would end the block
     return text.rstrip().replace("```", "'''")
