@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dj_assets import variables
-from dj_assets.urls import checked_url, is_url, place_of
+from dj_assets.urls import checked_url, is_url, location_of
 from dj_assets.variables import Variable
 
 # One thread a worker in every library that would otherwise start its own pool.
@@ -53,7 +53,7 @@ def data_home() -> Path:
     Where `DJ_HOME` is a URL, it is the folder of their working copies on this machine.
     """
     given = variables.HOME.given()
-    return place_of(given).resolve() if given else project_root() / "data_home"
+    return location_of(given).resolve() if given else project_root() / "data_home"
 
 
 def home_url() -> str | None:

@@ -23,9 +23,9 @@ def is_url(text: object) -> bool:
     return _URL.match(str(text)) is not None
 
 
-def split_places(text: str) -> list[str]:
+def split_locations(text: str) -> list[str]:
     """Return the paths and URLs of a list such as that of an environment variable, `:` between them."""
-    return [place for place in _BETWEEN.split(text) if place]
+    return [location for location in _BETWEEN.split(text) if location]
 
 
 def checked_url(url: str) -> str:
@@ -53,7 +53,7 @@ def checked_url(url: str) -> str:
     return "/".join([f"{scheme}://{bucket}", *parts])
 
 
-def checked_place(place: str) -> str:
+def checked_location(location: str) -> str:
     """Return a path as it stands, and a URL in its usual form.
 
     Raises
@@ -61,7 +61,7 @@ def checked_place(place: str) -> str:
     UserError
         If a URL cannot be used; the message holds no credentials.
     """
-    return checked_url(place) if is_url(place) else place
+    return checked_url(location) if is_url(location) else location
 
 
 def s3_endpoint() -> str | None:
@@ -134,14 +134,14 @@ def copy_folder(url: str) -> Path:
     return cache_folder().joinpath("objects", named, *rest.split("/"))
 
 
-def place_of(place: str | Path, base: Path | None = None) -> Path:
+def location_of(location: str | Path, base: Path | None = None) -> Path:
     """Return the folder on this machine for a path, from `base` on where it is relative, or for a URL."""
-    return copy_folder(str(place)) if is_url(place) else (base or Path.cwd()) / Path(place).expanduser()
+    return copy_folder(str(location)) if is_url(location) else (base or Path.cwd()) / Path(location).expanduser()
 
 
-def from_here(place: str | Path) -> str | Path:
+def from_here(location: str | Path) -> str | Path:
     """Return a path as it is seen from the current folder; a URL as it stands."""
-    return str(place) if is_url(place) else Path.cwd() / place
+    return str(location) if is_url(location) else Path.cwd() / location
 
 
 def url_of(folder: Path) -> str | None:

@@ -160,10 +160,10 @@ def test_shards_and_workers_do_not_matter(tmp_path):
 def test_a_twin_in_the_reference_is_shown(files, tmp_path):
     result = run(files, tmp_path / "out")
     layout, plan = Layout.output(result.folder), make_plan(load_recipe({"process": [WHITESPACE, EXACT]}))
-    (story,) = explain(plan, layout, newest_run(layout), "twin of the test")
-    head, same = story.twin
+    (trace,) = explain(plan, layout, newest_run(layout), "twin of the test")
+    head, same = trace.kept_duplicate
     assert head == (
-        "its twin test7 stands in test.jsonl, deduplicated against "
+        "the kept duplicate is test7 in test.jsonl of the reference set "
         "(shard 0, row 0; 2 samples in the cluster, distance 0)"
     )
     assert same == "their cleaned texts are the same"

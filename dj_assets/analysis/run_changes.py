@@ -40,12 +40,12 @@ def changed_versions(before: RunManifest, now: RunManifest) -> list[str]:
 def changed_files(before: RunManifest, now: RunManifest) -> list[str]:
     """Return a line for every source file that came, went or changed; files that only moved count as the same."""
     pairs = paired_files(before.files, now.files)
-    gone = [shard for place, shard in enumerate(before.files) if place not in pairs]
-    new = [shard for place, shard in enumerate(now.files) if place not in pairs.values()]
-    paths = {shard.path for shard in gone} & {shard.path for shard in new}
+    gone = [file for index, file in enumerate(before.files) if index not in pairs]
+    new = [file for index, file in enumerate(now.files) if index not in pairs.values()]
+    paths = {file.path for file in gone} & {file.path for file in new}
     return [
-        *(_file("changed" if shard.path in paths else "only before", shard) for shard in gone),
-        *(_file("only now", shard) for shard in new if shard.path not in paths),
+        *(_file("changed" if file.path in paths else "only before", file) for file in gone),
+        *(_file("only now", file) for file in new if file.path not in paths),
     ]
 
 
@@ -55,17 +55,17 @@ def paired_files(before: Sequence[MeasuredFile], now: Sequence[MeasuredFile]) ->
     Of several files with one content those of the same path go together, then the others in their order.
     """
     free: dict[str, list[int]] = {}
-    for place, shard in enumerate(now):
-        free.setdefault(shard.sha256, []).append(place)
+    for index, file in enumerate(now):
+        free.setdefault(file.sha256, []).append(index)
     pairs: dict[int, int] = {}
     for same_path in (True, False):
-        for place, shard in enumerate(before):
-            if place in pairs:
+        for index, file in enumerate(before):
+            if index in pairs:
                 continue
-            fitting = [other for other in free.get(shard.sha256, []) if not same_path or now[other].path == shard.path]
+            fitting = [other for other in free.get(file.sha256, []) if not same_path or now[other].path == file.path]
             if fitting:
-                pairs[place] = fitting[0]
-                free[shard.sha256].remove(fitting[0])
+                pairs[index] = fitting[0]
+                free[file.sha256].remove(fitting[0])
     return pairs
 
 

@@ -13,7 +13,7 @@ from dagster import MetadataValue, TableRecord
 from dj_assets.analysis.figures import percent
 from dj_assets.assets.description import reference_metadata
 from dj_assets.assets.labels import metadata_key, short_name
-from dj_assets.assets.pictures import contact_sheets, distributions, duplicate_pairs, examples, funnel_plot
+from dj_assets.assets.pictures import contact_sheets, distributions, duplicate_differences, examples, funnel_plot
 from dj_assets.assets.stage_metadata import MAX_ROWS, column_schema
 from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.operators.base import Mapper
@@ -42,7 +42,7 @@ def refined(recipe: Recipe, subset: Subset, result: RunResult, earlier_s: float)
         "distributions": MetadataValue.md(""),
         "funnel_plot": funnel_plot(result, subset.plan),
         **contact_sheets(result),
-        "duplicate_pairs": duplicate_pairs(result, subset),
+        "duplicate_pairs": duplicate_differences(result, subset),
         "funnel": funnel(result),
         **sources(result.manifest),
         **kept(subset, result.funnel),
@@ -152,7 +152,7 @@ def table(subset: Subset, result: RunResult) -> dict[str, Any]:
     """Return what makes the asset a table for Dagster: rows, columns, where it lies."""
     metadata: dict[str, Any] = {
         "dagster/row_count": result.samples_out,
-        "dagster/uri": subset.layout.place_of(subset.layout.refined),
+        "dagster/uri": subset.layout.location_of(subset.layout.refined),
     }
     if result.refined:
         metadata["dagster/column_schema"] = column_schema(pq.read_schema(at_hand(result.refined[0])))

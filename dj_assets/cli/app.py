@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dj_assets import __version__, settings
-from dj_assets.cli import config, evaluations, gallery, look, models, operate, refine, sandbox, storage
+from dj_assets.cli import config, evaluations, look, models, operate, refine, sandbox, storage, user_interface
 from dj_assets.cli.arguments import spread
 from dj_assets.cli.console import console
 from dj_assets.errors import DjError
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # in the order that --help shows them
-for part in (gallery, operate, refine, look, storage, config):
+for part in (user_interface, operate, refine, look, storage, config):
     app.add_typer(part.app)
 for name, group in (("models", models.app), ("sandbox", sandbox.app), ("eval", evaluations.app)):
     app.add_typer(group, name=name, rich_help_panel="More commands in groups")

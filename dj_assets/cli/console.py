@@ -106,8 +106,8 @@ def show_rows(rows: Sequence[Mapping[str, str]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for place, name in enumerate(rows[0] if rows else ()):
-        table.add_column(name, justify="right" if place else "left", overflow="fold")
+    for index, name in enumerate(rows[0] if rows else ()):
+        table.add_column(name, justify="right" if index else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row.values()))
     console().print(table)

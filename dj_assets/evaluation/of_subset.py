@@ -10,8 +10,15 @@ from importlib import resources
 from dj_assets import settings
 from dj_assets.errors import UserError
 from dj_assets.evaluation.comparison import Comparison, compare
-from dj_assets.evaluation.read_file import Results, ScoreTable
-from dj_assets.evaluation.records import Record, append, chosen_baseline, current, history, records_folder
+from dj_assets.evaluation.evaluation_records import (
+    EvaluationRecord,
+    append,
+    chosen_baseline,
+    current,
+    history,
+    records_folder,
+)
+from dj_assets.evaluation.read_file import EvaluationResults, ScoreTable
 from dj_assets.home.home import home_layout, require_local
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
@@ -22,7 +29,7 @@ class Evaluations:
     """The records of a subset, none superseded, the model it is compared with, and its version now (None: no run)."""
 
     subset: str
-    records: tuple[Record, ...]
+    records: tuple[EvaluationRecord, ...]
     baseline: str | None
     refined_hash: str | None
 
@@ -54,7 +61,7 @@ def evaluations_of(subset: str) -> Evaluations:
     return Evaluations(subset, tuple(kept), baseline, run.refined_hash if run else None)
 
 
-def add_results(subset: str, found: Results, source: str) -> list[Record]:
+def add_results(subset: str, found: EvaluationResults, source: str) -> list[EvaluationRecord]:
     """Enter results as records of a subset; measured ones belong to its newest run.
 
     `source` is noted where the results do not name one.

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from dj_assets.errors import DamagedError
 from dj_assets.home.damage import Sum, require_sound
 from dj_assets.home.layout import Layout
-from dj_assets.home.run_manifest import RefinedFile, RunManifest
+from dj_assets.home.run_manifest import PublishedFile, RunManifest
 from dj_assets.home.writing import replace_atomically
 from dj_assets.sources.sources import SourceFile, content_sha256
 from dj_assets.stores.copies import all_at_hand, at_hand, fetched_anew, is_stored
@@ -141,7 +141,7 @@ def require_measured(layout: Layout, manifests: Iterable[FileManifest], kinds: I
                 raise
 
 
-def require_refined(layout: Layout, manifest: RunManifest, parts: Iterable[RefinedFile]) -> None:
+def require_refined(layout: Layout, manifest: RunManifest, parts: Iterable[PublishedFile]) -> None:
     """Raise for the first of some refined files that is not what a run published; it is to be written again.
 
     Raises

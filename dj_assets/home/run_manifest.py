@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.damage import Sum
 from dj_assets.home.writing import replace_atomically
-from dj_assets.media.keys import MediaKeys
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
+from dj_assets.media.media_keys import MediaKeys
 
 # Raise it when a key gets another meaning. Manifests without the key are of version 0.
 SCHEMA_VERSION = 1
@@ -132,7 +132,7 @@ class Against(_Record):
     files: tuple[ReferenceFile, ...]
 
 
-class RefinedFile(_Record):
+class PublishedFile(_Record):
     """A refined file: the number of its source file, its samples, the key of its content, its size and checksum."""
 
     name: str
@@ -210,7 +210,7 @@ class RunManifest(_Record):
     against: Against | None = None
     media: RunMedia | None = None
     missing_shards: tuple[str, ...] = ()
-    refined: tuple[RefinedFile, ...]
+    refined: tuple[PublishedFile, ...]
     statistics: dict[str, Bins] = Field(default_factory=dict)
     database_bytes: int | None = None
     database_crc32: int | None = None

@@ -15,7 +15,7 @@ WORDS = 128
 FNV_BASIS, _FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
 
 
-class Words(NamedTuple):
+class FastTextWords(NamedTuple):
     """Room for words: where each starts and ends, and its hash; shape `(WORDS,)` each."""
 
     starts: Int64s
@@ -24,9 +24,9 @@ class Words(NamedTuple):
 
 
 @kernel
-def room_for_words() -> Words:
+def room_for_words() -> FastTextWords:
     """Return room for words."""
-    return Words(np.empty(WORDS, np.int64), np.empty(WORDS, np.int64), np.empty(WORDS, np.uint32))
+    return FastTextWords(np.empty(WORDS, np.int64), np.empty(WORDS, np.int64), np.empty(WORDS, np.uint32))
 
 
 @unfolded
@@ -41,7 +41,7 @@ def _is_space(byte: np.uint8) -> bool:
 
 
 @kernel
-def split_some(data: Bytes, start: Int, end: Int, words: Words) -> tuple[Int, int]:
+def split_some(data: Bytes, start: Int, end: Int, words: FastTextWords) -> tuple[Int, int]:
     """Split words off `data[start:end]`; return where to go on, and how many they are: fewer than `WORDS` at the end.
 
     Words stand between ASCII white space and NUL.

@@ -76,12 +76,12 @@ def _group(values: UInt64s, shift: np.uint64, width: Int, out: UInt64s, ends: In
     ends[: (1 << width) + 1] = 0
     for value in values:
         ends[((value >> shift) & last) + np.uint64(1)] += 1
-    for place in range(1 << width):
-        ends[place + 1] += ends[place]
+    for slot in range(1 << width):
+        ends[slot + 1] += ends[slot]
     for value in values:
-        place = (value >> shift) & last
-        out[ends[place]] = value
-        ends[place] += 1
+        slot = (value >> shift) & last
+        out[ends[slot]] = value
+        ends[slot] += 1
 
 
 @kernel
@@ -107,7 +107,7 @@ def _pairs_of_run(
         return _compare(run, masks, distance, 1, masks[first], a, b, found)
     length, block, groups = np.zeros(wanted, np.int64), np.zeros(wanted, np.int64), np.zeros(wanted, np.int64)
     group, start, agreed = np.zeros(wanted, np.int64), np.zeros(wanted, np.int64), np.zeros(wanted, np.uint64)
-    place = np.zeros(wanted, np.int64)
+    index = np.zeros(wanted, np.int64)
     level = 0
     length[0], block[0], agreed[0] = len(run), first, masks[first]
     while level >= 0:
@@ -117,7 +117,7 @@ def _pairs_of_run(
             if block[level] > distance + level + 1:
                 level -= 1
                 continue
-            values = room[level - 1, place[level] : place[level] + length[level]] if level else run
+            values = room[level - 1, index[level] : index[level] + length[level]] if level else run
             width = few = _bits_set(masks[block[level]])
             # going through counters costs as going through values does; the first bits of a block tell few apart
             while 1 << few > len(values):
@@ -134,7 +134,7 @@ def _pairs_of_run(
             found = _compare(grouped[begin:end], masks, distance, level + 2, now, a, b, found)
             continue
         level += 1
-        length[level], place[level], block[level], agreed[level] = end - begin, begin, block[level - 1], now
+        length[level], index[level], block[level], agreed[level] = end - begin, begin, block[level - 1], now
         groups[level] = group[level] = 0
     return found
 

@@ -8,15 +8,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from dj_assets.kernels.lean import without
+from dj_assets.couplings import WITHOUT_REFERENCE_COUNTS, load_array_functions, read_only_cache, set_cache_stamp
+from dj_assets.kernels.import_guards import without
 
 # numba looks for BLAS in SciPy, which no kernel calls
 with without("scipy"):
     import numba
     import numba.extending
-    from numba.np import arraymath as _  # noqa: F401 - loaded at the first kernel otherwise
 
-    from dj_assets.kernels.read_only_cache import ReadOnlyCache
+    load_array_functions()
+
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -42,14 +43,12 @@ def _cached(function: Function, **options: object) -> Function:
     except RuntimeError:
         # no folder that can be written
         compiled = compile_(nogil=True, **options)(function)
-        try:
-            compiled._cache = cast("Any", ReadOnlyCache)(function)
-        except RuntimeError:
+        if not read_only_cache(compiled, function):
             # nor one that can be read: it compiles in every process
             return cast("Function", compiled)
     # under NUMBA_DISABLE_JIT it is the function itself
-    if hasattr(compiled, "_cache"):
-        compiled._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
+    if compiled is not function:
+        set_cache_stamp(compiled, _stamp(Path(function.__code__.co_filename).parent))
     return cast("Function", compiled)
 
 
@@ -73,7 +72,7 @@ def uncounted(function: Function) -> Function:
     Counting is atomic, and happens at each look at an array in a tuple: in a small function it takes longer than the
     work.
     """
-    return _cached(function, _nrt=False)
+    return _cached(function, **WITHOUT_REFERENCE_COUNTS)
 
 
 def inlined(function: Function) -> Function:

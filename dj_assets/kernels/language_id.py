@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s, UInt64s
-from dj_assets.kernels.fasttext_words import FNV_BASIS, WORDS, Words, hash_byte, room_for_words, split_some
+from dj_assets.kernels.fasttext_words import FNV_BASIS, WORDS, FastTextWords, hash_byte, room_for_words, split_some
 from dj_assets.kernels.jit import kernel
 from dj_assets.kernels.word_memo import COPIED, LONGEST_REMEMBERED, Memo, copy_rows, equal, record, remember, touch
 
@@ -166,7 +166,14 @@ def _bracketed(data: Bytes, start: Int, length: Int, scratch: Bytes) -> Bytes:
 
 @kernel
 def _queue_words(
-    model: Classifier, memo: Memo, data: Bytes, words: Words, count: int, scratch: Scratch, queued: Int, hidden: Floats
+    model: Classifier,
+    memo: Memo,
+    data: Bytes,
+    words: FastTextWords,
+    count: int,
+    scratch: Scratch,
+    queued: Int,
+    hidden: Floats,
 ) -> tuple[Int, Int, bool]:
     """Queue the rows of some words; return the length of the queue, the number of rows, and whether the text ends."""
     total: Int = 0
@@ -197,7 +204,14 @@ def _queue_words(
 
 @kernel
 def _hidden(
-    model: Classifier, memo: Memo, data: Bytes, start: Int, end: Int, words: Words, scratch: Scratch, hidden: Floats
+    model: Classifier,
+    memo: Memo,
+    data: Bytes,
+    start: Int,
+    end: Int,
+    words: FastTextWords,
+    scratch: Scratch,
+    hidden: Floats,
 ) -> None:
     """Write the mean of the input rows of a text."""
     hidden[:] = np.float32(0)

@@ -32,7 +32,7 @@ class Permutations(NamedTuple):
     b: UInt64s
 
 
-class Scratch(NamedTuple):
+class MinhashScratch(NamedTuple):
     """Room for the hashes of a block, and for what each group of `LANES` of them is known to stay above.
 
     `a` and `b` are the low 32 bits of the permutations, `SLACK` added to `b`, filled up with zeros to a multiple of
@@ -59,7 +59,7 @@ def permutations(count: int) -> Permutations:
 
 
 @kernel
-def room_for_hashes(permutations: Permutations) -> Scratch:
+def room_for_hashes(permutations: Permutations) -> MinhashScratch:
     """Return scratch space for a block of hashes under some permutations."""
     count = len(permutations.a)
     padded = -(-count // LANES) * LANES
@@ -67,7 +67,7 @@ def room_for_hashes(permutations: Permutations) -> Scratch:
     for j in range(count):
         a[j], b[j] = np.uint32(permutations.a[j]), np.uint32(permutations.b[j] + np.uint64(SLACK))
     lowest, bound = np.empty((BLOCK // LANES, padded), np.uint32), np.empty(padded, np.uint32)
-    return Scratch(np.empty(BLOCK, np.uint32), np.empty(SCRATCH, np.uint32), a, b, lowest, bound)
+    return MinhashScratch(np.empty(BLOCK, np.uint32), np.empty(SCRATCH, np.uint32), a, b, lowest, bound)
 
 
 @unfolded
@@ -80,7 +80,7 @@ def _permuted(value: np.uint32, a: np.uint64, b: np.uint64) -> np.uint32:
 
 
 @unfolded
-def _low_bits(hashes: UInt32s, scratch: Scratch, lowest: UInt32s) -> None:
+def _low_bits(hashes: UInt32s, scratch: MinhashScratch, lowest: UInt32s) -> None:
     """Write the smallest low bits of the products of a group's hashes, `SLACK` added, under each permutation."""
     for j in range(len(lowest)):
         low = np.uint32(NO_SHINGLE)
@@ -91,7 +91,7 @@ def _low_bits(hashes: UInt32s, scratch: Scratch, lowest: UInt32s) -> None:
 
 
 @kernel
-def permute(groups: int, permutations: Permutations, scratch: Scratch, least: UInt32s) -> None:
+def permute(groups: int, permutations: Permutations, scratch: MinhashScratch, least: UInt32s) -> None:
     """Lower `least`, one value a permutation, to the smallest permuted of the hashes of some groups.
 
     A permuted hash is at most `SLACK` above the low bits of its product, which are found without a long
@@ -119,7 +119,9 @@ def _least(hashes: UInt32s, a: np.uint64, b: np.uint64, least: np.uint32) -> np.
 
 
 @kernel
-def _sign(units: Units, count: int, window: int, permutations: Permutations, scratch: Scratch, least: UInt32s) -> None:
+def _sign(
+    units: Units, count: int, window: int, permutations: Permutations, scratch: MinhashScratch, least: UInt32s
+) -> None:
     """Lower `least` by the `count` shingles of a text, block by block."""
     for first in range(0, count, BLOCK):
         size = min(BLOCK, count - first)

@@ -12,7 +12,7 @@ from dj_assets.kernels.jit import kernel, unfolded
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 _COUNT = np.uint64(1 << 32)
-_PLACE = np.uint64((1 << 32) - 1)
+_POSITION = np.uint64((1 << 32) - 1)
 
 # A table is no larger: of more n-grams than half of that, one part of all hashes is counted after the other.
 TABLE_BITS = 23
@@ -38,7 +38,7 @@ class Some(NamedTuple):
     slots: UInt64s
 
 
-class Tally(NamedTuple):
+class NgramCounts(NamedTuple):
     """Room to count n-grams, and how many occur how often.
 
     An entry of `table` is 0 or the count of an n-gram in its upper half and one more than the place where it occurs
@@ -64,7 +64,7 @@ def _table_bits(entries: Int) -> int:
 
 
 @kernel
-def _room(longest: Int, n: int, width: int, table_bits: int) -> Tally:
+def _room(longest: Int, n: int, width: int, table_bits: int) -> NgramCounts:
     """Return room for the n-grams of a sequence of so many elements, of which one character has up to `width`."""
     powers = np.ones(n * width + 1, np.uint64)
     for i in range(1, len(powers)):
@@ -72,7 +72,7 @@ def _room(longest: Int, n: int, width: int, table_bits: int) -> Tally:
     table = np.empty(1 << min(_table_bits(longest), table_bits), np.uint64)
     often = np.empty(longest // OFTEN + 1, np.int64)
     some = Some(np.empty(SOME + 1, np.int64), np.empty(SOME + 1, np.int64), np.empty(SOME + 1, np.uint64))
-    return Tally(table, powers, np.zeros(OFTEN, np.int64), often, np.zeros(3, np.int64), some)
+    return NgramCounts(table, powers, np.zeros(OFTEN, np.int64), often, np.zeros(3, np.int64), some)
 
 
 @unfolded
@@ -93,34 +93,34 @@ def _same(sequence: Sequence, a: Int, b: Int, length: Int) -> bool:
 
 
 @unfolded
-def _count(sequence: Sequence, i: Int, length: Int, start: np.uint64, tally: Tally, mask: np.uint64) -> bool:
+def _count(sequence: Sequence, i: Int, length: Int, start: np.uint64, counts: NgramCounts, mask: np.uint64) -> bool:
     """Count the n-gram of `length` elements at `i`; return whether it is a new one."""
     slot = start
-    while tally.table[slot]:
-        entry = tally.table[slot]
-        if _same(sequence, np.int64(entry & _PLACE) - 1, i, length):
-            tally.table[slot] = entry + _COUNT
+    while counts.table[slot]:
+        entry = counts.table[slot]
+        if _same(sequence, np.int64(entry & _POSITION) - 1, i, length):
+            counts.table[slot] = entry + _COUNT
             count = np.int64(entry >> np.uint64(32))
             if count < OFTEN:
-                tally.having[count] -= 1
+                counts.having[count] -= 1
             if count + 1 < OFTEN:
-                tally.having[count + 1] += 1
-                tally.known[1] = max(tally.known[1], count + 1)
-            tally.known[2] += count + 1 == OFTEN
+                counts.having[count + 1] += 1
+                counts.known[1] = max(counts.known[1], count + 1)
+            counts.known[2] += count + 1 == OFTEN
             return False
         slot = (slot + np.uint64(1)) & mask
-    tally.table[slot] = _COUNT | np.uint64(i + 1)
-    tally.having[1] += 1
+    counts.table[slot] = _COUNT | np.uint64(i + 1)
+    counts.having[1] += 1
     return True
 
 
 @kernel
 def _hash_some(
-    sequence: Sequence, widest: int, at: Cursor, bits: int, parts: int, part: np.uint64, tally: Tally
+    sequence: Sequence, widest: int, at: Cursor, bits: int, parts: int, part: np.uint64, counts: NgramCounts
 ) -> tuple[Cursor, int]:
     """Hash n-grams until `SOME` of them belong to the part; return where to go on, and how many do."""
     size, count = len(sequence), 0
-    some, powers = tally.some, tally.powers
+    some, powers = counts.some, counts.powers
     first, end, rolling, total = at
     while end < size and count < SOME:
         after = _next(sequence, end, size, widest)
@@ -141,23 +141,25 @@ def _hash_some(
 
 
 @kernel
-def _touch(sequence: Sequence, tally: Tally, count: int) -> np.uint64:
+def _touch(sequence: Sequence, counts: NgramCounts, count: int) -> np.uint64:
     """Have what some n-grams meet brought near, all at once; what is returned means nothing."""
     met = np.uint64(0)
     for i in range(count):
-        entry = tally.table[tally.some.slots[i]] & _PLACE
+        entry = counts.table[counts.some.slots[i]] & _POSITION
         met += np.uint64(sequence[max(entry, np.uint64(1)) - np.uint64(1)])
     return met
 
 
 @kernel
-def _count_part(sequence: Sequence, n: int, widest: int, bits: int, parts: int, part: np.uint64, tally: Tally) -> Int:
+def _count_part(
+    sequence: Sequence, n: int, widest: int, bits: int, parts: int, part: np.uint64, counts: NgramCounts
+) -> Int:
     """Count the n-grams whose hashes begin with `part`, of `parts` binary digits; return the number of all.
 
     -1 where the table gets too full, as only n-grams made for it can do.
     """
     mask = np.uint64((1 << bits) - 1)
-    tally.table[: 1 << bits] = 0
+    counts.table[: 1 << bits] = 0
     left = (1 << bits) - (1 << bits - 3)
     end: Int = 0
     rolling = np.uint64(0)
@@ -168,65 +170,67 @@ def _count_part(sequence: Sequence, n: int, widest: int, bits: int, parts: int, 
         end = after
     at: Cursor = (np.int64(0), np.int64(end), rolling, np.int64(0))
     while at[1] < len(sequence):
-        at, count = _hash_some(sequence, widest, at, bits, parts, part, tally)
-        _touch(sequence, tally, count)
+        at, count = _hash_some(sequence, widest, at, bits, parts, part, counts)
+        _touch(sequence, counts, count)
         for i in range(count):
-            start = tally.some.starts[i]
-            left -= _count(sequence, start, tally.some.ends[i] - start, tally.some.slots[i], tally, mask)
+            start = counts.some.starts[i]
+            left -= _count(sequence, start, counts.some.ends[i] - start, counts.some.slots[i], counts, mask)
         if left < SOME:
             return -1
     return at[3]
 
 
 @kernel
-def _find_often(tally: Tally, bits: int) -> None:
+def _find_often(counts: NgramCounts, bits: int) -> None:
     """Note the counts of the n-grams of the table that occur often."""
-    tally.known[2] = 0
+    counts.known[2] = 0
     for slot in range(1 << bits):
-        count = np.int64(tally.table[slot] >> np.uint64(32))
+        count = np.int64(counts.table[slot] >> np.uint64(32))
         if count >= OFTEN:
-            tally.often[tally.known[0]] = count
-            tally.known[0] += 1
+            counts.often[counts.known[0]] = count
+            counts.known[0] += 1
 
 
 @kernel
-def _count_parts(sequence: Sequence, n: int, widest: int, bits: int, parts: int, tally: Tally) -> Int:
+def _count_parts(sequence: Sequence, n: int, widest: int, bits: int, parts: int, counts: NgramCounts) -> Int:
     """Count the n-grams of a sequence, part by part; return their number, -1 where a part was too large."""
     total: Int = 0
-    tally.having[: tally.known[1] + 2] = 0
-    tally.known[:] = 0
+    counts.having[: counts.known[1] + 2] = 0
+    counts.known[:] = 0
     for part in range(1 << parts):
-        total = _count_part(sequence, n, widest, bits, parts, np.uint64(part), tally)
+        total = _count_part(sequence, n, widest, bits, parts, np.uint64(part), counts)
         if total < 0:
             break
-        if tally.known[2]:
-            _find_often(tally, bits)
+        if counts.known[2]:
+            _find_often(counts, bits)
     return total
 
 
 @kernel
-def _count_ngrams(sequence: Sequence, n: int, widest: int, tally: Tally) -> Int:
+def _count_ngrams(sequence: Sequence, n: int, widest: int, counts: NgramCounts) -> Int:
     """Count the n-grams of a sequence; return their number, 0 where it is shorter than one."""
-    bits, most = _table_bits(len(sequence)), _table_bits(len(tally.table) // 2)
-    total = _count_parts(sequence, n, widest, min(bits, most), max(bits - most, 0), tally)
+    bits, most = _table_bits(len(sequence)), _table_bits(len(counts.table) // 2)
+    total = _count_parts(sequence, n, widest, min(bits, most), max(bits - most, 0), counts)
     if total >= 0:
         return total
-    larger = Tally(np.empty(1 << bits, np.uint64), tally.powers, tally.having, tally.often, tally.known, tally.some)
+    larger = NgramCounts(
+        np.empty(1 << bits, np.uint64), counts.powers, counts.having, counts.often, counts.known, counts.some
+    )
     return _count_parts(sequence, n, widest, bits, 0, larger)
 
 
 @kernel
-def _top_share(tally: Tally, total: Int) -> float:
+def _top_share(counts: NgramCounts, total: Int) -> float:
     """Return the share of the k most frequent n-grams, k = min(floor(sqrt(distinct)), number that repeat)."""
-    often, largest = tally.known[0], tally.known[1]
-    repeating = often + tally.having[2 : largest + 1].sum()
-    left = min(int(np.sqrt(repeating + tally.having[1])), repeating)
-    counts = np.sort(tally.often[:often])
+    often, largest = counts.known[0], counts.known[1]
+    repeating = often + counts.having[2 : largest + 1].sum()
+    left = min(int(np.sqrt(repeating + counts.having[1])), repeating)
+    sorted_counts = np.sort(counts.often[:often])
     taken = min(left, often)
-    covered = counts[often - taken :].sum()
+    covered = sorted_counts[often - taken :].sum()
     left -= taken
     while left:
-        taken = min(left, tally.having[largest])
+        taken = min(left, counts.having[largest])
         covered += taken * largest
         left -= taken
         largest -= 1
@@ -242,12 +246,12 @@ def character_repetition(data: Bytes, offsets: Int32s, n: int, table_bits: int =
     longest = 0
     for row in range(len(offsets) - 1):
         longest = max(longest, np.int64(offsets[row + 1]) - offsets[row])
-    tally = _room(longest, n, WIDEST, table_bits)
+    counts = _room(longest, n, WIDEST, table_bits)
     out = np.zeros(len(offsets) - 1, np.float64)
     for row in range(len(out)):
-        total = _count_ngrams(data[offsets[row] : offsets[row + 1]], n, WIDEST, tally)
+        total = _count_ngrams(data[offsets[row] : offsets[row + 1]], n, WIDEST, counts)
         if total:
-            out[row] = _top_share(tally, total)
+            out[row] = _top_share(counts, total)
     return out
 
 
@@ -261,10 +265,10 @@ def word_repetition(codes: Int32s, offsets: Int64s, n: int, table_bits: int = TA
     longest = 0
     for row in range(len(offsets) - 1):
         longest = max(longest, offsets[row + 1] - offsets[row])
-    tally = _room(longest, n, 1, table_bits)
+    counts = _room(longest, n, 1, table_bits)
     out = np.zeros(len(offsets) - 1, np.float64)
     for row in range(len(out)):
-        total = _count_ngrams(codes[offsets[row] : offsets[row + 1]], n, 1, tally)
+        total = _count_ngrams(codes[offsets[row] : offsets[row + 1]], n, 1, counts)
         if total:
-            out[row] = (total - tally.having[1]) / total
+            out[row] = (total - counts.having[1]) / total
     return out

@@ -42,10 +42,10 @@ def taps(before: int, after: int, *, cubic: bool) -> Taps:
     first = np.maximum((centre - support + 0.5).astype(np.int32), 0)
     last = np.minimum((centre + support + 0.5).astype(np.int32), before)
     # four weights are taken at a time
-    places = np.arange(-(-int((last - first).max()) // 4) * 4)
-    distance = np.abs((places + first[:, None] - centre[:, None] + 0.5) * (1.0 / stretch))
+    indices = np.arange(-(-int((last - first).max()) // 4) * 4)
+    distance = np.abs((indices + first[:, None] - centre[:, None] + 0.5) * (1.0 / stretch))
     weights = _cubic(distance) if cubic else np.maximum(1.0 - distance, 0.0)
-    weights[places >= (last - first)[:, None]] = 0.0
+    weights[indices >= (last - first)[:, None]] = 0.0
     # summed one by one, as Pillow does
     weights /= np.add.accumulate(weights, axis=1)[:, -1:]
     whole = np.trunc(weights * (1 << _BITS) + np.where(weights < 0, -0.5, 0.5)).astype(np.int32)

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from dj_assets.couplings import array_structs
 from dj_assets.kernels.arrays import Bytes, Int
 from dj_assets.kernels.jit import inlined, intrinsic
 
@@ -17,12 +18,11 @@ def _load(_: Any, data: Any, at: Any) -> tuple[Any, Any]:  # noqa: ANN401 - what
     """Tell numba how to load eight bytes, the lowest first: no array of numbers may begin where these do."""
     from llvmlite import ir
     from numba.core import types
-    from numba.np.arrayobj import make_array
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:  # noqa: ANN401
-        array = cast("Any", make_array)(signature.args[0])(context, builder, values[0])
-        place = builder.gep(array.data, [values[1]])
-        return builder.load(builder.bitcast(place, ir.IntType(64).as_pointer()), align=1)
+        array = array_structs()(signature.args[0])(context, builder, values[0])
+        pointer = builder.gep(array.data, [values[1]])
+        return builder.load(builder.bitcast(pointer, ir.IntType(64).as_pointer()), align=1)
 
     return types.uint64(data, at), generate
 

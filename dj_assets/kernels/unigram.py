@@ -47,7 +47,7 @@ def unigram(
 ) -> Unigram:
     """Return a model for kernels; pieces that are not `used` come in no text."""
     chosen = np.flatnonzero(used)
-    texts = [pieces[place] for place in chosen.tolist()]
+    texts = [pieces[index] for index in chosen.tolist()]
     bounds = np.cumsum([0, *map(len, texts)], dtype=np.int64)
     letters = np.frombuffer(b"".join(texts), np.uint8)
     size = 1 << int(2 * len(letters) + 2).bit_length()
@@ -81,9 +81,9 @@ def _plant(letters: Bytes, bounds: Int64s, chosen: Int64s, edges: Int64s, target
     """Enter pieces into an empty trie and return its number of nodes."""
     mask = len(edges) - 1
     nodes = 1
-    for place in range(len(chosen)):
+    for index in range(len(chosen)):
         node = np.int64(0)
-        for k in range(bounds[place], bounds[place + 1]):
+        for k in range(bounds[index], bounds[index + 1]):
             edge = 256 * node + np.int64(letters[k]) + 1
             slot = _slot(edge, mask)
             while edges[slot] and edges[slot] != edge:
@@ -92,7 +92,7 @@ def _plant(letters: Bytes, bounds: Int64s, chosen: Int64s, edges: Int64s, target
                 edges[slot], targets[slot] = edge, nodes
                 nodes += 1
             node = np.int64(targets[slot])
-        piece_of[node] = chosen[place]
+        piece_of[node] = chosen[index]
     return nodes
 
 

@@ -35,7 +35,7 @@ _ROUNDING = 2.0**-23
 _SPREAD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
-class Memo(NamedTuple):
+class PieceMemo(NamedTuple):
     """Words met lately, a line each. A word has a pair of lines to stand in: the first is for the one asked for again.
 
     A line has the word's letters without the mark, up to 32 bytes, zeros behind them; its shape, which is one more than
@@ -48,10 +48,10 @@ class Memo(NamedTuple):
     limits: Floats
 
 
-def new_memo(words: int = 1 << 17) -> Memo:
+def new_memo(words: int = 1 << 17) -> PieceMemo:
     """Return an empty memo for up to `words` words, a power of two, 128 bytes each."""
     lines = np.zeros(_LINE * words, np.uint64)
-    return Memo(lines, lines.view(np.int32), lines.view(np.float32))
+    return PieceMemo(lines, lines.view(np.int32), lines.view(np.float32))
 
 
 class _Word(NamedTuple):
@@ -111,7 +111,7 @@ class Scratch(NamedTuple):
 
 
 @uncounted
-def _remember(model: Unigram, memo: Memo, word: _Word, text: Bytes, start: Int, scratch: Scratch) -> None:
+def _remember(model: Unigram, memo: PieceMemo, word: _Word, text: Bytes, start: Int, scratch: Scratch) -> None:
     """Remember a short word in the second of its lines, in place of another one, unless it has too many pieces."""
     lengths, pieces = scratch.lengths, memo.pieces
     size = MARK + word.size
@@ -180,21 +180,21 @@ class Output(NamedTuple):
 def _write_remembered(
     text: Bytes,
     starts: Int32s,
-    memo: Memo,
+    memo: PieceMemo,
     scores: Floats,
     ids: Int32s,
-    place: Int,
+    position: Int,
     written: Int,
     before: np.float32,
 ) -> tuple[Int, Int, np.float32]:
-    """Write the pieces of words from `place` on, up to the first that asks for more than a look into the memo.
+    """Write the pieces of words from `position` on, up to the first that asks for more than a look into the memo.
 
     Returned are the word it ends at, how many pieces there are, and the sum of their scores.
     """
     letters, pieces, limits = memo
-    while place + 1 < len(starts):
-        start = np.int64(starts[place]) + MARK
-        size = np.int64(starts[place + 1]) - start
+    while position + 1 < len(starts):
+        start = np.int64(starts[position]) + MARK
+        size = np.int64(starts[position + 1]) - start
         if size > LONGEST_REMEMBERED:
             break
         word = _word_at(text, start, size, len(letters) // _LINE)
@@ -208,22 +208,22 @@ def _write_remembered(
             ids[written] = pieces[k]
             written += 1
             before = np.float32(scores[pieces[k]] + before)
-        place += 1
-    return place, written, before
+        position += 1
+    return position, written, before
 
 
 @uncounted
-def _encode_row(text: Bytes, starts: Int32s, model: Unigram, memo: Memo, scratch: Scratch, output: Output) -> None:
+def _encode_row(text: Bytes, starts: Int32s, model: Unigram, memo: PieceMemo, scratch: Scratch, output: Output) -> None:
     """Cut a normalized row into pieces; its words begin at all `starts` but the last, which is where it ends."""
     before = np.float32(0.0)
     letters, pieces, limits, scores, ids = memo.letters, memo.pieces, memo.limits, model.scores, output.ids
     counts = output.counts
-    place: Int = 0
+    position: Int = 0
     while True:
-        place, counts[0], before = _write_remembered(text, starts, memo, scores, ids, place, counts[0], before)
-        if place + 1 == len(starts):
+        position, counts[0], before = _write_remembered(text, starts, memo, scores, ids, position, counts[0], before)
+        if position + 1 == len(starts):
             return
-        start, end = np.int64(starts[place]), np.int64(starts[place + 1])
+        start, end = np.int64(starts[position]), np.int64(starts[position + 1])
         first: Int = -1
         if end - start <= MARK + LONGEST_REMEMBERED:
             word = _word_at(text, start + MARK, end - start - MARK, len(letters) // _LINE)
@@ -242,7 +242,7 @@ def _encode_row(text: Bytes, starts: Int32s, model: Unigram, memo: Memo, scratch
             before = cut_word(model, text, start, end, before, scratch.lengths, scratch.sums)
             count = _write_cut(model, text, start, end, scratch.lengths, ids, counts[0])
         counts[0] += _join_unknown(model, text, start, count, output)
-        place += 1
+        position += 1
 
 
 @uncounted
@@ -275,7 +275,7 @@ def _join_unknown(model: Unigram, text: Bytes, start: Int, count: Int, output: O
 
 @kernel
 def encode(
-    data: Bytes, offsets: Int32s, table: CharacterMap, model: Unigram, memo: Memo
+    data: Bytes, offsets: Int32s, table: CharacterMap, model: Unigram, memo: PieceMemo
 ) -> tuple[Int32s, Int64s, Bytes, Int64s]:
     """Cut every row into pieces; unknown characters beside each other make one.
 

@@ -12,7 +12,7 @@ from dj_assets.errors import UserError
 from dj_assets.home.commit import Commit
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest
-from dj_assets.measure.local import InProcess, Pool, local_engine
+from dj_assets.measure.local import InProcess, WorkerPool, local_engine
 from dj_assets.measure.measure_file import Tell, measure_file
 from dj_assets.measure.tally import FileTask
 from dj_assets.measure.work import Task
@@ -66,7 +66,7 @@ class Local:
     """Measures file after file on this machine, the blocks of each by all workers."""
 
     task: Task
-    workers: InProcess | Pool
+    workers: InProcess | WorkerPool
 
     def measure_files(
         self, tasks: Iterable[FileTask], layout: Layout, tell: Tell, commit: Commit

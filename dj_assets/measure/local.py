@@ -31,7 +31,7 @@ class InProcess:
             yield measure_block(self.task, file, block)
 
 
-class Pool:
+class WorkerPool:
     """Measures blocks in worker processes that load operators and models once."""
 
     def __init__(self, workers: Workers, count: int) -> None:
@@ -63,7 +63,7 @@ class Pool:
 
 
 @contextmanager
-def local_engine(task: Task, count: int) -> Iterator[InProcess | Pool]:
+def local_engine(task: Task, count: int) -> Iterator[InProcess | WorkerPool]:
     """Yield an engine of `count` worker processes; with one everything happens in this process."""
     if count <= 1:
         try:
@@ -72,7 +72,7 @@ def local_engine(task: Task, count: int) -> Iterator[InProcess | Pool]:
             close_readers()
         return
     workers = take_workers(count)
-    pool = Pool(workers, count)
+    pool = WorkerPool(workers, count)
     try:
         workers.start(task, count)
         if task.plan.deduplicators:

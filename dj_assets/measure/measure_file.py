@@ -13,14 +13,14 @@ from dj_assets.home.commit import Commit, Sums, commit_file
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest
 from dj_assets.home.writing import ParquetFileWriter
-from dj_assets.measure.tally import FileTask, Tally
+from dj_assets.measure.tally import FileTally, FileTask
 from dj_assets.measure.work import MeasuredBlock, Task, measure_block
 from dj_assets.sources.readers import Block, Reader
 
 # Measures the blocks of a file, named by its path, and hands the results back in their order.
 MeasureBlocks = Callable[[str, Iterator[Block]], Iterator[MeasuredBlock]]
 # Called with the tally of a file after each block.
-Tell = Callable[[Tally], None]
+Tell = Callable[[FileTally], None]
 
 
 def measure_file(
@@ -45,7 +45,7 @@ def measure_file(
         If no record has the text key, the file breaks off, or it changes while it is read. What was measured before
         stays then.
     """
-    tally = Tally(task)
+    tally = FileTally(task)
     reader = reader_of(task, stage.plan.block_bytes)
     with MeasuredFiles(layout, task.number) as files:
         for block in _or_empty(measure(str(task.file.path), reader.blocks()), task, stage):

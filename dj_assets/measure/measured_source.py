@@ -18,9 +18,9 @@ from dj_assets.home.numbering import numbers_of
 from dj_assets.measure.engines import OpenEngine
 from dj_assets.measure.media_files import media_unchanged
 from dj_assets.measure.progress import Progress, Report
-from dj_assets.measure.tally import FileTask, Tally
+from dj_assets.measure.tally import FileTally, FileTask
 from dj_assets.measure.work import Task
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.sources import NO_ROOT, SourceFile
 from dj_assets.stores.path import SourcePath
@@ -179,9 +179,9 @@ class _Pace:
         self.report = report
         self.started = time.perf_counter()
         self.finished = self.rows = self.text_bytes = self.file_bytes = 0
-        self.under_way: dict[int, Tally] = {}
+        self.under_way: dict[int, FileTally] = {}
 
-    def tell(self, tally: Tally) -> None:
+    def tell(self, tally: FileTally) -> None:
         """Report the files that are done and what is done of the others; called after each block."""
         self.under_way[tally.task.number] = tally
         unfinished = self.under_way.values()

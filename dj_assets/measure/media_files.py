@@ -8,17 +8,17 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest
-from dj_assets.media.facts import Facts, unchanged
+from dj_assets.media.file_stats import FileStat, unchanged
 
 # Their column among the signatures, see `operators.views.media_batch.MEDIA_FILES`.
 MEDIA = "media"
 
 
-def media_files(listed: pa.Array | pa.ChunkedArray) -> dict[str, Facts]:
+def media_files(listed: pa.Array | pa.ChunkedArray) -> dict[str, FileStat]:
     """Return every file of a column of them, each once."""
     files = pc.list_flatten(listed)
     columns = (pc.struct_field(files, name).to_pylist() for name in ("path", "size", "mtime_ns"))
-    return {path: Facts(size, changed) for path, size, changed in zip(*columns, strict=True)}
+    return {path: FileStat(size, changed) for path, size, changed in zip(*columns, strict=True)}
 
 
 def media_unchanged(layout: Layout, manifest: FileManifest) -> bool:

@@ -28,7 +28,7 @@ KEYS = pa.list_(pa.uint64())
 class Failure:
     """A sample that an operator could not process: its place in the batch, the step, what went wrong."""
 
-    place: int
+    index: int
     step: int
     error: str
 
@@ -63,7 +63,7 @@ class RowStage:
         self.size = len(batch)
         self.original = batch
         self.batch = batch
-        self.places = np.arange(self.size)
+        self.indices = np.arange(self.size)
         self.failures: list[Failure] = []
         self.left_text: dict[int, str] = {}
         self.statistics: dict[str, pa.Array] = {}
@@ -92,20 +92,20 @@ class RowStage:
 
     def _step_of_the_living(self, step: Step, before: Sequence[Step]) -> None:
         """Run a step over samples that no filter before drops; what it would find of the others changes nothing."""
-        alive = passing(before, self.statistics)[self.places]
+        alive = passing(before, self.statistics)[self.indices]
         if alive.all():
             self._step(step)
             return
-        whole, places = self.batch, self.places
-        self.batch, self.places = whole.select(pa.array(alive)), places[alive]
+        whole, indices = self.batch, self.indices
+        self.batch, self.indices = whole.select(pa.array(alive)), indices[alive]
         self._step(step)
-        left = ~alive | np.isin(places, self.places)
-        self.batch, self.places = whole if left.all() else whole.select(pa.array(left)), places[left]
+        left = ~alive | np.isin(indices, self.indices)
+        self.batch, self.indices = whole if left.all() else whole.select(pa.array(left)), indices[left]
 
     def _step(self, step: Step) -> None:
         operator = step.operator
         if isinstance(operator, MediaOperator):
-            self._set_aside(media(self.batch).failures(operator.media, operator.looks_for(self.batch.models)), step)
+            self._set_aside(media(self.batch).failures(operator.media, operator.features_for(self.batch.models)), step)
         if isinstance(operator, CorpusMapper):
             self._count_or_rewrite(operator, step)
         elif isinstance(operator, Mapper):
@@ -150,43 +150,43 @@ class RowStage:
             return
         good = np.ones(len(self.batch), bool)
         texts = self.batch.text
-        for place, error in errors.items():
-            good[place] = False
-            original = int(self.places[place])
+        for index, error in errors.items():
+            good[index] = False
+            original = int(self.indices[index])
             self.failures.append(Failure(original, step.index, error))
-            self.left_text[original] = texts[place].as_py()
-        self.places = self.places[good]
+            self.left_text[original] = texts[index].as_py()
+        self.indices = self.indices[good]
         self.batch = self.batch.select(pa.array(good))
 
     def _spread(self, values: pa.Array, of_type: pa.DataType) -> pa.Array:
         """Bring the values of the samples still there back to the length of the batch."""
         values = values if values.type == of_type else values.cast(of_type)
-        if len(self.places) == self.size:
+        if len(self.indices) == self.size:
             return values
         index = np.full(self.size, -1, np.int64)
-        index[self.places] = np.arange(len(self.places))
+        index[self.indices] = np.arange(len(self.indices))
         return values.take(pa.array(index, mask=index < 0))
 
     def _full_text(self) -> pa.StringArray:
         if not self.left_text:
             return self.batch.text
         texts = self._spread(self.batch.text, pa.string()).to_pylist()
-        return pa.array([self.left_text.get(place, text) for place, text in enumerate(texts)], pa.string())
+        return pa.array([self.left_text.get(index, text) for index, text in enumerate(texts)], pa.string())
 
     def _full_fields(self) -> pa.Array | None:
         if FIELDS not in self.original.rows.schema.names:
             return None
         fields = self.batch.rows.column(FIELDS)
-        if len(self.places) == self.size:
+        if len(self.indices) == self.size:
             return fields
         index = np.arange(self.size) + len(fields)
-        index[self.places] = np.arange(len(fields))
+        index[self.indices] = np.arange(len(fields))
         return pa.concat_arrays([fields, self.original.rows.column(FIELDS)]).take(pa.array(index))
 
     def _failed_at(self) -> pa.Array:
         steps = np.full(self.size, -1, np.int16)
         for failure in self.failures:
-            steps[failure.place] = failure.step
+            steps[failure.index] = failure.step
         return pa.array(steps, pa.int16(), mask=steps < 0)
 
 

@@ -29,7 +29,7 @@ class FileTask:
 
 
 @dataclass
-class Tally:
+class FileTally:
     """The blocks of a file added up; the order matters to the columns of its fields alone.
 
     `nodes` counts the blocks that each machine measured, `peak_rss_mb` is the largest size of a worker.

@@ -33,7 +33,7 @@ def load_libraries() -> None:
 
 def load_task(pickled: bytes) -> None:
     """Load models and kernels of a task by measuring a line of text; of models over media only what they run in."""
-    from dj_assets.kernels.lean import forget_pandas
+    from dj_assets.kernels.import_guards import forget_pandas
 
     forget_pandas()
     task: Task = pickle.loads(pickled)  # noqa: S301 - written by our own parent

@@ -13,7 +13,7 @@ import pyarrow as pa
 from dj_assets.measure.media_files import MEDIA, media_files
 from dj_assets.measure.media_stage import measure_in_parts
 from dj_assets.measure.row_stage import Measured, RowStage
-from dj_assets.media.facts import digest_of
+from dj_assets.media.file_stats import digest_of
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.recipe.plan import Plan
@@ -83,7 +83,7 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
     shard = pa.repeat(pa.scalar(block.file_number, pa.int32()), rows.num_rows)
     row, ids = rows.column("row"), rows.column("id")
     failed = [
-        (block.file_number, row[f.place].as_py(), ids[f.place].as_py(), f.step, False, f.error)
+        (block.file_number, row[f.index].as_py(), ids[f.index].as_py(), f.step, False, f.error)
         for f in measured.failures
     ]
     media = {} if measured.media is None else {MEDIA: measured.media}

@@ -1,4 +1,4 @@
-"""The process that decodes: it opens files, looks at them, and may die over any of them."""
+"""The process that decodes: it opens files and computes their features, and may die over any of them."""
 
 from __future__ import annotations
 
@@ -18,36 +18,38 @@ from dj_assets.media.channel import Channel
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.confinement import confine
 from dj_assets.media.containers import OPEN_OPTIONS
+from dj_assets.media.feature import ClipFeature, MediaFeature
 from dj_assets.media.image import OpenImage
-from dj_assets.media.look import ClipLook, Look
 from dj_assets.media.request import BEGUN, Failed, Limits, Work
 
 
 def answer(request: Work, tell: Callable[[object], None], limits: Limits) -> None:
-    """Do every look of a request; tell the outcome of each, and its CPU time, as soon as they are known."""
+    """Do every feature of a request; tell the outcome of each, and its CPU time, as soon as they are known."""
     with OpenImage(request.content) as image, OpenClip(request.content) as clip:
-        clip.announced = lambda: _wanted(clip, request.looks)
-        for look in request.looks:
+        clip.announced = lambda: _wanted(clip, request.features)
+        for feature in request.features:
             alive = _alarm(limits)
             clip.alive = alive
             started = time.process_time()
-            seen = _limited(partial(look, clip) if isinstance(look, ClipLook) else partial(look, image), limits, alive)
+            seen = _limited(
+                partial(feature, clip) if isinstance(feature, ClipFeature) else partial(feature, image), limits, alive
+            )
             tell((seen, time.process_time() - started))
 
 
-def _wanted(clip: OpenClip, looks: Sequence[Look[Any]]) -> Iterator[int]:
-    """Yield the frames that the looks announce; one that fails at that now will fail again when its turn comes."""
-    for look in looks:
-        if isinstance(look, ClipLook):
+def _wanted(clip: OpenClip, features: Sequence[MediaFeature[Any]]) -> Iterator[int]:
+    """Yield the frames that the features announce; one that fails at that now will fail again when its turn comes."""
+    for feature in features:
+        if isinstance(feature, ClipFeature):
             try:
-                frames = look.frames(clip)
+                frames = feature.frames(clip)
             except Exception:  # noqa: BLE001, S112 - any decoder, any damage
                 continue
             yield from frames
 
 
 def _alarm(limits: Limits) -> Callable[[], None]:
-    """Return what starts the time of a look anew, within the time that it has as a whole."""
+    """Return what starts the time of a feature anew, within the time that it has as a whole."""
     end = time.monotonic() + limits.seconds * limits.signs_of_life
 
     def alive() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-# Decoded frames that are held at a time; more of them are decoded again for every look.
+# Decoded frames that are held at a time; more of them are decoded again for every feature.
 HELD_BYTES = 256 * 1024 * 1024
 # The share of the counted frames that a whole file has at least: a recorder may count frames that it dropped.
 _WHOLE = 0.9
@@ -29,14 +29,14 @@ _SLACK_S = 1e-6
 
 
 class OpenClip:
-    """A clip as its looks see it. Questions to the header decode nothing.
+    """A clip as its features see it. Questions to the header decode nothing.
 
-    Its frames are numbered in the order of presentation. A look that takes long calls `alive` now and then: the time it
+    Its frames are numbered in the order of presentation. A feature that takes long calls `alive` now and then: its time
     may take starts anew.
     """
 
-    def __init__(self, place: Content) -> None:
-        self.place = place
+    def __init__(self, location: Content) -> None:
+        self.location = location
         self.announced: Callable[[], Iterable[int]] = tuple
         self.alive: Callable[[], None] = _quiet
         self._held: dict[int, np.ndarray] | None = None
@@ -91,7 +91,7 @@ class OpenClip:
     def rgb(self, numbers: Sequence[int]) -> Iterator[np.ndarray]:
         """Yield frames in the order asked for, each `uint8`, shape `(height, width, 3)`.
 
-        Frames that the looks of a clip announced are decoded together, once, as long as they fit into `HELD_BYTES`.
+        Frames that the features of a clip announced are decoded together, once, as long as they fit into `HELD_BYTES`.
         """
         if self._held is None:
             self._held = self._decode_announced()
@@ -147,7 +147,7 @@ class OpenClip:
         """
         import av
 
-        with OpenClip(self.place) as afresh:
+        with OpenClip(self.location) as afresh:
             try:
                 yield from afresh.container.demux(afresh.stream)
             except av.FFmpegError as error:
@@ -157,7 +157,7 @@ class OpenClip:
     def local_path(self) -> str:
         """A path for libraries that open files themselves; it names an open file, and only a container is opened."""
         self._require_container()
-        return local_path(self.place, self._close)
+        return local_path(self.location, self._close)
 
     @cached_property
     def decoder(self) -> Frames:
@@ -172,7 +172,7 @@ class OpenClip:
         import av
 
         self._require_container()
-        content = self._close.enter_context(self.place.open())
+        content = self._close.enter_context(self.location.open())
         try:
             opened = av.open(content, "r", container_options=dict(OPEN_OPTIONS), metadata_errors="replace")
             return self._close.enter_context(opened)
@@ -180,7 +180,7 @@ class OpenClip:
             raise MediaError(f"is no clip that can be read: {error.strerror}") from None
 
     def _require_container(self) -> None:
-        with self.place.open() as content:
+        with self.location.open() as content:
             require_container(content)
 
     @property
@@ -196,8 +196,8 @@ class OpenClip:
     def close(self) -> None:
         """Close the files and let go of decoders and frames.
 
-        What looks announce and how they show signs of life lead back to the clip, and decoders are large: waiting for
-        Python to find the circle costs hundreds of megabytes.
+        The frames that features announce, and their signs of life, refer to the clip, and decoders are large: waiting
+        for Python to find the circle costs hundreds of megabytes.
         """
         self._close.close()
         self._held = None
@@ -213,4 +213,4 @@ class OpenClip:
 
 
 def _quiet() -> None:
-    """Show nobody that a look is alive."""
+    """Show nobody that a feature is alive."""

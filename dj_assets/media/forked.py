@@ -1,4 +1,4 @@
-"""A process that decodes, forked from one that has loaded what looks are made of, before that has threads."""
+"""A process that decodes, forked from one that has loaded the libraries of features, before that has threads."""
 
 from __future__ import annotations
 

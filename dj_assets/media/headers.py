@@ -1,4 +1,4 @@
-"""Looks that read headers: sizes, lengths, numbers of bytes. They decode nothing."""
+"""Media features that read headers: sizes, lengths, numbers of bytes. They decode nothing."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from dj_assets.errors import MediaError
 from dj_assets.media.clip import OpenClip
+from dj_assets.media.feature import ClipFeature, ImageFeature
 from dj_assets.media.image import OpenImage
-from dj_assets.media.look import ClipLook, ImageLook
 
 Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class ImageSize(ImageLook[Size]):
+class ImageSize(ImageFeature[Size]):
     """Width and height of an upright image in pixels."""
 
     def __call__(self, image: OpenImage) -> Size:
@@ -22,7 +22,7 @@ class ImageSize(ImageLook[Size]):
 
 
 @dataclass(frozen=True)
-class FileBytes(ImageLook[int]):
+class FileBytes(ImageFeature[int]):
     """The bytes of an image file, which need not be an image."""
 
     def __call__(self, image: OpenImage) -> int:
@@ -31,7 +31,7 @@ class FileBytes(ImageLook[int]):
 
 
 @dataclass(frozen=True)
-class ClipSize(ClipLook[Size]):
+class ClipSize(ClipFeature[Size]):
     """Width and height of the frames of a clip as they are coded, in pixels."""
 
     def __call__(self, clip: OpenClip) -> Size:
@@ -40,7 +40,7 @@ class ClipSize(ClipLook[Size]):
 
 
 @dataclass(frozen=True)
-class ClipDuration(ClipLook[float]):
+class ClipDuration(ClipFeature[float]):
     """The length of a clip in seconds."""
 
     def __call__(self, clip: OpenClip) -> float:
@@ -51,7 +51,7 @@ class ClipDuration(ClipLook[float]):
 
 
 @dataclass(frozen=True)
-class PacketDigest(ClipLook[bytes]):
+class PacketDigest(ClipFeature[bytes]):
     """The MD5 of the packets of a clip's video stream, whatever container they lie in."""
 
     def __call__(self, clip: OpenClip) -> bytes:

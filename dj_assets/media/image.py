@@ -22,16 +22,16 @@ _TURNED = frozenset({5, 6, 7, 8})
 
 
 class OpenImage:
-    """An image as its looks see it. It is upright: the EXIF orientation is applied, as Data-Juicer does."""
+    """An image as its features see it. It is upright: the EXIF orientation is applied, as Data-Juicer does."""
 
-    def __init__(self, place: Content) -> None:
-        self.place = place
+    def __init__(self, location: Content) -> None:
+        self.location = location
         self._file: IO[bytes] | None = None
 
     @property
     def file_bytes(self) -> int:
         """The size of the file in bytes; nothing is opened for it."""
-        return self.place.file_bytes
+        return self.location.file_bytes
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -77,7 +77,7 @@ class OpenImage:
         ImageFile.LOAD_TRUNCATED_IMAGES = True
         # sizes are free; the limit is ours, at the pixels
         Image.MAX_IMAGE_PIXELS = None
-        self._file = self.place.open()
+        self._file = self.location.open()
         try:
             return cast("Image.Image", Image.open(self._file, formats=FORMATS))
         except UnidentifiedImageError:

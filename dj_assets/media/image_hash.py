@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from dj_assets.media.feature import ImageFeature
 from dj_assets.media.image import OpenImage
-from dj_assets.media.look import ImageLook
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -18,7 +18,7 @@ Method = Literal["phash", "dhash", "whash", "ahash"]
 
 
 @dataclass(frozen=True)
-class ImageHash(ImageLook[bytes]):
+class ImageHash(ImageFeature[bytes]):
     """The perceptual hash of an image by one of four methods."""
 
     method: Method

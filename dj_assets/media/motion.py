@@ -12,7 +12,7 @@ import numpy as np
 
 from dj_assets.errors import MediaError
 from dj_assets.media.clip import OpenClip
-from dj_assets.media.look import ClipLook
+from dj_assets.media.feature import ClipFeature
 from dj_assets.media.optical_flow import Farneback
 from dj_assets.media.positions import Positions
 
@@ -44,7 +44,7 @@ class Resizing:
 
 
 @dataclass(frozen=True)
-class MotionScore(ClipLook[float]):
+class MotionScore(ClipFeature[float]):
     """The mean length of the flow between sampled frames, in pixels, or in frame diagonals if `relative`.
 
     Frames 0 and 1 and every `step`-th are sampled, as Data-Juicer does by seeking; here in one decode, front to back.
@@ -89,10 +89,10 @@ class MotionScore(ClipLook[float]):
 
     def _greys(self, capture: Any, numbers: Sequence[int]) -> Iterator[np.ndarray]:  # noqa: ANN401
         """Yield frames in the order of their numbers, grey; they may go back a little; stop where the clip does."""
-        last_use = {number: place for place, number in enumerate(numbers)}
+        last_use = {number: location for location, number in enumerate(numbers)}
         held: dict[int, np.ndarray] = {}
         read = -1
-        for place, number in enumerate(numbers):
+        for location, number in enumerate(numbers):
             while read < number:
                 if not capture.grab():
                     return
@@ -100,7 +100,7 @@ class MotionScore(ClipLook[float]):
                 if read in last_use:
                     held[read] = self._grey(capture.retrieve()[1])
             yield held[number]
-            if last_use[number] == place:
+            if last_use[number] == location:
                 del held[number]
 
     def _grey(self, frame: np.ndarray) -> np.ndarray:

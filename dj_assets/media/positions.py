@@ -111,7 +111,7 @@ class Positions:
         if not self.keys:
             return 0
         if self.indexed:
-            place = bisect_right(self.keys, (stamp, len(self.numbers))) - 1
-            return self.keys[max(place, 0)][1]
+            location = bisect_right(self.keys, (stamp, len(self.numbers))) - 1
+            return self.keys[max(location, 0)][1]
         packet = self.stamps[max(bisect_right(self.stamps, stamp) - 1, 0)]
         return self.keys[min(bisect_left(self.keys, (packet, 0)), len(self.keys) - 1)][1]

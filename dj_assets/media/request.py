@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dj_assets.media.feature import MediaFeature
 from dj_assets.media.handed import Handed
-from dj_assets.media.look import Look
-from dj_assets.media.places import Place
+from dj_assets.media.locations import MediaLocation
 
 # What the process says when it is ready, and when it has read a request: what kills it now is that file.
 BEGUN = "begun"
@@ -16,7 +16,7 @@ BEGUN = "begun"
 
 @dataclass(frozen=True)
 class Limits:
-    """What one look may take before its process is ended.
+    """What one feature may take before its process is ended.
 
     Seconds by the clock, without a sign of life, and so many times that with them; bytes of address space; whether
     its process is confined: `auto` as far as the system can, `require`, `off`.
@@ -38,10 +38,10 @@ class Start:
 
 @dataclass(frozen=True)
 class Request:
-    """A file to open and the looks at it, in the order of the operators that want them."""
+    """A file to open and the features to compute, in the order of the operators that need them."""
 
-    place: Place
-    looks: tuple[Look[Any], ...]
+    location: MediaLocation
+    features: tuple[MediaFeature[Any], ...]
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class Work:
     """A request as it travels: the bytes instead of the place."""
 
     content: Handed
-    looks: tuple[Look[Any], ...]
+    features: tuple[MediaFeature[Any], ...]
 
 
 @dataclass(frozen=True)
 class Failed:
-    """What a look comes to that could not be done."""
+    """The outcome of a feature that could not be computed."""
 
     reason: str

@@ -1,4 +1,4 @@
-"""Looks that make small pictures for people."""
+"""Media features that make small pictures for people."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from dj_assets.media.clip import OpenClip
+from dj_assets.media.feature import ClipFeature, ImageFeature
 from dj_assets.media.image import OpenImage
-from dj_assets.media.look import ClipLook, ImageLook
 
 
 @dataclass(frozen=True)
-class ImageThumbnail(ImageLook[np.ndarray]):
+class ImageThumbnail(ImageFeature[np.ndarray]):
     """An image made so small that neither side is longer than `edge` pixels; `uint8`, shape `(height, width, 3)`."""
 
     edge: int
@@ -26,7 +26,7 @@ class ImageThumbnail(ImageLook[np.ndarray]):
 
 
 @dataclass(frozen=True)
-class ClipThumbnail(ClipLook[np.ndarray]):
+class ClipThumbnail(ClipFeature[np.ndarray]):
     """The frame in the middle of a clip, small as an `ImageThumbnail`."""
 
     edge: int

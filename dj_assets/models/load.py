@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dj_assets.models.vision.aesthetics import AestheticsPredictor
     from dj_assets.models.vision.classifier import ImageClassifier
-    from dj_assets.models.vision.clip import Clip
+    from dj_assets.models.vision.clip import ClipModel
     from dj_assets.models.vision.grounding import PhraseDetector
     from dj_assets.models.vision.matching import ImageTextMatcher
 
@@ -86,12 +86,12 @@ def punkt(path: Path) -> Any:  # noqa: ANN401
 
 
 @cache
-def clip(path: Path) -> Clip:
+def clip(path: Path) -> ClipModel:
     """Load a CLIP model onto the device of this process."""
-    from dj_assets.models.vision.clip import Clip
+    from dj_assets.models.vision.clip import ClipModel
     from dj_assets.models.vision.device import device
 
-    return Clip(path, device())
+    return ClipModel(path, device())
 
 
 @cache

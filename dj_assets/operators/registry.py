@@ -27,6 +27,17 @@ def register(name: str) -> Callable[[OperatorType], OperatorType]:
     ------
     UserError
         If another class already has that name.
+
+    Examples
+    --------
+    >>> from dj_assets.operators.base import Mapper
+    >>> from dj_assets.operators.registry import find, register
+    >>> @register("strip_example_mapper")
+    ... class StripExampleMapper(Mapper):
+    ...     def apply(self, batch):
+    ...         return batch
+    >>> find("strip_example_mapper") is StripExampleMapper
+    True
     """
 
     def add(cls: OperatorType) -> OperatorType:

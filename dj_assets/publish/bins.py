@@ -101,6 +101,6 @@ def _counted(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataTy
         f"FROM {values}"
     )
     histogram, neither = connection.execute(query, [list(bins.edges)]).fetchone() or ({}, 0)
-    places = (*bins.edges, math.inf)
-    counts = (*((histogram or {}).get(edge, 0) for edge in places), neither)
+    ends = (*bins.edges, math.inf)
+    counts = (*((histogram or {}).get(edge, 0) for edge in ends), neither)
     return Bins(counts=counts, edges=bins.edges)

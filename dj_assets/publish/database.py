@@ -1,4 +1,4 @@
-"""The DuckDB file of a subset: statistics, fates, funnel and runs, built aside and never written again."""
+"""The DuckDB file of a subset: statistics, outcomes, funnel and runs, built aside and never written again."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.copies import at_hand
 from dj_assets.urls import url_of
 
+# A sample by the number of its file and its row.
+SamplePosition = tuple[int, int]
 # Above this many samples `stats` is a view over the Parquet files: a native copy would double the disk it takes.
 NATIVE_SAMPLES = 20_000_000
 
@@ -84,7 +86,7 @@ def build_database(
     path: Path,
     plan: Plan,
     files: Mapping[str, Sequence[Path]],
-    fates: pa.Table | ds.Dataset,
+    outcome_table: pa.Table | ds.Dataset,
     against: MeasuredReference | None = None,
     *,
     threads: int = 1,
@@ -97,7 +99,7 @@ def build_database(
         Where to; must not exist yet.
     files
         The measured files of all source files, in file order, under `stats`, `rejects` and `signatures`.
-    fates
+    outcome_table
         One row for every measured sample that was not kept: shard, row, fate (step index), quarantined, kept_shard,
         kept_row (null but for duplicates), against (whether these are places in the reference set), cluster_size.
     against
@@ -107,8 +109,8 @@ def build_database(
     try:
         connection.execute(_SCHEMA)
         _stats(connection, files["stats"], native=_is_native(connection, files["stats"]))
-        connection.register("arrow_fates", fates)
-        connection.execute("CREATE TEMP TABLE fates AS SELECT * FROM arrow_fates")
+        connection.register("arrow_outcomes", outcome_table)
+        connection.execute("CREATE TEMP TABLE outcomes AS SELECT * FROM arrow_outcomes")
         connection.execute("CREATE TEMP TABLE rejects AS SELECT * FROM read_parquet(?)", [_names(files["rejects"])])
         add_duplicates(connection, plan, files.get("signatures", ()), against)
         _dropped(connection, plan)
@@ -184,7 +186,7 @@ def _dropped_by_filter(connection: duckdb.DuckDBPyConnection, step: Step, operat
     connection.execute(
         f"""
         INSERT INTO dropped
-        SELECT shard, row, id, ?, {reason.text}, {value.text}, NULL FROM stats JOIN fates USING (shard, row)
+        SELECT shard, row, id, ?, {reason.text}, {value.text}, NULL FROM stats JOIN outcomes USING (shard, row)
         WHERE fate = ? AND NOT quarantined ORDER BY shard, row
         """,  # noqa: S608 - conditions bind their values
         [step.label, *reason.parameters, *value.parameters, step.index],
@@ -199,7 +201,7 @@ def _quarantine(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         connection.execute(
             """
             INSERT INTO quarantine SELECT r.shard, r.row, r.id, ?, r.error
-            FROM rejects r JOIN fates f ON f.shard = r.shard AND f.row = r.row AND f.fate = r.step AND f.quarantined
+            FROM rejects r JOIN outcomes f ON f.shard = r.shard AND f.row = r.row AND f.fate = r.step AND f.quarantined
             WHERE r.step = ?
             """,
             [step.label, step.index],

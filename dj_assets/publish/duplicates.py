@@ -1,4 +1,4 @@
-"""The table `duplicates`: every duplicate with its kept twin, how far they lie apart, and where the twin is."""
+"""The table `duplicates`: every dropped duplicate with its kept duplicate and the distance between them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class MeasuredReference:
 def add_duplicates(
     connection: duckdb.DuckDBPyConnection, plan: Plan, signatures: Sequence[Path], against: MeasuredReference | None
 ) -> None:
-    """Fill the table from the tables `stats` and `fates`.
+    """Fill the table from the tables `stats` and `outcomes`.
 
-    `against` names the file of a twin in the reference set and is null for twins of the subset's own; `distance` is the
-    deduplicator's, see `Deduplicator.distance`.
+    `against` names the file of a kept duplicate in the reference set and is null for one of the subset itself;
+    `distance` is that of the deduplicator, see `Deduplicator.distance`.
     """
     if not plan.deduplicators:
         return
@@ -61,19 +61,19 @@ def _signed(connection: duckdb.DuckDBPyConnection, view: str, ids: str, signatur
     )
 
 
-def _add(connection: duckdb.DuckDBPyConnection, step: Step, twins: Literal["own", "reference"]) -> None:
+def _add(connection: duckdb.DuckDBPyConnection, step: Step, kept_in: Literal["own", "reference"]) -> None:
     assert isinstance(step.operator, Deduplicator)  # noqa: S101 - the plan lists those only
     connection.execute(
         f"""
         INSERT INTO duplicates
         SELECT ?, f.shard, f.row, own.id, f.kept_shard, f.kept_row, kept.id, f.cluster_size,
                {step.operator.distance("own.signature", "kept.signature")}, kept.file
-        FROM fates f
+        FROM outcomes f
         JOIN own ON own.shard = f.shard AND own.row = f.row
-        JOIN {twins} kept ON kept.shard = f.kept_shard AND kept.row = f.kept_row
+        JOIN {kept_in} kept ON kept.shard = f.kept_shard AND kept.row = f.kept_row
         WHERE f.fate = ? AND NOT f.quarantined AND f.against = ? ORDER BY f.shard, f.row
         """,  # noqa: S608 - operators' own SQL
-        [step.label, step.index, twins == "reference"],
+        [step.label, step.index, kept_in == "reference"],
     )
 
 

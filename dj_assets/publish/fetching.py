@@ -32,11 +32,11 @@ def fetch(layout: Layout, run_id: str, folder: Path) -> Fetched:
     """
     copy = layout.copy
     if copy is None:
-        raise UserError(f"{layout.place}: lies on this machine; there is nothing to fetch")
+        raise UserError(f"{layout.location}: lies on this machine; there is nothing to fetch")
     known = read_json(folder / MARK)
     if folder.exists() and any(folder.iterdir()) and (known or {}).get("run_id") != run_id:
         raise UserError(f"{folder}: holds other files; choose a new folder")
-    write_json(folder / MARK, {"run_id": run_id, "place": layout.place})
+    write_json(folder / MARK, {"run_id": run_id, "place": layout.location})
     wanted = copy.published()
     left = [
         name

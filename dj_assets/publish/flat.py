@@ -29,11 +29,11 @@ def write_flat(target: Path, database: Path, cleaned: Sequence[Path], for_each: 
 
 
 def _write_one(kind: str, target: Path, database: Path, cleaned: Sequence[Path]) -> None:
-    place = target / f"{kind}.parquet"
+    path = target / f"{kind}.parquet"
     if kind == "cleaned":
-        join_parquet(cleaned, place)
+        join_parquet(cleaned, path)
     else:
-        export_table(database, kind, place)
+        export_table(database, kind, path)
 
 
 def join_parquet(parts: Sequence[Path], target: Path) -> None:

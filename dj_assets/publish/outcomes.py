@@ -1,8 +1,8 @@
-"""The record of a run: what became of every sample, kept when the files of the run have been replaced.
+"""The record of a run: the outcome of every sample, kept when the files of the run have been replaced.
 
-`runs/<id>.parquet` has one row for every sample in (shard, row) order: `shard`, `row` and `code`, the place in a list
-of fates that lies in the file's metadata. It takes about half a byte a sample. The manifest `runs/<id>.json` beside it
-names the files that the column `shard` counts.
+`runs/<id>.parquet` has one row for every sample in (shard, row) order: `shard`, `row` and `code`, the index in a list
+of outcomes in the metadata of the file. It takes about half a byte a sample. The manifest `runs/<id>.json` names the
+files that the column `shard` counts.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ Kind = Literal["kept", "dropped", "quarantined"]
 # Records of runs that are kept beside the manifests.
 KEEP_RECORDS = 20
 # Reasons that hold a value of the sample are as many as there are values: beyond this many they are "other".
-_MOST_FATES = 1000
-_FATES = b"fates"
+_MOST_OUTCOMES = 1000
+_OUTCOMES = b"fates"
 _SCHEMA = pa.schema([("shard", pa.int32()), ("row", pa.int64()), ("code", pa.int16())])
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What can become of a sample: which operator ended it and why, without the value that was judged."""
+class Outcome:
+    """The outcome of a sample: which operator ended it and why, without the value that was judged."""
 
     kind: Kind
     operator: str = ""
     reason: str = ""
 
 
-KEPT = Fate("kept")
+KEPT = Outcome("kept")
 
 
 def record_file(layout: Layout, run_id: str) -> Path:
@@ -54,11 +54,11 @@ def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
     Holds one source file at a time.
     """
     with reading(database) as connection:
-        fates = _fates(connection)
+        outcomes = _outcomes(connection)
         connection.execute("CREATE TEMP TABLE codes (code SMALLINT, kind VARCHAR, operator VARCHAR, reason VARCHAR)")
-        for code, fate in enumerate(fates):
-            connection.execute("INSERT INTO codes VALUES (?, ?, ?, ?)", [code, *astuple(fate)])
-        schema = _SCHEMA.with_metadata({_FATES: json.dumps([astuple(fate) for fate in fates]).encode()})
+        for code, outcome in enumerate(outcomes):
+            connection.execute("INSERT INTO codes VALUES (?, ?, ?, ?)", [code, *astuple(outcome)])
+        schema = _SCHEMA.with_metadata({_OUTCOMES: json.dumps([astuple(outcome) for outcome in outcomes]).encode()})
         with (
             replace_atomically(path) as temporary,
             pq.ParquetWriter(
@@ -75,10 +75,10 @@ def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
                 writer.write_table(rows.cast(schema))
 
 
-def read_fates(path: Path) -> tuple[Fate, ...]:
-    """Return the fates that the codes of a record stand for."""
+def read_outcomes(path: Path) -> tuple[Outcome, ...]:
+    """Return the outcomes that the codes of a record stand for."""
     metadata = pq.read_schema(path).metadata or {}
-    return tuple(Fate(*fate) for fate in json.loads(metadata[_FATES]))
+    return tuple(Outcome(*outcome) for outcome in json.loads(metadata[_OUTCOMES]))
 
 
 def keep_newest(layout: Layout, keep: int = KEEP_RECORDS) -> list[Path]:
@@ -91,10 +91,10 @@ def keep_newest(layout: Layout, keep: int = KEEP_RECORDS) -> list[Path]:
     return surplus
 
 
-def _fates(connection: duckdb.DuckDBPyConnection) -> list[Fate]:
-    """Return all fates of the run, the most frequent first; one for all kinds of each operator stands for the rare."""
-    found = [Fate(*row) for row in connection.execute(_FREQUENT, [_MOST_FATES]).fetchall()]
-    rare = [Fate(*row) for row in connection.execute(_RARE).fetchall()]
+def _outcomes(connection: duckdb.DuckDBPyConnection) -> list[Outcome]:
+    """Return all outcomes of the run, the most frequent first; the rare ones of an operator count as one."""
+    found = [Outcome(*row) for row in connection.execute(_FREQUENT, [_MOST_OUTCOMES]).fetchall()]
+    rare = [Outcome(*row) for row in connection.execute(_RARE).fetchall()]
     return list(dict.fromkeys([KEPT, *found, *sorted(rare, key=astuple)]))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout, part_name
 from dj_assets.home.manifest import FileManifest, read_json, write_json
-from dj_assets.home.run_manifest import RefinedFile, RunManifest
+from dj_assets.home.run_manifest import PublishedFile, RunManifest
 from dj_assets.home.writing import write_refined
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.fields import FieldTypes
@@ -28,7 +28,7 @@ Format = Literal["parquet", "jsonl"]
 
 
 @dataclass(frozen=True)
-class Part:
+class RefinedFile:
     """One refined file: the number of its source file, how many samples it holds, what identifies its content."""
 
     number: int
@@ -47,7 +47,7 @@ class Part:
 
     def size(self, layout: Layout, published: RunManifest | None) -> int | None:
         """Return its bytes, wherever it lies, also in an object store alone; None where it is still to be written."""
-        here = self.place(layout, published)
+        here = self.path(layout, published)
         if here is not None:
             return here.stat().st_size
         copy = layout.copy
@@ -59,7 +59,7 @@ class Part:
                 return part.bytes
         return None
 
-    def place(self, layout: Layout, published: RunManifest | None) -> Path | None:
+    def path(self, layout: Layout, published: RunManifest | None) -> Path | None:
         """Return where it lies here, waiting or published by the run of a manifest; None where it does not."""
         waiting = self.pending(layout)
         if waiting.exists():
@@ -72,18 +72,18 @@ class Part:
 
     def written(self, layout: Layout, published: RunManifest | None) -> Sum:
         """Return what the file was when it was written, wherever it lies."""
-        place = self.place(layout, published)
-        if place is None and layout.copy is not None:
+        path = self.path(layout, published)
+        if path is None and layout.copy is not None:
             known = layout.copy.pending_note(_sum_file(self.pending(layout)).name)
             if known is not None:
                 return Sum(known["bytes"], known["crc32"])
-        place = place or self.pending(layout)
-        note = read_json(_sum_file(place))
+        path = path or self.pending(layout)
+        note = read_json(_sum_file(path))
         if note is not None and "crc32" in note:
             return Sum(note["bytes"], note["crc32"])
         same = [part for part in published.refined if part.key == self.key] if published and note is None else []
         # a process that was killed between the two writes left no note
-        return same[0].written if same and same[0].crc32 is not None else Sum.of(place)
+        return same[0].written if same and same[0].crc32 is not None else Sum.of(path)
 
     @property
     def _suffix(self) -> str:
@@ -106,7 +106,7 @@ def part_key(
     return digest([FORM, measured, kept, None if types is None else types.to_json(), text_key, format])
 
 
-def write_part(part: Part, kept: np.ndarray, layout: Layout, types: FieldTypes | None, text_key: str) -> None:
+def write_part(part: RefinedFile, kept: np.ndarray, layout: Layout, types: FieldTypes | None, text_key: str) -> None:
     """Write a refined file where it waits for the others; it appears whole or not at all."""
     cleaned, fields = all_at_hand(layout.measured(kind, part.number) for kind in ("cleaned", "fields"))
     layout.pending.mkdir(parents=True, exist_ok=True)
@@ -115,14 +115,14 @@ def write_part(part: Part, kept: np.ndarray, layout: Layout, types: FieldTypes |
     write_json(_sum_file(target), Sum.of(target)._asdict())
 
 
-def waiting_files(part: Part, layout: Layout) -> tuple[Path, Path]:
+def waiting_files(part: RefinedFile, layout: Layout) -> tuple[Path, Path]:
     """Return the note of a refined file that waits for the others, and the file."""
     return _sum_file(part.pending(layout)), part.pending(layout)
 
 
 def gather_parts(
-    parts: Sequence[Part], layout: Layout, published: RunManifest | None, folder: Path
-) -> list[RefinedFile]:
+    parts: Sequence[RefinedFile], layout: Layout, published: RunManifest | None, folder: Path
+) -> list[PublishedFile]:
     """Link all parts of a version into a new folder; return what the manifest says about them.
 
     Raises
@@ -136,13 +136,13 @@ def gather_parts(
         size = part.size(layout, published)
         if size is None:
             raise FileNotFoundError(f"{part.pending(layout)}: is not written yet")
-        place = part.place(layout, published)
+        path = part.path(layout, published)
         # what lies in the store alone is copied there, when the version is pushed
-        if place is not None:
-            link_or_copy(place, folder / part.name)
+        if path is not None:
+            link_or_copy(path, folder / part.name)
         written = part.written(layout, published)
         entries.append(
-            RefinedFile(
+            PublishedFile(
                 name=part.name,
                 number=part.number,
                 samples=part.samples,

@@ -1,4 +1,4 @@
-"""Releasing a refined subset: its files, fates and database, put together aside and published at once."""
+"""Releasing a refined subset: its files, outcomes and database, put together aside and published at once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pyarrow.dataset as ds
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import MEASURED, Layout
 from dj_assets.home.manifest import FileManifest, measured_files, published_run, write_json
-from dj_assets.home.run_manifest import Bins, RefinedFile, RunManifest
+from dj_assets.home.run_manifest import Bins, PublishedFile, RunManifest
 from dj_assets.publish.bins import bins_of
 from dj_assets.publish.database import add_run, build_database, export_table, reading
 from dj_assets.publish.duplicates import MeasuredReference
 from dj_assets.publish.flat import ForEach, one_by_one, write_flat
 from dj_assets.publish.outcomes import keep_newest, record_file, write_record
-from dj_assets.publish.parts import Part, gather_parts, remove_pending
+from dj_assets.publish.parts import RefinedFile, gather_parts, remove_pending
 from dj_assets.recipe.plan import Plan
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.stores.atomic import staged
@@ -31,25 +31,25 @@ Accompany = Callable[[Path, RunManifest, Plan, Layout], None]
 
 @dataclass(frozen=True)
 class Release:
-    """What is to be published.
+    """A version of a subset that is to be published.
 
-    `fates` is the table of the samples that are not kept (see `build_database`). `against` are the manifests of the
-    reference set. `accompany` adds files of its own, which are published with the rest or not at all. `for_each` is who
-    writes the flat files of an output folder.
+    `outcome_table` lists the samples that are not kept (see `build_database`). `against` are the manifests of the
+    reference set. `accompany` adds files of its own, which are published with the rest or not at all. `for_each` calls
+    a function for every flat file of an output folder.
     """
 
     plan: Plan
     layout: Layout
     manifests: Sequence[FileManifest]
-    fates: pa.Table | ds.Dataset
+    outcome_table: pa.Table | ds.Dataset
     against: Sequence[FileManifest] = ()
     accompany: Accompany | None = None
     for_each: ForEach = one_by_one
 
     def publish(
         self,
-        parts: Sequence[Part],
-        manifest_of: Callable[[Sequence[RefinedFile], dict[str, Bins]], RunManifest],
+        parts: Sequence[RefinedFile],
+        manifest_of: Callable[[Sequence[PublishedFile], dict[str, Bins]], RunManifest],
         threads: int = 1,
         written: Callable[[], None] | None = None,
     ) -> RunManifest:
@@ -94,7 +94,7 @@ class Release:
 
     def build(self, database: Path, threads: int = 1) -> None:
         """Build the database, all but its funnel and its run."""
-        build_database(database, self.plan, self._files(), self.fates, self._reference(), threads=threads)
+        build_database(database, self.plan, self._files(), self.outcome_table, self._reference(), threads=threads)
 
     def _bins(self, database: Path) -> dict[str, Bins]:
         with reading(database) as connection:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dj_assets.replay.ordered import distinct_sorted, places_in
+from dj_assets.replay.ordered import distinct_sorted, indices_in
 
 # So many samples are looked at at once.
 _CHUNK = 1 << 20
@@ -17,11 +17,11 @@ _CHUNK = 1 << 20
 class Duplicates:
     """Samples that are dropped for the first of their cluster, as arrays of equal length, sorted by `sample`.
 
-    `keeper` is the sample that is kept, `size` counts the cluster.
+    `kept_duplicate` is the sample that is kept, `size` counts the cluster.
     """
 
     sample: np.ndarray
-    keeper: np.ndarray
+    kept_duplicate: np.ndarray
     size: np.ndarray
 
     def __len__(self) -> int:
@@ -33,20 +33,20 @@ class Duplicates:
         first = np.full(int(labels.max(initial=-1)) + 1, np.iinfo(np.int64).max)
         np.minimum.at(first, labels, samples)
         sizes = np.bincount(labels, minlength=len(first))
-        keeper = first[labels]
-        dropped = keeper != samples
-        return cls(samples[dropped], keeper[dropped], sizes[labels[dropped]].astype(np.int32))
+        kept_duplicate = first[labels]
+        dropped = kept_duplicate != samples
+        return cls(samples[dropped], kept_duplicate[dropped], sizes[labels[dropped]].astype(np.int32))
 
     @classmethod
     def joined(cls, several: Sequence[Duplicates]) -> Duplicates:
         """Return those of several deduplicators together."""
         none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
-        sample, keeper, size = (
+        sample, kept_duplicate, size = (
             np.concatenate(arrays)
-            for arrays in zip(none, *((one.sample, one.keeper, one.size) for one in several), strict=True)
+            for arrays in zip(none, *((one.sample, one.kept_duplicate, one.size) for one in several), strict=True)
         )
         order = np.argsort(sample)
-        return cls(sample[order], keeper[order], size[order])
+        return cls(sample[order], kept_duplicate[order], size[order])
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ class SharedKeys:
 
         living = alive[self.sample]
         holder, key = self.sample[living], self.key[living]
-        held, place = np.unique(holder, return_inverse=True)
+        held, index = np.unique(holder, return_inverse=True)
         # neighbours are enough: each group becomes a path
         same = key[1:] == key[:-1]
-        return Duplicates.of_components(held, components(len(held), place[:-1][same], place[1:][same]))
+        return Duplicates.of_components(held, components(len(held), index[:-1][same], index[1:][same]))
 
     def holding(self, keys: tuple[int, ...]) -> np.ndarray:
         """Return the samples that hold one of some keys, sorted."""
@@ -112,8 +112,8 @@ def duplicates_by_value(signatures: np.ndarray, alive: np.ndarray, near: NearPai
     from dj_assets.kernels.components import components
 
     linked, a, b = _linked(signatures[alive], near)
-    samples, place = _members(signatures, alive, linked)
-    return Duplicates.of_components(samples, components(len(linked), a, b)[place])
+    samples, index = _members(signatures, alive, linked)
+    return Duplicates.of_components(samples, components(len(linked), a, b)[index])
 
 
 def _linked(values: np.ndarray, near: NearPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -123,7 +123,7 @@ def _linked(values: np.ndarray, near: NearPairs) -> tuple[np.ndarray, np.ndarray
     """
     values.sort()
     again = distinct_sorted(values[1:][values[1:] == values[:-1]])
-    both = (places_in(values, near.a) >= 0) & (places_in(values, near.b) >= 0)
+    both = (indices_in(values, near.a) >= 0) & (indices_in(values, near.b) >= 0)
     a, b = near.a[both], near.b[both]
     linked = distinct_sorted(np.concatenate((again, a.astype(again.dtype), b.astype(again.dtype))))
     return linked, np.searchsorted(linked, a), np.searchsorted(linked, b)
@@ -131,11 +131,11 @@ def _linked(values: np.ndarray, near: NearPairs) -> tuple[np.ndarray, np.ndarray
 
 def _members(signatures: np.ndarray, alive: np.ndarray, linked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the living samples with one of the linked values, in order, and where that stands among them."""
-    samples, places = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    samples, indices = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for start in range(0, len(signatures), _CHUNK):
         living = np.flatnonzero(alive[start : start + _CHUNK])
-        place = places_in(linked, signatures[start : start + _CHUNK][living])
-        found = place >= 0
+        index = indices_in(linked, signatures[start : start + _CHUNK][living])
+        found = index >= 0
         samples.append(start + living[found])
-        places.append(place[found])
-    return np.concatenate(samples), np.concatenate(places)
+        indices.append(index[found])
+    return np.concatenate(samples), np.concatenate(indices)

@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, numbered_json, of_numbered_json, read_json, write_json
 from dj_assets.home.run_manifest import Against, FunnelStep, ReferenceFile
-from dj_assets.publish.parts import Format, Part, part_key
+from dj_assets.publish.parts import Format, RefinedFile, part_key
 from dj_assets.publish.release import merged_types
 from dj_assets.recipe.plan import Plan, digest
-from dj_assets.replay.fates import Replayed, ShardTally
 from dj_assets.replay.funnel import Balance, balance, make_funnel
 from dj_assets.replay.near_pairs import is_stored, store
+from dj_assets.replay.result import FileCounts, ReplayResult
 from dj_assets.sources.fields import FieldTypes
 
 
@@ -29,7 +29,7 @@ from dj_assets.sources.fields import FieldTypes
 class FileOutcome:
     """The outcomes of the measured samples of one source file; `version` is a hash of its published part.
 
-    It covers the fate of every sample and the columns of the refined file, not which twin a duplicate has: a twin of
+    It covers the outcome of every sample and the columns of the refined file, not which duplicate was kept: one in
     another file may change without a change here.
     """
 
@@ -45,8 +45,8 @@ class Decision:
 
     `recipe` is the hash of the recipe with its thresholds, `missing` names shards that took no part, `parts` are the
     refined files as they are to be.
-    `version` is the data version of the duplicates, `near_pairs` and `clusters` count what is behind them, `fates` is
-    the table that `build_database` takes. `seconds` is what replaying took.
+    `version` is the data version of the duplicates, `near_pairs` and `clusters` count what they come from,
+    `outcome_table` is the table that `build_database` takes.
     """
 
     key: str
@@ -61,9 +61,9 @@ class Decision:
     duplicates_against: int
     short_texts: Mapping[str, int]
     against: Against | None
-    parts: tuple[Part, ...]
+    parts: tuple[RefinedFile, ...]
     missing: tuple[str, ...]
-    fates: ds.Dataset = dataclasses.field(repr=False)
+    outcome_table: ds.Dataset = dataclasses.field(repr=False)
 
     @classmethod
     def of(
@@ -73,7 +73,7 @@ class Decision:
         *,
         manifests: Sequence[FileManifest],
         reference: Sequence[FileManifest],
-        replayed: Replayed,
+        replayed: ReplayResult,
         format: Format = "parquet",
         missing: Sequence[str] = (),
     ) -> Decision:
@@ -84,8 +84,8 @@ class Decision:
         ConservationError
             If samples in are not kept + dropped + quarantined.
         """
-        counts = balance(manifests, replayed.tallies)
-        funnel = make_funnel(plan, replayed.tallies, counts, _seconds_by_step(manifests))
+        counts = balance(manifests, replayed.file_counts)
+        funnel = make_funnel(plan, replayed.file_counts, counts, _seconds_by_step(manifests))
         against = sum(step.dropped_against for step in funnel)
         return cls(
             key=key,
@@ -93,16 +93,16 @@ class Decision:
             manifests=tuple(manifests),
             counts=counts,
             funnel=funnel,
-            outcomes=tuple(_outcomes(manifests, replayed.tallies)),
+            outcomes=tuple(_outcomes(manifests, replayed.file_counts)),
             version=replayed.version,
             clusters=replayed.clusters,
             near_pairs=replayed.near_pairs,
             duplicates_against=against,
             short_texts=replayed.short_texts,
             against=_against(reference, against),
-            parts=tuple(_parts(plan.recipe.text_key, manifests, replayed.tallies, format)),
+            parts=tuple(_parts(plan.recipe.text_key, manifests, replayed.file_counts, format)),
             missing=tuple(missing),
-            fates=replayed.fates,
+            outcome_table=replayed.outcome_table,
         )
 
     @classmethod
@@ -111,7 +111,7 @@ class Decision:
         content = read_json(layout.decision)
         if content is None or (key is not None and content["key"] != key):
             return None
-        if not is_stored(_fates_file(layout), content["key"].encode()):
+        if not is_stored(_outcome_file(layout), content["key"].encode()):
             return None
         return cls(
             **{name: value for name, value in content.items() if name != "shards"}
@@ -121,19 +121,19 @@ class Decision:
                 "funnel": tuple(FunnelStep.of_json(step) for step in content["funnel"]),
                 "against": Against.of_json(content["against"]["against"]) if content["against"] else None,
                 "outcomes": tuple(of_numbered_json(FileOutcome, outcome) for outcome in content["outcomes"]),
-                "parts": tuple(of_numbered_json(Part, part) for part in content["parts"]),
+                "parts": tuple(of_numbered_json(RefinedFile, part) for part in content["parts"]),
                 "missing": tuple(content["missing"]),
-                "fates": ds.dataset(_fates_file(layout)),
+                "outcome_table": ds.dataset(_outcome_file(layout)),
             }
         )
 
     def write(self, layout: Layout) -> None:
         """Store the decision in place of the last one."""
-        store(_fates_file(layout), self.fates, self.key.encode())
+        store(_outcome_file(layout), self.outcome_table, self.key.encode())
         plain = {
             "shards" if field.name == "manifests" else field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name != "fates"
+            if field.name != "outcome_table"
         }
         write_json(
             layout.decision,
@@ -161,7 +161,7 @@ class Decision:
     def kept(self, number: int, layout: Layout) -> np.ndarray:
         """Return which measured samples of a source file are kept, in the order of its measured files; bool."""
         rows = pq.read_table(layout.fetched("stats", number), columns=["row"])["row"].to_numpy()
-        ended = self.fates.to_table(columns=["row"], filter=ds.field("shard") == number)["row"].to_numpy()
+        ended = self.outcome_table.to_table(columns=["row"], filter=ds.field("shard") == number)["row"].to_numpy()
         return ~np.isin(rows, ended)
 
 
@@ -186,21 +186,21 @@ def outcome_version(outcomes: Iterable[FileOutcome]) -> str:
     return digest([outcome.version for outcome in outcomes])
 
 
-def _outcomes(manifests: Sequence[FileManifest], tallies: Sequence[ShardTally]) -> Iterator[FileOutcome]:
+def _outcomes(manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]) -> Iterator[FileOutcome]:
     types = merged_types(manifests)
     columns = None if types is None else types.to_json()
-    for file, tally in zip(manifests, tallies, strict=True):
-        version = digest([file.sha256, file.measure_key, file.records, tally.told, columns])
-        yield FileOutcome(file.number, version, tally.kept, tally.duplicates)
+    for file, counts in zip(manifests, file_counts, strict=True):
+        version = digest([file.sha256, file.measure_key, file.records, counts.outcome_hash, columns])
+        yield FileOutcome(file.number, version, counts.kept, counts.duplicates)
 
 
 def _parts(
-    text_key: str, manifests: Sequence[FileManifest], tallies: Sequence[ShardTally], format: Format
-) -> Iterator[Part]:
+    text_key: str, manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts], format: Format
+) -> Iterator[RefinedFile]:
     types = merged_types(manifests)
-    for file, tally in zip(manifests, tallies, strict=True):
-        yield Part(file.number, tally.kept, part_key(file, tally.kept_mask, types, text_key, format), format)
+    for file, counts in zip(manifests, file_counts, strict=True):
+        yield RefinedFile(file.number, counts.kept, part_key(file, counts.kept_mask, types, text_key, format), format)
 
 
-def _fates_file(layout: Layout) -> Path:
+def _outcome_file(layout: Layout) -> Path:
     return layout.decision.with_name("fates.parquet")

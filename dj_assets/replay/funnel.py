@@ -9,7 +9,7 @@ from dj_assets.errors import ConservationError
 from dj_assets.home.manifest import FileManifest
 from dj_assets.home.run_manifest import FunnelStep
 from dj_assets.recipe.plan import Plan
-from dj_assets.replay.fates import ShardTally
+from dj_assets.replay.result import FileCounts
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Balance:
 
 
 def make_funnel(
-    plan: Plan, tallies: Sequence[ShardTally], balance: Balance, seconds: Mapping[str, float]
+    plan: Plan, file_counts: Sequence[FileCounts], balance: Balance, seconds: Mapping[str, float]
 ) -> tuple[FunnelStep, ...]:
     """Count what every operator took in and let out; the first one takes what loading left."""
     steps = len(plan.steps)
-    quarantined = _by_step(steps, (tally.quarantined for tally in tallies))
-    ended = _by_step(steps, (tally.ended for tally in tallies))
-    against = _by_step(steps, (tally.against for tally in tallies))
+    quarantined = _by_step(steps, (counts.quarantined for counts in file_counts))
+    ended = _by_step(steps, (counts.ended for counts in file_counts))
+    against = _by_step(steps, (counts.against for counts in file_counts))
     alive = balance.samples_in - balance.dropped_by_load - balance.quarantined_by_load
     funnel = []
     for step in plan.steps:
@@ -65,7 +65,7 @@ def _by_step(steps: int, counted: Iterable[Sequence[int]]) -> list[int]:
     return total
 
 
-def balance(manifests: Sequence[FileManifest], tallies: Sequence[ShardTally]) -> Balance:
+def balance(manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]) -> Balance:
     """Add up every file and the whole: samples in = kept + dropped + quarantined.
 
     Raises
@@ -74,9 +74,9 @@ def balance(manifests: Sequence[FileManifest], tallies: Sequence[ShardTally]) ->
         Naming the file that does not add up. Nothing is published then.
     """
     all_kept = all_quarantined = all_dropped = 0
-    for file, tally in zip(manifests, tallies, strict=True):
-        kept, quarantined = tally.kept, sum(tally.quarantined)
-        dropped = sum(tally.ended) - quarantined
+    for file, counts in zip(manifests, file_counts, strict=True):
+        kept, quarantined = counts.kept, sum(counts.quarantined)
+        dropped = sum(counts.ended) - quarantined
         accounted = kept + dropped + quarantined + file.dropped + file.quarantined
         if accounted != file.records:
             raise ConservationError(

@@ -46,12 +46,12 @@ def first_events(
 ) -> list[np.ndarray]:
     """Return, for each segment, the first step that would end each sample of some files (`NEVER` where none)."""
     events = [np.full(len(failed_at), NEVER, np.int16) for _ in segments]
-    place = 0
+    start = 0
     for judged in _judged(segments, stats, threads):
         rows = len(judged[0])
         for event, found in zip(events, judged, strict=True):
-            event[place : place + rows] = found
-        place += rows
+            event[start : start + rows] = found
+        start += rows
     for segment, event in zip(segments, events, strict=True):
         indices = [step.index for step in segment.steps]
         here = (failed_at >= min(indices)) & (failed_at <= max(indices))

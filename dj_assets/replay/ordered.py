@@ -26,14 +26,14 @@ def distinct_sorted(values: np.ndarray) -> np.ndarray:
     return values[:filled]
 
 
-def places_in(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
+def indices_in(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return where each value stands in `ordered`, -1 where it does not."""
-    places = np.full(len(values), -1, np.int64)
+    indices = np.full(len(values), -1, np.int64)
     if not len(ordered):
-        return places
+        return indices
     # in order, neighbours are looked up in what the cache holds
     order = np.argsort(values)
     found = np.minimum(np.searchsorted(ordered, values[order]), len(ordered) - 1)
     there = ordered[found] == values[order]
-    places[order[there]] = found[there]
-    return places
+    indices[order[there]] = found[there]
+    return indices

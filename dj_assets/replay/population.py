@@ -17,7 +17,7 @@ NOT_FAILED = -1
 
 
 @dataclass(frozen=True)
-class Places:
+class SamplePositions:
     """The positions of samples: the numbers of some files, and the rows of each file's samples in their order.
 
     `starts` are the numbers of the first samples of the files, and behind them how many there are in all. Rows without
@@ -29,7 +29,7 @@ class Places:
     rows: Sequence[range | np.ndarray]
 
     @classmethod
-    def of(cls, stats: Sequence[Path]) -> Places:
+    def of(cls, stats: Sequence[Path]) -> SamplePositions:
         """Read the places of the samples of some files, in their order."""
         numbers, rows = [], []
         for path in stats:
@@ -74,13 +74,13 @@ class Population:
     """
 
     stats_files: tuple[Path, ...]
-    places: Places
+    positions: SamplePositions
     failed_at: np.ndarray
     signatures: Mapping[str, np.ma.MaskedArray]
-    reference: Places
+    reference: SamplePositions
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.positions)
 
 
 def load_population(
@@ -94,7 +94,7 @@ def load_population(
     names = [step.signature for step in plan.deduplicators if not has_keys(step)]
     failed_at = column_of(signatures, "failed_at").filled(NOT_FAILED)
     values = {name: column_of([*reference_signatures, *signatures], name) for name in names}
-    return Population(tuple(stats), Places.of(stats), failed_at, values, Places.of(reference_stats))
+    return Population(tuple(stats), SamplePositions.of(stats), failed_at, values, SamplePositions.of(reference_stats))
 
 
 def has_keys(step: Step) -> bool:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dj_assets.home.manifest import FileManifest, numbered_json
-from dj_assets.home.run_manifest import Bins, MeasuredFile, MediaFields, RefinedFile, RunManifest, RunMedia, UsedModel
-from dj_assets.media.places import Root
+from dj_assets.home.run_manifest import Bins, MeasuredFile, MediaFields, PublishedFile, RunManifest, RunMedia, UsedModel
+from dj_assets.media.locations import Root
 from dj_assets.memory import peak_rss_mb
 from dj_assets.models.store import ModelFile
 from dj_assets.recipe.plan import Plan
@@ -41,7 +41,7 @@ def manifest_of_run(
     environment: Environment,
     *,
     files: Sequence[SourceFile],
-    refined: Sequence[RefinedFile],
+    refined: Sequence[PublishedFile],
     statistics: dict[str, Bins],
 ) -> RunManifest:
     """Return the manifest of a run, without its database, which is not finished yet.

@@ -20,16 +20,16 @@ REPLAYED = ("stats", "signatures")
 
 
 @dataclass
-class Outcome:
-    """The fate of every measured sample.
+class SampleOutcomes:
+    """The outcome of every measured sample.
 
-    `fate` is the index of the step that ended a sample, `KEPT` for the kept; `quarantined` says whether it failed
-    there. Samples of `duplicates` are numbered as all are, their keepers behind the `references` samples of the
+    `outcome` is the index of the step that ended a sample, `KEPT` for the kept; `quarantined` says whether it failed
+    there. Samples of `duplicates` are numbered as all are, their kept duplicates behind the `references` samples of the
     reference set: a smaller number is one of these. Cluster sizes count samples of the reference set, too.
     `short_texts` counts, for each deduplicator, those it dropped only because they are too short for one shingle.
     """
 
-    fate: np.ndarray
+    outcome: np.ndarray
     quarantined: np.ndarray
     references: int = 0
     duplicates: Duplicates = field(default_factory=lambda: Duplicates.joined([]))
@@ -39,42 +39,44 @@ class Outcome:
     @property
     def kept(self) -> np.ndarray:
         """Which samples are kept."""
-        kept: np.ndarray = self.fate == KEPT
+        kept: np.ndarray = self.outcome == KEPT
         return kept
 
 
-def replay(plan: Plan, population: Population, links: Mapping[str, Links], threads: int = 1) -> Outcome:
+def replay(plan: Plan, population: Population, links: Mapping[str, Links], threads: int = 1) -> SampleOutcomes:
     """Let every sample meet the steps in recipe order; the earliest event decides.
 
     `links` are those of every deduplicator, by the name of its signature, over the reference set and the samples behind
     it. Samples of the reference set take part in every deduplicator, whatever the filters say, and are always kept.
     """
     size = len(population)
-    outcome = Outcome(np.full(size, KEPT, np.int16), np.zeros(size, bool), len(population.reference))
+    outcomes = SampleOutcomes(np.full(size, KEPT, np.int16), np.zeros(size, bool), len(population.reference))
     started = time.perf_counter()
     segments = segments_of(plan)
     events = first_events(segments, population.stats_files, population.failed_at, threads)
-    outcome.seconds["conditions"] = time.perf_counter() - started
+    outcomes.seconds["conditions"] = time.perf_counter() - started
     found = []
     for segment, event in zip(segments, events, strict=True):
-        end(outcome.fate, outcome.quarantined, event, population.failed_at)
+        end(outcomes.outcome, outcomes.quarantined, event, population.failed_at)
         if segment.deduplicator is not None:
             started = time.perf_counter()
-            found.append(_deduplicate(outcome, population, segment.deduplicator, links[segment.deduplicator.signature]))
-            outcome.seconds[segment.deduplicator.label] = time.perf_counter() - started
-    outcome.duplicates = Duplicates.joined(found)
-    return outcome
+            found.append(
+                _deduplicate(outcomes, population, segment.deduplicator, links[segment.deduplicator.signature])
+            )
+            outcomes.seconds[segment.deduplicator.label] = time.perf_counter() - started
+    outcomes.duplicates = Duplicates.joined(found)
+    return outcomes
 
 
-def end(fate: np.ndarray, quarantined: np.ndarray, event: np.ndarray, failed_at: np.ndarray) -> None:
+def end(outcome: np.ndarray, quarantined: np.ndarray, event: np.ndarray, failed_at: np.ndarray) -> None:
     """End the samples that a segment's events end, of those alive."""
-    ended = (fate == KEPT) & (event != NEVER)
-    fate[ended] = event[ended]
+    ended = (outcome == KEPT) & (event != NEVER)
+    outcome[ended] = event[ended]
     quarantined[ended] = failed_at[ended] == event[ended]
 
 
-def _deduplicate(outcome: Outcome, population: Population, step: Step, links: Links) -> Duplicates:
-    alive = np.concatenate((np.ones(outcome.references, bool), outcome.kept))
+def _deduplicate(outcomes: SampleOutcomes, population: Population, step: Step, links: Links) -> Duplicates:
+    alive = np.concatenate((np.ones(outcomes.references, bool), outcomes.kept))
     keys = step.operator.short_text_keys if isinstance(step.operator, Deduplicator) else ()
     if isinstance(links, SharedKeys):
         found = links.duplicates(alive)
@@ -85,9 +87,9 @@ def _deduplicate(outcome: Outcome, population: Population, step: Step, links: Li
             alive &= ~signature.mask
         found = duplicates_by_value(signature.data, alive, links)
         short = np.isin(signature.data[found.sample], np.array(keys, signature.dtype))
-    own = found.sample >= outcome.references
-    sample = found.sample[own] - outcome.references
-    outcome.fate[sample] = step.index
+    own = found.sample >= outcomes.references
+    sample = found.sample[own] - outcomes.references
+    outcomes.outcome[sample] = step.index
     if keys:
-        outcome.short_texts[step.label] = int(short[own].sum())
-    return Duplicates(sample, found.keeper[own], found.size[own])
+        outcomes.short_texts[step.label] = int(short[own].sum())
+    return Duplicates(sample, found.kept_duplicate[own], found.size[own])

@@ -17,7 +17,7 @@ FPS = 8
 
 
 @dataclass(frozen=True)
-class Clip:
+class SampleClip:
     """What a clip shows: a scene, how long, and by how many pixels a second the camera moves along it."""
 
     scene: Scene

@@ -121,9 +121,9 @@ def very_long(characters: int) -> Callable[[Dice, Grammar], str]:
 
 def _with_sentence(dice: Dice, text: str, sentence: str) -> str:
     # Between two sentences of the text, or at its end where it has only one.
-    places = [at + 2 for at in range(len(text)) if text.startswith(". ", at)]
-    at = dice.pick(places) if places else len(text)
-    return f"{text[:at]}{sentence} {text[at:]}" if places else f"{text} {sentence}"
+    positions = [at + 2 for at in range(len(text)) if text.startswith(". ", at)]
+    at = dice.pick(positions) if positions else len(text)
+    return f"{text[:at]}{sentence} {text[at:]}" if positions else f"{text} {sentence}"
 
 
 BLEMISHES: Mapping[str, Callable[[Dice, str], str]] = {

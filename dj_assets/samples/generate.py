@@ -27,7 +27,7 @@ _INVALID_UTF8 = b'{"text": "A record with a byte that no UTF-8 has: \xff\xfe", "
 class Entry:
     """One line to be: where it sorts (0 to 1), what it holds, and what was planted in it."""
 
-    place: float
+    position: float
     line: bytes
     planted: str = ""
 
@@ -41,7 +41,7 @@ def documents(subset: str, count: int, seed: str = SEED) -> Iterator[Document]:
 
 def sample(subset: str) -> tuple[bytes, dict[str, list[int]]]:
     """Return the JSON lines of a subset's sample file, and for each kind of defect the lines (from 0) that have it."""
-    entries = sorted(_entries(subset, SUBSETS[subset]), key=lambda entry: entry.place)
+    entries = sorted(_entries(subset, SUBSETS[subset]), key=lambda entry: entry.position)
     planted: dict[str, list[int]] = {}
     for number, entry in enumerate(entries):
         if entry.planted:
@@ -73,13 +73,13 @@ def _entries(subset: str, contents: Contents) -> Iterator[Entry]:
     dice = Dice(f"{SEED}/{subset}/defects")
     plain: list[tuple[float, str, dict[str, object]]] = []
     for index, (text, meta) in enumerate(documents(subset, contents.documents)):
-        place = dice.between(0, 700_000) / 1e6
+        position = dice.between(0, 700_000) / 1e6
         kind = dice.pick(sorted(defects.BLEMISHES)) if dice.below(_BLEMISHED_ONE_IN) < len(defects.BLEMISHES) else ""
         if kind:
-            yield Entry(place, _line(subset, contents, index, defects.BLEMISHES[kind](dice, text), meta), kind)
+            yield Entry(position, _line(subset, contents, index, defects.BLEMISHES[kind](dice, text), meta), kind)
         else:
-            plain.append((place, text, meta))
-            yield Entry(place, _line(subset, contents, index, text, meta))
+            plain.append((position, text, meta))
+            yield Entry(position, _line(subset, contents, index, text, meta))
     yield from _copies(subset, contents, dice, plain)
     yield from _rubbish(subset, contents, dice)
 
@@ -91,10 +91,10 @@ def _copies(
     # Near ones copy the longest documents: a simhash of few shingles moves too far with one word.
     near = sorted(plain, key=lambda document: -len(document[1]))[: contents.near_duplicates]
     exact = dice.shuffled([document for document in plain if document not in near])[: contents.duplicates]
-    for number, (place, text, meta) in enumerate([*exact, *near]):
+    for number, (position, text, meta) in enumerate([*exact, *near]):
         is_near = number >= len(exact)
         copied = defects.near_duplicate(dice, text) if is_near else text
-        later = place + (1 - place) * dice.between(1, 999) / 1000
+        later = position + (1 - position) * dice.between(1, 999) / 1000
         line = _line(subset, contents, 10_000 + number, copied, meta)
         yield Entry(later, line, "near_duplicate" if is_near else "duplicate")
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dj_assets.samples.clips import Clip
+from dj_assets.samples.clips import SampleClip
 from dj_assets.samples.grammar import Dice
 from dj_assets.samples.scenes import Scene
 
@@ -33,7 +33,7 @@ _PLANTED_CLIPS = {
 }
 
 
-def clips_of(pool: str) -> list[tuple[str, Clip, str]]:
+def clips_of(pool: str) -> list[tuple[str, SampleClip, str]]:
     """Return the clips of one of the four pools: the name of each, what it shows, what was planted."""
     dice = Dice(f"t2v/{pool}")
     found = []
@@ -43,17 +43,17 @@ def clips_of(pool: str) -> list[tuple[str, Clip, str]]:
         if planted == "duplicate":
             scene = Scene.of(f"{pool}/{number - 1}")
         seconds, speed = dice.pick((2.5, 3.0, 3.5)), dice.pick((16, 20, 24, 28))
-        clip = Clip(scene, 1.0 if planted == "short" else seconds, 0 if planted == "still" else speed)
-        found.append((name, replace(clip, seconds=3.0, speed=20) if _twin(pool, number) else clip, planted))
+        clip = SampleClip(scene, 1.0 if planted == "short" else seconds, 0 if planted == "still" else speed)
+        found.append((name, replace(clip, seconds=3.0, speed=20) if _is_duplicate(pool, number) else clip, planted))
     return found
 
 
-def _twin(pool: str, number: int) -> bool:
+def _is_duplicate(pool: str, number: int) -> bool:
     """Tell whether a clip is a duplicate, or is followed by its own."""
     return "duplicate" in (_PLANTED_CLIPS.get((pool, number)), _PLANTED_CLIPS.get((pool, number + 1)))
 
 
-def _caption(clip: Clip, planted: str) -> str:
+def _caption(clip: SampleClip, planted: str) -> str:
     return "A chef cuts onions in a kitchen while guests wait." if planted == "mismatched" else clip.caption
 
 

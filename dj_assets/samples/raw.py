@@ -122,7 +122,7 @@ def _posts(seed: str) -> tuple[bytes, Planted]:
     rows += [(9002, '  <row Id="9002" PostTypeId="1" Body="&lt;p&gt;cut off in the middle')]
     rows += [(9003, _row(Id=9003, PostTypeId=1, Score=0, Title="No body here"))]
     rows += [(9100 + n, _row(Id=9100 + n, PostTypeId=5, Body="About this tag.")) for n in range(4)]
-    lines = [line for _, _, line in sorted((place, dice.below(1000), line) for place, line in rows)]
+    lines = [line for _, _, line in sorted((position, dice.below(1000), line) for position, line in rows)]
     head = '\ufeff<?xml version="1.0" encoding="utf-8"?>\n<posts>\n'
     return (head + "\n".join(lines) + "\n</posts>\n").encode(), {"no_question": 1, "broken": 2, "no_post": 4}
 

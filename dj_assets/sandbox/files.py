@@ -26,7 +26,7 @@ Format = Literal["jsonl", "parquet", "ids"]
 
 
 @dataclass(frozen=True)
-class Contents:
+class PoolContents:
     """The samples of a pool: shard and row of each, in order, and a hash of what they hold."""
 
     pool: Pool
@@ -38,14 +38,14 @@ class Contents:
         return len(self.row)
 
     @classmethod
-    def of(cls, run: MeasuredRun, pool: Pool) -> Contents:
+    def of(cls, run: MeasuredRun, pool: Pool) -> PoolContents:
         """Ask the database of a run for the samples of a pool.
 
         The hash covers which samples they are, the files they are from, the mappers that rewrote them and how often
         they are repeated: neither thresholds nor further statistics change it.
         """
         with reading(run.layout.database) as connection:
-            shard, row = pool.places(connection)
+            shard, row = pool.positions(connection)
         return cls(pool, shard, row, _content(run, pool, shard, row))
 
     def write(self, run: MeasuredRun, target: Path, format: Format) -> None:

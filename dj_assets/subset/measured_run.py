@@ -19,7 +19,7 @@ from dj_assets.operators.base import Deduplicator, Mapper
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.links import find_links
 from dj_assets.replay.population import Population, load_population
-from dj_assets.replay.replay import REPLAYED, Outcome, replay
+from dj_assets.replay.replay import REPLAYED, SampleOutcomes, replay
 from dj_assets.stores.copies import all_at_hand
 
 # The kinds of measured files that are read.
@@ -107,10 +107,10 @@ class MeasuredRun:
             If the subset was measured anew meanwhile, or the plan measures something else.
         """
         _require_same_measure(self.manifest, plan, self.layout.published)
-        outcome = self._outcome(plan)
+        outcomes = self._outcome(plan)
         _require_measured_files(self.manifest, self.layout)
-        ended = np.bincount(outcome.fate[~outcome.kept], minlength=len(plan.steps))
-        passed, alive = [], len(outcome.fate)
+        ended = np.bincount(outcomes.outcome[~outcomes.kept], minlength=len(plan.steps))
+        passed, alive = [], len(outcomes.outcome)
         for step in plan.steps:
             left = int(ended[step.index])
             if left or not isinstance(step.operator, Mapper):
@@ -118,14 +118,14 @@ class MeasuredRun:
             alive -= left
         return passed
 
-    def replayed(self, plan: Plan) -> tuple[Population, Outcome]:
+    def replayed(self, plan: Plan) -> tuple[Population, SampleOutcomes]:
         """Return the samples and what a replay decides about each."""
         return self._population, self._outcome(plan)
 
     def _replayed(self, plan: Plan) -> int:
         return int(self._outcome(plan).kept.sum())
 
-    def _outcome(self, plan: Plan) -> Outcome:
+    def _outcome(self, plan: Plan) -> SampleOutcomes:
         signatures = [*self._files("signatures", "against"), *self._files("signatures")]
         links = find_links(self.layout, plan, signatures, self._measured, self.threads)
         return replay(plan, self._population, links, threads=self.threads)

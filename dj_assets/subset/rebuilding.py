@@ -16,7 +16,7 @@ from dj_assets.publish.database import add_run
 from dj_assets.publish.release import Release
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import Plan, make_plan
-from dj_assets.replay.fates import fates
+from dj_assets.replay.result import outcome_table
 from dj_assets.subset.locks import whole_subset
 from dj_assets.subset.measured_run import MeasuredRun
 
@@ -46,7 +46,7 @@ def rebuild(layout: Layout, manifest: RunManifest) -> Rebuilt:
         run = MeasuredRun.open(layout.published, plan, settings.default_workers())
         population, outcome = run.replayed(plan)
         manifests, reference = run.manifests, run.reference
-        release = Release(plan, layout, manifests, fates(population, outcome), reference)
+        release = Release(plan, layout, manifests, outcome_table(population, outcome), reference)
         with replace_atomically(layout.database) as temporary:
             release.build(temporary, run.threads)
             # the record in the database never knew what it became

@@ -12,9 +12,9 @@ import numpy as np
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, all_published, next_run_id, published_run, require_measured
-from dj_assets.home.run_manifest import Bins, RefinedFile, RunManifest
+from dj_assets.home.run_manifest import Bins, PublishedFile, RunManifest
 from dj_assets.measure.engines import for_each
-from dj_assets.publish.parts import Part, waiting_files, write_part
+from dj_assets.publish.parts import RefinedFile, waiting_files, write_part
 from dj_assets.publish.release import Release
 from dj_assets.recipe.plan import digest
 from dj_assets.replay.decision import Decision, outcome_version
@@ -97,7 +97,9 @@ def _write(subset: SubsetContext, decision: Decision, numbers: Collection[int]) 
             layout.copy.push_pending(path)
 
 
-def _piece(subset: SubsetContext, decision: Decision, part: Part) -> tuple[Part, FileManifest, np.ndarray]:
+def _piece(
+    subset: SubsetContext, decision: Decision, part: RefinedFile
+) -> tuple[RefinedFile, FileManifest, np.ndarray]:
     """Return a refined file, the manifest of its source file, and which samples of that are kept."""
     (measured,) = (file for file in decision.manifests if file.number == part.number)
     require_measured(subset.layout, [measured], ("stats",))
@@ -105,7 +107,13 @@ def _piece(subset: SubsetContext, decision: Decision, part: Part) -> tuple[Part,
 
 
 def _write_part(
-    part: Part, measured: FileManifest, kept: np.ndarray, *, layout: Layout, types: FieldTypes | None, text_key: str
+    part: RefinedFile,
+    measured: FileManifest,
+    kept: np.ndarray,
+    *,
+    layout: Layout,
+    types: FieldTypes | None,
+    text_key: str,
 ) -> None:
     require_measured(layout, [measured], ("cleaned", "fields"))
     write_part(part, kept, layout, types, text_key)
@@ -163,13 +171,13 @@ def _publish(
         plan=plan,
         layout=subset.layout,
         manifests=manifests,
-        fates=decision.fates,
+        outcome_table=decision.outcome_table,
         against=against,
         accompany=subset.options.accompany,
         for_each=partial(for_each, subset.options.engine),
     )
 
-    def manifest_of(refined: Sequence[RefinedFile], statistics: dict[str, Bins]) -> RunManifest:
+    def manifest_of(refined: Sequence[PublishedFile], statistics: dict[str, Bins]) -> RunManifest:
         """Return the manifest of this run over its refined files."""
         subset.seconds["refine"] = time.perf_counter() - started
         environment = Environment(

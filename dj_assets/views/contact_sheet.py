@@ -11,7 +11,7 @@ from dj_assets.analysis.figures import compact
 from dj_assets.analysis.shown_media import Display, Shelf, Shown
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import RunManifest
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
 from dj_assets.publish.release import Accompany
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
@@ -91,8 +91,8 @@ def _sheet(found: Sequence[Shelf], columns: int, edge: int) -> Image:
         for number, (name, colour, shown) in enumerate(sides):
             left = _PAD + number * half
             draw.text((left, top), name, fill=colour, font=_font(11))
-            for place, one in enumerate(shown):
-                corner = left + (place % columns) * cell, top + _LINE + (place // columns) * (cell + _LINE)
+            for index, one in enumerate(shown):
+                corner = left + (index % columns) * cell, top + _LINE + (index // columns) * (cell + _LINE)
                 _paste(image, one, corner, edge, colour)
         top += height
     return image

@@ -65,15 +65,15 @@ def drawn_panels(database: Path, plan: Plan) -> list[str]:
 def _panels(connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColumn]) -> list[Panel]:
     summaries = summarize(connection, columns)
     scales = {
-        place: scale
-        for place, (column, summary) in enumerate(zip(columns, summaries, strict=True))
+        index: scale
+        for index, (column, summary) in enumerate(zip(columns, summaries, strict=True))
         if column.is_numeric and (scale := choose_scale(summary, column.bounds, whole=column.is_whole))
     }
-    counted = count_bins(connection, [columns[place] for place in scales], list(scales.values()))
+    counted = count_bins(connection, [columns[index] for index in scales], list(scales.values()))
     histograms = dict(zip(scales, counted, strict=True))
     return [
-        Panel(column, summary, histograms.get(place) if column.is_numeric else count_names(connection, column, NAMES))
-        for place, (column, summary) in enumerate(zip(columns, summaries, strict=True))
+        Panel(column, summary, histograms.get(index) if column.is_numeric else count_names(connection, column, NAMES))
+        for index, (column, summary) in enumerate(zip(columns, summaries, strict=True))
     ]
 
 

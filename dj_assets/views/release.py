@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dj_assets.analysis.verdicts import evidence_of
+from dj_assets.analysis.run_checks import check_input_of
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import published_run
 from dj_assets.home.run_manifest import RunManifest
@@ -15,7 +15,7 @@ from dj_assets.recipe.plan import Plan
 from dj_assets.views.card import dataset_card
 from dj_assets.views.contact_sheet import sheet_writer
 from dj_assets.views.page.document import report_page
-from dj_assets.views.page.facts import Facts
+from dj_assets.views.page.report_input import ReportInput
 
 
 def accompany(inputs: Sequence[str | Path] | None = None) -> Accompany:
@@ -43,13 +43,16 @@ def write_report(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout
     layout
         Where its measured files lie, and the manifest of the run before.
     """
-    facts = run_facts(folder, manifest, plan, layout)
-    for path, content in ((facts.layout.report, report_page(facts)), (facts.layout.card, dataset_card(facts))):
+    report_input = run_facts(folder, manifest, plan, layout)
+    for path, content in (
+        (report_input.layout.report, report_page(report_input)),
+        (report_input.layout.card, dataset_card(report_input)),
+    ):
         path.write_text(content, "utf-8")
 
 
-def run_facts(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> Facts:
+def run_facts(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> ReportInput:
     """Return what the report of a run is made from; the newest manifest of the layout is that of the run before."""
     lying = replace(layout, published=folder)
     earlier = published_run(layout)
-    return Facts(manifest, plan, lying, evidence_of(plan, lying, manifest, earlier))
+    return ReportInput(manifest, plan, lying, check_input_of(plan, lying, manifest, earlier))

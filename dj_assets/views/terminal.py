@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from dj_assets.analysis.explain import Story
+    from dj_assets.analysis.explain import SampleTrace
 
 
 def render_run(manifest: RunManifest) -> Group:
@@ -34,21 +34,21 @@ def render_run(manifest: RunManifest) -> Group:
     return Group(table, _summary(manifest), *_short_texts(manifest), *_against(manifest))
 
 
-def render_story(story: Story) -> Text:
-    """Return a sample's story as text: a line an operator, the one that ended it marked."""
+def render_trace(trace: SampleTrace) -> Text:
+    """Return the trace of a sample as text: a line an operator, the one that ended it marked."""
     from rich.text import Text
 
     text = Text()
-    text.append(f"{story.id}: {story.fate}\n", style="bold")
-    text.append(f"{story.source}, shard {story.shard}, row {story.row}\n", style="dim")
-    text.append("\n" if story.steps else "no operator saw it\n")
-    width = max((len(step.operator) for step in story.steps), default=0)
-    for step in story.steps:
+    text.append(f"{trace.id}: {trace.outcome}\n", style="bold")
+    text.append(f"{trace.source}, shard {trace.shard}, row {trace.row}\n", style="dim")
+    text.append("\n" if trace.steps else "no operator saw it\n")
+    width = max((len(step.operator) for step in trace.steps), default=0)
+    for step in trace.steps:
         style = "red" if step.ended else ""
-        text.append(f"{'×' if step.ended else ' '} {step.operator:{width}}  {step.said}\n", style=style)
+        text.append(f"{'×' if step.ended else ' '} {step.operator:{width}}  {step.summary}\n", style=style)
         for detail in step.details:
             text.append(f"    {detail}\n", style="dim")
-    for line in story.twin:
+    for line in trace.kept_duplicate:
         text.append(f"\n{line}")
     return text
 
@@ -67,9 +67,9 @@ def _table(*columns: str, numbers_from: int = 99) -> Table:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
-    for place, column in enumerate(columns):
+    for index, column in enumerate(columns):
         # where the terminal is narrow names break, numbers never do
-        right = place >= numbers_from
+        right = index >= numbers_from
         table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
     return table
 
@@ -78,8 +78,8 @@ def _summary(manifest: RunManifest) -> str:
     seconds = sum(manifest.seconds.values())
     return (
         f"\n{manifest.name}: {manifest.samples_in:,} in = {manifest.samples_out:,} kept + "
-        f"{manifest.dropped:,} dropped + {manifest.quarantined:,} quarantined; retention {manifest.retention:.2%}; {seconds:.1f} s, "
-        f"peak {manifest.peak_rss_mb:,.0f} MB"
+        f"{manifest.dropped:,} dropped + {manifest.quarantined:,} quarantined; "
+        f"retention {manifest.retention:.2%}; {seconds:.1f} s, peak {manifest.peak_rss_mb:,.0f} MB"
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dagster as dg
 import pyarrow.parquet as pq
 
+from dj_assets.assets.asset_graph import gallery_definitions
 from dj_assets.assets.export import ExportConfig
-from dj_assets.assets.gallery import gallery_definitions
 from dj_assets.home.home import home_layout, output_layout
 from dj_assets.home.manifest import newest_run
 from dj_assets.publish.fetching import fetch

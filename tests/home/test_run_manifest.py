@@ -19,7 +19,7 @@ from dj_assets.home.run_manifest import (
     content_in_database,
     record_database,
 )
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
 from tests.fixtures.home_972c933.make import ARCHIVE
 from tests.manifests import manifest_of_test
 from tests.views.test_run_list import shown

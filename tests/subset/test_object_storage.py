@@ -27,7 +27,7 @@ from dj_assets.stores import lease
 from dj_assets.stores.store import Store
 from dj_assets.subset import Options, Subset, run_recipe
 from dj_assets.subset.locks import whole_subset
-from dj_assets.subset.pruning import survey
+from dj_assets.subset.pruning import housekeeping
 from dj_assets.subset.verifying import verify
 from tests.documents import documents, write_jsonl
 from tests.paths import ROOT
@@ -321,10 +321,10 @@ def test_prune_finds_what_no_manifest_names(lake, raw, monkeypatch):
     subset.run()
     store = Store.at(f"{lake}/home/notes")
     store.put("cleaned/00007-0123456789abcdef.parquet", b"left by a killed upload")
-    (found,) = survey()
+    (found,) = housekeeping()
     assert [str(one.path) for one in found.surplus] == [f"{lake}/home/notes/cleaned/00007-0123456789abcdef.parquet"]
-    survey(delete=True)
-    assert survey()[0].surplus == []
+    housekeeping(delete=True)
+    assert housekeeping()[0].surplus == []
     assert subset.run().reused
 
 

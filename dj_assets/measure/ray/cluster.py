@@ -18,6 +18,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dj_assets import settings, variables
+from dj_assets.couplings import is_ray_client
 from dj_assets.errors import DjError, UserError
 from dj_assets.stores.path import SourcePath
 from dj_assets.urls import cache_folder, url_of
@@ -52,7 +53,7 @@ def connect() -> None:
         If the cluster that was named does not answer, or is named by the address of its client server.
     """
     if ray.is_initialized():
-        _refuse_client("a Ray client", is_one=_is_client())
+        _refuse_client("a Ray client", is_one=is_ray_client())
         _be_quiet()
         return
     named = variables.RAY_ADDRESS.given()
@@ -74,10 +75,6 @@ def connect() -> None:
                 **quiet,
             )
     _be_quiet()
-
-
-def _is_client() -> bool:
-    return bool(ray.util.client.ray.is_connected())  # type: ignore[no-untyped-call]
 
 
 def _refuse_client(what: str, *, is_one: bool) -> None:

@@ -22,7 +22,7 @@ from dj_assets.measure.ray.cluster import connect, environment, look_over, nodes
 from dj_assets.measure.ray.joining import join_blocks
 from dj_assets.measure.ray.reading import End, SourceBlocks, content_of
 from dj_assets.measure.ray.working import Done, Worker
-from dj_assets.measure.tally import FileTask, Tally
+from dj_assets.measure.tally import FileTally, FileTask
 from dj_assets.measure.work import Task
 
 # One reader unpacks and cuts faster than so many workers measure.
@@ -98,8 +98,8 @@ class RayEngine:
             **claim.options(),
         )
         for rows in done.iter_batches(batch_size=None, batch_format="pyarrow"):
-            for place in range(rows.num_rows):
-                yield content_of(rows, place)
+            for index in range(rows.num_rows):
+                yield content_of(rows, index)
 
 
 @dataclass
@@ -108,13 +108,13 @@ class _FileUnderWay:
 
     task: FileTask
     layout: Layout
-    tally: Tally = field(init=False)
+    tally: FileTally = field(init=False)
     waiting: dict[int, object] = field(default_factory=dict)
     blocks: int = 0
     end: End | None = None
 
     def __post_init__(self) -> None:
-        self.tally = Tally(self.task)
+        self.tally = FileTally(self.task)
         shutil.rmtree(self.layout.under_way(self.task.number).work, ignore_errors=True)
 
     def add(self, number: int, content: object) -> None:

@@ -24,9 +24,9 @@ def block_file(layout: Layout, file_number: int, number: int) -> Path:
     return layout.under_way(file_number).work / "blocks" / f"{number:06d}.arrow"
 
 
-def write_block(place: Path, tables: Mapping[str, pa.RecordBatch], kinds: Sequence[str]) -> None:
+def write_block(path: Path, tables: Mapping[str, pa.RecordBatch], kinds: Sequence[str]) -> None:
     """Write the tables of a block into one file, a stream of Arrow for each kind."""
-    with replace_atomically(place) as temporary, pa.OSFile(str(temporary), "wb") as sink:
+    with replace_atomically(path) as temporary, pa.OSFile(str(temporary), "wb") as sink:
         for kind in kinds:
             with pa.ipc.new_stream(sink, tables[kind].schema, options=_QUICK) as stream:
                 stream.write_batch(tables[kind])

@@ -15,9 +15,9 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 
+from dj_assets.couplings import ray_read_task
 from dj_assets.errors import DjError
 from dj_assets.measure.measure_file import reader_of
 from dj_assets.measure.tally import FileTask
@@ -56,9 +56,9 @@ def row(file_number: int, number: int, content: object) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def content_of(packed: pa.Table, place: int = 0) -> tuple[int, int, Any]:
+def content_of(packed: pa.Table, index: int = 0) -> tuple[int, int, Any]:
     """Return file number, block number and content of a row."""
-    file_number, number, content = (packed[name][place].as_py() for name in SCHEMA.names)
+    file_number, number, content = (packed[name][index].as_py() for name in SCHEMA.names)
     return file_number, number, pickle.loads(content)  # noqa: S301 - written by our own processes
 
 
@@ -84,8 +84,7 @@ class SourceBlocks(Datasource):
         data_context: object = None,  # noqa: ARG002
     ) -> list[ReadTask]:
         """Return one task for each file, in order."""
-        nothing = BlockMetadata(num_rows=None, size_bytes=None, exec_stats=None, input_files=None)
-        return [ReadTask(partial(_read, task, self._block_bytes), nothing) for task in self._tasks]
+        return [ray_read_task(partial(_read, task, self._block_bytes)) for task in self._tasks]
 
 
 def _read(task: FileTask, block_bytes: int) -> Iterator[pa.Table]:

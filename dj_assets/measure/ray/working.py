@@ -54,20 +54,20 @@ class Worker:
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Measure the blocks of some rows; return what is to be known of each, without its samples."""
-        return pa.concat_tables([self._one(*content_of(rows, place)) for place in range(rows.num_rows)])
+        return pa.concat_tables([self._one(*content_of(rows, index)) for index in range(rows.num_rows)])
 
     def _one(self, file_number: int, number: int, content: Block | Stretch | End | DjError) -> pa.Table:
         if isinstance(content, End | DjError):
             return row(file_number, number, content)
         file = self.files[file_number].file
         block = content.read(file) if isinstance(content, Stretch) else content
-        place = block_file(self.layout, file_number, number)
+        path = block_file(self.layout, file_number, number)
         try:
-            _refuse_deadly(place.with_suffix(".begun"), file.path, block.first_row)
+            _refuse_deadly(path.with_suffix(".begun"), file.path, block.first_row)
             measured = measure_block(self.task, str(file.path), block)
         except DjError as error:
             return row(file_number, number, error)
-        write_block(place, measured.tables, self.layout.kinds)
+        write_block(path, measured.tables, self.layout.kinds)
         return row(file_number, number, Done(measured.summary, self.node, peak_rss_mb()))
 
 

@@ -31,7 +31,7 @@ class Backend(Protocol):
     def joined(self, parts: list[Array], axis: int) -> Array:
         """Return arrays put one behind the other."""
 
-    def picked(self, values: Array, places: Array) -> Array:
+    def picked(self, values: Array, indices: Array) -> Array:
         """Return one row of each sample, `(n, d)` of `(n, t, d)`, the places given one a sample."""
 
     def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
@@ -78,9 +78,9 @@ class NumpyBackend:
         """Return arrays put one behind the other."""
         return np.concatenate(parts, axis)
 
-    def picked(self, values: Array, places: Array) -> Array:
+    def picked(self, values: Array, indices: Array) -> Array:
         """Return one row of each sample."""
-        return values[np.arange(len(values)), places]
+        return values[np.arange(len(values)), indices]
 
     def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
         """Return x times the transposed weight, plus the bias."""
@@ -177,9 +177,9 @@ class TorchBackend:
 
         return torch.cat(parts, axis)
 
-    def picked(self, values: Array, places: Array) -> Array:
+    def picked(self, values: Array, indices: Array) -> Array:
         """Return one row of each sample."""
-        return values[places.new_tensor(range(len(values))), places]
+        return values[indices.new_tensor(range(len(values))), indices]
 
     def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
         """Return x times the transposed weight, plus the bias."""

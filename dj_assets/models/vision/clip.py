@@ -33,8 +33,8 @@ _ACTIVATION = {"hidden_act": "quick_gelu"}
 _HEADS_OF_PICTURES, _HEADS_OF_TEXTS = 12, 8
 
 
-class ClipModel(Protocol):
-    """What a `Clip` is made of, ours or that of open_clip: unit vectors, and the factor of their cosines."""
+class ClipTowers(Protocol):
+    """What a `ClipModel` is made of, ours or that of open_clip: unit vectors, and the factor of their cosines."""
 
     backend: Backend
     context: int
@@ -47,7 +47,7 @@ class ClipModel(Protocol):
         """Return a unit vector for every text."""
 
 
-class Clip:
+class ClipModel:
     """A CLIP checkpoint of Hugging Face or of open_clip.
 
     `scale` is what the model multiplies a cosine with, 100 for the released models.
@@ -57,7 +57,7 @@ class Clip:
         if (folder / OPEN_CLIP_CONFIG).is_file():
             from dj_assets.models.vision.open_clip_folder import OpenClipModel
 
-            self.model: ClipModel = OpenClipModel(folder, on)
+            self.model: ClipTowers = OpenClipModel(folder, on)
         else:
             self.model = HuggingFaceClip(folder, on)
         self.tokens = ClipTokens(folder, self.model.context)

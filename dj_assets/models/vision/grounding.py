@@ -49,7 +49,7 @@ class PhraseDetector:
         Pictures and distinct phrases are encoded in batches over all pictures.
         """
         seen = self.seeing.run(self._see, crops)
-        distinct = {phrase: place for place, phrase in enumerate(dict.fromkeys(p for own in phrases for p in own))}
+        distinct = {phrase: index for index, phrase in enumerate(dict.fromkeys(p for own in phrases for p in own))}
         read = self.reading.run(self._read, self.tokens(list(distinct)))
         return [
             self._boxes(features, read[[distinct[phrase] for phrase in own]])

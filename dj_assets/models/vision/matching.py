@@ -53,7 +53,7 @@ class ImageTextMatcher:
         self.patches = Patches(seeing, _PATCHES, prepared.mean, prepared.std)
         self.tower = Tower(seeing, "encoder.layers.", _LAYER, config.get("vision_config", {}), 12)
         self.after = seeing.affine("post_layernorm")
-        self.reader = Reader(Parts(weights, "text_encoder.", self.backend), config.get("text_config", {}))
+        self.reader = CaptionReader(Parts(weights, "text_encoder.", self.backend), config.get("text_config", {}))
         self.head = Parts(weights, "", self.backend).affine("itm_head")
         self.tokens = bert_tokens(folder, len(self.reader.positions))
         self.batching = Batching(self.backend)
@@ -73,11 +73,11 @@ class ImageTextMatcher:
         lengths = np.array([len(tokens[text]) for _, text in pairs])
         scores = np.empty(len(pairs), np.float32)
         for length in np.unique(-(-lengths // _STEP)) * _STEP:
-            places = np.flatnonzero((lengths <= length) & (lengths > length - _STEP))
-            chosen = [pairs[place] for place in places.tolist()]
+            indices = np.flatnonzero((lengths <= length) & (lengths > length - _STEP))
+            chosen = [pairs[index] for index in indices.tolist()]
             width = min(int(length), len(self.reader.positions))
             ids, filler = zip(*(_padded(tokens[text], width) for _, text in chosen), strict=True)
-            scores[places] = self.batching.run(self._match, [seen[crop] for crop, _ in chosen], ids, filler)
+            scores[indices] = self.batching.run(self._match, [seen[crop] for crop, _ in chosen], ids, filler)
         return scores
 
     def _see(self, pixels: Array) -> Array:
@@ -104,7 +104,7 @@ class ReaderLayer:
     last_norm: Affine
 
 
-class Reader:
+class CaptionReader:
     """BLIP's half that reads a text while it looks at a picture."""
 
     def __init__(self, parts: Parts, config: dict[str, object]) -> None:

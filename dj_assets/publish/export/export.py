@@ -20,8 +20,9 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, read_json, require_refined, write_json
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.home.writing import replace_atomically
+from dj_assets.publish.database import SamplePosition
+from dj_assets.publish.export.exported_media import MediaSource
 from dj_assets.publish.export.formats import ExportFormat, ending, open_part
-from dj_assets.publish.export.media import MediaSource
 from dj_assets.publish.export.samples import Samples, observed_types, read_samples
 from dj_assets.sources.fields import FieldTypes
 
@@ -33,8 +34,6 @@ _WORK = ".export"
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 _BATCH_BYTES = 1_000_000
-
-Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class ExportedPart:
     samples: int
     bytes: int
     sha256: str
-    next: Place
+    next: SamplePosition
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class Export:
     ) -> Exported:
         parts = self._resumed(claim)
         before = len(parts)
-        at: Place = parts[-1].next if parts else (0, 0)
+        at: SamplePosition = parts[-1].next if parts else (0, 0)
         while at[0] < len(manifest.refined):
             parts.append(self._write_part(manifest, parts, at))
             self._require_unchanged(manifest)
@@ -165,7 +164,7 @@ class Export:
         if now is None or now.run_id != manifest.run_id:
             raise UserError(f"{self.layout.published}: a newer run was published during the export; export it again")
 
-    def _write_part(self, manifest: RunManifest, parts: Sequence[ExportedPart], at: Place) -> ExportedPart:
+    def _write_part(self, manifest: RunManifest, parts: Sequence[ExportedPart], at: SamplePosition) -> ExportedPart:
         name = f"part-{len(parts):05d}{ending(self.format)}"
         first = sum(part.samples for part in parts)
         samples = 0
@@ -182,7 +181,9 @@ class Export:
                 checksum = hashlib.file_digest(written, "sha256").hexdigest()
         return ExportedPart(name, samples, (self._work / name).stat().st_size, checksum, at)
 
-    def _samples(self, manifest: RunManifest, at: Place, first: int) -> Iterator[tuple[Samples, Place]]:
+    def _samples(
+        self, manifest: RunManifest, at: SamplePosition, first: int
+    ) -> Iterator[tuple[Samples, SamplePosition]]:
         """Yield the refined samples from a place on, a few at a time, each with the place behind them."""
         refined = manifest.refined
         for number, part in enumerate(refined[at[0] :], at[0]):

@@ -21,7 +21,7 @@ _ROW_GROUP_BYTES = 32 * 1024 * 1024
 _ZSTD_LEVEL = 10
 
 
-class Part(ABC):
+class ExportWriter(ABC):
     """One file that grows until it is large enough."""
 
     @abstractmethod
@@ -38,7 +38,7 @@ class Part(ABC):
         """Write what is left."""
 
 
-class _Lines(Part):
+class _Lines(ExportWriter):
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
@@ -73,7 +73,7 @@ class _CompressedLines(_Lines):
         self._frame.close()  # type: ignore[no-untyped-call]
 
 
-class _Parquet(Part):
+class _Parquet(ExportWriter):
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._writer: pq.ParquetWriter | None = None
@@ -105,7 +105,7 @@ class _Parquet(Part):
         self._pending, self._pending_bytes = [], 0
 
 
-class _Tar(Part):
+class _Tar(ExportWriter):
     """A sample is the files of one key: `KEY.txt`, `KEY.json` with all other fields, and its media.
 
     A single picture is `KEY.jpg` (or whatever ending it has), several are `KEY.0.jpg`, `KEY.1.jpg`. Keys are numbers,
@@ -126,10 +126,10 @@ class _Tar(Part):
                 self._add(f"{key}.txt", len(text.encode()), io.BytesIO(text.encode()))
             content = samples.dump(samples.media.without_contents(record) if files else record)
             self._add(f"{key}.json", len(content), io.BytesIO(content))
-            for place, file in enumerate(files):
-                name = f"{key}.{file.ending}" if len(files) == 1 else f"{key}.{place}.{file.ending}"
-                with file.place.open() as opened:
-                    self._add(name, file.place.file_bytes, opened)
+            for location, file in enumerate(files):
+                name = f"{key}.{file.ending}" if len(files) == 1 else f"{key}.{location}.{file.ending}"
+                with file.location.open() as opened:
+                    self._add(name, file.location.file_bytes, opened)
 
     @property
     def size(self) -> int:
@@ -144,7 +144,7 @@ class _Tar(Part):
         self._tar.addfile(entry, content)
 
 
-class _Llava(Part):
+class _Llava(ExportWriter):
     """A JSON array of conversations, as LLaVA publishes them; the cleaned captions are the answers."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -165,7 +165,7 @@ class _Llava(Part):
         self._file.write(b"\n]\n" if self._before == b",\n" else b"[]\n")
 
 
-_OPENERS: Mapping[ExportFormat, tuple[str, Callable[[BinaryIO], Part]]] = {
+_OPENERS: Mapping[ExportFormat, tuple[str, Callable[[BinaryIO], ExportWriter]]] = {
     "jsonl": (".jsonl", _Lines),
     "jsonl.zst": (".jsonl.zst", _CompressedLines),
     "parquet": (".parquet", _Parquet),
@@ -179,6 +179,6 @@ def ending(format: ExportFormat) -> str:
     return _OPENERS[format][0]
 
 
-def open_part(format: ExportFormat, file: BinaryIO) -> Part:
+def open_part(format: ExportFormat, file: BinaryIO) -> ExportWriter:
     """Return a part that is written into an open file."""
     return _OPENERS[format][1](file)

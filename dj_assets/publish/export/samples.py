@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dj_assets.publish.export.media import MediaSource
+from dj_assets.publish.export.exported_media import MediaSource
 from dj_assets.sources import exact_json
 from dj_assets.sources.fields import ID, FieldTypes, observe, restore
 from dj_assets.sources.json_lines import as_json, plain_records, table_lines
@@ -94,8 +94,8 @@ class LineSamples(Samples):
         """Return a column for each key that any sample of the subset has."""
         texts = [line.decode() for line in self.raw]
         records = [exact_json.loads(text) for text in texts]
-        places = [exact_json.place_of(record, self.text_key) for record in records]
-        cleaned = [None if place is None else place[0].get(place[1]) for place in places]
+        locations = [exact_json.text_location(record, self.text_key) for record in records]
+        cleaned = [None if location is None else location[0].get(location[1]) for location in locations]
         columns = (texts, cleaned, [_id(record.get(ID)) for record in records])
         fields, text, ids = (pa.array(column, pa.string()) for column in columns)
         return restore(fields, text, ids, self.types or FieldTypes(), self.text_key)

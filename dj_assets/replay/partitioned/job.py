@@ -79,9 +79,9 @@ class Job:
 
 
 @lru_cache(maxsize=1)
-def job_at(place: Path) -> Job:
+def job_at(path: Path) -> Job:
     """Return the job that was laid down at a place."""
-    return Job(**pickle.loads(place.read_bytes()))  # noqa: S301 - written by our own driver
+    return Job(**pickle.loads(path.read_bytes()))  # noqa: S301 - written by our own driver
 
 
 def deduplicator(step: Step) -> Deduplicator:
@@ -123,7 +123,7 @@ def keys_a_sample(files: Sequence[Path], column: str) -> int:
     for path in files:
         metadata = pq.read_metadata(path)
         if metadata.num_rows:
-            place = [metadata.schema.column(i).path.split(".")[0] for i in range(metadata.num_columns)].index(column)
-            groups = (metadata.row_group(group).column(place).num_values for group in range(metadata.num_row_groups))
+            index = [metadata.schema.column(i).path.split(".")[0] for i in range(metadata.num_columns)].index(column)
+            groups = (metadata.row_group(group).column(index).num_values for group in range(metadata.num_row_groups))
             return -(-int(sum(groups)) // int(metadata.num_rows))
     return 1

@@ -23,8 +23,8 @@ def contracted(a: np.ndarray, b: np.ndarray) -> Edges:
     """Return edges that unite the same nodes as some edges do: one from each node to the smallest it is united with."""
     from dj_assets.kernels.components import components
 
-    nodes, places = np.unique(np.concatenate((a, b)), return_inverse=True)
-    smallest = nodes[components(len(nodes), places[: len(a)], places[len(a) :])]
+    nodes, indices = np.unique(np.concatenate((a, b)), return_inverse=True)
+    smallest = nodes[components(len(nodes), indices[: len(a)], indices[len(a) :])]
     hanging = smallest != nodes
     return nodes[hanging], smallest[hanging]
 

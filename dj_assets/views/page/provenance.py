@@ -8,16 +8,16 @@ import yaml
 
 from dj_assets.analysis.figures import compact
 from dj_assets.home.run_manifest import MeasuredFile, RunManifest
-from dj_assets.views.page.facts import Facts, Section
 from dj_assets.views.page.html import Html, joined, quoted_text, table, tag
+from dj_assets.views.page.report_input import ReportInput, Section
 
 # A page with thousands of rows helps nobody; all shards stand in the manifest.
 _MOST_FILES = 200
 
 
-def sources(facts: Facts) -> Section:
+def sources(report_input: ReportInput) -> Section:
     """Return the source files with their checksums, and what was kept of each."""
-    manifest = facts.manifest
+    manifest = report_input.manifest
     kept = {part.number: part.samples for part in manifest.refined}
     shards = manifest.files
     rows = [_source(shard, kept.get(shard.number, 0)) for shard in shards[:_MOST_FILES]]
@@ -43,17 +43,17 @@ def _against(manifest: RunManifest) -> list[Html]:
     return [tag("p", title, class_="about"), table(("file", "sha256", "samples"), rows, numbers_from=2)]
 
 
-def models(facts: Facts) -> Section:
+def models(report_input: ReportInput) -> Section:
     """Return every model that scored a sample, with its checksum."""
-    used = facts.manifest.models
+    used = report_input.manifest.models
     rows = [[tag("b", model.name), _checksum(model.sha256), model.note] for model in used]
     about = "What scored the samples, by the checksums of the files." if used else "No model was used."
     return Section("models", "Models", about, table(("model", "sha256", "note"), rows) if used else "")
 
 
-def recipe(facts: Facts) -> Section:
+def recipe(report_input: ReportInput) -> Section:
     """Return the recipe as it was run, and where its file lies."""
-    manifest = facts.manifest
+    manifest = report_input.manifest
     file = Path(manifest.recipe)
     text = file.read_text("utf-8", errors="replace") if file.is_file() else recipe_yaml(manifest)
     body = tag("pre", tag("code", text.rstrip()))
@@ -67,9 +67,9 @@ def recipe_yaml(manifest: RunManifest) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
-def run(facts: Facts) -> Section:
+def run(report_input: ReportInput) -> Section:
     """Return how the run can be told from others, what it took, and by which versions."""
-    manifest = facts.manifest
+    manifest = report_input.manifest
     seconds = manifest.seconds
     machines, memory = ", ".join(manifest.nodes), f"{manifest.peak_rss_mb:,.0f} MB"
     hashes = (

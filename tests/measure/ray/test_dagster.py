@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from dj_assets import settings
-from dj_assets.assets.gallery import gallery_definitions
+from dj_assets.assets.asset_graph import gallery_definitions
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
 from dj_assets.recipe.gallery import Gallery, find_gallery
