@@ -1,4 +1,4 @@
-"""Where it is from: source files, recipe, models, versions, and what it took."""
+"""The provenance sections: source files, recipe, models, versions, and the time and memory of the run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dj_assets.analysis.figures import compact
 from dj_assets.views.page.html import Html, joined, quoted_text, table, tag
 from dj_assets.views.page.report_input import ReportInput, Section
 
-# A page with thousands of rows helps nobody; all shards stand in the manifest.
+# A page with thousands of rows is not readable; the manifest has all shards.
 _MOST_FILES = 200
 
 
 def sources(report_input: ReportInput) -> Section:
-    """Return the source files with their checksums, and what was kept of each."""
+    """Return the source files with their checksums, and the number of samples kept of each."""
     manifest = report_input.manifest
     kept = {part["shard"]: part["samples"] for part in manifest["refined"]}
     shards = manifest["shards"]
@@ -43,7 +43,7 @@ def _against(manifest: Mapping[str, Any]) -> list[Html]:
         [_path(file["path"]), _checksum(file["sha256"]), f"{file['records']:,}"]
         for file in reference["files"][:_MOST_FILES]
     ]
-    title = f"Deduplicated against {reference['samples']:,} samples; {reference['dropped']:,} were dropped for it."
+    title = f"Deduplicated against {reference['samples']:,} samples; {reference['dropped']:,} duplicates were dropped."
     return [tag("p", title, class_="about"), table(("file", "sha256", "samples"), rows, numbers_from=2)]
 
 
@@ -51,17 +51,17 @@ def models(report_input: ReportInput) -> Section:
     """Return every model that scored a sample, with its checksum."""
     used = report_input.manifest["models"]
     rows = [[tag("b", model["name"]), _checksum(model["sha256"]), model["note"]] for model in used]
-    about = "What scored the samples, by the checksums of the files." if used else "No model was used."
+    about = "The models that scored the samples, with the checksums of their files." if used else "No model was used."
     return Section("models", "Models", about, table(("model", "sha256", "note"), rows) if used else "")
 
 
 def recipe(report_input: ReportInput) -> Section:
-    """Return the recipe as it was run, and where its file lies."""
+    """Return the recipe that was run, and the path of its file."""
     manifest = report_input.manifest
     file = Path(manifest["recipe"])
     text = file.read_text("utf-8", errors="replace") if file.is_file() else recipe_yaml(manifest)
     body = tag("pre", tag("code", text.rstrip()))
-    about = f"The thresholds are in {file}." if file.is_file() else "The recipe came from Python; as YAML it reads so."
+    about = f"The thresholds are in {file}." if file.is_file() else "The recipe was given in Python; this is its YAML."
     return Section("recipe", "Recipe", about, body)
 
 
@@ -72,7 +72,7 @@ def recipe_yaml(manifest: Mapping[str, Any]) -> str:
 
 
 def run(report_input: ReportInput) -> Section:
-    """Return how the run can be told from others, what it took, and by which versions."""
+    """Return the identity of the run, its time and memory, and the versions of its libraries."""
     manifest = report_input.manifest
     seconds = manifest["seconds"]
     machines, memory = ", ".join(manifest["nodes"]), f"{manifest['peak_rss_mb']:,.0f} MB"
@@ -86,7 +86,7 @@ def run(report_input: ReportInput) -> Section:
         ["versions", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())],
         ["identity", ", ".join(f"{what} {manifest[name]}" for what, name in hashes)],
     ]
-    return Section("run", "Run", "Seconds of operators are of measuring, summed over workers.", table(("", ""), rows))
+    return Section("run", "Run", "Seconds of operators are measuring time, summed over workers.", table(("", ""), rows))
 
 
 def _slowest(manifest: Mapping[str, Any]) -> str:
