@@ -38,7 +38,6 @@ PENDING = (
     "dj_assets/stores",
     "dj_assets/subset",
     "dj_assets/urls.py",
-    "dj_assets/what_if",
 )
 
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
