@@ -32,7 +32,6 @@ PENDING = (
     "dj_assets/recipe",
     "dj_assets/replay",
     "dj_assets/samples",
-    "dj_assets/sandbox",
     "dj_assets/settings.py",
     "dj_assets/sources",
     "dj_assets/stores",
