@@ -21,7 +21,6 @@ from tests.paths import ROOT
 PENDING = (
     "dj_assets/assets",
     "dj_assets/cli",
-    "dj_assets/evaluation",
     "dj_assets/home",
     "dj_assets/kernels",
     "dj_assets/measure",
