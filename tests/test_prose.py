@@ -33,7 +33,6 @@ PENDING = (
     "dj_assets/sandbox",
     "dj_assets/settings.py",
     "dj_assets/sources",
-    "dj_assets/stores",
     "dj_assets/subset",
     "dj_assets/urls.py",
     "dj_assets/views",
