@@ -32,7 +32,6 @@ PENDING = (
     "dj_assets/samples",
     "dj_assets/sandbox",
     "dj_assets/settings.py",
-    "dj_assets/sources",
     "dj_assets/subset",
     "dj_assets/urls.py",
     "dj_assets/views",
