@@ -28,7 +28,6 @@ PENDING = (
     "dj_assets/media",
     "dj_assets/memory.py",
     "dj_assets/models",
-    "dj_assets/recipe",
     "dj_assets/samples",
     "dj_assets/sandbox",
     "dj_assets/settings.py",
