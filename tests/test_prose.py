@@ -23,7 +23,6 @@ PENDING = (
     "dj_assets/assets",
     "dj_assets/cli",
     "dj_assets/evaluation",
-    "dj_assets/home",
     "dj_assets/kernels",
     "dj_assets/media",
     "dj_assets/memory.py",
