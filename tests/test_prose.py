@@ -30,7 +30,6 @@ PENDING = (
     "dj_assets/samples",
     "dj_assets/sandbox",
     "dj_assets/settings.py",
-    "dj_assets/subset",
     "dj_assets/urls.py",
     "dj_assets/views",
     "dj_assets/what_if",
