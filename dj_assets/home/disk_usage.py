@@ -1,4 +1,4 @@
-"""What a subset's folder holds: bytes by kind, and files that nothing refers to any more."""
+"""Disk usage of a subset's folder: bytes by kind, and files without references."""
 
 from __future__ import annotations
 
