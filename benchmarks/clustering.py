@@ -30,12 +30,12 @@ from dj_assets.measure.engines import for_each
 from dj_assets.memory import peak_rss_mb
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
-from dj_assets.replay.fates import replayed
 from dj_assets.replay.links import find_links
 from dj_assets.replay.near_pairs import store
-from dj_assets.replay.partitioned.deciding import replayed_in_pieces
+from dj_assets.replay.partitioned.deciding import replay_in_pieces
 from dj_assets.replay.population import load_population
 from dj_assets.replay.replay import replay
+from dj_assets.replay.result import replay_result
 
 RESULTS = Path(__file__).parent / "results"
 ROWS_A_FILE = 350_000
@@ -96,7 +96,7 @@ def measure(samples: int, duplicates: float) -> dict[str, float]:
         linked = time.perf_counter()
         population = load_population(plan, stats, signatures)
         outcome = replay(plan, population, links, threads=1)
-        replayed(len(plan.steps), population, outcome, 0)
+        replay_result(len(plan.steps), population, outcome, 0)
         decided = time.perf_counter()
         return {
             "samples": samples,
@@ -121,15 +121,15 @@ def measure_pieces(samples: int, duplicates: float) -> dict[str, float]:
         connect()
         before = peak_rss_mb()
         started = time.perf_counter()
-        in_pieces = partial(replayed_in_pieces, manifests=manifests, reference=[], measured="all")
+        in_pieces = partial(replay_in_pieces, manifests=manifests, reference=[], measured="all")
         with in_pieces(partial(for_each, "ray"), layout, plan) as found:
-            store(layout.decision, found.fates, b"key")
+            store(layout.decision, found.outcome_table, b"key")
             return {
                 "samples": samples,
                 "driver_mb": round(peak_rss_mb() - before, 1),
                 "decided_s": round(time.perf_counter() - started, 2),
                 "pairs": found.near_pairs,
-                "duplicates": sum(tally.duplicates for tally in found.tallies),
+                "duplicates": sum(counts.duplicates for counts in found.file_counts),
             }
 
 

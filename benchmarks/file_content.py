@@ -20,7 +20,7 @@ import zstandard
 
 DATABASE = ".duckdb"
 
-# Times, and what the machine had to do with it.
+# Times, and the machine that was used: they change from run to run.
 VOLATILE = frozenset(
     {"seconds", "finished", "mtime_ns", "run_id", "nodes", "blocks_by_node", "peak_rss_mb", "worker_mb"}
 )
@@ -229,7 +229,7 @@ def _differences(where: str, old: object, new: object) -> Iterator[str]:
             yield f"{where}: {len(old)} entries in OLD, {len(new)} in NEW"
         for index, (before, after) in enumerate(zip(old, new, strict=False)):
             yield from _differences(f"{where}[{index}]", before, after)
-    # NaN is what it was
+    # NaN equals NaN
     elif type(old) is not type(new) or (old != new and not (old != old and new != new)):  # noqa: PLR0124
         yield f"{where}: {_brief(old)} in OLD, {_brief(new)} in NEW"
 

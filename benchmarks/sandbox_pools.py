@@ -49,7 +49,7 @@ def main() -> None:
         sizes, found["pyramid_sizes_s"] = timed(lambda: pyramid_sizes(connection, chosen))
         _, found["correlations_s"] = timed(lambda: between_statistics(connection, probed))
         drawn = Pool("drawn", tuple(chosen[:2]), size=10_000)
-        _, found["draw_s"] = timed(lambda: drawn.places(connection))
+        _, found["draw_s"] = timed(lambda: drawn.positions(connection))
     found |= {"thirds": len(thirds), "combinations": len(sizes)}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "sandbox_pools.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")

@@ -26,9 +26,9 @@ from benchmarks.process import command_line
 from dj_assets import settings
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.image import OpenImage
+from dj_assets.media.locations import MediaLocation
 from dj_assets.media.motion import MotionScore
-from dj_assets.media.places import Place
-from dj_assets.models.vision.clip import Clip
+from dj_assets.models.vision.clip import ClipModel
 from dj_assets.models.vision.device import Device
 from dj_assets.models.vision.pixels import BICUBIC, CLIP_MEAN, CLIP_STD, Geometry
 from dj_assets.operators.views.crops import Crop
@@ -85,19 +85,19 @@ def _rate(steps: Iterable[int]) -> float:
 
 
 def _crop(path: Path, crops: list[Any]) -> int:
-    with OpenImage(Place(str(path))) as image:
+    with OpenImage(MediaLocation(str(path))) as image:
         crops.append(Crop(CLIP_CROP)(image))
     return 1
 
 
 def _frames(path: Path) -> int:
-    with OpenClip(Place(str(path))) as clip:
+    with OpenClip(MediaLocation(str(path))) as clip:
         return sum(1 for _ in clip.rgb(range(min(300, len(clip.decoder)))))
 
 
 def _motion(path: Path) -> int:
     """Score the motion of a clip; return the pairs of frames that two a second make."""
-    with OpenClip(Place(str(path))) as clip:
+    with OpenClip(MediaLocation(str(path))) as clip:
         MotionScore(sampling_fps=2)(clip)
         return int(2 * (clip.duration or 0))
 
@@ -105,7 +105,7 @@ def _motion(path: Path) -> int:
 def _models(crops: list[Any], folder: Path) -> dict[str, float]:
     """Return images and texts a second through ViT-B/32 with random weights, loaded as a real checkpoint is."""
     _checkpoint(folder)
-    clip = Clip(folder, Device("cpu"))
+    clip = ClipModel(folder, Device("cpu"))
     texts = [f"a photograph of {n} cats on a table beside a window" for n in range(64)]
 
     def did(work: Callable[[], object], count: int) -> Iterator[int]:
@@ -140,7 +140,7 @@ def _paths(path: Path, count: int) -> list[str]:
 
 
 def _opens(path: Path) -> bool:
-    opened: Any = OpenClip(Place(str(path))) if path.suffix in {".mp4", ".webm", ".mkv", ".avi"} else None
+    opened: Any = OpenClip(MediaLocation(str(path))) if path.suffix in {".mp4", ".webm", ".mkv", ".avi"} else None
     if opened is None:
         return path.is_file() and path.stat().st_size > 0
     with opened:

@@ -26,7 +26,7 @@ from dj_assets.operators.registry import find
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.what_if.borders import neighbours
-from dj_assets.what_if.bounds import Bound, Movable, axis, movables
+from dj_assets.what_if.bounds import Movable, SliderBound, axis, movables
 from dj_assets.what_if.filters_alone import count_filters
 from dj_assets.what_if.judged import Judged
 
@@ -112,7 +112,7 @@ def moved_plan(plan: Plan, low: float) -> Plan:
     return make_plan(dataclasses.replace(plan.recipe, process=(moved, *others)))
 
 
-def border(plan: Plan) -> tuple[Movable, Bound]:
+def border(plan: Plan) -> tuple[Movable, SliderBound]:
     """Return the bound that is moved."""
     movable = movables(plan)[0]
     return movable, movable.bounds[0]

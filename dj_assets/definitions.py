@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dj_assets.assets.gallery import gallery_definitions
+from dj_assets.assets.asset_graph import gallery_definitions
 
 defs = gallery_definitions()

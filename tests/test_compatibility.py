@@ -19,7 +19,7 @@ from dj_assets.models.store import ModelStore
 from dj_assets.operators import registry
 from dj_assets.operators.base import Operator
 from dj_assets.operators.batch import Batch
-from dj_assets.recipe import keys
+from dj_assets.recipe import known_keys
 from dj_assets.recipe.load import load_recipe
 from dj_assets.subset import RunResult
 from tests.documents import write_jsonl
@@ -83,7 +83,7 @@ def test_the_page_speaks_of_every_quirk_and_pins_every_row() -> None:
 
 def test_what_the_page_calls_missing_is_missing() -> None:
     missing = PAGE.read_text("utf-8").partition("## Operators and features that are not available")[2]
-    named = set(re.findall(r"`(\w+)`", missing)) & keys.DATA_JUICER_OPERATORS
+    named = set(re.findall(r"`(\w+)`", missing)) & known_keys.DATA_JUICER_OPERATORS
     assert named
     assert [name for name in sorted(named) if registry.find(name)] == []
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dj_assets.recipe import keys
+from dj_assets.recipe import known_keys
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.subset import Options, RunResult, Subset
 from tests.paths import ROOT
@@ -156,7 +156,7 @@ def named_after(start: str) -> set[str]:
 
 
 def test_the_page_lists_the_keys_as_the_code_has_them() -> None:
-    assert named_after("Honoured:") == keys.HONOURED
+    assert named_after("Honoured:") == known_keys.HONOURED
 
 
 def anchors(page: Path) -> set[str]:

@@ -7,7 +7,7 @@ import pytest
 from dj_assets import settings
 from dj_assets.errors import UserError
 from dj_assets.recipe.load import load_recipe
-from dj_assets.urls import checked_url, copy_folder, is_url, split_places, url_of
+from dj_assets.urls import checked_url, copy_folder, is_url, split_locations, url_of
 
 SECRET = "wJalrXUtnFEMI"
 
@@ -19,7 +19,7 @@ def test_a_url_is_told_from_a_path(text):
 
 
 def test_a_list_is_split_between_places_not_behind_schemes():
-    assert split_places("s3://b/x.jsonl:/data/y.jsonl:gs://c/*.gz:z") == [
+    assert split_locations("s3://b/x.jsonl:/data/y.jsonl:gs://c/*.gz:z") == [
         "s3://b/x.jsonl",
         "/data/y.jsonl",
         "gs://c/*.gz",

@@ -28,7 +28,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Changes:
+class TextChanges:
     """The first places where two texts differ, how many more there are, and whether only the beginnings were compared.
 
     Nothing at all is the same text.
@@ -39,13 +39,13 @@ class Changes:
     beyond: bool = False
 
 
-def changes_between(before: str, after: str, most: int = 8) -> Changes:
+def changes_between(before: str, after: str, most: int = 8) -> TextChanges:
     """Compare two texts word by word; only the first 4,000 words."""
     if before == after:
-        return Changes((), 0)
+        return TextChanges((), 0)
     a, b = (_WORDS.findall(text)[:_MOST_WORDS] for text in (before, after))
     found = list(_changes(a, b))
-    return Changes(tuple(_shown(a, b, change) for change in found[:most]), max(0, len(found) - most), not found)
+    return TextChanges(tuple(_shown(a, b, change) for change in found[:most]), max(0, len(found) - most), not found)
 
 
 def differences(before: str, after: str, most: int = 8) -> list[str]:

@@ -10,14 +10,12 @@ from pathlib import Path
 import duckdb
 
 from dj_assets.home.layout import Layout
-from dj_assets.publish.database import reading
+from dj_assets.publish.database import SamplePosition, reading
 from dj_assets.recipe.plan import Plan
 
 LOAD = "load"
 # White space collapses, so an excerpt needs more of the text than it shows.
 _READ_TIMES = 8
-
-Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -25,8 +23,8 @@ class Example:
     """A sample that left, and why.
 
     `excerpt` is the beginning of its cleaned text with white space collapsed; empty for what never was loaded. `value`
-    is the number that was judged, None where there is none. For a duplicate, `kept_id` and `kept_excerpt` show the twin
-    that stayed, or stands in the reference set, and `distance` how far away it is by its deduplicator. `quarantined`
+    is the number that was judged, None where there is none. For a duplicate, `kept_id` and `kept_excerpt` show the
+    duplicate that was kept, maybe in the reference set, and `distance` is that of its deduplicator. `quarantined`
     samples failed; their reason is the error.
     """
 
@@ -55,8 +53,8 @@ def dropped_examples(
     rows = [_Picked(*row) for row in found]
     order = {LOAD: -1, **{step.label: step.index for step in plan.steps}}
     rows.sort(key=lambda row: (order.get(row.operator, len(order)), row.quarantined))
-    own = {place for row in rows for place in (row.place, row.own_twin) if place is not None}
-    theirs = {row.reference_twin for row in rows if row.reference_twin is not None}
+    own = {position for row in rows for position in (row.position, row.kept_in_subset) if position is not None}
+    theirs = {row.kept_in_reference for row in rows if row.kept_in_reference is not None}
     texts = excerpts(layout, own, width), excerpts(layout.against, theirs, width)
     return [_example(row, *texts) for row in rows]
 
@@ -77,19 +75,19 @@ class _Picked:
     quarantined: bool
 
     @property
-    def place(self) -> Place:
+    def position(self) -> SamplePosition:
         return self.shard, self.row
 
     @property
-    def own_twin(self) -> Place | None:
-        return self._twin if self.against is None else None
+    def kept_in_subset(self) -> SamplePosition | None:
+        return self._kept if self.against is None else None
 
     @property
-    def reference_twin(self) -> Place | None:
-        return None if self.against is None else self._twin
+    def kept_in_reference(self) -> SamplePosition | None:
+        return None if self.against is None else self._kept
 
     @property
-    def _twin(self) -> Place | None:
+    def _kept(self) -> SamplePosition | None:
         return None if self.kept_shard is None or self.kept_row is None else (self.kept_shard, self.kept_row)
 
 
@@ -113,25 +111,27 @@ ORDER BY numbered.operator, quarantined, number
 """
 
 
-def _example(row: _Picked, texts: Mapping[Place, str], reference_texts: Mapping[Place, str]) -> Example:
-    twins = (row.own_twin, texts), (row.reference_twin, reference_texts)
+def _example(
+    row: _Picked, texts: Mapping[SamplePosition, str], reference_texts: Mapping[SamplePosition, str]
+) -> Example:
+    kept = (row.kept_in_subset, texts), (row.kept_in_reference, reference_texts)
     return Example(
         operator=row.operator,
         id=row.id,
         reason=row.reason,
         value=row.value,
-        excerpt=texts.get(row.place, ""),
+        excerpt=texts.get(row.position, ""),
         kept_id=row.kept_id,
-        kept_excerpt=next((found.get(twin, "") for twin, found in twins if twin is not None), None),
+        kept_excerpt=next((excerpts.get(position, "") for position, excerpts in kept if position is not None), None),
         distance=row.distance,
         quarantined=row.quarantined,
     )
 
 
-def excerpts(layout: Layout, places: Iterable[Place], width: int) -> dict[Place, str]:
+def excerpts(layout: Layout, positions: Iterable[SamplePosition], width: int) -> dict[SamplePosition, str]:
     """Return the beginnings of cleaned texts by place (shard, row); of what was never loaded there is none."""
     rows_by_shard: defaultdict[int, list[int]] = defaultdict(list)
-    for shard, row in sorted(places):
+    for shard, row in sorted(positions):
         rows_by_shard[shard].append(row)
     return {
         (shard, row): excerpt

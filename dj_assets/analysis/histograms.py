@@ -19,7 +19,7 @@ _WIDE, _WIDEST = 30.0, 1e30
 _SKEW, _SKEWED_SPAN = 5.0, 8.0
 _MARGIN = 0.03
 
-FATES = ("kept", "elsewhere", "fails")
+OUTCOMES = ("kept", "elsewhere", "fails")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Scale:
     bins: int
     log: bool = False
 
-    def place(self, value: float) -> float:
+    def position(self, value: float) -> float:
         """Return where a value lies between the ends, 0 to 1; what lies beyond is at the end."""
         if self.log:
             share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
@@ -42,7 +42,7 @@ class Scale:
 
 @dataclass
 class Histogram:
-    """Samples by bin and fate: `kept`, dropped `elsewhere`, or `fails` this condition; each of length `bins`."""
+    """Samples by bin and outcome: `kept`, dropped `elsewhere`, or `fails` this condition; each of length `bins`."""
 
     scale: Scale
     counts: dict[str, list[int]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Frequencies:
-    """The most frequent values of a text column with their counts by fate, and how many others there are."""
+    """The most frequent values of a text column with their counts by outcome, and how many others there are."""
 
     rows: tuple[tuple[str, dict[str, int]], ...]
     others: int
@@ -123,20 +123,20 @@ def count_bins(
     connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColumn], scales: Sequence[Scale]
 ) -> list[Histogram]:
     """Return a histogram of every numeric column, by one query; values beyond an end count in its last bin."""
-    histograms = [Histogram(scale, {fate: [0] * scale.bins for fate in FATES}) for scale in scales]
+    histograms = [Histogram(scale, {outcome: [0] * scale.bins for outcome in OUTCOMES}) for scale in scales]
     parts: list[str] = []
     parameters: list[Parameter] = []
-    for place, (column, scale) in enumerate(zip(columns, scales, strict=True)):
+    for index, (column, scale) in enumerate(zip(columns, scales, strict=True)):
         values = column.values()
         parts.append(
-            f"SELECT {place} AS place, {_bin(scale)} AS bin, fate, count(*) FROM ({_fates(values.text)}) "  # noqa: S608
-            "WHERE isfinite(value) GROUP BY bin, fate"
+            f"SELECT {index} AS place, {_bin(scale)} AS bin, outcome, count(*) FROM ({_outcomes(values.text)}) "  # noqa: S608
+            "WHERE isfinite(value) GROUP BY bin, outcome"
         )
         parameters += values.parameters
     if parts:
         found = connection.execute(_WITH_GONE + " UNION ALL ".join(parts), parameters).fetchall()
-        for place, number, fate, count in found:
-            histograms[place].counts[fate][number] = count
+        for index, number, outcome, count in found:
+            histograms[index].counts[outcome][number] = count
     return histograms
 
 
@@ -151,13 +151,13 @@ def count_values(connection: duckdb.DuckDBPyConnection, column: StatColumn, scal
 def count_names(connection: duckdb.DuckDBPyConnection, column: StatColumn, most: int) -> Frequencies:
     """Return the `most` frequent values of a text column; of equal counts the alphabetically first."""
     values = column.values()
-    tallies = ", ".join(f"count(*) FILTER (fate = '{fate}')" for fate in FATES)
+    tallies = ", ".join(f"count(*) FILTER (outcome = '{outcome}')" for outcome in OUTCOMES)
     query = (
-        f"{_WITH_GONE} SELECT value, count(*) OVER (), {tallies} FROM ({_fates(values.text)}) "  # noqa: S608
+        f"{_WITH_GONE} SELECT value, count(*) OVER (), {tallies} FROM ({_outcomes(values.text)}) "  # noqa: S608
         f"GROUP BY value ORDER BY count(*) DESC, value LIMIT {most}"
     )
     found = connection.execute(query, values.parameters).fetchall()
-    rows = tuple((row[0], dict(zip(FATES, row[2:], strict=True))) for row in found)
+    rows = tuple((row[0], dict(zip(OUTCOMES, row[2:], strict=True))) for row in found)
     return Frequencies(rows, found[0][1] - len(rows) if found else 0)
 
 
@@ -167,9 +167,9 @@ WITH gone AS MATERIALIZED (SELECT shard, row, TRUE AS gone FROM dropped
 """
 
 
-def _fates(values: str) -> str:
+def _outcomes(values: str) -> str:
     return (
-        "SELECT value, CASE WHEN fails THEN 'fails' WHEN gone THEN 'elsewhere' ELSE 'kept' END AS fate "  # noqa: S608
+        "SELECT value, CASE WHEN fails THEN 'fails' WHEN gone THEN 'elsewhere' ELSE 'kept' END AS outcome "  # noqa: S608
         f"FROM ({values}) LEFT JOIN gone USING (shard, row)"
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -13,9 +13,10 @@ import duckdb
 from dj_assets.analysis.run_changes import paired_files
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import file_record, newest_run
+from dj_assets.home.manifest import newest_run
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.publish.database import reading
-from dj_assets.publish.outcomes import read_fates, record_file
+from dj_assets.publish.outcomes import read_outcomes, record_file
 from dj_assets.stores.copies import at_hand
 
 
@@ -24,7 +25,7 @@ class Run:
     """A run that was committed: the folder and its manifest."""
 
     layout: Layout
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
 
     @property
     def record(self) -> Path:
@@ -35,7 +36,7 @@ class Run:
         UserError
             If the run has none: it is from before records were kept, or so many runs ago that it was removed.
         """
-        path = at_hand(record_file(self.layout, self.manifest["run_id"]))
+        path = at_hand(record_file(self.layout, self.manifest.run_id))
         if not path.exists():
             raise UserError(
                 f"{path}: the run has no record of what became of its samples; it was made before records were kept, "
@@ -105,8 +106,8 @@ def diff_runs(before: Run, now: Run, examples: int = 3) -> RunDiff:
         counts = _numbers(connection)
         if not counts["compared"]:
             raise UserError(
-                f"{before.manifest['name']} and {now.manifest['name']}: the runs {before.manifest['run_id']} and "
-                f"{now.manifest['run_id']} read no file in common, so there is nothing to compare"
+                f"{before.manifest.name} and {now.manifest.name}: the runs {before.manifest.run_id} and "
+                f"{now.manifest.run_id} read no file in common, so there is nothing to compare"
             )
         changes = tuple(FateChange(*row) for row in connection.execute(_CHANGES).fetchall())
         found = connection.execute(_EXAMPLES, [examples]).fetchall()
@@ -117,38 +118,39 @@ def diff_runs(before: Run, now: Run, examples: int = 3) -> RunDiff:
 def _joined(before: Run, now: Run) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection with the table `pairs`: one row for every sample of either run."""
     records = before.record, now.record
-    pairs = paired_files(before.manifest["shards"], now.manifest["shards"])
+    pairs = paired_files(before.manifest.files, now.manifest.files)
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE same (a INTEGER, b INTEGER)")
         if pairs:
-            shards = [run.manifest["shards"] for run in (before, now)]
-            numbers = [[shards[0][a]["shard"], shards[1][b]["shard"]] for a, b in pairs.items()]
+            files = before.manifest.files, now.manifest.files
+            numbers = [[files[0][a].number, files[1][b].number] for a, b in pairs.items()]
             connection.executemany("INSERT INTO same VALUES (?, ?)", numbers)
         for name, record in zip("ab", records, strict=True):
-            connection.execute(f"CREATE TABLE fates_{name} {_FATES}")
-            fates = [[code, *astuple(fate)] for code, fate in enumerate(read_fates(record))]
-            connection.executemany(f"INSERT INTO fates_{name} VALUES (?, ?, ?, ?)", fates)  # noqa: S608 - names of ours
+            connection.execute(f"CREATE TABLE outcomes_{name} {_OUTCOMES}")
+            outcomes = [[code, *astuple(outcome)] for code, outcome in enumerate(read_outcomes(record))]
+            connection.executemany(f"INSERT INTO outcomes_{name} VALUES (?, ?, ?, ?)", outcomes)  # noqa: S608 - names of ours
         connection.execute(_ENDS)
         connection.execute(_PAIRS, [str(record) for record in records])
         yield connection
 
 
-_FATES = "(code SMALLINT, kind VARCHAR, operator VARCHAR, reason VARCHAR)"
-# One number for a fate in both runs, so that they can be compared.
+_OUTCOMES = "(code SMALLINT, kind VARCHAR, operator VARCHAR, reason VARCHAR)"
+# One number for a outcome in both runs, so that they can be compared.
 _ENDS = """
 CREATE TABLE ends AS
-SELECT row_number() OVER () AS fate, *
-FROM (SELECT kind, operator, reason FROM fates_a UNION SELECT kind, operator, reason FROM fates_b)
+SELECT row_number() OVER () AS outcome, *
+FROM (SELECT kind, operator, reason FROM outcomes_a UNION SELECT kind, operator, reason FROM outcomes_b)
 """
 _PAIRS = """
 CREATE TABLE pairs AS
 WITH a AS (
-    SELECT shard, b AS place, row, fate FROM read_parquet($1) JOIN fates_a USING (code)
+    SELECT shard, b AS place, row, outcome FROM read_parquet($1) JOIN outcomes_a USING (code)
     JOIN ends USING (kind, operator, reason) LEFT JOIN same ON same.a = shard
 ), b AS (
-    SELECT shard, row, fate FROM read_parquet($2) JOIN fates_b USING (code) JOIN ends USING (kind, operator, reason)
+    SELECT shard, row, outcome FROM read_parquet($2) JOIN outcomes_b USING (code)
+    JOIN ends USING (kind, operator, reason)
 )
-SELECT a.shard AS a_shard, b.shard AS b_shard, coalesce(a.row, b.row) AS row, a.fate AS before, b.fate AS now
+SELECT a.shard AS a_shard, b.shard AS b_shard, coalesce(a.row, b.row) AS row, a.outcome AS before, b.outcome AS now
 FROM a FULL OUTER JOIN b ON a.place = b.shard AND a.row = b.row
 """
 _NUMBERS = """
@@ -159,36 +161,36 @@ SELECT count(*) FILTER (before IS NOT NULL AND now IS NOT NULL) AS compared,
        count(*) FILTER (before = kept AND now <> kept) AS lost,
        count(*) FILTER (now IS NULL) AS only_before,
        count(*) FILTER (before IS NULL) AS only_now
-FROM pairs, (SELECT fate AS kept FROM ends WHERE kind = 'kept')
+FROM pairs, (SELECT outcome AS kept FROM ends WHERE kind = 'kept')
 """
 _CHANGES = """
-WITH kept AS (SELECT fate AS kept FROM ends WHERE kind = 'kept'),
+WITH kept AS (SELECT outcome AS kept FROM ends WHERE kind = 'kept'),
 same_samples AS (
     SELECT before, now, count(*) AS n FROM pairs WHERE before IS NOT NULL AND now IS NOT NULL GROUP BY ALL
 ),
 sides AS (
-    SELECT before AS fate, n AS before, 0 AS now, CASE WHEN now = kept THEN n ELSE 0 END AS gained, 0 AS lost
+    SELECT before AS outcome, n AS before, 0 AS now, CASE WHEN now = kept THEN n ELSE 0 END AS gained, 0 AS lost
     FROM same_samples, kept
     UNION ALL SELECT now, 0, n, 0, CASE WHEN before = kept THEN n ELSE 0 END FROM same_samples, kept
 )
 SELECT operator, CASE WHEN kind = 'quarantined' THEN 'quarantined' ELSE reason END AS why,
        sum(before)::BIGINT, sum(now)::BIGINT, sum(gained)::BIGINT AS gained, sum(lost)::BIGINT AS lost
-FROM sides JOIN ends USING (fate) WHERE kind <> 'kept' GROUP BY operator, why
+FROM sides JOIN ends USING (outcome) WHERE kind <> 'kept' GROUP BY operator, why
 HAVING sum(before) <> sum(now) OR sum(gained) > 0 OR sum(lost) > 0
 ORDER BY sum(sides.gained) + sum(sides.lost) DESC, operator, why
 """
 _EXAMPLES = """
-WITH kept AS (SELECT fate AS kept FROM ends WHERE kind = 'kept'),
+WITH kept AS (SELECT outcome AS kept FROM ends WHERE kind = 'kept'),
 moved AS (
-    SELECT a_shard, b_shard, row, now = kept AS gained, CASE WHEN now = kept THEN before ELSE now END AS fate
+    SELECT a_shard, b_shard, row, now = kept AS gained, CASE WHEN now = kept THEN before ELSE now END AS outcome
     FROM pairs, kept WHERE before IS NOT NULL AND now IS NOT NULL AND (before = kept) <> (now = kept)
 ), numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY gained, fate ORDER BY b_shard, row) AS number,
-           count(*) OVER (PARTITION BY gained, fate) AS many
+    SELECT *, row_number() OVER (PARTITION BY gained, outcome ORDER BY b_shard, row) AS number,
+           count(*) OVER (PARTITION BY gained, outcome) AS many
     FROM moved
 )
 SELECT a_shard, b_shard, row, gained, operator, CASE WHEN kind = 'quarantined' THEN 'quarantined' ELSE reason END
-FROM numbered JOIN ends USING (fate) WHERE number <= ? ORDER BY gained, many DESC, operator, reason, number
+FROM numbered JOIN ends USING (outcome) WHERE number <= ? ORDER BY gained, many DESC, operator, reason, number
 """
 
 
@@ -203,17 +205,17 @@ def _named(found: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Mov
     names = [_ids(run, [(row[side], row[2]) for row in found]) for side, run in enumerate((before, now))]
     moved = []
     for a, b, row, gained, operator, reason in found:
-        path = file_record(now.manifest, b)["path"]
+        path = now.manifest.file(b).path
         name = names[1].get((b, row)) or names[0].get((a, row)) or f"{Path(path).name} row {row}"
         moved.append(Moved(name, path, row, gained, operator, reason))
     return tuple(moved)
 
 
-def _ids(run: Run, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
+def _ids(run: Run, positions: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
     published = newest_run(run.layout)
-    if not places or published is None or published["run_id"] != run.manifest["run_id"]:
+    if not positions or published is None or published.run_id != run.manifest.run_id:
         return {}
-    listed = ", ".join("(?::INTEGER, ?::BIGINT)" for _ in places)
+    listed = ", ".join("(?::INTEGER, ?::BIGINT)" for _ in positions)
     query = f"""
         WITH wanted AS (FROM (VALUES {listed}) AS w(shard, row))
         SELECT shard, row, id FROM stats JOIN wanted USING (shard, row)
@@ -221,5 +223,5 @@ def _ids(run: Run, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], s
         UNION SELECT shard, row, id FROM quarantine JOIN wanted USING (shard, row)
     """  # noqa: S608 - question marks only
     with reading(run.layout.database) as connection:
-        rows = connection.execute(query, [value for place in places for value in place]).fetchall()
+        rows = connection.execute(query, [value for position in positions for value in position]).fetchall()
     return {(shard, row): name for shard, row, name in rows}

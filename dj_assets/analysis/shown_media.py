@@ -12,20 +12,19 @@ import numpy as np
 import pyarrow as pa
 
 from dj_assets.home.layout import Layout
-from dj_assets.media.places import Root
+from dj_assets.media.access import MediaAccess
+from dj_assets.media.locations import Root
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
 from dj_assets.media.tokens import Kind
-from dj_assets.media.viewing import Viewing
 from dj_assets.operators.base import Filter
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.media_batch import media
-from dj_assets.publish.database import reading
+from dj_assets.publish.database import SamplePosition, reading
 from dj_assets.recipe.plan import Plan, Step
-from dj_assets.stores.media import StoreReader
+from dj_assets.stores.media_reader import StoreReader
 
-Place = tuple[int, int]
 Parameters = list[int | float | str | list[str]]
 
 # Rows are numbered by value; one is picked where its number times (most - 1) passes a multiple of (rows - 1).
@@ -38,7 +37,7 @@ SELECT shard, row, id, value FROM numbered
 WHERE number = 0 OR number * {spaces} // last > (number - 1) * {spaces} // last
 ORDER BY number
 """
-# Samples that did not get past an operator: their fate is none of those behind it.
+# Samples that did not get past an operator: their outcome is none of those behind it.
 _GONE = """
 (SELECT shard, row FROM (FROM dropped SELECT shard, row, operator UNION ALL FROM quarantine SELECT shard, row, operator)
  WHERE NOT list_contains(?, operator))
@@ -65,7 +64,7 @@ class Shelf:
 
 @dataclass(frozen=True)
 class _Chosen:
-    place: Place
+    position: SamplePosition
     id: str
     value: float | None
 
@@ -113,27 +112,27 @@ class Display:
         )
 
     def _passed(self, step: Step) -> tuple[str, Parameters]:
-        """Return the query for samples that the operator had a value for; of a deduplicator the twins that stayed."""
+        """Return the query for samples that the operator had a value for; of a deduplicator the kept duplicates."""
         if not isinstance(step.operator, Filter):
-            twins = "SELECT DISTINCT kept_shard AS shard, kept_row AS row, kept_id AS id, NULL AS value FROM duplicates"
-            return f"{twins} WHERE operator = ? AND against IS NULL", [step.label]
+            kept = "SELECT DISTINCT kept_shard AS shard, kept_row AS row, kept_id AS id, NULL AS value FROM duplicates"
+            return f"{kept} WHERE operator = ? AND against IS NULL", [step.label]
         value = step.operator.condition.value(step.columns)
         later = [other.label for other in self.plan.steps[step.index + 1 :]]
         judged = f"SELECT shard, row, id, {value.text} AS value FROM stats ANTI JOIN {_GONE} USING (shard, row)"  # noqa: S608
         return f"SELECT * FROM ({judged}) WHERE value IS NOT NULL", [*value.parameters, later]  # noqa: S608
 
-    def _pictures(self, chosen: Sequence[_Chosen], kind: Kind, reader: MediaReader) -> dict[Place, np.ndarray]:
+    def _pictures(self, chosen: Sequence[_Chosen], kind: Kind, reader: MediaReader) -> dict[SamplePosition, np.ndarray]:
         """Return the first picture of every sample that has one which can be shown."""
-        look = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
-        found: dict[Place, np.ndarray] = {}
+        feature = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
+        found: dict[SamplePosition, np.ndarray] = {}
         # a file that left the source while its samples are still published has no root any more
-        for shard in sorted({one.place[0] for one in chosen} & self.roots.keys()):
-            rows = sorted({one.place[1] for one in chosen if one.place[0] == shard})
-            viewing = Viewing(self.plan.recipe.media, self.roots[shard], reader)
-            batch = replace(_batch(self.layout, shard, rows), viewing=viewing)
-            failures = media(batch).failures(kind, (look,))
-            shown = batch.select(pa.array([place not in failures for place in range(len(batch))], pa.bool_()))
-            pairs = zip(shown.rows.column("row").to_pylist(), media(shown).found(kind, look), strict=True)
+        for shard in sorted({one.position[0] for one in chosen} & self.roots.keys()):
+            rows = sorted({one.position[1] for one in chosen if one.position[0] == shard})
+            media_access = MediaAccess(self.plan.recipe.media, self.roots[shard], reader)
+            batch = replace(_batch(self.layout, shard, rows), media_access=media_access)
+            failures = media(batch).failures(kind, (feature,))
+            shown = batch.select(pa.array([index not in failures for index in range(len(batch))], pa.bool_()))
+            pairs = zip(shown.rows.column("row").to_pylist(), media(shown).values(kind, feature), strict=True)
             found.update({(shard, row): pictures[0] for row, pictures in pairs if pictures})
         return found
 
@@ -143,8 +142,8 @@ def _spread(connection: duckdb.DuckDBPyConnection, chosen: str, parameters: Para
     return [_Chosen((shard, row), own, value) for shard, row, own, value in rows]
 
 
-def _shown(chosen: Sequence[_Chosen], pictures: Mapping[Place, np.ndarray]) -> tuple[Shown, ...]:
-    return tuple(Shown(one.id, one.value, pictures[one.place]) for one in chosen if one.place in pictures)
+def _shown(chosen: Sequence[_Chosen], pictures: Mapping[SamplePosition, np.ndarray]) -> tuple[Shown, ...]:
+    return tuple(Shown(one.id, one.value, pictures[one.position]) for one in chosen if one.position in pictures)
 
 
 def _batch(layout: Layout, shard: int, rows: list[int]) -> Batch:

@@ -72,12 +72,12 @@ def summarize(connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColum
     every = _every(connection)
     parts: list[str] = []
     parameters: list[Parameter] = []
-    for place, column in enumerate(columns):
+    for index, column in enumerate(columns):
         values = column.values()
         numbers = "value" if column.is_numeric else "NULL::DOUBLE"
         parts.append(
             f"""
-            SELECT {place} AS place, count(*) FILTER (first), count(*), count(number),
+            SELECT {index} AS place, count(*) FILTER (first), count(*), count(number),
                    count(*) FILTER (fails AND first),
                    min(number), quantile_cont(number, [0.01, 0.5, 0.99]) FILTER (hash(shard, row) % {every} = 0),
                    max(number), avg(number)

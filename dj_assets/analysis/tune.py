@@ -26,7 +26,7 @@ _DIGITS = 4
 
 
 @dataclass(frozen=True)
-class Bound:
+class TunedBound:
     """One threshold of a filter. A value of None is no bound; `proposed` equals `current` where nothing is proposed.
 
     `note` says why nothing is proposed, or what was done to the proposal; `now` and `then` say where the two values
@@ -54,7 +54,7 @@ class Tuning:
     rule: Rule
     recipe: Recipe
     changed: Recipe
-    bounds: tuple[Bound, ...]
+    bounds: tuple[TunedBound, ...]
     left_out: tuple[str, ...]
     samples_in: int
     now: Kept
@@ -127,9 +127,9 @@ class _Draft:
     def proposed_range(self) -> Range:
         return replace(self.range, low=self.proposed) if self.side == "low" else replace(self.range, high=self.proposed)
 
-    def bound(self, now: BoundShares, then: BoundShares) -> Bound:
+    def bound(self, now: BoundShares, then: BoundShares) -> TunedBound:
         """Return the bound with its proposal, and what it drops `now` and `then`."""
-        return Bound(
+        return TunedBound(
             operator=self.step.label,
             index=self.step.index,
             parameter=self.parameter,

@@ -55,13 +55,13 @@ def measured_values(
     every = max(1, _samples(connection) // QUANTILE_SAMPLES)
     parts: list[str] = []
     parameters: list[Parameter] = []
-    for place, (column, wanted) in enumerate(zip(columns, quantiles, strict=True)):
+    for index, (column, wanted) in enumerate(zip(columns, quantiles, strict=True)):
         rows = column.values()
         listed = ", ".join(f"{float(share)!r}" for share in wanted)
         asked = f"quantile_disc(number, [{listed}]) FILTER (hash(shard, row) % {every} = 0)" if wanted else "[]"
         parts.append(
             f"""
-            SELECT {place} AS place, count(*), count(number), min(number), max(number), avg(number),
+            SELECT {index} AS place, count(*), count(number), min(number), max(number), avg(number),
                    stddev_samp(number), {asked}
             FROM (SELECT *, CASE WHEN abs(value) <= {_LARGEST} THEN value END AS number FROM ({rows.text}))
             """  # noqa: S608 - conditions bind their values
@@ -82,13 +82,13 @@ def bound_shares(
         return []
     parts: list[str] = []
     parameters: list[Parameter] = []
-    for place, (column, both, side) in enumerate(bounds):
+    for index, (column, both, side) in enumerate(bounds):
         one = replace(both, high=None) if side == "low" else replace(both, low=None)
         value = one.low if side == "low" else one.high
         rows = replace(column, judged_by=one).values()
         parts.append(
             f"""
-            SELECT {place} AS place, count(*) FILTER (first), count(*) FILTER (fails AND first),
+            SELECT {index} AS place, count(*) FILTER (first), count(*) FILTER (fails AND first),
                    count(*) FILTER (isfinite(value)),
                    count(*) FILTER (isfinite(value) AND value {"<" if side == "low" else "<="} ?)
             FROM ({rows.text})

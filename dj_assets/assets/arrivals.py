@@ -13,23 +13,23 @@ from typing import Any
 import dagster as dg
 
 from dj_assets import settings
+from dj_assets.assets.asset_keys import SubsetKeys, block_of, shard_partitions
 from dj_assets.assets.concurrency import pools_of
 from dj_assets.assets.instance import project_instance
-from dj_assets.assets.keys import SubsetKeys, block_of, shard_partitions
 from dj_assets.assets.lost_runs import fail_lost_runs
 from dj_assets.errors import UserError
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.subset import Subset
-from dj_assets.subset.survey import ShardState, survey
+from dj_assets.subset.shard_states import ShardState, shard_states
 
 # A file this young may still be growing; times in the future say nothing.
 SETTLED_S = 5.0
 
 
 @dataclass(frozen=True)
-class Changes:
+class SourceChanges:
     """What is new in the source of a sharded subset since it was registered.
 
     `left` are the registered shards that are still there, `wanted` those whose statistics are missing or outdated.
@@ -41,7 +41,7 @@ class Changes:
     wanted: tuple[ShardState, ...]
 
 
-def find_changes(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float) -> Changes:
+def find_changes(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float) -> SourceChanges:
     """Compare the source with the registered partitions and the measured files; younger files are left for later.
 
     Raises
@@ -49,11 +49,11 @@ def find_changes(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float)
     UserError
         If the source or the recipe has a fault.
     """
-    states = survey(Subset.of_asset(recipe))
+    states = shard_states(Subset.of_asset(recipe))
     known = instance.get_dynamic_partitions(_name(recipe))
     names = {state.name for state in states}
     settled = [state for state in states if not 0 <= time.time() - state.newest_s < settled_s]
-    return Changes(
+    return SourceChanges(
         added=tuple(state.name for state in settled if state.name not in known),
         removed=tuple(name for name in known if name not in names),
         left=tuple(name for name in known if name in names),
@@ -61,7 +61,7 @@ def find_changes(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float)
     )
 
 
-def register(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float = 0) -> Changes:
+def register(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float = 0) -> SourceChanges:
     """Make the shards of the source the partitions of the asset; return what is new."""
     changes = find_changes(recipe, instance, settled_s)
     instance.add_dynamic_partitions(_name(recipe), changes.added)
@@ -142,14 +142,14 @@ def _requests(keys: SubsetKeys, wanted: Iterable[ShardState]) -> Iterator[dg.Run
         yield dg.RunRequest(f"{state.name}:{state.fingerprint}", partition_key=state.name, asset_selection=[keys.stats])
 
 
-def _without(keys: SubsetKeys, changes: Changes) -> Iterator[dg.RunRequest]:
+def _without(keys: SubsetKeys, changes: SourceChanges) -> Iterator[dg.RunRequest]:
     """Ask for the duplicates anew where shards are gone and no new statistics will lead to it."""
     if changes.removed and changes.left and not changes.wanted:
         gone = f"without:{','.join(changes.removed)}:{time.time():.0f}"
         yield dg.RunRequest(gone, partition_key=changes.left[0], asset_selection=[keys.duplicates])
 
 
-def _reports(keys: SubsetKeys, changes: Changes) -> Iterator[dg.AssetObservation]:
+def _reports(keys: SubsetKeys, changes: SourceChanges) -> Iterator[dg.AssetObservation]:
     """Report shards that are gone, on the page of the source."""
     for name in changes.removed:
         yield dg.AssetObservation(keys.source, partition=name, description="gone from the source")

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from dj_assets.assets.arrivals import register
-from dj_assets.assets.gallery import gallery_definitions, is_sharded
+from dj_assets.assets.asset_graph import gallery_definitions, is_sharded
+from dj_assets.assets.asset_keys import SubsetKeys, shard_partitions
 from dj_assets.assets.in_process import materialize, what_failed
 from dj_assets.assets.instance import project_instance
-from dj_assets.assets.keys import SubsetKeys, shard_partitions
 from dj_assets.assets.shard_metadata import OUTCOME_TAG
 from dj_assets.errors import UserError
 from dj_assets.recipe.gallery import find_gallery

@@ -6,9 +6,9 @@ from typing import TypedDict
 
 import dagster as dg
 
-from dj_assets.analysis.verdicts import CHECKS, Check, Evidence, Verdict, evidence_of
+from dj_assets.analysis.run_checks import CHECKS, Check, CheckInput, CheckResult, check_input_of
+from dj_assets.assets.asset_keys import SubsetKeys, block_of
 from dj_assets.assets.failures import one_clear_line
-from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.stage_metadata import MAX_ROWS
 from dj_assets.errors import UserError
 from dj_assets.home.home import home_layout
@@ -29,10 +29,10 @@ def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         """Judge what is published, one result a selected check."""
         with one_clear_line():
-            evidence = gather(recipe, plan, _previous_retention(context.instance, keys.refined))
+            check_input = gather(recipe, plan, _previous_retention(context.instance, keys.refined))
         selected = {key.name for key in context.selected_asset_check_keys}
         for check in (check for check in CHECKS if check.name in selected):
-            yield dg.AssetCheckResult(asset_key=keys.refined, **_judged(check, evidence))
+            yield dg.AssetCheckResult(asset_key=keys.refined, **_judged(check, check_input))
 
     return checks
 
@@ -47,12 +47,12 @@ def evaluate(recipe: Recipe, plan: Plan) -> Iterator[dg.AssetCheckEvaluation]:
     """
     keys = SubsetKeys.of(recipe)
     earlier = run_before(home_layout(keys.subset))
-    evidence = gather(recipe, plan, earlier["retention"] if earlier else None)
+    check_input = gather(recipe, plan, earlier.retention if earlier else None)
     for check in CHECKS:
-        yield dg.AssetCheckEvaluation(asset_key=keys.refined, **_judged(check, evidence))
+        yield dg.AssetCheckEvaluation(asset_key=keys.refined, **_judged(check, check_input))
 
 
-def gather(recipe: Recipe, plan: Plan, previous: float | None) -> Evidence:
+def gather(recipe: Recipe, plan: Plan, previous: float | None) -> CheckInput:
     """Collect what the checks look at from the folder of a subset.
 
     Raises
@@ -64,8 +64,8 @@ def gather(recipe: Recipe, plan: Plan, previous: float | None) -> Evidence:
     layout = home_layout(block.subset)
     manifest = newest_run(layout)
     if manifest is None:
-        raise UserError(f"{layout.place}: nothing is published there; materialize {recipe.name} first")
-    return evidence_of(plan, layout, manifest, run_before(layout), previous)
+        raise UserError(f"{layout.location}: nothing is published there; materialize {recipe.name} first")
+    return check_input_of(plan, layout, manifest, run_before(layout), previous)
 
 
 class _Judged(TypedDict):
@@ -76,22 +76,22 @@ class _Judged(TypedDict):
     metadata: dict[str, dg.TableMetadataValue]
 
 
-def _judged(check: Check, evidence: Evidence) -> _Judged:
+def _judged(check: Check, check_input: CheckInput) -> _Judged:
     """Return what a check found, as Dagster's results and events have it."""
-    verdict = check.judge(evidence)
+    result = check.judge(check_input)
     return {
         "check_name": check.name,
-        "passed": verdict.passed,
+        "passed": result.passed,
         "severity": dg.AssetCheckSeverity[check.severity],
-        "description": verdict.because,
-        "metadata": _figures(verdict),
+        "description": result.because,
+        "metadata": _figures(result),
     }
 
 
-def _figures(verdict: Verdict) -> dict[str, dg.TableMetadataValue]:
-    if not verdict.table:
+def _figures(result: CheckResult) -> dict[str, dg.TableMetadataValue]:
+    if not result.table:
         return {}
-    return {"figures": dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in verdict.table[:MAX_ROWS]])}
+    return {"figures": dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in result.table[:MAX_ROWS]])}
 
 
 def _previous_retention(instance: dg.DagsterInstance, key: dg.AssetKey) -> float | None:

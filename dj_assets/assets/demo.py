@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import dagster as dg
 
-from dj_assets.assets.gallery import gallery_definitions, is_sharded
+from dj_assets.assets.asset_graph import gallery_definitions, is_sharded
+from dj_assets.assets.asset_keys import SubsetKeys, block_of
 from dj_assets.assets.in_process import materialize, what_failed
 from dj_assets.assets.instance import project_instance
-from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.home.home import home_layout
 from dj_assets.home.manifest import newest_run
 from dj_assets.recipe.gallery import Gallery, find_gallery

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster import MetadataValue
 
 from dj_assets import settings
-from dj_assets.assets.keys import block_of
+from dj_assets.assets.asset_keys import block_of
 from dj_assets.assets.labels import short_name
 from dj_assets.assets.sandbox_metadata import benchmarks
 from dj_assets.errors import RecipeError
@@ -57,7 +57,7 @@ def stage_descriptions(recipe: Recipe, plan: Plan) -> dict[str, str]:
             "measured once and without thresholds. A new threshold measures nothing anew."
         ),
         "duplicates": (
-            f"The duplicates of {subset} that the recipe drops, each with the twin that is kept: {signed}."
+            f"The duplicates of {subset} that the recipe drops, each with the duplicate that is kept: {signed}."
             if signed
             else f"The recipe of {subset} has no deduplicator."
         ),
@@ -129,5 +129,5 @@ def _where(recipe: Recipe) -> str:
         sources = sources_of(recipe)
     except RecipeError as error:
         return f"not configured ({error.problem})"
-    places = [f"`{path}`" for source in sources for path in source.paths]
-    return ", ".join(places + [f"the refined subset {source.subset}" for source in sources if source.subset])
+    paths = [f"`{path}`" for source in sources for path in source.paths]
+    return ", ".join(paths + [f"the refined subset {source.subset}" for source in sources if source.subset])

@@ -16,7 +16,7 @@ from types import FrameType
 from dj_assets import settings, variables
 from dj_assets.assets.instance import dagster_home
 from dj_assets.errors import UserError
-from dj_assets.what_if.gallery import GalleryServer
+from dj_assets.what_if.all_subsets import GalleryServer
 
 DEFAULT_PORT = 3000
 # The pages of sliders listen so many ports behind the UI, or at any free one where that is taken.

@@ -5,8 +5,8 @@ import dagster as dg
 from pydantic import Field
 
 from dj_assets import settings
+from dj_assets.assets.asset_keys import SubsetKeys, block_of
 from dj_assets.assets.failures import one_clear_line
-from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.errors import UserError
 from dj_assets.home.home import home_layout
 from dj_assets.publish.export.export import Export, ExportedPart
@@ -14,7 +14,7 @@ from dj_assets.publish.export.formats import FORMATS, ExportFormat
 from dj_assets.publish.export.pushing import push_export
 from dj_assets.recipe.model import ExportBlock, Recipe
 from dj_assets.recipe.sizes import parse_bytes
-from dj_assets.urls import place_of, url_of
+from dj_assets.urls import location_of, url_of
 
 _MAX_ROWS = 50
 
@@ -77,10 +77,10 @@ def _export(subset: str, block: ExportBlock, config: ExportConfig) -> tuple[Expo
         size = parse_bytes(config.shard_size or block.shard_size)
     except ValueError as error:
         raise UserError(f"shard_size: {error}") from error
-    place = place_of(folder, settings.project_root()) if folder else layout.export
+    target = location_of(folder, settings.project_root()) if folder else layout.export
     return (
-        Export(layout=layout, folder=place, format=checked_format(config.format or block.format), shard_bytes=size),
-        url_of(place),
+        Export(layout=layout, folder=target, format=checked_format(config.format or block.format), shard_bytes=size),
+        url_of(target),
     )
 
 

@@ -8,9 +8,9 @@ import re
 from dagster import MarkdownMetadataValue, MetadataValue
 
 from dj_assets.analysis.differences import Change
+from dj_assets.analysis.duplicate_pairs import DuplicatePair, duplicate_pairs
 from dj_assets.analysis.examples import Example, dropped_examples
 from dj_assets.analysis.figures import compact
-from dj_assets.analysis.twins import Twins, twins
 from dj_assets.assets.labels import short_name
 from dj_assets.recipe.plan import Plan
 from dj_assets.subset import RunResult, Subset
@@ -66,13 +66,13 @@ def contact_sheets(result: RunResult) -> dict[str, MarkdownMetadataValue]:
     return {"contact_sheets": MetadataValue.md(text)}
 
 
-def duplicate_pairs(result: RunResult, subset: Subset) -> MarkdownMetadataValue:
-    """Return a few duplicates beside the twins that were kept, what only the one or the other says marked."""
-    pairs = twins(result.database, subset.layout, per_operator=2, places=2, width=_EXCERPT)
+def duplicate_differences(result: RunResult, subset: Subset) -> MarkdownMetadataValue:
+    """Return a few dropped duplicates with their kept duplicates, differences marked."""
+    pairs = duplicate_pairs(result.database, subset.layout, per_operator=2, places=2, width=_EXCERPT)
     return MetadataValue.md("\n\n---\n\n".join(_pair(pair) for pair in pairs) or "no duplicate was dropped")
 
 
-def _pair(pair: Twins) -> str:
+def _pair(pair: DuplicatePair) -> str:
     apart = "" if pair.distance is None else f", distance {compact(pair.distance)}"
     head = f"**{literal(pair.id)}** was dropped for **{literal(pair.kept_id)}**"
     lines = [

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import dagster as dg
 
 from dj_assets.assets import result_metadata, stage_metadata
+from dj_assets.assets.asset_keys import SubsetKeys
 from dj_assets.assets.cluster import cluster_keys
 from dj_assets.assets.concurrency import pool_of
 from dj_assets.assets.description import refined_description, refined_metadata
 from dj_assets.assets.failures import one_clear_line
-from dj_assets.assets.keys import SubsetKeys
 from dj_assets.assets.progress_log import ProgressLog, summary
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from dj_assets.assets.asset_keys import SubsetKeys, block_of
 from dj_assets.assets.failures import one_clear_line
-from dj_assets.assets.keys import SubsetKeys, block_of
 from dj_assets.assets.sandbox_metadata import chosen, evaluated, ranked, recipe_found, round_made
 from dj_assets.recipe.model import Recipe
 from dj_assets.sandbox.discovery import chosen_thirds, standings, write_best

@@ -13,7 +13,7 @@ from dj_assets.assets.labels import MAX_KEY
 from dj_assets.evaluation.of_subset import evaluations_of
 from dj_assets.sandbox.discovery import Standings
 from dj_assets.sandbox.evaluations import Evaluation
-from dj_assets.sandbox.experiment import Entry, Round
+from dj_assets.sandbox.experiment import ExperimentEntry, Round
 from dj_assets.sandbox.pools import Third
 from dj_assets.views.markdown import embed_svg
 from dj_assets.views.page.sandbox import Picture, sandbox_pictures
@@ -63,7 +63,9 @@ def chosen(thirds: Iterable[Third]) -> Metadata:
     return {"combined": ", ".join(third.name for third in thirds)}
 
 
-def recipe_found(known: Standings, subset: str, best: Entry | None = None, path: Path | None = None) -> Metadata:
+def recipe_found(
+    known: Standings, subset: str, best: ExperimentEntry | None = None, path: Path | None = None
+) -> Metadata:
     """Return the pyramid and, where there is one, the best pool with both its counts and its recipe."""
     pictures = {name: draw for name, draw in sandbox_pictures(known, subset).items() if name == "pyramid"}
     found: Metadata = {}

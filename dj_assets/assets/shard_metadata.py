@@ -79,7 +79,7 @@ def stats(subset: Subset, result: MeasureResult) -> dict[str, Any]:
     """Return what is said about measuring a shard."""
     return {
         "dagster/partition_row_count": result.samples,
-        "dagster/uri": subset.layout.place_of(subset.layout.measured("stats", 0).parent),
+        "dagster/uri": subset.layout.location_of(subset.layout.measured("stats", 0).parent),
         "samples": result.samples,
         "files_measured": result.files_measured,
         "files_reused": result.files_reused,
@@ -119,7 +119,7 @@ def refined(subset: Subset, result: RefineResult) -> dict[str, Any]:
         "shard_seconds": round(result.seconds, 2),
         "state": state,
         **_listed("waits_for", result.waited_for),
-        "dagster/uri": subset.layout.place_of(subset.layout.refined),
+        "dagster/uri": subset.layout.location_of(subset.layout.refined),
     }
 
 

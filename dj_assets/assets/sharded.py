@@ -14,12 +14,12 @@ import dagster as dg
 
 from dj_assets import settings
 from dj_assets.assets import result_metadata, shard_metadata
+from dj_assets.assets.asset_keys import SubsetKeys, shard_partitions
 from dj_assets.assets.checks import evaluate
 from dj_assets.assets.cluster import cluster_keys
 from dj_assets.assets.concurrency import pool_of
 from dj_assets.assets.description import refined_description, refined_metadata, stage_descriptions
 from dj_assets.assets.failures import OneLineError, one_clear_line
-from dj_assets.assets.keys import SubsetKeys, shard_partitions
 from dj_assets.assets.progress_log import ProgressLog, summary
 from dj_assets.errors import DjError
 from dj_assets.recipe.model import Recipe

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from dj_assets.assets.asset_keys import SubsetKeys, block_of, shard_partitions
 from dj_assets.assets.description import recipe_metadata, stage_descriptions
-from dj_assets.assets.keys import SubsetKeys, block_of, shard_partitions
 from dj_assets.errors import RecipeError
 from dj_assets.recipe.gallery import sources_of
 from dj_assets.recipe.model import Recipe, Source

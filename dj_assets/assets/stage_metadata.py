@@ -15,7 +15,7 @@ from dagster import MetadataValue, TableRecord
 from dj_assets.analysis.columns import stat_columns
 from dj_assets.analysis.figures import compact
 from dj_assets.analysis.statistics import summarize
-from dj_assets.assets.keys import SubsetKeys
+from dj_assets.assets.asset_keys import SubsetKeys
 from dj_assets.assets.specs import origins_of
 from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.measured_source import source_version
@@ -54,7 +54,7 @@ def deduplicated(keys: SubsetKeys, subset: Subset, result: DeduplicateResult) ->
         "clusters": result.clusters,
         "near_pairs": result.near_pairs,
         "seconds": round(result.seconds, 2),
-        "dagster/uri": subset.layout.place_of(subset.layout.database),
+        "dagster/uri": subset.layout.location_of(subset.layout.database),
     }
     return _event(keys.duplicates, result.data_version, metadata)
 
@@ -111,7 +111,7 @@ def _stats(subset: Subset, manifests: list[FileManifest], result: MeasureResult)
     files = [subset.layout.fetched("stats", file.number) for file in manifests]
     metadata = {
         "dagster/row_count": sum(file.rows for file in manifests),
-        "dagster/uri": subset.layout.place_of(files[0].parent),
+        "dagster/uri": subset.layout.location_of(files[0].parent),
         "dagster/column_schema": column_schema(pq.read_schema(files[0]), _units(subset.plan)),
         "samples": result.samples,
         "shards_measured": result.files_measured,

@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from dj_assets import __version__, settings
-from dj_assets.cli import config, evaluations, gallery, look, models, operate, operators, refine, sandbox, storage
+from dj_assets.cli import (
+    config,
+    evaluations,
+    look,
+    models,
+    operate,
+    operators,
+    refine,
+    sandbox,
+    storage,
+    user_interface,
+)
 from dj_assets.cli.arguments import spread
 from dj_assets.cli.console import console
 from dj_assets.errors import DjError
@@ -22,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # in the order that --help shows them
-for part in (gallery, operate, refine, look, storage, config):
+for part in (user_interface, operate, refine, look, storage, config):
     app.add_typer(part.app)
 groups = {"operators": operators.app, "models": models.app, "sandbox": sandbox.app, "eval": evaluations.app}
 for name, group in groups.items():

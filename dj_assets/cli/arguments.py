@@ -18,9 +18,9 @@ def spread(arguments: Sequence[str]) -> list[str]:
 
 def _spread(arguments: Sequence[str]) -> Iterator[str]:
     option, values = "", 0
-    for place, argument in enumerate(arguments):
+    for index, argument in enumerate(arguments):
         if argument == "--":
-            yield from arguments[place:]
+            yield from arguments[index:]
             return
         if argument.startswith("-"):
             option, values = (argument, 0) if argument in _SEVERAL else ("", 0)

@@ -37,13 +37,13 @@ def eval_show(
     """Compare every model with the baseline: deltas, wins, ties, losses; published and measured apart."""
     from dj_assets.evaluation.comparison import computed_totals
     from dj_assets.evaluation.of_subset import evaluations_of
-    from dj_assets.views.sandbox.tables import difference_rows, tally
+    from dj_assets.views.sandbox.tables import difference_rows, wins_and_losses
 
     known = evaluations_of(known_recipe(subset).name.rpartition("/")[2])
     for one in known.comparisons(baseline):
         console().print(f"\n{one.model}  against  {one.baseline}  ({one.standing})", markup=False, highlight=False)
         show_rows(difference_rows(one))
-        console().print(tally(one), highlight=False)
+        console().print(wins_and_losses(one), highlight=False)
         own = [record for record in known.records if (record.model, record.origin) == (one.model, one.origin)]
         totals = computed_totals(own)
         if totals:

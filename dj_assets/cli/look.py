@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from dj_assets.cli.console import Finished, ModelsFolder, console, finished, nam
 from dj_assets.errors import UserError
 
 if TYPE_CHECKING:
+    from dj_assets.home.run_manifest import RunManifest
     from dj_assets.sources.sources import SourceFile
 
 app = typer.Typer()
@@ -40,28 +41,30 @@ def explain(
     from dj_assets.models.store import ModelStore
     from dj_assets.recipe.load import load_recipe
     from dj_assets.recipe.plan import make_plan
-    from dj_assets.views.terminal import render_story
+    from dj_assets.views.terminal import render_trace
 
     layout, manifest = finished(subset)
-    names = [name for name in ("process", "text_keys", "custom_operator_paths") if manifest.get(name)]
-    plan = make_plan(load_recipe({name: manifest[name] for name in names}))
+    content = {"process": list(manifest.process), "text_keys": manifest.text_keys}
+    if manifest.custom_operator_paths:
+        content["custom_operator_paths"] = list(manifest.custom_operator_paths)
+    plan = make_plan(load_recipe(content))
     files = _read_as_then(manifest)
-    for story in explain(plan, layout, manifest, sample, ModelStore.with_folder(models), files=files):
-        console().print(render_story(story))
+    for trace in explain(plan, layout, manifest, sample, ModelStore.with_folder(models), files=files):
+        console().print(render_trace(trace))
 
 
-def _read_as_then(manifest: dict[str, Any]) -> tuple[SourceFile, ...]:
+def _read_as_then(manifest: RunManifest) -> tuple[SourceFile, ...]:
     """Return the source files of a run, read as its recipe says; none where it, or one of them, is not there now."""
     from dj_assets.recipe.gallery import find_gallery
     from dj_assets.recipe.load import load_recipe
     from dj_assets.subset.inputs import files_of
 
-    recipe = find_gallery().recipes.get(manifest["name"].rpartition("/")[2])
+    recipe = find_gallery().recipes.get(manifest.name.rpartition("/")[2])
     try:
-        if recipe is not None and recipe.name == manifest["name"]:
+        if recipe is not None and recipe.name == manifest.name:
             return files_of(recipe)
-        paths = [shard["path"] for shard in manifest["shards"]]
-        return files_of(load_recipe(Path(manifest["recipe"])), paths)
+        paths = [file.path for file in manifest.files]
+        return files_of(load_recipe(Path(manifest.recipe)), paths)
     except UserError:
         return ()
 
@@ -102,7 +105,7 @@ def report(
 
     layout, _ = finished(subset)
     if not at_hand(layout.report).exists():
-        raise UserError(f"{layout.place}: the last run wrote no report; run or materialize it again")
+        raise UserError(f"{layout.location}: the last run wrote no report; run or materialize it again")
     console().print(layout.report, at_hand(layout.card), sep="\n", markup=False, highlight=False, soft_wrap=True)
     if show:
         typer.launch(layout.report.as_uri())
@@ -129,7 +132,7 @@ def tune(
     from dj_assets.analysis.tune import tune
     from dj_assets.analysis.tune_rule import parse_rule
     from dj_assets.views.tune_table import render_tuning
-    from dj_assets.what_if.gallery import recipe_and_folder
+    from dj_assets.what_if.all_subsets import recipe_and_folder
 
     if serve:
         _serve(recipe, data, port)
@@ -144,7 +147,7 @@ def tune(
 
 def _serve(recipe: str, data: str | None, port: int) -> None:
     """Serve the page until it is stopped; a page that is loaded again shows the recipe and the run of that moment."""
-    from dj_assets.what_if.gallery import open_run
+    from dj_assets.what_if.all_subsets import open_run
     from dj_assets.what_if.server import TuningServer
 
     with TuningServer(lambda: open_run(recipe, data), port) as server:

@@ -22,7 +22,7 @@ def operators_list(
 ) -> None:
     """List all operators with their kind and purpose, those of installed packages included."""
     from dj_assets.operators.registry import find, operator_names
-    from dj_assets.reference.operator_facts import first_sentence, kind_of
+    from dj_assets.reference.operator_tables import first_sentence, kind_of
 
     classes = {name: cls for name in operator_names() if (cls := find(name)) is not None}
     rows = [

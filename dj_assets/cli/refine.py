@@ -55,7 +55,7 @@ def run(
         checked = made.recipe
         _warm_early(made, models)
 
-        from dj_assets.kernels.lean import forget_pandas
+        from dj_assets.kernels.import_guards import forget_pandas
         from dj_assets.views.run import run_recipe
         from dj_assets.views.terminal import render_run
 
@@ -84,7 +84,7 @@ def _early_workers(workers: int | None, inputs: list[str]) -> AbstractContextMan
     from dj_assets.measure.workers import early_workers
 
     most = workers or settings.default_workers()
-    paths = [Path(place) for place in inputs]
+    paths = [Path(path) for path in inputs]
     small = all(path.is_file() for path in paths) and sum(path.stat().st_size for path in paths) < _SMALL_INPUT
     return nullcontext() if most == 1 or (small and workers is None) else early_workers(most)
 

@@ -93,10 +93,10 @@ def _open(subset: str) -> Sandbox:
     return Sandbox.of_asset(known_recipe(subset))
 
 
-def _open_pool(place: str) -> tuple[Sandbox, str]:
-    subset, _, pool = place.partition("/")
+def _open_pool(location: str) -> tuple[Sandbox, str]:
+    subset, _, pool = location.partition("/")
     if not pool:
-        raise UserError(f"{place}: name the subset and the pool, such as c4/alnum_ratio_high")
+        raise UserError(f"{location}: name the subset and the pool, such as c4/alnum_ratio_high")
     return _open(subset), pool
 
 

@@ -29,20 +29,20 @@ def export(
     from dj_assets.publish.export.export import Export
     from dj_assets.publish.export.pushing import push_export
     from dj_assets.recipe.sizes import parse_bytes
-    from dj_assets.urls import is_url, place_of
+    from dj_assets.urls import is_url, location_of
 
     layout, _ = finished(subset)
     try:
         size = parse_bytes(shard_size)
     except ValueError as error:
         raise UserError(f"--shard-size: {error}") from error
-    done = Export(layout, place_of(output).resolve(), format, size).run(overwrite=overwrite)
+    done = Export(layout, location_of(output).resolve(), format, size).run(overwrite=overwrite)
     if is_url(output):
         push_export(done, output)
     there = len(done.parts) - done.written
-    place = output if is_url(output) else done.folder
+    target = output if is_url(output) else done.folder
     console().print(
-        f"{place}: {done.samples:,} samples in {several(len(done.parts), 'part')}, {done.bytes / 1e6:,.1f} MB"
+        f"{target}: {done.samples:,} samples in {several(len(done.parts), 'part')}, {done.bytes / 1e6:,.1f} MB"
         + (f" ({several(there, 'part')} already there)" if there else ""),
         markup=False,
         highlight=False,
@@ -59,8 +59,8 @@ def fetch(
     from dj_assets.publish.fetching import fetch
 
     layout, manifest = finished(subset)
-    done = fetch(layout, manifest["run_id"], output.resolve())
-    told = f"{output.resolve()}: run {manifest['run_id']}, {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB"
+    done = fetch(layout, manifest.run_id, output.resolve())
+    told = f"{output.resolve()}: run {manifest.run_id}, {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB"
     console().print(told, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -91,7 +91,7 @@ def verify(
     for line in done.damaged:
         console(stderr=True).print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
     found = f"{len(done.damaged)} damaged" if done.damaged else "all as they were written"
-    told = f"{layout.place}: {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB, {found}"
+    told = f"{layout.location}: {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB, {found}"
     console().print(told, markup=False, highlight=False, soft_wrap=True)
     if done.damaged:
         raise typer.Exit(1)
@@ -106,10 +106,10 @@ def prune(
     keep_runs: Annotated[int, typer.Option(min=1, help="Records of so many runs stay.")] = 100,
 ) -> None:
     """Show what every subset takes on the disk, and what of it can go."""
-    from dj_assets.subset.pruning import survey
+    from dj_assets.subset.pruning import housekeeping
     from dj_assets.views.housekeeping import render_housekeeping
 
-    console().print(render_housekeeping(survey(tuple(subsets or ()), keep_runs, delete=False)))
+    console().print(render_housekeeping(housekeeping(tuple(subsets or ()), keep_runs, delete=False)))
     if delete:
-        gone = sum(subset.spare for subset in survey(tuple(subsets or ()), keep_runs, delete=True))
+        gone = sum(subset.spare for subset in housekeeping(tuple(subsets or ()), keep_runs, delete=True))
         console().print(f"removed {gone / 1e6:,.1f} MB", highlight=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dj_assets.evaluation.records import Origin, Record
+from dj_assets.evaluation.evaluation_records import EvaluationRecord, Origin
 from dj_assets.evaluation.vbench import QUALITY, SEMANTIC, TOTALS, Totals, vbench_totals
 
 Verdict = Literal["win", "tie", "loss"]
@@ -68,7 +68,7 @@ class Comparison:
 
 
 def compare(
-    records: Sequence[Record], baseline: str, refined_hash: str | None = None, pool: str | None = None
+    records: Sequence[EvaluationRecord], baseline: str, refined_hash: str | None = None, pool: str | None = None
 ) -> list[Comparison]:
     """Compare every model with the baseline; published and measured numbers never in one comparison.
 
@@ -85,7 +85,7 @@ def compare(
         Compare what was trained on this pool; by default on the whole subset.
     """
     chosen = [record for record in records if record.pool == pool]
-    groups: dict[tuple[str, Origin, Standing], list[Record]] = {}
+    groups: dict[tuple[str, Origin, Standing], list[EvaluationRecord]] = {}
     for record in chosen:
         groups.setdefault((record.model, record.origin, standing(record, refined_hash)), []).append(record)
     compared: list[Comparison] = []
@@ -96,27 +96,27 @@ def compare(
     return compared
 
 
-def standing(record: Record, refined_hash: str | None) -> Standing:
+def standing(record: EvaluationRecord, refined_hash: str | None) -> Standing:
     """Tell whether a record is published, or of which version of the subset it is."""
     if record.origin == "published":
         return "published"
     return "this version" if record.refined_hash == refined_hash else "an earlier version"
 
 
-def computed_totals(records: Sequence[Record]) -> Totals | None:
+def computed_totals(records: Sequence[EvaluationRecord]) -> Totals | None:
     """Return VBench's totals of one model's records, None where they hold none of its dimensions."""
     scores = {name: value for name, value in _means(records).items() if name in (*QUALITY, *SEMANTIC)}
     return vbench_totals(scores) if scores else None
 
 
 def _any_version(
-    groups: Mapping[tuple[str, Origin, Standing], list[Record]], baseline: str, origin: Origin
-) -> list[Record]:
+    groups: Mapping[tuple[str, Origin, Standing], list[EvaluationRecord]], baseline: str, origin: Origin
+) -> list[EvaluationRecord]:
     return next((group for (model, of, _), group in groups.items() if (model, of) == (baseline, origin)), [])
 
 
 def _compared(
-    of: tuple[str, Origin, Standing], baseline: str, own: Sequence[Record], base: Sequence[Record]
+    of: tuple[str, Origin, Standing], baseline: str, own: Sequence[EvaluationRecord], base: Sequence[EvaluationRecord]
 ) -> Comparison:
     model, origin, how = of
     values, theirs = _means(own), _means(base)
@@ -137,7 +137,7 @@ def _compared(
     )
 
 
-def _means(records: Sequence[Record]) -> dict[str, float]:
+def _means(records: Sequence[EvaluationRecord]) -> dict[str, float]:
     values: dict[str, list[float]] = {}
     for record in records:
         values.setdefault(record.name, []).append(record.value)

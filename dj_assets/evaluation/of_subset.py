@@ -10,8 +10,15 @@ from importlib import resources
 from dj_assets import settings
 from dj_assets.errors import UserError
 from dj_assets.evaluation.comparison import Comparison, compare
-from dj_assets.evaluation.read_file import Results, ScoreTable
-from dj_assets.evaluation.records import Record, append, chosen_baseline, current, history, records_folder
+from dj_assets.evaluation.evaluation_records import (
+    EvaluationRecord,
+    append,
+    chosen_baseline,
+    current,
+    history,
+    records_folder,
+)
+from dj_assets.evaluation.read_file import EvaluationResults, ScoreTable
 from dj_assets.home.home import home_layout, require_local
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
@@ -22,7 +29,7 @@ class Evaluations:
     """The records of a subset, none superseded, the model it is compared with, and its version now (None: no run)."""
 
     subset: str
-    records: tuple[Record, ...]
+    records: tuple[EvaluationRecord, ...]
     baseline: str | None
     refined_hash: str | None
 
@@ -51,10 +58,10 @@ def evaluations_of(subset: str) -> Evaluations:
     shipped = published.records(subset) if published else []
     kept = current([*shipped, *history(records_folder(folder))])
     baseline = chosen_baseline(records_folder(folder)) or (published.baseline if published else None)
-    return Evaluations(subset, tuple(kept), baseline, run["refined_hash"] if run else None)
+    return Evaluations(subset, tuple(kept), baseline, run.refined_hash if run else None)
 
 
-def add_results(subset: str, found: Results, source: str) -> list[Record]:
+def add_results(subset: str, found: EvaluationResults, source: str) -> list[EvaluationRecord]:
     """Enter results as records of a subset; measured ones belong to its newest run.
 
     `source` is noted where the results do not name one.
@@ -70,11 +77,12 @@ def add_results(subset: str, found: Results, source: str) -> list[Record]:
     measured = any(record.origin == "measured" for record in found.records)
     if run is None and measured:
         raise UserError(f"{folder}: holds no finished run that the results could belong to; materialize {subset} first")
-    version = {"refined_hash": run["refined_hash"], "run_id": run["run_id"]} if run else {}
-    entered = [
-        replace(record, source=record.source or source, **(version if record.origin == "measured" else {}))
-        for record in found.records
-    ]
+    entered = [replace(record, source=record.source or source) for record in found.records]
+    if run is not None:
+        entered = [
+            replace(record, refined_hash=run.refined_hash, run_id=run.run_id) if record.origin == "measured" else record
+            for record in entered
+        ]
     return append(records_folder(folder), entered, found.baseline)
 
 

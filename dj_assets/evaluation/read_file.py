@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dj_assets.errors import UserError
-from dj_assets.evaluation.records import Record
+from dj_assets.evaluation.evaluation_records import EvaluationRecord
 from dj_assets.operators.registry import nearest
 
 
@@ -44,7 +44,7 @@ class ScoreTable(_Strict):
     benchmarks: dict[str, Benchmark] = Field(default_factory=dict)
     models: dict[str, dict[str, float]] = Field(min_length=1)
 
-    def records(self, subset: str) -> list[Record]:
+    def records(self, subset: str) -> list[EvaluationRecord]:
         """Return a record for each score."""
         return [
             self._record(subset, model, benchmark, value)
@@ -52,21 +52,21 @@ class ScoreTable(_Strict):
             for benchmark, value in scores.items()
         ]
 
-    def _record(self, subset: str, model: str, benchmark: str, value: float) -> Record:
+    def _record(self, subset: str, model: str, benchmark: str, value: float) -> EvaluationRecord:
         about = self.benchmarks.get(benchmark, Benchmark())
         higher = self.higher_is_better if about.higher_is_better is None else about.higher_is_better
         unit = self.unit if about.unit is None else about.unit
-        return Record(
+        return EvaluationRecord(
             subset, model, benchmark, value, unit=unit, higher_is_better=higher, origin=self.origin, source=self.source
         )
 
 
 @dataclass(frozen=True)
-class Results:
+class EvaluationResults:
     """What a file holds: records of a subset, and the baseline that it names."""
 
     subset: str
-    records: tuple[Record, ...]
+    records: tuple[EvaluationRecord, ...]
     baseline: str | None
 
 
@@ -76,7 +76,7 @@ _REQUIRED = ("model", "benchmark", "value")
 _FLAGS = {"true": True, "yes": True, "1": True, "": True, "false": False, "no": False, "0": False}
 
 
-def read_results(path: Path, subset: str | None = None) -> Results:
+def read_results(path: Path, subset: str | None = None) -> EvaluationResults:
     """Read a file of results; the subset must be given where the file does not say it.
 
     Raises
@@ -97,7 +97,7 @@ def read_results(path: Path, subset: str | None = None) -> Results:
     return found
 
 
-def _from_json(path: Path, text: str, subset: str | None) -> Results:
+def _from_json(path: Path, text: str, subset: str | None) -> EvaluationResults:
     try:
         table = ScoreTable.model_validate(json.loads(text))
     except ValidationError as error:
@@ -115,10 +115,10 @@ def _from_json(path: Path, text: str, subset: str | None) -> Results:
     about = table.subset or subset
     if about is None or subset not in {None, about}:
         raise UserError(f"{path}: " + (f"is about {about!r}, not {subset!r}" if about else _UNSAID))
-    return Results(about, tuple(table.records(about)), table.baseline)
+    return EvaluationResults(about, tuple(table.records(about)), table.baseline)
 
 
-def _from_csv(path: Path, text: str, subset: str | None) -> Results:
+def _from_csv(path: Path, text: str, subset: str | None) -> EvaluationResults:
     if subset is None:
         raise UserError(f"{path}: {_UNSAID}")
     reader = csv.DictReader(text.splitlines())
@@ -130,10 +130,10 @@ def _from_csv(path: Path, text: str, subset: str | None) -> Results:
         if name not in _COLUMNS:
             near = nearest(name, list(_COLUMNS))
             raise UserError(f"{path}: line 1: unknown column {name!r}" + (f"; did you mean {near!r}?" if near else ""))
-    return Results(subset, tuple(_row(path, reader.line_num, row, subset) for row in reader), None)
+    return EvaluationResults(subset, tuple(_row(path, reader.line_num, row, subset) for row in reader), None)
 
 
-def _row(path: Path, line: int, row: Mapping[str, Any], subset: str) -> Record:
+def _row(path: Path, line: int, row: Mapping[str, Any], subset: str) -> EvaluationRecord:
     cells = {name: (value or "").strip() for name, value in row.items() if name in _COLUMNS}
     flag = cells.pop("higher_is_better", "").lower()
     origin = cells.pop("origin", "") or "measured"
@@ -146,7 +146,7 @@ def _row(path: Path, line: int, row: Mapping[str, Any], subset: str) -> Record:
         number = int(seed) if seed else None
     except ValueError as error:
         raise UserError(f"{path}: line {line}: {error}") from None
-    return Record(
+    return EvaluationRecord(
         subset=subset,
         value=value,
         seed=number,

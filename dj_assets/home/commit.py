@@ -46,8 +46,8 @@ def commit_file(
     copy = layout.copy
     if copy is not None:
         document = layout.manifest(manifest.number).relative_to(copy.folder).as_posix()
-        places = [layout.measured(kind, manifest.number) for kind in committed.files]
-        each(lambda place: copy.upload(place, place.relative_to(copy.folder).as_posix(), document), places)
+        paths = [layout.measured(kind, manifest.number) for kind in committed.files]
+        each(lambda path: copy.upload(path, path.relative_to(copy.folder).as_posix(), document), paths)
         with commit():
             copy.push_document(document)
     return committed

@@ -44,7 +44,7 @@ def expected_bytes(plan: Plan, files: Sequence[SourceFile]) -> int:
     return _LEAST_BYTES + int(2 * TEXT_SHARE * text_bytes(files)) + 2 * statistics_bytes(plan, files)
 
 
-def require_room(place: Path, plan: Plan, files: Sequence[SourceFile]) -> None:
+def require_room(folder: Path, plan: Plan, files: Sequence[SourceFile]) -> None:
     """Raise where the disk surely cannot hold what is still to be written for some files.
 
     Raises
@@ -52,20 +52,20 @@ def require_room(place: Path, plan: Plan, files: Sequence[SourceFile]) -> None:
     DiskError
         Saying how much is needed, how much is there, and what can be done.
     """
-    expected, free = expected_bytes(plan, files), free_bytes(place)
+    expected, free = expected_bytes(plan, files), free_bytes(folder)
     if free < _SURELY_NEEDED * expected:
-        raise DiskError(_too_little(place, f"about {_mb(expected)} more are needed", free))
+        raise DiskError(_too_little(folder, f"about {_mb(expected)} more are needed", free))
 
 
-def free_bytes(place: Path) -> int:
+def free_bytes(folder: Path) -> int:
     """Return what is free on the disk of a folder, which need not exist yet."""
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    return shutil.disk_usage(place).free
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
 
 
 @contextmanager
-def disk_faults(place: Path, expected: Callable[[], int] | None = None) -> Iterator[None]:
+def disk_faults(folder: Path, expected: Callable[[], int] | None = None) -> Iterator[None]:
     """Turn a full or read-only disk into one line that names the place and the cure; `expected` is what it takes.
 
     Raises
@@ -79,10 +79,10 @@ def disk_faults(place: Path, expected: Callable[[], int] | None = None) -> Itera
         number = _number(error)
         if number in _FULL:
             needed = f"it takes about {_mb(expected())} in all" if expected else "there is no room for more"
-            raise DiskError(_too_little(place, needed, free_bytes(place))) from error
+            raise DiskError(_too_little(folder, needed, free_bytes(folder))) from error
         if number in _READ_ONLY and not isinstance(error, duckdb.Error):
             raise DiskError(
-                f"{error.filename or place}: cannot be written ({_reason(error)}); make it writable, or name another "
+                f"{error.filename or folder}: cannot be written ({_reason(error)}); make it writable, or name another "
                 "folder with DJ_HOME or --output"
             ) from error
         raise
@@ -101,9 +101,9 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _too_little(place: Path, needed: str, free: int) -> str:
+def _too_little(folder: Path, needed: str, free: int) -> str:
     return (
-        f"{place}: the disk is full: {needed}, {_mb(free)} are free; what was published stays as it is. Make room "
+        f"{folder}: the disk is full: {needed}, {_mb(free)} are free; what was published stays as it is. Make room "
         "('dj-assets prune' shows what can go) or name another disk with DJ_HOME or --output, then run it again"
     )
 

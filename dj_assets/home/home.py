@@ -33,11 +33,11 @@ def layout_in(home: Path, subset: str) -> Layout:
     return refreshed(Layout.at(f"{url}/{subset}")) if url else Layout.home(home / subset)
 
 
-def output_layout(place: str | Path) -> Layout:
+def output_layout(location: str | Path) -> Layout:
     """Return the layout of an output folder of `dj-assets run`, or of one in an object store its working copy."""
-    if not is_url(place):
-        return Layout.output(Path(place).resolve())
-    return refreshed(Layout.output(open_copy(str(place)).folder))
+    if not is_url(location):
+        return Layout.output(Path(location).resolve())
+    return refreshed(Layout.output(open_copy(str(location)).folder))
 
 
 def named_folder(name: str) -> Path:

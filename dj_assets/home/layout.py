@@ -28,7 +28,7 @@ class Layout:
     kinds: tuple[str, ...] = MEASURED
 
     @classmethod
-    def at(cls, place: str | Path) -> Layout:
+    def at(cls, location: str | Path) -> Layout:
         """Return the layout of a subset by its folder or URL; of a URL, its working copy on this machine.
 
         Raises
@@ -36,7 +36,7 @@ class Layout:
         UserError
             If the URL cannot be used.
         """
-        return cls.home(open_copy(str(place)).folder if is_url(place) else Path(place))
+        return cls.home(open_copy(str(location)).folder if is_url(location) else Path(location))
 
     @classmethod
     def home(cls, folder: Path) -> Layout:
@@ -76,11 +76,11 @@ class Layout:
         return self.published.exists() and any(self.published.iterdir())
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where the subset lies, for people: a folder or a URL."""
         return url_of(self.published) or str(self.published)
 
-    def place_of(self, path: Path) -> str:
+    def location_of(self, path: Path) -> str:
         """Return where a published file or folder lies, for people: a path, or a URL in the newest version."""
         return self.copy.url_of(path) if self.copy else str(path)
 
@@ -114,7 +114,7 @@ class Layout:
 
     @property
     def decision(self) -> Path:
-        """What the replay decided, between deduplicating and refining; the fates of the samples lie beside it."""
+        """What the replay decided, between deduplicating and refining; the outcomes of the samples lie beside it."""
         return self.work / "decision" / "decision.json"
 
     @property

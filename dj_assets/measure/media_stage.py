@@ -1,4 +1,4 @@
-"""The row stage over samples with media: a few at a time, the next of them read while these are measured."""
+"""The row stage over samples with media: a few at a time; the next ones are read while these are measured."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import pyarrow as pa
 
 from dj_assets import settings
 from dj_assets.measure.row_stage import Measured, RowStage
-from dj_assets.media.places import Root
+from dj_assets.media.access import MediaAccess
+from dj_assets.media.locations import Root
 from dj_assets.media.reader import MediaReader
-from dj_assets.media.viewing import Viewing
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.media_batch import media
 from dj_assets.recipe.load import import_operators
 from dj_assets.recipe.plan import Plan
-from dj_assets.stores.media import StoreReader
+from dj_assets.stores.media_reader import StoreReader
 
-# One a worker process and set of user's modules: its looks must be known where they run.
+# One reader for each set of user's modules, in each worker process: a reader must know the features that it computes.
 _readers: dict[tuple[Path, ...], MediaReader] = {}
 
 
@@ -33,58 +33,61 @@ def measure_in_parts(
 ) -> Measured:
     """Run every step of a plan over a batch, as many samples at a time as `settings.MEDIA_IMAGES` allows.
 
-    Media are looked up in the `root` of the input. While one part is measured, all looks of all operators at the next
-    one are done.
+    The paths of media are relative to the `root` of the input. While one part is measured, the features of the next one
+    are computed.
     """
     measured = []
     kinds = sorted({step.operator.media for step in plan.steps if isinstance(step.operator, MediaOperator)})
     ahead: tuple[Batch, pa.Array, Future[None]] | None = None
     for part in (*_parts(plan, batch, root), None):
-        # a file that is replaced while it is looked at is known as it was before
-        looking = None if part is None else (part, media(part).files(kinds), _look(plan, part))
+        # size and time of a file are read first: a file that is replaced during the measuring counts as changed
+        upcoming = None if part is None else (part, media(part).files(kinds), _compute_ahead(plan, part))
         if ahead is not None:
             ahead[2].result()
             measured.append(replace(RowStage(ahead[0], frequent).run(plan), media=ahead[1]))
-        ahead = looking
+        ahead = upcoming
     joined = _joined(measured)
-    joined.seconds.update(_with_looks(joined.seconds, plan, batch, _reader(plan.recipe.custom_operators)))
+    joined.seconds.update(_with_feature_seconds(joined.seconds, plan, batch, _reader(plan.recipe.custom_operators)))
     return joined
 
 
 def close_readers() -> None:
-    """End the processes that read media for this one."""
+    """End the processes that read media for this process."""
     while _readers:
         _readers.popitem()[1].close()
 
 
-def _look(plan: Plan, part: Batch) -> Future[None]:
-    """Begin to look for all operators; conditional ones look when it is known at which samples."""
+def _compute_ahead(plan: Plan, part: Batch) -> Future[None]:
+    """Start to compute the features of all operators except conditional ones, whose samples are not known yet."""
     steps = [step for step in plan.steps if step.index not in plan.conditional]
     operators = [step.operator for step in steps if isinstance(step.operator, MediaOperator)]
-    return media(part).look([look for operator in operators for look in operator.looks_for(part.models)])
+    return media(part).compute([feature for operator in operators for feature in operator.features_for(part.models)])
 
 
-def _with_looks(seconds: Mapping[str, float], plan: Plan, batch: Batch, reader: MediaReader) -> dict[str, float]:
-    """Return the seconds of the operators over media, those of their looks added; a shared look is the first one's."""
+def _with_feature_seconds(
+    seconds: Mapping[str, float], plan: Plan, batch: Batch, reader: MediaReader
+) -> dict[str, float]:
+    """Return the seconds of the operators over media with their features; a shared feature counts for the first one."""
     spent = reader.take_seconds()
     steps = [step for step in plan.steps if isinstance(step.operator, MediaOperator)]
     return {
-        step.label: seconds[step.label] + sum(spent.pop(look, 0.0) for look in step.operator.looks_for(batch.models))
+        step.label: seconds[step.label]
+        + sum(spent.pop(feature, 0.0) for feature in step.operator.features_for(batch.models))
         for step in steps
         if isinstance(step.operator, MediaOperator)
     }
 
 
 def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
-    """Yield the batch in parts, each with its own memory of what was seen; at least one, be it empty."""
+    """Yield the batch in parts, each with a cache of features of its own; at least one part, which may be empty."""
     keys = plan.recipe.media
     reader = _reader(plan.recipe.custom_operators)
 
-    def viewing(part: Batch) -> Batch:
-        """Return samples that know where their media lie."""
-        return replace(part, viewing=Viewing(keys, root, reader))
+    def media_access(part: Batch) -> Batch:
+        """Return the samples with access to their media."""
+        return replace(part, media_access=MediaAccess(keys, root, reader))
 
-    whole = media(viewing(batch))
+    whole = media(media_access(batch))
     weights = [
         len(images) + settings.IMAGES_A_CLIP * len(clips)
         for images, clips in zip(whole.listed("images"), whole.listed("videos"), strict=True)
@@ -92,10 +95,10 @@ def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
     start = weight = 0
     for number, own in enumerate(weights):
         if number > start and weight + own > settings.MEDIA_IMAGES:
-            yield viewing(batch.slice(start, number - start))
+            yield media_access(batch.slice(start, number - start))
             start, weight = number, 0
         weight += own
-    yield viewing(batch.slice(start, len(batch) - start))
+    yield media_access(batch.slice(start, len(batch) - start))
 
 
 def _reader(modules: tuple[Path, ...]) -> MediaReader:
@@ -119,7 +122,7 @@ def _joined(parts: Sequence[Measured]) -> Measured:
         signatures={name: pa.concat_arrays([part.signatures[name] for part in parts]) for name in first.signatures},
         failed_at=pa.concat_arrays([part.failed_at for part in parts]),
         failures=tuple(
-            replace(failure, place=failure.place + start)
+            replace(failure, index=failure.index + start)
             for start, part in zip(starts, parts, strict=False)
             for failure in part.failures
         ),

@@ -1,4 +1,4 @@
-"""The row stage: every operator of a plan over one batch, measured at its place in the recipe."""
+"""The row stage: run every operator of a plan over one batch, in the order of the recipe."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ T = TypeVar("T", Batch, Columns)
 
 @dataclass(frozen=True)
 class Failure:
-    """A sample that an operator could not process: its place in the batch, the step, what went wrong."""
+    """Holds a sample that an operator could not process: its index in the batch, the step, the error."""
 
-    place: int
+    index: int
     step: int
     error: str
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the row stage found out about a batch; every array is as long as the batch.
+    """Holds the results of the row stage for a batch; every array is as long as the batch.
 
-    Statistics and signatures after a failure are null, and so are conditional statistics of samples dropped before.
-    The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure, null else.
-    `media` are the files behind what every sample lists, None where nothing looks at media (`MediaBatch.files`).
-    `fields` are the samples' other fields, where the batch has them; only operators with a `text_key` of their own
-    change them.
+    Statistics and signatures after a failure are null. Conditional statistics of samples that were dropped before are
+    null, too. The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure,
+    else null. `media` holds the media files that every sample lists, or is None if no operator reads media
+    (`MediaBatch.files`). `fields` are the samples' other fields, if the batch has them; only operators with their own
+    `text_key` change them.
     """
 
     text: pa.StringArray
@@ -56,15 +56,15 @@ class Measured:
 
 
 class RowStage:
-    """One pass over one batch. A sample that fails leaves the pass alone; the others go on."""
+    """Runs one pass over one batch. Only a sample that fails leaves the pass; the others go on."""
 
     def __init__(self, batch: Batch, frequent: Mapping[str, np.ndarray] | None = None) -> None:
-        """Take a batch, and the frequent keys of the corpus mappers that were counted, by their label."""
+        """Take a batch, and the frequent keys of the corpus mappers that were counted, keyed by label."""
         self.frequent = frequent or {}
         self.size = len(batch)
         self.original = batch
         self.batch = batch
-        self.places = np.arange(self.size)
+        self.indices = np.arange(self.size)
         self.failures: list[Failure] = []
         self.left_text: dict[int, str] = {}
         self.statistics: dict[str, pa.Array] = {}
@@ -73,7 +73,7 @@ class RowStage:
         self.by_identity: dict[str, tuple[str, ...]] = {}
 
     def run(self, plan: Plan) -> Measured:
-        """Run every step in order; those that are conditional only over the samples that the filters before keep."""
+        """Run every step in order; a conditional step runs only over the samples that the filters before it keep."""
         for step in plan.steps:
             started = time.perf_counter()
             if step.index in plan.conditional:
@@ -92,21 +92,21 @@ class RowStage:
         )
 
     def _step_of_the_living(self, step: Step, before: Sequence[Step]) -> None:
-        """Run a step over samples that no filter before drops; what it would find of the others changes nothing."""
-        alive = passing(before, self.statistics)[self.places]
+        """Run a step over the samples that no filter before it drops; results for the others would change nothing."""
+        alive = passing(before, self.statistics)[self.indices]
         if alive.all():
             self._step(step)
             return
-        whole, places = self.batch, self.places
-        self.batch, self.places = whole.select(pa.array(alive)), places[alive]
+        whole, indices = self.batch, self.indices
+        self.batch, self.indices = whole.select(pa.array(alive)), indices[alive]
         self._step(step)
-        left = ~alive | np.isin(places, self.places)
-        self.batch, self.places = whole if left.all() else whole.select(pa.array(left)), places[left]
+        left = ~alive | np.isin(indices, self.indices)
+        self.batch, self.indices = whole if left.all() else whole.select(pa.array(left)), indices[left]
 
     def _step(self, step: Step) -> None:
         operator = step.operator
         if isinstance(operator, MediaOperator):
-            self._set_aside(media(self.batch).failures(operator.media, operator.looks_for(self.batch.models)), step)
+            self._set_aside(media(self.batch).failures(operator.media, operator.features_for(self.batch.models)), step)
         if isinstance(operator, CorpusMapper):
             self._count_or_rewrite(operator, step)
         elif isinstance(operator, Mapper):
@@ -120,7 +120,7 @@ class RowStage:
             self.signatures[step.signature] = self._spread(found[step.signature], operator.signature_type)
 
     def _count_or_rewrite(self, operator: CorpusMapper, step: Step) -> None:
-        """Rewrite where it is known what is frequent, else count."""
+        """Rewrite if the frequent keys are known, else count the keys."""
         frequent = self.frequent.get(step.label)
         if frequent is not None:
             self.batch = self._guarded(_rewriting(operator, partial(operator.rewrite, frequent=frequent)), step)
@@ -142,7 +142,7 @@ class RowStage:
         self.by_identity[step.identity] = columns
 
     def _guarded(self, work: Callable[[Batch], T], step: Step) -> T:
-        """Run an operator over the batch; where that fails, set aside the samples it fails for and run it again."""
+        """Run an operator over the batch; if it fails, set aside the samples that it fails for and run it again."""
         try:
             return work(self.batch)
         except ContractError:
@@ -152,60 +152,60 @@ class RowStage:
         return work(self.batch)
 
     def _set_aside(self, errors: Mapping[int, str], step: Step) -> None:
-        """Let samples fail at a step, by their places in the batch."""
+        """Record failures of samples at a step, keyed by index in the batch, and remove these samples from it."""
         if not errors:
             return
         good = np.ones(len(self.batch), bool)
         texts = self.batch.text
-        for place, error in errors.items():
-            good[place] = False
-            original = int(self.places[place])
+        for index, error in errors.items():
+            good[index] = False
+            original = int(self.indices[index])
             self.failures.append(Failure(original, step.index, error))
-            self.left_text[original] = texts[place].as_py()
-        self.places = self.places[good]
+            self.left_text[original] = texts[index].as_py()
+        self.indices = self.indices[good]
         self.batch = self.batch.select(pa.array(good))
 
     def _spread(self, values: pa.Array, of_type: pa.DataType) -> pa.Array:
-        """Bring the values of the samples still there back to the length of the batch."""
+        """Return the values of the remaining samples at the full length of the batch, null for the others."""
         values = values if values.type == of_type else values.cast(of_type)
-        if len(self.places) == self.size:
+        if len(self.indices) == self.size:
             return values
         index = np.full(self.size, -1, np.int64)
-        index[self.places] = np.arange(len(self.places))
+        index[self.indices] = np.arange(len(self.indices))
         return values.take(pa.array(index, mask=index < 0))
 
     def _full_text(self) -> pa.StringArray:
         if not self.left_text:
             return self.batch.text
         texts = self._spread(self.batch.text, pa.string()).to_pylist()
-        return pa.array([self.left_text.get(place, text) for place, text in enumerate(texts)], pa.string())
+        return pa.array([self.left_text.get(index, text) for index, text in enumerate(texts)], pa.string())
 
     def _full_fields(self) -> pa.Array | None:
         if FIELDS not in self.original.rows.schema.names:
             return None
         fields = self.batch.rows.column(FIELDS)
-        if len(self.places) == self.size:
+        if len(self.indices) == self.size:
             return fields
         index = np.arange(self.size) + len(fields)
-        index[self.places] = np.arange(len(fields))
+        index[self.indices] = np.arange(len(fields))
         return pa.concat_arrays([fields, self.original.rows.column(FIELDS)]).take(pa.array(index))
 
     def _failed_at(self) -> pa.Array:
         steps = np.full(self.size, -1, np.int16)
         for failure in self.failures:
-            steps[failure.place] = failure.step
+            steps[failure.index] = failure.step
         return pa.array(steps, pa.int16(), mask=steps < 0)
 
 
 def _seen_by(operator: Operator, batch: Batch) -> Batch:
-    """Return the batch as an operator sees it: with the text under its own key, where it has one."""
+    """Return the batch as an operator reads it: with the text under the operator's own key, if it has one."""
     if operator.text_key is None:
         return batch
     return batch.with_text(texts_at(batch.rows.column(FIELDS), operator.text_key))
 
 
 def _rewriting(operator: Mapper, rewrite: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
-    """Return what a mapper does to a batch: to its text, or to the text under the mapper's own key."""
+    """Return the function by which a mapper rewrites a batch: its text, or the text under the mapper's own key."""
     key = operator.text_key
     if key is None:
         return lambda batch: contract.rewritten(operator, batch, rewrite)
@@ -218,7 +218,7 @@ def _rewriting(operator: Mapper, rewrite: Callable[[Batch], Batch]) -> Callable[
 
 
 def _failing(work: Callable[[Batch], T], batch: Batch) -> dict[int, str]:
-    """Return the places of the samples that `work` fails for, each with its error, by halving the batch."""
+    """Return the errors of the samples that `work` fails for, keyed by index; they are found by halving the batch."""
     errors: dict[int, str] = {}
     pending = [(0, len(batch))]
     while pending:

@@ -1,4 +1,4 @@
-"""The guarded reader: a child process opens and decodes; what kills it costs one file, never the reader."""
+"""The guarded reader: a child process opens and decodes; a file that kills it costs one file, never the reader."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from dj_assets import settings
 from dj_assets.errors import DjError, MediaError
 from dj_assets.media import confinement
 from dj_assets.media.channel import Channel
+from dj_assets.media.feature import MediaFeature
 from dj_assets.media.forked import Forked, take_forked
 from dj_assets.media.handed import Handed
-from dj_assets.media.look import Look
-from dj_assets.media.places import Place, handed
+from dj_assets.media.locations import MediaLocation, handed
 from dj_assets.media.request import Failed, Limits, Request, Start, Work
 
 Outcomes = list[object]
@@ -30,70 +30,70 @@ Outcomes = list[object]
 
 @dataclass(frozen=True)
 class Spawned:
-    """A process that was started, and the channel to it."""
+    """Hold a process that was started, and the channel to it."""
 
     process: subprocess.Popen[bytes]
     channel: Channel
 
     def kill(self) -> None:
-        """End the process."""
+        """Kill the process."""
         self.process.kill()
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return its exit code, as `Popen.wait`."""
+        """Return the exit code of the process, as `Popen.wait` does."""
         return self.process.wait(timeout)
 
 
 Child = Spawned | Forked
-# After so many files a new process takes over. None of the decoders is known to lose memory, but if one did over some
-# kind of damage, the file that meets the cap in the end would be another.
+# After this number of files, a new process is started. No decoder is known to leak memory. If one leaked on some kind
+# of damage, another file could be the one that reaches the limit.
 FILES_A_PROCESS = 10_000
-# What is seen of a process that is no more, or was ended in the middle of an answer.
+# Errors that mean that the process is dead, or was killed in the middle of an answer.
 _DEAD = (EOFError, BrokenPipeError, ConnectionResetError, pickle.UnpicklingError)
-# A confined process opens no path. Decoders that want one get a copy in memory; for a larger file a process is started
-# that may open this file.
+# A confined process opens no path. Decoders that need a path get a copy in memory; for a larger file, a process is
+# started that may open this file.
 COPIED_BYTES = 256 * 1024 * 1024
 
 
 class MediaReader:
-    """Looks at files in a process of its own, ahead of whoever asks.
+    """Compute features of files in a process of its own, ahead of the caller.
 
-    The process is started at the first request, again after every death, and ends with this one. A file over which it
-    died is not opened again.
+    The process is started at the first request and again after every crash; it ends with this one. A file that crashed
+    it is not opened again.
     """
 
     def __init__(self, limits: Limits | None = None, prepare: Callable[[], object] = dict) -> None:
-        """Take the limits of a look, and what the process does first, such as importing a user's modules."""
+        """Take the limits of a feature, and the first work of the process, such as importing a user's modules."""
         self.limits = limits or Limits(
             settings.media_seconds(), settings.media_memory_bytes(), sandbox=settings.media_sandbox()
         )
         confinement.require(self.limits.sandbox)
         self.prepare = prepare
-        self.deadly: dict[Place, Failed] = {}
-        self._seconds: Counter[Look[Any]] = Counter()
-        self._loaded: set[Look[Any]] = set()
+        self.deadly: dict[MediaLocation, Failed] = {}
+        self._seconds: Counter[MediaFeature[Any]] = Counter()
+        self._loaded: set[MediaFeature[Any]] = set()
         self._child: Child | None = None
         self._files = 0
         self._closed = False
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="media")
 
     def read(self, requests: Sequence[Request]) -> Future[list[Outcomes]]:
-        """Begin to read, in order, behind what was asked for before.
+        """Start to read requests in order, after all earlier requests.
 
-        The result has one outcome for every look of every request: what the look returned, or `Failed`.
+        The result has one outcome for every feature of every request: the return value of the feature, or `Failed`.
         """
         return self._ahead.submit(lambda: [self._read(request) for request in requests])
 
-    def take_seconds(self) -> Counter[Look[Any]]:
-        """Return the CPU seconds that the process spent on each look since this was asked last; nothing may be read.
+    def take_seconds(self) -> Counter[MediaFeature[Any]]:
+        """Return the CPU seconds of the process per feature since the last call; no request may be in progress.
 
-        What two looks share, such as opening a file, is the first one's.
+        The time of work that two features share, such as opening a file, counts for the first of them.
         """
         taken, self._seconds = self._seconds, Counter()
         return taken
 
     def close(self) -> None:
-        """End the process, whatever it is at, and wait for it."""
+        """Kill the process, even during its work, and wait for its end."""
         self._closed = True
         self._ahead.shutdown(wait=False, cancel_futures=True)
         if self._child is not None:
@@ -102,19 +102,19 @@ class MediaReader:
         self._end()
 
     def _read(self, request: Request) -> Outcomes:
-        if request.place in self.deadly:
-            return [self.deadly[request.place]] * len(request.looks)
+        if request.location in self.deadly:
+            return [self.deadly[request.location]] * len(request.features)
         with ExitStack() as close:
             try:
-                content = close.enter_context(handed(request.place, self.limits.seconds, self._by_path_from()))
+                content = close.enter_context(handed(request.location, self.limits.seconds, self._by_path_from()))
             except MediaError as error:
-                return [Failed(str(error))] * len(request.looks)
+                return [Failed(str(error))] * len(request.features)
             except OSError as error:
-                return [Failed(f"{type(error).__name__}: {error}")] * len(request.looks)
+                return [Failed(f"{type(error).__name__}: {error}")] * len(request.features)
             return self._ask(request, content)
 
     def _by_path_from(self) -> int | None:
-        """Return from how many bytes on a file is opened again by its descriptor, None where it never is."""
+        """Return the size from which a file is opened again by its descriptor, None if it never is."""
         if not Path("/proc/self/fd").is_dir():
             return None
         return COPIED_BYTES if confinement.confines_files(self.limits.sandbox) else 0
@@ -123,26 +123,26 @@ class MediaReader:
         alone = content.by_path and confinement.confines_files(self.limits.sandbox)
         if alone:
             self._end()
-        child = self._begin(Work(content, request.looks), alone=alone)
+        child = self._begin(Work(content, request.features), alone=alone)
         outcomes: Outcomes = []
         try:
-            for look in request.looks:
+            for feature in request.features:
                 (outcome, seconds), _ = child.channel.receive()
                 outcomes.append(outcome)
-                self._seconds[look] += seconds
+                self._seconds[feature] += seconds
         except _DEAD:
-            self.deadly[request.place] = failed = Failed(self._cause_of_death())
-            # what comes after a deadly look is not tried: the sample is lost at that look
-            outcomes += [failed] * (len(request.looks) - len(outcomes))
+            self.deadly[request.location] = failed = Failed(self._cause_of_death())
+            # features after one that crashes are not computed: the sample is lost at that feature
+            outcomes += [failed] * (len(request.features) - len(outcomes))
         if alone:
             self._end()
         return outcomes
 
     def _begin(self, work: Work, *, alone: bool) -> Child:
-        """Hand work to the process, to a new one if the old one has served or died while it closed a file."""
-        for look in set(work.looks) - self._loaded:
-            look.load()
-            self._loaded.add(look)
+        """Send work to the process; replace it first if it has served its files or crashed while it closed one."""
+        for feature in set(work.features) - self._loaded:
+            feature.load()
+            self._loaded.add(feature)
         descriptors = [work.content.descriptor] if work.content.content is None else []
         self._files += 1
         if self._files > FILES_A_PROCESS:
@@ -180,7 +180,7 @@ class MediaReader:
         return f"the decoder crashed ({name})"
 
     def _end(self) -> int:
-        """End the process and return its exit code, 0 where there is none."""
+        """Kill the process and return its exit code, 0 if there is none."""
         child, self._child = self._child, None
         if child is None:
             return 0

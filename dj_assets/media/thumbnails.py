@@ -1,4 +1,4 @@
-"""Looks that make small pictures for people."""
+"""Media features that compute small pictures for people."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from dj_assets.media.clip import OpenClip
+from dj_assets.media.feature import ClipFeature, ImageFeature
 from dj_assets.media.image import OpenImage
-from dj_assets.media.look import ClipLook, ImageLook
 
 
 @dataclass(frozen=True)
-class ImageThumbnail(ImageLook[np.ndarray]):
-    """An image made so small that neither side is longer than `edge` pixels; `uint8`, shape `(height, width, 3)`."""
+class ImageThumbnail(ImageFeature[np.ndarray]):
+    """Compute a picture with no side longer than `edge` pixels; `uint8`, shape `(height, width, 3)`."""
 
     edge: int
 
@@ -26,13 +26,13 @@ class ImageThumbnail(ImageLook[np.ndarray]):
 
 
 @dataclass(frozen=True)
-class ClipThumbnail(ClipLook[np.ndarray]):
-    """The frame in the middle of a clip, small as an `ImageThumbnail`."""
+class ClipThumbnail(ClipFeature[np.ndarray]):
+    """Compute the frame in the middle of a clip, with the size of an `ImageThumbnail`."""
 
     edge: int
 
     def frames(self, clip: OpenClip) -> Sequence[int]:
-        """Return the number of the frame."""
+        """Return the number of the middle frame."""
         return clip.uniform(1)
 
     def __call__(self, clip: OpenClip) -> np.ndarray:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from dj_assets.models.store import ModelStore
 
 if TYPE_CHECKING:
-    from dj_assets.media.viewing import Viewing
+    from dj_assets.media.access import MediaAccess
 
 T = TypeVar("T")
 
@@ -31,11 +31,21 @@ class Batch:
     `rows` always has the column `text` (`pa.string()`, no nulls, valid UTF-8). Further columns (`id`, `row`, unchanged
     fields) are carried along. Derived views (code points, words, pieces) are cached until the text changes, so that
     adjacent operators share them.
+
+    Examples
+    --------
+    >>> batch = Batch.of_texts(["one", "two"])
+    >>> len(batch), batch.text.to_pylist()
+    (2, ['one', 'two'])
+    >>> batch.select(pa.array([False, True])).text.to_pylist()
+    ['two']
+    >>> batch.derive("lengths", lambda: [len(text) for text in batch.text.to_pylist()])
+    [3, 3]
     """
 
     rows: pa.RecordBatch
     models: ModelStore = field(default_factory=ModelStore)
-    viewing: Viewing | None = None
+    media_access: MediaAccess | None = None
     _derived: dict[Hashable, object] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -71,15 +81,15 @@ class Batch:
 
     def _with(self, name: str, values: pa.Array, derived: dict[Hashable, object]) -> Batch:
         index = self.rows.schema.get_field_index(name)
-        return Batch(self.rows.set_column(index, name, values), self.models, self.viewing, derived)
+        return Batch(self.rows.set_column(index, name, values), self.models, self.media_access, derived)
 
     def slice(self, offset: int, length: int) -> Batch:
         """Return `length` samples from `offset`, without derived views."""
-        return Batch(self.rows.slice(offset, length), self.models, self.viewing)
+        return Batch(self.rows.slice(offset, length), self.models, self.media_access)
 
     def select(self, keep: pa.BooleanArray) -> Batch:
         """Return the samples where `keep` is true, without derived views."""
-        return Batch(self.rows.filter(keep), self.models, self.viewing)
+        return Batch(self.rows.filter(keep), self.models, self.media_access)
 
     @classmethod
     def of_texts(cls, texts: list[str], models: ModelStore | None = None) -> Batch:

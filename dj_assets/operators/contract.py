@@ -189,9 +189,10 @@ def place(cls: type, method: str = "") -> str:
 
     For a method that an author's class inherits from this package, the line is that of the class.
     """
-    found = inspect.getattr_static(cls, method, None) if method else None
-    function: Any = found.fget if isinstance(found, property) else found
-    function = inspect.unwrap(function) if function else None
+    found: Any = inspect.getattr_static(cls, method, None) if method else None
+    if isinstance(found, property):
+        found = found.fget
+    function = inspect.unwrap(found) if found else None
     ours = getattr(function, "__module__", "").startswith(_PACKAGE) and not cls.__module__.startswith(_PACKAGE)
     code = None if ours else getattr(function, "__code__", None)
     name = f"{cls.__name__}.{method}" if method else cls.__name__

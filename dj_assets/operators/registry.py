@@ -33,9 +33,20 @@ def register(name: str) -> Callable[[OperatorType], OperatorType]:
         If another class already has that name.
     ContractError
         If the class is not complete, see `contract.check_class`.
+
+    Examples
+    --------
+    >>> from dj_assets.operators.base import Mapper
+    >>> from dj_assets.operators.registry import find, register
+    >>> @register("strip_example_mapper")
+    ... class StripExampleMapper(Mapper):
+    ...     def apply(self, batch):
+    ...         return batch
+    >>> find("strip_example_mapper") is StripExampleMapper
+    True
     """
     given: object = name
-    if not (isinstance(given, str) and given):
+    if not isinstance(given, str) or not given:
         where = place(given) if isinstance(given, type) else "register"
         raise ContractError(f'{where}: @register needs a name; write @register("my_filter")')
 

@@ -1,67 +1,43 @@
-"""Small histograms of every statistic: kept in a run's manifest, so that a later run can be compared with it."""
+"""Small histograms of every statistic, kept in a run's manifest for comparisons with later runs."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
 
 import duckdb
 import pyarrow as pa
 
+from dj_assets.home.run_manifest import Bins
 from dj_assets.operators.base import Filter
 from dj_assets.operators.conditions import quoted
 from dj_assets.recipe.plan import Plan
 
 _BINS = 10
 _NAMES = 20
-# Quantiles hold their values in memory: beyond this many samples they are those of every k-th, chosen by hash.
+# Quantiles hold their values in memory: above this number of samples they use every k-th sample, chosen by hash.
 _QUANTILE_SAMPLES = 2_000_000
-
-
-@dataclass(frozen=True)
-class Bins:
-    """How many values of one statistic lie where; samples without the statistic count nowhere.
-
-    A statistic that is a number has `edges`: bin n holds the values up to and with edge n, the bin behind the last edge
-    what is greater, and one more what is no finite number. A text has `names`, the most frequent ones, and a last bin
-    for all others.
-    """
-
-    counts: tuple[int, ...]
-    edges: tuple[float, ...] = ()
-    names: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what `of_json` reads."""
-        return {name: list(values) for name, values in asdict(self).items() if values}
-
-    @classmethod
-    def of_json(cls, content: Mapping[str, Sequence[Any]]) -> Bins:
-        """Read the bins of a manifest."""
-        return cls(**{name: tuple(values) for name, values in content.items()})
 
 
 def bins_of(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, Bins]:
     """Return bins of about equally many values for every statistic of the table `stats`.
 
-    The edges are the deciles; a value that fills more than one of them gets a bin of its own, so that values that fall
-    below it are seen, too.
+    The edges are the deciles. A value that fills more than one decile gets a bin of its own: values below it then have
+    another bin.
     """
     found = {}
     for column, kind in statistic_types(plan).items():
         if _is_text(kind):
             names = tuple(_frequent(connection, column, kind))
-            found[column] = Bins((), names=names)
+            found[column] = Bins(names=names)
         else:
-            found[column] = Bins((), edges=tuple(_edges(connection, column, kind)))
+            found[column] = Bins(edges=tuple(_edges(connection, column, kind)))
     return recount(connection, plan, found)
 
 
 def recount(connection: duckdb.DuckDBPyConnection, plan: Plan, earlier: Mapping[str, Bins]) -> dict[str, Bins]:
-    """Return the bins of an earlier run with the counts of the table `stats`; columns that are no more fall away."""
+    """Return the bins of an earlier run with the counts of the table `stats`, without columns that no longer exist."""
     types = statistic_types(plan)
     return {
         column: _counted(connection, column, types[column], bins)
@@ -90,7 +66,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _values(column: str, kind: pa.DataType, where: str = "TRUE") -> str:
-    """Return a query for all values of a column, each of a list by itself; null where there is none."""
+    """Return a query for all values of a column, one row for each value of a list; null if there is none."""
     value = f"unnest({quoted(column)})" if _is_list(kind) else quoted(column)
     return f"(SELECT {value}::{'VARCHAR' if _is_text(kind) else 'DOUBLE'} AS value FROM stats WHERE {where})"  # noqa: S608
 
@@ -119,11 +95,12 @@ def _counted(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataTy
         query = f"SELECT value, count(*) FROM {values} WHERE value IS NOT NULL GROUP BY value"  # noqa: S608
         tallies = dict(connection.execute(query).fetchall())
         own = [tallies.pop(name, 0) for name in bins.names]
-        return Bins((*own, sum(tallies.values())), names=bins.names)
+        return Bins(counts=(*own, sum(tallies.values())), names=bins.names)
     query = (
         "SELECT histogram(value, ?::DOUBLE[]) FILTER (isfinite(value)), count(*) FILTER (NOT isfinite(value)) "  # noqa: S608
         f"FROM {values}"
     )
     histogram, neither = connection.execute(query, [list(bins.edges)]).fetchone() or ({}, 0)
-    places = (*bins.edges, math.inf)
-    return Bins((*((histogram or {}).get(edge, 0) for edge in places), neither), edges=bins.edges)
+    ends = (*bins.edges, math.inf)
+    counts = (*((histogram or {}).get(edge, 0) for edge in ends), neither)
+    return Bins(counts=counts, edges=bins.edges)

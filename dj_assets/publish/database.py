@@ -1,4 +1,4 @@
-"""The DuckDB file of a subset: statistics, fates, funnel and runs, built aside and never written again."""
+"""The DuckDB file of a subset: statistics, outcomes, funnel and runs; built in a staging folder and never changed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from dj_assets.errors import DamagedError
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.operators.base import Filter
 from dj_assets.operators.conditions import Sql
 from dj_assets.publish.duplicates import MeasuredReference, add_duplicates
@@ -20,7 +20,9 @@ from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.copies import at_hand
 from dj_assets.urls import url_of
 
-# Above this many samples `stats` is a view over the Parquet files: a native copy would double the disk it takes.
+# Position of a sample: the number of its file, and its row.
+SamplePosition = tuple[int, int]
+# Above this number of samples `stats` is a view over the Parquet files: a native copy would double the disk usage.
 NATIVE_SAMPLES = 20_000_000
 
 _DAMAGED = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
@@ -39,12 +41,12 @@ CREATE TABLE runs (run_id VARCHAR, finished VARCHAR, manifest VARCHAR);
 
 @contextmanager
 def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a published database read-only; a run that publishes meanwhile is not in the way.
+    """Open a published database read-only, also while a run publishes a new version.
 
     Raises
     ------
     DamagedError
-        If it is missing or damaged, also where that shows only while it is read.
+        If it is missing or damaged, also if the damage is found only while it is read.
     """
     connection = open_database(path)
     try:
@@ -76,39 +78,40 @@ def _damaged(path: Path, error: Exception) -> DamagedError:
 
 
 def rebuild_hint(path: Path) -> str:
-    """Return what mends a damaged database."""
-    return f"make it anew with 'dj-assets rebuild {path.parent}'"
+    """Return the hint that repairs a missing or damaged database."""
+    return f"rebuild it with 'dj-assets rebuild {path.parent}'"
 
 
 def build_database(
     path: Path,
     plan: Plan,
     files: Mapping[str, Sequence[Path]],
-    fates: pa.Table | ds.Dataset,
+    outcome_table: pa.Table | ds.Dataset,
     against: MeasuredReference | None = None,
     *,
     threads: int = 1,
 ) -> None:
-    """Build the database of a subset, all but its funnel and its run.
+    """Build the database of a subset, without its funnel and its run.
 
     Parameters
     ----------
     path
-        Where to; must not exist yet.
+        Path of the new database; must not exist yet.
     files
         The measured files of all source files, in file order, under `stats`, `rejects` and `signatures`.
-    fates
-        One row for every measured sample that was not kept: shard, row, fate (step index), quarantined, kept_shard,
-        kept_row (null but for duplicates), against (whether these are places in the reference set), cluster_size.
+    outcome_table
+        One row for every measured sample that was not kept, with the columns of `replay.result.OUTCOME_SCHEMA`: shard,
+        row, step index of the outcome, quarantined, kept_shard and kept_row (null except for duplicates), against (true
+        if these are a position in the reference set), cluster_size.
     against
-        The reference set, where there is one.
+        The reference set, or None.
     """
     connection = duckdb.connect(str(path), config={"threads": threads})
     try:
         connection.execute(_SCHEMA)
         _stats(connection, files["stats"], native=_is_native(connection, files["stats"]))
-        connection.register("arrow_fates", fates)
-        connection.execute("CREATE TEMP TABLE fates AS SELECT * FROM arrow_fates")
+        connection.register("arrow_outcomes", outcome_table)
+        connection.execute("CREATE TEMP TABLE outcomes AS SELECT * FROM arrow_outcomes")
         connection.execute("CREATE TEMP TABLE rejects AS SELECT * FROM read_parquet(?)", [_names(files["rejects"])])
         add_duplicates(connection, plan, files.get("signatures", ()), against)
         _dropped(connection, plan)
@@ -117,15 +120,18 @@ def build_database(
         connection.close()
 
 
-def add_run(path: Path, funnel: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]) -> None:
-    """Add the funnel and the manifest of the run to a database that is not published yet."""
+def add_run(path: Path, manifest: RunManifest, content: Mapping[str, object] | None = None) -> None:
+    """Add the funnel and the manifest of the run to a database that is not published yet.
+
+    `content` is the JSON of a stored manifest, for a database that is rebuilt.
+    """
     connection = duckdb.connect(str(path))
     try:
-        for number, step in enumerate(funnel):
-            values = (step["operator"], json.dumps(step["params"]), step["in"], step["out"], step["dropped"])
-            row = [number, *values, step["quarantined"], step["seconds"], step["dropped_against"]]
+        for number, step in enumerate(manifest.funnel):
+            values = (step.operator, json.dumps(step.params), step.samples_in, step.samples_out, step.dropped)
+            row = [number, *values, step.quarantined, step.seconds, step.dropped_against]
             connection.execute("INSERT INTO funnel VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-        row = [manifest["run_id"], manifest["finished"], json.dumps(manifest)]
+        row = [manifest.run_id, manifest.finished, json.dumps(content or manifest.as_json())]
         connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
     finally:
         connection.close()
@@ -146,7 +152,7 @@ def _count(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> int:
 
 
 def _is_native(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> bool:
-    """Return whether the database holds the statistics itself; what goes into an object store must, it goes whole."""
+    """Return whether the database contains the statistics; always true for an object store, which gets one file."""
     return any(url_of(file) is not None for file in files) or _count(connection, files) <= NATIVE_SAMPLES
 
 
@@ -181,7 +187,7 @@ def _dropped_by_filter(connection: duckdb.DuckDBPyConnection, step: Step, operat
     connection.execute(
         f"""
         INSERT INTO dropped
-        SELECT shard, row, id, ?, {reason.text}, {value.text}, NULL FROM stats JOIN fates USING (shard, row)
+        SELECT shard, row, id, ?, {reason.text}, {value.text}, NULL FROM stats JOIN outcomes USING (shard, row)
         WHERE fate = ? AND NOT quarantined ORDER BY shard, row
         """,  # noqa: S608 - conditions bind their values
         [step.label, *reason.parameters, *value.parameters, step.index],
@@ -196,7 +202,7 @@ def _quarantine(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         connection.execute(
             """
             INSERT INTO quarantine SELECT r.shard, r.row, r.id, ?, r.error
-            FROM rejects r JOIN fates f ON f.shard = r.shard AND f.row = r.row AND f.fate = r.step AND f.quarantined
+            FROM rejects r JOIN outcomes f ON f.shard = r.shard AND f.row = r.row AND f.fate = r.step AND f.quarantined
             WHERE r.step = ?
             """,
             [step.label, step.index],

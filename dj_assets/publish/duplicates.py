@@ -1,4 +1,4 @@
-"""The table `duplicates`: every duplicate with its kept twin, how far they lie apart, and where the twin is."""
+"""The table `duplicates`: every dropped duplicate with its kept duplicate and the distance between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dj_assets.recipe.plan import Plan, Step
 
 @dataclass(frozen=True)
 class MeasuredReference:
-    """A measured reference set: the names of its files by their numbers, and what was measured of them, in order."""
+    """Holds a measured reference set: the names of its files, keyed by number, and their measured files in order."""
 
     names: Mapping[int, str]
     stats: Sequence[Path]
@@ -27,10 +27,10 @@ class MeasuredReference:
 def add_duplicates(
     connection: duckdb.DuckDBPyConnection, plan: Plan, signatures: Sequence[Path], against: MeasuredReference | None
 ) -> None:
-    """Fill the table from the tables `stats` and `fates`.
+    """Fill the table `duplicates` from the tables `stats` and `outcomes`.
 
-    `against` names the file of a twin in the reference set and is null for twins of the subset's own; `distance` is the
-    deduplicator's, see `Deduplicator.distance`.
+    The column `against` names the file of a kept duplicate in the reference set; it is null for a kept duplicate in the
+    subset itself. The column `distance` is computed by `Deduplicator.distance`.
     """
     if not plan.deduplicators:
         return
@@ -51,7 +51,7 @@ def _ids(connection: duckdb.DuckDBPyConnection, reference: MeasuredReference) ->
 
 
 def _signed(connection: duckdb.DuckDBPyConnection, view: str, ids: str, signatures: Sequence[Path], step: Step) -> None:
-    """Make a view of samples with their signature; a file of signatures is named by the number of its source file."""
+    """Create a view of samples with their signature; a file of signatures is named by the number of its source file."""
     signed = (
         f"SELECT parse_filename(filename, true)::INTEGER AS shard, row, {quoted(step.signature)} AS signature "  # noqa: S608
         f"FROM read_parquet({_listed(signatures)}, filename = true)"
@@ -61,19 +61,19 @@ def _signed(connection: duckdb.DuckDBPyConnection, view: str, ids: str, signatur
     )
 
 
-def _add(connection: duckdb.DuckDBPyConnection, step: Step, twins: Literal["own", "reference"]) -> None:
+def _add(connection: duckdb.DuckDBPyConnection, step: Step, kept_in: Literal["own", "reference"]) -> None:
     assert isinstance(step.operator, Deduplicator)  # noqa: S101 - the plan lists those only
     connection.execute(
         f"""
         INSERT INTO duplicates
         SELECT ?, f.shard, f.row, own.id, f.kept_shard, f.kept_row, kept.id, f.cluster_size,
                {step.operator.distance("own.signature", "kept.signature")}, kept.file
-        FROM fates f
+        FROM outcomes f
         JOIN own ON own.shard = f.shard AND own.row = f.row
-        JOIN {twins} kept ON kept.shard = f.kept_shard AND kept.row = f.kept_row
+        JOIN {kept_in} kept ON kept.shard = f.kept_shard AND kept.row = f.kept_row
         WHERE f.fate = ? AND NOT f.quarantined AND f.against = ? ORDER BY f.shard, f.row
         """,  # noqa: S608 - operators' own SQL
-        [step.label, step.index, twins == "reference"],
+        [step.label, step.index, kept_in == "reference"],
     )
 
 

@@ -1,8 +1,8 @@
-"""The record of a run: what became of every sample, kept when the files of the run have been replaced.
+"""The record of a run: the outcome of every sample, kept also after the files of the run are replaced.
 
-`runs/<id>.parquet` has one row for every sample in (shard, row) order: `shard`, `row` and `code`, the place in a list
-of fates that lies in the file's metadata. It takes about half a byte a sample. The manifest `runs/<id>.json` beside it
-names the files that the column `shard` counts.
+`runs/<id>.parquet` has one row for every sample in (shard, row) order: `shard`, `row` and `code`, the index in a list
+of outcomes in the metadata of the file. It takes about half a byte per sample. The manifest `runs/<id>.json` names the
+files that the column `shard` counts.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from dj_assets.publish.database import reading
 
 Kind = Literal["kept", "dropped", "quarantined"]
 
-# Records of runs that are kept beside the manifests.
+# Number of records that are kept; all manifests are kept.
 KEEP_RECORDS = 20
-# Reasons that hold a value of the sample are as many as there are values: beyond this many they are "other".
-_MOST_FATES = 1000
-_FATES = b"fates"
+# A reason with a value of the sample has one outcome per value: after this number of outcomes the rest are "other".
+_MOST_OUTCOMES = 1000
+_OUTCOMES = b"fates"
 _SCHEMA = pa.schema([("shard", pa.int32()), ("row", pa.int64()), ("code", pa.int16())])
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What can become of a sample: which operator ended it and why, without the value that was judged."""
+class Outcome:
+    """Holds the outcome of a sample: the operator that ended it and the reason, without the value of the statistic."""
 
     kind: Kind
     operator: str = ""
     reason: str = ""
 
 
-KEPT = Fate("kept")
+KEPT = Outcome("kept")
 
 
 def record_file(layout: Layout, run_id: str) -> Path:
-    """Return where the record of a run lies, or lay."""
+    """Return the path of the record of a run, which may be removed already."""
     return layout.runs / f"{run_id}.parquet"
 
 
@@ -54,11 +54,11 @@ def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
     Holds one source file at a time.
     """
     with reading(database) as connection:
-        fates = _fates(connection)
+        outcomes = _outcomes(connection)
         connection.execute("CREATE TEMP TABLE codes (code SMALLINT, kind VARCHAR, operator VARCHAR, reason VARCHAR)")
-        for code, fate in enumerate(fates):
-            connection.execute("INSERT INTO codes VALUES (?, ?, ?, ?)", [code, *astuple(fate)])
-        schema = _SCHEMA.with_metadata({_FATES: json.dumps([astuple(fate) for fate in fates]).encode()})
+        for code, outcome in enumerate(outcomes):
+            connection.execute("INSERT INTO codes VALUES (?, ?, ?, ?)", [code, *astuple(outcome)])
+        schema = _SCHEMA.with_metadata({_OUTCOMES: json.dumps([astuple(outcome) for outcome in outcomes]).encode()})
         with (
             replace_atomically(path) as temporary,
             pq.ParquetWriter(
@@ -75,14 +75,14 @@ def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
                 writer.write_table(rows.cast(schema))
 
 
-def read_fates(path: Path) -> tuple[Fate, ...]:
-    """Return the fates that the codes of a record stand for."""
+def read_outcomes(path: Path) -> tuple[Outcome, ...]:
+    """Return the outcomes of a record, in the order of their codes."""
     metadata = pq.read_schema(path).metadata or {}
-    return tuple(Fate(*fate) for fate in json.loads(metadata[_FATES]))
+    return tuple(Outcome(*outcome) for outcome in json.loads(metadata[_OUTCOMES]))
 
 
 def keep_newest(layout: Layout, keep: int = KEEP_RECORDS) -> list[Path]:
-    """Remove all but the newest records, and those of runs that were never committed; return what was removed."""
+    """Remove old records, and records of runs that were never committed; return the removed files."""
     runs = sorted((file.stem for file in layout.runs.glob("*.json")), reverse=True)
     wanted = {record_file(layout, run) for run in runs[:keep]}
     surplus = [file for file in sorted(layout.runs.glob("*.parquet")) if file not in wanted]
@@ -91,15 +91,15 @@ def keep_newest(layout: Layout, keep: int = KEEP_RECORDS) -> list[Path]:
     return surplus
 
 
-def _fates(connection: duckdb.DuckDBPyConnection) -> list[Fate]:
-    """Return all fates of the run, the most frequent first; one for all kinds of each operator stands for the rare."""
-    found = [Fate(*row) for row in connection.execute(_FREQUENT, [_MOST_FATES]).fetchall()]
-    rare = [Fate(*row) for row in connection.execute(_RARE).fetchall()]
+def _outcomes(connection: duckdb.DuckDBPyConnection) -> list[Outcome]:
+    """Return all outcomes of the run, the most frequent first; all rare ones of an operator are one outcome."""
+    found = [Outcome(*row) for row in connection.execute(_FREQUENT, [_MOST_OUTCOMES]).fetchall()]
+    rare = [Outcome(*row) for row in connection.execute(_RARE).fetchall()]
     return list(dict.fromkeys([KEPT, *found, *sorted(rare, key=astuple)]))
 
 
-# "below min_ratio 0.65" says where the threshold lay, which the recipe of the run says, too: without it the reasons of
-# two runs can be compared.
+# A reason such as "below min_ratio 0.65" contains the threshold, which is also in the recipe of the run. Without it the
+# reasons of two runs can be compared.
 _ENDED = """
 SELECT shard, row, 'dropped' AS kind, operator,
        CASE WHEN kept_id IS NOT NULL THEN 'duplicate'

@@ -1,34 +1,35 @@
-"""Refined files: written one by one, each under the key of its content, and put together when a version is whole."""
+"""Refined files: written one by one, each under the key of its content, and published when a version is complete."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout, part_name
 from dj_assets.home.manifest import FileManifest, read_json, write_json
+from dj_assets.home.run_manifest import PublishedFile, RunManifest
 from dj_assets.home.writing import write_refined
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.stores.copies import all_at_hand, is_stored
 
-# Part of the identity of a refined file: raise it when its content gets another form.
+# Part of the key of a refined file: increase it when the format of the content changes.
 FORM = 1
 
 Format = Literal["parquet", "jsonl"]
 
 
 @dataclass(frozen=True)
-class Part:
-    """One refined file: the number of its source file, how many samples it holds, what identifies its content."""
+class RefinedFile:
+    """Holds one refined file: the number of its source file, the number of samples, the key of its content."""
 
     number: int
     samples: int
@@ -37,50 +38,52 @@ class Part:
 
     @property
     def name(self) -> str:
-        """Its name once it is published."""
+        """Return the name of the published file."""
         return part_name(self.number, self._suffix)
 
     def pending(self, layout: Layout) -> Path:
-        """Return where it waits for the others."""
+        """Return the path at which the file waits for the others of its version."""
         return layout.pending / f"{self.key}{self._suffix}"
 
-    def size(self, layout: Layout, published: Mapping[str, Any] | None) -> int | None:
-        """Return its bytes, wherever it lies, also in an object store alone; None where it is still to be written."""
-        here = self.place(layout, published)
+    def size(self, layout: Layout, published: RunManifest | None) -> int | None:
+        """Return its bytes, also if it is only in an object store; None if it is not written yet."""
+        here = self.path(layout, published)
         if here is not None:
             return here.stat().st_size
         copy = layout.copy
         waiting = copy.pending(self.pending(layout).name) if copy else None
         if waiting is not None:
             return waiting.bytes
-        for part in published["refined"] if published else ():
-            if part.get("key") == self.key and is_stored(layout.refined / part["name"], part["bytes"]):
-                return int(part["bytes"])
+        for part in published.refined if published else ():
+            if part.key == self.key and is_stored(layout.refined / part.name, part.bytes):
+                return part.bytes
         return None
 
-    def place(self, layout: Layout, published: Mapping[str, Any] | None) -> Path | None:
-        """Return where it lies here, waiting or published by the run of a manifest; None where it does not."""
+    def path(self, layout: Layout, published: RunManifest | None) -> Path | None:
+        """Return its path on this machine, waiting or published by the run of a manifest; None if it is not here."""
         waiting = self.pending(layout)
         if waiting.exists():
             return waiting
-        for part in published["refined"] if published else ():
-            path: Path = layout.refined / part["name"]
-            if part.get("key") == self.key and path.exists() and path.stat().st_size == part["bytes"]:
+        for part in published.refined if published else ():
+            path = layout.refined / part.name
+            if part.key == self.key and path.exists() and path.stat().st_size == part.bytes:
                 return path
         return None
 
-    def written(self, layout: Layout, published: Mapping[str, Any] | None) -> Sum:
-        """Return what the file was when it was written, wherever it lies."""
-        place = self.place(layout, published)
-        if place is None and layout.copy is not None:
+    def written(self, layout: Layout, published: RunManifest | None) -> Sum:
+        """Return size and CRC-32 of the file when it was written, also if it is only in an object store."""
+        path = self.path(layout, published)
+        if path is None and layout.copy is not None:
             known = layout.copy.pending_note(_sum_file(self.pending(layout)).name)
             if known is not None:
                 return Sum(known["bytes"], known["crc32"])
-        place = place or self.pending(layout)
-        entries = [part for part in published["refined"] if part.get("key") == self.key] if published else []
-        known = read_json(_sum_file(place)) or next(iter(entries), {})
+        path = path or self.pending(layout)
+        note = read_json(_sum_file(path))
+        if note is not None and "crc32" in note:
+            return Sum(note["bytes"], note["crc32"])
+        same = [part for part in published.refined if part.key == self.key] if published and note is None else []
         # a process that was killed between the two writes left no note
-        return Sum(known["bytes"], known["crc32"]) if "crc32" in known else Sum.of(place)
+        return same[0].written if same and same[0].crc32 is not None else Sum.of(path)
 
     @property
     def _suffix(self) -> str:
@@ -88,14 +91,14 @@ class Part:
 
 
 def kept_digest(kept: np.ndarray) -> str:
-    """Return a hash of which samples of a source file are kept."""
+    """Return a hash of the mask of a source file's kept samples."""
     return hashlib.sha256(np.packbits(kept).tobytes()).hexdigest()
 
 
 def part_key(
     manifest: FileManifest, kept: str, types: FieldTypes | None, text_key: str, format: Format = "parquet"
 ) -> str:
-    """Return what identifies the content of a refined file: what was measured, which of it is kept, its columns.
+    """Return the key of a refined file's content: its measured files, its kept samples, its columns.
 
     `kept` is a `kept_digest`.
     """
@@ -103,8 +106,8 @@ def part_key(
     return digest([FORM, measured, kept, None if types is None else types.to_json(), text_key, format])
 
 
-def write_part(part: Part, kept: np.ndarray, layout: Layout, types: FieldTypes | None, text_key: str) -> None:
-    """Write a refined file where it waits for the others; it appears whole or not at all."""
+def write_part(part: RefinedFile, kept: np.ndarray, layout: Layout, types: FieldTypes | None, text_key: str) -> None:
+    """Write a refined file to the path where it waits for the others; it appears complete or not at all."""
     cleaned, fields = all_at_hand(layout.measured(kind, part.number) for kind in ("cleaned", "fields"))
     layout.pending.mkdir(parents=True, exist_ok=True)
     target = part.pending(layout)
@@ -112,14 +115,14 @@ def write_part(part: Part, kept: np.ndarray, layout: Layout, types: FieldTypes |
     write_json(_sum_file(target), Sum.of(target)._asdict())
 
 
-def waiting_files(part: Part, layout: Layout) -> tuple[Path, Path]:
-    """Return the note of a refined file that waits for the others, and the file."""
+def waiting_files(part: RefinedFile, layout: Layout) -> tuple[Path, Path]:
+    """Return the paths of a waiting refined file: of its checksum file, and of the file itself."""
     return _sum_file(part.pending(layout)), part.pending(layout)
 
 
 def gather_parts(
-    parts: Sequence[Part], layout: Layout, published: Mapping[str, Any] | None, folder: Path
-) -> list[dict[str, Any]]:
+    parts: Sequence[RefinedFile], layout: Layout, published: RunManifest | None, folder: Path
+) -> list[PublishedFile]:
     """Link all parts of a version into a new folder; return what the manifest says about them.
 
     Raises
@@ -133,12 +136,21 @@ def gather_parts(
         size = part.size(layout, published)
         if size is None:
             raise FileNotFoundError(f"{part.pending(layout)}: is not written yet")
-        place = part.place(layout, published)
-        # what lies in the store alone is copied there, when the version is pushed
-        if place is not None:
-            link_or_copy(place, folder / part.name)
-        own = {"name": part.name, "shard": part.number, "samples": part.samples, "key": part.key}
-        entries.append({**own, **part.written(layout, published)._asdict()})
+        path = part.path(layout, published)
+        # a file that is only in the store is copied inside the store when the version is pushed
+        if path is not None:
+            link_or_copy(path, folder / part.name)
+        written = part.written(layout, published)
+        entries.append(
+            PublishedFile(
+                name=part.name,
+                number=part.number,
+                samples=part.samples,
+                key=part.key,
+                bytes=written.bytes,
+                crc32=written.crc32,
+            )
+        )
     return entries
 
 
@@ -147,7 +159,7 @@ def _sum_file(pending: Path) -> Path:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Give a file a second name, or copy it where the file system has no links."""
+    """Create a hard link to a file, or copy it if the file system has no links."""
     try:
         os.link(source, target)
     except OSError:
@@ -155,9 +167,9 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def remove_pending(layout: Layout) -> None:
-    """Remove every file that waits: those of the published version are linked there, others are of old versions.
+    """Remove all waiting files: those of the published version are linked there, others belong to old versions.
 
-    Those in an object store go when the version is there.
+    Waiting files in an object store are removed once the version is pushed.
     """
     for path in layout.pending.glob("[!.]*"):
         path.unlink()

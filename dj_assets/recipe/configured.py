@@ -94,7 +94,7 @@ def _of_subsets(group: str, variable: Variable) -> list[Setting]:
     file = settings.sources_file()
     given = [name for name in sorted(variables.own_values()) if variable.stands_for(name)]
     found = [
-        _described(group, one, partial(_checked_places, one), "environment")
+        _described(group, one, partial(_checked_locations, one), "environment")
         for one in (variable.named(name) for name in given)
         if one.given()
     ]
@@ -114,11 +114,11 @@ def _keys(file: Path) -> Iterator[str]:
 
 
 def _entry(key: str) -> list[str]:
-    return [place for source in configured_sources(key, ()) for place in source.paths or (source.subset or "",)]
+    return [location for source in configured_sources(key, ()) for location in source.paths or (source.subset or "",)]
 
 
-def _checked_places(variable: Variable) -> list[str]:
-    return [urls.checked_place(place) for place in urls.split_places(variable.given() or "")]
+def _checked_locations(variable: Variable) -> list[str]:
+    return [urls.checked_location(location) for location in urls.split_locations(variable.given() or "")]
 
 
 def _fail(error: UserError) -> None:

@@ -17,7 +17,7 @@ from dj_assets.operators.registry import nearest
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import AssetBlock, Recipe, Source
 from dj_assets.recipe.yaml_file import read_yaml
-from dj_assets.urls import checked_place, split_places
+from dj_assets.urls import checked_location, split_locations
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def sources_of(recipe: Recipe) -> tuple[Source, ...]:
     subset = block.subset if block else ""
     given = variables.SOURCE.of_subset(subset).given()
     if given:
-        return reading_like(recipe, split_places(given))
+        return reading_like(recipe, split_locations(given))
     listed = configured_sources(subset, block.source if block else ())
     if listed:
         return listed
@@ -109,13 +109,13 @@ def _references(recipe: Recipe) -> tuple[Source, ...]:
     subset, own = recipe.asset.subset, recipe.asset.against
     given = variables.AGAINST.of_subset(subset).given()
     if given:
-        return _reading_like(own, split_places(given))
+        return _reading_like(own, split_locations(given))
     return configured_sources(f"{subset}.against", own) or own
 
 
 def source_paths(recipe: Recipe) -> tuple[str, ...]:
     """Return what a subset is made of, for people: its paths, and the names of refined subsets."""
-    return tuple(place for source in sources_of(recipe) for place in source.paths or (source.subset or "",))
+    return tuple(location for source in sources_of(recipe) for location in source.paths or (source.subset or "",))
 
 
 def reading_like(recipe: Recipe, paths: Sequence[str]) -> tuple[Source, ...]:
@@ -128,7 +128,7 @@ def reading_like(recipe: Recipe, paths: Sequence[str]) -> tuple[Source, ...]:
 
 
 def _reading_like(own: Sequence[Source], given: Sequence[str]) -> tuple[Source, ...]:
-    paths = [checked_place(path) for path in given]
+    paths = [checked_location(path) for path in given]
     if len(own) == len(paths) > 1:
         return tuple(
             Source(**{**_how(entry), "name": entry.origin}, paths=(path,))

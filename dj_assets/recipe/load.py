@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from dj_assets.errors import ContractError, RecipeError
-from dj_assets.media.keys import MediaKeys
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
 from dj_assets.operators.base import Operator
-from dj_assets.recipe import keys, unregistered
+from dj_assets.recipe import known_keys, unregistered
 from dj_assets.recipe.model import AssetBlock, Recipe
 from dj_assets.recipe.yaml_file import read_yaml
 
@@ -76,11 +76,11 @@ def _build(content: dict[str, Any], file: str) -> Recipe:
 
 def _check_keys(content: Mapping[str, Any], file: str) -> list[str]:
     for key in content:
-        if key not in keys.HONOURED | keys.IGNORED:
+        if key not in known_keys.HONOURED | known_keys.IGNORED:
             raise RecipeError(
-                file, "unknown key", key=str(key), fix=_did_you_mean(str(key), keys.HONOURED | keys.IGNORED)
+                file, "unknown key", key=str(key), fix=_did_you_mean(str(key), known_keys.HONOURED | known_keys.IGNORED)
             )
-    ignored = sorted(set(content) & keys.IGNORED)
+    ignored = sorted(set(content) & known_keys.IGNORED)
     return [f"{file}: keys without effect here: {', '.join(ignored)}"] if ignored else []
 
 
@@ -100,9 +100,9 @@ def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], 
     operators, ignored = [], set()
     for index, entry in enumerate(entries):
         name, parameters = _entry(entry, context.file, index)
-        name = keys.ALIASES.get(name, name)
-        ignored |= set(parameters) & keys.OPERATOR_IGNORED
-        parameters = {key: value for key, value in parameters.items() if key not in keys.OPERATOR_IGNORED}
+        name = known_keys.ALIASES.get(name, name)
+        ignored |= set(parameters) & known_keys.OPERATOR_IGNORED
+        parameters = {key: value for key, value in parameters.items() if key not in known_keys.OPERATOR_IGNORED}
         operators.append(_operator(name, parameters, index, context))
     return tuple(operators), ignored
 
@@ -122,7 +122,7 @@ def _operator(name: str, parameters: dict[str, Any], index: int, context: _Conte
     file = context.file
     cls = registry.find(name)
     if cls is None:
-        if name in keys.DATA_JUICER_OPERATORS:
+        if name in known_keys.DATA_JUICER_OPERATORS:
             raise RecipeError(file, "Data-Juicer has this operator, dj_assets does not yet", index, name)
         forgotten = unregistered.meant(name, context.unregistered)
         if forgotten is not None:
@@ -200,7 +200,7 @@ def _media(content: Mapping[str, Any], asset: AssetBlock | None, file: str) -> M
 
 def _check_written(format: str | None, media: MediaKeys, file: str) -> None:
     """Refuse tokens that the readers of a raw format do not write: their texts would have no media."""
-    for name, token in keys.WRITTEN_TOKENS.get(format or "", {}).items():
+    for name, token in known_keys.WRITTEN_TOKENS.get(format or "", {}).items():
         active = getattr(media.tokens, name)
         if active != token:
             problem = f"is {active!r}, but the format {format} writes {token!r}"

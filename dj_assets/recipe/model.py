@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from dj_assets.errors import UserError
-from dj_assets.media.keys import MediaKeys
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.operators.base import Operator
 from dj_assets.recipe.sandbox_block import SandboxBlock
 from dj_assets.recipe.sizes import parse_bytes
-from dj_assets.urls import checked_place
+from dj_assets.urls import checked_location
 
 
 def _as_tuple(value: Any) -> Any:  # noqa: ANN401
@@ -82,7 +82,7 @@ class Source(_Strict):
     @classmethod
     def _without_credentials(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         try:
-            return tuple(checked_place(path) for path in value)
+            return tuple(checked_location(path) for path in value)
         except UserError as error:
             raise ValueError(str(error)) from None
 

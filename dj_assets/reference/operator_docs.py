@@ -8,8 +8,14 @@ from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.home.writing import replace_atomically
-from dj_assets.recipe import keys
-from dj_assets.reference.operator_facts import KINDS, Measured, OperatorFacts, operator_facts, shipped_operators
+from dj_assets.recipe import known_keys
+from dj_assets.reference.operator_tables import (
+    KINDS,
+    MeasuredStatistic,
+    OperatorFacts,
+    operator_facts,
+    shipped_operators,
+)
 from dj_assets.reference.recipe_schema import recipe_schema
 
 
@@ -45,9 +51,9 @@ _WITHOUT_EFFECT = f"""\
 
 These keys are accepted so that recipes of Data-Juicer load unchanged. A run lists the ones in its recipe in one notice.
 
-Keys of a recipe: {_names(keys.IGNORED)}.
+Keys of a recipe: {_names(known_keys.IGNORED)}.
 
-Keys of an operator: {_names(keys.OPERATOR_IGNORED)}.
+Keys of an operator: {_names(known_keys.OPERATOR_IGNORED)}.
 """
 
 
@@ -81,7 +87,7 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
 
 def _section(facts: OperatorFacts) -> str:
     parts = [f"### {facts.name}", facts.details]
-    others = [alias for alias, name in keys.ALIASES.items() if name == facts.name]
+    others = [alias for alias, name in known_keys.ALIASES.items() if name == facts.name]
     parts += [f"Also known as {_names(others)}."] if others else []
     rows = [
         {
@@ -98,7 +104,7 @@ def _section(facts: OperatorFacts) -> str:
     return "\n\n".join(parts)
 
 
-def _listed(entries: Sequence[Measured]) -> str:
+def _listed(entries: Sequence[MeasuredStatistic]) -> str:
     return "; ".join(
         f"`{entry.name}`"
         + (f" ({entry.about})" if entry.about else "")
@@ -109,7 +115,7 @@ def _listed(entries: Sequence[Measured]) -> str:
 
 def _missing(facts: Sequence[OperatorFacts]) -> str:
     here = {one.name for one in facts}
-    missing = {name for name in keys.DATA_JUICER_OPERATORS - here if keys.ALIASES.get(name) not in here}
+    missing = {name for name in known_keys.DATA_JUICER_OPERATORS - here if known_keys.ALIASES.get(name) not in here}
     return f"""\
 ## Operators that are not available
 

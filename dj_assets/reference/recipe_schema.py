@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dj_assets.operators.base import Operator
-from dj_assets.recipe import keys
+from dj_assets.recipe import known_keys
 from dj_assets.recipe.model import AssetBlock
-from dj_assets.reference.operator_facts import operator_facts, shipped_operators
+from dj_assets.reference.operator_tables import operator_facts, shipped_operators
 
 Schema = dict[str, Any]
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -53,7 +53,7 @@ def recipe_schema() -> Schema:
     definitions["AssetBlock"] = _single_or_list(block)
     definitions |= {cls.name: _operator(cls) for cls in classes}
     names = {cls.name: cls.name for cls in classes}
-    names |= {alias: name for alias, name in keys.ALIASES.items() if name in names}
+    names |= {alias: name for alias, name in known_keys.ALIASES.items() if name in names}
     return {
         "$schema": DRAFT,
         "title": "Recipe",
@@ -82,8 +82,8 @@ def _top_level(operators: Mapping[str, str]) -> Schema:
     process = {"description": "The operators in order.", "type": "array", "minItems": 1, "items": entry}
     block = {"anyOf": [{"type": "null"}, {"$ref": _REF + "AssetBlock"}]}
     # an honoured key without a description takes any value
-    honoured: Schema = {key: _KEYS.get(key, {}) for key in sorted(keys.HONOURED)}
-    return {**honoured, "process": process, "asset": block, **_without_effect(keys.IGNORED - keys.HONOURED)}
+    honoured: Schema = {key: _KEYS.get(key, {}) for key in sorted(known_keys.HONOURED)}
+    return {**honoured, "process": process, "asset": block, **_without_effect(known_keys.IGNORED - known_keys.HONOURED)}
 
 
 def _known_only(operators: Mapping[str, str]) -> Schema:
@@ -97,7 +97,7 @@ def _operator(cls: type[Operator]) -> Schema:
     properties = {
         name: _parameter(part, measured=name not in cls.judging) for name, part in schema["properties"].items()
     }
-    ignored = "|".join(sorted(keys.OPERATOR_IGNORED - set(properties)))
+    ignored = "|".join(sorted(known_keys.OPERATOR_IGNORED - set(properties)))
     return {
         "title": cls.name,
         "description": facts.details,

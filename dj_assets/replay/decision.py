@@ -1,13 +1,13 @@
-"""What the replay decided about every sample: kept on disk between deduplicating and refining, in a process or many."""
+"""The decision of the replay about every sample. It is kept on disk between deduplicating and refining."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.dataset as ds
@@ -15,22 +15,22 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, numbered_json, of_numbered_json, read_json, write_json
-from dj_assets.publish.parts import Format, Part, part_key
+from dj_assets.home.run_manifest import Against, FunnelStep, ReferenceFile
+from dj_assets.publish.parts import Format, RefinedFile, part_key
 from dj_assets.publish.release import merged_types
 from dj_assets.recipe.plan import Plan, digest
-from dj_assets.replay.fates import Replayed, ShardTally
-from dj_assets.replay.funnel import Balance, FunnelStep, balance, make_funnel
+from dj_assets.replay.funnel import Balance, balance, make_funnel
 from dj_assets.replay.near_pairs import is_stored, store
-from dj_assets.replay.record import against_record, seconds_by_step
+from dj_assets.replay.result import FileCounts, ReplayResult
 from dj_assets.sources.fields import FieldTypes
 
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """The outcomes of the measured samples of one source file; `version` is a hash of its published part.
+    """Holds the outcomes of the measured samples of one source file; `version` is a hash of its published part.
 
-    It covers the fate of every sample and the columns of the refined file, not which twin a duplicate has: a twin of
-    another file may change without a change here.
+    The version covers the outcome of every sample and the columns of the refined file. It does not cover which
+    duplicate was kept: a kept duplicate in another file may change without a change in this file.
     """
 
     number: int
@@ -41,12 +41,12 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class Decision:
-    """The result of a replay over the files that were measured then; `key` says of what, by which recipe.
+    """Holds the result of a replay over the measured files; `key` identifies the files and the recipe.
 
     `recipe` is the hash of the recipe with its thresholds, `missing` names shards that took no part, `parts` are the
-    refined files as they are to be.
-    `version` is the data version of the duplicates, `near_pairs` and `clusters` count what is behind them, `fates` is
-    the table that `build_database` takes. `seconds` is what replaying took.
+    refined files to be written.
+    `version` is the data version of the duplicates, `near_pairs` and `clusters` are the numbers of near pairs and of
+    clusters, `outcome_table` is the table that `build_database` takes.
     """
 
     key: str
@@ -60,10 +60,10 @@ class Decision:
     near_pairs: int
     duplicates_against: int
     short_texts: Mapping[str, int]
-    against: Mapping[str, Any]
-    parts: tuple[Part, ...]
+    against: Against | None
+    parts: tuple[RefinedFile, ...]
     missing: tuple[str, ...]
-    fates: ds.Dataset = dataclasses.field(repr=False)
+    outcome_table: ds.Dataset = dataclasses.field(repr=False)
 
     @classmethod
     def of(
@@ -73,19 +73,19 @@ class Decision:
         *,
         manifests: Sequence[FileManifest],
         reference: Sequence[FileManifest],
-        replayed: Replayed,
+        replayed: ReplayResult,
         format: Format = "parquet",
         missing: Sequence[str] = (),
     ) -> Decision:
-        """Describe a replay over source files; `missing` are names of shards that took no part.
+        """Return the decision of a replay over source files; `missing` are names of shards that took no part.
 
         Raises
         ------
         ConservationError
-            If samples in are not kept + dropped + quarantined.
+            If the number of samples in is not kept + dropped + quarantined.
         """
-        counts = balance(manifests, replayed.tallies)
-        funnel = make_funnel(plan, replayed.tallies, counts, seconds_by_step(manifests))
+        counts = balance(manifests, replayed.file_counts)
+        funnel = make_funnel(plan, replayed.file_counts, counts, _seconds_by_step(manifests))
         against = sum(step.dropped_against for step in funnel)
         return cls(
             key=key,
@@ -93,25 +93,25 @@ class Decision:
             manifests=tuple(manifests),
             counts=counts,
             funnel=funnel,
-            outcomes=tuple(_outcomes(manifests, replayed.tallies)),
+            outcomes=tuple(_outcomes(manifests, replayed.file_counts)),
             version=replayed.version,
             clusters=replayed.clusters,
             near_pairs=replayed.near_pairs,
             duplicates_against=against,
             short_texts=replayed.short_texts,
-            against=against_record(reference, against),
-            parts=tuple(_parts(plan.recipe.text_key, manifests, replayed.tallies, format)),
+            against=_against(reference, against),
+            parts=tuple(_parts(plan.recipe.text_key, manifests, replayed.file_counts, format)),
             missing=tuple(missing),
-            fates=replayed.fates,
+            outcome_table=replayed.outcome_table,
         )
 
     @classmethod
     def read(cls, layout: Layout, key: str | None = None) -> Decision | None:
-        """Return the stored decision, where there is one and, if asked, it is of that key."""
+        """Return the stored decision, or None if there is none or it has another key than `key`."""
         content = read_json(layout.decision)
         if content is None or (key is not None and content["key"] != key):
             return None
-        if not is_stored(_fates_file(layout), content["key"].encode()):
+        if not is_stored(_outcome_file(layout), content["key"].encode()):
             return None
         return cls(
             **{name: value for name, value in content.items() if name != "shards"}
@@ -119,20 +119,21 @@ class Decision:
                 "manifests": tuple(FileManifest.of_json(file) for file in content["shards"]),
                 "counts": Balance(**content["counts"]),
                 "funnel": tuple(FunnelStep.of_json(step) for step in content["funnel"]),
+                "against": Against.of_json(content["against"]["against"]) if content["against"] else None,
                 "outcomes": tuple(of_numbered_json(FileOutcome, outcome) for outcome in content["outcomes"]),
-                "parts": tuple(of_numbered_json(Part, part) for part in content["parts"]),
+                "parts": tuple(of_numbered_json(RefinedFile, part) for part in content["parts"]),
                 "missing": tuple(content["missing"]),
-                "fates": ds.dataset(_fates_file(layout)),
+                "outcome_table": ds.dataset(_outcome_file(layout)),
             }
         )
 
     def write(self, layout: Layout) -> None:
         """Store the decision in place of the last one."""
-        store(_fates_file(layout), self.fates, self.key.encode())
+        store(_outcome_file(layout), self.outcome_table, self.key.encode())
         plain = {
             "shards" if field.name == "manifests" else field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name != "fates"
+            if field.name != "outcome_table"
         }
         write_json(
             layout.decision,
@@ -141,6 +142,7 @@ class Decision:
                 "shards": [numbered_json(file) for file in self.manifests],
                 "counts": dataclasses.asdict(self.counts),
                 "funnel": [step.as_json() for step in self.funnel],
+                "against": {"against": self.against.as_json()} if self.against else {},
                 "outcomes": [numbered_json(outcome) for outcome in self.outcomes],
                 "parts": [numbered_json(part) for part in self.parts],
             },
@@ -148,19 +150,35 @@ class Decision:
 
     @property
     def duplicates(self) -> int:
-        """How many samples the recipe drops as duplicates."""
+        """Return the number of samples that the recipe drops as duplicates."""
         return sum(outcome.duplicates for outcome in self.outcomes)
 
     @cached_property
     def types(self) -> FieldTypes | None:
-        """The types of the JSON fields over all files, so that every refined file has the same schema."""
+        """Return the types of the JSON fields over all files: every refined file gets the same schema."""
         return merged_types(self.manifests)
 
     def kept(self, number: int, layout: Layout) -> np.ndarray:
         """Return which measured samples of a source file are kept, in the order of its measured files; bool."""
         rows = pq.read_table(layout.fetched("stats", number), columns=["row"])["row"].to_numpy()
-        ended = self.fates.to_table(columns=["row"], filter=ds.field("shard") == number)["row"].to_numpy()
+        ended = self.outcome_table.to_table(columns=["row"], filter=ds.field("shard") == number)["row"].to_numpy()
         return ~np.isin(rows, ended)
+
+
+def _seconds_by_step(manifests: Sequence[FileManifest]) -> dict[str, float]:
+    """Return the seconds every step took to measure, summed over files and workers."""
+    total: Counter[str] = Counter()
+    for file in manifests:
+        total.update(file.seconds)
+    return dict(total)
+
+
+def _against(manifests: Sequence[FileManifest], dropped: int) -> Against | None:
+    """Return the reference set and how many samples were dropped because of it; None if there is none."""
+    if not manifests:
+        return None
+    files = tuple(ReferenceFile.of_json(numbered_json(file)) for file in manifests)
+    return Against(samples=sum(file.records for file in manifests), dropped=dropped, files=files)
 
 
 def outcome_version(outcomes: Iterable[FileOutcome]) -> str:
@@ -168,21 +186,21 @@ def outcome_version(outcomes: Iterable[FileOutcome]) -> str:
     return digest([outcome.version for outcome in outcomes])
 
 
-def _outcomes(manifests: Sequence[FileManifest], tallies: Sequence[ShardTally]) -> Iterator[FileOutcome]:
+def _outcomes(manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]) -> Iterator[FileOutcome]:
     types = merged_types(manifests)
     columns = None if types is None else types.to_json()
-    for file, tally in zip(manifests, tallies, strict=True):
-        version = digest([file.sha256, file.measure_key, file.records, tally.told, columns])
-        yield FileOutcome(file.number, version, tally.kept, tally.duplicates)
+    for file, counts in zip(manifests, file_counts, strict=True):
+        version = digest([file.sha256, file.measure_key, file.records, counts.outcome_hash, columns])
+        yield FileOutcome(file.number, version, counts.kept, counts.duplicates)
 
 
 def _parts(
-    text_key: str, manifests: Sequence[FileManifest], tallies: Sequence[ShardTally], format: Format
-) -> Iterator[Part]:
+    text_key: str, manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts], format: Format
+) -> Iterator[RefinedFile]:
     types = merged_types(manifests)
-    for file, tally in zip(manifests, tallies, strict=True):
-        yield Part(file.number, tally.kept, part_key(file, tally.kept_mask, types, text_key, format), format)
+    for file, counts in zip(manifests, file_counts, strict=True):
+        yield RefinedFile(file.number, counts.kept, part_key(file, counts.kept_mask, types, text_key, format), format)
 
 
-def _fates_file(layout: Layout) -> Path:
+def _outcome_file(layout: Layout) -> Path:
     return layout.decision.with_name("fates.parquet")

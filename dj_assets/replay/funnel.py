@@ -1,58 +1,20 @@
-"""The funnel: samples in and out of every operator, in recipe order, and the balance that must hold."""
+"""The funnel: samples in and out of every operator, in recipe order, and the balance that must add up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from dj_assets.errors import ConservationError
 from dj_assets.home.manifest import FileManifest
+from dj_assets.home.run_manifest import FunnelStep
 from dj_assets.recipe.plan import Plan
-from dj_assets.replay.fates import ShardTally
-
-
-@dataclass(frozen=True)
-class FunnelStep:
-    """What one operator did. `seconds` are of measuring, summed over workers.
-
-    `dropped_against` counts those of the dropped that are duplicates of a sample of the reference set. `conditional`
-    says that its statistics are known only of samples that the filters before it keep.
-    """
-
-    operator: str
-    params: dict[str, Any]
-    samples_in: int
-    samples_out: int
-    dropped: int
-    quarantined: int
-    seconds: float
-    dropped_against: int = 0
-    conditional: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the entry of `funnel.json`."""
-        content = asdict(self)
-        if not self.conditional:
-            del content["conditional"]
-        return {
-            "operator": content.pop("operator"),
-            "params": content.pop("params"),
-            "in": content.pop("samples_in"),
-            "out": content.pop("samples_out"),
-            **content,
-        }
-
-    @classmethod
-    def of_json(cls, content: Mapping[str, Any]) -> FunnelStep:
-        """Read an entry of `funnel.json` back."""
-        rest = {name: value for name, value in content.items() if name not in {"in", "out"}}
-        return cls(samples_in=content["in"], samples_out=content["out"], **rest)
+from dj_assets.replay.result import FileCounts
 
 
 @dataclass(frozen=True)
 class Balance:
-    """Where all samples of a subset went. Adds up by construction of `balance`."""
+    """Holds the numbers of samples of a subset by outcome; `balance` checks that they add up."""
 
     samples_in: int
     kept: int
@@ -63,18 +25,18 @@ class Balance:
 
     @property
     def retention(self) -> float:
-        """Share of the samples that is kept; 0 where there are none."""
+        """Return the share of the samples that is kept; 0 if there are no samples."""
         return self.kept / self.samples_in if self.samples_in else 0.0
 
 
 def make_funnel(
-    plan: Plan, tallies: Sequence[ShardTally], balance: Balance, seconds: Mapping[str, float]
+    plan: Plan, file_counts: Sequence[FileCounts], balance: Balance, seconds: Mapping[str, float]
 ) -> tuple[FunnelStep, ...]:
-    """Count what every operator took in and let out; the first one takes what loading left."""
+    """Count the samples in and out of every operator; the first one takes all samples that loading left."""
     steps = len(plan.steps)
-    quarantined = _by_step(steps, (tally.quarantined for tally in tallies))
-    ended = _by_step(steps, (tally.ended for tally in tallies))
-    against = _by_step(steps, (tally.against for tally in tallies))
+    quarantined = _by_step(steps, (counts.quarantined for counts in file_counts))
+    ended = _by_step(steps, (counts.ended for counts in file_counts))
+    against = _by_step(steps, (counts.against for counts in file_counts))
     alive = balance.samples_in - balance.dropped_by_load - balance.quarantined_by_load
     funnel = []
     for step in plan.steps:
@@ -103,18 +65,18 @@ def _by_step(steps: int, counted: Iterable[Sequence[int]]) -> list[int]:
     return total
 
 
-def balance(manifests: Sequence[FileManifest], tallies: Sequence[ShardTally]) -> Balance:
-    """Add up every file and the whole: samples in = kept + dropped + quarantined.
+def balance(manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]) -> Balance:
+    """Return the balance of all files: samples in = kept + dropped + quarantined, for each file and in total.
 
     Raises
     ------
     ConservationError
-        Naming the file that does not add up. Nothing is published then.
+        If a file does not add up; the message names it. Nothing is published then.
     """
     all_kept = all_quarantined = all_dropped = 0
-    for file, tally in zip(manifests, tallies, strict=True):
-        kept, quarantined = tally.kept, sum(tally.quarantined)
-        dropped = sum(tally.ended) - quarantined
+    for file, counts in zip(manifests, file_counts, strict=True):
+        kept, quarantined = counts.kept, sum(counts.quarantined)
+        dropped = sum(counts.ended) - quarantined
         accounted = kept + dropped + quarantined + file.dropped + file.quarantined
         if accounted != file.records:
             raise ConservationError(

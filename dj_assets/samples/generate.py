@@ -1,4 +1,4 @@
-"""Write the sample data: `python -m dj_assets.samples.generate [FOLDER]`. Same seed, same bytes."""
+"""Write the sample data: `python -m dj_assets.samples.generate [FOLDER]`. The same seed gives the same bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dj_assets.samples.raw import raw_files
 from dj_assets.samples.subsets import SUBSETS, Contents, Document
 
 SEED = "2023"
-# One ordinary document in so many gets each kind of blemish.
+# Each kind of blemish is given to one in this number of ordinary documents.
 _BLEMISHED_ONE_IN = 25
 _BROKEN_JSON = b'{"text": "This record was cut off in the middle of a wo'
 _INVALID_UTF8 = b'{"text": "A record with a byte that no UTF-8 has: \xff\xfe", "meta": {}}'
@@ -25,23 +25,23 @@ _INVALID_UTF8 = b'{"text": "A record with a byte that no UTF-8 has: \xff\xfe", "
 
 @dataclass
 class Entry:
-    """One line to be: where it sorts (0 to 1), what it holds, and what was planted in it."""
+    """Hold one future line: its position in the order (0 to 1), its content, and its planted defect."""
 
-    place: float
+    position: float
     line: bytes
     planted: str = ""
 
 
 def documents(subset: str, count: int, seed: str = SEED) -> Iterator[Document]:
-    """Yield `count` ordinary documents of a subset, without defects: text and meta."""
+    """Yield `count` ordinary documents of a subset, without defects: text and metadata."""
     contents = SUBSETS[subset]
     for index in range(count):
         yield contents.make(Dice(f"{seed}/{subset}/{index}"), index)
 
 
 def sample(subset: str) -> tuple[bytes, dict[str, list[int]]]:
-    """Return the JSON lines of a subset's sample file, and for each kind of defect the lines (from 0) that have it."""
-    entries = sorted(_entries(subset, SUBSETS[subset]), key=lambda entry: entry.place)
+    """Return the JSON lines of a subset's sample file, and the lines (from 0) of each kind of defect."""
+    entries = sorted(_entries(subset, SUBSETS[subset]), key=lambda entry: entry.position)
     planted: dict[str, list[int]] = {}
     for number, entry in enumerate(entries):
         if entry.planted:
@@ -50,9 +50,9 @@ def sample(subset: str) -> tuple[bytes, dict[str, list[int]]]:
 
 
 def write(folder: Path) -> None:
-    """Write every subset as `<subset>.jsonl.gz`, the raw corpora, and `planted.json`, which says where the defects are.
+    """Write every subset as `<subset>.jsonl.gz`, the raw corpora, and `planted.json`, which lists the defects.
 
-    Of raw corpora it says how many there are.
+    For subsets, it lists the lines of each kind of defect; for raw corpora, the number of defects.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files, counts = raw_files(SEED, _gzipped)
@@ -73,13 +73,13 @@ def _entries(subset: str, contents: Contents) -> Iterator[Entry]:
     dice = Dice(f"{SEED}/{subset}/defects")
     plain: list[tuple[float, str, dict[str, object]]] = []
     for index, (text, meta) in enumerate(documents(subset, contents.documents)):
-        place = dice.between(0, 700_000) / 1e6
+        position = dice.between(0, 700_000) / 1e6
         kind = dice.pick(sorted(defects.BLEMISHES)) if dice.below(_BLEMISHED_ONE_IN) < len(defects.BLEMISHES) else ""
         if kind:
-            yield Entry(place, _line(subset, contents, index, defects.BLEMISHES[kind](dice, text), meta), kind)
+            yield Entry(position, _line(subset, contents, index, defects.BLEMISHES[kind](dice, text), meta), kind)
         else:
-            plain.append((place, text, meta))
-            yield Entry(place, _line(subset, contents, index, text, meta))
+            plain.append((position, text, meta))
+            yield Entry(position, _line(subset, contents, index, text, meta))
     yield from _copies(subset, contents, dice, plain)
     yield from _rubbish(subset, contents, dice)
 
@@ -88,13 +88,13 @@ def _copies(
     subset: str, contents: Contents, dice: Dice, plain: list[tuple[float, str, dict[str, object]]]
 ) -> Iterator[Entry]:
     """Yield exact and near duplicates, each after its original."""
-    # Near ones copy the longest documents: a simhash of few shingles moves too far with one word.
+    # Near duplicates copy the longest documents: one word changes too many bits of a simhash of few shingles.
     near = sorted(plain, key=lambda document: -len(document[1]))[: contents.near_duplicates]
     exact = dice.shuffled([document for document in plain if document not in near])[: contents.duplicates]
-    for number, (place, text, meta) in enumerate([*exact, *near]):
+    for number, (position, text, meta) in enumerate([*exact, *near]):
         is_near = number >= len(exact)
         copied = defects.near_duplicate(dice, text) if is_near else text
-        later = place + (1 - place) * dice.between(1, 999) / 1000
+        later = position + (1 - position) * dice.between(1, 999) / 1000
         line = _line(subset, contents, 10_000 + number, copied, meta)
         yield Entry(later, line, "near_duplicate" if is_near else "duplicate")
 

@@ -1,4 +1,4 @@
-"""The four pools of captioned clips, annotated as InternVid, Panda-70M, MSR-VTT and Pexels do."""
+"""The four pools of captioned clips, with the annotations of InternVid, Panda-70M, MSR-VTT and Pexels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dj_assets.samples.clips import Clip
+from dj_assets.samples.clips import SampleClip
 from dj_assets.samples.grammar import Dice
 from dj_assets.samples.scenes import Scene
 
@@ -33,8 +33,8 @@ _PLANTED_CLIPS = {
 }
 
 
-def clips_of(pool: str) -> list[tuple[str, Clip, str]]:
-    """Return the clips of one of the four pools: the name of each, what it shows, what was planted."""
+def clips_of(pool: str) -> list[tuple[str, SampleClip, str]]:
+    """Return the clips of one of the four pools: name, content and planted defect of each."""
     dice = Dice(f"t2v/{pool}")
     found = []
     for number, name in enumerate(_NAMES[pool]):
@@ -43,17 +43,17 @@ def clips_of(pool: str) -> list[tuple[str, Clip, str]]:
         if planted == "duplicate":
             scene = Scene.of(f"{pool}/{number - 1}")
         seconds, speed = dice.pick((2.5, 3.0, 3.5)), dice.pick((16, 20, 24, 28))
-        clip = Clip(scene, 1.0 if planted == "short" else seconds, 0 if planted == "still" else speed)
-        found.append((name, replace(clip, seconds=3.0, speed=20) if _twin(pool, number) else clip, planted))
+        clip = SampleClip(scene, 1.0 if planted == "short" else seconds, 0 if planted == "still" else speed)
+        found.append((name, replace(clip, seconds=3.0, speed=20) if _is_duplicate(pool, number) else clip, planted))
     return found
 
 
-def _twin(pool: str, number: int) -> bool:
-    """Tell whether a clip is a duplicate, or is followed by its own."""
+def _is_duplicate(pool: str, number: int) -> bool:
+    """Return whether a clip is a duplicate, or has one as the next clip."""
     return "duplicate" in (_PLANTED_CLIPS.get((pool, number)), _PLANTED_CLIPS.get((pool, number + 1)))
 
 
-def _caption(clip: Clip, planted: str) -> str:
+def _caption(clip: SampleClip, planted: str) -> str:
     return "A chef cuts onions in a kitchen while guests wait." if planted == "mismatched" else clip.caption
 
 
@@ -108,7 +108,7 @@ def _pexels() -> dict[str, str]:
 
 
 def general_video() -> str:
-    """Return samples as Data-Juicer lays them out, a line each, over the clips of all pools."""
+    """Return samples in Data-Juicer's layout, one per line, over the clips of all pools."""
     records = [
         {
             "id": f"{pool}-{number}",
@@ -123,7 +123,7 @@ def general_video() -> str:
 
 
 def pool_files() -> dict[Path, str]:
-    """Return the annotations of every pool by their path."""
+    """Return the annotations of every pool, keyed by path."""
     pools = {"internvid": _internvid(), "panda_70m": _panda_70m(), "msr_vtt": _msr_vtt(), "pexels": _pexels()}
     return {Path("t2v", pool, name): text for pool, files in pools.items() for name, text in files.items()}
 

@@ -1,4 +1,4 @@
-"""What each subset's sample file holds: how many documents, and how many of every defect."""
+"""The content of each subset's sample file: the number of documents, and the number of every defect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from dj_assets.samples import code, pages, papers, records
+from dj_assets.samples import code, pages, papers, public_corpora
 from dj_assets.samples.grammar import Dice
 
 Document = tuple[str, dict[str, object]]
@@ -15,11 +15,11 @@ Maker = Callable[[Dice, int], Document]
 
 @dataclass(frozen=True)
 class Contents:
-    """The make-up of one sample file.
+    """Hold the composition of one sample file.
 
-    `documents` are ordinary; about `blemished` in a hundred of each kind of blemish get it; `rubbish` counts documents
-    that the recipe should drop; `very_long` is the length in characters of one document beyond the recipe's limit.
-    `prose` says that a model of English may learn from it.
+    `documents` is the number of ordinary documents; `rubbish` counts documents that the recipe should drop; `very_long`
+    is the length in characters of one document beyond the recipe's limit. `prose` means that a model of English may
+    learn from it.
     """
 
     make: Maker
@@ -60,7 +60,7 @@ def _source_code(make: Maker, documents: int, text_key: str = "text") -> Content
 
 SUBSETS: Mapping[str, Contents] = {
     "arxiv": Contents(papers.arxiv, "science", 60, 2, 2, rubbish=_some()),
-    "book": Contents(records.book, "fiction", 60, 2, 1, rubbish={"foreign": 1, "fragment": 2}),
+    "book": Contents(public_corpora.book, "fiction", 60, 2, 1, rubbish={"foreign": 1, "fragment": 2}),
     "wiki": Contents(pages.wiki, "encyclopedia", 130, rubbish=_some(foreign=3, short=2, long_line=1), very_long=18_300),
     "c4": Contents(
         pages.c4, "web", 200, 4, 4, rubbish=_some(foreign=3, symbols=2), very_long=58_000, broken_lines=True
@@ -73,9 +73,9 @@ SUBSETS: Mapping[str, Contents] = {
     "stackexchange": Contents(
         pages.stackexchange, "tech", 150, 4, 3, rubbish=_some(fragment=8, symbols=2), own_id=True
     ),
-    "europarl": Contents(records.europarl, "parliament", 80, 3, 2, rubbish=_some(foreign=3)),
+    "europarl": Contents(public_corpora.europarl, "parliament", 80, 3, 2, rubbish=_some(foreign=3)),
     "freelaw": Contents(
-        records.freelaw, "law", 80, rubbish=_some(fragment=6, long_line=1), very_long=84_300, own_id=True
+        public_corpora.freelaw, "law", 80, rubbish=_some(fragment=6, long_line=1), very_long=84_300, own_id=True
     ),
     "hackernews": Contents(pages.hackernews, "tech", 160, 2, 1, rubbish={"symbols": 1, "short": 1}, broken_lines=True),
     "nih": Contents(papers.nih, "medicine", 150, 5, 3, rubbish=_some(symbols=2), very_long=16_000, own_id=True),
@@ -85,7 +85,7 @@ SUBSETS: Mapping[str, Contents] = {
     ),
     "pubmed_central": Contents(papers.pubmed_central, "medicine", 60, 2, 2, rubbish=_some(), very_long=136_200),
     "uspto": Contents(
-        records.uspto, "patent", 110, 8, 4, rubbish=_some(fragment=11, foreign=2, long_line=2), very_long=21_700
+        public_corpora.uspto, "patent", 110, 8, 4, rubbish=_some(fragment=11, foreign=2, long_line=2), very_long=21_700
     ),
     "redpajama_code": _source_code(code.redpajama_code, 100),
     "the_stack": _source_code(code.the_stack, 90, text_key="content"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from dj_assets.sandbox.pools import PARTS, PLACE, Edge, Third, population, value_of
+from dj_assets.sandbox.pools import PARTS, POSITION, Edge, Third, population, value_of
 
 # With fewer values there are no three parts.
 FEWEST_VALUES = 3
@@ -63,7 +63,7 @@ def _spans(connection: duckdb.DuckDBPyConnection, probed: Sequence[Probed], *, k
 
 def _values(probed: Probed, *, kept: bool) -> str:
     value = value_of(probed.column, is_list=probed.is_list)
-    return f"SELECT {value} AS v, {PLACE} AS place FROM stats {population(kept=kept)}"  # noqa: S608 - names of ours
+    return f"SELECT {value} AS v, {POSITION} AS place FROM stats {population(kept=kept)}"  # noqa: S608 - names of ours
 
 
 def _cut(connection: duckdb.DuckDBPyConnection, probed: Probed, rows: str, span: _Span) -> list[Third]:
@@ -78,9 +78,9 @@ def _cut(connection: duckdb.DuckDBPyConnection, probed: Probed, rows: str, span:
     limits = [limit for pair in bounds for limit in pair] + [mid_start] * 2 + [high_start] * 2
     query = f"SELECT {', '.join([counts] * 3 + [tallies] * 2)} FROM ({rows})"  # noqa: S608 - names of ours
     *by_value, below_mid, tied_mid, below_high, tied_high = _one(connection, query, *limits)
-    place = "quantile_disc(place, ?::DOUBLE) FILTER (v = ?)"
+    position = "quantile_disc(place, ?::DOUBLE) FILTER (v = ?)"
     ranks = ((cuts[0] - below_mid + 0.5) / tied_mid, (cuts[1] - below_high + 0.5) / tied_high)
-    query = f"SELECT {place}, {place} FROM ({rows})"  # noqa: S608 - names of ours
+    query = f"SELECT {position}, {position} FROM ({rows})"  # noqa: S608 - names of ours
     mid, high = _one(connection, query, ranks[0], mid_start, ranks[1], high_start)
     edges = (_FIRST, Edge(mid_start, mid), Edge(high_start, high), _BEYOND)
     sizes = (cuts[0], cuts[1] - cuts[0], span.values - cuts[1])

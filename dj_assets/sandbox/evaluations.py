@@ -16,11 +16,11 @@ from typing import Literal
 
 import filelock
 
-from dj_assets.evaluation.records import Record, append, records_folder
+from dj_assets.evaluation.evaluation_records import EvaluationRecord, append, records_folder
 from dj_assets.home.manifest import read_json, write_json
 from dj_assets.recipe.plan import digest
-from dj_assets.sandbox.experiment import Entry, Sandbox
-from dj_assets.sandbox.files import Contents
+from dj_assets.sandbox.experiment import ExperimentEntry, Sandbox
+from dj_assets.sandbox.files import PoolContents
 from dj_assets.sandbox.hook_file import interpreter
 from dj_assets.sandbox.hooks import Call, HookFailedError, StoppedError
 from dj_assets.sandbox.ranking import Results, Score, rank
@@ -47,12 +47,12 @@ class Evaluation:
     reused: bool = False
 
 
-def evaluation_key(sandbox: Sandbox, entry: Entry, seed: int) -> str:
+def evaluation_key(sandbox: Sandbox, entry: ExperimentEntry, seed: int) -> str:
     """Return the identity of a training: what the pool holds, what is run, the seed."""
     return digest([entry.content, sandbox.hook.identity(), seed])
 
 
-def stored(sandbox: Sandbox, entry: Entry, seed: int) -> Evaluation | None:
+def stored(sandbox: Sandbox, entry: ExperimentEntry, seed: int) -> Evaluation | None:
     """Return what a training gave, None where it was not finished."""
     key = evaluation_key(sandbox, entry, seed)
     content = read_json(_folder(sandbox) / key / _RESULT)
@@ -117,7 +117,7 @@ class Loop:
             yield made
 
 
-def results(sandbox: Sandbox, entries: Sequence[Entry]) -> dict[str, Results]:
+def results(sandbox: Sandbox, entries: Sequence[ExperimentEntry]) -> dict[str, Results]:
     """Return what is known of every pool."""
     return {entry.pool.name: _results(sandbox, entry) for entry in entries}
 
@@ -129,7 +129,7 @@ def rankings(sandbox: Sandbox) -> dict[str, list[Score]]:
     }
 
 
-def _results(sandbox: Sandbox, entry: Entry) -> Results:
+def _results(sandbox: Sandbox, entry: ExperimentEntry) -> Results:
     found = {seed: stored(sandbox, entry, seed) for seed in sandbox.hook.seeds}
     done = {seed: one.metrics for seed, one in found.items() if one and one.status == "done"}
     # metrics that the hook file asks for since
@@ -138,7 +138,7 @@ def _results(sandbox: Sandbox, entry: Entry) -> Results:
     return Results(usable, missing)
 
 
-def _run(sandbox: Sandbox, entry: Entry, seed: int, key: str, stop: threading.Event) -> Evaluation:
+def _run(sandbox: Sandbox, entry: ExperimentEntry, seed: int, key: str, stop: threading.Event) -> Evaluation:
     hook, started = sandbox.hook, time.perf_counter()
     attempt = _folder(sandbox) / key / f"attempt-{uuid.uuid4().hex[:8]}"
     status: Literal["done", "failed"] = "failed"
@@ -168,15 +168,15 @@ def _enter(sandbox: Sandbox, made: Evaluation) -> None:
     """Keep what the hook measured as evaluation records of this version of the subset."""
     hook, run = sandbox.hook, sandbox.run.manifest
     records = [
-        Record(
+        EvaluationRecord(
             subset=sandbox.subset,
             model=hook.model,
             benchmark=name,
             value=made.metrics[name],
             unit=metric.unit,
             higher_is_better=metric.higher_is_better,
-            refined_hash=run["refined_hash"],
-            run_id=run["run_id"],
+            refined_hash=run.refined_hash,
+            run_id=run.run_id,
             pool=made.pool,
             seed=made.seed,
             source=str(hook.file),
@@ -189,17 +189,17 @@ def _enter(sandbox: Sandbox, made: Evaluation) -> None:
         append(records_folder(sandbox.folder.parent), records)
 
 
-def _data(sandbox: Sandbox, entry: Entry) -> Path:
+def _data(sandbox: Sandbox, entry: ExperimentEntry) -> Path:
     """Return the file of a pool, written when a command first asks for it."""
     target = _data_path(sandbox, entry)
     target.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(target.with_name(f".{target.name}.lock")):
         if not target.exists():
-            Contents.of(sandbox.run, entry.pool).write(sandbox.run, target, sandbox.hook.format)
+            PoolContents.of(sandbox.run, entry.pool).write(sandbox.run, target, sandbox.hook.format)
     return target
 
 
-def _forget_data(sandbox: Sandbox, entry: Entry) -> None:
+def _forget_data(sandbox: Sandbox, entry: ExperimentEntry) -> None:
     """Remove the file of a pool once no seed of it is left to run."""
     if all(stored(sandbox, entry, seed) for seed in sandbox.hook.seeds):
         target = _data_path(sandbox, entry)
@@ -209,7 +209,7 @@ def _forget_data(sandbox: Sandbox, entry: Entry) -> None:
             target.unlink(missing_ok=True)
 
 
-def _data_path(sandbox: Sandbox, entry: Entry) -> Path:
+def _data_path(sandbox: Sandbox, entry: ExperimentEntry) -> Path:
     suffix = {"jsonl": ".jsonl", "parquet": "", "ids": ".txt"}[sandbox.hook.format]
     return sandbox.folder / "data" / f"{entry.content}{suffix}"
 

@@ -23,7 +23,7 @@ from dj_assets.recipe.plan import Plan, digest, make_plan
 from dj_assets.recipe.sandbox_block import SandboxBlock
 from dj_assets.sandbox.correlations import between_statistics, means
 from dj_assets.sandbox.cuts import Probed, find_thirds
-from dj_assets.sandbox.files import Contents
+from dj_assets.sandbox.files import PoolContents
 from dj_assets.sandbox.hook_file import Hook, load_hook
 from dj_assets.sandbox.pools import Pool, Third, count, pyramid_sizes, value_count
 from dj_assets.subset.measured_run import MeasuredRun
@@ -34,7 +34,7 @@ PROBE, COMBINED = "probe", "combined"
 
 
 @dataclass(frozen=True)
-class Entry:
+class ExperimentEntry:
     """A pool in a round: how many samples it has before drawing by rank and by value, its means, its content hash.
 
     `means` are those of every statistic over the samples that are drawn; None where none has a value.
@@ -64,7 +64,7 @@ class Round:
     run_id: str
     size: int
     baseline: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ExperimentEntry, ...]
     without: Mapping[str, str]
     sizes: Mapping[str, int]
 
@@ -83,7 +83,9 @@ class Round:
         content = read_json(path)
         if content is None:
             return None
-        entries = tuple(Entry(**{**entry, "pool": Pool.of_json(entry["pool"])}) for entry in content["entries"])
+        entries = tuple(
+            ExperimentEntry(**{**entry, "pool": Pool.of_json(entry["pool"])}) for entry in content["entries"]
+        )
         return cls(**{**content, "entries": entries})
 
 
@@ -129,7 +131,7 @@ class Sandbox:
             raise UserError(f"{self.recipe.file}: no statistic has three parts ({reasons or 'none is numeric'})")
         pools = [self._pool(third.name, (third,)) for third in thirds]
         size = self._size([third.count for third in thirds])
-        draft = Round(PROBE, self.run.manifest["run_id"], size, RANDOM, (), without, {})
+        draft = Round(PROBE, self.run.manifest.run_id, size, RANDOM, (), without, {})
         return self._kept_round(draft, [self._pool(RANDOM), *pools])
 
     def combine(self, thirds: Sequence[Third]) -> Round:
@@ -147,15 +149,15 @@ class Sandbox:
         size = self._size([sizes[name] for name in pools])
         tip = TOP + "+".join(third.name for third in thirds)
         more = self._amounts(thirds, size) if tip in pools else []
-        draft = Round(COMBINED, self.run.manifest["run_id"], size, TOP + RANDOM, (), few, sizes)
+        draft = Round(COMBINED, self.run.manifest.run_id, size, TOP + RANDOM, (), few, sizes)
         return self._kept_round(draft, [self._pool(draft.baseline), *pools.values(), *more])
 
     def rounds(self) -> list[Round]:
         """Return the rounds that were made over the newest run, in order."""
         found = (Round.read(self.folder / f"{name}.json") for name in (PROBE, COMBINED))
-        return [one for one in found if one is not None and one.run_id == self.run.manifest["run_id"]]
+        return [one for one in found if one is not None and one.run_id == self.run.manifest.run_id]
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> ExperimentEntry:
         """Return a pool of the rounds by its name.
 
         Raises
@@ -200,14 +202,14 @@ class Sandbox:
         made.write(self.folder / f"{made.name}.json")
         return made
 
-    def _entry(self, pool: Pool) -> Entry:
+    def _entry(self, pool: Pool) -> ExperimentEntry:
         whole = dataclasses.replace(pool, size=None)
         with reading(self.run.layout.database) as connection:
-            return Entry(
+            return ExperimentEntry(
                 pool=pool,
                 rank_count=count(connection, whole),
                 value_count=value_count(connection, whole),
-                content=Contents.of(self.run, pool).content,
+                content=PoolContents.of(self.run, pool).content,
                 means=means(connection, self.probed, pool),
             )
 

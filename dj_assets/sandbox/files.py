@@ -26,7 +26,7 @@ Format = Literal["jsonl", "parquet", "ids"]
 
 
 @dataclass(frozen=True)
-class Contents:
+class PoolContents:
     """The samples of a pool: shard and row of each, in order, and a hash of what they hold."""
 
     pool: Pool
@@ -38,14 +38,14 @@ class Contents:
         return len(self.row)
 
     @classmethod
-    def of(cls, run: MeasuredRun, pool: Pool) -> Contents:
+    def of(cls, run: MeasuredRun, pool: Pool) -> PoolContents:
         """Ask the database of a run for the samples of a pool.
 
         The hash covers which samples they are, the files they are from, the mappers that rewrote them and how often
         they are repeated: neither thresholds nor further statistics change it.
         """
         with reading(run.layout.database) as connection:
-            shard, row = pool.places(connection)
+            shard, row = pool.positions(connection)
         return cls(pool, shard, row, _content(run, pool, shard, row))
 
     def write(self, run: MeasuredRun, target: Path, format: Format) -> None:
@@ -109,8 +109,8 @@ def _content(run: MeasuredRun, pool: Pool, shard: np.ndarray, row: np.ndarray) -
     used = set(np.unique(shard).tolist())
     files: list[Any] = [
         # what is frequent in a corpus rewrites samples, too, and is known by the measure key alone
-        [found["sha256"], found["measure_key"] if run.plan.corpus_mappers else ""]
-        for found in run.manifest["shards"]
-        if found["shard"] in used
+        [found.sha256, found.measure_key if run.plan.corpus_mappers else ""]
+        for found in run.manifest.files
+        if found.number in used
     ]
     return digest([members, rewriting, files, run.plan.recipe.text_key, pool.repeat])

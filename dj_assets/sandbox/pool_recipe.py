@@ -12,7 +12,7 @@ from dj_assets.operators.conditions import Condition, Range
 from dj_assets.recipe.gallery import sources_of
 from dj_assets.recipe.model import Source
 from dj_assets.recipe.plan import Step
-from dj_assets.sandbox.experiment import TOP, Entry, Sandbox
+from dj_assets.sandbox.experiment import TOP, ExperimentEntry, Sandbox
 from dj_assets.sandbox.pools import Third
 
 
@@ -51,7 +51,7 @@ def recipe_subset(sandbox: Sandbox, name: str) -> str:
     return f"{sandbox.subset}_{cleaned}"
 
 
-def _head(sandbox: Sandbox, entry: Entry) -> str:
+def _head(sandbox: Sandbox, entry: ExperimentEntry) -> str:
     cuts = "; ".join(f"{third.statistic} {third.part} third" for third in entry.pool.thirds)
     more = entry.value_count - entry.rank_count
     ties = f", {more:,} more than the pool by rank, which cuts through ties" if more else ""
@@ -60,7 +60,7 @@ def _head(sandbox: Sandbox, entry: Entry) -> str:
     return f"# {sandbox.recipe.name}: {cuts}.\n# These values have {entry.value_count:,} samples{ties}.\n{means}\n"
 
 
-def _asset(sandbox: Sandbox, entry: Entry) -> dict[str, Any]:
+def _asset(sandbox: Sandbox, entry: ExperimentEntry) -> dict[str, Any]:
     block = sandbox.recipe.asset
     assert block is not None, "a sandbox has an asset block"  # noqa: S101
     sources = [_source(source) for source in sources_of(sandbox.recipe)]
@@ -80,7 +80,7 @@ def _source(source: Source) -> dict[str, Any]:
     return source.model_dump(mode="json", exclude_defaults=True)
 
 
-def _process(sandbox: Sandbox, entry: Entry) -> list[dict[str, Any]]:
+def _process(sandbox: Sandbox, entry: ExperimentEntry) -> list[dict[str, Any]]:
     whole = sandbox.block.of == "kept"
     columns = {column: step for step in sandbox.plan.filters for column in step.columns.values()}
     bounds: dict[int, dict[str, Any]] = {}

@@ -17,7 +17,7 @@ PARTS: tuple[Part, ...] = ("low", "mid", "high")
 
 # Rows of a shard are fewer than this, so that shard and row make one number that orders as they do.
 _ROWS_A_SHARD = 1 << 40
-PLACE = f"(shard::BIGINT * {_ROWS_A_SHARD} + row)"
+POSITION = f"(shard::BIGINT * {_ROWS_A_SHARD} + row)"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ class Third:
         """Return the test that a sample is in the third."""
         value = value_of(self.statistic, is_list=self.is_list)
         start, end = self.start, self.end
-        test = f"({value} > ? OR ({value} = ? AND {PLACE} >= ?)) AND ({value} < ? OR ({value} = ? AND {PLACE} < ?))"
+        test = (
+            f"({value} > ? OR ({value} = ? AND {POSITION} >= ?)) AND ({value} < ? OR ({value} = ? AND {POSITION} < ?))"
+        )
         return Sql(f"coalesce({test}, FALSE)", (*[start.value] * 2, start.place, *[end.value] * 2, end.place))
 
     def by_value(self) -> Sql:
@@ -118,11 +120,11 @@ class Pool:
         parameters: list[Parameter] = [p for test in tests for p in test.parameters]
         parameters.append(least)
         if self.size is not None:
-            query += f" ORDER BY met DESC, md5_number_lower(? || ':' || shard || ':' || row), {PLACE} LIMIT ?"
+            query += f" ORDER BY met DESC, md5_number_lower(? || ':' || shard || ':' || row), {POSITION} LIMIT ?"
             parameters += [str(self.seed), self.size]
         return Sql(query, tuple(parameters))
 
-    def places(self, connection: duckdb.DuckDBPyConnection) -> tuple[np.ndarray, np.ndarray]:
+    def positions(self, connection: duckdb.DuckDBPyConnection) -> tuple[np.ndarray, np.ndarray]:
         """Return shard and row of every sample, in that order; two integer arrays of equal length."""
         members = self.members()
         query = f"SELECT shard, row FROM ({members.text}) ORDER BY shard, row"  # noqa: S608 - values are bound

@@ -25,7 +25,7 @@ class Piece(NamedTuple):
     name: str = ""
 
     @property
-    def place(self) -> str:
+    def position(self) -> str:
         """Where the record lies, in words: lines as editors count them, rows and bytes from 0."""
         number = f"record {self.row + 1}" if self.line is None else f"line {self.line + 1}"
         named = f"{self.name}, " if self.name else ""
@@ -45,7 +45,7 @@ class Reject:
 def refuse(piece: Piece, name: str, problem: str, own_id: str | None = None) -> Reject:
     """Return the record as a quarantined one; the sentence says where it lies."""
     known = f"{name}:{piece.row}" if own_id is None else own_id
-    return Reject(piece.row, known, dropped=False, error=f"{problem} at {piece.place}")
+    return Reject(piece.row, known, dropped=False, error=f"{problem} at {piece.position}")
 
 
 @dataclass(frozen=True)

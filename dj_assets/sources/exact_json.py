@@ -75,7 +75,7 @@ def kind_of(value: object) -> str:
     return names.get(type(value), "null")
 
 
-def place_of(record: dict[str, Any], key: str) -> tuple[dict[str, Any], str] | None:
+def text_location(record: dict[str, Any], key: str) -> tuple[dict[str, Any], str] | None:
     """Return the object that holds `key` and the name it has there; None if there is none.
 
     A key that stands in the record as it is comes first; else its dots lead into nested objects.

@@ -159,9 +159,9 @@ def _json_columns(
 
 def put_text(record: dict[str, Any], text: str, text_key: str) -> dict[str, Any]:
     """Put the text back at its place in a record; return the record."""
-    place = exact_json.place_of(record, text_key)
-    if place is not None:
-        holder, name = place
+    location = exact_json.text_location(record, text_key)
+    if location is not None:
+        holder, name = location
         holder[name] = text
     return record
 

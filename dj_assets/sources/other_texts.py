@@ -33,14 +33,14 @@ def texts_at(fields: pa.Array, key: str) -> pa.StringArray:
 def put_texts(fields: pa.Array, key: str, texts: pa.StringArray) -> pa.Array:
     """Return the fields with other texts under `key`, where every sample must have one already."""
     if pa.types.is_struct(fields.type):
-        place = fields.type.get_field_index(key)
-        columns = [texts if n == place else column for n, column in enumerate(fields.flatten())]
+        location = fields.type.get_field_index(key)
+        columns = [texts if n == location else column for n, column in enumerate(fields.flatten())]
         return pa.StructArray.from_arrays(columns, names=[field.name for field in fields.type])
 
     def put(record: dict[str, Any], text: str) -> dict[str, Any]:
-        place = exact_json.place_of(record, key)
-        if place is not None:
-            holder, name = place
+        location = exact_json.text_location(record, key)
+        if location is not None:
+            holder, name = location
             holder[name] = text
         return record
 
@@ -52,6 +52,6 @@ def put_texts(fields: pa.Array, key: str, texts: pa.StringArray) -> pa.Array:
 
 
 def _text_in(record: str, key: str) -> str | None:
-    place = exact_json.place_of(exact_json.loads(record), key)
-    value = place[0][place[1]] if place else None
+    location = exact_json.text_location(exact_json.loads(record), key)
+    value = location[0][location[1]] if location else None
     return value if isinstance(value, str) else None

@@ -11,9 +11,9 @@ from dj_assets.errors import SourceError
 from dj_assets.settings import BATCH_BYTES, MAX_LINE_BYTES
 from dj_assets.sources.blocks import Block, Header, Parsed, Piece, Reject
 from dj_assets.sources.cells import DELIMITERS, CellSplitter
-from dj_assets.sources.composed import cut_of, parse_composed, parse_plain
 from dj_assets.sources.elements import ElementSplitter, layout_of
 from dj_assets.sources.lines import LineSplitter, Overlong
+from dj_assets.sources.raw_formats import cut_of, parse_composed, parse_plain
 from dj_assets.sources.sources import SourceFile, content_sha256
 from dj_assets.sources.streams import BrokenStreamError, Stream
 from dj_assets.sources.tables import compact, table_blocks

@@ -12,10 +12,10 @@ from pathlib import Path, PurePath
 from typing import Literal, cast
 
 from dj_assets.errors import SourceError
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
 from dj_assets.stores.globs import matches
 from dj_assets.stores.path import ObjectPath, SourcePath, found_below
-from dj_assets.stores.store import Facts
+from dj_assets.stores.store import ListedObject
 from dj_assets.urls import is_url
 
 Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "tar", "xml"]
@@ -80,7 +80,7 @@ class SourceFile:
     reading: Reading = AS_IT_STANDS
 
     @classmethod
-    def at(cls, path: SourcePath, formats: Sequence[Format] = PLAIN, known: Facts | None = None) -> SourceFile:
+    def at(cls, path: SourcePath, formats: Sequence[Format] = PLAIN, known: ListedObject | None = None) -> SourceFile:
         """Return the file at `path`, its format told by its name; `known` is what a listing told of it.
 
         Raises
@@ -93,7 +93,7 @@ class SourceFile:
             raise SourceError(f"{path}: {_unread(path, formats)}")
         if known is None:
             stat = path.stat()
-            known = Facts(stat.st_size, stat.st_mtime_ns)
+            known = ListedObject(stat.st_size, stat.st_mtime_ns)
         return cls(path, known.size, known.mtime_ns, *found)
 
 
@@ -166,14 +166,16 @@ def _readable_endings(formats: Sequence[Format]) -> str:
     return f"read are {', '.join(f'.{kind}' for kind in formats)}, each plain or with .gz or .zst"
 
 
-def _expand(given: str | Path, base: Path, in_folders: Sequence[Format]) -> Iterable[tuple[SourcePath, Facts | None]]:
+def _expand(
+    given: str | Path, base: Path, in_folders: Sequence[Format]
+) -> Iterable[tuple[SourcePath, ListedObject | None]]:
     """Yield the files that a path names, with what is known of them already."""
     if is_url(given):
         return _expand_url(str(given), in_folders)
     return ((path, None) for path in _expand_path(given, base, in_folders))
 
 
-def _expand_url(url: str, in_folders: Sequence[Format]) -> list[tuple[SourcePath, Facts | None]]:
+def _expand_url(url: str, in_folders: Sequence[Format]) -> list[tuple[SourcePath, ListedObject | None]]:
     path = ObjectPath.of(url)
     facts = path.store.facts() if not glob.has_magic(url) else None
     if facts is not None:
@@ -182,7 +184,7 @@ def _expand_url(url: str, in_folders: Sequence[Format]) -> list[tuple[SourcePath
     return [(match, found[match]) for match in sorted(found, key=natural_key)]
 
 
-def _in_store(folder: ObjectPath, formats: Sequence[Format]) -> dict[ObjectPath, Facts]:
+def _in_store(folder: ObjectPath, formats: Sequence[Format]) -> dict[ObjectPath, ListedObject]:
     found = found_below(folder)
     readable = {
         path: facts

@@ -87,10 +87,10 @@ def _move_into_place(staging: Path, target: Path) -> None:
     for entry in sorted(staging.iterdir()):
         if entry.name in {_READY, retired.name}:
             continue
-        place = target / entry.name
-        if place.is_dir() and not (retired / entry.name).exists():
-            place.rename(retired / entry.name)
-        entry.replace(place)
+        path = target / entry.name
+        if path.is_dir() and not (retired / entry.name).exists():
+            path.rename(retired / entry.name)
+        entry.replace(path)
     shutil.rmtree(staging)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from dj_assets.stores import records
+from dj_assets.stores import document_records
 from dj_assets.stores.store import Store
 from dj_assets.stores.working_copy import WorkingCopy
 from dj_assets.urls import copy_folder, url_of
@@ -22,7 +22,7 @@ def open_copy(url: str) -> WorkingCopy:
         If the URL cannot be used.
     """
     folder = copy_folder(url)
-    (folder / records.FOLDER).mkdir(parents=True, exist_ok=True)
+    (folder / document_records.FOLDER).mkdir(parents=True, exist_ok=True)
     return _open.setdefault(folder, WorkingCopy(folder, Store.at(url)))
 
 
@@ -30,7 +30,7 @@ def copy_of(path: Path) -> WorkingCopy | None:
     """Return the working copy that a file or folder lies in; None for all that lies elsewhere."""
     if url_of(path) is None:
         return None
-    root = next((folder for folder in (path, *path.parents) if (folder / records.FOLDER).is_dir()), None)
+    root = next((folder for folder in (path, *path.parents) if (folder / document_records.FOLDER).is_dir()), None)
     url = url_of(root) if root else None
     return open_copy(url) if url else None
 

@@ -7,10 +7,10 @@ import re
 
 from dj_assets.errors import SourceError
 from dj_assets.stores.path import ObjectPath, found_below
-from dj_assets.stores.store import Facts
+from dj_assets.stores.store import ListedObject
 
 
-def matches(pattern: ObjectPath) -> dict[ObjectPath, Facts]:
+def matches(pattern: ObjectPath) -> dict[ObjectPath, ListedObject]:
     """Return the objects that a glob matches: `*` and `?` stay within a folder, `**` descends, hidden ones stay out.
 
     Raises
@@ -19,7 +19,7 @@ def matches(pattern: ObjectPath) -> dict[ObjectPath, Facts]:
         If none does.
     """
     parts = pattern.parts
-    fixed = next(place for place, part in enumerate(parts) if glob.has_magic(part))
+    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
     if fixed < 2:
         raise SourceError(f"{pattern}: the bucket of a glob must be named in full")
     wanted = re.compile(_expression(parts[fixed:]))
@@ -35,8 +35,8 @@ def matches(pattern: ObjectPath) -> dict[ObjectPath, Facts]:
 def _expression(parts: tuple[str, ...]) -> str:
     """Return the regular expression of the segments of a glob."""
     made = ""
-    for place, part in enumerate(parts):
-        last = place == len(parts) - 1
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
         if part == "**":
             made += r"(?:[^/.][^/]*/)*[^/.][^/]*" if last else r"(?:[^/.][^/]*/)*"
         else:

@@ -6,7 +6,7 @@ import io
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from dj_assets.stores.store import Facts, Store
+from dj_assets.stores.store import ListedObject, Store
 from dj_assets.stores.stream import ObjectStream
 from dj_assets.urls import checked_url, is_url
 
@@ -83,9 +83,9 @@ class ObjectPath(PurePosixPath):
 SourcePath = Path | ObjectPath
 
 
-def source_path(place: str) -> SourcePath:
+def source_path(location: str) -> SourcePath:
     """Return the path of a source file, by its path or URL as a manifest has it."""
-    return ObjectPath.of(place) if is_url(place) else Path(place)
+    return ObjectPath.of(location) if is_url(location) else Path(location)
 
 
 def read_stretch(path: SourcePath, start: int, length: int) -> bytes:
@@ -97,7 +97,7 @@ def read_stretch(path: SourcePath, start: int, length: int) -> bytes:
         return raw.read(length)
 
 
-def found_below(folder: ObjectPath) -> dict[ObjectPath, Facts]:
+def found_below(folder: ObjectPath) -> dict[ObjectPath, ListedObject]:
     """Return all objects below a folder, with what the listing tells of them."""
     store = folder.store
     # an empty segment in a key has no path

@@ -26,7 +26,7 @@ _SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Facts:
+class ListedObject:
     """What a listing tells of an object: its bytes, and when it was written, in whole seconds as all requests tell."""
 
     size: int
@@ -66,7 +66,7 @@ class Store:
         """Return the URL of an object."""
         return f"{self.url}/{key}" if key else self.url
 
-    def listing(self, prefix: str = "") -> dict[str, Facts]:
+    def listing(self, prefix: str = "") -> dict[str, ListedObject]:
         """Return all objects below a folder, by their keys; nothing where there is no such folder."""
         from pyarrow import fs
 
@@ -79,7 +79,7 @@ class Store:
             if info.type == fs.FileType.File and info.path.strip("/")[start:]
         }
 
-    def facts(self, key: str = "") -> Facts | None:
+    def facts(self, key: str = "") -> ListedObject | None:
         """Return what is known of an object; None where there is none."""
         from pyarrow import fs
 
@@ -129,7 +129,7 @@ class Store:
 
         return retried(f"read {self.named(key)}, bytes {start} to {start + length}", read)
 
-    def put(self, key: str, content: bytes) -> Facts:
+    def put(self, key: str, content: bytes) -> ListedObject:
         """Write a small object in place of what was there; return what a listing will tell of it.
 
         Raises
@@ -145,7 +145,7 @@ class Store:
         self._write(key, write)
         return self._written(key, len(content))
 
-    def upload(self, source: Path, key: str) -> Facts:
+    def upload(self, source: Path, key: str) -> ListedObject:
         """Write a file as an object; return what a listing will tell of it."""
         size = source.stat().st_size
         self._write(key, lambda: self._uploaded(source, key))
@@ -165,7 +165,7 @@ class Store:
             shutil.copyfileobj(file, out, _CHUNK_BYTES)
             out.close()
 
-    def _written(self, key: str, size: int) -> Facts:
+    def _written(self, key: str, size: int) -> ListedObject:
         facts = self.facts(key)
         if facts is None or facts.size != size:
             there = "nothing" if facts is None else f"{facts.size} bytes"
@@ -214,9 +214,9 @@ class Store:
             return
 
 
-def _facts(info: Any) -> Facts:  # noqa: ANN401
+def _facts(info: Any) -> ListedObject:  # noqa: ANN401
     mtime = info.mtime_ns or 0
-    return Facts(int(info.size or 0), mtime - mtime % _SECOND)
+    return ListedObject(int(info.size or 0), mtime - mtime % _SECOND)
 
 
 def each(work: Callable[[A], B], items: Iterable[A]) -> list[B]:

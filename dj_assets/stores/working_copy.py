@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dj_assets.errors import DamagedError
-from dj_assets.stores import records
+from dj_assets.stores import document_records
+from dj_assets.stores.document_records import DocumentRecord, Stored
 from dj_assets.stores.documents import (
     PUBLISHED,
     data_of,
@@ -23,8 +24,7 @@ from dj_assets.stores.documents import (
     run_of,
     runs,
 )
-from dj_assets.stores.records import Record, Stored
-from dj_assets.stores.store import Facts, Store, each
+from dj_assets.stores.store import ListedObject, Store, each
 
 POINTER = "current.json"
 # The version before the newest stays for those who are reading it.
@@ -42,7 +42,7 @@ class WorkingCopy:
 
     folder: Path
     store: Store
-    _there: dict[str, Facts] = field(default_factory=dict, repr=False)
+    _there: dict[str, ListedObject] = field(default_factory=dict, repr=False)
     _checksums: dict[tuple[int, ...], str] = field(default_factory=dict, repr=False)
 
     def pull(self) -> None:
@@ -52,7 +52,7 @@ class WorkingCopy:
         """
         self._there = self.store.listing()
         before = self._newest_run()
-        known = {name: Record.read(self.folder, name) for name in records.recorded(self.folder)}
+        known = {name: DocumentRecord.read(self.folder, name) for name in document_records.recorded(self.folder)}
         remote = [name for name in self._there if is_document(name)]
         changed = [name for name in remote if self._differs(name, known.get(name))]
         for name, content in zip(changed, each(self.store.get, changed), strict=True):
@@ -64,7 +64,7 @@ class WorkingCopy:
 
     def pull_document(self, name: str) -> None:
         """Bring one document up to date."""
-        facts, record = self.store.facts(name), Record.read(self.folder, name)
+        facts, record = self.store.facts(name), DocumentRecord.read(self.folder, name)
         if facts is not None:
             self._there[name] = facts
             if self._differs(name, record):
@@ -81,34 +81,34 @@ class WorkingCopy:
     def published(self) -> dict[str, Stored]:
         """Return what people read of the newest version, by its path in the folder; nothing where there is none."""
         newest = self._newest_run()
-        record = Record.read(self.folder, newest) if newest else None
+        record = DocumentRecord.read(self.folder, newest) if newest else None
         objects = record.objects if record else {}
         return {name: stored for name, stored in objects.items() if name.partition("/")[0] in PUBLISHED}
 
-    def _differs(self, name: str, record: Record | None) -> bool:
+    def _differs(self, name: str, record: DocumentRecord | None) -> bool:
         return record is None or record.facts != self._there[name] or not (self.folder / name).exists()
 
-    def _adopt(self, name: str, content: bytes, record: Record | None) -> None:
+    def _adopt(self, name: str, content: bytes, record: DocumentRecord | None) -> None:
         """Take a document of the store in place of the one here."""
-        plain, objects = records.without_objects(content)
+        plain, objects = document_records.without_objects(content)
         here = self.folder / name
-        same = here.exists() and records.checksum(here.read_bytes()) == records.checksum(plain)
+        same = here.exists() and document_records.checksum(here.read_bytes()) == document_records.checksum(plain)
         if not same and run_of(name) is None:
             stale = set(data_of(name, self.folder)) if record is None else set(objects) | set(record.objects)
             for data in stale:
                 if record is None or record.objects.get(data) != objects.get(data):
                     (self.folder / data).unlink(missing_ok=True)
-        records.write_whole(here, plain)
-        Record(self._there[name], records.checksum(plain), objects).write(self.folder, name)
+        document_records.write_whole(here, plain)
+        DocumentRecord(self._there[name], document_records.checksum(plain), objects).write(self.folder, name)
 
-    def _drop(self, name: str, record: Record | None) -> None:
+    def _drop(self, name: str, record: DocumentRecord | None) -> None:
         """Forget a document that the store no longer has; what was made here since stays."""
         here = self.folder / name
-        if record is not None and here.exists() and records.checksum(here.read_bytes()) == record.content:
+        if record is not None and here.exists() and document_records.checksum(here.read_bytes()) == record.content:
             for data in record.objects if run_of(name) is None else ():
                 (self.folder / data).unlink(missing_ok=True)
             here.unlink()
-        records.forget(self.folder, name)
+        document_records.forget(self.folder, name)
 
     def _newest_run(self) -> str | None:
         return next(reversed(runs(self.folder)), None)
@@ -130,11 +130,11 @@ class WorkingCopy:
         """Return where a data file lies in the store, by the documents that were pulled; None where it does not."""
         data = path.relative_to(self.folder).as_posix()
         document = document_of(data, self._newest_run())
-        record = Record.read(self.folder, document) if document else None
+        record = DocumentRecord.read(self.folder, document) if document else None
         if record is None or document is None:
             return None
         here = self.folder / document
-        if not here.exists() or records.checksum(here.read_bytes()) != record.content:
+        if not here.exists() or document_records.checksum(here.read_bytes()) != record.content:
             return None  # made anew here
         return record.objects.get(data)
 
@@ -179,10 +179,10 @@ class WorkingCopy:
             self.remove([key for key in self._there if key.startswith((_PENDING, f".dj/{_PENDING}"))])
 
     def _is_pushed(self, name: str) -> bool:
-        record = Record.read(self.folder, name)
+        record = DocumentRecord.read(self.folder, name)
         if record is None or self._there.get(name) != record.facts:
             return False
-        if records.checksum((self.folder / name).read_bytes()) != record.content:
+        if document_records.checksum((self.folder / name).read_bytes()) != record.content:
             return False
         # what somebody removed from the store is pushed again where it is here
         gone = [data for data, stored in record.objects.items() if stored.key not in self._there]
@@ -192,14 +192,14 @@ class WorkingCopy:
         """Push a document: first its data, those alone that are not there yet, then the document itself."""
         published = name == self._newest_run()
         content = (self.folder / name).read_bytes()
-        before = Record.read(self.folder, name)
+        before = DocumentRecord.read(self.folder, name)
         objects = dict(before.objects) if before else {}
         here = data_of(name, self.folder, published=published)
         if published:
             objects |= self._parts_elsewhere(name, json.loads(content), set(here))
         objects |= dict(each(lambda data: (data, self.upload(self.folder / data, data, name)), here))
-        facts = self._put(name, records.with_objects(content, objects))
-        Record(facts, records.checksum(content), objects).write(self.folder, name)
+        facts = self._put(name, document_records.with_objects(content, objects))
+        DocumentRecord(facts, document_records.checksum(content), objects).write(self.folder, name)
 
     def upload(self, path: Path, data: str, document: str) -> Stored:
         """Make sure that a file lies in the store as the data file of a document; return where."""
@@ -219,7 +219,7 @@ class WorkingCopy:
                 self._checksums[known] = hashlib.file_digest(file, "sha256").hexdigest()
         return self._checksums[known]
 
-    def _put(self, name: str, content: bytes) -> Facts:
+    def _put(self, name: str, content: bytes) -> ListedObject:
         self._there[name] = self.store.put(name, content)
         return self._there[name]
 
@@ -234,15 +234,15 @@ class WorkingCopy:
         source = self.pending(f"{part['key']}{Path(part['name']).suffix}") or self._published_part(part)
         if source is None:
             raise DamagedError(f"{self.store.named(data)}: is gone from the store; refine its shard again")
-        if self._there.get(key, Facts(-1, 0)).size != part["bytes"]:
+        if self._there.get(key, ListedObject(-1, 0)).size != part["bytes"]:
             self.store.copy(source.key, key)
-            self._there[key] = Facts(part["bytes"], 0)
+            self._there[key] = ListedObject(part["bytes"], 0)
         return data, Stored(key, part["bytes"])
 
     def _published_part(self, part: Mapping[str, Any]) -> Stored | None:
         """Return a refined file of the same content in a version before."""
         for name in reversed(runs(self.folder)):
-            record = Record.read(self.folder, name)
+            record = DocumentRecord.read(self.folder, name)
             for other in json.loads((self.folder / name).read_bytes())["refined"] if record else ():
                 stored = record.objects.get(f"refined/{other['name']}") if record else None
                 if other["key"] == part["key"] and stored is not None and stored.key in self._there:
@@ -279,11 +279,11 @@ class WorkingCopy:
     def remove_document(self, name: str) -> None:
         """Remove a document from the store and here; nothing refers to its data from then on."""
         self.remove([name])
-        record = Record.read(self.folder, name)
+        record = DocumentRecord.read(self.folder, name)
         for data in record.objects if record else ():
             (self.folder / data).unlink(missing_ok=True)
         (self.folder / name).unlink(missing_ok=True)
-        records.forget(self.folder, name)
+        document_records.forget(self.folder, name)
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove objects from the store, by their names there."""
@@ -294,7 +294,7 @@ class WorkingCopy:
 
     def _point_at(self, newest: str) -> None:
         """Write where the newest version lies, for people and their tools; then remove versions long replaced."""
-        record = Record.read(self.folder, newest)
+        record = DocumentRecord.read(self.folder, newest)
         if record is None:
             return
         named = {data: self.store.named(stored.key) for data, stored in record.objects.items()}
@@ -325,8 +325,8 @@ class WorkingCopy:
     def unnamed(self, older_than_ns: int) -> dict[str, int]:
         """Return data in the store that no document names, written before a time, with their bytes."""
         named: set[str] = set()
-        for name in records.recorded(self.folder):
-            record = Record.read(self.folder, name)
+        for name in document_records.recorded(self.folder):
+            record = DocumentRecord.read(self.folder, name)
             named |= {stored.key for stored in record.objects.values()} if record else set()
         return {
             key: facts.size

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.errors import UserError
-from dj_assets.home.manifest import FileManifest, measured_files, newest_run, require_measured
+from dj_assets.home.manifest import FileManifest, measured_files, published_run, require_measured
 from dj_assets.measure.engines import for_each
 from dj_assets.measure.measured_source import measured_version, version_with_reference
 from dj_assets.recipe.plan import digest
 from dj_assets.replay.clusters import NearPairs
 from dj_assets.replay.decision import Decision
-from dj_assets.replay.fates import Replayed, replayed
 from dj_assets.replay.links import find_links
-from dj_assets.replay.partitioned.deciding import remove_pieces, replayed_in_pieces
+from dj_assets.replay.partitioned.deciding import remove_pieces, replay_in_pieces
 from dj_assets.replay.population import load_population
 from dj_assets.replay.replay import REPLAYED, replay
+from dj_assets.replay.result import ReplayResult, replay_result
 from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.locks import whole_subset
 from dj_assets.subset.results import DeduplicateResult
@@ -61,13 +61,13 @@ def decided(subset: SubsetContext, manifests: Sequence[FileManifest]) -> Decisio
     present = {file.path for file in manifests}
     missing = [group.name for group in subset.groups if any(str(file.path) not in present for file in group.files)]
     reference = subset.reference.measured()
-    with _replayed(subset, manifests, reference) as replayed:
+    with _replayed(subset, manifests, reference) as result:
         Decision.of(
             key,
             subset.plan,
             manifests=manifests,
             reference=reference,
-            replayed=replayed,
+            replayed=result,
             format=subset.options.format,
             missing=missing,
         ).write(subset.layout)
@@ -106,7 +106,7 @@ def measured(subset: SubsetContext) -> list[FileManifest]:
 @contextmanager
 def _replayed(
     subset: SubsetContext, manifests: Sequence[FileManifest], reference: Sequence[FileManifest]
-) -> Iterator[Replayed]:
+) -> Iterator[ReplayResult]:
     """Replay the recipe: on this machine, or in pieces where there are more samples than its memory holds."""
     require_measured(subset.layout, manifests, REPLAYED)
     require_measured(subset.layout.against, reference, REPLAYED)
@@ -115,26 +115,28 @@ def _replayed(
         yield _replay(subset, manifests, reference)
         return
     run = partial(for_each, subset.options.engine)
-    with replayed_in_pieces(
+    with replay_in_pieces(
         run,
         subset.layout,
         subset.plan,
         manifests=manifests,
         reference=reference,
         measured=_version(subset, manifests),
-    ) as replayed_there:
-        yield replayed_there
+    ) as result:
+        yield result
 
 
-def _replay(subset: SubsetContext, manifests: Sequence[FileManifest], reference: Sequence[FileManifest]) -> Replayed:
+def _replay(
+    subset: SubsetContext, manifests: Sequence[FileManifest], reference: Sequence[FileManifest]
+) -> ReplayResult:
     layout, plan = subset.layout, subset.plan
     stats, signatures = (measured_files(layout, kind, manifests) for kind in ("stats", "signatures"))
     theirs = [measured_files(layout.against, kind, reference) for kind in ("stats", "signatures")]
     links = find_links(layout, plan, [*theirs[1], *signatures], _version(subset, manifests), subset.workers)
     population = load_population(plan, stats, signatures, *theirs)
-    outcome = replay(plan, population, links, threads=subset.workers)
-    near_pairs = sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
-    return replayed(len(plan.steps), population, outcome, near_pairs)
+    outcomes = replay(plan, population, links, threads=subset.workers)
+    near_pairs = sum(len(pairs.a) for pairs in links.values() if isinstance(pairs, NearPairs))
+    return replay_result(len(plan.steps), population, outcomes, near_pairs)
 
 
 def _version(subset: SubsetContext, manifests: Sequence[FileManifest]) -> str:
@@ -143,7 +145,7 @@ def _version(subset: SubsetContext, manifests: Sequence[FileManifest]) -> str:
 
 def _removed(subset: SubsetContext) -> tuple[str, ...]:
     """Return the names of the files that the published version was made of and the source no longer has."""
-    published = newest_run(subset.layout)
+    published = published_run(subset.layout)
     present = {str(file.path) for file in subset.files}
-    before = [shard["path"] for shard in published["shards"]] if published else []
+    before = [file.path for file in published.files] if published else []
     return tuple(Path(path).name for path in before if path not in present)

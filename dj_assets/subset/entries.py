@@ -9,7 +9,7 @@ from pathlib import Path
 from dj_assets.errors import SourceError
 from dj_assets.home.home import layout_in
 from dj_assets.home.manifest import newest_run
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
 from dj_assets.recipe.model import Source
 from dj_assets.sources.formats.registry import RAW_FORMATS
 from dj_assets.sources.sources import PLAIN, Reading, SourceFile, resolve
@@ -66,9 +66,9 @@ def _files(entry: Source, base: Path, data_home: Path) -> Iterator[SourceFile]:
         return
     own = RAW_FORMATS[entry.format].files
     for file in resolve(entry.paths, base, (*own, *PLAIN), own):
-        place = "/".join(file.path.resolve().parts[-2:])
+        name = "/".join(file.path.resolve().parts[-2:])
         root = _media_root(entry, file, base)
-        raw = replace(plain, format=entry.format, language=entry.language, place=place)
+        raw = replace(plain, format=entry.format, language=entry.language, place=name)
         # other files than the format's hold samples already
         yield replace(file, reading=replace(raw if file.format in own else plain, media_root=root))
 
@@ -87,7 +87,7 @@ def _refined(subset: str, data_home: Path) -> tuple[SourceFile, ...]:
     """Return the published shards of a refined subset."""
     layout = layout_in(data_home, subset)
     run = newest_run(layout)
-    parts = [layout.refined / part["name"] for part in run["refined"]] if run else []
+    parts = [layout.refined / part.name for part in run.refined] if run else []
     if not parts or not all(part.exists() for part in all_at_hand(parts)):
         raise NotRefinedError(subset)
     return tuple(SourceFile.at(part) for part in parts)

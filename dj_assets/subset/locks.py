@@ -31,7 +31,7 @@ def whole_subset(layout: Layout, patience_s: float = 0, expected: Callable[[], i
     """
     with (
         disk_faults(layout.published, expected),
-        _held(layout.lock, layout.place, patience_s),
+        _held(layout.lock, layout.location, patience_s),
         _pushing(layout, patience_s),
     ):
         recover(layout.published)
@@ -50,7 +50,7 @@ def putting_into_place(layout: Layout, patience_s: float = 0) -> Iterator[None]:
     UserError
         If another run is at work there for longer than `patience_s`.
     """
-    with disk_faults(layout.published), _held(layout.lock, layout.place, patience_s):
+    with disk_faults(layout.published), _held(layout.lock, layout.location, patience_s):
         yield
 
 
@@ -69,7 +69,7 @@ def one_shard(
     """
     with (
         disk_faults(layout.published, expected),
-        _held(layout.shard_lock(name), f"{layout.place}, shard {name}", patience_s),
+        _held(layout.shard_lock(name), f"{layout.location}, shard {name}", patience_s),
         _leased(layout, f"shard-{name}", patience_s),
     ):
         yield
@@ -98,13 +98,13 @@ def _leased(layout: Layout, name: str, patience_s: float) -> Iterator[None]:
 
 
 @contextmanager
-def _held(path: Path, place: str, patience_s: float) -> Iterator[None]:
+def _held(path: Path, location: str, patience_s: float) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(path)
     try:
         lock.acquire(timeout=patience_s)
     except filelock.Timeout:
-        raise UserError(f"{place}: another run is at work there; wait for it or stop it") from None
+        raise UserError(f"{location}: another run is at work there; wait for it or stop it") from None
     try:
         yield
     finally:

@@ -14,9 +14,9 @@ import filelock
 from dj_assets import settings
 from dj_assets.errors import DjError, UserError
 from dj_assets.home.disk import disk_faults
+from dj_assets.home.disk_usage import KEEP_RUNS, Surplus, disk_usage, surplus
 from dj_assets.home.home import copies_below_home
 from dj_assets.home.layout import Layout
-from dj_assets.home.occupied import KEEP_RUNS, Surplus, occupied, surplus
 from dj_assets.recipe.gallery import Gallery, find_gallery
 from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.stores.documents import is_document
@@ -52,7 +52,9 @@ class Housekeeping:
         return sum(one.bytes for one in self.surplus)
 
 
-def survey(names: tuple[str, ...] = (), keep_runs: int = KEEP_RUNS, *, delete: bool = False) -> list[Housekeeping]:
+def housekeeping(
+    names: tuple[str, ...] = (), keep_runs: int = KEEP_RUNS, *, delete: bool = False
+) -> list[Housekeeping]:
     """Look through the folders of all subsets, or of some; with `delete`, remove what can go.
 
     A subset that a run works at is told and left alone: its lock is held while it is looked at and while files go.
@@ -76,7 +78,7 @@ def _keep_house(folder: Path, gallery: Gallery, keep_runs: int, *, delete: bool)
     layout = Layout.home(folder)
     with _alone(layout) as free, disk_faults(folder):
         found = _surplus(layout, gallery, keep_runs) if free else []
-        done = Housekeeping(folder.name, folder, occupied(layout), found, busy=not free)
+        done = Housekeeping(folder.name, folder, disk_usage(layout), found, busy=not free)
         if delete:
             for one in found:
                 _remove(one.path)
@@ -86,8 +88,8 @@ def _keep_house(folder: Path, gallery: Gallery, keep_runs: int, *, delete: bool)
 def _require_known(names: Sequence[str], known: Sequence[str], home: Path) -> None:
     for name in names:
         if name not in known:
-            place = settings.home_url() or home
-            raise UserError(f"{name}: the data home {place} has no such subset; without a name all are listed")
+            location = settings.home_url() or home
+            raise UserError(f"{name}: the data home {location} has no such subset; without a name all are listed")
 
 
 def _keep_store(copy: WorkingCopy, gallery: Gallery, keep_runs: int, *, delete: bool) -> Housekeeping:

@@ -41,7 +41,7 @@ class Subset(SubsetContext):
         return result
 
     def refine(self) -> RunResult:
-        """Publish the kept samples with the funnel, the fates and the statistics; what is up to date is not written."""
+        """Publish the kept samples, the funnel, the outcomes and the statistics; what is up to date is not written."""
         return refining.refine(self)
 
     def refine_shard(self, shard: str) -> RefineResult:

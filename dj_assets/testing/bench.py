@@ -127,6 +127,6 @@ def _refusing(method: Callable[..., Any]) -> Callable[..., Any]:
 def _columns(measured: Measured) -> Values:
     errors: list[str | None] = [None] * len(measured.text)
     for failure in measured.failures:
-        errors[failure.place] = failure.error
+        errors[failure.index] = failure.error
     columns = {**measured.statistics, **measured.signatures, "text": measured.text}
     return {**{name: column.to_pylist() for name, column in columns.items()}, ERROR: errors}

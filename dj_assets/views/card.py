@@ -11,8 +11,8 @@ import yaml
 from dj_assets.analysis.figures import rate
 from dj_assets.views.funnel import funnel_rows, reference_line
 from dj_assets.views.markdown import table_markdown
-from dj_assets.views.page.facts import Facts
 from dj_assets.views.page.provenance import recipe_yaml
+from dj_assets.views.page.report_input import ReportInput
 
 # What data hubs take as the identifier of a licence; anything else is a sentence of its own.
 _IDENTIFIER = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*")
@@ -22,26 +22,26 @@ _SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1
 _MOST_FILES = 100
 
 
-def dataset_card(facts: Facts) -> str:
+def dataset_card(report_input: ReportInput) -> str:
     """Return the card of a run: front matter, counts, funnel, provenance, models, recipe."""
-    manifest = facts.manifest
-    asset = facts.recipe.asset
+    manifest = report_input.manifest
+    asset = report_input.recipe.asset
     parts = [
-        f"---\n{yaml.safe_dump(_front_matter(facts), sort_keys=False, allow_unicode=True)}---",
-        f"# {_plain(manifest['name'])}",
+        f"---\n{yaml.safe_dump(_front_matter(report_input), sort_keys=False, allow_unicode=True)}---",
+        f"# {_plain(manifest.name)}",
         _plain(asset.description) if asset else "",
-        _counts(facts),
+        _counts(report_input),
         "## Licence",
         _plain(asset.licence) if asset and asset.licence else _NO_LICENCE,
         "## How it was refined",
-        table_markdown(funnel_rows(_steps(facts), manifest["samples_in"])),
+        table_markdown(funnel_rows(manifest.funnel, manifest.samples_in)),
         "## Source",
-        _sources(facts),
+        _sources(report_input),
         "## Models",
-        _models(facts),
+        _models(report_input),
         "## Recipe",
-        f"```yaml\n{_recipe(facts)}\n```",
-        f"Made by dj_assets {manifest['versions']['dj_assets']}, run `{manifest['run_id']}`, {manifest['finished']}.",
+        f"```yaml\n{_recipe(report_input)}\n```",
+        f"Made by dj_assets {manifest.versions['dj_assets']}, run `{manifest.run_id}`, {manifest.finished}.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -49,13 +49,13 @@ def dataset_card(facts: Facts) -> str:
 _NO_LICENCE = "Not stated: set `licence` in the `asset` block of the recipe to what the source stands under."
 
 
-def _front_matter(facts: Facts) -> dict[str, Any]:
-    manifest = facts.manifest
-    licence = facts.recipe.asset.licence if facts.recipe.asset else ""
+def _front_matter(report_input: ReportInput) -> dict[str, Any]:
+    manifest = report_input.manifest
+    licence = report_input.recipe.asset.licence if report_input.recipe.asset else ""
     known = bool(_IDENTIFIER.fullmatch(licence))
-    size = next((name for most, name in _SIZES if manifest["samples_out"] < most), "n>10M")
+    size = next((name for most, name in _SIZES if manifest.samples_out < most), "n>10M")
     return {
-        "pretty_name": manifest["name"],
+        "pretty_name": manifest.name,
         **({"license": licence if known else "other"} if licence else {}),
         **({"license_name": licence} if licence and not known else {}),
         "size_categories": [size],
@@ -63,37 +63,33 @@ def _front_matter(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _counts(facts: Facts) -> str:
-    manifest, evidence = facts.manifest, facts.evidence
-    rows = [
-        {"": name.replace("_", " "), "samples": manifest[name]}
-        for name in ("samples_in", "samples_out", "dropped", "quarantined")
+def _counts(report_input: ReportInput) -> str:
+    manifest, check_input = report_input.manifest, report_input.check_input
+    rows: list[dict[str, str | int | float | None]] = [
+        {"": "samples in", "samples": manifest.samples_in},
+        {"": "samples out", "samples": manifest.samples_out},
+        {"": "dropped", "samples": manifest.dropped},
+        {"": "quarantined", "samples": manifest.quarantined},
     ]
-    lines = [f"{rate(manifest['retention'])} of the samples are kept."]
-    if evidence.reference:
-        lines.append(f"The gallery: {reference_line(facts.recipe, manifest)}.")
+    lines = [f"{rate(manifest.retention)} of the samples are kept."]
+    if check_input.reference:
+        lines.append(f"The gallery: {reference_line(report_input.recipe, manifest)}.")
     return f"{' '.join(lines)}\n\n{table_markdown(rows)}"
 
 
-def _steps(facts: Facts) -> list[Any]:
-    from dj_assets.replay.funnel import FunnelStep
-
-    return [FunnelStep.of_json(step) for step in facts.manifest["funnel"]]
-
-
-def _sources(facts: Facts) -> str:
-    shards = facts.manifest["shards"]
+def _sources(report_input: ReportInput) -> str:
+    shards = report_input.manifest.files
     rows: list[dict[str, str | int | float | None]] = [
-        {"file": _plain(Path(shard["path"]).name), "sha256": shard["sha256"], "samples": shard["records"]}
+        {"file": _plain(Path(shard.path).name), "sha256": shard.sha256, "samples": shard.records}
         for shard in shards[:_MOST_FILES]
     ]
     more = f"\n\n… and {len(shards) - _MOST_FILES:,} more files" if len(shards) > _MOST_FILES else ""
     return table_markdown(rows, limit_bytes=64_000) + more
 
 
-def _models(facts: Facts) -> str:
-    used = facts.manifest["models"]
-    lines = [f"- {_plain(model['name'])}, sha256 `{model['sha256']}`{_note(model['note'])}" for model in used]
+def _models(report_input: ReportInput) -> str:
+    used = report_input.manifest.models
+    lines = [f"- {_plain(model.name)}, sha256 `{model.sha256}`{_note(model.note)}" for model in used]
     return "\n".join(lines) or "None."
 
 
@@ -101,9 +97,9 @@ def _note(note: str) -> str:
     return f": {_plain(note)}" if note else ""
 
 
-def _recipe(facts: Facts) -> str:
-    file = Path(facts.manifest["recipe"])
-    text = file.read_text("utf-8", errors="replace") if file.is_file() else recipe_yaml(facts.manifest)
+def _recipe(report_input: ReportInput) -> str:
+    file = Path(report_input.manifest.recipe)
+    text = file.read_text("utf-8", errors="replace") if file.is_file() else recipe_yaml(report_input.manifest)
     # a fence within the recipe would end the block
     return text.rstrip().replace("```", "'''")
 

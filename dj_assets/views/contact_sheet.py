@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dj_assets.analysis.figures import compact
 from dj_assets.analysis.shown_media import Display, Shelf, Shown
 from dj_assets.home.layout import Layout
-from dj_assets.media.places import Root
+from dj_assets.home.run_manifest import RunManifest
+from dj_assets.media.locations import Root
 from dj_assets.publish.release import Accompany
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
@@ -35,7 +36,7 @@ def sheet_writer(inputs: Sequence[str | Path] | None = None) -> Accompany:
     `contact_sheets/<operator>.jpg`, 12 samples of either sort, and a small one with all operators.
     """
 
-    def write(staging: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
+    def write(staging: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
         """Write the sheets of a plan that looks at media."""
         if not plan.media:
             return
@@ -69,10 +70,10 @@ def overview(folder: Path, limit_bytes: int) -> bytes:
     return b""
 
 
-def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: Mapping[str, Any]) -> dict[int, Root]:
+def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: RunManifest) -> dict[int, Root]:
     """Return where the media of every shard lie whose file is still there."""
     by_path = {str(file.path): file.reading.media_root for file in files_of(recipe, inputs)}
-    return {shard["shard"]: by_path[shard["path"]] for shard in manifest["shards"] if shard["path"] in by_path}
+    return {file.number: by_path[file.path] for file in manifest.files if file.path in by_path}
 
 
 def _sheet(found: Sequence[Shelf], columns: int, edge: int) -> Image:
@@ -90,8 +91,8 @@ def _sheet(found: Sequence[Shelf], columns: int, edge: int) -> Image:
         for number, (name, colour, shown) in enumerate(sides):
             left = _PAD + number * half
             draw.text((left, top), name, fill=colour, font=_font(11))
-            for place, one in enumerate(shown):
-                corner = left + (place % columns) * cell, top + _LINE + (place // columns) * (cell + _LINE)
+            for index, one in enumerate(shown):
+                corner = left + (index % columns) * cell, top + _LINE + (index // columns) * (cell + _LINE)
                 _paste(image, one, corner, edge, colour)
         top += height
     return image

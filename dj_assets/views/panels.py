@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from dj_assets.analysis.columns import StatColumn
 from dj_assets.analysis.figures import compact, percent
-from dj_assets.analysis.histograms import FATES, Frequencies, Histogram, Scale
+from dj_assets.analysis.histograms import OUTCOMES, Frequencies, Histogram, Scale
 from dj_assets.analysis.statistics import Summary
 from dj_assets.operators.conditions import Range
 from dj_assets.views.svg import element, line, rectangle, steps, text
@@ -88,16 +88,16 @@ def _histogram(histogram: Histogram, bounds: Range | None) -> str:
 
 
 def _bars(histogram: Histogram) -> list[str]:
-    """Stack the fates: kept below, dropped elsewhere above it, failing on top."""
+    """Stack the outcomes: kept below, dropped elsewhere above it, failing on top."""
     tallest = histogram.tallest or 1
     floor = [_BOTTOM] * histogram.scale.bins
     areas = []
-    for fate in FATES:
+    for outcome in OUTCOMES:
         tops = [
             bottom - (max(_LEAST, count / tallest * _DEPTH) if count else 0)
-            for bottom, count in zip(floor, histogram.counts[fate], strict=True)
+            for bottom, count in zip(floor, histogram.counts[outcome], strict=True)
         ]
-        areas.append(steps(0, WIDTH, floor, tops, fate))
+        areas.append(steps(0, WIDTH, floor, tops, outcome))
         floor = tops
     return areas
 
@@ -120,7 +120,7 @@ def _cuts(scale: Scale, bounds: Range | None) -> list[_Cut]:
     turned = "not " if bounds.reversed else ""
     pairs = [(bounds.low, low_sign), (bounds.high, high_sign)]
     return [
-        _Cut(scale.place(limit) * WIDTH, f"{turned}{sign} {compact(limit)}", scale.low <= limit <= scale.high)
+        _Cut(scale.position(limit) * WIDTH, f"{turned}{sign} {compact(limit)}", scale.low <= limit <= scale.high)
         for limit, sign in pairs
         if limit is not None
     ]
@@ -165,7 +165,7 @@ def _axis(scale: Scale) -> list[str]:
     marks = [line(0, _BOTTOM, WIDTH, _BOTTOM, "axis")]
     free = 0.0
     for value in ticks(scale):
-        label, x = compact(value), scale.place(value) * WIDTH
+        label, x = compact(value), scale.position(value) * WIDTH
         half = len(label) * _CHARACTER / 2
         marks.append(line(x, _BOTTOM, x, _BOTTOM + 4, "axis"))
         if x - half >= free or not free:
@@ -199,24 +199,24 @@ def _log_ticks(scale: Scale) -> list[float]:
 
 
 def _names(frequencies: Frequencies, total: int) -> str:
-    most = max(sum(fates.values()) for _, fates in frequencies.rows)
+    most = max(sum(outcomes.values()) for _, outcomes in frequencies.rows)
     rows = []
-    for number, (name, fates) in enumerate(frequencies.rows):
+    for number, (name, outcomes) in enumerate(frequencies.rows):
         y = _TOP - 14 + number * 18
-        rows += [text(0, y + 10, _shortened(name), "a"), *_name_bar(y, fates, most)]
-        rows.append(text(WIDTH, y + 10, percent(sum(fates.values()), total), "a e"))
+        rows += [text(0, y + 10, _shortened(name), "a"), *_name_bar(y, outcomes, most)]
+        rows.append(text(WIDTH, y + 10, percent(sum(outcomes.values()), total), "a e"))
     if frequencies.others:
         rows.append(text(62, _TOP - 4 + len(frequencies.rows) * 18, f"and {frequencies.others:,} more", "a"))
     return "".join(rows)
 
 
-def _name_bar(y: float, fates: dict[str, int], most: int) -> list[str]:
+def _name_bar(y: float, outcomes: dict[str, int], most: int) -> list[str]:
     left, width = 62.0, WIDTH - 62 - 52
     bars = [rectangle(left, y, width, 12, "rail")]
-    for fate in FATES:
-        if fates[fate]:
-            length = max(_LEAST, fates[fate] / most * width)
-            bars.append(rectangle(left, y, length, 12, fate))
+    for outcome in OUTCOMES:
+        if outcomes[outcome]:
+            length = max(_LEAST, outcomes[outcome] / most * width)
+            bars.append(rectangle(left, y, length, 12, outcome))
             left += length
     return bars
 

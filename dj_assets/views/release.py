@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from dj_assets.analysis.verdicts import evidence_of
+from dj_assets.analysis.run_checks import check_input_of
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import newest_run
+from dj_assets.home.manifest import published_run
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.publish.release import Accompany
 from dj_assets.recipe.plan import Plan
 from dj_assets.views.card import dataset_card
 from dj_assets.views.contact_sheet import sheet_writer
 from dj_assets.views.page.document import report_page
-from dj_assets.views.page.facts import Facts
+from dj_assets.views.page.report_input import ReportInput
 
 
 def accompany(inputs: Sequence[str | Path] | None = None) -> Accompany:
@@ -25,7 +25,7 @@ def accompany(inputs: Sequence[str | Path] | None = None) -> Accompany:
     """
     sheets = sheet_writer(inputs)
 
-    def write(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
+    def write(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
         """Write sheets, report and card."""
         sheets(folder, manifest, plan, layout)
         write_report(folder, manifest, plan, layout)
@@ -33,7 +33,7 @@ def accompany(inputs: Sequence[str | Path] | None = None) -> Accompany:
     return write
 
 
-def write_report(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
+def write_report(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
     """Write report and card of a run into the folder that is about to be published.
 
     Parameters
@@ -43,13 +43,16 @@ def write_report(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: 
     layout
         Where its measured files lie, and the manifest of the run before.
     """
-    facts = run_facts(folder, manifest, plan, layout)
-    for path, content in ((facts.layout.report, report_page(facts)), (facts.layout.card, dataset_card(facts))):
+    report_input = run_facts(folder, manifest, plan, layout)
+    for path, content in (
+        (report_input.layout.report, report_page(report_input)),
+        (report_input.layout.card, dataset_card(report_input)),
+    ):
         path.write_text(content, "utf-8")
 
 
-def run_facts(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> Facts:
+def run_facts(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> ReportInput:
     """Return what the report of a run is made from; the newest manifest of the layout is that of the run before."""
     lying = replace(layout, published=folder)
-    earlier = newest_run(layout)
-    return Facts(manifest, plan, lying, evidence_of(plan, lying, manifest, earlier))
+    earlier = published_run(layout)
+    return ReportInput(manifest, plan, lying, check_input_of(plan, lying, manifest, earlier))

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from dj_assets.replay.funnel import FunnelStep
+from dj_assets.home.run_manifest import RunManifest
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    from dj_assets.analysis.explain import Story
+    from dj_assets.analysis.explain import SampleTrace
 
 
-def render_run(manifest: Mapping[str, Any]) -> Group:
+def render_run(manifest: RunManifest) -> Group:
     """Return the funnel of a run and what it adds up to."""
     from rich.console import Group
 
-    steps = [FunnelStep.of_json(step) for step in manifest["funnel"]]
-    quarantined = ("quarantined",) if manifest["quarantined"] else ()
+    steps = manifest.funnel
+    quarantined = ("quarantined",) if manifest.quarantined else ()
     table = _table("", "operator", "in", "out", "dropped", *quarantined, "kept", "s", numbers_from=2)
-    lost = manifest["dropped_by_load"], manifest["quarantined_by_load"]
+    lost = manifest.dropped_by_load, manifest.quarantined_by_load
     rows = [(str(n), s.operator, s.samples_in, s.samples_out, s.dropped, s.quarantined) for n, s in enumerate(steps)]
     if any(lost):
-        rows.insert(0, ("", "load", manifest["samples_in"], manifest["samples_in"] - sum(lost), *lost))
+        rows.insert(0, ("", "load", manifest.samples_in, manifest.samples_in - sum(lost), *lost))
     seconds = {step.operator: f"{step.seconds:.1f}" for step in steps}
     for number, operator, before, after, dropped, failed in rows:
         counts = _numbers(before, after, dropped, *((failed,) if quarantined else ()))
@@ -34,21 +34,21 @@ def render_run(manifest: Mapping[str, Any]) -> Group:
     return Group(table, _summary(manifest), *_short_texts(manifest), *_against(manifest))
 
 
-def render_story(story: Story) -> Text:
-    """Return a sample's story as text: a line an operator, the one that ended it marked."""
+def render_trace(trace: SampleTrace) -> Text:
+    """Return the trace of a sample as text: a line an operator, the one that ended it marked."""
     from rich.text import Text
 
     text = Text()
-    text.append(f"{story.id}: {story.fate}\n", style="bold")
-    text.append(f"{story.source}, shard {story.shard}, row {story.row}\n", style="dim")
-    text.append("\n" if story.steps else "no operator saw it\n")
-    width = max((len(step.operator) for step in story.steps), default=0)
-    for step in story.steps:
+    text.append(f"{trace.id}: {trace.outcome}\n", style="bold")
+    text.append(f"{trace.source}, shard {trace.shard}, row {trace.row}\n", style="dim")
+    text.append("\n" if trace.steps else "no operator saw it\n")
+    width = max((len(step.operator) for step in trace.steps), default=0)
+    for step in trace.steps:
         style = "red" if step.ended else ""
-        text.append(f"{'×' if step.ended else ' '} {step.operator:{width}}  {step.said}\n", style=style)
+        text.append(f"{'×' if step.ended else ' '} {step.operator:{width}}  {step.summary}\n", style=style)
         for detail in step.details:
             text.append(f"    {detail}\n", style="dim")
-    for line in story.twin:
+    for line in trace.kept_duplicate:
         text.append(f"\n{line}")
     return text
 
@@ -67,37 +67,35 @@ def _table(*columns: str, numbers_from: int = 99) -> Table:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
-    for place, column in enumerate(columns):
+    for index, column in enumerate(columns):
         # where the terminal is narrow names break, numbers never do
-        right = place >= numbers_from
+        right = index >= numbers_from
         table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
     return table
 
 
-def _summary(manifest: Mapping[str, Any]) -> str:
-    in_, out, dropped, quarantined = (
-        manifest[name] for name in ("samples_in", "samples_out", "dropped", "quarantined")
-    )
-    seconds = sum(manifest["seconds"].values())
+def _summary(manifest: RunManifest) -> str:
+    seconds = sum(manifest.seconds.values())
     return (
-        f"\n{manifest['name']}: {in_:,} in = {out:,} kept + {dropped:,} dropped + {quarantined:,} quarantined; "
-        f"retention {manifest['retention']:.2%}; {seconds:.1f} s, peak {manifest['peak_rss_mb']:,.0f} MB"
+        f"\n{manifest.name}: {manifest.samples_in:,} in = {manifest.samples_out:,} kept + "
+        f"{manifest.dropped:,} dropped + {manifest.quarantined:,} quarantined; "
+        f"retention {manifest.retention:.2%}; {seconds:.1f} s, peak {manifest.peak_rss_mb:,.0f} MB"
     )
 
 
-def _short_texts(manifest: Mapping[str, Any]) -> list[str]:
+def _short_texts(manifest: RunManifest) -> list[str]:
     return [
         f"{label}: {count:,} of its duplicates are texts too short for one shingle (keep_short_texts keeps them)"
-        for label, count in manifest["short_texts"].items()
+        for label, count in manifest.short_texts.items()
         if count
     ]
 
 
-def _against(manifest: Mapping[str, Any]) -> list[str]:
-    reference = manifest.get("against")
+def _against(manifest: RunManifest) -> list[str]:
+    reference = manifest.against
     if reference is None:
         return []
-    dropped, samples = reference["dropped"], reference["samples"]
+    dropped, samples = reference.dropped, reference.samples
     return [f"{dropped:,} of the dropped are duplicates of the reference set ({samples:,} samples)"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dj_assets.analysis.figures import percent
-from dj_assets.analysis.tune import Bound, Tuning
+from dj_assets.analysis.tune import TunedBound, Tuning
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -33,7 +33,7 @@ def render_tuning(tuning: Tuning) -> Group:
     return Group(table, "", *_retention(tuning), *notes, *(f"left out: {reason}" for reason in tuning.left_out))
 
 
-def _cells(bound: Bound) -> list[str]:
+def _cells(bound: TunedBound) -> list[str]:
     now, then = bound.now, bound.then
     return [
         f"  {bound.parameter}",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from dj_assets.analysis.examples import excerpts
 from dj_assets.home.layout import Layout
 from dj_assets.recipe.plan import Plan
-from dj_assets.what_if.bounds import Bound, Movable
+from dj_assets.what_if.bounds import Movable, SliderBound
 from dj_assets.what_if.judged import Judged, unpacked
 
 WIDTH = 280
@@ -27,7 +27,7 @@ class Neighbour:
 
 
 def neighbours(
-    judged: Judged, plan: Plan, layout: Layout, bound: tuple[Movable, Bound], each: int = 3
+    judged: Judged, plan: Plan, layout: Layout, bound: tuple[Movable, SliderBound], each: int = 3
 ) -> list[Neighbour]:
     """Return up to `each` samples on either side of a bound, ordered by their value; none where it does not bound.
 
@@ -66,7 +66,7 @@ class _Side:
         self.positions, self.values = positions[order], values[order]
 
 
-def _nearest(judged: Judged, plan: Plan, movable: Movable, bound: Bound, each: int) -> tuple[_Side, _Side]:
+def _nearest(judged: Judged, plan: Plan, movable: Movable, bound: SliderBound, each: int) -> tuple[_Side, _Side]:
     """Find the nearest samples on the side that the bound keeps and on the other, in one pass over the statistic."""
     limit = float(bound.value or 0)
     inside, outside = (_Side(kept=kept, limit=limit, most=each) for kept in (True, False))
@@ -77,7 +77,7 @@ def _nearest(judged: Judged, plan: Plan, movable: Movable, bound: Bound, each: i
         alive = unpacked(others, first, len(values)) & np.isfinite(values)
         beyond = values <= limit if below else values >= limit
         for side, chosen in ((inside, alive & kept), (outside, alive & ~kept & beyond)):
-            places = np.flatnonzero(chosen)
-            side.see(first + places, values[places])
+            indices = np.flatnonzero(chosen)
+            side.see(first + indices, values[indices])
         first += len(values)
     return inside, outside

@@ -18,7 +18,7 @@ from dj_assets.recipe.plan import Plan, Step
 
 
 @dataclass(frozen=True)
-class Bound:
+class SliderBound:
     """One threshold: the parameter that sets it; a value of None does not bound."""
 
     side: Side
@@ -37,7 +37,7 @@ class Movable:
     step: Step
     part: Range | EachInRange
     unit: str
-    bounds: tuple[Bound, ...]
+    bounds: tuple[SliderBound, ...]
     fixed: str
 
     @property
@@ -104,8 +104,8 @@ def _parts(condition: Condition) -> Iterator[Range | EachInRange]:
             yield from _parts(part)
 
 
-def _bounds(step: Step, both: Range) -> Iterator[Bound]:
+def _bounds(step: Step, both: Range) -> Iterator[SliderBound]:
     fields = type(step.operator).model_fields
     for side, parameter in zip(SIDES, (both.low_name, both.high_name), strict=True):
         if parameter in fields:
-            yield Bound(side, parameter, end_of(both, side), is_whole(step.operator, parameter))
+            yield SliderBound(side, parameter, end_of(both, side), is_whole(step.operator, parameter))

@@ -69,7 +69,7 @@ class Judged:
 
     def look(self, *expressions: Sql) -> Iterator[tuple[npt.NDArray[Any], ...]]:
         """Yield what expressions over the statistics give, in their order, many samples at a time; null as NaN."""
-        listed = ", ".join(f"{one.text} AS asked_{place}" for place, one in enumerate(expressions))
+        listed = ", ".join(f"{one.text} AS asked_{index}" for index, one in enumerate(expressions))
         query = f"SELECT {listed} FROM stats"  # noqa: S608 - conditions bind their values
         with self._connection.cursor() as cursor:
             asked = cursor.sql(query, params=[value for one in expressions for value in one.parameters])

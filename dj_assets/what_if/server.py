@@ -186,8 +186,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get(_GUARD) is None:
             self._say(HTTPStatus.FORBIDDEN, {"error": "not asked by the page"})
             return
-        place, _, question = unquote(self.path).rpartition("ask/")
-        trial = self.server.trial(place)
+        path, _, question = unquote(self.path).rpartition("ask/")
+        trial = self.server.trial(path)
         if trial is None:
             self._say(HTTPStatus.NOT_FOUND, {"error": "there is no such page"})
             return

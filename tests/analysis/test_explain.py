@@ -29,46 +29,46 @@ PROCESS = [
 
 
 @pytest.fixture(scope="module")
-def story_of(tmp_path_factory):
+def trace_of(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explain")
     dj_assets.run_recipe({"process": PROCESS}, [write_jsonl(folder / "a.jsonl", RECORDS)], folder / "out")
     layout = Layout.output(folder / "out")
     manifest = newest_run(layout)
-    plan = make_plan(load_recipe({"process": manifest["process"], "text_keys": manifest["text_keys"]}))
+    plan = make_plan(load_recipe({"process": list(manifest.process), "text_keys": manifest.text_keys}))
 
     def tell(sample):
-        (story,) = explain(plan, layout, manifest, sample)
-        return story
+        (trace,) = explain(plan, layout, manifest, sample)
+        return trace
 
     return tell
 
 
-def test_a_kept_sample(story_of):
-    story = story_of("first")
-    assert story.fate == "kept"
-    assert (story.shard, story.row) == (0, 0)
-    assert [step.said for step in story.steps] == [
+def test_a_kept_sample(trace_of):
+    trace = trace_of("first")
+    assert trace.outcome == "kept"
+    assert (trace.shard, trace.row) == (0, 0)
+    assert [step.summary for step in trace.steps] == [
         "changes nothing",
         f"text_len = {len(LONG)}, passes (min_len 20, max_len 500)",
         "signs the sample",
     ]
-    assert story.source.endswith("a.jsonl")
-    assert not any(step.ended for step in story.steps)
+    assert trace.source.endswith("a.jsonl")
+    assert not any(step.ended for step in trace.steps)
 
 
-def test_a_dropped_sample_says_where_and_why(story_of):
-    story = story_of("short")
-    assert story.fate == "dropped by text_length_filter: below min_len 20"
-    assert story.steps[0].details == ("…tiny[-\\u00a0-]{+ +}text…",)
-    assert story.steps[1].said == "text_len = 9, fails (min_len 20, max_len 500)"
-    assert [step.ended for step in story.steps] == [False, True, False]
+def test_a_dropped_sample_says_where_and_why(trace_of):
+    trace = trace_of("short")
+    assert trace.outcome == "dropped by text_length_filter: below min_len 20"
+    assert trace.steps[0].details == ("…tiny[-\\u00a0-]{+ +}text…",)
+    assert trace.steps[1].summary == "text_len = 9, fails (min_len 20, max_len 500)"
+    assert [step.ended for step in trace.steps] == [False, True, False]
 
 
-def test_a_duplicate_stands_beside_its_twin(story_of):
-    story = story_of("second")
-    assert story.fate == "dropped by document_simhash_deduplicator: duplicate of first"
-    head, *places = story.twin
-    assert head == "its twin first is kept (shard 0, row 0; 2 samples in the cluster, distance 7)"
+def test_a_duplicate_stands_beside_its_twin(trace_of):
+    trace = trace_of("second")
+    assert trace.outcome == "dropped by document_simhash_deduplicator: duplicate of first"
+    head, *places = trace.kept_duplicate
+    assert head == "the kept duplicate is first (shard 0, row 0; 2 samples in the cluster, distance 7)"
     assert any("{+ fourteen+}" in place for place in places)
 
 
@@ -80,18 +80,18 @@ def test_an_output_from_before_distances_were_kept(tmp_path):
         connection.execute("ALTER TABLE duplicates DROP COLUMN distance")
         connection.execute("ALTER TABLE duplicates DROP COLUMN against")
     plan = make_plan(load_recipe({"process": PROCESS}))
-    (story,) = explain(plan, layout, newest_run(layout), "second")
-    assert story.twin[0] == "its twin first is kept (shard 0, row 0; 2 samples in the cluster)"
+    (trace,) = explain(plan, layout, newest_run(layout), "second")
+    assert trace.kept_duplicate[0] == "the kept duplicate is first (shard 0, row 0; 2 samples in the cluster)"
 
 
-def test_what_loading_refused(story_of):
-    assert story_of("none").fate == "dropped by load: no text"
-    assert story_of("number").fate.startswith("quarantined by load: the text is a number")
+def test_what_loading_refused(trace_of):
+    assert trace_of("none").outcome == "dropped by load: no text"
+    assert trace_of("number").outcome.startswith("quarantined by load: the text is a number")
 
 
-def test_an_unknown_id(story_of):
+def test_an_unknown_id(trace_of):
     with pytest.raises(UserError, match="no sample has the id 'nobody'"):
-        story_of("nobody")
+        trace_of("nobody")
 
 
 def test_differences_are_shown_with_their_surroundings():
@@ -107,5 +107,5 @@ def test_a_line_that_many_share_is_told(tmp_path):
     lines = {"document_line_deduplicator": {"frequency_threshold": 2}}
     dj_assets.run_recipe({"process": [lines]}, [source], tmp_path / "out", workers=1)
     layout = Layout.output(tmp_path / "out")
-    (story,) = explain(make_plan(load_recipe({"process": [lines]})), layout, newest_run(layout), "1")
-    assert [step.said for step in story.steps] == ["changes 1 places"]
+    (trace,) = explain(make_plan(load_recipe({"process": [lines]})), layout, newest_run(layout), "1")
+    assert [step.summary for step in trace.steps] == ["changes 1 places"]

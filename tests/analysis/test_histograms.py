@@ -25,7 +25,7 @@ def test_the_axis_holds_the_thresholds_and_its_bins_begin_there() -> None:
     assert scale.low < 0.6
     assert scale.high > 0.9
     for limit in (0.65, 0.9):
-        at = scale.place(limit) * scale.bins
+        at = scale.position(limit) * scale.bins
         assert at == pytest.approx(round(at), abs=1e-6)
 
 
@@ -59,7 +59,7 @@ def test_a_constant_lies_within_its_axis(value: float) -> None:
     scale = choose_scale(summary(value, value, value), None, whole=False)
     assert scale is not None
     assert scale.low <= value < scale.high
-    assert 0 <= scale.place(value) < 1
+    assert 0 <= scale.position(value) < 1
 
 
 def test_without_values_there_is_no_axis() -> None:

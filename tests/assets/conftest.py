@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dj_assets.assets.gallery import gallery_definitions
+from dj_assets.assets.asset_graph import gallery_definitions
 from dj_assets.recipe.gallery import find_gallery
 from tests.paths import ROOT
 

@@ -17,7 +17,7 @@ _SHARD = """query AssetPartitionStaleQuery($assetKey: AssetKeyInput!, $partition
     ... on AssetNode {staleStatus(partition: $partitionKey) staleCauses(partition: $partitionKey) {key {path} reason}}
   }
 }"""
-_LOADED = "from dj_assets.assets.gallery import gallery_definitions\n\ndefs = gallery_definitions()\n"
+_LOADED = "from dj_assets.assets.asset_graph import gallery_definitions\n\ndefs = gallery_definitions()\n"
 
 
 def stale_statuses(definitions: dg.Definitions, instance: dg.DagsterInstance) -> dict[str, str]:

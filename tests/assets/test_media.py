@@ -12,8 +12,8 @@ import duckdb
 import pytest
 from PIL import Image
 
+from dj_assets.assets.asset_graph import gallery_definitions
 from dj_assets.assets.demo import materialize_gallery
-from dj_assets.assets.gallery import gallery_definitions
 from dj_assets.assets.result_metadata import MAX_EVENT_BYTES
 from dj_assets.home.layout import Layout
 from dj_assets.publish.export.export import Export

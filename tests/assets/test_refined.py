@@ -6,7 +6,7 @@ import json
 import dagster as dg
 import pytest
 
-from dj_assets.assets.gallery import gallery_definitions
+from dj_assets.assets.asset_graph import gallery_definitions
 from dj_assets.assets.result_metadata import MAX_EVENT_BYTES
 from tests.assets.conftest import GOOD, RECIPE, ROWS
 from tests.assets.staleness import stale_reasons, stale_statuses

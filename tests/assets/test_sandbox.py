@@ -8,13 +8,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dj_assets.assets.gallery import gallery_definitions
+from dj_assets.assets.asset_graph import gallery_definitions
 from dj_assets.assets.result_metadata import MAX_EVENT_BYTES, event_bytes
 from dj_assets.assets.sandbox_metadata import benchmarks, ranked
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.sandbox.discovery import Standings
 from dj_assets.sandbox.evaluations import Loop
-from dj_assets.sandbox.experiment import Entry, Round
+from dj_assets.sandbox.experiment import ExperimentEntry, Round
 from dj_assets.sandbox.pools import PARTS, Edge, Pool, Third
 from dj_assets.sandbox.ranking import Score
 from tests.sandbox.conftest import refined_toy, toy  # noqa: F401 - fixtures
@@ -126,11 +126,11 @@ def test_without_a_run_the_sandbox_says_so_in_a_line(graph, monkeypatch, tmp_pat
 def test_pictures_of_many_statistics_fit_into_an_event():
     names = [f"statistic_with_a_long_name_{n}" for n in range(40)]
     dice = random.Random(0)
-    entries = [Entry(Pool("random"), 900, 900, "c", dict.fromkeys(names, 0.5))]
+    entries = [ExperimentEntry(Pool("random"), 900, 900, "c", dict.fromkeys(names, 0.5))]
     for name, part in itertools.product(names, PARTS):
         third = Third(name, part, False, Edge(0, 0), Edge(1, 0), 0, 1, 300, 301)
         means = {other: dice.random() for other in names}
-        entries.append(Entry(Pool(third.name, (third,)), 300, 301, third.name, means))
+        entries.append(ExperimentEntry(Pool(third.name, (third,)), 300, 301, third.name, means))
     scores = [Score(e.pool.name, dice.gauss(0, 5), dice.random(), 3, "better") for e in entries]
     probe = Round("probe", "run", 300, "random", tuple(entries), {}, {})
     between = {pair: dice.uniform(-1, 1) for pair in itertools.combinations(names, 2)}

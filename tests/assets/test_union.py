@@ -8,7 +8,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
-from dj_assets.assets.gallery import gallery_definitions
+from dj_assets.assets.asset_graph import gallery_definitions
 from dj_assets.recipe.gallery import find_gallery
 from tests.assets.staleness import stale_statuses
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dj_assets.reference.operator_facts import shipped_operators
+from dj_assets.reference.operator_tables import shipped_operators
 from tests.cli.test_app import cli, the_one_line
 from tests.documents import write_jsonl
 

@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import dj_assets
-from dj_assets.media.places import Place
+from dj_assets.media.locations import MediaLocation
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.request import Limits, Request
 from tests.hostile.media import playlists
 from tests.hostile.servers import Listener
-from tests.media import looks, made
+from tests.media import features, made
 
 PROCESS = [
     "video_duration_filter",
@@ -112,7 +112,9 @@ def test_the_sandbox_holds_where_a_decoder_follows_a_playlist(
     tmp_path: Path, hostile: dict[str, bytes], listener: Listener
 ) -> None:
     """Without allow lists of formats and protocols FFmpeg connects, which the first half of the test makes sure of."""
-    requests = [Request(Place(name, content=content), (looks.Follows(),)) for name, content in hostile.items()]
+    requests = [
+        Request(MediaLocation(name, content=content), (features.Follows(),)) for name, content in hostile.items()
+    ]
     for mode in ("off", "require"):
         reads = MediaReader(Limits(30, 4_000_000_000, sandbox=mode))
         reads.read(requests).result(timeout=300)
@@ -126,14 +128,14 @@ import json, sys
 from pathlib import Path
 from dj_assets.media.headers import ClipDuration, ClipSize, PacketDigest
 from dj_assets.media.motion import MotionScore
-from dj_assets.media.places import Place
+from dj_assets.media.locations import MediaLocation
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.request import Limits, Request
 from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
 wanted = (ClipSize(), ClipDuration(), PacketDigest(), MotionScore(), ClipThumbnail(64), ImageThumbnail(64))
 reader = MediaReader(Limits(60, 4_000_000_000, sandbox="require"))
 paths = sorted(Path(sys.argv[1]).iterdir())
-read = reader.read([Request(Place(str(path)), wanted) for path in paths])
+read = reader.read([Request(MediaLocation(str(path)), wanted) for path in paths])
 for path, outcomes in zip(paths, read.result(), strict=True):
     print(path.name, [type(outcome).__name__ for outcome in outcomes])
 reader.close()

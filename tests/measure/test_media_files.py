@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dj_assets.home.layout import Layout
-from dj_assets.media import facts
+from dj_assets.media import file_stats
 from dj_assets.recipe.load import load_recipe
 from dj_assets.subset import Options, Subset
 from tests.documents import documents, write_jsonl
@@ -77,7 +77,7 @@ def test_a_change_measures_its_shard_alone(
 
 def test_a_subset_of_texts_asks_about_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_jsonl(tmp_path / "a.jsonl", documents(20))
-    monkeypatch.setattr(facts, "_facts", pytest.fail)
+    monkeypatch.setattr(file_stats, "_file_stat", pytest.fail)
     recipe = load_recipe({"process": [{"text_length_filter": {}}], "asset": {"subset": "notes", "group": "mine"}})
     layout = Layout.home(tmp_path / "home")
     for measured in (1, 0):

@@ -63,7 +63,7 @@ def test_one_bad_sample_loses_nobody_else():
     assert measured.signatures["first_3"].to_pylist() == [79, None, 84, None, 70]
     assert measured.failed_at.to_pylist() == [None, 1, None, 1, None]
     assert measured.text.to_pylist() == ["ONE", "TWO!", "THREE", "FOUR!", "FIVE"]
-    assert [(f.place, f.step, f.error) for f in sorted(measured.failures, key=lambda f: f.place)] == [
+    assert [(f.index, f.step, f.error) for f in sorted(measured.failures, key=lambda f: f.index)] == [
         (1, 1, "ValueError: no ! please"),
         (3, 1, "ValueError: no ! please"),
     ]

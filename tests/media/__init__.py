@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from dj_assets.media.keys import MediaKeys
-from dj_assets.media.places import Root
+from dj_assets.media.access import MediaAccess
+from dj_assets.media.locations import Root
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.reader import MediaReader
-from dj_assets.media.viewing import Viewing
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 
@@ -26,7 +26,7 @@ def reader() -> MediaReader:
 
 def with_media(batch: Batch, root: Path | str = ".", keys: MediaKeys | None = None) -> Batch:
     """Return a batch that knows where its media lie."""
-    return replace(batch, viewing=Viewing(keys or MediaKeys(), Root(str(root)), reader()))
+    return replace(batch, media_access=MediaAccess(keys or MediaKeys(), Root(str(root)), reader()))
 
 
 def samples(

@@ -29,8 +29,8 @@ def _header_turned(content: bytes, rng: np.random.Generator) -> bytes:
 
 def _with_turned_bits(content: bytes, rng: np.random.Generator, before: int) -> bytes:
     damaged = np.frombuffer(content, np.uint8).copy()
-    places = rng.integers(0, before, int(rng.integers(1, 40)))
-    damaged[places] ^= np.uint8(1) << rng.integers(0, 8, len(places)).astype(np.uint8)
+    locations = rng.integers(0, before, int(rng.integers(1, 40)))
+    damaged[locations] ^= np.uint8(1) << rng.integers(0, 8, len(locations)).astype(np.uint8)
     return damaged.tobytes()
 
 
@@ -41,5 +41,5 @@ def _blanked(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 def _doubled(content: bytes, rng: np.random.Generator) -> bytes:
-    start, stop = sorted(int(place) for place in rng.integers(0, len(content), 2))
+    start, stop = sorted(int(location) for location in rng.integers(0, len(content), 2))
     return content[:stop] + content[start:]

@@ -11,13 +11,13 @@ import pytest
 from dj_assets.errors import MediaError
 from dj_assets.media import clip as clips
 from dj_assets.media.clip import OpenClip
+from dj_assets.media.locations import MediaLocation
 from dj_assets.media.motion import MotionScore
-from dj_assets.media.places import Place
 from tests.media import made
 
 
 def opened(path: Path) -> OpenClip:
-    return OpenClip(Place(str(path)))
+    return OpenClip(MediaLocation(str(path)))
 
 
 def test_the_header(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_frames_come_in_the_order_asked_for(tmp_path: Path, held_bytes: int, mon
 
 def test_the_bytes_are_those_of_the_file(tmp_path: Path) -> None:
     path = made.clip(tmp_path / "a.mp4", 12)
-    with opened(path) as file, OpenClip(Place("a", content=path.read_bytes())) as held:
+    with opened(path) as file, OpenClip(MediaLocation("a", content=path.read_bytes())) as held:
         assert (held.width, held.duration, held.key_frames) == (file.width, file.duration, file.key_frames)
         assert held.packets_md5() == file.packets_md5()
         for one, other in zip(held.rgb([0, 5]), file.rgb([0, 5]), strict=True):
@@ -86,9 +86,9 @@ def test_a_clip_that_was_cut_off_is_refused_although_decoders_end_quietly(tmp_pa
         assert MotionScore()(clip) > 1
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
     with opened(path) as clip:
-        for look in (lambda: clip.uniform(3), lambda: clip.key_frames, lambda: MotionScore()(clip)):
+        for feature in (lambda: clip.uniform(3), lambda: clip.key_frames, lambda: MotionScore()(clip)):
             with pytest.raises(MediaError, match=r"^is cut off: \d+ of 60 frames are there$"):
-                look()
+                feature()
 
 
 def test_of_two_streams_frames_are_of_the_best(tmp_path: Path) -> None:

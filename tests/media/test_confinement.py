@@ -8,13 +8,13 @@ import pytest
 from dj_assets.errors import UserError
 from dj_assets.media import confinement, landlock, reader, seccomp
 from dj_assets.media.headers import ClipSize, ImageSize
+from dj_assets.media.locations import MediaLocation
 from dj_assets.media.motion import MotionScore
-from dj_assets.media.places import Place
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.request import Failed, Limits, Request
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
-from tests.media import looks, made
+from tests.media import features, made
 
 LIMITS = {mode: Limits(60, 4_000_000_000, sandbox=mode) for mode in ("auto", "require", "off")}
 FORBIDDEN = {
@@ -33,13 +33,13 @@ def attempts(tmp_path: Path, mode: str) -> dict[str, str]:
     outside.write_text("private")
     made.image(tmp_path / "a.png")
     with socket.create_server(("127.0.0.1", 0)) as server:
-        look = looks.Attempts(str(outside), server.getsockname()[1])
+        feature = features.Attempts(str(outside), server.getsockname()[1])
         reads = MediaReader(LIMITS[mode])
-        [[outcome]] = reads.read([Request(Place(str(tmp_path / "a.png")), (look,))]).result(timeout=60)
+        [[outcome]] = reads.read([Request(MediaLocation(str(tmp_path / "a.png")), (feature,))]).result(timeout=60)
         reads.close()
     assert isinstance(outcome, dict)
     assert outside.exists() == (outcome["remove"] != "done")
-    (Path(looks.looked_at.__file__).parent / "new.nbi").unlink(missing_ok=True)
+    (Path(features.image_module.__file__).parent / "new.nbi").unlink(missing_ok=True)
     return outcome
 
 
@@ -58,9 +58,9 @@ def test_without_the_sandbox_it_reaches_all_of_it(tmp_path: Path) -> None:
 def test_the_results_are_the_same_with_and_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = made.clip(tmp_path / "a.mp4", 20)
     requests = [
-        Request(Place(str(clip)), (ClipSize(), MotionScore())),
-        Request(Place("held", content=clip.read_bytes()), (ClipSize(), MotionScore())),
-        Request(Place(str(clip), 0, clip.stat().st_size), (ClipSize(), MotionScore())),
+        Request(MediaLocation(str(clip)), (ClipSize(), MotionScore())),
+        Request(MediaLocation("held", content=clip.read_bytes()), (ClipSize(), MotionScore())),
+        Request(MediaLocation(str(clip), 0, clip.stat().st_size), (ClipSize(), MotionScore())),
     ]
     found = []
     for mode, copied in (("require", 1 << 30), ("require", 1), ("off", 1 << 30)):
@@ -79,7 +79,9 @@ def test_a_large_file_is_decoded_by_a_process_that_may_open_no_other(
     monkeypatch.setattr(reader, "COPIED_BYTES", 1)
     files = [made.image(tmp_path / name) for name in ("a.png", "b.png")]
     reads = MediaReader(LIMITS["require"])
-    outcomes = reads.read([Request(Place(str(file)), (looks.ProcessId(), ImageSize())) for file in files]).result()
+    outcomes = reads.read(
+        [Request(MediaLocation(str(file)), (features.ProcessId(), ImageSize())) for file in files]
+    ).result()
     reads.close()
     assert outcomes[0][0] != outcomes[1][0]
     assert [size for _, size in outcomes] == [(64, 48)] * 2

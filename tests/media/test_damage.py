@@ -102,17 +102,17 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 import pyarrow as pa
 from dj_assets.operators.views.media_batch import media
-from dj_assets.media.look import ImageLook
+from dj_assets.media.feature import ImageFeature
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.kinds.media_filter import ListRangeFilter
 from dj_assets.operators.registry import register
 
 @dataclass(frozen=True)
-class Hostile(ImageLook[float]):
+class Hostile(ImageFeature[float]):
     def __call__(self, image: Any) -> float:
-        if image.place.path.endswith("hang.png"):
+        if image.location.path.endswith("hang.png"):
             time.sleep(600)
-        if image.place.path.endswith("crash.png"):
+        if image.location.path.endswith("crash.png"):
             os.kill(os.getpid(), signal.SIGSEGV)
         return 1.0
 
@@ -122,10 +122,10 @@ class HostileFilter(ListRangeFilter):
     statistics: ClassVar = (Statistic("hostile", pa.list_(pa.float64()), "ones"),)
     min_ratio: float = 0.0
     max_ratio: float = 2.0
-    def looks(self) -> tuple[Hostile]:
+    def features(self) -> tuple[Hostile]:
         return (Hostile(),)
     def measure(self, batch: Any) -> Mapping[str, pa.Array]:
-        return {"hostile": pa.array(media(batch).found("images", Hostile()), pa.list_(pa.float64()))}
+        return {"hostile": pa.array(media(batch).values("images", Hostile()), pa.list_(pa.float64()))}
 """
 
 

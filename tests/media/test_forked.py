@@ -13,12 +13,12 @@ BEFORE = """
 import os, signal, sys
 from dj_assets.media.forked import fork_ahead, take_forked
 from dj_assets.media.headers import ImageSize
-from dj_assets.media.places import Place
+from dj_assets.media.locations import MediaLocation
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.request import Failed, Limits, Request
-from tests.media import looks
+from tests.media import features
 def seen(*wanted):
-    return reader.read([Request(Place(sys.argv[1]), wanted)]).result(timeout=60)[0]
+    return reader.read([Request(MediaLocation(sys.argv[1]), wanted)]).result(timeout=60)[0]
 """
 
 
@@ -31,11 +31,11 @@ def test_the_next_reader_takes_it_and_the_one_after_a_death_starts_another(tmp_p
     code = """
 fork_ahead()
 reader = MediaReader(Limits(30.0, 2_000_000_000))
-(first,) = seen(looks.ProcessId())
-(_, parent) = seen(ImageSize(), looks.ProcessId())
+(first,) = seen(features.ProcessId())
+(_, parent) = seen(ImageSize(), features.ProcessId())
 forked = reader._child.pid
 print(first == parent == forked, type(reader._child).__name__, take_forked())
-print(seen(looks.Dies(signal.SIGSEGV)))
+print(seen(features.Dies(signal.SIGSEGV)))
 reader.deadly.clear()
 print(seen(ImageSize()), type(reader._child).__name__)
 reader.close()
@@ -69,9 +69,9 @@ def test_what_its_parent_has_loaded_does_not_count_among_its_memory(tmp_path: Pa
     code = """
 import mmap
 from dataclasses import dataclass
-from dj_assets.media.look import ImageLook
+from dj_assets.media.feature import ImageFeature
 @dataclass(frozen=True)
-class Takes(ImageLook[int]):
+class Takes(ImageFeature[int]):
     megabytes: int
     def __call__(self, image):
         return len(mmap.mmap(-1, self.megabytes * 1_000_000))

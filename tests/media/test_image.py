@@ -11,12 +11,12 @@ from PIL import Image
 
 from dj_assets.errors import MediaError
 from dj_assets.media.image import MAX_PIXELS, OpenImage
-from dj_assets.media.places import Place
+from dj_assets.media.locations import MediaLocation
 from tests.media import made
 
 
 def opened(path: Path) -> OpenImage:
-    return OpenImage(Place(str(path)))
+    return OpenImage(MediaLocation(str(path)))
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "bmp", "tiff"])
@@ -87,4 +87,4 @@ def test_the_suffix_does_not_matter(tmp_path: Path) -> None:
 def test_an_image_from_its_bytes() -> None:
     content = io.BytesIO()
     Image.fromarray(made.pixels(40, 30)).save(content, "PNG")
-    assert OpenImage(Place("x", content=content.getvalue())).rgb.tolist() == made.pixels(40, 30).tolist()
+    assert OpenImage(MediaLocation("x", content=content.getvalue())).rgb.tolist() == made.pixels(40, 30).tolist()

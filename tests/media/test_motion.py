@@ -9,15 +9,15 @@ import pytest
 
 from dj_assets.errors import MediaError
 from dj_assets.media.clip import OpenClip
+from dj_assets.media.locations import MediaLocation
 from dj_assets.media.motion import NO_PAIR, MotionScore, Resizing
-from dj_assets.media.places import Place
 from dj_assets.media.positions import Positions
 from tests.media import made
 
 
-def score(path: Path, look: MotionScore | None = None) -> float:
-    with OpenClip(Place(str(path))) as clip:
-        return (look or MotionScore())(clip)
+def score(path: Path, feature: MotionScore | None = None) -> float:
+    with OpenClip(MediaLocation(str(path))) as clip:
+        return (feature or MotionScore())(clip)
 
 
 def uneven(seed: int, frames: int = 60) -> list[int]:
@@ -45,7 +45,7 @@ def test_positions_are_those_that_opencv_seeks(tmp_path: Path, name: str) -> Non
         frames.append(hashlib.md5(frame.tobytes()).hexdigest())
     fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     assert len(set(frames)) == 60
-    with OpenClip(Place(str(path))) as clip:
+    with OpenClip(MediaLocation(str(path))) as clip:
         positions = Positions.of(clip, fps, count)
     for position in range(2, 61, 3):
         number = positions.frame_at(position)
@@ -53,7 +53,7 @@ def test_positions_are_those_that_opencv_seeks(tmp_path: Path, name: str) -> Non
 
 
 def test_sampled_frames(tmp_path: Path) -> None:
-    with OpenClip(Place(str(made.clip(tmp_path / "a.mp4", 20)))) as clip:
+    with OpenClip(MediaLocation(str(made.clip(tmp_path / "a.mp4", 20)))) as clip:
         positions = Positions.of(clip, 10.0, 20)
     assert positions.sampled(2) == [0, 1, 5, 10, 15]
     assert positions.sampled(10) == positions.sampled(99) == [0, 1, *range(1, 20)]

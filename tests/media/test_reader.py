@@ -11,13 +11,13 @@ import psutil
 import pytest
 
 from dj_assets.errors import DjError
+from dj_assets.media.feature import MediaFeature
 from dj_assets.media.headers import ClipDuration, ClipSize, FileBytes, ImageSize
-from dj_assets.media.look import Look
-from dj_assets.media.places import Place
+from dj_assets.media.locations import MediaLocation
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.request import Failed, Limits, Request
 from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
-from tests.media import looks, made
+from tests.media import features, made
 
 
 @pytest.fixture
@@ -32,64 +32,64 @@ def files(tmp_path: Path) -> list[Path]:
     return [made.image(tmp_path / name, seed=n) for n, name in enumerate(("a.png", "bad.png", "c.png"))]
 
 
-def seen(reader: MediaReader, files: list[Path], *wanted: Look[Any]) -> list[list[object]]:
-    return reader.read([Request(Place(str(file)), wanted) for file in files]).result(timeout=60)
+def seen(reader: MediaReader, files: list[Path], *wanted: MediaFeature[Any]) -> list[list[object]]:
+    return reader.read([Request(MediaLocation(str(file)), wanted) for file in files]).result(timeout=60)
 
 
-def test_every_look_has_its_outcome_in_order(reader: MediaReader, files: list[Path]) -> None:
+def test_every_feature_has_its_outcome_in_order(reader: MediaReader, files: list[Path]) -> None:
     assert seen(reader, files, ImageSize(), FileBytes()) == [[(64, 48), file.stat().st_size] for file in files]
 
 
-def test_what_a_look_raises_costs_that_look(reader: MediaReader, files: list[Path]) -> None:
+def test_an_error_of_a_feature_costs_that_feature(reader: MediaReader, files: list[Path]) -> None:
     failed = Failed("ZeroDivisionError: by nought")
-    assert seen(reader, files, looks.Raises(), ImageSize()) == [[failed, (64, 48)]] * 3
+    assert seen(reader, files, features.Raises(), ImageSize()) == [[failed, (64, 48)]] * 3
 
 
 @pytest.mark.parametrize(
-    ("look", "reason"),
+    ("feature", "reason"),
     [
-        (looks.Dies(signal.SIGSEGV), "the decoder crashed (SIGSEGV)"),
-        (looks.Dies(signal.SIGKILL), "the decoder crashed (SIGKILL)"),
-        (looks.Hangs(), "took longer than 1 s"),
+        (features.Dies(signal.SIGSEGV), "the decoder crashed (SIGSEGV)"),
+        (features.Dies(signal.SIGKILL), "the decoder crashed (SIGKILL)"),
+        (features.Hangs(), "took longer than 1 s"),
     ],
 )
 def test_what_kills_the_process_costs_one_file(
-    reader: MediaReader, files: list[Path], look: Look[Any], reason: str
+    reader: MediaReader, files: list[Path], feature: MediaFeature[Any], reason: str
 ) -> None:
-    first, second, third = seen(reader, files, ImageSize(), look, FileBytes())
+    first, second, third = seen(reader, files, ImageSize(), feature, FileBytes())
     assert second == [(64, 48), Failed(reason), Failed(reason)]
     for file, outcomes in ((files[0], first), (files[2], third)):
         assert outcomes == [(64, 48), file.stat().st_size, file.stat().st_size]
 
 
 def test_a_deadly_file_is_opened_once(reader: MediaReader, files: list[Path]) -> None:
-    seen(reader, files[1:2], looks.Dies())
-    before = seen(reader, files[:1], looks.ProcessId())
+    seen(reader, files[1:2], features.Dies())
+    before = seen(reader, files[:1], features.ProcessId())
     assert seen(reader, files[1:2], ImageSize()) == [[Failed("the decoder crashed (SIGSEGV)")]]
-    assert seen(reader, files[:1], looks.ProcessId()) == before
+    assert seen(reader, files[:1], features.ProcessId()) == before
 
 
 def test_memory_is_bounded(reader: MediaReader, files: list[Path]) -> None:
-    first, second, third = seen(reader, files, looks.Grows(), ImageSize())
+    first, second, third = seen(reader, files, features.Grows(), ImageSize())
     assert second == [Failed("needs more than 2000 MB of memory"), (64, 48)]
     assert [first[1], third[1]] == [(64, 48)] * 2
 
 
-def test_a_look_that_shows_signs_of_life_has_more_time(reader: MediaReader, tmp_path: Path) -> None:
-    assert seen(reader, [made.clip(tmp_path / "a.mp4", 2)], looks.SlowButAlive()) == [[8]]
+def test_a_feature_that_shows_signs_of_life_has_more_time(reader: MediaReader, tmp_path: Path) -> None:
+    assert seen(reader, [made.clip(tmp_path / "a.mp4", 2)], features.SlowButAlive()) == [[8]]
     brief = MediaReader(Limits(seconds=0.5, memory_bytes=2_000_000_000, signs_of_life=2))
-    assert seen(brief, [tmp_path / "a.mp4"], looks.SlowButAlive()) == [[Failed("took longer than 0.5 s")]]
+    assert seen(brief, [tmp_path / "a.mp4"], features.SlowButAlive()) == [[Failed("took longer than 0.5 s")]]
     brief.close()
 
 
-def test_frames_that_several_looks_want_are_decoded_together(reader: MediaReader, tmp_path: Path) -> None:
-    wanted = looks.Decodes((0, 3)), looks.Decodes((3, 5))
+def test_frames_that_several_features_need_are_decoded_together(reader: MediaReader, tmp_path: Path) -> None:
+    wanted = features.Decodes((0, 3)), features.Decodes((3, 5))
     assert seen(reader, [made.clip(tmp_path / "a.mp4", 8)], *wanted) == [[1, 0]]
 
 
 def test_the_process_ends_with_its_reader(files: list[Path]) -> None:
     reader = MediaReader()
-    [[process]] = seen(reader, files[:1], looks.ProcessId())
+    [[process]] = seen(reader, files[:1], features.ProcessId())
     assert psutil.pid_exists(process)
     reader.close()
     assert not psutil.pid_exists(process)
@@ -98,7 +98,7 @@ def test_the_process_ends_with_its_reader(files: list[Path]) -> None:
 def test_closing_does_not_wait_for_what_hangs(files: list[Path]) -> None:
     reader = MediaReader(Limits(seconds=300, memory_bytes=2_000_000_000))
     seen(reader, files[:1], ImageSize())
-    hanging = reader.read([Request(Place(str(file)), (looks.Hangs(),)) for file in files[1:]])
+    hanging = reader.read([Request(MediaLocation(str(file)), (features.Hangs(),)) for file in files[1:]])
     while not hanging.running():
         time.sleep(0.01)
     reader.close()
@@ -110,8 +110,10 @@ def test_opening_many_files_takes_no_more_memory(tmp_path: Path) -> None:
     clip = made.clip(tmp_path / "a.mp4", 8, width=640, height=360)
     image = made.image(tmp_path / "a.jpg", 640, 480)
     requests = [
-        Request(Place(str(clip)), (ClipSize(), ClipDuration(), ClipThumbnail(64), looks.ResidentMegabytes())),
-        Request(Place(str(image)), (ImageSize(), ImageThumbnail(64), looks.ProcessId())),
+        Request(
+            MediaLocation(str(clip)), (ClipSize(), ClipDuration(), ClipThumbnail(64), features.ResidentMegabytes())
+        ),
+        Request(MediaLocation(str(image)), (ImageSize(), ImageThumbnail(64), features.ProcessId())),
     ] * 200
     outcomes = reader.read(requests).result()
     reader.close()
@@ -123,15 +125,15 @@ def test_opening_many_files_takes_no_more_memory(tmp_path: Path) -> None:
 def test_a_new_process_takes_over_after_so_many_files(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dj_assets.media.reader.FILES_A_PROCESS", 4)
     reader = MediaReader()
-    processes = [one for [one] in seen(reader, files[:1] * 10, looks.ProcessId())]
+    processes = [one for [one] in seen(reader, files[:1] * 10, features.ProcessId())]
     reader.close()
     assert [len(list(group)) for _, group in groupby(processes)] == [4, 4, 2]
 
 
-def test_the_seconds_of_looks_are_told_once(reader: MediaReader, files: list[Path], tmp_path: Path) -> None:
-    seen(reader, [made.clip(tmp_path / "a.mp4", 20)], looks.SlowButAlive(), ClipSize())
+def test_the_seconds_of_features_are_reported_once(reader: MediaReader, files: list[Path], tmp_path: Path) -> None:
+    seen(reader, [made.clip(tmp_path / "a.mp4", 20)], features.SlowButAlive(), ClipSize())
     seen(reader, files, ImageSize())
     seconds = reader.take_seconds()
-    assert set(seconds) == {looks.SlowButAlive(), ClipSize(), ImageSize()}
+    assert set(seconds) == {features.SlowButAlive(), ClipSize(), ImageSize()}
     assert 0 < seconds[ImageSize()] < 5
     assert reader.take_seconds() == {}

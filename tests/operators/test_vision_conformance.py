@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from dj_assets.media.keys import MediaKeys
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.models.store import ModelStore
 from dj_assets.operators import registry

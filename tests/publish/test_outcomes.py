@@ -9,7 +9,7 @@ import pytest
 import dj_assets
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
-from dj_assets.publish.outcomes import KEPT, Fate, keep_newest, read_fates, record_file
+from dj_assets.publish.outcomes import KEPT, Outcome, keep_newest, read_outcomes, record_file
 from tests.documents import write_jsonl
 
 RECIPE = {
@@ -35,10 +35,10 @@ def layout(tmp_path):
 
 
 def record(layout):
-    path = record_file(layout, newest_run(layout)["run_id"])
-    fates = read_fates(path)
+    path = record_file(layout, newest_run(layout).run_id)
+    outcomes = read_outcomes(path)
     rows = pq.read_table(path).to_pylist()
-    return {(row["shard"], row["row"]): fates[row["code"]] for row in rows}
+    return {(row["shard"], row["row"]): outcomes[row["code"]] for row in rows}
 
 
 def test_every_sample_has_one_fate_in_order(layout):
@@ -46,16 +46,16 @@ def test_every_sample_has_one_fate_in_order(layout):
     assert list(found) == [*((0, n) for n in range(6)), *((1, n) for n in range(7))]
     assert list(found.values())[:6] == [
         KEPT,
-        Fate("dropped", "text_length_filter", "below min_len"),
-        Fate("dropped", "document_simhash_deduplicator", "duplicate"),
-        Fate("dropped", "load", "no text"),
-        Fate("dropped", "text_length_filter", "above max_len"),
+        Outcome("dropped", "text_length_filter", "below min_len"),
+        Outcome("dropped", "document_simhash_deduplicator", "duplicate"),
+        Outcome("dropped", "load", "no text"),
+        Outcome("dropped", "text_length_filter", "above max_len"),
         KEPT,
     ]
-    assert found[1, 6] == Fate("quarantined", "load")
+    assert found[1, 6] == Outcome("quarantined", "load")
     manifest = newest_run(layout)
-    kinds = Counter(fate.kind for fate in found.values())
-    assert kinds == {"kept": manifest["samples_out"], "dropped": manifest["dropped"], "quarantined": 1}
+    kinds = Counter(outcome.kind for outcome in found.values())
+    assert kinds == {"kept": manifest.samples_out, "dropped": manifest.dropped, "quarantined": 1}
 
 
 def test_reasons_without_end_are_told_together(tmp_path):
@@ -66,7 +66,7 @@ def test_reasons_without_end_are_told_together(tmp_path):
     layout = Layout.output(tmp_path / "out")
     found = record(layout)
     assert len(found) == 1100
-    assert sum(fate.reason == "other" for fate in found.values()) == 100
+    assert sum(outcome.reason == "other" for outcome in found.values()) == 100
 
 
 def test_only_the_newest_are_kept_and_none_without_a_manifest(tmp_path):
@@ -85,4 +85,4 @@ def test_a_million_samples_take_less_than_a_megabyte(tmp_path):
     source = write_jsonl(tmp_path / "a.jsonl", [{"text": "x" * (n * 7919 % 97)} for n in range(50_000)])
     dj_assets.run_recipe({"process": RECIPE["process"][:1]}, [source], tmp_path / "out", workers=1)
     layout = Layout.output(tmp_path / "out")
-    assert record_file(layout, newest_run(layout)["run_id"]).stat().st_size < 50_000
+    assert record_file(layout, newest_run(layout).run_id).stat().st_size < 50_000

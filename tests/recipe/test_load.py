@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dj_assets.errors import RecipeError
-from dj_assets.media.keys import MediaKeys
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.recipe.load import load_recipe
 

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from dj_assets.operators import registry
-from dj_assets.recipe import keys
+from dj_assets.recipe import known_keys
 from dj_assets.reference.operator_docs import render_operators, table
-from dj_assets.reference.operator_facts import default_in_words, operator_facts, shipped_operators, type_in_words
+from dj_assets.reference.operator_tables import default_in_words, operator_facts, shipped_operators, type_in_words
 from dj_assets.reference.recipe_schema import recipe_schema
 from tests.paths import ROOT
 
@@ -27,8 +27,8 @@ def test_every_operator_and_every_missing_one_is_on_the_page() -> None:
     for cls in shipped_operators():
         assert f"\n### {cls.name}\n" in page
     missing = page.partition("## Operators that are not available")[2].partition("## Keys without effect")[0]
-    for name in keys.DATA_JUICER_OPERATORS:
-        assert (f"`{name}`" in missing) == (registry.find(keys.ALIASES.get(name, name)) is None)
+    for name in known_keys.DATA_JUICER_OPERATORS:
+        assert (f"`{name}`" in missing) == (registry.find(known_keys.ALIASES.get(name, name)) is None)
 
 
 def facts(name: str):

@@ -8,10 +8,10 @@ import yaml
 from jsonschema import Draft7Validator
 
 from dj_assets.errors import RecipeError
-from dj_assets.recipe import keys
+from dj_assets.recipe import known_keys
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.yaml_file import read_yaml
-from dj_assets.reference.operator_facts import shipped_operators
+from dj_assets.reference.operator_tables import shipped_operators
 from dj_assets.reference.recipe_schema import recipe_schema
 from tests.paths import ROOT, shared
 
@@ -93,7 +93,7 @@ def test_wrong_recipes_are_wrong_for_the_schema_and_for_the_loader(validator: Dr
 
 def test_every_key_and_operator_is_described(validator: Draft7Validator) -> None:
     schema = validator.schema
-    assert set(schema["properties"]) == keys.HONOURED | keys.IGNORED
+    assert set(schema["properties"]) == known_keys.HONOURED | known_keys.IGNORED
     for cls in shipped_operators():
         assert schema["definitions"][cls.name]["description"]
         assert set(schema["definitions"][cls.name]["properties"]) == set(cls.model_fields)

@@ -12,8 +12,8 @@ def pairs(*values: tuple[int, int]) -> NearPairs:
 
 def kept(found: Duplicates) -> dict[int, tuple[int, int]]:
     """Return keeper and cluster size of every duplicate."""
-    columns = (found.sample.tolist(), found.keeper.tolist(), found.size.tolist())
-    return {sample: (keeper, size) for sample, keeper, size in zip(*columns, strict=True)}
+    columns = (found.sample.tolist(), found.kept_duplicate.tolist(), found.size.tolist())
+    return {sample: (kept_duplicate, size) for sample, kept_duplicate, size in zip(*columns, strict=True)}
 
 
 def by_value(values: list[int], near: NearPairs, dead: tuple[int, ...] = ()) -> dict[int, tuple[int, int]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dj_assets.replay import ordered
-from dj_assets.replay.ordered import distinct_sorted, places_in
+from dj_assets.replay.ordered import distinct_sorted, indices_in
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,6 @@ def test_distinct_values_in_order(values: list[int], monkeypatch) -> None:
 
 
 def test_where_values_stand() -> None:
-    found = places_in(np.array([2, 5, 9], np.uint64), np.array([9, 1, 5, 10, 2, 9, 3], np.uint64))
+    found = indices_in(np.array([2, 5, 9], np.uint64), np.array([9, 1, 5, 10, 2, 9, 3], np.uint64))
     assert found.tolist() == [2, -1, 1, -1, 0, 2, -1]
-    assert places_in(np.empty(0, np.uint64), np.array([3, 4], np.uint64)).tolist() == [-1, -1]
+    assert indices_in(np.empty(0, np.uint64), np.array([3, 4], np.uint64)).tolist() == [-1, -1]

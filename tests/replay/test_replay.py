@@ -108,7 +108,7 @@ def naive(plan, rows, near, reference):
     Rows of the reference are numbered from below: they come before all others, are never judged and never end.
     """
     numbered = dict(enumerate([*reference, *rows], -len(reference)))
-    fate, keeper = [-1] * len(rows), [-1] * len(rows)
+    fate, kept_duplicate = [-1] * len(rows), [-1] * len(rows)
     for step in plan.steps:
         alive = [i for i in range(len(rows)) if fate[i] == -1]
         for i in alive:
@@ -133,8 +133,8 @@ def naive(plan, rows, near, reference):
             for i in signed:
                 if i >= 0 and min(groups[i]) != i:
                     fate[i] = step.index
-                    keeper[i] = min(groups[i]) if min(groups[i]) >= 0 else min(groups[i]) - 1
-    return fate, keeper
+                    kept_duplicate[i] = min(groups[i]) if min(groups[i]) >= 0 else min(groups[i]) - 1
+    return fate, kept_duplicate
 
 
 @settings(max_examples=120, deadline=None)
@@ -165,24 +165,24 @@ def test_replay_follows_the_rules(data, tmp_path_factory):
         for step in plan.deduplicators
     }
     outcome = replay(plan, population, links)
-    fate, keeper = naive(plan, rows, near, reference)
+    fate, kept_duplicate = naive(plan, rows, near, reference)
     assert outcome.fate.tolist() == fate
-    assert keepers(outcome) == [twin + (twin < -1) if twin != -1 else None for twin in keeper]
+    assert kept_duplicates(outcome) == [twin + (twin < -1) if twin != -1 else None for twin in kept_duplicate]
     failed = [r["failed_at"] for r in rows]
     assert outcome.quarantined.tolist() == [f >= 0 and f == at for f, at in zip(fate, failed, strict=True)]
     assert (outcome.duplicates.size >= 2).all()
     for step in plan.deduplicators:
         if isinstance(step.operator, Keys):
-            dropped = [i for i, twin in enumerate(keeper) if twin != -1 and fate[i] == step.index]
+            dropped = [i for i, twin in enumerate(kept_duplicate) if twin != -1 and fate[i] == step.index]
             short = [i for i in dropped if {*rows[i][step.signature]} & {0, 1}]
             # a key that nobody shares, or that unites no others than a key before it, leaves no trace
             assert outcome.short_texts[step.label] <= len(short)
 
 
-def keepers(outcome) -> list[int | None]:
+def kept_duplicates(outcome) -> list[int | None]:
     """Return the kept twin of every sample, None where there is none; those of the reference are below 0."""
     found: list[int | None] = [None] * len(outcome.fate)
-    for sample, twin in zip(outcome.duplicates.sample, outcome.duplicates.keeper, strict=True):
+    for sample, twin in zip(outcome.duplicates.sample, outcome.duplicates.kept_duplicate, strict=True):
         found[sample] = twin - outcome.references
     return found
 
@@ -203,7 +203,7 @@ def test_texts_without_a_shingle_are_counted(tmp_path):
     outcome = replay(
         plan, population, {step.signature: SharedKeys(5, *(table[c].to_numpy() for c in ("sample", "key")))}
     )
-    assert keepers(outcome) == [None, None, 0, 1, 0]
+    assert kept_duplicates(outcome) == [None, None, 0, 1, 0]
     assert outcome.short_texts == {"keys": 2}
 
 

@@ -41,7 +41,7 @@ def test_the_recipe_of_a_third_keeps_its_values(toy, name):
     assert result.samples_out == entry.value_count
     if entry.value_count == entry.rank_count:
         with duckdb.connect(str(sandbox.run.layout.database), read_only=True) as connection:
-            _, rows = entry.pool.places(connection)
+            _, rows = entry.pool.positions(connection)
         assert kept_rows(result.database) == rows.tolist()
     else:
         assert f"{entry.value_count - entry.rank_count:,} more than the pool by rank" in path.read_text()

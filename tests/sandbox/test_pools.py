@@ -69,7 +69,7 @@ def plain_thirds(rows: list[dict[str, object]], statistic: str) -> dict[str, lis
 
 
 def members(connection: duckdb.DuckDBPyConnection, pool: Pool) -> list[tuple[int, int]]:
-    return list(zip(*(column.tolist() for column in pool.places(connection)), strict=True))
+    return list(zip(*(column.tolist() for column in pool.positions(connection)), strict=True))
 
 
 def test_thirds_are_those_of_a_sorted_list_row_for_row(connection, rows):

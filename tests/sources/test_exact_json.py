@@ -49,11 +49,11 @@ def test_a_pair_of_surrogates_is_a_character() -> None:
     ],
 )
 def test_the_place_of_a_key(record: dict[str, object], key: str, value: object) -> None:
-    place = exact_json.place_of(record, key)
+    place = exact_json.text_location(record, key)
     assert place is not None
     assert place[0][place[1]] == value
 
 
 @pytest.mark.parametrize("record", [{}, {"a": 1}, {"a": {}}, {"a": [{"b": 1}]}, {"a": None}])
 def test_a_key_without_a_place(record: dict[str, object]) -> None:
-    assert exact_json.place_of(record, "a.b") is None
+    assert exact_json.text_location(record, "a.b") is None

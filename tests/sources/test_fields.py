@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from dj_assets.sources.fields import MAX_COLUMNS, FieldObserver, FieldTypes, merge, observe, restore
-from dj_assets.sources.records import read_record
+from dj_assets.sources.json_records import read_record
 from dj_assets.sources.shapes import shape_of
 
 

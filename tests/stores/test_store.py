@@ -8,7 +8,7 @@ from dj_assets.stores.globs import matches
 from dj_assets.stores.lease import leased
 from dj_assets.stores.path import ObjectPath
 from dj_assets.stores.retry import retried, without_secrets
-from dj_assets.stores.store import Facts, Store
+from dj_assets.stores.store import ListedObject, Store
 from dj_assets.stores.stream import ObjectStream
 from tests.stores.s3 import SECRET
 
@@ -130,7 +130,7 @@ def test_the_lease_of_a_process_that_is_gone_is_taken_over(lake):
 
 def test_other_schemes_are_opened_by_fsspec():
     store = Store.at("memory://bucket/x")
-    assert store.put("a/b.jsonl", b"123") == Facts(3, store.facts("a/b.jsonl").mtime_ns)
+    assert store.put("a/b.jsonl", b"123") == ListedObject(3, store.facts("a/b.jsonl").mtime_ns)
     assert list(matches(ObjectPath.of("memory://bucket/x/*/*.jsonl"))) == [ObjectPath.of("memory://bucket/x/a/b.jsonl")]
     with pytest.raises(UserError, match="s3://, gs:// and az://"):
         Store.at("nosuch://bucket").listing()

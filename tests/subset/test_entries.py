@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dj_assets.errors import SourceError
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
 from dj_assets.recipe.model import RawFormat, Source
 from dj_assets.sources.formats.registry import RAW_FORMATS
 from dj_assets.subset.entries import NotRefinedError, source_files

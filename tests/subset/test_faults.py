@@ -50,7 +50,7 @@ def test_a_lost_database_is_told_and_made_anew(out, sources, how):
     database = out / "stats.duckdb"
     before, written = tables(database), (out / ".dj/stats/00000.parquet").stat().st_mtime_ns
     spoil(database, how)
-    told = r"stats\.duckdb: is (missing|damaged.*); make it anew with 'dj-assets rebuild "
+    told = r"stats\.duckdb: is (missing|damaged.*); rebuild it with 'dj-assets rebuild "
     with pytest.raises(UserError, match=told):
         with reading(database) as connection:
             connection.execute("SELECT * FROM stats").fetchall()
@@ -124,14 +124,12 @@ def test_a_run_after_the_clock_went_back_is_the_newest_all_the_same(out, sources
         os.utime(sources[number], (0, 4e9 * (number % 2)))
     now = run(sources, out, OTHER)
     layout = Layout.output(out)
-    assert newest_run(layout)["run_id"] == now.manifest["run_id"] == run_ids(layout)[-1]
-    assert now.manifest["run_id"] == f"20990101T000001.000000Z-{now.manifest['result_key'][:8]}"
-    assert now.manifest["finished"].startswith(f"{datetime.datetime.now(datetime.UTC):%Y-%m}"), (
-        "what people read is true"
-    )
-    assert run_before(layout)["run_id"] == ahead
+    assert newest_run(layout).run_id == now.manifest.run_id == run_ids(layout)[-1]
+    assert now.manifest.run_id == f"20990101T000001.000000Z-{now.manifest.result_key[:8]}"
+    assert now.manifest.finished.startswith(f"{datetime.datetime.now(datetime.UTC):%Y-%m}"), "what people read is true"
+    assert run_before(layout).run_id == ahead
     again = run(sources, out)
-    assert newest_run(layout)["run_id"] == again.manifest["run_id"] != now.manifest["run_id"]
+    assert newest_run(layout).run_id == again.manifest.run_id != now.manifest.run_id
 
 
 @contextmanager

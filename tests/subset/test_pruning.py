@@ -9,7 +9,7 @@ import pytest
 from dj_assets.home.layout import Layout
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.subset import Options, Subset
-from dj_assets.subset.pruning import survey
+from dj_assets.subset.pruning import housekeeping
 from tests.documents import documents, write_jsonl
 
 RECIPE = """
@@ -43,7 +43,7 @@ def run(name: str) -> None:
 def spare(project: Path, **options) -> dict[str, list[str]]:
     return {
         found.name: [one.path.relative_to(project / "home").as_posix() for one in found.surplus]
-        for found in survey(**options)
+        for found in housekeeping(**options)
     }
 
 
@@ -55,7 +55,7 @@ def test_nothing_can_go_from_what_is_in_use(project):
     before = everything(project / "home")
     assert spare(project, delete=True) == {"forum": [], "news": []}
     assert everything(project / "home") == before
-    (forum, news) = survey()
+    (forum, news) = housekeeping()
     assert news.total >= sum(path.stat().st_size for path in (project / "home/news/refined").iterdir())
     assert {"stats.duckdb", "cleaned", "refined", "runs"} <= set(news.bytes)
 
@@ -123,8 +123,8 @@ def test_a_subset_without_a_recipe_can_go_but_not_one_whose_recipe_is_broken(pro
 def test_a_subset_that_a_run_works_at_is_left_alone(project):
     (project / "home/news/cleaned/00007.parquet").write_bytes(b"being written")
     with filelock.FileLock(Layout.home(project / "home/news").lock):
-        (news,) = survey(("news",), delete=True)
+        (news,) = housekeeping(("news",), delete=True)
         assert (news.busy, news.surplus) == (True, [])
     with filelock.FileLock(Layout.home(project / "home/news").shard_lock("s0")):
-        assert survey(("news",), delete=True)[0].busy
+        assert housekeeping(("news",), delete=True)[0].busy
     assert (project / "home/news/cleaned/00007.parquet").exists()

@@ -88,5 +88,5 @@ class DocumentLineDeduplicator(CorpusMapper):
 def _members(of: np.ndarray, keys: set[int]) -> frozenset[int]:
     """Return the keys that occur in a sorted array."""
     wanted = np.fromiter(keys, np.uint64, len(keys))
-    places = np.minimum(np.searchsorted(of, wanted), len(of) - 1)
-    return frozenset(wanted[of[places] == wanted].tolist())
+    indices = np.minimum(np.searchsorted(of, wanted), len(of) - 1)
+    return frozenset(wanted[of[indices] == wanted].tolist())

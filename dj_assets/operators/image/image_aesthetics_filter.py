@@ -43,7 +43,7 @@ class ImageAestheticsFilter(ListRangeFilter):
         """Return the name of the predictor."""
         return (self.hf_scorer_model or PREDICTOR,)
 
-    def looks_for(self, models: ModelStore) -> tuple[Crop]:
+    def features_for(self, models: ModelStore) -> tuple[Crop]:
         """Return the crop that the model takes."""
         return (Crop(preprocessing(models.find(*self.models()).path).geometry),)
 
@@ -53,8 +53,8 @@ class ImageAestheticsFilter(ListRangeFilter):
         if not any(paths):
             return {"image_aesthetics_scores": lists([[] for _ in paths])}
         path = batch.models.find(*self.models()).path
-        (look,) = self.looks_for(batch.models)
-        found = over_images(batch, look, f"ratings {path}", load.aesthetics_predictor(path).scores)
+        (feature,) = self.features_for(batch.models)
+        found = over_images(batch, feature, f"ratings {path}", load.aesthetics_predictor(path).scores)
         scale = score_scale(self.score_scale, *self.models())
         return {
             "image_aesthetics_scores": lists(

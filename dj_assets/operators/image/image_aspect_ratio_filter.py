@@ -31,12 +31,12 @@ class ImageAspectRatioFilter(ListRangeFilter):
     min_ratio: float = 0.333
     max_ratio: float = 3.0
 
-    def looks(self) -> tuple[ImageSize]:
+    def features(self) -> tuple[ImageSize]:
         """Return the size feature."""
         return (ImageSize(),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the ratios of every sample."""
-        sizes = media(batch).found("images", ImageSize())
+        sizes = media(batch).values("images", ImageSize())
         ratios = [[width / height for width, height in sample] for sample in sizes]
         return {"aspect_ratios": pa.array(ratios, pa.list_(pa.float64()))}

@@ -24,6 +24,6 @@ class ImageDeduplicator(MediaDeduplicator):
 
     method: Method = "phash"
 
-    def looks(self) -> tuple[ImageHash]:
+    def features(self) -> tuple[ImageHash]:
         """Return the hash feature."""
         return (ImageHash(self.method),)

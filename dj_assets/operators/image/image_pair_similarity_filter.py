@@ -41,7 +41,7 @@ class ImagePairSimilarityFilter(ListRangeFilter):
         """Return the name of the CLIP model."""
         return (self.hf_clip,)
 
-    def looks_for(self, models: ModelStore) -> tuple[Crop]:
+    def features_for(self, models: ModelStore) -> tuple[Crop]:
         """Return the crop that the model takes."""
         return (Crop(preprocessing(models.find(self.hf_clip).path).geometry),)
 
@@ -54,6 +54,6 @@ class ImagePairSimilarityFilter(ListRangeFilter):
         if not any(paths):
             return {"image_pair_similarity": lists([[] for _ in paths])}
         path = batch.models.find(self.hf_clip).path
-        (look,) = self.looks_for(batch.models)
-        seen = over_images(batch, look, f"clip {path}", load.clip(path).encode_images)
+        (feature,) = self.features_for(batch.models)
+        seen = over_images(batch, feature, f"clip {path}", load.clip(path).encode_images)
         return {"image_pair_similarity": lists([[float(pair[0] @ pair[1])] if pair else [] for pair in seen])}

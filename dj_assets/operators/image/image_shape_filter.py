@@ -30,10 +30,10 @@ class ImageShapeFilter(ShapeFilter):
         Statistic("image_height", pa.list_(pa.int64()), "pixels of each image"),
     )
 
-    def looks(self) -> tuple[ImageSize]:
+    def features(self) -> tuple[ImageSize]:
         """Return the size feature."""
         return (ImageSize(),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the widths and heights of every sample."""
-        return self.widths_and_heights(media(batch).found("images", ImageSize()))
+        return self.widths_and_heights(media(batch).values("images", ImageSize()))

@@ -49,10 +49,10 @@ class ImageSizeFilter(MediaFilter):
         )
         return EachInRange(one, self.any_or_all, empty=True)
 
-    def looks(self) -> tuple[FileBytes]:
+    def features(self) -> tuple[FileBytes]:
         """Return the file size feature."""
         return (FileBytes(),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the sizes of every sample."""
-        return {"image_sizes": pa.array(media(batch).found("images", FileBytes()), pa.list_(pa.int64()))}
+        return {"image_sizes": pa.array(media(batch).values("images", FileBytes()), pa.list_(pa.int64()))}

@@ -46,7 +46,7 @@ class ImageTextMatchingFilter(ListRangeFilter):
         """Return the name of the BLIP model."""
         return (self.hf_blip,)
 
-    def looks_for(self, models: ModelStore) -> tuple[Crop]:
+    def features_for(self, models: ModelStore) -> tuple[Crop]:
         """Return the crop that the model takes."""
         geometry = preprocessing(models.find(self.hf_blip).path).geometry
         return (Crop(geometry, Flips(self.horizontal_flip, self.vertical_flip)),)
@@ -56,17 +56,17 @@ class ImageTextMatchingFilter(ListRangeFilter):
         chunks = media(batch).chunks("images")
         if not any(chunks):
             return {"image_text_matching_score": lists([[] for _ in chunks])}
-        crops = media(batch).found("images", *self.looks_for(batch.models))
+        crops = media(batch).values("images", *self.features_for(batch.models))
         pairs = [
             [[(crop, text) for crop in images[which]] for text, which in sample]
             for images, sample in zip(crops, chunks, strict=True)
         ]
         flat = [pair for sample in pairs for chunk in sample for pair in chunk]
         images = {id(crop): crop for crop, _ in flat}
-        places = {key: place for place, key in enumerate(images)}
-        texts = {text: place for place, text in enumerate(dict.fromkeys(text for _, text in flat))}
+        indices = {key: index for index, key in enumerate(images)}
+        texts = {text: index for index, text in enumerate(dict.fromkeys(text for _, text in flat))}
         model = load.image_text_matcher(batch.models.find(self.hf_blip).path)
-        wanted = [(places[id(crop)], texts[text]) for crop, text in flat]
+        wanted = [(indices[id(crop)], texts[text]) for crop, text in flat]
         found = iter(model.scores(list(images.values()), list(texts), wanted).tolist())
         return {
             "image_text_matching_score": lists(

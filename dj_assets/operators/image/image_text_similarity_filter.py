@@ -47,7 +47,7 @@ class ImageTextSimilarityFilter(ListRangeFilter):
         """Return the name of the CLIP model."""
         return (self.hf_clip,)
 
-    def looks_for(self, models: ModelStore) -> tuple[Crop]:
+    def features_for(self, models: ModelStore) -> tuple[Crop]:
         """Return the crop that the model takes."""
         geometry = preprocessing(models.find(self.hf_clip).path).geometry
         return (Crop(geometry, Flips(self.horizontal_flip, self.vertical_flip)),)
@@ -60,8 +60,8 @@ class ImageTextSimilarityFilter(ListRangeFilter):
             return {"image_text_similarity": lists([[] for _ in chunks])}
         path = batch.models.find(self.hf_clip).path
         model = load.clip(path)
-        (look,) = self.looks_for(batch.models)
-        seen = over_images(batch, look, f"clip {path}", model.encode_images)
+        (feature,) = self.features_for(batch.models)
+        seen = over_images(batch, feature, f"clip {path}", model.encode_images)
         read = text_vectors(batch, path, texts)
         return {
             "image_text_similarity": lists(

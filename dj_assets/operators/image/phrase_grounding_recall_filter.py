@@ -57,7 +57,7 @@ class PhraseGroundingRecallFilter(ListRangeFilter):
         """Return the names of the OWL-ViT model and of the NLTK models."""
         return (self.hf_owlvit, TAGGER, SENTENCES)
 
-    def looks_for(self, models: ModelStore) -> tuple[Crop]:
+    def features_for(self, models: ModelStore) -> tuple[Crop]:
         """Return the crop that the model takes."""
         geometry = preprocessing(models.find(self.hf_owlvit).path).geometry
         return (Crop(geometry, Flips(self.horizontal_flip, self.vertical_flip)),)
@@ -71,7 +71,7 @@ class PhraseGroundingRecallFilter(ListRangeFilter):
 
     def recalls(self, batch: Batch, phrases: Sequence[Sequence[Sequence[str]]]) -> list[list[float]]:
         """Return the share of phrases found for every chunk, given its phrases."""
-        crops = media(batch).found("images", *self.looks_for(batch.models))
+        crops = media(batch).values("images", *self.features_for(batch.models))
         asked = [
             (crop, own)
             for images, chunks, wanted in zip(crops, media(batch).chunks("images"), phrases, strict=True)
@@ -94,10 +94,10 @@ class PhraseGroundingRecallFilter(ListRangeFilter):
 
     def recall(self, boxes: Boxes, phrases: int) -> float:
         """Return the share of phrases with a hit."""
-        best = [place for place in np.argsort(-boxes.scores, kind="stable") if boxes.scores[place] > self.conf_thr]
+        best = [index for index in np.argsort(-boxes.scores, kind="stable") if boxes.scores[index] > self.conf_thr]
         hits: dict[int, np.ndarray] = {}
-        for place in best[:phrases]:
-            phrase, box = int(boxes.phrases[place]), boxes.corners[place]
+        for index in best[:phrases]:
+            phrase, box = int(boxes.phrases[index]), boxes.corners[index]
             too_large = area(box) > self.large_area_ratio_thr
             if phrase in hits or too_large or any(overlap(box, hit) > self.iou_thr for hit in hits.values()):
                 continue

@@ -25,8 +25,8 @@ class ClassifiedFrames(FramesFilter):
         if not any(paths):
             return lists([[] for _ in paths])
         path = batch.models.find(*self.models()).path
-        (look,) = self.looks_for(batch.models)
-        found = over_frames(batch, look, f"classes {path}", load.image_classifier(path).probabilities)
+        (feature,) = self.features_for(batch.models)
+        found = over_frames(batch, feature, f"classes {path}", load.image_classifier(path).probabilities)
         return lists(
             [
                 of_distinct(own, [reduced(frames[..., 1].tolist(), self.reduce_mode) for frames in sample])

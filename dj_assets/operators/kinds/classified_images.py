@@ -23,7 +23,7 @@ class ClassifiedImages(ListRangeFilter):
     media: ClassVar[Literal["images"]] = "images"
     packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "safetensors": "vision"}
 
-    def looks_for(self, models: ModelStore) -> tuple[Crop]:
+    def features_for(self, models: ModelStore) -> tuple[Crop]:
         """Return the crop that the model takes."""
         return (Crop(preprocessing(models.find(*self.models()).path).geometry),)
 
@@ -33,8 +33,8 @@ class ClassifiedImages(ListRangeFilter):
         if not any(paths):
             return lists([[] for _ in paths])
         path = batch.models.find(*self.models()).path
-        (look,) = self.looks_for(batch.models)
-        found = over_images(batch, look, f"classes {path}", load.image_classifier(path).probabilities)
+        (feature,) = self.features_for(batch.models)
+        found = over_images(batch, feature, f"classes {path}", load.image_classifier(path).probabilities)
         return lists(
             [
                 of_distinct(own, [float(classes[1]) for classes in sample])

@@ -25,7 +25,7 @@ class FramesFilter(ListRangeFilter):
     frame_num: int = Field(default=3, ge=1)
     reduce_mode: Reduction = "avg"
 
-    def looks_for(self, models: ModelStore) -> tuple[FrameCrops]:
+    def features_for(self, models: ModelStore) -> tuple[FrameCrops]:
         """Return the frame crops that the model takes."""
         geometry = preprocessing(models.find(*self.models()).path).geometry
         return (FrameCrops(geometry, self.frame_sampling_method, self.frame_num),)

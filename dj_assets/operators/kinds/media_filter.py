@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 
-from dj_assets.media.look import Look
+from dj_assets.media.feature import MediaFeature
 from dj_assets.media.tokens import Kind
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import BoundedFilter, Deduplicator, Filter, Operator, Statistic
@@ -27,13 +27,13 @@ class MediaOperator(Operator):
 
     media: ClassVar[Kind]
 
-    def looks(self) -> tuple[Look[Any], ...]:
+    def features(self) -> tuple[MediaFeature[Any], ...]:
         """Return the features that the operator needs of each file, as far as its parameters determine them."""
         return ()
 
-    def looks_for(self, models: ModelStore) -> tuple[Look[Any], ...]:  # noqa: ARG002
+    def features_for(self, models: ModelStore) -> tuple[MediaFeature[Any], ...]:  # noqa: ARG002
         """Return all features that the operator needs of each file, including the input of its model."""
-        return self.looks()
+        return self.features()
 
 
 class MediaFilter(MediaOperator, Filter):
@@ -130,9 +130,9 @@ class MediaDeduplicator(MediaOperator, Deduplicator):
 
     def sign(self, batch: Batch) -> pa.Array:
         """Return one signature for each sample."""
-        (look,) = self.looks()
+        (feature,) = self.features()
         seen = media(batch)
-        digests = zip(seen.listed(self.media), seen.found(self.media, look), batch.text.to_pylist(), strict=True)
+        digests = zip(seen.listed(self.media), seen.values(self.media, feature), batch.text.to_pylist(), strict=True)
         return pa.array([self._signature(*sample) for sample in digests], self.signature_type)
 
     def _signature(self, listed: list[str], digests: list[bytes], text: str) -> bytes | None:

@@ -49,8 +49,8 @@ class VideoAestheticsFilter(FramesFilter):
         if not any(paths):
             return {"video_frames_aesthetics_score": lists([[] for _ in paths])}
         path = batch.models.find(*self.models()).path
-        (look,) = self.looks_for(batch.models)
-        found = over_frames(batch, look, f"ratings {path}", load.aesthetics_predictor(path).scores)
+        (feature,) = self.features_for(batch.models)
+        found = over_frames(batch, feature, f"ratings {path}", load.aesthetics_predictor(path).scores)
         scale = score_scale(self.score_scale, *self.models())
         return {
             "video_frames_aesthetics_score": lists(

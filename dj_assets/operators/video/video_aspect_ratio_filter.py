@@ -62,13 +62,13 @@ class VideoAspectRatioFilter(MediaFilter):
         )
         return EachInRange(one, self.any_or_all, empty=True)
 
-    def looks(self) -> tuple[ClipSize]:
+    def features(self) -> tuple[ClipSize]:
         """Return the size feature."""
         return (ClipSize(),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the ratios of every sample."""
-        sizes = media(batch).found("videos", ClipSize())
+        sizes = media(batch).values("videos", ClipSize())
         ratios = [[width / height for width, height in sample] for sample in sizes]
         return {"video_aspect_ratios": pa.array(ratios, pa.list_(pa.float64()))}
 

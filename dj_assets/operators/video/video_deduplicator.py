@@ -21,6 +21,6 @@ class VideoDeduplicator(MediaDeduplicator):
     media: ClassVar[Literal["videos"]] = "videos"
     packages: ClassVar[Mapping[str, str]] = {"av": "vision"}
 
-    def looks(self) -> tuple[PacketDigest]:
+    def features(self) -> tuple[PacketDigest]:
         """Return the packet digest feature."""
         return (PacketDigest(),)

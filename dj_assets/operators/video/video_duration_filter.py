@@ -35,10 +35,10 @@ class VideoDurationFilter(ListRangeFilter):
     max_duration: float = sys.maxsize
     video_backend: Literal["ffmpeg", "av"] = "ffmpeg"
 
-    def looks(self) -> tuple[ClipDuration]:
+    def features(self) -> tuple[ClipDuration]:
         """Return the duration feature."""
         return (ClipDuration(),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the durations of every sample."""
-        return {"video_duration": pa.array(media(batch).found("videos", ClipDuration()), pa.list_(pa.float64()))}
+        return {"video_duration": pa.array(media(batch).values("videos", ClipDuration()), pa.list_(pa.float64()))}

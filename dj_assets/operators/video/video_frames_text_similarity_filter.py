@@ -44,7 +44,7 @@ class VideoFramesTextSimilarityFilter(FramesFilter):
         """Return the name of the CLIP model."""
         return (self.hf_clip,)
 
-    def looks_for(self, models: ModelStore) -> tuple[FrameCrops]:
+    def features_for(self, models: ModelStore) -> tuple[FrameCrops]:
         """Return the frame crops that the model takes."""
         geometry = preprocessing(models.find(self.hf_clip).path).geometry
         flips = Flips(self.horizontal_flip, self.vertical_flip)
@@ -58,8 +58,8 @@ class VideoFramesTextSimilarityFilter(FramesFilter):
             return {"video_frames_text_similarity": lists([[] for _ in chunks])}
         path = batch.models.find(self.hf_clip).path
         model = load.clip(path)
-        (look,) = self.looks_for(batch.models)
-        seen = over_frames(batch, look, f"clip {path}", model.encode_images)
+        (feature,) = self.features_for(batch.models)
+        seen = over_frames(batch, feature, f"clip {path}", model.encode_images)
         read = text_vectors(batch, path, texts)
         return {
             "video_frames_text_similarity": lists(

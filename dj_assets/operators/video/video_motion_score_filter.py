@@ -60,7 +60,7 @@ class VideoMotionScoreFilter(ListRangeFilter):
         """Return true: much of the clip is decoded."""
         return True
 
-    def looks(self) -> tuple[MotionScore]:
+    def features(self) -> tuple[MotionScore]:
         """Return the motion feature."""
         flow = {name: getattr(self, name) for name in Farneback.__dataclass_fields__}
         resizing = Resizing(self.size, self.max_size, self.divisible)
@@ -68,5 +68,5 @@ class VideoMotionScoreFilter(ListRangeFilter):
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the scores of every sample."""
-        (look,) = self.looks()
-        return {"video_motion_score": pa.array(media(batch).found("videos", look), pa.list_(pa.float64()))}
+        (feature,) = self.features()
+        return {"video_motion_score": pa.array(media(batch).values("videos", feature), pa.list_(pa.float64()))}

@@ -30,10 +30,10 @@ class VideoResolutionFilter(ShapeFilter):
         Statistic("video_height", pa.list_(pa.int64()), "pixels of each clip"),
     )
 
-    def looks(self) -> tuple[ClipSize]:
+    def features(self) -> tuple[ClipSize]:
         """Return the size feature."""
         return (ClipSize(),)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the widths and heights of every sample."""
-        return self.widths_and_heights(media(batch).found("videos", ClipSize()))
+        return self.widths_and_heights(media(batch).values("videos", ClipSize()))

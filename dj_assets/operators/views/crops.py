@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from dj_assets.media.clip import OpenClip
+from dj_assets.media.feature import ClipFeature, ImageFeature
 from dj_assets.media.image import OpenImage
-from dj_assets.media.look import ClipLook, ImageLook
 from dj_assets.models.vision.pixels import Geometry, Uint8s
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def load_kernels() -> None:
 
 
 @dataclass(frozen=True)
-class Crop(ImageLook[Uint8s]):
+class Crop(ImageFeature[Uint8s]):
     """Crop an image to the input of a model, shape `(height, width, 3)`."""
 
     geometry: Geometry
@@ -63,7 +63,7 @@ class Crop(ImageLook[Uint8s]):
 
 
 @dataclass(frozen=True)
-class FrameCrops(ClipLook[Uint8s]):
+class FrameCrops(ClipFeature[Uint8s]):
     """Crop key frames of a clip, or `count` frames at equal distances, shape `(n, height, width, 3)`."""
 
     geometry: Geometry

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from dj_assets.errors import MediaError, SampleError
-from dj_assets.media.facts import facts_of, is_text
-from dj_assets.media.look import ClipLook, ImageLook, Look
-from dj_assets.media.places import Place
+from dj_assets.media.access import MediaAccess
+from dj_assets.media.feature import ClipFeature, ImageFeature, MediaFeature
+from dj_assets.media.file_stats import file_stats, is_text
+from dj_assets.media.locations import MediaLocation
 from dj_assets.media.request import Failed, Request
 from dj_assets.media.tokens import Chunk, Kind
-from dj_assets.media.viewing import Viewing
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.views.sample_fields import field_values
 
@@ -30,11 +30,11 @@ def media(batch: Batch) -> MediaBatch:
     Raises
     ------
     ValueError
-        If the batch was made without a `viewing`, that is for a recipe without operators over media.
+        If the batch was made without a `media_access`, that is for a recipe without operators over media.
     """
-    if batch.viewing is None:
+    if batch.media_access is None:
         raise ValueError("this batch does not know where its media are")
-    return MediaBatch(batch, batch.viewing)
+    return MediaBatch(batch, batch.media_access)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Listed:
     """Hold one path of a sample, and the location that it resolves to."""
 
     path: str
-    place: Place | Failed
+    location: MediaLocation | Failed
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class MediaBatch:
     """Give access to the media of a batch. A file that several features or samples need is opened once."""
 
     batch: Batch
-    viewing: Viewing
+    media_access: MediaAccess
 
     def listed(self, kind: Kind) -> list[list[str]]:
         """Return the paths of every sample, `[]` if it lists none or its field is not a list of paths."""
@@ -58,11 +58,11 @@ class MediaBatch:
 
     def chunks(self, kind: Kind) -> list[list[Chunk]]:
         """Return the chunks of every text that belong to media of a kind; see `SpecialTokens.chunks`."""
-        tokens = self.viewing.keys.tokens
+        tokens = self.media_access.keys.tokens
         pairs = zip(self.batch.text.to_pylist(), self.listed(kind), strict=True)
         return [tokens.chunks(text, kind, len(paths)) for text, paths in pairs]
 
-    def found(self, kind: Kind, look: ImageLook[T] | ClipLook[T]) -> list[list[T]]:
+    def values(self, kind: Kind, feature: ImageFeature[T] | ClipFeature[T]) -> list[list[T]]:
         """Return a media feature of every listed path, nested like the paths.
 
         Raises
@@ -70,25 +70,25 @@ class MediaBatch:
         SampleError
             If the feature fails for one of the samples. A row stage quarantines these samples before.
         """
-        failures = self.failures(kind, (look,))
+        failures = self.failures(kind, (feature,))
         if failures:
             raise SampleError(next(iter(failures.values())))
-        seen: Any = self.viewing.seen
-        return [[seen[one.place, look] for one in self._paths(sample)] for sample in self._samples(kind)]
+        seen: Any = self.media_access.values
+        return [[seen[one.location, feature] for one in self._paths(sample)] for sample in self._samples(kind)]
 
-    def failures(self, kind: Kind, looks: Sequence[Look[Any]]) -> dict[int, str]:
+    def failures(self, kind: Kind, features: Sequence[MediaFeature[Any]]) -> dict[int, str]:
         """Return the samples for which one of the features fails, as a mapping of index in the batch to reason."""
-        self.look(looks).result()
+        self.compute(features).result()
         failures: dict[int, str] = {}
         for number, sample in enumerate(self._samples(kind)):
-            reason = sample.reason if isinstance(sample, Failed) else self._first_failure(sample, looks)
+            reason = sample.reason if isinstance(sample, Failed) else self._first_failure(sample, features)
             if reason is not None:
                 failures[number] = reason
         return failures
 
-    def look(self, looks: Iterable[Look[Any]]) -> Future[None]:
+    def compute(self, features: Iterable[MediaFeature[Any]]) -> Future[None]:
         """Start to compute all missing features; those of one file are computed while it is open."""
-        requests = [request for kind in ("images", "videos") for request in self._requests(kind, looks)]
+        requests = [request for kind in ("images", "videos") for request in self._requests(kind, features)]
         done: Future[None] = Future()
         if not requests:
             done.set_result(None)
@@ -101,11 +101,11 @@ class MediaBatch:
                 done.set_exception(error)
                 return
             for request, outcomes in zip(requests, read.result(), strict=True):
-                for look, outcome in zip(request.looks, outcomes, strict=True):
-                    self.viewing.seen[request.place, look] = outcome
+                for feature, outcome in zip(request.features, outcomes, strict=True):
+                    self.media_access.values[request.location, feature] = outcome
             done.set_result(None)
 
-        self.viewing.reader.read(requests).add_done_callback(remember)
+        self.media_access.reader.read(requests).add_done_callback(remember)
         return done
 
     def files(self, kinds: Collection[Kind]) -> pa.Array:
@@ -117,36 +117,42 @@ class MediaBatch:
             [file for own in sample for file in own]
             for sample in zip(*(self._files(kind) for kind in kinds), strict=True)
         ]
-        facts = facts_of(file for sample in listed for file in sample)
+        facts = file_stats(file for sample in listed for file in sample)
         return pa.array([[(file, *facts[file]) for file in dict.fromkeys(sample)] for sample in listed], MEDIA_FILES)
 
     def _files(self, kind: Kind) -> list[list[str]]:
-        root = self.viewing.root
+        root = self.media_access.root
         return [
             [
                 file
                 for one in self._paths(sample)
-                if not (isinstance(one.place, Place) and one.place.content is not None)
+                if not (isinstance(one.location, MediaLocation) and one.location.content is not None)
                 and (file := root.file_of(one.path)) is not None
                 and is_text(file)
             ]
             for sample in self._samples(kind)
         ]
 
-    def _requests(self, kind: Kind, looks: Iterable[Look[Any]]) -> list[Request]:
-        ours = [look for look in dict.fromkeys(looks) if look.kind == kind]
-        places = {one.place: None for sample in self._samples(kind) for one in self._paths(sample)} if ours else {}
-        wanted: dict[Place, tuple[Look[Any], ...]] = {
-            place: tuple(look for look in ours if (place, look) not in self.viewing.seen)
-            for place in places
-            if isinstance(place, Place)
+    def _requests(self, kind: Kind, features: Iterable[MediaFeature[Any]]) -> list[Request]:
+        ours = [feature for feature in dict.fromkeys(features) if feature.kind == kind]
+        locations = (
+            {one.location: None for sample in self._samples(kind) for one in self._paths(sample)} if ours else {}
+        )
+        wanted: dict[MediaLocation, tuple[MediaFeature[Any], ...]] = {
+            location: tuple(feature for feature in ours if (location, feature) not in self.media_access.values)
+            for location in locations
+            if isinstance(location, MediaLocation)
         }
-        return [Request(place, missing) for place, missing in wanted.items() if missing]
+        return [Request(location, missing) for location, missing in wanted.items() if missing]
 
-    def _first_failure(self, sample: Sequence[Listed], looks: Sequence[Look[Any]]) -> str | None:
-        for look in looks:
+    def _first_failure(self, sample: Sequence[Listed], features: Sequence[MediaFeature[Any]]) -> str | None:
+        for feature in features:
             for one in sample:
-                outcome = one.place if isinstance(one.place, Failed) else self.viewing.seen[one.place, look]
+                outcome = (
+                    one.location
+                    if isinstance(one.location, Failed)
+                    else self.media_access.values[one.location, feature]
+                )
                 if isinstance(outcome, Failed):
                     return f"{one.path}: {outcome.reason}"
         return None
@@ -159,7 +165,7 @@ class MediaBatch:
         return self.batch.derive(("listed", kind), lambda: self._list(kind))
 
     def _list(self, kind: Kind) -> list[list[Listed] | Failed]:
-        keys = self.viewing.keys
+        keys = self.media_access.keys
         key = keys.field_of(kind)
         contents = field_values(self.batch, keys.image_bytes) if kind == "images" else [None] * len(self.batch)
         pairs = zip(field_values(self.batch, key), contents, strict=True)
@@ -171,11 +177,11 @@ class MediaBatch:
             return Failed(f"{key} is no list of paths")
         if isinstance(contents, list) and len(contents) == len(paths):
             pairs = zip(paths, contents, strict=True)
-            return [Listed(path, Place(path, content=bytes(c)) if c else self._find(path)) for path, c in pairs]
+            return [Listed(path, MediaLocation(path, content=bytes(c)) if c else self._find(path)) for path, c in pairs]
         return [Listed(path, self._find(path)) for path in paths]
 
-    def _find(self, path: str) -> Place | Failed:
+    def _find(self, path: str) -> MediaLocation | Failed:
         try:
-            return self.viewing.root.find(path)
+            return self.media_access.root.find(path)
         except MediaError as error:
             return Failed(str(error))

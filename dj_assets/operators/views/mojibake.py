@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from dj_assets.couplings import mojibake_pattern, parsed_pattern
 
 # The size of the tables: all characters of mojibake are below, and nearly all characters of any text.
 CODE_POINTS = 0x20000
@@ -42,30 +43,28 @@ class Suspicion:
 @cache
 def suspicion() -> Suspicion:
     """Return the table for the installed version of ftfy."""
-    from ftfy.badness import BADNESS_RE
-
     first, second = np.zeros(CODE_POINTS, np.uint64), np.zeros(CODE_POINTS, np.uint64)
     alone = np.zeros(CODE_POINTS, bool)
     bit = 0
-    for places in _alternatives(BADNESS_RE):
-        pairs = [pair for pair in _adjacent(places) if not pair[0][:ASCII].any()]
+    for sets in _alternatives(mojibake_pattern()):
+        pairs = [pair for pair in _adjacent(sets) if not pair[0][:ASCII].any()]
         if pairs and bit < 64:
             a, b = min(pairs, key=lambda pair: np.count_nonzero(pair[0]) * np.count_nonzero(pair[1]))
             first[a] |= np.uint64(1 << bit)
             second[b] |= np.uint64(1 << bit)
             bit += 1
         else:
-            alone |= _rarest(places)
+            alone |= _rarest(sets)
     return Suspicion(first, second, alone)
 
 
 def _alternatives(pattern: re.Pattern[str]) -> Iterator[list[Set | None]]:
     """Yield for every alternative the characters that each position admits, None if the position is optional."""
-    parsed = list(_parser.parse(pattern.pattern, pattern.flags))
+    parsed = parsed_pattern(pattern)
     if len(parsed) != 1 or str(parsed[0][0]) != "BRANCH":
         raise ValueError(f"{pattern.pattern[:40]!r} is no list of alternatives")
     for alternative in parsed[0][1][1]:
-        yield [_admitted(*place) for place in alternative]
+        yield [_admitted(*position) for position in alternative]
 
 
 def _admitted(kind: Any, argument: Any) -> Set | None:  # noqa: ANN401 - the parser has no types
@@ -91,15 +90,15 @@ def _ranges(ranges: Sequence[tuple[int, int]]) -> Set:
     return found
 
 
-def _adjacent(places: Sequence[Set | None]) -> Iterator[tuple[Set, Set]]:
-    for a, b in pairwise(places):
+def _adjacent(sets: Sequence[Set | None]) -> Iterator[tuple[Set, Set]]:
+    for a, b in pairwise(sets):
         if a is not None and b is not None:
             yield a, b
 
 
-def _rarest(places: Sequence[Set | None]) -> Set:
+def _rarest(sets: Sequence[Set | None]) -> Set:
     """Return the characters of the narrowest position without ASCII; every match contains one of them."""
-    mandatory = [place for place in places if place is not None and not place[:ASCII].any()]
+    mandatory = [characters for characters in sets if characters is not None and not characters[:ASCII].any()]
     if not mandatory:
         raise ValueError("an alternative of the pattern matches ASCII alone")
     return min(mandatory, key=np.count_nonzero)

@@ -44,25 +44,25 @@ def lists(values: Sequence[Sequence[float]]) -> pa.Array:
     return pa.array(values, LISTS)
 
 
-def over_images(batch: Batch, look: Crop, model: str, scores: Model) -> list[list[np.ndarray]]:
+def over_images(batch: Batch, feature: Crop, model: str, scores: Model) -> list[list[np.ndarray]]:
     """Return the output of a model for every listed image, nested like the paths; `model` is the cache key."""
 
     def compute() -> list[list[np.ndarray]]:
         """Score every distinct image."""
-        crops = media(batch).found("images", look)
+        crops = media(batch).values("images", feature)
         distinct = {id(crop): crop for sample in crops for crop in sample}
         scored = dict(zip(distinct, scores(list(distinct.values())), strict=True)) if distinct else {}
         return [[scored[id(crop)] for crop in sample] for sample in crops]
 
-    return batch.derive((model, look), compute)
+    return batch.derive((model, feature), compute)
 
 
-def over_frames(batch: Batch, look: FrameCrops, model: str, scores: Model) -> list[list[np.ndarray]]:
+def over_frames(batch: Batch, feature: FrameCrops, model: str, scores: Model) -> list[list[np.ndarray]]:
     """Return the output of a model for the frames of every listed clip, one array `(frames, ...)` for each clip."""
 
     def compute() -> list[list[np.ndarray]]:
         """Score the frames of every distinct clip."""
-        clips = media(batch).found("videos", look)
+        clips = media(batch).values("videos", feature)
         distinct = {id(frames): frames for sample in clips for frames in sample}
         crops = [crop for frames in distinct.values() for crop in frames]
         ends = np.cumsum([len(frames) for frames in distinct.values()])[:-1]
@@ -70,7 +70,7 @@ def over_frames(batch: Batch, look: FrameCrops, model: str, scores: Model) -> li
         nothing = np.empty(0, np.float32)
         return [[scored.get(id(frames), nothing) for frames in sample] for sample in clips]
 
-    return batch.derive((model, look), compute)
+    return batch.derive((model, feature), compute)
 
 
 def text_vectors(batch: Batch, path: Path, texts: Sequence[str]) -> Mapping[str, np.ndarray]:

@@ -20,7 +20,7 @@ from dj_assets.operators.batch import Batch
 if TYPE_CHECKING:
     from dj_assets.kernels.character_map import CharacterMap
     from dj_assets.kernels.unigram import Unigram
-    from dj_assets.kernels.unigram_words import Memo
+    from dj_assets.kernels.unigram_words import PieceMemo
 
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -73,7 +73,7 @@ def sentence_pieces(batch: Batch, path: Path) -> SentencePieces:
 
 
 @cache
-def _encoder(path: Path) -> tuple[CharacterMap, Unigram, Memo]:
+def _encoder(path: Path) -> tuple[CharacterMap, Unigram, PieceMemo]:
     """Return the tables with which the kernel encodes."""
     from dj_assets.kernels.character_map import character_map
     from dj_assets.kernels.unigram import unigram
@@ -123,13 +123,13 @@ def _surfaces(path: Path, texts: list[str], ids: list[Int32s]) -> pa.StringArray
         return found
     parts, at = [], 0
     for text, own, done in zip(texts, ids, placed.tolist(), strict=True):
-        places = np.flatnonzero(own == known.unknown)
+        indices = np.flatnonzero(own == known.unknown)
         if done:
-            parts.append(found.slice(at, len(places)))
+            parts.append(found.slice(at, len(indices)))
         else:
             asked = model.encode_as_pieces(text)
-            parts.append(pa.array([asked[k] for k in places.tolist()], pa.string()))
-        at += len(places)
+            parts.append(pa.array([asked[k] for k in indices.tolist()], pa.string()))
+        at += len(indices)
     return pa.concat_arrays(parts)
 
 
@@ -153,9 +153,9 @@ def coded(found: SentencePieces, known: Vocabulary) -> tuple[Int32s, pa.StringAr
     if not len(found.surfaces):
         return found.ids, known.pieces
     surfaces = found.surfaces.dictionary_encode()
-    place = pc.index_in(surfaces.dictionary, known.pieces).to_numpy(zero_copy_only=False)
-    new = np.isnan(place) if place.dtype.kind == "f" else np.zeros(len(place), bool)
-    codes_of = np.where(new, len(known.pieces) + np.cumsum(new) - 1, np.nan_to_num(place)).astype(np.int32)
+    index = pc.index_in(surfaces.dictionary, known.pieces).to_numpy(zero_copy_only=False)
+    new = np.isnan(index) if index.dtype.kind == "f" else np.zeros(len(index), bool)
+    codes_of = np.where(new, len(known.pieces) + np.cumsum(new) - 1, np.nan_to_num(index)).astype(np.int32)
     codes = found.ids.copy()
     codes[found.ids == known.unknown] = codes_of[surfaces.indices.to_numpy(zero_copy_only=False)]
     return codes, pa.concat_arrays([known.pieces, surfaces.dictionary.filter(pa.array(new))])

@@ -101,8 +101,8 @@ def _words(trie: KenlmFile, strings: pa.StringArray) -> Words:
     from dj_assets.kernels.ngram_trie import word_hashes
 
     hashes = word_hashes(*buffers(strings))
-    places = np.minimum(np.searchsorted(trie.hashes, hashes), len(trie.hashes) - 1)
-    return np.where(trie.hashes[places] == hashes, places + 1, 0).astype(np.int32)
+    indices = np.minimum(np.searchsorted(trie.hashes, hashes), len(trie.hashes) - 1)
+    return np.where(trie.hashes[indices] == hashes, indices + 1, 0).astype(np.int32)
 
 
 def _left_to_library(pieces: Path, strings: pa.StringArray) -> Flags:

@@ -1,4 +1,4 @@
-"""Exporting: part after part beside the place, each kept once it is whole, all moved into place at the end."""
+"""Export part by part into a work folder; each finished part is kept, and all are moved to the target at the end."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from dj_assets.errors import UserError
 from dj_assets.home.disk import disk_faults
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, read_json, require_refined, write_json
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.home.writing import replace_atomically
+from dj_assets.publish.database import SamplePosition
+from dj_assets.publish.export.exported_media import MediaSource
 from dj_assets.publish.export.formats import ExportFormat, ending, open_part
-from dj_assets.publish.export.media import MediaSource
 from dj_assets.publish.export.samples import Samples, observed_types, read_samples
 from dj_assets.sources.fields import FieldTypes
 
 DEFAULT_SHARD_BYTES = 256_000_000
-# Raise it when the same samples give other files.
+# Increase it when a change makes other files from the same samples.
 VERSION = 2
 
 _WORK = ".export"
@@ -33,26 +35,24 @@ MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 _BATCH_BYTES = 1_000_000
 
-Place = tuple[int, int]
-
 
 @dataclass(frozen=True)
 class ExportedPart:
-    """One finished file: its samples, and the place in the refined subset where the next part goes on.
+    """Holds one finished file: its samples, and the position in the refined subset where the next part starts.
 
-    A place is a refined file's number and a row in it.
+    A position is the number of a refined file and a row in it.
     """
 
     name: str
     samples: int
     bytes: int
     sha256: str
-    next: Place
+    next: SamplePosition
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What lies in the folder. `written` counts the parts of this call; the others were there already."""
+    """Holds the parts in the folder. `written` counts the parts of this call; the others were there already."""
 
     folder: Path
     parts: tuple[ExportedPart, ...]
@@ -60,21 +60,21 @@ class Exported:
 
     @property
     def samples(self) -> int:
-        """The samples of all parts."""
+        """Return the number of samples of all parts."""
         return sum(part.samples for part in self.parts)
 
     @property
     def bytes(self) -> int:
-        """The bytes of all parts."""
+        """Return the bytes of all parts."""
         return sum(part.bytes for part in self.parts)
 
 
 @dataclass(frozen=True)
 class Export:
-    """The published refined subset of a layout, to be written to a folder.
+    """Writes the published refined subset of a layout to a folder.
 
-    A part is closed once it has `shard_bytes`: it is larger by at most the samples read at once, an eighth of that or
-    1 MB (32 MB before compression, for Parquet). The same refined subset always gives the same files.
+    A part is closed once it has `shard_bytes`. It is larger by at most the samples read at once: an eighth of
+    `shard_bytes` or 1 MB (32 MB before compression, for Parquet). The same refined subset always gives the same files.
     """
 
     layout: Layout
@@ -83,20 +83,21 @@ class Export:
     shard_bytes: int = DEFAULT_SHARD_BYTES
 
     def run(self, *, overwrite: bool = False, report: Callable[[ExportedPart], None] = lambda _: None) -> Exported:
-        """Write what is missing; `report` is told every finished part.
+        """Write the missing parts; `report` is called with every finished part.
 
-        A killed export goes on after its last finished part. What lay in the folder stays until all parts are written.
+        An export that was killed continues after its last finished part. An earlier export in the folder is kept until
+        all parts are written.
 
         Raises
         ------
         UserError
-            If nothing is published, the folder holds something else, or another run is published meanwhile.
+            If nothing is published, the folder contains other files, or another run is published during the export.
         """
         manifest = newest_run(self.layout)
         if manifest is None:
             raise UserError(f"{self.layout.published}: holds no finished run; run it first")
         claim = self._claim(manifest)
-        require_refined(self.layout, manifest, manifest["refined"])
+        require_refined(self.layout, manifest, manifest.refined)
         with disk_faults(self.folder), _alone(self.folder):
             self._finish_moving()
             if (done := self._exported(claim)) is not None:
@@ -108,13 +109,13 @@ class Export:
     def _work(self) -> Path:
         return self.folder / _WORK
 
-    def _claim(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    def _claim(self, manifest: RunManifest) -> dict[str, Any]:
         """Return what identifies the files of an export."""
         own = {"format": self.format, "shard_bytes": self.shard_bytes, "version": VERSION}
-        return {"name": manifest["name"], "result_key": manifest["result_key"], **own}
+        return {"name": manifest.name, "result_key": manifest.result_key, **own}
 
     def _exported(self, claim: Mapping[str, Any]) -> Exported | None:
-        """Return the export that lies in the folder, where it is this one and whole."""
+        """Return the export in the folder if it has this claim and is complete, else None."""
         found = read_json(self.folder / MANIFEST)
         if found is None or {key: found.get(key) for key in claim} != claim:
             return None
@@ -131,25 +132,25 @@ class Export:
             raise UserError(f"{self.folder}: holds another export; choose a new folder or pass --overwrite")
 
     def _write(
-        self, manifest: Mapping[str, Any], claim: Mapping[str, Any], report: Callable[[ExportedPart], None]
+        self, manifest: RunManifest, claim: Mapping[str, Any], report: Callable[[ExportedPart], None]
     ) -> Exported:
         parts = self._resumed(claim)
         before = len(parts)
-        at: Place = parts[-1].next if parts else (0, 0)
-        while at[0] < len(manifest["refined"]):
+        at: SamplePosition = parts[-1].next if parts else (0, 0)
+        while at[0] < len(manifest.refined):
             parts.append(self._write_part(manifest, parts, at))
             self._require_unchanged(manifest)
             write_json(self._work / f"{parts[-1].name}.json", dataclasses.asdict(parts[-1]))
             report(parts[-1])
             at = parts[-1].next
         listed = [dataclasses.asdict(part) for part in parts]
-        whole = {**claim, "run_id": manifest["run_id"], "samples": sum(part.samples for part in parts), "parts": listed}
+        whole = {**claim, "run_id": manifest.run_id, "samples": sum(part.samples for part in parts), "parts": listed}
         write_json(self._work / MANIFEST, whole)
         self._finish_moving()
         return Exported(self.folder, tuple(parts), len(parts) - before)
 
     def _resumed(self, claim: Mapping[str, Any]) -> list[ExportedPart]:
-        """Return the parts that an export which was cut off has finished."""
+        """Return the parts that an interrupted export has finished."""
         if read_json(self._work / "claim.json") != claim:
             for path in self._work.glob("*.*"):
                 path.unlink()
@@ -159,12 +160,12 @@ class Export:
         whole = [part for part in parts if _is_there(self._work, part)]
         return parts if len(whole) == len(parts) else []
 
-    def _require_unchanged(self, manifest: Mapping[str, Any]) -> None:
+    def _require_unchanged(self, manifest: RunManifest) -> None:
         now = newest_run(self.layout)
-        if now is None or now["run_id"] != manifest["run_id"]:
+        if now is None or now.run_id != manifest.run_id:
             raise UserError(f"{self.layout.published}: a newer run was published during the export; export it again")
 
-    def _write_part(self, manifest: Mapping[str, Any], parts: Sequence[ExportedPart], at: Place) -> ExportedPart:
+    def _write_part(self, manifest: RunManifest, parts: Sequence[ExportedPart], at: SamplePosition) -> ExportedPart:
         name = f"part-{len(parts):05d}{ending(self.format)}"
         first = sum(part.samples for part in parts)
         samples = 0
@@ -181,26 +182,28 @@ class Export:
                 checksum = hashlib.file_digest(written, "sha256").hexdigest()
         return ExportedPart(name, samples, (self._work / name).stat().st_size, checksum, at)
 
-    def _samples(self, manifest: Mapping[str, Any], at: Place, first: int) -> Iterator[tuple[Samples, Place]]:
+    def _samples(
+        self, manifest: RunManifest, at: SamplePosition, first: int
+    ) -> Iterator[tuple[Samples, SamplePosition]]:
         """Yield the refined samples from a place on, a few at a time, each with the place behind them."""
-        refined = manifest["refined"]
+        refined = manifest.refined
         for number, part in enumerate(refined[at[0] :], at[0]):
-            media = MediaSource.of_file(manifest, part["shard"])
+            media = MediaSource.of_file(manifest, part.number)
             skipped = at[1] if number == at[0] else 0
             batch_bytes = min(_BATCH_BYTES, self.shard_bytes // 8)
-            for make, following in read_samples(self.layout.refined / part["name"], skipped, batch_bytes, self._types):
-                samples = make(first=first, text_key=manifest["text_keys"], media=media)
-                yield samples, (number, following) if following < part["samples"] else (number + 1, 0)
+            for make, following in read_samples(self.layout.refined / part.name, skipped, batch_bytes, self._types):
+                samples = make(first=first, text_key=manifest.text_keys, media=media)
+                yield samples, (number, following) if following < part.samples else (number + 1, 0)
                 first += len(samples)
 
     @cached_property
     def _types(self) -> FieldTypes | None:
-        """The columns of a table of what was refined as JSON lines."""
+        """Return the column types for a table of refined JSON lines, None if they are not needed."""
         lines = sorted(self.layout.refined.glob("*.jsonl")) if self.format == "parquet" else []
         return observed_types(lines) if lines else None
 
     def _finish_moving(self) -> None:
-        """Move a whole export into its place, also one that was cut off while it was moved."""
+        """Move a complete export to its folder, also one that was interrupted during the move."""
         whole = read_json(self._work / MANIFEST)
         if whole is None:
             return
@@ -232,7 +235,7 @@ def _is_there(folder: Path, part: ExportedPart) -> bool:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder for this export; remove what it worked in when nothing is left there."""
+    """Lock the folder for this export; remove its work folder at the end if it is empty."""
     work = folder / _WORK
     work.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(work / ".lock")
@@ -244,6 +247,6 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        # what is unfinished stays; whether the lock leaves its file behind depends on the system
+        # unfinished parts stay; the file of the lock remains on some systems
         if {path.name for path in work.iterdir()} <= {".lock"}:
             shutil.rmtree(work)

@@ -1,4 +1,4 @@
-"""What a part can be: JSON lines, plain or compressed, Parquet, a tar of samples (WebDataset), or LLaVA's own form."""
+"""The formats of a part: JSON lines, plain or compressed, Parquet, a tar of samples (WebDataset), or LLaVA's JSON."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _ROW_GROUP_BYTES = 32 * 1024 * 1024
 _ZSTD_LEVEL = 10
 
 
-class Part(ABC):
-    """One file that grows until it is large enough."""
+class ExportWriter(ABC):
+    """Writes one part, sample by sample, until it is large enough."""
 
     @abstractmethod
     def add(self, samples: Samples) -> None:
@@ -31,14 +31,14 @@ class Part(ABC):
     @property
     @abstractmethod
     def size(self) -> int:
-        """The bytes written so far, what is buffered left out."""
+        """Return the bytes written so far, without buffered ones."""
 
     @abstractmethod
     def close(self) -> None:
-        """Write what is left."""
+        """Write the buffered samples and finish the file."""
 
 
-class _Lines(Part):
+class _Lines(ExportWriter):
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
@@ -73,7 +73,7 @@ class _CompressedLines(_Lines):
         self._frame.close()  # type: ignore[no-untyped-call]
 
 
-class _Parquet(Part):
+class _Parquet(ExportWriter):
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._writer: pq.ParquetWriter | None = None
@@ -91,7 +91,7 @@ class _Parquet(Part):
 
     @property
     def size(self) -> int:
-        # what is pending will take about a third
+        # pending batches will take about a third of their size
         return self._file.tell() + self._pending_bytes // 3
 
     def close(self) -> None:
@@ -105,10 +105,10 @@ class _Parquet(Part):
         self._pending, self._pending_bytes = [], 0
 
 
-class _Tar(Part):
-    """A sample is the files of one key: `KEY.txt`, `KEY.json` with all other fields, and its media.
+class _Tar(ExportWriter):
+    """Writes a sample as the files of one key: `KEY.txt`, `KEY.json` with all other fields, and its media.
 
-    A single picture is `KEY.jpg` (or whatever ending it has), several are `KEY.0.jpg`, `KEY.1.jpg`. Keys are numbers,
+    A single image is `KEY.jpg` (with the ending of the file), several are `KEY.0.jpg`, `KEY.1.jpg`. Keys are numbers,
     counted through all parts. Times and owners are left out, so the same samples always give the same bytes.
     """
 
@@ -126,10 +126,10 @@ class _Tar(Part):
                 self._add(f"{key}.txt", len(text.encode()), io.BytesIO(text.encode()))
             content = samples.dump(samples.media.without_contents(record) if files else record)
             self._add(f"{key}.json", len(content), io.BytesIO(content))
-            for place, file in enumerate(files):
-                name = f"{key}.{file.ending}" if len(files) == 1 else f"{key}.{place}.{file.ending}"
-                with file.place.open() as opened:
-                    self._add(name, file.place.file_bytes, opened)
+            for location, file in enumerate(files):
+                name = f"{key}.{file.ending}" if len(files) == 1 else f"{key}.{location}.{file.ending}"
+                with file.location.open() as opened:
+                    self._add(name, file.location.file_bytes, opened)
 
     @property
     def size(self) -> int:
@@ -144,8 +144,8 @@ class _Tar(Part):
         self._tar.addfile(entry, content)
 
 
-class _Llava(Part):
-    """A JSON array of conversations, as LLaVA publishes them; the cleaned captions are the answers."""
+class _Llava(ExportWriter):
+    """Writes a JSON array of conversations, as LLaVA publishes them; the cleaned captions are the answers."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -165,7 +165,7 @@ class _Llava(Part):
         self._file.write(b"\n]\n" if self._before == b",\n" else b"[]\n")
 
 
-_OPENERS: Mapping[ExportFormat, tuple[str, Callable[[BinaryIO], Part]]] = {
+_OPENERS: Mapping[ExportFormat, tuple[str, Callable[[BinaryIO], ExportWriter]]] = {
     "jsonl": (".jsonl", _Lines),
     "jsonl.zst": (".jsonl.zst", _CompressedLines),
     "parquet": (".parquet", _Parquet),
@@ -175,10 +175,10 @@ _OPENERS: Mapping[ExportFormat, tuple[str, Callable[[BinaryIO], Part]]] = {
 
 
 def ending(format: ExportFormat) -> str:
-    """Return how the names of parts end."""
+    """Return the ending of the names of parts."""
     return _OPENERS[format][0]
 
 
-def open_part(format: ExportFormat, file: BinaryIO) -> Part:
-    """Return a part that is written into an open file."""
+def open_part(format: ExportFormat, file: BinaryIO) -> ExportWriter:
+    """Return the writer of a part into an open file."""
     return _OPENERS[format][1](file)

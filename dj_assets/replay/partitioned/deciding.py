@@ -1,4 +1,4 @@
-"""The replay over all files in pieces: its result is that of one machine; the driver holds nothing for each sample."""
+"""The replay over all files in pieces. It gives the result of one machine; the driver holds no data per sample."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ import pyarrow.dataset as ds
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, measured_files
 from dj_assets.recipe.plan import Plan
-from dj_assets.replay.fates import FATES, DuplicatesVersion, Replayed
 from dj_assets.replay.partitioned.job import Job, deduplicator, keys_a_sample
 from dj_assets.replay.partitioned.near import send_near_pairs
-from dj_assets.replay.partitioned.replaying import advance, count_keepers, finish
+from dj_assets.replay.partitioned.replaying import advance, count_kept_duplicates, finish
 from dj_assets.replay.partitioned.stars import Run
 from dj_assets.replay.partitioned.uniting import unite
+from dj_assets.replay.result import OUTCOME_SCHEMA, DuplicatesVersion, ReplayResult
 
-# About so many signatures or keys make a part: 16 bytes each, and four times that while they are sorted.
+# Approximate number of signatures or keys of a part: 16 bytes each, and four times that while they are sorted.
 _AT_ONCE = 1 << 22
-# Fewer parts would leave most of a cluster idle, more would be files without end.
+# Bounds of the number of parts: fewer would leave most of a cluster idle, more would need too many files.
 _PARTS = (8, 2048)
 
 
 @contextmanager
-def replayed_in_pieces(
+def replay_in_pieces(
     run: Run,
     layout: Layout,
     plan: Plan,
@@ -36,11 +36,11 @@ def replayed_in_pieces(
     manifests: Sequence[FileManifest],
     reference: Sequence[FileManifest],
     measured: str,
-) -> Iterator[Replayed]:
-    """Replay a plan over all files; the fates lie in files until the block ends.
+) -> Iterator[ReplayResult]:
+    """Replay a plan over all files; the outcomes are in files, which are removed at the end of the `with` block.
 
-    `run` calls a function with the arguments of every piece, on whatever machine. `measured` identifies the measured
-    files of all files.
+    `run` calls a function with the arguments of every piece, on any machine. `measured` identifies the measured files
+    of all files.
     """
     remove_pieces(layout)
     try:
@@ -52,7 +52,7 @@ def replayed_in_pieces(
 
 
 def remove_pieces(layout: Layout) -> None:
-    """Remove the files of a decision that is done, or whose process was killed."""
+    """Remove the files of a decision that is finished, or whose process was killed."""
     shutil.rmtree(_folder(layout), ignore_errors=True)
     with suppress(OSError):  # others are at work there, or there is nothing
         _folder(layout).parent.rmdir()
@@ -90,7 +90,7 @@ def _job(
 
 
 def _follow(run: Run, job: Job, layout: Layout, measured: str) -> int:
-    """Take all samples through the recipe; return how many near pairs there are."""
+    """Take all samples through the recipe; return the number of near pairs."""
     found = 0
     files = range(len(job.signatures))
     for number, segment in enumerate(job.segments):
@@ -106,30 +106,34 @@ def _follow(run: Run, job: Job, layout: Layout, measured: str) -> int:
     return found
 
 
-def _summed_up(run: Run, job: Job, plan: Plan, near_pairs: int) -> Replayed:
-    tables, told = ([job.folder / kind / f"{file:05d}.parquet" for file in job.own] for kind in ("fates", "told"))
-    finished = run(finish, [(job, *piece) for piece in zip(job.own, tables, told, strict=True)])
+def _summed_up(run: Run, job: Job, plan: Plan, near_pairs: int) -> ReplayResult:
+    tables, hashed = (
+        [job.folder / kind / f"{file:05d}.parquet" for file in job.own] for kind in ("outcomes", "hashed")
+    )
+    finished = run(finish, [(job, *piece) for piece in zip(job.own, tables, hashed, strict=True)])
     short = sum((counts for _, counts in finished), np.zeros(len(plan.steps), np.int64))
-    return Replayed(
-        tallies=[tally for tally, _ in finished],
-        version=_version(job, told),
-        clusters=sum(run(count_keepers, [(job, file) for file in range(len(job.signatures))])),
+    return ReplayResult(
+        file_counts=[counts for counts, _ in finished],
+        version=_version(job, hashed),
+        clusters=sum(run(count_kept_duplicates, [(job, file) for file in range(len(job.signatures))])),
         near_pairs=near_pairs,
         short_texts={
             step.label: int(short[step.index]) for step in plan.deduplicators if deduplicator(step).short_text_keys
         },
-        fates=ds.dataset([str(table) for table in tables], schema=FATES) if tables else ds.dataset(FATES.empty_table()),
+        outcome_table=ds.dataset([str(table) for table in tables], schema=OUTCOME_SCHEMA)
+        if tables
+        else ds.dataset(OUTCOME_SCHEMA.empty_table()),
     )
 
 
-def _version(job: Job, told: Sequence[Path]) -> str:
-    """Return the version of the duplicates, read file by file: first the own twins, then those in the reference set."""
+def _version(job: Job, hashed: Sequence[Path]) -> str:
+    """Return the version of the duplicates, file by file: kept duplicates of the subset, then of the reference set."""
     version = DuplicatesVersion(job.starts[-1] - job.references)
     for against in (False, True):
-        for path in told:
-            twins = np.load(path)
-            twins = twins[(twins["keeper"] < job.references) == against]
-            keepers = twins["keeper"] - (0 if against else job.references)
-            version.add(twins["sample"] - job.references, keepers)
+        for path in hashed:
+            duplicates = np.load(path)
+            duplicates = duplicates[(duplicates["kept_duplicate"] < job.references) == against]
+            kept_duplicates = duplicates["kept_duplicate"] - (0 if against else job.references)
+            version.add(duplicates["sample"] - job.references, kept_duplicates)
         version.end()
     return version.digest()

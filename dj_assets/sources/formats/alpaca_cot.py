@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from dj_assets.sources.blocks import RefusedError
-from dj_assets.sources.records import ElsewhereError, NoTextError
+from dj_assets.sources.json_records import ElsewhereError, NoTextError
 from dj_assets.sources.sources import Reading
 
 PARTS = ("instruction", "input", "output")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dj_assets.sources.blocks import RefusedError
-from dj_assets.sources.records import NoTextError
+from dj_assets.sources.json_records import NoTextError
 from dj_assets.sources.sources import Reading
 
 IMAGE = "<image>"

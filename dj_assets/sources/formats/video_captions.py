@@ -14,8 +14,8 @@ from dj_assets.settings import BATCH_BYTES
 from dj_assets.sources.blocks import Piece, RefusedError, Reject, lines_of, refuse
 from dj_assets.sources.cells import DELIMITERS, CellSplitter, cells_of
 from dj_assets.sources.elements import ElementSplitter, layout_of
+from dj_assets.sources.json_records import NoTextError
 from dj_assets.sources.lines import LineSplitter, Overlong
-from dj_assets.sources.records import NoTextError
 from dj_assets.sources.sources import Reading, SourceFile
 from dj_assets.sources.streams import Stream
 

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from dj_assets.analysis.figures import rate
 from dj_assets.views.page import provenance, results, samples
-from dj_assets.views.page.facts import Facts, Section
 from dj_assets.views.page.html import Html, joined, tag
+from dj_assets.views.page.report_input import ReportInput, Section
 from dj_assets.views.page.sandbox import evaluation
 from dj_assets.views.page.whole import whole_page
 
 # In the order of the page. Each looks at the facts and returns one section; a new one needs nothing but its line here.
-SECTIONS: tuple[Callable[[Facts], Section], ...] = (
+SECTIONS: tuple[Callable[[ReportInput], Section], ...] = (
     results.funnel,
     results.checks,
     results.distributions,
@@ -29,25 +29,27 @@ SECTIONS: tuple[Callable[[Facts], Section], ...] = (
 _THREADS = 2
 
 
-def report_page(facts: Facts) -> str:
+def report_page(report_input: ReportInput) -> str:
     """Return the report of a run as one HTML document that needs nothing beside it."""
-    # texts of examples and those of twins are read at the same time
+    # texts of examples and those of duplicates are read at the same time
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="report") as pool:
-        sections = list(pool.map(lambda section: section(facts), SECTIONS))
-    manifest = facts.manifest
-    title = f"{manifest['name']}: {rate(manifest['retention'])} kept"
-    return whole_page(title, _header(facts, sections), tag("main", results.figures(facts), *map(_section, sections)))
+        sections = list(pool.map(lambda section: section(report_input), SECTIONS))
+    manifest = report_input.manifest
+    title = f"{manifest.name}: {rate(manifest.retention)} kept"
+    return whole_page(
+        title, _header(report_input, sections), tag("main", results.figures(report_input), *map(_section, sections))
+    )
 
 
-def _header(facts: Facts, sections: Sequence[Section]) -> Html:
-    manifest = facts.manifest
-    description = facts.recipe.asset.description if facts.recipe.asset else ""
+def _header(report_input: ReportInput, sections: Sequence[Section]) -> Html:
+    manifest = report_input.manifest
+    description = report_input.recipe.asset.description if report_input.recipe.asset else ""
     links = [tag("a", section.title, href=f"#{section.name}") for section in sections]
     return tag(
         "header",
-        tag("h1", manifest["name"]),
+        tag("h1", manifest.name),
         tag("p", description, class_="about") if description else "",
-        tag("p", f"Run {manifest['run_id']}, finished {manifest['finished']}", class_="about"),
+        tag("p", f"Run {manifest.run_id}, finished {manifest.finished}", class_="about"),
         tag("nav", *links),
     )
 

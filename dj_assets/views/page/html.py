@@ -28,7 +28,7 @@ def joined(parts: Iterable[str]) -> Html:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int = 99) -> Html:
     """Return a table that scrolls in itself where the page is narrow; columns from `numbers_from` on hold numbers."""
-    styles = ["n" if place >= numbers_from else "" for place in range(len(head))]
+    styles = ["n" if index >= numbers_from else "" for index in range(len(head))]
     titles = [tag("th", title, class_=style) for title, style in zip(head, styles, strict=True)]
     lines = [tag("tr", *(tag("td", cell, class_=s) for cell, s in zip(row, styles, strict=True))) for row in rows]
     body = tag("table", tag("thead", tag("tr", *titles)), tag("tbody", *lines))

@@ -5,35 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dj_assets.analysis.figures import compact, percent, rate
-from dj_assets.analysis.verdicts import CHECKS, Check, Verdict
-from dj_assets.replay.funnel import FunnelStep
+from dj_assets.analysis.run_checks import CHECKS, Check, CheckResult
+from dj_assets.home.run_manifest import FunnelStep
 from dj_assets.views.distributions import LEGEND, drawn_panels
-from dj_assets.views.page.facts import Facts, Section
 from dj_assets.views.page.html import Html, joined, table, tag
+from dj_assets.views.page.report_input import ReportInput, Section
 from dj_assets.views.panels import HEIGHT, WIDTH
 
 
-def figures(facts: Facts) -> Html:
+def figures(report_input: ReportInput) -> Html:
     """Return the numbers that a person looks for first."""
-    manifest = facts.manifest
-    samples_in = manifest["samples_in"]
-    reference = facts.evidence.reference
+    manifest = report_input.manifest
+    samples_in = manifest.samples_in
+    reference = report_input.check_input.reference
     cards = [
-        ("kept", rate(manifest["retention"]), f"{manifest['samples_out']:,} of {samples_in:,} samples", "kept"),
-        ("dropped", f"{manifest['dropped']:,}", percent(manifest["dropped"], samples_in), "lost"),
+        ("kept", rate(manifest.retention), f"{manifest.samples_out:,} of {samples_in:,} samples", "kept"),
+        ("dropped", f"{manifest.dropped:,}", percent(manifest.dropped, samples_in), "lost"),
         (
             "quarantined",
-            f"{manifest['quarantined']:,}",
+            f"{manifest.quarantined:,}",
             "could not be processed",
-            "odd" if manifest["quarantined"] else "",
+            "odd" if manifest.quarantined else "",
         ),
     ]
     if reference:
         counts = f"{reference.rows_out:,} of {reference.rows_in:,}"
         cards.append(("published by the gallery", rate(reference.published_retention), counts, ""))
-    if facts.evidence.previous is not None:
-        apart = 100 * (facts.evidence.retention - facts.evidence.previous)
-        cards.append(("the run before", rate(facts.evidence.previous), f"now {apart:+.2f} points", ""))
+    if report_input.check_input.previous is not None:
+        apart = 100 * (report_input.check_input.retention - report_input.check_input.previous)
+        cards.append(("the run before", rate(report_input.check_input.previous), f"now {apart:+.2f} points", ""))
     return tag("div", *(_card(*card) for card in cards), class_="cards")
 
 
@@ -42,14 +42,23 @@ def _card(title: str, value: str, about: str, style: str) -> Html:
     return tag("div", *parts, class_=f"card {style}")
 
 
-def funnel(facts: Facts) -> Section:
+def funnel(report_input: ReportInput) -> Section:
     """Return the samples in and out of every operator, the greatest loss in words."""
-    manifest = facts.manifest
-    steps = [FunnelStep.of_json(step) for step in manifest["funnel"]]
-    samples_in = manifest["samples_in"]
-    lost = manifest["dropped_by_load"], manifest["quarantined_by_load"]
+    manifest = report_input.manifest
+    steps = list(manifest.funnel)
+    samples_in = manifest.samples_in
+    lost = manifest.dropped_by_load, manifest.quarantined_by_load
     if any(lost):
-        steps.insert(0, FunnelStep("load", {}, samples_in, samples_in - sum(lost), *lost, seconds=0.0))
+        loading = FunnelStep(
+            operator="load",
+            params={},
+            samples_in=samples_in,
+            samples_out=samples_in - sum(lost),
+            dropped=lost[0],
+            quarantined=lost[1],
+            seconds=0.0,
+        )
+        steps.insert(0, loading)
     rows = [_funnel_row(step, samples_in) for step in steps]
     head = ("operator", "", "in", "dropped", "quarantined", "out", "passes")
     return Section("funnel", "Funnel", _greatest(steps, samples_in), table(head, rows, numbers_from=2))
@@ -78,19 +87,19 @@ def _funnel_row(step: FunnelStep, samples_in: int) -> list[str]:
     ]
 
 
-def checks(facts: Facts) -> Section:
+def checks(report_input: ReportInput) -> Section:
     """Return what every check found, and the drift of every statistic behind it."""
-    verdicts = [(check, check.judge(facts.evidence)) for check in CHECKS]
-    rows = [[_mark(check, verdict), check.name, verdict.because] for check, verdict in verdicts]
-    drift = [verdict.table for _, verdict in verdicts if verdict.table]
+    results = [(check, check.judge(report_input.check_input)) for check in CHECKS]
+    rows = [[_mark(check, result), check.name, result.because] for check, result in results]
+    drift = [result.table for _, result in results if result.table]
     details = [_figures(rows) for rows in drift]
-    failed = sum(not verdict.passed for _, verdict in verdicts)
+    failed = sum(not result.passed for _, result in results)
     about = f"{failed} of {len(rows)} checks did not pass." if failed else f"All {len(rows)} checks passed."
     return Section("checks", "Checks", about, joined([table(("", "check", "what it found"), rows), *details]))
 
 
-def _mark(check: Check, verdict: Verdict) -> Html:
-    word, style = ("passed", "ok") if verdict.passed else (check.severity.lower(), check.severity.lower())
+def _mark(check: Check, result: CheckResult) -> Html:
+    word, style = ("passed", "ok") if result.passed else (check.severity.lower(), check.severity.lower())
     return tag("span", word, class_=f"mark {style}")
 
 
@@ -99,12 +108,12 @@ def _figures(rows: Sequence[Mapping[str, str | int | float]]) -> Html:
     return tag("details", tag("summary", "drift of every statistic"), table(list(rows[0]), cells, numbers_from=1))
 
 
-def distributions(facts: Facts) -> Section:
+def distributions(report_input: ReportInput) -> Section:
     """Return a histogram of every statistic with its thresholds."""
     legend = [tag("span", tag("i", class_=f"key {style}"), label) for style, label in LEGEND]
     # an aspect of the panel itself, so that it shrinks with the page
     around = f'<svg class="panel" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img">'
-    panels = [Html(f"{around}{panel}</svg>") for panel in drawn_panels(facts.database, facts.plan)]
+    panels = [Html(f"{around}{panel}</svg>") for panel in drawn_panels(report_input.database, report_input.plan)]
     if not panels:
         return Section("distributions", "Distributions", "This recipe measures no statistic.", "")
     body = joined([tag("div", *legend, class_="legend"), tag("div", *panels, class_="panels")])

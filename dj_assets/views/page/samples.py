@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from dj_assets.analysis.differences import Change
+from dj_assets.analysis.duplicate_pairs import DuplicatePair, duplicate_pairs
 from dj_assets.analysis.examples import Example, dropped_examples
 from dj_assets.analysis.figures import compact
-from dj_assets.analysis.twins import Twins, twins
 from dj_assets.publish.database import reading
-from dj_assets.views.page.facts import Facts, Section
 from dj_assets.views.page.html import Html, joined, quoted_text, table, tag
+from dj_assets.views.page.report_input import ReportInput, Section
 
 _PER_OPERATOR, _PAIRS, _EXCERPT = 3, 4, 260
 
 
-def dropped(facts: Facts) -> Section:
+def dropped(report_input: ReportInput) -> Section:
     """Return a few dropped samples of every operator, from the least to the greatest judged value."""
-    found = dropped_examples(facts.database, facts.layout, facts.plan, _PER_OPERATOR, _EXCERPT)
+    found = dropped_examples(report_input.database, report_input.layout, report_input.plan, _PER_OPERATOR, _EXCERPT)
     left = [example for example in found if not example.quarantined and example.distance is None]
     body = joined(
         _operator(operator, list(examples)) for operator, examples in groupby(left, lambda example: example.operator)
@@ -44,16 +44,16 @@ def _why(example: Example) -> Html:
     return joined([*value, quoted_text(example.reason)])
 
 
-def duplicates(facts: Facts) -> Section:
-    """Return duplicates beside the twins that were kept, with what differs marked."""
-    pairs = twins(facts.database, facts.layout, _PAIRS)
+def duplicates(report_input: ReportInput) -> Section:
+    """Return dropped duplicates with their kept duplicates, differences marked."""
+    pairs = duplicate_pairs(report_input.database, report_input.layout, _PAIRS)
     if not pairs:
         return Section("duplicates", "Duplicates", "No duplicate was dropped.", "")
     about = "Pairs of each deduplicator, the most different first, with what differs marked."
     return Section("duplicates", "Duplicates", about, joined(_pair(pair) for pair in pairs))
 
 
-def _pair(pair: Twins) -> Html:
+def _pair(pair: DuplicatePair) -> Html:
     apart = "" if pair.distance is None else f" · distance {compact(pair.distance)}"
     stays = "is kept" if pair.against is None else f"stands in {pair.against}"
     head = [_name(pair.id), " was dropped, ", _name(pair.kept_id), f" {stays}"]
@@ -62,7 +62,7 @@ def _pair(pair: Twins) -> Html:
     return tag("div", tag("p", *head), tag("p", about, class_="about"), text, *_differences(pair), class_="pair")
 
 
-def _differences(pair: Twins) -> list[Html]:
+def _differences(pair: DuplicatePair) -> list[Html]:
     if pair.same:
         return [tag("p", "Both texts are the same.", class_="about")]
     lines = [tag("p", _change(change), class_="change") for change in pair.changes.shown]
@@ -78,13 +78,13 @@ def _change(change: Change) -> Html:
     return tag("bdi", "…", change.before, *marked, change.after, "…")
 
 
-def quarantine(facts: Facts) -> Section:
+def quarantine(report_input: ReportInput) -> Section:
     """Return what could not be processed: counts by operator and error, the most frequent first."""
     query = """
         SELECT operator, error, count(*), min(id) FROM quarantine GROUP BY operator, error
         ORDER BY count(*) DESC, operator, error LIMIT 30
     """
-    with reading(facts.database) as connection:
+    with reading(report_input.database) as connection:
         found = connection.execute(query).fetchall()
     about = "Samples that could not be processed, by operator and error." if found else "Every sample was processed."
     body = table(("operator", "error", "for example", "samples"), _rows(found), numbers_from=3) if found else ""

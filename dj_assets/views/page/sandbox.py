@@ -11,8 +11,8 @@ from dj_assets.home.writing import replace_atomically
 from dj_assets.sandbox.correlations import with_scores
 from dj_assets.sandbox.discovery import Standings
 from dj_assets.sandbox.experiment import COMBINED, PROBE, Round, Sandbox
-from dj_assets.views.page.facts import Facts, Section
 from dj_assets.views.page.html import Html, table, tag
+from dj_assets.views.page.report_input import ReportInput, Section
 from dj_assets.views.page.whole import whole_page
 from dj_assets.views.sandbox.benchmarks import benchmarks_svg
 from dj_assets.views.sandbox.correlation_matrix import correlation_matrix_svg
@@ -75,9 +75,9 @@ def write_sandbox_page(sandbox: Sandbox, known: Standings) -> Path:
     return target
 
 
-def evaluation(facts: Facts) -> Section:
+def evaluation(report_input: ReportInput) -> Section:
     """Return the section of a run's report that says what the subset was worth, as far as that was entered by then."""
-    subset = facts.recipe.asset.subset if facts.recipe.asset else ""
+    subset = report_input.recipe.asset.subset if report_input.recipe.asset else ""
     known = evaluations_of(subset) if subset else None
     models = {record.model for record in known.records if record.pool is None} if known else set()
     if known is None or known.baseline not in models:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dj_assets.analysis.figures import compact
 from dj_assets.evaluation.comparison import Comparison, Difference
 from dj_assets.views.sandbox.card import MARGIN, TOP, WIDTH, card, shortened
-from dj_assets.views.sandbox.tables import tally
+from dj_assets.views.sandbox.tables import wins_and_losses
 from dj_assets.views.svg import line, text
 
 MOST_MODELS = 3
@@ -25,8 +25,8 @@ def benchmarks_svg(comparisons: Sequence[Comparison], subset: str) -> str:
     names = list(dict.fromkeys(one.benchmark for comparison in shown for one in comparison.differences))
     totals = list(dict.fromkeys(one.benchmark for comparison in shown for one in comparison.totals))
     body: list[str] = []
-    for place, comparison in enumerate(shown):
-        body += _column(MARGIN + _NAME + place * width, width, comparison, names, totals)
+    for index, comparison in enumerate(shown):
+        body += _column(MARGIN + _NAME + index * width, width, comparison, names, totals)
     for number, name in enumerate([*names, *totals]):
         y = _line(number, len(names))
         body.append(text(MARGIN, y, shortened(_labelled(name, shown), _NAME), "d"))
@@ -41,7 +41,7 @@ def _column(x: float, width: float, comparison: Comparison, names: Sequence[str]
     cells = [
         text(x + 10, TOP + 12, shortened(comparison.model, width - 16), "t"),
         text(x + 10, TOP + 28, shortened(f"{comparison.standing}, against {comparison.baseline}", width + 40), "a"),
-        text(x + 10, TOP + 44, tally(comparison), "a"),
+        text(x + 10, TOP + 44, wins_and_losses(comparison), "a"),
     ]
     for number, name in enumerate([*names, *totals]):
         if name in found:

@@ -30,12 +30,12 @@ def correlation_matrix_svg(
     for line, one in enumerate(ordered):
         y = TOP + 22 + line * size
         body.append(text(MARGIN, y + size / 2 + 4, f"{line + 1}  {shortened(one, _NAME - 30)}", "t"))
-        for place, other in enumerate(ordered):
+        for index, other in enumerate(ordered):
             r = 1.0 if one == other else _r(between, one, other)
-            body += _cell(MARGIN + _NAME + place * size, y, size, r)
+            body += _cell(MARGIN + _NAME + index * size, y, size, r)
         body += _cell(MARGIN + _NAME + len(ordered) * size + _GAP, y, size, with_score.get(one))
-    for place in range(len(ordered)):
-        body.append(text(MARGIN + _NAME + (place + 0.5) * size, TOP + 14, f"{place + 1}", "a m"))
+    for index in range(len(ordered)):
+        body.append(text(MARGIN + _NAME + (index + 0.5) * size, TOP + 14, f"{index + 1}", "a m"))
     body.append(text(MARGIN + _NAME + (len(ordered) + 0.5) * size + _GAP, TOP + 14, "score", "t m"))
     left_out = len(statistics) - len(ordered)
     about = [

@@ -30,8 +30,8 @@ def heat_map_svg(probe: Round, scores: Sequence[Score], subset: str, most: int =
     for number, statistic in enumerate(ranked[:most]):
         y = TOP + _HEAD + number * _ROW
         body.append(text(MARGIN, y + 25, shortened(statistic, _NAME - 12), "t"))
-        for place, part in enumerate(PARTS):
-            body += _cell(MARGIN + _NAME + place * _CELL, y, rows[statistic].get(part), strongest)
+        for index, part in enumerate(PARTS):
+            body += _cell(MARGIN + _NAME + index * _CELL, y, rows[statistic].get(part), strongest)
     left_out = len(ranked) - most
     about = [
         f"change against {probe.baseline} pools, mean and standard deviation over runs",

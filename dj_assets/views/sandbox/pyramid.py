@@ -29,8 +29,8 @@ def pyramid_svg(combined: Round, scores: Sequence[Score], subset: str) -> str:
         names = levels[level]
         width = min(_WIDEST, (WIDTH - 2 * MARGIN - (len(names) - 1) * _GAP) / len(names))
         left = (WIDTH - len(names) * width - (len(names) - 1) * _GAP) / 2
-        for place, name in enumerate(names):
-            box = (left + place * (width + _GAP), TOP + 8 + row * _ROW, width)
+        for index, name in enumerate(names):
+            box = (left + index * (width + _GAP), TOP + 8 + row * _ROW, width)
             body += _box(box, name.removeprefix(PREFIX), combined.sizes[name], known.get(name), strongest)
     below = TOP + 8 + len(levels) * _ROW + 14
     others = [score for score in scores if score.pool not in combined.sizes]

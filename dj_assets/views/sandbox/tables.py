@@ -53,7 +53,7 @@ def difference_rows(comparison: Comparison) -> list[Row]:
     return [*rows, *(_difference(one, "total") for one in comparison.totals)]
 
 
-def tally(comparison: Comparison) -> str:
+def wins_and_losses(comparison: Comparison) -> str:
     """Return "10 wins, 0 ties, 2 losses of 12"."""
     counts = [
         (comparison.count("win"), "wins"),

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from dj_assets.models.vision.clip import Clip
+from dj_assets.models.vision.clip import ClipModel
 from dj_assets.models.vision.device import Device, normalised
 from dj_assets.models.vision.pixels import preprocessing
 from tests.models.vision.conftest import TEXTS, crops
@@ -38,12 +38,12 @@ def oracle(tiny: Path, pictures: list[Image.Image]) -> tuple[np.ndarray, np.ndar
 
 
 @pytest.fixture(scope="module", params=[CPU, TORCH], ids=["numpy", "torch"])
-def clip(tiny: Path, request: pytest.FixtureRequest) -> Clip:
-    return Clip(tiny / CLIP, request.param)
+def clip(tiny: Path, request: pytest.FixtureRequest) -> ClipModel:
+    return ClipModel(tiny / CLIP, request.param)
 
 
 def test_vectors_are_those_of_transformers(
-    tiny: Path, clip: Clip, pictures: list[Image.Image], oracle: tuple[np.ndarray, np.ndarray, float]
+    tiny: Path, clip: ClipModel, pictures: list[Image.Image], oracle: tuple[np.ndarray, np.ndarray, float]
 ) -> None:
     images, texts, scale = oracle
     found = clip.encode_images(crops(preprocessing(tiny / CLIP).geometry, pictures))
@@ -55,7 +55,7 @@ def test_vectors_are_those_of_transformers(
 
 
 def test_the_tiny_model_uses_the_fast_gelu_and_another_would_show(
-    tiny: Path, clip: Clip, pictures: list[Image.Image], tmp_path: Path
+    tiny: Path, clip: ClipModel, pictures: list[Image.Image], tmp_path: Path
 ) -> None:
     for file in (tiny / CLIP).iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
@@ -63,7 +63,7 @@ def test_the_tiny_model_uses_the_fast_gelu_and_another_would_show(
     config["vision_config"]["hidden_act"] = config["text_config"]["hidden_act"] = "gelu"
     (tmp_path / "config.json").write_text(json.dumps(config))
     pixels = crops(preprocessing(tiny / CLIP).geometry, pictures)
-    exact = Clip(tmp_path, CPU).encode_images(pixels)
+    exact = ClipModel(tmp_path, CPU).encode_images(pixels)
     assert np.abs(exact - clip.encode_images(pixels)).max() > 1e-4
 
 
@@ -73,7 +73,9 @@ def test_a_pickled_checkpoint_is_the_same_model(tiny: Path, pictures: list[Image
             (tmp_path / file.name).write_bytes(file.read_bytes())
     torch.save(load_file(tiny / CLIP / "model.safetensors"), tmp_path / "pytorch_model.bin")
     pixels = crops(preprocessing(tmp_path).geometry, pictures)
-    assert np.array_equal(Clip(tmp_path, CPU).encode_images(pixels), Clip(tiny / CLIP, CPU).encode_images(pixels))
+    assert np.array_equal(
+        ClipModel(tmp_path, CPU).encode_images(pixels), ClipModel(tiny / CLIP, CPU).encode_images(pixels)
+    )
 
 
 def test_weights_in_narrow_floats_are_read(tiny: Path, pictures: list[Image.Image], tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ def test_weights_in_narrow_floats_are_read(tiny: Path, pictures: list[Image.Imag
     weights = load_file(tiny / CLIP / "model.safetensors")
     save_file({name: value.bfloat16() for name, value in weights.items()}, tmp_path / "model.safetensors")
     pixels = crops(preprocessing(tmp_path).geometry, pictures)
-    found, wanted = (Clip(folder, CPU).encode_images(pixels) for folder in (tmp_path, tiny / CLIP))
+    found, wanted = (ClipModel(folder, CPU).encode_images(pixels) for folder in (tmp_path, tiny / CLIP))
     assert 0 < np.abs(found - wanted).max() < 2e-2
 
 
@@ -107,7 +109,7 @@ def test_an_open_clip_folder_is_what_open_clip_makes_of_it(
     save_file(model.state_dict(), tmp_path / "open_clip_model.safetensors")
     prepared = preprocessing(tmp_path)
     assert prepared == preprocessing(tiny / CLIP)
-    found = Clip(tmp_path, CPU)
+    found = ClipModel(tmp_path, CPU)
     pixels = crops(prepared.geometry, pictures)
     with torch.no_grad():
         seen = model.encode_image(normalised(torch.from_numpy(np.stack(pixels)), prepared.mean, prepared.std), True)
@@ -117,7 +119,7 @@ def test_an_open_clip_folder_is_what_open_clip_makes_of_it(
     assert found.scale == pytest.approx(float(model.logit_scale.detach().exp()))
 
 
-def test_batches_do_not_change_the_vectors(tiny: Path, clip: Clip, pictures: list[Image.Image]) -> None:
+def test_batches_do_not_change_the_vectors(tiny: Path, clip: ClipModel, pictures: list[Image.Image]) -> None:
     pixels = crops(preprocessing(tiny / CLIP).geometry, pictures)
     whole = clip.encode_images(pixels)
     one_by_one = np.concatenate([clip.encode_images([crop]) for crop in pixels])
@@ -125,9 +127,9 @@ def test_batches_do_not_change_the_vectors(tiny: Path, clip: Clip, pictures: lis
     assert np.linalg.norm(whole, axis=1) == pytest.approx(np.ones(len(pixels)), abs=1e-6)
 
 
-def test_half_precision_is_near(tiny: Path, clip: Clip, pictures: list[Image.Image]) -> None:
+def test_half_precision_is_near(tiny: Path, clip: ClipModel, pictures: list[Image.Image]) -> None:
     pixels = crops(preprocessing(tiny / CLIP).geometry, pictures)
-    half = Clip(tiny / CLIP, Device("cpu", half=True)).encode_images(pixels)
+    half = ClipModel(tiny / CLIP, Device("cpu", half=True)).encode_images(pixels)
     distance = np.abs(half - clip.encode_images(pixels)).max()
     assert half.dtype == np.float32
     assert 0 < distance < 2e-2

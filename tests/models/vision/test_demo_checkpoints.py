@@ -12,7 +12,7 @@ from dj_assets.models.store import RANDOM, ModelStore
 from dj_assets.models.vision import demo_checkpoints as demo
 from dj_assets.models.vision.aesthetics import AestheticsPredictor
 from dj_assets.models.vision.classifier import ImageClassifier
-from dj_assets.models.vision.clip import Clip
+from dj_assets.models.vision.clip import ClipModel
 from dj_assets.models.vision.device import Device
 from dj_assets.models.vision.matching import ImageTextMatcher
 from dj_assets.models.vision.pixels import preprocessing
@@ -42,7 +42,7 @@ def test_they_are_small_enough_to_ship():
 
 
 def test_scores_of_clip_lie_around_the_thresholds_of_the_gallery_and_differ():
-    clip = Clip(SHIPPED / demo.CLIP, CPU)
+    clip = ClipModel(SHIPPED / demo.CLIP, CPU)
     images, texts = clip.encode_images(crops(demo.CLIP)), clip.encode_texts([scene.caption for scene in SCENES])
     scores = (images * texts).sum(1)
     assert clip.scale == pytest.approx(100)

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from dj_assets.models import load
 from dj_assets.models.store import ModelStore
-from dj_assets.models.vision.clip import Clip
+from dj_assets.models.vision.clip import ClipModel
 from dj_assets.operators.image.image_pair_similarity_filter import ImagePairSimilarityFilter
 from dj_assets.operators.image.image_text_similarity_filter import ImageTextSimilarityFilter
 from tests.media import samples
@@ -27,8 +27,8 @@ def folder(tmp_path: Path) -> Path:
 
 def similarity(models: ModelStore, pictures: list[Image.Image], text: str) -> list[float]:
     path = models.find(CLIP).path
-    clip = Clip(path, CPU)
-    images = scored(Clip, "encode_images", path, pictures)
+    clip = ClipModel(path, CPU)
+    images = scored(ClipModel, "encode_images", path, pictures)
     return (images @ clip.encode_texts([text])[0] * clip.scale / 100).tolist()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dj_assets.models.store import ModelStore
-from dj_assets.models.vision.clip import Clip
+from dj_assets.models.vision.clip import ClipModel
 from dj_assets.operators.text.text_pair_similarity_filter import TextPairSimilarityFilter
 from tests.models.vision.tiny import CLIP
 from tests.operators.vision import CPU, measured
@@ -22,7 +22,7 @@ def test_a_pair_has_a_cosine(tmp_path: Path, models: ModelStore) -> None:
         {"text": "x"},
     ]
     found = measured(TextPairSimilarityFilter(text_key_second="other"), tmp_path, models, *records)
-    one, other = Clip(models.find(CLIP).path, CPU).encode_texts(["a cat", "the dog"])
+    one, other = ClipModel(models.find(CLIP).path, CPU).encode_texts(["a cat", "the dog"])
     assert found[0] == pytest.approx([float(one @ other)], abs=1e-5)
     assert found[1] == pytest.approx([1.0], abs=1e-5)
     assert found[2:] == [[], [], []]

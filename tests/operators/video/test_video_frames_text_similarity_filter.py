@@ -9,7 +9,7 @@ import pytest
 from PIL import ImageOps
 
 from dj_assets.models.store import ModelStore
-from dj_assets.models.vision.clip import Clip
+from dj_assets.models.vision.clip import ClipModel
 from dj_assets.operators.video.video_frames_text_similarity_filter import VideoFramesTextSimilarityFilter
 from tests.models.vision.tiny import CLIP
 from tests.operators.vision import CPU, EOC, VIDEO, frames_of, measured, scored, write_clip
@@ -24,9 +24,9 @@ def folder(tmp_path: Path) -> Path:
 
 def similarity(models: ModelStore, path: Path, numbers: list[int], text: str, mirror: bool = False) -> list[float]:
     folder = models.find(CLIP).path
-    clip = Clip(folder, CPU)
+    clip = ClipModel(folder, CPU)
     frames = [ImageOps.mirror(frame) if mirror else frame for frame in frames_of(path, numbers)]
-    images = scored(Clip, "encode_images", folder, frames)
+    images = scored(ClipModel, "encode_images", folder, frames)
     return (images @ clip.encode_texts([text])[0] * clip.scale / 100).tolist()
 
 

@@ -18,12 +18,12 @@ from dj_assets.home.manifest import FileManifest
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.replay.clusters import NearPairs
-from dj_assets.replay.fates import Replayed, replayed
 from dj_assets.replay.links import find_links
 from dj_assets.replay.partitioned import deciding, near
-from dj_assets.replay.partitioned.deciding import replayed_in_pieces
+from dj_assets.replay.partitioned.deciding import replay_in_pieces
 from dj_assets.replay.population import load_population
 from dj_assets.replay.replay import replay
+from dj_assets.replay.result import ReplayResult, replay_result
 from tests.documents import documents, write_jsonl
 from tests.replay.test_replay import OPERATOR, SIGNATURES, VALUES, Sign, write
 
@@ -85,20 +85,20 @@ def test_this_machine_decides_in_pieces_too_and_removes_what_was_left(tmp_path, 
     assert versions[0] == versions[1]
 
 
-def told(found: Replayed) -> dict:
+def told(found: ReplayResult) -> dict:
     return {
         **{one.name: getattr(found, one.name) for one in dataclasses.fields(found)},
-        "fates": found.fates.to_table(),
+        "fates": found.outcome_table.to_table(),
     }
 
 
-def on_one_machine(layout: Layout, plan, manifests, reference) -> Replayed:
+def on_one_machine(layout: Layout, plan, manifests, reference) -> ReplayResult:
     stats, signatures = ([layout.measured(kind, s.number) for s in manifests] for kind in ("stats", "signatures"))
     theirs = [[layout.against.measured(kind, s.number) for s in reference] for kind in ("stats", "signatures")]
     links = find_links(layout, plan, [*theirs[1], *signatures], "one")
     population = load_population(plan, stats, signatures, *theirs)
     near_pairs = sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
-    return replayed(len(plan.steps), population, replay(plan, population, links), near_pairs)
+    return replay_result(len(plan.steps), population, replay(plan, population, links), near_pairs)
 
 
 def measured(layout: Layout, plan, files: list[list[dict]]) -> list[FileManifest]:
@@ -129,7 +129,7 @@ def test_pieces_decide_what_one_machine_does(data, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(deciding, "_PARTS", (data.draw(st.sampled_from([1, 3])),) * 2)
         patch.setattr(near, "_AT_ONCE", data.draw(st.sampled_from([2, 100])))
-        in_pieces = partial(replayed_in_pieces, manifests=manifests, reference=reference)
+        in_pieces = partial(replay_in_pieces, manifests=manifests, reference=reference)
         with in_pieces(run, layout, plan, measured="pieces") as found:
             now = told(found)
     pairs = {path: pq.read_table(path) for path in layout.work.glob("near_pairs/*")}

@@ -7,7 +7,7 @@ import tarfile
 import pytest
 
 from dj_assets.errors import SourceError
-from dj_assets.media.places import Root
+from dj_assets.media.locations import Root
 from dj_assets.recipe.model import Source
 from dj_assets.subset.entries import source_files
 from tests.sources.reading import read, together

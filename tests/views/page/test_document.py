@@ -93,7 +93,7 @@ def test_every_section_is_there_and_linked(page):
     assert [target.removeprefix("#") for target in Tags(page).targets] == titles
 
 
-def test_what_a_person_looks_for_is_there(page):
+def test_what_a_person_features_for_is_there(page):
     words = re.sub(r"<[^>]+>", " ", page)
     for wanted in (
         "2 of 6 samples",

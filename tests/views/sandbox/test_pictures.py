@@ -9,15 +9,15 @@ from xml.etree import ElementTree
 import pytest
 
 from dj_assets.evaluation.comparison import compare
-from dj_assets.evaluation.records import Record
+from dj_assets.evaluation.evaluation_records import EvaluationRecord
 from dj_assets.home.layout import Layout
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.sandbox.discovery import Standings
-from dj_assets.sandbox.experiment import Entry, Round
+from dj_assets.sandbox.experiment import ExperimentEntry, Round
 from dj_assets.sandbox.pools import PARTS, Edge, Pool, Third
 from dj_assets.sandbox.ranking import Score
-from dj_assets.views.page.facts import Facts, Section
+from dj_assets.views.page.report_input import ReportInput, Section
 from dj_assets.views.page.sandbox import evaluation, sandbox_page
 from dj_assets.views.sandbox.benchmarks import benchmarks_svg
 from dj_assets.views.sandbox.card import shade
@@ -25,16 +25,18 @@ from dj_assets.views.sandbox.correlation_matrix import correlation_matrix_svg, n
 from dj_assets.views.sandbox.heat_map import heat_map_svg
 from dj_assets.views.sandbox.pyramid import pyramid_svg
 from dj_assets.views.sandbox.scatter import scatter_svg
-from dj_assets.views.sandbox.tables import change, difference_rows, score_rows, tally
+from dj_assets.views.sandbox.tables import change, difference_rows, score_rows, wins_and_losses
 
 
 def third(statistic: str, part: str) -> Third:
     return Third(statistic, part, False, Edge(0, 0), Edge(1, 0), 0, 1, 30, 31)
 
 
-ENTRIES = [Entry(Pool("random"), 90, 90, "r", {"a<b": 2.0, "c": 5.0})]
+ENTRIES = [ExperimentEntry(Pool("random"), 90, 90, "r", {"a<b": 2.0, "c": 5.0})]
 for place, (name, part) in enumerate((name, part) for name in ("a<b", "c") for part in PARTS):
-    ENTRIES.append(Entry(Pool(f"{name}_{part}", (third(name, part),)), 30, 31, f"{place}", {"a<b": place, "c": 5.0}))
+    ENTRIES.append(
+        ExperimentEntry(Pool(f"{name}_{part}", (third(name, part),)), 30, 31, f"{place}", {"a<b": place, "c": 5.0})
+    )
 PROBE = Round("probe", "run", 30, "random", tuple(ENTRIES), {}, {})
 SCORES = [
     Score("a<b_high", 8.0, 1.0, 3, "better"),
@@ -108,7 +110,7 @@ def test_a_pyramid_of_many_thirds_stays_on_its_card(thirds):
 
 def test_the_benchmark_table_colours_by_direction_and_keeps_origins_apart():
     records = [
-        Record("s", model, "loss", value, origin=origin, higher_is_better=False, refined_hash=version)
+        EvaluationRecord("s", model, "loss", value, origin=origin, higher_is_better=False, refined_hash=version)
         for model, origin, version, value in (
             ("raw", "published", None, 2.0),
             ("ours", "published", None, 1.5),
@@ -124,7 +126,7 @@ def test_the_benchmark_table_colours_by_direction_and_keeps_origins_apart():
     assert sum("an earlier version, against raw" in line for line in told) == 1
     assert re.search(r'class="e better">-0.5<', svg)
     assert re.search(r'class="e worse">\+0.5<', svg)
-    assert tally(compared[0]) == "1 wins, 0 ties, 0 losses of 1"
+    assert wins_and_losses(compared[0]) == "1 wins, 0 ties, 0 losses of 1"
     assert difference_rows(compared[0])[0]["delta"] == "-0.5 (-25.00 %)"
 
 
@@ -143,7 +145,7 @@ def test_the_evaluation_section_of_a_report(tmp_path, monkeypatch):
     def section(subset: str) -> Section:
         block = {"subset": subset, "group": "g"}
         recipe = load_recipe({"process": ["text_length_filter"], "asset": block})
-        return evaluation(Facts({}, make_plan(recipe), Layout.home(tmp_path / subset), None))
+        return evaluation(ReportInput({}, make_plan(recipe), Layout.home(tmp_path / subset), None))
 
     svg = base64.b64decode(section("llava_pretrain").body.partition("base64,")[2].partition('"')[0])
     assert b"10 wins, 0 ties, 2 losses of 12" in svg

@@ -1,0 +1,108 @@
+"""All recipes of the gallery as one asset graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+
+from dj_assets.assets.arrivals import unattended
+from dj_assets.assets.asset_keys import SubsetKeys, block_of
+from dj_assets.assets.checks import refined_checks
+from dj_assets.assets.cluster import cluster_resources
+from dj_assets.assets.export import export_asset
+from dj_assets.assets.refined import refined_asset
+from dj_assets.assets.sandbox import sandbox_assets
+from dj_assets.assets.sharded import sharded_assets
+from dj_assets.assets.specs import broken_specs, origin_specs, stage_specs
+from dj_assets.errors import RecipeError
+from dj_assets.recipe.gallery import Gallery, find_gallery, refined_references, refined_sources
+from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import make_plan
+from dj_assets.subset.context import refuse_unshardable
+
+
+def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
+    """Return assets, checks and jobs of every recipe in the recipe folders; broken recipes are assets that say so.
+
+    Everything runs in the process of the run: steps are short calls, parallelism is inside a measure and across runs.
+    """
+    gallery = _shardable(gallery or find_gallery())
+    recipes = [(recipe, make_plan(recipe)) for recipe in gallery.recipes.values()]
+    whole = [(recipe, plan) for recipe, plan in recipes if not is_sharded(recipe)]
+    sharded = [(recipe, plan) for recipe, plan in recipes if is_sharded(recipe)]
+    made_of = {recipe.file: _upstream(recipe, refined_sources(recipe), gallery) for recipe, _ in recipes}
+    against = {recipe.file: _upstream(recipe, refined_references(recipe), gallery) for recipe, _ in recipes}
+    keys = [SubsetKeys.of(recipe) for recipe, _ in recipes]
+    return dg.Definitions(
+        assets=[
+            *(
+                refined_asset(recipe, plan, _keys([*made_of[recipe.file], *against[recipe.file]]))
+                for recipe, plan in whole
+            ),
+            *(asset for recipe, plan in sharded for asset in sharded_assets(recipe, plan, against[recipe.file])),
+            *(
+                spec
+                for recipe, plan in recipes
+                for spec in stage_specs(recipe, plan, made_of[recipe.file], against[recipe.file])
+            ),
+            *(export_asset(recipe) for recipe, _ in recipes),
+            *(asset for recipe, _ in recipes for asset in sandbox_assets(recipe)),
+            *origin_specs([recipe for recipe, _ in recipes]),
+            *broken_specs(gallery.broken, {key.refined for key in keys}),
+        ],
+        asset_checks=[refined_checks(recipe, plan) for recipe, plan in recipes],
+        jobs=list(group_jobs([SubsetKeys.of(recipe) for recipe, _ in whole])),
+        executor=dg.in_process_executor,
+        resources=cluster_resources(),
+        **unattended([recipe for recipe, _ in sharded]),
+    )
+
+
+def is_sharded(recipe: Recipe) -> bool:
+    """Return whether the asset of a recipe is partitioned by shards."""
+    return block_of(recipe).shards is not None
+
+
+def _shardable(gallery: Gallery) -> Gallery:
+    """Return the gallery without the recipes that cannot be sharded but ask for it: these are broken."""
+    broken: dict[Path, RecipeError] = {}
+    for recipe in gallery.recipes.values():
+        try:
+            if is_sharded(recipe):
+                refuse_unshardable(make_plan(recipe))
+        except RecipeError as error:
+            broken[Path(recipe.file)] = error
+    recipes = {name: recipe for name, recipe in gallery.recipes.items() if Path(recipe.file) not in broken}
+    return replace(gallery, recipes=recipes, broken={**gallery.broken, **broken})
+
+
+def _upstream(recipe: Recipe, names: Iterable[str], gallery: Gallery) -> list[dg.AssetDep]:
+    """Return refined subsets as dependencies of a stage of another; on all of their shards, where both have some."""
+    upstream = [gallery.recipes[name] for name in names if name in gallery.recipes]
+    return [
+        dg.AssetDep(
+            SubsetKeys.of(other).refined,
+            partition_mapping=dg.AllPartitionMapping() if is_sharded(other) and is_sharded(recipe) else None,
+        )
+        for other in upstream
+    ]
+
+
+def _keys(dependencies: Iterable[dg.AssetDep]) -> list[dg.AssetKey]:
+    return [dependency.asset_key for dependency in dependencies]
+
+
+def group_jobs(keys: Iterable[SubsetKeys]) -> Iterable[dg.UnresolvedAssetJobDefinition]:
+    """Return one job a group: it refines every subset of the group, each going on where another fails."""
+    groups: dict[str, list[dg.AssetKey]] = {}
+    for key in keys:
+        groups.setdefault(key.group, []).append(key.refined)
+    for group, refined in sorted(groups.items()):
+        yield dg.define_asset_job(
+            f"{group}_job",
+            selection=dg.AssetSelection.assets(*refined),
+            description=f"Refine all {len(refined)} subsets of {group}.",
+        )

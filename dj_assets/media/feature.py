@@ -1,0 +1,50 @@
+"""Media features: values of an image or a clip for operators, computed by pure functions where it is decoded."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from dj_assets.media.clip import OpenClip
+from dj_assets.media.image import OpenImage
+from dj_assets.media.tokens import Kind
+
+T = TypeVar("T")
+
+
+class ImageFeature(ABC, Generic[T]):
+    """Compute one feature of an image. Subclasses are frozen dataclasses: equal parameters mean the same feature.
+
+    The value is sent between processes: it is numbers, or a small array such as a crop, not the picture. Features are
+    defined in modules that import neither Arrow nor models, so that the process that decodes stays small.
+    """
+
+    kind: ClassVar[Kind] = "images"
+
+    def load(self) -> None:
+        """Load the kernels of the feature in a process that may write their cache; the one that decodes may not."""
+
+    @abstractmethod
+    def __call__(self, image: OpenImage) -> T:
+        """Return the value of the feature for an image."""
+
+
+class ClipFeature(ABC, Generic[T]):
+    """Compute one feature of a clip; see `ImageFeature`."""
+
+    kind: ClassVar[Kind] = "videos"
+
+    def load(self) -> None:
+        """Load the kernels of the feature, as `ImageFeature.load` does."""
+
+    def frames(self, clip: OpenClip) -> Sequence[int]:  # noqa: ARG002
+        """Return the frames that the feature needs of `clip.rgb`; those of all features are decoded together."""
+        return ()
+
+    @abstractmethod
+    def __call__(self, clip: OpenClip) -> T:
+        """Return the value of the feature for a clip."""
+
+
+MediaFeature = ImageFeature[T] | ClipFeature[T]

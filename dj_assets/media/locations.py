@@ -1,0 +1,221 @@
+"""Locations of the bytes of a listed image or clip: a file, a member of an archive, or a cell of a table."""
+
+from __future__ import annotations
+
+import io
+import os
+import posixpath
+import re
+import stat
+import tarfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+from dj_assets.errors import MediaError
+from dj_assets.media.handed import Handed
+
+# Longer archive members and cells are refused instead of being read into memory.
+MAX_MEMBER_BYTES = 1 << 30
+# URLs that are fetched with the credentials of object stores, not by the process that decodes.
+_STORES = ("s3://", "gs://", "az://")
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+
+
+@dataclass(frozen=True)
+class MediaLocation:
+    """Hold the location of the bytes: a file, a part of one, bytes in memory, a URL, or an object of a store.
+
+    `path` is the file; with `length`, the part of it from `offset` on. `content` are the bytes themselves. A `stored`
+    location has a URL as its path; a process with access to the store fetches it before it is opened.
+    """
+
+    path: str = ""
+    offset: int = 0
+    length: int | None = None
+    content: bytes | None = None
+    stored: bool = False
+
+    @property
+    def is_file(self) -> bool:
+        """Return whether libraries may open `path` themselves."""
+        return self.content is None and self.length is None and not _URL.match(self.path)
+
+    def open(self) -> IO[bytes]:
+        """Open the bytes for reading from any position.
+
+        Raises
+        ------
+        MediaError
+            If they cannot be read, or exceed the limit in memory.
+        """
+        if self.is_file:
+            return Path(self.path).open("rb")
+        if self.content is not None:
+            return io.BytesIO(self.content)
+        if self.length is None:
+            return io.BytesIO(_fetched(self.path))
+        if self.length > MAX_MEMBER_BYTES:
+            raise MediaError(f"has {self.length} bytes, more than the {MAX_MEMBER_BYTES} of an archive's member")
+        with Path(self.path).open("rb") as archive:
+            archive.seek(self.offset)
+            return io.BytesIO(archive.read(self.length))
+
+    @property
+    def file_bytes(self) -> int:
+        """Return the number of bytes."""
+        if self.is_file:
+            return Path(self.path).stat().st_size
+        if self.length is not None:
+            return self.length
+        return len(self.content) if self.content is not None else len(_fetched(self.path))
+
+
+@contextmanager
+def handed(location: MediaLocation, seconds: float, by_path_from: int | None = None) -> Iterator[Handed]:
+    """Open a location for the process that decodes and close it again; a descriptor is sent with the request.
+
+    A URL is fetched here, within the given seconds, because that process has no network. A whole file of `by_path_from`
+    bytes or more is not copied: that process opens it again by its descriptor.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    MediaError
+        If it is not a regular file, or has more bytes than may be held.
+    """
+    if location.content is not None:
+        yield Handed(location.path, len(location.content), location.content)
+        return
+    if not location.is_file and location.length is None:
+        content = _fetched_within(seconds, location.path)
+        yield Handed(location.path, len(content), content)
+        return
+    if location.length is not None and location.length > MAX_MEMBER_BYTES:
+        raise MediaError(f"has {location.length} bytes, more than the {MAX_MEMBER_BYTES} of an archive's member")
+    # if a pipe has replaced the file, opening it must not block
+    descriptor = os.open(location.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise MediaError("is no regular file")
+        length = facts.st_size if location.length is None else location.length
+        by_path = location.length is None and by_path_from is not None and length >= by_path_from
+        yield Handed(location.path, length, None, descriptor, location.offset, by_path)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class Root:
+    """Hold the folder in which the paths of a source are looked up, or its URL in an object store.
+
+    On a disk, a path may lead into a tar archive: `photos/1.tar/cat.jpg` is the member `cat.jpg` of `photos/1.tar`.
+    """
+
+    folder: str
+    allow_outside: bool = False
+    allow_urls: bool = False
+
+    def file_of(self, listed: str) -> str | None:
+        """Return the file of a listed path, whether it exists or not; None for a URL."""
+        if _URL.match(listed):
+            return None
+        path = Path(self.folder, listed)
+        return str(next((parent for parent in path.parents if parent.suffix == ".tar"), path))
+
+    def find(self, listed: str) -> MediaLocation:
+        """Return the location of a listed path.
+
+        Raises
+        ------
+        MediaError
+            If there is no such file, or it is refused: a URL, or a file outside of the root, by an absolute path, `..`
+            or a symbolic link. Missing objects in a store are detected when they are fetched.
+        """
+        remote = _URL.match(self.folder) is not None
+        if remote and listed.startswith(f"{self.folder}/"):
+            listed = listed.removeprefix(f"{self.folder}/")
+        if _URL.match(listed):
+            if not self.allow_urls:
+                raise MediaError("is a URL, and URLs are not read unless the recipe allows it")
+            return MediaLocation(listed, stored=listed.startswith(_STORES))
+        if remote:
+            return self._object(listed)
+        try:
+            return self._found(Path(self.folder, listed))
+        except (OSError, ValueError) as error:
+            raise MediaError(f"cannot be looked up: {getattr(error, 'strerror', None) or error}") from None
+
+    def _object(self, listed: str) -> MediaLocation:
+        scheme, _, root = self.folder.partition("://")
+        path = posixpath.normpath(posixpath.join("/", root, listed)).lstrip("/")
+        bucket = root.partition("/")[0]
+        outside = not path.startswith(f"{bucket if self.allow_outside else root}/")
+        # a path that leaves its bucket has no bucket, and an absolute path of a disk is not in the store
+        if outside or listed.startswith("/"):
+            raise MediaError(f"lies outside of the media root {self.folder}")
+        if "\0" in listed:
+            raise MediaError("cannot be looked up: a path has no null bytes")
+        return MediaLocation(f"{scheme}://{path}", stored=True)
+
+    def _found(self, path: Path) -> MediaLocation:
+        archive = next((parent for parent in path.parents if parent.suffix == ".tar" and parent.is_file()), None)
+        real = (archive or path).resolve()
+        if not self.allow_outside and not real.is_relative_to(_resolved(self.folder)):
+            raise MediaError(f"lies outside of the media root {self.folder}")
+        if not real.is_file():
+            raise MediaError("no such file" if not real.exists() else "is no regular file")
+        return MediaLocation(str(real)) if archive is None else _member(str(real), path.relative_to(archive).as_posix())
+
+
+@lru_cache(maxsize=64)
+def _resolved(folder: str) -> Path:
+    return Path(folder).resolve()
+
+
+def _member(archive: str, name: str) -> MediaLocation:
+    try:
+        members = _members(archive, Path(archive).stat().st_mtime_ns)
+    except tarfile.TarError as error:
+        raise MediaError(f"its archive cannot be read: {error}") from None
+    if name not in members:
+        raise MediaError("the archive has no such member")
+    offset, length = members[name]
+    return MediaLocation(archive, offset, length)
+
+
+@lru_cache(maxsize=32)
+def _members(archive: str, _changed_ns: int) -> Mapping[str, tuple[int, int]]:
+    """Return offset and length of every file of an archive."""
+    with tarfile.open(archive, "r:") as tar:
+        return {member.name.removeprefix("./"): (member.offset_data, member.size) for member in tar if member.isreg()}
+
+
+def _fetched_within(seconds: float, url: str) -> bytes:
+    fetcher = ThreadPoolExecutor(1, thread_name_prefix="fetch")
+    try:
+        return fetcher.submit(_fetched, url).result(timeout=seconds)
+    except TimeoutError:
+        raise MediaError(f"took longer than {seconds:g} s to fetch") from None
+    except MediaError:
+        raise
+    except Exception as error:  # noqa: BLE001 - any protocol, any server
+        raise MediaError(f"cannot be fetched: {type(error).__name__}: {error}".splitlines()[0][:300]) from None
+    finally:
+        fetcher.shutdown(wait=False)
+
+
+def _fetched(url: str) -> bytes:
+    import fsspec
+
+    with fsspec.open(url, "rb") as file:
+        content: bytes = file.read(MAX_MEMBER_BYTES + 1)
+    if len(content) > MAX_MEMBER_BYTES:
+        raise MediaError(f"has more than {MAX_MEMBER_BYTES} bytes")
+    return content

@@ -1,0 +1,31 @@
+"""Settings of a recipe for media: the fields that list them, and their marks in the text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dj_assets.media.tokens import Kind, SpecialTokens
+
+
+@dataclass(frozen=True)
+class MediaKeys:
+    """Hold the fields in which samples list their images and clips; the source defines their locations.
+
+    Attributes
+    ----------
+    images, videos
+        The fields that list the paths.
+    image_bytes
+        The field that may hold the images themselves, in the order of their paths.
+    tokens
+        The marks in the text.
+    """
+
+    images: str = "images"
+    videos: str = "videos"
+    image_bytes: str = "image_bytes"
+    tokens: SpecialTokens = field(default_factory=SpecialTokens)
+
+    def field_of(self, kind: Kind) -> str:
+        """Return the field that lists the paths of a kind."""
+        return self.images if kind == "images" else self.videos

@@ -1,0 +1,85 @@
+"""The images and clips of refined samples, found at the same paths as in the run."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from dj_assets.errors import MediaError, UserError
+from dj_assets.home.run_manifest import RunManifest, RunMedia
+from dj_assets.media.locations import MediaLocation, Root
+from dj_assets.media.media_keys import MediaKeys
+from dj_assets.stores.media_reader import with_content
+
+_AUDIOS = "audios"
+
+
+@dataclass(frozen=True)
+class MediaFile:
+    """Holds one image or clip of a sample: the path that the sample lists, and the location of the bytes."""
+
+    listed: str
+    location: MediaLocation
+
+    @property
+    def ending(self) -> str:
+        """Return the ending of the file's name, without the dot and in lower case; `bin` if it has none."""
+        return PurePosixPath(self.listed.partition("?")[0]).suffix.lstrip(".").lower() or "bin"
+
+
+@dataclass(frozen=True)
+class MediaSource:
+    """Holds the fields that list the media of one refined file's samples, and the root of their paths."""
+
+    root: Root
+    images: str = MediaKeys.images
+    videos: str = MediaKeys.videos
+    image_bytes: str = MediaKeys.image_bytes
+
+    @classmethod
+    def of_file(cls, manifest: RunManifest, number: int) -> MediaSource:
+        """Return the media source of a run's manifest; without a recorded root it is the folder of the source file."""
+        media = manifest.media or RunMedia()
+        root = media.roots.get(number) or Root(str(Path(manifest.file(number).path).parent))
+        return cls(root, media.keys.images, media.keys.videos, media.keys.image_bytes)
+
+    def files(self, record: Mapping[str, Any]) -> list[MediaFile]:
+        """Return the media of a sample in the order of its lists, images first.
+
+        Raises
+        ------
+        UserError
+            If one is missing or refused; the message names the sample.
+        """
+        contents = record.get(self.image_bytes)
+        images = list(_paths(record.get(self.images)))
+        if not isinstance(contents, list) or len(contents) != len(images):
+            contents = [None] * len(images)
+        others = [name for key in (self.videos, _AUDIOS) for name in _paths(record.get(key))]
+        pairs = [*zip(images, contents, strict=True), *((name, None) for name in others)]
+        return [MediaFile(name, self._place(name, content, record)) for name, content in pairs]
+
+    def without_contents(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a record without the bytes of its images, which are exported as files."""
+        return {key: value for key, value in record.items() if key != self.image_bytes}
+
+    def _place(self, name: str, content: object, record: Mapping[str, Any]) -> MediaLocation:
+        if content:
+            # refined JSON lines hold bytes as base64
+            data = base64.b64decode(content) if isinstance(content, str) else bytes(content)  # type: ignore[call-overload]
+            return MediaLocation(name, content=data)
+        try:
+            return with_content(self.root.find(name))
+        except MediaError as error:
+            raise UserError(
+                f"{name}: {error}, but sample {record.get('id')} names it (looked in {self.root.folder}); "
+                "bring it back, or export as jsonl or parquet, which list paths alone"
+            ) from None
+
+
+def _paths(listed: object) -> Iterator[str]:
+    values = [listed] if isinstance(listed, str) else listed if isinstance(listed, list) else ()
+    return (value for value in values if isinstance(value, str))

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dj_assets.recipe.plan import digest
+from dj_assets.replay import result
+from dj_assets.replay.result import DuplicatesVersion, FileCounts
+
+TWINS = st.lists(st.just(-1) | st.integers(0, 30), min_size=9, max_size=9)
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 100])
+@settings(deadline=None)
+@given(own=TWINS, theirs=TWINS, cut=st.integers(0, 9))
+def test_the_version_is_the_digest_of_all_twins(chunk: int, own: list[int], theirs: list[int], cut: int) -> None:
+    before, result._CHUNK = result._CHUNK, chunk
+    try:
+        version = DuplicatesVersion(9)
+        for twins in (own, theirs):
+            sample = np.array([i for i, twin in enumerate(twins) if twin >= 0], np.int64)
+            for part in (sample[sample < cut], sample[sample >= cut]):
+                version.add(part, np.array(twins, np.int64)[part])
+            version.end()
+    finally:
+        result._CHUNK = before
+    told = [np.array(twins, np.int64).tobytes().hex() for twins in (own, theirs) if max(twins) >= 0]
+    assert version.digest() == digest([9, *told])
+
+
+def test_a_shard_is_counted_step_by_step() -> None:
+    fate = np.array([-1, 0, 1, 1, 1, -1], np.int16)
+    failed = np.array([False, True, False, False, False, False])
+    counts = FileCounts.of(3, fate, failed, np.array([2, 4]), np.array([False, True]))
+    assert (counts.rows, counts.kept, counts.duplicates) == (6, 2, 2)
+    assert (counts.ended, counts.quarantined, counts.against) == ((1, 3, 0), (1, 0, 0), (0, 1, 0))
