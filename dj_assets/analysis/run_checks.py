@@ -187,7 +187,7 @@ def every_operator_works(run: CheckInput) -> CheckResult:
 
 
 def quarantine_within_budget(run: CheckInput) -> CheckResult:
-    """Check that the share of quarantined samples is within the budget."""
+    """Check that the number of quarantined samples is within the budget."""
     quarantined = run.manifest.quarantined
     tolerance = run.tolerance
     budget = max(tolerance.quarantine_samples, int(tolerance.quarantine_share * run.samples_in))

@@ -43,8 +43,8 @@ def statistics_summary(database: Path, plan: Plan) -> list[dict[str, str | int |
     """Return one row for each statistic column, in recipe order.
 
     Keys: statistic, unit, samples, min, 1 %, median, 99 %, max, mean, and `fails`, the share of the samples (0 to 1)
-    that the condition on this column alone would drop; None where there is nothing to measure or no number. With more
-    than two million samples, the percentiles are estimated from a fixed selection of about two million.
+    that the condition on this column alone would drop; None where there is nothing to measure or no number. With four
+    million samples or more, the percentiles are estimated from a fixed selection of two to three million.
     """
     columns = stat_columns(plan)
     with reading(database) as connection:

@@ -76,8 +76,8 @@ def tune(recipe: Recipe, folder: Path, rule: Rule, threads: int = 1) -> Tuning:
     It proposes values for the bounds that the recipe sets; for a filter without any, for the defaults that can drop a
     sample. The statistics are those of all samples that the run in `folder` measured, whether kept or not. Values are
     rounded outwards to four digits, so that a bound never drops more than the rule says, and cut to the possible
-    values: a statistic without negative values has no negative bound, and a share has none above 1. With more than two
-    million samples, quantiles are estimated from a fixed selection of about two million.
+    values: a statistic without negative values has no negative bound, and a share has none above 1. With four million
+    samples or more, quantiles are estimated from a fixed selection of two to three million.
 
     Raises
     ------
@@ -201,7 +201,7 @@ def _limits(column: StatColumn, values: Values) -> tuple[float, float]:
 
 
 def _tunable(column: StatColumn, step: Step) -> list[tuple[Side, str]]:
-    """Return the sides to propose a bound for, with their parameters: those that the recipe sets, else the defaults."""
+    """Return the sides to tune, with their parameters: those that the recipe sets, else defaults that drop samples."""
     both = column.bounds
     names = zip(SIDES, (both.low_name, both.high_name) if both else (), strict=False)
     sides = [(side, name) for side, name in names if name in type(step.operator).model_fields]

@@ -137,8 +137,8 @@ class Sandbox:
     def combine(self, thirds: Sequence[Third]) -> Round:
         """Make a pool of every intersection of some thirds, all of one size, and store them as the second round.
 
-        Where the recipe has amounts, there are also pools that repeat the samples in all thirds; each of these is
-        compared with a pool of the same size whose different samples are in as many thirds as possible.
+        Where the recipe has amounts, there are also pools that repeat the samples in all thirds. For each of these
+        there is a pool with the same number of samples, all different and in as many thirds as possible.
         """
         with reading(self.run.layout.database) as connection:
             found = pyramid_sizes(connection, thirds, kept=self._kept)

@@ -29,7 +29,7 @@ class Neighbour:
 def neighbours(
     judged: Judged, plan: Plan, layout: Layout, bound: tuple[Movable, SliderBound], each: int = 3
 ) -> list[Neighbour]:
-    """Return up to `each` samples on either side of a bound, ordered by their value; none where its value is None.
+    """Return up to `each` samples on either side of a bound, ordered by their value; none where the bound has no value.
 
     Samples whose value is no number, or that the bound at the other end drops, are left out.
     """

@@ -21,7 +21,7 @@ from dj_assets.views.sandbox.pyramid import pyramid_svg
 from dj_assets.views.sandbox.scatter import scatter_svg
 from dj_assets.views.sandbox.tables import score_rows
 
-# The most statistics in a picture.
+# The largest number of statistics in a picture.
 Picture = Callable[[int], str]
 MOST = 30
 
