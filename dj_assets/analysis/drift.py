@@ -43,8 +43,8 @@ def drifts(earlier: Mapping[str, Any], database: Path, plan: Plan) -> list[Drift
     kept = {column: Bins.of_json(content) for column, content in earlier.get("statistics", {}).items()}
     with reading(database) as connection:
         now = recount(connection, plan, kept)
-    found = [_drift(column, kept[column].counts, bins.counts) for column, bins in now.items()]
-    return sorted((drift for drift in found if drift.before and drift.now), key=lambda drift: -drift.index)
+    moved = [_drift(column, kept[column].counts, bins.counts) for column, bins in now.items()]
+    return sorted((drift for drift in moved if drift.before and drift.now), key=lambda drift: -drift.index)
 
 
 def stability_index(before: Sequence[int], now: Sequence[int]) -> float:

@@ -19,9 +19,9 @@ class OneLineError(DagsterUserCodeProcessError, dg.Failure):
     """
 
     def __init__(self, sentence: str, *, allow_retries: bool = False) -> None:
-        told = SerializableErrorInfo(message=f"{sentence}\n", stack=[], cls_name=None)
+        error_info = SerializableErrorInfo(message=f"{sentence}\n", stack=[], cls_name=None)
         super().__init__(  # type: ignore[no-untyped-call]
-            description=sentence, allow_retries=allow_retries, user_code_process_error_infos=[told]
+            description=sentence, allow_retries=allow_retries, user_code_process_error_infos=[error_info]
         )
 
 

@@ -61,7 +61,7 @@ def evaluations_of(subset: str) -> Evaluations:
     return Evaluations(subset, tuple(kept), baseline, run["refined_hash"] if run else None)
 
 
-def add_results(subset: str, found: EvaluationResults, source: str) -> list[EvaluationRecord]:
+def add_results(subset: str, results: EvaluationResults, source: str) -> list[EvaluationRecord]:
     """Enter results as records of a subset; measured ones belong to its newest run.
 
     `source` is noted where the results do not name one.
@@ -74,15 +74,15 @@ def add_results(subset: str, found: EvaluationResults, source: str) -> list[Eval
     require_local(subset, "entering evaluations")
     folder = settings.data_home() / subset
     run = newest_run(Layout.home(folder))
-    measured = any(record.origin == "measured" for record in found.records)
+    measured = any(record.origin == "measured" for record in results.records)
     if run is None and measured:
         raise UserError(f"{folder}: holds no finished run that the results could belong to; materialize {subset} first")
     version = {"refined_hash": run["refined_hash"], "run_id": run["run_id"]} if run else {}
     entered = [
         replace(record, source=record.source or source, **(version if record.origin == "measured" else {}))
-        for record in found.records
+        for record in results.records
     ]
-    return append(records_folder(folder), entered, found.baseline)
+    return append(records_folder(folder), entered, results.baseline)
 
 
 @cache

@@ -49,7 +49,10 @@ def _cached(function: Function, **options: object) -> Function:
             return cast("Function", compiled)
     # under NUMBA_DISABLE_JIT it is the function itself
     if hasattr(compiled, "_cache"):
-        compiled._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
+        index, stamp = compiled._cache._cache_file, _stamp(Path(function.__code__.co_filename).parent)
+        index._source_stamp = stamp
+        # numba reads the version before the rest, whose types may have been renamed or removed since
+        index._version = f"{numba.__version__} {stamp:08x}"
     return cast("Function", compiled)
 
 

@@ -27,11 +27,11 @@ Sequence = Bytes | Int32s
 # Where the next n-gram starts, where its last character does, the hash of what lies between, and n-grams so far.
 Cursor = tuple[Int, Int, np.uint64, Int]
 # So many n-grams are hashed before any of them is looked up.
-SOME = 64
+QUEUE_SIZE = 64
 
 
-class Some(NamedTuple):
-    """Room for n-grams: where each starts and ends, and where the table may know it; shape `(SOME + 1,)` each."""
+class NgramQueue(NamedTuple):
+    """Room for n-grams: where each starts and ends, and where the table may know it; shape `(QUEUE_SIZE + 1,)` each."""
 
     starts: Int64s
     ends: Int64s
@@ -51,7 +51,7 @@ class NgramCounts(NamedTuple):
     having: Int64s
     often: Int64s
     known: Int64s
-    some: Some
+    queue: NgramQueue
 
 
 @kernel
@@ -71,8 +71,10 @@ def _room(longest: Int, n: int, width: int, table_bits: int) -> NgramCounts:
         powers[i] = powers[i - 1] * _BASE
     table = np.empty(1 << min(_table_bits(longest), table_bits), np.uint64)
     often = np.empty(longest // OFTEN + 1, np.int64)
-    some = Some(np.empty(SOME + 1, np.int64), np.empty(SOME + 1, np.int64), np.empty(SOME + 1, np.uint64))
-    return NgramCounts(table, powers, np.zeros(OFTEN, np.int64), often, np.zeros(3, np.int64), some)
+    queue = NgramQueue(
+        np.empty(QUEUE_SIZE + 1, np.int64), np.empty(QUEUE_SIZE + 1, np.int64), np.empty(QUEUE_SIZE + 1, np.uint64)
+    )
+    return NgramCounts(table, powers, np.zeros(OFTEN, np.int64), often, np.zeros(3, np.int64), queue)
 
 
 @unfolded
@@ -115,21 +117,21 @@ def _count(sequence: Sequence, i: Int, length: Int, start: np.uint64, counts: Ng
 
 
 @kernel
-def _hash_some(
+def _hash_queue(
     sequence: Sequence, widest: int, at: Cursor, bits: int, parts: int, part: np.uint64, counts: NgramCounts
 ) -> tuple[Cursor, int]:
-    """Hash n-grams until `SOME` of them belong to the part; return where to go on, and how many do."""
+    """Hash n-grams until `QUEUE_SIZE` of them belong to the part; return where to go on, and how many do."""
     size, count = len(sequence), 0
-    some, powers = counts.some, counts.powers
+    queue, powers = counts.queue, counts.powers
     first, end, rolling, total = at
-    while end < size and count < SOME:
+    while end < size and count < QUEUE_SIZE:
         after = _next(sequence, end, size, widest)
         for k in range(end, after):
             rolling = rolling * _BASE + np.uint64(sequence[k])
         end = after
         mixed = (rolling ^ (rolling >> np.uint64(29))) * _SPREAD
-        some.slots[count] = (mixed << np.uint64(parts)) >> np.uint64(64 - bits)
-        some.starts[count], some.ends[count] = first, end
+        queue.slots[count] = (mixed << np.uint64(parts)) >> np.uint64(64 - bits)
+        queue.starts[count], queue.ends[count] = first, end
         # written over by the next one where it belongs to another part
         count += not parts or mixed >> np.uint64(64 - parts) == part
         total += 1
@@ -145,7 +147,7 @@ def _touch(sequence: Sequence, counts: NgramCounts, count: int) -> np.uint64:
     """Have what some n-grams meet brought near, all at once; what is returned means nothing."""
     met = np.uint64(0)
     for i in range(count):
-        entry = counts.table[counts.some.slots[i]] & _POSITION
+        entry = counts.table[counts.queue.slots[i]] & _POSITION
         met += np.uint64(sequence[max(entry, np.uint64(1)) - np.uint64(1)])
     return met
 
@@ -170,12 +172,12 @@ def _count_part(
         end = after
     at: Cursor = (np.int64(0), np.int64(end), rolling, np.int64(0))
     while at[1] < len(sequence):
-        at, count = _hash_some(sequence, widest, at, bits, parts, part, counts)
+        at, count = _hash_queue(sequence, widest, at, bits, parts, part, counts)
         _touch(sequence, counts, count)
         for i in range(count):
-            start = counts.some.starts[i]
-            left -= _count(sequence, start, counts.some.ends[i] - start, counts.some.slots[i], counts, mask)
-        if left < SOME:
+            start = counts.queue.starts[i]
+            left -= _count(sequence, start, counts.queue.ends[i] - start, counts.queue.slots[i], counts, mask)
+        if left < QUEUE_SIZE:
             return -1
     return at[3]
 
@@ -214,7 +216,7 @@ def _count_ngrams(sequence: Sequence, n: int, widest: int, counts: NgramCounts) 
     if total >= 0:
         return total
     larger = NgramCounts(
-        np.empty(1 << bits, np.uint64), counts.powers, counts.having, counts.often, counts.known, counts.some
+        np.empty(1 << bits, np.uint64), counts.powers, counts.having, counts.often, counts.known, counts.queue
     )
     return _count_parts(sequence, n, widest, bits, 0, larger)
 

@@ -19,8 +19,8 @@ class Channel:
     @classmethod
     def pair(cls) -> tuple[Channel, Channel]:
         """Return both ends."""
-        one, other = socket.socketpair()
-        return cls(one), cls(other)
+        ours, theirs = socket.socketpair()
+        return cls(ours), cls(theirs)
 
     def send(self, message: object, *descriptors: int) -> None:
         """Send an object; the other end gets descriptors of its own for the same open files.

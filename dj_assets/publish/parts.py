@@ -137,8 +137,8 @@ def gather_parts(
         # what lies in the store alone is copied there, when the version is pushed
         if path is not None:
             link_or_copy(path, folder / part.name)
-        own = {"name": part.name, "shard": part.number, "samples": part.samples, "key": part.key}
-        entries.append({**own, **part.written(layout, published)._asdict()})
+        entry = {"name": part.name, "shard": part.number, "samples": part.samples, "key": part.key}
+        entries.append({**entry, **part.written(layout, published)._asdict()})
     return entries
 
 

@@ -215,10 +215,10 @@ def _custom_operators(paths: object, file: str) -> tuple[Path, ...]:
     modules: list[Path] = []
     for entry in given:
         path = base / str(entry)
-        found = sorted(path.glob("*.py")) if path.is_dir() else [path] if path.exists() else []
-        if not found:
+        files = sorted(path.glob("*.py")) if path.is_dir() else [path] if path.exists() else []
+        if not files:
             raise RecipeError(file, f"no such Python file or folder: {path}", key="custom_operator_paths")
-        modules += [module.resolve() for module in found]
+        modules += [module.resolve() for module in files]
     return tuple(modules)
 
 

@@ -102,8 +102,10 @@ class Plan:
         if not isinstance(operator, CorpusMapper):
             raise TypeError(f"{step.label} does not count")
         before = self.before(step)
-        own = [operator.name, _code_version(operator), operator.counting_parameters()]
-        identity = digest([own, [done.identity for done in before.steps if isinstance(done.operator, Mapper)]])
+        counted_identity = [operator.name, _code_version(operator), operator.counting_parameters()]
+        identity = digest(
+            [counted_identity, [done.identity for done in before.steps if isinstance(done.operator, Mapper)]]
+        )
         return Plan(self.recipe, (*before.steps, replace(step, identity=identity)))
 
     @property
@@ -114,9 +116,9 @@ class Plan:
     @cached_property
     def stats_hash(self) -> str:
         """The code version of what is measured: operators, measuring parameters, order; no thresholds."""
-        own = [FORMAT, self.recipe.text_key, [step.identity for step in self.steps]]
+        identity = [FORMAT, self.recipe.text_key, [step.identity for step in self.steps]]
         media = [asdict(self.recipe.media)] if self.media else []
-        return digest([*own, *self._readings(), *media, *self._narrowing()])
+        return digest([*identity, *self._readings(), *media, *self._narrowing()])
 
     @cached_property
     def conditional(self) -> frozenset[int]:
@@ -140,8 +142,8 @@ class Plan:
     @cached_property
     def refined_hash(self) -> str:
         """The code version of the refined subset: everything, thresholds included."""
-        own = [self.stats_hash, [step.operator.model_dump(mode="json") for step in self.steps]]
-        return digest([*own, _readings(self.recipe.against)] if self.recipe.against else own)
+        identity = [self.stats_hash, [step.operator.model_dump(mode="json") for step in self.steps]]
+        return digest([*identity, _readings(self.recipe.against)] if self.recipe.against else identity)
 
     @cached_property
     def signing(self) -> Plan:
@@ -160,13 +162,13 @@ class Plan:
         RecipeError
             For the first package that an operator needs and that is not installed, with the command that installs it.
         """
-        found: dict[str, ModelFile] = {}
+        files: dict[str, ModelFile] = {}
         for step in self.steps:
             self._check_packages(step)
             for name in step.operator.models():
-                if name not in found:
-                    found[name] = store.find(name, wanted_by=f"{self.recipe.file}: process[{step.index}]: {step.label}")
-        return tuple(found.values())
+                if name not in files:
+                    files[name] = store.find(name, wanted_by=f"{self.recipe.file}: process[{step.index}]: {step.label}")
+        return tuple(files.values())
 
     def _check_packages(self, step: Step) -> None:
         for package, extra in step.operator.packages.items():
@@ -187,8 +189,8 @@ def make_plan(recipe: Recipe) -> Plan:
     steps = []
     rewriting: list[str] = []
     for index, operator in enumerate(recipe.process):
-        own = [operator.name, _code_version(operator), operator.measuring_parameters()]
-        identity = digest([own, rewriting, *_deciding(recipe.process[:index], operator)])
+        measure = [operator.name, _code_version(operator), operator.measuring_parameters()]
+        identity = digest([measure, rewriting, *_deciding(recipe.process[:index], operator)])
         keys = [s.key for s in operator.statistics] if isinstance(operator, Filter) else []
         steps.append(Step(index, operator, _numbered(operator.name, labels), _columns(keys, columns), identity))
         if isinstance(operator, Mapper):

@@ -33,7 +33,7 @@ def indices_in(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
         return indices
     # in order, neighbours are looked up in what the cache holds
     order = np.argsort(values)
-    found = np.minimum(np.searchsorted(ordered, values[order]), len(ordered) - 1)
-    there = ordered[found] == values[order]
-    indices[order[there]] = found[there]
+    candidates = np.minimum(np.searchsorted(ordered, values[order]), len(ordered) - 1)
+    there = ordered[candidates] == values[order]
+    indices[order[there]] = candidates[there]
     return indices

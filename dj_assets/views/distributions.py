@@ -80,8 +80,8 @@ def _panels(connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColumn]
 
 def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     """Return samples in and out of the run that the database describes."""
-    found = connection.execute("SELECT manifest FROM runs ORDER BY finished DESC LIMIT 1").fetchone()
-    manifest = json.loads(found[0]) if found else {}
+    row = connection.execute("SELECT manifest FROM runs ORDER BY finished DESC LIMIT 1").fetchone()
+    manifest = json.loads(row[0]) if row else {}
     return manifest.get("samples_in", 0), manifest.get("samples_out", 0)
 
 
