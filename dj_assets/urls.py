@@ -129,7 +129,7 @@ def copy_folder(url: str) -> Path:
     """Return the folder of the working copy of a URL; copies from different servers have different folders."""
     scheme, _, rest = checked_url(url).partition("://")
     servers = {"s3": (s3_endpoint,), "gs": (gcs_emulator,), "az": (azure_endpoint, azure_account)}.get(scheme, ())
-    server = " ".join(filter(None, (told() for told in servers)))
+    server = " ".join(filter(None, (server_of() for server_of in servers)))
     named = f"{scheme}-{hashlib.sha256(server.encode()).hexdigest()[:8]}" if server else scheme
     return cache_folder().joinpath("objects", named, *rest.split("/"))
 

@@ -44,8 +44,10 @@ def changes_between(before: str, after: str, most: int = 8) -> TextChanges:
     if before == after:
         return TextChanges((), 0)
     a, b = (_WORDS.findall(text)[:_MOST_WORDS] for text in (before, after))
-    found = list(_changes(a, b))
-    return TextChanges(tuple(_shown(a, b, change) for change in found[:most]), max(0, len(found) - most), not found)
+    changes = list(_changes(a, b))
+    return TextChanges(
+        tuple(_shown(a, b, change) for change in changes[:most]), max(0, len(changes) - most), not changes
+    )
 
 
 def differences(before: str, after: str, most: int = 8) -> list[str]:

@@ -42,8 +42,8 @@ def drifts(earlier: Mapping[str, Bins], database: Path, plan: Plan) -> list[Drif
     """
     with reading(database) as connection:
         now = recount(connection, plan, earlier)
-    found = [_drift(column, earlier[column].counts, bins.counts) for column, bins in now.items()]
-    return sorted((drift for drift in found if drift.before and drift.now), key=lambda drift: -drift.index)
+    moved = [_drift(column, earlier[column].counts, bins.counts) for column, bins in now.items()]
+    return sorted((drift for drift in moved if drift.before and drift.now), key=lambda drift: -drift.index)
 
 
 def stability_index(before: Sequence[int], now: Sequence[int]) -> float:

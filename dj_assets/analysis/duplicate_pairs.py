@@ -50,15 +50,15 @@ def duplicate_pairs(
     same pairs; without the measured texts there are none.
     """
     with reading(database) as connection:
-        found = connection.execute(_PICKED.format(pairs=duplicates_query(connection)), [per_operator]).fetchall()
-    rows = [_Row(*row) for row in found]
-    own = _texts(layout, {row.position for row in rows} | {row.kept_position for row in rows if row.against is None})
+        records = connection.execute(_PICKED.format(pairs=duplicates_query(connection)), [per_operator]).fetchall()
+    rows = [_Row(*row) for row in records]
+    texts = _texts(layout, {row.position for row in rows} | {row.kept_position for row in rows if row.against is None})
     theirs = _texts(layout.against, {row.kept_position for row in rows if row.against is not None})
     return [
-        _pair(row, own[row.position], kept[row.kept_position], places, width)
+        _pair(row, texts[row.position], kept[row.kept_position], places, width)
         for row in rows
-        for kept in [own if row.against is None else theirs]
-        if row.position in own and row.kept_position in kept
+        for kept in [texts if row.against is None else theirs]
+        if row.position in texts and row.kept_position in kept
     ]
 
 
@@ -116,9 +116,9 @@ class _Row(NamedTuple):
         return self.kept_shard, self.kept_row
 
 
-def _pair(row: _Row, own: str, kept: str, places: int, width: int) -> DuplicatePair:
+def _pair(row: _Row, dropped: str, kept: str, places: int, width: int) -> DuplicatePair:
     beginning = " ".join(kept[: 8 * width].split())[:width]
-    changes = changes_between(kept, own, places)
+    changes = changes_between(kept, dropped, places)
     return DuplicatePair(
         row.operator, row.id, row.kept_id, row.cluster_size, row.distance, row.against, beginning, changes
     )
@@ -136,6 +136,6 @@ def _texts(layout: Layout, positions: Iterable[SamplePosition]) -> dict[SamplePo
             listed = ", ".join("?" * len(rows))
             query = f"SELECT row, left(text, {_MOST_CHARACTERS}) FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
             with duckdb.connect(config={"threads": 1}) as connection:
-                found = connection.execute(query, [str(path), *rows]).fetchall()
-            texts.update({(shard, row): text for row, text in found})
+                records = connection.execute(query, [str(path), *rows]).fetchall()
+            texts.update({(shard, row): text for row, text in records})
     return texts

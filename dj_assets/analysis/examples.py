@@ -49,13 +49,13 @@ def dropped_examples(
     Excerpts have at most `width` characters; only the row groups of measured files that hold an example are read.
     """
     with reading(database) as connection:
-        found = connection.execute(_PICKED, {"most": per_operator}).fetchall()
-    rows = [_Picked(*row) for row in found]
+        records = connection.execute(_PICKED, {"most": per_operator}).fetchall()
+    rows = [_Picked(*row) for row in records]
     order = {LOAD: -1, **{step.label: step.index for step in plan.steps}}
     rows.sort(key=lambda row: (order.get(row.operator, len(order)), row.quarantined))
-    own = {position for row in rows for position in (row.position, row.kept_in_subset) if position is not None}
+    positions = {position for row in rows for position in (row.position, row.kept_in_subset) if position is not None}
     theirs = {row.kept_in_reference for row in rows if row.kept_in_reference is not None}
-    texts = excerpts(layout, own, width), excerpts(layout.against, theirs, width)
+    texts = excerpts(layout, positions, width), excerpts(layout.against, theirs, width)
     return [_example(row, *texts) for row in rows]
 
 
@@ -147,8 +147,8 @@ def _shard_texts(path: Path, rows: list[int], width: int) -> list[tuple[int, str
     listed = ", ".join("?" * len(rows))
     query = f"SELECT row, left(text, {width * _READ_TIMES}) FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
     with duckdb.connect(config={"threads": 1}) as connection:
-        found = connection.execute(query, [str(path), *rows]).fetchall()
-    return [(row, _excerpt(text, width)) for row, text in found]
+        records = connection.execute(query, [str(path), *rows]).fetchall()
+    return [(row, _excerpt(text, width)) for row, text in records]
 
 
 def _excerpt(text: str, width: int) -> str:

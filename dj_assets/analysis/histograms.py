@@ -134,8 +134,8 @@ def count_bins(
         )
         parameters += values.parameters
     if parts:
-        found = connection.execute(_WITH_GONE + " UNION ALL ".join(parts), parameters).fetchall()
-        for index, number, outcome, count in found:
+        rows = connection.execute(_WITH_GONE + " UNION ALL ".join(parts), parameters).fetchall()
+        for index, number, outcome, count in rows:
             histograms[index].counts[outcome][number] = count
     return histograms
 
@@ -144,8 +144,8 @@ def count_values(connection: duckdb.DuckDBPyConnection, column: StatColumn, scal
     """Return the number of values of a numeric column in each bin, whatever the outcome of their samples."""
     values = column.values()
     query = f"SELECT {_bin(scale)} AS bin, count(*) FROM ({values.text}) WHERE isfinite(value) GROUP BY bin"  # noqa: S608
-    found = dict(connection.execute(query, values.parameters).fetchall())
-    return [found.get(number, 0) for number in range(scale.bins)]
+    counts = dict(connection.execute(query, values.parameters).fetchall())
+    return [counts.get(number, 0) for number in range(scale.bins)]
 
 
 def count_names(connection: duckdb.DuckDBPyConnection, column: StatColumn, most: int) -> Frequencies:
@@ -156,9 +156,9 @@ def count_names(connection: duckdb.DuckDBPyConnection, column: StatColumn, most:
         f"{_WITH_GONE} SELECT value, count(*) OVER (), {tallies} FROM ({_outcomes(values.text)}) "  # noqa: S608
         f"GROUP BY value ORDER BY count(*) DESC, value LIMIT {most}"
     )
-    found = connection.execute(query, values.parameters).fetchall()
-    rows = tuple((row[0], dict(zip(OUTCOMES, row[2:], strict=True))) for row in found)
-    return Frequencies(rows, found[0][1] - len(rows) if found else 0)
+    results = connection.execute(query, values.parameters).fetchall()
+    rows = tuple((row[0], dict(zip(OUTCOMES, row[2:], strict=True))) for row in results)
+    return Frequencies(rows, results[0][1] - len(rows) if results else 0)
 
 
 _WITH_GONE = """

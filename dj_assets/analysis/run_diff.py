@@ -111,8 +111,8 @@ def diff_runs(before: Run, now: Run, examples: int = 3) -> RunDiff:
                 f"{now.manifest.run_id} read no file in common, so there is nothing to compare"
             )
         changes = tuple(FateChange(*row) for row in connection.execute(_CHANGES).fetchall())
-        found = connection.execute(_EXAMPLES, [examples]).fetchall()
-    return RunDiff(**counts, changes=changes, examples=_named(found, before, now))
+        rows = connection.execute(_EXAMPLES, [examples]).fetchall()
+    return RunDiff(**counts, changes=changes, examples=_named(rows, before, now))
 
 
 @contextmanager
@@ -196,16 +196,16 @@ FROM numbered JOIN ends USING (outcome) WHERE number <= ? ORDER BY gained, many 
 
 
 def _numbers(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    found = connection.execute(_NUMBERS)
-    names = [column[0] for column in found.description or ()]
-    return dict(zip(names, found.fetchone() or (), strict=True))
+    rows = connection.execute(_NUMBERS)
+    names = [column[0] for column in rows.description or ()]
+    return dict(zip(names, rows.fetchone() or (), strict=True))
 
 
-def _named(found: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Moved, ...]:
+def _named(rows: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Moved, ...]:
     """Give samples their ids from a run that is still published, or else their file and row."""
-    names = [_ids(run, [(row[side], row[2]) for row in found]) for side, run in enumerate((before, now))]
+    names = [_ids(run, [(row[side], row[2]) for row in rows]) for side, run in enumerate((before, now))]
     moved = []
-    for a, b, row, gained, operator, reason in found:
+    for a, b, row, gained, operator, reason in rows:
         path = now.manifest.file(b).path
         name = names[1].get((b, row)) or names[0].get((a, row)) or f"{Path(path).name} row {row}"
         moved.append(Moved(name, path, row, gained, operator, reason))

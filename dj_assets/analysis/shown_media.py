@@ -124,26 +124,28 @@ class Display:
     def _pictures(self, chosen: Sequence[_Chosen], kind: Kind, reader: MediaReader) -> dict[SamplePosition, np.ndarray]:
         """Return the first picture of every sample whose picture can be shown."""
         feature = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
-        found: dict[SamplePosition, np.ndarray] = {}
+        first_pictures: dict[SamplePosition, np.ndarray] = {}
         # a file that was removed from the source while its samples are still published has no root any more
-        for shard in sorted({one.position[0] for one in chosen} & self.roots.keys()):
-            rows = sorted({one.position[1] for one in chosen if one.position[0] == shard})
+        for shard in sorted({sample.position[0] for sample in chosen} & self.roots.keys()):
+            rows = sorted({sample.position[1] for sample in chosen if sample.position[0] == shard})
             media_access = MediaAccess(self.plan.recipe.media, self.roots[shard], reader)
             batch = replace(_batch(self.layout, shard, rows), media_access=media_access)
             failures = media(batch).failures(kind, (feature,))
             shown = batch.select(pa.array([index not in failures for index in range(len(batch))], pa.bool_()))
             pairs = zip(shown.rows.column("row").to_pylist(), media(shown).values(kind, feature), strict=True)
-            found.update({(shard, row): pictures[0] for row, pictures in pairs if pictures})
-        return found
+            first_pictures.update({(shard, row): pictures[0] for row, pictures in pairs if pictures})
+        return first_pictures
 
 
 def _spread(connection: duckdb.DuckDBPyConnection, chosen: str, parameters: Parameters, most: int) -> list[_Chosen]:
     rows = connection.execute(_SPREAD.format(chosen=chosen, spaces=most - 1), parameters).fetchall()
-    return [_Chosen((shard, row), own, value) for shard, row, own, value in rows]
+    return [_Chosen((shard, row), name, value) for shard, row, name, value in rows]
 
 
 def _shown(chosen: Sequence[_Chosen], pictures: Mapping[SamplePosition, np.ndarray]) -> tuple[Shown, ...]:
-    return tuple(Shown(one.id, one.value, pictures[one.position]) for one in chosen if one.position in pictures)
+    return tuple(
+        Shown(sample.id, sample.value, pictures[sample.position]) for sample in chosen if sample.position in pictures
+    )
 
 
 def _batch(layout: Layout, shard: int, rows: list[int]) -> Batch:

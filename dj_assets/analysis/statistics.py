@@ -86,17 +86,17 @@ def summarize(connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColum
             """  # noqa: S608 - conditions bind their values
         )
         parameters += values.parameters
-    found = connection.execute(" UNION ALL ".join(parts) + " ORDER BY place", parameters).fetchall()
-    return [_summary(row[1:]) for row in found]
+    rows = connection.execute(" UNION ALL ".join(parts) + " ORDER BY place", parameters).fetchall()
+    return [_summary(row[1:]) for row in rows]
 
 
 def _summary(row: tuple[Any, ...]) -> Summary:
     samples, values, finite, fails, low, quantiles, high, mean = row
     # a selection without a number gives no quantiles; the ends are known
-    one, half, ninety_nine = quantiles or (low, mean, high)
-    return Summary(samples, values, finite, fails, low, one, half, ninety_nine, high, mean)
+    first, half, ninety_nine = quantiles or (low, mean, high)
+    return Summary(samples, values, finite, fails, low, first, half, ninety_nine, high, mean)
 
 
 def _every(connection: duckdb.DuckDBPyConnection) -> int:
-    found = connection.execute("SELECT count(*) FROM stats").fetchone()
-    return max(1, int(found[0]) // _QUANTILE_SAMPLES) if found else 1
+    row = connection.execute("SELECT count(*) FROM stats").fetchone()
+    return max(1, int(row[0]) // _QUANTILE_SAMPLES) if row else 1

@@ -95,8 +95,8 @@ def tune(recipe: Recipe, folder: Path, rule: Rule, threads: int = 1) -> Tuning:
         values = measured_values(connection, columns, wanted)
         drafts = [
             draft
-            for column, found in zip(columns, values, strict=True)
-            for draft in _drafts(column, steps[column.operator], found, rule)
+            for column, column_values in zip(columns, values, strict=True)
+            for draft in _drafts(column, steps[column.operator], column_values, rule)
         ]
         now = bound_shares(connection, [(d.column, d.range, d.side) for d in drafts])
         then = bound_shares(connection, [(d.column, d.proposed_range, d.side) for d in drafts])

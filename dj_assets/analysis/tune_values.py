@@ -67,10 +67,10 @@ def measured_values(
             """  # noqa: S608 - conditions bind their values
         )
         parameters += rows.parameters
-    found = connection.execute(" UNION ALL ".join(parts) + " ORDER BY place", parameters).fetchall()
+    results = connection.execute(" UNION ALL ".join(parts) + " ORDER BY place", parameters).fetchall()
     return [
         Values(values, finite, low, high, mean, deviation, tuple(shares or ()))
-        for _, values, finite, low, high, mean, deviation, shares in found
+        for _, values, finite, low, high, mean, deviation, shares in results
     ]
 
 
@@ -83,9 +83,9 @@ def bound_shares(
     parts: list[str] = []
     parameters: list[Parameter] = []
     for index, (column, both, side) in enumerate(bounds):
-        one = replace(both, high=None) if side == "low" else replace(both, low=None)
-        value = one.low if side == "low" else one.high
-        rows = replace(column, judged_by=one).values()
+        bound = replace(both, high=None) if side == "low" else replace(both, low=None)
+        value = bound.low if side == "low" else bound.high
+        rows = replace(column, judged_by=bound).values()
         parts.append(
             f"""
             SELECT {index} AS place, count(*) FILTER (first), count(*) FILTER (fails AND first),
@@ -96,13 +96,13 @@ def bound_shares(
         )
         beyond = float("-inf") if side == "low" else float("inf")
         parameters += [beyond if value is None else float(value), *rows.parameters]
-    found = connection.execute(" UNION ALL ".join(parts) + " ORDER BY place", parameters).fetchall()
+    results = connection.execute(" UNION ALL ".join(parts) + " ORDER BY place", parameters).fetchall()
     return [
         BoundShares(percentile=100 * below / finite if finite else 0.0, drops=fails / samples if samples else 0.0)
-        for _, samples, fails, finite, below in found
+        for _, samples, fails, finite, below in results
     ]
 
 
 def _samples(connection: duckdb.DuckDBPyConnection) -> int:
-    found = connection.execute("SELECT count(*) FROM stats").fetchone()
-    return int(found[0]) if found else 0
+    row = connection.execute("SELECT count(*) FROM stats").fetchone()
+    return int(row[0]) if row else 0

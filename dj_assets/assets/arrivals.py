@@ -78,19 +78,19 @@ def prepare_instance() -> list[str]:
     The shards of every sharded subset become its partitions. Runs that were lost in a crash are marked as failed.
     """
     recipes = [recipe for recipe in find_gallery().recipes.values() if block_of(recipe).shards is not None]
-    told: list[str] = []
+    messages: list[str] = []
     with project_instance() as instance:
-        told += [f"run {run[:8]}: its process is gone; it is started again" for run in fail_lost_runs(instance)]
+        messages += [f"run {run[:8]}: its process is gone; it is started again" for run in fail_lost_runs(instance)]
         for pool in pools_of(make_plan(recipe) for recipe in recipes):
             instance.event_log_storage.initialize_concurrency_limit_to_default(pool)
         for recipe in recipes:
             try:
                 changes = register(recipe, instance)
             except UserError as error:
-                told.append(f"{recipe.name}: {error}")
+                messages.append(f"{recipe.name}: {error}")
                 continue
-            told.append(f"{recipe.name}: {len(changes.wanted)} shards to measure, {len(changes.removed)} gone")
-    return told
+            messages.append(f"{recipe.name}: {len(changes.wanted)} shards to measure, {len(changes.removed)} gone")
+    return messages
 
 
 def unattended(recipes: Sequence[Recipe]) -> dict[str, Any]:

@@ -46,8 +46,8 @@ class Backfilled:
             "refined": self.refined,
             "failed": tuple(self.failed),
         }
-        told = ", ".join(f"{len(names)} {what}" for what, names in counts.items() if names)
-        return f"shards: {told or 'all up to date, nothing to do'}"
+        summary = ", ".join(f"{len(names)} {what}" for what, names in counts.items() if names)
+        return f"shards: {summary or 'all up to date, nothing to do'}"
 
 
 def backfill(

@@ -27,8 +27,8 @@ def pool_of(plan: Plan) -> str | None:
 
 def pools_of(plans: Iterable[Plan]) -> set[str]:
     """Return the pools of several recipes; the pool that all models share is always included."""
-    found = {pool for plan in plans if (pool := pool_of(plan)) is not None}
-    return found if settings.pool_per_model() else {*found, MODEL_POOL}
+    pools = {pool for plan in plans if (pool := pool_of(plan)) is not None}
+    return pools if settings.pool_per_model() else {*pools, MODEL_POOL}
 
 
 def _is_large(name: str) -> bool:

@@ -92,7 +92,7 @@ def checked_format(name: str) -> ExportFormat:
     UserError
         If there is no such format.
     """
-    found = next((format for format in FORMATS if format == name), None)
-    if found is None:
+    known = next((format for format in FORMATS if format == name), None)
+    if known is None:
         raise UserError(f"unknown export format {name!r}; there are {', '.join(FORMATS)}")
-    return found
+    return known

@@ -31,8 +31,8 @@ def fail_lost_runs(instance: dg.DagsterInstance) -> list[str]:
 
 def _is_lost(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
     events = instance.all_logs(record.dagster_run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
-    told = [event.dagster_event.engine_event_data.metadata for event in events if event.dagster_event]
-    pids = [int(str(metadata["pid"].value)) for metadata in told if "pid" in metadata]
+    reported = [event.dagster_event.engine_event_data.metadata for event in events if event.dagster_event]
+    pids = [int(str(metadata["pid"].value)) for metadata in reported if "pid" in metadata]
     return bool(pids) and not is_alive(pids[-1], record.start_time or 0)
 
 

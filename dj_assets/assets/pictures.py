@@ -41,7 +41,7 @@ def distributions(result: RunResult, plan: Plan, room_bytes: int) -> MarkdownMet
 
 def examples(result: RunResult, subset: Subset) -> MarkdownMetadataValue:
     """Return three dropped samples of every operator with the reason and the beginning of their text."""
-    found = dropped_examples(result.database, subset.layout, subset.plan, per_operator=3, width=_EXCERPT)
+    dropped = dropped_examples(result.database, subset.layout, subset.plan, per_operator=3, width=_EXCERPT)
     rows = [
         {
             "operator": short_name(example.operator),
@@ -49,7 +49,7 @@ def examples(result: RunResult, subset: Subset) -> MarkdownMetadataValue:
             "why": literal(_why(example)),
             "text": literal(example.excerpt),
         }
-        for example in found
+        for example in dropped
     ]
     return MetadataValue.md(table_markdown(rows, EXAMPLES_BYTES) or "nothing was dropped")
 

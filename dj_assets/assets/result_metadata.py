@@ -98,8 +98,8 @@ def dropped_most(result: RunResult) -> str:
 def documents(subset: Subset) -> dict[str, Any]:
     """Return the path of the thresholds and the report of the run."""
     recipe, layout = Path(subset.recipe.file), subset.layout
-    found = {"recipe_file": recipe, "report": layout.report, "dataset_card": layout.card}
-    return {name: MetadataValue.path(path) for name, path in found.items() if path.is_file()}
+    paths = {"recipe_file": recipe, "report": layout.report, "dataset_card": layout.card}
+    return {name: MetadataValue.path(path) for name, path in paths.items() if path.is_file()}
 
 
 def sources(manifest: RunManifest) -> dict[str, Any]:

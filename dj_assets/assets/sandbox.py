@@ -175,7 +175,7 @@ def _offer(instance: dg.DagsterInstance, recipe: Recipe, sandbox: Sandbox) -> in
 
 
 def _wanted(sandbox: Sandbox) -> Iterable[str]:
-    for one in sandbox.rounds():
-        for entry in one.entries:
+    for round_ in sandbox.rounds():
+        for entry in round_.entries:
             for seed in sandbox.hook.seeds:
                 yield partition_key(entry.pool.name, seed)

@@ -48,7 +48,7 @@ def evaluated(made: Evaluation) -> Metadata:
 
 def ranked(known: Standings, subset: str, page: Path) -> Metadata:
     """Return the ranking of every round with its pictures, and the missing results."""
-    tables = {f"ranking_{one.name}": _table(score_rows(known.scores[one.name])) for one in known.rounds}
+    tables = {f"ranking_{round_.name}": _table(score_rows(known.scores[round_.name])) for round_ in known.rounds}
     missing = sum(len(seeds) for seeds in known.missing.values())
     return {
         "missing": missing,
@@ -68,16 +68,16 @@ def recipe_found(
 ) -> Metadata:
     """Return the pyramid and, where there is one, the best pool with both its counts and its recipe."""
     pictures = {name: draw for name, draw in sandbox_pictures(known, subset).items() if name == "pyramid"}
-    found: Metadata = {}
+    metadata: Metadata = {}
     if best is not None and path is not None:
-        found = {
+        metadata = {
             "pool": best.pool.name,
             "samples_by_rank": best.rank_count,
             "samples_by_value": best.value_count,
             "dagster/uri": str(path),
             "recipe": MetadataValue.md(f"```yaml\n{path.read_text('utf-8').rstrip()}\n```"),
         }
-    return {**found, **_pictures(pictures)}
+    return {**metadata, **_pictures(pictures)}
 
 
 def benchmarks(subset: str) -> Metadata:

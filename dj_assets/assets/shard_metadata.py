@@ -26,13 +26,13 @@ def pointers(
 
     Dagster compares an event of a shard with the upstream events of the same shard: the greater number is newer.
     """
-    found: dict[dg.AssetKey, tuple[str, int | None]] = {}
+    versions: dict[dg.AssetKey, tuple[str, int | None]] = {}
     for key in upstream:
         records = instance.fetch_materializations(key, limit=1).records
         event = records[0].asset_materialization if records else None
         version = ((event.tags or {}).get("dagster/data_version") if event else None) or "INITIAL"
-        found[key] = (version, records[0].storage_id if records else None)
-    return found
+        versions[key] = (version, records[0].storage_id if records else None)
+    return versions
 
 
 def event(
@@ -91,12 +91,12 @@ def stats(subset: Subset, result: MeasureResult) -> dict[str, Any]:
 
 def duplicates(subset: Subset, result: DeduplicateResult, outcomes: Iterable[FileOutcome]) -> dict[str, Any]:
     """Return the metadata of a shard's duplicates, and of the deduplicate step that found them."""
-    own = list(outcomes)
-    found = sum(outcome.duplicates for outcome in own)
+    outcomes_of_shard = list(outcomes)
+    dropped = sum(outcome.duplicates for outcome in outcomes_of_shard)
     return {
-        "dagster/partition_row_count": found,
-        "duplicates": found,
-        "kept": sum(outcome.kept for outcome in own),
+        "dagster/partition_row_count": dropped,
+        "duplicates": dropped,
+        "kept": sum(outcome.kept for outcome in outcomes_of_shard),
         "duplicates_all_shards": result.duplicates,
         "clusters": result.clusters,
         "near_pairs": result.near_pairs,

@@ -80,15 +80,15 @@ def _stats(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
             """Measure one shard and report its files."""
             result = subset.measure(ProgressLog(context.log), shard)
             context.log.info(f"{shard}: {summary(result)}")
-            told = shard_metadata.source(subset, shard, result)
+            metadata = shard_metadata.source(subset, shard, result)
             # reported immediately: the statistics are made from this version of the files
             context.instance.report_runless_asset_event(
-                shard_metadata.event(keys.source, shard, result.source_version, told)
+                shard_metadata.event(keys.source, shard, result.source_version, metadata)
             )
             seen = shard_metadata.pointers(context.instance, [keys.source])
-            told = shard_metadata.stats(subset, result)
+            metadata = shard_metadata.stats(subset, result)
             return shard_metadata.event(
-                keys.stats, shard, result.data_version, told, seen=seen, code_version=plan.stats_hash
+                keys.stats, shard, result.data_version, metadata, seen=seen, code_version=plan.stats_hash
             )
 
         yield from _each_shard(context.partition_keys, measure)
@@ -126,9 +126,9 @@ def _duplicates(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep]) -> d
             if group.name in known and group.name not in result.missing:
                 outcomes = [result.outcomes[str(file.path)] for file in group.files]
                 version = outcome_version(outcomes)
-                told = shard_metadata.duplicates(subset, result, outcomes)
+                metadata = shard_metadata.duplicates(subset, result, outcomes)
                 yield shard_metadata.event(
-                    keys.duplicates, group.name, version, told, seen=seen, code_version=context.run.run_id
+                    keys.duplicates, group.name, version, metadata, seen=seen, code_version=context.run.run_id
                 )
         # a backfill requests all shards between the first and the last chosen one: those not chosen stay missing
         if set(context.partition_keys) <= set(result.missing):
@@ -164,17 +164,17 @@ def _refined(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
         def refine(shard: str) -> dg.AssetMaterialization:
             """Write one shard; evaluate the checks where this published the subset."""
             result = subset.refine_shard(shard)
-            told = shard_metadata.refined(subset, result)
-            context.log.info(f"{shard}: {result.samples_out:,} of {result.samples_in:,} kept; {told['state']}")
+            metadata = shard_metadata.refined(subset, result)
+            context.log.info(f"{shard}: {result.samples_out:,} of {result.samples_in:,} kept; {metadata['state']}")
             if result.published and not result.published.reused:
-                told = {**result_metadata.refined(recipe, subset, result.published, 0), **told}
+                metadata = {**result_metadata.refined(recipe, subset, result.published, 0), **metadata}
                 for check in evaluate(recipe, plan):
                     context.log_event(check)
             return shard_metadata.event(
                 keys.refined,
                 shard,
                 result.data_version,
-                told,
+                metadata,
                 seen=seen,
                 code_version=plan.refined_hash,
                 outcome=result.outcome,

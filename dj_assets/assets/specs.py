@@ -58,12 +58,12 @@ def stage_specs(
 
 def origin_specs(recipes: Sequence[Recipe]) -> list[dg.AssetSpec]:
     """Return one asset for every named raw source of subsets with several; subsets of a group may share a source."""
-    found: dict[dg.AssetKey, list[str]] = {}
+    origins: dict[dg.AssetKey, list[str]] = {}
     groups: dict[dg.AssetKey, str] = {}
     for recipe in recipes:
         for key, source in origins_of(recipe).items():
             groups[key] = SubsetKeys.of(recipe).group
-            found.setdefault(key, []).append(f"{SubsetKeys.of(recipe).subset} ({', '.join(source.paths)})")
+            origins.setdefault(key, []).append(f"{SubsetKeys.of(recipe).subset} ({', '.join(source.paths)})")
     return [
         dg.AssetSpec(
             key,
@@ -71,7 +71,7 @@ def origin_specs(recipes: Sequence[Recipe]) -> list[dg.AssetSpec]:
             kinds={"file"},
             description=f"The raw files of {key.path[-1]}, a source of {'; '.join(subsets)}.",
         )
-        for key, subsets in found.items()
+        for key, subsets in origins.items()
     ]
 
 
@@ -82,9 +82,9 @@ def origins_of(recipe: Recipe) -> dict[dg.AssetKey, Source]:
     except RecipeError:
         return {}
     keys = SubsetKeys.of(recipe)
-    own = {keys.refined, keys.source, keys.stats, keys.duplicates}
+    keys_of_subset = {keys.refined, keys.source, keys.stats, keys.duplicates}
     named = {keys.origin(source.name): source for source in sources if source.name and source.paths and sources[1:]}
-    return {key: source for key, source in named.items() if key not in own}
+    return {key: source for key, source in named.items() if key not in keys_of_subset}
 
 
 def broken_specs(broken: dict[Path, RecipeError], taken: set[dg.AssetKey]) -> list[dg.AssetSpec]:

@@ -40,9 +40,9 @@ def _origins(subset: Subset, manifests: list[FileManifest]) -> Iterator[dg.Asset
     """Yield the event of every named source of a subset that has several."""
     origin_of = {str(file.path): file.reading.origin for file in subset.files}
     for key, source in origins_of(subset.recipe).items():
-        own = [file for file in manifests if origin_of[file.path] == source.origin]
-        if own:
-            yield _event(key, source_version(own), _source(own))
+        files = [file for file in manifests if origin_of[file.path] == source.origin]
+        if files:
+            yield _event(key, source_version(files), _source(files))
 
 
 def deduplicated(keys: SubsetKeys, subset: Subset, result: DeduplicateResult) -> dg.AssetMaterialization:

@@ -52,9 +52,9 @@ def finished(subset: str) -> tuple[Layout, RunManifest]:
     elif name:
         layouts.append(home_layout(name))
     for layout in layouts:
-        found = newest_run(layout)
-        if found is not None:
-            return layout, found
+        manifest = newest_run(layout)
+        if manifest is not None:
+            return layout, manifest
     if folder.is_dir() or is_url(subset):
         raise UserError(f"{subset}: holds no finished run; 'dj-assets run' writes one into its --output")
     known_recipe(subset)
@@ -80,7 +80,7 @@ def named_run(name: str) -> tuple[Layout, RunManifest]:
         known = run_ids(layout)
         if run == "previous":
             raise UserError(f"{subset}: has one run so far, so there is none before it; run it again to compare")
-        fitting = [one for one in known if one.startswith(run) or one.endswith(run)]
+        fitting = [run_id for run_id in known if run_id.startswith(run) or run_id.endswith(run)]
         what = f"{len(fitting)} runs fit" if fitting else "it has no such run"
         raise UserError(f"{name}: {what}; the newest are {', '.join((fitting or known)[-5:])}")
     return layout, manifest

@@ -25,10 +25,10 @@ def eval_add(
     from dj_assets.evaluation.of_subset import add_results
     from dj_assets.evaluation.read_file import read_results
 
-    found = read_results(file, subset)
-    name = known_recipe(found.subset).asset
-    entered = add_results(name.subset if name else found.subset, found, str(file))
-    console().print(f"{found.subset}: {len(entered)} results entered", highlight=False)
+    results = read_results(file, subset)
+    name = known_recipe(results.subset).asset
+    entered = add_results(name.subset if name else results.subset, results, str(file))
+    console().print(f"{results.subset}: {len(entered)} results entered", highlight=False)
 
 
 @app.command("show", epilog="Example: dj-assets eval show llava_pretrain")
@@ -42,16 +42,22 @@ def eval_show(
     from dj_assets.views.sandbox.tables import difference_rows, wins_and_losses
 
     known = evaluations_of(known_recipe(subset).name.rpartition("/")[2])
-    for one in known.comparisons(baseline):
-        console().print(f"\n{one.model}  against  {one.baseline}  ({one.standing})", markup=False, highlight=False)
-        show_rows(difference_rows(one))
-        console().print(wins_and_losses(one), highlight=False)
-        own = [record for record in known.records if (record.model, record.origin) == (one.model, one.origin)]
-        totals = computed_totals(own)
+    for comparison in known.comparisons(baseline):
+        console().print(
+            f"\n{comparison.model}  against  {comparison.baseline}  ({comparison.standing})",
+            markup=False,
+            highlight=False,
+        )
+        show_rows(difference_rows(comparison))
+        console().print(wins_and_losses(comparison), highlight=False)
+        records = [
+            record for record in known.records if (record.model, record.origin) == (comparison.model, comparison.origin)
+        ]
+        totals = computed_totals(records)
         if totals:
             console().print(
                 f"VBench, computed from the dimensions: total {totals.total:.2f}, quality {totals.quality:.2f}, "
                 f"semantic {totals.semantic:.2f}",
                 highlight=False,
             )
-        tell(*([f"only one of the two has {', '.join(one.only)}"] if one.only else []))
+        tell(*([f"only one of the two has {', '.join(comparison.only)}"] if comparison.only else []))

@@ -105,10 +105,10 @@ def _open_pool(location: str) -> tuple[Sandbox, str]:
 def _say(made: Evaluation) -> None:
     how = "finished before" if made.reused else f"{made.seconds:.1f} s"
     numbers = ", ".join(f"{name} {value:.5g}" for name, value in made.metrics.items())
-    told = f"{numbers} ({how})" if made.status == "done" else f"failed: {made.why}"
+    message = f"{numbers} ({how})" if made.status == "done" else f"failed: {made.why}"
     style = "" if made.status == "done" else "red"
     console(stderr=True).print(
-        f"{made.pool} seed {made.seed}: {told}", style=style, markup=False, highlight=False, soft_wrap=True
+        f"{made.pool} seed {made.seed}: {message}", style=style, markup=False, highlight=False, soft_wrap=True
     )
 
 
@@ -116,7 +116,9 @@ def _show(opened: Sandbox, known: Standings) -> None:
     from dj_assets.views.page.sandbox import write_sandbox_page
     from dj_assets.views.sandbox.tables import score_rows
 
-    for one in known.rounds:
-        console().print(f"\n{one.name}: {one.size:,} samples per pool, against {one.baseline}", highlight=False)
-        show_rows(score_rows(known.scores[one.name]))
+    for round_ in known.rounds:
+        console().print(
+            f"\n{round_.name}: {round_.size:,} samples per pool, against {round_.baseline}", highlight=False
+        )
+        show_rows(score_rows(known.scores[round_.name]))
     console().print(f"\n{write_sandbox_page(opened, known)}", markup=False, highlight=False, soft_wrap=True)

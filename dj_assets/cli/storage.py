@@ -62,8 +62,8 @@ def fetch(
 
     layout, manifest = finished(subset)
     done = fetch(layout, manifest.run_id, output.resolve())
-    told = f"{output.resolve()}: run {manifest.run_id}, {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB"
-    console().print(told, markup=False, highlight=False, soft_wrap=True)
+    message = f"{output.resolve()}: run {manifest.run_id}, {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB"
+    console().print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets rebuild c4")
@@ -74,8 +74,8 @@ def rebuild(
     from dj_assets.subset.rebuilding import rebuild
 
     done = rebuild(*finished(subset))
-    told = f"{done.database}: rebuilt for run {done.run_id}, {done.samples:,} samples, {done.seconds:.1f} s"
-    console().print(told, markup=False, highlight=False, soft_wrap=True)
+    message = f"{done.database}: rebuilt for run {done.run_id}, {done.samples:,} samples, {done.seconds:.1f} s"
+    console().print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets verify c4")
@@ -92,9 +92,9 @@ def verify(
     done = verify(layout, manifest)
     for line in done.damaged:
         console(stderr=True).print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
-    found = f"{len(done.damaged)} damaged" if done.damaged else "all checksums match"
-    told = f"{layout.location}: {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB, {found}"
-    console().print(told, markup=False, highlight=False, soft_wrap=True)
+    damage = f"{len(done.damaged)} damaged" if done.damaged else "all checksums match"
+    message = f"{layout.location}: {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB, {damage}"
+    console().print(message, markup=False, highlight=False, soft_wrap=True)
     if done.damaged:
         raise typer.Exit(1)
 

@@ -64,7 +64,7 @@ class Comparison:
 
     def count(self, verdict: Verdict) -> int:
         """Return the number of benchmarks with a verdict."""
-        return sum(one.verdict == verdict for one in self.differences)
+        return sum(difference.verdict == verdict for difference in self.differences)
 
 
 def compare(
@@ -116,11 +116,14 @@ def _any_version(
 
 
 def _compared(
-    of: tuple[str, Origin, Standing], baseline: str, own: Sequence[EvaluationRecord], base: Sequence[EvaluationRecord]
+    of: tuple[str, Origin, Standing],
+    baseline: str,
+    records: Sequence[EvaluationRecord],
+    base: Sequence[EvaluationRecord],
 ) -> Comparison:
     model, origin, how = of
-    values, theirs = _means(own), _means(base)
-    about = {record.name: record for record in own}
+    values, theirs = _means(records), _means(base)
+    about = {record.name: record for record in records}
     differences = {
         name: Difference(name, about[name].unit, about[name].higher_is_better, theirs[name], value)
         for name, value in values.items()
@@ -131,8 +134,8 @@ def _compared(
         baseline=baseline,
         origin=origin,
         standing=how,
-        differences=tuple(one for name, one in differences.items() if name not in TOTALS),
-        totals=tuple(one for name, one in differences.items() if name in TOTALS),
+        differences=tuple(difference for name, difference in differences.items() if name not in TOTALS),
+        totals=tuple(difference for name, difference in differences.items() if name in TOTALS),
         only=tuple(sorted(set(values) ^ set(theirs))),
     )
 
@@ -141,4 +144,4 @@ def _means(records: Sequence[EvaluationRecord]) -> dict[str, float]:
     values: dict[str, list[float]] = {}
     for record in records:
         values.setdefault(record.name, []).append(record.value)
-    return {name: statistics.fmean(found) for name, found in values.items()}
+    return {name: statistics.fmean(numbers) for name, numbers in values.items()}

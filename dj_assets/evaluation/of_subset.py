@@ -61,7 +61,7 @@ def evaluations_of(subset: str) -> Evaluations:
     return Evaluations(subset, tuple(kept), baseline, run.refined_hash if run else None)
 
 
-def add_results(subset: str, found: EvaluationResults, source: str) -> list[EvaluationRecord]:
+def add_results(subset: str, results: EvaluationResults, source: str) -> list[EvaluationRecord]:
     """Enter results as records of a subset; measured ones belong to its newest run.
 
     `source` is stored where the results do not name one.
@@ -74,16 +74,16 @@ def add_results(subset: str, found: EvaluationResults, source: str) -> list[Eval
     require_local(subset, "entering evaluations")
     folder = settings.data_home() / subset
     run = newest_run(Layout.home(folder))
-    measured = any(record.origin == "measured" for record in found.records)
+    measured = any(record.origin == "measured" for record in results.records)
     if run is None and measured:
         raise UserError(f"{folder}: holds no finished run that the results could belong to; materialize {subset} first")
-    entered = [replace(record, source=record.source or source) for record in found.records]
+    entered = [replace(record, source=record.source or source) for record in results.records]
     if run is not None:
         entered = [
             replace(record, refined_hash=run.refined_hash, run_id=run.run_id) if record.origin == "measured" else record
             for record in entered
         ]
-    return append(records_folder(folder), entered, found.baseline)
+    return append(records_folder(folder), entered, results.baseline)
 
 
 @cache

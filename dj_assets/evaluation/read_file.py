@@ -90,20 +90,20 @@ def read_results(path: Path, subset: str | None = None) -> EvaluationResults:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    found = _from_csv(path, text, subset) if path.suffix == ".csv" else _from_json(path, text, subset)
-    for record in found.records:
+    results = _from_csv(path, text, subset) if path.suffix == ".csv" else _from_json(path, text, subset)
+    for record in results.records:
         if not math.isfinite(record.value):
             raise UserError(f"{path}: {record.model}: {record.name} is {record.value}, which is no result")
-    return found
+    return results
 
 
 def _from_json(path: Path, text: str, subset: str | None) -> EvaluationResults:
     try:
         table = ScoreTable.model_validate(json.loads(text))
     except ValidationError as error:
-        found = error.errors(include_url=False)
+        faults = error.errors(include_url=False)
         # report a misspelt key before the key that is then missing
-        first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+        first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
         key = ".".join(str(part) for part in first["loc"])
         problem = first["msg"]
         if first["type"] == "extra_forbidden":

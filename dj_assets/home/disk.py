@@ -90,9 +90,9 @@ def disk_faults(folder: Path, expected: Callable[[], int] | None = None) -> Iter
 
 def _number(error: BaseException) -> int | None:
     """Return the number of a system error, also where a library only tells it in words."""
-    own = getattr(error, "errno", None)
-    if isinstance(own, int):
-        return own
+    number = getattr(error, "errno", None)
+    if isinstance(number, int):
+        return number
     said = str(error)
     return errno.ENOSPC if "No space left on device" in said else errno.EFBIG if "File too large" in said else None
 

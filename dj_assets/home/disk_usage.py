@@ -51,10 +51,10 @@ def surplus(layout: Layout, plan: Plan | None, keep_runs: int = KEEP_RUNS) -> li
     `plan` is that of its recipe as it is now, None where that is not known: then nothing is said about what only
     another recipe made. Of the records of runs the newest `keep_runs` stay.
     """
-    found = [*_measured(layout), *_leftovers(layout), *_pending(layout), *_runs(layout, keep_runs)]
+    spare = [*_measured(layout), *_leftovers(layout), *_pending(layout), *_runs(layout, keep_runs)]
     if plan is not None:
-        found += _of_other_recipes(layout, plan)
-    return found
+        spare += _of_other_recipes(layout, plan)
+    return spare
 
 
 def _measured(layout: Layout) -> Iterator[Surplus]:

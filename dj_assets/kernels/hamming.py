@@ -50,7 +50,7 @@ def _first_agreeing(difference: np.uint64, masks: UInt64s, wanted: int) -> np.ui
 
 @kernel
 def _compare(
-    run: UInt64s, masks: UInt64s, distance: int, level: int, agreed: np.uint64, a: UInt64s, b: UInt64s, found: int
+    run: UInt64s, masks: UInt64s, distance: int, level: int, agreed: np.uint64, a: UInt64s, b: UInt64s, count: int
 ) -> int:
     """Compare all pairs of values of a run; report those whose first `level` agreeing blocks are `agreed`."""
     for i in range(1, len(run)):
@@ -63,10 +63,10 @@ def _compare(
             difference = run[i] ^ run[j]
             # a pair that also agrees in other blocks is found several times: only its first choice of blocks reports it
             if _bits_set(difference) <= distance and _first_agreeing(difference, masks, level) == agreed:
-                if found < len(a):
-                    a[found], b[found] = run[i], run[j]
-                found += 1
-    return found
+                if count < len(a):
+                    a[count], b[count] = run[i], run[j]
+                count += 1
+    return count
 
 
 @kernel
@@ -95,7 +95,7 @@ def _pairs_of_run(
     counters: Int64s,
     a: UInt64s,
     b: UInt64s,
-    found: int,
+    count: int,
 ) -> int:
     """Find the pairs of a run of values that agree in block `first`; return their number so far, written or not.
 
@@ -104,7 +104,7 @@ def _pairs_of_run(
     """
     wanted = len(masks) - distance
     if wanted == 1 or len(run) <= _FEW:
-        return _compare(run, masks, distance, 1, masks[first], a, b, found)
+        return _compare(run, masks, distance, 1, masks[first], a, b, count)
     length, block, groups = np.zeros(wanted, np.int64), np.zeros(wanted, np.int64), np.zeros(wanted, np.int64)
     group, start, agreed = np.zeros(wanted, np.int64), np.zeros(wanted, np.int64), np.zeros(wanted, np.uint64)
     index = np.zeros(wanted, np.int64)
@@ -131,12 +131,12 @@ def _pairs_of_run(
             continue
         now = agreed[level] | masks[block[level]]
         if level + 2 == wanted or end - begin <= _FEW:
-            found = _compare(grouped[begin:end], masks, distance, level + 2, now, a, b, found)
+            count = _compare(grouped[begin:end], masks, distance, level + 2, now, a, b, count)
             continue
         level += 1
         length[level], index[level], block[level], agreed[level] = end - begin, begin, block[level - 1], now
         groups[level] = group[level] = 0
-    return found
+    return count
 
 
 @kernel
@@ -151,18 +151,18 @@ def _pairs_from(values: UInt64s, masks: UInt64s, shifts: UInt64s, distance: int,
     room = np.empty((len(masks) - distance, longest), np.uint64)
     counters = np.empty((len(masks) - distance, len(ends)), np.int64)
     a, b = np.empty(64, np.uint64), np.empty(64, np.uint64)
-    found = start = 0
+    count = start = 0
     for end in ends[: 1 << width]:
-        more = found
+        more = count
         while end - start > 1:
-            more = _pairs_of_run(grouped[start:end], masks, shifts, distance, first, room, counters, a, b, found)
+            more = _pairs_of_run(grouped[start:end], masks, shifts, distance, first, room, counters, a, b, count)
             if more <= len(a):
                 break
             wider = np.empty(2 * more, np.uint64), np.empty(2 * more, np.uint64)
-            wider[0][:found], wider[1][:found] = a[:found], b[:found]
+            wider[0][:count], wider[1][:count] = a[:count], b[:count]
             a, b = wider
-        found, start = more, end
-    return a[:found], b[:found]
+        count, start = more, end
+    return a[:count], b[:count]
 
 
 @kernel
@@ -281,15 +281,15 @@ def near_pairs(values: UInt64s, distance: int, threads: int = 1) -> tuple[UInt64
     """
     search = Search.of(len(values), distance, max(_AT_ONCE, len(values) // _SHARE))
     with ThreadPoolExecutor(threads, thread_name_prefix="near-pairs") as pool:
-        found = pool.map(lambda part: search.pairs(search.chosen(values, *part), part[0]), search.parts)
-        return sorted_pairs(found)
+        pairs = pool.map(lambda part: search.pairs(search.chosen(values, *part), part[0]), search.parts)
+        return sorted_pairs(pairs)
 
 
-def sorted_pairs(found: Iterator[Pairs]) -> tuple[UInt64s, UInt64s, Int32s]:
+def sorted_pairs(pairs: Iterator[Pairs]) -> tuple[UInt64s, UInt64s, Int32s]:
     """Return the pairs of several parts in the form of `near_pairs`."""
     none = np.empty(0, np.uint64)
-    one, other = (np.concatenate(ends) for ends in zip((none, none), *found, strict=True))
-    low, high = np.minimum(one, other), np.maximum(one, other)
+    left, right = (np.concatenate(ends) for ends in zip((none, none), *pairs, strict=True))
+    low, high = np.minimum(left, right), np.maximum(left, right)
     by_pair = np.lexsort((high, low))
     low, high = low[by_pair], high[by_pair]
     return low, high, _distances(low, high)

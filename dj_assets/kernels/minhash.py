@@ -72,11 +72,11 @@ def room_for_hashes(permutations: Permutations) -> MinhashScratch:
 
 @unfolded
 def _permuted(value: np.uint32, a: np.uint64, b: np.uint64) -> np.uint32:
-    prime, bits, one = np.uint64(PRIME), np.uint64(PRIME_BITS), np.uint64(1)
+    prime, bits, unit = np.uint64(PRIME), np.uint64(PRIME_BITS), np.uint64(1)
     product = a * np.uint64(value) + b
     folded = (product & prime) + (product >> bits)
     # subtracting the prime adds one to the low bits; it is needed exactly where adding one reaches the next power
-    return np.uint32(folded + ((folded + one) >> bits))
+    return np.uint32(folded + ((folded + unit) >> bits))
 
 
 @unfolded
@@ -152,8 +152,8 @@ def minhash(
     scratch = room_for_hashes(permutations)
     values = np.full((len(offsets) - 1, len(permutations.a)), np.uint32(NO_SHINGLE))
     for row in range(len(offsets) - 1):
-        found = split_units(data, np.int64(offsets[row]), np.int64(offsets[row + 1]), split, separators, units)
-        _sign(units, found - window + 1, window, permutations, scratch, values[row])
+        unit_count = split_units(data, np.int64(offsets[row]), np.int64(offsets[row + 1]), split, separators, units)
+        _sign(units, unit_count - window + 1, window, permutations, scratch, values[row])
     return values
 
 

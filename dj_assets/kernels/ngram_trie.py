@@ -65,15 +65,15 @@ def word_hashes(data: Bytes, offsets: Int32s) -> UInt64s:
     hashes = np.empty(len(offsets) - 1, np.uint64)
     for row in range(len(hashes)):
         at, end = np.int64(offsets[row]), np.int64(offsets[row + 1])
-        found = np.uint64(end - at) * _MIX
+        value = np.uint64(end - at) * _MIX
         while end - at >= 8:
             block = _little_endian(data, at, 8) * _MIX
-            found = (found ^ ((block ^ (block >> _SHIFT)) * _MIX)) * _MIX
+            value = (value ^ ((block ^ (block >> _SHIFT)) * _MIX)) * _MIX
             at += 8
         if at < end:
-            found = (found ^ _little_endian(data, at, end - at)) * _MIX
-        found = (found ^ (found >> _SHIFT)) * _MIX
-        hashes[row] = found ^ (found >> _SHIFT)
+            value = (value ^ _little_endian(data, at, end - at)) * _MIX
+        value = (value ^ (value >> _SHIFT)) * _MIX
+        hashes[row] = value ^ (value >> _SHIFT)
     return hashes
 
 
@@ -106,13 +106,13 @@ def _find(
     while low < high:
         share = (np.float64(wanted) - low_word) / (high_word - low_word)
         at = low + np.uint64(share * np.float64(high - low))
-        found = _bits(file, start + at * step, width)
-        if found == wanted:
+        entry = _bits(file, start + at * step, width)
+        if entry == wanted:
             return at
-        if found < wanted:
-            low, low_word = at + _ONE, np.float64(found + _ONE)
+        if entry < wanted:
+            low, low_word = at + _ONE, np.float64(entry + _ONE)
         else:
-            high, high_word = at, np.float64(found)
+            high, high_word = at, np.float64(entry)
     return end
 
 

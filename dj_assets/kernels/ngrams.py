@@ -28,10 +28,10 @@ Sequence = Bytes | Int32s
 # far.
 Cursor = tuple[Int, Int, np.uint64, Int]
 # The number of n-grams that are hashed before any of them is looked up.
-SOME = 64
+QUEUE_SIZE = 64
 
 
-class Some(NamedTuple):
+class NgramQueue(NamedTuple):
     """Hold the start, the end and the slot in the table of some n-grams; shape `(SOME + 1,)` each."""
 
     starts: Int64s
@@ -52,7 +52,7 @@ class NgramCounts(NamedTuple):
     having: Int64s
     often: Int64s
     known: Int64s
-    some: Some
+    queue: NgramQueue
 
 
 @kernel
@@ -72,8 +72,10 @@ def _room(longest: Int, n: int, width: int, table_bits: int) -> NgramCounts:
         powers[i] = powers[i - 1] * _BASE
     table = np.empty(1 << min(_table_bits(longest), table_bits), np.uint64)
     often = np.empty(longest // OFTEN + 1, np.int64)
-    some = Some(np.empty(SOME + 1, np.int64), np.empty(SOME + 1, np.int64), np.empty(SOME + 1, np.uint64))
-    return NgramCounts(table, powers, np.zeros(OFTEN, np.int64), often, np.zeros(3, np.int64), some)
+    queue = NgramQueue(
+        np.empty(QUEUE_SIZE + 1, np.int64), np.empty(QUEUE_SIZE + 1, np.int64), np.empty(QUEUE_SIZE + 1, np.uint64)
+    )
+    return NgramCounts(table, powers, np.zeros(OFTEN, np.int64), often, np.zeros(3, np.int64), queue)
 
 
 @unfolded
@@ -116,21 +118,21 @@ def _count(sequence: Sequence, i: Int, length: Int, start: np.uint64, counts: Ng
 
 
 @kernel
-def _hash_some(
+def _hash_queue(
     sequence: Sequence, widest: int, at: Cursor, bits: int, parts: int, part: np.uint64, counts: NgramCounts
 ) -> tuple[Cursor, int]:
-    """Hash n-grams until `SOME` of them belong to the part; return where to continue, and the number of them."""
+    """Hash n-grams until `QUEUE_SIZE` of them belong to the part; return where to continue, and the number of them."""
     size, count = len(sequence), 0
-    some, powers = counts.some, counts.powers
+    queue, powers = counts.queue, counts.powers
     first, end, rolling, total = at
-    while end < size and count < SOME:
+    while end < size and count < QUEUE_SIZE:
         after = _next(sequence, end, size, widest)
         for k in range(end, after):
             rolling = rolling * _BASE + np.uint64(sequence[k])
         end = after
         mixed = (rolling ^ (rolling >> np.uint64(29))) * _SPREAD
-        some.slots[count] = (mixed << np.uint64(parts)) >> np.uint64(64 - bits)
-        some.starts[count], some.ends[count] = first, end
+        queue.slots[count] = (mixed << np.uint64(parts)) >> np.uint64(64 - bits)
+        queue.starts[count], queue.ends[count] = first, end
         # an n-gram of another part is overwritten by the next one
         count += not parts or mixed >> np.uint64(64 - parts) == part
         total += 1
@@ -146,7 +148,7 @@ def _touch(sequence: Sequence, counts: NgramCounts, count: int) -> np.uint64:
     """Load the memory that a block of n-grams needs into the processor's cache; the return value has no meaning."""
     met = np.uint64(0)
     for i in range(count):
-        entry = counts.table[counts.some.slots[i]] & _POSITION
+        entry = counts.table[counts.queue.slots[i]] & _POSITION
         met += np.uint64(sequence[max(entry, np.uint64(1)) - np.uint64(1)])
     return met
 
@@ -171,12 +173,12 @@ def _count_part(
         end = after
     at: Cursor = (np.int64(0), np.int64(end), rolling, np.int64(0))
     while at[1] < len(sequence):
-        at, count = _hash_some(sequence, widest, at, bits, parts, part, counts)
+        at, count = _hash_queue(sequence, widest, at, bits, parts, part, counts)
         _touch(sequence, counts, count)
         for i in range(count):
-            start = counts.some.starts[i]
-            left -= _count(sequence, start, counts.some.ends[i] - start, counts.some.slots[i], counts, mask)
-        if left < SOME:
+            start = counts.queue.starts[i]
+            left -= _count(sequence, start, counts.queue.ends[i] - start, counts.queue.slots[i], counts, mask)
+        if left < QUEUE_SIZE:
             return -1
     return at[3]
 
@@ -215,7 +217,7 @@ def _count_ngrams(sequence: Sequence, n: int, widest: int, counts: NgramCounts) 
     if total >= 0:
         return total
     larger = NgramCounts(
-        np.empty(1 << bits, np.uint64), counts.powers, counts.having, counts.often, counts.known, counts.some
+        np.empty(1 << bits, np.uint64), counts.powers, counts.having, counts.often, counts.known, counts.queue
     )
     return _count_parts(sequence, n, widest, bits, 0, larger)
 

@@ -102,9 +102,9 @@ def _across(columns: Floats, gauss: Floats, sums: Floats) -> None:
     """Sum the rows of weighted columns in the same way: 1, x, y, x², y², xy."""
     width = sums.shape[1]
     radius = gauss.shape[1] - 1
-    one, x1, y1, x2, y2, xy = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
+    ones, x1, y1, x2, y2, xy = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
     for x in range(width):
-        one[x] = columns[0, radius + x] * gauss[0, 0]
+        ones[x] = columns[0, radius + x] * gauss[0, 0]
         y1[x] = columns[1, radius + x] * gauss[0, 0]
         y2[x] = columns[2, radius + x] * gauss[0, 0]
         x1[x] = x2[x] = xy[x] = 0
@@ -114,7 +114,7 @@ def _across(columns: Floats, gauss: Floats, sums: Floats) -> None:
         weight, by_x, by_xx = gauss[0, k], gauss[1, k], gauss[2, k]
         for x in range(width):
             both = r0[x] + l0[x]
-            one[x] += both * weight
+            ones[x] += both * weight
             x2[x] += both * by_xx
             x1[x] += (r0[x] - l0[x]) * by_x
             y1[x] += (r1[x] + l1[x]) * weight
@@ -131,7 +131,7 @@ def equations(before: Floats, after: Floats, flow: Floats, counts: tuple[Floats,
     height, width, _ = before.shape
     moved = np.empty((6, width), np.float32)
     m0, m1, m2, m3, m4, inside = moved[0], moved[1], moved[2], moved[3], moved[4], moved[5]
-    half, one = np.float32(0.5), np.float32(1)
+    half, unit = np.float32(0.5), np.float32(1)
     across, down = counts
     for y in range(height):
         _moved(after, flow, y, moved)
@@ -141,7 +141,7 @@ def equations(before: Floats, after: Floats, flow: Floats, counts: tuple[Floats,
         for x in range(width):
             dx, dy = go_right[x], go_down[x]
             # if the pixel comes from outside, only the first frame is used
-            share = one - half * inside[x]
+            share = unit - half * inside[x]
             yy, xx = (here[x, 2] + m2[x]) * share, (here[x, 3] + m3[x]) * share
             xy = (here[x, 4] + m4[x]) * share * half
             by_y = (here[x, 0] - m0[x]) * half + yy * dy + xy * dx
@@ -162,7 +162,7 @@ def _moved(expansion: Floats, flow: Floats, y: int, moved: Floats) -> None:
     The last row of `moved` is 1 for positions inside of the frame.
     """
     height, width, _ = expansion.shape
-    right, bottom, zero, one = np.float32(width - 1), np.float32(height - 1), np.float32(0), np.float32(1)
+    right, bottom, zero, unit = np.float32(width - 1), np.float32(height - 1), np.float32(0), np.float32(1)
     flat = expansion.reshape(-1)
     go_right, go_down = flow[y, 0], flow[y, 1]
     m0, m1, m2, m3, m4, inside = moved[0], moved[1], moved[2], moved[3], moved[4], moved[5]
@@ -175,7 +175,7 @@ def _moved(expansion: Floats, flow: Floats, y: int, moved: Floats) -> None:
             left, top = np.int32(fx), np.int32(fy)
             fx, fy = fx - np.float32(left), fy - np.float32(top)
             a11 = fx * fy
-            a10, a01, a00 = fy - a11, fx - a11, one - fx - fy + a11
+            a10, a01, a00 = fy - a11, fx - a11, unit - fx - fy + a11
             i = np.uint64(top) * a_row + np.uint64(left) * u5
             j = i + a_row
             m0[x] = a00 * flat[i] + a01 * flat[i + u5] + a10 * flat[j] + a11 * flat[j + u5]
@@ -183,7 +183,7 @@ def _moved(expansion: Floats, flow: Floats, y: int, moved: Floats) -> None:
             m2[x] = a00 * flat[i + u2] + a01 * flat[i + u7] + a10 * flat[j + u2] + a11 * flat[j + u7]
             m3[x] = a00 * flat[i + u3] + a01 * flat[i + u8] + a10 * flat[j + u3] + a11 * flat[j + u8]
             m4[x] = a00 * flat[i + u4] + a01 * flat[i + u9] + a10 * flat[j + u4] + a11 * flat[j + u9]
-            inside[x] = one
+            inside[x] = unit
         else:
             m0[x] = m1[x] = m2[x] = m3[x] = m4[x] = inside[x] = zero
 

@@ -103,10 +103,19 @@ def place_unknown_pieces(
     placed = np.empty(len(rows) - 1, np.bool_)
     written = 0
     for row in range(len(placed)):
-        own = ids[rows[row] : rows[row + 1]]
+        row_ids = ids[rows[row] : rows[row + 1]]
         placed[row] = _place(
-            data, offsets[row], offsets[row + 1], own, unknown, known, text, bounds, starts[written:], ends[written:]
+            data,
+            offsets[row],
+            offsets[row + 1],
+            row_ids,
+            unknown,
+            known,
+            text,
+            bounds,
+            starts[written:],
+            ends[written:],
         )
-        for k in range(len(own)):
-            written += own[k] == unknown
+        for k in range(len(row_ids)):
+            written += row_ids[k] == unknown
     return starts, ends, placed

@@ -40,8 +40,8 @@ def simhash(data: Bytes, offsets: Int32s, window: int, split: int, separators: B
     signatures = np.zeros(len(offsets) - 1, np.uint64)
     shingles = np.zeros(len(offsets) - 1, np.int64)
     for row in range(len(offsets) - 1):
-        found = split_units(data, np.int64(offsets[row]), np.int64(offsets[row + 1]), split, separators, units)
-        count = max(0, found - window + 1)
+        unit_count = split_units(data, np.int64(offsets[row]), np.int64(offsets[row + 1]), split, separators, units)
+        count = max(0, unit_count - window + 1)
         ones[:] = 0
         for first in range(0, count, LANES):
             last = min(first + LANES, count)

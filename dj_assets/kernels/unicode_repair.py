@@ -87,12 +87,12 @@ def _line(data: Bytes, start: Int, end: Int, seen: int, table: Characters) -> tu
             before = np.uint64(0)
             i += width
             continue
-        own = table.classes[point]
-        if before & table.second[own]:
+        class_ = table.classes[point]
+        if before & table.second[class_]:
             seen |= SUSPICIOUS
-        before = table.first[own]
+        before = table.first[class_]
         if width > 1:
-            seen |= _SEEN[table.kinds[own]]
+            seen |= _SEEN[table.kinds[class_]]
         elif not (39 <= point < 60 or 60 < point < 127):
             seen |= _seen_in_ascii(data, i, end, seen, table)
             if point == 10:
@@ -114,7 +114,7 @@ def doubtful_lines(data: Bytes, offsets: Int32s, table: Characters) -> tuple[Int
     line), of equal lengths and in order; and whether any line has a character to replace.
     """
     starts, ends, seen = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.uint8)
-    found = 0
+    count = 0
     replacement = False
     for row in range(len(offsets) - 1):
         markup = 0
@@ -126,11 +126,11 @@ def doubtful_lines(data: Bytes, offsets: Int32s, table: Characters) -> tuple[Int
             if here & REPLACEMENT and here & AMPERSAND:
                 here |= UNSAFE  # a replacement may complete an entity
             if here & DOUBT:
-                if found == len(starts):
+                if count == len(starts):
                     starts, ends = np.concatenate((starts, starts)), np.concatenate((ends, ends))
                     seen = np.concatenate((seen, seen))
-                starts[found], ends[found] = start, i
-                seen[found] = here & (DOUBT | REPLACEMENT) | markup
-                found += 1
+                starts[count], ends[count] = start, i
+                seen[count] = here & (DOUBT | REPLACEMENT) | markup
+                count += 1
             markup = here & MARKUP
-    return starts[:found], ends[:found], seen[:found], replacement
+    return starts[:count], ends[:count], seen[:count], replacement

@@ -51,16 +51,16 @@ def _slot(code: np.uint32, slots: UInt64s) -> np.uint64:
 
 
 @kernel
-def touch(memo: Memo, codes: npt.NDArray[np.uint32], found: UInt64s) -> np.int32:
+def touch(memo: Memo, codes: npt.NDArray[np.uint32], codes_seen: UInt64s) -> np.int32:
     """Load the records of words into the processor's cache at once: one by one, they would each wait for memory.
 
-    `found` is scratch space, one value per code. The return value has no meaning.
+    `codes_seen` is scratch space, one value per code. The return value has no meaning.
     """
     for i in range(len(codes)):
-        found[i] = memo.slots[_slot(codes[i], memo.slots)] & np.uint64(0xFFFFFFFF)
+        codes_seen[i] = memo.slots[_slot(codes[i], memo.slots)] & np.uint64(0xFFFFFFFF)
     met = np.int32(0)
     for i in range(len(codes)):
-        met ^= memo.pool[found[i]]
+        met ^= memo.pool[codes_seen[i]]
     return met
 
 

@@ -133,19 +133,19 @@ def words_with(data: Bytes, offsets: Int32s, pairs: Bytes) -> tuple[Int64s, Int6
     `pairs[256 * a + b]` says whether `a`, `b` are a pair, shape `(65536,)`. Return the start and end of each word.
     """
     starts, ends = np.empty(64, np.int64), np.empty(64, np.int64)
-    found = 0
+    count = 0
     for row in range(len(offsets) - 1):
         first, last = np.int64(offsets[row]), np.int64(offsets[row + 1])
         i: Int = _pair_end(data, first, last, pairs)
         while i < last:
-            if found == len(starts):
+            if count == len(starts):
                 starts, ends = np.concatenate((starts, starts)), np.concatenate((ends, ends))
             start: Int = i
             while start > first and not _is_space(data[start - 1]):
                 start -= 1
             while i < last and not _is_space(data[i]):
                 i += 1
-            starts[found], ends[found] = start, i
-            found += 1
+            starts[count], ends[count] = start, i
+            count += 1
             i = _pair_end(data, i, last, pairs)
-    return starts[:found], ends[:found]
+    return starts[:count], ends[:count]

@@ -21,5 +21,5 @@ def passing(steps: Sequence[Step], statistics: Mapping[str, pa.Array]) -> np.nda
     query = f"SELECT {' AND '.join(test.text for test in tests)} AS alive FROM measured"  # noqa: S608 - our own SQL
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("measured", table)
-        found = connection.execute(query, [value for test in tests for value in test.parameters]).fetchall()
-    return np.array([row[0] is True for row in found], bool)
+        rows = connection.execute(query, [value for test in tests for value in test.parameters]).fetchall()
+    return np.array([row[0] is True for row in rows], bool)

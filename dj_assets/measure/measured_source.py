@@ -48,13 +48,13 @@ class MeasuredSource:
         UserError
             If a file is not measured, or has changed since; the message names the first one.
         """
-        found: dict[int, FileManifest] = {}
-        for number, file, limit in self._each(found):
+        manifests: dict[int, FileManifest] = {}
+        for number, file, limit in self._each(manifests):
             manifest = measured_manifest(self.layout, number, file, self.key_of(file), limit)
             if manifest is None:
                 raise UserError(f"{file.path}: is not measured yet, or has changed since; materialize the subset again")
-            found[number] = manifest
-        return [*found.values()]
+            manifests[number] = manifest
+        return [*manifests.values()]
 
     def measured_already(self) -> list[FileManifest]:
         """Return the manifests of the files that are measured and up to date; other files may be left."""
@@ -76,11 +76,11 @@ class MeasuredSource:
         `chosen` are the paths of the files to measure, None for all; only their manifests are returned. `commit` is the
         context in which the measured files of a source file are moved to their paths.
         """
-        found: dict[int, FileManifest] = {}
+        manifests: dict[int, FileManifest] = {}
         measured = 0
         pace = _Pace([file for file in self.files if chosen is None or file.path in chosen], report)
         with open_engine(task) as engine:
-            for turn in self._turns(found, chosen):
+            for turn in self._turns(manifests, chosen):
                 wanted = []
                 for file in turn:
                     stored = measured_manifest(self.layout, file.number, file.file, file.measure_key, file.limit)
@@ -88,22 +88,22 @@ class MeasuredSource:
                         wanted.append(file)
                     else:
                         pace.finish(stored)
-                        found[stored.number] = stored
+                        manifests[stored.number] = stored
                 for done in engine.measure_files(self._with_room(task, wanted), self.layout, pace.tell, commit):
                     pace.finish(done)
-                    found[done.number] = done
+                    manifests[done.number] = done
                 measured += len(wanted)
         if chosen is None:
-            self.remove_others(found)
-        return [found[number] for number in self.numbers if number in found], measured
+            self.remove_others(manifests)
+        return [manifests[number] for number in self.numbers if number in manifests], measured
 
     def _turns(
-        self, found: Mapping[int, FileManifest], chosen: Collection[SourcePath] | None
+        self, manifests: Mapping[int, FileManifest], chosen: Collection[SourcePath] | None
     ) -> Iterator[Sequence[FileTask]]:
-        """Yield the files that can be measured at once: all, or one by one until `found` reaches the limit."""
+        """Yield the files that can be measured at once: all, or one by one until `manifests` reaches the limit."""
         tasks = (
             FileTask(file, number, self.key_of(file), self.text_key, limit)
-            for number, file, limit in self._each(found)
+            for number, file, limit in self._each(manifests)
             if chosen is None or file.path in chosen
         )
         if self.limit is None:
@@ -130,10 +130,12 @@ class MeasuredSource:
             return self.measure_key
         return digest([self.measure_key, reading, *elsewhere])
 
-    def _each(self, found: Mapping[int, FileManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
+    def _each(self, manifests: Mapping[int, FileManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
         """Yield number, file and limit of every file, until the manifests found reach the limit."""
         for number, file in zip(self.numbers, self.files, strict=True):
-            limit = None if self.limit is None else self.limit - sum(manifest.records for manifest in found.values())
+            limit = (
+                None if self.limit is None else self.limit - sum(manifest.records for manifest in manifests.values())
+            )
             if limit is not None and limit <= 0:
                 return
             yield number, file, limit
@@ -166,9 +168,11 @@ def measured_version(measure_key: str, manifests: Sequence[FileManifest]) -> str
     return digest([measure_key, [file.measure_key for file in manifests], source_version(manifests)])
 
 
-def version_with_reference(own: str, reference: Sequence[FileManifest]) -> str:
-    """Return the version `own` of the measured files of a source, joined with that of its reference set, if any."""
-    return digest([own, [file.measure_key for file in reference], source_version(reference)]) if reference else own
+def version_with_reference(version: str, reference: Sequence[FileManifest]) -> str:
+    """Join the version of the measured files of a source with that of its reference set, if it has one."""
+    return (
+        digest([version, [file.measure_key for file in reference], source_version(reference)]) if reference else version
+    )
 
 
 class _Pace:

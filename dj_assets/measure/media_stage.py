@@ -93,11 +93,11 @@ def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
         for images, clips in zip(whole.listed("images"), whole.listed("videos"), strict=True)
     ]
     start = weight = 0
-    for number, own in enumerate(weights):
-        if number > start and weight + own > settings.MEDIA_IMAGES:
+    for number, sample_weight in enumerate(weights):
+        if number > start and weight + sample_weight > settings.MEDIA_IMAGES:
             yield media_access(batch.slice(start, number - start))
             start, weight = number, 0
-        weight += own
+        weight += sample_weight
     yield media_access(batch.slice(start, len(batch) - start))
 
 

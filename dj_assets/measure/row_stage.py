@@ -114,10 +114,10 @@ class RowStage:
         elif isinstance(operator, Filter):
             self._measure(operator, step)
         elif isinstance(operator, Deduplicator):
-            found = self._guarded(
+            signatures = self._guarded(
                 lambda batch: {step.signature: contract.signed(operator, _seen_by(operator, batch))}, step
             )
-            self.signatures[step.signature] = self._spread(found[step.signature], operator.signature_type)
+            self.signatures[step.signature] = self._spread(signatures[step.signature], operator.signature_type)
 
     def _count_or_rewrite(self, operator: CorpusMapper, step: Step) -> None:
         """Rewrite if the frequent keys are known, else count the keys."""
@@ -125,10 +125,10 @@ class RowStage:
         if frequent is not None:
             self.batch = self._guarded(_rewriting(operator, partial(operator.rewrite, frequent=frequent)), step)
             return
-        found = self._guarded(
+        keys = self._guarded(
             lambda batch: {step.signature: contract.counted(operator, _seen_by(operator, batch))}, step
         )
-        self.signatures[step.signature] = self._spread(found[step.signature], contract.KEYS)
+        self.signatures[step.signature] = self._spread(keys[step.signature], contract.KEYS)
 
     def _measure(self, operator: Filter, step: Step) -> None:
         columns = tuple(step.columns.values())
@@ -136,9 +136,9 @@ class RowStage:
         if measured_as is not None:
             self.statistics.update({new: self.statistics[old] for new, old in zip(columns, measured_as, strict=True)})
             return
-        found = self._guarded(lambda batch: contract.measured(operator, _seen_by(operator, batch)), step)
+        statistics = self._guarded(lambda batch: contract.measured(operator, _seen_by(operator, batch)), step)
         for statistic in operator.statistics:
-            self.statistics[step.columns[statistic.key]] = self._spread(found[statistic.key], statistic.type)
+            self.statistics[step.columns[statistic.key]] = self._spread(statistics[statistic.key], statistic.type)
         self.by_identity[step.identity] = columns
 
     def _guarded(self, work: Callable[[Batch], T], step: Step) -> T:

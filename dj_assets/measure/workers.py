@@ -41,8 +41,8 @@ class Workers:
         self._ask = threading.Lock()
         self._idle: queue.SimpleQueue[int] = queue.SimpleQueue()
         (self._control, theirs), *lines = (Pipe() for _ in range(most + 1))
-        self._lines = [own for own, _ in lines]
-        ends = [theirs, *(other for _, other in lines)]
+        self._lines = [here for here, _ in lines]
+        ends = [theirs, *(there for _, there in lines)]
         numbers = [end.fileno() for end in ends]
         self._server = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
             [sys.executable, "-c", _MAIN, json.dumps([numbers[0], numbers[1:], [*map(str, sys.path)]])],
@@ -95,7 +95,7 @@ class Workers:
         line = self._lines[number]
         try:
             line.send((file, block))
-            found: MeasuredBlock | Exception = line.recv()
+            answer: MeasuredBlock | Exception = line.recv()
         except (EOFError, ConnectionError):
             raise WorkerDiedError(
                 f"{file}: a worker process died ({self._cause(number)}) while the rows from {block.first_row} on were "
@@ -103,9 +103,9 @@ class Workers:
             ) from None
         finally:
             self._idle.put(number)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def close(self) -> None:
         """End all workers at once, also while they measure, and wait for them."""

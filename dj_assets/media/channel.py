@@ -19,8 +19,8 @@ class Channel:
     @classmethod
     def pair(cls) -> tuple[Channel, Channel]:
         """Return both ends of a new pair."""
-        one, other = socket.socketpair()
-        return cls(one), cls(other)
+        ours, theirs = socket.socketpair()
+        return cls(ours), cls(theirs)
 
     def send(self, message: object, *descriptors: int) -> None:
         """Send an object; the other end gets its own descriptors of the same open files.

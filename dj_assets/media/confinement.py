@@ -104,11 +104,11 @@ def _libraries() -> Iterator[str]:
     """Yield the paths that Python imports from: its own folders as a whole, of others only packages, without data."""
     # the folder in which numba caches compiled kernels if the tree cannot be written
     yield from filter(None, (variables.NUMBA_CACHE_DIR.given(), str(Path("~/.cache/numba").expanduser())))
-    own = {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))}
-    own |= {str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.exec_prefix, sys.base_prefix)}
-    yield from own
+    folders = {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))}
+    folders |= {str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.exec_prefix, sys.base_prefix)}
+    yield from folders
     for entry in map(Path, dict.fromkeys(filter(None, sys.path))):
-        if not any(entry.is_relative_to(folder) for folder in own):
+        if not any(entry.is_relative_to(folder) for folder in folders):
             yield from map(str, _packages(entry))
 
 
@@ -117,9 +117,9 @@ def _packages(entry: Path) -> Iterator[Path]:
         yield entry
         return
     try:
-        found = sorted(entry.iterdir())
+        entries = sorted(entry.iterdir())
     except OSError:
         return
-    for path in found:
+    for path in entries:
         if path.suffix in _MODULES or path.name == "__pycache__" or (path / "__init__.py").is_file():
             yield path

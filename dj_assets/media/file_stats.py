@@ -25,12 +25,12 @@ def unchanged(known: Mapping[str, FileStat]) -> bool:
     return all(_file_stat(path) == facts for path, facts in known.items())
 
 
-def digest_of(found: Mapping[str, FileStat], before: str = "") -> str:
+def digest_of(stats: Mapping[str, FileStat], before: str = "") -> str:
     """Return a digest of `before`, paths and their stats; without paths, return `before`."""
-    if not found:
+    if not stats:
         return before
-    told = "\n".join(f"{path}\0{facts.size}\0{facts.mtime_ns}" for path, facts in sorted(found.items()))
-    return hashlib.sha256(f"{before}\n{told}".encode()).hexdigest()
+    lines = "\n".join(f"{path}\0{stat.size}\0{stat.mtime_ns}" for path, stat in sorted(stats.items()))
+    return hashlib.sha256(f"{before}\n{lines}".encode()).hexdigest()
 
 
 def is_text(path: str) -> bool:
@@ -44,7 +44,7 @@ def is_text(path: str) -> bool:
 
 def _file_stat(path: str) -> FileStat:
     try:
-        found = os.stat(path)  # noqa: PTH116 - a path object for each of many files takes longer than the question
+        status = os.stat(path)  # noqa: PTH116 - a path object for each of many files takes longer than the question
     except (OSError, ValueError):
         return FileStat()
-    return FileStat(found.st_size, found.st_mtime_ns)
+    return FileStat(status.st_size, status.st_mtime_ns)

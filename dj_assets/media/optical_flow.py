@@ -72,15 +72,15 @@ class Farneback:
         from dj_assets.kernels.optical_flow import border, equations, solve
 
         flow: np.ndarray | None = None
-        for one, other in zip(before, after, strict=False):
-            height, width, _ = one.shape
-            if other.shape != one.shape:
+        for first, second in zip(before, after, strict=False):
+            height, width, _ = first.shape
+            if second.shape != first.shape:
                 raise MediaError("changes the size of its frames")
             flow = self._enlarged(flow, height, width)
             normal = np.empty((height, 5, width), np.float32)
             counts = border(width), border(height)
             for _ in range(self.iterations):
-                equations(one, other, flow, counts, normal)
+                equations(first, second, flow, counts, normal)
                 solve(normal, self.winsize, flow)
         assert flow is not None, "a frame has one size at least"  # noqa: S101
         return float(np.hypot(flow[:, 0], flow[:, 1]).mean(dtype=np.float64))

@@ -19,9 +19,9 @@ def recorded(folder: Path) -> dict[str, str]:
     return {name: entry["sha256"] for name, entry in known.items()}
 
 
-def record(folder: Path, found: Mapping[str, str]) -> None:
+def record(folder: Path, checksums: Mapping[str, str]) -> None:
     """Store the checksums of further files."""
-    known = {**recorded(folder), **found}
+    known = {**recorded(folder), **checksums}
     content = {name: {"sha256": sha256, "standing": "recorded at the first pull"} for name, sha256 in known.items()}
     path = folder / CHECKSUMS
     with unfinished(path) as part:

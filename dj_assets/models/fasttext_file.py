@@ -63,22 +63,22 @@ class _File:
 
     def numbers(self, layout: str) -> tuple[Any, ...]:
         """Read numbers in a layout of the module `struct`."""
-        found = struct.unpack_from(f"<{layout}", self.content, self.at)
+        numbers = struct.unpack_from(f"<{layout}", self.content, self.at)
         self.at += struct.calcsize(f"<{layout}")
-        return found
+        return numbers
 
     def array(self, kind: type[np.generic], count: int) -> npt.NDArray[Any]:
         """Read `count` numbers; other processes share the pages of the file until they are written to."""
-        found = np.frombuffer(self.content, kind, count, self.at)
-        self.at += found.nbytes
-        return found
+        array = np.frombuffer(self.content, kind, count, self.at)
+        self.at += array.nbytes
+        return array
 
     def text(self) -> bytes:
         """Read up to a zero byte."""
         end = self.content.find(b"\0", self.at)
-        found = self.content[self.at : end]
+        content = self.content[self.at : end]
         self.at = end + 1
-        return found
+        return content
 
 
 @cache
@@ -169,10 +169,10 @@ def _centroids(file: _File, codes: npt.NDArray[np.uint8]) -> Floats:
     centroids = file.array(np.float32, dimension * CENTROIDS)
     widths = [width] * (parts - 1) + [last_width]
     rows = np.empty((len(codes), dimension), np.float32)
-    for part, own in enumerate(widths):
+    for part, part_width in enumerate(widths):
         start = part * width
-        table = centroids[start * CENTROIDS : start * CENTROIDS + own * CENTROIDS].reshape(CENTROIDS, own)
-        rows[:, start : start + own] = table[codes[:, part]]
+        table = centroids[start * CENTROIDS : start * CENTROIDS + part_width * CENTROIDS].reshape(CENTROIDS, part_width)
+        rows[:, start : start + part_width] = table[codes[:, part]]
     return rows
 
 

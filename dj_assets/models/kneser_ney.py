@@ -103,8 +103,8 @@ def _discounts(grams: Counts, order: int) -> tuple[float, float, float]:
     if not times[1] or not times[2]:
         raise ValueError(f"too little text: no {order}-gram was seen exactly {'twice' if times[1] else 'once'}")
     y = times[1] / (times[1] + 2 * times[2])
-    found = [k - (k + 1) * y * times[k + 1] / times[k] if times[k] else k * y for k in (1, 2, 3)]
-    first, second, third = (min(max(discount, 0.0), k) for k, discount in enumerate(found, start=1))
+    discounts = [k - (k + 1) * y * times[k + 1] / times[k] if times[k] else k * y for k in (1, 2, 3)]
+    first, second, third = (min(max(discount, 0.0), k) for k, discount in enumerate(discounts, start=1))
     return first, second, third
 
 
@@ -131,8 +131,8 @@ def _interpolate(
     smoothed = {}
     for gram in kept:
         count, context = grams[gram], gram[:-1]
-        own = (count - discounts[min(count, 3) - 1]) / total[context]
-        smoothed[gram] = own + gamma[context] * shorter[gram[1:]]
+        discounted = (count - discounts[min(count, 3) - 1]) / total[context]
+        smoothed[gram] = discounted + gamma[context] * shorter[gram[1:]]
     return smoothed, gamma
 
 

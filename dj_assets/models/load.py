@@ -63,7 +63,7 @@ def spacy(path: Path) -> Any:  # noqa: ANN401
     """Load a spaCy pipeline from its folder, or from the folder of its package."""
     import spacy
 
-    config = next((found for found in sorted(path.rglob("config.cfg")) if found.is_file()), path / "config.cfg")
+    config = next((file for file in sorted(path.rglob("config.cfg")) if file.is_file()), path / "config.cfg")
     return spacy.load(config.parent, exclude=["ner", "lemmatizer"])
 
 

@@ -96,7 +96,7 @@ def read_manifest(path: Path) -> Manifest:
     # libyaml's loader if it is available: every command that uses models reads this file
     content = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both safe
     return Manifest.model_validate(
-        {**content, "models": [one for raw in content["models"] for one in _by_language(raw)]}
+        {**content, "models": [model for raw in content["models"] for model in _by_language(raw)]}
     )
 
 

@@ -114,13 +114,13 @@ def _pull(part: ModelPart, folder: Path, pauses_s: Sequence[float]) -> None:
     if target.is_file() and file_sha256(target) == expected:
         return
     with unfinished(target) as path:
-        found = download(part.saved_as, part.urls, path, pauses_s)
-        if expected is not None and found != expected:
+        checksum = download(part.saved_as, part.urls, path, pauses_s)
+        if expected is not None and checksum != expected:
             whose = "the published one" if part.sha256 else "the one recorded at the first pull"
-            raise PullError(f"{part.saved_as}: its checksum {found} is not {whose}, {expected}; nothing was kept")
+            raise PullError(f"{part.saved_as}: its checksum {checksum} is not {whose}, {expected}; nothing was kept")
         path.replace(target)
     if part.sha256 is None:
-        record(folder, {part.saved_as: found})
+        record(folder, {part.saved_as: checksum})
 
 
 def _pull_archive(entry: ModelEntry, folder: Path, pauses_s: Sequence[float]) -> None:
@@ -154,28 +154,28 @@ def _unpack(archive: zipfile.ZipFile, name: str, target: Path) -> None:
 def _row(entry: ModelEntry, store: ModelStore, *, compare: bool) -> ModelRow:
     used_by = ", ".join(entry.used_by)
     try:
-        found = store.find(entry.name)
+        model = store.find(entry.name)
     except MissingModelError:
         return ModelRow(entry.name, "missing", "-", entry.licence, entry.size, used_by)
-    licence = DEMO_LICENCE if found.note == DEMO else entry.licence
-    checksum = _compared(entry, found, store) if compare else "-"
-    return ModelRow(entry.name, _state(found), checksum, licence, entry.size, used_by, str(found.path))
+    licence = DEMO_LICENCE if model.note == DEMO else entry.licence
+    checksum = _compared(entry, model, store) if compare else "-"
+    return ModelRow(entry.name, _state(model), checksum, licence, entry.size, used_by, str(model.path))
 
 
-def _state(found: ModelFile) -> str:
-    if not found.note:
+def _state(model: ModelFile) -> str:
+    if not model.note:
         return "found"
-    return "embedded demo" if found.note == DEMO else "embedded"
+    return "embedded demo" if model.note == DEMO else "embedded"
 
 
-def _compared(entry: ModelEntry, found: ModelFile, store: ModelStore) -> Checksum:
-    if found.note:
+def _compared(entry: ModelEntry, model: ModelFile, store: ModelStore) -> Checksum:
+    if model.note:
         return "-"
     known: dict[str, str] = {}
     for folder in reversed(store.folders):
         known |= recorded(folder)
     names = [name for name in known if name.startswith(f"{entry.name}/")] if entry.several else [entry.saved_as]
-    standings = {_standing(entry, found.path, name, known.get(name)) for name in names}
+    standings = {_standing(entry, model.path, name, known.get(name)) for name in names}
     return next((standing for standing in _WORST_FIRST if standing in standings), "unknown")
 
 

@@ -60,10 +60,10 @@ class ModelStore:
         MissingModelError
             If there is none; with the name, the folders searched and the command that gets it.
         """
-        found = self._on_path(name) or self._embedded(name)
-        if found is None:
+        model = self._on_path(name) or self._embedded(name)
+        if model is None:
             raise MissingModelError(name, tuple(str(folder) for folder in self.folders), wanted_by, how_to_get(name))
-        return found
+        return model
 
     def _on_path(self, name: str) -> ModelFile | None:
         for folder in self.folders:

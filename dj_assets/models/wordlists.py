@@ -82,11 +82,11 @@ def _stopwordsiso() -> WordLists:
 
 
 def _read(files: list[Path]) -> WordLists:
-    found: dict[str, set[str]] = defaultdict(set)
+    words: dict[str, set[str]] = defaultdict(set)
     for file in files:
         try:
             for lang, entries in json.loads(file.read_text("utf-8")).items():
-                found[lang].update(map(str, entries))
+                words[lang].update(map(str, entries))
         except (OSError, ValueError, AttributeError, TypeError) as error:
             raise UserError(f"{file} is not a JSON object of language -> list of words: {error}") from error
-    return {lang: frozenset(entries) for lang, entries in found.items()}
+    return {lang: frozenset(entries) for lang, entries in words.items()}

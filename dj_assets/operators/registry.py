@@ -95,8 +95,8 @@ def find(name: str) -> type[Operator] | None:
 
 def nearest(name: str, among: list[str] | None = None) -> str | None:
     """Return the known name that is closest to a misspelt one, or None if none is close."""
-    found = difflib.get_close_matches(name, among if among is not None else operator_names(), n=1, cutoff=0.6)
-    return found[0] if found else None
+    matches = difflib.get_close_matches(name, among if among is not None else operator_names(), n=1, cutoff=0.6)
+    return matches[0] if matches else None
 
 
 def _load_own(name: str) -> bool:

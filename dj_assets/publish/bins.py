@@ -26,14 +26,14 @@ def bins_of(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, Bins
     The edges are the deciles. A value that fills more than one decile gets a bin of its own: values below it then have
     another bin.
     """
-    found = {}
+    bins = {}
     for column, kind in statistic_types(plan).items():
         if _is_text(kind):
             names = tuple(_frequent(connection, column, kind))
-            found[column] = Bins(names=names)
+            bins[column] = Bins(names=names)
         else:
-            found[column] = Bins(edges=tuple(_edges(connection, column, kind)))
-    return recount(connection, plan, found)
+            bins[column] = Bins(edges=tuple(_edges(connection, column, kind)))
+    return recount(connection, plan, bins)
 
 
 def recount(connection: duckdb.DuckDBPyConnection, plan: Plan, earlier: Mapping[str, Bins]) -> dict[str, Bins]:
@@ -72,8 +72,8 @@ def _values(column: str, kind: pa.DataType, where: str = "TRUE") -> str:
 
 
 def _edges(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataType) -> list[float]:
-    found = connection.execute("SELECT count(*) FROM stats").fetchone()
-    every = max(1, (found[0] if found else 0) // _QUANTILE_SAMPLES)
+    row = connection.execute("SELECT count(*) FROM stats").fetchone()
+    every = max(1, (row[0] if row else 0) // _QUANTILE_SAMPLES)
     values = _values(column, kind, f"hash(shard, row) % {every} = 0")
     shares = [n / _BINS for n in range(_BINS + 1)]
     query = f"SELECT quantile_disc(value, {shares}) FROM {values} WHERE isfinite(value)"  # noqa: S608 - numbers of ours
@@ -94,8 +94,8 @@ def _counted(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataTy
     if _is_text(kind):
         query = f"SELECT value, count(*) FROM {values} WHERE value IS NOT NULL GROUP BY value"  # noqa: S608
         tallies = dict(connection.execute(query).fetchall())
-        own = [tallies.pop(name, 0) for name in bins.names]
-        return Bins(counts=(*own, sum(tallies.values())), names=bins.names)
+        named = [tallies.pop(name, 0) for name in bins.names]
+        return Bins(counts=(*named, sum(tallies.values())), names=bins.names)
     query = (
         "SELECT histogram(value, ?::DOUBLE[]) FILTER (isfinite(value)), count(*) FILTER (NOT isfinite(value)) "  # noqa: S608
         f"FROM {values}"

@@ -147,8 +147,8 @@ def export_table(database: Path, table: str, target: Path, file_number: int | No
 
 
 def _count(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> int:
-    found = connection.execute("SELECT count(*) FROM read_parquet(?)", [_names(files)]).fetchone()
-    return int(found[0]) if found else 0
+    row = connection.execute("SELECT count(*) FROM read_parquet(?)", [_names(files)]).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _is_native(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> bool:

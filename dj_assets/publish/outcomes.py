@@ -93,9 +93,9 @@ def keep_newest(layout: Layout, keep: int = KEEP_RECORDS) -> list[Path]:
 
 def _outcomes(connection: duckdb.DuckDBPyConnection) -> list[Outcome]:
     """Return all outcomes of the run, the most frequent first; all rare ones of an operator are one outcome."""
-    found = [Outcome(*row) for row in connection.execute(_FREQUENT, [_MOST_OUTCOMES]).fetchall()]
+    frequent = [Outcome(*row) for row in connection.execute(_FREQUENT, [_MOST_OUTCOMES]).fetchall()]
     rare = [Outcome(*row) for row in connection.execute(_RARE).fetchall()]
-    return list(dict.fromkeys([KEPT, *found, *sorted(rare, key=astuple)]))
+    return list(dict.fromkeys([KEPT, *frequent, *sorted(rare, key=astuple)]))
 
 
 # A reason such as "below min_ratio 0.65" contains the threshold, which is also in the recipe of the run. Without it the

@@ -40,7 +40,7 @@ def set_parameters(text: str, changes: Changes) -> str:
     entries = _process(yaml.compose(text, yaml.SafeLoader))
     for index, values in changes.items():
         edits += _entry_edits(text, entries[index], values)
-    for edit in sorted(edits, key=lambda one: one.start, reverse=True):
+    for edit in sorted(edits, key=lambda change: change.start, reverse=True):
         text = text[: edit.start] + edit.text + text[edit.end :]
     return text
 

@@ -106,11 +106,11 @@ def _references(recipe: Recipe) -> tuple[Source, ...]:
     """Return the sources of `DJ_AGAINST_<SUBSET>`, else of `<subset>.against` in `sources.yaml`, else of the recipe."""
     if recipe.asset is None:
         return ()
-    subset, own = recipe.asset.subset, recipe.asset.against
+    subset, sources = recipe.asset.subset, recipe.asset.against
     given = variables.AGAINST.of_subset(subset).given()
     if given:
-        return _reading_like(own, split_locations(given))
-    return configured_sources(f"{subset}.against", own) or own
+        return _reading_like(sources, split_locations(given))
+    return configured_sources(f"{subset}.against", sources) or sources
 
 
 def source_paths(recipe: Recipe) -> tuple[str, ...]:
@@ -127,30 +127,30 @@ def reading_like(recipe: Recipe, paths: Sequence[str]) -> tuple[Source, ...]:
     return _reading_like(recipe.asset.source if recipe.asset else (), paths)
 
 
-def _reading_like(own: Sequence[Source], given: Sequence[str]) -> tuple[Source, ...]:
+def _reading_like(sources: Sequence[Source], given: Sequence[str]) -> tuple[Source, ...]:
     paths = [checked_location(path) for path in given]
-    if len(own) == len(paths) > 1:
+    if len(sources) == len(paths) > 1:
         return tuple(
             Source(**{**_how(entry), "name": entry.origin}, paths=(path,))
-            for entry, path in zip(own, paths, strict=True)
+            for entry, path in zip(sources, paths, strict=True)
         )
-    return (Source(**(_how(own[0]) if len(own) == 1 else {}), paths=tuple(paths)),)
+    return (Source(**(_how(sources[0]) if len(sources) == 1 else {}), paths=tuple(paths)),)
 
 
 def _how(entry: Source) -> dict[str, Any]:
     return entry.model_dump(include={"text_key", "media_root", "allow_outside", "allow_urls", "format", "language"})
 
 
-def configured_sources(key: str, own: Sequence[Source]) -> tuple[Source, ...]:
+def configured_sources(key: str, sources: Sequence[Source]) -> tuple[Source, ...]:
     """Return the entry of `sources.yaml` under a key, empty if there is none; plain paths are read like `own`."""
     path = settings.sources_file()
     value = read_yaml(path).get(key) if path.exists() else None
     if value is None:
         return ()
     if isinstance(value, str):
-        return _reading_like(own, [value])
+        return _reading_like(sources, [value])
     if isinstance(value, list) and value and all(isinstance(entry, str) for entry in value):
-        return _reading_like(own, value)
+        return _reading_like(sources, value)
     try:
         return AssetBlock(subset="any", group="any", source=value).source
     except ValidationError as error:

@@ -224,10 +224,10 @@ def _custom_operators(paths: object, file: str) -> tuple[Path, ...]:
     modules: list[Path] = []
     for entry in given:
         path = base / str(entry)
-        found = _modules(path)
-        if not found:
+        files = _modules(path)
+        if not files:
             raise RecipeError(file, f"no such Python file or folder: {path}", key="custom_operator_paths")
-        modules += [module.resolve() for module in found]
+        modules += [module.resolve() for module in files]
     return tuple(modules)
 
 

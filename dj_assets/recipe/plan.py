@@ -104,8 +104,10 @@ class Plan:
         if not isinstance(operator, CorpusMapper):
             raise TypeError(f"{step.label} does not count")
         before = self.before(step)
-        own = [operator.name, _code_version(operator), operator.counting_parameters()]
-        identity = digest([own, [done.identity for done in before.steps if isinstance(done.operator, Mapper)]])
+        counted_identity = [operator.name, _code_version(operator), operator.counting_parameters()]
+        identity = digest(
+            [counted_identity, [done.identity for done in before.steps if isinstance(done.operator, Mapper)]]
+        )
         return Plan(self.recipe, (*before.steps, replace(step, identity=identity)))
 
     @property
@@ -116,9 +118,9 @@ class Plan:
     @cached_property
     def stats_hash(self) -> str:
         """Return the code version of the measured files: operators, measuring parameters, order; no thresholds."""
-        own = [FORMAT, self.recipe.text_key, [step.identity for step in self.steps]]
+        identity = [FORMAT, self.recipe.text_key, [step.identity for step in self.steps]]
         media = [asdict(self.recipe.media)] if self.media else []
-        return digest([*own, *self._readings(), *media, *self._narrowing()])
+        return digest([*identity, *self._readings(), *media, *self._narrowing()])
 
     @cached_property
     def conditional(self) -> frozenset[int]:
@@ -142,8 +144,8 @@ class Plan:
     @cached_property
     def refined_hash(self) -> str:
         """Return the code version of the refined subset: all of the recipe, with thresholds."""
-        own = [self.stats_hash, [step.operator.model_dump(mode="json") for step in self.steps]]
-        return digest([*own, _readings(self.recipe.against)] if self.recipe.against else own)
+        identity = [self.stats_hash, [step.operator.model_dump(mode="json") for step in self.steps]]
+        return digest([*identity, _readings(self.recipe.against)] if self.recipe.against else identity)
 
     @cached_property
     def signing(self) -> Plan:
@@ -162,13 +164,13 @@ class Plan:
         RecipeError
             If a package that an operator needs is not installed; the message names the command that installs it.
         """
-        found: dict[str, ModelFile] = {}
+        files: dict[str, ModelFile] = {}
         for step in self.steps:
             self._check_packages(step)
             for name in step.operator.models():
-                if name not in found:
-                    found[name] = store.find(name, wanted_by=f"{self.recipe.file}: process[{step.index}]: {step.label}")
-        return tuple(found.values())
+                if name not in files:
+                    files[name] = store.find(name, wanted_by=f"{self.recipe.file}: process[{step.index}]: {step.label}")
+        return tuple(files.values())
 
     def _check_packages(self, step: Step) -> None:
         for package, extra in step.operator.packages.items():

@@ -16,8 +16,8 @@ def parse_bytes(text: str) -> int:
     ValueError
         If it is not a size, or is less than one byte.
     """
-    found = _SIZE.fullmatch(text)
-    size = int(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
+    match = _SIZE.fullmatch(text)
+    size = int(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
     if size < 1:
         raise ValueError(f"{text!r} is no size; write it like 256MB or 1GiB")
     return size

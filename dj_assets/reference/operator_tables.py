@@ -53,8 +53,8 @@ class OperatorFacts:
 
 def shipped_operators() -> list[type[Operator]]:
     """Return the operators of the package, sorted by name, without custom ones."""
-    found = [registry.find(name) for name in registry.operator_names()]
-    return [cls for cls in found if cls and cls.__module__.startswith("dj_assets.")]
+    classes = [registry.find(name) for name in registry.operator_names()]
+    return [cls for cls in classes if cls and cls.__module__.startswith("dj_assets.")]
 
 
 def kind_of(cls: type[Operator]) -> str:
@@ -130,10 +130,10 @@ def _variants(cls: type[Operator]) -> list[tuple[str, Operator]]:
     return made
 
 
-def _gathered(found: Any) -> tuple[MeasuredStatistic, ...]:  # noqa: ANN401 - an iterable of triples
+def _gathered(triples: Any) -> tuple[MeasuredStatistic, ...]:  # noqa: ANN401 - an iterable of triples
     """Keep the first occurrence of every name."""
     known: dict[str, MeasuredStatistic] = {}
-    for where, name, about in found:
+    for where, name, about in triples:
         known.setdefault(name, MeasuredStatistic(name, about, where))
     return tuple(known.values())
 

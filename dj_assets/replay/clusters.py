@@ -43,7 +43,11 @@ class Duplicates:
         none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
         sample, kept_duplicate, size = (
             np.concatenate(arrays)
-            for arrays in zip(none, *((one.sample, one.kept_duplicate, one.size) for one in several), strict=True)
+            for arrays in zip(
+                none,
+                *((duplicates.sample, duplicates.kept_duplicate, duplicates.size) for duplicates in several),
+                strict=True,
+            )
         )
         order = np.argsort(sample)
         return cls(sample[order], kept_duplicate[order], size[order])
@@ -135,7 +139,7 @@ def _members(signatures: np.ndarray, alive: np.ndarray, linked: np.ndarray) -> t
     for start in range(0, len(signatures), _CHUNK):
         living = np.flatnonzero(alive[start : start + _CHUNK])
         index = indices_in(linked, signatures[start : start + _CHUNK][living])
-        found = index >= 0
-        samples.append(start + living[found])
-        indices.append(index[found])
+        linked_here = index >= 0
+        samples.append(start + living[linked_here])
+        indices.append(index[linked_here])
     return np.concatenate(samples), np.concatenate(indices)

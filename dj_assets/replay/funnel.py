@@ -61,7 +61,7 @@ def make_funnel(
 def _by_step(steps: int, counted: Iterable[Sequence[int]]) -> list[int]:
     total = [0] * steps
     for counts in counted:
-        total = [one + other for one, other in zip(total, counts, strict=True)]
+        total = [sum_ + count for sum_, count in zip(total, counts, strict=True)]
     return total
 
 

@@ -49,8 +49,8 @@ def first_events(
     start = 0
     for judged in _judged(segments, stats, threads):
         rows = len(judged[0])
-        for event, found in zip(events, judged, strict=True):
-            event[start : start + rows] = found
+        for event, first in zip(events, judged, strict=True):
+            event[start : start + rows] = first
         start += rows
     for segment, event in zip(segments, events, strict=True):
         indices = [step.index for step in segment.steps]
@@ -84,10 +84,10 @@ def _judged(segments: Sequence[Segment], stats: Sequence[Path], threads: int) ->
     with duckdb.connect(config={"threads": threads, **config}) as connection:
         for files in _batches(stats):
             # in the query the files follow the select list, so they are the last parameter
-            found = connection.execute(query, [*parameters, [str(path) for path in files]]).fetchnumpy()
+            columns = connection.execute(query, [*parameters, [str(path) for path in files]]).fetchnumpy()
             rows = np.concatenate([pq.read_table(path, columns=["row"])["row"].to_numpy() for path in files])
-            assert np.array_equal(np.asarray(found["row"]), rows), "DuckDB keeps the order of rows"  # noqa: S101
-            yield [np.asarray(found[f"segment_{number}"]) for number in range(len(segments))]
+            assert np.array_equal(np.asarray(columns["row"]), rows), "DuckDB keeps the order of rows"  # noqa: S101
+            yield [np.asarray(columns[f"segment_{number}"]) for number in range(len(segments))]
 
 
 def _batches(stats: Sequence[Path]) -> Iterator[list[Path]]:

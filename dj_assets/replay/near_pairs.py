@@ -56,11 +56,11 @@ def distinct_values(files: Sequence[Path], column: str) -> np.ndarray:
     values = np.empty(0, np.uint64)
     filled = 0
     for path in files:
-        own = pq.read_table(path, columns=[column])[column].drop_null().unique().to_numpy()
+        file_values = pq.read_table(path, columns=[column])[column].drop_null().unique().to_numpy()
         if not filled:
-            values = np.empty(sum(pq.read_metadata(file).num_rows for file in files), own.dtype)
-        values[filled : filled + len(own)] = own
-        filled += len(own)
+            values = np.empty(sum(pq.read_metadata(file).num_rows for file in files), file_values.dtype)
+        values[filled : filled + len(file_values)] = file_values
+        filled += len(file_values)
     return distinct_sorted(values[:filled])
 
 

@@ -33,7 +33,7 @@ def indices_in(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
         return indices
     # sorted look-ups hit the cache of the processor
     order = np.argsort(values)
-    found = np.minimum(np.searchsorted(ordered, values[order]), len(ordered) - 1)
-    there = ordered[found] == values[order]
-    indices[order[there]] = found[there]
+    candidates = np.minimum(np.searchsorted(ordered, values[order]), len(ordered) - 1)
+    there = ordered[candidates] == values[order]
+    indices[order[there]] = candidates[there]
     return indices

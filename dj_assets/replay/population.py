@@ -33,9 +33,9 @@ class SamplePositions:
         """Read the positions of the samples of the files, in order."""
         numbers, rows = [], []
         for path in stats:
-            own = pq.read_table(path, columns=["shard", "row"])
-            numbers.append(own["shard"][0].as_py() if own.num_rows else 0)
-            rows.append(_as_range(own["row"].to_numpy()))
+            table = pq.read_table(path, columns=["shard", "row"])
+            numbers.append(table["shard"][0].as_py() if table.num_rows else 0)
+            rows.append(_as_range(table["row"].to_numpy()))
         starts = np.cumsum([0, *map(len, rows)])
         return cls(np.array(numbers, np.int32), starts, rows)
 
@@ -52,8 +52,8 @@ class SamplePositions:
         files = self._file(samples)
         row: np.ndarray = samples - self.starts[files]
         for file in np.unique(files):
-            of_file, own = files == file, self.rows[file]
-            row[of_file] = row[of_file] + own.start if isinstance(own, range) else own[row[of_file]]
+            of_file, rows = files == file, self.rows[file]
+            row[of_file] = row[of_file] + rows.start if isinstance(rows, range) else rows[row[of_file]]
         return row
 
     def slices(self) -> Iterator[slice]:
@@ -121,14 +121,14 @@ def _joined(columns: Iterable[pa.ChunkedArray], size: int) -> np.ma.MaskedArray:
     mask: np.ndarray | None = None
     filled = 0
     for column in columns:
-        own = column.fill_null(0).to_numpy() if column.null_count else column.to_numpy()
+        values = column.fill_null(0).to_numpy() if column.null_count else column.to_numpy()
         if not filled:
-            data = np.empty(size, own.dtype)
-        data[filled : filled + len(own)] = own
+            data = np.empty(size, values.dtype)
+        data[filled : filled + len(values)] = values
         if column.null_count:
             mask = np.zeros(size, bool) if mask is None else mask
-            mask[filled : filled + len(own)] = column.is_null().to_numpy()
-        filled += len(own)
+            mask[filled : filled + len(values)] = column.is_null().to_numpy()
+        filled += len(values)
     return np.ma.masked_array(data, mask=np.ma.nomask if mask is None else mask)
 
 

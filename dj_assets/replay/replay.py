@@ -58,16 +58,16 @@ def replay(plan: Plan, population: Population, links: Mapping[str, Links], threa
     segments = segments_of(plan)
     events = first_events(segments, population.stats_files, population.failed_at, threads)
     outcomes.seconds["conditions"] = time.perf_counter() - started
-    found = []
+    duplicates = []
     for segment, event in zip(segments, events, strict=True):
         end(outcomes.outcome, outcomes.quarantined, event, population.failed_at)
         if segment.deduplicator is not None:
             started = time.perf_counter()
-            found.append(
+            duplicates.append(
                 _deduplicate(outcomes, population, segment.deduplicator, links[segment.deduplicator.signature])
             )
             outcomes.seconds[segment.deduplicator.label] = time.perf_counter() - started
-    outcomes.duplicates = Duplicates.joined(found)
+    outcomes.duplicates = Duplicates.joined(duplicates)
     return outcomes
 
 
@@ -82,17 +82,17 @@ def _deduplicate(outcomes: SampleOutcomes, population: Population, step: Step, l
     alive = np.concatenate((np.ones(outcomes.references, bool), outcomes.kept))
     keys = step.operator.short_text_keys if isinstance(step.operator, Deduplicator) else ()
     if isinstance(links, SharedKeys):
-        found = links.duplicates(alive)
-        short = np.isin(found.sample, links.holding(keys))
+        duplicates = links.duplicates(alive)
+        short = np.isin(duplicates.sample, links.holding(keys))
     else:
         signature = population.signatures[step.signature]
         if signature.mask is not np.ma.nomask:
             alive &= ~signature.mask
-        found = duplicates_by_value(signature.data, alive, links)
-        short = np.isin(signature.data[found.sample], np.array(keys, signature.dtype))
-    own = found.sample >= outcomes.references
-    sample = found.sample[own] - outcomes.references
+        duplicates = duplicates_by_value(signature.data, alive, links)
+        short = np.isin(signature.data[duplicates.sample], np.array(keys, signature.dtype))
+    in_subset = duplicates.sample >= outcomes.references
+    sample = duplicates.sample[in_subset] - outcomes.references
     outcomes.outcome[sample] = step.index
     if keys:
-        outcomes.short_texts[step.label] = int(short[own].sum())
-    return Duplicates(sample, found.kept_duplicate[own], found.size[own])
+        outcomes.short_texts[step.label] = int(short[in_subset].sum())
+    return Duplicates(sample, duplicates.kept_duplicate[in_subset], duplicates.size[in_subset])

@@ -113,8 +113,8 @@ def _file_counts(steps: int, population: Population, outcomes: SampleOutcomes) -
     counts = []
     duplicates = outcomes.duplicates
     for here in population.positions.slices():
-        own = slice(*np.searchsorted(duplicates.sample, [here.start, here.stop]))
-        indices, against = duplicates.sample[own] - here.start, duplicates.kept_duplicate[own] < outcomes.references
+        part = slice(*np.searchsorted(duplicates.sample, [here.start, here.stop]))
+        indices, against = duplicates.sample[part] - here.start, duplicates.kept_duplicate[part] < outcomes.references
         counts.append(FileCounts.of(steps, outcomes.outcome[here], outcomes.quarantined[here], indices, against))
     return counts
 
@@ -167,12 +167,12 @@ def outcome_table(population: Population, outcomes: SampleOutcomes) -> pa.Table:
     ended = np.flatnonzero(outcomes.outcome != KEPT)
     duplicates = outcomes.duplicates
     against = duplicates.kept_duplicate < outcomes.references
-    own = duplicates.kept_duplicate[~against] - outcomes.references
+    numbers = duplicates.kept_duplicate[~against] - outcomes.references
     kept_positions = {}
     for name, lookup in (("kept_shard", SamplePositions.file_number), ("kept_row", SamplePositions.row)):
         kept_positions[name] = np.empty(len(duplicates), np.int64)
         kept_positions[name][against] = lookup(population.reference, duplicates.kept_duplicate[against])
-        kept_positions[name][~against] = lookup(population.positions, own)
+        kept_positions[name][~against] = lookup(population.positions, numbers)
     columns = {
         "shard": population.positions.file_number(ended),
         "row": population.positions.row(ended),

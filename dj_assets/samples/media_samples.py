@@ -36,15 +36,15 @@ def annotation_files() -> dict[Path, str]:
 
 def media() -> dict[Path, Content]:
     """Return functions that make every image and clip, keyed by path."""
-    found: dict[Path, Content] = {}
+    contents: dict[Path, Content] = {}
     for photo in photos():
         if photo.image is not None and photo.content is not None:
-            found.setdefault(LLAVA.parent / photo.image, photo.content)
+            contents.setdefault(LLAVA.parent / photo.image, photo.content)
     for pool in POOLS:
         for name, clip, planted in clips_of(pool):
             if planted != "missing":
-                found[Path("t2v", pool, name)] = _file_of(clip, planted)
-    return found
+                contents[Path("t2v", pool, name)] = _file_of(clip, planted)
+    return contents
 
 
 def _file_of(clip: SampleClip, planted: str) -> Content:

@@ -36,7 +36,7 @@ _PLANTED_CLIPS = {
 def clips_of(pool: str) -> list[tuple[str, SampleClip, str]]:
     """Return the clips of one of the four pools: name, content and planted defect of each."""
     dice = Dice(f"t2v/{pool}")
-    found = []
+    clips = []
     for number, name in enumerate(_NAMES[pool]):
         planted = _PLANTED_CLIPS.get((pool, number), "")
         scene = Scene.of(f"{pool}/{number}")
@@ -44,8 +44,8 @@ def clips_of(pool: str) -> list[tuple[str, SampleClip, str]]:
             scene = Scene.of(f"{pool}/{number - 1}")
         seconds, speed = dice.pick((2.5, 3.0, 3.5)), dice.pick((16, 20, 24, 28))
         clip = SampleClip(scene, 1.0 if planted == "short" else seconds, 0 if planted == "still" else speed)
-        found.append((name, replace(clip, seconds=3.0, speed=20) if _is_duplicate(pool, number) else clip, planted))
-    return found
+        clips.append((name, replace(clip, seconds=3.0, speed=20) if _is_duplicate(pool, number) else clip, planted))
+    return clips
 
 
 def _is_duplicate(pool: str, number: int) -> bool:

@@ -131,13 +131,13 @@ def _thread(dice: Dice, index: int) -> Iterator[tuple[int, str]]:
     text, _ = pages.stackexchange(dice, index)
     question, *answers = text.removeprefix("Q: ").split("\n\nA: ")
     title, _, body = question.partition("\n\n")
-    own = 100 + index
+    post_id = 100 + index
     score = dice.between(-2, 40)
-    yield own, _row(Id=own, PostTypeId=1, Score=score, Title=title, Body=_html(body), Tags="<tools><linux>")
+    yield post_id, _row(Id=post_id, PostTypeId=1, Score=score, Title=title, Body=_html(body), Tags="<tools><linux>")
     for number, answer in enumerate(answers):
         later = 1000 + 10 * index + number
         score = dice.between(-3, 60)
-        yield later, _row(Id=later, PostTypeId=2, ParentId=own, Score=score, Body=_html(answer))
+        yield later, _row(Id=later, PostTypeId=2, ParentId=post_id, Score=score, Body=_html(answer))
 
 
 def _html(text: str) -> str:

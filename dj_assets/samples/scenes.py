@@ -168,8 +168,8 @@ def noise(seed: str, width: int, height: int) -> Image:
     return Image.frombytes("RGB", (width, height), bytes(dice.below(256) for _ in range(3 * width * height)))
 
 
-def _between(one: Colour, other: Colour, share: float) -> Colour:
-    mixed = [round(a + (b - a) * share) for a, b in zip(one, other, strict=True)]
+def _between(first: Colour, second: Colour, share: float) -> Colour:
+    mixed = [round(a + (b - a) * share) for a, b in zip(first, second, strict=True)]
     return mixed[0], mixed[1], mixed[2]
 
 

@@ -33,13 +33,13 @@ def find_thirds(
     probed = tuple(statistics)
     thirds: list[Third] = []
     without: dict[str, str] = {}
-    for one, span in zip(probed, _spans(connection, probed, kept=kept), strict=True):
+    for statistic, span in zip(probed, _spans(connection, probed, kept=kept), strict=True):
         if span.values < FEWEST_VALUES:
-            without[one.column] = f"only {span.values} values" if span.values else "no values"
+            without[statistic.column] = f"only {span.values} values" if span.values else "no values"
         elif span.low == span.high:
-            without[one.column] = f"constant: every value is {span.low:g}"
+            without[statistic.column] = f"constant: every value is {span.low:g}"
         else:
-            thirds += _cut(connection, one, _values(one, kept=kept), span)
+            thirds += _cut(connection, statistic, _values(statistic, kept=kept), span)
     return thirds, without
 
 
@@ -55,10 +55,10 @@ class _Span:
 def _spans(connection: duckdb.DuckDBPyConnection, probed: Sequence[Probed], *, kept: bool) -> list[_Span]:
     if not probed:
         return []
-    values = [value_of(one.column, is_list=one.is_list) for one in probed]
+    values = [value_of(statistic.column, is_list=statistic.is_list) for statistic in probed]
     spans = ", ".join(f"count({value}), min({value}), max({value})" for value in values)
-    found = _one(connection, f"SELECT {spans} FROM stats {population(kept=kept)}")  # noqa: S608 - names of ours
-    return [_Span(*found[at : at + 3]) for at in range(0, len(found), 3)]
+    row = _one(connection, f"SELECT {spans} FROM stats {population(kept=kept)}")  # noqa: S608 - names of ours
+    return [_Span(*row[at : at + 3]) for at in range(0, len(row), 3)]
 
 
 def _values(probed: Probed, *, kept: bool) -> str:
@@ -70,8 +70,8 @@ def _cut(connection: duckdb.DuckDBPyConnection, probed: Probed, rows: str, span:
     cuts = [int(span.values * share + 0.5) for share in (1 / 3, 2 / 3)]
     # half a rank less, so that rounding never reaches the next one
     shares = [(number + 0.5) / span.values for cut in cuts for number in (cut - 1, cut)]
-    (found,) = _one(connection, f"SELECT quantile_disc(v, ?) FROM ({rows})", shares)  # noqa: S608 - names of ours
-    low_end, mid_start, mid_end, high_start = found
+    (values,) = _one(connection, f"SELECT quantile_disc(v, ?) FROM ({rows})", shares)  # noqa: S608 - names of ours
+    low_end, mid_start, mid_end, high_start = values
     bounds = ((span.low, low_end), (mid_start, mid_end), (high_start, span.high))
     counts = "count(*) FILTER (v BETWEEN ? AND ?)"
     tallies = "count(*) FILTER (v < ?), count(*) FILTER (v = ?)"
@@ -101,6 +101,6 @@ def _cut(connection: duckdb.DuckDBPyConnection, probed: Probed, rows: str, span:
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str, *parameters: object) -> tuple:  # type: ignore[type-arg]
-    found = connection.execute(query, list(parameters)).fetchone()
-    assert found is not None, "an aggregate has one row"  # noqa: S101
-    return found
+    row = connection.execute(query, list(parameters)).fetchone()
+    assert row is not None, "an aggregate has one row"  # noqa: S101
+    return row

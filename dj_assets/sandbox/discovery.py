@@ -26,7 +26,7 @@ class Standings:
     @property
     def missing(self) -> dict[str, dict[int, str]]:
         """Return the reasons for the evaluations without a result, by pool and seed."""
-        return {score.pool: dict(score.missing) for found in self.scores.values() for score in found if score.missing}
+        return {score.pool: dict(score.missing) for scores in self.scores.values() for score in scores if score.missing}
 
 
 def standings(sandbox: Sandbox) -> Standings:
@@ -42,7 +42,7 @@ def chosen_thirds(sandbox: Sandbox, known: Standings) -> list[Third]:
     UserError
         If no third is better than the baseline, or nothing was evaluated.
     """
-    probe = next((one for one in known.rounds if one.name == PROBE), None)
+    probe = next((round_ for round_ in known.rounds if round_.name == PROBE), None)
     if probe is None:
         raise UserError(f"{sandbox.recipe.name}: there are no pools yet; make them first ('dj-assets sandbox run')")
     thirds = {entry.pool.name: entry.pool.thirds[0] for entry in probe.entries if entry.pool.thirds}
@@ -59,10 +59,12 @@ def best_pool(known: Standings) -> str | None:
     It is None where no such pool is better than its baseline.
     """
     for name in (COMBINED, PROBE):
-        found = next((one for one in known.rounds if one.name == name), None)
-        if found is None:
+        best_round = next((round_ for round_ in known.rounds if round_.name == name), None)
+        if best_round is None:
             continue
-        plain = {e.pool.name for e in found.entries if e.pool.thirds and e.pool.at_least is None and e.pool.repeat == 1}
+        plain = {
+            e.pool.name for e in best_round.entries if e.pool.thirds and e.pool.at_least is None and e.pool.repeat == 1
+        }
         for score in known.scores[name]:
             if score.pool in plain and score.verdict in {"better", "one run"} and (score.mean or 0) > 0:
                 return score.pool

@@ -125,16 +125,25 @@ def results(sandbox: Sandbox, entries: Sequence[ExperimentEntry]) -> dict[str, R
 def rankings(sandbox: Sandbox) -> dict[str, list[Score]]:
     """Return the scores of every round by its name, best pool first."""
     return {
-        one.name: rank(results(sandbox, one.entries), one.baseline, sandbox.hook.metrics) for one in sandbox.rounds()
+        round_.name: rank(results(sandbox, round_.entries), round_.baseline, sandbox.hook.metrics)
+        for round_ in sandbox.rounds()
     }
 
 
 def _results(sandbox: Sandbox, entry: ExperimentEntry) -> Results:
-    found = {seed: stored(sandbox, entry, seed) for seed in sandbox.hook.seeds}
-    done = {seed: one.metrics for seed, one in found.items() if one and one.status == "done"}
+    evaluations = {seed: stored(sandbox, entry, seed) for seed in sandbox.hook.seeds}
+    done = {
+        seed: evaluation.metrics
+        for seed, evaluation in evaluations.items()
+        if evaluation and evaluation.status == "done"
+    }
     # metrics that were added to the hook file since
     usable = {seed: numbers for seed, numbers in done.items() if set(sandbox.hook.metrics) <= set(numbers)}
-    missing = {seed: (one.why if one else "not run yet") for seed, one in found.items() if seed not in usable}
+    missing = {
+        seed: (evaluation.why if evaluation else "not run yet")
+        for seed, evaluation in evaluations.items()
+        if seed not in usable
+    }
     return Results(usable, missing)
 
 

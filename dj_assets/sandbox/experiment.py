@@ -141,9 +141,9 @@ class Sandbox:
         there is a pool with the same number of samples, all different and in as many thirds as possible.
         """
         with reading(self.run.layout.database) as connection:
-            found = pyramid_sizes(connection, thirds, kept=self._kept)
-        named = {TOP + "+".join(thirds[n].name for n in numbers): numbers for numbers in found}
-        sizes = {name: found[numbers] for name, numbers in named.items()}
+            pyramid = pyramid_sizes(connection, thirds, kept=self._kept)
+        named = {TOP + "+".join(thirds[n].name for n in numbers): numbers for numbers in pyramid}
+        sizes = {name: pyramid[numbers] for name, numbers in named.items()}
         few = {name: f"only {n} samples" for name, n in sizes.items() if n < self.block.smallest}
         pools = {name: self._pool(name, tuple(thirds[n] for n in named[name])) for name in named if name not in few}
         size = self._size([sizes[name] for name in pools])
@@ -154,8 +154,8 @@ class Sandbox:
 
     def rounds(self) -> list[Round]:
         """Return the rounds over the newest run, in order."""
-        found = (Round.read(self.folder / f"{name}.json") for name in (PROBE, COMBINED))
-        return [one for one in found if one is not None and one.run_id == self.run.manifest.run_id]
+        rounds = (Round.read(self.folder / f"{name}.json") for name in (PROBE, COMBINED))
+        return [round_ for round_ in rounds if round_ is not None and round_.run_id == self.run.manifest.run_id]
 
     def entry(self, name: str) -> ExperimentEntry:
         """Return a pool of the rounds by its name.
@@ -165,7 +165,7 @@ class Sandbox:
         UserError
             If there is no such pool.
         """
-        entries = {entry.pool.name: entry for one in self.rounds() for entry in one.entries}
+        entries = {entry.pool.name: entry for round_ in self.rounds() for entry in round_.entries}
         if name not in entries:
             near = nearest(name, sorted(entries))
             fix = f"did you mean {near!r}?" if near else "make the pools first ('dj-assets sandbox run')"

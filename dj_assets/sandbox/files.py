@@ -96,8 +96,8 @@ class PoolContents:
         members = self.pool.members()
         query = f"SELECT id FROM stats SEMI JOIN ({members.text}) USING (shard, row) ORDER BY shard, row"  # noqa: S608
         with reading(run.layout.database) as connection, target.open("w", encoding="utf-8") as file:
-            found = connection.execute(query, list(members.parameters)).fetchnumpy()["id"]
-            file.writelines(f"{name}\n" for name in found)
+            ids = connection.execute(query, list(members.parameters)).fetchnumpy()["id"]
+            file.writelines(f"{name}\n" for name in ids)
 
     def _numbers(self) -> Iterator[int]:
         yield from (int(number) for number in np.unique(self.shard))
@@ -109,8 +109,8 @@ def _content(run: MeasuredRun, pool: Pool, shard: np.ndarray, row: np.ndarray) -
     used = set(np.unique(shard).tolist())
     files: list[Any] = [
         # frequent lines of a corpus rewrite samples, too, and only the measure key identifies them
-        [found.sha256, found.measure_key if run.plan.corpus_mappers else ""]
-        for found in run.manifest.files
-        if found.number in used
+        [file.sha256, file.measure_key if run.plan.corpus_mappers else ""]
+        for file in run.manifest.files
+        if file.number in used
     ]
     return digest([members, rewriting, files, run.plan.recipe.text_key, pool.repeat])

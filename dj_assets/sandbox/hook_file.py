@@ -96,7 +96,7 @@ class Hook(BaseModel):
         if not self.commands:
             raise ValueError(f"needs a command: one of {', '.join(_STAGES)}")
         texts = [argument for command in self.commands for argument in command] + list(self.environment.values())
-        for name in (found for text in texts for found in _PLACEHOLDER.findall(text)):
+        for name in (placeholder for text in texts for placeholder in _PLACEHOLDER.findall(text)):
             if name not in PLACEHOLDERS:
                 near = nearest(name, list(PLACEHOLDERS))
                 raise ValueError(f"unknown placeholder {{{name}}}" + (f"; did you mean {{{near}}}?" if near else ""))
@@ -123,8 +123,8 @@ class Hook(BaseModel):
         Time-out, slots, repeats and the weights of metrics are not part of it.
         """
         named = {*self.files, *(argument for command in self.commands for argument in command)}
-        found = ((name, self.working_folder / name) for name in sorted(named))
-        contents = {name: _sha256(path, path.stat().st_mtime_ns) for name, path in found if path.is_file()}
+        files = ((name, self.working_folder / name) for name in sorted(named))
+        contents = {name: _sha256(path, path.stat().st_mtime_ns) for name, path in files if path.is_file()}
         return digest([self.commands, self.environment, self.folder, self.base, self.format, contents])
 
 
@@ -140,9 +140,9 @@ def load_hook(path: Path) -> Hook:
     try:
         hook = Hook.model_validate({**content, "file": path.resolve()})
     except ValidationError as error:
-        found = error.errors(include_url=False)
+        faults = error.errors(include_url=False)
         # report a misspelt key before the key that is then missing
-        first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+        first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
         key = ".".join(str(part) for part in first["loc"])
         problem = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
@@ -157,7 +157,7 @@ def load_hook(path: Path) -> Hook:
 
 def filled(text: str, values: Mapping[str, str]) -> str:
     """Return a text with its placeholders replaced; other braces stay."""
-    return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
 def interpreter() -> str:

@@ -99,13 +99,13 @@ def _process(sandbox: Sandbox, entry: ExperimentEntry) -> list[dict[str, Any]]:
 def _bounds(step: Step, third: Third) -> dict[str, Any]:
     """Return the parameters that keep the values of a third."""
     key = next(key for key, column in step.columns.items() if column == third.statistic)
-    found = _range(step.operator.condition, key) if isinstance(step.operator, Filter) else None
+    bounds = _range(step.operator.condition, key) if isinstance(step.operator, Filter) else None
     fields = type(step.operator).model_fields
-    if found is None or not {found.low_name, found.high_name} <= set(fields):
+    if bounds is None or not {bounds.low_name, bounds.high_name} <= set(fields):
         raise UserError(f"{step.label}: has no range of {third.statistic}, so the pool cannot become a recipe")
     closed = {"min_closed_interval": True, "max_closed_interval": True, "reversed_range": False}
     given = {name: value for name, value in closed.items() if getattr(step.operator, name) != value}
-    return {found.low_name: _number(third.low), found.high_name: _number(third.high), **given}
+    return {bounds.low_name: _number(third.low), bounds.high_name: _number(third.high), **given}
 
 
 def _range(condition: Condition, key: str) -> Range | None:
@@ -113,7 +113,7 @@ def _range(condition: Condition, key: str) -> Range | None:
     if isinstance(condition, Range):
         return condition if condition.key == key else None
     parts = (*getattr(condition, "parts", ()), *(part for part in [getattr(condition, "one", None)] if part))
-    return next((found for part in parts if (found := _range(part, key))), None)
+    return next((bounds for part in parts if (bounds := _range(part, key))), None)
 
 
 def _number(value: float) -> int | float:

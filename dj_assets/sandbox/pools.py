@@ -128,8 +128,8 @@ class Pool:
         """Return shard and row of every sample, in that order; two integer arrays of equal length."""
         members = self.members()
         query = f"SELECT shard, row FROM ({members.text}) ORDER BY shard, row"  # noqa: S608 - values are bound
-        found = connection.execute(query, list(members.parameters)).fetchnumpy()
-        return np.asarray(found["shard"]), np.asarray(found["row"])
+        columns = connection.execute(query, list(members.parameters)).fetchnumpy()
+        return np.asarray(columns["shard"]), np.asarray(columns["row"])
 
 
 def value_of(statistic: str, *, is_list: bool) -> str:
@@ -169,15 +169,15 @@ def pyramid_sizes(
     tests = [third.by_rank() for third in thirds]
     flags = " + ".join(f"({test.text})::INTEGER * {1 << n}" for n, test in enumerate(tests)) or "0"
     query = f"SELECT {flags} AS met, count(*) FROM stats {population(kept=kept)} GROUP BY met"  # noqa: S608 - bound
-    found = connection.execute(query, [p for test in tests for p in test.parameters]).fetchall()
+    rows = connection.execute(query, [p for test in tests for p in test.parameters]).fetchall()
     subsets = range(1, 1 << len(thirds))
     return {
-        tuple(n for n in range(len(thirds)) if wanted >> n & 1): sum(c for met, c in found if met & wanted == wanted)
+        tuple(n for n in range(len(thirds)) if wanted >> n & 1): sum(c for met, c in rows if met & wanted == wanted)
         for wanted in subsets
     }
 
 
 def _count(connection: duckdb.DuckDBPyConnection, rows: Sql) -> int:
     query = f"SELECT count(*) FROM ({rows.text})"  # noqa: S608 - values are bound
-    found = connection.execute(query, list(rows.parameters)).fetchone()
-    return int(found[0]) if found else 0
+    row = connection.execute(query, list(rows.parameters)).fetchone()
+    return int(row[0]) if row else 0

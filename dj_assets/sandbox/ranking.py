@@ -51,7 +51,7 @@ def rank(results: Mapping[str, Results], baseline: str, metrics: Mapping[str, Me
     """
     base = _means(results[baseline], metrics) if baseline in results else {}
     counted = {name: metric for name, metric in metrics.items() if base.get(name)}
-    changes = {pool: _changes(found, base, counted) for pool, found in results.items()}
+    changes = {pool: _changes(results_of_pool, base, counted) for pool, results_of_pool in results.items()}
     spread = _deviation(changes.get(baseline, []))
     scores = [
         Score(
@@ -60,10 +60,10 @@ def rank(results: Mapping[str, Results], baseline: str, metrics: Mapping[str, Me
             deviation=_deviation(changes[pool]),
             runs=len(changes[pool]),
             verdict=_verdict(changes[pool], spread, is_baseline=pool == baseline),
-            metrics=_means(found, metrics),
-            missing=dict(found.missing),
+            metrics=_means(results_of_pool, metrics),
+            missing=dict(results_of_pool.missing),
         )
-        for pool, found in results.items()
+        for pool, results_of_pool in results.items()
     ]
     return sorted(scores, key=lambda score: (score.mean is None, -(score.mean or 0.0)))
 
@@ -98,8 +98,12 @@ def _pairs(a: str, b: str) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 def _means(results: Results, metrics: Mapping[str, Metric]) -> dict[str, float]:
-    found = results.numbers.values()
-    return {name: statistics.fmean(numbers[name] for numbers in found) for name in metrics} if found else {}
+    metrics_of_runs = results.numbers.values()
+    return (
+        {name: statistics.fmean(numbers[name] for numbers in metrics_of_runs) for name in metrics}
+        if metrics_of_runs
+        else {}
+    )
 
 
 def _changes(results: Results, base: Mapping[str, float], metrics: Mapping[str, Metric]) -> list[float]:
@@ -127,10 +131,10 @@ def _verdict(changes: Sequence[float], spread: float | None, *, is_baseline: boo
         return "no result"
     if is_baseline:
         return "baseline"
-    own = _deviation(changes)
-    if spread is None or own is None:
+    deviation = _deviation(changes)
+    if spread is None or deviation is None:
         return "one run"
     mean = statistics.fmean(changes)
-    if abs(mean) < DEVIATIONS * max(spread, own):
+    if abs(mean) < DEVIATIONS * max(spread, deviation):
         return "no difference"
     return "better" if mean > 0 else "worse"

@@ -101,12 +101,12 @@ class ElementSplitter:
                 at = self._close_string(chunk, at)
                 continue
             at_base = self._depth == 1 == self._base
-            found = (_BRACKET_OR_COMMA if at_base else _BRACKET).search(chunk, at)
-            if found is None:
+            match = (_BRACKET_OR_COMMA if at_base else _BRACKET).search(chunk, at)
+            if match is None:
                 return
-            at = found.end()
-            if self._step(found[0]):
-                yield (found.start() if self._base else at), at
+            at = match.end()
+            if self._step(match[0]):
+                yield (match.start() if self._base else at), at
 
     def _close_string(self, chunk: bytes, at: int) -> int:
         rest = _REST_OF_STRING.match(chunk, at)

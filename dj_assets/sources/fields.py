@@ -121,8 +121,8 @@ def restore(
         raise ValueError("JSON fields need their types")
     else:
         columns = _json_columns(fields, text, types, text_key)
-    own = {ID: (pa.field(ID, pa.string()), ids.cast(pa.string()))}
-    columns = {**columns, **own} if ID in columns else {**own, **columns}
+    added = {ID: (pa.field(ID, pa.string()), ids.cast(pa.string()))}
+    columns = {**columns, **added} if ID in columns else {**added, **columns}
     if text_key in columns or not _is_nested(columns, text_key):
         columns[text_key] = (pa.field(text_key, pa.string()), text)
     schema = pa.schema([field for field, _ in columns.values()])
@@ -149,8 +149,8 @@ def _json_columns(
         for record, value in zip(records, text.to_pylist(), strict=True):
             put_text(record, value, text_key)
     columns = {}
-    for name, found in types.columns:
-        shape = _with_text(name, found, text_key) if nested else found
+    for name, merged in types.columns:
+        shape = _with_text(name, merged, text_key) if nested else merged
         skip = name in (ID, text_key)
         values = [None] * len(records) if skip else [record.get(name) for record in records]
         columns[name] = (pa.field(name, arrow_type(shape)), _column(values, shape))

@@ -32,11 +32,11 @@ def json_lines(batch: pa.RecordBatch, text_key: str) -> Iterator[bytes]:
 
 def _of_json(batch: pa.RecordBatch, text_key: str) -> Iterator[bytes]:
     columns = (batch["fields"].to_pylist(), batch["text"].to_pylist(), batch["id"].to_pylist())
-    for record, text, own in zip(*columns, strict=True):
+    for record, text, name in zip(*columns, strict=True):
 
-        def changed(value: dict[str, Any], text: str = text, own: str = own) -> dict[str, Any]:
+        def changed(value: dict[str, Any], text: str = text, name: str = name) -> dict[str, Any]:
             put_text(value, text, text_key)
-            return value if ID in value else {ID: own, **value}
+            return value if ID in value else {ID: name, **value}
 
         yield exact_json.rewrite(record, changed).encode("utf-8") + b"\n"
 

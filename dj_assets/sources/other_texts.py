@@ -20,8 +20,8 @@ def texts_at(fields: pa.Array, key: str) -> pa.StringArray:
         If a sample has no text there.
     """
     if pa.types.is_struct(fields.type):
-        found = fields.type.get_field_index(key)
-        texts = pa.nulls(len(fields), pa.string()) if found < 0 else pc.struct_field(fields, [found])
+        index = fields.type.get_field_index(key)
+        texts = pa.nulls(len(fields), pa.string()) if index < 0 else pc.struct_field(fields, [index])
         texts = texts.cast(pa.string()) if pa.types.is_large_string(texts.type) else texts
     else:
         texts = pa.array([_text_in(record, key) for record in fields.to_pylist()], pa.string())

@@ -88,13 +88,13 @@ class SourceFile:
         SourceError
             If the name ends in none of `formats`.
         """
-        found = _format_of(path, formats)
-        if found is None:
+        detected = _format_of(path, formats)
+        if detected is None:
             raise SourceError(f"{path}: {_unread(path, formats)}")
         if known is None:
             stat = path.stat()
             known = ListedObject(stat.st_size, stat.st_mtime_ns)
-        return cls(path, known.size, known.mtime_ns, *found)
+        return cls(path, known.size, known.mtime_ns, *detected)
 
 
 def resolve(
@@ -180,18 +180,18 @@ def _expand_url(url: str, in_folders: Sequence[Format]) -> list[tuple[SourcePath
     facts = path.store.facts() if not glob.has_magic(url) else None
     if facts is not None:
         return [(path, facts)]
-    found = matches(path) if glob.has_magic(url) else _in_store(path, in_folders)
-    return [(match, found[match]) for match in sorted(found, key=natural_key)]
+    objects = matches(path) if glob.has_magic(url) else _in_store(path, in_folders)
+    return [(match, objects[match]) for match in sorted(objects, key=natural_key)]
 
 
 def _in_store(folder: ObjectPath, formats: Sequence[Format]) -> dict[ObjectPath, ListedObject]:
-    found = found_below(folder)
+    objects = found_below(folder)
     readable = {
         path: facts
-        for path, facts in found.items()
+        for path, facts in objects.items()
         if _format_of(path, formats) and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
-    if not found:
+    if not objects:
         raise SourceError(f"{folder}: no such object, and none below it; write a glob, or check bucket and path")
     if not readable:
         raise SourceError(f"{folder}: no object below it can be read; {_readable_endings(formats)}")
@@ -210,10 +210,10 @@ def _expand_path(given: str | Path, base: Path, in_folders: Sequence[Format]) ->
 
 
 def _folder(folder: Path, formats: Sequence[Format]) -> list[Path]:
-    found = sorted(_readable(folder, formats), key=natural_key)
-    if not found:
+    paths = sorted(_readable(folder, formats), key=natural_key)
+    if not paths:
         raise SourceError(f"{folder}: the folder holds no file that can be read; {_readable_endings(formats)}")
-    return found
+    return paths
 
 
 def _readable(folder: Path, formats: Sequence[Format]) -> Iterator[Path]:
@@ -225,8 +225,8 @@ def _readable(folder: Path, formats: Sequence[Format]) -> Iterator[Path]:
 
 def _matches(pattern: Path) -> list[Path]:
     # pathlib cannot start a pattern at an absolute path
-    found = [Path(match) for match in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207
-    files = sorted((path for path in found if path.is_file()), key=natural_key)
+    paths = [Path(match) for match in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207
+    files = sorted((path for path in paths if path.is_file()), key=natural_key)
     if not files:
         raise SourceError(f"{pattern}: no file matches")
     return files

@@ -75,20 +75,20 @@ def assemble(rows: pa.Array, table: pa.RecordBatch, rejects: list[Reject], text_
     keep = text.is_valid() if text is not None else pa.repeat(False, len(rows))
     without = pc.invert(keep)
     refused = zip(rows.filter(without).to_pylist(), ids.filter(without).to_pylist(), strict=True)
-    rejects = [*rejects, *(_without_text(row, own, table, text_key) for row, own in refused)]
+    rejects = [*rejects, *(_without_text(row, sample_id, table, text_key) for row, sample_id in refused)]
     columns = [rows, ids, pa.nulls(len(rows), pa.string()) if text is None else text, _fields(table, text_key)]
     batch = pa.RecordBatch.from_arrays(columns, names=["row", "id", "text", "fields"]).filter(keep)
     missing = tuple(names) if text_key not in names and len(rows) else None
     return Parsed(batch, sorted(rejects, key=lambda reject: reject.row), None, missing)
 
 
-def _without_text(row: int, own: str, table: pa.RecordBatch, text_key: str) -> Reject:
+def _without_text(row: int, sample_id: str, table: pa.RecordBatch, text_key: str) -> Reject:
     if text_key not in table.schema.names:
-        return Reject(row, own, dropped=True, error=f"no key '{text_key}'")
+        return Reject(row, sample_id, dropped=True, error=f"no key '{text_key}'")
     kind = table.schema.field(text_key).type
     if _textual(kind) or pa.types.is_null(kind):
-        return Reject(row, own, dropped=True, error="no text")
-    return Reject(row, own, dropped=False, error=f"the text is of type {kind}, not a string, at row {row}")
+        return Reject(row, sample_id, dropped=True, error="no text")
+    return Reject(row, sample_id, dropped=False, error=f"the text is of type {kind}, not a string, at row {row}")
 
 
 def _fields(table: pa.RecordBatch, text_key: str) -> pa.StructArray:
@@ -104,13 +104,13 @@ def _ids(rows: pa.Array, table: pa.RecordBatch, name: str) -> pa.StringArray:
     made = pa.array([f"{name}:{row}" for row in rows.to_pylist()], pa.string())
     if ID not in table.schema.names:
         return made
-    own = table.column(ID)
+    ids = table.column(ID)
     try:
-        own = own.cast(pa.string())
+        ids = ids.cast(pa.string())
     except pa.ArrowNotImplementedError:
-        values = [None if value is None else json.dumps(value, default=str) for value in own.to_pylist()]
-        own = pa.array(values, pa.string())
-    return cast("pa.StringArray", pc.coalesce(own, made))
+        values = [None if value is None else json.dumps(value, default=str) for value in ids.to_pylist()]
+        ids = pa.array(values, pa.string())
+    return cast("pa.StringArray", pc.coalesce(ids, made))
 
 
 def _as_string(column: pa.Array) -> pa.StringArray | None:

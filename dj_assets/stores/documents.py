@@ -49,8 +49,8 @@ def is_document(name: str) -> bool:
 
 def run_of(name: str) -> str | None:
     """Return the id of the run whose manifest a document is; None for other documents."""
-    found = _DOCUMENT.fullmatch(name)
-    return PurePosixPath(name).stem if found and found["run"] else None
+    match = _DOCUMENT.fullmatch(name)
+    return PurePosixPath(name).stem if match and match["run"] else None
 
 
 def documents(folder: Path) -> Iterator[str]:
@@ -67,8 +67,8 @@ def documents(folder: Path) -> Iterator[str]:
 
 def runs(folder: Path) -> list[str]:
     """Return the manifests of all runs, oldest first."""
-    found = [path for work in ("", ".dj/") for path in folder.glob(f"{work}runs/*.json")]
-    return [path.relative_to(folder).as_posix() for path in sorted(found)]
+    paths = [path for work in ("", ".dj/") for path in folder.glob(f"{work}runs/*.json")]
+    return [path.relative_to(folder).as_posix() for path in sorted(paths)]
 
 
 def data_of(document: str, folder: Path, *, published: bool = True) -> list[str]:
@@ -76,18 +76,18 @@ def data_of(document: str, folder: Path, *, published: bool = True) -> list[str]
 
     For a run this is its record; if its version is `published`, also all published files.
     """
-    found = _DOCUMENT.fullmatch(document)
-    if found is None:
+    match = _DOCUMENT.fullmatch(document)
+    if match is None:
         return []
-    area = found["area"]
-    if found["shard"]:
+    area = match["area"]
+    if match["shard"]:
         number = PurePosixPath(document).stem
         return _there(folder, [f"{area}{kind}/{number}.parquet" for kind in _KINDS])
-    if found["decision"]:
+    if match["decision"]:
         globs = ("decision/*.parquet", "near_pairs/*.parquet", "counted/*/near_pairs/*.parquet", "counted/*/*.parquet")
         paths = [path for pattern in globs for path in sorted(folder.glob(f"{area}{pattern}"))]
         return [path.relative_to(folder).as_posix() for path in paths if not path.name.startswith(".")]
-    if found["run"]:
+    if match["run"]:
         record = _there(folder, [document.removesuffix(".json") + ".parquet"])
         return [*record, *_published(folder)] if published else record
     return []
@@ -98,12 +98,12 @@ def document_of(data: str, newest_run: str | None) -> str | None:
 
     Published files belong to the newest run, whose document is `newest_run`.
     """
-    if found := _MEASURED.fullmatch(data):
-        return f"{found['area']}shards/{found['number']}.json"
-    if found := _RECORD.fullmatch(data):
-        return f"{found['work']}runs/{found['run']}.json"
-    if found := _DECIDED.fullmatch(data):
-        return f"{found['work']}decision/decision.json"
+    if match := _MEASURED.fullmatch(data):
+        return f"{match['area']}shards/{match['number']}.json"
+    if match := _RECORD.fullmatch(data):
+        return f"{match['work']}runs/{match['run']}.json"
+    if match := _DECIDED.fullmatch(data):
+        return f"{match['work']}decision/decision.json"
     return newest_run if PurePosixPath(data).parts[0] in PUBLISHED else None
 
 

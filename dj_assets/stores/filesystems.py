@@ -105,8 +105,8 @@ def _az(bucket: str) -> Any:  # noqa: ANN401
 def _azure_services() -> dict[str, str]:
     """Return scheme and authority of a server other than Azure's; `dfs` only reports that folders are prefixes."""
     scheme, _, authority = (azure_endpoint() or "").rstrip("/").partition("://")
-    told = {"scheme": scheme, "authority": authority} if authority else {}
-    return {f"{service}_storage_{part}": value for service in ("blob", "dfs") for part, value in told.items()}
+    options = {"scheme": scheme, "authority": authority} if authority else {}
+    return {f"{service}_storage_{part}": value for service in ("blob", "dfs") for part, value in options.items()}
 
 
 def _other(scheme: str) -> Any:  # noqa: ANN401

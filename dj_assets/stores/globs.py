@@ -24,12 +24,12 @@ def matches(pattern: ObjectPath) -> dict[ObjectPath, ListedObject]:
         raise SourceError(f"{pattern}: the bucket of a glob must be named in full")
     wanted = re.compile(_expression(parts[fixed:]))
     folder = ObjectPath(*parts[:fixed])
-    found = {
+    objects = {
         path: facts for path, facts in found_below(folder).items() if wanted.fullmatch("/".join(path.parts[fixed:]))
     }
-    if not found:
+    if not objects:
         raise SourceError(f"{pattern}: no object matches")
-    return found
+    return objects
 
 
 def _expression(parts: tuple[str, ...]) -> str:

@@ -63,10 +63,10 @@ class ObjectPath(PurePosixPath):
         FileNotFoundError
             If there is no such object.
         """
-        found = self.store.facts()
-        if found is None:
+        listed = self.store.facts()
+        if listed is None:
             raise FileNotFoundError(f"{self}: no such object")
-        return ObjectStat(found.size, found.mtime_ns)
+        return ObjectStat(listed.size, listed.mtime_ns)
 
     def exists(self) -> bool:
         """Return whether there is such an object."""

@@ -71,11 +71,11 @@ class Store:
         from pyarrow import fs
 
         selector = fs.FileSelector(self._path(prefix), recursive=True, allow_not_found=True)
-        found = retried(f"list {self.named(prefix)}", lambda: self._fs.get_file_info(selector))
+        infos = retried(f"list {self.named(prefix)}", lambda: self._fs.get_file_info(selector))
         start = len(self._path().strip("/")) + 1
         return {
             info.path.strip("/")[start:]: _facts(info)
-            for info in found
+            for info in infos
             if info.type == fs.FileType.File and info.path.strip("/")[start:]
         }
 

@@ -72,11 +72,11 @@ class WorkingCopy:
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes in the store by top-level folder or file, the largest first, by the last listing."""
-        found: dict[str, int] = {}
+        bytes_by_kind: dict[str, int] = {}
         for key, facts in self._there.items():
             kind = key.partition("/")[0]
-            found[kind] = found.get(kind, 0) + facts.size
-        return dict(sorted(found.items(), key=lambda item: -item[1]))
+            bytes_by_kind[kind] = bytes_by_kind.get(kind, 0) + facts.size
+        return dict(sorted(bytes_by_kind.items(), key=lambda item: -item[1]))
 
     def published(self) -> dict[str, Stored]:
         """Return the published files of the newest version, keyed by path in the folder; empty if there is none."""
@@ -140,11 +140,11 @@ class WorkingCopy:
 
     def is_stored(self, path: Path, size: int | None = None) -> bool:
         """Return whether a data file is in the store, in its full length, by the last listing."""
-        found = self.stored(path)
-        if found is None or size not in {None, found.bytes}:
+        stored = self.stored(path)
+        if stored is None or size not in {None, stored.bytes}:
             return False
-        there = self._there.get(found.key)
-        return there is not None and there.size == found.bytes
+        there = self._there.get(stored.key)
+        return there is not None and there.size == stored.bytes
 
     def fetch(self, paths: Iterable[Path]) -> None:
         """Fetch missing data files; those that the store does not have are skipped.
@@ -156,7 +156,7 @@ class WorkingCopy:
         """
         missing = [path for path in paths if not path.exists()]
         wanted = [(path, stored) for path in missing if (stored := self.stored(path)) is not None]
-        each(lambda one: self._fetch(*one), wanted)
+        each(lambda item: self._fetch(*item), wanted)
 
     def _fetch(self, path: Path, stored: Stored) -> None:
         try:
@@ -266,15 +266,15 @@ class WorkingCopy:
 
     def pending_note(self, name: str) -> dict[str, Any] | None:
         """Return the checksum document of a refined file that waits in the store; None if there is none."""
-        found = self.pending(name)
-        note: dict[str, Any] | None = json.loads(self.store.get(found.key)) if found else None
+        pending = self.pending(name)
+        note: dict[str, Any] | None = json.loads(self.store.get(pending.key)) if pending else None
         return note
 
     def remove_data(self, path: Path) -> None:
         """Remove a data file only from the store: it is damaged there."""
-        found = self.stored(path)
-        if found is not None:
-            self.remove([found.key])
+        stored = self.stored(path)
+        if stored is not None:
+            self.remove([stored.key])
 
     def remove_document(self, name: str) -> None:
         """Remove a document from the store and from the folder; its data are then unreferenced."""

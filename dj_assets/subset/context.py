@@ -119,10 +119,10 @@ class SubsetContext:
         UserError
             If there is none: its files are gone.
         """
-        found = next((group for group in self.groups if group.name == name), None)
-        if found is None:
+        shard = next((group for group in self.groups if group.name == name), None)
+        if shard is None:
             raise UserError(f"{self.recipe.name}: has no shard {name!r}; its files are gone, or it never had any")
-        return found
+        return shard
 
     def expected_bytes(self) -> int:
         """Return about how many bytes on the disk the subset takes in all."""

@@ -68,8 +68,8 @@ class Corpus:
 
     def _key(self, plan: Plan, frequent: Frequent) -> str:
         key = plan.measure_key(self.models)
-        found = {label: hashlib.sha256(keys.tobytes()).hexdigest() for label, keys in frequent.items()}
-        return digest([key, found]) if found else key
+        hashes = {label: hashlib.sha256(keys.tobytes()).hexdigest() for label, keys in frequent.items()}
+        return digest([key, hashes]) if hashes else key
 
     def _frequent(self, take: Take) -> Frequent:
         frequent: dict[str, np.ndarray] = {}
@@ -115,9 +115,9 @@ def frequent_keys(
     Keys are taken by their leading bits, a part at a time: each part reads the files again, none holds all keys.
     """
     bits = leading_bits(files, column, keys_at_once)
-    found = []
+    frequent = []
     for part in range(1 << bits):
         keys, samples = part_of_keys(files, column, part, bits)
         distinct, counts = np.unique(keys[alive[samples]], return_counts=True)
-        found.append(distinct[counts > threshold])
-    return np.concatenate(found)
+        frequent.append(distinct[counts > threshold])
+    return np.concatenate(frequent)

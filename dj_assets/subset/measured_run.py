@@ -151,8 +151,10 @@ class MeasuredRun:
 
     @cached_property
     def _population(self) -> Population:
-        own, theirs = ([self._files(kind, of) for kind in ("stats", "signatures")] for of in ("shards", "against"))
-        return load_population(self.plan, *own, *theirs)
+        files, reference_files = (
+            [self._files(kind, of) for kind in ("stats", "signatures")] for of in ("shards", "against")
+        )
+        return load_population(self.plan, *files, *reference_files)
 
     def _files(self, kind: str, of: Literal["shards", "against"] = "shards") -> list[Path]:
         if of == "shards":

@@ -54,10 +54,10 @@ def shard_states(subset: SubsetContext) -> tuple[ShardState, ...]:
 def _measured(subset: SubsetContext) -> set[str]:
     """Return the paths of the files whose manifests have their size, time and key."""
     source = subset.source
-    found = set()
+    measured = set()
     for number, file in zip(source.numbers, source.files, strict=True):
         known = read_json(subset.layout.manifest(number)) or {}
         facts = [known.get(name) for name in ("path", "size", "mtime_ns", "measure_key")]
         if facts == [str(file.path), file.size, file.mtime_ns, source.key_of(file)]:
-            found.add(str(file.path))
-    return found
+            measured.add(str(file.path))
+    return measured

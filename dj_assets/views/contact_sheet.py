@@ -44,11 +44,11 @@ def sheet_writer(inputs: Sequence[str | Path] | None = None) -> Accompany:
         folder = staging / FOLDER
         folder.mkdir()
         roots = _roots(plan.recipe, inputs, manifest)
-        found = list(Display(staging / layout.database.name, plan, layout, roots, most=12, edge=160).shelves())
-        for shelf in found:
+        shelves = list(Display(staging / layout.database.name, plan, layout, roots, most=12, edge=160).shelves())
+        for shelf in shelves:
             _save(_sheet([shelf], columns=6, edge=160), folder / f"{shelf.label}.jpg", quality=82)
-        if found:
-            small = [Shelf(one.label, one.dropped[::3], one.passed[::3]) for one in found]
+        if shelves:
+            small = [Shelf(each.label, each.dropped[::3], each.passed[::3]) for each in shelves]
             _save(_sheet(small, columns=4, edge=72), folder / OVERVIEW, quality=70)
 
     return write
@@ -77,39 +77,39 @@ def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: RunMan
     return {file.number: by_path[file.path] for file in manifest.files if file.path in by_path}
 
 
-def _sheet(found: Sequence[Shelf], columns: int, edge: int) -> Image:
+def _sheet(shelves: Sequence[Shelf], columns: int, edge: int) -> Image:
     """Draw the shelves below each other, dropped samples on the left and passed samples on the right."""
     from PIL import Image, ImageDraw
 
     cell = edge + _PAD
     half = columns * cell + _PAD
-    heights = [_height(shelf, columns, edge) for shelf in found]
+    heights = [_height(shelf, columns, edge) for shelf in shelves]
     image = Image.new("RGB", (2 * half + _PAD, sum(heights) + _PAD), _PAPER)
     draw = ImageDraw.Draw(image)
     top = _PAD
-    for shelf, height in zip(found, heights, strict=True):
+    for shelf, height in zip(shelves, heights, strict=True):
         sides = ((f"{shelf.label}: dropped", _DROPPED, shelf.dropped), ("passed", _PASSED, shelf.passed))
         for number, (name, colour, shown) in enumerate(sides):
             left = _PAD + number * half
             draw.text((left, top), name, fill=colour, font=_font(11))
-            for index, one in enumerate(shown):
+            for index, sample in enumerate(shown):
                 corner = left + (index % columns) * cell, top + _LINE + (index // columns) * (cell + _LINE)
-                _paste(image, one, corner, edge, colour)
+                _paste(image, sample, corner, edge, colour)
         top += height
     return image
 
 
-def _paste(image: Image, one: Shown, corner: tuple[int, int], edge: int, colour: Colour) -> None:
+def _paste(image: Image, sample: Shown, corner: tuple[int, int], edge: int, colour: Colour) -> None:
     """Draw one sample in its cell: the picture in a frame, its value below."""
     from PIL import Image, ImageDraw
 
     draw = ImageDraw.Draw(image)
-    picture = Image.fromarray(one.picture)
+    picture = Image.fromarray(sample.picture)
     picture.thumbnail((edge - 4, edge - 4))
     left, top = corner[0] + (edge - picture.width) // 2, corner[1] + (edge - picture.height) // 2
     image.paste(picture, (left, top))
     draw.rectangle((left - 2, top - 2, left + picture.width + 1, top + picture.height + 1), outline=colour, width=2)
-    value = "" if one.value is None else compact(one.value)
+    value = "" if sample.value is None else compact(sample.value)
     draw.text((corner[0], corner[1] + edge), value, fill=_INK, font=_font(10))
 
 

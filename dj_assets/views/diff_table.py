@@ -91,12 +91,12 @@ def _table(changes: Sequence[FateChange]) -> Table:
 
 def _examples(examples: Sequence[Moved]) -> list[Text]:
     titles = {False: "lost", True: "gained"}
-    found = []
+    texts = []
     for gained, title in titles.items():
         lines = [_example(moved) for moved in examples if moved.gained is gained]
         if lines:
-            found.append(_lines(f"\n{title}, for example", lines))
-    return found
+            texts.append(_lines(f"\n{title}, for example", lines))
+    return texts
 
 
 def _example(moved: Moved) -> str:

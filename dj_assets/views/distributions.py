@@ -80,8 +80,8 @@ def _panels(connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColumn]
 def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     """Return samples in and out of the run that the database describes."""
     counts = ", ".join(f"(manifest->>'{name}')::BIGINT" for name in ("samples_in", "samples_out"))
-    found = connection.execute(f"SELECT {counts} FROM runs ORDER BY finished DESC LIMIT 1").fetchone()  # noqa: S608
-    return (found[0], found[1]) if found else (0, 0)
+    row = connection.execute(f"SELECT {counts} FROM runs ORDER BY finished DESC LIMIT 1").fetchone()  # noqa: S608
+    return (row[0], row[1]) if row else (0, 0)
 
 
 def _page(name: str, counts: tuple[int, int], panels: Sequence[str], left_out: Sequence[str]) -> str:

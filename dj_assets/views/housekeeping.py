@@ -39,7 +39,7 @@ def render_housekeeping(subsets: Sequence[Housekeeping]) -> Group:
 def _what_can_go(subsets: Sequence[Housekeeping]) -> list[str]:
     lines = []
     for subset in subsets:
-        lines += [f"{one.path}: {_mb(one.bytes)} MB, {one.why}" for one in subset.surplus[:_LISTED]]
+        lines += [f"{file.path}: {_mb(file.bytes)} MB, {file.why}" for file in subset.surplus[:_LISTED]]
         if len(subset.surplus) > _LISTED:
             lines.append(f"{subset.folder}: and {len(subset.surplus) - _LISTED} more")
     return ["", *lines] if lines else []

@@ -28,11 +28,11 @@ def thumbnail_png(database: Path, plan: Plan) -> bytes:
     judging = {step.index for step in plan.steps if not isinstance(step.operator, Mapper)}
     with reading(database) as connection:
         steps = connection.execute("SELECT step, samples_in, samples_out FROM funnel ORDER BY step").fetchall()
-        found = connection.execute(
+        rows = connection.execute(
             "SELECT (manifest->>'samples_in')::BIGINT FROM runs ORDER BY finished DESC LIMIT 1"
         ).fetchone()
     loaded = steps[0][1] if steps else 0
-    samples = found[0] if found else loaded
+    samples = rows[0] if rows else loaded
     # a mapper drops nothing, but may have quarantined samples
     bars = [(before, after) for number, before, after in steps if number in judging or before != after]
     return palette_png(_draw([(samples, loaded), *bars]), _PALETTE)

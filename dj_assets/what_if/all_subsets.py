@@ -78,13 +78,15 @@ def recipe_and_folder(recipe: str, data: str | None = None) -> tuple[Recipe, Pat
         If there is no such recipe.
     """
     path = Path(recipe)
-    found = as_asset(load_recipe(path), path.resolve()) if path.is_file() else find_gallery().recipes.get(path.name)
-    if found is None or found.asset is None:
+    asset_recipe = (
+        as_asset(load_recipe(path), path.resolve()) if path.is_file() else find_gallery().recipes.get(path.name)
+    )
+    if asset_recipe is None or asset_recipe.asset is None:
         near = nearest(path.name.lower(), sorted(find_gallery().recipes))
         hint = f"; did you mean {near!r}?" if near else ""
         raise UserError(f"{recipe}: is neither a recipe file nor a subset of the gallery{hint}")
-    subset = data or found.asset.subset
-    return found, named_folder(subset)
+    subset = data or asset_recipe.asset.subset
+    return asset_recipe, named_folder(subset)
 
 
 def contents_page() -> str:

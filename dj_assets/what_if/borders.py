@@ -41,7 +41,7 @@ def neighbours(
         for side in _nearest(judged, plan, movable, limit, each)
         for position, value in sorted(zip(side.positions, side.values, strict=True))
     ]
-    near.sort(key=lambda one: (one[1], one[0][:2]))
+    near.sort(key=lambda sample: (sample[1], sample[0][:2]))
     texts = excerpts(layout, [(shard, row) for (shard, row, _), _, _ in near], WIDTH)
     return [Neighbour(id, value, kept, texts.get((shard, row), "")) for (shard, row, id), value, kept in near]
 

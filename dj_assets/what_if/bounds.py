@@ -43,7 +43,7 @@ class Movable:
     @property
     def range(self) -> Range:
         """Return the range."""
-        return self.part if isinstance(self.part, Range) else self.part.one
+        return self.part if isinstance(self.part, Range) else self.part.elements
 
     @property
     def statistic(self) -> str:
@@ -72,17 +72,17 @@ class Axis:
 def movables(plan: Plan) -> list[Movable]:
     """Return every statistic that a range judges, in recipe order."""
     fixed = before_a_count(plan)
-    found = []
+    movable_statistics = []
     for step in plan.filters:
         assert isinstance(step.operator, Filter)  # noqa: S101 - the plan lists filters only
         units = {statistic.key: statistic.unit for statistic in step.operator.statistics}
         why = fixed.get(step.label, "").partition(": ")[2]
         for part in _parts(step.operator.condition):
-            both = part if isinstance(part, Range) else part.one
+            both = part if isinstance(part, Range) else part.elements
             bounds = tuple(_bounds(step, both))
             if bounds:
-                found.append(Movable(step, part, units[both.key], bounds, why))
-    return found
+                movable_statistics.append(Movable(step, part, units[both.key], bounds, why))
+    return movable_statistics
 
 
 def axis(connection: duckdb.DuckDBPyConnection, plan: Plan, movable: Movable) -> Axis | None:

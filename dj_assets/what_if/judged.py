@@ -36,8 +36,8 @@ class Judged:
         self._connection = connection
         self._asking = threading.Lock()
         self._kept: dict[int, OrderedDict[Sql, Bits]] = {}
-        found = connection.execute("SELECT count(*) FROM stats").fetchone()
-        self.samples = int(found[0]) if found else 0
+        row = connection.execute("SELECT count(*) FROM stats").fetchone()
+        self.samples = int(row[0]) if row else 0
         self.failed = self._failures(rejects)
 
     def kept(self, step: Step) -> Bits:
@@ -69,10 +69,10 @@ class Judged:
 
     def look(self, *expressions: Sql) -> Iterator[tuple[npt.NDArray[Any], ...]]:
         """Yield the values of expressions over the statistics, in their order, many samples at a time; null is NaN."""
-        listed = ", ".join(f"{one.text} AS asked_{index}" for index, one in enumerate(expressions))
+        listed = ", ".join(f"{expression.text} AS asked_{index}" for index, expression in enumerate(expressions))
         query = f"SELECT {listed} FROM stats"  # noqa: S608 - conditions bind their values
         with self._connection.cursor() as cursor:
-            asked = cursor.sql(query, params=[value for one in expressions for value in one.parameters])
+            asked = cursor.sql(query, params=[value for expression in expressions for value in expression.parameters])
             for batch in asked.to_arrow_reader(_BATCH_ROWS):
                 yield tuple(column.to_numpy(zero_copy_only=False) for column in batch.columns)
 
@@ -80,9 +80,9 @@ class Judged:
         """Return the position (shard, row) and the id of one sample."""
         with self._connection.cursor() as cursor:
             # one row at a time: DuckDB skips whole files and row groups before it
-            found = cursor.execute("SELECT shard, row, id FROM stats LIMIT 1 OFFSET ?", [position]).fetchone()
-        assert found is not None  # noqa: S101 - positions count the rows
-        return found
+            row = cursor.execute("SELECT shard, row, id FROM stats LIMIT 1 OFFSET ?", [position]).fetchone()
+        assert row is not None  # noqa: S101 - positions count the rows
+        return row
 
     def _failures(self, rejects: Sequence[Path]) -> dict[int, Bits]:
         """Return the samples that failed inside an operator, by the index of their first such step.
@@ -90,7 +90,7 @@ class Judged:
         A sample that failed has no statistic of later steps; it is quarantined there, unless an earlier filter drops
         it.
         """
-        found = self._connection.execute(
+        columns = self._connection.execute(
             """
             WITH failed AS (
                 SELECT shard, row, min(step) AS step FROM read_parquet(?) WHERE step >= 0 GROUP BY shard, row
@@ -100,7 +100,7 @@ class Judged:
             """,
             [[str(path) for path in rejects]],
         ).fetchnumpy()
-        positions, steps = found["position"], found["step"]
+        positions, steps = columns["position"], columns["step"]
         return {int(step): self._bits(positions[steps == step]) for step in np.unique(steps)}
 
     def _bits(self, positions: npt.NDArray[np.int64]) -> Bits:

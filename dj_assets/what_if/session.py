@@ -78,8 +78,8 @@ class Session:
         """Return the histogram of one statistic over all samples; empty where there is no number."""
         plan = make_plan(self.recipe)
         with self._cursor() as cursor:
-            found = axis(cursor, plan, _find(plan, lambda movable: movable.statistic == statistic))
-        return asdict(found) if found else {}
+            axis_ = axis(cursor, plan, _find(plan, lambda movable: movable.statistic == statistic))
+        return asdict(axis_) if axis_ else {}
 
     def filters(self, changes: Changes) -> Answer:
         """Return the funnel of the filters alone, as if no deduplicator dropped anything."""
@@ -106,10 +106,13 @@ class Session:
     def border(self, changes: Changes, index: int, parameter: str) -> Answer:
         """Return the samples nearest to one bound, of those that all other filters keep."""
         plan = self._changed(changes)
-        movable = _find(plan, lambda one: one.step.index == index and any(b.parameter == parameter for b in one.bounds))
+        movable = _find(
+            plan,
+            lambda movable_: movable_.step.index == index and any(b.parameter == parameter for b in movable_.bounds),
+        )
         bound = next(bound for bound in movable.bounds if bound.parameter == parameter)
-        found = neighbours(self._judged, plan, self.run.layout, (movable, bound))
-        return {"samples": [asdict(sample) for sample in found]}
+        samples = neighbours(self._judged, plan, self.run.layout, (movable, bound))
+        return {"samples": [asdict(sample) for sample in samples]}
 
     def preview(self, changes: Changes) -> Answer:
         """Return the lines of the recipe's file that writing would change."""
@@ -152,7 +155,7 @@ def _movable(movable: Movable) -> Answer:
 
 
 def _find(plan: Plan, wanted: Callable[[Movable], bool]) -> Movable:
-    found = next((movable for movable in movables(plan) if wanted(movable)), None)
-    if found is None:
+    movable_ = next((movable for movable in movables(plan) if wanted(movable)), None)
+    if movable_ is None:
         raise UserError(f"{plan.recipe.file}: has no such bound")
-    return found
+    return movable_

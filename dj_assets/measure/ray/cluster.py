@@ -123,11 +123,11 @@ def nodes() -> tuple[Node, ...]:
     UserError
         If there is none.
     """
-    found = []
+    usable = []
     for node in ray.nodes():  # type: ignore[no-untyped-call]
         resources = node["Resources"]
         if node["Alive"] and resources.get("CPU", 0) >= 1:
-            found.append(
+            usable.append(
                 Node(
                     id=node["NodeID"],
                     name=_name(node["NodeManagerHostname"], node["NodeID"]),
@@ -136,9 +136,9 @@ def nodes() -> tuple[Node, ...]:
                     memory_bytes=int(resources.get("memory", 0)),
                 )
             )
-    if not found:
+    if not usable:
         raise UserError("the Ray cluster has no node with a CPU; start one with: ray start --address=<its address>")
-    return tuple(sorted(found, key=lambda node: node.name))
+    return tuple(sorted(usable, key=lambda node: node.name))
 
 
 def this_node() -> str:

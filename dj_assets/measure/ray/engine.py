@@ -121,14 +121,14 @@ class _FileUnderWay:
         """Add the result of a block, or the end of the file; raise the error that a worker returned instead."""
         self.waiting[number] = content
         while self.blocks in self.waiting:
-            told = self.waiting.pop(self.blocks)
-            if isinstance(told, DjError):
-                raise told
-            if isinstance(told, End):
-                self.end = told
+            message = self.waiting.pop(self.blocks)
+            if isinstance(message, DjError):
+                raise message
+            if isinstance(message, End):
+                self.end = message
                 return
-            assert isinstance(told, Done)  # noqa: S101
-            self.tally.add(told.summary, told.node, told.peak_rss_mb)
+            assert isinstance(message, Done)  # noqa: S101
+            self.tally.add(message.summary, message.node, message.peak_rss_mb)
             self.blocks += 1
 
     @property

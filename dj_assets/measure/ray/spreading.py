@@ -42,7 +42,7 @@ def _some_done(under_way: dict[ray.ObjectRef[Any], int]) -> dict[int, Any]:
     """Wait for one piece and remove it; return its result, keyed by its number; raise if it failed."""
     done, _ = ray.wait([*under_way])
     try:
-        return {under_way.pop(one): ray.get(one) for one in done}
+        return {under_way.pop(reference): ray.get(reference) for reference in done}
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, DjError):
             raise error.cause from None

@@ -35,16 +35,16 @@ class AestheticsPredictor:
         return self.batching.run(self._scores, crops)
 
     def _scores(self, pixels: Array) -> Array:
-        found = linear(self.backend, self.vision.see(pixels), self.head[0])
+        scores = linear(self.backend, self.vision.see(pixels), self.head[0])
         for layer in self.head[1:]:
-            found = linear(self.backend, found * (found > 0) if self.bent else found, layer)
-        return found[:, 0]
+            scores = linear(self.backend, scores * (scores > 0) if self.bent else scores, layer)
+        return scores[:, 0]
 
 
 def _head(parts: Parts) -> tuple[list[Affine], bool]:
     """Return the layers of the head, and whether they have ReLUs between them."""
     if "predictor.weight" in parts.weights:
         return [parts.affine("predictor")], False
-    numbers = sorted(int(found[1]) for name in parts.weights if (found := _HEAD.fullmatch(name)))
+    numbers = sorted(int(match[1]) for name in parts.weights if (match := _HEAD.fullmatch(name)))
     # without ReLU, only a dropout is before the second layer
     return [parts.affine(f"layers.{number}") for number in numbers], numbers[1] != 2

@@ -84,19 +84,19 @@ class NumpyBackend:
 
     def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
         """Return x times the transposed weight, plus the bias."""
-        found = x.reshape(-1, x.shape[-1]) @ weight.T
+        output = x.reshape(-1, x.shape[-1]) @ weight.T
         if bias is not None:
-            found += bias
-        return found.reshape(*x.shape[:-1], len(weight))
+            output += bias
+        return output.reshape(*x.shape[:-1], len(weight))
 
     def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float) -> Array:
         """Return x normalised by a kernel."""
         from dj_assets.kernels.layers import layer_norm
 
         rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-        found = np.empty_like(rows)
-        layer_norm(rows, weight, bias, epsilon, found)
-        return found.reshape(x.shape)
+        output = np.empty_like(rows)
+        layer_norm(rows, weight, bias, epsilon, output)
+        return output.reshape(x.shape)
 
     def gelu(self, x: Array) -> Array:
         """Return x Φ(x), computed by a kernel in place."""
@@ -126,16 +126,16 @@ class NumpyBackend:
 
     def attention(self, query: Array, key: Array, value: Array, hidden: Array | None) -> Array:
         """Return the attention of queries, for some samples at a time: the scores take the most memory."""
-        found = np.empty((*query.shape[:3], value.shape[-1]), np.float32)
+        output = np.empty((*query.shape[:3], value.shape[-1]), np.float32)
         each = query.shape[1] * query.shape[2] * key.shape[2]
         step = max(1, _SCORES // each)
         for start in range(0, len(query), step):
-            own = slice(start, start + step)
-            scores = (query[own] * np.float32(query.shape[-1] ** -0.5)) @ key[own].swapaxes(-1, -2)
+            part = slice(start, start + step)
+            scores = (query[part] * np.float32(query.shape[-1] ** -0.5)) @ key[part].swapaxes(-1, -2)
             if hidden is not None:
-                scores[np.broadcast_to(hidden[own] if len(hidden) > 1 else hidden, scores.shape)] = -np.inf
-            np.matmul(self.softmax(scores), value[own], out=found[own])
-        return found
+                scores[np.broadcast_to(hidden[part] if len(hidden) > 1 else hidden, scores.shape)] = -np.inf
+            np.matmul(self.softmax(scores), value[part], out=output[part])
+        return output
 
     def make_room(self) -> None:
         """Do nothing: NumPy caches no memory."""
@@ -168,8 +168,8 @@ class TorchBackend:
 
     def floats(self, values: Array) -> Floats:
         """Return a tensor as an array of NumPy."""
-        found: Floats = values.float().cpu().numpy()
-        return found
+        array: Floats = values.float().cpu().numpy()
+        return array
 
     def joined(self, parts: list[Array], axis: int) -> Array:
         """Return concatenated tensors."""

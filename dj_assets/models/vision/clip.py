@@ -72,9 +72,9 @@ class ClipModel:
         """Return a unit vector for every text, shape `(len(texts), d)`; long texts are truncated to the context."""
         return self.batching.run(self.model.read, self.tokens(texts))
 
-    def similarity(self, one: Floats, other: Floats) -> float:
+    def similarity(self, image: Floats, text: Floats) -> float:
         """Return the cosine of two vectors times `scale / 100`: the cosine itself for released models."""
-        return float(one @ other) * self.scale / 100
+        return float(image @ text) * self.scale / 100
 
 
 class ClipVision:

@@ -38,8 +38,8 @@ class ClipTokens:
     def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the tokens of every text, padded with end tokens, shape `(len(texts), context)`."""
         tokens = np.full((len(texts), self.context), self.end, np.int64)
-        for row, found in zip(tokens, self.tokenizer.encode_batch(list(texts)), strict=True):
-            row[: len(found.ids)] = found.ids
+        for row, encoding in zip(tokens, self.tokenizer.encode_batch(list(texts)), strict=True):
+            row[: len(encoding.ids)] = encoding.ids
         return tokens
 
 
@@ -75,14 +75,14 @@ def _byte_pairs(vocabulary: dict[str, int], merge_lines: Iterable[str]) -> Token
 
 def _open_clip_merges(folder: Path) -> list[str]:
     """Return the merges in the folder of an open_clip model, or those of all released models."""
-    own = next(iter(sorted(folder.glob("bpe*.txt.gz"))), None)
-    if own is None:
+    path = next(iter(sorted(folder.glob("bpe*.txt.gz"))), None)
+    if path is None:
         import open_clip.tokenizer
 
-        own, wanted = Path(open_clip.tokenizer.default_bpe()), _RELEASED_MERGES
+        path, wanted = Path(open_clip.tokenizer.default_bpe()), _RELEASED_MERGES
     else:
         wanted = None
-    with gzip.open(own, "rt", encoding="utf-8") as file:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
         lines = file.read().splitlines()[_VERSION_LINES:]
     return [line for line in lines if line][:wanted]
 

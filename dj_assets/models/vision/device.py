@@ -103,7 +103,7 @@ class Batching:
         while start < len(inputs[0]):
             stop = start + self.at_once
             try:
-                done.append(self._once(forward, [one[start:stop] for one in inputs]))
+                done.append(self._once(forward, [array[start:stop] for array in inputs]))
             except (RuntimeError, MemoryError) as error:
                 if self.at_once == 1 or not _out_of_memory(error):
                     raise
@@ -114,7 +114,7 @@ class Batching:
 
     def _once(self, forward: Callable[..., Array], inputs: Sequence[Arrays]) -> Floats:
         with self.backend.inference():
-            arrays = (one if isinstance(one, np.ndarray) else np.stack(one) for one in inputs)
+            arrays = (array if isinstance(array, np.ndarray) else np.stack(array) for array in inputs)
             return self.backend.floats(forward(*map(self.backend.array, arrays)))
 
     def _halve(self) -> None:

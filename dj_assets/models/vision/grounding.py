@@ -49,31 +49,34 @@ class PhraseDetector:
         Pictures and distinct phrases are encoded in batches over all pictures.
         """
         seen = self.seeing.run(self._see, crops)
-        distinct = {phrase: index for index, phrase in enumerate(dict.fromkeys(p for own in phrases for p in own))}
+        distinct = {
+            phrase: index
+            for index, phrase in enumerate(dict.fromkeys(p for image_phrases in phrases for p in image_phrases))
+        }
         read = self.reading.run(self._read, self.tokens(list(distinct)))
         return [
-            self._boxes(features, read[[distinct[phrase] for phrase in own]])
-            for features, own in zip(seen, phrases, strict=True)
+            self._boxes(features, read[[distinct[phrase] for phrase in image_phrases]])
+            for features, image_phrases in zip(seen, phrases, strict=True)
         ]
 
     def _boxes(self, features: Floats, queries: Floats) -> Boxes:
-        found = self.finding.run(self._find, features[None], queries[None])[0]
-        centre, size, logits = found[:, :2], found[:, 2:4], found[:, 4:]
+        output = self.finding.run(self._find, features[None], queries[None])[0]
+        centre, size, logits = output[:, :2], output[:, 2:4], output[:, 4:]
         best = logits.argmax(1)
         scores = 1 / (1 + np.exp(-logits[np.arange(len(best)), best]))
         return Boxes(np.concatenate([centre - size / 2, centre + size / 2], 1), best, scores)
 
     def _see(self, pixels: Tensor) -> Tensor:
         features, _ = self.model.image_embedder(normalised(pixels, self.mean, self.std))
-        found: Tensor = features
-        return found
+        output: Tensor = features
+        return output
 
     def _read(self, tokens: Tensor) -> Tensor:
         from torch.nn.functional import normalize
 
         owl = self.model.owlvit
-        found: Tensor = owl.text_projection(owl.text_model(input_ids=tokens).pooler_output)
-        return normalize(found.float(), dim=-1)
+        output: Tensor = owl.text_projection(owl.text_model(input_ids=tokens).pooler_output)
+        return normalize(output.float(), dim=-1)
 
     def _find(self, features: Tensor, queries: Tensor) -> Tensor:
         """Return centre, size and the logit of every query of each box, concatenated."""

@@ -69,7 +69,7 @@ class ImageTextMatcher:
             Indices in `crops` and in `texts`; at least one pair.
         """
         seen = self.batching.run(self._see, crops)
-        tokens = [np.array(found.ids, np.int64) for found in self.tokens.encode_batch(list(texts))]
+        tokens = [np.array(encoding.ids, np.int64) for encoding in self.tokens.encode_batch(list(texts))]
         lengths = np.array([len(tokens[text]) for _, text in pairs])
         scores = np.empty(len(pairs), np.float32)
         for length in np.unique(-(-lengths // _STEP)) * _STEP:
@@ -121,11 +121,11 @@ class CaptionReader:
         """Return the encoded tokens, `(n, t, d)`; `hidden` marks padding, `seen` are the encoded pictures."""
         x = self._norm(self.words[ids] + self.positions[: ids.shape[1]], self.before)
         for layer in self.layers:
-            own = attended(self.backend, self.heads, side_by_side(self._linear(x, layer.inward), 3), hidden)
-            x = self._norm(x + self._linear(own, layer.outward), layer.norm)
+            self_attended = attended(self.backend, self.heads, side_by_side(self._linear(x, layer.inward), 3), hidden)
+            x = self._norm(x + self._linear(self_attended, layer.outward), layer.norm)
             answers = side_by_side(self._linear(seen, layer.answering), 2)
-            found = attended(self.backend, self.heads, [self._linear(x, layer.asking), *answers])
-            x = self._norm(x + self._linear(found, layer.found), layer.found_norm)
+            cross_attended = attended(self.backend, self.heads, [self._linear(x, layer.asking), *answers])
+            x = self._norm(x + self._linear(cross_attended, layer.found), layer.found_norm)
             wide = self.backend.gelu(self._linear(x, layer.wide))
             x = self._norm(x + self._linear(wide, layer.narrow), layer.last_norm)
         return x
@@ -138,13 +138,13 @@ class CaptionReader:
 
 
 def _reader_layer(parts: Parts) -> ReaderLayer:
-    own, other = "attention.self.", "crossattention.self."
+    self_prefix, cross_prefix = "attention.self.", "crossattention.self."
     return ReaderLayer(
-        inward=parts.affine(own + "query", own + "key", own + "value"),
+        inward=parts.affine(self_prefix + "query", self_prefix + "key", self_prefix + "value"),
         outward=parts.affine("attention.output.dense"),
         norm=parts.affine("attention.output.LayerNorm"),
-        asking=parts.affine(other + "query"),
-        answering=parts.affine(other + "key", other + "value"),
+        asking=parts.affine(cross_prefix + "query"),
+        answering=parts.affine(cross_prefix + "key", cross_prefix + "value"),
         found=parts.affine("crossattention.output.dense"),
         found_norm=parts.affine("crossattention.output.LayerNorm"),
         wide=parts.affine("intermediate.dense"),

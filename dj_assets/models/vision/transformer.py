@@ -96,8 +96,8 @@ class Tower:
         """Return the output of the layers for `x`, shape `(n, t, d)`; positions in `hidden` are masked."""
         for layer in self.layers:
             inward = linear(self.backend, self.norm(x, layer.first_norm), layer.inward)
-            found = attended(self.backend, self.heads, side_by_side(inward, 3), hidden)
-            x = x + linear(self.backend, found, layer.outward)
+            output = attended(self.backend, self.heads, side_by_side(inward, 3), hidden)
+            x = x + linear(self.backend, output, layer.outward)
             x = x + self._forward(self.norm(x, layer.second_norm), layer)
         return x
 
@@ -151,8 +151,8 @@ def side_by_side(x: Array, parts: int) -> tuple[Array, ...]:
 def attended(backend: Backend, heads: int, asked: Sequence[Array], hidden: Array | None = None) -> Array:
     """Return the attention of each head, concatenated: `asked` are queries, keys and values, all `(n, t, d)`."""
     query, key, value = (x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2) for x in asked)
-    found = backend.attention(query, key, value, hidden).swapaxes(1, 2)
-    return found.reshape(*found.shape[:2], -1)
+    output = backend.attention(query, key, value, hidden).swapaxes(1, 2)
+    return output.reshape(*output.shape[:2], -1)
 
 
 def _layer(parts: Parts, names: LayerNames) -> Layer:

@@ -111,15 +111,15 @@ class Export:
 
     def _claim(self, manifest: RunManifest) -> dict[str, Any]:
         """Return what identifies the files of an export."""
-        own = {"format": self.format, "shard_bytes": self.shard_bytes, "version": VERSION}
-        return {"name": manifest.name, "result_key": manifest.result_key, **own}
+        claim = {"format": self.format, "shard_bytes": self.shard_bytes, "version": VERSION}
+        return {"name": manifest.name, "result_key": manifest.result_key, **claim}
 
     def _exported(self, claim: Mapping[str, Any]) -> Exported | None:
         """Return the export in the folder if it has this claim and is complete, else None."""
-        found = read_json(self.folder / MANIFEST)
-        if found is None or {key: found.get(key) for key in claim} != claim:
+        manifest = read_json(self.folder / MANIFEST)
+        if manifest is None or {key: manifest.get(key) for key in claim} != claim:
             return None
-        parts = tuple(_part(entry) for entry in found["parts"])
+        parts = tuple(_part(entry) for entry in manifest["parts"])
         return Exported(self.folder, parts, 0) if all(_is_there(self.folder, part) for part in parts) else None
 
     def _require_ours(self, *, overwrite: bool) -> None:
@@ -172,9 +172,9 @@ class Export:
         with replace_atomically(self._work / name) as temporary:
             with temporary.open("wb") as file:
                 part = open_part(self.format, file)
-                for found, following in self._samples(manifest, at, first):
-                    part.add(found)
-                    samples, at = samples + len(found), following
+                for samples_read, following in self._samples(manifest, at, first):
+                    part.add(samples_read)
+                    samples, at = samples + len(samples_read), following
                     if part.size >= self.shard_bytes:
                         break
                 part.close()

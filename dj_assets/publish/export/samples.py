@@ -160,5 +160,5 @@ def _lines(path: Path, batch_bytes: int, types: FieldTypes | None) -> Iterator[t
                 yield partial(LineSamples, raw=part, types=types), len(part)
 
 
-def _id(own: object) -> str | None:
-    return own if own is None or isinstance(own, str) else exact_json.dumps(own, exact=True)
+def _id(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else exact_json.dumps(value, exact=True)

@@ -70,8 +70,8 @@ def _job(
     reference: Sequence[FileManifest],
 ) -> Job:
     both = [*reference, *manifests]
-    stats, own = (measured_files(layout, kind, manifests) for kind in ("stats", "signatures"))
-    signatures = [*measured_files(layout.against, "signatures", reference), *own]
+    stats, signatures_here = (measured_files(layout, kind, manifests) for kind in ("stats", "signatures"))
+    signatures = [*measured_files(layout.against, "signatures", reference), *signatures_here]
     starts = np.cumsum([0, *(file.rows for file in both)])
     keys = max((keys_a_sample(signatures, step.signature) for step in plan.deduplicators), default=1)
     job = Job(
@@ -91,7 +91,7 @@ def _job(
 
 def _follow(run: Run, job: Job, layout: Layout, measured: str) -> int:
     """Take all samples through the recipe; return the number of near pairs."""
-    found = 0
+    near_pairs = 0
     files = range(len(job.signatures))
     for number, segment in enumerate(job.segments):
         run(advance, [(job, file, number) for file in files if segment.deduplicator or file in job.own])
@@ -101,9 +101,9 @@ def _follow(run: Run, job: Job, layout: Layout, measured: str) -> int:
         near = None
         if deduplicator(step).may_be_near:
             near, count = send_near_pairs(run, job, layout, step, measured)
-            found += count
+            near_pairs += count
         unite(run, job, number, near)
-    return found
+    return near_pairs
 
 
 def _summed_up(run: Run, job: Job, plan: Plan, near_pairs: int) -> ReplayResult:

@@ -33,7 +33,7 @@ def scatter(path: Path, sent: np.ndarray, receiver: np.ndarray, receivers: int) 
 
 def gather(paths: Iterable[Path], receiver: int) -> np.ndarray:
     """Return the records for one receiver from all senders, in the order of the paths."""
-    found = []
+    received = []
     for path in paths:
         with path.open("rb") as file:
             ends = np.load(file)
@@ -44,8 +44,8 @@ def gather(paths: Iterable[Path], receiver: int) -> np.ndarray:
             kind = read_header(file)[2]
             file.seek(int(ends[receiver]) * kind.itemsize, 1)
             count = int(ends[receiver + 1] - ends[receiver])
-            found.append(np.fromfile(file, kind, count))
-    return np.concatenate(found)
+            received.append(np.fromfile(file, kind, count))
+    return np.concatenate(received)
 
 
 def write_array(path: Path, array: np.ndarray) -> None:

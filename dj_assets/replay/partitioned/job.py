@@ -43,7 +43,7 @@ class Job:
     def write(self) -> None:
         """Write the job to the folder of the intermediate files: a pickled job is only the path of this file."""
         with replace_atomically(self.folder / self.name) as temporary:
-            temporary.write_bytes(pickle.dumps({one.name: getattr(self, one.name) for one in fields(self)}))
+            temporary.write_bytes(pickle.dumps({entry.name: getattr(self, entry.name) for entry in fields(self)}))
 
     def __reduce__(self) -> tuple[Callable[[Path], Job], tuple[Path]]:
         return job_at, (self.folder / self.name,)

@@ -101,4 +101,4 @@ def _order(senders: Sequence[Path], stretch: int, to: Path) -> None:
 
 
 def _join(ordered: Sequence[Path], path: Path, key: bytes) -> None:
-    store(path, ds.dataset([str(one) for one in ordered]), key)
+    store(path, ds.dataset([str(path_) for path_ in ordered]), key)

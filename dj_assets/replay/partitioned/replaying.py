@@ -41,7 +41,7 @@ class _State:
     @classmethod
     def read(cls, path: Path) -> _State:
         with np.load(path) as stored:
-            return cls(stored["fate"], stored["quarantined"], stored["duplicates"], stored["short"])
+            return cls(stored["outcome"], stored["quarantined"], stored["duplicates"], stored["short"])
 
 
 def advance(job: Job, file: int, segment: int) -> None:
@@ -110,9 +110,9 @@ def finish(job: Job, file: int, table: Path, hashed: Path) -> tuple[FileCounts, 
 
 def count_kept_duplicates(job: Job, file: int) -> int:
     """Return the number of kept duplicates in a file."""
-    found = [
+    kept = [
         np.load(job.sent("kept_duplicates", number)[file])
         for number, now in enumerate(job.segments)
         if now.deduplicator
     ]
-    return len(distinct_sorted(np.concatenate([np.empty(0, np.int64), *found])))
+    return len(distinct_sorted(np.concatenate([np.empty(0, np.int64), *kept])))

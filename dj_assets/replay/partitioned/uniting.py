@@ -90,5 +90,5 @@ def _name_kept_rows(job: Job, segment: int, file: int) -> None:
 
 def _of_own(job: Job, clusters: np.ndarray) -> np.ndarray:
     """Return the clusters' samples that are not in the reference set: only these are dropped."""
-    own: np.ndarray = clusters[clusters["sample"] >= job.references]
-    return own
+    dropped: np.ndarray = clusters[clusters["sample"] >= job.references]
+    return dropped

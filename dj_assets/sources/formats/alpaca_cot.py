@@ -46,9 +46,9 @@ def compose(record: dict[str, Any], reading: Reading) -> dict[str, Any]:
     if reading.language not in (None, language):
         raise ElsewhereError
     folder, _, _ = reading.place.rpartition("/")
-    own = record.get("meta")
+    meta_of_record = record.get("meta")
     meta = {"Dataset": folder, "Lang": _TAGS[language], "origin_path": reading.place}
-    return {**record, "text": text, "meta": {**meta, **own} if isinstance(own, dict) else meta}
+    return {**record, "text": text, "meta": {**meta, **meta_of_record} if isinstance(meta_of_record, dict) else meta}
 
 
 def language_of(text: str) -> str:

@@ -86,8 +86,8 @@ def paper_id(name: str) -> str:
 
 
 def _yymm(own_id: str) -> str | None:
-    found = _YYMM.search(own_id)
-    return (found[1] or found[2]) if found else None
+    match = _YYMM.search(own_id)
+    return (match[1] or match[2]) if match else None
 
 
 def _unzipped(raw: bytes) -> bytes:
@@ -111,17 +111,17 @@ def _latex(content: bytes) -> list[bytes]:
         return [content]
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as paper:
-            found = {
+            files = {
                 member.name: cast("IO[bytes]", paper.extractfile(member)).read()
                 for member in paper
                 if member.isfile() and member.name.lower().endswith(".tex")
             }
     except tarfile.TarError as error:
         raise RefusedError(f"the tar archive of the paper is broken ({error})") from None
-    if not found:
+    if not files:
         raise RefusedError("no .tex file among the files of the paper")
-    order = sorted(found, key=lambda name: (not _MAIN.search(found[name]), natural_key(Path(name))))
-    return [found[name] for name in order]
+    order = sorted(files, key=lambda name: (not _MAIN.search(files[name]), natural_key(Path(name))))
+    return [files[name] for name in order]
 
 
 def _decoded(source: bytes) -> str:

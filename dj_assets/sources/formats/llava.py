@@ -74,6 +74,6 @@ def to_llava(sample: dict[str, Any]) -> dict[str, Any]:
         {**turn, "value": answers[number // 2]} if number % 2 else turn
         for number, turn in enumerate(turns[: 2 * len(answers)])
     ]
-    own = {key: value for key, value in sample.items() if key not in ADDED and value is not None}
+    fields = {key: value for key, value in sample.items() if key not in ADDED and value is not None}
     image = sample.get("image") or next(iter(sample.get("images") or ()), None)
-    return {**own, **({"image": image} if image else {}), "conversations": answered}
+    return {**fields, **({"image": image} if image else {}), "conversations": answered}

@@ -108,10 +108,10 @@ def _post(piece: Piece) -> Post | None:
     missing = [name for name in ("Id", "Body", *(["ParentId"] if answer else [])) if name not in row]
     if missing:
         raise ValueError(f"no {missing[0]}")
-    own, score = _whole(row["Id"]), _whole(row.get("Score", "0"))
-    thread = _whole(row["ParentId"]) if answer else own
+    post_id, score = _whole(row["Id"]), _whole(row.get("Score", "0"))
+    thread = _whole(row["ParentId"]) if answer else post_id
     texts = (row.get("Title", ""), row["Body"], row.get("Tags", ""))
-    return Post(thread, answer, score, own, piece.line or 0, piece.byte, *texts)
+    return Post(thread, answer, score, post_id, piece.line or 0, piece.byte, *texts)
 
 
 def _whole(digits: str) -> int:

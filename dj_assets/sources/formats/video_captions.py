@@ -41,13 +41,13 @@ def clips(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Found]:
         If the header of a table cannot be read.
     """
     number = itertools.count()
-    for found in _records(stream, file, max_bytes):
-        if isinstance(found, Overlong):
-            yield found._replace(at=found.at._replace(row=next(number)))
-        elif isinstance(found, Reject):
-            yield Reject(next(number), found.id, found.dropped, found.error)
+    for record in _records(stream, file, max_bytes):
+        if isinstance(record, Overlong):
+            yield record._replace(at=record.at._replace(row=next(number)))
+        elif isinstance(record, Reject):
+            yield Reject(next(number), record.id, record.dropped, record.error)
         else:
-            yield from _clips_of(found, file, number)
+            yield from _clips_of(record, file, number)
 
 
 def compose(record: Record, reading: Reading) -> Record:  # noqa: ARG001
@@ -114,16 +114,16 @@ def _rows(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Found]:
         header = splitter.header()
     except SourceError as error:
         raise SourceError(f"{file.path}: {error}") from None
-    for found in splitter if header else ():
-        if header is None or not isinstance(found, Piece):
-            yield found
+    for row in splitter if header else ():
+        if header is None or not isinstance(row, Piece):
+            yield row
             continue
         try:
-            cells = cells_of(found.raw, header.delimiter, len(header.columns))
+            cells = cells_of(row.raw, header.delimiter, len(header.columns))
         except RefusedError as refused:
-            yield refuse(found, file.path.name, refused.problem)
+            yield refuse(row, file.path.name, refused.problem)
         else:
-            yield found._replace(raw=orjson.dumps(dict(zip(header.columns, cells, strict=True))))
+            yield row._replace(raw=orjson.dumps(dict(zip(header.columns, cells, strict=True))))
 
 
 def _clips_of(piece: Piece, file: SourceFile, number: Iterator[int]) -> Iterator[Piece | Reject]:

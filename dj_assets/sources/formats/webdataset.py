@@ -101,12 +101,12 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _record(parts: _Parts, archive: str) -> dict[str, Any]:
-    own: Any = orjson.loads(parts.record) if parts.record is not None else {}
-    if not isinstance(own, dict):
+    record: Any = orjson.loads(parts.record) if parts.record is not None else {}
+    if not isinstance(record, dict):
         raise TypeError("the .json member is no object")
-    text = parts.text.decode("utf-8") if parts.text is not None else own.get("caption", own.get("text"))
+    text = parts.text.decode("utf-8") if parts.text is not None else record.get("caption", record.get("text"))
     media = {kind: [f"{archive}/{name}" for name in names] for kind, names in parts.media.items() if names}
-    return {"id": parts.key, **own, "text": _chunk(text, media), **media}
+    return {"id": parts.key, **record, "text": _chunk(text, media), **media}
 
 
 def _chunk(text: object, media: dict[str, list[str]]) -> object:

@@ -18,8 +18,10 @@ _PER_OPERATOR, _PAIRS, _EXCERPT = 3, 4, 260
 
 def dropped(report_input: ReportInput) -> Section:
     """Return a few dropped samples of every operator, from the least to the greatest judged value."""
-    found = dropped_examples(report_input.database, report_input.layout, report_input.plan, _PER_OPERATOR, _EXCERPT)
-    left = [example for example in found if not example.quarantined and example.distance is None]
+    dropped_samples = dropped_examples(
+        report_input.database, report_input.layout, report_input.plan, _PER_OPERATOR, _EXCERPT
+    )
+    left = [example for example in dropped_samples if not example.quarantined and example.distance is None]
     body = joined(
         _operator(operator, list(examples)) for operator, examples in groupby(left, lambda example: example.operator)
     )
@@ -83,11 +85,13 @@ def quarantine(report_input: ReportInput) -> Section:
         ORDER BY count(*) DESC, operator, error LIMIT 30
     """
     with reading(report_input.database) as connection:
-        found = connection.execute(query).fetchall()
-    about = "Samples that could not be processed, by operator and error." if found else "Every sample was processed."
-    body = table(("operator", "error", "for example", "samples"), _rows(found), numbers_from=3) if found else ""
+        failures = connection.execute(query).fetchall()
+    about = "Samples that could not be processed, by operator and error." if failures else "Every sample was processed."
+    body = table(("operator", "error", "for example", "samples"), _rows(failures), numbers_from=3) if failures else ""
     return Section("quarantine", "Quarantine", about, body)
 
 
-def _rows(found: Iterable[tuple[str, str, int, str]]) -> list[list[str]]:
-    return [[operator, quoted_text(error), _name(name or ""), f"{count:,}"] for operator, error, count, name in found]
+def _rows(failures: Iterable[tuple[str, str, int, str]]) -> list[list[str]]:
+    return [
+        [operator, quoted_text(error), _name(name or ""), f"{count:,}"] for operator, error, count, name in failures
+    ]

@@ -29,7 +29,7 @@ MOST = 30
 def sandbox_pictures(known: Standings, subset: str) -> dict[str, Picture]:
     """Return the pictures of a sandbox by name: heat map, scatter, correlations, pyramid; those with results so far."""
     pictures: dict[str, Picture] = {}
-    rounds = {one.name: one for one in known.rounds}
+    rounds = {round_.name: round_ for round_ in known.rounds}
     if PROBE in rounds:
         probe, scores = rounds[PROBE], known.scores[PROBE]
         related = score_correlations(known, probe)
@@ -44,25 +44,25 @@ def sandbox_pictures(known: Standings, subset: str) -> dict[str, Picture]:
     return pictures
 
 
-def score_correlations(known: Standings, one: Round) -> dict[str, float | None]:
+def score_correlations(known: Standings, round_: Round) -> dict[str, float | None]:
     """Return the correlation of each probed statistic with the change of the score, over the pools of a round."""
-    changes = {score.pool: score.mean for score in known.scores[one.name] if score.mean is not None}
-    probed = {third.statistic for entry in one.entries for third in entry.pool.thirds}
-    means = {e.pool.name: {name: e.means.get(name) for name in sorted(probed)} for e in one.entries}
+    changes = {score.pool: score.mean for score in known.scores[round_.name] if score.mean is not None}
+    probed = {third.statistic for entry in round_.entries for third in entry.pool.thirds}
+    means = {e.pool.name: {name: e.means.get(name) for name in sorted(probed)} for e in round_.entries}
     return with_scores(means, changes)
 
 
 def sandbox_page(known: Standings, subset: str) -> str:
     """Return the results of a sandbox as one HTML page: pictures, rankings, and the log of failed runs."""
     parts = [_picture(name, draw(MOST)) for name, draw in sandbox_pictures(known, subset).items()]
-    for one in known.rounds:
-        rows = score_rows(known.scores[one.name])
+    for round_ in known.rounds:
+        rows = score_rows(known.scores[round_.name])
         head = list(rows[0]) if rows else []
-        parts.append(tag("h2", f"{one.name}: {one.size:,} samples per pool, against {one.baseline}"))
+        parts.append(tag("h2", f"{round_.name}: {round_.size:,} samples per pool, against {round_.baseline}"))
         parts.append(table(head, [list(row.values()) for row in rows], numbers_from=1))
     for pool, missing in known.missing.items():
-        told = "\n\n".join(f"seed {seed}: {why}" for seed, why in missing.items())
-        parts.append(tag("details", tag("summary", f"{pool}: no result of {len(missing)} runs"), tag("pre", told)))
+        reasons = "\n\n".join(f"seed {seed}: {why}" for seed, why in missing.items())
+        parts.append(tag("details", tag("summary", f"{pool}: no result of {len(missing)} runs"), tag("pre", reasons)))
     return whole_page(f"{subset}: sandbox", tag("header", tag("h1", f"Sandbox of {subset}")), tag("main", *parts))
 
 
@@ -81,8 +81,8 @@ def evaluation(report_input: ReportInput) -> Section:
     known = evaluations_of(subset) if subset else None
     models = {record.model for record in known.records if record.pool is None} if known else set()
     if known is None or known.baseline not in models:
-        told = "No benchmark results were entered; use dj-assets eval add to enter them."
-        return Section("evaluation", "Evaluation", told, "")
+        hint = "No benchmark results were entered; use dj-assets eval add to enter them."
+        return Section("evaluation", "Evaluation", hint, "")
     drawn = _picture("benchmarks", benchmarks_svg(known.comparisons(), subset))
     return Section(
         "evaluation", "Evaluation", f"Against {known.baseline}, with the results known when it was written.", drawn

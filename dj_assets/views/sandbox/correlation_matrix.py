@@ -27,13 +27,13 @@ def correlation_matrix_svg(
     ordered = neighbours(between, statistics)[: min(most, MOST)]
     size = min(_WIDEST, (WIDTH - 2 * MARGIN - _NAME - _GAP) / (len(ordered) + 1))
     body: list[str] = []
-    for line, one in enumerate(ordered):
+    for line, row in enumerate(ordered):
         y = TOP + 22 + line * size
-        body.append(text(MARGIN, y + size / 2 + 4, f"{line + 1}  {shortened(one, _NAME - 30)}", "t"))
-        for index, other in enumerate(ordered):
-            r = 1.0 if one == other else _r(between, one, other)
+        body.append(text(MARGIN, y + size / 2 + 4, f"{line + 1}  {shortened(row, _NAME - 30)}", "t"))
+        for index, column in enumerate(ordered):
+            r = 1.0 if row == column else _r(between, row, column)
             body += _cell(MARGIN + _NAME + index * size, y, size, r)
-        body += _cell(MARGIN + _NAME + len(ordered) * size + _GAP, y, size, with_score.get(one))
+        body += _cell(MARGIN + _NAME + len(ordered) * size + _GAP, y, size, with_score.get(row))
     for index in range(len(ordered)):
         body.append(text(MARGIN + _NAME + (index + 0.5) * size, TOP + 14, f"{index + 1}", "a m"))
     body.append(text(MARGIN + _NAME + (len(ordered) + 0.5) * size + _GAP, TOP + 14, "score", "t m"))
@@ -57,8 +57,8 @@ def neighbours(between: Correlations, statistics: Sequence[str]) -> list[str]:
     return ordered
 
 
-def _r(between: Correlations, one: str, other: str) -> float | None:
-    return between.get((one, other), between.get((other, one)))
+def _r(between: Correlations, row: str, column: str) -> float | None:
+    return between.get((row, column), between.get((column, row)))
 
 
 def _cell(x: float, y: float, size: float, r: float | None) -> list[str]:

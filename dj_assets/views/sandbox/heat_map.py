@@ -49,8 +49,8 @@ def _best(parts: Mapping[str, Score]) -> float:
 
 def _cell(x: float, y: float, score: Score | None, strongest: float) -> list[str]:
     if score is None or score.mean is None:
-        told = "no result" if score else ""
-        return [rectangle(x + 1, y + 1, _CELL - 2, _ROW - 2, "none"), text(x + _CELL / 2, y + 25, told, "a m")]
+        note = "no result" if score else ""
+        return [rectangle(x + 1, y + 1, _CELL - 2, _ROW - 2, "none"), text(x + _CELL / 2, y + 25, note, "a m")]
     if score.verdict == "no difference":
         box = rectangle(x + 1.5, y + 1.5, _CELL - 3, _ROW - 3, "none")
         return [box, text(x + _CELL / 2, y + 25, change(score), "m")]

@@ -55,7 +55,7 @@ def _box(box: tuple[float, float, float], name: str, size: int, score: Score | N
         if pale
         else rectangle(x, y, width, height, "cell", rx=6, fill=shade(share))
     )
-    told = change(score) if score else "not trained"
+    note = change(score) if score else "not trained"
     if width < _ROOM_FOR_NAMES:
         short = f"{score.mean:+.1f}" if score and score.mean is not None else "–"
         return [frame, text(middle, y + 28, f"{size:,}", f"m {colour}"), text(middle, y + 46, short, f"a m {colour}")]
@@ -65,5 +65,5 @@ def _box(box: tuple[float, float, float], name: str, size: int, score: Score | N
         frame,
         text(middle, y + 19, label, f"a m {colour}"),
         text(middle, y + 37, f"{size:,} samples", f"m {colour}"),
-        text(middle, y + 54, told, f"a m {colour}"),
+        text(middle, y + 54, note, f"a m {colour}"),
     ]
