@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision dev test azurite check format docs bench clean lock
+.PHONY: demo demo-vision dev test azurite check format docs docs-site bench clean lock
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -45,6 +45,10 @@ docs: $(VENV)/.stamp-base
 	$(BIN)/python -m dj_assets.reference.gallery_docs
 	$(BIN)/python -m dj_assets.reference.configuration_docs
 
+# The pages of docs/ as a site in site/; a link that leads nowhere is an error. Nothing is fetched from the network.
+docs-site: $(VENV)/.stamp-dev
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
+
 # Data-Juicer is measured beside where it has a torch: make bench BENCH="--torch torch==2.14.1"
 bench: $(VENV)/.stamp-base
 	$(BIN)/python -m benchmarks.text_recipes $(BENCH)
@@ -55,7 +59,7 @@ lock: $(VENV)/.stamp-dev
 	$(BIN)/pip freeze --exclude-editable | grep -vE '^(nvidia-|cuda-|triton==)' > requirements.lock
 
 clean:
-	rm -rf $(VENV) data_home .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+	rm -rf $(VENV) data_home site .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
 
 $(VENV)/.stamp-base: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dagster as dg
 import psutil
-from dagster._core.storage.runs import SqliteRunStorage
+
+from dj_assets.assets.couplings import has_local_runs
 
 # Clocks of the file system, the process table and ours differ a little.
 _SLACK_S = 2.0
@@ -19,7 +20,7 @@ def fail_lost_runs(instance: dg.DagsterInstance) -> list[str]:
     Only an instance of this machine alone is looked at: elsewhere a process number says nothing. The daemon starts
     them again, as it does with every crashed worker.
     """
-    if not isinstance(instance.run_storage, SqliteRunStorage):
+    if not has_local_runs(instance):
         return []
     records = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     lost = [record.dagster_run for record in records if _is_lost(instance, record)]

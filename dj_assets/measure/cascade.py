@@ -1,4 +1,4 @@
-"""Which samples are still alive: the conditions of the filters measured so far, over their statistics."""
+"""Find the samples that the filters measured so far keep, by their conditions over the statistics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dj_assets.recipe.plan import Step
 
 
 def passing(steps: Sequence[Step], statistics: Mapping[str, pa.Array]) -> np.ndarray:
-    """Return which samples the filters of `steps` keep, by the same SQL as the replay; bool, one a sample."""
+    """Return which samples the filters of `steps` keep, by the same SQL as the replay; one bool per sample."""
     import duckdb
 
     tests = [step.operator.condition.keep(step.columns) for step in steps if isinstance(step.operator, Filter)]

@@ -20,7 +20,13 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 @dataclass(frozen=True)
 class Statistic:
-    """Describe one column that a filter measures: its Data-Juicer key, its Arrow type, its unit in words."""
+    """Describe one column that a filter measures: its Data-Juicer key, its Arrow type, its unit in words.
+
+    Examples
+    --------
+    >>> Statistic("text_len", pa.int64(), "characters").key
+    'text_len'
+    """
 
     key: str
     type: pa.DataType
@@ -32,6 +38,15 @@ class Operator(BaseModel):
 
     `version` is part of the identity of everything that the operator measured: raise it when results change. `judging`
     names the parameters that only judge: a new value measures nothing again.
+
+    Examples
+    --------
+    >>> from dj_assets.operators.text.text_length_filter import TextLengthFilter
+    >>> operator = TextLengthFilter(min_len="2e1")
+    >>> operator.parameters()
+    {'min_len': 20}
+    >>> operator.measuring_parameters()
+    {'text_key': None}
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -92,7 +107,17 @@ class StatisticsByParameters:
 
 
 class Mapper(Operator):
-    """Rewrite the text of samples. A mapper never drops or adds a sample."""
+    """Rewrite the text of samples. A mapper never drops or adds a sample.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> class LowerCaseMapper(Mapper):
+    ...     def apply(self, batch):
+    ...         return batch.with_text(pc.utf8_lower(batch.text))
+    >>> LowerCaseMapper().apply(Batch.of_texts(["One TWO", ""])).text.to_pylist()
+    ['one two', '']
+    """
 
     @abstractmethod
     def apply(self, batch: Batch) -> Batch:
@@ -109,6 +134,26 @@ class CorpusMapper(Mapper):
     This takes two passes. The first pass counts: every sample that the earlier operators keep counts once for each of
     its keys. The second pass rewrites every sample, given the frequent keys. The result of `count` does not depend on
     the threshold.
+
+    Examples
+    --------
+    A mapper that empties texts whose length many samples have:
+
+    >>> import pyarrow.compute as pc
+    >>> class CommonLengthMapper(CorpusMapper):
+    ...     frequency_threshold: int = 1
+    ...     def count(self, batch):
+    ...         return pa.array([[length] for length in self.lengths(batch)], pa.list_(pa.uint64()))
+    ...     def rewrite(self, batch, frequent):
+    ...         common = np.isin(self.lengths(batch), frequent)
+    ...         return batch.with_text(pc.if_else(pa.array(common), "", batch.text))
+    ...     def lengths(self, batch):
+    ...         return pc.utf8_length(batch.text).to_numpy().astype(np.uint64)
+    >>> batch = Batch.of_texts(["one", "two", "three"])
+    >>> CommonLengthMapper().count(batch).to_pylist()
+    [[3], [3], [5]]
+    >>> CommonLengthMapper().rewrite(batch, np.array([3], np.uint64)).text.to_pylist()
+    ['', '', 'three']
     """
 
     frequency_threshold: int
@@ -131,7 +176,27 @@ class CorpusMapper(Mapper):
 
 
 class Filter(Operator):
-    """Measure statistics of samples. `condition` declares which values keep a sample."""
+    """Measure statistics of samples. `condition` declares which values keep a sample.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> from dj_assets.operators.conditions import OneOf
+    >>> class LastCharacterFilter(Filter):
+    ...     judging = Filter.judging | {"allowed"}
+    ...     statistics = (Statistic("last_character", pa.string()),)
+    ...     allowed: tuple[str, ...] = (".", "!")
+    ...     def measure(self, batch):
+    ...         return {"last_character": pc.utf8_slice_codeunits(batch.text, -1)}
+    ...     @property
+    ...     def condition(self):
+    ...         return OneOf("last_character", self.allowed)
+    >>> operator = LastCharacterFilter()
+    >>> operator.measure(Batch.of_texts(["An end.", "No end", ""]))["last_character"].to_pylist()
+    ['.', 'd', '']
+    >>> "allowed" in operator.measuring_parameters()
+    False
+    """
 
     judging: ClassVar[frozenset[str]] = frozenset({"min_closed_interval", "max_closed_interval", "reversed_range"})
     statistics: ClassVar[tuple[Statistic, ...]] = ()
@@ -163,6 +228,13 @@ class BoundedFilter(Filter):
     """Filter by one statistic and two bounds, both inclusive by default.
 
     Subclasses name the two parameters in `bounds` and declare them as fields; `None` means no bound.
+
+    Examples
+    --------
+    >>> from dj_assets.operators.text.text_length_filter import TextLengthFilter
+    >>> found = TextLengthFilter(min_len=5, max_len=9, max_closed_interval=False).range
+    >>> (found.low, found.high, found.low_name, found.high_closed)
+    (5, 9, 'min_len', False)
     """
 
     bounds: ClassVar[tuple[str, str]] = ("min_ratio", "max_ratio")
@@ -188,7 +260,24 @@ class BoundedFilter(Filter):
 
 
 class RangeFilter(BoundedFilter):
-    """Filter by one statistic, a number between two bounds."""
+    """Filter by one statistic, a number between two bounds.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> class ExclamationFilter(RangeFilter):
+    ...     bounds = ("min_num", "max_num")
+    ...     statistics = (Statistic("exclamations", pa.int64(), "characters"),)
+    ...     min_num: int = 0
+    ...     max_num: int = 2
+    ...     def measure(self, batch):
+    ...         return {"exclamations": pc.count_substring(batch.text, "!").cast(pa.int64())}
+    >>> operator = ExclamationFilter(max_num=1)
+    >>> operator.measure(Batch.of_texts(["Calm.", "Now!!!"]))["exclamations"].to_pylist()
+    [0, 3]
+    >>> operator.condition.keep({"exclamations": "exclamations"}).parameters
+    (0, 1)
+    """
 
     @property
     def condition(self) -> Range:
@@ -202,6 +291,24 @@ class Deduplicator(Operator):
     `signature_type` declares one of two kinds of signature. One value, an integer or bytes of a fixed size: samples
     with equal values are duplicates, and so are those whose values are in `near_pairs`. Or a list of integers, the
     keys: samples that share any key are duplicates, as with the bands of locality-sensitive hashing.
+
+    Examples
+    --------
+    A deduplicator for which texts of about the same length are duplicates:
+
+    >>> import pyarrow.compute as pc
+    >>> class LengthDeduplicator(Deduplicator):
+    ...     def sign(self, batch):
+    ...         return pc.utf8_length(batch.text).cast(pa.uint64())
+    ...     @property
+    ...     def within(self):
+    ...         return 1
+    >>> operator = LengthDeduplicator()
+    >>> signatures = operator.sign(Batch.of_texts(["four", "five5", "a longer example"])).to_numpy()
+    >>> operator.near_pairs(signatures).to_pylist()
+    [{'a': 4, 'b': 5, 'distance': 1}]
+    >>> operator.may_be_near
+    True
     """
 
     signature_type: ClassVar[pa.DataType] = pa.uint64()
@@ -250,7 +357,8 @@ class Deduplicator(Operator):
 
         Returns
         -------
-        Table with columns `a`, `b` (`a < b`, signature values) and `distance`, each pair once, in their order.
+        pa.Table
+            With columns `a`, `b` (`a < b`, signature values) and `distance`, each pair once, in their order.
         """
         if not self.within:
             empty = pa.array([], self.signature_type)

@@ -1,4 +1,4 @@
-"""Small histograms of every statistic: kept in a run's manifest, so that a later run can be compared with it."""
+"""Small histograms of every statistic, kept in a run's manifest for comparisons with later runs."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from dj_assets.recipe.plan import Plan
 
 _BINS = 10
 _NAMES = 20
-# Quantiles hold their values in memory: beyond this many samples they are those of every k-th, chosen by hash.
+# Quantiles hold their values in memory: above this number of samples they use every k-th sample, chosen by hash.
 _QUANTILE_SAMPLES = 2_000_000
 
 
 @dataclass(frozen=True)
 class Bins:
-    """How many values of one statistic lie where; samples without the statistic count nowhere.
+    """Holds a histogram of one statistic; samples without the statistic are not counted.
 
-    A statistic that is a number has `edges`: bin n holds the values up to and with edge n, the bin behind the last edge
-    what is greater, and one more what is no finite number. A text has `names`, the most frequent ones, and a last bin
-    for all others.
+    A numeric statistic has `edges`: bin n counts the values up to edge n, inclusive. The bin after the last edge counts
+    greater values, and one more bin counts values that are not finite. A text statistic has `names`, the most frequent
+    values, and a last bin for all others.
     """
 
     counts: tuple[int, ...]
@@ -35,7 +35,7 @@ class Bins:
     names: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `of_json` reads."""
+        """Return the bins as plain JSON, which `of_json` reads."""
         return {name: list(values) for name, values in asdict(self).items() if values}
 
     @classmethod
@@ -47,8 +47,8 @@ class Bins:
 def bins_of(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, Bins]:
     """Return bins of about equally many values for every statistic of the table `stats`.
 
-    The edges are the deciles; a value that fills more than one of them gets a bin of its own, so that values that fall
-    below it are seen, too.
+    The edges are the deciles. A value that fills more than one decile gets a bin of its own: values below it then have
+    another bin.
     """
     bins = {}
     for column, kind in statistic_types(plan).items():
@@ -61,7 +61,7 @@ def bins_of(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, Bins
 
 
 def recount(connection: duckdb.DuckDBPyConnection, plan: Plan, earlier: Mapping[str, Bins]) -> dict[str, Bins]:
-    """Return the bins of an earlier run with the counts of the table `stats`; columns that are no more fall away."""
+    """Return the bins of an earlier run with the counts of the table `stats`, without columns that no longer exist."""
     types = statistic_types(plan)
     return {
         column: _counted(connection, column, types[column], bins)
@@ -90,7 +90,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _values(column: str, kind: pa.DataType, where: str = "TRUE") -> str:
-    """Return a query for all values of a column, each of a list by itself; null where there is none."""
+    """Return a query for all values of a column, one row for each value of a list; null if there is none."""
     value = f"unnest({quoted(column)})" if _is_list(kind) else quoted(column)
     return f"(SELECT {value}::{'VARCHAR' if _is_text(kind) else 'DOUBLE'} AS value FROM stats WHERE {where})"  # noqa: S608
 

@@ -1,4 +1,4 @@
-"""Releasing a refined subset: its files, outcomes and database, put together aside and published at once."""
+"""Release a refined subset: its files, outcomes and database are written to a staging folder and published at once."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from dj_assets.recipe.plan import Plan
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.stores.atomic import staged
 
-# Writes what people read beside the data, a report for instance, into the folder that is about to be published: given
-# that folder, the manifest of the run, its plan and the layout of the measured files.
+# Writes additional files for readers, for example a report, into the folder that is about to be published. Arguments:
+# that folder, the manifest of the run, its plan, and the layout of the measured files.
 Accompany = Callable[[Path, Mapping[str, Any], Plan, Layout], None]
 
 
 @dataclass(frozen=True)
 class Release:
-    """A version of a subset that is to be published.
+    """Publishes a version of a subset.
 
     `outcome_table` lists the samples that are not kept (see `build_database`). `against` are the manifests of the
-    reference set. `accompany` adds files of its own, which are published with the rest or not at all. `for_each` calls
-    a function for every flat file of an output folder.
+    reference set. `accompany` writes additional files, which are published with the rest or not at all. `for_each`
+    calls a function for every flat file of an output folder.
     """
 
     plan: Plan
@@ -53,10 +53,10 @@ class Release:
         threads: int = 1,
         written: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
-        """Put everything together aside, then move it into place; return the manifest of the run, written last.
+        """Write all files to a staging folder, then move them to their paths; return the run's manifest, written last.
 
-        `parts` are all refined files, written already, or once `written` returns. `manifest_of` makes the
-        manifest from the list of them: name, shard, samples, key, bytes.
+        `parts` are all refined files; they are written already, or once `written` returns. `manifest_of` makes the
+        manifest from the list of their entries: name, shard, samples, key, bytes.
         """
         with staged(self.layout.published) as staging:
             database = staging / self.layout.database.name
@@ -67,11 +67,11 @@ class Release:
             entries = gather_parts(parts, self.layout, newest_run(self.layout), staging / "refined")
             manifest = {**manifest_of(entries), "statistics": bins}
             add_run(database, manifest["funnel"], manifest)
-            # the record in the database cannot say what it became
+            # the manifest in the database cannot contain size and checksum of the database
             manifest["database_bytes"], manifest["database_crc32"] = Sum.of(database)
-            # open throughout: whoever opens it meanwhile does not load it again
+            # keep it open: another connection to it then does not load it again
             with reading(database), ThreadPoolExecutor(1, thread_name_prefix="record") as beside:
-                # a record without a manifest is none: one that a killed process leaves is removed by the next run
+                # a record without a manifest does not count: the next run removes the one of a killed process
                 path = record_file(self.layout, manifest["run_id"])
                 record = beside.submit(write_record, path, database, self._files()["stats"])
                 self._write_beside(staging, database, manifest)
@@ -82,7 +82,7 @@ class Release:
         return manifest
 
     def _write_beside(self, staging: Path, database: Path, manifest: Mapping[str, Any]) -> None:
-        """Write what people read without the database."""
+        """Write the files for readers without the database."""
         if self.layout.work == self.layout.published:
             self._by_file(staging, database)
         else:
@@ -93,7 +93,7 @@ class Release:
             self.accompany(staging, manifest, self.plan, self.layout)
 
     def build(self, database: Path, threads: int = 1) -> None:
-        """Build the database, all but its funnel and its run."""
+        """Build the database, without its funnel and its run."""
         build_database(database, self.plan, self._files(), self.outcome_table, self._reference(), threads=threads)
 
     def _bins(self, database: Path) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class Release:
 
 
 def merged_types(manifests: Sequence[FileManifest]) -> FieldTypes | None:
-    """Return the types of the JSON fields over all files, so that every refined file has the same schema."""
+    """Return the types of the JSON fields over all files: every refined file gets the same schema."""
     merged: FieldTypes | None = None
     for file in manifests:
         if file.field_types is not None:

@@ -1,4 +1,4 @@
-"""The measured samples of all files as the replay sees them: a few bytes each."""
+"""The measured samples of all files in the memory of the replay: a few bytes per sample."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ NOT_FAILED = -1
 
 @dataclass(frozen=True)
 class SamplePositions:
-    """The positions of samples: the numbers of some files, and the rows of each file's samples in their order.
+    """Holds the positions of samples: the numbers of the files, and the rows of each file's samples in order.
 
-    `starts` are the numbers of the first samples of the files, and behind them how many there are in all. Rows without
-    a gap are a `range`.
+    `starts` holds the number of the first sample of each file, and at the end the number of all samples. Rows without a
+    gap are a `range`.
     """
 
     numbers: np.ndarray
@@ -30,7 +30,7 @@ class SamplePositions:
 
     @classmethod
     def of(cls, stats: Sequence[Path]) -> SamplePositions:
-        """Read the places of the samples of some files, in their order."""
+        """Read the positions of the samples of the files, in order."""
         numbers, rows = [], []
         for path in stats:
             table = pq.read_table(path, columns=["shard", "row"])
@@ -57,7 +57,7 @@ class SamplePositions:
         return row
 
     def slices(self) -> Iterator[slice]:
-        """Yield the numbers of the samples of every file."""
+        """Yield the sample numbers of every file as a slice."""
         for first, end in zip(self.starts[:-1], self.starts[1:], strict=True):
             yield slice(int(first), int(end))
 
@@ -67,10 +67,11 @@ class SamplePositions:
 
 @dataclass(frozen=True)
 class Population:
-    """All measured samples in (shard, row) order, as arrays of equal length; what is not kept apart is read once.
+    """Holds all measured samples in (shard, row) order, as arrays of equal length.
 
-    `failed_at` is the step a sample failed at, -1 where none. `signatures` are those that are one value, by name, as
-    integers: bytes are numbered; in front stand those of the reference set, whose places are `reference`.
+    `failed_at` is the step at which a sample failed, -1 if none. `signatures` holds the signatures with one value per
+    sample, keyed by name, as integers: distinct byte strings are numbered. The samples of the reference set come first;
+    `reference` holds their positions.
     """
 
     stats_files: tuple[Path, ...]
@@ -90,7 +91,7 @@ def load_population(
     reference_stats: Sequence[Path] = (),
     reference_signatures: Sequence[Path] = (),
 ) -> Population:
-    """Read what the replay needs of all files, given in file order: 2 bytes a sample, and 8 for each signature."""
+    """Read the replay's columns of all files, given in file order: 2 bytes per sample, and 8 for each signature."""
     names = [step.signature for step in plan.deduplicators if not has_keys(step)]
     failed_at = column_of(signatures, "failed_at").filled(NOT_FAILED)
     values = {name: column_of([*reference_signatures, *signatures], name) for name in names}
@@ -98,12 +99,12 @@ def load_population(
 
 
 def has_keys(step: Step) -> bool:
-    """Return whether a step signs samples with a list of keys each."""
+    """Return whether a step signs each sample with a list of keys."""
     return isinstance(step.operator, Deduplicator) and pa.types.is_list(step.operator.signature_type)
 
 
 def column_of(files: Sequence[Path], name: str) -> np.ma.MaskedArray:
-    """Read one column of many Parquet files; the mask is there only where a value is null."""
+    """Read one column of many Parquet files; the result has a mask only if a value is null."""
     if files and pa.types.is_fixed_size_binary(pq.read_schema(files[0]).field(name).type):
         whole = pa.chunked_array([chunk for path in files for chunk in _read(path, name).chunks])
         numbers = whole.dictionary_encode().combine_chunks().indices

@@ -1,4 +1,4 @@
-"""The record of a run: everything worth knowing about how a refined subset came to be, as plain JSON."""
+"""The record of a run: how a refined subset was made, as plain JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LIBRARIES = ("dj_assets", "duckdb", "ftfy", "kenlm-ex", "fasttext-predict", "nu
 
 
 def run_record(plan: Plan, result_key: str, counts: Balance, funnel: Sequence[FunnelStep]) -> dict[str, Any]:
-    """Return the part of the record that says what came out."""
+    """Return the part of the record with the recipe and the results."""
     return {
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "recipe": plan.recipe.file,
@@ -53,15 +53,15 @@ def run_record(plan: Plan, result_key: str, counts: Balance, funnel: Sequence[Fu
 
 
 def _conditional(plan: Plan) -> dict[str, list[str]]:
-    """Return the steps whose statistics are known only of samples that came to them; nothing where all are known."""
+    """Return the entry for steps with statistics only for the samples that reached them; empty if there are none."""
     labels = [step.label for step in plan.steps if step.index in plan.conditional]
     return {"conditional": labels} if labels else {}
 
 
 def media_record(plan: Plan, files: Sequence[SourceFile], manifests: Sequence[FileManifest]) -> dict[str, Any]:
-    """Return the part of the record that says where images and clips are found; nothing where all is as usual.
+    """Return the part of the record with the keys and roots of images and clips; empty if all are the defaults.
 
-    `roots` are those of source files, by their numbers, whose media paths do not start in the folder of the file.
+    `roots` holds the roots of source files whose media paths do not start in the folder of the file, keyed by number.
     """
     keys = {name: getattr(plan.recipe.media, name) for name in ("images", "videos", "image_bytes")}
     roots = {str(file.path): file.reading.media_root for file in files}
@@ -81,10 +81,10 @@ def run_environment(
     workers: int,
     engine: str = "local",
 ) -> dict[str, Any]:
-    """Return the part of the record that says from what, by what and how fast.
+    """Return the part of the record with models, source files, machines, versions and times.
 
-    `nodes` are the machines that measured the files, each with how many blocks; files that were measured by earlier
-    runs are among them.
+    `nodes` are the machines that measured the files, `blocks_by_node` the number of blocks of each. Files that earlier
+    runs measured are included.
     """
     blocks: Counter[str] = Counter()
     for file in manifests:
@@ -113,7 +113,7 @@ def run_environment(
 
 
 def seconds_by_step(manifests: Sequence[FileManifest]) -> dict[str, float]:
-    """Return the seconds every step took to measure, summed over files and workers."""
+    """Return the seconds of measuring of every step, summed over files and workers."""
     total: Counter[str] = Counter()
     for file in manifests:
         total.update(file.seconds)
@@ -121,7 +121,7 @@ def seconds_by_step(manifests: Sequence[FileManifest]) -> dict[str, float]:
 
 
 def against_record(manifests: Sequence[FileManifest], dropped: int) -> dict[str, Any]:
-    """Return the part of the record about the reference set: its files, and how many samples are duplicates of it."""
+    """Return the part of the record about the reference set: its files, and the number of its duplicates."""
     if not manifests:
         return {}
     names = ("shard", "path", "sha256", "records", "measure_key")

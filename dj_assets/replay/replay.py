@@ -1,4 +1,4 @@
-"""The recipe run again as set operations over what was measured: conditions in SQL, clusters over signatures."""
+"""Replay a recipe as set operations over the measured files: SQL conditions, and clusters over signatures."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from dj_assets.replay.judging import NEVER, first_events, segments_of
 from dj_assets.replay.population import Population
 
 KEPT = -1
-# What is read of every file.
+# Kinds of measured files that are read for every source file.
 REPLAYED = ("stats", "signatures")
 
 
 @dataclass
 class SampleOutcomes:
-    """The outcome of every measured sample.
+    """Holds the outcome of every measured sample.
 
-    `outcome` is the index of the step that ended a sample, `KEPT` for the kept; `quarantined` says whether it failed
-    there. Samples of `duplicates` are numbered as all are, their kept duplicates behind the `references` samples of the
-    reference set: a smaller number is one of these. Cluster sizes count samples of the reference set, too.
-    `short_texts` counts, for each deduplicator, those it dropped only because they are too short for one shingle.
+    `outcome` is the index of the step that ended a sample, `KEPT` for a kept one; `quarantined` is true if the sample
+    failed at that step. In `duplicates`, samples have their index among all samples. The numbers of kept duplicates
+    count the `references` samples of the reference set first: a number below `references` is one of those. Cluster
+    sizes include samples of the reference set.
+    `short_texts` counts, for each deduplicator, the samples that it dropped only because they are too short for one
+    shingle.
     """
 
     outcome: np.ndarray
@@ -38,16 +40,17 @@ class SampleOutcomes:
 
     @property
     def kept(self) -> np.ndarray:
-        """Which samples are kept."""
+        """Return the mask of the kept samples."""
         kept: np.ndarray = self.outcome == KEPT
         return kept
 
 
 def replay(plan: Plan, population: Population, links: Mapping[str, Links], threads: int = 1) -> SampleOutcomes:
-    """Let every sample meet the steps in recipe order; the earliest event decides.
+    """Return the outcome of every sample: steps apply in recipe order, and the earliest event decides.
 
-    `links` are those of every deduplicator, by the name of its signature, over the reference set and the samples behind
-    it. Samples of the reference set take part in every deduplicator, whatever the filters say, and are always kept.
+    `links` holds the links of every deduplicator, keyed by the name of its signature, over the reference set followed
+    by the samples. Samples of the reference set take part in every deduplicator, also if a filter would drop them, and
+    are always kept.
     """
     size = len(population)
     outcomes = SampleOutcomes(np.full(size, KEPT, np.int16), np.zeros(size, bool), len(population.reference))
@@ -69,7 +72,7 @@ def replay(plan: Plan, population: Population, links: Mapping[str, Links], threa
 
 
 def end(outcome: np.ndarray, quarantined: np.ndarray, event: np.ndarray, failed_at: np.ndarray) -> None:
-    """End the samples that a segment's events end, of those alive."""
+    """Set the outcomes of the samples still alive that an event of a segment ends, in place."""
     ended = (outcome == KEPT) & (event != NEVER)
     outcome[ended] = event[ended]
     quarantined[ended] = failed_at[ended] == event[ended]

@@ -32,7 +32,7 @@ def run_recipe(
     engine: EngineName | None = None,
     **options: Unpack[RunOptions],
 ) -> RunResult:
-    """Run any recipe over any files; the output folder holds everything described in the README.
+    r"""Run any recipe over any files; the output folder holds everything described in the README.
 
     Parameters
     ----------
@@ -60,6 +60,19 @@ def run_recipe(
     ------
     UserError
         For a fault in the recipe, the inputs, the models or the output folder, before any data is read.
+
+    Examples
+    --------
+    A changed threshold does not measure again:
+
+    >>> from pathlib import Path
+    >>> from dj_assets.subset import run_recipe
+    >>> size = Path("in.jsonl").write_text('{"text": "A short text."}\n{"text": "A text that is a little longer."}')
+    >>> def kept(shortest):
+    ...     recipe = {"process": [{"text_length_filter": {"min_len": shortest}}]}
+    ...     return run_recipe(recipe, ["in.jsonl"], "out", workers=1, overwrite=True).samples_out
+    >>> kept(10), kept(20)
+    (2, 1)
     """
     checked = load_recipe(recipe)
     layout = output_layout(output)

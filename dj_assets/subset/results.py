@@ -79,7 +79,22 @@ class DeduplicateResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """A published run. `reused` says that everything was up to date and nothing was written."""
+    """A published run. `reused` says that everything was up to date and nothing was written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import dj_assets
+    >>> import pyarrow.dataset as ds
+    >>> size = Path("in.jsonl").write_text('{"text": "One text.", "id": "a"}')
+    >>> first = dj_assets.run_recipe({"process": ["text_length_filter"]}, ["in.jsonl"], "out", workers=1)
+    >>> (first.samples_out, first.retention, first.reused)
+    (0, 0.0, False)
+    >>> ds.dataset("out/dropped.parquet").to_table(columns=["id", "operator"]).to_pylist()
+    [{'id': 'a', 'operator': 'text_length_filter'}]
+    >>> dj_assets.run_recipe({"process": ["text_length_filter"]}, ["in.jsonl"], "out", workers=1).reused
+    True
+    """
 
     folder: Path
     run_id: str

@@ -17,5 +17,39 @@ def run_recipe(
     output: str | Path,
     **options: Any,  # noqa: ANN401 - those of the function below
 ) -> subset.RunResult:
-    """Run any recipe over any files, see `dj_assets.subset.run_recipe`; report and card lie beside the results."""
+    r"""Run any recipe over any files; write the results into a folder, with a report and a dataset card.
+
+    The result has the counts of the run, the paths of its files and its manifest.
+
+    Parameters
+    ----------
+    recipe
+        A YAML file, or a dict with the same keys. It needs no `asset:` block.
+    inputs
+        Files, folders or globs, relative to the current folder, or URLs.
+    output
+        A folder or URL that is new or empty, or that holds an earlier run of the same recipe and inputs.
+    options
+        The other parameters of `dj_assets.subset.run_recipe`: `against`, `models`, `overwrite`, `report`, `engine`,
+        `workers`, `limit` and `format`.
+
+    Raises
+    ------
+    UserError
+        For a fault in the recipe, the inputs, the models or the output folder, before any data is read.
+
+    Examples
+    --------
+    >>> import json
+    >>> from pathlib import Path
+    >>> import dj_assets
+    >>> texts = ["A text of more than twenty characters.", "Short.", "A text of more than twenty characters."]
+    >>> size = Path("in.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    >>> recipe = {"process": [{"text_length_filter": {"min_len": 20}}, "document_deduplicator"]}
+    >>> result = dj_assets.run_recipe(recipe, ["in.jsonl"], "out", workers=1)
+    >>> result.samples_in, result.samples_out, result.dropped, result.quarantined
+    (3, 1, 2, 0)
+    >>> [(step.operator, step.dropped) for step in result.funnel]
+    [('text_length_filter', 1), ('document_deduplicator', 1)]
+    """
     return subset.run_recipe(recipe, inputs, output, **{"accompany": accompany(inputs), **options})

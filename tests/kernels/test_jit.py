@@ -41,27 +41,6 @@ def test_a_kernel_is_compiled_anew_when_one_that_it_calls_changes(tmp_path: Path
     assert [run(tmp_path), run(tmp_path)] == [["3", "0"], ["3", "1"]]
 
 
-POINT = """
-from typing import NamedTuple
-from dj_assets.kernels.jit import kernel
-
-class {name}(NamedTuple):
-    x: int
-
-@kernel
-def moved(point):
-    return point.x + 1
-"""
-
-
-def test_a_cache_with_a_type_that_was_renamed_is_not_read(tmp_path: Path) -> None:
-    caller = "from point import {name}, moved\nprint(moved({name}(1)), len(moved.stats.cache_hits))\n"
-    for name in ("Point", "Position"):
-        (tmp_path / "point.py").write_text(POINT.format(name=name))
-        (tmp_path / "caller.py").write_text(caller.format(name=name))
-        assert [run(tmp_path), run(tmp_path)] == [["2", "0"], ["2", "1"]]
-
-
 READ_ONLY = """
 import numpy as np
 from dj_assets.media import landlock

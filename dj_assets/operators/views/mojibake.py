@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from dj_assets.couplings import mojibake_pattern, parsed_pattern
 
 # The size of the tables: all characters of mojibake are below, and nearly all characters of any text.
 CODE_POINTS = 0x20000
@@ -42,12 +43,10 @@ class Suspicion:
 @cache
 def suspicion() -> Suspicion:
     """Return the table for the installed version of ftfy."""
-    from ftfy.badness import BADNESS_RE
-
     first, second = np.zeros(CODE_POINTS, np.uint64), np.zeros(CODE_POINTS, np.uint64)
     alone = np.zeros(CODE_POINTS, bool)
     bit = 0
-    for sets in _alternatives(BADNESS_RE):
+    for sets in _alternatives(mojibake_pattern()):
         pairs = [pair for pair in _adjacent(sets) if not pair[0][:ASCII].any()]
         if pairs and bit < 64:
             a, b = min(pairs, key=lambda pair: np.count_nonzero(pair[0]) * np.count_nonzero(pair[1]))
@@ -61,7 +60,7 @@ def suspicion() -> Suspicion:
 
 def _alternatives(pattern: re.Pattern[str]) -> Iterator[list[Set | None]]:
     """Yield for every alternative the characters that each position admits, None if the position is optional."""
-    parsed = list(_parser.parse(pattern.pattern, pattern.flags))
+    parsed = parsed_pattern(pattern)
     if len(parsed) != 1 or str(parsed[0][0]) != "BRANCH":
         raise ValueError(f"{pattern.pattern[:40]!r} is no list of alternatives")
     for alternative in parsed[0][1][1]:
