@@ -24,8 +24,7 @@ def eval_add(
     from dj_assets.evaluation.read_file import read_results
 
     found = read_results(file, subset)
-    name = known_recipe(found.subset).asset
-    entered = add_results(name.subset if name else found.subset, found, str(file))
+    entered = add_results(known_recipe(found.subset).asset.subset, found, str(file))
     console().print(f"{found.subset}: {len(entered)} results entered", highlight=False)
 
 

@@ -121,7 +121,7 @@ class Plan:
     @cached_property
     def conditional(self) -> frozenset[int]:
         """The steps whose statistics are measured only of samples that the filters before them keep."""
-        if self.recipe.asset is None or self.recipe.asset.stats == "full":
+        if not self.recipe.is_cascade:
             return frozenset()
         behind = self.filters[1:]
         return frozenset(s.index for s in behind if isinstance(s.operator, Filter) and s.operator.costly)
@@ -134,7 +134,7 @@ class Plan:
 
     def _readings(self) -> list[object]:
         """Return how the sources are read, where that is not as plain files; where files lie is no code version."""
-        readings = _readings(self.recipe.asset.source if self.recipe.asset else ())
+        readings = _readings(self.recipe.source)
         return [readings] if any(readings) or len(readings) > 1 else []
 
     @cached_property
