@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,8 +126,8 @@ def _variants(cls: type[Operator]) -> list[tuple[str, Operator]]:
     return made
 
 
-def _gathered(found: Any) -> tuple[MeasuredStatistic, ...]:  # noqa: ANN401 - an iterable of triples
-    """Keep the first occurrence of every name."""
+def _gathered(found: Iterable[tuple[str, str, str]]) -> tuple[MeasuredStatistic, ...]:
+    """Keep the first occurrence of every name, given as the name of the switch, the name and a description."""
     known: dict[str, MeasuredStatistic] = {}
     for where, name, about in found:
         known.setdefault(name, MeasuredStatistic(name, about, where))
