@@ -56,7 +56,7 @@ def dumps(value: object, *, exact: bool) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def rewrite(text: str, change: Callable[[Any], object]) -> str:
+def rewrite(text: str, change: Callable[..., object]) -> str:
     """Return the JSON object `text` after `change(object) -> object`, digits kept."""
     exact = _INEXACT.search(text) is not None
     value = json.loads(text) if exact else orjson.loads(text)
