@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dj_assets.publish.bins import Bins, recount
+from dj_assets.home.run_manifest import Bins
+from dj_assets.publish.bins import recount
 from dj_assets.publish.database import reading
 from dj_assets.recipe.plan import Plan
 
@@ -34,16 +34,14 @@ class Drift:
     now: int
 
 
-def drifts(earlier: Mapping[str, Any], database: Path, plan: Plan) -> list[Drift]:
-    """Compare what a database holds with the bins in the manifest of an earlier run; the greatest drift first.
+def drifts(earlier: Mapping[str, Bins], database: Path, plan: Plan) -> list[Drift]:
+    """Compare what a database holds with the histograms of an earlier run; the greatest drift first.
 
-    Statistics that only one of the runs has, or that had no value, are left out; so is everything where the manifest is
-    from a time without bins.
+    Statistics that only one of the runs has, or that had no value, are left out.
     """
-    kept = {column: Bins.of_json(content) for column, content in earlier.get("statistics", {}).items()}
     with reading(database) as connection:
-        now = recount(connection, plan, kept)
-    found = [_drift(column, kept[column].counts, bins.counts) for column, bins in now.items()]
+        now = recount(connection, plan, earlier)
+    found = [_drift(column, earlier[column].counts, bins.counts) for column, bins in now.items()]
     return sorted((drift for drift in found if drift.before and drift.now), key=lambda drift: -drift.index)
 
 

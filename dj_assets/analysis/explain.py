@@ -14,7 +14,7 @@ from dj_assets.analysis.duplicate_pairs import duplicates_query
 from dj_assets.analysis.examples import LOAD
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import file_record
+from dj_assets.home.run_manifest import MeasuredFile, RunManifest
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import CorpusMapper, Filter, Mapper
 from dj_assets.operators.batch import Batch
@@ -52,7 +52,7 @@ class SampleTrace:
 def explain(
     plan: Plan,
     layout: Layout,
-    manifest: Mapping[str, Any],
+    manifest: RunManifest,
     sample: str,
     models: ModelStore | None = None,
     *,
@@ -88,7 +88,7 @@ def explain(
 class _Tracer:
     plan: Plan
     layout: Layout
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
     connection: duckdb.DuckDBPyConnection
     models: ModelStore
     files: Sequence[SourceFile]
@@ -96,13 +96,13 @@ class _Tracer:
     def trace(self, sample: str, shard: int, row: int) -> SampleTrace:
         """Return the trace of the sample at a position; one that ended while it was loaded has no steps."""
         ended_by, outcome = self._outcome(shard, row)
-        source = file_record(self.manifest, shard)
+        source = self.manifest.file(shard)
         if ended_by == LOAD:
-            return SampleTrace(sample, shard, row, source["path"], outcome, ())
-        file = next((file for file in self.files if str(file.path) == source["path"]), None)
+            return SampleTrace(sample, shard, row, source.path, outcome, ())
+        file = next((file for file in self.files if str(file.path) == source.path), None)
         raw = _raw(source, row, self.plan.recipe.text_key, self.models, file)
         steps = self._steps(shard, row, raw, ended_by, quarantined=outcome.startswith("quarantined"))
-        return SampleTrace(sample, shard, row, source["path"], outcome, steps, self._kept_duplicate(shard, row))
+        return SampleTrace(sample, shard, row, source.path, outcome, steps, self._kept_duplicate(shard, row))
 
     def _outcome(self, shard: int, row: int) -> tuple[str | None, str]:
         dropped = self._row("SELECT operator, reason FROM dropped WHERE shard = ? AND row = ?", shard, row)
@@ -203,15 +203,15 @@ def _rewritten(step: Step, rewrite: Callable[[Batch], Batch], raw: Batch | None)
 
 
 def _raw(
-    source: Mapping[str, Any], row: int, text_key: str, models: ModelStore, file: SourceFile | None = None
+    source: MeasuredFile, row: int, text_key: str, models: ModelStore, file: SourceFile | None = None
 ) -> Batch | None:
     """Read the sample again from its source, as it was loaded; None where that is gone or has no text."""
     from dj_assets.sources.readers import Reader, parse
 
-    path = source_path(source["path"])
+    path = source_path(source.path)
     if not path.exists():
         return None
-    for block in Reader(file or SourceFile.at(path), source["shard"]).blocks():
+    for block in Reader(file or SourceFile.at(path), source.number).blocks():
         rows = parse(block, text_key=text_key, name=path.name).rows
         numbers: Sequence[int] = rows.column("row").to_pylist()
         if row in numbers:

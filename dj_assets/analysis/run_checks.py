@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow.parquet as pq
 
@@ -14,6 +14,7 @@ from dj_assets.analysis.labels import short_name
 from dj_assets.home.home import home_layout
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.operators.base import Mapper
 from dj_assets.publish.database import reading
 from dj_assets.recipe.gallery import refined_sources
@@ -34,7 +35,7 @@ class CheckInput:
     `raw_samples_in` are those of the subsets that this one is made of: the gallery counts from there.
     """
 
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
     rows: Mapping[str, int]
     judging: frozenset[str]
     previous: float | None
@@ -46,12 +47,12 @@ class CheckInput:
     @property
     def samples_in(self) -> int:
         """Samples that the source holds."""
-        return int(self.manifest["samples_in"])
+        return self.manifest.samples_in
 
     @property
     def retention(self) -> float:
         """Share of the samples that is kept."""
-        return float(self.manifest["retention"])
+        return self.manifest.retention
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ class Check:
 def check_input_of(
     plan: Plan,
     layout: Layout,
-    manifest: Mapping[str, Any],
-    earlier: Mapping[str, Any] | None,
+    manifest: RunManifest,
+    earlier: RunManifest | None,
     previous: float | None = None,
 ) -> CheckInput:
     """Collect the input of the checks of one run.
@@ -92,12 +93,12 @@ def check_input_of(
         The retention to compare with, if not that of the run before.
     """
     asset = plan.recipe.asset
-    moved = drifts(earlier, layout.database, plan) if earlier and "statistics" in earlier else None
+    moved = drifts(earlier.statistics, layout.database, plan) if earlier and earlier.statistics else None
     return CheckInput(
         manifest=manifest,
         rows=published_rows(layout, manifest),
         judging=judging_operators(plan),
-        previous=earlier["retention"] if previous is None and earlier else previous,
+        previous=earlier.retention if previous is None and earlier else previous,
         reference=asset.reference if asset else None,
         tolerance=asset.tolerance if asset else Tolerance(),
         raw_samples_in=_raw_samples_in(plan.recipe),
@@ -109,12 +110,12 @@ def _raw_samples_in(recipe: Recipe) -> int | None:
     """Return how many samples went into the subsets that this one is made of; None for one made of raw files."""
     named = refined_sources(recipe) if recipe.asset else ()
     upstream = [newest_run(home_layout(name)) for name in named]
-    return sum(run["samples_in"] for run in upstream if run) if upstream else None
+    return sum(run.samples_in for run in upstream if run) if upstream else None
 
 
-def published_rows(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, int]:
+def published_rows(layout: Layout, manifest: RunManifest) -> dict[str, int]:
     """Count the rows of the refined files and of the tables `dropped` and `quarantine`."""
-    refined = sum(_rows(layout.refined / part["name"], part["samples"]) for part in manifest["refined"])
+    refined = sum(_rows(layout.refined / part.name, part.samples) for part in manifest.refined)
     with reading(layout.database) as connection:
         counts = connection.execute(
             "SELECT (SELECT count(*) FROM dropped), (SELECT count(*) FROM quarantine)"
@@ -148,7 +149,7 @@ def conservation(run: CheckInput) -> CheckResult:
 
 def not_empty(run: CheckInput) -> CheckResult:
     """Samples went in and samples came out."""
-    out = int(run.manifest["samples_out"])
+    out = run.manifest.samples_out
     return CheckResult(run.samples_in > 0 and out > 0, f"{run.samples_in:,} samples in, {out:,} out")
 
 
@@ -171,14 +172,14 @@ def retention_vs_reference(run: CheckInput) -> CheckResult:
             because=f"not compared: {samples_in:,} samples are less than {COMPARABLE_SHARE:.0%} of "
             f"the {reference.rows_in:,} of the reference",
         )
-    retention = int(run.manifest["samples_out"]) / max(1, samples_in)
+    retention = run.manifest.samples_out / max(1, samples_in)
     return _near(run, retention, reference.published_retention, "the reference")
 
 
 def every_operator_works(run: CheckInput) -> CheckResult:
     """No operator that can drop let everything through, where there were samples enough to find something."""
-    steps = [step for step in run.manifest["funnel"] if step["operator"] in run.judging]
-    idle = [short_name(step["operator"]) for step in steps if step["in"] == step["out"]]
+    steps = [step for step in run.manifest.funnel if step.operator in run.judging]
+    idle = [short_name(step.operator) for step in steps if step.samples_in == step.samples_out]
     enough = run.samples_in >= run.tolerance.idle_samples
     few = "" if enough else f" (no warning below {run.tolerance.idle_samples:,} samples)"
     because = f"touched nothing: {', '.join(idle)}{few}" if idle else "every one dropped something"
@@ -187,7 +188,7 @@ def every_operator_works(run: CheckInput) -> CheckResult:
 
 def quarantine_within_budget(run: CheckInput) -> CheckResult:
     """No more samples could not be processed than the budget allows."""
-    quarantined = int(run.manifest["quarantined"])
+    quarantined = run.manifest.quarantined
     tolerance = run.tolerance
     budget = max(tolerance.quarantine_samples, int(tolerance.quarantine_share * run.samples_in))
     return CheckResult(quarantined <= budget, f"{quarantined:,} quarantined, the budget is {budget:,}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -13,7 +13,8 @@ import duckdb
 from dj_assets.analysis.run_changes import paired_files
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import file_record, newest_run
+from dj_assets.home.manifest import newest_run
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.publish.database import reading
 from dj_assets.publish.outcomes import read_outcomes, record_file
 from dj_assets.stores.copies import at_hand
@@ -24,7 +25,7 @@ class Run:
     """A run that was committed: the folder and its manifest."""
 
     layout: Layout
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
 
     @property
     def record(self) -> Path:
@@ -35,7 +36,7 @@ class Run:
         UserError
             If the run has none: it is from before records were kept, or so many runs ago that it was removed.
         """
-        path = at_hand(record_file(self.layout, self.manifest["run_id"]))
+        path = at_hand(record_file(self.layout, self.manifest.run_id))
         if not path.exists():
             raise UserError(
                 f"{path}: the run has no record of what became of its samples; it was made before records were kept, "
@@ -105,8 +106,8 @@ def diff_runs(before: Run, now: Run, examples: int = 3) -> RunDiff:
         counts = _numbers(connection)
         if not counts["compared"]:
             raise UserError(
-                f"{before.manifest['name']} and {now.manifest['name']}: the runs {before.manifest['run_id']} and "
-                f"{now.manifest['run_id']} read no file in common, so there is nothing to compare"
+                f"{before.manifest.name} and {now.manifest.name}: the runs {before.manifest.run_id} and "
+                f"{now.manifest.run_id} read no file in common, so there is nothing to compare"
             )
         changes = tuple(FateChange(*row) for row in connection.execute(_CHANGES).fetchall())
         found = connection.execute(_EXAMPLES, [examples]).fetchall()
@@ -117,12 +118,12 @@ def diff_runs(before: Run, now: Run, examples: int = 3) -> RunDiff:
 def _joined(before: Run, now: Run) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection with the table `pairs`: one row for every sample of either run."""
     records = before.record, now.record
-    pairs = paired_files(before.manifest["shards"], now.manifest["shards"])
+    pairs = paired_files(before.manifest.files, now.manifest.files)
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE same (a INTEGER, b INTEGER)")
         if pairs:
-            shards = [run.manifest["shards"] for run in (before, now)]
-            numbers = [[shards[0][a]["shard"], shards[1][b]["shard"]] for a, b in pairs.items()]
+            files = before.manifest.files, now.manifest.files
+            numbers = [[files[0][a].number, files[1][b].number] for a, b in pairs.items()]
             connection.executemany("INSERT INTO same VALUES (?, ?)", numbers)
         for name, record in zip("ab", records, strict=True):
             connection.execute(f"CREATE TABLE outcomes_{name} {_OUTCOMES}")
@@ -204,7 +205,7 @@ def _named(found: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Mov
     names = [_ids(run, [(row[side], row[2]) for row in found]) for side, run in enumerate((before, now))]
     moved = []
     for a, b, row, gained, operator, reason in found:
-        path = file_record(now.manifest, b)["path"]
+        path = now.manifest.file(b).path
         name = names[1].get((b, row)) or names[0].get((a, row)) or f"{Path(path).name} row {row}"
         moved.append(Moved(name, path, row, gained, operator, reason))
     return tuple(moved)
@@ -212,7 +213,7 @@ def _named(found: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Mov
 
 def _ids(run: Run, positions: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
     published = newest_run(run.layout)
-    if not positions or published is None or published["run_id"] != run.manifest["run_id"]:
+    if not positions or published is None or published.run_id != run.manifest.run_id:
         return {}
     listed = ", ".join("(?::INTEGER, ?::BIGINT)" for _ in positions)
     query = f"""

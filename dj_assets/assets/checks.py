@@ -47,7 +47,7 @@ def evaluate(recipe: Recipe, plan: Plan) -> Iterator[dg.AssetCheckEvaluation]:
     """
     keys = SubsetKeys.of(recipe)
     earlier = run_before(home_layout(keys.subset))
-    check_input = gather(recipe, plan, earlier["retention"] if earlier else None)
+    check_input = gather(recipe, plan, earlier.retention if earlier else None)
     for check in CHECKS:
         yield dg.AssetCheckEvaluation(asset_key=keys.refined, **_judged(check, check_input))
 

@@ -15,9 +15,9 @@ from dj_assets.assets.description import reference_metadata
 from dj_assets.assets.labels import metadata_key, short_name
 from dj_assets.assets.pictures import contact_sheets, distributions, duplicate_differences, examples, funnel_plot
 from dj_assets.assets.stage_metadata import MAX_ROWS, column_schema
+from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.operators.base import Mapper
 from dj_assets.recipe.model import Recipe
-from dj_assets.replay.funnel import FunnelStep
 from dj_assets.stores.copies import at_hand
 from dj_assets.stores.path import source_path
 from dj_assets.subset import RunResult, Subset
@@ -47,7 +47,7 @@ def refined(recipe: Recipe, subset: Subset, result: RunResult, earlier_s: float)
         **sources(result.manifest),
         **kept(subset, result.funnel),
         **models(result.manifest),
-        "versions": MetadataValue.md(", ".join(f"{name} {v}" for name, v in result.manifest["versions"].items())),
+        "versions": MetadataValue.md(", ".join(f"{name} {v}" for name, v in result.manifest.versions.items())),
         **table(subset, result),
     }
     room = MAX_EVENT_BYTES - event_bytes(metadata)
@@ -70,15 +70,15 @@ def figures(recipe: Recipe, result: RunResult, earlier_s: float) -> dict[str, An
         "dropped": result.dropped,
         **against(result.manifest),
         "quarantined": result.quarantined,
-        "short_texts_collapsed": sum(result.manifest["short_texts"].values()),
-        "seconds": round(earlier_s + (0 if result.reused else sum(result.manifest["seconds"].values())), 2),
+        "short_texts_collapsed": sum(result.manifest.short_texts.values()),
+        "seconds": round(earlier_s + (0 if result.reused else sum(result.manifest.seconds.values())), 2),
     }
 
 
-def against(manifest: Mapping[str, Any]) -> dict[str, int]:
+def against(manifest: RunManifest) -> dict[str, int]:
     """Return the size of the reference set and how many of the dropped are its duplicates; nothing without one."""
-    reference = manifest.get("against")
-    return {"dropped_against": reference["dropped"], "samples_against": reference["samples"]} if reference else {}
+    reference = manifest.against
+    return {"dropped_against": reference.dropped, "samples_against": reference.samples} if reference else {}
 
 
 def funnel(result: RunResult) -> dg.TableMetadataValue:
@@ -102,22 +102,22 @@ def documents(subset: Subset) -> dict[str, Any]:
     return {name: MetadataValue.path(path) for name, path in found.items() if path.is_file()}
 
 
-def sources(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def sources(manifest: RunManifest) -> dict[str, Any]:
     """Return the source files with what was kept of each."""
-    kept = {part["shard"]: part["samples"] for part in manifest["refined"]}
-    shards = manifest["shards"][:MAX_ROWS]
+    kept = {part.number: part.samples for part in manifest.refined}
+    shards = manifest.files[:MAX_ROWS]
     rows = [
         TableRecord(
             {
-                "file": Path(shard["path"]).name,
-                "bytes": shard["size"],
-                "samples": shard["records"],
-                "kept": kept.get(shard["shard"], 0),
+                "file": Path(shard.path).name,
+                "bytes": shard.size,
+                "samples": shard.records,
+                "kept": kept.get(shard.number, 0),
             }
         )
         for shard in shards
     ]
-    folders = dict.fromkeys(str(source_path(shard["path"]).parent) for shard in shards)
+    folders = dict.fromkeys(str(source_path(shard.path).parent) for shard in shards)
     return {
         "source_folder": ", ".join(list(folders)[:3]) + (" …" if len(folders) > 3 else ""),
         "source_files": MetadataValue.table(rows),
@@ -134,13 +134,13 @@ def kept(subset: Subset, funnel: tuple[FunnelStep, ...]) -> dict[str, float]:
     }
 
 
-def models(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def models(manifest: RunManifest) -> dict[str, Any]:
     """Return every model that scored the subset: its standing to read, its checksum to copy."""
-    used = manifest["models"][:MAX_ROWS]
-    lines = [f"- **{model['name']}**{_standing(model['note'])}" for model in used]
+    used = manifest.models[:MAX_ROWS]
+    lines = [f"- **{model.name}**{_standing(model.note)}" for model in used]
     if not lines:
         return {"models": "none"}
-    checksums = {model["name"]: model["sha256"] for model in used}
+    checksums = {model.name: model.sha256 for model in used}
     return {"models": MetadataValue.md("\n".join(lines)), "models_sha256": MetadataValue.json(checksums)}
 
 

@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from dj_assets import __version__, settings
-from dj_assets.cli import config, evaluations, look, models, operate, refine, sandbox, storage, user_interface
+from dj_assets.cli import (
+    config,
+    evaluations,
+    look,
+    models,
+    operate,
+    operators,
+    refine,
+    sandbox,
+    storage,
+    user_interface,
+)
 from dj_assets.cli.arguments import spread
 from dj_assets.cli.console import console
 from dj_assets.errors import DjError
@@ -24,7 +35,8 @@ app = typer.Typer(
 # in the order that --help shows them
 for part in (user_interface, operate, refine, look, storage, config):
     app.add_typer(part.app)
-for name, group in (("models", models.app), ("sandbox", sandbox.app), ("eval", evaluations.app)):
+groups = {"operators": operators.app, "models": models.app, "sandbox": sandbox.app, "eval": evaluations.app}
+for name, group in groups.items():
     app.add_typer(group, name=name, rich_help_panel="More commands in groups")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dj_assets.home.layout import Layout
+    from dj_assets.home.run_manifest import RunManifest
     from dj_assets.measure.progress import Progress as MeasureProgress
     from dj_assets.measure.progress import Report
     from dj_assets.recipe.model import Recipe
@@ -31,7 +32,7 @@ Finished = Annotated[
 ModelsFolder = Annotated[Path | None, typer.Option("--models", help="A folder searched for models before all others.")]
 
 
-def finished(subset: str) -> tuple[Layout, dict[str, Any]]:
+def finished(subset: str) -> tuple[Layout, RunManifest]:
     """Return the layout and the newest manifest of an output folder or its URL, or of a subset of the gallery.
 
     A subset is given by its name, the name of its asset (`redpajama/c4`), or the file of its recipe.
@@ -58,7 +59,7 @@ def finished(subset: str) -> tuple[Layout, dict[str, Any]]:
     raise UserError(f"{subset}: was not run yet; materialize it in the UI, which 'dj-assets dev' starts")
 
 
-def named_run(name: str) -> tuple[Layout, dict[str, Any]]:
+def named_run(name: str) -> tuple[Layout, RunManifest]:
     """Return the layout and the manifest of a run, named as `c4`, `c4@previous` or `c4@<begin or end of its id>`.
 
     Raises

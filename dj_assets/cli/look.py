@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from dj_assets.cli.console import Finished, ModelsFolder, console, finished, nam
 from dj_assets.errors import UserError
 
 if TYPE_CHECKING:
+    from dj_assets.home.run_manifest import RunManifest
     from dj_assets.sources.sources import SourceFile
 
 app = typer.Typer()
@@ -43,25 +44,27 @@ def explain(
     from dj_assets.views.terminal import render_trace
 
     layout, manifest = finished(subset)
-    names = [name for name in ("process", "text_keys", "custom_operator_paths") if manifest.get(name)]
-    plan = make_plan(load_recipe({name: manifest[name] for name in names}))
+    content = {"process": list(manifest.process), "text_keys": manifest.text_keys}
+    if manifest.custom_operator_paths:
+        content["custom_operator_paths"] = list(manifest.custom_operator_paths)
+    plan = make_plan(load_recipe(content))
     files = _read_as_then(manifest)
     for trace in explain(plan, layout, manifest, sample, ModelStore.with_folder(models), files=files):
         console().print(render_trace(trace))
 
 
-def _read_as_then(manifest: dict[str, Any]) -> tuple[SourceFile, ...]:
+def _read_as_then(manifest: RunManifest) -> tuple[SourceFile, ...]:
     """Return the source files of a run, read as its recipe says; none where it, or one of them, is not there now."""
     from dj_assets.recipe.gallery import find_gallery
     from dj_assets.recipe.load import load_recipe
     from dj_assets.subset.inputs import files_of
 
-    recipe = find_gallery().recipes.get(manifest["name"].rpartition("/")[2])
+    recipe = find_gallery().recipes.get(manifest.name.rpartition("/")[2])
     try:
-        if recipe is not None and recipe.name == manifest["name"]:
+        if recipe is not None and recipe.name == manifest.name:
             return files_of(recipe)
-        paths = [shard["path"] for shard in manifest["shards"]]
-        return files_of(load_recipe(Path(manifest["recipe"])), paths)
+        paths = [file.path for file in manifest.files]
+        return files_of(load_recipe(Path(manifest.recipe)), paths)
     except UserError:
         return ()
 

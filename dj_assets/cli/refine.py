@@ -106,6 +106,11 @@ def validate(
 ) -> None:
     """Check a recipe, its models and its inputs before any data is read."""
     plan = _plan(recipe, models)
+    if plan.recipe.custom_operators:
+        from dj_assets.models.store import ModelStore
+        from dj_assets.testing.bench import try_custom_operators
+
+        try_custom_operators(plan, ModelStore.with_folder(models))
     files = _files(plan.recipe, inputs)
     where = f", {several(len(files), 'file')}" if files else ""
     console().print(f"{recipe}: {several(len(plan.steps), 'operator')}, all well{where}", markup=False, highlight=False)

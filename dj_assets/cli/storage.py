@@ -59,8 +59,8 @@ def fetch(
     from dj_assets.publish.fetching import fetch
 
     layout, manifest = finished(subset)
-    done = fetch(layout, manifest["run_id"], output.resolve())
-    told = f"{output.resolve()}: run {manifest['run_id']}, {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB"
+    done = fetch(layout, manifest.run_id, output.resolve())
+    told = f"{output.resolve()}: run {manifest.run_id}, {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB"
     console().print(told, markup=False, highlight=False, soft_wrap=True)
 
 

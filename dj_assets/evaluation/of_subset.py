@@ -58,7 +58,7 @@ def evaluations_of(subset: str) -> Evaluations:
     shipped = published.records(subset) if published else []
     kept = current([*shipped, *history(records_folder(folder))])
     baseline = chosen_baseline(records_folder(folder)) or (published.baseline if published else None)
-    return Evaluations(subset, tuple(kept), baseline, run["refined_hash"] if run else None)
+    return Evaluations(subset, tuple(kept), baseline, run.refined_hash if run else None)
 
 
 def add_results(subset: str, found: EvaluationResults, source: str) -> list[EvaluationRecord]:
@@ -77,11 +77,12 @@ def add_results(subset: str, found: EvaluationResults, source: str) -> list[Eval
     measured = any(record.origin == "measured" for record in found.records)
     if run is None and measured:
         raise UserError(f"{folder}: holds no finished run that the results could belong to; materialize {subset} first")
-    version = {"refined_hash": run["refined_hash"], "run_id": run["run_id"]} if run else {}
-    entered = [
-        replace(record, source=record.source or source, **(version if record.origin == "measured" else {}))
-        for record in found.records
-    ]
+    entered = [replace(record, source=record.source or source) for record in found.records]
+    if run is not None:
+        entered = [
+            replace(record, refined_hash=run.refined_hash, run_id=run.run_id) if record.origin == "measured" else record
+            for record in entered
+        ]
     return append(records_folder(folder), entered, found.baseline)
 
 

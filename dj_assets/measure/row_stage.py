@@ -11,7 +11,9 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
+from dj_assets.errors import ContractError
 from dj_assets.measure.cascade import passing
+from dj_assets.operators import contract
 from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
@@ -21,7 +23,6 @@ from dj_assets.sources.other_texts import put_texts, texts_at
 
 Columns = Mapping[str, pa.Array]
 T = TypeVar("T", Batch, Columns)
-KEYS = pa.list_(pa.uint64())
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,9 @@ class RowStage:
         elif isinstance(operator, Filter):
             self._measure(operator, step)
         elif isinstance(operator, Deduplicator):
-            found = self._guarded(lambda batch: {step.signature: operator.sign(_seen_by(operator, batch))}, step)
+            found = self._guarded(
+                lambda batch: {step.signature: contract.signed(operator, _seen_by(operator, batch))}, step
+            )
             self.signatures[step.signature] = self._spread(found[step.signature], operator.signature_type)
 
     def _count_or_rewrite(self, operator: CorpusMapper, step: Step) -> None:
@@ -122,8 +125,10 @@ class RowStage:
         if frequent is not None:
             self.batch = self._guarded(_rewriting(operator, partial(operator.rewrite, frequent=frequent)), step)
             return
-        found = self._guarded(lambda batch: {step.signature: operator.count(_seen_by(operator, batch))}, step)
-        self.signatures[step.signature] = self._spread(found[step.signature], KEYS)
+        found = self._guarded(
+            lambda batch: {step.signature: contract.counted(operator, _seen_by(operator, batch))}, step
+        )
+        self.signatures[step.signature] = self._spread(found[step.signature], contract.KEYS)
 
     def _measure(self, operator: Filter, step: Step) -> None:
         columns = tuple(step.columns.values())
@@ -131,7 +136,7 @@ class RowStage:
         if measured_as is not None:
             self.statistics.update({new: self.statistics[old] for new, old in zip(columns, measured_as, strict=True)})
             return
-        found = self._guarded(lambda batch: operator.measure(_seen_by(operator, batch)), step)
+        found = self._guarded(lambda batch: contract.measured(operator, _seen_by(operator, batch)), step)
         for statistic in operator.statistics:
             self.statistics[step.columns[statistic.key]] = self._spread(found[statistic.key], statistic.type)
         self.by_identity[step.identity] = columns
@@ -140,6 +145,8 @@ class RowStage:
         """Run an operator over the batch; if it fails, set aside the samples that it fails for and run it again."""
         try:
             return work(self.batch)
+        except ContractError:
+            raise
         except Exception:  # noqa: BLE001 - the one per-sample boundary: any operator, any library
             self._set_aside(_failing(work, self.batch), step)
         return work(self.batch)
@@ -201,10 +208,10 @@ def _rewriting(operator: Mapper, rewrite: Callable[[Batch], Batch]) -> Callable[
     """Return the function by which a mapper rewrites a batch: its text, or the text under the mapper's own key."""
     key = operator.text_key
     if key is None:
-        return rewrite
+        return lambda batch: contract.rewritten(operator, batch, rewrite)
 
     def apply(batch: Batch) -> Batch:
-        texts = rewrite(_seen_by(operator, batch)).text
+        texts = contract.rewritten(operator, _seen_by(operator, batch), rewrite).text
         return batch.with_column(FIELDS, put_texts(batch.rows.column(FIELDS), key, texts))
 
     return apply
@@ -220,6 +227,8 @@ def _failing(work: Callable[[Batch], T], batch: Batch) -> dict[int, str]:
             continue
         try:
             work(batch.slice(start, stop - start))
+        except ContractError:
+            raise
         except Exception as error:  # noqa: BLE001 - the same boundary, now one sample at a time
             if stop - start == 1:
                 errors[start] = f"{type(error).__name__}: {error}".splitlines()[0][:500]

@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from dj_assets.errors import RecipeError
+from dj_assets.errors import ContractError, RecipeError
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.tokens import SpecialTokens
-from dj_assets.operators import registry
+from dj_assets.operators import contract, registry
 from dj_assets.operators.base import Operator
-from dj_assets.recipe import known_keys
+from dj_assets.recipe import known_keys, unregistered
 from dj_assets.recipe.model import AssetBlock, Recipe
 from dj_assets.recipe.yaml_file import read_yaml
 
@@ -53,9 +53,11 @@ def _build(content: dict[str, Any], file: str) -> Recipe:
     notices = _check_keys(content, file)
     custom_operators = _custom_operators(content.get("custom_operator_paths"), file)
     import_operators(custom_operators)
+    forgotten = unregistered.unregistered(sys.modules[module_name(path)] for path in custom_operators)
+    notices += unregistered.notices(forgotten)
     text_key = _text_key(content.get("text_keys", "text"), file)
     asset = _asset(content.get("asset"), file)
-    process, ignored = _process(content.get("process"), _Context(file, text_key, asset))
+    process, ignored = _process(content.get("process"), _Context(file, text_key, asset, forgotten))
     if ignored:
         notices.append(f"{file}: operator keys without effect here: {', '.join(sorted(ignored))}")
     return Recipe(
@@ -89,6 +91,7 @@ class _Context:
     file: str
     text_key: str
     asset: AssetBlock | None
+    unregistered: tuple[type[Operator], ...] = ()
 
 
 def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], set[str]]:
@@ -121,16 +124,22 @@ def _operator(name: str, parameters: dict[str, Any], index: int, context: _Conte
     if cls is None:
         if name in known_keys.DATA_JUICER_OPERATORS:
             raise RecipeError(file, "Data-Juicer has this operator, dj_assets does not yet", index, name)
+        forgotten = unregistered.meant(name, context.unregistered)
+        if forgotten is not None:
+            problem = f"unknown operator; {unregistered.missing(forgotten)}"
+            raise RecipeError(file, problem, index, name, fix=unregistered.fix(forgotten, name))
         raise RecipeError(
             file, "unknown operator", index, name, fix=_did_you_mean(name, set(registry.operator_names()))
         )
     if parameters.get("text_key") == context.text_key:
         del parameters["text_key"]
     try:
-        return cls.model_validate(_word_lists(cls, context.asset) | parameters)
+        operator = cls.model_validate(_word_lists(cls, context.asset) | parameters)
     except ValidationError as error:
         key, problem, fix = _explain(error, cls)
         raise RecipeError(file, problem, index, name, key or None, fix) from None
+    contract.check_operator(operator)
+    return operator
 
 
 def _word_lists(cls: type[Operator], asset: AssetBlock | None) -> dict[str, str]:
@@ -215,17 +224,30 @@ def _custom_operators(paths: object, file: str) -> tuple[Path, ...]:
     modules: list[Path] = []
     for entry in given:
         path = base / str(entry)
-        found = sorted(path.glob("*.py")) if path.is_dir() else [path] if path.exists() else []
+        found = _modules(path)
         if not found:
             raise RecipeError(file, f"no such Python file or folder: {path}", key="custom_operator_paths")
         modules += [module.resolve() for module in found]
     return tuple(modules)
 
 
+def _modules(path: Path) -> list[Path]:
+    """Return a file, or the Python files of a folder by name; files that pytest takes are left out there."""
+    if not path.is_dir():
+        return [path] if path.exists() else []
+    tests = {*path.glob("test_*.py"), *path.glob("*_test.py"), path / "conftest.py"}
+    return sorted({*path.glob("*.py")} - tests)
+
+
+def module_name(path: Path) -> str:
+    """Return the name under which a user's operator file is imported."""
+    return f"{CUSTOM_MODULE}{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"
+
+
 def import_operators(modules: Iterable[Path]) -> None:
     """Import Python files whose `@register` adds operators; a file that has changed is imported again."""
     for path in modules:
-        name = f"{CUSTOM_MODULE}{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"
+        name = module_name(path)
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         if name in sys.modules and sys.modules[name].__dict__[CONTENT] == content:
             continue
@@ -237,6 +259,9 @@ def import_operators(modules: Iterable[Path]) -> None:
         sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
+        except ContractError:
+            del sys.modules[name]
+            raise
         except Exception as error:
             del sys.modules[name]
             problem = f"cannot be imported: {type(error).__name__}: {error}".splitlines()[0]

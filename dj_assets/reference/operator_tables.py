@@ -57,14 +57,19 @@ def shipped_operators() -> list[type[Operator]]:
     return [cls for cls in found if cls and cls.__module__.startswith("dj_assets.")]
 
 
+def kind_of(cls: type[Operator]) -> str:
+    """Return "mapper", "filter" or "deduplicator"."""
+    return next(kind for kind, base in KINDS.items() if issubclass(cls, base))
+
+
 def operator_facts(cls: type[Operator]) -> OperatorFacts:
     """Return the facts about a class."""
     details = inspect.cleandoc(cls.__doc__ or "")
     variants = _variants(cls)
     return OperatorFacts(
         name=cls.name,
-        kind=next(kind for kind, base in KINDS.items() if issubclass(cls, base)),
-        sentence=_first_sentence(details),
+        kind=kind_of(cls),
+        sentence=first_sentence(details),
         details=details,
         parameters=tuple(_parameter(cls, name) for name in cls.model_fields if name not in COMMON),
         statistics=_gathered(
@@ -145,7 +150,8 @@ def _arrow_type(kind: pa.DataType) -> str:
     )
 
 
-def _first_sentence(text: str) -> str:
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a docstring, on one line."""
     paragraph = " ".join(text.split("\n\n", maxsplit=1)[0].split())
     end = paragraph.find(". ")
     return paragraph if end < 0 else paragraph[: end + 1]

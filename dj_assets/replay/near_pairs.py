@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.writing import ParquetFileWriter
+from dj_assets.operators import contract
 from dj_assets.operators.base import Deduplicator
 from dj_assets.recipe.plan import Step, digest
 from dj_assets.replay.clusters import NearPairs
@@ -39,10 +40,7 @@ def find_near_pairs(
     path = layout.near_pairs(step.signature)
     stored = read_stored(path, key)
     if stored is None:
-        # an operator that overrides the search may have no parameter for threads
-        own = type(operator).near_pairs is not Deduplicator.near_pairs
-        steering = {} if own else {"threads": threads}
-        stored = operator.near_pairs(distinct_values(signature_files, step.signature), **steering)
+        stored = contract.near_pairs(operator, distinct_values(signature_files, step.signature), threads)
         store(path, stored, key)
     a, b = (stored.column(name).to_numpy() for name in ("a", "b"))
     return NearPairs(a, b)

@@ -131,7 +131,7 @@ class Sandbox:
             raise UserError(f"{self.recipe.file}: no statistic has three parts ({reasons or 'none is numeric'})")
         pools = [self._pool(third.name, (third,)) for third in thirds]
         size = self._size([third.count for third in thirds])
-        draft = Round(PROBE, self.run.manifest["run_id"], size, RANDOM, (), without, {})
+        draft = Round(PROBE, self.run.manifest.run_id, size, RANDOM, (), without, {})
         return self._kept_round(draft, [self._pool(RANDOM), *pools])
 
     def combine(self, thirds: Sequence[Third]) -> Round:
@@ -149,13 +149,13 @@ class Sandbox:
         size = self._size([sizes[name] for name in pools])
         tip = TOP + "+".join(third.name for third in thirds)
         more = self._amounts(thirds, size) if tip in pools else []
-        draft = Round(COMBINED, self.run.manifest["run_id"], size, TOP + RANDOM, (), few, sizes)
+        draft = Round(COMBINED, self.run.manifest.run_id, size, TOP + RANDOM, (), few, sizes)
         return self._kept_round(draft, [self._pool(draft.baseline), *pools.values(), *more])
 
     def rounds(self) -> list[Round]:
         """Return the rounds that were made over the newest run, in order."""
         found = (Round.read(self.folder / f"{name}.json") for name in (PROBE, COMBINED))
-        return [one for one in found if one is not None and one.run_id == self.run.manifest["run_id"]]
+        return [one for one in found if one is not None and one.run_id == self.run.manifest.run_id]
 
     def entry(self, name: str) -> ExperimentEntry:
         """Return a pool of the rounds by its name.

@@ -109,8 +109,8 @@ def _content(run: MeasuredRun, pool: Pool, shard: np.ndarray, row: np.ndarray) -
     used = set(np.unique(shard).tolist())
     files: list[Any] = [
         # what is frequent in a corpus rewrites samples, too, and is known by the measure key alone
-        [found["sha256"], found["measure_key"] if run.plan.corpus_mappers else ""]
-        for found in run.manifest["shards"]
-        if found["shard"] in used
+        [found.sha256, found.measure_key if run.plan.corpus_mappers else ""]
+        for found in run.manifest.files
+        if found.number in used
     ]
     return digest([members, rewriting, files, run.plan.recipe.text_key, pool.repeat])

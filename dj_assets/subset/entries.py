@@ -87,7 +87,7 @@ def _refined(subset: str, data_home: Path) -> tuple[SourceFile, ...]:
     """Return the published shards of a refined subset."""
     layout = layout_in(data_home, subset)
     run = newest_run(layout)
-    parts = [layout.refined / part["name"] for part in run["refined"]] if run else []
+    parts = [layout.refined / part.name for part in run.refined] if run else []
     if not parts or not all(part.exists() for part in all_at_hand(parts)):
         raise NotRefinedError(subset)
     return tuple(SourceFile.at(part) for part in parts)

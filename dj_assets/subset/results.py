@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from dj_assets.home.layout import Layout
+from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.measure.engines import EngineName, default_engine
 from dj_assets.models.store import ModelStore
 from dj_assets.publish.parts import Format
 from dj_assets.publish.release import Accompany
 from dj_assets.replay.decision import FileOutcome
-from dj_assets.replay.funnel import FunnelStep
 
 
 @dataclass(frozen=True)
@@ -104,24 +104,28 @@ class RunResult:
     quarantined: int
     retention: float
     funnel: tuple[FunnelStep, ...]
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
     database: Path
     refined: tuple[Path, ...]
     data_version: str
     reused: bool
 
     @classmethod
-    def of_manifest(cls, manifest: Mapping[str, Any], layout: Layout, *, reused: bool) -> RunResult:
+    def of_manifest(cls, manifest: RunManifest, layout: Layout, *, reused: bool) -> RunResult:
         """Describe the content of the folder, from the manifest of the run that published it."""
         return cls(
             folder=layout.published,
-            run_id=manifest["run_id"],
-            **{name: manifest[name] for name in ("samples_in", "samples_out", "dropped", "quarantined", "retention")},
-            funnel=tuple(FunnelStep.of_json(step) for step in manifest["funnel"]),
+            run_id=manifest.run_id,
+            samples_in=manifest.samples_in,
+            samples_out=manifest.samples_out,
+            dropped=manifest.dropped,
+            quarantined=manifest.quarantined,
+            retention=manifest.retention,
+            funnel=manifest.funnel,
             manifest=manifest,
             database=layout.database,
-            refined=tuple(layout.refined / part["name"] for part in manifest["refined"]),
-            data_version=manifest["result_key"],
+            refined=tuple(layout.refined / part.name for part in manifest.refined),
+            data_version=manifest.result_key,
             reused=reused,
         )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dj_assets.analysis.figures import compact
 from dj_assets.analysis.shown_media import Display, Shelf, Shown
 from dj_assets.home.layout import Layout
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.media.locations import Root
 from dj_assets.publish.release import Accompany
 from dj_assets.recipe.model import Recipe
@@ -35,7 +36,7 @@ def sheet_writer(inputs: Sequence[str | Path] | None = None) -> Accompany:
     `contact_sheets/<operator>.jpg`, 12 samples of either sort, and a small one with all operators.
     """
 
-    def write(staging: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
+    def write(staging: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
         """Write the sheets of a plan that looks at media."""
         if not plan.media:
             return
@@ -69,10 +70,10 @@ def overview(folder: Path, limit_bytes: int) -> bytes:
     return b""
 
 
-def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: Mapping[str, Any]) -> dict[int, Root]:
+def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: RunManifest) -> dict[int, Root]:
     """Return where the media of every shard lie whose file is still there."""
     by_path = {str(file.path): file.reading.media_root for file in files_of(recipe, inputs)}
-    return {shard["shard"]: by_path[shard["path"]] for shard in manifest["shards"] if shard["path"] in by_path}
+    return {file.number: by_path[file.path] for file in manifest.files if file.path in by_path}
 
 
 def _sheet(found: Sequence[Shelf], columns: int, edge: int) -> Image:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from dj_assets.analysis.run_checks import check_input_of
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import newest_run
+from dj_assets.home.manifest import published_run
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.publish.release import Accompany
 from dj_assets.recipe.plan import Plan
 from dj_assets.views.card import dataset_card
@@ -25,7 +25,7 @@ def accompany(inputs: Sequence[str | Path] | None = None) -> Accompany:
     """
     sheets = sheet_writer(inputs)
 
-    def write(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
+    def write(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
         """Write sheets, report and card."""
         sheets(folder, manifest, plan, layout)
         write_report(folder, manifest, plan, layout)
@@ -33,7 +33,7 @@ def accompany(inputs: Sequence[str | Path] | None = None) -> Accompany:
     return write
 
 
-def write_report(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
+def write_report(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
     """Write report and card of a run into the folder that is about to be published.
 
     Parameters
@@ -51,8 +51,8 @@ def write_report(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: 
         path.write_text(content, "utf-8")
 
 
-def run_facts(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> ReportInput:
+def run_facts(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> ReportInput:
     """Return what the report of a run is made from; the newest manifest of the layout is that of the run before."""
     lying = replace(layout, published=folder)
-    earlier = newest_run(layout)
+    earlier = published_run(layout)
     return ReportInput(manifest, plan, lying, check_input_of(plan, lying, manifest, earlier))

@@ -63,7 +63,7 @@ def _row(recipe: Recipe, result: RunResult) -> GalleryRow:
         samples_out=result.samples_out,
         retention=result.retention,
         published=reference.published_retention if reference else None,
-        seconds=round(sum(result.manifest["seconds"].values()), 1),
+        seconds=round(sum(result.manifest.seconds.values()), 1),
         quarantined=result.quarantined,
     )
 

@@ -91,7 +91,7 @@ def contents_page() -> str:
     """Return the list of subsets with a finished run, as a page that leads to theirs."""
     finished = {name: newest_run(home_layout(name)) for name in sorted(find_gallery().recipes)}
     lines = [
-        tag("li", tag("a", name, href=f"{name}/"), f", {rate(run['retention'])} of {run['samples_in']:,} kept")
+        tag("li", tag("a", name, href=f"{name}/"), f", {rate(run.retention)} of {run.samples_in:,} kept")
         for name, run in finished.items()
         if run is not None
     ]

@@ -68,7 +68,7 @@ class Session:
         return {
             "name": self.recipe.name,
             "file": self.recipe.file,
-            "run": self.run.manifest["run_id"],
+            "run": self.run.manifest.run_id,
             "samples_in": self.run.samples_in,
             "deduplicators": steps,
             "filters": [_movable(movable) for movable in movables(make_plan(self.recipe))],

@@ -34,7 +34,7 @@ def trace_of(tmp_path_factory):
     dj_assets.run_recipe({"process": PROCESS}, [write_jsonl(folder / "a.jsonl", RECORDS)], folder / "out")
     layout = Layout.output(folder / "out")
     manifest = newest_run(layout)
-    plan = make_plan(load_recipe({"process": manifest["process"], "text_keys": manifest["text_keys"]}))
+    plan = make_plan(load_recipe({"process": list(manifest.process), "text_keys": manifest.text_keys}))
 
     def tell(sample):
         (trace,) = explain(plan, layout, manifest, sample)

@@ -1,4 +1,4 @@
-"""Where in a picture the things of a phrase are: OWL-ViT (Minderer et al. 2022), run in transformers."""
+"""Locate the things of a phrase in a picture: OWL-ViT (Minderer et al. 2022), run in transformers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Boxes:
-    """What was found in one picture: `n` boxes, each with the phrase that fits best and the probability that it does.
+    """Hold `n` boxes of one picture, each with the phrase that fits best and the probability of that.
 
-    `corners` are left, top, right and bottom as shares of the picture's width and height, shape `(n, 4)`; `phrases`
-    are places among the phrases asked for.
+    `corners` are left, top, right and bottom as shares of the picture's width and height, shape `(n, 4)`; `phrases` are
+    indices of the requested phrases.
     """
 
     corners: Floats
@@ -44,7 +44,7 @@ class PhraseDetector:
         self.seeing, self.reading, self.finding = Batching(backend), Batching(backend), Batching(backend)
 
     def boxes(self, crops: Sequence[Uint8s], phrases: Sequence[Sequence[str]]) -> list[Boxes]:
-        """Return the boxes of every picture for its own phrases, of which there is at least one.
+        """Return the boxes of every picture for its own phrases; each picture needs at least one phrase.
 
         Pictures and distinct phrases are encoded in batches over all pictures.
         """
@@ -76,7 +76,7 @@ class PhraseDetector:
         return normalize(found.float(), dim=-1)
 
     def _find(self, features: Tensor, queries: Tensor) -> Tensor:
-        """Return centre, size and the logit of every query of each box, side by side."""
+        """Return centre, size and the logit of every query of each box, concatenated."""
         import torch
 
         flat = features.flatten(1, 2)

@@ -35,7 +35,7 @@ def report_page(report_input: ReportInput) -> str:
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="report") as pool:
         sections = list(pool.map(lambda section: section(report_input), SECTIONS))
     manifest = report_input.manifest
-    title = f"{manifest['name']}: {rate(manifest['retention'])} kept"
+    title = f"{manifest.name}: {rate(manifest.retention)} kept"
     return whole_page(
         title, _header(report_input, sections), tag("main", results.figures(report_input), *map(_section, sections))
     )
@@ -47,9 +47,9 @@ def _header(report_input: ReportInput, sections: Sequence[Section]) -> Html:
     links = [tag("a", section.title, href=f"#{section.name}") for section in sections]
     return tag(
         "header",
-        tag("h1", manifest["name"]),
+        tag("h1", manifest.name),
         tag("p", description, class_="about") if description else "",
-        tag("p", f"Run {manifest['run_id']}, finished {manifest['finished']}", class_="about"),
+        tag("p", f"Run {manifest.run_id}, finished {manifest.finished}", class_="about"),
         tag("nav", *links),
     )
 

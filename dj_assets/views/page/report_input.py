@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dj_assets.analysis.run_checks import CheckInput
 from dj_assets.home.layout import Layout
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
 
@@ -17,7 +16,7 @@ from dj_assets.recipe.plan import Plan
 class ReportInput:
     """A run: its manifest and plan, where its files lie, and the input of its checks."""
 
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
     plan: Plan
     layout: Layout
     check_input: CheckInput

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from dj_assets.analysis.figures import compact, percent, rate
 from dj_assets.analysis.run_checks import CHECKS, Check, CheckResult
-from dj_assets.replay.funnel import FunnelStep
+from dj_assets.home.run_manifest import FunnelStep
 from dj_assets.views.distributions import LEGEND, drawn_panels
 from dj_assets.views.page.html import Html, joined, table, tag
 from dj_assets.views.page.report_input import ReportInput, Section
@@ -16,16 +16,16 @@ from dj_assets.views.panels import HEIGHT, WIDTH
 def figures(report_input: ReportInput) -> Html:
     """Return the numbers that a person looks for first."""
     manifest = report_input.manifest
-    samples_in = manifest["samples_in"]
+    samples_in = manifest.samples_in
     reference = report_input.check_input.reference
     cards = [
-        ("kept", rate(manifest["retention"]), f"{manifest['samples_out']:,} of {samples_in:,} samples", "kept"),
-        ("dropped", f"{manifest['dropped']:,}", percent(manifest["dropped"], samples_in), "lost"),
+        ("kept", rate(manifest.retention), f"{manifest.samples_out:,} of {samples_in:,} samples", "kept"),
+        ("dropped", f"{manifest.dropped:,}", percent(manifest.dropped, samples_in), "lost"),
         (
             "quarantined",
-            f"{manifest['quarantined']:,}",
+            f"{manifest.quarantined:,}",
             "could not be processed",
-            "odd" if manifest["quarantined"] else "",
+            "odd" if manifest.quarantined else "",
         ),
     ]
     if reference:
@@ -45,11 +45,20 @@ def _card(title: str, value: str, about: str, style: str) -> Html:
 def funnel(report_input: ReportInput) -> Section:
     """Return the samples in and out of every operator, the greatest loss in words."""
     manifest = report_input.manifest
-    steps = [FunnelStep.of_json(step) for step in manifest["funnel"]]
-    samples_in = manifest["samples_in"]
-    lost = manifest["dropped_by_load"], manifest["quarantined_by_load"]
+    steps = list(manifest.funnel)
+    samples_in = manifest.samples_in
+    lost = manifest.dropped_by_load, manifest.quarantined_by_load
     if any(lost):
-        steps.insert(0, FunnelStep("load", {}, samples_in, samples_in - sum(lost), *lost, seconds=0.0))
+        loading = FunnelStep(
+            operator="load",
+            params={},
+            samples_in=samples_in,
+            samples_out=samples_in - sum(lost),
+            dropped=lost[0],
+            quarantined=lost[1],
+            seconds=0.0,
+        )
+        steps.insert(0, loading)
     rows = [_funnel_row(step, samples_in) for step in steps]
     head = ("operator", "", "in", "dropped", "quarantined", "out", "passes")
     return Section("funnel", "Funnel", _greatest(steps, samples_in), table(head, rows, numbers_from=2))
