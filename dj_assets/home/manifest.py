@@ -20,9 +20,9 @@ from dj_assets.sources.sources import SourceFile, content_sha256
 from dj_assets.stores.copies import all_at_hand, at_hand, fetched_anew, is_stored
 
 # The fix for a damaged measured file,
-MEASURE_AGAIN = "run the subset again: only what is damaged is measured anew"
+MEASURE_AGAIN = "run the subset again: only damaged files are measured again"
 # and a refined one.
-REFINE_AGAIN = "run the subset again: it is refined anew from what was measured"
+REFINE_AGAIN = "run the subset again: it is refined again from the measured files"
 _TIME = "%Y%m%dT%H%M%S.%f"
 # A manifest without these is still right.
 _CAME_LATER = {"nodes", "worker_mb", "media"}
