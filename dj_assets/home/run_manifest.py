@@ -50,7 +50,7 @@ class _Record(BaseModel):
 
 
 class FunnelStep(_Record):
-    """Holds the counts of one operator; `seconds` are its seconds of measuring, summed over workers.
+    """Hold the counts of one operator. `seconds` are of measuring, summed over workers.
 
     `dropped_against` counts the dropped samples that are duplicates of a sample of the reference set. `conditional` is
     true if the operator has statistics only for samples that the filters before it keep.

@@ -20,6 +20,8 @@ from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
 
+# Columns of the table `stats` that identify a sample. A statistic with such a key is the second one of that name.
+IDENTITY = ("shard", "row", "id")
 # Part of every hash: increase it when the meaning of measured files changes.
 FORMAT = 1
 
@@ -183,13 +185,15 @@ class Plan:
 def make_plan(recipe: Recipe) -> Plan:
     """Return the plan of a recipe: every operator with its label, its columns and its identity."""
     labels: Counter[str] = Counter()
-    columns: Counter[str] = Counter()
+    columns = Counter(IDENTITY)
     steps = []
     rewriting: list[str] = []
     for index, operator in enumerate(recipe.process):
-        own = [operator.name, _code_version(operator), operator.measuring_parameters()]
-        identity = digest([own, rewriting, *_deciding(recipe.process[:index], operator)])
         keys = [s.key for s in operator.statistics] if isinstance(operator, Filter) else []
+        own = [operator.name, _code_version(operator), operator.measuring_parameters()]
+        # earlier versions measured such a statistic into the column that identifies samples
+        reserved = sorted(set(keys) & set(IDENTITY))
+        identity = digest([own, rewriting, *_deciding(recipe.process[:index], operator), *reserved])
         steps.append(Step(index, operator, _numbered(operator.name, labels), _columns(keys, columns), identity))
         if isinstance(operator, Mapper):
             rewriting.append(identity)
