@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 # The fix for a damaged measured file,
-MEASURE_AGAIN = "run the subset again: only what is damaged is measured anew"
+MEASURE_AGAIN = "run the subset again: only damaged files are measured again"
 # and a refined one.
-REFINE_AGAIN = "run the subset again: it is refined anew from what was measured"
+REFINE_AGAIN = "run the subset again: it is refined again from the measured files"
 _TIME = "%Y%m%dT%H%M%S.%f"
 # A manifest without these is still right.
 _CAME_LATER = {"nodes", "worker_mb", "media"}
@@ -221,7 +221,13 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def newest_run(layout: Layout) -> RunManifest | None:
-    """Return the manifest of the run that published the files in the folder, or None."""
+    """Return the manifest of the run that published what is in the folder; None if there is no run.
+
+    Raises
+    ------
+    UserError
+        If a newer version of dj_assets wrote it, or it is damaged.
+    """
     return run_named(layout, "")
 
 
