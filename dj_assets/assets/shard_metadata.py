@@ -90,7 +90,7 @@ def stats(subset: Subset, result: MeasureResult) -> dict[str, Any]:
 
 
 def duplicates(subset: Subset, result: DeduplicateResult, outcomes: Iterable[FileOutcome]) -> dict[str, Any]:
-    """Return what is said about the duplicates of a shard, and about the barrier that found them."""
+    """Return the metadata about the duplicates of a shard and the deduplicate step that found them."""
     outcomes_of_shard = list(outcomes)
     dropped = sum(outcome.duplicates for outcome in outcomes_of_shard)
     return {

@@ -1,7 +1,7 @@
 """A sharded subset: the same assets, partitioned by shard.
 
-Statistics and refined files are made shard by shard, by as many runs as there may be; duplicates are found by one run
-over all shards, the barrier between them. Every shard gets an event with a data version of its own, and what was made
+Statistics and refined files are made shard by shard, by any number of runs; between them one run of the deduplicate
+step finds the duplicates over all shards. Every shard gets an event with a data version of its own, and what was made
 before a fault stays reported.
 """
 # No postponed annotations here: Dagster reads those of `context`.

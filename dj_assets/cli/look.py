@@ -1,4 +1,4 @@
-"""Commands that look at a finished run: its funnel, one sample's story, thresholds."""
+"""Commands that look at a finished run: its funnel, the trace of a sample, thresholds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def explain(
     sample: Annotated[str, typer.Option("--id", help="The id of a sample: its own, else FILE:ROW, counted from 0.")],
     models: ModelsFolder = None,
 ) -> None:
-    """Tell one sample's story: what changed it, what was measured, what dropped it."""
+    """Show the trace of one sample: what changed it, what was measured, what dropped it."""
     from dj_assets.analysis.explain import explain
     from dj_assets.models.store import ModelStore
     from dj_assets.recipe.load import load_recipe

@@ -69,7 +69,7 @@ def refine_shard(subset: SubsetContext, name: str) -> RefineResult:
 
 
 def _decision_about(subset: SubsetContext, name: str, paths: Collection[str]) -> Decision:
-    """Return what is decided about a shard; a changed threshold decides anew, new samples wait for the barrier."""
+    """Return the decision about a shard; a changed threshold decides again, new samples wait for deduplication."""
     with whole_subset(subset.layout, COMMIT_PATIENCE_S, subset.expected_bytes):
         stored = Decision.read(subset.layout)
         now = {file.path: file for file in subset.source.measured_already() if file.path in paths}

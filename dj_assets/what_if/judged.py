@@ -25,14 +25,14 @@ _REMEMBERED = 3
 
 
 class Judged:
-    """The verdicts of all filters over the statistics of one finished run.
+    """The decisions of all filters over the statistics of one finished run.
 
-    A verdict costs one look at the columns of its filter, and takes an eighth of a byte a sample. Threads may ask at
-    the same time. Positions count the rows of `stats`, whose order is that of the shards.
+    A decision reads the columns of its filter once, and takes an eighth of a byte a sample. Threads may ask at
+    the same time. Positions count the rows of `stats`, whose order is that of the source files.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, rejects: Sequence[Path]) -> None:
-        """Look at a run's database; `rejects` are the files of what failed while it was measured."""
+        """Take the database of a run; `rejects` are the files of what failed while it was measured."""
         self._connection = connection
         self._asking = threading.Lock()
         self._kept: dict[int, OrderedDict[Sql, Bits]] = {}
@@ -47,7 +47,7 @@ class Judged:
         with self._asking:
             known = self._kept.setdefault(step.index, OrderedDict())
             if test not in known:
-                known[test] = np.packbits(np.concatenate([np.zeros(0, bool), *(kept for (kept,) in self.look(test))]))
+                known[test] = np.packbits(np.concatenate([np.zeros(0, bool), *(kept for (kept,) in self.scan(test))]))
             known.move_to_end(test)
             while len(known) > _REMEMBERED:
                 known.popitem(last=False)
@@ -67,7 +67,7 @@ class Judged:
         """Return every sample."""
         return np.packbits(np.ones(self.samples, bool))
 
-    def look(self, *expressions: Sql) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    def scan(self, *expressions: Sql) -> Iterator[tuple[npt.NDArray[Any], ...]]:
         """Yield what expressions over the statistics give, in their order, many samples at a time; null as NaN."""
         listed = ", ".join(f"{expression.text} AS asked_{index}" for index, expression in enumerate(expressions))
         query = f"SELECT {listed} FROM stats"  # noqa: S608 - conditions bind their values
