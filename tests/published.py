@@ -35,7 +35,7 @@ RECIPE = {
 
 
 def texts() -> list[str | None]:
-    """Return 60 good texts, 20 short, 5 long, 10 of signs, 4 twins of the first, one null."""
+    """Return 60 good texts, 20 short, 5 long, 10 of signs, 4 duplicates of the first, one null."""
     good = [f"document {n} speaks of {n * 7919} apples and of {n * 104729} pears in the orchard" for n in range(60)]
     short = ["x" * n for n in range(1, 21)]
     long = [f"word{n} " * 100 for n in range(5)]
@@ -128,7 +128,7 @@ def build(
     names = pa.array([f"s{n}" for n in range(size)], pa.string())
     pq.write_table(pa.table({"shard": shard, "row": rows, "id": names, **columns}), folder / "stats.parquet")
     pq.write_table(REJECTS.empty_table(), folder / "rejects.parquet")
-    fates = pa.table(
+    outcomes = pa.table(
         {
             "shard": pa.array([0] * len(gone), pa.int32()),
             "row": pa.array(gone, pa.int64()),
@@ -141,7 +141,7 @@ def build(
     )
     database = folder / "stats.duckdb"
     build_database(
-        database, plan, {"stats": [folder / "stats.parquet"], "rejects": [folder / "rejects.parquet"]}, fates
+        database, plan, {"stats": [folder / "stats.parquet"], "rejects": [folder / "rejects.parquet"]}, outcomes
     )
     now = datetime.datetime.now(datetime.UTC).isoformat()
     add_run(database, manifest_of_test(run_id="r", finished=now, samples_in=size, samples_out=size - len(gone)))

@@ -28,7 +28,7 @@ TEXTS = [
 OURS = [
     *({"id": f"own{n}", "text": text} for n, text in enumerate(TEXTS[:6])),
     {"id": "twice", "text": TEXTS[1]},
-    {"id": "twin of the test", "text": TEXTS[7]},
+    {"id": "duplicate of the test", "text": TEXTS[7]},
     {"id": "broken", "text": 5},
 ]
 # The second is too short for our filter; white space differs in the first.
@@ -62,7 +62,7 @@ def test_samples_of_the_reference_drop_ours_and_are_never_counted(files, tmp_pat
     assert table(result, DUPLICATES) == [
         ("own2", "test2", "test.jsonl", 2, 0.0),
         ("twice", "own1", None, 2, 0.0),
-        ("twin of the test", "test7", "test.jsonl", 2, 0.0),
+        ("duplicate of the test", "test7", "test.jsonl", 2, 0.0),
     ]
     assert table(result, "SELECT reason, kept_id FROM dropped ORDER BY row") == [
         ("duplicate of test2 in test.jsonl (against)", "test2"),
@@ -157,10 +157,10 @@ def test_shards_and_workers_do_not_matter(tmp_path):
     assert ids[0] == ids[1]
 
 
-def test_a_twin_in_the_reference_is_shown(files, tmp_path):
+def test_a_kept_duplicate_in_the_reference_is_shown(files, tmp_path):
     result = run(files, tmp_path / "out")
     layout, plan = Layout.output(result.folder), make_plan(load_recipe({"process": [WHITESPACE, EXACT]}))
-    (trace,) = explain(plan, layout, newest_run(layout), "twin of the test")
+    (trace,) = explain(plan, layout, newest_run(layout), "duplicate of the test")
     head, same = trace.kept_duplicate
     assert head == (
         "the kept duplicate is test7 in test.jsonl of the reference set "

@@ -68,10 +68,10 @@ def test_a_run_writes_what_the_readme_promises(tmp_path):
     by_load = [row for row in dropped if row["operator"] == "load"]
     assert by_load
     assert {row["reason"] for row in by_load} == {"no text"}
-    twin = next(row for row in dropped if row["kept_id"])
+    duplicate = next(row for row in dropped if row["kept_id"])
     texts = {row["id"]: row["text"] for row in rows(out / "cleaned.parquet")}
-    assert texts[twin["id"]] == texts[twin["kept_id"]]
-    assert twin["reason"] == f"duplicate of {twin['kept_id']}"
+    assert texts[duplicate["id"]] == texts[duplicate["kept_id"]]
+    assert duplicate["reason"] == f"duplicate of {duplicate['kept_id']}"
     short = next(row for row in dropped if row["operator"] == "text_length_filter")
     assert short["reason"] == "below min_len 20"
     assert short["value"] < 20

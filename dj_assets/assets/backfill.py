@@ -31,12 +31,12 @@ class Backfilled:
     measured: tuple[str, ...] = ()
     refined: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
-    barrier_failed: str = ""
+    deduplicating_failed: str = ""
 
     @property
     def problems(self) -> bool:
         """Return whether a shard failed."""
-        return bool(self.failed or self.barrier_failed)
+        return bool(self.failed or self.deduplicating_failed)
 
     def __str__(self) -> str:
         counts = {
@@ -93,8 +93,8 @@ def backfill(
         ready = [name for name in known if name in measured and name not in done.failed]
         if not ready:
             return done
-        done.barrier_failed = runs.run(keys.duplicates, ready[0])
-        if not done.barrier_failed:
+        done.deduplicating_failed = runs.run(keys.duplicates, ready[0])
+        if not done.deduplicating_failed:
             for name in _stale(instance, keys, ready):
                 problem = runs.run(keys.refined, name)
                 if problem:

@@ -73,7 +73,7 @@ def _nearest(judged: Judged, plan: Plan, movable: Movable, bound: SliderBound, e
     below = (bound.side == "low") != movable.range.reversed
     others = judged.kept_by_others(plan, movable.step)
     first = 0
-    for values, kept in judged.look(movable.value, movable.part.keep(movable.step.columns)):
+    for values, kept in judged.scan(movable.value, movable.part.keep(movable.step.columns)):
         alive = unpacked(others, first, len(values)) & np.isfinite(values)
         beyond = values <= limit if below else values >= limit
         for side, chosen in ((inside, alive & kept), (outside, alive & ~kept & beyond)):

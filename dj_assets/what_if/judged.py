@@ -28,7 +28,7 @@ class Judged:
     """The results of all filters over the statistics of one finished run.
 
     A result needs one pass over the columns of its filter, and one bit per sample. Several threads may use it at the
-    same time. Positions count the rows of `stats`, which are in the order of the shards.
+    same time. Positions count the rows of `stats`, which are in the order of the source files.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, rejects: Sequence[Path]) -> None:
@@ -47,7 +47,7 @@ class Judged:
         with self._asking:
             known = self._kept.setdefault(step.index, OrderedDict())
             if test not in known:
-                known[test] = np.packbits(np.concatenate([np.zeros(0, bool), *(kept for (kept,) in self.look(test))]))
+                known[test] = np.packbits(np.concatenate([np.zeros(0, bool), *(kept for (kept,) in self.scan(test))]))
             known.move_to_end(test)
             while len(known) > _REMEMBERED:
                 known.popitem(last=False)
@@ -67,7 +67,7 @@ class Judged:
         """Return every sample."""
         return np.packbits(np.ones(self.samples, bool))
 
-    def look(self, *expressions: Sql) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    def scan(self, *expressions: Sql) -> Iterator[tuple[npt.NDArray[Any], ...]]:
         """Yield the values of expressions over the statistics, in their order, many samples at a time; null is NaN."""
         listed = ", ".join(f"{expression.text} AS asked_{index}" for index, expression in enumerate(expressions))
         query = f"SELECT {listed} FROM stats"  # noqa: S608 - conditions bind their values

@@ -64,7 +64,7 @@ def test_a_dropped_sample_says_where_and_why(trace_of):
     assert [step.ended for step in trace.steps] == [False, True, False]
 
 
-def test_a_duplicate_stands_beside_its_twin(trace_of):
+def test_a_duplicate_is_shown_with_its_kept_duplicate(trace_of):
     trace = trace_of("second")
     assert trace.outcome == "dropped by document_simhash_deduplicator: duplicate of first"
     head, *places = trace.kept_duplicate

@@ -103,23 +103,23 @@ def duplicates(operator, a, b, near):
 
 
 def naive(plan, rows, near, reference):
-    """Return the fate and the keeper of every row; those below -1 are of the reference, one too low.
+    """Return the outcome and the kept duplicate of every row; those below -1 are of the reference, one too low.
 
     Rows of the reference are numbered from below: they come before all others, are never judged and never end.
     """
     numbered = dict(enumerate([*reference, *rows], -len(reference)))
-    fate, kept_duplicate = [-1] * len(rows), [-1] * len(rows)
+    outcomes, kept_duplicate = [-1] * len(rows), [-1] * len(rows)
     for step in plan.steps:
-        alive = [i for i in range(len(rows)) if fate[i] == -1]
+        alive = [i for i in range(len(rows)) if outcomes[i] == -1]
         for i in alive:
             if rows[i]["failed_at"] == step.index:
-                fate[i] = step.index
-        alive = [i for i in alive if fate[i] == -1]
+                outcomes[i] = step.index
+        alive = [i for i in alive if outcomes[i] == -1]
         if isinstance(step.operator, Ratio):
             column = step.columns["ratio"]
             for i in alive:
                 if not keeps(step.operator, rows[i][column]):
-                    fate[i] = step.index
+                    outcomes[i] = step.index
         elif isinstance(step.operator, Deduplicator):
             signed = [i for i in [*range(-len(reference), 0), *alive] if numbered[i][step.signature] is not None]
             groups = {i: {i} for i in signed}
@@ -132,9 +132,9 @@ def naive(plan, rows, near, reference):
                             groups[member] = union
             for i in signed:
                 if i >= 0 and min(groups[i]) != i:
-                    fate[i] = step.index
+                    outcomes[i] = step.index
                     kept_duplicate[i] = min(groups[i]) if min(groups[i]) >= 0 else min(groups[i]) - 1
-    return fate, kept_duplicate
+    return outcomes, kept_duplicate
 
 
 @settings(max_examples=120, deadline=None)
@@ -165,25 +165,25 @@ def test_replay_follows_the_rules(data, tmp_path_factory):
         for step in plan.deduplicators
     }
     outcome = replay(plan, population, links)
-    fate, kept_duplicate = naive(plan, rows, near, reference)
-    assert outcome.outcome.tolist() == fate
-    assert kept_duplicates(outcome) == [twin + (twin < -1) if twin != -1 else None for twin in kept_duplicate]
+    outcomes, kept_duplicate = naive(plan, rows, near, reference)
+    assert outcome.outcome.tolist() == outcomes
+    assert kept_duplicates(outcome) == [kept + (kept < -1) if kept != -1 else None for kept in kept_duplicate]
     failed = [r["failed_at"] for r in rows]
-    assert outcome.quarantined.tolist() == [f >= 0 and f == at for f, at in zip(fate, failed, strict=True)]
+    assert outcome.quarantined.tolist() == [f >= 0 and f == at for f, at in zip(outcomes, failed, strict=True)]
     assert (outcome.duplicates.size >= 2).all()
     for step in plan.deduplicators:
         if isinstance(step.operator, Keys):
-            dropped = [i for i, twin in enumerate(kept_duplicate) if twin != -1 and fate[i] == step.index]
+            dropped = [i for i, kept in enumerate(kept_duplicate) if kept != -1 and outcomes[i] == step.index]
             short = [i for i in dropped if {*rows[i][step.signature]} & {0, 1}]
             # a key that nobody shares, or that unites no others than a key before it, leaves no trace
             assert outcome.short_texts[step.label] <= len(short)
 
 
 def kept_duplicates(outcome) -> list[int | None]:
-    """Return the kept twin of every sample, None where there is none; those of the reference are below 0."""
+    """Return the kept duplicate of every sample, None where there is none; those of the reference are below 0."""
     found: list[int | None] = [None] * len(outcome.outcome)
-    for sample, twin in zip(outcome.duplicates.sample, outcome.duplicates.kept_duplicate, strict=True):
-        found[sample] = twin - outcome.references
+    for sample, kept in zip(outcome.duplicates.sample, outcome.duplicates.kept_duplicate, strict=True):
+        found[sample] = kept - outcome.references
     return found
 
 

@@ -64,7 +64,7 @@ def refine_all(folder: Path, **how: object) -> tuple[list[str], Subset]:
 
 
 def outcome(subset: Subset) -> tuple[dict[str, str], dict[str, tuple]]:
-    """Return the kept texts by id, and reason and twin of the dropped."""
+    """Return the kept texts by id, and reason and kept duplicate of the dropped."""
     manifest = newest_run(subset.layout)
     parts = [pq.read_table(subset.layout.refined / part.name) for part in manifest.refined]
     kept = {row["id"]: row["text"] for part in parts for row in part.to_pylist()}
@@ -119,7 +119,7 @@ def test_nothing_is_published_before_the_last_shard_is_refined(tmp_path):
     assert subset.refine_shard("part-1").published.reused
 
 
-def test_a_new_shard_in_front_measures_no_other_and_changes_only_those_it_has_twins_in(tmp_path, one_big_file):
+def test_a_new_shard_in_front_measures_no_other_and_changes_only_those_with_duplicates(tmp_path, one_big_file):
     late, *early = split(tmp_path / "source", [30] * 10)
     aside = late.rename(tmp_path / late.name)
     _, subset = refine_all(tmp_path)
@@ -245,7 +245,7 @@ def test_several_shards_are_worked_at_at_once_but_none_twice(tmp_path):
         subset.deduplicate()
 
 
-def test_a_new_threshold_needs_no_barrier(tmp_path):
+def test_a_new_threshold_needs_no_deduplicate_step(tmp_path):
     split(tmp_path / "source", [150, 150])
     refine_all(tmp_path)
     strict = [PROCESS[0], {"text_length_filter": {"min_len": 120}}, PROCESS[2]]
