@@ -47,7 +47,7 @@ docs: $(VENV)/.stamp-base
 
 # The pages of docs/ as a site in site/; a link that leads nowhere is an error. Nothing is fetched from the network.
 docs-site: $(VENV)/.stamp-dev
-	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
 
 # Data-Juicer is measured beside where it has a torch: make bench BENCH="--torch torch==2.14.1"
 bench: $(VENV)/.stamp-base

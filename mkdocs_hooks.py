@@ -1,4 +1,4 @@
-"""Hooks of mkdocs: the navigation follows the files in `docs/`, and links to other files of the project become text."""
+"""Hooks of mkdocs: the navigation follows the files in `docs/`, and links to other files and to folders become text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _DECISIONS = "decisions"
 # GitHub takes the title of a code block without quotes, the highlighter of the site only with them.
 _TITLE = re.compile(r"^(```\w+ title=)([^\s\"]+)$", re.MULTILINE)
-_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((\.\./[^)\s#]+)(?:#[^)\s]*)?\)")
+_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:)([^)\s#]+)(?:#[^)\s]*)?\)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -68,7 +68,7 @@ def _listed(entries: list[Any]) -> Iterator[str]:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
-    """Prepare a page: titles of code blocks in quotes, no links to files outside of `docs/`."""
+    """Prepare a page: titles of code blocks in quotes, no links to folders and to files outside of `docs/`."""
     return without_outside_links(with_quoted_titles(markdown), posixpath.dirname(page.file.src_uri))
 
 
@@ -78,13 +78,14 @@ def with_quoted_titles(markdown: str) -> str:
 
 
 def without_outside_links(markdown: str, folder: str) -> str:
-    """Return a page whose links out of `docs/` are text that names the file; `folder` is that of the page."""
+    """Return a page whose links to folders and out of `docs/` are text; `folder` is the one of the page."""
 
     def text(link: re.Match[str]) -> str:
-        target = posixpath.normpath(posixpath.join(folder, link[2]))
-        if not target.startswith("../"):
+        slash = "/" if link[2].endswith("/") else ""
+        target = posixpath.normpath(posixpath.join("docs", folder, link[2]))
+        if target.startswith("docs/") and not slash:
             return link[0]
-        file = target.removeprefix("../")
+        file = target + slash
         return link[1] if file in link[1] else f"{link[1]} (`{file}` in the repository)"
 
     return _LINK.sub(text, markdown)

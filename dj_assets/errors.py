@@ -39,6 +39,13 @@ class RecipeError(UserError):
         return ": ".join([*where, self.problem]) + (f"; {self.fix}" if self.fix else "")
 
 
+class ContractError(UserError):
+    """Report an operator that breaks its contract: wrong keys, lengths or types, or a class that is not complete.
+
+    The message is one line with file, line, class, the breach and the fix. The run stops and publishes nothing.
+    """
+
+
 class SourceError(UserError):
     """A source that cannot be read at all: no such path, an empty folder, a text key that no record has."""
 

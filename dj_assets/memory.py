@@ -1,4 +1,4 @@
-"""How much memory a process has needed."""
+"""Measure the peak memory of a process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def peak_rss_mb() -> float:
 
 
 def _own_peak_kb() -> int:
-    """Return the high-water mark since the program started; `getrusage` would count the parent it was forked from."""
+    """Return the peak since the program started, in kB; `getrusage` would count the parent that it was forked from."""
     status = Path("/proc/self/status")
-    found = _HIGH_WATER.search(status.read_text()) if status.exists() else None
-    return int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    match = _HIGH_WATER.search(status.read_text()) if status.exists() else None
+    return int(match[1]) if match else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

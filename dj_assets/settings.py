@@ -10,7 +10,7 @@ from dj_assets import variables
 from dj_assets.urls import checked_url, is_url, location_of
 from dj_assets.variables import Variable
 
-# One thread a worker in every library that would otherwise start its own pool.
+# One thread per worker in every library that would otherwise start a thread pool.
 SINGLE_THREAD_ENV: Mapping[str, str] = dict.fromkeys(
     (
         "OMP_NUM_THREADS",
@@ -23,26 +23,28 @@ SINGLE_THREAD_ENV: Mapping[str, str] = dict.fromkeys(
     "1",
 ) | {"TOKENIZERS_PARALLELISM": "false"}
 
-# How many images are read at a time for one worker; a clip counts as several.
+# The number of images that are read at a time for one worker; a clip counts as several images.
 MEDIA_IMAGES = 128
 IMAGES_A_CLIP = 4
 
-# Records that name media are short and take long: few make a block, so that all workers have some.
+# Records with media are short and take long to measure: small blocks give work to all workers.
 IMAGE_BLOCK_BYTES = 32 * 1024
 CLIP_BLOCK_BYTES = 4 * 1024
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
 
-# What deciding about a sample takes of one machine's memory, with one deduplicator: measured, and a little more.
+# The memory of one machine that the decision about one sample takes, with one deduplicator, in bytes: slightly more
+# than measured.
 DECIDED_BYTES = 50
 
-# So many new containers make Python look for cycles: imports and batches make many that stay, and hardly a cycle.
+# Python's garbage collection starts after this number of new containers: imports and batches create many that are kept,
+# and hardly any cycle.
 COLLECT_AFTER = 50_000
 
 
 def project_root() -> Path:
-    """Return the folder that holds `recipes/`: `DJ_PROJECT`, or where the package was installed from."""
+    """Return the folder that holds `recipes/`: `DJ_PROJECT`, or the folder from which the package was installed."""
     given = variables.PROJECT.given()
     return Path(given).resolve() if given else Path(__file__).resolve().parents[1]
 
@@ -50,14 +52,14 @@ def project_root() -> Path:
 def data_home() -> Path:
     """Return the folder of all subsets' results: `DJ_HOME`, default `<project>/data_home`.
 
-    Where `DJ_HOME` is a URL, it is the folder of their working copies on this machine.
+    If `DJ_HOME` is a URL, it is the folder of the working copies on this machine.
     """
     given = variables.HOME.given()
     return location_of(given).resolve() if given else project_root() / "data_home"
 
 
 def home_url() -> str | None:
-    """Return the URL of the data home where it lies in an object store, else None."""
+    """Return the URL of the data home if it is in an object store, else None."""
     given = variables.HOME.given()
     return checked_url(given) if given and is_url(given) else None
 
@@ -73,7 +75,7 @@ def model_folders() -> tuple[Path, ...]:
 
 
 def pulled_models() -> Path:
-    """Return the folder `dj-assets models pull` fills."""
+    """Return the folder that `dj-assets models pull` fills."""
     return data_home() / "models"
 
 
@@ -83,22 +85,22 @@ def sources_file() -> Path:
 
 
 def sensor_seconds() -> int:
-    """Return how many seconds lie between two looks of a sensor: `DJ_SENSOR_SECONDS`, default 30."""
+    """Return the interval of a sensor in seconds: `DJ_SENSOR_SECONDS`, default 30."""
     return variables.SENSOR_SECONDS.whole(30)
 
 
 def engine() -> str:
-    """Return what measures and writes: `DJ_ENGINE`, default `local`."""
+    """Return the engine that measures and writes: `DJ_ENGINE`, default `local`."""
     return variables.ENGINE.given() or "local"
 
 
 def nightly_cron() -> str:
-    """Return when missing shards are asked for, as cron has it: `DJ_NIGHTLY`, default two o'clock every night."""
+    """Return the cron schedule of requests for missing shards: `DJ_NIGHTLY`, default two o'clock every night."""
     return variables.NIGHTLY.given() or "0 2 * * *"
 
 
 def shards_a_run() -> int:
-    """Return how many shards a backfill gives to one run: `DJ_SHARDS_A_RUN`, default 10."""
+    """Return the number of shards that a backfill gives to one run: `DJ_SHARDS_A_RUN`, default 10."""
     return variables.SHARDS_A_RUN.whole(10, least=1)
 
 
@@ -108,21 +110,21 @@ def pool_per_model() -> bool:
 
 
 def what_if_page(subset: str) -> str | None:
-    """Return the address of the page of sliders of a subset; None where `dj-assets dev` does not run."""
+    """Return the address of a subset's what-if page; None if `dj-assets dev` does not run."""
     served = variables.WHAT_IF.given()
     return f"{served}{subset}/" if served else None
 
 
 def default_workers() -> int:
-    """Return the number of CPUs this process may use: those it is let onto, and no more than its container's quota."""
+    """Return the number of CPUs that this process may use, limited by its CPU affinity and its container's quota."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cpus, cpu_quota() or cpus))
 
 
 def cpu_quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int | None:
-    """Return how many CPUs the control group grants, rounded up; None where it sets no limit.
+    """Return the CPUs that the control group grants, rounded up; None if it sets no limit.
 
-    The file of version 2 holds microseconds of quota and period, such as `800000 100000` for 8 CPUs, or `max 100000`.
+    In version 2, the file holds quota and period in microseconds, such as `800000 100000` for 8 CPUs, or `max 100000`.
     """
     try:
         quota, period = file.read_text().split()
@@ -132,47 +134,47 @@ def cpu_quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int | None:
 
 
 def one_node_samples() -> int:
-    """Return about how many samples one machine decides: `DJ_ONE_NODE_SAMPLES`, default what half its memory holds.
+    """Return the number of samples that one machine decides: `DJ_ONE_NODE_SAMPLES`, default half its memory's capacity.
 
-    Beyond it duplicates are found in pieces, through files.
+    With more samples, duplicates are found in parts, through files.
     """
     return variables.ONE_NODE_SAMPLES.whole(memory_bytes() // 2 // DECIDED_BYTES)
 
 
 def memory_bytes(file: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
-    """Return the memory of this machine, or the limit of the control group where that is less."""
+    """Return the memory of this machine in bytes, or the limit of the control group if that is less."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
-        # without a limit the file says "max"
+        # without a limit, the file has the text "max"
         return min(memory, int(file.read_text()))
     except (OSError, ValueError):
         return memory
 
 
 def device() -> str | None:
-    """Return the device that models run on, by PyTorch's name for it: `DJ_DEVICE`, such as `cpu` or `cuda:1`."""
+    """Return the device of models, by PyTorch's name: `DJ_DEVICE`, such as `cpu` or `cuda:1`; None if not set."""
     return variables.DEVICE.given()
 
 
 def media_seconds() -> float:
-    """Return how long one look at an image or a clip may take: `DJ_MEDIA_SECONDS`, default 60."""
+    """Return the time limit of one feature of an image or a clip in seconds: `DJ_MEDIA_SECONDS`, default 60."""
     return variables.MEDIA_SECONDS.number(60.0)
 
 
 def media_memory_bytes() -> int:
-    """Return the address space of a process that decodes: `DJ_MEDIA_MEMORY_MB`, default 4,000 MB."""
+    """Return the address space of a process that decodes, in bytes: `DJ_MEDIA_MEMORY_MB`, default 4,000 MB."""
     return variables.MEDIA_MEMORY_MB.whole(4000, least=1) * 1_000_000
 
 
 def media_sandbox() -> str:
-    """Return whether the process that decodes is confined: `DJ_MEDIA_SANDBOX`.
+    """Return how far the process that decodes is confined: `DJ_MEDIA_SANDBOX`.
 
-    `auto`, the default: as far as the system can; `require`: wholly, or nothing runs; `off`.
+    `auto`, the default: as far as the system can; `require`: completely, or nothing runs; `off`.
 
     Raises
     ------
     UserError
-        If it is something else.
+        If the variable has another value.
     """
     return variables.MEDIA_SANDBOX.choice("auto")
 

@@ -1,4 +1,4 @@
-"""Places in object stores: which texts are URLs, and where on this machine the working copy of one lies."""
+"""Locations in object stores: which texts are URLs, and the folders of their working copies on this machine."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from dj_assets.errors import UserError
 from dj_assets.variables import Variable
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
-# A path separator that is not the one behind a scheme.
+# A path separator that is not the colon of a scheme.
 _BETWEEN = re.compile(rf"{re.escape(os.pathsep)}(?!//)")
 _ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "az", "abfss": "az", "adl": "az"}
 
 
 def is_url(text: object) -> bool:
-    """Return whether a place is named by a URL, such as `s3://bucket/prefix`, and not by a path."""
+    """Return whether a location is a URL, such as `s3://bucket/prefix`, and not a path."""
     return _URL.match(str(text)) is not None
 
 
 def split_locations(text: str) -> list[str]:
-    """Return the paths and URLs of a list such as that of an environment variable, `:` between them."""
+    """Return the paths and URLs of a list separated by `:`, such as that of an environment variable."""
     return [location for location in _BETWEEN.split(text) if location]
 
 
 def checked_url(url: str) -> str:
-    """Return a URL in its usual form: the scheme by its short name, no slash at the end.
+    """Return a URL in its usual form: the short name of the scheme, no slash at the end.
 
     Raises
     ------
     UserError
-        If it carries credentials, which are read from the environment alone, or names no bucket.
+        If it contains credentials, which are read from the environment only, or has no bucket.
     """
     scheme, _, rest = url.partition("://")
     bucket, _, key = rest.partition("/")
@@ -54,56 +54,56 @@ def checked_url(url: str) -> str:
 
 
 def checked_location(location: str) -> str:
-    """Return a path as it stands, and a URL in its usual form.
+    """Return a path unchanged, and a URL in its usual form.
 
     Raises
     ------
     UserError
-        If a URL cannot be used; the message holds no credentials.
+        If a URL cannot be used; the message contains no credentials.
     """
     return checked_url(location) if is_url(location) else location
 
 
 def s3_endpoint() -> str | None:
-    """Return the S3 server that is not Amazon's: `DJ_S3_ENDPOINT`, else `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`.
+    """Return the S3 server that replaces Amazon's: `DJ_S3_ENDPOINT`, else `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`.
 
     Raises
     ------
     UserError
-        If it carries credentials.
+        If the address contains credentials.
     """
     return first_given(variables.S3_ENDPOINT, variables.AWS_ENDPOINT_URL_S3, variables.AWS_ENDPOINT_URL)
 
 
 def gcs_emulator() -> str | None:
-    """Return the server that stands in for Google's: `STORAGE_EMULATOR_HOST`, as `http://127.0.0.1:9023`.
+    """Return the server that replaces Google's: `STORAGE_EMULATOR_HOST`, such as `http://127.0.0.1:9023`.
 
     Raises
     ------
     UserError
-        If it carries credentials.
+        If the address contains credentials.
     """
     return first_given(variables.STORAGE_EMULATOR_HOST)
 
 
 def azure_endpoint() -> str | None:
-    """Return the blob server that is not Azure's: `DJ_AZURE_ENDPOINT`, as `http://127.0.0.1:10000` for Azurite.
+    """Return the blob server that replaces Azure's: `DJ_AZURE_ENDPOINT`, such as `http://127.0.0.1:10000` for Azurite.
 
     Raises
     ------
     UserError
-        If it carries credentials.
+        If the address contains credentials.
     """
     return first_given(variables.AZURE_ENDPOINT)
 
 
 def first_given(*candidates: Variable) -> str | None:
-    """Return the value of the first variable that is set, None where none is.
+    """Return the value of the first variable that is set, None if none is.
 
     Raises
     ------
     UserError
-        If the value is a URL that carries credentials; the message does not repeat them.
+        If the value is a URL with credentials; the message does not repeat them.
     """
     variable = next((candidate for candidate in candidates if candidate.given()), candidates[0])
     given = variable.given()
@@ -126,26 +126,26 @@ def cache_folder() -> Path:
 
 
 def copy_folder(url: str) -> Path:
-    """Return the folder of the working copy of a URL; another server with the same names has another one."""
+    """Return the folder of the working copy of a URL; copies from different servers have different folders."""
     scheme, _, rest = checked_url(url).partition("://")
     servers = {"s3": (s3_endpoint,), "gs": (gcs_emulator,), "az": (azure_endpoint, azure_account)}.get(scheme, ())
-    server = " ".join(filter(None, (told() for told in servers)))
+    server = " ".join(filter(None, (server_of() for server_of in servers)))
     named = f"{scheme}-{hashlib.sha256(server.encode()).hexdigest()[:8]}" if server else scheme
     return cache_folder().joinpath("objects", named, *rest.split("/"))
 
 
 def location_of(location: str | Path, base: Path | None = None) -> Path:
-    """Return the folder on this machine for a path, from `base` on where it is relative, or for a URL."""
+    """Return the folder on this machine for a path, relative to `base` if it is not absolute, or for a URL."""
     return copy_folder(str(location)) if is_url(location) else (base or Path.cwd()) / Path(location).expanduser()
 
 
 def from_here(location: str | Path) -> str | Path:
-    """Return a path as it is seen from the current folder; a URL as it stands."""
+    """Return a path resolved from the current folder; a URL unchanged."""
     return str(location) if is_url(location) else Path.cwd() / location
 
 
 def url_of(folder: Path) -> str | None:
-    """Return the URL that a folder is the working copy of; None for every other folder."""
+    """Return the URL of which a folder is the working copy; None for all other folders."""
     root = cache_folder() / "objects"
     if not folder.is_relative_to(root):
         return None

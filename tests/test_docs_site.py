@@ -17,13 +17,33 @@ PAGES = sorted(path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob
 LOADED = re.compile(r"<(?:script|img|iframe|link|source|video)\b[^>]*?\b(?:src|href)=[\"']?((?:https?:)?//[^\"'\s>]+)")
 
 
+def build(config: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    # with --quiet mkdocs counts no warnings
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(config), "--site-dir", str(folder)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    done = build(ROOT / "mkdocs.yml", folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+def test_make_builds_the_site_as_this_test_does() -> None:
+    assert "mkdocs build --strict\n" in (ROOT / "Makefile").read_text("utf-8")
+
+
+@pytest.mark.parametrize("link", ["other.md", "index.md#no-such-heading"])
+def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path, link: str) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/index.md").write_text(f"# Home\n\n[link]({link})\n")
+    config = tmp_path / "mkdocs.yml"
+    config.write_text(f"INHERIT: {ROOT / 'mkdocs.yml'}\nhooks: [{ROOT / 'mkdocs_hooks.py'}]\nextra_css: []\n")
+    done = build(config, tmp_path / "site")
+    assert done.returncode == 1
+    assert done.stderr.count("WARNING") == 1, done.stderr
 
 
 def test_every_page_is_built_and_in_the_navigation(site: Path) -> None:
@@ -72,6 +92,9 @@ def test_the_navigation_follows_the_files() -> None:
         ("decisions", "[page](../recipes.md#sources)", "[page](../recipes.md#sources)"),
         ("decisions", "[readme](../../README.md)", "readme (`README.md` in the repository)"),
         ("", "[page](recipes.md)", "[page](recipes.md)"),
+        ("", "[deploy](deploy/)", "deploy (`docs/deploy/` in the repository)"),
+        ("", "[file](deploy/dagster.yaml)", "[file](deploy/dagster.yaml)"),
+        ("", "[Dagster](https://dagster.io/)", "[Dagster](https://dagster.io/)"),
     ],
 )
 def test_links_out_of_the_pages_become_text(folder: str, given: str, shown: str) -> None:

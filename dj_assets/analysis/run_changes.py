@@ -1,4 +1,4 @@
-"""What was changed between two runs, from their manifests alone: recipe, models, versions, source files."""
+"""The changes between two runs, from their manifests alone: recipe, models, versions, source files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dj_assets.home.run_manifest import MeasuredFile, RunManifest
 
 
 def changed_recipe(before: RunManifest, now: RunManifest) -> list[str]:
-    """Return a line for every operator that was added, removed or given other parameters, in recipe order."""
+    """Return a line for every operator that was added, was removed or has other parameters, in recipe order."""
     old, new = (_operators(manifest) for manifest in (before, now))
     matcher = difflib.SequenceMatcher(None, [name for name, _ in old], [name for name, _ in new], autojunk=False)
     lines: list[str] = []
@@ -27,7 +27,7 @@ def changed_recipe(before: RunManifest, now: RunManifest) -> list[str]:
 
 
 def changed_models(before: RunManifest, now: RunManifest) -> list[str]:
-    """Return a line for every model that came, went, or is another file by its checksum."""
+    """Return a line for every model that was added, was removed or has another checksum."""
     old, new = ({model.name: model.sha256 for model in manifest.models} for manifest in (before, now))
     return _changes(old, new, shown=12)
 
@@ -38,7 +38,7 @@ def changed_versions(before: RunManifest, now: RunManifest) -> list[str]:
 
 
 def changed_files(before: RunManifest, now: RunManifest) -> list[str]:
-    """Return a line for every source file that came, went or changed; files that only moved count as the same."""
+    """Return a line for every source file that was added, removed or changed; a file that only moved is the same."""
     pairs = paired_files(before.files, now.files)
     gone = [file for index, file in enumerate(before.files) if index not in pairs]
     new = [file for index, file in enumerate(now.files) if index not in pairs.values()]
@@ -50,9 +50,9 @@ def changed_files(before: RunManifest, now: RunManifest) -> list[str]:
 
 
 def paired_files(before: Sequence[MeasuredFile], now: Sequence[MeasuredFile]) -> dict[int, int]:
-    """Return, for files of the one run, the place of the file with the same content in the other.
+    """Return, for files of the one run, the index of the file with the same content in the other.
 
-    Of several files with one content those of the same path go together, then the others in their order.
+    Several files with the same content are paired by path first, then the others in their order.
     """
     free: dict[str, list[int]] = {}
     for index, file in enumerate(now):

@@ -1,4 +1,4 @@
-"""Two runs compared, sample by sample: what the later one gained and lost, by operator and reason."""
+"""The comparison of two runs, sample by sample: gained and lost samples by operator and reason."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from dj_assets.stores.copies import at_hand
 
 @dataclass(frozen=True)
 class Run:
-    """A run that was committed: the folder and its manifest."""
+    """A committed run: its folder and its manifest."""
 
     layout: Layout
     manifest: RunManifest
 
     @property
     def record(self) -> Path:
-        """The record of what became of its samples.
+        """Return the path of the record of the samples' outcomes.
 
         Raises
         ------
         UserError
-            If the run has none: it is from before records were kept, or so many runs ago that it was removed.
+            If the run has no record: it was made before records were kept, or is so old that its record was removed.
         """
         path = at_hand(record_file(self.layout, self.manifest.run_id))
         if not path.exists():
             raise UserError(
-                f"{path}: the run has no record of what became of its samples; it was made before records were kept, "
+                f"{path}: the run has no record of the outcomes of its samples; it was made before records were kept, "
                 "or is so old that its record was removed"
             )
         return path
@@ -49,8 +49,9 @@ class Run:
 class FateChange:
     """Samples that one operator ended for one reason.
 
-    `before` and `now` count them in either run; `gained` were ended so before and are kept now, `lost` were kept before
-    and are ended so now. The rest went to, or came from, another operator or reason.
+    `before` and `now` count them in either run. `gained` counts those that were ended so before and are kept now;
+    `lost` counts those that were kept before and are ended so now. The others have another operator or reason in the
+    other run.
     """
 
     operator: str
@@ -63,7 +64,7 @@ class FateChange:
 
 @dataclass(frozen=True)
 class Moved:
-    """A sample that was gained or lost: its id, where it stands, and what ended it in the run that does not keep it."""
+    """A gained or lost sample: its id, its position, and what ended it in the run that does not keep it."""
 
     id: str
     path: str
@@ -75,9 +76,9 @@ class Moved:
 
 @dataclass(frozen=True)
 class RunDiff:
-    """What became otherwise: counts over the samples that both runs read, and a few of them.
+    """The differences between two runs: counts over the samples that both runs read, and a few of these samples.
 
-    `only_before` and `only_now` count the samples of files, or of parts of files, that only one of the runs read.
+    `only_before` and `only_now` count the samples of files or parts of files that only one of the runs read.
     """
 
     compared: int
@@ -92,15 +93,15 @@ class RunDiff:
 
 
 def diff_runs(before: Run, now: Run, examples: int = 3) -> RunDiff:
-    """Compare two runs by the records that they left; `examples` are shown of each change.
+    """Compare two runs by their records; the result has at most `examples` samples of each change.
 
-    Samples are the same where they stand in the same row of files of the same content, wherever those lie: the runs may
-    be of two subsets.
+    Samples are the same where they are in the same row of files with the same content, whatever the paths of these
+    files: the runs may be of two subsets.
 
     Raises
     ------
     UserError
-        If a run has no record, or the two have not a single file in common.
+        If a run has no record, or the two runs have no file in common.
     """
     with _joined(before, now) as connection:
         counts = _numbers(connection)
@@ -110,8 +111,8 @@ def diff_runs(before: Run, now: Run, examples: int = 3) -> RunDiff:
                 f"{now.manifest.run_id} read no file in common, so there is nothing to compare"
             )
         changes = tuple(FateChange(*row) for row in connection.execute(_CHANGES).fetchall())
-        found = connection.execute(_EXAMPLES, [examples]).fetchall()
-    return RunDiff(**counts, changes=changes, examples=_named(found, before, now))
+        rows = connection.execute(_EXAMPLES, [examples]).fetchall()
+    return RunDiff(**counts, changes=changes, examples=_named(rows, before, now))
 
 
 @contextmanager
@@ -128,14 +129,14 @@ def _joined(before: Run, now: Run) -> Iterator[duckdb.DuckDBPyConnection]:
         for name, record in zip("ab", records, strict=True):
             connection.execute(f"CREATE TABLE outcomes_{name} {_OUTCOMES}")
             outcomes = [[code, *astuple(outcome)] for code, outcome in enumerate(read_outcomes(record))]
-            connection.executemany(f"INSERT INTO outcomes_{name} VALUES (?, ?, ?, ?)", outcomes)  # noqa: S608 - names of ours
+            connection.executemany(f"INSERT INTO outcomes_{name} VALUES (?, ?, ?, ?)", outcomes)  # noqa: S608 - fixed names
         connection.execute(_ENDS)
         connection.execute(_PAIRS, [str(record) for record in records])
         yield connection
 
 
 _OUTCOMES = "(code SMALLINT, kind VARCHAR, operator VARCHAR, reason VARCHAR)"
-# One number for a outcome in both runs, so that they can be compared.
+# One number for an outcome in both runs, so that they can be compared.
 _ENDS = """
 CREATE TABLE ends AS
 SELECT row_number() OVER () AS outcome, *
@@ -195,16 +196,16 @@ FROM numbered JOIN ends USING (outcome) WHERE number <= ? ORDER BY gained, many 
 
 
 def _numbers(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    found = connection.execute(_NUMBERS)
-    names = [column[0] for column in found.description or ()]
-    return dict(zip(names, found.fetchone() or (), strict=True))
+    rows = connection.execute(_NUMBERS)
+    names = [column[0] for column in rows.description or ()]
+    return dict(zip(names, rows.fetchone() or (), strict=True))
 
 
-def _named(found: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Moved, ...]:
-    """Give samples their ids, from whichever of the two runs is still published, else file and row."""
-    names = [_ids(run, [(row[side], row[2]) for row in found]) for side, run in enumerate((before, now))]
+def _named(rows: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Moved, ...]:
+    """Give samples their ids from a run that is still published, or else their file and row."""
+    names = [_ids(run, [(row[side], row[2]) for row in rows]) for side, run in enumerate((before, now))]
     moved = []
-    for a, b, row, gained, operator, reason in found:
+    for a, b, row, gained, operator, reason in rows:
         path = now.manifest.file(b).path
         name = names[1].get((b, row)) or names[0].get((a, row)) or f"{Path(path).name} row {row}"
         moved.append(Moved(name, path, row, gained, operator, reason))

@@ -1,4 +1,4 @@
-"""The stages that the steps of a subset report on, and the recipes that do not load: assets nobody can click."""
+"""Assets that cannot be materialized: the stages that the steps of a subset report, and recipes that do not load."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stage_specs(
 ) -> list[dg.AssetSpec]:
     """Return source, stats and duplicates of a subset; they are never stale by themselves.
 
-    Of a sharded subset only the source: the others are assets of their own there, see `assets.sharded`.
+    For a sharded subset only the source is returned, since the others are materializable assets (`assets.sharded`).
     `sources` are the refined subsets that its source consists of, `against` those that it is deduplicated against.
     """
     keys = SubsetKeys.of(recipe)
@@ -57,13 +57,13 @@ def stage_specs(
 
 
 def origin_specs(recipes: Sequence[GalleryRecipe]) -> list[dg.AssetSpec]:
-    """Return one asset for every named raw source of the subsets that have several; subsets of a group may share it."""
-    found: dict[dg.AssetKey, list[str]] = {}
+    """Return one asset for every named raw source of subsets with several; subsets of a group may share a source."""
+    origins: dict[dg.AssetKey, list[str]] = {}
     groups: dict[dg.AssetKey, str] = {}
     for recipe in recipes:
         for key, source in origins_of(recipe).items():
             groups[key] = SubsetKeys.of(recipe).group
-            found.setdefault(key, []).append(f"{SubsetKeys.of(recipe).subset} ({', '.join(source.paths)})")
+            origins.setdefault(key, []).append(f"{SubsetKeys.of(recipe).subset} ({', '.join(source.paths)})")
     return [
         dg.AssetSpec(
             key,
@@ -71,24 +71,24 @@ def origin_specs(recipes: Sequence[GalleryRecipe]) -> list[dg.AssetSpec]:
             kinds={"file"},
             description=f"The raw files of {key.path[-1]}, a source of {'; '.join(subsets)}.",
         )
-        for key, subsets in found.items()
+        for key, subsets in origins.items()
     ]
 
 
 def origins_of(recipe: GalleryRecipe) -> dict[dg.AssetKey, Source]:
-    """Return the raw sources of a subset that has several, those with a name, by their keys."""
+    """Return the named raw sources of a subset that has several, by their keys."""
     try:
         sources = sources_of(recipe)
     except RecipeError:
         return {}
     keys = SubsetKeys.of(recipe)
-    own = {keys.refined, keys.source, keys.stats, keys.duplicates}
+    keys_of_subset = {keys.refined, keys.source, keys.stats, keys.duplicates}
     named = {keys.origin(source.name): source for source in sources if source.name and source.paths and sources[1:]}
-    return {key: source for key, source in named.items() if key not in own}
+    return {key: source for key, source in named.items() if key not in keys_of_subset}
 
 
 def broken_specs(broken: dict[Path, RecipeError], taken: set[dg.AssetKey]) -> list[dg.AssetSpec]:
-    """Return one asset for every recipe file that does not load: where it would stand, saying what is wrong."""
+    """Return one asset with the fault for every recipe file that does not load, at the key of its subset."""
     return [_broken_spec(file, error, taken) for file, error in broken.items()]
 
 
@@ -109,5 +109,5 @@ def _broken_spec(file: Path, error: RecipeError, taken: set[dg.AssetKey]) -> dg.
 
 
 def dg_name(text: str) -> str:
-    """Return a name that Dagster takes as a group or key part: letters, digits and underscores."""
+    """Return a valid Dagster name for a group or key part: letters, digits and underscores."""
     return "".join(char if char.isascii() and char.isalnum() else "_" for char in text) or "_"

@@ -1,4 +1,4 @@
-"""The thin command line: every command reads its arguments, calls one function and shows what it returns."""
+"""The command line: every command reads its arguments, calls one function and shows the result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from dj_assets import __version__, settings
-from dj_assets.cli import config, evaluations, look, models, operate, refine, sandbox, storage, user_interface
+from dj_assets.cli import (
+    config,
+    evaluations,
+    look,
+    models,
+    operate,
+    operators,
+    refine,
+    sandbox,
+    storage,
+    user_interface,
+)
 from dj_assets.cli.arguments import spread
 from dj_assets.cli.console import console
 from dj_assets.errors import DjError
@@ -21,15 +32,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-# in the order that --help shows them
+# in the order of --help
 for part in (user_interface, operate, refine, look, storage, config):
     app.add_typer(part.app)
-for name, group in (("models", models.app), ("sandbox", sandbox.app), ("eval", evaluations.app)):
+groups = {"operators": operators.app, "models": models.app, "sandbox": sandbox.app, "eval": evaluations.app}
+for name, group in groups.items():
     app.add_typer(group, name=name, rich_help_panel="More commands in groups")
 
 
 def main() -> None:
-    """Run the command line; exit 2 for the user's mistake with one line, 1 for anything else."""
+    """Run the command line; exit with 2 and one line for a mistake of the user, with 1 for any other error."""
     gc.set_threshold(settings.COLLECT_AFTER)
     try:
         app(spread(sys.argv[1:]))
@@ -37,12 +49,12 @@ def main() -> None:
         console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        console(stderr=True).print("interrupted; finished files are kept, run again to go on", markup=False)
+        console(stderr=True).print("interrupted; finished files are kept, run again to continue", markup=False)
         sys.exit(130)
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False) -> None:
+def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
     if version:
         console().print(__version__, highlight=False)
         raise typer.Exit

@@ -28,20 +28,20 @@ def config(
     """
     from dj_assets.recipe.configured import settings_in_effect, unknown_variables
 
-    found = settings_in_effect()
+    entries = settings_in_effect()
     if as_json:
-        text = json.dumps([asdict(setting) for setting in found], indent=1, ensure_ascii=False)
+        text = json.dumps([asdict(setting) for setting in entries], indent=1, ensure_ascii=False)
         console().print(text, markup=False, highlight=False, soft_wrap=True)
     else:
-        console().print(_table(found))
+        console().print(_table(entries))
     tell(*unknown_variables())
-    for problem in dict.fromkeys(setting.problem for setting in found if setting.problem):
+    for problem in dict.fromkeys(setting.problem for setting in entries if setting.problem):
         console(stderr=True).print(f"error: {problem}", style="red", markup=False, highlight=False, soft_wrap=True)
-    if any(setting.problem for setting in found):
+    if any(setting.problem for setting in entries):
         raise typer.Exit(2)
 
 
-def _table(found: list[Setting]) -> Table:
+def _table(entries: list[Setting]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
@@ -49,7 +49,7 @@ def _table(found: list[Setting]) -> Table:
     for name in ("setting", "value", "origin", "unit", "meaning"):
         table.add_column(name, overflow="fold")
     group = ""
-    for setting in found:
+    for setting in entries:
         if setting.group != group:
             group = setting.group
             table.add_row(f"[bold]{group}[/bold]")

@@ -1,4 +1,4 @@
-"""What the commands share: the terminal, a live line, notes, and the folders they are given."""
+"""Shared parts of the commands: the terminal, a live line, notes, and common arguments."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 RecipePath = Annotated[
     Path,
     typer.Argument(
-        metavar="RECIPE", help="A recipe file, also one of Data-Juicer's own as it is; or a subset of the gallery."
+        metavar="RECIPE", help="A recipe file, also an unchanged one of Data-Juicer, or a subset of the gallery."
     ),
 ]
 Finished = Annotated[
     str, typer.Argument(metavar="SUBSET|DIR", help="A subset of the gallery, or the output folder of a run.")
 ]
-ModelsFolder = Annotated[Path | None, typer.Option("--models", help="A folder searched for models before all others.")]
+ModelsFolder = Annotated[
+    Path | None, typer.Option("--models", help="A folder that is searched for models before all others.")
+]
 
 
 def finished(subset: str) -> tuple[Layout, RunManifest]:
@@ -50,9 +52,9 @@ def finished(subset: str) -> tuple[Layout, RunManifest]:
     elif name:
         layouts.append(home_layout(name))
     for layout in layouts:
-        found = newest_run(layout)
-        if found is not None:
-            return layout, found
+        manifest = newest_run(layout)
+        if manifest is not None:
+            return layout, manifest
     if folder.is_dir() or is_url(subset):
         raise UserError(f"{subset}: holds no finished run; 'dj-assets run' writes one into its --output")
     known_recipe(subset)
@@ -65,7 +67,7 @@ def named_run(name: str) -> tuple[Layout, RunManifest]:
     Raises
     ------
     UserError
-        If there is no such run, naming those that there are.
+        If there is no such run; the message names the existing ones.
     """
     from dj_assets.home.manifest import run_ids, run_named
     from dj_assets.urls import is_url
@@ -78,7 +80,7 @@ def named_run(name: str) -> tuple[Layout, RunManifest]:
         known = run_ids(layout)
         if run == "previous":
             raise UserError(f"{subset}: has one run so far, so there is none before it; run it again to compare")
-        fitting = [one for one in known if one.startswith(run) or one.endswith(run)]
+        fitting = [run_id for run_id in known if run_id.startswith(run) or run_id.endswith(run)]
         what = f"{len(fitting)} runs fit" if fitting else "it has no such run"
         raise UserError(f"{name}: {what}; the newest are {', '.join((fitting or known)[-5:])}")
     return layout, manifest
@@ -86,7 +88,7 @@ def named_run(name: str) -> tuple[Layout, RunManifest]:
 
 @contextmanager
 def progress() -> Iterator[Report]:
-    """Show a live line in a terminal, nothing elsewhere."""
+    """Show a live progress line in a terminal, and nothing where the output is no terminal."""
     from rich.progress import BarColumn, Progress, TextColumn
 
     shown = console(stderr=True)
@@ -101,7 +103,7 @@ def progress() -> Iterator[Report]:
 
 
 def show_rows(rows: Sequence[Mapping[str, str]]) -> None:
-    """Show rows with the same keys as a table, whose first column is on the left."""
+    """Show rows with the same keys as a table; only the first column is aligned to the left."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -114,7 +116,7 @@ def show_rows(rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def known_recipe(subset: str) -> GalleryRecipe:
-    """Return the gallery's recipe of a subset, whose name may stand behind its group."""
+    """Return the gallery's recipe of a subset, whose name may be given with its group."""
     from dj_assets.operators.registry import nearest
     from dj_assets.recipe.gallery import find_gallery
 
@@ -133,7 +135,7 @@ def several(count: int, thing: str) -> str:
 
 
 def tell(*sentences: str) -> None:
-    """Say things that are worth knowing and no result."""
+    """Print notes that are no results."""
     for sentence in sentences:
         console(stderr=True).print(f"note: {sentence}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
@@ -144,5 +146,5 @@ def console(*, stderr: bool = False) -> Console:
 
     terminal = Console(stderr=stderr)
     if not terminal.is_terminal:
-        terminal.width = max(terminal.width, 120)  # a file or a pipe has no edge to break lines at
+        terminal.width = max(terminal.width, 120)  # a file or a pipe has no width for wrapping lines
     return terminal

@@ -1,4 +1,4 @@
-"""Commands over evaluation records: enter results, compare them."""
+"""Commands for evaluation records: enter results, compare them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ import typer
 
 from dj_assets.cli.console import console, known_recipe, show_rows, tell
 
-app = typer.Typer(help="What a subset was worth: results of benchmarks.", no_args_is_help=True)
+app = typer.Typer(help="Benchmark results of subsets.", no_args_is_help=True)
 
 Subset = Annotated[str, typer.Argument(metavar="SUBSET", help="A subset of the gallery.")]
 
 
 @app.command("add", epilog="Example: dj-assets eval add results.json --subset c4")
 def eval_add(
-    file: Annotated[Path, typer.Argument(metavar="FILE.json|csv", help="Results, as docs/sandbox.md describes them.")],
-    subset: Annotated[str | None, typer.Option(help="What they are about, where the file does not say.")] = None,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.json|csv", help="A file of results, in a format of docs/sandbox.md.")
+    ],
+    subset: Annotated[str | None, typer.Option(help="The subset, where the file does not name it.")] = None,
 ) -> None:
     """Enter results; measured ones belong to the newest run of the subset."""
     from dj_assets.evaluation.of_subset import add_results
     from dj_assets.evaluation.read_file import read_results
 
-    found = read_results(file, subset)
-    entered = add_results(known_recipe(found.subset).asset.subset, found, str(file))
-    console().print(f"{found.subset}: {len(entered)} results entered", highlight=False)
+    results = read_results(file, subset)
+    entered = add_results(known_recipe(results.subset).asset.subset, results, str(file))
+    console().print(f"{results.subset}: {len(entered)} results entered", highlight=False)
 
 
 @app.command("show", epilog="Example: dj-assets eval show llava_pretrain")
@@ -33,22 +35,28 @@ def eval_show(
     subset: Subset,
     baseline: Annotated[str | None, typer.Option(help="The model to compare with; default: the chosen one.")] = None,
 ) -> None:
-    """Compare every model with the baseline: deltas, wins, ties, losses; published and measured apart."""
+    """Compare every model with the baseline: deltas, wins, ties, losses; published and measured results separately."""
     from dj_assets.evaluation.comparison import computed_totals
     from dj_assets.evaluation.of_subset import evaluations_of
     from dj_assets.views.sandbox.tables import difference_rows, wins_and_losses
 
     known = evaluations_of(known_recipe(subset).name.rpartition("/")[2])
-    for one in known.comparisons(baseline):
-        console().print(f"\n{one.model}  against  {one.baseline}  ({one.standing})", markup=False, highlight=False)
-        show_rows(difference_rows(one))
-        console().print(wins_and_losses(one), highlight=False)
-        own = [record for record in known.records if (record.model, record.origin) == (one.model, one.origin)]
-        totals = computed_totals(own)
+    for comparison in known.comparisons(baseline):
+        console().print(
+            f"\n{comparison.model}  against  {comparison.baseline}  ({comparison.standing})",
+            markup=False,
+            highlight=False,
+        )
+        show_rows(difference_rows(comparison))
+        console().print(wins_and_losses(comparison), highlight=False)
+        records = [
+            record for record in known.records if (record.model, record.origin) == (comparison.model, comparison.origin)
+        ]
+        totals = computed_totals(records)
         if totals:
             console().print(
                 f"VBench, computed from the dimensions: total {totals.total:.2f}, quality {totals.quality:.2f}, "
                 f"semantic {totals.semantic:.2f}",
                 highlight=False,
             )
-        tell(*([f"only one of the two has {', '.join(one.only)}"] if one.only else []))
+        tell(*([f"only one of the two has {', '.join(comparison.only)}"] if comparison.only else []))

@@ -1,4 +1,4 @@
-"""What a subset's folder holds: bytes by kind, and files that nothing refers to any more."""
+"""Disk usage of a subset's folder: bytes by kind, and files without references."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def surplus(layout: Layout, plan: Plan | None, keep_runs: int = KEEP_RUNS) -> li
     `plan` is that of its recipe as it is now, None where that is not known: then nothing is said about what only
     another recipe made. Of the records of runs the newest `keep_runs` stay.
     """
-    found = [*_measured(layout), *_leftovers(layout), *_pending(layout), *_runs(layout, keep_runs)]
+    spare = [*_measured(layout), *_leftovers(layout), *_pending(layout), *_runs(layout, keep_runs)]
     if plan is not None:
-        found += _of_other_recipes(layout, plan)
-    return found
+        spare += _of_other_recipes(layout, plan)
+    return spare
 
 
 def _measured(layout: Layout) -> Iterator[Surplus]:

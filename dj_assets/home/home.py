@@ -84,5 +84,5 @@ def copies_below_home() -> list[WorkingCopy]:
     if url is None:
         return []
     names = sorted({key.partition("/")[0] for key in Store.at(url).listing() if "/" in key})
-    found = [home_layout(name).copy for name in names]
-    return [copy for copy in found if copy is not None]
+    copies = [home_layout(name).copy for name in names]
+    return [copy for copy in copies if copy is not None]

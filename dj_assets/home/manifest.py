@@ -22,7 +22,7 @@ from dj_assets.stores.copies import all_at_hand, at_hand, fetched_anew, is_store
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# What mends a damaged measured file,
+# The fix for a damaged measured file,
 MEASURE_AGAIN = "run the subset again: only what is damaged is measured anew"
 # and a refined one.
 REFINE_AGAIN = "run the subset again: it is refined anew from what was measured"
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class FileManifest:
-    """What is measured of one source file; its existence commits the measured files.
+    """Holds the facts about one measured source file; its existence commits the measured files.
 
     `number` is the file's number in its subset. `records` are the records of the source that are not blank lines;
     `rows` of them were measured, `dropped` and `quarantined` left while loading, `left_out` more belong to another
@@ -221,13 +221,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def newest_run(layout: Layout) -> RunManifest | None:
-    """Return the manifest of the run that published what is in the folder; None if there is no run.
-
-    Raises
-    ------
-    UserError
-        If a newer version of dj_assets wrote it, or it is damaged.
-    """
+    """Return the manifest of the run that published the files in the folder, or None."""
     return run_named(layout, "")
 
 

@@ -50,7 +50,7 @@ class _Record(BaseModel):
 
 
 class FunnelStep(_Record):
-    """What one operator did. `seconds` are of measuring, summed over workers.
+    """Hold the counts of one operator. `seconds` are of measuring, summed over workers.
 
     `dropped_against` counts those of the dropped that are duplicates of a sample of the reference set. `conditional`
     says that its statistics are known only of samples that the filters before it keep.

@@ -1,4 +1,4 @@
-"""Between Arrow string arrays and the plain arrays kernels work on."""
+"""Convert between Arrow string arrays and the plain arrays that kernels work on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-# What numba counts in and what Python counts in are one thing to a kernel.
+# An integer in a kernel: numba counts in `np.int64`, Python counts in `int`.
 Int = int | np.int64
 Bytes = npt.NDArray[np.uint8]
 Int32s = npt.NDArray[np.int32]
@@ -20,8 +20,8 @@ _NO_OFFSETS = np.zeros(1, np.int32).tobytes()
 def buffers(text: pa.StringArray) -> tuple[Bytes, Int32s]:
     """Return the UTF-8 bytes of a string array and the offsets of its rows, without a copy.
 
-    Row `i` is `data[offsets[i]:offsets[i + 1]]`; a sliced array keeps the bytes of the whole, so the first offset
-    need not be 0. Both are read-only. Shapes `(bytes,)` and `(rows + 1,)`.
+    Row `i` is `data[offsets[i]:offsets[i + 1]]`. A sliced array keeps the bytes of the whole array, so the first offset
+    need not be 0. Both arrays are read-only. Shapes `(bytes,)` and `(rows + 1,)`.
     """
     _, offsets, data = text.buffers()
     if len(text) == 0:
@@ -36,7 +36,7 @@ def strings(data: Bytes, offsets: Int64s) -> pa.StringArray:
     Raises
     ------
     OverflowError
-        If the texts together are beyond 2 GiB, the limit of an Arrow string array.
+        If the texts together exceed 2 GiB, the limit of an Arrow string array.
     """
     if offsets[-1] > np.iinfo(np.int32).max:
         raise OverflowError(f"{offsets[-1]} bytes of text are beyond the 2 GiB of one batch")

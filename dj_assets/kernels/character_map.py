@@ -1,4 +1,4 @@
-"""Normalizing a text as SentencePiece does: characters by its map, white space to one mark before each word."""
+"""Normalize a text as SentencePiece does: map its characters, replace white space by one mark before each word."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy.typing as npt
 from dj_assets.kernels.arrays import Bytes, Int, Int32s
 from dj_assets.kernels.jit import kernel, uncounted
 
-# The three bytes of the mark that stands for a space.
+# The three bytes of the mark that replaces a space.
 MARK_1, MARK_2, MARK_3 = 0xE2, 0x96, 0x81
 MARK = 3
-# What an ASCII character is, when none beyond ASCII follows: one that stays, or the space, which becomes a mark.
+# Kinds of ASCII characters that no byte beyond ASCII follows: a character that stays; the space, which becomes a mark.
 STAYS, SPACE = 1, 2
-# So many bytes may be read behind a normalized row.
+# The number of bytes that may be read after the end of a normalized row.
 PADDING = 48
 
 
-# While a row is written: how many bytes and words it has so far, and whether a space was the last.
+# The state while a row is written: the bytes and words written so far, and whether the last character was a space.
 State = tuple[Int, Int, bool]
 
 
 class CharacterMap(NamedTuple):
-    """A map of characters: a double array (Aoe 1989, as darts-clone stores it) of what is replaced, and by what.
+    """Hold a map of characters to their replacements: a double array (Aoe 1989, in the form of darts-clone).
 
-    The values of `units` are where the replacement begins in `replacements`, up to a zero. `kinds` has `STAYS` or
-    `SPACE` for every byte that needs no look into the map when no byte beyond ASCII follows, 0 else; shape `(256,)`.
+    The values of `units` are the start of the replacement in `replacements`, which ends at a zero. `kinds` has `STAYS`
+    or `SPACE` for every byte that needs no search in the map when no byte beyond ASCII follows, else 0; shape `(256,)`.
     """
 
     units: npt.NDArray[np.uint32]
@@ -36,14 +36,14 @@ class CharacterMap(NamedTuple):
 
 
 class Normalized(NamedTuple):
-    """Rooms for a normalized row: its bytes, and where each of its words begins, with one place more."""
+    """Hold buffers for a normalized row: its bytes and the start of each word, with room for one more start."""
 
     text: Bytes
     starts: Int32s
 
 
 def character_map(units: npt.NDArray[np.uint32], replacements: Bytes) -> CharacterMap:
-    """Return the map over a double array; of an empty one nothing is replaced."""
+    """Return the map over a double array; an empty double array replaces nothing."""
     kinds = np.zeros(256, np.uint8)
     kinds[:128] = STAYS if not len(units) else _staying(units)
     kinds[ord(" ")] *= SPACE
@@ -57,7 +57,7 @@ def _offset(unit: np.uint32) -> np.uint32:
 
 @kernel
 def _reach(units: npt.NDArray[np.uint32], data: Bytes, at: Int, end: Int) -> int:
-    """Return 1 where no key begins with the bytes, nor is the first of them; else 2."""
+    """Return 1 if no key begins with the bytes and no key is a prefix of them, else 2."""
     node = _offset(units[0])
     for k in range(at, end):
         node ^= np.uint32(data[k])
@@ -72,7 +72,7 @@ def _reach(units: npt.NDArray[np.uint32], data: Bytes, at: Int, end: Int) -> int
 
 @kernel
 def _staying(units: npt.NDArray[np.uint32]) -> Bytes:
-    """Return `STAYS` for every ASCII character that no key begins with, whatever ASCII character follows it, else 0."""
+    """Return `STAYS` for every ASCII character that begins no key, whichever ASCII character follows it, else 0."""
     staying, pair = np.zeros(128, np.uint8), np.empty(2, np.uint8)
     for first in range(128):
         free = 0
@@ -85,7 +85,7 @@ def _staying(units: npt.NDArray[np.uint32]) -> Bytes:
 
 @uncounted
 def _longest(units: npt.NDArray[np.uint32], data: Bytes, at: Int, end: Int) -> tuple[Int, Int]:
-    """Return the length of the longest key that the bytes begin with, 0 for none, and its value."""
+    """Return the length of the longest key that the bytes begin with (0 if there is none) and its value."""
     length: Int = 0
     value: Int = 0
     if not len(units):
@@ -110,7 +110,7 @@ def _width(first: Int) -> int:
 
 @kernel
 def _enlarged(room: Normalized, size: Int) -> Normalized:
-    """Return rooms for more than so many bytes that hold what these do; what is not used takes no memory."""
+    """Return buffers of more than `size` bytes with the content of these; unused memory is not touched."""
     larger = 2 * size + PADDING
     text, starts = np.empty(larger, np.uint8), np.empty(larger // MARK + 2, np.int32)
     text[: len(room.text)] = room.text
@@ -120,7 +120,7 @@ def _enlarged(room: Normalized, size: Int) -> Normalized:
 
 @uncounted
 def _write(text: Bytes, starts: Int32s, state: State, source: Bytes, begin: Int, stop: Int) -> State:
-    """Write what a character becomes, spaces as marks."""
+    """Write the replacement of a character; its spaces become marks."""
     written, words, after_space = state
     while after_space and begin < stop and source[begin] == 32:
         begin += 1
@@ -132,7 +132,7 @@ def _write(text: Bytes, starts: Int32s, state: State, source: Bytes, begin: Int,
             continue
         text[written] = source[k]
         written += 1
-        # a mark may stand in the text itself
+        # the text itself may contain a mark
         if source[k] == MARK_3 and text[written - 2] == MARK_2 and text[written - 3] == MARK_1:
             starts[words] = written - MARK
             words += 1
@@ -143,7 +143,7 @@ def _write(text: Bytes, starts: Int32s, state: State, source: Bytes, begin: Int,
 def _write_row(
     data: Bytes, at: Int, end: Int, table: CharacterMap, room: Normalized, state: State
 ) -> tuple[Int, State]:
-    """Write as many characters as there is room for; return the place of the first that is not written."""
+    """Write as many characters as the buffers hold; return the position of the first that is not written."""
     units, replacements, kinds, text, starts = table.units, table.replacements, table.kinds, room.text, room.starts
     written, words, after_space = state
     enough = len(text) - PADDING
@@ -179,10 +179,10 @@ def _write_row(
 
 @kernel
 def normalized(data: Bytes, start: Int, end: Int, table: CharacterMap, room: Normalized) -> tuple[Normalized, Int, Int]:
-    """Write a normalized row to `room`, or to larger ones in its place; return these, its bytes and its words.
+    """Write a normalized row to `room`, or to larger buffers instead; return the buffers, the bytes and the words.
 
-    A mark stands before every word, none at the end; the row of nothing but white space has no bytes. Every mark
-    begins a word, also one that stands in the row itself.
+    Every word has a mark before it, and the row does not end with a mark. A row of white space only has no bytes. Every
+    mark begins a word, also a mark that the row itself contains.
     """
     if len(room.text) < end - start + 2 * PADDING:
         room = _enlarged(room, end - start + PADDING)

@@ -1,4 +1,4 @@
-"""What every code point is, as Python's `str` sees it, and the walk over UTF-8 that looks it up."""
+"""Classes of code points as Python's `str` defines them, and the walk over UTF-8 that looks them up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dj_assets.kernels.jit import kernel
 from dj_assets.kernels.special_characters import SPECIAL_CHARACTERS
 
 CODE_POINTS = 0x110000
-# The planes behind hold no letters, digits or white space: tags, variation selectors and private use.
+# The later planes hold no letters, digits or white space: tags, variation selectors and private use.
 LETTERS_END = 0x40000
 
 ALNUM = 1
@@ -33,7 +33,7 @@ def all_characters(end: int = CODE_POINTS) -> str:
 
 @cache
 def code_point_flags() -> Bytes:
-    """Return the flags of every code point, asked of Python itself; shape `(0x110000,)`."""
+    """Return the flags of every code point, as Python itself defines them; shape `(0x110000,)`."""
     characters = all_characters(LETTERS_END)
     flags = np.zeros(CODE_POINTS, np.uint8)
     for flag, test in ((ALNUM, str.isalnum), (ALPHA, str.isalpha), (SPACE, str.isspace)):
@@ -77,8 +77,8 @@ def count_characters(data: Bytes, offsets: Int32s, flags: Bytes) -> Int64s:
 
     Returns
     -------
-    Counts by the columns `LENGTH … LONGEST_LINE`, shape `(rows, 6)`. Lines are those of `str.splitlines`: a break
-    belongs to no line, `\r\n` is one break, and a break at the very end opens no further line.
+    Counts with the columns `LENGTH … LONGEST_LINE`, shape `(rows, 6)`. Lines are those of `str.splitlines`: a line
+    break belongs to no line, `\r\n` is one break, and a break at the very end starts no further line.
     """
     out = np.zeros((len(offsets) - 1, 6), np.int64)
     for row in range(len(offsets) - 1):

@@ -1,4 +1,4 @@
-"""Connected components of a graph given as a list of edges."""
+"""Compute the connected components of a graph that is given as a list of edges."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _root(parent: Int64s, node: int) -> int:
 
 @kernel
 def components(n: int, a: Int64s, b: Int64s) -> Int64s:
-    """Return the component of every node: the smallest node in it.
+    """Return the component of every node, identified by its smallest node.
 
     Parameters
     ----------
@@ -29,12 +29,12 @@ def components(n: int, a: Int64s, b: Int64s) -> Int64s:
 
     Returns
     -------
-    Labels of shape `(n,)`; a node that is its own label is the first of its component.
+    Labels of shape `(n,)`; a node whose label is the node itself is the first of its component.
     """
     parent = np.arange(n)
     for edge in range(len(a)):
         x, y = _root(parent, a[edge]), _root(parent, b[edge])
-        # the smaller root stays, so that a root is always the smallest of its component
+        # the smaller root stays a root, so a root is always the smallest node of its component
         if x < y:
             parent[y] = x
         else:

@@ -1,4 +1,4 @@
-"""The words of a text as fastText splits and hashes them, so many at a time."""
+"""Split a text into words and hash them as fastText does, at most `WORDS` words at a time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy.typing as npt
 from dj_assets.kernels.arrays import Bytes, Int, Int64s
 from dj_assets.kernels.jit import kernel, unfolded
 
-# So many words are split before any of them is looked up.
+# The number of words that are split before any of them is looked up.
 WORDS = 128
 FNV_BASIS, _FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
 
 
 class FastTextWords(NamedTuple):
-    """Room for words: where each starts and ends, and its hash; shape `(WORDS,)` each."""
+    """Hold the start, the end and the hash of up to `WORDS` words; shape `(WORDS,)` each."""
 
     starts: Int64s
     ends: Int64s
@@ -25,13 +25,13 @@ class FastTextWords(NamedTuple):
 
 @kernel
 def room_for_words() -> FastTextWords:
-    """Return room for words."""
+    """Return empty arrays for words."""
     return FastTextWords(np.empty(WORDS, np.int64), np.empty(WORDS, np.int64), np.empty(WORDS, np.uint32))
 
 
 @unfolded
 def hash_byte(seed: np.uint32, byte: np.uint8) -> np.uint32:
-    """Add a byte to fastText's variant of FNV-1a, which takes bytes as signed."""
+    """Add a byte to fastText's variant of the hash FNV-1a, which takes bytes as signed."""
     return np.uint32((seed ^ np.uint32(np.int8(byte))) * _FNV_PRIME)
 
 
@@ -42,12 +42,12 @@ def _is_space(byte: np.uint8) -> bool:
 
 @kernel
 def split_some(data: Bytes, start: Int, end: Int, words: FastTextWords) -> tuple[Int, int]:
-    """Split words off `data[start:end]`; return where to go on, and how many they are: fewer than `WORDS` at the end.
+    """Split words off `data[start:end]`; return where to continue, and the number of words: below `WORDS` at the end.
 
-    Words stand between ASCII white space and NUL.
+    Words are separated by ASCII white space and NUL.
     """
     count = 0
-    # unsigned indices are not asked whether they count from the end
+    # indexing by unsigned integers needs no check for negative indices
     i, stop = np.uint64(start), np.uint64(end)
     while count < WORDS:
         while i < stop and _is_space(data[i]):

@@ -1,4 +1,4 @@
-"""All pairs of 64-bit signatures within a Hamming distance, exactly (block permutations, Manku et al. 2007)."""
+"""Find all pairs of 64-bit signatures within a Hamming distance, exactly (block permutations, Manku et al. 2007)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from dj_assets.kernels.arrays import Int, Int32s, Int64s, UInt64s
 from dj_assets.kernels.jit import kernel
 
 BITS = 64
-# Comparing so few values with each other is quicker than to group them once more.
+# Up to this number of values, comparing all pairs is faster than grouping the values once more.
 _FEW = 64
-# Wider blocks would be grouped by more counters than the cache holds.
+# Wider blocks would need more counters than fit into the processor's cache.
 _WIDEST = 12
-# What grouping a value takes, in comparisons of two.
+# The cost of grouping one value, measured in comparisons of two values.
 _GROUPING = 30
-# A part of so many values at least is searched at once,
+# A part of the search may have up to this number of values,
 _AT_ONCE = 1 << 22
-# or of this share of all: each part goes through all values to find its own.
+# or up to all values divided by this number: each part reads all values to select its own.
 _SHARE = 16
 
 Pairs = tuple[UInt64s, UInt64s]
@@ -50,9 +50,9 @@ def _first_agreeing(difference: np.uint64, masks: UInt64s, wanted: int) -> np.ui
 
 @kernel
 def _compare(
-    run: UInt64s, masks: UInt64s, distance: int, level: int, agreed: np.uint64, a: UInt64s, b: UInt64s, found: int
+    run: UInt64s, masks: UInt64s, distance: int, level: int, agreed: np.uint64, a: UInt64s, b: UInt64s, count: int
 ) -> int:
-    """Compare all values of a run with each other; report pairs whose first `level` agreeing blocks are `agreed`."""
+    """Compare all pairs of values of a run; report those whose first `level` agreeing blocks are `agreed`."""
     for i in range(1, len(run)):
         near = 0
         for j in range(i):
@@ -61,17 +61,17 @@ def _compare(
             continue
         for j in range(i):
             difference = run[i] ^ run[j]
-            # a pair that agrees in other blocks, too, turns up several times: only the first choice reports it
+            # a pair that also agrees in other blocks is found several times: only its first choice of blocks reports it
             if _bits_set(difference) <= distance and _first_agreeing(difference, masks, level) == agreed:
-                if found < len(a):
-                    a[found], b[found] = run[i], run[j]
-                found += 1
-    return found
+                if count < len(a):
+                    a[count], b[count] = run[i], run[j]
+                count += 1
+    return count
 
 
 @kernel
 def _group(values: UInt64s, shift: np.uint64, width: Int, out: UInt64s, ends: Int64s) -> None:
-    """Put values beside those with the same `width` bits at `shift`; `ends` are where the groups end."""
+    """Group values by the `width` bits at `shift`; write them to `out` and the end of every group to `ends`."""
     last = np.uint64((1 << width) - 1)
     ends[: (1 << width) + 1] = 0
     for value in values:
@@ -95,16 +95,16 @@ def _pairs_of_run(
     counters: Int64s,
     a: UInt64s,
     b: UInt64s,
-    found: int,
+    count: int,
 ) -> int:
-    """Find the pairs of a run of values that agree in block `first`; return how many there are now, written or not.
+    """Find the pairs of a run of values that agree in block `first`; return their number so far, written or not.
 
-    Runs are grouped by one block after another down to those that agree in all blocks wanted, or are few. At each
-    level stand the run, the block that it is grouped by, how many groups that makes and which is next.
+    Runs are grouped by one block after another, until they agree in all required blocks or have few values. Each level
+    keeps the run, the block by which it is grouped, the number of groups, and the next group.
     """
     wanted = len(masks) - distance
     if wanted == 1 or len(run) <= _FEW:
-        return _compare(run, masks, distance, 1, masks[first], a, b, found)
+        return _compare(run, masks, distance, 1, masks[first], a, b, count)
     length, block, groups = np.zeros(wanted, np.int64), np.zeros(wanted, np.int64), np.zeros(wanted, np.int64)
     group, start, agreed = np.zeros(wanted, np.int64), np.zeros(wanted, np.int64), np.zeros(wanted, np.uint64)
     index = np.zeros(wanted, np.int64)
@@ -119,7 +119,7 @@ def _pairs_of_run(
                 continue
             values = room[level - 1, index[level] : index[level] + length[level]] if level else run
             width = few = _bits_set(masks[block[level]])
-            # going through counters costs as going through values does; the first bits of a block tell few apart
+            # reading a counter costs as much as reading a value; few values need only the first bits of a block
             while 1 << few > len(values):
                 few -= 1
             _group(values, shifts[block[level]] + np.uint64(width - few), few, grouped, counters[level])
@@ -131,17 +131,17 @@ def _pairs_of_run(
             continue
         now = agreed[level] | masks[block[level]]
         if level + 2 == wanted or end - begin <= _FEW:
-            found = _compare(grouped[begin:end], masks, distance, level + 2, now, a, b, found)
+            count = _compare(grouped[begin:end], masks, distance, level + 2, now, a, b, count)
             continue
         level += 1
         length[level], index[level], block[level], agreed[level] = end - begin, begin, block[level - 1], now
         groups[level] = group[level] = 0
-    return found
+    return count
 
 
 @kernel
 def _pairs_from(values: UInt64s, masks: UInt64s, shifts: UInt64s, distance: int, first: int) -> Pairs:
-    """Return the pairs among some values whose first agreeing block is `first`."""
+    """Return the pairs among the given values whose first agreeing block is `first`."""
     grouped, ends = np.empty(len(values), np.uint64), np.empty((1 << _WIDEST) + 1, np.int64)
     width = _bits_set(masks[first])
     _group(values, shifts[first], width, grouped, ends)
@@ -151,23 +151,23 @@ def _pairs_from(values: UInt64s, masks: UInt64s, shifts: UInt64s, distance: int,
     room = np.empty((len(masks) - distance, longest), np.uint64)
     counters = np.empty((len(masks) - distance, len(ends)), np.int64)
     a, b = np.empty(64, np.uint64), np.empty(64, np.uint64)
-    found = start = 0
+    count = start = 0
     for end in ends[: 1 << width]:
-        more = found
+        more = count
         while end - start > 1:
-            more = _pairs_of_run(grouped[start:end], masks, shifts, distance, first, room, counters, a, b, found)
+            more = _pairs_of_run(grouped[start:end], masks, shifts, distance, first, room, counters, a, b, count)
             if more <= len(a):
                 break
             wider = np.empty(2 * more, np.uint64), np.empty(2 * more, np.uint64)
-            wider[0][:found], wider[1][:found] = a[:found], b[:found]
+            wider[0][:count], wider[1][:count] = a[:count], b[:count]
             a, b = wider
-        found, start = more, end
-    return a[:found], b[:found]
+        count, start = more, end
+    return a[:count], b[:count]
 
 
 @kernel
 def _chosen(values: UInt64s, shift: np.uint64, last: np.uint64, part: np.uint64) -> UInt64s:
-    """Return the values whose bits at `shift` are `part`."""
+    """Return the values whose bits at `shift` equal `part`."""
     count = 0
     for value in values:
         count += (value >> shift) & last == part
@@ -197,12 +197,13 @@ def block_masks(blocks: int) -> UInt64s:
 
 @dataclass(frozen=True)
 class Search:
-    """How all pairs at most `distance` bits apart are found among `count` distinct values.
+    """Search all pairs at most `distance` bits apart among `count` distinct values.
 
-    Values are cut into `blocks`. Two that are near agree in all but `distance` blocks; so they are grouped by one block
-    after another, for every choice of blocks, and compared where groups are small. How many blocks steers the time
-    only: many of them agree by chance in few, or many groupings. The search falls into parts that know nothing of each
-    other: the pairs whose first agreeing block is the same and starts with the same bits.
+    Values are cut into `blocks`. Two near values agree in all but at most `distance` blocks. So for every choice of
+    blocks, the values are grouped by one block after another, and values of small groups are compared. The number of
+    blocks changes the time only: with few blocks, many values agree by chance; with many blocks, there are many
+    groupings. The search consists of independent parts: a part has the pairs whose first agreeing block is the same and
+    starts with the same bits.
     """
 
     distance: int
@@ -211,7 +212,7 @@ class Search:
 
     @classmethod
     def of(cls, count: int, distance: int, at_once: int) -> Search:
-        """Return the quickest search; each part has about `at_once` values at most, where values are random."""
+        """Return the fastest search; each part has at most about `at_once` values if the values are random."""
         fewest = min(BITS, max(distance + 1, -(-BITS // _WIDEST)))
         blocks = min(range(fewest, BITS + 1), key=lambda blocks: _cost(count, distance, blocks))
         return cls(distance, blocks, min(BITS // blocks, max(0, (count - 1) // at_once).bit_length()))
@@ -226,12 +227,12 @@ class Search:
 
     @property
     def parts(self) -> tuple[tuple[int, int], ...]:
-        """The parts: the first agreeing block of a pair, and the number that it starts with."""
+        """Return the parts: the first agreeing block of a pair, and the number that it starts with."""
         firsts = range(self.distance + 1) if self.distance else ()
         return tuple((first, start) for first in firsts for start in range(1 << self.bits))
 
     def starts(self, values: UInt64s, first: int) -> UInt64s:
-        """Return the number that a block of every value starts with: to which part it belongs."""
+        """Return the number that a block of every value starts with; it identifies the part of the value."""
         starts: UInt64s = (values & self._masks[first]) >> self._shift(first)
         return starts
 
@@ -246,12 +247,12 @@ class Search:
         return _chosen(values, self._shift(first), np.uint64((1 << self.bits) - 1), np.uint64(start))
 
     def pairs(self, values: UInt64s, first: int) -> Pairs:
-        """Return the pairs of a part, given all of its values, distinct, in any order."""
+        """Return the pairs of a part, given all of its values, which are distinct and in any order."""
         return _pairs_from(values, self._masks, self._shifts, self.distance, first)
 
 
 def _cost(count: int, distance: int, blocks: int) -> float:
-    """Return about how many comparisons of two values a search among random ones takes, for each value."""
+    """Estimate the comparisons of two values that a search among random values takes, per value."""
     cost = 0.0
     for level in range(1, blocks - distance + 1):
         choices = comb(distance + level, level)
@@ -265,7 +266,7 @@ def _cost(count: int, distance: int, blocks: int) -> float:
 def near_pairs(values: UInt64s, distance: int, threads: int = 1) -> tuple[UInt64s, UInt64s, Int32s]:
     """Find all pairs of distinct values at most `distance` bits apart.
 
-    Beside values and pairs it takes a byte a value for each thread, 64 MB at least.
+    In addition to values and pairs, it takes one byte per value for each thread, at least 64 MB.
 
     Parameters
     ----------
@@ -280,15 +281,15 @@ def near_pairs(values: UInt64s, distance: int, threads: int = 1) -> tuple[UInt64
     """
     search = Search.of(len(values), distance, max(_AT_ONCE, len(values) // _SHARE))
     with ThreadPoolExecutor(threads, thread_name_prefix="near-pairs") as pool:
-        found = pool.map(lambda part: search.pairs(search.chosen(values, *part), part[0]), search.parts)
-        return sorted_pairs(found)
+        pairs = pool.map(lambda part: search.pairs(search.chosen(values, *part), part[0]), search.parts)
+        return sorted_pairs(pairs)
 
 
-def sorted_pairs(found: Iterator[Pairs]) -> tuple[UInt64s, UInt64s, Int32s]:
-    """Return pairs of several parts as `near_pairs` does."""
+def sorted_pairs(pairs: Iterator[Pairs]) -> tuple[UInt64s, UInt64s, Int32s]:
+    """Return the pairs of several parts in the form of `near_pairs`."""
     none = np.empty(0, np.uint64)
-    one, other = (np.concatenate(ends) for ends in zip((none, none), *found, strict=True))
-    low, high = np.minimum(one, other), np.maximum(one, other)
+    left, right = (np.concatenate(ends) for ends in zip((none, none), *pairs, strict=True))
+    low, high = np.minimum(left, right), np.maximum(left, right)
     by_pair = np.lexsort((high, low))
     low, high = low[by_pair], high[by_pair]
     return low, high, _distances(low, high)

@@ -1,4 +1,4 @@
-"""Kernels and Arrow without the hundreds of modules that they would load for nothing, in every process."""
+"""Keep kernels and Arrow from loading hundreds of unused modules in every process."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from importlib.machinery import ModuleSpec
 
 
 class _Missing:
-    """Finds that a package is not installed, for one thread."""
+    """Import finder that reports a package as not installed, for one thread."""
 
     def __init__(self, package: str) -> None:
         self.package = package
         self.thread = threading.get_ident()
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:  # noqa: ARG002
-        """Raise for the package, leave all others to those behind."""
+        """Raise for the package; leave all other names to the next finders."""
         if name == self.package and threading.get_ident() == self.thread:
             raise ModuleNotFoundError(f"{name} is not looked for here", name=name)
         return None
@@ -25,7 +25,7 @@ class _Missing:
 
 @contextmanager
 def without(package: str) -> Iterator[None]:
-    """Let this thread find a package not installed; one that is loaded already stays."""
+    """Report a package as not installed in this thread; a package that is loaded already stays loaded."""
     missing = _Missing(package)
     sys.meta_path.insert(0, missing)
     try:
@@ -35,9 +35,9 @@ def without(package: str) -> Iterator[None]:
 
 
 def forget_pandas() -> None:
-    """Let Arrow's first arrays look for pandas in vain, where no code of a user runs in this process.
+    """Keep Arrow's first conversion of arrays from importing pandas, in a process that runs no code of a user.
 
-    Whoever converts to pandas loads it all the same, but missing values of pandas's own are not known as such.
+    Later conversions to pandas still load it, but Arrow then does not recognize pandas's own missing values.
     """
     import numpy as np
     import pyarrow as pa

@@ -1,4 +1,4 @@
-"""How kernels compile: without the GIL, remembered on disk, and typed as the functions they were written as."""
+"""Compile kernels: without the GIL, cached on disk, and typed like the functions that they compile."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from dj_assets.couplings import WITHOUT_REFERENCE_COUNTS, load_array_functions, read_only_cache, set_cache_stamp
 from dj_assets.kernels.import_guards import without
 
-# numba looks for BLAS in SciPy, which no kernel calls
+# numba imports SciPy to find BLAS, which no kernel calls
 with without("scipy"):
     import numba
     import numba.extending
@@ -32,33 +32,33 @@ def _stamp(folder: Path) -> int:
 
 
 def _cached(function: Function, **options: object) -> Function:
-    """Compile a function at its first call; what comes of it is kept beside its module, for as long as none changes.
+    """Compile a function at its first call; cache the result next to its module until a module of the folder changes.
 
-    numba looks at the module of the function alone, but what it compiles holds the kernels of others that it calls: it
-    would run an old one of those, or crash.
+    numba checks the module of the function alone, but the compiled code includes kernels of other modules. A stale
+    cache would run an old version of those, or crash.
     """
     compile_ = cast("Any", numba.njit)
     try:
         compiled = compile_(nogil=True, cache=True, **options)(function)
     except RuntimeError:
-        # no folder that can be written
+        # the cache folder cannot be written
         compiled = compile_(nogil=True, **options)(function)
         if not read_only_cache(compiled, function):
-            # nor one that can be read: it compiles in every process
+            # nor read: the function is compiled in every process
             return cast("Function", compiled)
-    # under NUMBA_DISABLE_JIT it is the function itself
+    # with NUMBA_DISABLE_JIT, numba returns the function itself
     if compiled is not function:
         set_cache_stamp(compiled, _stamp(Path(function.__code__.co_filename).parent))
     return cast("Function", compiled)
 
 
 def kernel(function: Function) -> Function:
-    """Compile a function at its first call; it then runs without the GIL and is cached beside its module."""
+    """Compile a function at its first call; it then runs without the GIL and is cached next to its module."""
     return _cached(function)
 
 
 def approximate(function: Function) -> Function:
-    """Compile a kernel over floats that may add and multiply in another order than written, so several at a time.
+    """Compile a kernel over floats that may add and multiply in any order, so that it computes several at a time.
 
     A division by zero gives an infinity or NaN.
     """
@@ -67,24 +67,24 @@ def approximate(function: Function) -> Function:
 
 
 def uncounted(function: Function) -> Function:
-    """Compile a kernel that makes no arrays and hands none on beyond its call, so that references need no counting.
+    """Compile a kernel that creates no arrays and keeps none after its call, so that references need no counting.
 
-    Counting is atomic, and happens at each look at an array in a tuple: in a small function it takes longer than the
+    Counting is atomic, and happens at each access to an array in a tuple: in a small function it takes longer than the
     work.
     """
     return _cached(function, **WITHOUT_REFERENCE_COUNTS)
 
 
 def inlined(function: Function) -> Function:
-    """Make a function part of the kernels that call it: handing arrays over can cost more than the work on them."""
+    """Make a function part of the kernels that call it: passing arrays can cost more than the work on them."""
     return cast("Function", numba.njit(nogil=True, inline="always")(function))
 
 
 def intrinsic(function: Function) -> Function:
-    """Make a function that writes machine code callable in kernels; numba documents what it takes and returns."""
+    """Make a function that generates machine code callable in kernels; numba documents its arguments and result."""
     return cast("Function", numba.extending.intrinsic(function))
 
 
 def unfolded(function: Function) -> Function:
-    """Let the compiler put a function into every kernel that calls it, so that loops over calls become vector code."""
+    """Let the compiler inline a function into all kernels that call it, so that loops over calls become vector code."""
     return cast("Function", numba.njit(nogil=True, forceinline=True)(function))

@@ -1,8 +1,8 @@
-"""Classifying texts as fastText does (Joulin et al. 2016), with the rows of every word remembered.
+"""Classify texts as fastText does (Joulin et al. 2016), with the input rows of every word cached.
 
-fastText spends its time hashing the character n-grams of every word, and words repeat (Zipf). Here the list of input
-rows of a word is remembered, verified by the bytes of the word, so that a text costs the additions only. They are made
-in the library's order and precision: the hidden vector is the same to the last bit.
+fastText spends its time on hashing the character n-grams of every word, and words repeat (Zipf). Here the list of input
+rows of a word is cached and verified by the bytes of the word, so that a text costs the additions only. The additions
+have the order and precision of the library: the hidden vector is the same to the last bit.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from dj_assets.kernels.word_memo import COPIED, LONGEST_REMEMBERED, Memo, copy_r
 
 Floats = npt.NDArray[np.float32]
 
-# So many bytes of a word are cut into n-grams at a time; so many rows wait to be added before they are.
+# The number of bytes of a word that are cut into n-grams at a time; the number of rows that are queued before they are
+# added.
 CHUNK, QUEUE = 64, 2048
 MARKS = b"</s>__label__"
 
-# Input rows are padded to a multiple of this.
+# Input rows are padded to a multiple of this length.
 BLOCK = 16
 
 
 class Classifier(NamedTuple):
-    """A fastText classifier. `slots` is an open hash table of the words, -1 where empty; its size a power of two.
+    """Hold a fastText classifier. `slots` is an open hash table of words, -1 where empty; its size is a power of two.
 
-    Input rows are padded with zeros to a multiple of `BLOCK`. `marks` are the bytes of `MARKS`, the words that
-    fastText takes for something else: the end of a sentence, and the prefix of labels. `kept` has one bit a bucket:
-    whether `row_of_bucket` has a row; most buckets of a compressed model have none.
+    Input rows are padded with zeros to a multiple of `BLOCK`. `marks` are the bytes of `MARKS`, the words with a
+    special meaning for fastText: the end of a sentence, and the prefix of labels. `kept` has one bit per bucket:
+    whether `row_of_bucket` has a row. Most buckets of a compressed model have none.
     """
 
     rows: Floats
@@ -51,7 +52,7 @@ class Classifier(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room for a word in angle brackets, the rows that wait to be added, and what `touch` finds."""
+    """Hold scratch space: a word in angle brackets, the rows to be added, and the records that `touch` finds."""
 
     word: Bytes
     queue: Int32s
@@ -60,7 +61,7 @@ class Scratch(NamedTuple):
 
 @kernel
 def word_slots(letters: Bytes, offsets: Int64s, slots: Int32s) -> None:
-    """Enter words into an open hash table, which is larger than their number."""
+    """Enter words into an open hash table; the table has more slots than there are words."""
     mask = len(slots) - 1
     for word in range(len(offsets) - 1):
         code = FNV_BASIS
@@ -74,7 +75,7 @@ def word_slots(letters: Bytes, offsets: Int64s, slots: Int32s) -> None:
 
 @kernel
 def _known_word(model: Classifier, word: Bytes, code: np.uint32) -> Int:
-    """Return the number in the dictionary of a word in angle brackets, -1 where it is not there."""
+    """Return the number of a word in angle brackets in the dictionary, -1 if it is not there."""
     mask = len(model.slots) - 1
     slot = np.int64(code) & mask
     while model.slots[slot] >= 0:
@@ -88,7 +89,7 @@ def _known_word(model: Classifier, word: Bytes, code: np.uint32) -> Int:
 
 @kernel
 def _add(hidden: Floats, rows: Floats, chosen: Int32s) -> None:
-    """Add the chosen rows, one after the other; eight at a time, so that a block of sums stays in registers."""
+    """Add the chosen rows one after the other, eight numbers at a time, so that a block of sums stays in registers."""
     flat, width = rows.ravel(), np.uint64(rows.shape[1])
     eights = len(chosen) - len(chosen) % 8
     for i in range(0, eights, 8):
@@ -107,7 +108,7 @@ def _add(hidden: Floats, rows: Floats, chosen: Int32s) -> None:
 
 @kernel
 def _queue_ngrams(model: Classifier, word: Bytes, start: Int, stop: Int, queue: Int32s, queued: Int) -> Int:
-    """Queue the rows of the character n-grams of a word in angle brackets that start in some of its bytes."""
+    """Queue the rows of the character n-grams that start in the bytes `start` to `stop` of a word in angle brackets."""
     kept, row_of_bucket = model.kept, model.row_of_bucket
     buckets = np.uint32(len(row_of_bucket))
     for first in range(start, stop):
@@ -157,7 +158,7 @@ def _starts_with(data: Bytes, start: Int, length: Int, text: Bytes) -> bool:
 
 @kernel
 def _bracketed(data: Bytes, start: Int, length: Int, scratch: Bytes) -> Bytes:
-    """Return a word in angle brackets, as fastText cuts it into n-grams."""
+    """Return a word in angle brackets, the form that fastText cuts into n-grams."""
     scratch[0], scratch[length + 1] = 60, 62
     for i in range(length):
         scratch[i + 1] = data[start + i]
@@ -178,7 +179,7 @@ def _queue_words(
     """Queue the rows of some words; return the length of the queue, the number of rows, and whether the text ends."""
     total: Int = 0
     for word in range(count):
-        # room for one row more: a word that may be remembered is not added in parts
+        # room for one more row: a word that may be cached is not added in parts
         if queued >= QUEUE:
             _add(hidden, model.rows, scratch.queue[:queued])
             queued = 0
@@ -191,7 +192,7 @@ def _queue_words(
             total += new
             continue
         if length == 4 and _starts_with(data, first, length, model.marks[:4]):
-            return queued, total, True  # the end of a sentence written out ends the text for fastText
+            return queued, total, True  # fastText ends the text at a written-out end of a sentence
         if _starts_with(data, first, length, model.marks[4:]):
             continue  # a label is no word
         bracketed = _bracketed(data, first, length, scratch.word)
@@ -241,7 +242,7 @@ def _log(value: np.float32) -> np.float32:
 
 @kernel
 def _best_two(model: Classifier, hidden: Floats, nodes: Int32s, scores: Floats) -> tuple[Int, float, float]:
-    """Return the likeliest label, its probability and that of the second; nodes and scores are scratch space."""
+    """Return the likeliest label, its probability and that of the second label; nodes and scores are scratch space."""
     labels = (len(model.left) + 1) // 2
     label: Int = -1
     best = second = np.float32(-np.inf)
@@ -264,7 +265,7 @@ def _best_two(model: Classifier, hidden: Floats, nodes: Int32s, scores: Floats) 
         right = np.float32(1.0 / np.float64(np.float32(1) + np.exp(-product)))
         left = np.float32(1.0 - np.float64(right))
         turn = 1 if left < right else 0
-        # the likelier child lies on top, so that most of the tree is never looked at
+        # the likelier child is on top of the stack, so most of the tree is never visited
         nodes[waiting + turn], scores[waiting + turn] = model.right[node], score + _log(right)
         nodes[waiting + 1 - turn], scores[waiting + 1 - turn] = model.left[node], score + _log(left)
         waiting += 2
@@ -273,10 +274,10 @@ def _best_two(model: Classifier, hidden: Floats, nodes: Int32s, scores: Floats) 
 
 @kernel
 def classify(data: Bytes, offsets: Int32s, model: Classifier, memo: Memo) -> tuple[Int32s, Doubles, Doubles]:
-    """Return the likeliest label of every row, its probability and that of the second, each of shape `(rows,)`.
+    """Return the likeliest label of every row, its probability and that of the second label, each of shape `(rows,)`.
 
-    Words stand between ASCII white space and NUL, as in fastText. Probabilities are the library's but for the last
-    bits of the exponentials.
+    Words are separated by ASCII white space and NUL, as in fastText. Probabilities equal the library's except for the
+    last bits of the exponentials.
     """
     count = len(offsets) - 1
     longest = 0

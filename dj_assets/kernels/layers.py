@@ -1,4 +1,4 @@
-"""What layers of a transformer do to every number, in one pass over it: GELU and layer norm."""
+"""Layers of a transformer that act on every number, each in one pass: GELU and layer norm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dj_assets.kernels.jit import approximate
 
 Floats = npt.NDArray[np.float32]
 
-# The error function as a fraction of polynomials in x², as Eigen and XLA have it for 32-bit floats.
+# The error function as a fraction of polynomials in x², with the coefficients of Eigen and XLA for 32-bit floats.
 _ABOVE = np.array(
     [
         -2.72614225801306e-10,
@@ -26,14 +26,14 @@ _BELOW = np.array(
     [-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02],
     np.float32,
 )
-# Beyond that it is 1 to the last bit.
+# Above this value, the error function is 1 to the last bit.
 _FAR = np.float32(4)
 _HALF, _ONE, _ROOT = np.float32(0.5), np.float32(1), np.float32(np.sqrt(0.5))
 
 
 @approximate
 def gelu(values: Floats) -> None:
-    """Replace every x of a flat array by x Φ(x), Φ the normal distribution (Hendrycks and Gimpel 2016)."""
+    """Replace every x of a flat array by x Φ(x), where Φ is the normal distribution (Hendrycks and Gimpel 2016)."""
     for i in range(len(values)):
         x = min(max(values[i] * _ROOT, -_FAR), _FAR)
         square = x * x
@@ -47,7 +47,7 @@ def gelu(values: Floats) -> None:
 
 @approximate
 def layer_norm(values: Floats, weight: Floats, bias: Floats, epsilon: float, out: Floats) -> None:
-    """Write every row of `values`, shape `(rows, n)`, brought to mean 0 and variance 1, times weight, plus bias."""
+    """Write every row of `values`, shape `(rows, n)`, scaled to mean 0 and variance 1, times weight, plus bias."""
     width = values.shape[1]
     for row in range(len(values)):
         line, new = values[row], out[row]

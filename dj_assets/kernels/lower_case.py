@@ -1,4 +1,4 @@
-"""Lower case as Python's `str` sees it, for all characters but the few whose bytes would move."""
+"""Lower case as Python's `str` defines it, except for the few characters whose lower case has another length."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from dj_assets.kernels.jit import kernel, unfolded
 
 Flags = npt.NDArray[np.bool_]
 
-# The lower case of a capital sigma depends on its neighbours, that of a dotted capital I is two characters.
+# The lower case of a capital sigma depends on its neighbours; that of a dotted capital I has two characters.
 _SIGMA, _DOTTED_I = 0x3A3, 0x130
 ASK = -1
-# So many bytes are looked at together.
+# The number of bytes that are tested together.
 STRETCH = 16
 
 
 @cache
 def lower_points() -> Int32s:
-    """Return the lower case of every code point, `ASK` where it is not one of as many bytes; shape `(0x40000,)`."""
+    """Return the lower case of every code point, `ASK` if its length in bytes differs; shape `(0x40000,)`."""
     points = np.arange(LETTERS_END, dtype=np.int32)
     characters = all_characters(LETTERS_END).replace(chr(_DOTTED_I), " ")
     lower = np.frombuffer(characters.lower().encode("utf-32-le", "surrogatepass"), np.int32).copy()
@@ -32,7 +32,7 @@ def lower_points() -> Int32s:
 
 
 def _width(points: Int32s) -> npt.NDArray[np.int64]:
-    """Return how many bytes code points have in UTF-8."""
+    """Return the length of code points in UTF-8, in bytes."""
     return np.searchsorted([0x80, 0x800, 0x10000], points, side="right")
 
 
@@ -40,14 +40,14 @@ def _width(points: Int32s) -> npt.NDArray[np.int64]:
 def _all_ascii(data: Bytes, start: Int) -> bool:
     bits = np.uint8(0)
     for i in range(STRETCH):
-        # an unsigned index is not asked whether it counts from the end
+        # indexing by an unsigned integer needs no check for negative indices
         bits |= data[np.uint64(start) + np.uint64(i)]
     return bool(bits < 0x80)
 
 
 @kernel
 def _lower_row(out: Bytes, start: Int, end: Int, points: Int32s) -> bool:
-    """Lower the characters beyond ASCII in place; return whether none is to be asked for."""
+    """Lower the characters beyond ASCII in place; return whether none of them has to be left to Python."""
     i = np.int64(start)
     while i < end:
         if out[i] < 0x80:
@@ -62,7 +62,7 @@ def _lower_row(out: Bytes, start: Int, end: Int, points: Int32s) -> bool:
             for k in range(last, i, -1):
                 out[k] = 0x80 | lower & 0x3F
                 lower >>= 6
-            # the upper bits of the first byte tell the width, which stays
+            # the upper bits of the first byte give the width, which does not change
             out[i] = out[i] & (0xC0 if width == 2 else 0xE0 if width == 3 else 0xF0) | lower
         i += width
     return True
@@ -70,7 +70,7 @@ def _lower_row(out: Bytes, start: Int, end: Int, points: Int32s) -> bool:
 
 @kernel
 def lower_case(data: Bytes, offsets: Int32s, points: Int32s) -> tuple[Bytes, Flags]:
-    """Return the bytes of all rows in lower case, each as long as it was, and which rows Python is to be asked for."""
+    """Return the bytes of all rows in lower case, each as long as before, and the rows that are left to Python."""
     first = offsets[0]
     out = np.empty(offsets[-1] - first, np.uint8)
     for i in range(len(out)):

@@ -1,4 +1,4 @@
-"""The first half of MD5 (RFC 1321), over many slices of bytes side by side."""
+"""Compute the first half of MD5 (RFC 1321) of many slices of bytes at once."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from dj_assets.kernels.unaligned import first_bytes
 UInt32s = npt.NDArray[np.uint32]
 State = tuple[np.uint32, np.uint32, np.uint32, np.uint32]
 
-# So many messages are digested at once: all steps stand in one loop over them, which compiles to vector instructions.
+# The number of messages that are digested at once: one loop over them has all steps, so it compiles to vector
+# instructions.
 LANES = 16
-# Of scratch space, the words of the state of every lane; sixteen words of the block of each follow.
+# The size of the state of all lanes in scratch space, in words; the sixteen words of each lane's block follow.
 STATE = 4 * LANES
 SCRATCH = STATE + 16 * LANES
-# Blocks are read whole, and the last one can begin 8 bytes behind the message.
+# Blocks are read whole, and the last block can begin 8 bytes after the end of the message.
 BEHIND = 72
 
 _START = np.array([0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476], np.uint32)
 _SINES = tuple(np.uint32(int(abs(math.sin(i + 1)) * 2**32)) for i in range(64))
-# In each round, which word comes first, how far it is to the next, and by how much four steps turn.
+# For each round: the first word, the distance to the next word, and the rotations of four steps.
 _FIRST = (0, 1, 5, 0)
 _STRIDE = (1, 5, 3, 7)
 _TURNS = ((7, 12, 17, 22), (5, 9, 14, 20), (4, 11, 16, 23), (6, 10, 15, 21))
@@ -59,7 +60,7 @@ def _mix(f: int, b: np.uint32, c: np.uint32, d: np.uint32) -> np.uint32:
 
 @unfolded
 def _step(s: State, words: UInt32s, lane: Int, f: int, i: int) -> State:
-    """Take one step of a lane, the one numbered `i` of the round `f`."""
+    """Compute step `i` of round `f` for one lane."""
     a, b, c, d = s
     word = words[((_FIRST[f] + _STRIDE[f] * i) & 15) * LANES + lane]
     mixed = np.uint32(a + _mix(f, b, c, d) + word + _SINES[16 * f + i])
@@ -86,7 +87,7 @@ def _round(s: State, words: UInt32s, lane: Int, f: int) -> State:
 
 @kernel
 def _digest(state: UInt32s, words: UInt32s) -> None:
-    """Take the sixty-four steps of a block in all lanes."""
+    """Compute the sixty-four steps of a block in all lanes."""
     for lane in range(LANES):
         s = (state[lane], state[LANES + lane], state[2 * LANES + lane], state[3 * LANES + lane])
         s = _round(s, words, lane, 0)
@@ -110,7 +111,7 @@ def _reversed_bytes(value: np.uint32) -> np.uint64:
 def md5_64(data: Bytes, starts: Int64s, ends: Int64s, scratch: UInt32s, out: UInt64s) -> None:
     """Write the first 8 bytes of the MD5 of `data[starts[i]:ends[i]]`, big endian, for up to `LANES` slices.
 
-    Of `data`, `BEHIND` bytes behind the last slice must be there, whatever they are. `scratch` is scratch space of
+    `data` must have `BEHIND` bytes after the last slice; their values do not matter. `scratch` is scratch space of
     `SCRATCH` words.
     """
     state, words = scratch[:STATE], scratch[STATE:]

@@ -1,4 +1,4 @@
-"""MinHash (Broder 1997) over SHA-1-hashed shingles, and the keys of its bands (Indyk and Motwani 1998)."""
+"""Compute MinHash (Broder 1997) over SHA-1-hashed shingles, and the keys of its bands (Indyk and Motwani 1998)."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from dj_assets.kernels.units import Units, room_for_units, split_units
 SEED = 42
 PRIME_BITS = 61
 PRIME = (1 << PRIME_BITS) - 1
-# So many shingles are hashed before the permutations see them.
+# The number of shingles that are hashed before the permutations are applied.
 BLOCK = 64 * LANES
 NO_SHINGLE = 0xFFFFFFFF
-# Folding at 61 bits adds the upper three to the low ones, and one where the prime is taken off.
+# Reduction modulo 2^61 - 1 adds the upper three bits to the low ones, and one where the prime is subtracted.
 SLACK = 8
 
 UInt32sOfGroups = npt.NDArray[np.uint32]
 
 
 class Permutations(NamedTuple):
-    """The permutations `((a h + b) mod 2^64) mod (2^61 - 1)` of hashes, of which the low 32 bits count."""
+    """Hold permutations `((a h + b) mod 2^64) mod (2^61 - 1)` of hashes; the low 32 bits of the result are used."""
 
     a: UInt64s
     b: UInt64s
 
 
 class MinhashScratch(NamedTuple):
-    """Room for the hashes of a block, and for what each group of `LANES` of them is known to stay above.
+    """Hold scratch space for the hashes of a block and for the lower bounds of each group of `LANES` hashes.
 
-    `a` and `b` are the low 32 bits of the permutations, `SLACK` added to `b`, filled up with zeros to a multiple of
-    `LANES`; `lowest` has a row a group, `bound` one value a permutation.
+    `a` and `b` are the low 32 bits of the permutations, with `SLACK` added to `b`, padded with zeros to a multiple of
+    `LANES`; `lowest` has one row per group, `bound` one value per permutation.
     """
 
     hashes: UInt32s
@@ -49,7 +49,7 @@ class MinhashScratch(NamedTuple):
 
 @cache
 def permutations(count: int) -> Permutations:
-    """Return the first permutations of the seeded sequence; more of them start with the same ones."""
+    """Return the first permutations of the seeded sequence; a larger count starts with the same ones."""
     random = np.random.RandomState(SEED)
     a, b = np.empty(count, np.uint64), np.empty(count, np.uint64)
     for i in range(count):
@@ -60,7 +60,7 @@ def permutations(count: int) -> Permutations:
 
 @kernel
 def room_for_hashes(permutations: Permutations) -> MinhashScratch:
-    """Return scratch space for a block of hashes under some permutations."""
+    """Return scratch space for a block of hashes under the given permutations."""
     count = len(permutations.a)
     padded = -(-count // LANES) * LANES
     a, b = np.zeros(padded, np.uint32), np.zeros(padded, np.uint32)
@@ -72,11 +72,11 @@ def room_for_hashes(permutations: Permutations) -> MinhashScratch:
 
 @unfolded
 def _permuted(value: np.uint32, a: np.uint64, b: np.uint64) -> np.uint32:
-    prime, bits, one = np.uint64(PRIME), np.uint64(PRIME_BITS), np.uint64(1)
+    prime, bits, unit = np.uint64(PRIME), np.uint64(PRIME_BITS), np.uint64(1)
     product = a * np.uint64(value) + b
     folded = (product & prime) + (product >> bits)
-    # taking the prime off adds one to the low bits, and happens just where one more reaches the next power
-    return np.uint32(folded + ((folded + one) >> bits))
+    # subtracting the prime adds one to the low bits; it is needed exactly where adding one reaches the next power
+    return np.uint32(folded + ((folded + unit) >> bits))
 
 
 @unfolded
@@ -92,11 +92,11 @@ def _low_bits(hashes: UInt32s, scratch: MinhashScratch, lowest: UInt32s) -> None
 
 @kernel
 def permute(groups: int, permutations: Permutations, scratch: MinhashScratch, least: UInt32s) -> None:
-    """Lower `least`, one value a permutation, to the smallest permuted of the hashes of some groups.
+    """Lower `least`, one value per permutation, to the smallest permuted hash of the given groups.
 
-    A permuted hash is at most `SLACK` above the low bits of its product, which are found without a long
-    multiplication. So only groups whose lowest come that near to the lowest of all are permuted; where low bits may
-    have passed zero, all are.
+    A permuted hash exceeds the low bits of its product by at most `SLACK`; these bits need no long multiplication. So
+    only groups whose lowest bits are that near to the lowest of all groups are permuted. Where low bits may have
+    overflowed, all groups are permuted.
     """
     scratch.bound[:] = NO_SHINGLE
     for group in range(groups):
@@ -130,7 +130,7 @@ def _sign(
             starts, ends = units.starts[lane:last], units.ends[lane + window - 1 : last + window - 1]
             sha1_32(units.text, starts, ends, scratch.digest, scratch.hashes[lane - first :])
         groups = -(-size // LANES)
-        # a hash that comes twice changes no smallest value
+        # a repeated hash does not change the smallest value
         scratch.hashes[size : groups * LANES] = scratch.hashes[size - 1]
         permute(groups, permutations, scratch, least)
 
@@ -139,29 +139,29 @@ def _sign(
 def minhash(
     data: Bytes, offsets: Int32s, window: int, split: int, separators: Bytes, permutations: Permutations
 ) -> UInt32s:
-    """Sign every row by the smallest value of its shingles' hashes under each permutation.
+    """Compute the signature of every row: the smallest hash of its shingles under each permutation.
 
-    A shingle is `window` adjacent units, its hash the first 4 bytes of its SHA-1, little endian. `split` and
+    A shingle is `window` adjacent units; its hash is the first 4 bytes of its SHA-1, little endian. `split` and
     `separators` are those of `split_units`.
 
     Returns
     -------
-    Values of shape `(rows, permutations)`; `NO_SHINGLE` throughout for a row without a shingle.
+    Values of shape `(rows, permutations)`; all values of a row without a shingle are `NO_SHINGLE`.
     """
     units = room_for_units(offsets, BEHIND)
     scratch = room_for_hashes(permutations)
     values = np.full((len(offsets) - 1, len(permutations.a)), np.uint32(NO_SHINGLE))
     for row in range(len(offsets) - 1):
-        found = split_units(data, np.int64(offsets[row]), np.int64(offsets[row + 1]), split, separators, units)
-        _sign(units, found - window + 1, window, permutations, scratch, values[row])
+        unit_count = split_units(data, np.int64(offsets[row]), np.int64(offsets[row + 1]), split, separators, units)
+        _sign(units, unit_count - window + 1, window, permutations, scratch, values[row])
     return values
 
 
 @kernel
 def minhash_of_pieces(data: Bytes, pieces: Int64s, rows: Int64s, window: int, permutations: Permutations) -> UInt32s:
-    """Sign rows whose units are given: unit `i` is `data[pieces[i]:pieces[i + 1]]`, row `r` has `rows[r]` to the next.
+    """Compute signatures of given units: unit `i` is `data[pieces[i]:pieces[i + 1]]`, row `r` begins at unit `rows[r]`.
 
-    Nothing stands between the units of a shingle. Returns what `minhash` does.
+    The units of a shingle have no separator. The result is that of `minhash`.
     """
     scratch = room_for_hashes(permutations)
     text = np.concatenate((data, np.zeros(BEHIND, np.uint8)))
@@ -175,7 +175,7 @@ def minhash_of_pieces(data: Bytes, pieces: Int64s, rows: Int64s, window: int, pe
 
 @kernel
 def _mixed(value: np.uint64) -> np.uint64:
-    """Return the value scattered over all 64 bits, one to one (the end of SplitMix64, Steele et al. 2014)."""
+    """Return the value mixed over all 64 bits, one to one (the end of SplitMix64, Steele et al. 2014)."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return value ^ (value >> np.uint64(31))
@@ -183,9 +183,9 @@ def _mixed(value: np.uint64) -> np.uint64:
 
 @kernel
 def band_keys(values: UInt32s, bands: int, rows: int) -> UInt64s:
-    """Return one key a band: a hash of the band's number and its `rows` values, shape `(texts, bands)`.
+    """Return one key per band: a hash of the band's number and its `rows` values, shape `(texts, bands)`.
 
-    Equal values in the same band have equal keys; others have so with a chance of 2^-64.
+    Equal values in the same band have equal keys; different values have equal keys with a probability of 2^-64.
     """
     keys = np.empty((len(values), bands), np.uint64)
     for text in range(len(values)):
@@ -198,10 +198,11 @@ def band_keys(values: UInt32s, bands: int, rows: int) -> UInt64s:
 
 
 def best_bands(permutations: int, threshold: float) -> tuple[int, int]:
-    """Return bands and rows a band that tell best whether a Jaccard similarity is above a threshold.
+    """Return the bands and the rows per band that best decide whether a Jaccard similarity exceeds a threshold.
 
-    Both errors weigh the same: texts below it that meet in a band, and texts above it that do not; each is the
-    integral of its probability over the similarity. The first of several equally good pairs has the fewest bands.
+    Both errors have the same weight: texts below the threshold that share a band, and texts above it that share none.
+    Each error is the integral of its probability over the similarity. Of several equally good pairs, the one with the
+    fewest bands is returned.
     """
     step = 0.001
     below = np.arange(step / 2, threshold, step)

@@ -1,4 +1,4 @@
-"""Scoring with a KenLM trie as its library does: the same steps in the same single precision, over word numbers."""
+"""Score word numbers with a KenLM trie as its library does: the same steps in the same single precision."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _SHIFT = np.uint64(47)
 _WORD = np.uint64(64)
 _NONE, _ONE, _SIX, _LAST = np.uint64(0), np.uint64(1), np.uint64(6), np.uint64(63)
 _SIGN = np.uint32(0x80000000)
-# A backoff of minus zero says that no longer n-gram begins so.
+# A backoff of minus zero means that no longer n-gram begins with this one.
 _NO_EXTENSION = np.uint32(0x80000000)
 _PROBABILITY_BITS, _BACKOFF_BITS = np.uint64(31), np.uint64(32)
 # The columns of a table of levels.
 START, ENTRY_BITS, WORD_BITS, NEXT_BITS = range(4)
-# Words are remembered with so many words before them, all of them numbers of so many bits.
+# A cached word is keyed by this number of words before it; each of them is a number of `_KEY_BITS` bits.
 _REMEMBERED = np.uint64(2)
 _KEY_BITS = np.uint64(20)
 _IN_USE = np.uint64(1 << 63)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
-# A remembered word takes a line of so many numbers of 64 bits: its key, weights of 32 bits each, what is known behind.
+# The number of 64-bit numbers of a cached word: its key, its weights of 32 bits each, and the context after it.
 _LINE = 4
 _KNOWN = np.uint64(3)
 _PROBABILITY, _BACKOFFS = np.uint64(2), np.uint64(3)
 
 
 class Transitions(NamedTuple):
-    """Words met lately behind up to two others that matter: what they weigh, and what matters behind them.
+    """Cache of recent words after up to two context words: their weights, and the context that matters after them.
 
-    A table without chains: a word takes the place of the one that was there. `lines` has four numbers a word, its key
-    first; `weights` are the same memory.
+    The table has no chains: a word replaces the word in its slot. `lines` has four numbers per word, the key first;
+    `weights` is the same memory.
     """
 
     lines: UInt64s
@@ -46,7 +46,7 @@ class Transitions(NamedTuple):
 
 
 def new_transitions(count: int = 1 << 16) -> Transitions:
-    """Return an empty memory of `count` words, a power of two, 32 bytes each."""
+    """Return an empty cache of `count` words, a power of two, with 32 bytes each."""
     lines = np.zeros(_LINE * count, np.uint64)
     return Transitions(lines, lines.view(np.float32))
 
@@ -61,19 +61,19 @@ def _little_endian(data: Bytes, at: Int, count: Int) -> np.uint64:
 
 @kernel
 def word_hashes(data: Bytes, offsets: Int32s) -> UInt64s:
-    """Return the hash KenLM knows each word by (MurmurHash64A with seed 0), shape `(len(offsets) - 1,)`."""
+    """Return the hash by which KenLM identifies each word (MurmurHash64A, seed 0), shape `(len(offsets) - 1,)`."""
     hashes = np.empty(len(offsets) - 1, np.uint64)
     for row in range(len(hashes)):
         at, end = np.int64(offsets[row]), np.int64(offsets[row + 1])
-        found = np.uint64(end - at) * _MIX
+        value = np.uint64(end - at) * _MIX
         while end - at >= 8:
             block = _little_endian(data, at, 8) * _MIX
-            found = (found ^ ((block ^ (block >> _SHIFT)) * _MIX)) * _MIX
+            value = (value ^ ((block ^ (block >> _SHIFT)) * _MIX)) * _MIX
             at += 8
         if at < end:
-            found = (found ^ _little_endian(data, at, end - at)) * _MIX
-        found = (found ^ (found >> _SHIFT)) * _MIX
-        hashes[row] = found ^ (found >> _SHIFT)
+            value = (value ^ _little_endian(data, at, end - at)) * _MIX
+        value = (value ^ (value >> _SHIFT)) * _MIX
+        hashes[row] = value ^ (value >> _SHIFT)
     return hashes
 
 
@@ -98,21 +98,21 @@ def _find(
     wanted: np.uint64,
     words: float,
 ) -> np.uint64:
-    """Return which of the sorted entries `first` to `end` begins with the word, `end` if none does.
+    """Return the index of the sorted entry from `first` to `end` that begins with the word, `end` if there is none.
 
-    Words are hashes, spread evenly, so their places are guessed.
+    Words are evenly distributed hashes, so positions are interpolated.
     """
     low, high, low_word, high_word = first, end, 0.0, words
     while low < high:
         share = (np.float64(wanted) - low_word) / (high_word - low_word)
         at = low + np.uint64(share * np.float64(high - low))
-        found = _bits(file, start + at * step, width)
-        if found == wanted:
+        entry = _bits(file, start + at * step, width)
+        if entry == wanted:
             return at
-        if found < wanted:
-            low, low_word = at + _ONE, np.float64(found + _ONE)
+        if entry < wanted:
+            low, low_word = at + _ONE, np.float64(entry + _ONE)
         else:
-            high, high_word = at, np.float64(found)
+            high, high_word = at, np.float64(entry)
     return end
 
 
@@ -131,9 +131,9 @@ def _match(
 
     Returns
     -------
-    The length of the longest n-gram found, and that of the longest that longer ones begin with (1 for none). The bits
-    of what each order is weighed with go to `bits`: `bits[i]` is the backoff of the one of length `i + 1`, the last
-    one's is its probability, which stands one further.
+    The length of the longest n-gram found, and that of the longest one that longer n-grams begin with (1 for none). The
+    weights of each order are written to `bits`: `bits[i]` is the backoff of the n-gram of length `i + 1`. For the
+    longest n-gram, the probability is written instead, one index later.
     """
     i = np.uint64(0)
     matched = extended = _ONE
@@ -158,10 +158,10 @@ def _match(
 
 
 class Sentences(NamedTuple):
-    """Scratch to score a sentence in.
+    """Hold scratch space to score a sentence.
 
-    `context` are the words before the one that is scored, nearest first, `backoffs` those of the n-grams they end;
-    `bits` and `new`, the same memory, what the n-grams of the word weigh.
+    `context` has the words before the scored word, nearest first, and `backoffs` those of the n-grams that they end.
+    `bits` and `new` are the same memory: the weights of the word's n-grams.
     """
 
     context: UInt64s
@@ -248,7 +248,7 @@ def score_sentences(
     levels
         One row an order from 2 up, with the columns `START`, `ENTRY_BITS`, `WORD_BITS`, `NEXT_BITS`.
     memo
-        What was met before in this model; changed.
+        The cache of words met before in this model; it is changed.
     words, rows
         The words of row `i` are `words[rows[i]:rows[i + 1]]`.
 

@@ -1,4 +1,4 @@
-"""Repetition of character and word n-grams: exact, for a hash only proposes and the n-gram itself decides."""
+"""Count repeated character and word n-grams exactly: hashes propose matches, the n-grams themselves decide."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 _COUNT = np.uint64(1 << 32)
 _POSITION = np.uint64((1 << 32) - 1)
 
-# A table is no larger: of more n-grams than half of that, one part of all hashes is counted after the other.
+# The largest table, in bits. More n-grams than half of its entries are counted in parts, by the range of their hashes.
 TABLE_BITS = 23
-# The bytes of the widest character.
+# The length of the longest character, in bytes.
 WIDEST = 4
-# So many times may an n-gram occur until the table is asked how often it does.
+# N-grams that occur at least this often are counted by a walk over the table.
 OFTEN = 1 << 14
 
 Sequence = Bytes | Int32s
 
 
-# Where the next n-gram starts, where its last character does, the hash of what lies between, and n-grams so far.
+# The start of the next n-gram, the start of its last character, the hash of the elements between, and the n-grams so
+# far.
 Cursor = tuple[Int, Int, np.uint64, Int]
-# So many n-grams are hashed before any of them is looked up.
-SOME = 64
+# The number of n-grams that are hashed before any of them is looked up.
+QUEUE_SIZE = 64
 
 
-class Some(NamedTuple):
-    """Room for n-grams: where each starts and ends, and where the table may know it; shape `(SOME + 1,)` each."""
+class NgramQueue(NamedTuple):
+    """Hold the start, the end and the slot in the table of some n-grams; shape `(SOME + 1,)` each."""
 
     starts: Int64s
     ends: Int64s
@@ -39,11 +40,11 @@ class Some(NamedTuple):
 
 
 class NgramCounts(NamedTuple):
-    """Room to count n-grams, and how many occur how often.
+    """Hold the counts of n-grams, and the number of n-grams with each count.
 
-    An entry of `table` is 0 or the count of an n-gram in its upper half and one more than the place where it occurs
-    first in the lower. `having[c]` n-grams occur `c` times; `often` are the counts of those that occur `OFTEN` times
-    or more; `known` tells how many those are, the largest count below, and how many of the table are such.
+    An entry of `table` is 0, or the count of an n-gram in its upper half and one more than its first position in the
+    lower half. `having[c]` n-grams occur `c` times. `often` has the counts of those that occur `OFTEN` times or more.
+    `known` has the number of these, the largest count below `OFTEN`, and the number of such entries in the table.
     """
 
     table: UInt64s
@@ -51,12 +52,12 @@ class NgramCounts(NamedTuple):
     having: Int64s
     often: Int64s
     known: Int64s
-    some: Some
+    queue: NgramQueue
 
 
 @kernel
 def _table_bits(entries: Int) -> int:
-    """Return the binary logarithm of a table that `entries` fill to at most a half."""
+    """Return the binary logarithm of the size of a table that `entries` fill to at most a half."""
     bits = 9
     while (1 << bits) < 2 * entries:
         bits += 1
@@ -65,19 +66,21 @@ def _table_bits(entries: Int) -> int:
 
 @kernel
 def _room(longest: Int, n: int, width: int, table_bits: int) -> NgramCounts:
-    """Return room for the n-grams of a sequence of so many elements, of which one character has up to `width`."""
+    """Return counters for the n-grams of at most `longest` elements; a character has at most `width` elements."""
     powers = np.ones(n * width + 1, np.uint64)
     for i in range(1, len(powers)):
         powers[i] = powers[i - 1] * _BASE
     table = np.empty(1 << min(_table_bits(longest), table_bits), np.uint64)
     often = np.empty(longest // OFTEN + 1, np.int64)
-    some = Some(np.empty(SOME + 1, np.int64), np.empty(SOME + 1, np.int64), np.empty(SOME + 1, np.uint64))
-    return NgramCounts(table, powers, np.zeros(OFTEN, np.int64), often, np.zeros(3, np.int64), some)
+    queue = NgramQueue(
+        np.empty(QUEUE_SIZE + 1, np.int64), np.empty(QUEUE_SIZE + 1, np.int64), np.empty(QUEUE_SIZE + 1, np.uint64)
+    )
+    return NgramCounts(table, powers, np.zeros(OFTEN, np.int64), often, np.zeros(3, np.int64), queue)
 
 
 @unfolded
 def _next(sequence: Sequence, i: Int, end: Int, widest: int) -> Int:
-    """Return where the character behind the one at `i` starts."""
+    """Return the start of the character after the one at `i`."""
     i += 1
     while widest > 1 and i < end and sequence[i] & 0xC0 == 0x80:
         i += 1
@@ -115,22 +118,22 @@ def _count(sequence: Sequence, i: Int, length: Int, start: np.uint64, counts: Ng
 
 
 @kernel
-def _hash_some(
+def _hash_queue(
     sequence: Sequence, widest: int, at: Cursor, bits: int, parts: int, part: np.uint64, counts: NgramCounts
 ) -> tuple[Cursor, int]:
-    """Hash n-grams until `SOME` of them belong to the part; return where to go on, and how many do."""
+    """Hash n-grams until `QUEUE_SIZE` of them belong to the part; return where to continue, and the number of them."""
     size, count = len(sequence), 0
-    some, powers = counts.some, counts.powers
+    queue, powers = counts.queue, counts.powers
     first, end, rolling, total = at
-    while end < size and count < SOME:
+    while end < size and count < QUEUE_SIZE:
         after = _next(sequence, end, size, widest)
         for k in range(end, after):
             rolling = rolling * _BASE + np.uint64(sequence[k])
         end = after
         mixed = (rolling ^ (rolling >> np.uint64(29))) * _SPREAD
-        some.slots[count] = (mixed << np.uint64(parts)) >> np.uint64(64 - bits)
-        some.starts[count], some.ends[count] = first, end
-        # written over by the next one where it belongs to another part
+        queue.slots[count] = (mixed << np.uint64(parts)) >> np.uint64(64 - bits)
+        queue.starts[count], queue.ends[count] = first, end
+        # an n-gram of another part is overwritten by the next one
         count += not parts or mixed >> np.uint64(64 - parts) == part
         total += 1
         second = _next(sequence, first, size, widest)
@@ -142,10 +145,10 @@ def _hash_some(
 
 @kernel
 def _touch(sequence: Sequence, counts: NgramCounts, count: int) -> np.uint64:
-    """Have what some n-grams meet brought near, all at once; what is returned means nothing."""
+    """Load the memory that a block of n-grams needs into the processor's cache; the return value has no meaning."""
     met = np.uint64(0)
     for i in range(count):
-        entry = counts.table[counts.some.slots[i]] & _POSITION
+        entry = counts.table[counts.queue.slots[i]] & _POSITION
         met += np.uint64(sequence[max(entry, np.uint64(1)) - np.uint64(1)])
     return met
 
@@ -154,9 +157,9 @@ def _touch(sequence: Sequence, counts: NgramCounts, count: int) -> np.uint64:
 def _count_part(
     sequence: Sequence, n: int, widest: int, bits: int, parts: int, part: np.uint64, counts: NgramCounts
 ) -> Int:
-    """Count the n-grams whose hashes begin with `part`, of `parts` binary digits; return the number of all.
+    """Count the n-grams whose hashes begin with `part`, of `parts` binary digits; return the number of all n-grams.
 
-    -1 where the table gets too full, as only n-grams made for it can do.
+    Return -1 if the table gets too full, which only n-grams constructed for this purpose can cause.
     """
     mask = np.uint64((1 << bits) - 1)
     counts.table[: 1 << bits] = 0
@@ -170,19 +173,19 @@ def _count_part(
         end = after
     at: Cursor = (np.int64(0), np.int64(end), rolling, np.int64(0))
     while at[1] < len(sequence):
-        at, count = _hash_some(sequence, widest, at, bits, parts, part, counts)
+        at, count = _hash_queue(sequence, widest, at, bits, parts, part, counts)
         _touch(sequence, counts, count)
         for i in range(count):
-            start = counts.some.starts[i]
-            left -= _count(sequence, start, counts.some.ends[i] - start, counts.some.slots[i], counts, mask)
-        if left < SOME:
+            start = counts.queue.starts[i]
+            left -= _count(sequence, start, counts.queue.ends[i] - start, counts.queue.slots[i], counts, mask)
+        if left < QUEUE_SIZE:
             return -1
     return at[3]
 
 
 @kernel
 def _find_often(counts: NgramCounts, bits: int) -> None:
-    """Note the counts of the n-grams of the table that occur often."""
+    """Collect the counts of those n-grams in the table that occur often."""
     counts.known[2] = 0
     for slot in range(1 << bits):
         count = np.int64(counts.table[slot] >> np.uint64(32))
@@ -193,7 +196,7 @@ def _find_often(counts: NgramCounts, bits: int) -> None:
 
 @kernel
 def _count_parts(sequence: Sequence, n: int, widest: int, bits: int, parts: int, counts: NgramCounts) -> Int:
-    """Count the n-grams of a sequence, part by part; return their number, -1 where a part was too large."""
+    """Count the n-grams of a sequence, part by part; return their number, -1 if a part was too large."""
     total: Int = 0
     counts.having[: counts.known[1] + 2] = 0
     counts.known[:] = 0
@@ -208,20 +211,20 @@ def _count_parts(sequence: Sequence, n: int, widest: int, bits: int, parts: int,
 
 @kernel
 def _count_ngrams(sequence: Sequence, n: int, widest: int, counts: NgramCounts) -> Int:
-    """Count the n-grams of a sequence; return their number, 0 where it is shorter than one."""
+    """Count the n-grams of a sequence; return their number, 0 if the sequence is shorter than one n-gram."""
     bits, most = _table_bits(len(sequence)), _table_bits(len(counts.table) // 2)
     total = _count_parts(sequence, n, widest, min(bits, most), max(bits - most, 0), counts)
     if total >= 0:
         return total
     larger = NgramCounts(
-        np.empty(1 << bits, np.uint64), counts.powers, counts.having, counts.often, counts.known, counts.some
+        np.empty(1 << bits, np.uint64), counts.powers, counts.having, counts.often, counts.known, counts.queue
     )
     return _count_parts(sequence, n, widest, bits, 0, larger)
 
 
 @kernel
 def _top_share(counts: NgramCounts, total: Int) -> float:
-    """Return the share of the k most frequent n-grams, k = min(floor(sqrt(distinct)), number that repeat)."""
+    """Return the share of the k most frequent n-grams, k = min(floor(sqrt(distinct)), n-grams that repeat)."""
     often, largest = counts.known[0], counts.known[1]
     repeating = often + counts.having[2 : largest + 1].sum()
     left = min(int(np.sqrt(repeating + counts.having[1])), repeating)
@@ -239,9 +242,9 @@ def _top_share(counts: NgramCounts, total: Int) -> float:
 
 @kernel
 def character_repetition(data: Bytes, offsets: Int32s, n: int, table_bits: int = TABLE_BITS) -> Doubles:
-    """Return the share of the most frequent character n-grams of every row, 0.0 where a row has none.
+    """Return the share of the most frequent character n-grams of every row, 0.0 if a row has none.
 
-    Scratch space is 16 to 32 bytes per byte of the longest row, but no more than 8 for each of `2**table_bits` entries.
+    Scratch space is 16 to 32 bytes per byte of the longest row, but at most 8 for each of `2**table_bits` entries.
     """
     longest = 0
     for row in range(len(offsets) - 1):
@@ -257,10 +260,10 @@ def character_repetition(data: Bytes, offsets: Int32s, n: int, table_bits: int =
 
 @kernel
 def word_repetition(codes: Int32s, offsets: Int64s, n: int, table_bits: int = TABLE_BITS) -> Doubles:
-    """Return the share of word n-grams that repeat in every row, 0.0 where a row has none.
+    """Return the share of repeated word n-grams of every row, 0.0 if a row has none.
 
-    Row `i` has the words `codes[offsets[i]:offsets[i + 1]]`; equal codes are equal words. Scratch space is that of
-    `character_repetition`, for words.
+    Row `i` has the words `codes[offsets[i]:offsets[i + 1]]`; equal codes mean equal words. Scratch space is that of
+    `character_repetition`, with words instead of bytes.
     """
     longest = 0
     for row in range(len(offsets) - 1):

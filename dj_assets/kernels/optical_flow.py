@@ -1,12 +1,12 @@
-"""Dense optical flow by polynomial expansion (Farnebäck, 2003), step by step as OpenCV takes them.
+"""Compute dense optical flow by polynomial expansion (Farnebäck, 2003), with the steps of OpenCV.
 
-A frame is expanded once: every pixel's neighbourhood as a quadratic polynomial. Two expansions and a guess of the flow
-give normal equations at every pixel; averaged over a window, they are solved for a better guess. The figures agree with
-OpenCV's `calcOpticalFlowFarneback` but for the rounding of 32-bit floats; it counts the borders of frames of less than
-10 pixels otherwise.
+A frame is expanded once: the neighbourhood of every pixel becomes a quadratic polynomial. Two expansions and an
+estimate of the flow give normal equations at every pixel. These are averaged over a window and solved for a better
+estimate. The results equal OpenCV's `calcOpticalFlowFarneback` except for the rounding of 32-bit floats; OpenCV weighs
+the borders of frames of less than 10 pixels differently.
 
-Arrays are `float32`: an expansion `(height, width, 5)`, normal equations `(height, 5, width)`, a flow
-`(height, 2, width)`, the way to the right and the way down in pixels.
+Arrays are `float32`: an expansion has the shape `(height, width, 5)`, normal equations `(height, 5, width)`, a flow
+`(height, 2, width)`, the displacement to the right and down in pixels.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from dj_assets.kernels.jit import approximate, inlined
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
-# What a pixel counts at the first and last places of a row or column: little is known of where it comes from.
+# The weight of a pixel in the first and last five positions of a row or column: few pixels there show where it comes
+# from.
 _AT_BORDER = np.array([0.14, 0.14, 0.4472, 0.4472, 0.4472], np.float32)
-# Keeps windows without any structure at rest.
+# Keeps the flow of windows without any structure at zero.
 _EPSILON = 1e-3
 
 
 def weights(radius: int, sigma: float) -> tuple[Floats, Floats]:
-    """Return what `expand` takes: the Gaussian and its products with x and x², and four entries of the inverse metric.
+    """Return arguments of `expand`: the Gaussian, its products with x and x², and four entries of the inverse metric.
 
     Shapes `(3, radius + 1)`, from the centre outwards, and `(4,)`.
     """
@@ -35,7 +36,7 @@ def weights(radius: int, sigma: float) -> tuple[Floats, Floats]:
     gauss /= gauss.sum()
     ones = np.ones(len(x))
     basis = np.stack([ones, x, x * x])
-    # over 1, x, y, x², y², xy
+    # the six terms 1, x, y, x², y², xy
     terms = [(0, 0), (1, 0), (0, 1), (2, 0), (0, 2), (1, 1)]
     functions = np.stack([np.outer(basis[down], basis[across]).ravel() for across, down in terms])
     inverse = np.linalg.inv(functions * np.outer(gauss, gauss).ravel() @ functions.T)
@@ -44,7 +45,7 @@ def weights(radius: int, sigma: float) -> tuple[Floats, Floats]:
 
 
 def border(length: int) -> Floats:
-    """Return what the pixels of a row or column of some length count."""
+    """Return the weights of the pixels of a row or column of the given length."""
     counts = np.ones(length, np.float32)
     near = min(length, len(_AT_BORDER))
     counts[:near] *= _AT_BORDER[:near]
@@ -75,7 +76,7 @@ def expand(image: Floats, gauss: Floats, metric: Floats) -> Floats:
 
 @approximate
 def _down(image: Floats, y: int, gauss: Floats, columns: Floats) -> None:
-    """Weigh the columns around a row with the Gaussian, its product with y, and that with y²; repeat the edges."""
+    """Sum the columns around a row, weighted by the Gaussian, its products with y and with y²; repeat the edges."""
     height, width = image.shape
     radius = gauss.shape[1] - 1
     plain, first, second = columns[0], columns[1], columns[2]
@@ -98,12 +99,12 @@ def _down(image: Floats, y: int, gauss: Floats, columns: Floats) -> None:
 
 @approximate
 def _across(columns: Floats, gauss: Floats, sums: Floats) -> None:
-    """Weigh the rows of weighed columns likewise: 1, x, y, x², y², xy."""
+    """Sum the rows of weighted columns in the same way: 1, x, y, x², y², xy."""
     width = sums.shape[1]
     radius = gauss.shape[1] - 1
-    one, x1, y1, x2, y2, xy = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
+    ones, x1, y1, x2, y2, xy = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
     for x in range(width):
-        one[x] = columns[0, radius + x] * gauss[0, 0]
+        ones[x] = columns[0, radius + x] * gauss[0, 0]
         y1[x] = columns[1, radius + x] * gauss[0, 0]
         y2[x] = columns[2, radius + x] * gauss[0, 0]
         x1[x] = x2[x] = xy[x] = 0
@@ -113,7 +114,7 @@ def _across(columns: Floats, gauss: Floats, sums: Floats) -> None:
         weight, by_x, by_xx = gauss[0, k], gauss[1, k], gauss[2, k]
         for x in range(width):
             both = r0[x] + l0[x]
-            one[x] += both * weight
+            ones[x] += both * weight
             x2[x] += both * by_xx
             x1[x] += (r0[x] - l0[x]) * by_x
             y1[x] += (r1[x] + l1[x]) * weight
@@ -123,14 +124,14 @@ def _across(columns: Floats, gauss: Floats, sums: Floats) -> None:
 
 @approximate
 def equations(before: Floats, after: Floats, flow: Floats, counts: tuple[Floats, Floats], out: Floats) -> None:
-    """Write the normal equations at every pixel, given two expansions and a guess of the flow.
+    """Write the normal equations at every pixel, given two expansions and an estimate of the flow.
 
-    `counts` says what the pixels of a row and those of a column count, as `border` does.
+    `counts` has the weights of the pixels of a row and of a column, as `border` returns them.
     """
     height, width, _ = before.shape
     moved = np.empty((6, width), np.float32)
     m0, m1, m2, m3, m4, inside = moved[0], moved[1], moved[2], moved[3], moved[4], moved[5]
-    half, one = np.float32(0.5), np.float32(1)
+    half, unit = np.float32(0.5), np.float32(1)
     across, down = counts
     for y in range(height):
         _moved(after, flow, y, moved)
@@ -139,8 +140,8 @@ def equations(before: Floats, after: Floats, flow: Floats, counts: tuple[Floats,
         n0, n1, n2, n3, n4 = out[y, 0], out[y, 1], out[y, 2], out[y, 3], out[y, 4]
         for x in range(width):
             dx, dy = go_right[x], go_down[x]
-            # where a pixel comes from outside, the first frame alone tells
-            share = one - half * inside[x]
+            # if the pixel comes from outside, only the first frame is used
+            share = unit - half * inside[x]
             yy, xx = (here[x, 2] + m2[x]) * share, (here[x, 3] + m3[x]) * share
             xy = (here[x, 4] + m4[x]) * share * half
             by_y = (here[x, 0] - m0[x]) * half + yy * dy + xy * dx
@@ -156,16 +157,16 @@ def equations(before: Floats, after: Floats, flow: Floats, counts: tuple[Floats,
 
 @inlined
 def _moved(expansion: Floats, flow: Floats, y: int, moved: Floats) -> None:
-    """Read an expansion where the pixels of a row go by a flow, between pixels linearly; 0 outside.
+    """Interpolate an expansion linearly at the positions to which a flow moves the pixels of a row; 0 outside.
 
-    The last row of `moved` says what is inside, by 1.
+    The last row of `moved` is 1 for positions inside of the frame.
     """
     height, width, _ = expansion.shape
-    right, bottom, zero, one = np.float32(width - 1), np.float32(height - 1), np.float32(0), np.float32(1)
+    right, bottom, zero, unit = np.float32(width - 1), np.float32(height - 1), np.float32(0), np.float32(1)
     flat = expansion.reshape(-1)
     go_right, go_down = flow[y, 0], flow[y, 1]
     m0, m1, m2, m3, m4, inside = moved[0], moved[1], moved[2], moved[3], moved[4], moved[5]
-    # unsigned, so that no index is taken to count from the end
+    # unsigned indices, which need no check for negative values
     u1, u2, u3, u4, u5 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(5)
     u6, u7, u8, u9, a_row = np.uint64(6), np.uint64(7), np.uint64(8), np.uint64(9), np.uint64(5 * width)
     for x in range(width):
@@ -174,7 +175,7 @@ def _moved(expansion: Floats, flow: Floats, y: int, moved: Floats) -> None:
             left, top = np.int32(fx), np.int32(fy)
             fx, fy = fx - np.float32(left), fy - np.float32(top)
             a11 = fx * fy
-            a10, a01, a00 = fy - a11, fx - a11, one - fx - fy + a11
+            a10, a01, a00 = fy - a11, fx - a11, unit - fx - fy + a11
             i = np.uint64(top) * a_row + np.uint64(left) * u5
             j = i + a_row
             m0[x] = a00 * flat[i] + a01 * flat[i + u5] + a10 * flat[j] + a11 * flat[j + u5]
@@ -182,14 +183,14 @@ def _moved(expansion: Floats, flow: Floats, y: int, moved: Floats) -> None:
             m2[x] = a00 * flat[i + u2] + a01 * flat[i + u7] + a10 * flat[j + u2] + a11 * flat[j + u7]
             m3[x] = a00 * flat[i + u3] + a01 * flat[i + u8] + a10 * flat[j + u3] + a11 * flat[j + u8]
             m4[x] = a00 * flat[i + u4] + a01 * flat[i + u9] + a10 * flat[j + u4] + a11 * flat[j + u9]
-            inside[x] = one
+            inside[x] = unit
         else:
             m0[x] = m1[x] = m2[x] = m3[x] = m4[x] = inside[x] = zero
 
 
 @approximate
 def solve(normal: Floats, window: int, flow: Floats) -> None:
-    """Write the flow that normal equations give, averaged over windows of `window` pixels; edges are repeated."""
+    """Write the flow that solves normal equations averaged over windows of `window` pixels; edges are repeated."""
     height, _, width = normal.shape
     reach = window // 2
     columns = np.zeros((5, width + 2 * reach + 1))
@@ -229,7 +230,7 @@ def _windows(columns: Doubles, reach: int, sums: Doubles) -> None:
     s0, s1, s2, s3, s4 = c0[0] * 0, c1[0] * 0, c2[0] * 0, c3[0] * 0, c4[0] * 0
     for k in range(2 * reach):
         s0, s1, s2, s3, s4 = s0 + c0[k], s1 + c1[k], s2 + c2[k], s3 + c3[k], s4 + c4[k]
-    # the five sums side by side: each waits for its own last one alone
+    # the five sums are computed together: each depends only on its own previous value
     for x in range(width):
         new = x + 2 * reach
         s0, s1, s2, s3, s4 = s0 + c0[new], s1 + c1[new], s2 + c2[new], s3 + c3[new], s4 + c4[new]

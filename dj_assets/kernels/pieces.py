@@ -1,4 +1,4 @@
-"""Where SentencePiece's unknown pieces lie in the normalised text: from ids, which the library hands out quickly."""
+"""Find SentencePiece's unknown pieces in the normalised text from the ids, which the library returns quickly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _stands_at(data: Bytes, at: Int, end: Int, piece: Bytes) -> bool:
 
 @kernel
 def _unknown_end(data: Bytes, at: Int, end: Int, known: Bytes) -> Int:
-    """Return where a run of characters that are no piece on their own ends."""
+    """Return the end of a run of characters that are no piece on their own."""
     while at < end:
         point, width = code_point_at(data, at)
         if known[point]:
@@ -44,7 +44,7 @@ def _place(
     starts: Int64s,
     ends: Int64s,
 ) -> bool:
-    """Write where each unknown piece of a row starts and ends; return whether the pieces are the text, exactly."""
+    """Write the start and end of each unknown piece of a row; return whether the pieces match the text exactly."""
     at: Int = np.int64(start)
     written = 0
     for k in range(len(ids)):
@@ -74,11 +74,11 @@ def place_unknown_pieces(
     text: Bytes,
     bounds: Int64s,
 ) -> tuple[Int64s, Int64s, npt.NDArray[np.bool_]]:
-    """Find where each unknown piece of every row lies in the normalised text.
+    """Find the position of each unknown piece of every row in the normalised text.
 
-    A character is unknown where no piece is that character alone, and unknown characters beside each other make one
-    piece. So an unknown piece ends at the first known character, or, where the next piece begins with an unknown one,
-    nothing fits any more: then the row is not placed, and one has to ask the library.
+    A character is unknown if no piece is that character alone, and adjacent unknown characters make one piece. So an
+    unknown piece ends at the first known character. If the next piece begins with an unknown character, the positions
+    no longer match: the row is then not placed, and the caller has to ask the library.
 
     Parameters
     ----------
@@ -87,14 +87,14 @@ def place_unknown_pieces(
     ids, rows
         The pieces of row `i` are `ids[rows[i]:rows[i + 1]]`.
     unknown, known
-        The id of unknown pieces; for every code point whether it is a piece on its own, shape `(0x110000,)`.
+        The id of unknown pieces; for every code point, whether it is a piece on its own, shape `(0x110000,)`.
     text, bounds
         Piece `p` is `text[bounds[p]:bounds[p + 1]]`.
 
     Returns
     -------
     Start and end in `data` of every unknown piece, in order, each of shape `(unknown pieces,)`, and which rows were
-    placed; the pieces of other rows are not told.
+    placed; the pieces of other rows are left out.
     """
     total = 0
     for k in range(len(ids)):
@@ -103,10 +103,19 @@ def place_unknown_pieces(
     placed = np.empty(len(rows) - 1, np.bool_)
     written = 0
     for row in range(len(placed)):
-        own = ids[rows[row] : rows[row + 1]]
+        row_ids = ids[rows[row] : rows[row + 1]]
         placed[row] = _place(
-            data, offsets[row], offsets[row + 1], own, unknown, known, text, bounds, starts[written:], ends[written:]
+            data,
+            offsets[row],
+            offsets[row + 1],
+            row_ids,
+            unknown,
+            known,
+            text,
+            bounds,
+            starts[written:],
+            ends[written:],
         )
-        for k in range(len(own)):
-            written += own[k] == unknown
+        for k in range(len(row_ids)):
+            written += row_ids[k] == unknown
     return starts, ends, placed

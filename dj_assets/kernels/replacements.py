@@ -1,4 +1,4 @@
-"""Stripping characters off the ends of texts and replacing characters one by one."""
+"""Strip characters off the ends of texts, and replace characters one by one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEPT = 255
 
 
 class Replacements(NamedTuple):
-    """What replaces each code point: `which[point]` is `KEPT` or the row of (`text`, `offsets`) that replaces it."""
+    """Hold replacements of code points: `which[point]` is `KEPT` or the index of its row in (`text`, `offsets`)."""
 
     which: Bytes
     text: Bytes
@@ -23,7 +23,7 @@ class Replacements(NamedTuple):
 
 
 def replacements(table: Mapping[str, str]) -> Replacements:
-    """Return the arrays of a table of up to 254 different replacements; an empty one deletes."""
+    """Return the arrays of a table of up to 254 different replacements; an empty replacement deletes."""
     index = np.full(CODE_POINTS, KEPT, np.uint8)
     texts = sorted(set(table.values()))
     for character, text in table.items():
@@ -34,7 +34,7 @@ def replacements(table: Mapping[str, str]) -> Replacements:
 
 
 def all_deleted_but(kept: str) -> Replacements:
-    """Return the arrays that delete every character but those of `kept`."""
+    """Return the arrays that delete every character except those of `kept`."""
     index = np.zeros(CODE_POINTS, np.uint8)
     index[[ord(character) for character in kept]] = KEPT
     return Replacements(index, np.zeros(0, np.uint8), np.zeros(2, np.int32))
@@ -42,13 +42,13 @@ def all_deleted_but(kept: str) -> Replacements:
 
 @kernel
 def row_bounds(offsets: Int32s) -> tuple[Int64s, Int64s]:
-    """Return where every row starts and ends."""
+    """Return the start and end of every row."""
     return offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64)
 
 
 @kernel
 def strip(data: Bytes, offsets: Int32s, flags: Bytes, stripped: int) -> tuple[Int64s, Int64s]:
-    """Return where every row starts and ends without the characters at its ends that have a flag of `stripped`."""
+    """Return the start and end of every row without the characters at its ends that have a flag of `stripped`."""
     starts = offsets[:-1].astype(np.int64)
     ends = offsets[1:].astype(np.int64)
     for row in range(len(starts)):
@@ -72,7 +72,7 @@ def strip(data: Bytes, offsets: Int32s, flags: Bytes, stripped: int) -> tuple[In
 
 @kernel
 def gather(data: Bytes, starts: Int64s, ends: Int64s) -> tuple[Bytes, Int64s]:
-    """Return the bytes between `starts` and `ends` one after the other, and the offsets of the rows."""
+    """Return the concatenated bytes between `starts` and `ends`, and the offsets of the rows."""
     offsets = np.zeros(len(starts) + 1, np.int64)
     for row in range(len(starts)):
         offsets[row + 1] = offsets[row] + ends[row] - starts[row]
@@ -86,7 +86,7 @@ def gather(data: Bytes, starts: Int64s, ends: Int64s) -> tuple[Bytes, Int64s]:
 
 @kernel
 def replaced_offsets(data: Bytes, starts: Int64s, ends: Int64s, table: Replacements) -> tuple[Int64s, int]:
-    """Return the offsets of the rows after replacement, and how many characters are replaced."""
+    """Return the offsets of the rows after replacement, and the number of replaced characters."""
     offsets = np.zeros(len(starts) + 1, np.int64)
     replaced = 0
     for row in range(len(starts)):
@@ -128,6 +128,6 @@ def replace(data: Bytes, starts: Int64s, ends: Int64s, table: Replacements, size
 
 
 def replace_characters(data: Bytes, starts: Int64s, ends: Int64s, table: Replacements) -> tuple[Bytes, Int64s] | None:
-    """Return the replaced bytes and row offsets, or None where no character is replaced."""
+    """Return the replaced bytes and row offsets, or None if no character is replaced."""
     offsets, replaced = replaced_offsets(data, starts, ends, table)
     return (replace(data, starts, ends, table, offsets[-1]), offsets) if replaced else None

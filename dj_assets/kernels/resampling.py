@@ -1,4 +1,4 @@
-"""Pictures resized as Pillow does it, to the last bit: sums of bytes times weights in whole numbers, rows first.
+"""Resize pictures as Pillow does, to the last bit: sums of bytes times integer weights, rows first.
 
 A picture is `uint8`, shape `(height, width, 3)`.
 """
@@ -13,18 +13,18 @@ import numpy as np
 from dj_assets.kernels.arrays import Bytes, Int, Int32s
 from dj_assets.kernels.jit import inlined, kernel
 
-# Weights are whole multiples of 2 ** -22.
+# Weights are multiples of 2 ** -22.
 _BITS = 22
 _HALF = 1 << (_BITS - 1)
-# So many rows are turned at a time, with three bytes a pixel: the sums of all go side by side.
+# The number of rows that are transposed at a time, with three bytes per pixel: their sums are computed together.
 _ROWS = 16
 _LANES = 3 * _ROWS
 
 
 class Taps(NamedTuple):
-    """What every pixel of a line becomes of: the `used` sources from `first` on, and their `weights`.
+    """Hold the sources of every pixel of a line: the `used` pixels from `first` on, and their `weights`.
 
-    Shapes `(out,)`, `(out,)` and `(out, most)`, `most` a multiple of four; weights beyond `used` are zero.
+    Shapes `(out,)`, `(out,)` and `(out, most)`; `most` is a multiple of four, and weights beyond `used` are zero.
     """
 
     first: Int32s
@@ -34,14 +34,14 @@ class Taps(NamedTuple):
 
 @lru_cache(maxsize=512)
 def taps(before: int, after: int, *, cubic: bool) -> Taps:
-    """Return the weights that bring lines of `before` pixels to `after`, bicubic (a = -0.5) or bilinear."""
+    """Return the weights that resize lines of `before` pixels to `after`, bicubic (a = -0.5) or bilinear."""
     scale = before / after
     stretch = max(scale, 1.0)
     support = (2.0 if cubic else 1.0) * stretch
     centre = (np.arange(after) + 0.5) * scale
     first = np.maximum((centre - support + 0.5).astype(np.int32), 0)
     last = np.minimum((centre + support + 0.5).astype(np.int32), before)
-    # four weights are taken at a time
+    # four weights are used at a time
     indices = np.arange(-(-int((last - first).max()) // 4) * 4)
     distance = np.abs((indices + first[:, None] - centre[:, None] + 0.5) * (1.0 / stretch))
     weights = _cubic(distance) if cubic else np.maximum(1.0 - distance, 0.0)
@@ -59,11 +59,11 @@ def _cubic(x: np.ndarray) -> np.ndarray:
 
 
 def resized(picture: Bytes, size: tuple[int, int], box: tuple[int, int, int, int], *, cubic: bool) -> Bytes:
-    """Return a picture resized to width and height `size`, of that the part in `box`: left, top, right and bottom."""
+    """Return the part in `box` (left, top, right, bottom) of a picture resized to width and height `size`."""
     (height, width, _), (left, top, right, bottom) = picture.shape, box
     across, down = taps(width, size[0], cubic=cubic), taps(height, size[1], cubic=cubic)
     out = np.empty((bottom - top, right - left, 3), np.uint8)
-    # the pass that shrinks the picture more comes first, and Pillow counts columns twice
+    # the pass that shrinks the picture more comes first, and Pillow gives columns a double weight
     if height > size[1] and height - size[1] > 2 * (width - size[0]):
         begin, end = _needed(across, left, right)
         low = np.empty((bottom - top, end - begin, 3), np.uint8)
@@ -78,15 +78,15 @@ def resized(picture: Bytes, size: tuple[int, int], box: tuple[int, int, int, int
 
 
 def _needed(line: Taps, start: int, stop: int) -> tuple[int, int]:
-    """Return where the sources of a part of a line begin and end."""
+    """Return the start and end of the sources of a part of a line."""
     return int(line.first[start]), int(line.first[stop - 1] + line.used[stop - 1])
 
 
 @kernel
 def shrink_columns(lines: Bytes, skipped: Int, down: Taps, top: Int, begin: Int, out: Bytes) -> None:
-    """Write lines of bytes brought to another height, from `top` on; the first of `lines` is line `begin` of the whole.
+    """Write lines of bytes resized to another height, from `top` on; the first of `lines` is line `begin` of all.
 
-    Of each line so many bytes are skipped. Shapes `(height, bytes)`.
+    The first `skipped` bytes of each line are left out. Shapes `(height, bytes)`.
     """
     width, last = out.shape[1], len(lines) - 1
     sums = np.empty(width, np.int32)
@@ -95,7 +95,7 @@ def shrink_columns(lines: Bytes, skipped: Int, down: Taps, top: Int, begin: Int,
         start = down.first[top + y] - begin
         for tap in range(0, down.used[top + y], 4):
             w0, w1, w2, w3 = _four(down.weights, top + y, tap)
-            # beyond the last line weights are zero
+            # beyond the last line, weights are zero
             at = start + tap
             r0, r1 = lines[at, skipped:], lines[min(at + 1, last), skipped:]
             r2, r3 = lines[min(at + 2, last), skipped:], lines[min(at + 3, last), skipped:]
@@ -108,7 +108,7 @@ def shrink_columns(lines: Bytes, skipped: Int, down: Taps, top: Int, begin: Int,
 
 @kernel
 def shrink_rows(picture: Bytes, across: Taps, left: Int, begin: Int, out: Bytes) -> None:
-    """Write rows of another width, from `left` on; the picture's first column is column `begin` of the whole."""
+    """Write rows of another width, from `left` on; the first column of `picture` is column `begin` of the whole."""
     height, width, _ = picture.shape
     turned = np.zeros((width + 3, _LANES), np.uint8)
     sums = np.empty(_LANES, np.int32)

@@ -1,4 +1,4 @@
-"""The first 4 bytes of SHA-1 (FIPS 180-4), over many slices of bytes side by side."""
+"""Compute the first 4 bytes of SHA-1 (FIPS 180-4) of many slices of bytes at once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ UInt32s = npt.NDArray[np.uint32]
 State = tuple[np.uint32, ...]
 Words = tuple[np.uint32, ...]
 
-# So many messages are digested at once: all steps stand in one loop over them, which compiles to vector instructions.
+# The number of messages that are digested at once: one loop over them has all steps, so it compiles to vector
+# instructions.
 LANES = 16
-# Of scratch space, the words of the state of every lane; sixteen words of the block of each follow.
+# The size of the state of all lanes in scratch space, in words; the sixteen words of each lane's block follow.
 STATE = 5 * LANES
 SCRATCH = STATE + 16 * LANES
-# Blocks are read whole, and the last one can begin 8 bytes behind the message.
+# Blocks are read whole, and the last block can begin 8 bytes after the end of the message.
 BEHIND = 72
 
 _START = np.array([0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0], np.uint32)
@@ -25,9 +26,9 @@ _KEYS = (np.uint32(0x5A827999), np.uint32(0x6ED9EBA1), np.uint32(0x8F1BBCDC), np
 
 
 def _masks() -> tuple[UInt32s, UInt32s]:
-    """Return what of each word of a block is message, and the bit behind it, for 0 to 64 bytes left of a message.
+    """Return the mask of each word's message bits and the padding bit, if 0 to 64 bytes of the message remain.
 
-    The last rows, from -9 on, are those of a block behind the one that the message and that bit end in.
+    The last rows, from index -9 on, belong to a block after the one in which the message and that bit end.
     """
     masks, padding = np.zeros((74, 16), np.uint32), np.zeros((74, 16), np.uint32)
     for left in range(65):
@@ -53,7 +54,7 @@ def _load(data: Bytes, start: Int, end: Int, block: Int, words: UInt32s, lane: I
     """Write a block of a padded message to the sixteen words of its lane."""
     length = end - start
     left = min(length - block * 64, 64)
-    # an unsigned index is not asked whether it counts from the end
+    # indexing by an unsigned integer needs no check for negative indices
     at = np.uint64(start + block * 64)
     for word in range(16):
         value = _big_endian(data, at + np.uint64(4 * word))
@@ -79,7 +80,7 @@ def _mix(f: int, b: np.uint32, c: np.uint32, d: np.uint32) -> np.uint32:
 
 @unfolded
 def _step(s: State, w: Words, f: int) -> tuple[State, Words]:
-    """Take one step of a lane: its state, and the sixteen words to come."""
+    """Compute one step of a lane; return its state and the next sixteen words."""
     a, b, c, d, e = s
     first = np.uint32(_turned(a, 5) + _mix(f, b, c, d) + e + _KEYS[f] + w[0])
     last = _turned(w[13] ^ w[8] ^ w[2] ^ w[0], 1)
@@ -111,7 +112,7 @@ def _four(words: UInt32s, first: int, lane: Int) -> Words:
 
 @kernel
 def _digest(state: UInt32s, words: UInt32s) -> None:
-    """Take the eighty steps of a block in all lanes."""
+    """Compute the eighty steps of a block in all lanes."""
     for lane in range(LANES):
         a, b, c, d = _four(state, 0, lane)
         s: State = (a, b, c, d, state[4 * LANES + lane])
@@ -131,7 +132,7 @@ def _digest(state: UInt32s, words: UInt32s) -> None:
 def sha1_32(data: Bytes, starts: Int64s, ends: Int64s, scratch: UInt32s, out: UInt32s) -> None:
     """Write the first 4 bytes of the SHA-1 of `data[starts[i]:ends[i]]`, little endian, for up to `LANES` slices.
 
-    Of `data`, `BEHIND` bytes behind the last slice must be there, whatever they are. `scratch` is scratch space of
+    `data` must have `BEHIND` bytes after the last slice; their values do not matter. `scratch` is scratch space of
     `SCRATCH` words.
     """
     state, words = scratch[:STATE], scratch[STATE:]

@@ -1,4 +1,4 @@
-"""Simhash (Charikar 2002) over MD5-hashed shingles."""
+"""Compute Simhash (Charikar 2002) over MD5-hashed shingles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dj_assets.kernels.units import room_for_units, split_units
 
 @kernel
 def _count_ones(hashes: UInt64s, ones: Int64s) -> None:
-    """Add to `ones`, shape `(64,)`, how many of the hashes have each bit set."""
+    """Add to `ones`, shape `(64,)`, the number of hashes that have each bit set."""
     for value in hashes:
         for bit in range(64):
             ones[bit] += np.int64((value >> np.uint64(bit)) & np.uint64(1))
@@ -20,10 +20,10 @@ def _count_ones(hashes: UInt64s, ones: Int64s) -> None:
 
 @kernel
 def simhash(data: Bytes, offsets: Int32s, window: int, split: int, separators: Bytes) -> tuple[UInt64s, Int64s]:
-    """Sign every row by the majority of each bit over the hashes of its shingles.
+    """Compute the signature of every row: the majority of each bit over the hashes of its shingles.
 
-    A shingle is `window` adjacent units, its hash the first 8 bytes of its MD5, big endian; repeated shingles count
-    as often as they occur. A bit is set where more hashes have it set than not.
+    A shingle is `window` adjacent units; its hash is the first 8 bytes of its MD5, big endian. Repeated shingles count
+    as often as they occur. A bit is set if more hashes have it set than not.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def simhash(data: Bytes, offsets: Int32s, window: int, split: int, separators: B
     signatures = np.zeros(len(offsets) - 1, np.uint64)
     shingles = np.zeros(len(offsets) - 1, np.int64)
     for row in range(len(offsets) - 1):
-        found = split_units(data, np.int64(offsets[row]), np.int64(offsets[row + 1]), split, separators, units)
-        count = max(0, found - window + 1)
+        unit_count = split_units(data, np.int64(offsets[row]), np.int64(offsets[row + 1]), split, separators, units)
+        count = max(0, unit_count - window + 1)
         ones[:] = 0
         for first in range(0, count, LANES):
             last = min(first + LANES, count)

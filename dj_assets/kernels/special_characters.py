@@ -1,7 +1,7 @@
 """The characters that filters call special: punctuation, digits, white space, emoji and marks of many scripts.
 
-The list is Data-Juicer's, taken as it is: it comes from the cleaning of the BLOOM corpus and holds some real letters
-(katakana, the Chinese one, Indic vowel signs), so texts in these scripts score high.
+The list is that of Data-Juicer, unchanged: it comes from the cleaning of the BLOOM corpus and contains some real
+letters (katakana, the Chinese one, Indic vowel signs), so texts in these scripts have high scores.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MARKS = """
 
 
 def _characters(ranges: str) -> frozenset[str]:
-    """Return the characters of ranges such as `2010-2012`, in hexadecimal."""
+    """Return the characters of hexadecimal ranges such as `2010-2012`."""
     bounds = [tuple(int(end, 16) for end in part.split("-")) for part in ranges.split()]
     return frozenset(chr(point) for bound in bounds for point in range(bound[0], bound[-1] + 1))
 

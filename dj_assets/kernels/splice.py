@@ -1,4 +1,4 @@
-"""Replacing spans of texts by other texts."""
+"""Replace spans of texts by other texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dj_assets.kernels.jit import kernel
 def splice(
     data: Bytes, offsets: Int32s, starts: Int64s, ends: Int64s, patches: Bytes, bounds: Int32s
 ) -> tuple[Bytes, Int64s]:
-    """Put patches in the place of some spans, which do not overlap and are in order; return bytes and row offsets.
+    """Replace spans, which do not overlap and are in order, by patches; return bytes and row offsets.
 
     Patch `k` is `patches[bounds[k]:bounds[k + 1]]` and replaces `data[starts[k]:ends[k]]`.
     """

@@ -1,4 +1,4 @@
-"""Several bytes of an array as one number, wherever they begin."""
+"""Read several bytes of an array as one number, at any position."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def _load(_: Any, data: Any, at: Any) -> tuple[Any, Any]:  # noqa: ANN401 - what numba hands over has no types
-    """Tell numba how to load eight bytes, the lowest first: no array of numbers may begin where these do."""
+    """Tell numba how to load eight bytes, the lowest first: an array of numbers cannot start at every byte."""
     from llvmlite import ir
     from numba.core import types
 
@@ -32,9 +32,10 @@ _eight_bytes = cast("Callable[[Bytes, Int], np.uint64]", intrinsic(_load))
 
 @inlined
 def first_bytes(data: Bytes, at: Int, size: Int) -> np.uint64:
-    """Return up to eight bytes from `at` on as a number, the lowest first; the others are 0.
+    """Return up to eight bytes from `at` on as a number, the lowest first; the other bytes are 0.
 
-    Eight bytes are read, so the array must go on to `at + 8` even where `size` is less; it may be 0 or less.
+    The function reads eight bytes, so the array must reach to `at + 8` even if `size` is less; `size` may be 0 or
+    negative.
     """
     if size >= 8:
         return _eight_bytes(data, at)

@@ -1,4 +1,4 @@
-"""Which lines of texts ftfy may have to repair: all that are not proven to need at most single replacements."""
+"""Find the lines that ftfy may have to repair: all that are not proven to need at most single replacements."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s, UInt64s
 from dj_assets.kernels.code_points import code_point_at
 from dj_assets.kernels.jit import kernel
 
-# The kinds of characters: left alone, replaced by ASCII, left alone unless normalization moves it, any other.
+# The kinds of characters: left as it is, replaced by ASCII, left unless normalization moves it, any other.
 SAFE, REPLACED, MARK, ASK = range(4)
-# Why a line is doubtful: it holds a mark, a suspicious pair, a `\r` at its end, something else.
+# The reasons why a line is doubtful: a mark, a suspicious pair, a `\r` at its end, something else.
 MARKED, SUSPICIOUS, RETURN, UNSAFE = 1, 2, 4, 8
 DOUBT = MARKED | SUSPICIOUS | RETURN | UNSAFE
-# What else was seen: `<` in this line or before it, `&`, a character to replace.
+# Other findings: `<` in this line or before it, `&`, a character to replace.
 MARKUP, AMPERSAND, REPLACEMENT = 16, 32, 64
 _SEEN = np.array([0, REPLACEMENT, MARKED, UNSAFE], np.uint8)
 
@@ -24,7 +24,7 @@ _LONGEST_ENTITY = 24
 
 
 class Characters(NamedTuple):
-    """The class of code points, the kind of each class, and the signs of mojibake it may be first or second of.
+    """Hold the class of code points, the kind of each class, and the signs of mojibake it may be first or second of.
 
     Characters beyond the table are of the kind `ASK`.
     """
@@ -52,7 +52,7 @@ def _is_entity(data: Bytes, ampersand: Int, end: Int) -> bool:
 
 @kernel
 def _seen_in_ascii(data: Bytes, i: Int, end: Int, seen: int, table: Characters) -> int:
-    """Return what one of the characters that are not letters, digits or brackets means for its line."""
+    """Return the findings that a character other than a letter, digit or bracket adds to its line."""
     byte = data[i]
     if byte == 60:
         return MARKUP
@@ -65,7 +65,7 @@ def _seen_in_ascii(data: Bytes, i: Int, end: Int, seen: int, table: Characters) 
 
 @kernel
 def _plain_end(data: Bytes, i: Int, end: Int) -> Int:
-    """Return where a run of printable ASCII without `&` and `<` ends."""
+    """Return the end of a run of printable ASCII without `&` and `<`."""
     while i < end and (39 <= data[i] < 127 or 32 <= data[i] < 38) and data[i] != 60:
         i += 1
     return i
@@ -73,7 +73,7 @@ def _plain_end(data: Bytes, i: Int, end: Int) -> Int:
 
 @kernel
 def _line(data: Bytes, start: Int, end: Int, seen: int, table: Characters) -> tuple[Int, int]:
-    """Return where a line ends, and what was seen in it."""
+    """Return the end of a line and its findings."""
     before = np.uint64(0)
     i = start
     while i < end:
@@ -87,12 +87,12 @@ def _line(data: Bytes, start: Int, end: Int, seen: int, table: Characters) -> tu
             before = np.uint64(0)
             i += width
             continue
-        own = table.classes[point]
-        if before & table.second[own]:
+        class_ = table.classes[point]
+        if before & table.second[class_]:
             seen |= SUSPICIOUS
-        before = table.first[own]
+        before = table.first[class_]
         if width > 1:
-            seen |= _SEEN[table.kinds[own]]
+            seen |= _SEEN[table.kinds[class_]]
         elif not (39 <= point < 60 or 60 < point < 127):
             seen |= _seen_in_ascii(data, i, end, seen, table)
             if point == 10:
@@ -103,18 +103,18 @@ def _line(data: Bytes, start: Int, end: Int, seen: int, table: Characters) -> tu
 
 @kernel
 def doubtful_lines(data: Bytes, offsets: Int32s, table: Characters) -> tuple[Int64s, Int64s, Bytes, bool]:
-    r"""Find the lines (up to and with `\n`) that ftfy has to be asked about.
+    r"""Find the lines (up to and with `\n`) that ftfy has to check.
 
-    Of every other line it is proven that ftfy makes of it what single replacements make of it: it has no control
-    character, entity or sign of mojibake, and no character that normalization could change or move.
+    For every other line, it is proven that ftfy changes it only by single replacements: it has no control character,
+    entity or sign of mojibake, and no character that normalization could change or move.
 
     Returns
     -------
-    Where each doubtful line starts and ends in `data`, and what was seen (`MARKUP` in a line before it,
-    all else in it), of equal lengths and in order; and whether any line has a character to replace.
+    Start and end of each doubtful line in `data` and its findings (`MARKUP` from a line before it, all others from the
+    line), of equal lengths and in order; and whether any line has a character to replace.
     """
     starts, ends, seen = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.uint8)
-    found = 0
+    count = 0
     replacement = False
     for row in range(len(offsets) - 1):
         markup = 0
@@ -126,11 +126,11 @@ def doubtful_lines(data: Bytes, offsets: Int32s, table: Characters) -> tuple[Int
             if here & REPLACEMENT and here & AMPERSAND:
                 here |= UNSAFE  # a replacement may complete an entity
             if here & DOUBT:
-                if found == len(starts):
+                if count == len(starts):
                     starts, ends = np.concatenate((starts, starts)), np.concatenate((ends, ends))
                     seen = np.concatenate((seen, seen))
-                starts[found], ends[found] = start, i
-                seen[found] = here & (DOUBT | REPLACEMENT) | markup
-                found += 1
+                starts[count], ends[count] = start, i
+                seen[count] = here & (DOUBT | REPLACEMENT) | markup
+                count += 1
             markup = here & MARKUP
-    return starts[:found], ends[:found], seen[:found], replacement
+    return starts[:count], ends[:count], seen[:count], replacement

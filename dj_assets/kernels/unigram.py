@@ -1,6 +1,6 @@
-"""A unigram model of SentencePiece (Kudo 2018), and the best way to cut a word by it, as the library finds it.
+"""A unigram model of SentencePiece (Kudo 2018), and the best segmentation of a word as the library finds it.
 
-The library adds scores up in single precision, and of equal sums the first wins; so the search here does, too.
+The library adds scores in single precision, and the first of equal sums wins; the search here does the same.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from dj_assets.kernels.jit import inlined, kernel, uncounted
 
 Floats = npt.NDArray[np.float32]
 
-# Scores are kept for so many ends of pieces; a power of two above the longest piece.
+# Scores are kept for this number of piece ends: a power of two above the length of the longest piece.
 RING = 512
-# A sum beyond this begins anew from 0.
+# A sum beyond this value restarts from 0.
 RESET = np.float32(100000.0)
 
 
 class Unigram(NamedTuple):
-    """A model: its pieces as a trie of bytes, and their scores.
+    """Hold a model: its pieces as a trie of bytes, and their scores.
 
-    `edges` is an open hash table of `256 * node + byte + 1`, 0 where empty, and `targets` are the nodes these lead to;
-    `first` are those that the root leads to, node 0, -1 for none; shape `(256,)`. `piece_of` is the piece that ends at
-    a node, -1 where none does. Every piece has its score and its length in bytes. `largest` is the largest score
-    without its sign.
+    `edges` is an open hash table of `256 * node + byte + 1`, 0 where empty, and `targets` are the nodes to which these
+    lead. `first` are the nodes to which the root, node 0, leads, -1 for none; shape `(256,)`. `piece_of` is the piece
+    that ends at a node, -1 if there is none. Every piece has its score and its length in bytes. `largest` is the
+    largest absolute score.
     """
 
     edges: Int64s
@@ -45,7 +45,7 @@ class Unigram(NamedTuple):
 def unigram(
     pieces: Sequence[bytes], used: npt.NDArray[np.bool_], scores: Floats, unknown: int, unknown_score: np.float32
 ) -> Unigram:
-    """Return a model for kernels; pieces that are not `used` come in no text."""
+    """Return a model for kernels; pieces that are not `used` occur in no text."""
     chosen = np.flatnonzero(used)
     texts = [pieces[index] for index in chosen.tolist()]
     bounds = np.cumsum([0, *map(len, texts)], dtype=np.int64)
@@ -98,7 +98,7 @@ def _plant(letters: Bytes, bounds: Int64s, chosen: Int64s, edges: Int64s, target
 
 @inlined
 def _step(edges: Int64s, targets: Int32s, first: Int32s, node: Int, byte: np.uint8) -> Int:
-    """Return the node that a byte leads to, -1 for none."""
+    """Return the node to which a byte leads, -1 if there is none."""
     if not node:
         return np.int64(first[byte])
     mask = len(edges) - 1
@@ -113,13 +113,13 @@ def _step(edges: Int64s, targets: Int32s, first: Int32s, node: Int, byte: np.uin
 
 @inlined
 def width_of(first: np.uint8) -> int:
-    """Return how many bytes a character has, by the first of them."""
+    """Return the length of a character in bytes, by its first byte."""
     return 1 if first < 0xC0 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
 
 
 @uncounted
 def piece_at(model: Unigram, text: Bytes, start: Int, end: Int) -> Int:
-    """Return the piece that the bytes are, the unknown one where they are none."""
+    """Return the piece that equals the bytes, the unknown piece if there is none."""
     edges, targets, first = model.edges, model.targets, model.first
     node: Int = 0
     for k in range(start, end):
@@ -134,10 +134,10 @@ def piece_at(model: Unigram, text: Bytes, start: Int, end: Int) -> Int:
 def cut_word(
     model: Unigram, text: Bytes, start: Int, end: Int, before: np.float32, lengths: Bytes, sums: Floats
 ) -> np.float32:
-    """Find the best way to cut a word as the library does: in single precision, the first of equals.
+    """Find the best segmentation of a word as the library does: in single precision, the first of equal ones.
 
-    Sums beyond `RESET` begin anew from 0. Returned is the sum behind the word, `before` is that in front. For every end
-    of a piece that may be, `lengths` says how long the best one is.
+    Sums beyond `RESET` restart from 0. `before` is the sum before the word; the sum after the word is returned. For
+    every possible end of a piece, `lengths` gets the length of the best piece.
     """
     edges, targets, first = model.edges, model.targets, model.first
     piece_of, scores = model.piece_of, model.scores
@@ -185,7 +185,7 @@ def cut_word(
 
 @inlined
 def _offer(best: Doubles, second: Doubles, lengths: Bytes, start: Int, end: Int, total: float) -> None:
-    """Take a piece for the best or second best one that ends here."""
+    """Record a piece that ends here if it is the best or second best one."""
     second[end] = max(second[end], min(total, best[end]))
     if total > best[end]:
         best[end] = total
@@ -196,9 +196,9 @@ def _offer(best: Doubles, second: Doubles, lengths: Bytes, start: Int, end: Int,
 def margin_of(
     model: Unigram, text: Bytes, start: Int, end: Int, lengths: Bytes, best: Doubles, second: Doubles
 ) -> float:
-    """Find the best way to cut a short word in exact arithmetic; return by how much it is better than any other.
+    """Find the best segmentation of a short word in exact arithmetic; return its margin over all others.
 
-    That is the least difference between the best and the second best piece at an end on the way.
+    The margin is the least difference between the best and the second best piece at an end on the best path.
     """
     edges, targets, first = model.edges, model.targets, model.first
     piece_of, scores = model.piece_of, model.scores

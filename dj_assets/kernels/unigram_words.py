@@ -1,10 +1,10 @@
-"""Cutting texts into the pieces of a unigram model as SentencePiece does (Kudo 2018), with words remembered.
+"""Cut texts into the pieces of a unigram model as SentencePiece does (Kudo 2018), with words cached.
 
-SentencePiece adds the scores of pieces up over the whole text, in single precision, so where two ways to cut a word are
-nearly equal, what stands before the word decides. Here a word is remembered with the pieces it has, and with how large
-the sum before it may be for them to be the only answer that rounding leaves open; beyond that, and for words not
-remembered, the search is made as the library makes it, from the same sum. So the pieces are the library's, always.
-No piece may reach over the beginning of a word.
+SentencePiece adds the scores of pieces over the whole text in single precision. So if two segmentations of a word are
+nearly equal, the text before the word decides. Here a word is cached with its pieces and with a limit: for a sum before
+the word up to this limit, rounding cannot change the pieces. Beyond the limit, and for words that are not cached, the
+search is that of the library, from the same sum. So the pieces always equal the library's. No piece may cross the
+beginning of a word.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from dj_assets.kernels.unigram import RESET, RING, Floats, Unigram, cut_word, ma
 
 AnyArray = TypeVar("AnyArray", Int32s, Int64s, Bytes)
 
-# Longer words, and words of more pieces, are rare and are cut anew each time.
+# Longer words, and words of more pieces, are rare and are cut each time.
 LONGEST_REMEMBERED = 32
 MOST_PIECES = 22
-# A remembered word takes a line of so many numbers of 64 bits, two lines of a processor's cache.
+# The number of 64-bit numbers of a cached word: two lines of a processor's cache.
 _LINE = 16
-# Where in a line, counted in numbers of 32 bits, stands what.
+# The index of shape, limit and pieces in a line, in numbers of 32 bits.
 _SHAPE, _LIMIT, _PIECES = 8, 9, 10
-# A shape beyond this is that of a word with an unknown piece.
+# A larger shape is that of a word with an unknown piece.
 _UNKNOWN = 0xFFFF
-# Two sums of n numbers can be off by n times this of the larger one: each step rounds both to 24 bits.
+# Two sums of n numbers can be off by n times this factor of the larger sum: each step rounds both to 24 bits.
 _ROUNDING = 2.0**-23
 _SPREAD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
 class PieceMemo(NamedTuple):
-    """Words met lately, a line each. A word has a pair of lines to stand in: the first is for the one asked for again.
+    """Cache of recent words, one line each. A word has a pair of lines; the first is for the word that was used again.
 
-    A line has the word's letters without the mark, up to 32 bytes, zeros behind them; its shape, which is one more than
-    the number of letters, the number of pieces from bit 8 on, and a bit 16 where one of them is unknown; how large the
-    sum before it may be for the pieces to hold; and the pieces. The three arrays are the same memory, by type.
+    A line has the word's letters without the mark, up to 32 bytes, padded with zeros; its shape, which is one more than
+    the number of letters, the number of pieces from bit 8 on, and bit 16 if one of them is unknown; the largest sum
+    before the word for which the pieces are valid; and the pieces. The three arrays are the same memory, by type.
     """
 
     letters: UInt64s
@@ -49,13 +49,13 @@ class PieceMemo(NamedTuple):
 
 
 def new_memo(words: int = 1 << 17) -> PieceMemo:
-    """Return an empty memo for up to `words` words, a power of two, 128 bytes each."""
+    """Return an empty cache for up to `words` words, a power of two, with 128 bytes each."""
     lines = np.zeros(_LINE * words, np.uint64)
     return PieceMemo(lines, lines.view(np.int32), lines.view(np.float32))
 
 
 class _Word(NamedTuple):
-    """The letters of a word as numbers, how many bytes they are, and where the first of its lines begins."""
+    """Hold the letters of a word as numbers, its length in bytes, and the start of the first of its lines."""
 
     first: np.uint64
     second: np.uint64
@@ -67,7 +67,7 @@ class _Word(NamedTuple):
 
 @inlined
 def _word_at(text: Bytes, start: Int, size: Int, lines: Int) -> _Word:
-    """Return the word of `size` letters that begin at `start`, as it stands in a memo of so many lines."""
+    """Return the word of `size` letters that begin at `start`, in the form of a cache of `lines` numbers."""
     first = first_bytes(text, start, size)
     second = third = fourth = np.uint64(0)
     code = first
@@ -93,7 +93,7 @@ def _stands_at(letters: UInt64s, pieces: Int32s, word: _Word, at: Int) -> bool:
 
 @uncounted
 def _brought_forward(letters: UInt64s, pieces: Int32s, word: _Word) -> bool:
-    """Return whether a word is remembered; where it stands in its second line it changes places with the first."""
+    """Return whether a word is cached; a word in its second line is swapped with the first."""
     if not _stands_at(letters, pieces, word, word.at + _LINE):
         return _stands_at(letters, pieces, word, word.at)
     for k in range(word.at, word.at + _LINE):
@@ -102,7 +102,7 @@ def _brought_forward(letters: UInt64s, pieces: Int32s, word: _Word) -> bool:
 
 
 class Scratch(NamedTuple):
-    """Arrays to search in: for every end in a word the length of the best piece, its sum, the best and second best."""
+    """Hold arrays to search in, per end in a word: length of the best piece, its sum, the best and second best sum."""
 
     lengths: Bytes
     sums: Floats
@@ -112,7 +112,7 @@ class Scratch(NamedTuple):
 
 @uncounted
 def _remember(model: Unigram, memo: PieceMemo, word: _Word, text: Bytes, start: Int, scratch: Scratch) -> None:
-    """Remember a short word in the second of its lines, in place of another one, unless it has too many pieces."""
+    """Cache a short word in the second of its lines, replacing another word, unless it has too many pieces."""
     lengths, pieces = scratch.lengths, memo.pieces
     size = MARK + word.size
     margin = margin_of(model, text, start, start + size, lengths, scratch.best, scratch.second)
@@ -133,7 +133,7 @@ def _remember(model: Unigram, memo: PieceMemo, word: _Word, text: Bytes, start: 
     pieces[2 * line + _SHAPE] = (word.size + 1) | (count << 8) | (strange << 16)
     sure: float = min(float(margin / ((size + 1) * _ROUNDING)), float(RESET))
     limit: float = sure - (size + 1) * float(model.largest)
-    # single precision must not round it up
+    # single precision must not round the limit up
     memo.limits[2 * line + _LIMIT] = limit - abs(limit) * _ROUNDING
     letters = memo.letters[line : line + 4]
     letters[0], letters[1], letters[2], letters[3] = word.first, word.second, word.third, word.fourth
@@ -141,7 +141,7 @@ def _remember(model: Unigram, memo: PieceMemo, word: _Word, text: Bytes, start: 
 
 @uncounted
 def _write_cut(model: Unigram, text: Bytes, start: Int, end: Int, lengths: Bytes, ids: Int32s, written: Int) -> Int:
-    """Write the pieces of a word that was cut, every unknown character by itself; return their number."""
+    """Write the pieces of a word that was cut, every unknown character as its own piece; return their number."""
     at, count = end - start, 0
     while at > 0:
         at -= np.int64(lengths[at])
@@ -156,7 +156,7 @@ def _write_cut(model: Unigram, text: Bytes, start: Int, end: Int, lengths: Bytes
 
 @kernel
 def _with_room(array: AnyArray, used: Int, room: Int) -> AnyArray:
-    """Return the array, or one with the same beginning and room for more; what is not used takes no memory."""
+    """Return the array, or a larger one with the same beginning; unused memory is not touched."""
     if used + room <= len(array):
         return array
     larger = np.empty(max(2 * len(array), used + room), array.dtype)
@@ -165,9 +165,9 @@ def _with_room(array: AnyArray, used: Int, room: Int) -> AnyArray:
 
 
 class Output(NamedTuple):
-    """Arrays to write to, with room for a row: pieces, bytes of the unknown ones, where these end.
+    """Hold output arrays with room for a row: pieces, bytes of the unknown pieces, ends of these.
 
-    `counts` tells how many of each there are, and how many pieces there were before the row.
+    `counts` has the number of elements in each, and the number of pieces before the row.
     """
 
     ids: Int32s
@@ -187,9 +187,9 @@ def _write_remembered(
     written: Int,
     before: np.float32,
 ) -> tuple[Int, Int, np.float32]:
-    """Write the pieces of words from `position` on, up to the first that asks for more than a look into the memo.
+    """Write the pieces of words from `position` on, up to the first that the cache alone cannot answer.
 
-    Returned are the word it ends at, how many pieces there are, and the sum of their scores.
+    Return the word at which it stops, the number of pieces, and the sum of their scores.
     """
     letters, pieces, limits = memo
     while position + 1 < len(starts):
@@ -214,7 +214,7 @@ def _write_remembered(
 
 @uncounted
 def _encode_row(text: Bytes, starts: Int32s, model: Unigram, memo: PieceMemo, scratch: Scratch, output: Output) -> None:
-    """Cut a normalized row into pieces; its words begin at all `starts` but the last, which is where it ends."""
+    """Cut a normalized row into pieces; its words begin at all `starts` but the last, which is the end of the row."""
     before = np.float32(0.0)
     letters, pieces, limits, scores, ids = memo.letters, memo.pieces, memo.limits, model.scores, output.ids
     counts = output.counts
@@ -247,7 +247,7 @@ def _encode_row(text: Bytes, starts: Int32s, model: Unigram, memo: PieceMemo, sc
 
 @uncounted
 def _join_unknown(model: Unigram, text: Bytes, start: Int, count: Int, output: Output) -> Int:
-    """Join unknown characters beside each other in a word's pieces, and spell them; return how many pieces that are."""
+    """Join adjacent unknown characters in a word's pieces, and write their bytes; return the number of pieces."""
     ids, letters, ends, piece_lengths = output.ids, output.letters, output.ends, model.lengths
     first: Int = output.counts[0]
     spelled: Int = output.counts[1]
@@ -277,12 +277,12 @@ def _join_unknown(model: Unigram, text: Bytes, start: Int, count: Int, output: O
 def encode(
     data: Bytes, offsets: Int32s, table: CharacterMap, model: Unigram, memo: PieceMemo
 ) -> tuple[Int32s, Int64s, Bytes, Int64s]:
-    """Cut every row into pieces; unknown characters beside each other make one.
+    """Cut every row into pieces; adjacent unknown characters make one piece.
 
     Returns
     -------
-    The pieces of all rows; where those of each row begin, shape `(rows + 1,)`; the bytes of the unknown pieces, as they
-    are normalized, and where each begins, shape `(unknown pieces + 1,)`.
+    The pieces of all rows; the start of each row's pieces, shape `(rows + 1,)`; the bytes of the unknown pieces, as
+    normalized, and the start of each, shape `(unknown pieces + 1,)`.
     """
     ids, letters, ends = np.empty(len(data) // 3 + 64, np.int32), np.empty(64, np.uint8), np.zeros(64, np.int64)
     counts, rows = np.zeros(4, np.int64), np.zeros(len(offsets), np.int64)

@@ -1,4 +1,4 @@
-"""Splitting a text into units, of which so many adjacent ones make a shingle."""
+"""Split a text into units; adjacent units make a shingle."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s
 from dj_assets.kernels.code_points import code_point_at
 from dj_assets.kernels.jit import kernel
 
-# How a text falls into units.
+# The ways to split a text into units.
 SPACES, SEPARATORS, CHARACTERS = range(3)
 SPLITS = {"space": SPACES, "punctuation": SEPARATORS, "character": CHARACTERS}
 
 
 class Units(NamedTuple):
-    """Scratch space for the units of a text: their bytes, and where each starts and ends."""
+    """Hold scratch space for the units of a text: their bytes, and the start and end of each."""
 
     text: Bytes
     starts: Int64s
@@ -25,13 +25,13 @@ class Units(NamedTuple):
 
 @kernel
 def _units_between_spaces(data: Bytes, start: Int, end: Int, units: Units) -> int:
-    """Write the units between spaces, one space between them, and return their number; empty ones are dropped."""
+    """Write the units between spaces, with one space between them; drop empty units; return the number of units."""
     count = written = 0
     space = True
     for i in range(start, end):
         byte = data[i]
         again, space = space, byte == 32
-        # written over by the next byte where a space follows a space: no branch that depends on the text
+        # if a space follows a space, the next byte overwrites it: this needs no branch that depends on the text
         kept = not (again and space)
         units.text[written] = byte
         units.ends[count] = written
@@ -48,7 +48,7 @@ def _units_between_spaces(data: Bytes, start: Int, end: Int, units: Units) -> in
 
 @kernel
 def _units_between_separators(data: Bytes, start: Int, end: Int, separators: Bytes, units: Units) -> int:
-    """Write the units between separating characters, one space between them; empty ones stay."""
+    """Write the units between separating characters, with one space between them; keep empty units."""
     count = written = 0
     units.starts[0] = 0
     i = start
@@ -71,7 +71,7 @@ def _units_between_separators(data: Bytes, start: Int, end: Int, separators: Byt
 
 @kernel
 def _characters(data: Bytes, start: Int, end: Int, units: Units) -> int:
-    """Write every character as a unit, nothing between them."""
+    """Write every character as a unit, with nothing between them."""
     count = 0
     for i in range(start, end):
         units.text[i - start] = data[i]
@@ -84,7 +84,7 @@ def _characters(data: Bytes, start: Int, end: Int, units: Units) -> int:
 
 @kernel
 def room_for_units(offsets: Int32s, behind: int) -> Units:
-    """Return scratch space for the units of the longest row, and some bytes behind their text."""
+    """Return scratch space for the units of the longest row, with `behind` bytes after their text."""
     longest = 0
     for row in range(len(offsets) - 1):
         longest = max(longest, np.int64(offsets[row + 1]) - offsets[row])

@@ -1,4 +1,4 @@
-"""A bounded memory of words and the rows that each stands for, verified by their bytes."""
+"""A bounded cache of the rows of words, verified by the bytes of the words."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy.typing as npt
 from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s, UInt64s
 from dj_assets.kernels.jit import kernel, unfolded
 
-# Longer words are rare and not remembered. A length fits the lower byte of a record's head.
+# Longer words are rare and not cached. A length fits into the lower byte of a record's head.
 LONGEST_REMEMBERED = 62
-# Rows are copied by so many: most words have no more, and a fixed number needs no guess of the processor.
+# Rows are copied in blocks of this number: most words have no more, and a fixed number needs no branch prediction.
 COPIED = 8
 
 
 class Memo(NamedTuple):
-    """The rows of the words met so far, bounded: when it is full, all is forgotten.
+    """Bounded cache of the rows of the words met so far: when it is full, all records are dropped.
 
-    `slots` is an open hash table: 0 where empty, else the hash in the upper half and the place of the record in the
-    lower. A record in `pool` is its head (length of the word, 256 times the number of rows), the bytes of the word,
-    the rows. `letters` are the bytes of `pool`; `used` counts records and the numbers they take.
+    `slots` is an open hash table: 0 where empty, else the hash in the upper half and the position of the record in the
+    lower. A record in `pool` is its head (length of the word, 256 times the number of rows), the bytes of the word, and
+    the rows. `letters` are the bytes of `pool`; `used` counts the records and the numbers they take.
     """
 
     slots: UInt64s
@@ -31,7 +31,7 @@ class Memo(NamedTuple):
 
 
 def new_memo(words: int = 1 << 19) -> Memo:
-    """Return an empty memo for up to `words` words, about 64 bytes each."""
+    """Return an empty cache for up to `words` words, about 64 bytes each."""
     pool = np.zeros(12 * words + COPIED, np.int32)
     return Memo(np.zeros(2 * words, np.uint64), pool, pool.view(np.uint8), np.array([0, 1]))
 
@@ -51,22 +51,22 @@ def _slot(code: np.uint32, slots: UInt64s) -> np.uint64:
 
 
 @kernel
-def touch(memo: Memo, codes: npt.NDArray[np.uint32], found: UInt64s) -> np.int32:
-    """Have the records of words brought near, all at once: looked up one by one each waits for memory.
+def touch(memo: Memo, codes: npt.NDArray[np.uint32], codes_seen: UInt64s) -> np.int32:
+    """Load the records of words into the processor's cache at once: one by one, they would each wait for memory.
 
-    `found` is scratch space, one value a code. What is returned means nothing.
+    `codes_seen` is scratch space, one value per code. The return value has no meaning.
     """
     for i in range(len(codes)):
-        found[i] = memo.slots[_slot(codes[i], memo.slots)] & np.uint64(0xFFFFFFFF)
+        codes_seen[i] = memo.slots[_slot(codes[i], memo.slots)] & np.uint64(0xFFFFFFFF)
     met = np.int32(0)
     for i in range(len(codes)):
-        met ^= memo.pool[found[i]]
+        met ^= memo.pool[codes_seen[i]]
     return met
 
 
 @unfolded
 def record(memo: Memo, data: Bytes, start: Int, length: Int, code: np.uint32) -> Int:
-    """Return the place of the record of a word in the memo, 0 where there is none."""
+    """Return the position of the record of a word in the cache, 0 if there is none."""
     slots = memo.slots
     slot = _slot(code, slots)
     while slots[slot]:
@@ -80,7 +80,7 @@ def record(memo: Memo, data: Bytes, start: Int, length: Int, code: np.uint32) ->
 
 @unfolded
 def copy_rows(memo: Memo, head: Int, rows: Int32s, at: Int) -> Int:
-    """Write the rows of a record to `rows[at:]`, and others that do not count; return their number."""
+    """Write the rows of a record, and possibly more that do not count, to `rows[at:]`; return the number of rows."""
     begin = np.uint64(head + 1 + ((memo.pool[head] & 255) + 3) // 4)
     count = memo.pool[head] >> 8
     for first in range(np.uint64(0), np.uint64(count), np.uint64(COPIED)):
@@ -91,7 +91,7 @@ def copy_rows(memo: Memo, head: Int, rows: Int32s, at: Int) -> Int:
 
 @kernel
 def remember(memo: Memo, data: Bytes, start: Int, length: Int, code: np.uint32, rows: Int32s) -> None:
-    """Make a record of a word that has none; forget all others first where there is no room."""
+    """Add a record for a word that has none; if there is no room, drop all others first."""
     head = memo.used[1]
     begin = head + 1 + (length + 3) // 4
     if begin + len(rows) + COPIED > len(memo.pool) or 2 * memo.used[0] >= len(memo.slots):

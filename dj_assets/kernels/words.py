@@ -1,4 +1,4 @@
-"""Splitting texts into words, and joining some of them again."""
+"""Split texts into words, and join some of them again."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def split_words(data: Bytes, offsets: Int32s) -> tuple[Bytes, Int64s, Int64s]:
 
     Returns
     -------
-    The bytes of all words one after the other, the offsets of the words in them, shape `(words + 1,)`, and the
-    offsets of the rows among the words, shape `(rows + 1,)`.
+    The concatenated bytes of all words, the offsets of the words in them, shape `(words + 1,)`, and the offsets of the
+    rows among the words, shape `(rows + 1,)`.
     """
     first, last = offsets[0], offsets[-1]
     out = np.empty(last - first, np.uint8)
@@ -45,13 +45,13 @@ def split_words(data: Bytes, offsets: Int32s) -> tuple[Bytes, Int64s, Int64s]:
 
 @kernel
 def join_words(data: Bytes, offsets: Int32s, kept: Flags) -> tuple[Bytes, Int64s]:
-    """Join the kept words of every row: by a line feed where one stood between them, else by a tab, else by a space.
+    """Join the kept words of every row: by a line feed if one was between them, else by a tab, else by a space.
 
-    `kept` has one flag for every word of all rows, as `split_words` finds them.
+    `kept` has one flag for every word of all rows, in the order of `split_words`.
 
     Returns
     -------
-    The bytes of all rows one after the other, and their offsets, shape `(rows + 1,)`.
+    The concatenated bytes of all rows, and their offsets, shape `(rows + 1,)`.
     """
     out = np.empty(offsets[-1] - offsets[0], np.uint8)
     ends = np.zeros(len(offsets), np.int64)
@@ -84,9 +84,9 @@ def join_words(data: Bytes, offsets: Int32s, kept: Flags) -> tuple[Bytes, Int64s
 
 @kernel
 def rename_words(codes: Int32s, offsets: Int64s, names: Int32s) -> tuple[Int32s, Int64s]:
-    """Give every word of every row the code that `names` has for its own; those it has a negative one for are left out.
+    """Replace the code of every word by `names[code]`; words with a negative new code are left out.
 
-    Row `i` has the words `codes[offsets[i]:offsets[i + 1]]`. Returns the words of all rows and the new offsets.
+    Row `i` has the words `codes[offsets[i]:offsets[i + 1]]`. Return the words of all rows and the new offsets.
     """
     renamed, ends = np.empty(len(codes), np.int32), np.zeros(len(offsets), np.int64)
     written = 0
@@ -100,7 +100,7 @@ def rename_words(codes: Int32s, offsets: Int64s, names: Int32s) -> tuple[Int32s,
 
 @kernel
 def count_words(codes: Int32s, offsets: Int64s, chosen: Flags) -> Int64s:
-    """Count the words of every row whose code is chosen; `chosen` has one flag a code."""
+    """Count the words of every row whose code is chosen; `chosen` has one flag per code."""
     counts = np.zeros(len(offsets) - 1, np.int64)
     for row in range(len(counts)):
         for k in range(offsets[row], offsets[row + 1]):
@@ -115,7 +115,7 @@ def _is_space(byte: np.uint8) -> bool:
 
 @kernel
 def _pair_end(data: Bytes, i: Int, end: Int, pairs: Bytes) -> Int:
-    """Return where the first pair at or behind byte `i` ends, `end` where there is none."""
+    """Return the end of the first pair at or after byte `i`, `end` if there is none."""
     before = np.int64(32)
     while i < end:
         byte = np.int64(data[i])
@@ -128,24 +128,24 @@ def _pair_end(data: Bytes, i: Int, end: Int, pairs: Bytes) -> Int:
 
 @kernel
 def words_with(data: Bytes, offsets: Int32s, pairs: Bytes) -> tuple[Int64s, Int64s]:
-    """Find the words, between ASCII white space, in which two bytes stand beside each other that are a pair.
+    """Find the words, between ASCII white space, that contain two adjacent bytes that are a pair.
 
-    `pairs[256 * a + b]` says whether `a`, `b` are one, shape `(65536,)`. Returns where each word starts and ends.
+    `pairs[256 * a + b]` says whether `a`, `b` are a pair, shape `(65536,)`. Return the start and end of each word.
     """
     starts, ends = np.empty(64, np.int64), np.empty(64, np.int64)
-    found = 0
+    count = 0
     for row in range(len(offsets) - 1):
         first, last = np.int64(offsets[row]), np.int64(offsets[row + 1])
         i: Int = _pair_end(data, first, last, pairs)
         while i < last:
-            if found == len(starts):
+            if count == len(starts):
                 starts, ends = np.concatenate((starts, starts)), np.concatenate((ends, ends))
             start: Int = i
             while start > first and not _is_space(data[start - 1]):
                 start -= 1
             while i < last and not _is_space(data[i]):
                 i += 1
-            starts[found], ends[found] = start, i
-            found += 1
+            starts[count], ends[count] = start, i
+            count += 1
             i = _pair_end(data, i, last, pairs)
-    return starts[:found], ends[:found]
+    return starts[:count], ends[:count]

@@ -1,1 +1,1 @@
-"""The first half of a run: every sample is measured once, in worker processes. Knows no threshold."""
+"""Measure every sample once, in worker processes: the first half of a run. No threshold is used here."""

@@ -1,4 +1,4 @@
-"""Which samples are still alive: the conditions of the filters measured so far, over their statistics."""
+"""Find the samples that the filters measured so far keep, by their conditions over the statistics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dj_assets.recipe.plan import Step
 
 
 def passing(steps: Sequence[Step], statistics: Mapping[str, pa.Array]) -> np.ndarray:
-    """Return which samples the filters of `steps` keep, by the same SQL as the replay; bool, one a sample."""
+    """Return which samples the filters of `steps` keep, by the same SQL as the replay; one bool per sample."""
     import duckdb
 
     tests = [step.operator.condition.keep(step.columns) for step in steps if isinstance(step.operator, Filter)]
@@ -21,5 +21,5 @@ def passing(steps: Sequence[Step], statistics: Mapping[str, pa.Array]) -> np.nda
     query = f"SELECT {' AND '.join(test.text for test in tests)} AS alive FROM measured"  # noqa: S608 - our own SQL
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("measured", table)
-        found = connection.execute(query, [value for test in tests for value in test.parameters]).fetchall()
-    return np.array([row[0] is True for row in found], bool)
+        rows = connection.execute(query, [value for test in tests for value in test.parameters]).fetchall()
+    return np.array([row[0] is True for row in rows], bool)

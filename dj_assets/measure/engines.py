@@ -1,4 +1,4 @@
-"""What measures files: worker processes of this machine, or a Ray cluster. The results are the same."""
+"""The engines that measure files: worker processes of this machine, or a Ray cluster. Both give the same results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENGINES: tuple[EngineName, ...] = ("local", "ray")
 
 
 def default_engine() -> EngineName:
-    """Return the engine that the environment names.
+    """Return the engine that the environment variable names.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def default_engine() -> EngineName:
 
 
 def engine_named(name: str) -> EngineName:
-    """Return the name of an engine, checked.
+    """Return the name of an engine after a check.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def engine_named(name: str) -> EngineName:
 
 
 class Engine(Protocol):
-    """Whatever measures the files of a layout."""
+    """Interface of an engine: it measures the files of a layout."""
 
     def measure_files(
         self, tasks: Iterable[FileTask], layout: Layout, tell: Tell, commit: Commit
@@ -57,13 +57,13 @@ class Engine(Protocol):
         """Measure and commit files, in any order; yield the manifest of each once it is committed."""
 
 
-# Opens an engine for what its workers need to know once.
+# Opens an engine for the task that each of its workers loads once.
 OpenEngine = Callable[[Task], AbstractContextManager[Engine]]
 
 
 @dataclass(frozen=True)
 class Local:
-    """Measures file after file on this machine, the blocks of each by all workers."""
+    """Engine that measures file after file on this machine; all workers share the blocks of a file."""
 
     task: Task
     workers: InProcess | WorkerPool
@@ -71,21 +71,23 @@ class Local:
     def measure_files(
         self, tasks: Iterable[FileTask], layout: Layout, tell: Tell, commit: Commit
     ) -> Iterator[FileManifest]:
-        """Measure and commit one file after another; the next is asked for when one is done."""
+        """Measure and commit one file after another; the next task is taken when a file is done."""
         for task in tasks:
             yield measure_file(task, layout, self.workers.measure_blocks, self.task, tell=tell, commit=commit)
 
 
 @contextmanager
 def on_this_machine(task: Task, workers: int) -> Iterator[Local]:
-    """Open the local engine with so many worker processes."""
+    """Open the local engine with `workers` worker processes."""
     with local_engine(task, workers) as pool:
         yield Local(task, pool)
 
 
 @contextmanager
 def on_ray(task: Task, workers: int) -> Iterator[Engine]:
-    """Open the engine of a Ray cluster: the one that runs, else one of this machine; with so many workers at most.
+    """Open the engine of a Ray cluster with at most `workers` workers.
+
+    The cluster is the one that already runs, else one that is started on this machine.
 
     Raises
     ------
@@ -99,9 +101,9 @@ def on_ray(task: Task, workers: int) -> Iterator[Engine]:
 
 
 def for_each(engine: EngineName, work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """Call `work` with the arguments of every piece: here one after another, or spread over the Ray cluster.
+    """Call `work` with the arguments of every piece: one after another here, or spread over the Ray cluster.
 
-    Returns what it returned, in the order of the pieces.
+    The results are returned in the order of the pieces.
     """
     if engine == "ray":
         require("ray", "ray")

@@ -1,4 +1,4 @@
-"""The process that workers are forked from: it loads once what all of them need, and has a single thread."""
+"""The process that workers are forked from: it loads shared libraries and models once, and has a single thread."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from typing import NoReturn
 
 @dataclass(frozen=True)
 class Warm:
-    """Load what a pickled `measure.work.Task` needs; all of its operators are of this project."""
+    """Request to load the libraries and models of a pickled `measure.work.Task` with operators of this project only."""
 
     task: bytes
 
 
 @dataclass(frozen=True)
 class Fork:
-    """Fork so many workers for a pickled task, which may name operators of the user's modules."""
+    """Request to fork n `workers` for a pickled task, which may name operators of the user's modules."""
 
     workers: int
     modules: tuple[Path, ...]
@@ -33,19 +33,19 @@ class Fork:
 
 @dataclass(frozen=True)
 class Ended:
-    """Tell the exit code of a worker that is ending, as `os.waitstatus_to_exitcode` gives it."""
+    """Request for the exit code of a worker that is ending, in the form of `os.waitstatus_to_exitcode`."""
 
     worker: int
 
 
 def main(control: int, ends: Sequence[int]) -> None:
-    """Do what is said over the descriptor `control` until its other end is closed, then end all workers.
+    """Serve the requests of the descriptor `control` until its other end is closed, then end all workers.
 
-    `ends` are the descriptors over which the workers talk, one each.
+    `ends` are the descriptors of the workers' connections, one per worker.
     """
-    # the parent hears of Ctrl-C, too, and ends its workers
+    # the parent also receives Ctrl-C, and ends its workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # nothing that is imported is garbage
+    # imported modules are never garbage
     gc.disable()
     from dj_assets.measure import warming
 
@@ -69,13 +69,14 @@ def main(control: int, ends: Sequence[int]) -> None:
             os.kill(pid, signal.SIGKILL)
         for pid in running.values():
             os.waitpid(pid, 0)
-        # nothing here needs the interpreter to take itself apart
+        # no clean-up of the interpreter is needed
         os._exit(0)
 
 
 def _fork(said: Fork, control: Connection, lines: list[Connection]) -> list[int]:
-    """Fork the workers and let go of their lines; return their process ids."""
-    # what is frozen stays shared: a collection would write into every page, one now would look at all for little
+    """Fork the workers and close their connections in this process; return their process ids."""
+    # Frozen objects stay in shared memory: a garbage collection would write into every page. A collection before the
+    # freeze would visit all objects and free few.
     gc.freeze()
     gc.enable()
     sys.stdout.flush()
@@ -96,7 +97,7 @@ def _fork(said: Fork, control: Connection, lines: list[Connection]) -> list[int]
 
 
 def _work(line: Connection, said: Fork) -> NoReturn:
-    """Measure blocks until the parent closes its end of the line, in a process just forked."""
+    """Measure blocks in a process just forked, until the parent closes its end of the connection."""
     from dj_assets.measure.work import measure_block
     from dj_assets.media.forked import fork_ahead
     from dj_assets.recipe.load import import_operators

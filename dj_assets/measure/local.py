@@ -20,7 +20,7 @@ IN_FLIGHT = 2
 
 
 class InProcess:
-    """Measures block after block in this process: for small inputs and for debuggers."""
+    """Measures block after block in this process, for small inputs and for debuggers."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -40,12 +40,12 @@ class WorkerPool:
         self.most = IN_FLIGHT * count
 
     def measure_blocks(self, file: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
-        """Measure the blocks, at most `IN_FLIGHT` a worker at a time; results come in the order of the blocks.
+        """Measure the blocks, at most `IN_FLIGHT` per worker at a time; yield the results in the order of the blocks.
 
         Raises
         ------
         WorkerDiedError
-            If a worker process dies, naming the file and the rows that were under way.
+            If a worker process dies; the message names the file and the rows that it was measuring.
         """
         under_way: deque[Future[MeasuredBlock]] = deque()
         for block in blocks:
@@ -56,7 +56,7 @@ class WorkerPool:
             yield under_way.popleft().result()
 
     def close(self) -> None:
-        """End the workers, whatever they are at."""
+        """End the workers at once, also while they measure."""
         self.threads.shutdown(wait=False, cancel_futures=True)
         self.workers.close()
         self.threads.shutdown()
@@ -64,7 +64,7 @@ class WorkerPool:
 
 @contextmanager
 def local_engine(task: Task, count: int) -> Iterator[InProcess | WorkerPool]:
-    """Yield an engine of `count` worker processes; with one everything happens in this process."""
+    """Yield an engine of `count` worker processes; with one, everything runs in this process."""
     if count <= 1:
         try:
             yield InProcess(task)

@@ -1,4 +1,4 @@
-"""Measuring one source file: a reader cuts blocks, an engine measures them, the measured files are committed."""
+"""Measure one source file: a reader cuts it into blocks, an engine measures them, the measured files are committed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dj_assets.measure.tally import FileTally, FileTask
 from dj_assets.measure.work import MeasuredBlock, Task, measure_block
 from dj_assets.sources.readers import Block, Reader
 
-# Measures the blocks of a file, named by its path, and hands the results back in their order.
+# Measures the blocks of a file, given by its path, and yields the results in the order of the blocks.
 MeasureBlocks = Callable[[str, Iterator[Block]], Iterator[MeasuredBlock]]
 # Called with the tally of a file after each block.
 Tell = Callable[[FileTally], None]
@@ -37,13 +37,13 @@ def measure_file(
     Parameters
     ----------
     commit
-        What was measured before is replaced within this context, where others might read it meanwhile.
+        Context in which the measured files replace earlier ones that other runs may be reading.
 
     Raises
     ------
     SourceError
-        If no record has the text key, the file breaks off, or it changes while it is read. What was measured before
-        stays then.
+        If no record has the text key, the file is truncated, or it changes while it is read. Earlier measured files
+        are kept then.
     """
     tally = FileTally(task)
     reader = reader_of(task, stage.plan.block_bytes)
@@ -56,8 +56,8 @@ def measure_file(
 
 
 def reader_of(task: FileTask, wanted_bytes: int) -> Reader:
-    """Return the reader of a source file, in blocks of the size that the plan wants."""
-    # a table may hold the media themselves
+    """Return the reader of a source file, with the block size of the plan."""
+    # a table may contain the bytes of the media
     block_bytes = settings.BATCH_BYTES if task.file.format == "parquet" else wanted_bytes
     return Reader(
         task.file, task.number, block_bytes=block_bytes, max_line_bytes=settings.MAX_LINE_BYTES, limit=task.limit
@@ -65,9 +65,10 @@ def reader_of(task: FileTask, wanted_bytes: int) -> Reader:
 
 
 class MeasuredFiles:
-    """The measured files of a source file while they are written, one of each kind of a layout.
+    """Holds the measured files of a source file while they are written, one for each kind of a layout.
 
-    A context manager: the files appear when they are closed, at the latest when the block ends, and not if it raises.
+    Use it as a context manager: the files appear when they are closed, at the latest at the end of the `with` block.
+    None appears if the block raises.
     """
 
     def __init__(self, layout: Layout, number: int) -> None:
@@ -98,7 +99,7 @@ class MeasuredFiles:
 
 
 def _or_empty(blocks: Iterator[MeasuredBlock], task: FileTask, stage: Task) -> Iterator[MeasuredBlock]:
-    """Give a file without records one empty block, so that its files exist with their schemas."""
+    """Yield the blocks, or one empty block for a file without records: its measured files then have their schemas."""
     some = False
     for block in blocks:
         some = True

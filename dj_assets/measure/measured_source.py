@@ -1,4 +1,4 @@
-"""All files of a source: which are measured and up to date, and the measuring of those that are not."""
+"""All files of a source: find those that are measured and up to date, and measure the others."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from dj_assets.stores.path import SourcePath
 
 @dataclass(frozen=True)
 class MeasuredSource:
-    """What is measured of a source, file by file, in the order of the files; a `limit` ends it early.
+    """Holds the files of a source, in order, and where their measured files are; a `limit` ends the source early.
 
-    Each file has its number and its measured files of that number (see `home.numbering`). Shards, which group files
-    (see `subset.grouping`), only say who measures what: they change nothing in what is measured.
+    Each file has its number and its measured files of that number (see `home.numbering`). Shards group files (see
+    `subset.grouping`). They decide which process measures which files, and do not change the results.
     """
 
     files: tuple[SourceFile, ...]
@@ -46,18 +46,18 @@ class MeasuredSource:
         Raises
         ------
         UserError
-            Naming the first file that is not measured, or has changed since.
+            If a file is not measured, or has changed since; the message names the first one.
         """
-        found: dict[int, FileManifest] = {}
-        for number, file, limit in self._each(found):
+        manifests: dict[int, FileManifest] = {}
+        for number, file, limit in self._each(manifests):
             manifest = measured_manifest(self.layout, number, file, self.key_of(file), limit)
             if manifest is None:
                 raise UserError(f"{file.path}: is not measured yet, or has changed since; materialize the subset again")
-            found[number] = manifest
-        return [*found.values()]
+            manifests[number] = manifest
+        return [*manifests.values()]
 
     def measured_already(self) -> list[FileManifest]:
-        """Return the manifests of the files that are measured and up to date; there may be others."""
+        """Return the manifests of the files that are measured and up to date; other files may be left."""
         each = (
             measured_manifest(self.layout, number, file, self.key_of(file), None) for number, file, _ in self._each({})
         )
@@ -71,16 +71,16 @@ class MeasuredSource:
         chosen: Collection[SourcePath] | None = None,
         commit: Commit = nullcontext,
     ) -> tuple[list[FileManifest], int]:
-        """Measure the files that are not up to date; return all manifests and how many were measured now.
+        """Measure the files that are not up to date; return all manifests and the number of files measured now.
 
-        `chosen` are the paths of the files to be measured, None for all; the manifests are theirs. `commit` is entered
-        while a file's files are put into place.
+        `chosen` are the paths of the files to measure, None for all; only their manifests are returned. `commit` is the
+        context in which the measured files of a source file are moved to their paths.
         """
-        found: dict[int, FileManifest] = {}
+        manifests: dict[int, FileManifest] = {}
         measured = 0
         pace = _Pace([file for file in self.files if chosen is None or file.path in chosen], report)
         with open_engine(task) as engine:
-            for turn in self._turns(found, chosen):
+            for turn in self._turns(manifests, chosen):
                 wanted = []
                 for file in turn:
                     stored = measured_manifest(self.layout, file.number, file.file, file.measure_key, file.limit)
@@ -88,22 +88,22 @@ class MeasuredSource:
                         wanted.append(file)
                     else:
                         pace.finish(stored)
-                        found[stored.number] = stored
+                        manifests[stored.number] = stored
                 for done in engine.measure_files(self._with_room(task, wanted), self.layout, pace.tell, commit):
                     pace.finish(done)
-                    found[done.number] = done
+                    manifests[done.number] = done
                 measured += len(wanted)
         if chosen is None:
-            self.remove_others(found)
-        return [found[number] for number in self.numbers if number in found], measured
+            self.remove_others(manifests)
+        return [manifests[number] for number in self.numbers if number in manifests], measured
 
     def _turns(
-        self, found: Mapping[int, FileManifest], chosen: Collection[SourcePath] | None
+        self, manifests: Mapping[int, FileManifest], chosen: Collection[SourcePath] | None
     ) -> Iterator[Sequence[FileTask]]:
-        """Yield what can be measured at once: everything, or file by file until those found use up the limit."""
+        """Yield the files that can be measured at once: all, or one by one until `manifests` reaches the limit."""
         tasks = (
             FileTask(file, number, self.key_of(file), self.text_key, limit)
-            for number, file, limit in self._each(found)
+            for number, file, limit in self._each(manifests)
             if chosen is None or file.path in chosen
         )
         if self.limit is None:
@@ -112,7 +112,7 @@ class MeasuredSource:
             yield from ([task] for task in tasks)
 
     def _with_room(self, task: Task, wanted: Sequence[FileTask]) -> Iterator[FileTask]:
-        """Yield what is to be measured; raise before anything is written that the disk surely has no room for."""
+        """Yield the files to measure; raise before anything is written if the disk surely has too little space."""
         for index, file in enumerate(wanted):
             if self.limit is None:
                 to_come = wanted[index : index + 1] if index else wanted
@@ -120,31 +120,33 @@ class MeasuredSource:
             yield file
 
     def key_of(self, file: SourceFile) -> str:
-        """Return the identity of what is measured of a file: the measures, and how the file is read."""
+        """Return the measure key of a file: a digest of the measures and of how the file is read."""
         reading = dataclasses.asdict(file.reading)
         root = reading.pop("media_root")
-        # beside the file is no news: a manifest knows the path of its file
+        # the folder of the file adds nothing to the key: the manifest has the path of its file
         usual = file.reading.media_root in (NO_ROOT, Root(str(file.path.parent.absolute())))
         elsewhere = [] if usual else [root]
         if file.reading.as_it_stands and not elsewhere:
             return self.measure_key
         return digest([self.measure_key, reading, *elsewhere])
 
-    def _each(self, found: Mapping[int, FileManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
-        """Yield number, file and limit of every file, as long as the limit is not used up by those found."""
+    def _each(self, manifests: Mapping[int, FileManifest]) -> Iterator[tuple[int, SourceFile, int | None]]:
+        """Yield number, file and limit of every file, until the manifests found reach the limit."""
         for number, file in zip(self.numbers, self.files, strict=True):
-            limit = None if self.limit is None else self.limit - sum(manifest.records for manifest in found.values())
+            limit = (
+                None if self.limit is None else self.limit - sum(manifest.records for manifest in manifests.values())
+            )
             if limit is not None and limit <= 0:
                 return
             yield number, file, limit
 
     @cached_property
     def numbers(self) -> tuple[int, ...]:
-        """The numbers of the files."""
+        """Return the numbers of the files."""
         return numbers_of(self.layout, self.files)
 
     def remove_others(self, numbers: Iterable[int]) -> None:
-        """Remove the measured files of all numbers but some: the source no longer has them."""
+        """Remove the measured files of all numbers but `numbers`: the source no longer has those files."""
         kept = set(numbers)
         for manifest in self.layout.manifest(0).parent.glob("*.json"):
             if int(manifest.stem) not in kept:
@@ -156,23 +158,25 @@ class MeasuredSource:
 
 
 def source_version(manifests: Sequence[FileManifest]) -> str:
-    """Return the data version of a source: its contents, media among them, and how much is read, not where they lie."""
+    """Return the data version of a source: its contents with media, and how much is read; paths do not change it."""
     return digest([[file.sha256, file.records, *filter(None, [file.media])] for file in manifests])
 
 
 def measured_version(measure_key: str, manifests: Sequence[FileManifest]) -> str:
-    """Return the data version of what was measured of a source."""
-    # the key of a file says how it is read, too
+    """Return the data version of the measured files of a source."""
+    # the key of a file also covers how it is read
     return digest([measure_key, [file.measure_key for file in manifests], source_version(manifests)])
 
 
-def version_with_reference(own: str, reference: Sequence[FileManifest]) -> str:
-    """Return the version `own` of what was measured of a source, joined with that of its reference set, if any."""
-    return digest([own, [file.measure_key for file in reference], source_version(reference)]) if reference else own
+def version_with_reference(version: str, reference: Sequence[FileManifest]) -> str:
+    """Join the version of the measured files of a source with that of its reference set, if it has one."""
+    return (
+        digest([version, [file.measure_key for file in reference], source_version(reference)]) if reference else version
+    )
 
 
 class _Pace:
-    """Adds up what was done over all files, to tell rates and the time to go."""
+    """Adds up the progress over all files, to report rates and the remaining time."""
 
     def __init__(self, files: Sequence[SourceFile], report: Report) -> None:
         self.files = files
@@ -182,7 +186,7 @@ class _Pace:
         self.under_way: dict[int, FileTally] = {}
 
     def tell(self, tally: FileTally) -> None:
-        """Report the files that are done and what is done of the others; called after each block."""
+        """Report the finished files and the progress in the others; called after each block."""
         self.under_way[tally.task.number] = tally
         unfinished = self.under_way.values()
         self.report(
@@ -198,7 +202,7 @@ class _Pace:
         )
 
     def finish(self, manifest: FileManifest) -> None:
-        """Count a file that is done, or was."""
+        """Count a file that is finished, now or in an earlier run."""
         self.under_way.pop(manifest.number, None)
         self.finished += 1
         self.rows += manifest.rows

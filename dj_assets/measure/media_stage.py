@@ -1,4 +1,4 @@
-"""The row stage over samples with media: a few at a time, the next of them read while these are measured."""
+"""The row stage over samples with media: a few at a time; the next ones are read while these are measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dj_assets.recipe.load import import_operators
 from dj_assets.recipe.plan import Plan
 from dj_assets.stores.media_reader import StoreReader
 
-# One a worker process and set of user's modules: its features must be known where they run.
+# One reader for each set of user's modules, in each worker process: a reader must know the features that it computes.
 _readers: dict[tuple[Path, ...], MediaReader] = {}
 
 
@@ -33,14 +33,14 @@ def measure_in_parts(
 ) -> Measured:
     """Run every step of a plan over a batch, as many samples at a time as `settings.MEDIA_IMAGES` allows.
 
-    Media are looked up in the `root` of the input. While one part is measured, the features of the next one are
-    computed.
+    The paths of media are relative to the `root` of the input. While one part is measured, the features of the next one
+    are computed.
     """
     measured = []
     kinds = sorted({step.operator.media for step in plan.steps if isinstance(step.operator, MediaOperator)})
     ahead: tuple[Batch, pa.Array, Future[None]] | None = None
     for part in (*_parts(plan, batch, root), None):
-        # a file that is replaced while it is looked at is known as it was before
+        # size and time of a file are read first: a file that is replaced during the measuring counts as changed
         upcoming = None if part is None else (part, media(part).files(kinds), _compute_ahead(plan, part))
         if ahead is not None:
             ahead[2].result()
@@ -52,13 +52,13 @@ def measure_in_parts(
 
 
 def close_readers() -> None:
-    """End the processes that read media for this one."""
+    """End the processes that read media for this process."""
     while _readers:
         _readers.popitem()[1].close()
 
 
 def _compute_ahead(plan: Plan, part: Batch) -> Future[None]:
-    """Begin to compute the features of all operators but conditional ones, whose samples are not known yet."""
+    """Start to compute the features of all operators except conditional ones, whose samples are not known yet."""
     steps = [step for step in plan.steps if step.index not in plan.conditional]
     operators = [step.operator for step in steps if isinstance(step.operator, MediaOperator)]
     return media(part).compute([feature for operator in operators for feature in operator.features_for(part.models)])
@@ -67,7 +67,7 @@ def _compute_ahead(plan: Plan, part: Batch) -> Future[None]:
 def _with_feature_seconds(
     seconds: Mapping[str, float], plan: Plan, batch: Batch, reader: MediaReader
 ) -> dict[str, float]:
-    """Return the seconds of the operators over media, including their features; a shared one counts for the first."""
+    """Return the seconds of the operators over media with their features; a shared feature counts for the first one."""
     spent = reader.take_seconds()
     steps = [step for step in plan.steps if isinstance(step.operator, MediaOperator)]
     return {
@@ -79,12 +79,12 @@ def _with_feature_seconds(
 
 
 def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
-    """Yield the batch in parts, each with its own memory of what was seen; at least one, be it empty."""
+    """Yield the batch in parts, each with a cache of features of its own; at least one part, which may be empty."""
     keys = plan.recipe.media
     reader = _reader(plan.recipe.custom_operators)
 
     def media_access(part: Batch) -> Batch:
-        """Return samples that know where their media lie."""
+        """Return the samples with access to their media."""
         return replace(part, media_access=MediaAccess(keys, root, reader))
 
     whole = media(media_access(batch))
@@ -93,11 +93,11 @@ def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
         for images, clips in zip(whole.listed("images"), whole.listed("videos"), strict=True)
     ]
     start = weight = 0
-    for number, own in enumerate(weights):
-        if number > start and weight + own > settings.MEDIA_IMAGES:
+    for number, sample_weight in enumerate(weights):
+        if number > start and weight + sample_weight > settings.MEDIA_IMAGES:
             yield media_access(batch.slice(start, number - start))
             start, weight = number, 0
-        weight += own
+        weight += sample_weight
     yield media_access(batch.slice(start, len(batch) - start))
 
 

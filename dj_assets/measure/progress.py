@@ -1,4 +1,4 @@
-"""What a long measure says about itself while it runs."""
+"""Progress of a long measure, as reported while it runs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a measure has come.
+    """Holds the progress of a measure over all files.
 
-    `file_bytes` are bytes of the source files as they lie on disk (compressed), `text_bytes` bytes of text measured.
+    `file_bytes` counts bytes of the source files on disk (compressed), `text_bytes` counts bytes of measured text.
     """
 
     file: int
@@ -23,17 +23,17 @@ class Progress:
 
     @property
     def rows_per_s(self) -> float:
-        """Samples measured per second."""
+        """Return the number of samples measured per second."""
         return self.rows / self.seconds if self.seconds else 0.0
 
     @property
     def mb_per_s(self) -> float:
-        """Megabytes (10^6) of text measured per second."""
+        """Return the megabytes (10^6 bytes) of text measured per second."""
         return self.text_bytes / 1e6 / self.seconds if self.seconds else 0.0
 
     @property
     def remaining_s(self) -> float:
-        """Seconds still to go at this speed."""
+        """Return the remaining seconds at this speed."""
         done = self.file_bytes / self.total_file_bytes if self.total_file_bytes else 1.0
         return self.seconds * (1 - done) / done if done else 0.0
 

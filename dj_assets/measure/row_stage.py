@@ -1,4 +1,4 @@
-"""The row stage: every operator of a plan over one batch, measured at its place in the recipe."""
+"""The row stage: run every operator of a plan over one batch, in the order of the recipe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
+from dj_assets.errors import ContractError
 from dj_assets.measure.cascade import passing
+from dj_assets.operators import contract
 from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
@@ -21,12 +23,11 @@ from dj_assets.sources.other_texts import put_texts, texts_at
 
 Columns = Mapping[str, pa.Array]
 T = TypeVar("T", Batch, Columns)
-KEYS = pa.list_(pa.uint64())
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A sample that an operator could not process: its place in the batch, the step, what went wrong."""
+    """Holds a sample that an operator could not process: its index in the batch, the step, the error."""
 
     index: int
     step: int
@@ -35,13 +36,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the row stage found out about a batch; every array is as long as the batch.
+    """Holds the results of the row stage for a batch; every array is as long as the batch.
 
-    Statistics and signatures after a failure are null, and so are conditional statistics of samples dropped before.
-    The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure, null else.
-    `media` are the files behind what every sample lists, None where nothing looks at media (`MediaBatch.files`).
-    `fields` are the samples' other fields, where the batch has them; only operators with a `text_key` of their own
-    change them.
+    Statistics and signatures after a failure are null. Conditional statistics of samples that were dropped before are
+    null, too. The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure,
+    else null. `media` holds the media files that every sample lists, or is None if no operator reads media
+    (`MediaBatch.files`). `fields` are the samples' other fields, if the batch has them; only operators with their own
+    `text_key` change them.
     """
 
     text: pa.StringArray
@@ -55,10 +56,10 @@ class Measured:
 
 
 class RowStage:
-    """One pass over one batch. A sample that fails leaves the pass alone; the others go on."""
+    """Runs one pass over one batch. Only a sample that fails leaves the pass; the others go on."""
 
     def __init__(self, batch: Batch, frequent: Mapping[str, np.ndarray] | None = None) -> None:
-        """Take a batch, and the frequent keys of the corpus mappers that were counted, by their label."""
+        """Take a batch, and the frequent keys of the corpus mappers that were counted, keyed by label."""
         self.frequent = frequent or {}
         self.size = len(batch)
         self.original = batch
@@ -72,7 +73,7 @@ class RowStage:
         self.by_identity: dict[str, tuple[str, ...]] = {}
 
     def run(self, plan: Plan) -> Measured:
-        """Run every step in order; those that are conditional only over the samples that the filters before keep."""
+        """Run every step in order; a conditional step runs only over the samples that the filters before it keep."""
         for step in plan.steps:
             started = time.perf_counter()
             if step.index in plan.conditional:
@@ -91,7 +92,7 @@ class RowStage:
         )
 
     def _step_of_the_living(self, step: Step, before: Sequence[Step]) -> None:
-        """Run a step over samples that no filter before drops; what it would find of the others changes nothing."""
+        """Run a step over the samples that no filter before it drops; results for the others would change nothing."""
         alive = passing(before, self.statistics)[self.indices]
         if alive.all():
             self._step(step)
@@ -113,17 +114,21 @@ class RowStage:
         elif isinstance(operator, Filter):
             self._measure(operator, step)
         elif isinstance(operator, Deduplicator):
-            found = self._guarded(lambda batch: {step.signature: operator.sign(_seen_by(operator, batch))}, step)
-            self.signatures[step.signature] = self._spread(found[step.signature], operator.signature_type)
+            signatures = self._guarded(
+                lambda batch: {step.signature: contract.signed(operator, _seen_by(operator, batch))}, step
+            )
+            self.signatures[step.signature] = self._spread(signatures[step.signature], operator.signature_type)
 
     def _count_or_rewrite(self, operator: CorpusMapper, step: Step) -> None:
-        """Rewrite where it is known what is frequent, else count."""
+        """Rewrite if the frequent keys are known, else count the keys."""
         frequent = self.frequent.get(step.label)
         if frequent is not None:
             self.batch = self._guarded(_rewriting(operator, partial(operator.rewrite, frequent=frequent)), step)
             return
-        found = self._guarded(lambda batch: {step.signature: operator.count(_seen_by(operator, batch))}, step)
-        self.signatures[step.signature] = self._spread(found[step.signature], KEYS)
+        keys = self._guarded(
+            lambda batch: {step.signature: contract.counted(operator, _seen_by(operator, batch))}, step
+        )
+        self.signatures[step.signature] = self._spread(keys[step.signature], contract.KEYS)
 
     def _measure(self, operator: Filter, step: Step) -> None:
         columns = tuple(step.columns.values())
@@ -131,21 +136,23 @@ class RowStage:
         if measured_as is not None:
             self.statistics.update({new: self.statistics[old] for new, old in zip(columns, measured_as, strict=True)})
             return
-        found = self._guarded(lambda batch: operator.measure(_seen_by(operator, batch)), step)
+        statistics = self._guarded(lambda batch: contract.measured(operator, _seen_by(operator, batch)), step)
         for statistic in operator.statistics:
-            self.statistics[step.columns[statistic.key]] = self._spread(found[statistic.key], statistic.type)
+            self.statistics[step.columns[statistic.key]] = self._spread(statistics[statistic.key], statistic.type)
         self.by_identity[step.identity] = columns
 
     def _guarded(self, work: Callable[[Batch], T], step: Step) -> T:
-        """Run an operator over the batch; where that fails, set aside the samples it fails for and run it again."""
+        """Run an operator over the batch; if it fails, set aside the samples that it fails for and run it again."""
         try:
             return work(self.batch)
+        except ContractError:
+            raise
         except Exception:  # noqa: BLE001 - the one per-sample boundary: any operator, any library
             self._set_aside(_failing(work, self.batch), step)
         return work(self.batch)
 
     def _set_aside(self, errors: Mapping[int, str], step: Step) -> None:
-        """Let samples fail at a step, by their places in the batch."""
+        """Record failures of samples at a step, keyed by index in the batch, and remove these samples from it."""
         if not errors:
             return
         good = np.ones(len(self.batch), bool)
@@ -159,7 +166,7 @@ class RowStage:
         self.batch = self.batch.select(pa.array(good))
 
     def _spread(self, values: pa.Array, of_type: pa.DataType) -> pa.Array:
-        """Bring the values of the samples still there back to the length of the batch."""
+        """Return the values of the remaining samples at the full length of the batch, null for the others."""
         values = values if values.type == of_type else values.cast(of_type)
         if len(self.indices) == self.size:
             return values
@@ -191,27 +198,27 @@ class RowStage:
 
 
 def _seen_by(operator: Operator, batch: Batch) -> Batch:
-    """Return the batch as an operator sees it: with the text under its own key, where it has one."""
+    """Return the batch as an operator reads it: with the text under the operator's own key, if it has one."""
     if operator.text_key is None:
         return batch
     return batch.with_text(texts_at(batch.rows.column(FIELDS), operator.text_key))
 
 
 def _rewriting(operator: Mapper, rewrite: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
-    """Return what a mapper does to a batch: to its text, or to the text under the mapper's own key."""
+    """Return the function by which a mapper rewrites a batch: its text, or the text under the mapper's own key."""
     key = operator.text_key
     if key is None:
-        return rewrite
+        return lambda batch: contract.rewritten(operator, batch, rewrite)
 
     def apply(batch: Batch) -> Batch:
-        texts = rewrite(_seen_by(operator, batch)).text
+        texts = contract.rewritten(operator, _seen_by(operator, batch), rewrite).text
         return batch.with_column(FIELDS, put_texts(batch.rows.column(FIELDS), key, texts))
 
     return apply
 
 
 def _failing(work: Callable[[Batch], T], batch: Batch) -> dict[int, str]:
-    """Return the places of the samples that `work` fails for, each with its error, by halving the batch."""
+    """Return the errors of the samples that `work` fails for, keyed by index; they are found by halving the batch."""
     errors: dict[int, str] = {}
     pending = [(0, len(batch))]
     while pending:
@@ -220,6 +227,8 @@ def _failing(work: Callable[[Batch], T], batch: Batch) -> dict[int, str]:
             continue
         try:
             work(batch.slice(start, stop - start))
+        except ContractError:
+            raise
         except Exception as error:  # noqa: BLE001 - the same boundary, now one sample at a time
             if stop - start == 1:
                 errors[start] = f"{type(error).__name__}: {error}".splitlines()[0][:500]

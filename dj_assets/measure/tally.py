@@ -1,4 +1,4 @@
-"""The blocks of a source file added up, block by block in their order."""
+"""Sums over the blocks of a source file, added block by block in their order."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from dj_assets.recipe.plan import digest
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.sources.sources import SourceFile
 
-# After so many records without the text key nobody needs to wait for the end of the file.
+# After this number of records without the text key, the file fails at once instead of at its end.
 ENOUGH_RECORDS = 1000
 
 
 @dataclass(frozen=True)
 class FileTask:
-    """One source file to be measured: the file, its number, and the key that its measured files will carry."""
+    """Holds one source file to be measured: the file, its number, and the measure key of its measured files."""
 
     file: SourceFile
     number: int
@@ -30,9 +30,9 @@ class FileTask:
 
 @dataclass
 class FileTally:
-    """The blocks of a file added up; the order matters to the columns of its fields alone.
+    """Holds the sums over the blocks of a file; their order matters only for the columns of its fields.
 
-    `nodes` counts the blocks that each machine measured, `peak_rss_mb` is the largest size of a worker.
+    `nodes` counts the blocks that each machine measured; `peak_rss_mb` is the peak memory (RSS) of the largest worker.
     """
 
     task: FileTask
@@ -52,12 +52,12 @@ class FileTally:
     _keys_seen: tuple[str, ...] = ()
 
     def add(self, block: BlockSummary, node: str = "", peak_rss_mb: float = 0.0) -> None:
-        """Add one block, measured by a worker of a node.
+        """Add one block, which a worker of `node` measured.
 
         Raises
         ------
         SourceError
-            If none of many records had the text key.
+            If none of the first `ENOUGH_RECORDS` records has the text key.
         """
         self.records += block.records
         self.left_out += block.left_out
@@ -80,7 +80,7 @@ class FileTally:
             raise SourceError(self._no_text_key())
 
     def manifest(self, sha256: str) -> FileManifest:
-        """Return the manifest of the file, all of whose blocks were added.
+        """Return the manifest of the file, once all of its blocks are added.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Loading before there is work: what every task needs, then the models and kernels of one task."""
+"""Load libraries before there is work: those of every task first, then the models and kernels of one task."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.crops import load_kernels
 from dj_assets.recipe.plan import Plan
 
-# Has something for every kernel to find; what is measured of it is thrown away.
+# Every kernel finds something in this text; the results are thrown away.
 _TEXT = "Warm up, once: http://example.org, a@example.org é “quoted”\n"
 
 
 def load_libraries() -> None:
-    """Load what every row stage needs, the compiler of the kernels and its types among it."""
+    """Load the libraries that every row stage needs, with the compiler of the kernels and its types."""
     from dj_assets.kernels.components import components
 
     gc.set_threshold(settings.COLLECT_AFTER)
@@ -32,7 +32,7 @@ def load_libraries() -> None:
 
 
 def load_task(pickled: bytes) -> None:
-    """Load models and kernels of a task by measuring a line of text; of models over media only what they run in."""
+    """Load models and kernels of a task by measuring a line of text; load only the packages of models over media."""
     from dj_assets.kernels.import_guards import forget_pandas
 
     forget_pandas()
@@ -45,14 +45,15 @@ def load_task(pickled: bytes) -> None:
 
 
 def _needs_device(operator: Operator) -> bool:
-    """Tell whether an operator looks at media, or has a model that may run on a GPU."""
+    """Return whether an operator reads media, or has a model that may run on a GPU."""
     return isinstance(operator, MediaOperator) or "safetensors" in operator.packages
 
 
 def _import_for_models(task: Task) -> None:
-    """Import the packages of operators with models, and PyTorch where a GPU may run them: seconds, and much memory.
+    """Import the packages of operators with models, and PyTorch where a GPU may run them.
 
-    The models themselves are loaded by the workers, for a GPU that was used before a fork is lost to it.
+    The imports take seconds and much memory. The workers load the models: a forked process cannot use a GPU that was
+    used before the fork.
     """
     from dj_assets.models.vision.device import may_need_torch
 
@@ -66,8 +67,8 @@ def _import_for_models(task: Task) -> None:
 
 
 def can_be_warmed(task: Task) -> bool:
-    """Return whether a task may be loaded where workers are forked from: nothing of it starts threads there.
+    """Return whether the fork server may load a task: none of its operators may start threads there.
 
-    Nobody knows what a user's own operators do.
+    Operators of the user might start some, so a task with such an operator is not loaded.
     """
     return all(type(step.operator).__module__.startswith("dj_assets.") for step in task.plan.steps)

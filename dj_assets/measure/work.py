@@ -1,4 +1,4 @@
-"""What one worker does with one block: parse it, measure it, hand back Arrow tables."""
+"""The work of one worker on one block: parse it, measure it, return Arrow tables."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ REJECTS = pa.schema(
         ("error", pa.string()),
     ]
 )
-# The step of what happened before the first operator.
+# Step number of rejects that happen before the first operator.
 LOAD = -1
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to know once: the plan, where models lie, what is frequent in the corpus. Picklable.
+    """Holds the data that a worker loads once: plan, model store, frequent keys of the corpus. Picklable.
 
-    `frequent` holds the sorted frequent keys of the plan's corpus mappers by their label; one without is counted.
+    `frequent` holds the sorted frequent keys of the plan's corpus mappers, keyed by label. The keys of a mapper without
+    an entry are counted.
     """
 
     plan: Plan
@@ -48,10 +49,12 @@ class Task:
 
 @dataclass(frozen=True)
 class BlockSummary:
-    """What a measured block adds to its file, without its samples; `rows` were measured, the rest left while loading.
+    """Holds the counts that a measured block adds to its file, without its samples.
 
-    `media` is a digest of the files of media that its samples list, empty where there are none.
-    `missing_key`, `field_types` and `left_out` are those of `sources.readers.Parsed`.
+    `rows` samples were measured; the other records were left out or rejected while loading.
+
+    `media` is a digest of the media files that its samples list, empty if there are none.
+    `missing_key`, `field_types` and `left_out` are copied from `sources.readers.Parsed`.
     """
 
     records: int
@@ -69,14 +72,14 @@ class BlockSummary:
 
 @dataclass(frozen=True)
 class MeasuredBlock:
-    """A measured block on its way back: one record batch for each of the measured files."""
+    """Holds a measured block: one record batch for each of the measured files, and the summary."""
 
     tables: dict[str, pa.RecordBatch]
     summary: BlockSummary
 
 
 def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
-    """Parse and measure one block of a file, named by its path."""
+    """Parse and measure one block of a file, given by its path."""
     parsed = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name)
     rows = parsed.rows
     measured = measure_batch(task, file, block, Batch(rows, task.models))
@@ -115,7 +118,7 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
 
 
 def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured:
-    """Measure the samples of a block; those with media in parts."""
+    """Measure the samples of a block; a plan over media measures them in parts."""
     if task.plan.media:
         root = block.reading.media_root
         root = replace(root, folder=root.folder or str(Path(file).parent))

@@ -1,4 +1,4 @@
-"""Worker processes: forked from a process that has loaded once what all of them need, each with a line to this one."""
+"""Worker processes, forked from a process with all libraries loaded, each with a connection to this process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dj_assets.measure.work import MeasuredBlock, Task
     from dj_assets.sources.readers import Block
 
-# What this process can import the server can; the user's main module is not imported again.
+# The server can import the same modules as this process; the user's main module is not imported again.
 _MAIN = """
 import json, sys
 control, lines, sys.path[:] = json.loads(sys.argv[1])
@@ -33,7 +33,7 @@ main(control, lines)
 
 
 class Workers:
-    """Up to `most` processes that measure blocks. Their libraries begin to load at once, the rest with `start`."""
+    """Holds up to `most` processes that measure blocks. Libraries load at once, models and operators with `start`."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -41,8 +41,8 @@ class Workers:
         self._ask = threading.Lock()
         self._idle: queue.SimpleQueue[int] = queue.SimpleQueue()
         (self._control, theirs), *lines = (Pipe() for _ in range(most + 1))
-        self._lines = [own for own, _ in lines]
-        ends = [theirs, *(other for _, other in lines)]
+        self._lines = [here for here, _ in lines]
+        ends = [theirs, *(there for _, there in lines)]
         numbers = [end.fileno() for end in ends]
         self._server = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
             [sys.executable, "-c", _MAIN, json.dumps([numbers[0], numbers[1:], [*map(str, sys.path)]])],
@@ -54,12 +54,12 @@ class Workers:
             end.close()
 
     def warm(self, task: Task) -> None:
-        """Let what a task needs be loaded once for all workers; what is loaded already costs next to nothing.
+        """Load the libraries and models of a task once for all workers; a second call costs next to nothing.
 
         Raises
         ------
         ConnectionError
-            If the process that they are forked from is gone.
+            If the fork server is gone.
         """
         from dj_assets.measure.warming import can_be_warmed
 
@@ -72,7 +72,7 @@ class Workers:
         Raises
         ------
         WorkerDiedError
-            If the process that they are forked from did not start.
+            If the fork server did not start.
         """
         self._started = True
         try:
@@ -84,18 +84,18 @@ class Workers:
             self._idle.put(number)
 
     def measure_block(self, file: str, block: Block) -> MeasuredBlock:
-        """Measure a block by the next worker that is idle; threads may call this at the same time.
+        """Measure a block with the next idle worker; several threads may call this at the same time.
 
         Raises
         ------
         WorkerDiedError
-            If the worker dies over it, naming file and row.
+            If the worker dies while it measures the block; the message names file and row.
         """
         number = self._idle.get()
         line = self._lines[number]
         try:
             line.send((file, block))
-            found: MeasuredBlock | Exception = line.recv()
+            answer: MeasuredBlock | Exception = line.recv()
         except (EOFError, ConnectionError):
             raise WorkerDiedError(
                 f"{file}: a worker process died ({self._cause(number)}) while the rows from {block.first_row} on were "
@@ -103,22 +103,22 @@ class Workers:
             ) from None
         finally:
             self._idle.put(number)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def close(self) -> None:
-        """End all workers, whatever they are at, and wait for them."""
+        """End all workers at once, also while they measure, and wait for them."""
         self._control.close()
         if not self._started:
-            # nothing is forked yet, so nobody waits until all is loaded
+            # no worker is forked yet: do not wait until the libraries are loaded
             self._server.kill()
         self._server.wait()
         for line in self._lines:
             line.close()
 
     def _cause(self, number: int) -> str:
-        """Return how a worker ended."""
+        """Return how a worker ended: its signal or its exit code."""
         try:
             with self._ask:
                 self._control.send(Ended(number))
@@ -128,13 +128,13 @@ class Workers:
         return f"{signal.Signals(-code).name}({code})" if code < 0 else f"exit code {code}"
 
 
-# Workers whose libraries load while this process is still finding out what they are for.
+# Workers that load their libraries while this process still reads the recipe.
 _early: list[Workers] = []
 
 
 @contextmanager
 def early_workers(most: int) -> Iterator[None]:
-    """Let the next `take_workers` find up to `most` workers already loading; end those that nobody took."""
+    """Start up to `most` workers, which the next `take_workers` returns; end them on exit if they were not taken."""
     _early.append(Workers(most))
     try:
         yield
@@ -144,14 +144,14 @@ def early_workers(most: int) -> Iterator[None]:
 
 
 def warm_early(task: Task) -> None:
-    """Let early workers, if there are any, load what a task needs; a fault shows when they start."""
+    """Let early workers, if any, load the libraries and models of a task; an error is raised when they start."""
     with suppress(ConnectionError):
         for workers in _early:
             workers.warm(task)
 
 
 def take_workers(count: int) -> Workers:
-    """Return so many workers, not started yet: those that load already where there are enough."""
+    """Return `count` workers, not started yet: the early workers if there are enough of them, else new ones."""
     if _early and _early[0].most >= count:
         return _early.pop(0)
     return Workers(count)

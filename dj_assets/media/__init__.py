@@ -1,1 +1,1 @@
-"""Images and clips: where their bytes lie, how they open, and the guarded process in which they are decoded."""
+"""Images and clips: the locations of their bytes, how they are opened, and the sandboxed process that decodes them."""

@@ -1,4 +1,4 @@
-"""Access to the media of an input."""
+"""Give operators access to the media of an input."""
 
 from __future__ import annotations
 

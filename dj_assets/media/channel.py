@@ -1,4 +1,4 @@
-"""Messages between a reader and its process: pickled objects over a socket pair, with open files."""
+"""Exchange messages between a reader and its process: pickled objects over a socket pair, with open files."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _LENGTH = struct.Struct("=Q")
 
 
 class Channel:
-    """One end of a connected pair of Unix stream sockets. Both ends belong to the same user and the same program."""
+    """Hold one end of a connected pair of Unix stream sockets. Both ends belong to the same user and program."""
 
     def __init__(self, end: socket.socket) -> None:
         self.socket = end
 
     @classmethod
     def pair(cls) -> tuple[Channel, Channel]:
-        """Return both ends."""
-        one, other = socket.socketpair()
-        return cls(one), cls(other)
+        """Return both ends of a new pair."""
+        ours, theirs = socket.socketpair()
+        return cls(ours), cls(theirs)
 
     def send(self, message: object, *descriptors: int) -> None:
-        """Send an object; the other end gets descriptors of its own for the same open files.
+        """Send an object; the other end gets its own descriptors of the same open files.
 
         Raises
         ------
@@ -35,14 +35,14 @@ class Channel:
         self.socket.sendall(content)
 
     def receive(self) -> tuple[Any, list[int]]:
-        """Return the next object and the descriptors that came with it, to be closed by the caller.
+        """Return the next object and the descriptors that came with it, which the caller closes.
 
         Raises
         ------
         EOFError
             If the other end is closed.
         OSError
-            If it was closed in the middle of a message.
+            If the other end was closed in the middle of a message.
         """
         head, descriptors, _, _ = socket.recv_fds(self.socket, _LENGTH.size, 4, socket.MSG_WAITALL)
         if len(head) < _LENGTH.size:

@@ -1,4 +1,4 @@
-"""The process that decodes: it opens files and computes their features, and may die over any of them."""
+"""The process that decodes: it opens files and computes their features, and any file may crash it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dj_assets.media.request import BEGUN, Failed, Limits, Work
 
 
 def answer(request: Work, tell: Callable[[object], None], limits: Limits) -> None:
-    """Do every feature of a request; tell the outcome of each, and its CPU time, as soon as they are known."""
+    """Compute every feature of a request; send the outcome and CPU time of each as soon as they are known."""
     with OpenImage(request.content) as image, OpenClip(request.content) as clip:
         clip.announced = lambda: _wanted(clip, request.features)
         for feature in request.features:
@@ -38,7 +38,7 @@ def answer(request: Work, tell: Callable[[object], None], limits: Limits) -> Non
 
 
 def _wanted(clip: OpenClip, features: Sequence[MediaFeature[Any]]) -> Iterator[int]:
-    """Yield the frames that the features announce; one that fails at that now will fail again when its turn comes."""
+    """Yield the frames that the features announce; skip a feature that fails here: it will fail again when computed."""
     for feature in features:
         if isinstance(feature, ClipFeature):
             try:
@@ -49,18 +49,18 @@ def _wanted(clip: OpenClip, features: Sequence[MediaFeature[Any]]) -> Iterator[i
 
 
 def _alarm(limits: Limits) -> Callable[[], None]:
-    """Return what starts the time of a feature anew, within the time that it has as a whole."""
+    """Return a function that restarts the time limit of a feature, within the total time of the feature."""
     end = time.monotonic() + limits.seconds * limits.signs_of_life
 
     def alive() -> None:
-        """Let the kernel end this process when nothing is heard of it for long enough."""
+        """Let the kernel end this process if it shows no sign of life for long enough."""
         signal.setitimer(signal.ITIMER_REAL, max(0.001, min(limits.seconds, end - time.monotonic())))
 
     return alive
 
 
 def _limited(work: Callable[[], Any], limits: Limits, alive: Callable[[], None]) -> object:
-    """Do some work, the alarm set."""
+    """Do some work with the alarm set; return its result, or `Failed`."""
     alive()
     try:
         return work()
@@ -75,11 +75,11 @@ def _limited(work: Callable[[], Any], limits: Limits, alive: Callable[[], None])
 
 
 def main(*, forked: bool = False) -> None:
-    """Answer requests that come over the socket that is standard input, until the parent closes it.
+    """Answer requests that arrive over the socket at standard input, until the parent closes it.
 
-    A process that is `forked` has the address space of its parent besides what it may take.
+    The limit of a `forked` process is added to the address space that it has from its parent.
     """
-    # a library that reads standard input or writes to standard output must not get between the messages
+    # a library that reads standard input or writes to standard output must not mix with the messages
     channel = Channel(socket.socket(fileno=os.dup(0)))
     nowhere = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nowhere, 0)
@@ -87,7 +87,7 @@ def main(*, forked: bool = False) -> None:
     start, descriptors = channel.receive()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     start.prepare()
-    # OpenCV has no other place for options of FFmpeg
+    # OpenCV takes options of FFmpeg from this variable only
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "|".join(f"{key};{value}" for key, value in OPEN_OPTIONS.items())
     if start.limits.sandbox != "off":
         confine(descriptors)
@@ -107,7 +107,7 @@ def _serve(channel: Channel, limits: Limits) -> None:
             return
         channel.send(BEGUN)
         if descriptors:
-            # the number of the descriptor here
+            # the number of the descriptor in this process
             work = replace(work, content=replace(work.content, descriptor=descriptors[0]))
         try:
             answer(work, channel.send, limits)
@@ -124,7 +124,7 @@ def _bound(most_bytes: int) -> None:
 
 
 def _address_space() -> int:
-    """Return how many bytes of address space this process has; 0 where the system does not tell."""
+    """Return the address space of this process in bytes; 0 if the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
     except OSError:

@@ -1,4 +1,4 @@
-"""One clip, opened: header by PyAV, frames by the decoder, each opened at the first question only."""
+"""One open clip: header by PyAV, frames by the decoder; each is opened when it is first needed."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-# Decoded frames that are held at a time; more of them are decoded again for every feature.
+# The limit for decoded frames that are cached; if there are more, they are decoded again for every feature.
 HELD_BYTES = 256 * 1024 * 1024
-# The share of the counted frames that a whole file has at least: a recorder may count frames that it dropped.
+# The least share of the counted frames in a complete file: a recorder may count frames that it dropped.
 _WHOLE = 0.9
-# Stamps are 32-bit floats.
+# Time stamps are 32-bit floats.
 _SLACK_S = 1e-6
 
 
 class OpenClip:
-    """A clip as its features see it. Questions to the header decode nothing.
+    """Hold an open clip for its features. Reading the header decodes nothing.
 
-    Its frames are numbered in the order of presentation. A feature that takes long calls `alive` now and then: its time
-    may take starts anew.
+    Its frames are numbered in the order of presentation. A feature that takes long calls `alive` now and then: this
+    restarts its time limit.
     """
 
     def __init__(self, location: Content) -> None:
@@ -44,37 +44,37 @@ class OpenClip:
 
     @property
     def width(self) -> int:
-        """The width of the frames as they are coded, in pixels; a rotation that players apply is not."""
+        """Return the width of the coded frames in pixels; a rotation that players apply is ignored."""
         return int(self.stream.width)
 
     @property
     def height(self) -> int:
-        """The height of the frames as they are coded, in pixels."""
+        """Return the height of the coded frames in pixels."""
         return int(self.stream.height)
 
     @property
     def duration(self) -> float | None:
-        """Seconds by the video stream, else by the container; None where neither knows."""
+        """Return the seconds by the video stream, else by the container; None if neither has a duration."""
         if self.stream.duration is not None and self.stream.time_base is not None:
             return float(self.stream.duration * self.stream.time_base)
         return None if self.container.duration is None else self.container.duration / 1_000_000
 
     @property
     def fps(self) -> float | None:
-        """Frames a second as the header has it, None where it does not."""
+        """Return the frames per second in the header, None if it has none."""
         rate = self.stream.guessed_rate or self.stream.average_rate
         return float(rate) if rate else None
 
     @property
     def key_frames(self) -> tuple[int, ...]:
-        """The numbers of the key frames."""
+        """Return the numbers of the key frames."""
         return self.decoder.keys
 
     def uniform(self, count: int) -> list[int]:
-        """Return the numbers of `count` frames at equal distances in time, the first and the last among them.
+        """Return the numbers of `count` frames at equal distances in time, including the first and the last.
 
-        One frame is that in the middle. Fewer come from a clip that has fewer; the last may come twice, as in
-        Data-Juicer, where the last target lies behind it.
+        A count of one gives the middle frame. A clip with fewer frames gives fewer. The last frame may be repeated, as
+        in Data-Juicer, if the last target is after it.
         """
         count = min(count, len(self.decoder))
         end = self.decoder.end_s
@@ -89,9 +89,9 @@ class OpenClip:
         return chosen
 
     def rgb(self, numbers: Sequence[int]) -> Iterator[np.ndarray]:
-        """Yield frames in the order asked for, each `uint8`, shape `(height, width, 3)`.
+        """Yield frames in the given order, each `uint8`, shape `(height, width, 3)`.
 
-        Frames that the features of a clip announced are decoded together, once, as long as they fit into `HELD_BYTES`.
+        Frames that the features of a clip announce are decoded together, once, as long as they fit into `HELD_BYTES`.
         """
         if self._held is None:
             self._held = self._decode_announced()
@@ -117,33 +117,33 @@ class OpenClip:
         return max(1, HELD_BYTES // max(1, self.width * self.height * 3))
 
     def refuse_cut_off(self, frames: int) -> None:
-        """Make sure that not many frames are missing of those that the header counts; some headers count none.
+        """Make sure that the clip has most of the frames that its header counts; some headers count none.
 
-        Decoders end a file that was cut off as if it ended there, and say nothing.
+        Decoders end a file that was cut off as if it ended there, without an error.
 
         Raises
         ------
         MediaError
-            If they are.
+            If too many frames are missing.
         """
         counted = self.stream.frames
         if frames < counted * _WHOLE:
             raise MediaError(f"is cut off: {frames:,} of {counted:,} frames are there")
 
     def packets_md5(self) -> bytes:
-        """Return the MD5 of the bytes of all packets of the video stream, in the order they lie."""
+        """Return the MD5 of the bytes of all packets of the video stream, in file order."""
         digest = hashlib.md5(usedforsecurity=False)
         for packet in self.packets():
             digest.update(bytes(packet))
         return digest.digest()
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
-        """Yield the packets of the video stream in the order they lie.
+        """Yield the packets of the video stream in file order.
 
         Raises
         ------
         MediaError
-            Where the container is damaged.
+            If the container is damaged.
         """
         import av
 
@@ -155,20 +155,20 @@ class OpenClip:
 
     @cached_property
     def local_path(self) -> str:
-        """A path for libraries that open files themselves; it names an open file, and only a container is opened."""
+        """Return the path of an open descriptor for libraries that open files themselves; only containers have one."""
         self._require_container()
         return local_path(self.location, self._close)
 
     @cached_property
     def decoder(self) -> Frames:
-        """The decoder of its frames; a file that was cut off has none."""
+        """Return the decoder of the frames; a file that was cut off has none."""
         frames = Frames(self.local_path)
         self.refuse_cut_off(len(frames))
         return frames
 
     @cached_property
     def container(self) -> InputContainer:
-        """The open file, by PyAV."""
+        """Return the file, opened by PyAV."""
         import av
 
         self._require_container()
@@ -185,7 +185,7 @@ class OpenClip:
 
     @property
     def stream(self) -> VideoStream:
-        """The first video stream."""
+        """Return the first video stream."""
         if not self.container.streams.video:
             raise MediaError("has no video stream")
         stream = self.container.streams.video[0]
@@ -194,10 +194,10 @@ class OpenClip:
         return stream
 
     def close(self) -> None:
-        """Close the files and let go of decoders and frames.
+        """Close the files and release decoders and frames.
 
         The frames that features announce, and their signs of life, refer to the clip, and decoders are large: waiting
-        for Python to find the circle costs hundreds of megabytes.
+        for Python's garbage collection of the cycle costs hundreds of megabytes.
         """
         self._close.close()
         self._held = None
@@ -213,4 +213,4 @@ class OpenClip:
 
 
 def _quiet() -> None:
-    """Show nobody that a feature is alive."""
+    """Ignore signs of life of a feature."""

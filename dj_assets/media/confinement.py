@@ -11,7 +11,7 @@ from dj_assets import variables
 from dj_assets.errors import UserError
 from dj_assets.media import landlock, seccomp
 
-# What the C library, NumPy and FFmpeg ask of the system: locale, time zone, number of processors, memory.
+# Files that the C library, NumPy and FFmpeg read: locale, time zone, number of processors, memory.
 _SYSTEM = (
     "/usr/lib",
     "/usr/lib64",
@@ -46,12 +46,12 @@ def missing() -> tuple[str, ...]:
 
 
 def confines_files(mode: str) -> bool:
-    """Return whether the process that decodes can open no file by its path."""
+    """Return whether the process that decodes is unable to open files by path."""
     return mode != "off" and landlock.version() > 0
 
 
 def require(mode: str) -> None:
-    """Make sure that the sandbox is whole where the mode is `require`.
+    """Make sure that the sandbox is complete if the mode is `require`.
 
     Raises
     ------
@@ -66,12 +66,12 @@ def require(mode: str) -> None:
 
 
 def notices(mode: str) -> tuple[str, ...]:
-    """Return a sentence about layers of the sandbox that are missing here or switched off; none where it is whole.
+    """Return a sentence about layers of the sandbox that are missing or switched off; none if it is complete.
 
     Raises
     ------
     UserError
-        As `require`.
+        As for `require`.
     """
     require(mode)
     if mode == "off":
@@ -82,17 +82,17 @@ def notices(mode: str) -> tuple[str, ...]:
 
 
 def confine(handed: Iterable[int] = ()) -> None:
-    """Confine this process for good, as far as the system can.
+    """Confine this process permanently, as far as the system can.
 
     Parameters
     ----------
     handed
-        Descriptors of files that it may open again by `/proc/self/fd`.
+        Descriptors of files that the process may open again by `/proc/self/fd`.
 
     Raises
     ------
     OSError
-        If the kernel refuses what it says it has.
+        If the kernel refuses a layer that it claims to support.
     """
     if landlock.version():
         landlock.allow_only([*_SYSTEM, *_libraries(), *handed], _WRITABLE)
@@ -101,14 +101,14 @@ def confine(handed: Iterable[int] = ()) -> None:
 
 
 def _libraries() -> Iterator[str]:
-    """Yield what Python imports from: its own folders whole, of others the packages only, for data may lie there."""
-    # where numba caches compiled kernels if the tree cannot be written
+    """Yield the paths that Python imports from: its own folders as a whole, of others only packages, without data."""
+    # the folder in which numba caches compiled kernels if the tree cannot be written
     yield from filter(None, (variables.NUMBA_CACHE_DIR.given(), str(Path("~/.cache/numba").expanduser())))
-    own = {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))}
-    own |= {str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.exec_prefix, sys.base_prefix)}
-    yield from own
+    folders = {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))}
+    folders |= {str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.exec_prefix, sys.base_prefix)}
+    yield from folders
     for entry in map(Path, dict.fromkeys(filter(None, sys.path))):
-        if not any(entry.is_relative_to(folder) for folder in own):
+        if not any(entry.is_relative_to(folder) for folder in folders):
             yield from map(str, _packages(entry))
 
 
@@ -117,9 +117,9 @@ def _packages(entry: Path) -> Iterator[Path]:
         yield entry
         return
     try:
-        found = sorted(entry.iterdir())
+        entries = sorted(entry.iterdir())
     except OSError:
         return
-    for path in found:
+    for path in entries:
         if path.suffix in _MODULES or path.name == "__pycache__" or (path / "__init__.py").is_file():
             yield path

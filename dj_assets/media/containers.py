@@ -1,7 +1,7 @@
-"""Containers that may be decoded, recognised by their first bytes before any decoder sees the file.
+"""Recognise containers that may be decoded by their first bytes, before any decoder reads the file.
 
 A playlist, a manifest, a session description or a concat script names other files and addresses, and FFmpeg opens them.
-The name of a file says nothing: FFmpeg looks at the content, and so does this module.
+The name of a file is no evidence: FFmpeg reads the content, and so does this module.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import IO
 
 from dj_assets.errors import MediaError
 
-# Every signature lies within this many bytes; that of a transport stream needs four packets.
+# Every signature is within this number of bytes; that of a transport stream needs four packets.
 HEAD_BYTES = 4096
-# Names of FFmpeg's demuxers that read one file and nothing else.
+# Names of FFmpeg's demuxers that read a single file only.
 DEMUXERS = (
     *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "ogg", "asf", "gif", "apng", "ivf"),
     *("h264", "hevc", "m4v", "obu", "mjpeg", "mxf", "nut", "dv", "yuv4mpegpipe", "rm", "wtv"),
@@ -36,10 +36,10 @@ _SIGNATURES = re.compile(
     rb")",
     re.DOTALL,
 )
-# A packet of a transport stream starts with 0x47; some carry a time stamp before it or a checksum behind it.
+# A packet of a transport stream starts with 0x47; some have a time stamp before it or a checksum after it.
 _PACKET_SIZES = (188, 192, 204)
 _SYNC, _PACKETS = 0x47, 4
-# The way to the data references of a movie, their kinds, and more boxes than any folder of boxes has.
+# The path to the data references of a movie, their kinds, and a limit on boxes that no valid file reaches.
 _BOXES_OF_BOXES = frozenset({b"moov", b"trak", b"mdia", b"minf", b"dinf"})
 _REFERENCES = frozenset({b"alis", b"url ", b"urn ", b"rsrc"})
 _MOST_BOXES = 100_000
@@ -58,7 +58,7 @@ def require_container(content: IO[bytes]) -> None:
     Raises
     ------
     MediaError
-        If they do not. The reason names the kind of a file that refers to other files.
+        If they do not. The reason names the kind of file that refers to other files.
     """
     head = content.read(HEAD_BYTES)
     if _SIGNATURES.match(head) or _is_transport_stream(head):
@@ -73,7 +73,7 @@ def require_container(content: IO[bytes]) -> None:
 
 
 def _external_references(content: IO[bytes]) -> Iterator[bytes]:
-    """Yield the data references of a QuickTime movie that name other files; MP4 has inherited them."""
+    """Yield the data references of a QuickTime movie that name other files; MP4 inherited them."""
     content.seek(0)
     yield from _references(content, content.seek(0, os.SEEK_END))
 
@@ -98,14 +98,14 @@ def _references(content: IO[bytes], end: int, start: int = 0) -> Iterator[bytes]
         elif kind in _REFERENCES:
             content.seek(start + header)
             flags = content.read(4)
-            # the first flag says that the frames are in this file
+            # the first flag means that the frames are in this file
             if len(flags) == 4 and not flags[3] & 1 and size > header + 4:
                 yield kind
         start += size
 
 
 def _is_transport_stream(head: bytes) -> bool:
-    """Return whether packets follow each other at one distance; the first may be cut off."""
+    """Return whether packets follow each other at a constant distance; the first may be cut off."""
     return any(
         all(head[start + size * n : start + size * n + 1] == b"\x47" for n in range(_PACKETS))
         for size in _PACKET_SIZES

@@ -1,4 +1,4 @@
-"""Media features: values that operators need of an image or a clip, computed by pure functions where it is decoded."""
+"""Media features: values of an image or a clip for operators, computed by pure functions where it is decoded."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ T = TypeVar("T")
 
 
 class ImageFeature(ABC, Generic[T]):
-    """Compute one feature of an image. Subclasses are frozen dataclasses: equal parameters are one feature.
+    """Compute one feature of an image. Subclasses are frozen dataclasses: equal parameters mean the same feature.
 
-    The value travels between processes: numbers, or a small array such as a crop, not the picture. Features are defined
-    in modules that import neither Arrow nor models, so that the process that decodes stays small.
+    The value is sent between processes: it is numbers, or a small array such as a crop, not the picture. Features are
+    defined in modules that import neither Arrow nor models, so that the process that decodes stays small.
     """
 
     kind: ClassVar[Kind] = "images"
 
     def load(self) -> None:
-        """Load the kernels that it runs, in a process that may write their cache; that which decodes may not."""
+        """Load the kernels of the feature in a process that may write their cache; the one that decodes may not."""
 
     @abstractmethod
     def __call__(self, image: OpenImage) -> T:
@@ -31,15 +31,15 @@ class ImageFeature(ABC, Generic[T]):
 
 
 class ClipFeature(ABC, Generic[T]):
-    """Compute one feature of a clip, see `ImageFeature`."""
+    """Compute one feature of a clip; see `ImageFeature`."""
 
     kind: ClassVar[Kind] = "videos"
 
     def load(self) -> None:
-        """Load the kernels that it runs, as `ImageFeature.load`."""
+        """Load the kernels of the feature, as `ImageFeature.load` does."""
 
     def frames(self, clip: OpenClip) -> Sequence[int]:  # noqa: ARG002
-        """Return the numbers of the frames that it needs of `clip.rgb`; those of all features are decoded together."""
+        """Return the frames that the feature needs of `clip.rgb`; those of all features are decoded together."""
         return ()
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What tells that a file of media is the one that was looked at: its size and the time of its last change."""
+"""Identify the version of a media file by its size and the time of its last change."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import NamedTuple
 
 
 class FileStat(NamedTuple):
-    """Size in bytes and time of change in nanoseconds; both None where there is no such file."""
+    """Hold size in bytes and time of change in nanoseconds; both are None if there is no such file."""
 
     size: int | None = None
     mtime_ns: int | None = None
 
 
 def file_stats(paths: Iterable[str]) -> dict[str, FileStat]:
-    """Return the facts of every distinct path, symbolic links followed."""
+    """Return size and time of every distinct path; symbolic links are followed."""
     return {path: _file_stat(path) for path in dict.fromkeys(paths)}
 
 
 def unchanged(known: Mapping[str, FileStat]) -> bool:
-    """Return whether every file still is what it was; ends at the first that is not."""
+    """Return whether no file has changed; stop at the first that has."""
     return all(_file_stat(path) == facts for path, facts in known.items())
 
 
-def digest_of(found: Mapping[str, FileStat], before: str = "") -> str:
-    """Return a digest of paths and their facts, behind those of `before`; that where there are none."""
-    if not found:
+def digest_of(stats: Mapping[str, FileStat], before: str = "") -> str:
+    """Return a digest of `before`, paths and their stats; without paths, return `before`."""
+    if not stats:
         return before
-    told = "\n".join(f"{path}\0{facts.size}\0{facts.mtime_ns}" for path, facts in sorted(found.items()))
-    return hashlib.sha256(f"{before}\n{told}".encode()).hexdigest()
+    lines = "\n".join(f"{path}\0{stat.size}\0{stat.mtime_ns}" for path, stat in sorted(stats.items()))
+    return hashlib.sha256(f"{before}\n{lines}".encode()).hexdigest()
 
 
 def is_text(path: str) -> bool:
-    """Return whether a path can be written down: JSON knows characters that are none, and no file has such a name."""
+    """Return whether a path is valid text: JSON allows characters that are not, and no file has such a name."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -44,7 +44,7 @@ def is_text(path: str) -> bool:
 
 def _file_stat(path: str) -> FileStat:
     try:
-        found = os.stat(path)  # noqa: PTH116 - a path object for each of many files takes longer than the question
+        status = os.stat(path)  # noqa: PTH116 - a path object for each of many files takes longer than the question
     except (OSError, ValueError):
         return FileStat()
-    return FileStat(found.st_size, found.st_mtime_ns)
+    return FileStat(status.st_size, status.st_mtime_ns)

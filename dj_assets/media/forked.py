@@ -1,4 +1,4 @@
-"""A process that decodes, forked from one that has loaded the libraries of features, before that has threads."""
+"""Fork a process that decodes from one that has loaded the libraries of features, before that starts threads."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _MOST_DESCRIPTORS = 4096
 
 @dataclass(frozen=True)
 class Forked:
-    """A forked process and the channel to it, used as a `subprocess.Popen` is."""
+    """Hold a forked process and the channel to it, with the interface of `subprocess.Popen`."""
 
     pid: int
     channel: Channel
 
     def kill(self) -> None:
-        """End the process."""
+        """Kill the process."""
         os.kill(self.pid, signal.SIGKILL)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return its exit code, negative for a signal, once it has ended.
+        """Return the exit code of the process, negative for a signal, once it has ended.
 
         Raises
         ------
         TimeoutExpired
-            If it has not after so many seconds.
+            If it has not ended after `timeout` seconds.
         """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -50,7 +50,7 @@ _ahead: list[Forked] = []
 
 
 def fork_ahead() -> None:
-    """Fork a process that decodes; the next reader of this process takes it. This process must have one thread."""
+    """Fork a process that decodes, for the next reader of this process. This process must have one thread."""
     ours, theirs = Channel.pair()
     pid = os.fork()
     if not pid:
@@ -60,12 +60,12 @@ def fork_ahead() -> None:
 
 
 def take_forked() -> Forked | None:
-    """Return the process that was forked ahead, once."""
+    """Return the process that was forked ahead, once; None otherwise."""
     return _ahead.pop() if _ahead else None
 
 
 def _decode(requests: Channel) -> NoReturn:
-    """Serve as the process that decodes, with nothing of the parent's open: its end must be seen by whoever waits."""
+    """Serve as the process that decodes, with all files of the parent closed: its waiting end must see the exit."""
     from dj_assets.media.child import main
 
     code = 1
@@ -76,7 +76,7 @@ def _decode(requests: Channel) -> NoReturn:
         os.closerange(3, _MOST_DESCRIPTORS)
         main(forked=True)
         code = 0
-    except BaseException:  # noqa: BLE001 - a fork must not go on as its parent
+    except BaseException:  # noqa: BLE001 - a fork must not continue as its parent
         traceback.print_exc()
     finally:
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The decoder of frames: decord behind one small class, so that another one can take its place."""
+"""The decoder of frames: decord behind one small class, so that it can be replaced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dj_assets.errors import MediaError
 
 
 class Frames:
-    """The frames of a clip by their number in the order of presentation, upright as players show them.
+    """Hold the frames of a clip by their number in the order of presentation, upright as players show them.
 
     Raises
     ------
@@ -28,17 +28,17 @@ class Frames:
 
     @cached_property
     def starts_s(self) -> np.ndarray:
-        """When each frame is shown, in seconds from the first; `float32`, shape `(frames,)`."""
+        """Return the start of each frame, in seconds from the first; `float32`, shape `(frames,)`."""
         return self._stamps[:, 0]
 
     @property
     def end_s(self) -> float:
-        """When the last frame ends."""
+        """Return the end of the last frame, in seconds."""
         return float(self._stamps[-1, 1])
 
     @cached_property
     def keys(self) -> tuple[int, ...]:
-        """The numbers of the key frames."""
+        """Return the numbers of the key frames."""
         return tuple(int(key) for key in self._reader.get_key_indices())
 
     def decode(self, numbers: Sequence[int]) -> np.ndarray:
@@ -70,5 +70,5 @@ class Frames:
 
 
 def _first_line(error: Exception) -> str:
-    """Return what decord says without the place in its source and the trace behind."""
+    """Return decord's message without the line of its source code and the trace."""
     return str(error).splitlines()[0].rpartition("] ")[2][:200]

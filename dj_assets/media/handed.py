@@ -1,4 +1,4 @@
-"""Bytes of an image or a clip as the process that decodes gets them: held, or a part of a file that others opened."""
+"""Bytes of an image or a clip for the process that decodes: in memory, or a part of a file that others opened."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _BUFFER_BYTES = 64 * 1024
 
 
 class Content(Protocol):
-    """Anything that a feature may be computed from: it opens, knows its size, and has a name for people."""
+    """Source of the bytes of a feature: it can be opened, has a size, and has a name for people."""
 
     @property
     def path(self) -> str:
-        """The name; nothing is opened by it."""
+        """Return the name for people; it is not opened."""
 
     @property
     def file_bytes(self) -> int:
-        """How many bytes there are."""
+        """Return the number of bytes."""
 
     def open(self) -> IO[bytes]:
-        """Open the bytes, to be read from anywhere."""
+        """Open the bytes for reading from any position."""
 
 
 @dataclass(frozen=True)
 class Handed:
-    """Bytes that were handed over: `content`, or `file_bytes` bytes from `offset` of the open file `descriptor`.
+    """Hold bytes that were passed on: `content`, or `file_bytes` bytes from `offset` of the open file `descriptor`.
 
     `path` is their name for people; the process cannot open it. A descriptor that is `by_path` may be opened again as
-    `/proc/self/fd/<descriptor>`: the sandbox was made for it.
+    `/proc/self/fd/<descriptor>`, which the sandbox then allows.
     """
 
     path: str
@@ -45,7 +45,7 @@ class Handed:
     by_path: bool = False
 
     def open(self) -> IO[bytes]:
-        """Open the bytes, to be read from anywhere; several can be open at a time."""
+        """Open the bytes for reading from any position; several can be open at a time."""
         if self.content is not None:
             return io.BytesIO(self.content)
         part = _Part(self.descriptor, self.offset, self.file_bytes, f"file{PurePath(self.path).suffix}")
@@ -55,8 +55,8 @@ class Handed:
 def local_path(content: Content, close: ExitStack) -> str:
     """Return a path for libraries that open files themselves, valid until `close` is closed.
 
-    It never names the file: it names an open descriptor, of the file where it may be opened again, else of a copy
-    without a name, in memory where the system can.
+    It never is the path of the file. It names an open descriptor: of the file if that may be opened again, else of a
+    copy without a name, in memory if the system can.
     """
     if isinstance(content, Handed) and content.by_path:
         return _path_of(content.descriptor)
@@ -78,19 +78,19 @@ def _path_of(descriptor: int) -> str:
 
 
 class _Part(io.RawIOBase):
-    """A part of an open file with a position of its own: the descriptor may be shared."""
+    """Read a part of an open file with its own position, since the descriptor may be shared."""
 
     def __init__(self, descriptor: int, offset: int, length: int, name: str) -> None:
-        # decoders that guess by the ending of a name see it
+        # decoders that guess the format by the suffix of a name read it
         self.name = name
         self._descriptor, self._offset, self._length, self._position = descriptor, offset, length, 0
 
     def readable(self) -> bool:
-        """Say so."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Say so."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
@@ -98,13 +98,13 @@ class _Part(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move within the part, or behind its end."""
+        """Move to a position within the part, or after its end."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill a buffer as far as there are bytes."""
+        """Fill a buffer as far as bytes are available."""
         length = min(len(buffer), max(0, self._length - self._position))
         if not length:
             return 0

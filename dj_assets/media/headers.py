@@ -1,4 +1,4 @@
-"""Media features that read headers: sizes, lengths, numbers of bytes. They decode nothing."""
+"""Media features that read headers: sizes, durations, numbers of bytes. They decode nothing."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class ImageSize(ImageFeature[Size]):
-    """Width and height of an upright image in pixels."""
+    """Compute width and height of an upright image in pixels."""
 
     def __call__(self, image: OpenImage) -> Size:
-        """Return them."""
+        """Return width and height."""
         return image.size
 
 
 @dataclass(frozen=True)
 class FileBytes(ImageFeature[int]):
-    """The bytes of an image file, which need not be an image."""
+    """Compute the size of an image file in bytes; the file need not be a valid image."""
 
     def __call__(self, image: OpenImage) -> int:
-        """Return how many there are."""
+        """Return the number of bytes."""
         return image.file_bytes
 
 
 @dataclass(frozen=True)
 class ClipSize(ClipFeature[Size]):
-    """Width and height of the frames of a clip as they are coded, in pixels."""
+    """Compute width and height of the coded frames of a clip in pixels."""
 
     def __call__(self, clip: OpenClip) -> Size:
-        """Return them."""
+        """Return width and height."""
         return clip.width, clip.height
 
 
 @dataclass(frozen=True)
 class ClipDuration(ClipFeature[float]):
-    """The length of a clip in seconds."""
+    """Compute the duration of a clip in seconds."""
 
     def __call__(self, clip: OpenClip) -> float:
-        """Return it; a clip that does not tell fails."""
+        """Return the duration; a clip without one fails."""
         if clip.duration is None:
             raise MediaError("does not tell how long it is")
         return clip.duration
@@ -52,8 +52,8 @@ class ClipDuration(ClipFeature[float]):
 
 @dataclass(frozen=True)
 class PacketDigest(ClipFeature[bytes]):
-    """The MD5 of the packets of a clip's video stream, whatever container they lie in."""
+    """Compute the MD5 of the packets of a clip's video stream; it does not depend on the container."""
 
     def __call__(self, clip: OpenClip) -> bytes:
-        """Return it: 16 bytes."""
+        """Return the 16 bytes of the digest."""
         return clip.packets_md5()

@@ -1,4 +1,4 @@
-"""One image, opened: its size from the header, its pixels decoded at most once."""
+"""One open image: its size from the header, its pixels decoded at most once."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from dj_assets.media.handed import Content
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# As Pillow's own limit for an error; 30,000 x 30,000 pixels are more, and would take 2.7 GB.
+# The limit above which Pillow raises an error; 30,000 x 30,000 pixels exceed it, and would take 2.7 GB.
 MAX_PIXELS = 178_956_970
-# Formats that only decode: no interpreters (EPS, PDF), no system calls (WMF), no containers of other files.
+# Formats that are only decoded: no interpreters (EPS, PDF), no system calls (WMF), no containers of other files.
 FORMATS = ("BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP", "AVIF")
 _ORIENTATION = 0x0112
 _TURNED = frozenset({5, 6, 7, 8})
 
 
 class OpenImage:
-    """An image as its features see it. It is upright: the EXIF orientation is applied, as Data-Juicer does."""
+    """Hold an open image for its features. It is upright: the EXIF orientation is applied, as Data-Juicer does."""
 
     def __init__(self, location: Content) -> None:
         self.location = location
@@ -30,30 +30,30 @@ class OpenImage:
 
     @property
     def file_bytes(self) -> int:
-        """The size of the file in bytes; nothing is opened for it."""
+        """Return the size of the file in bytes, without opening it."""
         return self.location.file_bytes
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """Width and height of the upright image in pixels, from its header: of any size, and nothing is decoded."""
+        """Return width and height of the upright image in pixels, from its header: no limit, no decoding."""
         from PIL.Image import Image
 
         opened = self._opened
-        # a PNG would decode itself to look for an orientation behind its pixels
+        # Pillow would decode a PNG to search for an orientation after its pixels
         exif = Image.getexif(opened) if opened.format == "PNG" else opened.getexif()
         width, height = opened.size
         return (height, width) if exif.get(_ORIENTATION) in _TURNED else (width, height)
 
     @cached_property
     def pil(self) -> Image:
-        """The image as Pillow has it, RGB: alpha dropped, palettes expanded, the first frame of an animation.
+        """Return the image as Pillow's RGB: alpha dropped, palettes expanded, the first frame of an animation.
 
-        Of a truncated file the missing part is grey or black.
+        The missing part of a truncated file is grey or black.
 
         Raises
         ------
         MediaError
-            If it has more than `MAX_PIXELS` pixels.
+            If the image has more than `MAX_PIXELS` pixels.
         """
         from PIL import ImageOps
 
@@ -67,7 +67,7 @@ class OpenImage:
 
     @cached_property
     def rgb(self) -> np.ndarray:
-        """The pixels, `uint8`, shape `(height, width, 3)`; read only."""
+        """Return the pixels, `uint8`, shape `(height, width, 3)`; read-only."""
         return np.asarray(self.pil)
 
     @cached_property
@@ -75,7 +75,7 @@ class OpenImage:
         from PIL import Image, ImageFile, UnidentifiedImageError
 
         ImageFile.LOAD_TRUNCATED_IMAGES = True
-        # sizes are free; the limit is ours, at the pixels
+        # sizes are not limited here; the limit applies to pixels that are decoded
         Image.MAX_IMAGE_PIXELS = None
         self._file = self.location.open()
         try:

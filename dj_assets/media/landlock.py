@@ -1,4 +1,4 @@
-"""Access to files and TCP ports taken away from a process (Linux Landlock), numbers as in `linux/landlock.h`."""
+"""Remove access to files and TCP ports from a process (Linux Landlock), with numbers from `linux/landlock.h`."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from dj_assets.media.seccomp import forbid_privileges
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION, _PATH_BENEATH = 1, 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _TRUNCATE = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 14
-# How many rights over files each version of the interface knows.
+# The number of file rights that each version of the interface supports.
 _RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 _MOST_RIGHTS = 16
 _TCP_SINCE, _TCP = 4, 0b11
-# Signals to other processes, and abstract sockets of others.
+# The scopes: signals to other processes, and abstract sockets of other processes.
 _SCOPES_SINCE, _SCOPES = 6, 0b11
 
 
 def version() -> int:
-    """Return the version of the kernel's interface; 0 where it has none, or it is switched off."""
+    """Return the version of the kernel's interface; 0 if it has none, or it is switched off."""
     if platform.system() != "Linux":
         return 0
     return max(0, int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, 0, _VERSION)))
 
 
 def allow_only(readable: Iterable[str | int], writable: Iterable[str] = ()) -> None:
-    """Take every access to files from this thread and those that it starts, for good, and TCP where the kernel can.
+    """Forbid all other access to files, and TCP if the kernel can, to this thread and its children, permanently.
 
     Parameters
     ----------
     readable
-        Folders with all below them, files, and descriptors of open files. Paths that do not exist are passed over.
-        Files without a name, of `memfd_create`, can always be opened again.
+        Folders with all their content, files, and descriptors of open files. Paths that do not exist are skipped. Files
+        without a name, of `memfd_create`, can always be opened again.
     writable
-        Files that may be written, too.
+        Files that may also be written.
 
     Raises
     ------

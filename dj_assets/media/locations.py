@@ -1,4 +1,4 @@
-"""Where the bytes of a listed image or clip lie: a file, a member of an archive, or a cell of a table."""
+"""Locations of the bytes of a listed image or clip: a file, a member of an archive, or a cell of a table."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from typing import IO
 from dj_assets.errors import MediaError
 from dj_assets.media.handed import Handed
 
-# Longer archives members and cells are refused rather than held in memory.
+# Longer archive members and cells are refused instead of being read into memory.
 MAX_MEMBER_BYTES = 1 << 30
-# What is fetched with the credentials of object stores, not by whoever decodes.
+# URLs that are fetched with the credentials of object stores, not by the process that decodes.
 _STORES = ("s3://", "gs://", "az://")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 @dataclass(frozen=True)
 class MediaLocation:
-    """Where the bytes lie: a whole file, a stretch of one, bytes at hand, a URL, or an object of a store.
+    """Hold the location of the bytes: a file, a part of one, bytes in memory, a URL, or an object of a store.
 
-    `path` is the file; with `length` the stretch of it from `offset`. `content` are the bytes themselves. What is
-    `stored` has a URL as its path; whoever may ask the store fetches it before it is opened.
+    `path` is the file; with `length`, the part of it from `offset` on. `content` are the bytes themselves. A `stored`
+    location has a URL as its path; a process with access to the store fetches it before it is opened.
     """
 
     path: str = ""
@@ -42,16 +42,16 @@ class MediaLocation:
 
     @property
     def is_file(self) -> bool:
-        """Whether libraries may open `path` themselves."""
+        """Return whether libraries may open `path` themselves."""
         return self.content is None and self.length is None and not _URL.match(self.path)
 
     def open(self) -> IO[bytes]:
-        """Open the bytes, to be read from anywhere.
+        """Open the bytes for reading from any position.
 
         Raises
         ------
         MediaError
-            If they cannot be read, or are too many to be held.
+            If they cannot be read, or exceed the limit in memory.
         """
         if self.is_file:
             return Path(self.path).open("rb")
@@ -67,7 +67,7 @@ class MediaLocation:
 
     @property
     def file_bytes(self) -> int:
-        """How many bytes there are."""
+        """Return the number of bytes."""
         if self.is_file:
             return Path(self.path).stat().st_size
         if self.length is not None:
@@ -77,17 +77,17 @@ class MediaLocation:
 
 @contextmanager
 def handed(location: MediaLocation, seconds: float, by_path_from: int | None = None) -> Iterator[Handed]:
-    """Open a place for the process that decodes, and close it again; a descriptor travels to it with the request.
+    """Open a location for the process that decodes and close it again; a descriptor is sent with the request.
 
-    A URL is fetched here, within the given seconds: that process has no network. A whole file of `by_path_from` bytes
-    or more is opened again by its descriptor there, rather than copied.
+    A URL is fetched here, within the given seconds, because that process has no network. A whole file of `by_path_from`
+    bytes or more is not copied: that process opens it again by its descriptor.
 
     Raises
     ------
     OSError
         If it cannot be opened.
     MediaError
-        If it is no regular file, or has more bytes than may be held.
+        If it is not a regular file, or has more bytes than may be held.
     """
     if location.content is not None:
         yield Handed(location.path, len(location.content), location.content)
@@ -98,7 +98,7 @@ def handed(location: MediaLocation, seconds: float, by_path_from: int | None = N
         return
     if location.length is not None and location.length > MAX_MEMBER_BYTES:
         raise MediaError(f"has {location.length} bytes, more than the {MAX_MEMBER_BYTES} of an archive's member")
-    # a pipe that took the place of the file must not hold us
+    # if a pipe has replaced the file, opening it must not block
     descriptor = os.open(location.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         facts = os.fstat(descriptor)
@@ -113,9 +113,9 @@ def handed(location: MediaLocation, seconds: float, by_path_from: int | None = N
 
 @dataclass(frozen=True)
 class Root:
-    """The folder in which the paths of a source are looked up, which may be the URL of one in an object store.
+    """Hold the folder in which the paths of a source are looked up, or its URL in an object store.
 
-    On a disk a path may lead into a tar archive: `photos/1.tar/cat.jpg` is the member `cat.jpg` of `photos/1.tar`.
+    On a disk, a path may lead into a tar archive: `photos/1.tar/cat.jpg` is the member `cat.jpg` of `photos/1.tar`.
     """
 
     folder: str
@@ -123,20 +123,20 @@ class Root:
     allow_urls: bool = False
 
     def file_of(self, listed: str) -> str | None:
-        """Return the file whose bytes a listed path stands for, be it there or not; None for a URL."""
+        """Return the file of a listed path, whether it exists or not; None for a URL."""
         if _URL.match(listed):
             return None
         path = Path(self.folder, listed)
         return str(next((parent for parent in path.parents if parent.suffix == ".tar"), path))
 
     def find(self, listed: str) -> MediaLocation:
-        """Return where a listed path leads.
+        """Return the location of a listed path.
 
         Raises
         ------
         MediaError
             If there is no such file, or it is refused: a URL, or a file outside of the root, by an absolute path, `..`
-            or a symbolic link. Whether there is such an object in a store is seen when it is fetched.
+            or a symbolic link. Missing objects in a store are detected when they are fetched.
         """
         remote = _URL.match(self.folder) is not None
         if remote and listed.startswith(f"{self.folder}/"):
@@ -157,7 +157,7 @@ class Root:
         path = posixpath.normpath(posixpath.join("/", root, listed)).lstrip("/")
         bucket = root.partition("/")[0]
         outside = not path.startswith(f"{bucket if self.allow_outside else root}/")
-        # what stands before the bucket is none, and a path of a disk is not in the store
+        # a path that leaves its bucket has no bucket, and an absolute path of a disk is not in the store
         if outside or listed.startswith("/"):
             raise MediaError(f"lies outside of the media root {self.folder}")
         if "\0" in listed:

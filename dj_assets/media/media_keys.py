@@ -1,4 +1,4 @@
-"""What a recipe says about media: the fields that list them, and their marks in the text."""
+"""Settings of a recipe for media: the fields that list them, and their marks in the text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dj_assets.media.tokens import Kind, SpecialTokens
 
 @dataclass(frozen=True)
 class MediaKeys:
-    """How samples name their images and clips; where these lie is told by the source.
+    """Hold the fields in which samples list their images and clips; the source defines their locations.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How much moves in a clip: optical flow between frames that lie some way apart."""
+"""Measure the motion in a clip: optical flow between frames at a distance in time."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from dj_assets.media.optical_flow import Farneback
 from dj_assets.media.positions import Positions
 
 NO_PAIR = -1.0
-# The flow differs from run to run in the digits behind, with where its frames lie in memory.
+# Digits after these differ from run to run: they depend on the memory addresses of the frames.
 _DECIMALS = 6
 
 
 @dataclass(frozen=True)
 class Resizing:
-    """To what size frames are brought: short edge, or shortest and longest; the cap of the long edge; a divisor."""
+    """Hold the target size of frames: short edge, or shortest and longest; the cap of the long edge; a divisor."""
 
     size: tuple[int, ...] = ()
     max_size: int | None = None
     divisible: int = 1
 
     def target(self, height: int, width: int) -> tuple[int, int]:
-        """Return the size in the order of the one given; sides are truncated to whole pixels."""
+        """Return the target size, in the order of the given one; sides are truncated to whole pixels."""
         short, long = sorted((height, width))
         if len(self.size) > 1:
             short, long = sorted(self.size)
@@ -45,9 +45,9 @@ class Resizing:
 
 @dataclass(frozen=True)
 class MotionScore(ClipFeature[float]):
-    """The mean length of the flow between sampled frames, in pixels, or in frame diagonals if `relative`.
+    """Compute the mean length of the flow between sampled frames, in pixels, or in frame diagonals if `relative`.
 
-    Frames 0 and 1 and every `step`-th are sampled, as Data-Juicer does by seeking; here in one decode, front to back.
+    Frames 0 and 1 and every `step`-th frame are sampled. Data-Juicer seeks them; here one pass decodes them.
     """
 
     sampling_fps: float = 2.0
@@ -56,12 +56,12 @@ class MotionScore(ClipFeature[float]):
     flow: Farneback = field(default_factory=Farneback)
 
     def load(self) -> None:
-        """Load the kernels of its flow."""
+        """Load the kernels of the flow."""
         for _ in self.flow.lengths(iter([np.zeros((2, 2), np.uint8)] * 2)):
             pass
 
     def __call__(self, clip: OpenClip) -> float:
-        """Return the score; -1 where there are no two frames. A clip that was cut off fails."""
+        """Return the score; -1 if there are no two frames. A clip that was cut off fails."""
         import cv2
 
         cv2.setNumThreads(1)
@@ -88,7 +88,7 @@ class MotionScore(ClipFeature[float]):
         return round(float(np.mean(lengths)), _DECIMALS) if lengths else NO_PAIR
 
     def _greys(self, capture: Any, numbers: Sequence[int]) -> Iterator[np.ndarray]:  # noqa: ANN401
-        """Yield frames in the order of their numbers, grey; they may go back a little; stop where the clip does."""
+        """Yield frames in the given order, in grey; numbers may go back a little; stop at the end of the clip."""
         last_use = {number: location for location, number in enumerate(numbers)}
         held: dict[int, np.ndarray] = {}
         read = -1
@@ -109,6 +109,6 @@ class MotionScore(ClipFeature[float]):
         height, width = frame.shape[:2]
         target = self.resizing.target(height, width)
         if target != (height, width):
-            # height and width change places here, as they do in Data-Juicer: thresholds were tuned with it
+            # height and width are swapped here, as they are in Data-Juicer: thresholds were tuned with it
             frame = cv2.resize(frame, target, interpolation=cv2.INTER_AREA)
         return cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)

@@ -1,4 +1,4 @@
-"""How far pixels go from one frame to the next: Farneback's optical flow over a pyramid of sizes."""
+"""Compute the motion of pixels from one frame to the next: Farneback's optical flow over a pyramid of sizes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from dj_assets.errors import MediaError
 
-# No side of a smaller picture is halved further.
+# A picture is not reduced further if one of its sides would be shorter than this.
 _LEAST_SIDE = 32
 
 
 @dataclass(frozen=True)
 class Farneback:
-    """Parameters of Farneback's flow, as OpenCV names them."""
+    """Hold parameters of Farneback's flow, by the names of OpenCV."""
 
     pyr_scale: float = 0.5
     levels: int = 3
@@ -28,12 +28,13 @@ class Farneback:
     def lengths(self, greys: Iterator[np.ndarray]) -> Iterator[float]:
         """Yield the mean length of the flow from every frame to the next, in pixels.
 
-        Each frame is blurred, resized and expanded once, though it stands in two pairs. With `flags` OpenCV does all.
+        Each frame is blurred, resized and expanded once, though it is part of two pairs. With `flags`, OpenCV does it
+        all.
 
         Raises
         ------
         MediaError
-            If a frame has another size than the one before it.
+            If a frame has another size than the previous one.
         """
         if self.flags:
             yield from self._by_opencv(greys)
@@ -71,21 +72,21 @@ class Farneback:
         from dj_assets.kernels.optical_flow import border, equations, solve
 
         flow: np.ndarray | None = None
-        for one, other in zip(before, after, strict=False):
-            height, width, _ = one.shape
-            if other.shape != one.shape:
+        for first, second in zip(before, after, strict=False):
+            height, width, _ = first.shape
+            if second.shape != first.shape:
                 raise MediaError("changes the size of its frames")
             flow = self._enlarged(flow, height, width)
             normal = np.empty((height, 5, width), np.float32)
             counts = border(width), border(height)
             for _ in range(self.iterations):
-                equations(one, other, flow, counts, normal)
+                equations(first, second, flow, counts, normal)
                 solve(normal, self.winsize, flow)
         assert flow is not None, "a frame has one size at least"  # noqa: S101
         return float(np.hypot(flow[:, 0], flow[:, 1]).mean(dtype=np.float64))
 
     def _enlarged(self, flow: np.ndarray | None, height: int, width: int) -> np.ndarray:
-        """Return the flow of the next smaller size brought to this one; at rest where there is none."""
+        """Return the flow of the next smaller size enlarged to this size; zero if there is none."""
         import cv2
 
         if flow is None:

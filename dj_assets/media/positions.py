@@ -1,8 +1,8 @@
-"""Which frame comes when OpenCV is told to go to a position: told from the packets, without seeking.
+"""Predict from the packets which frame OpenCV reads after it seeks a position, without seeking.
 
-OpenCV counts positions by time: it goes to a key frame some way before, takes its number from its time stamp, and
-counts on. Where frames are evenly spaced the position is the number of the frame. Else they differ, and Data-Juicer's
-scores follow the positions.
+OpenCV counts positions by time: it seeks an earlier key frame, takes its number from its time stamp, and counts on. If
+frames are evenly spaced, the position is the number of the frame. Otherwise they differ, and Data-Juicer's scores
+follow the positions.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from dj_assets.media.clip import OpenClip
 
-# How far before a position OpenCV first looks for a key frame.
+# The distance before a position at which OpenCV first searches for a key frame.
 _BACK = 16
 
 
 class _Packet(NamedTuple):
-    """When a packet is shown and when it is decoded, in ticks; whether it is a key frame, or is not shown at all."""
+    """Hold the times at which a packet is shown and decoded, in ticks; whether it is a key frame, or not shown."""
 
     shown: int
     decoded: int
@@ -36,10 +36,10 @@ def _packets(clip: OpenClip) -> Iterator[_Packet]:
 
 @dataclass(frozen=True)
 class Positions:
-    """The positions of a clip that OpenCV believes to have `count` frames at `fps`.
+    """Hold the positions of a clip for which OpenCV counts `count` frames at `fps`.
 
-    `numbers` is the position of each frame by its time; `keys` are key frames as pairs of time stamp and frame,
-    `stamps` the time stamps of all packets in order; `indexed` says that the container lists its key frames.
+    `numbers` is the position of each frame by its time. `keys` are key frames as pairs of time stamp and frame,
+    `stamps` the time stamps of all packets in order. `indexed` means that the container lists its key frames.
     """
 
     fps: float
@@ -53,14 +53,14 @@ class Positions:
 
     @classmethod
     def of(cls, clip: OpenClip, fps: float, count: int) -> Positions:
-        """Read them from the packets of a clip; nothing is decoded."""
+        """Read the positions from the packets of a clip; nothing is decoded."""
         stream = clip.stream
         packets = list(_packets(clip))
         shown = sorted(packet.shown for packet in packets if not packet.hidden)
         start, ticks = stream.start_time or 0, 1 / float(stream.time_base or 1)
         numbers = [int(fps * (pts - start) / ticks + 0.5) for pts in shown]
         indexed = clip.container.format.name != "mpegts"
-        # packets are sought by when they are decoded; with an index, as if the first were decoded when it is shown
+        # packets are sought by their decoding time; with an index, as if the first were decoded when it is shown
         shift = packets[0].shown - packets[0].decoded if indexed and packets else 0
         keys = [(packet.decoded + shift, bisect_left(shown, packet.shown)) for packet in packets if packet.key]
         return cls(
@@ -75,10 +75,10 @@ class Positions:
         )
 
     def sampled(self, sampling_fps: float) -> list[int]:
-        """Return the frames at positions 0, 1 and every so many seconds, the last of them that there are.
+        """Return the frames at positions 0, 1 and every further step, up to the last frame.
 
         A step is the nearest whole number of frames to `1 / sampling_fps` seconds, at least one. With a step of one,
-        frame 1 comes twice.
+        frame 1 is repeated.
         """
         if not self.numbers or self.fps <= 0:
             return []
@@ -87,14 +87,14 @@ class Positions:
 
     def _every(self, step: int) -> Iterator[int]:
         for position in range(step, self.count + step, step):
-            # behind the last position OpenCV stays at it, and Data-Juicer may go on for ever
+            # after the last position, OpenCV stays at it, and Data-Juicer may loop forever
             frame = self.frame_at(min(position, self.count))
             if frame >= len(self.numbers):
                 return
             yield frame
 
     def frame_at(self, position: int) -> int:
-        """Return the number of the frame that is read at a position above 0; it may lie behind the last."""
+        """Return the number of the frame that is read at a position above 0; it may be after the last frame."""
         back = _BACK
         while True:
             before = max(position - back, 0)
@@ -107,7 +107,7 @@ class Positions:
             back = back * 3 // 2
 
     def _key_for(self, stamp: int) -> int:
-        """Return the first frame that is decoded when a time stamp is sought."""
+        """Return the first frame that is decoded when OpenCV seeks a time stamp."""
         if not self.keys:
             return 0
         if self.indexed:

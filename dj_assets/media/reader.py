@@ -1,4 +1,4 @@
-"""The guarded reader: a child process opens and decodes; what kills it costs one file, never the reader."""
+"""The guarded reader: a child process opens and decodes; a file that kills it costs one file, never the reader."""
 
 from __future__ import annotations
 
@@ -30,40 +30,40 @@ Outcomes = list[object]
 
 @dataclass(frozen=True)
 class Spawned:
-    """A process that was started, and the channel to it."""
+    """Hold a process that was started, and the channel to it."""
 
     process: subprocess.Popen[bytes]
     channel: Channel
 
     def kill(self) -> None:
-        """End the process."""
+        """Kill the process."""
         self.process.kill()
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return its exit code, as `Popen.wait`."""
+        """Return the exit code of the process, as `Popen.wait` does."""
         return self.process.wait(timeout)
 
 
 Child = Spawned | Forked
-# After so many files a new process takes over. None of the decoders is known to lose memory, but if one did over some
-# kind of damage, the file that meets the cap in the end would be another.
+# After this number of files, a new process is started. No decoder is known to leak memory. If one leaked on some kind
+# of damage, another file could be the one that reaches the limit.
 FILES_A_PROCESS = 10_000
-# What is seen of a process that is no more, or was ended in the middle of an answer.
+# Errors that mean that the process is dead, or was killed in the middle of an answer.
 _DEAD = (EOFError, BrokenPipeError, ConnectionResetError, pickle.UnpicklingError)
-# A confined process opens no path. Decoders that want one get a copy in memory; for a larger file a process is started
-# that may open this file.
+# A confined process opens no path. Decoders that need a path get a copy in memory; for a larger file, a process is
+# started that may open this file.
 COPIED_BYTES = 256 * 1024 * 1024
 
 
 class MediaReader:
     """Compute features of files in a process of its own, ahead of the caller.
 
-    The process is started at the first request, again after every death, and ends with this one. A file over which it
-    died is not opened again.
+    The process is started at the first request and again after every crash; it ends with this one. A file that crashed
+    it is not opened again.
     """
 
     def __init__(self, limits: Limits | None = None, prepare: Callable[[], object] = dict) -> None:
-        """Take the limits of a feature, and what the process does first, such as importing a user's modules."""
+        """Take the limits of a feature, and the first work of the process, such as importing a user's modules."""
         self.limits = limits or Limits(
             settings.media_seconds(), settings.media_memory_bytes(), sandbox=settings.media_sandbox()
         )
@@ -78,22 +78,22 @@ class MediaReader:
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="media")
 
     def read(self, requests: Sequence[Request]) -> Future[list[Outcomes]]:
-        """Begin to read, in order, behind what was asked for before.
+        """Start to read requests in order, after all earlier requests.
 
-        The result has one outcome for every feature of every request: what the feature returned, or `Failed`.
+        The result has one outcome for every feature of every request: the return value of the feature, or `Failed`.
         """
         return self._ahead.submit(lambda: [self._read(request) for request in requests])
 
     def take_seconds(self) -> Counter[MediaFeature[Any]]:
-        """Return the CPU seconds that the process spent on each feature since this was asked last; nothing may be read.
+        """Return the CPU seconds of the process per feature since the last call; no request may be in progress.
 
-        The time of work that two features share, such as opening a file, counts for the first.
+        The time of work that two features share, such as opening a file, counts for the first of them.
         """
         taken, self._seconds = self._seconds, Counter()
         return taken
 
     def close(self) -> None:
-        """End the process, whatever it is at, and wait for it."""
+        """Kill the process, even during its work, and wait for its end."""
         self._closed = True
         self._ahead.shutdown(wait=False, cancel_futures=True)
         if self._child is not None:
@@ -114,7 +114,7 @@ class MediaReader:
             return self._ask(request, content)
 
     def _by_path_from(self) -> int | None:
-        """Return from how many bytes on a file is opened again by its descriptor, None where it never is."""
+        """Return the size from which a file is opened again by its descriptor, None if it never is."""
         if not Path("/proc/self/fd").is_dir():
             return None
         return COPIED_BYTES if confinement.confines_files(self.limits.sandbox) else 0
@@ -132,14 +132,14 @@ class MediaReader:
                 self._seconds[feature] += seconds
         except _DEAD:
             self.deadly[request.location] = failed = Failed(self._cause_of_death())
-            # what comes after a deadly feature is not tried: the sample is lost at that feature
+            # features after one that crashes are not computed: the sample is lost at that feature
             outcomes += [failed] * (len(request.features) - len(outcomes))
         if alone:
             self._end()
         return outcomes
 
     def _begin(self, work: Work, *, alone: bool) -> Child:
-        """Hand work to the process, to a new one if the old one has served or died while it closed a file."""
+        """Send work to the process; replace it first if it has served its files or crashed while it closed one."""
         for feature in set(work.features) - self._loaded:
             feature.load()
             self._loaded.add(feature)
@@ -180,7 +180,7 @@ class MediaReader:
         return f"the decoder crashed ({name})"
 
     def _end(self) -> int:
-        """End the process and return its exit code, 0 where there is none."""
+        """Kill the process and return its exit code, 0 if there is none."""
         child, self._child = self._child, None
         if child is None:
             return 0

@@ -1,4 +1,4 @@
-"""What the reader and its process say to each other."""
+"""Messages between the reader and its process."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from dj_assets.media.feature import MediaFeature
 from dj_assets.media.handed import Handed
 from dj_assets.media.locations import MediaLocation
 
-# What the process says when it is ready, and when it has read a request: what kills it now is that file.
+# The answer when the process is ready, and when it has read a request: a later crash is due to that file.
 BEGUN = "begun"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one feature may take before its process is ended.
+    """Hold the limits of one feature; its process is killed when it exceeds them.
 
-    Seconds by the clock, without a sign of life, and so many times that with them; bytes of address space; whether
-    its process is confined: `auto` as far as the system can, `require`, `off`.
+    `seconds` without a sign of life, and with them at most `signs_of_life` times `seconds`; bytes of address space;
+    whether its process is confined: `auto` as far as the system can, `require`, `off`.
     """
 
     seconds: float
@@ -30,7 +30,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Start:
-    """The first message to the process: its limits, and what it does first, such as importing a user's modules."""
+    """Hold the first message to the process: its limits, and its first work, such as importing a user's modules."""
 
     limits: Limits
     prepare: Callable[[], object]
@@ -38,7 +38,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Request:
-    """A file to open and the features to compute, in the order of the operators that need them."""
+    """Hold a file to open and the features to compute, in the order of the operators that need them."""
 
     location: MediaLocation
     features: tuple[MediaFeature[Any], ...]
@@ -46,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Work:
-    """A request as it travels: the bytes instead of the place."""
+    """Hold a request as it is sent: with the bytes instead of the location."""
 
     content: Handed
     features: tuple[MediaFeature[Any], ...]
@@ -54,6 +54,6 @@ class Work:
 
 @dataclass(frozen=True)
 class Failed:
-    """The outcome of a feature that could not be computed."""
+    """Hold the reason why a feature could not be computed."""
 
     reason: str

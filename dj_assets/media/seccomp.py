@@ -1,6 +1,6 @@
-"""A filter of system calls (Linux seccomp): no sockets, no other programs, no other processes.
+"""Filter system calls (Linux seccomp): no sockets, no other programs, no other processes.
 
-The filter is a classic BPF program; numbers of system calls are those of `asm/unistd.h`.
+The filter is a classic BPF program; the numbers of system calls are those of `asm/unistd.h`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 _AUDIT_ARCH: Mapping[str, int] = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-# Calls with one number on every architecture: io_uring does what other calls do behind a filter's back.
+# Calls with the same number on every architecture; io_uring does the work of other calls without passing the filter.
 _COMMON: Mapping[str, int] = {
     "io_uring_setup": 425,
     "io_uring_enter": 426,
@@ -97,7 +97,7 @@ class _Instruction(NamedTuple):
 
 
 def available() -> bool:
-    """Return whether this system filters system calls, and this module knows its architecture."""
+    """Return whether this system filters system calls, and this module supports its architecture."""
     number = _SECCOMP.get(platform.machine())
     if platform.system() != "Linux" or number is None:
         return False
@@ -106,7 +106,7 @@ def available() -> bool:
 
 
 def forbid_calls() -> None:
-    """Let every call of the list fail with `EPERM`, in all threads of this process, for good.
+    """Let every listed call fail with `EPERM`, in all threads of this process, permanently.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def forbid_calls() -> None:
 
 
 def forbid_privileges() -> None:
-    """Give up what set-user-ID programs would add; both seccomp and Landlock ask for it.
+    """Give up the privileges that set-user-ID programs would add; seccomp and Landlock require this.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Media features that make small pictures for people."""
+"""Media features that compute small pictures for people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dj_assets.media.image import OpenImage
 
 @dataclass(frozen=True)
 class ImageThumbnail(ImageFeature[np.ndarray]):
-    """An image made so small that neither side is longer than `edge` pixels; `uint8`, shape `(height, width, 3)`."""
+    """Compute a picture with no side longer than `edge` pixels; `uint8`, shape `(height, width, 3)`."""
 
     edge: int
 
@@ -27,12 +27,12 @@ class ImageThumbnail(ImageFeature[np.ndarray]):
 
 @dataclass(frozen=True)
 class ClipThumbnail(ClipFeature[np.ndarray]):
-    """The frame in the middle of a clip, small as an `ImageThumbnail`."""
+    """Compute the frame in the middle of a clip, with the size of an `ImageThumbnail`."""
 
     edge: int
 
     def frames(self, clip: OpenClip) -> Sequence[int]:
-        """Return the number of the frame."""
+        """Return the number of the middle frame."""
         return clip.uniform(1)
 
     def __call__(self, clip: OpenClip) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The marks in a text that stand for media, and the chunks of text between them."""
+"""Find the marks in a text that represent media, and the chunks of text between them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Kind = Literal["images", "videos"]
 
 
 class Chunk(NamedTuple):
-    """A piece of a text that speaks of media: its text without marks, and which of the listed media it means."""
+    """Hold a chunk of a text with media: its text without marks, and the indices of its listed media."""
 
     text: str
     media: slice
@@ -17,7 +17,7 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """The marks that a recipe uses: one for each image, video and audio clip, and the end of a chunk."""
+    """Hold the marks of a recipe: one for each image, video and audio clip, and the end of a chunk."""
 
     image: str = "<__dj__image>"
     video: str = "<__dj__video>"
@@ -25,10 +25,10 @@ class SpecialTokens:
     eoc: str = "<|__dj__eoc|>"
 
     def chunks(self, text: str, kind: Kind, listed: int) -> list[Chunk]:
-        """Return the chunks that speak of media, in order.
+        """Return the chunks that refer to media, in order.
 
-        The marks of a chunk take the next of the `listed` media, so many as there are marks. Chunks without a mark, and
-        those that come when all media are taken, are left out.
+        Each mark of a chunk takes the next of the `listed` media. Chunks without a mark, and chunks after the last
+        medium is taken, are left out.
         """
         token = self.image if kind == "images" else self.video
         chunks: list[Chunk] = []
@@ -41,7 +41,7 @@ class SpecialTokens:
         return chunks
 
     def without(self, text: str) -> str:
-        """Return a text without any mark, stripped after each kind of them; white space inside stays as it is."""
+        """Return a text without any mark, stripped after each kind of mark; white space inside does not change."""
         for token in (self.image, self.audio, self.video, self.eoc):
             text = text.replace(token, "").strip()
         return text

@@ -1,4 +1,4 @@
-"""The checksums of files that were pulled, kept beside them: `checksums.json`."""
+"""Store the checksums of pulled files in the same folder: `checksums.json`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ CHECKSUMS = "checksums.json"
 
 
 def recorded(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file pulled into a folder, by its path in it."""
+    """Return the SHA-256 of every file pulled into a folder, keyed by its path in the folder."""
     path = folder / CHECKSUMS
     known = json.loads(path.read_text("utf-8")) if path.exists() else {}
     return {name: entry["sha256"] for name, entry in known.items()}
 
 
-def record(folder: Path, found: Mapping[str, str]) -> None:
-    """Remember the checksums of further files."""
-    known = {**recorded(folder), **found}
+def record(folder: Path, checksums: Mapping[str, str]) -> None:
+    """Store the checksums of further files."""
+    known = {**recorded(folder), **checksums}
     content = {name: {"sha256": sha256, "standing": "recorded at the first pull"} for name, sha256 in known.items()}
     path = folder / CHECKSUMS
     with unfinished(path) as part:

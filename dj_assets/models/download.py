@@ -1,4 +1,4 @@
-"""One file from one of its addresses, whole or not at all."""
+"""Download a file from one of its addresses, completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _PERMANENT = range(400, 500)
 
 
 class PullError(DjError):
-    """A model could not be downloaded, or what came is not what was published. Nothing was kept."""
+    """A model could not be downloaded, or the download differs from the published file. Nothing was kept."""
 
 
 class GoneError(PullError):
-    """An address answered that it has no such file: asking again is of no use, another address may have it."""
+    """An address answered that it has no such file: a retry cannot help, but another address may have the file."""
 
 
 @contextmanager
 def unfinished(target: Path) -> Iterator[Path]:
-    """Give the place beside `target` where it is written until it is whole; nothing is left there."""
+    """Yield the path next to `target` at which it is written until it is complete; remove that file at the end."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -39,14 +39,14 @@ def unfinished(target: Path) -> Iterator[Path]:
 
 
 def download(name: str, urls: Sequence[str], part: Path, pauses_s: Sequence[float]) -> str:
-    """Try every address, then again after each pause; return the SHA-256 of what came.
+    """Try every address, then again after each pause; return the SHA-256 of the download.
 
     Raises
     ------
     GoneError
         If an address has no such file.
     PullError
-        If none of them can be read.
+        If no address can be read.
     """
     problem = ""
     for pause_s in (0.0, *pauses_s):

@@ -1,4 +1,4 @@
-"""Optional packages: one checked import each, with the line that installs what is missing."""
+"""Check optional packages before they are imported; the error has the command that installs a missing one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dj_assets.errors import UserError
 
 
 def installed(package: str) -> bool:
-    """Tell whether a package can be imported, without importing it."""
+    """Return whether a package can be imported, without importing it."""
     return importlib.util.find_spec(package) is not None
 
 
@@ -18,7 +18,7 @@ def require(package: str, extra: str) -> None:
     Raises
     ------
     UserError
-        With the command that installs it.
+        If it is not installed; the message has the command that installs it.
     """
     if not installed(package):
         raise UserError(f"Please install {package}: pip install 'dj_assets[{extra}]'")

@@ -1,7 +1,8 @@
-"""The file of a fastText classifier (`.bin`, and `.ftz` with its product quantisation; Joulin et al. 2016) as arrays.
+"""Read a fastText classifier (`.bin`, or product-quantised `.ftz`; Joulin et al. 2016) as arrays.
 
-The layout is that of fastText 0.9.x, file version 12: little-endian, nothing aligned. The library stays the judge of
-what a model says; the arrays let a kernel say the same without hashing every character n-gram of every word.
+The layout is that of fastText 0.9.x, file version 12: little-endian, without alignment. The library remains the
+reference for the results of a model; with the arrays, a kernel computes the same without hashing every character n-gram
+of every word.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ SUPERVISED, HIERARCHICAL_SOFTMAX = 3, 1
 CENTROIDS = 256
 END_OF_SENTENCE = b"</s>"
 LABEL_PREFIX = "__label__"
-# What fastText counts an inner node of the tree as before its children are known.
+# The count that fastText gives to an inner node of the tree before its children are known.
 _COUNTLESS = 10**15
 
 Floats = npt.NDArray[np.float32]
@@ -29,16 +30,16 @@ Int32s = npt.NDArray[np.int32]
 
 
 class UnreadableModelError(Exception):
-    """A file that is no fastText classifier of the one kind read here; the library may still read it."""
+    """A file is not a fastText classifier of the one supported kind; the library may still read it."""
 
 
 @dataclass(frozen=True)
 class FastTextFile:
-    """A classifier with subwords and a Huffman tree over its labels.
+    """Hold a classifier with subwords and a Huffman tree over its labels.
 
-    `rows` are the input vectors, shape `(words + buckets, dimension)`: word `i` has row `i`; the n-gram that falls
-    into bucket `b` has row `row_of_bucket[b]`, -1 where it was pruned. `output` has one row an inner node of the
-    tree, node `n` its row `n - len(labels)`; a node with `left[n] < 0` is the label `n`. The root is the last node.
+    `rows` are the input vectors, shape `(words + buckets, dimension)`: word `i` has row `i`; an n-gram in bucket `b`
+    has row `row_of_bucket[b]`, -1 if it was pruned. `output` has one row per inner node of the tree: node `n` has row
+    `n - len(labels)`. A node with `left[n] < 0` is the label `n`. The root is the last node.
     """
 
     words: tuple[bytes, ...]
@@ -53,7 +54,7 @@ class FastTextFile:
 
 
 class _File:
-    """Reads a file from front to back."""
+    """Reader of a file from front to back."""
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
@@ -61,23 +62,23 @@ class _File:
         self.at = 0
 
     def numbers(self, layout: str) -> tuple[Any, ...]:
-        """Read numbers as the module `struct` lays them out."""
-        found = struct.unpack_from(f"<{layout}", self.content, self.at)
+        """Read numbers in a layout of the module `struct`."""
+        numbers = struct.unpack_from(f"<{layout}", self.content, self.at)
         self.at += struct.calcsize(f"<{layout}")
-        return found
+        return numbers
 
     def array(self, kind: type[np.generic], count: int) -> npt.NDArray[Any]:
-        """Read `count` numbers; pages of the file are shared with other processes until something is written."""
-        found = np.frombuffer(self.content, kind, count, self.at)
-        self.at += found.nbytes
-        return found
+        """Read `count` numbers; other processes share the pages of the file until they are written to."""
+        array = np.frombuffer(self.content, kind, count, self.at)
+        self.at += array.nbytes
+        return array
 
     def text(self) -> bytes:
         """Read up to a zero byte."""
         end = self.content.find(b"\0", self.at)
-        found = self.content[self.at : end]
+        content = self.content[self.at : end]
         self.at = end + 1
-        return found
+        return content
 
 
 @cache
@@ -87,7 +88,7 @@ def read_fasttext(path: Path) -> FastTextFile:
     Raises
     ------
     UnreadableModelError
-        If it is not one with file version 12, single words, hierarchical softmax and character n-grams.
+        If it is not a classifier with file version 12, single words, hierarchical softmax and character n-grams.
     """
     try:
         file = _File(path)
@@ -115,7 +116,7 @@ def _classifier(file: _File, path: Path) -> FastTextFile:
 
 
 def _dictionary(file: _File) -> tuple[tuple[bytes, ...], tuple[str, ...], list[int], Int32s | None]:
-    """Read words, labels, the counts of the labels, and the pairs of bucket and place if n-grams were pruned."""
+    """Read words, labels, counts of labels, and, if n-grams were pruned, the pairs of bucket and row."""
     size, _, _, _, pruned = file.numbers("iiiqq")
     words, labels, counts = [], [], []
     for _ in range(size):
@@ -139,9 +140,9 @@ def _bucket_rows(buckets: int, words: int, pruned: Int32s | None) -> Int32s:
 
 
 def _matrix(file: _File, allowed: bool = True) -> tuple[Floats, bool]:  # noqa: FBT001 - a flag in the file
-    """Read a matrix, dense or quantised, and whether the file says quantised.
+    """Read a matrix, dense or quantised; return it and the flag of the file for quantisation.
 
-    The output matrix is quantised only where the input matrix is (`allowed`) and its own flag is set.
+    The output matrix is quantised only if the input matrix is (`allowed`) and its own flag is set.
     """
     [flag] = file.numbers("?")
     if flag and allowed:
@@ -151,7 +152,7 @@ def _matrix(file: _File, allowed: bool = True) -> tuple[Floats, bool]:  # noqa: 
 
 
 def _quantised(file: _File) -> Floats:
-    """Read a matrix of product-quantised rows; their lengths may be quantised apart (Jégou et al. 2011)."""
+    """Read a matrix of product-quantised rows; their lengths may be quantised separately (Jégou et al. 2011)."""
     [lengths_apart] = file.numbers("?")
     height, _ = file.numbers("qq")
     [size] = file.numbers("i")
@@ -163,23 +164,23 @@ def _quantised(file: _File) -> Floats:
 
 
 def _centroids(file: _File, codes: npt.NDArray[np.uint8]) -> Floats:
-    """Read a quantiser and return the rows that the codes stand for: the centroids of all parts, side by side."""
+    """Read a quantiser and return the rows of the codes: the concatenated centroids of all parts."""
     dimension, parts, width, last_width = file.numbers("4i")
     centroids = file.array(np.float32, dimension * CENTROIDS)
     widths = [width] * (parts - 1) + [last_width]
     rows = np.empty((len(codes), dimension), np.float32)
-    for part, own in enumerate(widths):
+    for part, part_width in enumerate(widths):
         start = part * width
-        table = centroids[start * CENTROIDS : start * CENTROIDS + own * CENTROIDS].reshape(CENTROIDS, own)
-        rows[:, start : start + own] = table[codes[:, part]]
+        table = centroids[start * CENTROIDS : start * CENTROIDS + part_width * CENTROIDS].reshape(CENTROIDS, part_width)
+        rows[:, start : start + part_width] = table[codes[:, part]]
     return rows
 
 
 def huffman_tree(counts: list[int]) -> tuple[Int32s, Int32s]:
     """Return the left and right child of every node of fastText's Huffman tree, -1 for the labels.
 
-    Labels come in the order of falling counts, as in the file; the smallest two nodes are united first, a label only
-    if it is smaller than the smallest inner node.
+    Labels are in descending order of counts, as in the file. The smallest two nodes are merged first; a label is merged
+    only if it is smaller than the smallest inner node.
     """
     labels = len(counts)
     count = counts + [_COUNTLESS] * (labels - 1)

@@ -1,8 +1,8 @@
-"""The binary file of a KenLM n-gram model as arrays (Heafield 2011): its trie, neither quantised nor compressed.
+"""Read the binary file of a KenLM n-gram model (Heafield 2011) as arrays: its trie, not quantised, not compressed.
 
-The layout is that of KenLM's format version 5. Words are hashes, sorted; an n-gram is found by its last word first,
-then backwards. The arrays are the file itself, mapped, so that all workers share its pages. Other kinds of file are
-left to the library.
+The layout is that of KenLM's format version 5. Words are sorted hashes. An n-gram is found by its last word first, then
+backwards. The arrays are the memory-mapped file itself, so that all workers share its pages. The library reads other
+kinds of files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 MAGIC = b"mmap lm http://kheafield.com/code format version 5\n\0"
 TRIE, SEARCH_VERSION = 2, 1
-# Where the parameters stand, behind the magic and the numbers that tell how the writer's machine stores them.
+# The offset of the parameters, after the magic and the numbers that describe the number formats of the writer.
 PARAMETERS = 88
 UNIGRAM_BYTES = 16
 PROBABILITY_BITS, BACKOFF_BITS = 31, 32
@@ -28,15 +28,15 @@ UInt64s = npt.NDArray[np.uint64]
 
 
 class UnreadableModelError(Exception):
-    """A file that is no KenLM trie of the one kind read here; the library may still read it."""
+    """A file is not a KenLM trie of the one supported kind; the library may still read it."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """The n-grams of one order: entry `i` begins at bit `start + i * entry_bits` of the file.
+    """Hold the n-grams of one order: entry `i` begins at bit `start + i * entry_bits` of the file.
 
-    It is the n-gram's first word, its probability without the sign, and, but for the longest n-grams, its backoff and
-    where its extensions begin.
+    An entry has the n-gram's first word, its probability without the sign, and, except for the longest n-grams, its
+    backoff and the start of its extensions.
     """
 
     start: int
@@ -47,10 +47,10 @@ class Level:
 
 @dataclass(frozen=True)
 class KenlmFile:
-    """A model. Word `w` has the hash `hashes[w - 1]`; 0 is every unknown word.
+    """Hold a model. Word `w` has the hash `hashes[w - 1]`; 0 represents every unknown word.
 
-    `weights[w]` are probability and backoff of a word alone (the next two numbers are no floats), `extensions[w, 1]`
-    is the first of the bigrams that end with it. `levels` are the orders from 2 up; `words` is one more than the
+    `weights[w]` are probability and backoff of a single word (the next two numbers are not floats). `extensions[w, 1]`
+    is the first of the bigrams that end with it. `levels` are the orders from 2 up. `words` is one more than the
     greatest word.
     """
 
@@ -101,7 +101,7 @@ def _model(content: mmap.mmap, path: Path) -> KenlmFile:
 
 
 def _levels(counts: tuple[int, ...], at: int) -> tuple[tuple[Level, ...], int]:
-    """Return the levels, one behind another from byte `at` on, and where the last ends."""
+    """Return the levels, stored one after the other from byte `at` on, and the end of the last."""
     levels = []
     word_bits = counts[0].bit_length()
     for n, count in enumerate(counts[1:], 2):
@@ -110,6 +110,7 @@ def _levels(counts: tuple[int, ...], at: int) -> tuple[tuple[Level, ...], int]:
         weights = PROBABILITY_BITS if longest else PROBABILITY_BITS + BACKOFF_BITS
         level = Level(8 * at, word_bits + weights + next_bits, word_bits, next_bits)
         levels.append(level)
-        # one entry more tells where the last one's extensions end; eight bytes more let a reader take whole words
+        # one more entry gives the end of the last one's extensions; eight more bytes let a reader load whole 64-bit
+        # words
         at += -(-(count + 1) * level.entry_bits // 8) + 8
     return tuple(levels), at

@@ -1,4 +1,4 @@
-"""A small estimator of n-gram models: interpolated modified Kneser-Ney smoothing, written as an ARPA file.
+"""Estimate small n-gram models with interpolated modified Kneser-Ney smoothing, written as ARPA files.
 
 Sources: Chen & Goodman, "An empirical study of smoothing techniques for language modeling" (1999), for the three
 discounts of an order from its counts of counts; Heafield et al., "Scalable modified Kneser-Ney language model
@@ -16,13 +16,13 @@ from dataclasses import dataclass
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 Gram = tuple[str, ...]
 Counts = Mapping[Gram, int]
-# What ARPA files give as log10 of zero.
+# The log10 of zero in ARPA files.
 _LOG_ZERO = -99.0
 
 
 @dataclass(frozen=True)
 class Model:
-    """Interpolated probabilities and back-off weights, one mapping an order; `probability[0]` holds the unigrams."""
+    """Hold interpolated probabilities and back-off weights, one mapping per order; `probability[0]` is of unigrams."""
 
     probability: tuple[Mapping[Gram, float], ...]
     backoff: tuple[Mapping[Gram, float], ...]
@@ -38,8 +38,8 @@ def estimate(sentences: Iterable[Sequence[str]], order: int = 3, prune: int = 0)
     order
         Length of the longest n-grams, at least 2.
     prune
-        N-grams of three and more tokens with an (adjusted) count up to this are left out, unless a longer one
-        needs them.
+        N-grams of three and more tokens with an (adjusted) count up to this are left out, unless a longer n-gram needs
+        them.
 
     Raises
     ------
@@ -77,9 +77,9 @@ def arpa(model: Model) -> Iterator[str]:
 
 
 def _adjusted_counts(sentences: Iterable[Sequence[str]], order: int) -> list[Counter[Gram]]:
-    """Count the longest n-grams as they occur and shorter ones by their distinct left neighbours.
+    """Count the longest n-grams by their occurrences, and shorter ones by their distinct left neighbours.
 
-    An n-gram that begins with `<s>` has no left neighbour: it keeps its plain count.
+    An n-gram that begins with `<s>` has no left neighbour, so its plain count is kept.
     """
     longest: Counter[Gram] = Counter()
     starts: list[Counter[Gram]] = [Counter() for _ in range(order)]
@@ -103,8 +103,8 @@ def _discounts(grams: Counts, order: int) -> tuple[float, float, float]:
     if not times[1] or not times[2]:
         raise ValueError(f"too little text: no {order}-gram was seen exactly {'twice' if times[1] else 'once'}")
     y = times[1] / (times[1] + 2 * times[2])
-    found = [k - (k + 1) * y * times[k + 1] / times[k] if times[k] else k * y for k in (1, 2, 3)]
-    first, second, third = (min(max(discount, 0.0), k) for k, discount in enumerate(found, start=1))
+    discounts = [k - (k + 1) * y * times[k + 1] / times[k] if times[k] else k * y for k in (1, 2, 3)]
+    first, second, third = (min(max(discount, 0.0), k) for k, discount in enumerate(discounts, start=1))
     return first, second, third
 
 
@@ -121,7 +121,7 @@ def _kept(counts: Sequence[Counts], prune: int) -> list[set[Gram]]:
 def _interpolate(
     grams: Counts, kept: set[Gram], discounts: tuple[float, float, float], shorter: Mapping[Gram, float]
 ) -> tuple[dict[Gram, float], dict[Gram, float]]:
-    """Return the probabilities of the n-grams kept, and the back-off weight of every context."""
+    """Return the probabilities of the kept n-grams, and the back-off weight of every context."""
     total: defaultdict[Gram, int] = defaultdict(int)
     left_over: defaultdict[Gram, float] = defaultdict(float)
     for gram, count in grams.items():
@@ -131,8 +131,8 @@ def _interpolate(
     smoothed = {}
     for gram in kept:
         count, context = grams[gram], gram[:-1]
-        own = (count - discounts[min(count, 3) - 1]) / total[context]
-        smoothed[gram] = own + gamma[context] * shorter[gram[1:]]
+        discounted = (count - discounts[min(count, 3) - 1]) / total[context]
+        smoothed[gram] = discounted + gamma[context] * shorter[gram[1:]]
     return smoothed, gamma
 
 

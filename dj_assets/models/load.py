@@ -1,4 +1,4 @@
-"""How models load: once a process, through one function a kind."""
+"""Load models: once per process, with one function per kind."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def fasttext(path: Path) -> Any:  # noqa: ANN401
 
 @cache
 def tokenizer(path: Path) -> Any:  # noqa: ANN401
-    """Load a Hugging Face tokenizer from its folder or its `tokenizer.json`, by the package `tokenizers` alone."""
+    """Load a Hugging Face tokenizer from its folder or its `tokenizer.json`, with the package `tokenizers` only."""
     import tokenizers
 
     return tokenizers.Tokenizer.from_file(str(path / "tokenizer.json" if path.is_dir() else path))
@@ -52,7 +52,7 @@ def tokenizer(path: Path) -> Any:  # noqa: ANN401
 
 @cache
 def opencc(mode: str) -> Any:  # noqa: ANN401
-    """Load a converter of Chinese scripts; its dictionaries come with the package."""
+    """Load a converter of Chinese scripts; its dictionaries are part of the package."""
     import opencc
 
     return opencc.OpenCC(mode)
@@ -60,10 +60,10 @@ def opencc(mode: str) -> Any:  # noqa: ANN401
 
 @cache
 def spacy(path: Path) -> Any:  # noqa: ANN401
-    """Load a spaCy pipeline from its folder, or from the folder of the package that ships it."""
+    """Load a spaCy pipeline from its folder, or from the folder of its package."""
     import spacy
 
-    config = next((found for found in sorted(path.rglob("config.cfg")) if found.is_file()), path / "config.cfg")
+    config = next((file for file in sorted(path.rglob("config.cfg")) if file.is_file()), path / "config.cfg")
     return spacy.load(config.parent, exclude=["ner", "lemmatizer"])
 
 

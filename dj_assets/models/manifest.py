@@ -1,4 +1,4 @@
-"""The manifest of models: where each comes from, under which licence, and what may answer in its place."""
+"""The manifest of models: the source and licence of each, and the models that may substitute for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 @dataclass(frozen=True)
 class ModelPart:
-    """One file of a model: where it is kept below the folder of models, its addresses, its published checksum."""
+    """Hold one file of a model: its path below the folder of models, its addresses, its published checksum."""
 
     saved_as: str
     urls: tuple[str, ...]
@@ -22,15 +22,14 @@ class ModelPart:
 
 
 class ModelEntry(BaseModel):
-    """One model: `name` as operators ask for it, and the facts about it.
+    """Hold one model: the `name` by which operators request it, and its properties.
 
-    `sha256` is None where none is publicly known: it is recorded at the first pull. `size` is for people.
-    `command` gets a model that is not downloaded here, such as a package.
-    `pairs_with` names the model without which this one is of no use: the two never come from different places
-    when one of them is a stand-in.
+    `sha256` is None if no checksum is published: the checksum is then recorded at the first pull. `size` is for people.
+    `command` gets a model that is not downloaded here, such as a package. `pairs_with` names the model that this one
+    needs: if one of them is a stand-in, both come from the same source.
 
-    A checkpoint is a folder of `files`, all below the one address; `a | b` is the first of several that exists there.
-    An `archive` is a zip file of which what lies below the model's name is kept. Either has no checksum of its own.
+    A checkpoint is a folder of `files`, all below the same address; `a | b` is the first of several that exists there.
+    An `archive` is a zip file; its part below the model's name is kept. Neither has a checksum of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,18 +58,18 @@ class ModelEntry(BaseModel):
 
     @property
     def how_to_get(self) -> str:
-        """The command that gets the model; empty where there is none."""
+        """Return the command that gets the model; empty if there is none."""
         if self.urls:
             return f"dj-assets models pull {self.name}"
         return self.command
 
     @property
     def several(self) -> bool:
-        """Whether the model is a folder of several files."""
+        """Return whether the model is a folder of several files."""
         return self.archive or bool(self.files)
 
     def parts(self) -> list[list[ModelPart]]:
-        """Return every file to download, each with what may come in its place, best first."""
+        """Return every file to download, each as a list of alternatives, best first."""
         if not self.files:
             return [[ModelPart(self.saved_as, self.urls, self.sha256)]]
         choices = ([choice.strip() for choice in file.split("|")] for file in self.files)
@@ -81,35 +80,35 @@ class ModelEntry(BaseModel):
 
 
 class Manifest(BaseModel):
-    """All models, in the order of the file."""
+    """Hold all models, in the order of the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: tuple[ModelEntry, ...]
 
     def entry(self, name: str) -> ModelEntry | None:
-        """Return the entry of a model, or None where the manifest has none of that name."""
+        """Return the entry of a model, or None if the manifest has no model of that name."""
         return next((entry for entry in self.models if entry.name == name), None)
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest, one entry for each language of those that have `languages`."""
-    # libyaml's loader where it is there: this one is read by every command that knows models
+    """Read a manifest; an entry with `languages` becomes one entry per language."""
+    # libyaml's loader if it is available: every command that uses models reads this file
     content = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both safe
     return Manifest.model_validate(
-        {**content, "models": [one for raw in content["models"] for one in _by_language(raw)]}
+        {**content, "models": [model for raw in content["models"] for model in _by_language(raw)]}
     )
 
 
 def how_to_get(name: str) -> str:
-    """Return the command that gets a model; empty where none is known."""
+    """Return the command that gets a model; empty if there is none."""
     entry = manifest().entry(name)
     return entry.how_to_get if entry else ""
 
 
 @cache
 def manifest() -> Manifest:
-    """Return the manifest that ships with the package."""
+    """Return the manifest of the package."""
     return read_manifest(Path(__file__).parent / "manifest.yaml")
 
 

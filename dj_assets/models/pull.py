@@ -1,4 +1,4 @@
-"""Getting models and checking them: download with checksum, verification, and the list of what is here."""
+"""Get models and check them: download with checksum, verification, and the list of available models."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _WORST_FIRST: tuple[Checksum, ...] = ("differs", "unknown", "recorded", "ok")
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One line of the list of models.
+    """Hold one line of the list of models.
 
-    `checksum` is `ok` (as published), `recorded` (as at the first pull), `unknown` (a file that was put there by hand
-    and has no published checksum), `differs`, or `-` (not compared, or nothing to compare).
+    `checksum` is `ok` (as published), `recorded` (as at the first pull), `unknown` (a file that was added manually and
+    has no published checksum), `differs`, or `-` (not compared, or nothing to compare).
     """
 
     name: str
@@ -40,16 +40,16 @@ class ModelRow:
 
     @property
     def differs(self) -> bool:
-        """Whether the file is not the one that was published or first pulled."""
+        """Return whether the file differs from the one that was published or first pulled."""
         return self.checksum == "differs"
 
 
 def pull(name: str, folder: Path, *, models: Manifest | None = None, pauses_s: Sequence[float] = (1, 5)) -> Path:
-    """Download a model into a folder, unless it is there already with the right checksum.
+    """Download a model into a folder, unless the folder has it with the right checksum.
 
-    A file appears under its name only when it is whole and its checksum is that of the manifest; where the manifest
-    has none, that of the first pull, which `checksums.json` in the folder keeps. A checkpoint is several files; the
-    first that cannot be had ends it, and those that came stay.
+    A file gets its name only when it is complete and its checksum equals that of the manifest; if the manifest has
+    none, that of the first pull, which is stored in `checksums.json` in the folder. A checkpoint has several files; the
+    first one that cannot be downloaded ends the pull, and earlier files are kept.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def pull(name: str, folder: Path, *, models: Manifest | None = None, pauses_s: S
 
     Returns
     -------
-    The path that operators are given: the file, or the folder that holds it where the model is named like a folder.
+    The path that operators use: the file, or the folder that holds it if the model is named like a folder.
 
     Raises
     ------
@@ -77,13 +77,13 @@ def pull(name: str, folder: Path, *, models: Manifest | None = None, pauses_s: S
 
 
 def verify(store: ModelStore, *, models: Manifest | None = None) -> list[ModelRow]:
-    """Compare the checksum of every model that is on the search path; models that are missing are left out."""
+    """Compare the checksum of every model on the search path; missing models are left out."""
     rows = [_row(entry, store, compare=True) for entry in (models or manifest()).models]
     return [row for row in rows if row.path]
 
 
 def listing(store: ModelStore, *, models: Manifest | None = None) -> list[ModelRow]:
-    """Return every model of the manifest and whether it is here. Checksums are not computed: files have gigabytes."""
+    """Return every model of the manifest and whether it is available; checksums of large files are not computed."""
     return [_row(entry, store, compare=False) for entry in (models or manifest()).models]
 
 
@@ -99,7 +99,7 @@ def _entry(name: str, models: Manifest) -> ModelEntry:
 
 
 def _pull_one_of(alternatives: Sequence[ModelPart], folder: Path, pauses_s: Sequence[float]) -> None:
-    """Get the first of several files that exists."""
+    """Download the first of several alternative files that exists."""
     for part in alternatives[:-1]:
         try:
             return _pull(part, folder, pauses_s)
@@ -114,17 +114,17 @@ def _pull(part: ModelPart, folder: Path, pauses_s: Sequence[float]) -> None:
     if target.is_file() and file_sha256(target) == expected:
         return
     with unfinished(target) as path:
-        found = download(part.saved_as, part.urls, path, pauses_s)
-        if expected is not None and found != expected:
+        checksum = download(part.saved_as, part.urls, path, pauses_s)
+        if expected is not None and checksum != expected:
             whose = "the published one" if part.sha256 else "the one recorded at the first pull"
-            raise PullError(f"{part.saved_as}: its checksum {found} is not {whose}, {expected}; nothing was kept")
+            raise PullError(f"{part.saved_as}: its checksum {checksum} is not {whose}, {expected}; nothing was kept")
         path.replace(target)
     if part.sha256 is None:
-        record(folder, {part.saved_as: found})
+        record(folder, {part.saved_as: checksum})
 
 
 def _pull_archive(entry: ModelEntry, folder: Path, pauses_s: Sequence[float]) -> None:
-    """Get a zip file and keep what it has below the model's name."""
+    """Download a zip file and keep its part below the model's name."""
     known = recorded(folder)
     here = {name: sha256 for name, sha256 in known.items() if name.startswith(f"{entry.name}/")}
     if here and all((folder / name).is_file() and file_sha256(folder / name) == here[name] for name in here):
@@ -154,28 +154,28 @@ def _unpack(archive: zipfile.ZipFile, name: str, target: Path) -> None:
 def _row(entry: ModelEntry, store: ModelStore, *, compare: bool) -> ModelRow:
     used_by = ", ".join(entry.used_by)
     try:
-        found = store.find(entry.name)
+        model = store.find(entry.name)
     except MissingModelError:
         return ModelRow(entry.name, "missing", "-", entry.licence, entry.size, used_by)
-    licence = DEMO_LICENCE if found.note == DEMO else entry.licence
-    checksum = _compared(entry, found, store) if compare else "-"
-    return ModelRow(entry.name, _state(found), checksum, licence, entry.size, used_by, str(found.path))
+    licence = DEMO_LICENCE if model.note == DEMO else entry.licence
+    checksum = _compared(entry, model, store) if compare else "-"
+    return ModelRow(entry.name, _state(model), checksum, licence, entry.size, used_by, str(model.path))
 
 
-def _state(found: ModelFile) -> str:
-    if not found.note:
+def _state(model: ModelFile) -> str:
+    if not model.note:
         return "found"
-    return "embedded demo" if found.note == DEMO else "embedded"
+    return "embedded demo" if model.note == DEMO else "embedded"
 
 
-def _compared(entry: ModelEntry, found: ModelFile, store: ModelStore) -> Checksum:
-    if found.note:
+def _compared(entry: ModelEntry, model: ModelFile, store: ModelStore) -> Checksum:
+    if model.note:
         return "-"
     known: dict[str, str] = {}
     for folder in reversed(store.folders):
         known |= recorded(folder)
     names = [name for name in known if name.startswith(f"{entry.name}/")] if entry.several else [entry.saved_as]
-    standings = {_standing(entry, found.path, name, known.get(name)) for name in names}
+    standings = {_standing(entry, model.path, name, known.get(name)) for name in names}
     return next((standing for standing in _WORST_FIRST if standing in standings), "unknown")
 
 
@@ -183,7 +183,7 @@ def _standing(entry: ModelEntry, path: Path, name: str, recorded_sha256: str | N
     wanted = Path(name).relative_to(entry.name) if entry.several else Path(Path(name).name)
     file = path / wanted if path.is_dir() else path
     expected = entry.sha256 or recorded_sha256
-    # The checksum is that of the model itself, not of another file that answers in its place.
+    # The checksum is that of the model itself, not of another file that substitutes for it.
     if expected is None or file.name != wanted.name:
         return "unknown"
     if not file.is_file() or file_sha256(file) != expected:

@@ -1,7 +1,7 @@
-"""The file of a SentencePiece model as arrays (Kudo and Richardson 2018): unigram models of the usual kind.
+"""Read the file of a SentencePiece model (Kudo and Richardson 2018) as arrays: unigram models of the usual kind.
 
-The file is a protocol buffer (`sentencepiece_model.proto`). Models whose pieces could reach over the beginning of a
-word, or that cut or clean texts otherwise than SentencePiece's defaults, are left to the library.
+The file is a protocol buffer (`sentencepiece_model.proto`). The library encodes with all other models: those with
+pieces that may cross the beginning of a word, or with other splitting or normalization than SentencePiece's defaults.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from dj_assets.models.kenlm_file import UnreadableModelError
 
 SPACE = "\u2581".encode()
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
-# What SentencePiece takes from the lowest score for a character that no piece has.
+# The difference between the lowest score and the score of a character that no piece has.
 UNKNOWN_PENALTY = np.float32(10.0)
-# Lengths of pieces fit a byte, and a ring of scores twice as long.
+# Lengths of pieces fit into a byte; a ring of scores has twice as many entries.
 LONGEST_PIECE = 255
 _UNIGRAM = 1
 # Fields of the messages ModelProto, SentencePiece, TrainerSpec and NormalizerSpec.
@@ -34,10 +34,10 @@ Field = int | bytes
 
 @dataclass(frozen=True)
 class SentencePieceFile:
-    """A unigram model. Piece `i` is `pieces[i]` with the logarithm `scores[i]`; `used` says which may come in a text.
+    """Hold a unigram model: piece `i` is `pieces[i]` with the logarithm `scores[i]`; `used` pieces occur in texts.
 
-    `units` are the double array of the character map, empty where characters stay as they are, `replacements` the texts
-    that its values point into, each ended by a zero. `unknown_score` is that of a character that no piece has.
+    `units` are the double array of the character map, empty if characters are not changed. Its values point into
+    `replacements`, texts that each end with a zero. `unknown_score` is that of a character that no piece has.
     """
 
     pieces: tuple[bytes, ...]
@@ -56,7 +56,7 @@ def read_sentencepiece(path: Path) -> SentencePieceFile:
     Raises
     ------
     UnreadableModelError
-        If it is of a kind that only the library can encode with.
+        If only the library can encode with it.
     """
     pieces: list[dict[int, Field]] = []
     specs: dict[int, dict[int, Field]] = {_TRAINER: {}, _NORMALIZER: {}}
@@ -101,7 +101,7 @@ def _require_within_words(kinds: npt.NDArray[np.int64], pieces: tuple[bytes, ...
 
 
 def _character_map(blob: Field) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
-    """Return the double array and the replacements: the blob begins with the bytes that the array takes."""
+    """Return the double array and the replacements; the blob starts with the number of bytes of the array."""
     if not isinstance(blob, bytes) or not blob:
         return np.frombuffer(b"", "<u4"), np.frombuffer(b"", np.uint8)
     size = int.from_bytes(blob[:4], "little")
@@ -109,7 +109,7 @@ def _character_map(blob: Field) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, Field]]:
-    """Yield the fields of a message of protocol buffers: numbers as such, all others as bytes."""
+    """Yield the fields of a protocol buffer message: numbers as numbers, all others as bytes."""
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)

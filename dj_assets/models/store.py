@@ -1,4 +1,4 @@
-"""Where models and word lists come from: one search path, from the user's folders to what ships embedded."""
+"""Find models and word lists on one search path, from the user's folders to the files in the package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEMO_LICENCE = "CC0-1.0 AND PSF-2.0"
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model that was found: what was asked for, the file or folder that answers, and its standing."""
+    """Hold a model that was found: the requested name, the file or folder, and a note on its status."""
 
     name: str
     path: Path
@@ -28,42 +28,42 @@ class ModelFile:
 
     @property
     def warning(self) -> str:
-        """A sentence about a model that stands in for the real one."""
+        """Return a sentence about a model that substitutes for the real one."""
         entry = manifest().entry(self.name)
         real = f"; '{entry.how_to_get}' gets the real one" if entry and entry.urls else ""
         return f"{self.name} is {self.path.name} ({self.note}){real}"
 
     @property
     def sha256(self) -> str:
-        """The checksum of the file (of a folder: over the checksums of its files), remembered for this process."""
+        """Return the checksum of the file (of a folder: over the checksums of its files), cached for this process."""
         stat = self.path.stat()
         return _sha256(self.path, stat.st_size, stat.st_mtime_ns)
 
 
 @dataclass(frozen=True)
 class ModelStore:
-    """An ordered list of folders that hold models. Small and picklable: it travels to every worker."""
+    """Hold an ordered list of folders with models. It is small and picklable: it is sent to every worker."""
 
     folders: tuple[Path, ...] = field(default_factory=settings.model_folders)
 
     @classmethod
     def with_folder(cls, folder: Path | str | None) -> ModelStore:
-        """Return the usual search path, with one more folder in front where one is given."""
+        """Return the usual search path, with the given folder in front, if any."""
         usual = settings.model_folders()
         return cls(usual if folder is None else (Path(folder).resolve(), *usual))
 
     def find(self, name: str, wanted_by: str = "") -> ModelFile:
-        """Return the first file or folder on the search path that answers `name`.
+        """Return the first file or folder on the search path that matches `name`.
 
         Raises
         ------
         MissingModelError
-            With the name, the folders searched and the command that gets it.
+            If there is none; with the name, the folders searched and the command that gets it.
         """
-        found = self._on_path(name) or self._embedded(name)
-        if found is None:
+        model = self._on_path(name) or self._embedded(name)
+        if model is None:
             raise MissingModelError(name, tuple(str(folder) for folder in self.folders), wanted_by, how_to_get(name))
-        return found
+        return model
 
     def _on_path(self, name: str) -> ModelFile | None:
         for folder in self.folders:
@@ -81,7 +81,7 @@ class ModelStore:
             return _installed_pipeline(name)
         entry = manifest().entry(name)
         if entry is not None and entry.pairs_with and self._on_path(entry.pairs_with):
-            # Scores of the demo model over another model's pieces would mean nothing.
+            # Scores of the demo model over the pieces of another model would mean nothing.
             return None
         demo = Path(__file__).parent / "demo"
         paths = (demo / candidate for candidate in _accepted(name))
@@ -103,7 +103,7 @@ def _compressed_language_model(name: str) -> ModelFile | None:
 
 
 def _installed_pipeline(name: str) -> ModelFile | None:
-    """Return a spaCy pipeline installed as a package: the one asked for, else the small one of the language."""
+    """Return a spaCy pipeline installed as a package: the requested one, else the small one of the language."""
     import importlib.util
 
     small = name.removesuffix(_PIPELINE) + "_core_web_sm"
@@ -115,7 +115,7 @@ def _installed_pipeline(name: str) -> ModelFile | None:
 
 
 def _accepted(name: str) -> tuple[str, ...]:
-    """Return the file names that answer a model's name, best first."""
+    """Return the file names that match a model's name, best first."""
     entry = manifest().entry(name)
     return entry.accepts if entry is not None else (name,)
 

@@ -1,8 +1,9 @@
 """Train the demo models: `python -m dj_assets.models.train_demo [FOLDER]`.
 
-An English language model pair, pieces of Chinese words, and a tokenizer that stands in for Pythia's. The text is that
-of the Python documentation and standard library, docstrings and code (PSF licence), and of our own sample generator
-under another seed. Deterministic for one version of Python: another one documents other things.
+The models are a pair of English language models, pieces of Chinese words, and a substitute for Pythia's tokenizer. The
+text is that of the Python documentation and standard library, docstrings and code (PSF licence), and of our own sample
+generator with another seed. The result is deterministic for one version of Python: another version has other
+documentation.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ CHINESE_PIECES = 1200
 TOKENS = 8000
 TOKENIZER = Path("EleutherAI/pythia-6.9b-deduped/tokenizer.json")
 ORDER = 3
-# N-grams of three pieces seen once are most of the file and tell least.
+# N-grams of three pieces that occur once are most of the file and the least informative.
 PRUNE = 1
 MOST_PIECES_A_WORD = 1.5
 _SEED = "demo language model"
@@ -64,21 +65,21 @@ def train_english(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     documents = [text for text in (re.sub(r"[ \t]+", " ", text).strip() for text in training_text()) if text]
     processor = _train_pieces(documents, folder / "en.sp.model", PIECES)
-    # One document is one "sentence" of the model: so the perplexity filter scores them.
+    # One document is one "sentence" of the model, as in the perplexity filter.
     pieces = (_whole_word_pieces(document, processor) for document in dict.fromkeys(documents))
     with (folder / "en.arpa.gz").open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
         packed.write(_arpa(pieces))
 
 
 def train_chinese(folder: Path) -> None:
-    """Write `zh.sp.model`: pieces that are mostly words, of the Chinese that the sample generator writes."""
+    """Write `zh.sp.model`: pieces that are mostly words, trained on the Chinese of the sample generator."""
     folder.mkdir(parents=True, exist_ok=True)
     records = (instructions.chinese(Dice(f"{_SEED}/zh/{number}")) for number in range(3000))
     _train_pieces([str(record["output"]) for record in records], folder / "zh.sp.model", CHINESE_PIECES)
 
 
 def train_tokenizer(folder: Path) -> None:
-    """Write a tokenizer of pairs of bytes, as Pythia's is one, under the name of Pythia's."""
+    """Write a byte-pair tokenizer, the kind of Pythia's tokenizer, under its name."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -95,7 +96,7 @@ def train_tokenizer(folder: Path) -> None:
 def _train_pieces(documents: list[str], path: Path, pieces: int) -> Any:  # noqa: ANN401
     import sentencepiece
 
-    # Lines beyond 4192 bytes would be left out by the trainer.
+    # The trainer would leave out lines beyond 4192 bytes.
     lines = [line for document in documents for line in _sentences(document)]
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
@@ -107,7 +108,7 @@ def _train_pieces(documents: list[str], path: Path, pieces: int) -> Any:  # noqa
 
 
 def _whole_word_pieces(document: str, processor: Any) -> list[str]:  # noqa: ANN401
-    # Sentences that fall into letters (formulas, code) would make letters likely, and with them any other language.
+    # Sentences that are cut into letters (formulas, code) would make letters likely, and with them any other language.
     sentences = [(sentence, processor.encode_as_pieces(sentence)) for sentence in _sentences(document)]
     return [
         piece
@@ -133,7 +134,7 @@ def _arpa(sentences: Iterator[list[str]]) -> bytes:
 
 
 def _is_prose(paragraph: str) -> bool:
-    # Code and tables teach single letters, after which text in any Latin script looks likely.
+    # Code and tables train single letters; then text in any Latin script would be likely.
     letters = sum(char.isalpha() or char == " " for char in paragraph)
     return letters >= 0.9 * len(paragraph) and paragraph.count(" ") >= 8 and ">>>" not in paragraph
 

@@ -1,4 +1,4 @@
-"""Word lists by language: those that ship, and folders of JSON files in Data-Juicer's format."""
+"""Word lists by language: those in the package, and folders of JSON files in Data-Juicer's format."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def words(kind: Kind, source: str, lang: str) -> frozenset[str]:
     Parameters
     ----------
     source
-        The name of a list that ships (`ldnoobw` for flagged words, `stopwordsiso` for stop words) or a folder whose
+        The name of a list in the package (`ldnoobw` for flagged words, `stopwordsiso` for stop words) or a folder whose
         files `*flagged_words*.json` or `*stopwords*.json` hold one object `language -> list of words` each; several
-        files add up.
+        files are merged.
     lang
-        A language of the list, or `all` for the words of all of them (unless the list has an entry `all` itself).
+        A language of the list, or `all` for the words of all languages (unless the list itself has an entry `all`).
 
     Raises
     ------
     UserError
-        If there is no such list, or it lacks the language.
+        If there is no such list, or it does not have the language.
     """
     lists = word_lists(kind, source)
     if lang in lists:
@@ -46,7 +46,7 @@ def words(kind: Kind, source: str, lang: str) -> frozenset[str]:
 
 
 def checksum(kind: Kind, source: str, lang: str) -> str:
-    """Return the SHA-256 of the words of a language, whatever their order."""
+    """Return the SHA-256 of the words of a language, independent of their order."""
     text = "\n".join(sorted(words(kind, source, lang)))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -58,7 +58,7 @@ def word_lists(kind: Kind, source: str) -> WordLists:
     Raises
     ------
     UserError
-        If `source` is neither a list that ships nor a folder with files of this kind, or a file cannot be read.
+        If `source` is neither a list in the package nor a folder with files of this kind, or a file cannot be read.
     """
     if source == _SHIPPED[kind]:
         return _ldnoobw() if kind == "flagged_words" else _stopwordsiso()
@@ -82,11 +82,11 @@ def _stopwordsiso() -> WordLists:
 
 
 def _read(files: list[Path]) -> WordLists:
-    found: dict[str, set[str]] = defaultdict(set)
+    words: dict[str, set[str]] = defaultdict(set)
     for file in files:
         try:
             for lang, entries in json.loads(file.read_text("utf-8")).items():
-                found[lang].update(map(str, entries))
+                words[lang].update(map(str, entries))
         except (OSError, ValueError, AttributeError, TypeError) as error:
             raise UserError(f"{file} is not a JSON object of language -> list of words: {error}") from error
-    return {lang: frozenset(entries) for lang, entries in found.items()}
+    return {lang: frozenset(entries) for lang, entries in words.items()}

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from dj_assets.media.access import MediaAccess
 
 T = TypeVar("T")
+
+
+class TextError(ValueError):
+    """Refuse texts that do not fit a batch; the message is what was returned, and the fix."""
+
+
 TEXT = "text"
 FIELDS = "fields"
 
@@ -61,12 +67,13 @@ class Batch:
 
         Raises
         ------
-        ValueError
-            If `text` has another length than the batch: a mapper never drops or adds samples.
+        TextError
+            If `text` is no Arrow array of texts, has a null, or has another length than the batch: a mapper never
+            drops or adds samples.
         """
-        if len(text) != len(self):
-            raise ValueError(f"a mapper returned {len(text)} texts for {len(self)} samples")
-        return self if text is self.text else self._with(TEXT, text, {})
+        if text is self.text:
+            return self
+        return self._with(TEXT, _texts(text, len(self)), {})
 
     def with_column(self, name: str, values: pa.Array) -> Batch:
         """Return a batch with the column `name`, which is not the text, replaced."""
@@ -89,3 +96,21 @@ class Batch:
         """Make a batch of texts without other fields, for tests, notebooks and single samples."""
         rows = pa.RecordBatch.from_arrays([pa.array(texts, pa.string())], names=[TEXT])
         return cls(rows, models or ModelStore())
+
+
+def _texts(values: object, samples: int) -> pa.StringArray:
+    """Return the texts of `samples` samples as `pa.string()`, checked."""
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if not isinstance(values, pa.Array):
+        raise TextError(f"returned its texts as {type(values).__name__}; return pa.array(texts, pa.string())")
+    if len(values) != samples:
+        returned = f"{len(values)} text{'s' * (len(values) != 1)} for {samples} sample{'s' * (samples != 1)}"
+        raise TextError(f"returned {returned}; return one text for each sample")
+    if values.null_count:
+        raise TextError("returned a null text; return a text for each sample, '' if it is empty")
+    if not pa.types.is_string(values.type):
+        if not (pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type) or not samples):
+            raise TextError(f"returned texts of type {values.type}; return pa.array(texts, pa.string())")
+        values = values.cast(pa.string())
+    return values

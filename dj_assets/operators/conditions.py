@@ -189,30 +189,30 @@ def _element(value: object) -> str:
 class EachInRange(Condition):
     """Test that `any` or `all` numbers of a list are in a range; `empty` is the result for an empty list."""
 
-    one: Range
+    elements: Range
     quantifier: str = "all"
     empty: bool = False
 
     def keep(self, columns: Columns) -> Sql:
         """Return the test that all elements pass, or that one of them does."""
-        column = quoted(columns[self.one.key])
-        test = self.one.keep({self.one.key: "x"})
+        column = quoted(columns[self.elements.key])
+        test = self.elements.keep({self.elements.key: "x"})
         passing = f"len(list_filter({column}, lambda x: {test.text}))"
         return Sql(_enough(column, passing, self.quantifier, empty=self.empty), test.parameters)
 
     def reason(self, columns: Columns) -> Sql:  # noqa: ARG002
         """Return "not all: min_dependency_num 2"."""
         missing = "not all" if self.quantifier == "all" else "none"
-        return Sql("?", (f"{missing} in the range: {_in_words(self.one)}",))
+        return Sql("?", (f"{missing} in the range: {_in_words(self.elements)}",))
 
     def value(self, columns: Columns) -> Sql:
         """Return the element that decides: the least for `all`, the greatest for `any`.
 
         If the range has an upper bound only, it is the other way round.
         """
-        least = (self.quantifier == "all") == (self.one.low is not None)
+        least = (self.quantifier == "all") == (self.elements.low is not None)
         which = "list_min" if least else "list_max"
-        return Sql(f"{which}({quoted(columns[self.one.key])})::DOUBLE")
+        return Sql(f"{which}({quoted(columns[self.elements.key])})::DOUBLE")
 
 
 @dataclass(frozen=True)
@@ -252,11 +252,11 @@ def _enough(column: str, passing: str, quantifier: str, *, empty: bool) -> str:
     return f"(CASE len({column}) WHEN 0 THEN {empty} ELSE coalesce({passing} >= {count}, FALSE) END)"
 
 
-def _in_words(one: Range) -> str:
+def _in_words(range_: Range) -> str:
     """Return the bounds of a range as text, without missing bounds: "min_ratio 0.333, max_ratio 3.0"."""
-    bounds = ((one.low_name, one.low), (one.high_name, one.high))
+    bounds = ((range_.low_name, range_.low), (range_.high_name, range_.high))
     stated = ", ".join(f"{name} {bound}" for name, bound in bounds if bound is not None)
-    return f"not {stated}" if one.reversed else stated
+    return f"not {stated}" if range_.reversed else stated
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,17 @@ import difflib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import pkgutil
+import re
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
 
-from dj_assets.errors import UserError
+from dj_assets.errors import ContractError, UserError
 from dj_assets.operators.base import Operator
+from dj_assets.operators.contract import check_class, place
 
 OperatorType = TypeVar("OperatorType", bound=type[Operator])
 _OPERATORS: dict[str, type[Operator]] = {}
@@ -27,6 +31,8 @@ def register(name: str) -> Callable[[OperatorType], OperatorType]:
     ------
     UserError
         If another class already has that name.
+    ContractError
+        If the class is not complete, see `contract.check_class`.
 
     Examples
     --------
@@ -39,11 +45,16 @@ def register(name: str) -> Callable[[OperatorType], OperatorType]:
     >>> find("strip_example_mapper") is StripExampleMapper
     True
     """
+    given: object = name
+    if not isinstance(given, str) or not given:
+        where = place(given) if isinstance(given, type) else "register"
+        raise ContractError(f'{where}: @register needs a name; write @register("my_filter")')
 
     def add(cls: OperatorType) -> OperatorType:
         known = _OPERATORS.get(name)
-        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+        if known is not None and _origin(known) != _origin(cls):
             raise UserError(f"operator {name!r} is defined twice: {known.__module__} and {cls.__module__}; rename one")
+        check_class(cls)
         cls.name = name
         _OPERATORS[name] = cls
         return cls
@@ -51,10 +62,27 @@ def register(name: str) -> Callable[[OperatorType], OperatorType]:
     return add
 
 
+def _origin(cls: type[Operator]) -> tuple[str, str]:
+    """Return the file and the name of a class: a file may be imported under two names, by a test and by a recipe."""
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None)
+    return (os.path.realpath(file) if file else cls.__module__), cls.__qualname__
+
+
 def operator_names() -> list[str]:
     """Return the names of all operators, sorted."""
     _load()
     return sorted(_OPERATORS)
+
+
+def registered_names() -> list[str]:
+    """Return the names of the operators that are loaded so far, without loading others."""
+    return sorted(_OPERATORS)
+
+
+def snake_case(name: str) -> str:
+    """Return the usual operator name of a class: `MyFilter` is `my_filter`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def find(name: str) -> type[Operator] | None:
@@ -67,8 +95,8 @@ def find(name: str) -> type[Operator] | None:
 
 def nearest(name: str, among: list[str] | None = None) -> str | None:
     """Return the known name that is closest to a misspelt one, or None if none is close."""
-    found = difflib.get_close_matches(name, among if among is not None else operator_names(), n=1, cutoff=0.6)
-    return found[0] if found else None
+    matches = difflib.get_close_matches(name, among if among is not None else operator_names(), n=1, cutoff=0.6)
+    return matches[0] if matches else None
 
 
 def _load_own(name: str) -> bool:

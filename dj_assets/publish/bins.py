@@ -1,4 +1,4 @@
-"""Small histograms of every statistic: kept in a run's manifest, so that a later run can be compared with it."""
+"""Small histograms of every statistic, kept in a run's manifest for comparisons with later runs."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from dj_assets.recipe.plan import Plan
 
 _BINS = 10
 _NAMES = 20
-# Quantiles hold their values in memory: beyond this many samples they are those of every k-th, chosen by hash.
+# Quantiles hold their values in memory: above this number of samples they use every k-th sample, chosen by hash.
 _QUANTILE_SAMPLES = 2_000_000
 
 
 def bins_of(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, Bins]:
     """Return bins of about equally many values for every statistic of the table `stats`.
 
-    The edges are the deciles; a value that fills more than one of them gets a bin of its own, so that values that fall
-    below it are seen, too.
+    The edges are the deciles. A value that fills more than one decile gets a bin of its own: values below it then have
+    another bin.
     """
-    found = {}
+    bins = {}
     for column, kind in statistic_types(plan).items():
         if _is_text(kind):
             names = tuple(_frequent(connection, column, kind))
-            found[column] = Bins(names=names)
+            bins[column] = Bins(names=names)
         else:
-            found[column] = Bins(edges=tuple(_edges(connection, column, kind)))
-    return recount(connection, plan, found)
+            bins[column] = Bins(edges=tuple(_edges(connection, column, kind)))
+    return recount(connection, plan, bins)
 
 
 def recount(connection: duckdb.DuckDBPyConnection, plan: Plan, earlier: Mapping[str, Bins]) -> dict[str, Bins]:
-    """Return the bins of an earlier run with the counts of the table `stats`; columns that are no more fall away."""
+    """Return the bins of an earlier run with the counts of the table `stats`, without columns that no longer exist."""
     types = statistic_types(plan)
     return {
         column: _counted(connection, column, types[column], bins)
@@ -66,14 +66,14 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _values(column: str, kind: pa.DataType, where: str = "TRUE") -> str:
-    """Return a query for all values of a column, each of a list by itself; null where there is none."""
+    """Return a query for all values of a column, one row for each value of a list; null if there is none."""
     value = f"unnest({quoted(column)})" if _is_list(kind) else quoted(column)
     return f"(SELECT {value}::{'VARCHAR' if _is_text(kind) else 'DOUBLE'} AS value FROM stats WHERE {where})"  # noqa: S608
 
 
 def _edges(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataType) -> list[float]:
-    found = connection.execute("SELECT count(*) FROM stats").fetchone()
-    every = max(1, (found[0] if found else 0) // _QUANTILE_SAMPLES)
+    row = connection.execute("SELECT count(*) FROM stats").fetchone()
+    every = max(1, (row[0] if row else 0) // _QUANTILE_SAMPLES)
     values = _values(column, kind, f"hash(shard, row) % {every} = 0")
     shares = [n / _BINS for n in range(_BINS + 1)]
     query = f"SELECT quantile_disc(value, {shares}) FROM {values} WHERE isfinite(value)"  # noqa: S608 - numbers of ours
@@ -94,8 +94,8 @@ def _counted(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataTy
     if _is_text(kind):
         query = f"SELECT value, count(*) FROM {values} WHERE value IS NOT NULL GROUP BY value"  # noqa: S608
         tallies = dict(connection.execute(query).fetchall())
-        own = [tallies.pop(name, 0) for name in bins.names]
-        return Bins(counts=(*own, sum(tallies.values())), names=bins.names)
+        named = [tallies.pop(name, 0) for name in bins.names]
+        return Bins(counts=(*named, sum(tallies.values())), names=bins.names)
     query = (
         "SELECT histogram(value, ?::DOUBLE[]) FILTER (isfinite(value)), count(*) FILTER (NOT isfinite(value)) "  # noqa: S608
         f"FROM {values}"

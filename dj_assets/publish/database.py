@@ -1,4 +1,4 @@
-"""The DuckDB file of a subset: statistics, outcomes, funnel and runs, built aside and never written again."""
+"""The DuckDB file of a subset: statistics, outcomes, funnel and runs; built in a staging folder and never changed."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.copies import at_hand
 from dj_assets.urls import url_of
 
-# A sample by the number of its file and its row.
+# Position of a sample: the number of its file, and its row.
 SamplePosition = tuple[int, int]
-# Above this many samples `stats` is a view over the Parquet files: a native copy would double the disk it takes.
+# Above this number of samples `stats` is a view over the Parquet files: a native copy would double the disk usage.
 NATIVE_SAMPLES = 20_000_000
 
 _DAMAGED = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
@@ -41,12 +41,12 @@ CREATE TABLE runs (run_id VARCHAR, finished VARCHAR, manifest VARCHAR);
 
 @contextmanager
 def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a published database read-only; a run that publishes meanwhile is not in the way.
+    """Open a published database read-only, also while a run publishes a new version.
 
     Raises
     ------
     DamagedError
-        If it is missing or damaged, also where that shows only while it is read.
+        If it is missing or damaged, also if the damage is found only while it is read.
     """
     connection = open_database(path)
     try:
@@ -78,8 +78,8 @@ def _damaged(path: Path, error: Exception) -> DamagedError:
 
 
 def rebuild_hint(path: Path) -> str:
-    """Return what mends a damaged database."""
-    return f"make it anew with 'dj-assets rebuild {path.parent}'"
+    """Return the hint that repairs a missing or damaged database."""
+    return f"rebuild it with 'dj-assets rebuild {path.parent}'"
 
 
 def build_database(
@@ -91,19 +91,20 @@ def build_database(
     *,
     threads: int = 1,
 ) -> None:
-    """Build the database of a subset, all but its funnel and its run.
+    """Build the database of a subset, without its funnel and its run.
 
     Parameters
     ----------
     path
-        Where to; must not exist yet.
+        Path of the new database; must not exist yet.
     files
         The measured files of all source files, in file order, under `stats`, `rejects` and `signatures`.
     outcome_table
-        One row for every measured sample that was not kept: shard, row, fate (step index), quarantined, kept_shard,
-        kept_row (null but for duplicates), against (whether these are places in the reference set), cluster_size.
+        One row for every measured sample that was not kept, with the columns of `replay.result.OUTCOME_SCHEMA`: shard,
+        row, step index of the outcome, quarantined, kept_shard and kept_row (null except for duplicates), against (true
+        if these are a position in the reference set), cluster_size.
     against
-        The reference set, where there is one.
+        The reference set, or None.
     """
     connection = duckdb.connect(str(path), config={"threads": threads})
     try:
@@ -146,12 +147,12 @@ def export_table(database: Path, table: str, target: Path, file_number: int | No
 
 
 def _count(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> int:
-    found = connection.execute("SELECT count(*) FROM read_parquet(?)", [_names(files)]).fetchone()
-    return int(found[0]) if found else 0
+    row = connection.execute("SELECT count(*) FROM read_parquet(?)", [_names(files)]).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _is_native(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> bool:
-    """Return whether the database holds the statistics itself; what goes into an object store must, it goes whole."""
+    """Return whether the database contains the statistics; always true for an object store, which gets one file."""
     return any(url_of(file) is not None for file in files) or _count(connection, files) <= NATIVE_SAMPLES
 
 

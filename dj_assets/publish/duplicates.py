@@ -17,7 +17,7 @@ from dj_assets.recipe.plan import Plan, Step
 
 @dataclass(frozen=True)
 class MeasuredReference:
-    """A measured reference set: the names of its files by their numbers, and what was measured of them, in order."""
+    """Holds a measured reference set: the names of its files, keyed by number, and their measured files in order."""
 
     names: Mapping[int, str]
     stats: Sequence[Path]
@@ -27,10 +27,10 @@ class MeasuredReference:
 def add_duplicates(
     connection: duckdb.DuckDBPyConnection, plan: Plan, signatures: Sequence[Path], against: MeasuredReference | None
 ) -> None:
-    """Fill the table from the tables `stats` and `outcomes`.
+    """Fill the table `duplicates` from the tables `stats` and `outcomes`.
 
-    `against` names the file of a kept duplicate in the reference set and is null for one of the subset itself;
-    `distance` is that of the deduplicator, see `Deduplicator.distance`.
+    The column `against` names the file of a kept duplicate in the reference set; it is null for a kept duplicate in the
+    subset itself. The column `distance` is computed by `Deduplicator.distance`.
     """
     if not plan.deduplicators:
         return
@@ -51,7 +51,7 @@ def _ids(connection: duckdb.DuckDBPyConnection, reference: MeasuredReference) ->
 
 
 def _signed(connection: duckdb.DuckDBPyConnection, view: str, ids: str, signatures: Sequence[Path], step: Step) -> None:
-    """Make a view of samples with their signature; a file of signatures is named by the number of its source file."""
+    """Create a view of samples with their signature; a file of signatures is named by the number of its source file."""
     signed = (
         f"SELECT parse_filename(filename, true)::INTEGER AS shard, row, {quoted(step.signature)} AS signature "  # noqa: S608
         f"FROM read_parquet({_listed(signatures)}, filename = true)"

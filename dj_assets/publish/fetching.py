@@ -1,4 +1,4 @@
-"""Fetching a published version from an object store into a folder of its own."""
+"""Fetch a published version from an object store into a folder of its own."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import read_json, write_json
 from dj_assets.stores.store import each
 
-# Says of which run the files in the folder are.
+# File that names the run of the files in the folder.
 MARK = "fetched.json"
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What lies in the folder now."""
+    """Holds the number of files in the folder, and their bytes."""
 
     files: int
     bytes: int
 
 
 def fetch(layout: Layout, run_id: str, folder: Path) -> Fetched:
-    """Fetch the newest version of a subset; files of the same run that are there are not fetched again.
+    """Fetch the newest version of a subset; files of the same run in the folder are not fetched again.
 
     Raises
     ------
     UserError
-        If the subset lies on this machine, or the folder holds something else.
+        If the subset is on this machine, or the folder contains other files.
     """
     copy = layout.copy
     if copy is None:
-        raise UserError(f"{layout.location}: lies on this machine; there is nothing to fetch")
+        raise UserError(f"{layout.location}: is on this machine; there is nothing to fetch")
     known = read_json(folder / MARK)
     if folder.exists() and any(folder.iterdir()) and (known or {}).get("run_id") != run_id:
         raise UserError(f"{folder}: holds other files; choose a new folder")

@@ -1,4 +1,4 @@
-"""The files of a `dj-assets run` output folder: one file a kind, whatever the number of source files."""
+"""The files of a `dj-assets run` output folder: one file of each kind, for any number of source files."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import pyarrow.parquet as pq
 from dj_assets.home.writing import ParquetFileWriter
 from dj_assets.publish.database import export_table
 
-# Calls the first with the arguments of every piece, somewhere; returns what it returned when all are done.
+# Calls a function with the arguments of every piece, on any machine; returns the results when all are done.
 ForEach = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]
 
 
 def one_by_one(work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """Call `work` with the arguments of every piece, here; return what it returned."""
+    """Call `work` with the arguments of every piece, in this process; return the results."""
     return [work(*piece) for piece in pieces]
 
 
 def write_flat(target: Path, database: Path, cleaned: Sequence[Path], for_each: ForEach = one_by_one) -> None:
-    """Write `stats`, `cleaned`, `dropped` and `quarantine` as one Parquet file each, wherever `for_each` calls."""
+    """Write `stats`, `cleaned`, `dropped` and `quarantine` as one Parquet file each, through `for_each`."""
     pieces = [(table, target, database, cleaned) for table in ("stats", "cleaned", "dropped", "quarantine")]
     for_each(_write_one, pieces)
 

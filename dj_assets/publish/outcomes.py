@@ -1,7 +1,7 @@
-"""The record of a run: the outcome of every sample, kept when the files of the run have been replaced.
+"""The record of a run: the outcome of every sample, kept also after the files of the run are replaced.
 
 `runs/<id>.parquet` has one row for every sample in (shard, row) order: `shard`, `row` and `code`, the index in a list
-of outcomes in the metadata of the file. It takes about half a byte a sample. The manifest `runs/<id>.json` names the
+of outcomes in the metadata of the file. It takes about half a byte per sample. The manifest `runs/<id>.json` names the
 files that the column `shard` counts.
 """
 
@@ -23,9 +23,9 @@ from dj_assets.publish.database import reading
 
 Kind = Literal["kept", "dropped", "quarantined"]
 
-# Records of runs that are kept beside the manifests.
+# Number of records that are kept; all manifests are kept.
 KEEP_RECORDS = 20
-# Reasons that hold a value of the sample are as many as there are values: beyond this many they are "other".
+# A reason with a value of the sample has one outcome per value: after this number of outcomes the rest are "other".
 _MOST_OUTCOMES = 1000
 _OUTCOMES = b"fates"
 _SCHEMA = pa.schema([("shard", pa.int32()), ("row", pa.int64()), ("code", pa.int16())])
@@ -33,7 +33,7 @@ _SCHEMA = pa.schema([("shard", pa.int32()), ("row", pa.int64()), ("code", pa.int
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a sample: which operator ended it and why, without the value that was judged."""
+    """Holds the outcome of a sample: the operator that ended it and the reason, without the value of the statistic."""
 
     kind: Kind
     operator: str = ""
@@ -44,7 +44,7 @@ KEPT = Outcome("kept")
 
 
 def record_file(layout: Layout, run_id: str) -> Path:
-    """Return where the record of a run lies, or lay."""
+    """Return the path of the record of a run, which may be removed already."""
     return layout.runs / f"{run_id}.parquet"
 
 
@@ -76,13 +76,13 @@ def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
 
 
 def read_outcomes(path: Path) -> tuple[Outcome, ...]:
-    """Return the outcomes that the codes of a record stand for."""
+    """Return the outcomes of a record, in the order of their codes."""
     metadata = pq.read_schema(path).metadata or {}
     return tuple(Outcome(*outcome) for outcome in json.loads(metadata[_OUTCOMES]))
 
 
 def keep_newest(layout: Layout, keep: int = KEEP_RECORDS) -> list[Path]:
-    """Remove all but the newest records, and those of runs that were never committed; return what was removed."""
+    """Remove old records, and records of runs that were never committed; return the removed files."""
     runs = sorted((file.stem for file in layout.runs.glob("*.json")), reverse=True)
     wanted = {record_file(layout, run) for run in runs[:keep]}
     surplus = [file for file in sorted(layout.runs.glob("*.parquet")) if file not in wanted]
@@ -92,14 +92,14 @@ def keep_newest(layout: Layout, keep: int = KEEP_RECORDS) -> list[Path]:
 
 
 def _outcomes(connection: duckdb.DuckDBPyConnection) -> list[Outcome]:
-    """Return all outcomes of the run, the most frequent first; the rare ones of an operator count as one."""
-    found = [Outcome(*row) for row in connection.execute(_FREQUENT, [_MOST_OUTCOMES]).fetchall()]
+    """Return all outcomes of the run, the most frequent first; all rare ones of an operator are one outcome."""
+    frequent = [Outcome(*row) for row in connection.execute(_FREQUENT, [_MOST_OUTCOMES]).fetchall()]
     rare = [Outcome(*row) for row in connection.execute(_RARE).fetchall()]
-    return list(dict.fromkeys([KEPT, *found, *sorted(rare, key=astuple)]))
+    return list(dict.fromkeys([KEPT, *frequent, *sorted(rare, key=astuple)]))
 
 
-# "below min_ratio 0.65" says where the threshold lay, which the recipe of the run says, too: without it the reasons of
-# two runs can be compared.
+# A reason such as "below min_ratio 0.65" contains the threshold, which is also in the recipe of the run. Without it the
+# reasons of two runs can be compared.
 _ENDED = """
 SELECT shard, row, 'dropped' AS kind, operator,
        CASE WHEN kept_id IS NOT NULL THEN 'duplicate'

@@ -1,4 +1,4 @@
-"""Refined files: written one by one, each under the key of its content, and put together when a version is whole."""
+"""Refined files: written one by one, each under the key of its content, and published when a version is complete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dj_assets.recipe.plan import digest
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.stores.copies import all_at_hand, is_stored
 
-# Part of the identity of a refined file: raise it when its content gets another form.
+# Part of the key of a refined file: increase it when the format of the content changes.
 FORM = 1
 
 Format = Literal["parquet", "jsonl"]
@@ -29,7 +29,7 @@ Format = Literal["parquet", "jsonl"]
 
 @dataclass(frozen=True)
 class RefinedFile:
-    """One refined file: the number of its source file, how many samples it holds, what identifies its content."""
+    """Holds one refined file: the number of its source file, the number of samples, the key of its content."""
 
     number: int
     samples: int
@@ -38,15 +38,15 @@ class RefinedFile:
 
     @property
     def name(self) -> str:
-        """Its name once it is published."""
+        """Return the name of the published file."""
         return part_name(self.number, self._suffix)
 
     def pending(self, layout: Layout) -> Path:
-        """Return where it waits for the others."""
+        """Return the path at which the file waits for the others of its version."""
         return layout.pending / f"{self.key}{self._suffix}"
 
     def size(self, layout: Layout, published: RunManifest | None) -> int | None:
-        """Return its bytes, wherever it lies, also in an object store alone; None where it is still to be written."""
+        """Return its bytes, also if it is only in an object store; None if it is not written yet."""
         here = self.path(layout, published)
         if here is not None:
             return here.stat().st_size
@@ -60,7 +60,7 @@ class RefinedFile:
         return None
 
     def path(self, layout: Layout, published: RunManifest | None) -> Path | None:
-        """Return where it lies here, waiting or published by the run of a manifest; None where it does not."""
+        """Return its path on this machine, waiting or published by the run of a manifest; None if it is not here."""
         waiting = self.pending(layout)
         if waiting.exists():
             return waiting
@@ -71,7 +71,7 @@ class RefinedFile:
         return None
 
     def written(self, layout: Layout, published: RunManifest | None) -> Sum:
-        """Return what the file was when it was written, wherever it lies."""
+        """Return size and CRC-32 of the file when it was written, also if it is only in an object store."""
         path = self.path(layout, published)
         if path is None and layout.copy is not None:
             known = layout.copy.pending_note(_sum_file(self.pending(layout)).name)
@@ -91,14 +91,14 @@ class RefinedFile:
 
 
 def kept_digest(kept: np.ndarray) -> str:
-    """Return a hash of which samples of a source file are kept."""
+    """Return a hash of the mask of a source file's kept samples."""
     return hashlib.sha256(np.packbits(kept).tobytes()).hexdigest()
 
 
 def part_key(
     manifest: FileManifest, kept: str, types: FieldTypes | None, text_key: str, format: Format = "parquet"
 ) -> str:
-    """Return what identifies the content of a refined file: what was measured, which of it is kept, its columns.
+    """Return the key of a refined file's content: its measured files, its kept samples, its columns.
 
     `kept` is a `kept_digest`.
     """
@@ -107,7 +107,7 @@ def part_key(
 
 
 def write_part(part: RefinedFile, kept: np.ndarray, layout: Layout, types: FieldTypes | None, text_key: str) -> None:
-    """Write a refined file where it waits for the others; it appears whole or not at all."""
+    """Write a refined file to the path where it waits for the others; it appears complete or not at all."""
     cleaned, fields = all_at_hand(layout.measured(kind, part.number) for kind in ("cleaned", "fields"))
     layout.pending.mkdir(parents=True, exist_ok=True)
     target = part.pending(layout)
@@ -116,7 +116,7 @@ def write_part(part: RefinedFile, kept: np.ndarray, layout: Layout, types: Field
 
 
 def waiting_files(part: RefinedFile, layout: Layout) -> tuple[Path, Path]:
-    """Return the note of a refined file that waits for the others, and the file."""
+    """Return the paths of a waiting refined file: of its checksum file, and of the file itself."""
     return _sum_file(part.pending(layout)), part.pending(layout)
 
 
@@ -137,7 +137,7 @@ def gather_parts(
         if size is None:
             raise FileNotFoundError(f"{part.pending(layout)}: is not written yet")
         path = part.path(layout, published)
-        # what lies in the store alone is copied there, when the version is pushed
+        # a file that is only in the store is copied inside the store when the version is pushed
         if path is not None:
             link_or_copy(path, folder / part.name)
         written = part.written(layout, published)
@@ -159,7 +159,7 @@ def _sum_file(pending: Path) -> Path:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Give a file a second name, or copy it where the file system has no links."""
+    """Create a hard link to a file, or copy it if the file system has no links."""
     try:
         os.link(source, target)
     except OSError:
@@ -167,9 +167,9 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def remove_pending(layout: Layout) -> None:
-    """Remove every file that waits: those of the published version are linked there, others are of old versions.
+    """Remove all waiting files: those of the published version are linked there, others belong to old versions.
 
-    Those in an object store go when the version is there.
+    Waiting files in an object store are removed once the version is pushed.
     """
     for path in layout.pending.glob("[!.]*"):
         path.unlink()

@@ -1,4 +1,4 @@
-"""Releasing a refined subset: its files, outcomes and database, put together aside and published at once."""
+"""Release a refined subset: its files, outcomes and database are written to a staging folder and published at once."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from dj_assets.recipe.plan import Plan
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.stores.atomic import staged
 
-# Writes what people read beside the data, a report for instance, into the folder that is about to be published: given
-# that folder, the manifest of the run, its plan and the layout of the measured files.
+# Writes additional files for readers, for example a report, into the folder that is about to be published. Arguments:
+# that folder, the manifest of the run, its plan, and the layout of the measured files.
 Accompany = Callable[[Path, RunManifest, Plan, Layout], None]
 
 
 @dataclass(frozen=True)
 class Release:
-    """A version of a subset that is to be published.
+    """Publishes a version of a subset.
 
     `outcome_table` lists the samples that are not kept (see `build_database`). `against` are the manifests of the
-    reference set. `accompany` adds files of its own, which are published with the rest or not at all. `for_each` calls
-    a function for every flat file of an output folder.
+    reference set. `accompany` writes additional files, which are published with the rest or not at all. `for_each`
+    calls a function for every flat file of an output folder.
     """
 
     plan: Plan
@@ -93,7 +93,7 @@ class Release:
             self.accompany(staging, manifest, self.plan, self.layout)
 
     def build(self, database: Path, threads: int = 1) -> None:
-        """Build the database, all but its funnel and its run."""
+        """Build the database, without its funnel and its run."""
         build_database(database, self.plan, self._files(), self.outcome_table, self._reference(), threads=threads)
 
     def _bins(self, database: Path) -> dict[str, Bins]:
@@ -120,7 +120,7 @@ class Release:
 
 
 def merged_types(manifests: Sequence[FileManifest]) -> FieldTypes | None:
-    """Return the types of the JSON fields over all files, so that every refined file has the same schema."""
+    """Return the types of the JSON fields over all files: every refined file gets the same schema."""
     merged: FieldTypes | None = None
     for file in manifests:
         if file.field_types is not None:

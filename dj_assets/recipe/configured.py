@@ -42,9 +42,9 @@ _VALUES: Mapping[Variable, Callable[[], object]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting in effect; `default` says in words what holds where `value` is None.
+    """Holds one setting in effect; `default` describes in words the effect of a `value` of None.
 
-    The value of a secret is "set", and a value that cannot be used is None: `problem` then says why.
+    The value of a secret is "set". A value that cannot be used is None, and `problem` contains the reason.
     """
 
     group: str
@@ -58,19 +58,19 @@ class Setting:
 
 
 def settings_in_effect() -> list[Setting]:
-    """Return every setting, in the order of the declarations; a variable per subset once for each subset that has it.
+    """Return every setting, in the order of the declarations; a variable per subset appears once for each subset.
 
-    A faulty value raises nothing: its setting has a `problem`.
+    An invalid value raises no error: its setting has a `problem`.
     """
-    found: list[Setting] = []
+    entries: list[Setting] = []
     for group, declared in variables.GROUPS.items():
         for variable in declared:
-            found += _of_subsets(group, variable) if variable.per_subset else [_setting(group, variable)]
-    return found
+            entries += _of_subsets(group, variable) if variable.per_subset else [_setting(group, variable)]
+    return entries
 
 
 def unknown_variables() -> list[str]:
-    """Return one sentence for each `DJ_…` variable in the environment that the package does not know."""
+    """Return one sentence for each unknown `DJ_…` variable in the environment."""
     names = [variable.name for variable in variables.ALL]
     unknown = [
         name for name in sorted(variables.own_values()) if not any(known.stands_for(name) for known in variables.ALL)
@@ -90,23 +90,23 @@ def _setting(group: str, variable: Variable) -> Setting:
 
 
 def _of_subsets(group: str, variable: Variable) -> list[Setting]:
-    """Return the settings of a variable that exists once per subset: those of the environment, then of the file."""
+    """Return the settings of a variable per subset: first those of the environment, then those of the file."""
     file = settings.sources_file()
     given = [name for name in sorted(variables.own_values()) if variable.stands_for(name)]
-    found = [
-        _described(group, one, partial(_checked_locations, one), "environment")
-        for one in (variable.named(name) for name in given)
-        if one.given()
+    settings_of_subsets = [
+        _described(group, setting_of_subset, partial(_checked_locations, setting_of_subset), "environment")
+        for setting_of_subset in (variable.named(name) for name in given)
+        if setting_of_subset.given()
     ]
     try:
         keys = [key for key in _keys(file) if key.endswith(_AGAINST) == (variable == variables.AGAINST)]
     except UserError as error:
-        return [*found, _described(group, variable, partial(_fail, error), "file")]
+        return [*settings_of_subsets, _described(group, variable, partial(_fail, error), "file")]
     for key in keys:
-        one = variable.of_subset(key.removesuffix(_AGAINST))
-        if one.name not in {setting.name for setting in found}:
-            found.append(_described(group, one, partial(_entry, key), "file"))
-    return found or [_described(group, variable, lambda: None, "default")]
+        setting_of_subset = variable.of_subset(key.removesuffix(_AGAINST))
+        if setting_of_subset.name not in {setting.name for setting in settings_of_subsets}:
+            settings_of_subsets.append(_described(group, setting_of_subset, partial(_entry, key), "file"))
+    return settings_of_subsets or [_described(group, variable, lambda: None, "default")]
 
 
 def _keys(file: Path) -> Iterator[str]:
@@ -126,20 +126,20 @@ def _fail(error: UserError) -> None:
 
 
 def _described(group: str, variable: Variable, value: Callable[[], object], origin: Origin) -> Setting:
-    problem, found = "", None
+    problem, shown = "", None
     try:
-        found = _plain(value())
+        shown = _plain(value())
         if variable.choices and origin == "environment" and variable.given() not in variable.choices:
             problem = f"{variable.name}: {variable.given()!r} is not one of {', '.join(variable.choices)}"
     except (UserError, ValueError) as error:
         problem = str(error)
     return Setting(
-        group, variable.name, found, origin, variable.unit, variable.default, variable.about, problem=problem
+        group, variable.name, shown, origin, variable.unit, variable.default, variable.about, problem=problem
     )
 
 
 def _plain(value: object) -> Value:
-    """Return a value as JSON can hold it."""
+    """Return a value in a form that JSON can represent."""
     if value is None or isinstance(value, str | int | float):
         return value
-    return [str(one) for one in value] if isinstance(value, list | tuple) else str(value)
+    return [str(item) for item in value] if isinstance(value, list | tuple) else str(value)

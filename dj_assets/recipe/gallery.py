@@ -1,4 +1,4 @@
-"""All recipes of the recipe folders, each an asset; and where their sources really lie."""
+"""All recipes of the recipe folders, each as an asset, and the actual locations of their sources."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from dj_assets.urls import checked_location, split_locations
 
 @dataclass(frozen=True)
 class Gallery:
-    """The recipes that load, by subset name, and the errors of those that do not, by file."""
+    """Holds the recipes that load, keyed by subset name, and the errors of the others, keyed by file."""
 
     recipes: dict[str, GalleryRecipe]
     broken: dict[Path, RecipeError]
 
 
 def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
-    """Load every YAML file below the recipe folders; a subset stands behind those it is made of.
+    """Load every YAML file below the recipe folders; a subset comes after the subsets that are its sources.
 
     A file without an `asset:` block takes its group from its folder and its subset from its name. A recipe that is
-    broken, or claims the name of a subset that another has already, does not hide the others.
+    broken, or uses the subset name of another recipe, does not hide the others.
     """
     recipes: dict[str, GalleryRecipe] = {}
     broken: dict[Path, RecipeError] = {}
@@ -52,7 +52,7 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
 
 
 def as_asset(recipe: Recipe, path: Path) -> GalleryRecipe:
-    """Give a recipe without an `asset:` block the one its place implies."""
+    """Return the recipe with an `asset:` block; a missing block is made from the names of folder and file."""
     if isinstance(recipe, GalleryRecipe):
         return recipe
     source = (Source(paths=(recipe.dataset_path,)),) if recipe.dataset_path else ()
@@ -63,12 +63,12 @@ def as_asset(recipe: Recipe, path: Path) -> GalleryRecipe:
 def sources_of(recipe: Recipe) -> tuple[Source, ...]:
     """Return the sources of a subset: `DJ_SOURCE_<SUBSET>`, else `sources.yaml`, else those of the recipe.
 
-    Bare paths from outside are read as the recipe reads its own source, see `reading_like`.
+    Plain paths from the environment or `sources.yaml` are read like the recipe's own source, see `reading_like`.
 
     Raises
     ------
     RecipeError
-        If none of them says.
+        If none of them names a source.
     """
     subset = recipe.asset.subset if isinstance(recipe, GalleryRecipe) else ""
     given = variables.SOURCE.of_subset(subset).given()
@@ -87,12 +87,12 @@ def sources_of(recipe: Recipe) -> tuple[Source, ...]:
 
 
 def reference_sources(recipe: Recipe, paths: Sequence[str] | None = None) -> tuple[Source, ...]:
-    """Return what a subset is deduplicated against: other paths, else what is configured for it, else nothing.
+    """Return the reference set of a subset: the given paths, else the configured ones, else nothing.
 
     Raises
     ------
     RecipeError
-        If there is something, but no deduplicator in the recipe.
+        If there is a reference set, but no deduplicator in the recipe.
     """
     sources = _references(recipe) if paths is None else tuple(Source(paths=(path,)) for path in paths)
     if sources and not any(isinstance(operator, Deduplicator) for operator in recipe.process):
@@ -102,54 +102,54 @@ def reference_sources(recipe: Recipe, paths: Sequence[str] | None = None) -> tup
 
 
 def _references(recipe: Recipe) -> tuple[Source, ...]:
-    """Return what `DJ_AGAINST_<SUBSET>` names, else the entry `<subset>.against` of `sources.yaml`, else the recipe."""
+    """Return the sources of `DJ_AGAINST_<SUBSET>`, else of `<subset>.against` in `sources.yaml`, else of the recipe."""
     if not isinstance(recipe, GalleryRecipe):
         return ()
-    subset, own = recipe.asset.subset, recipe.against
+    subset, sources = recipe.asset.subset, recipe.against
     given = variables.AGAINST.of_subset(subset).given()
     if given:
-        return _reading_like(own, split_locations(given))
-    return configured_sources(f"{subset}.against", own) or own
+        return _reading_like(sources, split_locations(given))
+    return configured_sources(f"{subset}.against", sources) or sources
 
 
 def source_paths(recipe: Recipe) -> tuple[str, ...]:
-    """Return what a subset is made of, for people: its paths, and the names of refined subsets."""
+    """Return the sources of a subset in readable form: its paths, and the names of refined subsets."""
     return tuple(location for source in sources_of(recipe) for location in source.paths or (source.subset or "",))
 
 
 def reading_like(recipe: Recipe, paths: Sequence[str]) -> tuple[Source, ...]:
-    """Return other paths as sources that are read as the recipe reads its own.
+    """Return other paths as sources that are read like the recipe's own.
 
-    A recipe with one source reads all paths like it; one with several reads as many paths each like the source in its
-    place. Else they are plain files.
+    With one source in the recipe, all paths are read like it. With n sources and n paths, each path is read like the
+    source with the same index. Else the paths are plain files.
     """
     return _reading_like(recipe.source, paths)
 
 
-def _reading_like(own: Sequence[Source], given: Sequence[str]) -> tuple[Source, ...]:
+def _reading_like(sources: Sequence[Source], given: Sequence[str]) -> tuple[Source, ...]:
     paths = [checked_location(path) for path in given]
-    if len(own) == len(paths) > 1:
+    if len(sources) == len(paths) > 1:
         return tuple(
             Source(**{**_how(entry), "name": entry.origin}, paths=(path,))
-            for entry, path in zip(own, paths, strict=True)
+            for entry, path in zip(sources, paths, strict=True)
         )
-    return (Source(**(_how(own[0]) if len(own) == 1 else {}), paths=tuple(paths)),)
+    return (Source(**(_how(sources[0]) if len(sources) == 1 else {}), paths=tuple(paths)),)
 
 
 def _how(entry: Source) -> dict[str, Any]:
     return entry.model_dump(include={"text_key", "media_root", "allow_outside", "allow_urls", "format", "language"})
 
 
-def configured_sources(key: str, own: Sequence[Source]) -> tuple[Source, ...]:
-    """Return the entry of `sources.yaml` under a key, its bare paths read like `own`; nothing where there is none."""
+def configured_sources(key: str, sources: Sequence[Source]) -> tuple[Source, ...]:
+    """Return the entry of `sources.yaml` under a key, empty if there is none; plain paths are read like `own`."""
     path = settings.sources_file()
     value = read_yaml(path).get(key) if path.exists() else None
     if value is None:
         return ()
     if isinstance(value, str):
-        return _reading_like(own, [value])
+        return _reading_like(sources, [value])
     if isinstance(value, list) and value and all(isinstance(entry, str) for entry in value):
-        return _reading_like(own, value)
+        return _reading_like(sources, value)
     try:
         return AssetBlock(subset="any", group="any", source=value).source
     except ValidationError as error:
@@ -158,7 +158,7 @@ def configured_sources(key: str, own: Sequence[Source]) -> tuple[Source, ...]:
 
 
 def refined_sources(recipe: Recipe) -> tuple[str, ...]:
-    """Return the names of the refined subsets that a subset is made of; none where its source is not known yet."""
+    """Return the names of the refined subsets among a subset's sources; empty if its source is not known yet."""
     try:
         return tuple(source.subset for source in sources_of(recipe) if source.subset)
     except RecipeError:
@@ -174,7 +174,7 @@ def refined_references(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _upstream_first(recipes: dict[str, GalleryRecipe], broken: dict[Path, RecipeError]) -> dict[str, GalleryRecipe]:
-    """Return the recipes, each behind those whose refined subsets it is made of; what cannot be goes to `broken`."""
+    """Return the recipes, each after the recipes of its sources; add those that cannot be ordered to `broken`."""
     ordered: dict[str, GalleryRecipe] = {}
     for name, recipe in recipes.items():
         try:
@@ -187,7 +187,7 @@ def _upstream_first(recipes: dict[str, GalleryRecipe], broken: dict[Path, Recipe
 def _place(
     name: str, waiting: tuple[str, ...], recipes: dict[str, GalleryRecipe], ordered: dict[str, GalleryRecipe]
 ) -> None:
-    """Put a recipe behind its sources, and them behind theirs; `waiting` are those on the way here."""
+    """Add a recipe after its sources, recursively; `waiting` are the subsets whose sources are being added."""
     if name in ordered:
         return
     way = (*waiting, name)

@@ -61,9 +61,11 @@ def render_operators(facts: Sequence[OperatorFacts]) -> str:
     """Return the page: an index and the operators of each kind, then the missing ones of Data-Juicer."""
     parts = [_HEAD]
     for kind in KINDS:
-        chosen = [one for one in facts if one.kind == kind]
-        rows = [{"operator": f"[`{one.name}`](#{one.name})", "purpose": one.sentence} for one in chosen]
-        parts += [f"## {kind.capitalize()}s", table(rows), *(_section(one) for one in chosen)]
+        chosen = [operator for operator in facts if operator.kind == kind]
+        rows = [
+            {"operator": f"[`{operator.name}`](#{operator.name})", "purpose": operator.sentence} for operator in chosen
+        ]
+        parts += [f"## {kind.capitalize()}s", table(rows), *(_section(operator) for operator in chosen)]
     return "\n\n".join(part.strip() for part in [*parts, _missing(facts), _WITHOUT_EFFECT]) + "\n"
 
 
@@ -114,7 +116,7 @@ def _listed(entries: Sequence[MeasuredStatistic]) -> str:
 
 
 def _missing(facts: Sequence[OperatorFacts]) -> str:
-    here = {one.name for one in facts}
+    here = {operator.name for operator in facts}
     missing = {name for name in known_keys.DATA_JUICER_OPERATORS - here if known_keys.ALIASES.get(name) not in here}
     return f"""\
 ## Operators that are not available

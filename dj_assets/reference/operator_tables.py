@@ -54,8 +54,13 @@ class OperatorFacts:
 
 def shipped_operators() -> list[type[Operator]]:
     """Return the operators of the package, sorted by name, without custom ones."""
-    found = [registry.find(name) for name in registry.operator_names()]
-    return [cls for cls in found if cls and cls.__module__.startswith("dj_assets.")]
+    classes = [registry.find(name) for name in registry.operator_names()]
+    return [cls for cls in classes if cls and cls.__module__.startswith("dj_assets.")]
+
+
+def kind_of(cls: type[Operator]) -> str:
+    """Return "mapper", "filter" or "deduplicator"."""
+    return next(kind for kind, base in KINDS.items() if issubclass(cls, base))
 
 
 def operator_facts(cls: type[Operator]) -> OperatorFacts:
@@ -64,8 +69,8 @@ def operator_facts(cls: type[Operator]) -> OperatorFacts:
     variants = _variants(cls)
     return OperatorFacts(
         name=cls.name,
-        kind=next(kind for kind, base in KINDS.items() if issubclass(cls, base)),
-        sentence=_first_sentence(details),
+        kind=kind_of(cls),
+        sentence=first_sentence(details),
         details=details,
         parameters=tuple(_parameter(cls, name) for name in cls.model_fields if name not in COMMON),
         statistics=_gathered(
@@ -126,10 +131,10 @@ def _variants(cls: type[Operator]) -> list[tuple[str, Operator]]:
     return made
 
 
-def _gathered(found: Iterable[tuple[str, str, str]]) -> tuple[MeasuredStatistic, ...]:
+def _gathered(triples: Iterable[tuple[str, str, str]]) -> tuple[MeasuredStatistic, ...]:
     """Keep the first occurrence of every name, given as the name of the switch, the name and a description."""
     known: dict[str, MeasuredStatistic] = {}
-    for where, name, about in found:
+    for where, name, about in triples:
         known.setdefault(name, MeasuredStatistic(name, about, where))
     return tuple(known.values())
 
@@ -146,7 +151,8 @@ def _arrow_type(kind: pa.DataType) -> str:
     )
 
 
-def _first_sentence(text: str) -> str:
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a docstring, on one line."""
     paragraph = " ".join(text.split("\n\n", maxsplit=1)[0].split())
     end = paragraph.find(". ")
     return paragraph if end < 0 else paragraph[: end + 1]

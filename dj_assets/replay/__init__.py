@@ -1,1 +1,1 @@
-"""The second half of a run: conditions over stored statistics decide about every sample. Reads no text."""
+"""Decide about every sample by conditions over stored statistics: the second half of a run. No text is read here."""

@@ -1,4 +1,4 @@
-"""Clusters of duplicates: samples with equal, near or shared signatures, united; the first of each is kept."""
+"""Clusters of duplicates: samples with equal, near or shared signatures; the first sample of each cluster is kept."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 
 from dj_assets.replay.ordered import distinct_sorted, indices_in
 
-# So many samples are looked at at once.
+# Number of samples that are processed at once.
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Samples that are dropped for the first of their cluster, as arrays of equal length, sorted by `sample`.
+    """Holds the samples that are dropped as duplicates, as arrays of equal length, sorted by `sample`.
 
-    `kept_duplicate` is the sample that is kept, `size` counts the cluster.
+    `kept_duplicate` is the first sample of the cluster, which is kept; `size` is the number of samples in the cluster.
     """
 
     sample: np.ndarray
@@ -29,7 +29,7 @@ class Duplicates:
 
     @classmethod
     def of_components(cls, samples: np.ndarray, labels: np.ndarray) -> Duplicates:
-        """Return the duplicates among some samples, in order, given the component of each, as a small number."""
+        """Return the duplicates among sorted samples, given the component of each as a number from 0."""
         first = np.full(int(labels.max(initial=-1)) + 1, np.iinfo(np.int64).max)
         np.minimum.at(first, labels, samples)
         sizes = np.bincount(labels, minlength=len(first))
@@ -39,11 +39,15 @@ class Duplicates:
 
     @classmethod
     def joined(cls, several: Sequence[Duplicates]) -> Duplicates:
-        """Return those of several deduplicators together."""
+        """Return the duplicates of several deduplicators together."""
         none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
         sample, kept_duplicate, size = (
             np.concatenate(arrays)
-            for arrays in zip(none, *((one.sample, one.kept_duplicate, one.size) for one in several), strict=True)
+            for arrays in zip(
+                none,
+                *((duplicates.sample, duplicates.kept_duplicate, duplicates.size) for duplicates in several),
+                strict=True,
+            )
         )
         order = np.argsort(sample)
         return cls(sample[order], kept_duplicate[order], size[order])
@@ -51,7 +55,7 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class NearPairs:
-    """Pairs of distinct signature values that count as duplicates, arrays of equal length."""
+    """Holds pairs of distinct signature values that count as duplicates, as arrays of equal length."""
 
     a: np.ndarray
     b: np.ndarray
@@ -64,10 +68,10 @@ class NearPairs:
 
 @dataclass(frozen=True)
 class SharedKeys:
-    """Which samples hold which of the keys that more than one sample holds.
+    """Holds the keys that more than one sample has, with their samples.
 
-    `sample` are indices in (shard, row) order and `key` what they hold, sorted by key, then sample; `samples` counts
-    all there are.
+    `sample` holds indices in (shard, row) order, `key` one key of each, sorted by key, then sample. `samples` is the
+    number of all samples.
     """
 
     samples: int
@@ -75,18 +79,18 @@ class SharedKeys:
     key: np.ndarray
 
     def duplicates(self, alive: np.ndarray) -> Duplicates:
-        """Return the duplicates among the living; keys of the dead do not unite them. `alive` is a mask of all."""
+        """Return the duplicates among the samples of the mask `alive`; keys of other samples do not unite them."""
         from dj_assets.kernels.components import components
 
         living = alive[self.sample]
         holder, key = self.sample[living], self.key[living]
         held, index = np.unique(holder, return_inverse=True)
-        # neighbours are enough: each group becomes a path
+        # edges between neighbours are enough: each group becomes a path
         same = key[1:] == key[:-1]
         return Duplicates.of_components(held, components(len(held), index[:-1][same], index[1:][same]))
 
     def holding(self, keys: tuple[int, ...]) -> np.ndarray:
-        """Return the samples that hold one of some keys, sorted."""
+        """Return the samples that have at least one of the keys, sorted."""
         held: np.ndarray = np.unique(self.sample[np.isin(self.key, np.array(keys, np.uint64))])
         return held
 
@@ -95,19 +99,19 @@ Links = NearPairs | SharedKeys
 
 
 def duplicates_by_value(signatures: np.ndarray, alive: np.ndarray, near: NearPairs) -> Duplicates:
-    """Return the duplicates among living samples with one signature each.
+    """Return the duplicates among the samples still alive, which have one signature each.
 
-    Beside the signatures it takes as much again, and what belongs to samples that have others like them.
+    Memory: a second array of the size of the signatures, and small arrays for the samples that have duplicates.
 
     Parameters
     ----------
     signatures
-        One value a sample, in (shard, row) order, shape `(n,)`.
+        One value per sample, in (shard, row) order, shape `(n,)`.
     alive
-        Which samples take part; bool, shape `(n,)`.
+        Mask of the samples that take part; bool, shape `(n,)`.
     near
-        Pairs of values; those with a value that no living sample has are left out, so that chains through dropped
-        samples do not unite the living.
+        Pairs of values. A pair with a value that no sample of `alive` has is ignored: chains through dropped samples
+        do not unite the others.
     """
     from dj_assets.kernels.components import components
 
@@ -117,7 +121,7 @@ def duplicates_by_value(signatures: np.ndarray, alive: np.ndarray, near: NearPai
 
 
 def _linked(values: np.ndarray, near: NearPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the values that several samples have or that are near another, sorted, and the places of near ones there.
+    """Return the sorted values that several samples have or that are near another, and the indices of near pairs there.
 
     `values` is sorted in place.
     """
@@ -130,12 +134,12 @@ def _linked(values: np.ndarray, near: NearPairs) -> tuple[np.ndarray, np.ndarray
 
 
 def _members(signatures: np.ndarray, alive: np.ndarray, linked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the living samples with one of the linked values, in order, and where that stands among them."""
+    """Return the samples of `alive` with a linked value, in order, and the index of each one's value."""
     samples, indices = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for start in range(0, len(signatures), _CHUNK):
         living = np.flatnonzero(alive[start : start + _CHUNK])
         index = indices_in(linked, signatures[start : start + _CHUNK][living])
-        found = index >= 0
-        samples.append(start + living[found])
-        indices.append(index[found])
+        linked_here = index >= 0
+        samples.append(start + living[linked_here])
+        indices.append(index[linked_here])
     return np.concatenate(samples), np.concatenate(indices)

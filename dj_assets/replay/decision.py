@@ -1,4 +1,4 @@
-"""What the replay decided about every sample: kept on disk between deduplicating and refining, in a process or many."""
+"""The decision of the replay about every sample. It is kept on disk between deduplicating and refining."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from dj_assets.sources.fields import FieldTypes
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """The outcomes of the measured samples of one source file; `version` is a hash of its published part.
+    """Holds the outcomes of the measured samples of one source file; `version` is a hash of its published part.
 
-    It covers the outcome of every sample and the columns of the refined file, not which duplicate was kept: one in
-    another file may change without a change here.
+    The version covers the outcome of every sample and the columns of the refined file. It does not cover which
+    duplicate was kept: a kept duplicate in another file may change without a change in this file.
     """
 
     number: int
@@ -41,12 +41,12 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class Decision:
-    """The result of a replay over the files that were measured then; `key` says of what, by which recipe.
+    """Holds the result of a replay over the measured files; `key` identifies the files and the recipe.
 
     `recipe` is the hash of the recipe with its thresholds, `missing` names shards that took no part, `parts` are the
-    refined files as they are to be.
-    `version` is the data version of the duplicates, `near_pairs` and `clusters` count what they come from,
-    `outcome_table` is the table that `build_database` takes.
+    refined files to be written.
+    `version` is the data version of the duplicates, `near_pairs` and `clusters` are the numbers of near pairs and of
+    clusters, `outcome_table` is the table that `build_database` takes.
     """
 
     key: str
@@ -77,12 +77,12 @@ class Decision:
         format: Format = "parquet",
         missing: Sequence[str] = (),
     ) -> Decision:
-        """Describe a replay over source files; `missing` are names of shards that took no part.
+        """Return the decision of a replay over source files; `missing` are names of shards that took no part.
 
         Raises
         ------
         ConservationError
-            If samples in are not kept + dropped + quarantined.
+            If the number of samples in is not kept + dropped + quarantined.
         """
         counts = balance(manifests, replayed.file_counts)
         funnel = make_funnel(plan, replayed.file_counts, counts, _seconds_by_step(manifests))
@@ -107,7 +107,7 @@ class Decision:
 
     @classmethod
     def read(cls, layout: Layout, key: str | None = None) -> Decision | None:
-        """Return the stored decision, where there is one and, if asked, it is of that key."""
+        """Return the stored decision, or None if there is none or it has another key than `key`."""
         content = read_json(layout.decision)
         if content is None or (key is not None and content["key"] != key):
             return None
@@ -150,12 +150,12 @@ class Decision:
 
     @property
     def duplicates(self) -> int:
-        """How many samples the recipe drops as duplicates."""
+        """Return the number of samples that the recipe drops as duplicates."""
         return sum(outcome.duplicates for outcome in self.outcomes)
 
     @cached_property
     def types(self) -> FieldTypes | None:
-        """The types of the JSON fields over all files, so that every refined file has the same schema."""
+        """Return the types of the JSON fields over all files: every refined file gets the same schema."""
         return merged_types(self.manifests)
 
     def kept(self, number: int, layout: Layout) -> np.ndarray:

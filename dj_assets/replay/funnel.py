@@ -1,4 +1,4 @@
-"""The funnel: samples in and out of every operator, in recipe order, and the balance that must hold."""
+"""The funnel: samples in and out of every operator, in recipe order, and the balance that must add up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dj_assets.replay.result import FileCounts
 
 @dataclass(frozen=True)
 class Balance:
-    """Where all samples of a subset went. Adds up by construction of `balance`."""
+    """Holds the numbers of samples of a subset by outcome; `balance` checks that they add up."""
 
     samples_in: int
     kept: int
@@ -25,14 +25,14 @@ class Balance:
 
     @property
     def retention(self) -> float:
-        """Share of the samples that is kept; 0 where there are none."""
+        """Return the share of the samples that is kept; 0 if there are no samples."""
         return self.kept / self.samples_in if self.samples_in else 0.0
 
 
 def make_funnel(
     plan: Plan, file_counts: Sequence[FileCounts], balance: Balance, seconds: Mapping[str, float]
 ) -> tuple[FunnelStep, ...]:
-    """Count what every operator took in and let out; the first one takes what loading left."""
+    """Count the samples in and out of every operator; the first one takes all samples that loading left."""
     steps = len(plan.steps)
     quarantined = _by_step(steps, (counts.quarantined for counts in file_counts))
     ended = _by_step(steps, (counts.ended for counts in file_counts))
@@ -61,17 +61,17 @@ def make_funnel(
 def _by_step(steps: int, counted: Iterable[Sequence[int]]) -> list[int]:
     total = [0] * steps
     for counts in counted:
-        total = [one + other for one, other in zip(total, counts, strict=True)]
+        total = [sum_ + count for sum_, count in zip(total, counts, strict=True)]
     return total
 
 
 def balance(manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]) -> Balance:
-    """Add up every file and the whole: samples in = kept + dropped + quarantined.
+    """Return the balance of all files: samples in = kept + dropped + quarantined, for each file and in total.
 
     Raises
     ------
     ConservationError
-        Naming the file that does not add up. Nothing is published then.
+        If a file does not add up; the message names it. Nothing is published then.
     """
     all_kept = all_quarantined = all_dropped = 0
     for file, counts in zip(manifests, file_counts, strict=True):

@@ -1,4 +1,4 @@
-"""Which step would end a sample, were there no duplicates: conditions in SQL over statistics, and failures."""
+"""Find the step that ends a sample if duplicates are ignored: SQL conditions over statistics, and failures."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dj_assets.operators.base import Deduplicator, Filter
 from dj_assets.operators.conditions import Parameter
 from dj_assets.recipe.plan import Plan, Step
 
-# Stands for no step.
+# Value for "no step".
 NEVER = np.iinfo(np.int16).max
-# So many samples are judged at once.
+# Number of samples that one query judges, at least.
 _AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Steps up to and including a deduplicator: within one, the order of events is known without clustering."""
+    """Holds steps up to and including a deduplicator: inside a segment the order of events needs no clustering."""
 
     steps: tuple[Step, ...]
     deduplicator: Step | None
@@ -44,13 +44,13 @@ def segments_of(plan: Plan) -> list[Segment]:
 def first_events(
     segments: Sequence[Segment], stats: Sequence[Path], failed_at: np.ndarray, threads: int
 ) -> list[np.ndarray]:
-    """Return, for each segment, the first step that would end each sample of some files (`NEVER` where none)."""
+    """Return, for each segment, the first step that would end each sample of the files (`NEVER` if none)."""
     events = [np.full(len(failed_at), NEVER, np.int16) for _ in segments]
     start = 0
     for judged in _judged(segments, stats, threads):
         rows = len(judged[0])
-        for event, found in zip(events, judged, strict=True):
-            event[start : start + rows] = found
+        for event, first in zip(events, judged, strict=True):
+            event[start : start + rows] = first
         start += rows
     for segment, event in zip(segments, events, strict=True):
         indices = [step.index for step in segment.steps]
@@ -60,9 +60,9 @@ def first_events(
 
 
 def _judged(segments: Sequence[Segment], stats: Sequence[Path], threads: int) -> Iterator[list[np.ndarray]]:
-    """Ask DuckDB, in one pass over the statistics, for the first condition of each segment that fails; batch by batch.
+    """Yield the first condition of each segment that fails, batch by batch, from one DuckDB pass over the statistics.
 
-    Nothing is yielded where there are no conditions.
+    Nothing is yielded if there are no conditions.
     """
     cases: list[str] = []
     parameters: list[Parameter] = []
@@ -79,15 +79,15 @@ def _judged(segments: Sequence[Segment], stats: Sequence[Path], threads: int) ->
     if not any(isinstance(step.operator, Filter) for segment in segments for step in segment.steps):
         return
     query = f"SELECT row, {', '.join(cases)} FROM read_parquet(?)"  # noqa: S608 - conditions bind their values
-    # from the bounds that a single Parquet file tells of a column, DuckDB 2.0 concludes that no value is NaN
+    # from the bounds of a column in a single Parquet file, DuckDB 2.0 concludes that no value is NaN
     config: dict[str, str | bool | int | float | list[str]] = {"disabled_optimizers": "statistics_propagation"}
     with duckdb.connect(config={"threads": threads, **config}) as connection:
         for files in _batches(stats):
-            # the files follow the select list in the text, hence last among the parameters
-            found = connection.execute(query, [*parameters, [str(path) for path in files]]).fetchnumpy()
+            # in the query the files follow the select list, so they are the last parameter
+            columns = connection.execute(query, [*parameters, [str(path) for path in files]]).fetchnumpy()
             rows = np.concatenate([pq.read_table(path, columns=["row"])["row"].to_numpy() for path in files])
-            assert np.array_equal(np.asarray(found["row"]), rows), "DuckDB keeps the order of rows"  # noqa: S101
-            yield [np.asarray(found[f"segment_{number}"]) for number in range(len(segments))]
+            assert np.array_equal(np.asarray(columns["row"]), rows), "DuckDB keeps the order of rows"  # noqa: S101
+            yield [np.asarray(columns[f"segment_{number}"]) for number in range(len(segments))]
 
 
 def _batches(stats: Sequence[Path]) -> Iterator[list[Path]]:

@@ -1,4 +1,4 @@
-"""What links duplicates, beyond equal signatures: found once for all samples, whatever the thresholds."""
+"""Links between duplicates, beyond equal signatures: found once for all samples, and valid for all thresholds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dj_assets.replay.shared_keys import find_shared_keys
 def find_links(
     layout: Layout, plan: Plan, signature_files: Sequence[Path], measured: str, threads: int = 1
 ) -> Mapping[str, Links]:
-    """Return the links of every deduplicator of a plan, by the name of its signature.
+    """Return the links of every deduplicator of a plan, keyed by the name of its signature.
 
     `measured` identifies the measured files of all files, given in file order.
     """

@@ -1,4 +1,4 @@
-"""Near pairs of distinct signatures: found once for all samples, kept on disk, right for every threshold."""
+"""Near pairs of distinct signatures: found once for all samples, kept on disk, valid for all thresholds."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.writing import ParquetFileWriter
+from dj_assets.operators import contract
 from dj_assets.operators.base import Deduplicator
 from dj_assets.recipe.plan import Step, digest
 from dj_assets.replay.clusters import NearPairs
@@ -30,44 +31,41 @@ def find_near_pairs(
     *,
     threads: int = 1,
 ) -> NearPairs:
-    """Return the near pairs of a deduplicator, from disk where they were found for the same samples before.
+    """Return the near pairs of a deduplicator, from disk if they were found for the same samples before.
 
-    `measured` identifies the measured files of all files. Pairs hold for any thresholds: they are kept between
-    signature values, whether or not a sample with that value survives.
+    `measured` identifies the measured files of all files. The pairs are valid for all thresholds: they are pairs of
+    signature values, also of values whose samples are dropped.
     """
     key = near_pairs_key(step, operator, measured)
     path = layout.near_pairs(step.signature)
     stored = read_stored(path, key)
     if stored is None:
-        # who overrides the search need not know of threads
-        own = type(operator).near_pairs is not Deduplicator.near_pairs
-        steering = {} if own else {"threads": threads}
-        stored = operator.near_pairs(distinct_values(signature_files, step.signature), **steering)
+        stored = contract.near_pairs(operator, distinct_values(signature_files, step.signature), threads)
         store(path, stored, key)
     a, b = (stored.column(name).to_numpy() for name in ("a", "b"))
     return NearPairs(a, b)
 
 
 def near_pairs_key(step: Step, operator: Deduplicator, measured: str) -> bytes:
-    """Return under which key the near pairs of a deduplicator are stored."""
+    """Return the key under which the near pairs of a deduplicator are stored."""
     return digest([measured, step.identity, operator.model_dump(mode="json")]).encode()
 
 
 def distinct_values(files: Sequence[Path], column: str) -> np.ndarray:
-    """Return the distinct values of a column in order, nulls left out; holds hardly more than all values."""
+    """Return the distinct values of a column in order, without nulls; it takes little more memory than all values."""
     values = np.empty(0, np.uint64)
     filled = 0
     for path in files:
-        own = pq.read_table(path, columns=[column])[column].drop_null().unique().to_numpy()
+        file_values = pq.read_table(path, columns=[column])[column].drop_null().unique().to_numpy()
         if not filled:
-            values = np.empty(sum(pq.read_metadata(file).num_rows for file in files), own.dtype)
-        values[filled : filled + len(own)] = own
-        filled += len(own)
+            values = np.empty(sum(pq.read_metadata(file).num_rows for file in files), file_values.dtype)
+        values[filled : filled + len(file_values)] = file_values
+        filled += len(file_values)
     return distinct_sorted(values[:filled])
 
 
 def read_stored(path: Path, key: bytes) -> pa.Table | None:
-    """Return the table at `path` where it was stored under the same key, and is not damaged."""
+    """Return the table at `path` if it was stored under the same key and is not damaged, else None."""
     if not at_hand(path).exists():
         return None
     try:
@@ -78,7 +76,7 @@ def read_stored(path: Path, key: bytes) -> pa.Table | None:
 
 
 def is_stored(path: Path, key: bytes) -> bool:
-    """Return whether a table lies at `path` under the same key and is not damaged; holds a batch of it."""
+    """Return whether a table is stored at `path` under the same key and is not damaged; read it batch by batch."""
     if not at_hand(path).exists():
         return False
     try:
@@ -91,7 +89,7 @@ def is_stored(path: Path, key: bytes) -> bool:
 
 
 def store(path: Path, pairs: pa.Table | ds.Dataset, key: bytes) -> None:
-    """Store a table under a key, batch by batch; it appears whole or not at all."""
+    """Store a table under a key, batch by batch; the file appears complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = pairs.schema.with_metadata({_KEY: key})
     with ParquetFileWriter(path, schema) as writer:
@@ -103,6 +101,6 @@ def _batches(rows: pa.Table | ds.Dataset) -> Iterator[pa.RecordBatch]:
     if isinstance(rows, pa.Table):
         yield from rows.to_batches()
         return
-    # a dataset as a whole is read ahead of a slow writer without end
+    # a scan of the whole dataset reads ahead of a slow writer without limit
     for fragment in rows.get_fragments():
         yield from fragment.to_batches(schema=rows.schema)

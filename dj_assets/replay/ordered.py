@@ -1,10 +1,10 @@
-"""Sorted arrays: distinct values in order, and where values stand among them."""
+"""Sorted arrays: distinct values in order, and the indices of values in them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# So many values are moved at once where equal ones are taken out.
+# Number of values that are moved at once when duplicates are removed.
 _CHUNK = 1 << 20
 
 
@@ -27,13 +27,13 @@ def distinct_sorted(values: np.ndarray) -> np.ndarray:
 
 
 def indices_in(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return where each value stands in `ordered`, -1 where it does not."""
+    """Return the index of each value in `ordered`, -1 if it is not there."""
     indices = np.full(len(values), -1, np.int64)
     if not len(ordered):
         return indices
-    # in order, neighbours are looked up in what the cache holds
+    # sorted look-ups hit the cache of the processor
     order = np.argsort(values)
-    found = np.minimum(np.searchsorted(ordered, values[order]), len(ordered) - 1)
-    there = ordered[found] == values[order]
-    indices[order[there]] = found[there]
+    candidates = np.minimum(np.searchsorted(ordered, values[order]), len(ordered) - 1)
+    there = ordered[candidates] == values[order]
+    indices[order[there]] = candidates[there]
     return indices

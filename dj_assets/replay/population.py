@@ -1,4 +1,4 @@
-"""The measured samples of all files as the replay sees them: a few bytes each."""
+"""The measured samples of all files in the memory of the replay: a few bytes per sample."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ NOT_FAILED = -1
 
 @dataclass(frozen=True)
 class SamplePositions:
-    """The positions of samples: the numbers of some files, and the rows of each file's samples in their order.
+    """Holds the positions of samples: the numbers of the files, and the rows of each file's samples in order.
 
-    `starts` are the numbers of the first samples of the files, and behind them how many there are in all. Rows without
-    a gap are a `range`.
+    `starts` holds the number of the first sample of each file, and at the end the number of all samples. Rows without a
+    gap are a `range`.
     """
 
     numbers: np.ndarray
@@ -30,12 +30,12 @@ class SamplePositions:
 
     @classmethod
     def of(cls, stats: Sequence[Path]) -> SamplePositions:
-        """Read the places of the samples of some files, in their order."""
+        """Read the positions of the samples of the files, in order."""
         numbers, rows = [], []
         for path in stats:
-            own = pq.read_table(path, columns=["shard", "row"])
-            numbers.append(own["shard"][0].as_py() if own.num_rows else 0)
-            rows.append(_as_range(own["row"].to_numpy()))
+            table = pq.read_table(path, columns=["shard", "row"])
+            numbers.append(table["shard"][0].as_py() if table.num_rows else 0)
+            rows.append(_as_range(table["row"].to_numpy()))
         starts = np.cumsum([0, *map(len, rows)])
         return cls(np.array(numbers, np.int32), starts, rows)
 
@@ -52,12 +52,12 @@ class SamplePositions:
         files = self._file(samples)
         row: np.ndarray = samples - self.starts[files]
         for file in np.unique(files):
-            of_file, own = files == file, self.rows[file]
-            row[of_file] = row[of_file] + own.start if isinstance(own, range) else own[row[of_file]]
+            of_file, rows = files == file, self.rows[file]
+            row[of_file] = row[of_file] + rows.start if isinstance(rows, range) else rows[row[of_file]]
         return row
 
     def slices(self) -> Iterator[slice]:
-        """Yield the numbers of the samples of every file."""
+        """Yield the sample numbers of every file as a slice."""
         for first, end in zip(self.starts[:-1], self.starts[1:], strict=True):
             yield slice(int(first), int(end))
 
@@ -67,10 +67,11 @@ class SamplePositions:
 
 @dataclass(frozen=True)
 class Population:
-    """All measured samples in (shard, row) order, as arrays of equal length; what is not kept apart is read once.
+    """Holds all measured samples in (shard, row) order, as arrays of equal length.
 
-    `failed_at` is the step a sample failed at, -1 where none. `signatures` are those that are one value, by name, as
-    integers: bytes are numbered; in front stand those of the reference set, whose places are `reference`.
+    `failed_at` is the step at which a sample failed, -1 if none. `signatures` holds the signatures with one value per
+    sample, keyed by name, as integers: distinct byte strings are numbered. The samples of the reference set come first;
+    `reference` holds their positions.
     """
 
     stats_files: tuple[Path, ...]
@@ -90,7 +91,7 @@ def load_population(
     reference_stats: Sequence[Path] = (),
     reference_signatures: Sequence[Path] = (),
 ) -> Population:
-    """Read what the replay needs of all files, given in file order: 2 bytes a sample, and 8 for each signature."""
+    """Read the replay's columns of all files, given in file order: 2 bytes per sample, and 8 for each signature."""
     names = [step.signature for step in plan.deduplicators if not has_keys(step)]
     failed_at = column_of(signatures, "failed_at").filled(NOT_FAILED)
     values = {name: column_of([*reference_signatures, *signatures], name) for name in names}
@@ -98,12 +99,12 @@ def load_population(
 
 
 def has_keys(step: Step) -> bool:
-    """Return whether a step signs samples with a list of keys each."""
+    """Return whether a step signs each sample with a list of keys."""
     return isinstance(step.operator, Deduplicator) and pa.types.is_list(step.operator.signature_type)
 
 
 def column_of(files: Sequence[Path], name: str) -> np.ma.MaskedArray:
-    """Read one column of many Parquet files; the mask is there only where a value is null."""
+    """Read one column of many Parquet files; the result has a mask only if a value is null."""
     if files and pa.types.is_fixed_size_binary(pq.read_schema(files[0]).field(name).type):
         whole = pa.chunked_array([chunk for path in files for chunk in _read(path, name).chunks])
         numbers = whole.dictionary_encode().combine_chunks().indices
@@ -120,14 +121,14 @@ def _joined(columns: Iterable[pa.ChunkedArray], size: int) -> np.ma.MaskedArray:
     mask: np.ndarray | None = None
     filled = 0
     for column in columns:
-        own = column.fill_null(0).to_numpy() if column.null_count else column.to_numpy()
+        values = column.fill_null(0).to_numpy() if column.null_count else column.to_numpy()
         if not filled:
-            data = np.empty(size, own.dtype)
-        data[filled : filled + len(own)] = own
+            data = np.empty(size, values.dtype)
+        data[filled : filled + len(values)] = values
         if column.null_count:
             mask = np.zeros(size, bool) if mask is None else mask
-            mask[filled : filled + len(own)] = column.is_null().to_numpy()
-        filled += len(own)
+            mask[filled : filled + len(values)] = column.is_null().to_numpy()
+        filled += len(values)
     return np.ma.masked_array(data, mask=np.ma.nomask if mask is None else mask)
 
 

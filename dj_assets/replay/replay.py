@@ -1,4 +1,4 @@
-"""The recipe run again as set operations over what was measured: conditions in SQL, clusters over signatures."""
+"""Replay a recipe as set operations over the measured files: SQL conditions, and clusters over signatures."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from dj_assets.replay.judging import NEVER, first_events, segments_of
 from dj_assets.replay.population import Population
 
 KEPT = -1
-# What is read of every file.
+# Kinds of measured files that are read for every source file.
 REPLAYED = ("stats", "signatures")
 
 
 @dataclass
 class SampleOutcomes:
-    """The outcome of every measured sample.
+    """Holds the outcome of every measured sample.
 
-    `outcome` is the index of the step that ended a sample, `KEPT` for the kept; `quarantined` says whether it failed
-    there. Samples of `duplicates` are numbered as all are, their kept duplicates behind the `references` samples of the
-    reference set: a smaller number is one of these. Cluster sizes count samples of the reference set, too.
-    `short_texts` counts, for each deduplicator, those it dropped only because they are too short for one shingle.
+    `outcome` is the index of the step that ended a sample, `KEPT` for a kept one; `quarantined` is true if the sample
+    failed at that step. In `duplicates`, samples have their index among all samples. The numbers of kept duplicates
+    count the `references` samples of the reference set first: a number below `references` is one of those. Cluster
+    sizes include samples of the reference set.
+    `short_texts` counts, for each deduplicator, the samples that it dropped only because they are too short for one
+    shingle.
     """
 
     outcome: np.ndarray
@@ -38,16 +40,17 @@ class SampleOutcomes:
 
     @property
     def kept(self) -> np.ndarray:
-        """Which samples are kept."""
+        """Return the mask of the kept samples."""
         kept: np.ndarray = self.outcome == KEPT
         return kept
 
 
 def replay(plan: Plan, population: Population, links: Mapping[str, Links], threads: int = 1) -> SampleOutcomes:
-    """Let every sample meet the steps in recipe order; the earliest event decides.
+    """Return the outcome of every sample: steps apply in recipe order, and the earliest event decides.
 
-    `links` are those of every deduplicator, by the name of its signature, over the reference set and the samples behind
-    it. Samples of the reference set take part in every deduplicator, whatever the filters say, and are always kept.
+    `links` holds the links of every deduplicator, keyed by the name of its signature, over the reference set followed
+    by the samples. Samples of the reference set take part in every deduplicator, also if a filter would drop them, and
+    are always kept.
     """
     size = len(population)
     outcomes = SampleOutcomes(np.full(size, KEPT, np.int16), np.zeros(size, bool), len(population.reference))
@@ -55,21 +58,21 @@ def replay(plan: Plan, population: Population, links: Mapping[str, Links], threa
     segments = segments_of(plan)
     events = first_events(segments, population.stats_files, population.failed_at, threads)
     outcomes.seconds["conditions"] = time.perf_counter() - started
-    found = []
+    duplicates = []
     for segment, event in zip(segments, events, strict=True):
         end(outcomes.outcome, outcomes.quarantined, event, population.failed_at)
         if segment.deduplicator is not None:
             started = time.perf_counter()
-            found.append(
+            duplicates.append(
                 _deduplicate(outcomes, population, segment.deduplicator, links[segment.deduplicator.signature])
             )
             outcomes.seconds[segment.deduplicator.label] = time.perf_counter() - started
-    outcomes.duplicates = Duplicates.joined(found)
+    outcomes.duplicates = Duplicates.joined(duplicates)
     return outcomes
 
 
 def end(outcome: np.ndarray, quarantined: np.ndarray, event: np.ndarray, failed_at: np.ndarray) -> None:
-    """End the samples that a segment's events end, of those alive."""
+    """Set the outcomes of the samples still alive that an event of a segment ends, in place."""
     ended = (outcome == KEPT) & (event != NEVER)
     outcome[ended] = event[ended]
     quarantined[ended] = failed_at[ended] == event[ended]
@@ -79,17 +82,17 @@ def _deduplicate(outcomes: SampleOutcomes, population: Population, step: Step, l
     alive = np.concatenate((np.ones(outcomes.references, bool), outcomes.kept))
     keys = step.operator.short_text_keys if isinstance(step.operator, Deduplicator) else ()
     if isinstance(links, SharedKeys):
-        found = links.duplicates(alive)
-        short = np.isin(found.sample, links.holding(keys))
+        duplicates = links.duplicates(alive)
+        short = np.isin(duplicates.sample, links.holding(keys))
     else:
         signature = population.signatures[step.signature]
         if signature.mask is not np.ma.nomask:
             alive &= ~signature.mask
-        found = duplicates_by_value(signature.data, alive, links)
-        short = np.isin(signature.data[found.sample], np.array(keys, signature.dtype))
-    own = found.sample >= outcomes.references
-    sample = found.sample[own] - outcomes.references
+        duplicates = duplicates_by_value(signature.data, alive, links)
+        short = np.isin(signature.data[duplicates.sample], np.array(keys, signature.dtype))
+    in_subset = duplicates.sample >= outcomes.references
+    sample = duplicates.sample[in_subset] - outcomes.references
     outcomes.outcome[sample] = step.index
     if keys:
-        outcomes.short_texts[step.label] = int(short[own].sum())
-    return Duplicates(sample, found.kept_duplicate[own], found.size[own])
+        outcomes.short_texts[step.label] = int(short[in_subset].sum())
+    return Duplicates(sample, duplicates.kept_duplicate[in_subset], duplicates.size[in_subset])

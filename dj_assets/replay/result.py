@@ -1,4 +1,4 @@
-"""The result of a replay: the outcomes of the samples counted, hashed, and as a table of those that are not kept."""
+"""The result of a replay: counts and hashes of the outcomes, and a table of the samples that are not kept."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ OUTCOME_SCHEMA = pa.schema(
         ("cluster_size", pa.int32()),
     ]
 )
-# So many samples are hashed at once.
+# Number of samples that are hashed at once.
 _CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
 class FileCounts:
-    """How many measured samples of a source file ended at each step, and hashes of their outcomes.
+    """Holds the number of measured samples of a source file that ended at each step, and hashes of their outcomes.
 
-    `against` counts dropped samples whose kept duplicate is in the reference set. `outcome_hash` covers all outcomes,
-    `kept_mask` which samples are kept.
+    `against` counts dropped samples whose kept duplicate is in the reference set. `outcome_hash` is the hash of all
+    outcomes, `kept_mask` the hash of the mask of kept samples.
     """
 
     rows: int
@@ -49,14 +49,14 @@ class FileCounts:
 
     @property
     def kept(self) -> int:
-        """How many are kept."""
+        """Return the number of kept samples."""
         return self.rows - sum(self.ended)
 
     @classmethod
     def of(
         cls, steps: int, outcome: np.ndarray, quarantined: np.ndarray, duplicates: np.ndarray, against: np.ndarray
     ) -> FileCounts:
-        """Count the outcomes of a file's samples; `duplicates` are places of some, `against` a mask of these."""
+        """Count the outcomes of a file's samples; `duplicates` are indices of samples, `against` a mask over these."""
 
         def by_step(chosen: np.ndarray) -> tuple[int, ...]:
             return tuple(np.bincount(outcome[chosen], minlength=steps).tolist())
@@ -74,11 +74,11 @@ class FileCounts:
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """The result of a replay over all files, on one machine or in pieces.
+    """Holds the result of a replay over all files, on one machine or in pieces.
 
-    `version` is the data version of the duplicates, `clusters` counts kept duplicates, `near_pairs` pairs of
-    signatures. `outcome_table` has the columns of `OUTCOME_SCHEMA`, a row for every measured sample that is not kept,
-    in (shard, row) order.
+    `version` is the data version of the duplicates, `clusters` the number of kept duplicates, `near_pairs` the number
+    of near pairs of signatures. `outcome_table` has the columns of `OUTCOME_SCHEMA`, and a row for every measured
+    sample that is not kept, in (shard, row) order.
     """
 
     file_counts: Sequence[FileCounts]
@@ -90,7 +90,7 @@ class ReplayResult:
 
 
 def replay_result(steps: int, population: Population, outcomes: SampleOutcomes, near_pairs: int) -> ReplayResult:
-    """Sum up a replay on this machine."""
+    """Return the result of a replay on this machine."""
     kept_duplicates = outcomes.duplicates.kept_duplicate
     version = DuplicatesVersion(len(population))
     for against in (False, True):
@@ -113,17 +113,17 @@ def _file_counts(steps: int, population: Population, outcomes: SampleOutcomes) -
     counts = []
     duplicates = outcomes.duplicates
     for here in population.positions.slices():
-        own = slice(*np.searchsorted(duplicates.sample, [here.start, here.stop]))
-        indices, against = duplicates.sample[own] - here.start, duplicates.kept_duplicate[own] < outcomes.references
+        part = slice(*np.searchsorted(duplicates.sample, [here.start, here.stop]))
+        indices, against = duplicates.sample[part] - here.start, duplicates.kept_duplicate[part] < outcomes.references
         counts.append(FileCounts.of(steps, outcomes.outcome[here], outcomes.quarantined[here], indices, against))
     return counts
 
 
 class DuplicatesVersion:
-    """The data version of the duplicates, from the number of the kept duplicate of every sample, -1 where it has none.
+    """Computes the data version of the duplicates, from the number of every sample's kept duplicate, -1 if it has none.
 
-    It is the digest of `[samples, kept duplicates, kept duplicates in the reference set]`, each list as the hexadecimal
-    digits of its bytes, left out where there are none; made without holding them.
+    The version is the digest of `[samples, kept duplicates, kept duplicates in the reference set]`. Each list is given
+    by the hexadecimal digits of its bytes, and is left out if it is empty. The lists are never held in memory.
     """
 
     def __init__(self, samples: int) -> None:
@@ -133,7 +133,7 @@ class DuplicatesVersion:
         self._begun = False
 
     def add(self, sample: np.ndarray, kept: np.ndarray) -> None:
-        """Take samples with their kept duplicates; samples come in order, over several calls."""
+        """Add samples with their kept duplicates; over all calls, samples are in ascending order."""
         for start in range(self._hashed, int(sample[-1]) + 1 if len(sample) else 0, _CHUNK):
             self._up_to(min(start + _CHUNK, int(sample[-1]) + 1), sample, kept)
 
@@ -148,7 +148,7 @@ class DuplicatesVersion:
         self._hash.update(numbers.tobytes().hex().encode())
 
     def end(self) -> None:
-        """End a list of kept duplicates; those of the reference set come behind the others."""
+        """End a list of kept duplicates; the list of the reference set follows the other one."""
         if self._begun:
             none = np.empty(0, np.int64)
             for start in range(self._hashed, self._samples, _CHUNK):
@@ -157,7 +157,7 @@ class DuplicatesVersion:
         self._hashed, self._begun = 0, False
 
     def digest(self) -> str:
-        """Return the version, as `recipe.plan.digest` would."""
+        """Return the version, equal to the one of `recipe.plan.digest`."""
         self._hash.update(b"]")
         return self._hash.hexdigest()[:16]
 
@@ -167,12 +167,12 @@ def outcome_table(population: Population, outcomes: SampleOutcomes) -> pa.Table:
     ended = np.flatnonzero(outcomes.outcome != KEPT)
     duplicates = outcomes.duplicates
     against = duplicates.kept_duplicate < outcomes.references
-    own = duplicates.kept_duplicate[~against] - outcomes.references
+    numbers = duplicates.kept_duplicate[~against] - outcomes.references
     kept_positions = {}
     for name, lookup in (("kept_shard", SamplePositions.file_number), ("kept_row", SamplePositions.row)):
         kept_positions[name] = np.empty(len(duplicates), np.int64)
         kept_positions[name][against] = lookup(population.reference, duplicates.kept_duplicate[against])
-        kept_positions[name][~against] = lookup(population.positions, own)
+        kept_positions[name][~against] = lookup(population.positions, numbers)
     columns = {
         "shard": population.positions.file_number(ended),
         "row": population.positions.row(ended),
@@ -189,7 +189,7 @@ def outcome_rows(
     against: np.ndarray,
     sizes: np.ndarray,
 ) -> pa.Table:
-    """Return the table of some samples that ended; `duplicates` says which rows the last three are of."""
+    """Return the table of samples that ended; `duplicates` holds the row indices of the last three arguments."""
     rows = len(columns["row"])
     alone = np.ones(rows, bool)
     alone[duplicates] = False

@@ -1,4 +1,4 @@
-"""Keys that several samples share: found once over all samples, in bounded memory, kept on disk."""
+"""Keys that several samples share: found once over all samples, in bounded memory, and kept on disk."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dj_assets.replay.clusters import SharedKeys
 from dj_assets.replay.near_pairs import read_stored, store
 from dj_assets.replay.partitioned.exchange import scattered
 
-# So many keys are sorted at once: 16 bytes each, and as much again while they are.
+# Number of keys that are sorted at once: 16 bytes each, and 16 more while they are sorted.
 KEYS_AT_ONCE = 1 << 24
 
 Held = tuple[np.ndarray, np.ndarray]
 
 
 def find_shared_keys(layout: Layout, step: Step, signature_files: Sequence[Path], measured: str) -> SharedKeys:
-    """Return who shares which key of a deduplicator, from disk where it was found for the same samples before.
+    """Return the shared keys of a deduplicator, from disk if they were found for the same samples before.
 
     `measured` identifies the measured files of all files, given in file order.
     """
@@ -39,8 +39,8 @@ def find_shared_keys(layout: Layout, step: Step, signature_files: Sequence[Path]
 def shared_keys(files: Sequence[Path], column: str, keys_at_once: int = KEYS_AT_ONCE) -> pa.Table:
     """Return every key that more than one sample holds, with its samples, sorted by key, then sample.
 
-    Keys are taken by their leading bits, a part at a time: each part reads the files again, none holds all keys. Of
-    keys with the same samples only the first of a part stays, since any one of them unites these samples.
+    Keys are processed in parts by their leading bits: each part reads the files again, and none holds all keys. Of the
+    keys with the same samples only the first of a part is returned, since one key is enough to unite these samples.
     """
     bits = leading_bits(files, column, keys_at_once)
     parts = [_distinct_groups(*_shared(*part_of_keys(files, column, part, bits))) for part in range(1 << bits)]
@@ -49,13 +49,13 @@ def shared_keys(files: Sequence[Path], column: str, keys_at_once: int = KEYS_AT_
 
 
 def leading_bits(files: Sequence[Path], column: str, keys_at_once: int) -> int:
-    """Return by how many leading bits the keys of a column fall into parts of about `keys_at_once` at most."""
+    """Return the number of leading bits that split the keys of a column into parts of about `keys_at_once` or fewer."""
     count = sum(pq.read_table(file, columns=[column])[column].combine_chunks().flatten().__len__() for file in files)
     return max(0, int(np.ceil(np.log2(max(1, count / keys_at_once)))))
 
 
 def part_of_keys(files: Sequence[Path], column: str, part: int, bits: int) -> Held:
-    """Return the keys that start with the bits of `part`, and who holds them, in the order of samples."""
+    """Return the keys that start with the bits of `part`, and the sample of each, in the order of samples."""
     keys, samples = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
     first = 0
     for file in files:
@@ -70,7 +70,7 @@ def part_of_keys(files: Sequence[Path], column: str, part: int, bits: int) -> He
 
 
 def _shared(keys: np.ndarray, samples: np.ndarray) -> Held:
-    """Return what is held by more than one sample, sorted by key, then sample."""
+    """Return the keys that more than one sample has, with their samples, sorted by key, then sample."""
     order = np.argsort(keys, kind="stable")
     keys, samples = keys[order], samples[order]
     same = keys[1:] == keys[:-1]
@@ -79,12 +79,12 @@ def _shared(keys: np.ndarray, samples: np.ndarray) -> Held:
 
 
 def _distinct_groups(keys: np.ndarray, samples: np.ndarray) -> Held:
-    """Leave out keys whose samples are those of a key before: most duplicates share all of their keys."""
+    """Remove keys with the same samples as an earlier key: most duplicates share all of their keys."""
     if not len(keys):
         return keys, samples
     starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
     sizes = np.diff(np.append(starts, len(keys)))
-    # a sum of scattered numbers tells sets of samples apart, but for a chance of 2^-64
+    # sums of scattered numbers differ for different sets of samples, except with probability 2^-64
     sums = np.add.reduceat(scattered(samples.astype(np.uint64)), starts)
     _, first = np.unique(sums, return_index=True)
     kept = np.zeros(len(starts), bool)

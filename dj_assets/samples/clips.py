@@ -18,7 +18,7 @@ FPS = 8
 
 @dataclass(frozen=True)
 class SampleClip:
-    """What a clip shows: a scene, how long, and by how many pixels a second the camera moves along it."""
+    """Hold the content of a clip: a scene, its duration, and the speed of the camera along it in pixels per second."""
 
     scene: Scene
     seconds: float = 3.0
@@ -28,7 +28,7 @@ class SampleClip:
 
     @property
     def caption(self) -> str:
-        """The scene in words, and what the camera does."""
+        """Return the scene in words, and the motion of the camera."""
         moving = "the camera moves past" if self.speed else "nothing moves"
         return f"{self.scene.caption}, {moving}."
 
@@ -42,7 +42,7 @@ class SampleClip:
             yield wide.crop((left, 0, left + self.width, self.height))
 
     def encoded(self) -> bytes:
-        """Return the clip as a file; its bytes depend on the encoder, so the shipped ones are not made anew."""
+        """Return the clip as a file; its bytes depend on the encoder, so shipped files are not made again."""
         import av
         import numpy as np
 

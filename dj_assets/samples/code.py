@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from dj_assets.samples.grammar import Dice, Grammar
 
 Document = tuple[str, dict[str, object]]
-# The first so many files of the two code subsets are the same: forks, vendored copies.
+# The number of first files that the two code subsets have in common: forks, vendored copies.
 SHARED_FILES = 12
-# Endings that the recipe of the reproduced set does not list.
+# Suffixes that the recipe of the reproduced set does not list.
 _OTHER_ENDINGS = (".ipynb", ".lock", ".svg", ".csv", ".map")
 _LICENCES = (
     (
@@ -30,7 +30,7 @@ _LICENCES = (
 
 @dataclass(frozen=True)
 class Language:
-    """How files of one language look: its comment sign, the frame of a function, lines to fill it with."""
+    """Hold the syntax of one language: its comment sign, the frame of a function, lines to fill it with."""
 
     name: str
     ending: str
@@ -140,19 +140,19 @@ LANGUAGES = (
 
 
 def redpajama_code(dice: Dice, index: int) -> Document:
-    """Return a source file with its path, repository and language as meta."""
+    """Return a source file with its path, repository and language as metadata."""
     return _file(Dice(f"shared/{index}") if index < SHARED_FILES else dice, index, LANGUAGES)
 
 
 def the_stack(dice: Dice, index: int) -> Document:
-    """Return a source file as The Stack has them; the first ones are those of the other code subset."""
+    """Return a source file in the form of The Stack; the first ones are those of the other code subset."""
     text, meta = redpajama_code(dice, index)
     stars = dice.between(0, 900)
     return text, {"lang": meta["language"], "max_stars_count": stars, "max_stars_repo_path": meta["path"]}
 
 
 def reproduced_code(dice: Dice, index: int) -> Document:
-    """Return a file of any repository: in one of six its ending is none of program text."""
+    """Return a file of any repository: one in six has a suffix that is not of program text."""
     text, meta = _file(dice, index, LANGUAGES)
     if dice.chance(1 / 6):
         path = str(meta["path"])

@@ -1,4 +1,4 @@
-"""Documents with damage of known strength: what a sandbox finds in them is known beforehand."""
+"""Make documents with damage of known strength, so that the findings of a sandbox are known beforehand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_NOISE, _MOST_REPEATS = 0.4, 8
 
 
 def damaged_files(seed: str, pack: Callable[[bytes], bytes]) -> Mapping[str, bytes]:
-    """Return the damaged documents and, to evaluate on, others without damage, by path; `pack` compresses."""
+    """Return the damaged documents and, for evaluation, others without damage, keyed by path; `pack` compresses."""
     return {
         "damaged/documents.jsonl.gz": pack(_lines(_document(f"{seed}/damaged/{n}", n) for n in range(DOCUMENTS))),
         "damaged/held_out.jsonl.gz": pack(
@@ -23,10 +23,10 @@ def damaged_files(seed: str, pack: Callable[[bytes], bytes]) -> Mapping[str, byt
 
 
 def _document(seed: str, index: int) -> dict[str, object]:
-    """Return a document with three properties that do not depend on each other.
+    """Return a document with three independent properties.
 
-    Letters give way to symbols (`noise` is their share) and a phrase comes back (`repeats` times): both make it worse
-    to learn from. Where its lines break makes no difference.
+    Letters are replaced by symbols (`noise` is their share) and a phrase is repeated (`repeats` times): both make the
+    document worse to learn from. The width of its lines makes no difference.
     """
     dice = Dice(seed)
     g = Grammar.of("web", dice)

@@ -1,4 +1,4 @@
-"""What is wrong with real corpora, planted on purpose: each function makes one kind of defect."""
+"""Defects of real corpora, planted on purpose: each function makes one kind of defect."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def typographic(dice: Dice, text: str) -> str:
 
 
 def odd_white_space(dice: Dice, text: str) -> str:
-    """Return the text with unusual blanks for some of its spaces, and blanks around it."""
+    """Return the text with unusual blanks instead of some of its spaces, and with blanks around it."""
     words = text.split(" ")
     joined = "".join(word + (dice.pick(_BLANKS) if dice.chance(0.03) else " ") for word in words)
     return f" \u00a0\n{joined}\n\t "
@@ -56,7 +56,7 @@ def flagged(dice: Dice, text: str) -> str:
 
 
 def near_duplicate(dice: Dice, text: str) -> str:
-    """Return the text with two words beside each other changed, in the middle of a line."""
+    """Return the text with two adjacent words changed, in the middle of a line."""
     words = text.split(" ")
     at = dice.between(len(words) // 3, len(words) // 2)
     words[at : at + 2] = Grammar.of("web", dice).expand("{adj} {noun}").split(" ")[:2]
@@ -64,14 +64,14 @@ def near_duplicate(dice: Dice, text: str) -> str:
 
 
 def foreign(dice: Dice, _: Grammar) -> str:
-    """Return a document in French, German, Spanish Chinese or, twice as often, Russian or Arabic."""
+    """Return a document in French, German, Spanish, Chinese or, twice as often, Russian or Arabic."""
     stock = foreign_sentences()
     sentences = dice.shuffled(stock[dice.pick(("ar", "de", "es", "fr", "ru", "zh", "ar", "ru"))])
     return " ".join(sentences[: dice.between(4, 9)])
 
 
 def symbols(dice: Dice, g: Grammar) -> str:
-    """Return a soup of symbols with a word here and there."""
+    """Return lines of symbols with a few words."""
     lines = []
     for _ in range(dice.between(6, 20)):
         soup = "".join(dice.pick(_SYMBOLS) for _ in range(dice.between(20, 80)))
@@ -80,7 +80,7 @@ def symbols(dice: Dice, g: Grammar) -> str:
 
 
 def repeated(dice: Dice, g: Grammar) -> str:
-    """Return one sentence again and again."""
+    """Return one sentence, repeated many times."""
     return "\n".join([g.sentence()] * dice.between(20, 50))
 
 
@@ -115,12 +115,12 @@ def _prose(g: Grammar, characters: int, gap: str) -> str:
 
 
 def very_long(characters: int) -> Callable[[Dice, Grammar], str]:
-    """Return a maker of documents just longer than so many characters."""
+    """Return a maker of documents that are slightly longer than the given number of characters."""
     return lambda _, g: _prose(g, characters, "\n")
 
 
 def _with_sentence(dice: Dice, text: str, sentence: str) -> str:
-    # Between two sentences of the text, or at its end where it has only one.
+    # Between two sentences of the text, or at its end if it has only one.
     positions = [at + 2 for at in range(len(text)) if text.startswith(". ", at)]
     at = dice.pick(positions) if positions else len(text)
     return f"{text[:at]}{sentence} {text[at:]}" if positions else f"{text} {sentence}"

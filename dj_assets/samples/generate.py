@@ -1,4 +1,4 @@
-"""Write the sample data: `python -m dj_assets.samples.generate [FOLDER]`. Same seed, same bytes."""
+"""Write the sample data: `python -m dj_assets.samples.generate [FOLDER]`. The same seed gives the same bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dj_assets.samples.raw import raw_files
 from dj_assets.samples.subsets import SUBSETS, Contents, Document
 
 SEED = "2023"
-# One ordinary document in so many gets each kind of blemish.
+# Each kind of blemish is given to one in this number of ordinary documents.
 _BLEMISHED_ONE_IN = 25
 _BROKEN_JSON = b'{"text": "This record was cut off in the middle of a wo'
 _INVALID_UTF8 = b'{"text": "A record with a byte that no UTF-8 has: \xff\xfe", "meta": {}}'
@@ -25,7 +25,7 @@ _INVALID_UTF8 = b'{"text": "A record with a byte that no UTF-8 has: \xff\xfe", "
 
 @dataclass
 class Entry:
-    """One line to be: where it sorts (0 to 1), what it holds, and what was planted in it."""
+    """Hold one future line: its position in the order (0 to 1), its content, and its planted defect."""
 
     position: float
     line: bytes
@@ -33,14 +33,14 @@ class Entry:
 
 
 def documents(subset: str, count: int, seed: str = SEED) -> Iterator[Document]:
-    """Yield `count` ordinary documents of a subset, without defects: text and meta."""
+    """Yield `count` ordinary documents of a subset, without defects: text and metadata."""
     contents = SUBSETS[subset]
     for index in range(count):
         yield contents.make(Dice(f"{seed}/{subset}/{index}"), index)
 
 
 def sample(subset: str) -> tuple[bytes, dict[str, list[int]]]:
-    """Return the JSON lines of a subset's sample file, and for each kind of defect the lines (from 0) that have it."""
+    """Return the JSON lines of a subset's sample file, and the lines (from 0) of each kind of defect."""
     entries = sorted(_entries(subset, SUBSETS[subset]), key=lambda entry: entry.position)
     planted: dict[str, list[int]] = {}
     for number, entry in enumerate(entries):
@@ -50,9 +50,9 @@ def sample(subset: str) -> tuple[bytes, dict[str, list[int]]]:
 
 
 def write(folder: Path) -> None:
-    """Write every subset as `<subset>.jsonl.gz`, the raw corpora, and `planted.json`, which says where the defects are.
+    """Write every subset as `<subset>.jsonl.gz`, the raw corpora, and `planted.json`, which lists the defects.
 
-    Of raw corpora it says how many there are.
+    For subsets, it lists the lines of each kind of defect; for raw corpora, the number of defects.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files, counts = raw_files(SEED, _gzipped)
@@ -88,7 +88,7 @@ def _copies(
     subset: str, contents: Contents, dice: Dice, plain: list[tuple[float, str, dict[str, object]]]
 ) -> Iterator[Entry]:
     """Yield exact and near duplicates, each after its original."""
-    # Near ones copy the longest documents: a simhash of few shingles moves too far with one word.
+    # Near duplicates copy the longest documents: one word changes too many bits of a simhash of few shingles.
     near = sorted(plain, key=lambda document: -len(document[1]))[: contents.near_duplicates]
     exact = dice.shuffled([document for document in plain if document not in near])[: contents.duplicates]
     for number, (position, text, meta) in enumerate([*exact, *near]):

@@ -1,4 +1,4 @@
-"""A probabilistic grammar: symbols with alternatives, read from the text files beside this module."""
+"""A probabilistic grammar: symbols with alternatives, read from the text files in the folder `grammar`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dj_assets.samples import morphology
 T = TypeVar("T")
 FOLDER = Path(__file__).parent / "grammar"
 _SLOT = re.compile(r"\{(?:#(\d+)-(\d+)|([A-Za-z]\w*)(?:\.(\w+))?)\}")
-# How much more likely a word or rule of the domain is than one of the common stock.
+# The weight of a word or rule of the domain, relative to one of the common stock.
 _DOMAIN_WEIGHT = 3
 
 
 class Dice:
-    """Seeded choices built on `Random.random` alone, whose stream Python promises never to change."""
+    """Make seeded choices with `Random.random` only, whose sequence Python promises never to change."""
 
     def __init__(self, seed: str) -> None:
         self._random = Random(seed)  # noqa: S311
@@ -35,7 +35,7 @@ class Dice:
         return low + self.below(high - low + 1)
 
     def pick(self, options: Sequence[T]) -> T:
-        """Return one of the options, each as likely."""
+        """Return one of the options, all with the same probability."""
         return options[self.below(len(options))]
 
     def chance(self, probability: float) -> bool:
@@ -50,10 +50,10 @@ class Dice:
 
 @dataclass(frozen=True)
 class Grammar:
-    """Makes words, sentences and paragraphs of one domain.
+    """Make words, sentences and paragraphs of one domain.
 
-    `{noun}` expands a symbol, `{noun.s}` its plural, `{verb.ed}` a past tense (see `morphology.FORMS`),
-    `{#2-40}` a number; anything else between braces stays, so LaTeX passes through.
+    `{noun}` expands a symbol, `{noun.s}` its plural, `{verb.ed}` a past tense (see `morphology.FORMS`), `{#2-40}` a
+    number; other text in braces is not changed, so that LaTeX is kept.
     """
 
     symbols: dict[str, list[str]]
@@ -61,7 +61,7 @@ class Grammar:
 
     @classmethod
     def of(cls, domain: str, dice: Dice) -> Grammar:
-        """Return the grammar of a domain: `common` plus the domain's own words and rules, the latter weighted."""
+        """Return the grammar of a domain: `common` plus the domain's own words and rules, which have more weight."""
         symbols = {name: list(options) for name, options in _read("common").items()}
         for name, options in _read(domain).items():
             symbols[name] = symbols.get(name, []) + options * _DOMAIN_WEIGHT

@@ -1,4 +1,4 @@
-"""Instruction data as it lies in raw Alpaca-CoT: English from the grammar, Chinese from a small one of its own."""
+"""Instruction data in the form of raw Alpaca-CoT: English from the grammar, Chinese from a small separate one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Write the samples with images and clips: `python -m dj_assets.samples.media_samples [FOLDER]`.
 
-Annotations are the same bytes every time. Images and clips show the same every time, but encoders differ: what is
-shipped was made once, with Pillow 13 and PyAV 18.
+Annotations are the same bytes every time. Images and clips have the same content every time, but encoders differ: the
+files in the package were made once, with Pillow 13 and PyAV 18.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PLANTED = Path("planted_media.json")
 
 
 def annotation_files() -> dict[Path, str]:
-    """Return every file that is text, by its path: the same bytes every time."""
+    """Return every text file, keyed by its path: the same bytes every time."""
     records, planted = llava_records()
     listed: dict[str, Any] = {"llava": planted}
     for pool in POOLS:
@@ -35,16 +35,16 @@ def annotation_files() -> dict[Path, str]:
 
 
 def media() -> dict[Path, Content]:
-    """Return every image and clip by its path, to be made when it is called."""
-    found: dict[Path, Content] = {}
+    """Return functions that make every image and clip, keyed by path."""
+    contents: dict[Path, Content] = {}
     for photo in photos():
         if photo.image is not None and photo.content is not None:
-            found.setdefault(LLAVA.parent / photo.image, photo.content)
+            contents.setdefault(LLAVA.parent / photo.image, photo.content)
     for pool in POOLS:
         for name, clip, planted in clips_of(pool):
             if planted != "missing":
-                found[Path("t2v", pool, name)] = _file_of(clip, planted)
-    return found
+                contents[Path("t2v", pool, name)] = _file_of(clip, planted)
+    return contents
 
 
 def _file_of(clip: SampleClip, planted: str) -> Content:
@@ -56,7 +56,7 @@ def _file_of(clip: SampleClip, planted: str) -> Content:
 
 
 def write(folder: Path) -> None:
-    """Write all of it."""
+    """Write all annotations, images and clips."""
     for path, text in annotation_files().items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")

@@ -26,14 +26,14 @@ def plural(noun: str) -> str:
 
 
 def article(noun: str) -> str:
-    """Return the word with "a" or "an" before it, by its sound as far as the spelling tells."""
+    """Return the word with "a" or "an" before it, by its sound as far as the spelling shows it."""
     word = noun.partition("|")[0]
     vowel = word.lower().startswith(_SILENT_H) or (word[0].lower() in "aeiou" and not _SOUNDS_LIKE_YOU.match(word))
     return f"{'an' if vowel else 'a'} {word}"
 
 
 def third_person(verb: str) -> str:
-    """Return "she ...s"; of a verb of several words the first is inflected."""
+    """Return the form of "she ...s"; of a verb of several words, the first is inflected."""
     return _on_first_word(verb, lambda base, _: _with_s(base))
 
 
@@ -58,7 +58,7 @@ def base_form(word: str) -> str:
 
 
 def capitalised(text: str) -> str:
-    """Return the text with its first letter in upper case, quotation marks before it left alone."""
+    """Return the text with its first letter in upper case; quotation marks before it are kept."""
     return re.sub(r'^(["“(]*)([a-z])', lambda match: match[1] + match[2].upper(), text, count=1)
 
 
@@ -66,7 +66,7 @@ FORMS: Mapping[str, Callable[[str], str]] = {"a": article, "ed": past, "en": par
 
 
 def _on_first_word(verb: str, inflect: Callable[[str, str], str]) -> str:
-    # "beg/begged to" and "set up" both carry their particle along.
+    # "beg/begged to" and "set up" both include their particle.
     first, space, rest = verb.partition(" ")
     base, _, irregular = first.partition("/")
     return inflect(base, irregular) + space + rest

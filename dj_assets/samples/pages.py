@@ -26,7 +26,7 @@ _CODE = (
 
 
 def crawled(dice: Dice, index: int) -> Document:
-    """Return a page of a crawl, mostly prose, with a footer or two left over from its frame."""
+    """Return a page of a crawl: mostly prose, with some footer lines of the site."""
     g = Grammar.of(dice.pick(("web", "web", "web", "encyclopedia", "tech", "medicine")), dice)
     parts = [g.title(), *g.paragraphs(dice.between(2, 6), 2, 7).split("\n\n")]
     parts += [g.expand(footer) for footer in dice.shuffled(_FOOTERS)[: dice.between(0, 2)]]
@@ -34,7 +34,7 @@ def crawled(dice: Dice, index: int) -> Document:
 
 
 def oscar(dice: Dice, index: int) -> Document:
-    """Return a page as OSCAR keeps it: raw, with addresses and words that no dictionary has."""
+    """Return a page in the form of OSCAR: raw, with addresses and words that no dictionary has."""
     text, meta = crawled(dice, index)
     g = Grammar.of("web", dice)
     if dice.chance(0.4):
@@ -45,14 +45,14 @@ def oscar(dice: Dice, index: int) -> Document:
 
 
 def c4(dice: Dice, index: int) -> Document:
-    """Return a page as C4 keeps it: prose, one paragraph a line."""
+    """Return a page in the form of C4: prose, one paragraph per line."""
     text, meta = crawled(dice, index)
     day = f"2019-04-{dice.between(18, 26)}T{dice.between(0, 23):02}:{dice.between(0, 59):02}:10Z"
     return text, {"timestamp": day, "language": "en", **meta}
 
 
 def common_crawl(dump: str, dice: Dice, index: int) -> Document:
-    """Return a page of a Common Crawl dump with the score its classifier gave."""
+    """Return a page of a Common Crawl dump with the score of its classifier."""
     text, meta = crawled(dice, index)
     segment = f"{dump}/en_middle_{dice.between(0, 99):04}.json.gz/line{dice.between(1, 90_000)}"
     return text, {
@@ -64,7 +64,7 @@ def common_crawl(dump: str, dice: Dice, index: int) -> Document:
 
 
 def navigation(dice: Dice, index: int) -> Document:
-    """Return a page that is only frame: menus, price lists, calendars. Common Crawl is half of that."""
+    """Return a page without prose: menus, price lists, calendars. Half of Common Crawl is of this kind."""
     g = Grammar.of("web", dice)
     kinds = (
         "» {noun.s} ({#1-99})",
@@ -93,7 +93,7 @@ def wiki(dice: Dice, index: int) -> Document:
 
 
 def stackexchange(dice: Dice, index: int) -> Document:
-    """Return a question with answers; two of three carry code, which its recipe asks for by a minimum of symbols."""
+    """Return a question with answers; two of three have code, which the recipe requires by a minimum of symbols."""
     g = Grammar.of("tech", dice)
     code = dice.chance(0.66)
     parts = [f"Q: {g.title('How do I {verb} {NP} {PP}?')}", g.sentences(2, 4), *_snippets(g, code)]
@@ -109,7 +109,7 @@ def stackexchange(dice: Dice, index: int) -> Document:
 
 
 def hackernews(dice: Dice, index: int) -> Document:
-    """Return a thread: a title, then comments of two authors and more."""
+    """Return a thread: a title, then comments of at least two authors."""
     g = Grammar.of("tech", dice)
     parts = [g.title(dice.pick(("Ask HN: How do you {verb} {NP}?", "Show HN: {NP1} for {NPP}", "{NP} {PP}"))), "======"]
     for _ in range(dice.between(2, 7)):

@@ -25,7 +25,7 @@ _SECTIONS = ("Model and notation", "Preliminaries", "Main result", "Numerical re
 
 
 def arxiv(dice: Dice, index: int) -> Document:
-    """Return the LaTeX source of a paper, with comments, macros and a bibliography as authors leave them."""
+    """Return the LaTeX source of a paper, with comments, macros and a bibliography as in real sources."""
     g = Grammar.of("science", dice)
     parts = ["\\documentclass{article}", *dice.shuffled(_PREAMBLE)[: dice.between(2, 6)], "\\begin{document}"]
     parts += [f"\\title{{{g.title()}}}", f"\\author{{{g.name()} \\and {g.name()}}}", "\\maketitle"]
@@ -49,7 +49,7 @@ def arxiv(dice: Dice, index: int) -> Document:
 
 
 def pubmed_abstract(dice: Dice, index: int) -> Document:
-    """Return one abstract, half of them with labelled parts."""
+    """Return one abstract; half of the abstracts have labelled parts."""
     g = Grammar.of("medicine", dice)
     if dice.chance(0.5):
         labels = ("BACKGROUND", "METHODS", "RESULTS", "CONCLUSIONS")

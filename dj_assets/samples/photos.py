@@ -19,13 +19,13 @@ QUESTIONS = (
     "Sum up the image.",
 )
 _SCENES = 44
-# An EXIF block that says: turn by 90 degrees.
+# An EXIF block with the orientation "rotate by 90 degrees".
 _ROTATED = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One record of the LLaVA sample: its caption, its image and what was planted."""
+    """Hold one record of the LLaVA sample: its caption, its image and its planted defect."""
 
     caption: str
     image: str | None
@@ -47,7 +47,7 @@ def photos() -> Iterator[Photo]:
 
 
 def llava_records() -> tuple[list[Record], dict[str, list[int]]]:
-    """Return the records of the LLaVA sample, and for each kind of defect their numbers."""
+    """Return the records of the LLaVA sample, and their numbers for each kind of defect."""
     records: list[Record] = []
     planted: dict[str, list[int]] = {}
     for number, photo in enumerate(photos()):

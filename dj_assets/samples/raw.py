@@ -1,4 +1,4 @@
-"""Corpora as they are published: a folder of Alpaca-CoT, a bundle of arXiv, a dump of Stack Exchange."""
+"""Corpora in their published form: a folder of Alpaca-CoT, a bundle of arXiv, a dump of Stack Exchange."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SITE = "tools.example"
 
 
 def raw_files(seed: str, pack: Pack) -> tuple[dict[str, bytes], dict[str, Planted]]:
-    """Return every file by its path, and how many defects of each kind the three corpora hold; `pack` is gzip."""
+    """Return every file, keyed by path, and the defects of each kind in the three corpora; `pack` is gzip."""
     alpaca, planted_alpaca = _alpaca_cot(f"{seed}/alpaca_cot", pack)
     bundle, planted_bundle = _arxiv_bundle(f"{seed}/arxiv_bundle", pack)
     posts, planted_posts = _posts(f"{seed}/posts")
@@ -37,7 +37,7 @@ def raw_files(seed: str, pack: Pack) -> tuple[dict[str, bytes], dict[str, Plante
 
 
 def _alpaca_cot(seed: str, pack: Pack) -> tuple[dict[str, bytes], Planted]:
-    """Return three data sets, each a folder; the second Chinese one repeats some of the first, as translations do."""
+    """Return three data sets, one folder each; the second Chinese one repeats part of the first, as translations do."""
     english = [instructions.english(Dice(f"{seed}/en/{n}")) for n in range(_INSTRUCTIONS)]
     chinese = [instructions.chinese(Dice(f"{seed}/zh/{n}")) for n in range(_INSTRUCTIONS)]
     mixed = [instructions.translation(Dice(f"{seed}/mixed/{n}")) for n in range(10)]
@@ -78,7 +78,7 @@ def _json(record: Record) -> str:
 
 
 def _arxiv_bundle(seed: str, pack: Pack) -> tuple[bytes, Planted]:
-    """Return a month's papers: whole files, papers in several files, and what has no LaTeX."""
+    """Return the papers of a month: whole files, papers in several files, and members without LaTeX."""
     members: dict[str, bytes] = {}
     for index in range(_PAPERS):
         dice = Dice(f"{seed}/{index}")
@@ -97,7 +97,7 @@ def _arxiv_bundle(seed: str, pack: Pack) -> tuple[bytes, Planted]:
 
 
 def _chapters(source: str) -> Mapping[str, bytes]:
-    """Return a paper cut at its sections: the first part is the main file, which is not the first by name."""
+    """Return a paper split at its sections: the first part is the main file, which is not the first by name."""
     first, *rest = re.split(r"(?=^\\section)", source, flags=re.MULTILINE)
     calls = "".join(f"\\input{{chapter{n}}}\n" for n in range(1, len(rest) + 1))
     parts = {f"chapter{n}.tex": part.encode() for n, part in enumerate(rest, 1)}
@@ -115,7 +115,7 @@ def _tar(members: Mapping[str, bytes]) -> bytes:
 
 
 def _posts(seed: str) -> tuple[bytes, Planted]:
-    """Return a dump: every question's answers come later, as they do where posts are numbered by time."""
+    """Return a dump: the answers to every question come later, as in dumps with posts numbered by time."""
     dice = Dice(f"{seed}/order")
     rows = [row for index in range(_QUESTIONS) for row in _thread(Dice(f"{seed}/{index}"), index)]
     rows += [(9001, _row(Id=9001, PostTypeId=2, ParentId=77777, Score=3, Body="<p>An answer to nothing.</p>"))]
@@ -131,13 +131,13 @@ def _thread(dice: Dice, index: int) -> Iterator[tuple[int, str]]:
     text, _ = pages.stackexchange(dice, index)
     question, *answers = text.removeprefix("Q: ").split("\n\nA: ")
     title, _, body = question.partition("\n\n")
-    own = 100 + index
+    post_id = 100 + index
     score = dice.between(-2, 40)
-    yield own, _row(Id=own, PostTypeId=1, Score=score, Title=title, Body=_html(body), Tags="<tools><linux>")
+    yield post_id, _row(Id=post_id, PostTypeId=1, Score=score, Title=title, Body=_html(body), Tags="<tools><linux>")
     for number, answer in enumerate(answers):
         later = 1000 + 10 * index + number
         score = dice.between(-3, 60)
-        yield later, _row(Id=later, PostTypeId=2, ParentId=own, Score=score, Body=_html(answer))
+        yield later, _row(Id=later, PostTypeId=2, ParentId=post_id, Score=score, Body=_html(answer))
 
 
 def _html(text: str) -> str:

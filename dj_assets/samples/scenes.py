@@ -1,4 +1,4 @@
-"""Pictures of small scenes and what they show in words: a thing or several somewhere, at some time of the day."""
+"""Draw pictures of small scenes and describe them: one or more things in a landscape, at a time of the day."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLOURS: dict[str, Colour] = {
     "orange": (228, 126, 40),
 }
 _NUMBERS = ("", "one", "two", "three")
-# sky above, sky at the horizon
+# the colour at the top of the sky, the colour at the horizon
 _SKIES: dict[str, tuple[Colour, Colour]] = {
     "under a blue sky": ((84, 150, 222), (196, 222, 244)),
     "under grey clouds": ((126, 132, 140), (196, 200, 204)),
@@ -43,7 +43,7 @@ _GROUNDS: dict[str, Colour] = {
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows. The same scene is always drawn alike, whatever its size."""
+    """Hold the content of a picture. The same scene is always drawn in the same way, at any size."""
 
     seed: str
     thing: str
@@ -54,21 +54,21 @@ class Scene:
 
     @classmethod
     def of(cls, seed: str) -> Scene:
-        """Return the scene of a seed."""
+        """Return the scene for a seed."""
         dice = Dice(f"scene/{seed}")
         thing, colour = dice.pick(sorted(THINGS)), dice.pick(sorted(COLOURS))
         return cls(seed, thing, colour, dice.between(1, 3), dice.pick(sorted(_GROUNDS)), dice.pick(sorted(_SKIES)))
 
     @property
     def caption(self) -> str:
-        """The scene in one sentence of a few words."""
+        """Return a caption of the scene: one sentence of a few words."""
         noun = self.thing if self.count == 1 else f"{self.thing}s"
         number = "A" if self.count == 1 else _NUMBERS[self.count].capitalize()
         article = "An" if number == "A" and self.colour[0] in "aeiou" else number
         return f"{article} {self.colour} {noun} {self.ground} {self.sky}"
 
     def picture(self, width: int, height: int) -> Image:
-        """Draw it, `width` by `height` pixels."""
+        """Draw the scene, `width` by `height` pixels."""
         from PIL import Image, ImageDraw
 
         image = Image.new("RGB", (width, height))
@@ -161,15 +161,15 @@ THINGS: dict[str, Callable[[Draw, Box, Colour], None]] = {
 
 
 def noise(seed: str, width: int, height: int) -> Image:
-    """Return a picture of random pixels: no format makes it small."""
+    """Return a picture of random pixels, which no format can compress."""
     from PIL import Image
 
     dice = Dice(f"noise/{seed}")
     return Image.frombytes("RGB", (width, height), bytes(dice.below(256) for _ in range(3 * width * height)))
 
 
-def _between(one: Colour, other: Colour, share: float) -> Colour:
-    mixed = [round(a + (b - a) * share) for a, b in zip(one, other, strict=True)]
+def _between(first: Colour, second: Colour, share: float) -> Colour:
+    mixed = [round(a + (b - a) * share) for a, b in zip(first, second, strict=True)]
     return mixed[0], mixed[1], mixed[2]
 
 

@@ -1,4 +1,4 @@
-"""What each subset's sample file holds: how many documents, and how many of every defect."""
+"""The content of each subset's sample file: the number of documents, and the number of every defect."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Maker = Callable[[Dice, int], Document]
 
 @dataclass(frozen=True)
 class Contents:
-    """The make-up of one sample file.
+    """Hold the composition of one sample file.
 
-    `documents` are ordinary; about `blemished` in a hundred of each kind of blemish get it; `rubbish` counts documents
-    that the recipe should drop; `very_long` is the length in characters of one document beyond the recipe's limit.
-    `prose` says that a model of English may learn from it.
+    `documents` is the number of ordinary documents; `rubbish` counts documents that the recipe should drop; `very_long`
+    is the length in characters of one document beyond the recipe's limit. `prose` means that a model of English may
+    learn from it.
     """
 
     make: Maker

@@ -1,4 +1,4 @@
-"""How statistics go together, among themselves and with what a pool was worth."""
+"""Correlations of statistics with each other and with the scores of pools."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ import numpy as np
 from dj_assets.sandbox.cuts import Probed
 from dj_assets.sandbox.pools import Pool, population, value_of
 
-# A correlation over fewer pools is one of a line drawn through them.
+# Any two pools are on one line, so a correlation over fewer pools says nothing.
 FEWEST_POOLS = 3
 
 
 def between_statistics(
     connection: duckdb.DuckDBPyConnection, statistics: Sequence[Probed], *, kept: bool = False
 ) -> dict[tuple[str, str], float | None]:
-    """Return Pearson's r of every pair, by one query; None where it is not defined."""
+    """Return Pearson's r of every pair with one query; None where it is not defined."""
     pairs = list(itertools.combinations(statistics, 2))
     if not pairs:
         return {}
-    values = {one.column: value_of(one.column, is_list=one.is_list) for one in statistics}
+    values = {statistic.column: value_of(statistic.column, is_list=statistic.is_list) for statistic in statistics}
     parts = ", ".join(f"corr({values[a.column]}, {values[b.column]})" for a, b in pairs)
-    found = connection.execute(f"SELECT {parts} FROM stats {population(kept=kept)}").fetchone()  # noqa: S608 - names
-    return {(a.column, b.column): _finite(r) for (a, b), r in zip(pairs, found or (), strict=True)}
+    row = connection.execute(f"SELECT {parts} FROM stats {population(kept=kept)}").fetchone()  # noqa: S608 - names
+    return {(a.column, b.column): _finite(r) for (a, b), r in zip(pairs, row or (), strict=True)}
 
 
 def means(connection: duckdb.DuckDBPyConnection, statistics: Sequence[Probed], pool: Pool) -> dict[str, float | None]:
     """Return the mean of every statistic over the samples of a pool; None where none has a value."""
     members = pool.members()
-    parts = ", ".join(f"avg({value_of(one.column, is_list=one.is_list)})" for one in statistics)
+    parts = ", ".join(f"avg({value_of(statistic.column, is_list=statistic.is_list)})" for statistic in statistics)
     query = f"SELECT {parts} FROM stats SEMI JOIN ({members.text}) USING (shard, row)"  # noqa: S608 - values are bound
-    found = connection.execute(query, list(members.parameters)).fetchone()
-    return {one.column: _finite(mean) for one, mean in zip(statistics, found or (), strict=True)}
+    row = connection.execute(query, list(members.parameters)).fetchone()
+    return {statistic.column: _finite(mean) for statistic, mean in zip(statistics, row or (), strict=True)}
 
 
 def with_scores(
     pool_means: Mapping[str, Mapping[str, float | None]], scores: Mapping[str, float]
 ) -> dict[str, float | None]:
-    """Return, for every statistic, Pearson's r over the pools between a pool's mean and its score.
+    """Return, for every statistic, Pearson's r between the means and the scores of the pools.
 
-    None where fewer than three pools have both, or where one of the two is the same for all.
+    It is None where fewer than three pools have both, or where one of the two is the same for all.
     """
-    names = dict.fromkeys(name for found in pool_means.values() for name in found)
+    names = dict.fromkeys(name for means_of_pool in pool_means.values() for name in means_of_pool)
     correlated: dict[str, float | None] = {}
     for name in names:
         points = [
             (mean, scores[pool])
-            for pool, found in pool_means.items()
-            if pool in scores and (mean := found.get(name)) is not None
+            for pool, means_of_pool in pool_means.items()
+            if pool in scores and (mean := means_of_pool.get(name)) is not None
         ]
         correlated[name] = _pearson(points) if len(points) >= FEWEST_POOLS else None
     return correlated

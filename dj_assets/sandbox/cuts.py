@@ -1,4 +1,4 @@
-"""Where the thirds of a statistic begin: exact cuts by rank, ties broken by place."""
+"""The thirds of a statistic: exact cuts by rank; position breaks ties."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import duckdb
 
 from dj_assets.sandbox.pools import PARTS, POSITION, Edge, Third, population, value_of
 
-# With fewer values there are no three parts.
+# Fewer values do not give three parts.
 FEWEST_VALUES = 3
 _FIRST, _BEYOND = Edge(float("-inf"), 0), Edge(float("inf"), (1 << 63) - 1)
 
 
 @dataclass(frozen=True)
 class Probed:
-    """A statistic to be cut: its column, and whether that holds a list a sample."""
+    """A statistic to cut: its column, and whether the column holds a list for each sample."""
 
     column: str
     is_list: bool = False
@@ -25,27 +25,27 @@ class Probed:
 def find_thirds(
     connection: duckdb.DuckDBPyConnection, statistics: Iterable[Probed], *, kept: bool = False
 ) -> tuple[list[Third], dict[str, str]]:
-    """Return low, middle and high third of every statistic, and the statistics that have none, each with the reason.
+    """Return low, middle and high third of every statistic, and the statistics without thirds, each with the reason.
 
-    The cuts lie behind int(n / 3 + 0.5) and int(2 n / 3 + 0.5) of the n samples that have a value, in the order of
+    The cuts are after int(n / 3 + 0.5) and int(2 n / 3 + 0.5) of the n samples that have a value, in the order of
     value, shard, row.
     """
     probed = tuple(statistics)
     thirds: list[Third] = []
     without: dict[str, str] = {}
-    for one, span in zip(probed, _spans(connection, probed, kept=kept), strict=True):
+    for statistic, span in zip(probed, _spans(connection, probed, kept=kept), strict=True):
         if span.values < FEWEST_VALUES:
-            without[one.column] = f"only {span.values} values" if span.values else "no values"
+            without[statistic.column] = f"only {span.values} values" if span.values else "no values"
         elif span.low == span.high:
-            without[one.column] = f"constant: every value is {span.low:g}"
+            without[statistic.column] = f"constant: every value is {span.low:g}"
         else:
-            thirds += _cut(connection, one, _values(one, kept=kept), span)
+            thirds += _cut(connection, statistic, _values(statistic, kept=kept), span)
     return thirds, without
 
 
 @dataclass(frozen=True)
 class _Span:
-    """The values of a statistic: how many, smallest, largest."""
+    """The values of a statistic: their count, the smallest, the largest."""
 
     values: int
     low: float
@@ -55,10 +55,10 @@ class _Span:
 def _spans(connection: duckdb.DuckDBPyConnection, probed: Sequence[Probed], *, kept: bool) -> list[_Span]:
     if not probed:
         return []
-    values = [value_of(one.column, is_list=one.is_list) for one in probed]
+    values = [value_of(statistic.column, is_list=statistic.is_list) for statistic in probed]
     spans = ", ".join(f"count({value}), min({value}), max({value})" for value in values)
-    found = _one(connection, f"SELECT {spans} FROM stats {population(kept=kept)}")  # noqa: S608 - names of ours
-    return [_Span(*found[at : at + 3]) for at in range(0, len(found), 3)]
+    row = _one(connection, f"SELECT {spans} FROM stats {population(kept=kept)}")  # noqa: S608 - names of ours
+    return [_Span(*row[at : at + 3]) for at in range(0, len(row), 3)]
 
 
 def _values(probed: Probed, *, kept: bool) -> str:
@@ -68,10 +68,10 @@ def _values(probed: Probed, *, kept: bool) -> str:
 
 def _cut(connection: duckdb.DuckDBPyConnection, probed: Probed, rows: str, span: _Span) -> list[Third]:
     cuts = [int(span.values * share + 0.5) for share in (1 / 3, 2 / 3)]
-    # half a rank back, so that rounding never reaches the next one
+    # half a rank less, so that rounding never reaches the next one
     shares = [(number + 0.5) / span.values for cut in cuts for number in (cut - 1, cut)]
-    (found,) = _one(connection, f"SELECT quantile_disc(v, ?) FROM ({rows})", shares)  # noqa: S608 - names of ours
-    low_end, mid_start, mid_end, high_start = found
+    (values,) = _one(connection, f"SELECT quantile_disc(v, ?) FROM ({rows})", shares)  # noqa: S608 - names of ours
+    low_end, mid_start, mid_end, high_start = values
     bounds = ((span.low, low_end), (mid_start, mid_end), (high_start, span.high))
     counts = "count(*) FILTER (v BETWEEN ? AND ?)"
     tallies = "count(*) FILTER (v < ?), count(*) FILTER (v = ?)"
@@ -101,6 +101,6 @@ def _cut(connection: duckdb.DuckDBPyConnection, probed: Probed, rows: str, span:
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str, *parameters: object) -> tuple:  # type: ignore[type-arg]
-    found = connection.execute(query, list(parameters)).fetchone()
-    assert found is not None, "an aggregate has one row"  # noqa: S101
-    return found
+    row = connection.execute(query, list(parameters)).fetchone()
+    assert row is not None, "an aggregate has one row"  # noqa: S101
+    return row

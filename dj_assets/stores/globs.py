@@ -1,4 +1,4 @@
-"""Globs over the listing of an object store, as the shell and `glob` understand them."""
+"""Globs over the listing of an object store, with the rules of the shell and of `glob`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dj_assets.stores.store import ListedObject
 
 
 def matches(pattern: ObjectPath) -> dict[ObjectPath, ListedObject]:
-    """Return the objects that a glob matches: `*` and `?` stay within a folder, `**` descends, hidden ones stay out.
+    """Return the objects that a glob matches: `*` and `?` stay within a folder, `**` descends, hidden ones are skipped.
 
     Raises
     ------
     SourceError
-        If none does.
+        If no object matches.
     """
     parts = pattern.parts
     fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
@@ -24,12 +24,12 @@ def matches(pattern: ObjectPath) -> dict[ObjectPath, ListedObject]:
         raise SourceError(f"{pattern}: the bucket of a glob must be named in full")
     wanted = re.compile(_expression(parts[fixed:]))
     folder = ObjectPath(*parts[:fixed])
-    found = {
+    objects = {
         path: facts for path, facts in found_below(folder).items() if wanted.fullmatch("/".join(path.parts[fixed:]))
     }
-    if not found:
+    if not objects:
         raise SourceError(f"{pattern}: no object matches")
-    return found
+    return objects
 
 
 def _expression(parts: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What a whole corpus holds often: counted in a pass of its own, before the operators that rewrite by it."""
+"""Frequent keys of a whole corpus: counted in a separate pass, before the operators that rewrite by them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Corpus:
     """A source to be counted for every corpus mapper of a plan: one pass each, in recipe order.
 
     Such a pass measures the steps before the mapper, replays them with their thresholds, and counts the keys of the
-    samples that they keep. Its files lie in a folder of their own and are committed file by file, as all measured
+    samples that they keep. Its files are in a separate folder and are committed file by file, as all measured
     files are. A plan without corpus mappers costs nothing and leaves no files.
     """
 
@@ -68,8 +68,8 @@ class Corpus:
 
     def _key(self, plan: Plan, frequent: Frequent) -> str:
         key = plan.measure_key(self.models)
-        found = {label: hashlib.sha256(keys.tobytes()).hexdigest() for label, keys in frequent.items()}
-        return digest([key, found]) if found else key
+        hashes = {label: hashlib.sha256(keys.tobytes()).hexdigest() for label, keys in frequent.items()}
+        return digest([key, hashes]) if hashes else key
 
     def _frequent(self, take: Take) -> Frequent:
         frequent: dict[str, np.ndarray] = {}
@@ -115,9 +115,9 @@ def frequent_keys(
     Keys are taken by their leading bits, a part at a time: each part reads the files again, none holds all keys.
     """
     bits = leading_bits(files, column, keys_at_once)
-    found = []
+    frequent = []
     for part in range(1 << bits):
         keys, samples = part_of_keys(files, column, part, bits)
         distinct, counts = np.unique(keys[alive[samples]], return_counts=True)
-        found.append(distinct[counts > threshold])
-    return np.concatenate(found)
+        frequent.append(distinct[counts > threshold])
+    return np.concatenate(frequent)

@@ -91,16 +91,16 @@ def measured(subset: SubsetContext) -> list[FileManifest]:
     """
     if not subset.is_sharded:
         return subset.source.measured()
-    found = {file.path: file for file in subset.source.measured_already()}
+    manifests = {file.path: file for file in subset.source.measured_already()}
     whole = {
         str(file.path)
         for group in subset.groups
-        if all(str(file.path) in found for file in group.files)
+        if all(str(file.path) in manifests for file in group.files)
         for file in group.files
     }
     if not whole:
         raise UserError(f"{subset.recipe.name}: no shard is measured yet; materialize {subset.recipe.name}_stats first")
-    return [found[str(file.path)] for file in subset.files if str(file.path) in whole]
+    return [manifests[str(file.path)] for file in subset.files if str(file.path) in whole]
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tupl
     base
         The folder that relative paths start from.
     data_home
-        Where refined subsets lie.
+        The folder of refined subsets.
 
     Raises
     ------
@@ -60,21 +60,21 @@ def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tupl
 def _files(entry: Source, base: Path, data_home: Path) -> Iterator[SourceFile]:
     plain = Reading(text_key=entry.text_key)
     if entry.format is None:
-        found = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base)
-        for file in found:
+        paths = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base)
+        for file in paths:
             yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, base)))
         return
-    own = RAW_FORMATS[entry.format].files
-    for file in resolve(entry.paths, base, (*own, *PLAIN), own):
+    patterns = RAW_FORMATS[entry.format].files
+    for file in resolve(entry.paths, base, (*patterns, *PLAIN), patterns):
         name = "/".join(file.path.resolve().parts[-2:])
         root = _media_root(entry, file, base)
         raw = replace(plain, format=entry.format, language=entry.language, place=name)
         # other files than the format's hold samples already
-        yield replace(file, reading=replace(raw if file.format in own else plain, media_root=root))
+        yield replace(file, reading=replace(raw if file.format in patterns else plain, media_root=root))
 
 
 def _media_root(entry: Source, file: SourceFile, base: Path) -> Root:
-    """Return where relative media paths of a file start: in the folder that the source names, else beside the file."""
+    """Return the root of relative media paths of a file: the folder that the source names, else that of the file."""
     # an archive holds its media itself
     elsewhere = entry.media_root if file.format != "tar" else None
     if elsewhere and is_url(elsewhere):

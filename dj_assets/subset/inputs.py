@@ -38,12 +38,12 @@ def against_of(
         If they cannot be found, if the recipe has no deduplicator, or if a file is refined, too.
     """
     sources = reference_sources(recipe, None if paths is None else [str(path) for path in paths])
-    found = _found(recipe, sources, "reference set") if sources else ()
-    own = {file.path.resolve() for file in files}
-    for file in found:
-        if file.path.resolve() in own:
+    reference = _found(recipe, sources, "reference set") if sources else ()
+    source_paths = {file.path.resolve() for file in files}
+    for file in reference:
+        if file.path.resolve() in source_paths:
             raise UserError(f"{file.path}: is refined and deduplicated against; all of its samples would be dropped")
-    return found
+    return reference
 
 
 def _found(recipe: Recipe, sources: Sequence[Source], role: str) -> tuple[SourceFile, ...]:

@@ -1,4 +1,4 @@
-"""A finished run asked again: what other thresholds would keep, told by the replay over what is stored."""
+"""Replay a finished run over its stored files: the samples that other thresholds would keep."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _READ = (*REPLAYED, "rejects")
 
 @dataclass(frozen=True)
 class Kept:
-    """How many samples would be kept: by the filters alone, and by the whole recipe with its deduplicators."""
+    """Holds the number of samples that the filters alone would keep, and the whole recipe with its deduplicators."""
 
     by_filters: int
     by_recipe: int
@@ -64,7 +64,7 @@ class MeasuredRun:
         ------
         UserError
             If there is no finished run, if it measured something else than the plan does, or if the folder was
-            measured anew since.
+            measured again since.
         """
         for layout in (Layout.output(folder), Layout.home(folder)):
             manifest = newest_run(layout)
@@ -104,7 +104,7 @@ class MeasuredRun:
         Raises
         ------
         UserError
-            If the subset was measured anew meanwhile, or the plan measures something else.
+            If the subset was measured again meanwhile, or the plan measures something else.
         """
         _require_same_measure(self.manifest, plan, self.layout.published)
         outcomes = self._outcome(plan)
@@ -136,7 +136,7 @@ class MeasuredRun:
 
     @cached_property
     def _measured(self) -> str:
-        """The version of what was measured, as the run told it: what it found to be near is found again by it."""
+        """Return the data version of the measured files in the run; the stored near pairs are keyed by it."""
         return version_with_reference(measured_version(self.manifest.measure_key, self.manifests), self.reference)
 
     @property
@@ -151,8 +151,10 @@ class MeasuredRun:
 
     @cached_property
     def _population(self) -> Population:
-        own, theirs = ([self._files(kind, of) for kind in ("stats", "signatures")] for of in ("shards", "against"))
-        return load_population(self.plan, *own, *theirs)
+        files, reference_files = (
+            [self._files(kind, of) for kind in ("stats", "signatures")] for of in ("shards", "against")
+        )
+        return load_population(self.plan, *files, *reference_files)
 
     def _files(self, kind: str, of: Literal["shards", "against"] = "shards") -> list[Path]:
         if of == "shards":

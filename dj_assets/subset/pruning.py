@@ -27,7 +27,7 @@ from dj_assets.subset.locks import whole_subset
 # Data are pushed before the document that names them: this long they may belong to a run that is at work.
 WRITING_S = 24 * 3600
 
-# What makes a folder of the data home a subset's.
+# Entries by which a folder of the data home is recognized as a subset's.
 _MARKS = ("runs", "shards", "stats.duckdb", "cleaned")
 
 
@@ -49,7 +49,7 @@ class Housekeeping:
     @property
     def spare(self) -> int:
         """The bytes that can go."""
-        return sum(one.bytes for one in self.surplus)
+        return sum(file.bytes for file in self.surplus)
 
 
 def housekeeping(
@@ -57,7 +57,7 @@ def housekeeping(
 ) -> list[Housekeeping]:
     """Look through the folders of all subsets, or of some; with `delete`, remove what can go.
 
-    A subset that a run works at is told and left alone: its lock is held while it is looked at and while files go.
+    A subset of a running run is reported and not changed: its lock is held while files are listed and removed.
 
     Raises
     ------
@@ -77,11 +77,11 @@ def housekeeping(
 def _keep_house(folder: Path, gallery: Gallery, keep_runs: int, *, delete: bool) -> Housekeeping:
     layout = Layout.home(folder)
     with _alone(layout) as free, disk_faults(folder):
-        found = _surplus(layout, gallery, keep_runs) if free else []
-        done = Housekeeping(folder.name, folder, disk_usage(layout), found, busy=not free)
+        spare = _surplus(layout, gallery, keep_runs) if free else []
+        done = Housekeeping(folder.name, folder, disk_usage(layout), spare, busy=not free)
         if delete:
-            for one in found:
-                _remove(one.path)
+            for file in spare:
+                _remove(file.path)
     return done
 
 
@@ -97,13 +97,13 @@ def _keep_store(copy: WorkingCopy, gallery: Gallery, keep_runs: int, *, delete: 
     name, root = copy.folder.name, ObjectPath.of(copy.store.url)
     try:
         with whole_subset(Layout.home(copy.folder)):
-            found = [
-                one for one in _surplus(Layout.home(copy.folder), gallery, keep_runs) if isinstance(one.path, Path)
+            spare_files = [
+                file for file in _surplus(Layout.home(copy.folder), gallery, keep_runs) if isinstance(file.path, Path)
             ]
-            listed = [one.path.relative_to(copy.folder).as_posix() for one in found]
-            gone = {document: one for document, one in zip(listed, found, strict=True) if is_document(document)}
+            listed = [file.path.relative_to(copy.folder).as_posix() for file in spare_files]
+            gone = {document: file for document, file in zip(listed, spare_files, strict=True) if is_document(document)}
             unnamed = copy.unnamed(time.time_ns() - WRITING_S * 1_000_000_000)
-            spare = [Surplus(root / document, one.why, one.bytes) for document, one in gone.items()]
+            spare = [Surplus(root / document, file.why, file.bytes) for document, file in gone.items()]
             spare += [Surplus(root / key, "no manifest names it any more", size) for key, size in unnamed.items()]
             if delete:
                 for document in gone:

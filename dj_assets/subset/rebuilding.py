@@ -1,4 +1,4 @@
-"""The database of a subset made anew from its Parquet files and manifests; nothing is measured."""
+"""Rebuild the database of a subset from its Parquet files and manifests; nothing is measured."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dj_assets.subset.measured_run import MeasuredRun
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A database that was made anew: where, of which run, with how many samples measured."""
+    """Holds a database that was rebuilt: its path, its run, and the number of measured samples."""
 
     database: Path
     run_id: str
@@ -32,12 +32,12 @@ class Rebuilt:
 
 
 def rebuild(layout: Layout, manifest: RunManifest) -> Rebuilt:
-    """Make `stats.duckdb` of the newest run anew: its recipe is replayed over what was measured.
+    """Rebuild `stats.duckdb` of the newest run: its recipe is replayed over the measured files.
 
     Raises
     ------
     UserError
-        If a measured file is missing, damaged, or was measured anew since that run: then the subset must be run again.
+        If a measured file is missing, damaged, or was measured again since that run: the subset must be run again.
     """
     started = time.perf_counter()
     with whole_subset(layout):

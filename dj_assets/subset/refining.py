@@ -46,7 +46,7 @@ def refine_shard(subset: SubsetContext, name: str, earlier: Mapping[str, float])
     Raises
     ------
     UserError
-        If the shard was not there, or is measured anew, since duplicates were found.
+        If the shard was not there when duplicates were found, or was measured again since.
     """
     started = time.perf_counter()
     paths = {str(file.path) for file in subset.group(name).files}
@@ -69,7 +69,7 @@ def refine_shard(subset: SubsetContext, name: str, earlier: Mapping[str, float])
 
 
 def _decision_about(subset: SubsetContext, name: str, paths: Collection[str]) -> Decision:
-    """Return what is decided about a shard; a changed threshold decides anew, new samples wait for the barrier."""
+    """Return the decision about a shard, replayed for changed thresholds; new samples need the deduplicate step."""
     with whole_subset(subset.layout, COMMIT_PATIENCE_S, subset.expected_bytes):
         stored = Decision.read(subset.layout)
         now = {file.path: file for file in subset.source.measured_already() if file.path in paths}
@@ -134,7 +134,7 @@ def publish_when_whole(subset: SubsetContext, earlier: Mapping[str, float]) -> t
 
 
 def _waited_for(subset: SubsetContext, decision: Decision) -> tuple[str, ...]:
-    """Return the shards that are not refined yet, or were measured anew since the decision."""
+    """Return the shards that are not refined yet, or were measured again since the decision."""
     published = published_run(subset.layout)
     now = {file.path: file for file in subset.source.measured_already()}
     written = {part.number for part in decision.parts if part.size(subset.layout, published) is not None}

@@ -1,4 +1,4 @@
-"""How to run a subset, and what each of its steps returns."""
+"""The options of a subset's run, and the results of its steps."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from dj_assets.replay.decision import FileOutcome
 
 @dataclass(frozen=True)
 class Options:
-    """How to run, never what comes out: results are the same for every number of workers.
+    """Holds the options of a run; results are the same for every number of workers.
 
-    `limit` reads only the first so many records; `workers` defaults to the recipe's `np`, else to the CPUs at hand,
+    `limit` reads only the first n records; `workers` defaults to the recipe's `np`, else to the CPUs at hand,
     and to fewer for small inputs; on a Ray cluster to all of its CPUs. `engine` is what measures and writes, default
     `DJ_ENGINE`: worker processes of this machine ("local"), or a Ray cluster. `accompany` writes what people read
-    beside the data, see `Release`. `patience_s` is how long to wait for another run that is at work in the folder.
+    next to the data, see `Release`. `patience_s` is how long to wait for another run that is at work in the folder.
     """
 
     workers: int | None = None
@@ -46,7 +46,7 @@ class RunOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class MeasureResult:
-    """What `measure` did: files measured now and those found up to date."""
+    """Holds the result of `measure`: files measured now and those found up to date."""
 
     samples: int
     files_measured: int
@@ -59,7 +59,7 @@ class MeasureResult:
 
 @dataclass(frozen=True)
 class DeduplicateResult:
-    """What `deduplicate` found: duplicates that the recipe drops, and the near pairs behind them.
+    """Holds the result of `deduplicate`: duplicates that the recipe drops, and the near pairs behind them.
 
     `against` of the duplicates are those of the reference set. `outcomes` say, for every file that took part, what
     became of its samples; `missing` names shards of a sharded subset that took no part: they are not measured.
@@ -112,7 +112,7 @@ class RunResult:
 
     @classmethod
     def of_manifest(cls, manifest: RunManifest, layout: Layout, *, reused: bool) -> RunResult:
-        """Describe what lies in the folder, from the manifest of the run that published it."""
+        """Describe the content of the folder, from the manifest of the run that published it."""
         return cls(
             folder=layout.published,
             run_id=manifest.run_id,
@@ -132,7 +132,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class RefineResult:
-    """What `refine_shard` did with one shard: it is written, and published once no other shard is `waited_for`.
+    """Holds the result of `refine_shard`: the shard is written, and published once no other shard is `waited_for`.
 
     `data_version` identifies the content of its refined files, `outcome` what was decided about its samples.
     """

@@ -1,4 +1,4 @@
-"""Every file of a finished run compared with its checksum; what is damaged is made anew by the next run."""
+"""Compare every file of a finished run with its checksum; the next run makes damaged files again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dj_assets.subset.locks import whole_subset
 
 @dataclass(frozen=True)
 class Verified:
-    """What was compared, and for every damaged file one line with what mends it."""
+    """Holds the number of compared files and bytes, and for every damaged file one line with its fix."""
 
     files: int
     bytes: int

@@ -1,4 +1,4 @@
-"""The dataset card: what the refined data are and where they are from, as Markdown that data hubs read."""
+"""The dataset card: a description of the refined data and their source, as Markdown that data hubs read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dj_assets.views.markdown import table_markdown
 from dj_assets.views.page.provenance import recipe_yaml
 from dj_assets.views.page.report_input import ReportInput
 
-# What data hubs take as the identifier of a licence; anything else is a sentence of its own.
+# Data hubs accept this as the identifier of a licence; any other text is a sentence about it.
 _IDENTIFIER = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*")
 _SIGNS = re.compile(r"[\\`*\[\]<>#|~$&]")
 # The size classes of Hugging Face's cards.
@@ -33,7 +33,7 @@ def dataset_card(report_input: ReportInput) -> str:
         _counts(report_input),
         "## Licence",
         _plain(recipe.licence) if recipe.licence else _NO_LICENCE,
-        "## How it was refined",
+        "## Refinement steps",
         table_markdown(funnel_rows(manifest.funnel, manifest.samples_in)),
         "## Source",
         _sources(report_input),
@@ -46,7 +46,7 @@ def dataset_card(report_input: ReportInput) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-_NO_LICENCE = "Not stated: set `licence` in the `asset` block of the recipe to what the source stands under."
+_NO_LICENCE = "Not stated: set `licence` in the `asset` block of the recipe to the licence of the source."
 
 
 def _front_matter(report_input: ReportInput) -> dict[str, Any]:
@@ -100,10 +100,10 @@ def _note(note: str) -> str:
 def _recipe(report_input: ReportInput) -> str:
     file = Path(report_input.manifest.recipe)
     text = file.read_text("utf-8", errors="replace") if file.is_file() else recipe_yaml(report_input.manifest)
-    # a fence within the recipe would end the block
+    # a code fence within the recipe would end the block
     return text.rstrip().replace("```", "'''")
 
 
 def _plain(text: str) -> str:
-    """Return text that Markdown shows as it is."""
+    """Return text escaped so that Markdown shows it unchanged."""
     return _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", " ".join(text.split()))

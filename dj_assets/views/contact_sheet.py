@@ -1,4 +1,4 @@
-"""Contact sheets: what an operator dropped beside what passed it, ordered by value, so that a threshold can be seen."""
+"""Contact sheets: samples that an operator dropped next to those that passed, by value, to show the threshold."""
 
 from __future__ import annotations
 
@@ -31,31 +31,32 @@ _PAD, _LINE = 6, 15
 
 
 def sheet_writer(inputs: Sequence[str | Path] | None = None) -> Accompany:
-    """Return what writes the contact sheets of a run, to be published with it.
+    """Return a function that writes the contact sheets of a run into the folder to be published.
 
-    `inputs` are other files than those of the recipe's own source. Written are one sheet an operator,
-    `contact_sheets/<operator>.jpg`, 12 samples of either sort, and a small one with all operators.
+    `inputs` are the files of the run, where they are not those of the recipe's source. The function writes one sheet
+    for each operator, `contact_sheets/<operator>.jpg`, with 12 dropped samples and 12 that passed, and a small sheet
+    with all operators.
     """
 
     def write(staging: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
-        """Write the sheets of a plan that looks at media."""
+        """Write the sheets of a plan that reads media."""
         if not plan.media:
             return
         folder = staging / FOLDER
         folder.mkdir()
         roots = _roots(plan.recipe, inputs, manifest)
-        found = list(Display(staging / layout.database.name, plan, layout, roots, most=12, edge=160).shelves())
-        for shelf in found:
+        shelves = list(Display(staging / layout.database.name, plan, layout, roots, most=12, edge=160).shelves())
+        for shelf in shelves:
             _save(_sheet([shelf], columns=6, edge=160), folder / f"{shelf.label}.jpg", quality=82)
-        if found:
-            small = [Shelf(one.label, one.dropped[::3], one.passed[::3]) for one in found]
+        if shelves:
+            small = [Shelf(each.label, each.dropped[::3], each.passed[::3]) for each in shelves]
             _save(_sheet(small, columns=4, edge=72), folder / OVERVIEW, quality=70)
 
     return write
 
 
 def overview(folder: Path, limit_bytes: int) -> bytes:
-    """Return the small sheet of a published subset, compressed to a limit; empty where there is none, or no way to."""
+    """Return the small sheet of a published subset, compressed to a limit; empty where this is not possible."""
     path = folder / FOLDER / OVERVIEW
     if not path.exists():
         return b""
@@ -72,44 +73,44 @@ def overview(folder: Path, limit_bytes: int) -> bytes:
 
 
 def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: RunManifest) -> dict[int, Root]:
-    """Return where the media of every shard lie whose file is still there."""
+    """Return the media root of every shard whose file still exists."""
     by_path = {str(file.path): file.reading.media_root for file in files_of(recipe, inputs)}
     return {file.number: by_path[file.path] for file in manifest.files if file.path in by_path}
 
 
-def _sheet(found: Sequence[Shelf], columns: int, edge: int) -> Image:
-    """Draw shelves below each other, on each what was dropped on the left and what passed on the right."""
+def _sheet(shelves: Sequence[Shelf], columns: int, edge: int) -> Image:
+    """Draw the shelves below each other, dropped samples on the left and passed samples on the right."""
     from PIL import Image, ImageDraw
 
     cell = edge + _PAD
     half = columns * cell + _PAD
-    heights = [_height(shelf, columns, edge) for shelf in found]
+    heights = [_height(shelf, columns, edge) for shelf in shelves]
     image = Image.new("RGB", (2 * half + _PAD, sum(heights) + _PAD), _PAPER)
     draw = ImageDraw.Draw(image)
     top = _PAD
-    for shelf, height in zip(found, heights, strict=True):
+    for shelf, height in zip(shelves, heights, strict=True):
         sides = ((f"{shelf.label}: dropped", _DROPPED, shelf.dropped), ("passed", _PASSED, shelf.passed))
         for number, (name, colour, shown) in enumerate(sides):
             left = _PAD + number * half
             draw.text((left, top), name, fill=colour, font=_font(11))
-            for index, one in enumerate(shown):
+            for index, sample in enumerate(shown):
                 corner = left + (index % columns) * cell, top + _LINE + (index // columns) * (cell + _LINE)
-                _paste(image, one, corner, edge, colour)
+                _paste(image, sample, corner, edge, colour)
         top += height
     return image
 
 
-def _paste(image: Image, one: Shown, corner: tuple[int, int], edge: int, colour: Colour) -> None:
+def _paste(image: Image, sample: Shown, corner: tuple[int, int], edge: int, colour: Colour) -> None:
     """Draw one sample in its cell: the picture in a frame, its value below."""
     from PIL import Image, ImageDraw
 
     draw = ImageDraw.Draw(image)
-    picture = Image.fromarray(one.picture)
+    picture = Image.fromarray(sample.picture)
     picture.thumbnail((edge - 4, edge - 4))
     left, top = corner[0] + (edge - picture.width) // 2, corner[1] + (edge - picture.height) // 2
     image.paste(picture, (left, top))
     draw.rectangle((left - 2, top - 2, left + picture.width + 1, top + picture.height + 1), outline=colour, width=2)
-    value = "" if one.value is None else compact(one.value)
+    value = "" if sample.value is None else compact(sample.value)
     draw.text((corner[0], corner[1] + edge), value, fill=_INK, font=_font(10))
 
 

@@ -1,4 +1,4 @@
-"""Two runs compared, for the terminal."""
+"""The comparison of two runs for the terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-# Longer lists tell a person nothing.
+# Longer lists do not help a reader.
 _MOST_LINES = 40
 
 
 def render_diff(before: Run, now: Run, diff: RunDiff) -> Group:
-    """Return what was changed, what became otherwise by operator and reason, and a few samples."""
+    """Return the changes of recipe and source, the changed outcomes by operator and reason, and a few samples."""
     from rich.console import Group
 
     old, new = before.manifest, now.manifest
@@ -62,7 +62,7 @@ def _lines(title: str, lines: Sequence[str]) -> Text:
 
 def _balance(diff: RunDiff) -> str:
     sentence = (
-        f"{diff.compared:,} samples are in both: {diff.kept_before:,} were kept, {diff.kept_now:,} are; "
+        f"{diff.compared:,} samples are in both: {diff.kept_before:,} kept before, {diff.kept_now:,} kept now; "
         f"{diff.gained:,} gained, {diff.lost:,} lost\n"
     )
     only = [
@@ -91,12 +91,12 @@ def _table(changes: Sequence[FateChange]) -> Table:
 
 def _examples(examples: Sequence[Moved]) -> list[Text]:
     titles = {False: "lost", True: "gained"}
-    found = []
+    texts = []
     for gained, title in titles.items():
         lines = [_example(moved) for moved in examples if moved.gained is gained]
         if lines:
-            found.append(_lines(f"\n{title}, for example", lines))
-    return found
+            texts.append(_lines(f"\n{title}, for example", lines))
+    return texts
 
 
 def _example(moved: Moved) -> str:

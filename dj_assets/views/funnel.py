@@ -1,4 +1,4 @@
-"""The funnel as a table, and retention beside what the gallery published."""
+"""The funnel as a table, and the retention with the published figures of the gallery."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dj_assets.analysis.figures import percent, rate
 from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.recipe.model import Recipe
 
-# Rates are published with two decimals of a per cent: what differs by more than this is not rounding.
+# Rates are published with two decimals of a per cent: a greater difference than this is not rounding.
 _ROUNDING = 0.0001
 
 
@@ -16,8 +16,8 @@ def funnel_rows(steps: Sequence[FunnelStep], samples_in: int | None = None) -> l
     """Return the funnel as rows of operator, in, out and kept ("98.6 %").
 
     `samples_in` counts the records of the source. Where it is given and loading lost some (null texts, broken
-    records), a row "load" comes first. A step without samples in has an en dash. "(cascade)" marks an operator whose
-    statistics are known only of samples that came to it.
+    records), a row "load" comes first. A step without samples in has an en dash. "(cascade)" marks an operator that
+    measured only the samples that earlier operators kept.
     """
     taken = steps[0].samples_in if steps else samples_in
     labels = [step.operator + (" (cascade)" if step.conditional else "") for step in steps]
@@ -33,7 +33,7 @@ def funnel_rows(steps: Sequence[FunnelStep], samples_in: int | None = None) -> l
 def reference_line(recipe: Recipe, manifest: RunManifest) -> str:
     """Return "94.42 % published (344,491,171 of 364,868,892); here 93.10 %".
 
-    Two published rates disagree with their own counts; then both are named. Without a published rate the line says so.
+    Two published rates differ from their own counts; then the line has both. Without a published rate it says so.
     """
     here = f"here {rate(manifest.retention)}"
     reference = recipe.reference

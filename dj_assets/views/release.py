@@ -1,4 +1,4 @@
-"""What is published beside the data of every run: a report to look at, and a dataset card."""
+"""The files that are published with the data of every run: contact sheets, a report and a dataset card."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from dj_assets.views.page.report_input import ReportInput
 
 
 def accompany(inputs: Sequence[str | Path] | None = None) -> Accompany:
-    """Return what writes all that people read beside the data: contact sheets where media are looked at, the report.
+    """Return a function that writes contact sheets (where operators read media), the report and the card.
 
-    `inputs` are the files of the run where they are others than those of the recipe's own source.
+    `inputs` are the files of the run, where they are not those of the recipe's source.
     """
     sheets = sheet_writer(inputs)
 
@@ -39,9 +39,9 @@ def write_report(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout
     Parameters
     ----------
     folder
-        Where the database and the refined shards of the run lie.
+        The folder with the database and the refined shards of the run.
     layout
-        Where its measured files lie, and the manifest of the run before.
+        The layout of its measured files and of the manifest of the run before.
     """
     report_input = run_facts(folder, manifest, plan, layout)
     for path, content in (
@@ -52,7 +52,7 @@ def write_report(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout
 
 
 def run_facts(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> ReportInput:
-    """Return what the report of a run is made from; the newest manifest of the layout is that of the run before."""
+    """Return the input of a run's report; the newest manifest of the layout is that of the run before."""
     lying = replace(layout, published=folder)
     earlier = published_run(layout)
     return ReportInput(manifest, plan, lying, check_input_of(plan, lying, manifest, earlier))

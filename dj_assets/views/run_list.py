@@ -20,7 +20,7 @@ _NUMBERS = ("in", "kept", "share")
 
 
 def render_runs(layout: Layout) -> Table:
-    """Return a table of the runs; the newest is what is published, and `diff` can tell of those with a record."""
+    """Return a table of the runs; the newest is the published one, and `diff` compares those with a record."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)

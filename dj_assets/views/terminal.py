@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def render_run(manifest: RunManifest) -> Group:
-    """Return the funnel of a run and what it adds up to."""
+    """Return the funnel of a run and its totals."""
     from rich.console import Group
 
     steps = manifest.funnel
@@ -35,13 +35,13 @@ def render_run(manifest: RunManifest) -> Group:
 
 
 def render_trace(trace: SampleTrace) -> Text:
-    """Return the trace of a sample as text: a line an operator, the one that ended it marked."""
+    """Return the trace of a sample as text: one line for each operator, with a mark at the one that ended it."""
     from rich.text import Text
 
     text = Text()
     text.append(f"{trace.id}: {trace.outcome}\n", style="bold")
     text.append(f"{trace.source}, shard {trace.shard}, row {trace.row}\n", style="dim")
-    text.append("\n" if trace.steps else "no operator saw it\n")
+    text.append("\n" if trace.steps else "no operator processed it\n")
     width = max((len(step.operator) for step in trace.steps), default=0)
     for step in trace.steps:
         style = "red" if step.ended else ""
@@ -54,7 +54,7 @@ def render_trace(trace: SampleTrace) -> Text:
 
 
 def render_rows(rows: Sequence[Any], title: str = "") -> Table:
-    """Return a table of dataclass instances of one kind, a column a field."""
+    """Return a table of instances of one dataclass, with one column for each field."""
     records = [asdict(row) for row in rows]
     table = _table(*(records[0] if records else ()))
     table.title = title or None
@@ -68,7 +68,7 @@ def _table(*columns: str, numbers_from: int = 99) -> Table:
 
     table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
     for index, column in enumerate(columns):
-        # where the terminal is narrow names break, numbers never do
+        # in a narrow terminal names are wrapped, numbers are not
         right = index >= numbers_from
         table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
     return table

@@ -50,7 +50,7 @@ def test_a_kept_sample(trace_of):
     assert [step.summary for step in trace.steps] == [
         "changes nothing",
         f"text_len = {len(LONG)}, passes (min_len 20, max_len 500)",
-        "signs the sample",
+        "computes the signature of the sample",
     ]
     assert trace.source.endswith("a.jsonl")
     assert not any(step.ended for step in trace.steps)

@@ -62,7 +62,7 @@ def test_gained_and_lost_by_operator_and_reason(tmp_path, source):
     ]
     text = shown(before, now, diff)
     assert "text_length_filter: min_len 10 → 3" in text
-    assert "5 samples are in both: 2 were kept, 2 are; 1 gained, 1 lost" in text
+    assert "5 samples are in both: 2 kept before, 2 kept now; 1 gained, 1 lost" in text
 
 
 def test_the_older_run_is_known_though_its_files_were_replaced(tmp_path, source):
@@ -116,7 +116,7 @@ def test_runs_without_a_record_or_a_common_file_say_so(tmp_path, source):
     with pytest.raises(UserError, match="read no file in common, so there is nothing to compare"):
         diff_runs(before, now)
     before.record.unlink()
-    with pytest.raises(UserError, match="the run has no record of what became of its samples"):
+    with pytest.raises(UserError, match="the run has no record of the outcomes of its samples"):
         diff_runs(before, now)
 
 

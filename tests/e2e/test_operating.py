@@ -255,6 +255,6 @@ def test_a_killed_web_server_ends_the_command_but_no_run(server, project):
     web.kill()
     assert (worker.is_running(), manifest(project, "cards")) == (True, None), "the run is under way"
     assert server.process.wait(60) == 1
-    assert "Dagster ended by itself" in server.log.read_text()
+    assert "Dagster exited, see above" in server.log.read_text()
     worker.wait(60)
     assert kept(project, "cards") == kept(project, "letters")

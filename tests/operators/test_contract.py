@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import numpy as np
 import pyarrow as pa
 import pytest
 
 from dj_assets.operators import registry
 from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.kinds.media_filter import MediaDeduplicator
+from dj_assets.operators.kinds.media_filter import MediaDeduplicator, MediaOperator
 from dj_assets.operators.kinds.parsed_words import ParsedFilter
+from dj_assets.testing.bench import Bench
+from dj_assets.testing.check import CHECKS, condition
+from dj_assets.testing.texts import TEXTS
+from tests.media import with_media
 
-TEXTS = [
-    "",
-    "a",
-    "The quick brown fox jumps over the lazy dog. The quick brown fox jumps over the lazy dog.",
-    "nul \x00 in the middle, \x00",
-    "replacement \ufffd and noncharacters \uffff \U0010ffff \ufdd0",
-    "数据质量决定模型质量。数据质量决定模型质量。",
-    "قرأت كتابا عن تاريخ المدينة",
-    "emoji 😀 👩\u200d👩\u200d👧 🏳️\u200d🌈",
-    "cafe\u0301 e\u0323\u0302 \u0301",
-    "line\r\nbreaks\rof\x85every\u2028kind\n\n",
-    "  \t\u3000 ",
-    "someone@example.com http://example.com/a_(b) www.example.org note:this",
-    "ÃƒÂ© &amp; <b> \x1b[31m “quoted”",
-    "İSTANBUL ΣΟΦΟΣ ẞ Ø",
-]
 LONG = "word " * 200_000
 
 OPERATORS = [name for name in registry.operator_names() if registry.find(name).__module__.startswith("dj_assets.")]
@@ -57,17 +42,13 @@ def declared(operator: Operator) -> dict[str, pa.DataType]:
     return {"text": pa.string()}
 
 
-def same(a: list[Any], b: list[Any]) -> bool:
-    return all(x == y or (isinstance(x, float) and math.isclose(x, y, rel_tol=1e-6)) for x, y in zip(a, b, strict=True))
-
-
 @pytest.fixture(params=OPERATORS)
 def operator(request: pytest.FixtureRequest) -> Operator:
     return registry.find(request.param)()
 
 
 def test_results_have_the_declared_lengths_and_types(operator: Operator, bench: Any) -> None:
-    found = result(operator, bench.batch(operator, TEXTS))
+    found = result(operator, bench.batch(operator, list(TEXTS)))
     assert {key: column.type for key, column in found.items()} == declared(operator)
     assert {len(column) for column in found.values()} == {len(TEXTS)}
     # what lists no media has no signature of them
@@ -75,27 +56,11 @@ def test_results_have_the_declared_lengths_and_types(operator: Operator, bench: 
     assert all(column.null_count == missing for column in found.values())
 
 
-def test_an_empty_batch(operator: Operator, bench: Any) -> None:
-    batch = bench.batch(operator, [])
-    operator.warm_up(batch)
-    found = result(operator, batch)
-    assert {key: column.type for key, column in found.items()} == declared(operator)
-    assert {len(column) for column in found.values()} == {0}
-
-
-def test_a_batch_is_its_rows(operator: Operator, bench: Any) -> None:
-    batch = bench.batch(operator, TEXTS)
-    whole = result(operator, batch)
-    rows = [result(operator, batch.slice(i, 1)) for i in range(len(TEXTS))]
-    for key, column in whole.items():
-        assert same(column.to_pylist(), [row[key][0].as_py() for row in rows])
-
-
-def test_a_slice_of_a_batch(operator: Operator, bench: Any) -> None:
-    batch = bench.batch(operator, TEXTS)
-    whole, part = result(operator, batch), result(operator, batch.slice(5, 4))
-    for key, column in whole.items():
-        assert same(column.slice(5, 4).to_pylist(), part[key].to_pylist())
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_it_keeps_the_contract_that_authors_check(operator: Operator, check: Any, bench: Any) -> None:
+    bench.batch(operator, [])  # skips where a model is missing
+    prepare = with_media if isinstance(operator, MediaOperator) else lambda batch: batch
+    check(Bench(operator, bench.models, prepare))
 
 
 def test_one_line_of_a_megabyte(operator: Operator, bench: Any) -> None:
@@ -107,19 +72,14 @@ def test_one_line_of_a_megabyte(operator: Operator, bench: Any) -> None:
 
 
 def test_the_other_columns_travel_along(operator: Operator, bench: Any) -> None:
-    batch = bench.batch(operator, TEXTS)
+    batch = bench.batch(operator, list(TEXTS))
     rows = batch.rows.append_column("row", pa.array(range(len(TEXTS))))
     found = result(operator, replace(batch, rows=rows))
     if isinstance(operator, Mapper):
         assert operator.apply(replace(batch, rows=rows)).rows["row"].to_pylist() == list(range(len(TEXTS)))
     assert {key: column.to_pylist() for key, column in found.items()} == {
-        key: column.to_pylist() for key, column in result(operator, bench.batch(operator, TEXTS)).items()
+        key: column.to_pylist() for key, column in result(operator, bench.batch(operator, list(TEXTS))).items()
     }
-
-
-def test_judging_parameters_are_parameters_and_do_not_measure(operator: Operator) -> None:
-    assert operator.judging <= set(type(operator).model_fields)
-    assert not operator.judging & set(operator.measuring_parameters())
 
 
 def test_every_parameter_left_out_of_the_measure_is_declared(operator: Operator) -> None:
@@ -137,29 +97,16 @@ def test_it_says_what_it_does(operator: Operator) -> None:
 @pytest.mark.parametrize("flags", [{}, {"reversed_range": True}, {"min_closed_interval": False}])
 def test_the_measure_does_not_depend_on_the_switches(name: str, flags: dict[str, bool], bench: Any) -> None:
     plain, switched = registry.find(name)(), registry.find(name)(**flags)
-    batch = bench.batch(plain, TEXTS)
+    batch = bench.batch(plain, list(TEXTS))
     for key, column in plain.measure(batch).items():
-        assert column.equals(switched.measure(bench.batch(switched, TEXTS))[key])
+        assert column.equals(switched.measure(bench.batch(switched, list(TEXTS)))[key])
     assert plain.measuring_parameters() == switched.measuring_parameters()
 
 
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("flags", [{}, {"reversed_range": True}])
 def test_the_condition_runs_and_neither_null_nor_nan_is_kept(name: str, flags: dict[str, bool]) -> None:
-    made = registry.find(name)(**flags)
-    columns = {
-        s.key: pa.array([None, np.nan if s.type == pa.float64() else None], s.type, from_pandas=False)
-        for s in made.statistics
-    }
-    names = {key: key for key in columns}
-    keep, reason, value = made.condition.keep(names), made.condition.reason(names), made.condition.value(names)
-    with duckdb.connect() as database:
-        database.register("stats", pa.table(columns))
-        rows = database.execute(
-            f"SELECT {keep.text}, {reason.text}, {value.text} FROM stats",
-            [*keep.parameters, *reason.parameters, *value.parameters],
-        ).fetchall()
-    assert [kept for kept, _, _ in rows] == [False, False]
+    condition(Bench(registry.find(name)(**flags)))
 
 
 def test_nothing_heavy_is_imported_by_the_registry() -> None:

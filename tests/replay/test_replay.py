@@ -166,7 +166,7 @@ def test_replay_follows_the_rules(data, tmp_path_factory):
     }
     outcome = replay(plan, population, links)
     fate, kept_duplicate = naive(plan, rows, near, reference)
-    assert outcome.fate.tolist() == fate
+    assert outcome.outcome.tolist() == fate
     assert kept_duplicates(outcome) == [twin + (twin < -1) if twin != -1 else None for twin in kept_duplicate]
     failed = [r["failed_at"] for r in rows]
     assert outcome.quarantined.tolist() == [f >= 0 and f == at for f, at in zip(fate, failed, strict=True)]
@@ -181,7 +181,7 @@ def test_replay_follows_the_rules(data, tmp_path_factory):
 
 def kept_duplicates(outcome) -> list[int | None]:
     """Return the kept twin of every sample, None where there is none; those of the reference are below 0."""
-    found: list[int | None] = [None] * len(outcome.fate)
+    found: list[int | None] = [None] * len(outcome.outcome)
     for sample, twin in zip(outcome.duplicates.sample, outcome.duplicates.kept_duplicate, strict=True):
         found[sample] = twin - outcome.references
     return found

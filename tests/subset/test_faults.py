@@ -50,7 +50,7 @@ def test_a_lost_database_is_told_and_made_anew(out, sources, how):
     database = out / "stats.duckdb"
     before, written = tables(database), (out / ".dj/stats/00000.parquet").stat().st_mtime_ns
     spoil(database, how)
-    told = r"stats\.duckdb: is (missing|damaged.*); make it anew with 'dj-assets rebuild "
+    told = r"stats\.duckdb: is (missing|damaged.*); rebuild it with 'dj-assets rebuild "
     with pytest.raises(UserError, match=told):
         with reading(database) as connection:
             connection.execute("SELECT * FROM stats").fetchall()

@@ -95,7 +95,7 @@ def test_a_database_is_told_and_rebuilt(out):
     layout = Layout.output(out)
     before = tables(layout.database)
     flip(layout.database)
-    assert verified(out).damaged == (f"{layout.database}: is damaged; make it anew with 'dj-assets rebuild {out}'",)
+    assert verified(out).damaged == (f"{layout.database}: is damaged; rebuild it with 'dj-assets rebuild {out}'",)
     from dj_assets.subset.rebuilding import rebuild
 
     rebuild(layout, newest_run(layout))

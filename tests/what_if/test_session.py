@@ -40,7 +40,7 @@ def test_the_filters_alone_are_those_of_a_replay_without_deduplicators(session, 
     steps = session.filters(changes)["steps"]
     assert steps[-1]["samples_out"] == int(outcome.kept.sum())
     for step in steps:
-        assert step["samples_in"] - step["samples_out"] == int((outcome.fate == step["index"]).sum())
+        assert step["samples_in"] - step["samples_out"] == int((outcome.outcome == step["index"]).sum())
     assert [step["samples_in"] for step in steps[1:]] == [step["samples_out"] for step in steps[:-1]]
 
 

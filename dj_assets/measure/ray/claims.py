@@ -1,4 +1,4 @@
-"""What a worker needs of its node, told to Ray: a CPU, a GPU where models gain by one, memory."""
+"""The resources that a worker requests from Ray: a CPU, a GPU if models run faster on one, memory."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from dj_assets.measure.ray.cluster import Node, environment
 from dj_assets.measure.work import Task
 from dj_assets.recipe.plan import Plan
 
-# A worker without models: Python, Arrow, kernels, one block in work. Measured at 450 to 600 MB on web text.
+# A worker without models: Python, Arrow, kernels, one block under way. Measured: 450 to 600 MB on web text.
 _WORKER_BYTES = 800_000_000
-# The process that opens its images and clips; `settings.media_memory_bytes` is what kills it, not what it takes.
+# The process that opens its images and clips. `settings.media_memory_bytes` is the limit that kills it, not its use.
 _MEDIA_BYTES = 1_000_000_000
-# What was measured of a worker before, and a little more.
+# Factor above the memory that was measured for a worker before.
 _ABOVE_MEASURED = 1.2
-# A claim that no node can meet would wait for ever.
+# Share of a node's memory; Ray would wait for ever for a claim that no node can satisfy.
 _AT_MOST_OF_NODE = 0.9
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The resources of one worker, and how many workers the cluster can have at once."""
+    """Holds the resources of one worker, and the number of workers that the cluster can run at once."""
 
     gpus: int
     memory_bytes: int
     workers: int
 
     def options(self) -> dict[str, Any]:
-        """Return what `map_batches` takes."""
+        """Return the claim as arguments of `map_batches`."""
         return {
             "num_cpus": 1,
             "num_gpus": self.gpus or None,
@@ -41,9 +41,9 @@ class Claim:
 
 
 def claim_of(task: Task, cluster: Sequence[Node], layout: Layout, workers: int) -> Claim:
-    """Return the claim of a worker, of `workers` at most.
+    """Return the claim of a worker, for at most `workers` workers.
 
-    Memory is what workers of the same measure took before, else what the plan declares: its models and its media.
+    The memory is the peak of earlier workers of the same measure, else an estimate from the plan's models and media.
     """
     gpus = int(uses_gpu(task.plan) and any(node.gpus for node in cluster))
     measured = _measured_bytes(layout)
@@ -55,7 +55,7 @@ def claim_of(task: Task, cluster: Sequence[Node], layout: Layout, workers: int) 
 
 
 def uses_gpu(plan: Plan) -> bool:
-    """Return whether a model of the plan looks at media: those are quicker on a GPU."""
+    """Return whether a model of the plan reads media: such models are faster on a GPU."""
     return any(operator.models() for operator in plan.media)
 
 
@@ -68,7 +68,7 @@ def _model_bytes(task: Task) -> int:
 
 
 def _measured_bytes(layout: Layout) -> int:
-    """Return what a worker of a cluster took at most for files that lie there."""
+    """Return the bytes to claim by earlier runs: the peak of a worker in the layout's manifests, 0 if there is none."""
     largest = 0.0
     for path in sorted(layout.manifest(0).parent.glob("*.json")):
         largest = max(largest, (read_json(path) or {}).get("worker_mb", 0.0))

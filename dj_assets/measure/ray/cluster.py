@@ -1,4 +1,4 @@
-"""The Ray cluster that a run uses: found, or started on this machine; looked over before any work goes there."""
+"""The Ray cluster that a run uses: found, or started on this machine; every node is checked before the work starts."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from dj_assets.errors import DjError, UserError
 from dj_assets.stores.path import SourcePath
 from dj_assets.urls import cache_folder, url_of
 
-# Object store of a cluster that is started here: blocks on their way from a reader to the workers.
+# Object store of a cluster that is started here; it holds the blocks between a reader and the workers.
 _STORE_BYTES = 500_000_000
 _PROBE_SECONDS = 120
 _ANSWER_SECONDS = 10
-# They would stand between the lines of the run's own progress.
+# Their log lines would interrupt the progress lines of the run.
 _QUIET = ("ray", "ray.data", "ray.serve", "ray.util")
 
 
 @dataclass(frozen=True)
 class Node:
-    """A living machine of the cluster that has CPUs for us."""
+    """Holds a living node of the cluster that has CPUs for this run."""
 
     id: str
     name: str
@@ -43,14 +43,14 @@ class Node:
 
 
 def connect() -> None:
-    """Connect this process: to the cluster that `RAY_ADDRESS` names, else to one that runs on this machine.
+    """Connect this process to the cluster that `RAY_ADDRESS` names, else to one that runs on this machine.
 
-    Where there is none, one is started here; it ends with this process.
+    If there is none, a cluster is started here; it ends with this process.
 
     Raises
     ------
     UserError
-        If the cluster that was named does not answer, or is named by the address of its client server.
+        If the named cluster does not answer, or `RAY_ADDRESS` is the address of its client server.
     """
     if ray.is_initialized():
         _refuse_client("a Ray client", is_one=is_ray_client())
@@ -78,7 +78,7 @@ def connect() -> None:
 
 
 def _refuse_client(what: str, *, is_one: bool) -> None:
-    """Raise for a driver outside of the cluster: Ray runs the streams of `ray.data` for drivers inside alone."""
+    """Raise for a driver outside of the cluster: Ray runs the streams of `ray.data` only for drivers inside."""
     if is_one:
         raise UserError(
             f"{what}: ray.data does not run through Ray Client; start the command on a machine of the cluster, with "
@@ -87,7 +87,7 @@ def _refuse_client(what: str, *, is_one: bool) -> None:
 
 
 def _require_answer(address: str | None) -> None:
-    """Raise where nobody listens at an address with a port: Ray itself would try for minutes."""
+    """Raise if no process listens at an address with a port: Ray itself would try for minutes."""
     host, _, port = (address or "").rpartition(":")
     if not port.isdigit():
         return
@@ -99,8 +99,8 @@ def _require_answer(address: str | None) -> None:
 
 @contextlib.contextmanager
 def _silent_core() -> Iterator[None]:
-    """Let the core of Ray say nothing on stderr, not even that it was told so; faults come as exceptions."""
-    # it speaks there of what its own library does on purpose
+    """Silence the core of Ray on stderr, with its notice about the log level; errors are raised as exceptions."""
+    # its messages are about things that the Ray library does on purpose
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     with contextlib.ExitStack() as stack, Path(os.devnull).open("wb") as nowhere:
         stderr = os.dup(2)
@@ -123,11 +123,11 @@ def nodes() -> tuple[Node, ...]:
     UserError
         If there is none.
     """
-    found = []
+    usable = []
     for node in ray.nodes():  # type: ignore[no-untyped-call]
         resources = node["Resources"]
         if node["Alive"] and resources.get("CPU", 0) >= 1:
-            found.append(
+            usable.append(
                 Node(
                     id=node["NodeID"],
                     name=_name(node["NodeManagerHostname"], node["NodeID"]),
@@ -136,39 +136,39 @@ def nodes() -> tuple[Node, ...]:
                     memory_bytes=int(resources.get("memory", 0)),
                 )
             )
-    if not found:
+    if not usable:
         raise UserError("the Ray cluster has no node with a CPU; start one with: ray start --address=<its address>")
-    return tuple(sorted(found, key=lambda node: node.name))
+    return tuple(sorted(usable, key=lambda node: node.name))
 
 
 def this_node() -> str:
-    """Return the name of the node that this worker runs on."""
+    """Return the name of this worker's node."""
     return _name(platform.node(), ray.get_runtime_context().get_node_id())
 
 
 def _name(host: str, node: str) -> str:
-    """Return a name for people; nodes on one machine differ by their ids."""
+    """Return a readable name of a node; nodes on one machine differ by their ids."""
     return f"{host}/{node[:8]}"
 
 
 def environment() -> dict[str, Any]:
-    """Return the environment of workers: one thread each, and the settings of this process.
+    """Return the runtime environment of workers: one thread each, and the settings of this process.
 
-    Only settings of ours travel: credentials are those of the nodes.
+    Only settings of this project are passed on: each node uses its own credentials.
     """
     return {"env_vars": {**settings.SINGLE_THREAD_ENV, **variables.own_values()}}
 
 
 def look_over(cluster: Sequence[Node], folder: Path, files: Sequence[SourcePath]) -> None:
-    """Ask every node whether it sees the folder of the results and the files that are read, with our version.
+    """Check that every node sees the folder of the results and the source files, and has the version of this machine.
 
     Raises
     ------
     UserError
-        Naming the first node that does not.
+        If a node does not; the message names the first one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # a folder of the same name may lie on every node; what was written into it just now does not
+    # every node may have a folder of the same name; only the shared one contains the file that was just written
     with _new_file(folder) as mark:
         asked = [_asked(node, [mark, *files[:1], *files[-1:]]) for node in cluster]
         version = importlib.metadata.version("dj_assets")
@@ -191,7 +191,7 @@ def _new_file(folder: Path) -> Iterator[Path]:
 
 
 def _shared(unseen: SourcePath) -> str:
-    """Return what a node does not see, and what is to be done about it."""
+    """Return the end of the message for a path that a node does not see: the path, and the fix."""
     url = url_of(unseen) if isinstance(unseen, Path) else None
     if url is not None:
         return (

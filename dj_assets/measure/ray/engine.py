@@ -1,4 +1,4 @@
-"""Files measured by a Ray cluster: readers, workers and those that join, with nothing but counts on the driver."""
+"""Measure files by a Ray cluster with readers, workers and join tasks; the driver receives only counts."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from dj_assets.measure.ray.working import Done, Worker
 from dj_assets.measure.tally import FileTally, FileTask
 from dj_assets.measure.work import Task
 
-# One reader unpacks and cuts faster than so many workers measure.
+# One reader decompresses and cuts blocks faster than this number of workers measures them.
 _WORKERS_A_READER = 16
 
 
 @dataclass(frozen=True)
 class RayEngine:
-    """Measures all files at once; Ray retries what a node that died had under way."""
+    """Engine that measures all files at once; Ray repeats the blocks that a dead node had under way."""
 
     task: Task
     workers: int
@@ -39,14 +39,14 @@ class RayEngine:
     def measure_files(
         self, tasks: Iterable[FileTask], layout: Layout, tell: Tell, commit: Commit
     ) -> Iterator[FileManifest]:
-        """Measure and commit files; each is yielded once it is complete, whatever the order of the files.
+        """Measure and commit files; each is yielded once it is complete, in any order.
 
         Raises
         ------
         UserError
-            If the cluster cannot be used, or a source is at fault.
+            If the cluster cannot be used, or a source file has an error.
         WorkerDiedError
-            If workers die over a block again and again, naming the file and the rows.
+            If workers die repeatedly over a block; the message names the file and the rows.
         """
         files = {task.number: _FileUnderWay(task, layout) for task in tasks}
         if not files:
@@ -76,7 +76,7 @@ class RayEngine:
     def _measured(
         self, files: dict[int, _FileUnderWay], layout: Layout, claim: Claim
     ) -> Generator[tuple[int, int, object]]:
-        """Yield what workers say of every block, as they come."""
+        """Yield file number, block number and result of every block, in the order of completion."""
         tasks = {number: file.task for number, file in files.items()}
         readers = -(-claim.workers // _WORKERS_A_READER)
         _configure()
@@ -84,7 +84,7 @@ class RayEngine:
             SourceBlocks([*tasks.values()], self.task.plan.block_bytes),
             override_num_blocks=len(tasks),
             concurrency=readers,
-            # readers wait for workers, so they must not stand in their way
+            # readers mostly wait for workers, so they must not claim CPUs that workers need
             num_cpus=0,
             runtime_env=environment(),
         )
@@ -93,7 +93,7 @@ class RayEngine:
             fn_constructor_args=(self.task.plan.recipe.custom_operators, pickle.dumps(self.task), tasks, layout),
             batch_size=1,
             batch_format="pyarrow",
-            # idle workers make room at the end, so that those of a dead node find a place
+            # idle workers end early, so that replacements for the workers of a dead node can start
             compute=ActorPoolStrategy(min_size=1, max_size=claim.workers, initial_size=claim.workers),
             **claim.options(),
         )
@@ -104,7 +104,7 @@ class RayEngine:
 
 @dataclass
 class _FileUnderWay:
-    """A source file with some measured blocks: they come in any order and are added up in that of the file."""
+    """Holds a source file with some measured blocks: they arrive in any order and are added up in the file's order."""
 
     task: FileTask
     layout: Layout
@@ -118,33 +118,33 @@ class _FileUnderWay:
         shutil.rmtree(self.layout.under_way(self.task.number).work, ignore_errors=True)
 
     def add(self, number: int, content: object) -> None:
-        """Take what is said of a block, or of the end of the file; raise an error that is told instead."""
+        """Add the result of a block, or the end of the file; raise the error that a worker returned instead."""
         self.waiting[number] = content
         while self.blocks in self.waiting:
-            told = self.waiting.pop(self.blocks)
-            if isinstance(told, DjError):
-                raise told
-            if isinstance(told, End):
-                self.end = told
+            message = self.waiting.pop(self.blocks)
+            if isinstance(message, DjError):
+                raise message
+            if isinstance(message, End):
+                self.end = message
                 return
-            assert isinstance(told, Done)  # noqa: S101
-            self.tally.add(told.summary, told.node, told.peak_rss_mb)
+            assert isinstance(message, Done)  # noqa: S101
+            self.tally.add(message.summary, message.node, message.peak_rss_mb)
             self.blocks += 1
 
     @property
     def is_whole(self) -> bool:
-        """Whether every block is measured."""
+        """Return whether every block is measured."""
         return self.end is not None
 
     def join(self) -> ray.ObjectRef[Sums]:
-        """Begin to write the measured files, aside."""
+        """Start to write the measured files to a temporary folder."""
         # workers hold all CPUs until everything is measured
         joining = join_blocks.options(num_cpus=0, scheduling_strategy="SPREAD", runtime_env=environment())
         begun: ray.ObjectRef[Sums] = joining.remote(self.layout, self.task.number, self.blocks)
         return begun
 
     def commit(self, joined: Sums, commit: Commit) -> FileManifest:
-        """Put the joined files into place."""
+        """Move the joined files to their paths and commit them."""
         assert self.end is not None  # noqa: S101
         aside, number = self.layout.under_way(self.task.number), self.task.number
         files = {kind: aside.measured(kind, number) for kind in self.layout.kinds}
@@ -156,7 +156,7 @@ class _FileUnderWay:
 def _committed(
     joining: dict[ray.ObjectRef[Sums], _FileUnderWay], commit: Commit, timeout: float | None
 ) -> Iterator[FileManifest]:
-    """Commit the files that are joined by now, or wait for one."""
+    """Commit the files that are joined by now; wait up to `timeout` seconds for one, without end if None."""
     ready, _ = ray.wait([*joining], num_returns=1, timeout=timeout) if joining else ([], [])
     for ref in ready:
         yield joining.pop(ref).commit(ray.get(ref), commit)
@@ -166,5 +166,5 @@ def _configure() -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    # every row is a task of its own: Ray must not pack them together
+    # every row is a task of its own: Ray must not merge them
     context.target_max_block_size = 1

@@ -1,6 +1,6 @@
-"""The blocks of a file, measured by many machines, on the disk that these share; joined when all are there.
+"""Measured blocks of a file: many machines write them to the shared disk, and one task joins them at the end.
 
-Nothing here imports `ray.data`: what joins is a process of its own and should be there at once.
+This module does not import `ray.data`: the join task is a process of its own and must start fast.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _QUICK = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 def block_file(layout: Layout, file_number: int, number: int) -> Path:
-    """Return the path of a measured block of a source file until all of its blocks are there."""
+    """Return the path of a measured block of a source file; the block is there until the file is joined."""
     return layout.under_way(file_number).work / "blocks" / f"{number:06d}.arrow"
 
 
 def write_block(path: Path, tables: Mapping[str, pa.RecordBatch], kinds: Sequence[str]) -> None:
-    """Write the tables of a block into one file, a stream of Arrow for each kind."""
+    """Write the tables of a block into one file, one Arrow stream for each kind."""
     with replace_atomically(path) as temporary, pa.OSFile(str(temporary), "wb") as sink:
         for kind in kinds:
             with pa.ipc.new_stream(sink, tables[kind].schema, options=_QUICK) as stream:
@@ -34,7 +34,7 @@ def write_block(path: Path, tables: Mapping[str, pa.RecordBatch], kinds: Sequenc
 
 @ray.remote
 def join_blocks(layout: Layout, file_number: int, blocks: int) -> Sums:
-    """Write the measured files of a source file, aside, from all its blocks in their order; return their sums."""
+    """Write the measured files of a source file to a temporary folder, from all blocks in order; return their sums."""
     pa.set_cpu_count(1)
     aside = layout.under_way(file_number)
     with MeasuredFiles(aside, file_number) as files:
@@ -45,6 +45,6 @@ def join_blocks(layout: Layout, file_number: int, blocks: int) -> Sums:
 
 
 def _only_batch(source: pa.NativeFile) -> pa.RecordBatch:
-    """Read a stream of one batch to its end, where the next one begins."""
+    """Read a stream of one batch to its end, where the next stream starts."""
     (batch,) = pa.ipc.open_stream(source)
     return batch

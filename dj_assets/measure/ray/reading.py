@@ -1,8 +1,8 @@
-"""Source files on their way to the workers of a cluster: a reader a file, blocks as rows of `ray.data`.
+"""Read source files for the workers of a cluster: one reader per file, blocks as rows of `ray.data`.
 
-Plain JSON lines travel as a place: the worker reads its stretch of the file itself. All else (compressed files,
-tables, cells, archives, raw formats) cannot be entered in the middle; there the reader puts each block into the object
-store, and Ray holds readers back when that fills up.
+A block of plain JSON lines is sent as a byte range: the worker reads this range of the file itself. All other files
+(compressed files, tables, cells, archives, raw formats) cannot be read from the middle. For these, the reader puts each
+block into the object store, and Ray pauses the readers when the store fills up.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SCHEMA = pa.schema([("file", pa.int32()), ("number", pa.int32()), ("content", pa
 
 @dataclass(frozen=True)
 class Stretch:
-    """A block of plain lines without its payload: so many bytes from its first one on, in the file as it lies."""
+    """Holds a block of plain lines without its payload: `length` bytes of the file, from the block's first byte."""
 
     block: Block
     length: int
@@ -42,13 +42,13 @@ class Stretch:
 
 @dataclass(frozen=True)
 class End:
-    """What stands behind the last block of a file: the checksum of what was read."""
+    """Holds the row after the last block of a file: the SHA-256 checksum of the bytes that were read."""
 
     sha256: str
 
 
 def row(file_number: int, number: int, content: object) -> pa.Table:
-    """Return one row of our datasets; `number` counts the blocks of a file from 0."""
+    """Return one row of the dataset; `number` counts the blocks of a file from 0."""
     arrays = [
         pa.array([value], kind)
         for value, kind in zip((file_number, number, pickle.dumps(content)), SCHEMA.types, strict=True)
@@ -63,18 +63,18 @@ def content_of(packed: pa.Table, index: int = 0) -> tuple[int, int, Any]:
 
 
 class SourceBlocks(Datasource):
-    """The blocks of source files, one task of Ray for each file."""
+    """Data source of Ray with the blocks of source files, one read task for each file."""
 
     def __init__(self, tasks: Sequence[FileTask], block_bytes: int) -> None:
         self._tasks = tasks
         self._block_bytes = block_bytes
 
     def get_name(self) -> str:
-        """Return what Ray calls it."""
+        """Return the name of the data source in Ray."""
         return "SourceBlocks"
 
     def estimate_inmemory_data_size(self) -> int | None:
-        """Return None: nobody needs to know."""
+        """Return None: the size is unknown and not needed."""
         return None
 
     def get_read_tasks(
@@ -88,7 +88,7 @@ class SourceBlocks(Datasource):
 
 
 def _read(task: FileTask, block_bytes: int) -> Iterator[pa.Table]:
-    """Yield the blocks of a file and its end; an error of the source ends it and is told, like a block."""
+    """Yield the blocks of a file and its end; an error of the source is yielded like a block, as the last row."""
     reader = reader_of(task, block_bytes)
     number = 0
     try:

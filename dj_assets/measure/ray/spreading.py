@@ -1,4 +1,4 @@
-"""Work of one kind spread over the cluster: one task of Ray for each piece, few enough under way to hold."""
+"""Spread calls of one function over the cluster: one Ray task for each piece, a limited number at a time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import ray
 from dj_assets.errors import DjError
 from dj_assets.measure.ray.cluster import connect, environment, nodes
 
-# Pieces under way for each CPU: one in work, one on its way.
+# Pieces under way for each CPU: one running, one waiting.
 _IN_FLIGHT = 2
 
 
 def spread(work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """Call `work` with the arguments of every piece, somewhere in the cluster; return what it returned, in their order.
+    """Call `work` with the arguments of every piece in the cluster; return the results in the order of the pieces.
 
-    Errors of ours are raised as they would be here. What a dead node had under way is done anew elsewhere.
+    Errors of this project are raised as in a local call. The pieces of a dead node are repeated on another node.
     """
     connect()
     remote = _call.options(scheduling_strategy="SPREAD", runtime_env=environment())
@@ -39,10 +39,10 @@ def _call(work: Callable[..., Any], *piece: object) -> Any:  # noqa: ANN401 - wh
 
 
 def _some_done(under_way: dict[ray.ObjectRef[Any], int]) -> dict[int, Any]:
-    """Wait for one piece and take it out; return what it returned, by its number; raise where it failed."""
+    """Wait for one piece and remove it; return its result, keyed by its number; raise if it failed."""
     done, _ = ray.wait([*under_way])
     try:
-        return {under_way.pop(one): ray.get(one) for one in done}
+        return {under_way.pop(reference): ray.get(reference) for reference in done}
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, DjError):
             raise error.cause from None

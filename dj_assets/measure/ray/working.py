@@ -1,4 +1,4 @@
-"""What a worker of a cluster does: measure a block and write its samples next to the other blocks of the file."""
+"""The worker of a cluster: it measures a block and writes its samples next to the other blocks of the file."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from dj_assets.recipe.load import import_operators
 from dj_assets.sources.readers import Block
 from dj_assets.stores.path import SourcePath
 
-# So many workers may die over a block before it is the block's fault: some die with their nodes.
+# A block is rejected after this number of dead workers; fewer may have died with their nodes.
 DEATHS = 3
 
 
 @dataclass(frozen=True)
 class Done:
-    """A block whose measured samples are on the disk: its summary, and who measured it."""
+    """Holds the result of a block whose samples are on the disk: its summary, the node and the worker's peak memory."""
 
     summary: BlockSummary
     node: str
@@ -38,13 +38,13 @@ class Done:
 
 
 class Worker:
-    """An actor: loads operators and models once, then measures block after block."""
+    """Actor of Ray: it loads operators and models once, then measures block after block."""
 
     def __init__(
         self, custom_operators: Sequence[Path], task: bytes, files: Mapping[int, FileTask], layout: Layout
     ) -> None:
         pa.set_cpu_count(1)
-        # Ray shows an actor the GPUs that it claimed, as the first ones; those of others are not ours
+        # Ray shows an actor only the GPUs that it claimed, numbered from 0
         os.environ.setdefault(variables.DEVICE.name, "cuda:0" if ray.get_gpu_ids() else "cpu")
         import_operators(custom_operators)
         self.task: Task = pickle.loads(task)  # noqa: S301 - written by our own driver
@@ -53,7 +53,7 @@ class Worker:
         self.node = this_node()
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        """Measure the blocks of some rows; return what is to be known of each, without its samples."""
+        """Measure the blocks of some rows; return a row with the summary of each, without its samples."""
         return pa.concat_tables([self._one(*content_of(rows, index)) for index in range(rows.num_rows)])
 
     def _one(self, file_number: int, number: int, content: Block | Stretch | End | DjError) -> pa.Table:
@@ -72,7 +72,7 @@ class Worker:
 
 
 def _refuse_deadly(begun: Path, file: SourcePath, first_row: int) -> None:
-    """Note that a block was begun, once more; raise where too many workers died over it."""
+    """Count the starts of a block in the file `begun`; raise if too many workers died over it."""
     begun.parent.mkdir(parents=True, exist_ok=True)
     with begun.open("ab") as notes:
         notes.write(b".")

@@ -1,1 +1,1 @@
-"""Models that look at pictures: they take small uint8 crops, in batches of many samples, and give numbers."""
+"""Vision models: they take small uint8 crops, in batches of many samples, and return numbers."""

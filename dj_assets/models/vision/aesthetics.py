@@ -1,4 +1,4 @@
-"""How beautiful a picture is: CLIP's view of it and a small head trained on ratings (LAION, Schuhmann 2022)."""
+"""Rate the aesthetics of a picture: CLIP's vector and a small head trained on ratings (LAION, Schuhmann 2022)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _HEAD = re.compile(r"layers\.(\d+)\.weight")
 class AestheticsPredictor:
     """A checkpoint of `simple-aesthetics-predictor`: v1, or v2 with or without ReLU.
 
-    Which one is read from its weights: v1 has one linear layer, v2 five; those of the variant with ReLU are numbered
-    with room for it.
+    The variant is detected by its weights: v1 has one linear layer, v2 five. In the variant with ReLU, the numbers of
+    the layers leave a gap for it.
     """
 
     def __init__(self, folder: Path, on: Device) -> None:
@@ -31,20 +31,20 @@ class AestheticsPredictor:
         self.batching = Batching(self.backend)
 
     def scores(self, crops: Sequence[Uint8s]) -> Floats:
-        """Return the score of every crop, shape `(len(crops),)`; the released models' scale is 0 to 10."""
+        """Return the score of every crop, shape `(len(crops),)`; released models have a scale of 0 to 10."""
         return self.batching.run(self._scores, crops)
 
     def _scores(self, pixels: Array) -> Array:
-        found = linear(self.backend, self.vision.see(pixels), self.head[0])
+        scores = linear(self.backend, self.vision.see(pixels), self.head[0])
         for layer in self.head[1:]:
-            found = linear(self.backend, found * (found > 0) if self.bent else found, layer)
-        return found[:, 0]
+            scores = linear(self.backend, scores * (scores > 0) if self.bent else scores, layer)
+        return scores[:, 0]
 
 
 def _head(parts: Parts) -> tuple[list[Affine], bool]:
-    """Return the layers of the head, and whether there are ReLUs between them."""
+    """Return the layers of the head, and whether they have ReLUs between them."""
     if "predictor.weight" in parts.weights:
         return [parts.affine("predictor")], False
-    numbers = sorted(int(found[1]) for name in parts.weights if (found := _HEAD.fullmatch(name)))
-    # without ReLU the second layer comes after a dropout alone
+    numbers = sorted(int(match[1]) for name in parts.weights if (match := _HEAD.fullmatch(name)))
+    # without ReLU, only a dropout is before the second layer
     return [parts.affine(f"layers.{number}") for number in numbers], numbers[1] != 2

@@ -1,4 +1,4 @@
-"""What models are computed with: NumPy on the CPU, as quick there as PyTorch and loaded at once, else PyTorch."""
+"""Backends of models: NumPy on the CPU, as fast as PyTorch there and loaded at once, else PyTorch."""
 
 from __future__ import annotations
 
@@ -10,64 +10,64 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
-# An array of NumPy or a tensor of PyTorch: arithmetic, slices and reshaping are written alike.
+# An array of NumPy or a tensor of PyTorch: both have the same arithmetic, slices and reshaping.
 Array = Any
-# So many scores of one position for another are held at a time.
+# The number of attention scores that are held in memory at a time.
 _SCORES = 1 << 22
 
 
 class Backend(Protocol):
-    """The steps of a transformer that the libraries write differently. Arrays of floats are 32 bits wide."""
+    """Steps of a transformer that the libraries write differently. Floats have 32 bits."""
 
     def inference(self) -> AbstractContextManager[object]:
         """Return the context in which models run."""
 
     def array(self, values: np.ndarray) -> Array:
-        """Bring an array to where it is computed with; bytes become floats."""
+        """Move an array to the device of the backend; bytes become floats."""
 
     def floats(self, values: Array) -> Floats:
-        """Bring an array back."""
+        """Return an array of the backend as an array of NumPy."""
 
     def joined(self, parts: list[Array], axis: int) -> Array:
-        """Return arrays put one behind the other."""
+        """Return concatenated arrays."""
 
     def picked(self, values: Array, indices: Array) -> Array:
-        """Return one row of each sample, `(n, d)` of `(n, t, d)`, the places given one a sample."""
+        """Return one row of each sample, `(n, d)` of `(n, t, d)`; `indices` has one index per sample."""
 
     def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
         """Return x times the transposed weight, plus the bias."""
 
     def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float) -> Array:
-        """Return x with every last axis brought to mean 0 and variance 1, scaled and moved."""
+        """Return x normalised along its last axis to mean 0 and variance 1, then scaled and shifted."""
 
     def gelu(self, x: Array) -> Array:
-        """Return x Φ(x); x may be written over."""
+        """Return x Φ(x); x may be overwritten."""
 
     def quick_gelu(self, x: Array) -> Array:
-        """Return x times the sigmoid of 1.702 x; x may be written over."""
+        """Return x times the sigmoid of 1.702 x; x may be overwritten."""
 
     def softmax(self, x: Array) -> Array:
-        """Return the exponentials by their sum over the last axis; x may be written over."""
+        """Return the softmax of x along its last axis; x may be overwritten."""
 
     def unit(self, x: Array) -> Array:
-        """Return x with every last axis brought to length 1."""
+        """Return x normalised along its last axis to length 1."""
 
     def attention(self, query: Array, key: Array, value: Array, hidden: Array | None) -> Array:
-        """Return the values that queries find, all `(n, heads, t, d)`, but for what is hidden from them."""
+        """Return the attention of queries to keys and values, all `(n, heads, t, d)`; `hidden` positions are masked."""
 
     def make_room(self) -> None:
-        """Let go of memory that is kept for later."""
+        """Release cached memory."""
 
 
 class NumpyBackend:
-    """Arrays of NumPy, with what it lacks in kernels."""
+    """Backend of NumPy, with kernels for missing functions."""
 
     def inference(self) -> AbstractContextManager[object]:
-        """Let exponentials grow beyond all bounds: what they divide is 0 then."""
+        """Return a context in which exponentials may overflow: a quotient by infinity is 0."""
         return np.errstate(over="ignore")
 
     def array(self, values: np.ndarray) -> Array:
-        """Return the array, bytes as floats."""
+        """Return the array; bytes become floats."""
         return values.astype(np.float32) if values.dtype == np.uint8 else values
 
     def floats(self, values: Array) -> Floats:
@@ -75,7 +75,7 @@ class NumpyBackend:
         return np.asarray(values, np.float32)
 
     def joined(self, parts: list[Array], axis: int) -> Array:
-        """Return arrays put one behind the other."""
+        """Return concatenated arrays."""
         return np.concatenate(parts, axis)
 
     def picked(self, values: Array, indices: Array) -> Array:
@@ -84,29 +84,29 @@ class NumpyBackend:
 
     def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
         """Return x times the transposed weight, plus the bias."""
-        found = x.reshape(-1, x.shape[-1]) @ weight.T
+        output = x.reshape(-1, x.shape[-1]) @ weight.T
         if bias is not None:
-            found += bias
-        return found.reshape(*x.shape[:-1], len(weight))
+            output += bias
+        return output.reshape(*x.shape[:-1], len(weight))
 
     def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float) -> Array:
-        """Return x normed, by a kernel."""
+        """Return x normalised by a kernel."""
         from dj_assets.kernels.layers import layer_norm
 
         rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-        found = np.empty_like(rows)
-        layer_norm(rows, weight, bias, epsilon, found)
-        return found.reshape(x.shape)
+        output = np.empty_like(rows)
+        layer_norm(rows, weight, bias, epsilon, output)
+        return output.reshape(x.shape)
 
     def gelu(self, x: Array) -> Array:
-        """Return x Φ(x), by a kernel, in its place."""
+        """Return x Φ(x), computed by a kernel in place."""
         from dj_assets.kernels.layers import gelu
 
         gelu(x.reshape(-1))
         return x
 
     def quick_gelu(self, x: Array) -> Array:
-        """Return x times the sigmoid of 1.702 x, in its place."""
+        """Return x times the sigmoid of 1.702 x, computed in place."""
         below = np.multiply(x, np.float32(-1.702))
         np.exp(below, below)
         below += 1
@@ -114,42 +114,42 @@ class NumpyBackend:
         return x
 
     def softmax(self, x: Array) -> Array:
-        """Return the exponentials by their sum, in the place of x."""
+        """Return the softmax of x, computed in place."""
         x -= x.max(-1, keepdims=True)
         np.exp(x, x)
         x /= x.sum(-1, keepdims=True)
         return x
 
     def unit(self, x: Array) -> Array:
-        """Return x brought to length 1; one without length stays."""
+        """Return x normalised to length 1; zero vectors stay zero."""
         return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), np.float32(1e-12))
 
     def attention(self, query: Array, key: Array, value: Array, hidden: Array | None) -> Array:
-        """Return the values that queries find, some samples at a time: their scores take the most memory."""
-        found = np.empty((*query.shape[:3], value.shape[-1]), np.float32)
+        """Return the attention of queries, for some samples at a time: the scores take the most memory."""
+        output = np.empty((*query.shape[:3], value.shape[-1]), np.float32)
         each = query.shape[1] * query.shape[2] * key.shape[2]
         step = max(1, _SCORES // each)
         for start in range(0, len(query), step):
-            own = slice(start, start + step)
-            scores = (query[own] * np.float32(query.shape[-1] ** -0.5)) @ key[own].swapaxes(-1, -2)
+            part = slice(start, start + step)
+            scores = (query[part] * np.float32(query.shape[-1] ** -0.5)) @ key[part].swapaxes(-1, -2)
             if hidden is not None:
-                scores[np.broadcast_to(hidden[own] if len(hidden) > 1 else hidden, scores.shape)] = -np.inf
-            np.matmul(self.softmax(scores), value[own], out=found[own])
-        return found
+                scores[np.broadcast_to(hidden[part] if len(hidden) > 1 else hidden, scores.shape)] = -np.inf
+            np.matmul(self.softmax(scores), value[part], out=output[part])
+        return output
 
     def make_room(self) -> None:
-        """Do nothing: NumPy keeps nothing."""
+        """Do nothing: NumPy caches no memory."""
 
 
 class TorchBackend:
-    """Tensors of PyTorch on a device, in half precision where that is wanted."""
+    """Backend of PyTorch on a device, in half precision if requested."""
 
     def __init__(self, device: str, *, half: bool = False) -> None:
         self.device = device
         self.half = half
 
     def inference(self) -> AbstractContextManager[object]:
-        """Return the context without gradients, and with half precision where that is wanted."""
+        """Return a context without gradients, and with half precision if requested."""
         import torch
 
         stack = ExitStack()
@@ -160,19 +160,19 @@ class TorchBackend:
         return stack
 
     def array(self, values: np.ndarray) -> Array:
-        """Return a tensor on the device; bytes become floats there."""
+        """Return a tensor on the device; bytes are converted to floats there."""
         import torch
 
         tensor = torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
         return tensor.float() if tensor.dtype == torch.uint8 else tensor
 
     def floats(self, values: Array) -> Floats:
-        """Bring a tensor back."""
-        found: Floats = values.float().cpu().numpy()
-        return found
+        """Return a tensor as an array of NumPy."""
+        array: Floats = values.float().cpu().numpy()
+        return array
 
     def joined(self, parts: list[Array], axis: int) -> Array:
-        """Return tensors put one behind the other."""
+        """Return concatenated tensors."""
         import torch
 
         return torch.cat(parts, axis)
@@ -186,7 +186,7 @@ class TorchBackend:
         return _functional().linear(x, weight, bias)
 
     def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float) -> Array:
-        """Return x normed."""
+        """Return x normalised."""
         return _functional().layer_norm(x, weight.shape, weight, bias, epsilon)
 
     def gelu(self, x: Array) -> Array:
@@ -198,20 +198,20 @@ class TorchBackend:
         return x * (1.702 * x).sigmoid()
 
     def softmax(self, x: Array) -> Array:
-        """Return the exponentials by their sum, in full precision."""
+        """Return the softmax of x, in full precision."""
         return x.float().softmax(-1)
 
     def unit(self, x: Array) -> Array:
-        """Return x brought to length 1."""
+        """Return x normalised to length 1."""
         return _functional().normalize(x, dim=-1)
 
     def attention(self, query: Array, key: Array, value: Array, hidden: Array | None) -> Array:
-        """Return the values that queries find."""
+        """Return the attention of queries."""
         seen = None if hidden is None else ~hidden
         return _functional().scaled_dot_product_attention(query, key, value, seen)
 
     def make_room(self) -> None:
-        """Let go of a GPU's memory that is kept for later."""
+        """Release cached memory of a GPU."""
         import torch
 
         if self.device.startswith("cuda"):

@@ -1,4 +1,4 @@
-"""Texts as the word pieces that BERT reads, and BLIP: cut as Hugging Face's tokenizer does it."""
+"""Split texts into the word pieces of BERT and BLIP, as Hugging Face's tokenizer does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SPECIAL = ("[PAD]", _UNKNOWN, _START, _END, "[MASK]")
 
 
 def bert_tokens(folder: Path, longest: int) -> Tokenizer:
-    """Return the tokenizer of a checkpoint, which cuts texts to so many tokens, both ends among them."""
+    """Return the tokenizer of a checkpoint; it truncates texts to `longest` tokens, including both end tokens."""
     from tokenizers import Tokenizer
 
     ready = folder / "tokenizer.json"

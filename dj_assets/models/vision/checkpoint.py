@@ -1,4 +1,4 @@
-"""The files of a checkpoint's folder, as Hugging Face and open_clip lay them out."""
+"""Read the files of a checkpoint's folder, in the layouts of Hugging Face and open_clip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Weights = Mapping[str, np.ndarray]
 
 _FIX = "get the whole checkpoint with 'dj-assets models pull'"
 OPEN_CLIP_CONFIG = "open_clip_config.json"
-# Best first: safetensors hold numbers alone, pickles are read with numbers alone allowed.
+# Best first: safetensors hold only numbers; pickles are read in a mode that accepts only numbers.
 WEIGHTS = (
     "model.safetensors",
     "open_clip_model.safetensors",
@@ -30,7 +30,7 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     Raises
     ------
     UserError
-        If the folder has no such file: it is not a whole checkpoint.
+        If the folder has no such file: the checkpoint is incomplete.
     """
     path = folder / name
     if not path.is_file():
@@ -39,12 +39,12 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
 
 
 def read_weights(folder: Path) -> Weights:
-    """Return the weights of a checkpoint by name, as 32-bit floats.
+    """Return the weights of a checkpoint, keyed by name, as 32-bit floats.
 
     Raises
     ------
     UserError
-        If the folder has none of the files that weights are kept in.
+        If the folder has no file of weights.
     """
     path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if path is None:
@@ -63,7 +63,7 @@ def _safe(path: Path) -> Weights:
     try:
         return load_file(path)
     except (KeyError, TypeError, ValueError):
-        # NumPy lacks some of the narrow floats
+        # NumPy lacks some of the narrow float types
         from safetensors.torch import load_file as load_tensors
 
         return _arrays(load_tensors(path))

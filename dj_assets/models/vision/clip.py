@@ -1,4 +1,4 @@
-"""CLIP: pictures and texts as vectors in one space (Radford et al. 2021)."""
+"""CLIP: map pictures and texts to vectors in one space (Radford et al. 2021)."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _PATCHES = {
     "first": "embeddings.class_embedding",
     "positions": "embeddings.position_embedding.weight",
 }
-# What transformers takes where a configuration does not say it.
+# The default of transformers if a configuration has none.
 _ACTIVATION = {"hidden_act": "quick_gelu"}
 _HEADS_OF_PICTURES, _HEADS_OF_TEXTS = 12, 8
 
 
 class ClipTowers(Protocol):
-    """What a `ClipModel` is made of, ours or that of open_clip: unit vectors, and the factor of their cosines."""
+    """Both towers of a `ClipModel`, ours or those of open_clip: they give unit vectors; `scale` multiplies cosines."""
 
     backend: Backend
     context: int
@@ -50,7 +50,7 @@ class ClipTowers(Protocol):
 class ClipModel:
     """A CLIP checkpoint of Hugging Face or of open_clip.
 
-    `scale` is what the model multiplies a cosine with, 100 for the released models.
+    The model multiplies a cosine by `scale`, which is 100 for the released models.
     """
 
     def __init__(self, folder: Path, on: Device) -> None:
@@ -69,16 +69,16 @@ class ClipModel:
         return self.batching.run(self.model.see, crops)
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
-        """Return a unit vector for every text, shape `(len(texts), d)`; a long text is cut to the model's context."""
+        """Return a unit vector for every text, shape `(len(texts), d)`; long texts are truncated to the context."""
         return self.batching.run(self.model.read, self.tokens(texts))
 
-    def similarity(self, one: Floats, other: Floats) -> float:
-        """Return the cosine of two vectors as the model scales it, by 100: the cosine itself for released models."""
-        return float(one @ other) * self.scale / 100
+    def similarity(self, image: Floats, text: Floats) -> float:
+        """Return the cosine of two vectors times `scale / 100`: the cosine itself for released models."""
+        return float(image @ text) * self.scale / 100
 
 
 class ClipVision:
-    """The half of CLIP that sees, as the predictors of ratings have it, too."""
+    """The image tower of CLIP, which the predictors of ratings use, too."""
 
     def __init__(self, config: Mapping[str, Any], weights: Weights, prepared: Preprocessing, backend: Backend) -> None:
         parts = Parts(weights, "vision_model.", backend)
@@ -113,9 +113,9 @@ class HuggingFaceClip:
         self.see = self.vision.see
 
     def read(self, tokens: Array) -> Array:
-        """Return a unit vector for every text: what stands at its first end token, which sees all before it."""
+        """Return a unit vector for every text: the output at its first end token, which attends to all before it."""
         ends = tokens.argmax(-1)
-        # no token sees those behind it, so what lies behind the last end is not computed
+        # no token attends to later ones, so positions after the last end token are not computed
         length = int(ends.max()) + 1
         behind = self.backend.array(np.triu(np.ones((1, 1, length, length), bool), 1))
         read = self.tower(self.words[tokens[:, :length]] + self.positions[:length], behind)

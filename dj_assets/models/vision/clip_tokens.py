@@ -1,4 +1,4 @@
-"""Texts as the tokens CLIP reads: cleaned like Hugging Face's fast tokenizer does, cut to the context."""
+"""Split texts into the tokens of CLIP: normalized as by Hugging Face's fast tokenizer, truncated to the context."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 # The first line of a file of merges is its version.
 _VERSION_LINES = 1
-# Of the merges that open_clip ships, the vocabulary of the released models holds so many.
+# The number of merges of open_clip's file that are in the vocabulary of the released models.
 _RELEASED_MERGES = 49152 - 256 - 2
 
 
 class ClipTokens:
-    """Cuts texts into the byte pairs of one checkpoint.
+    """Tokenizer that splits texts into the byte pairs of one checkpoint.
 
-    Cleaning is NFC, every run of white space one space, lower case; no repair of mojibake, no HTML entities. A text
-    longer than the context keeps its beginning, and the last token is the end token.
+    Normalization is NFC, one space for every run of white space, lower case; mojibake is not repaired, HTML entities
+    are kept. A text longer than the context keeps its beginning, and the last token is the end token.
     """
 
     def __init__(self, folder: Path, context: int) -> None:
@@ -36,10 +36,10 @@ class ClipTokens:
         self.end = self.tokenizer.token_to_id(END)
 
     def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Return the tokens of every text, filled up with end tokens, shape `(len(texts), context)`."""
+        """Return the tokens of every text, padded with end tokens, shape `(len(texts), context)`."""
         tokens = np.full((len(texts), self.context), self.end, np.int64)
-        for row, found in zip(tokens, self.tokenizer.encode_batch(list(texts)), strict=True):
-            row[: len(found.ids)] = found.ids
+        for row, encoding in zip(tokens, self.tokenizer.encode_batch(list(texts)), strict=True):
+            row[: len(encoding.ids)] = encoding.ids
         return tokens
 
 
@@ -74,25 +74,25 @@ def _byte_pairs(vocabulary: dict[str, int], merge_lines: Iterable[str]) -> Token
 
 
 def _open_clip_merges(folder: Path) -> list[str]:
-    """Return the merges beside an open_clip model, or those that the released models share."""
-    own = next(iter(sorted(folder.glob("bpe*.txt.gz"))), None)
-    if own is None:
+    """Return the merges in the folder of an open_clip model, or those of all released models."""
+    path = next(iter(sorted(folder.glob("bpe*.txt.gz"))), None)
+    if path is None:
         import open_clip.tokenizer
 
-        own, wanted = Path(open_clip.tokenizer.default_bpe()), _RELEASED_MERGES
+        path, wanted = Path(open_clip.tokenizer.default_bpe()), _RELEASED_MERGES
     else:
         wanted = None
-    with gzip.open(own, "rt", encoding="utf-8") as file:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
         lines = file.read().splitlines()[_VERSION_LINES:]
     return [line for line in lines if line][:wanted]
 
 
 def _vocabulary(merges: Sequence[str]) -> dict[str, int]:
-    """Return the vocabulary that merges imply: bytes, bytes that end a word, the merged, the two ends."""
+    """Return the vocabulary of merges: bytes, bytes that end a word, merged pairs, the two end tokens."""
     from tokenizers import pre_tokenizers
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    # printable bytes stand for themselves and come first
+    # printable bytes represent themselves and come first
     plain = [c for c in letters if ord(c) < 256]
     letters = plain + [c for c in letters if ord(c) >= 256]
     tokens = [*letters, *(letter + "</w>" for letter in letters), *("".join(merge.split()) for merge in merges)]

@@ -1,8 +1,8 @@
 """Make the demo checkpoints: `python -m dj_assets.models.vision.demo_checkpoints [FOLDER]`.
 
-Small models of the architectures that the recipes ask for, with random weights under a seed. They load as the real ones
-do, and their scores mean nothing: biases are set so that the scores lie around the thresholds of the gallery, and a
-demo keeps some samples and drops others.
+The checkpoints are small models with random weights from a seed, in the architectures that the recipes use. They load
+like the real ones, and their scores mean nothing: biases are set so that the scores are near the thresholds of the
+gallery, and a demo keeps some samples and drops others.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _TOWER = {
 }
 _SEEING = {**_TOWER, "image_size": _EDGE, "patch_size": _PATCH}
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
-# A cosine of about this between any picture and any text, spread by what they show.
+# The approximate cosine between any picture and any text; it varies with their content.
 _COSINE = 0.52
 _SCALE_100 = math.log(100)
 
 
 def write(folder: Path) -> None:
-    """Write all demo checkpoints into the folder, each under the name of the model it stands in for."""
+    """Write all demo checkpoints into the folder, each under the name of the model that it replaces."""
     import torch
 
     torch.manual_seed(_SEED)
@@ -80,7 +80,7 @@ def _clip(folder: Path) -> None:
 
 
 def _aesthetics(folder: Path) -> None:
-    """Write a tower of CLIP with a head of five linear layers, about 4.3 of 10 for any picture."""
+    """Write a CLIP tower with a head of five linear layers; the score is about 4.3 of 10 for any picture."""
     import torch
 
     transformers = _transformers()
@@ -101,7 +101,7 @@ def _aesthetics(folder: Path) -> None:
 
 
 def _classifier(folder: Path, labels: tuple[str, str], second: float) -> None:
-    """Write a classifier of two classes; `second` is how much likelier the second one is, as a logit."""
+    """Write a classifier of two classes; `second` is the logit by which the second class is more likely."""
     import torch
 
     transformers = _transformers()
@@ -139,7 +139,7 @@ def _matching(folder: Path) -> None:
 
 
 def _shake(model: Any, spread: float) -> None:  # noqa: ANN401
-    """Give all matrices weights so large that different inputs end in different places."""
+    """Give all matrices large random weights, so that different inputs give different outputs."""
     import torch
 
     with torch.no_grad():
@@ -149,7 +149,7 @@ def _shake(model: Any, spread: float) -> None:  # noqa: ANN401
 
 
 def _point(projection: Any, norm: Any, towards: Tensor) -> None:  # noqa: ANN401
-    """Let a projection lead near a direction, whatever comes in."""
+    """Make the output of a projection almost independent of its input: near a given direction."""
     import torch
 
     with torch.no_grad():
@@ -160,7 +160,7 @@ def _point(projection: Any, norm: Any, towards: Tensor) -> None:  # noqa: ANN401
 
 
 def _byte_pairs(folder: Path) -> dict[str, int]:
-    """Write the vocabulary of single bytes that a CLIP tokenizer needs at least; return it."""
+    """Write the smallest vocabulary of single bytes that a CLIP tokenizer accepts; return it."""
     from tokenizers.pre_tokenizers import ByteLevel
 
     letters = sorted(ByteLevel.alphabet())
@@ -173,7 +173,7 @@ def _byte_pairs(folder: Path) -> dict[str, int]:
 
 
 def _save(model: Any, folder: Path) -> None:  # noqa: ANN401
-    """Write a model under the names that checkpoints have, which are not those in memory."""
+    """Write a model with the names of weights in checkpoints, which differ from those in memory."""
     model.save_pretrained(folder)
     path = folder / "config.json"
     described = json.loads(path.read_text("utf-8"))

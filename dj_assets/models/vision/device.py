@@ -1,4 +1,4 @@
-"""Where models run: a GPU where there is one, in half precision, else the CPU; and how many inputs at a time."""
+"""Choose the device of models (a GPU in half precision, else the CPU), and the number of inputs at a time."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 Arrays = Sequence[np.ndarray] | np.ndarray
-# NVIDIA's driver, AMD's, and that of Windows below Linux.
+# The drivers of NVIDIA and AMD, and that of Windows for Linux as a guest.
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 _AT_ONCE_ON_CPU, _AT_ONCE_ON_GPU = 16, 256
-# Held to the end of the process: they tell other processes which GPU is taken.
+# Held until the process ends: these locks show other processes which GPUs are in use.
 _claims: list[Any] = []
 
 
 @dataclass(frozen=True)
 class Device:
-    """A device by PyTorch's name for it, and whether models run there in half precision."""
+    """Hold PyTorch's name of a device, and whether models run there in half precision."""
 
     name: str = "cpu"
     half: bool = False
 
     def backend(self) -> Backend:
-        """Return what models of ours are computed with there."""
+        """Return the backend with which our models are computed on the device."""
         return NumpyBackend() if self == Device() else TorchBackend(self.name, half=self.half)
 
 
 @cache
 def device() -> Device:
-    """Return the device of this process: `DJ_DEVICE`, else a GPU that no other process took, else the CPU.
+    """Return the device of this process: `DJ_DEVICE`, else a GPU that no other process uses, else the CPU.
 
-    With more processes than GPUs the later ones share; the first on each has it to itself.
+    With more processes than GPUs, later processes share; the first process on each GPU has it alone until then.
     """
     given = settings.device()
     if given is not None and given != "cuda":
@@ -58,13 +58,13 @@ def device() -> Device:
 
 
 def may_need_torch() -> bool:
-    """Tell whether models may run anywhere but on the CPU: by `DJ_DEVICE`, else where there is a GPU's driver."""
+    """Return whether models may run on another device than the CPU: by `DJ_DEVICE`, else if there is a GPU's driver."""
     given = settings.device()
     return any(Path(path).exists() for path in _DRIVERS) if given is None else given != "cpu"
 
 
 def _claimed(count: int) -> int:
-    """Return the number of the first GPU without a process of ours, or one by the process number where all have."""
+    """Return the first GPU that no process of ours has claimed; if all are claimed, one by the process number."""
     import os
 
     import filelock
@@ -81,7 +81,7 @@ def _claimed(count: int) -> int:
 
 
 class Batching:
-    """Runs a model over as many inputs at a time as memory allows: halved, for good, whenever it runs out."""
+    """Run a model over as many inputs at a time as memory allows: the number is halved when memory runs out."""
 
     def __init__(self, backend: Backend, at_once: int | None = None) -> None:
         self.backend = backend
@@ -89,21 +89,21 @@ class Batching:
         self.at_once = at_once or (_AT_ONCE_ON_GPU if on_gpu else _AT_ONCE_ON_CPU)
 
     def run(self, forward: Callable[..., Array], *inputs: Arrays) -> Floats:
-        """Return the results of all inputs as one array, `(n, ...)`; there must be at least one input.
+        """Return the results of all inputs as one array, `(n, ...)`; at least one input is required.
 
         Parameters
         ----------
         forward
-            Takes one array for each of `inputs`, stacked, where it is computed with.
+            Function of one array for each of `inputs`, stacked, on the device of the backend.
         inputs
-            Sequences of equal length `n`, of arrays of one shape each.
+            Sequences of equal length `n`; the arrays of a sequence have the same shape.
         """
         done: list[Floats] = []
         start = 0
         while start < len(inputs[0]):
             stop = start + self.at_once
             try:
-                done.append(self._once(forward, [one[start:stop] for one in inputs]))
+                done.append(self._once(forward, [array[start:stop] for array in inputs]))
             except (RuntimeError, MemoryError) as error:
                 if self.at_once == 1 or not _out_of_memory(error):
                     raise
@@ -114,7 +114,7 @@ class Batching:
 
     def _once(self, forward: Callable[..., Array], inputs: Sequence[Arrays]) -> Floats:
         with self.backend.inference():
-            arrays = (one if isinstance(one, np.ndarray) else np.stack(one) for one in inputs)
+            arrays = (array if isinstance(array, np.ndarray) else np.stack(array) for array in inputs)
             return self.backend.floats(forward(*map(self.backend.array, arrays)))
 
     def _halve(self) -> None:
@@ -128,7 +128,7 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 def normalised(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Return uint8 pixels `(n, h, w, 3)` as the floats a model takes, `(n, 3, h, w)`."""
+    """Return uint8 pixels `(n, h, w, 3)` as the floats that a model takes, `(n, 3, h, w)`."""
     import torch
 
     scaled = pixels.permute(0, 3, 1, 2).to(torch.float32) / 255

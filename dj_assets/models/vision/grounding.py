@@ -1,4 +1,4 @@
-"""Where in a picture the things of a phrase are: OWL-ViT (Minderer et al. 2022), run in transformers."""
+"""Locate the things of a phrase in a picture: OWL-ViT (Minderer et al. 2022), run in transformers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Boxes:
-    """What was found in one picture: `n` boxes, each with the phrase that fits best and the probability that it does.
+    """Hold `n` boxes of one picture, each with the phrase that fits best and the probability of that.
 
-    `corners` are left, top, right and bottom as shares of the picture's width and height, shape `(n, 4)`; `phrases`
-    are places among the phrases asked for.
+    `corners` are left, top, right and bottom as shares of the picture's width and height, shape `(n, 4)`; `phrases` are
+    indices of the requested phrases.
     """
 
     corners: Floats
@@ -44,39 +44,42 @@ class PhraseDetector:
         self.seeing, self.reading, self.finding = Batching(backend), Batching(backend), Batching(backend)
 
     def boxes(self, crops: Sequence[Uint8s], phrases: Sequence[Sequence[str]]) -> list[Boxes]:
-        """Return the boxes of every picture for its own phrases, of which there is at least one.
+        """Return the boxes of every picture for its own phrases; each picture needs at least one phrase.
 
         Pictures and distinct phrases are encoded in batches over all pictures.
         """
         seen = self.seeing.run(self._see, crops)
-        distinct = {phrase: index for index, phrase in enumerate(dict.fromkeys(p for own in phrases for p in own))}
+        distinct = {
+            phrase: index
+            for index, phrase in enumerate(dict.fromkeys(p for image_phrases in phrases for p in image_phrases))
+        }
         read = self.reading.run(self._read, self.tokens(list(distinct)))
         return [
-            self._boxes(features, read[[distinct[phrase] for phrase in own]])
-            for features, own in zip(seen, phrases, strict=True)
+            self._boxes(features, read[[distinct[phrase] for phrase in image_phrases]])
+            for features, image_phrases in zip(seen, phrases, strict=True)
         ]
 
     def _boxes(self, features: Floats, queries: Floats) -> Boxes:
-        found = self.finding.run(self._find, features[None], queries[None])[0]
-        centre, size, logits = found[:, :2], found[:, 2:4], found[:, 4:]
+        output = self.finding.run(self._find, features[None], queries[None])[0]
+        centre, size, logits = output[:, :2], output[:, 2:4], output[:, 4:]
         best = logits.argmax(1)
         scores = 1 / (1 + np.exp(-logits[np.arange(len(best)), best]))
         return Boxes(np.concatenate([centre - size / 2, centre + size / 2], 1), best, scores)
 
     def _see(self, pixels: Tensor) -> Tensor:
         features, _ = self.model.image_embedder(normalised(pixels, self.mean, self.std))
-        found: Tensor = features
-        return found
+        output: Tensor = features
+        return output
 
     def _read(self, tokens: Tensor) -> Tensor:
         from torch.nn.functional import normalize
 
         owl = self.model.owlvit
-        found: Tensor = owl.text_projection(owl.text_model(input_ids=tokens).pooler_output)
-        return normalize(found.float(), dim=-1)
+        output: Tensor = owl.text_projection(owl.text_model(input_ids=tokens).pooler_output)
+        return normalize(output.float(), dim=-1)
 
     def _find(self, features: Tensor, queries: Tensor) -> Tensor:
-        """Return centre, size and the logit of every query of each box, side by side."""
+        """Return centre, size and the logit of every query of each box, concatenated."""
         import torch
 
         flat = features.flatten(1, 2)

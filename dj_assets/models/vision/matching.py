@@ -1,4 +1,4 @@
-"""Whether a text tells of a picture: BLIP's matching head (Li et al. 2022)."""
+"""Score whether a text describes a picture: BLIP's matching head (Li et al. 2022)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dj_assets.models.vision.transformer import (
 )
 
 _MATCH = 1
-# Texts of a like length run together; each length is rounded up to a multiple of this.
+# Texts of similar length are computed together; each length is rounded up to a multiple of this.
 _STEP = 16
 _LAYER = LayerNames(
     first_norm="layer_norm1",
@@ -59,17 +59,17 @@ class ImageTextMatcher:
         self.batching = Batching(self.backend)
 
     def scores(self, crops: Sequence[Uint8s], texts: Sequence[str], pairs: Sequence[tuple[int, int]]) -> Floats:
-        """Return the probability that the text of each pair belongs to its picture, shape `(len(pairs),)`.
+        """Return the probability that the text of each pair describes its picture, shape `(len(pairs),)`.
 
         Parameters
         ----------
         crops, texts
-            Each is encoded once.
+            Pictures and texts; each is encoded once.
         pairs
-            Places in `crops` and in `texts`; at least one.
+            Indices in `crops` and in `texts`; at least one pair.
         """
         seen = self.batching.run(self._see, crops)
-        tokens = [np.array(found.ids, np.int64) for found in self.tokens.encode_batch(list(texts))]
+        tokens = [np.array(encoding.ids, np.int64) for encoding in self.tokens.encode_batch(list(texts))]
         lengths = np.array([len(tokens[text]) for _, text in pairs])
         scores = np.empty(len(pairs), np.float32)
         for length in np.unique(-(-lengths // _STEP)) * _STEP:
@@ -90,7 +90,7 @@ class ImageTextMatcher:
 
 @dataclass(frozen=True)
 class ReaderLayer:
-    """The weights of a layer that attends to the text, then to a picture; each step is normed at its end."""
+    """Hold the weights of a layer that attends to the text, then to a picture; each step ends with a norm."""
 
     inward: Affine
     outward: Affine
@@ -105,7 +105,7 @@ class ReaderLayer:
 
 
 class CaptionReader:
-    """BLIP's half that reads a text while it looks at a picture."""
+    """The part of BLIP that encodes a text with attention to a picture."""
 
     def __init__(self, parts: Parts, config: dict[str, object]) -> None:
         self.backend = parts.backend
@@ -118,14 +118,14 @@ class CaptionReader:
         self.epsilon = float(str(config.get("layer_norm_eps", 1e-12)))
 
     def __call__(self, ids: Array, hidden: Array, seen: Array) -> Array:
-        """Return what is read of tokens, `(n, t, d)`; `hidden` marks those that fill up, `seen` are the pictures."""
+        """Return the encoded tokens, `(n, t, d)`; `hidden` marks padding, `seen` are the encoded pictures."""
         x = self._norm(self.words[ids] + self.positions[: ids.shape[1]], self.before)
         for layer in self.layers:
-            own = attended(self.backend, self.heads, side_by_side(self._linear(x, layer.inward), 3), hidden)
-            x = self._norm(x + self._linear(own, layer.outward), layer.norm)
+            self_attended = attended(self.backend, self.heads, side_by_side(self._linear(x, layer.inward), 3), hidden)
+            x = self._norm(x + self._linear(self_attended, layer.outward), layer.norm)
             answers = side_by_side(self._linear(seen, layer.answering), 2)
-            found = attended(self.backend, self.heads, [self._linear(x, layer.asking), *answers])
-            x = self._norm(x + self._linear(found, layer.found), layer.found_norm)
+            cross_attended = attended(self.backend, self.heads, [self._linear(x, layer.asking), *answers])
+            x = self._norm(x + self._linear(cross_attended, layer.found), layer.found_norm)
             wide = self.backend.gelu(self._linear(x, layer.wide))
             x = self._norm(x + self._linear(wide, layer.narrow), layer.last_norm)
         return x
@@ -138,13 +138,13 @@ class CaptionReader:
 
 
 def _reader_layer(parts: Parts) -> ReaderLayer:
-    own, other = "attention.self.", "crossattention.self."
+    self_prefix, cross_prefix = "attention.self.", "crossattention.self."
     return ReaderLayer(
-        inward=parts.affine(own + "query", own + "key", own + "value"),
+        inward=parts.affine(self_prefix + "query", self_prefix + "key", self_prefix + "value"),
         outward=parts.affine("attention.output.dense"),
         norm=parts.affine("attention.output.LayerNorm"),
-        asking=parts.affine(other + "query"),
-        answering=parts.affine(other + "key", other + "value"),
+        asking=parts.affine(cross_prefix + "query"),
+        answering=parts.affine(cross_prefix + "key", cross_prefix + "value"),
         found=parts.affine("crossattention.output.dense"),
         found_norm=parts.affine("crossattention.output.LayerNorm"),
         wide=parts.affine("intermediate.dense"),
@@ -154,5 +154,5 @@ def _reader_layer(parts: Parts) -> ReaderLayer:
 
 
 def _padded(tokens: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tokens filled up to a length, and whether each is there to fill."""
+    """Return the tokens padded to a length, and which of them are padding."""
     return np.pad(tokens, (0, length - len(tokens))), np.arange(length) >= len(tokens)

@@ -1,4 +1,4 @@
-"""CLIP as a folder of open_clip describes it, run by that library: any of its architectures."""
+"""CLIP from a folder of open_clip, run by that library: any of its architectures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dj_assets.models.vision.pixels import preprocessing
 
 
 class OpenClipModel:
-    """A model that open_clip makes of a folder."""
+    """A model that open_clip creates from a folder."""
 
     def __init__(self, folder: Path, on: Device) -> None:
         import open_clip

@@ -1,4 +1,4 @@
-"""From a picture to the pixels a model takes: resized and cropped as its checkpoint says, still as bytes."""
+"""Convert a picture to the pixels that a model takes: resized and cropped for its checkpoint, still as bytes."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ BILINEAR, BICUBIC = 2, 3
 _RESAMPLING = {"bilinear": BILINEAR, "bicubic": BICUBIC}
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-# A picture more elongated than that is cut before it is resized: one of 30,000 x 1 pixels would become gigabytes.
+# A picture with a larger aspect ratio is cropped before it is resized: one of 30,000 x 1 pixels would become gigabytes.
 _ELONGATED = 32
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a picture becomes `height` x `width` pixels.
+    """Define how a picture is resized to `height` x `width` pixels.
 
-    With `shortest_edge` the shorter side is brought to that length and the centre is cut out, its offset rounded down;
-    without, both sides are resized and the aspect ratio is lost. `resample` is Pillow's number of the filter.
+    With `shortest_edge`, the shorter side is resized to that length and the centre is cropped, its offset rounded down.
+    Without it, both sides are resized and the aspect ratio is lost. `resample` is Pillow's number of the filter.
     """
 
     height: int
@@ -47,7 +47,7 @@ class Geometry:
         return self._resized(picture, (width, height), (left, top))
 
     def _resized(self, picture: Image, size: tuple[int, int], corner: tuple[int, int]) -> Uint8s:
-        """Return what lies from a corner on in the picture resized."""
+        """Return the resized picture, cropped from a corner on."""
         box = (*corner, corner[0] + self.width, corner[1] + self.height)
         inside = min(corner) >= 0 and box[2] <= size[0] and box[3] <= size[1]
         if self.resample not in (BILINEAR, BICUBIC) or not inside:
@@ -57,9 +57,9 @@ class Geometry:
         return resized(np.asarray(picture), size, box, cubic=self.resample == BICUBIC)
 
     def _placed(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """Return the offset of the crop in the resized picture, and the size of that."""
+        """Return the offset of the crop in the resized picture, and the size of the resized picture."""
         edge, short = self.shortest_edge or 0, min(width, height)
-        # the longer side is cut to whole pixels, not rounded
+        # the longer side is truncated to whole pixels, not rounded
         new_width = edge if width <= height else int(edge * width / short)
         new_height = edge if height <= width else int(edge * height / short)
         return (new_width - self.width) // 2, (new_height - self.height) // 2, new_width, new_height
@@ -73,7 +73,7 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """A model's geometry, and the mean and standard deviation its channels are normalised with, of values in 0..1."""
+    """Hold a model's geometry, and the mean and standard deviation that normalise its channels, of values in 0..1."""
 
     geometry: Geometry
     mean: tuple[float, ...] = CLIP_MEAN
@@ -82,7 +82,7 @@ class Preprocessing:
 
 @cache
 def preprocessing(folder: Path) -> Preprocessing:
-    """Return how the checkpoint in a folder wants its pictures."""
+    """Return the preprocessing of pictures that the checkpoint in a folder requires."""
     if (folder / OPEN_CLIP_CONFIG).is_file():
         return _of_open_clip(read_json(folder, OPEN_CLIP_CONFIG))
     return _of_hugging_face(read_json(folder, "preprocessor_config.json"))

@@ -1,7 +1,7 @@
-"""Transformers as models of pictures and texts have them, over the weights of Hugging Face's checkpoints.
+"""Transformers in models of pictures and texts, with the weights of Hugging Face's checkpoints.
 
-A tower is a stack of layers that norm what they take in (Dosovitskiy et al. 2020); BLIP's readers, which norm what they
-give out and look at a picture in between, stand beside the model (`matching.py`).
+A tower is a stack of layers that normalise their input (Dosovitskiy et al. 2020). BLIP's readers normalise their output
+and attend to a picture in between; they are in `matching.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dj_assets.models.vision.checkpoint import Weights
 
 
 class Affine(NamedTuple):
-    """Weight and bias of a linear layer, or of a norm."""
+    """Hold weight and bias of a linear layer, or of a norm."""
 
     weight: Array
     bias: Array | None
@@ -25,7 +25,7 @@ class Affine(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerNames:
-    """What a checkpoint calls the parts of a layer; the products of attention may be one matrix or three."""
+    """Hold the names of a layer's parts in a checkpoint; the projections of attention may be one matrix or three."""
 
     first_norm: str
     inward: tuple[str, ...]
@@ -37,7 +37,7 @@ class LayerNames:
 
 @dataclass(frozen=True)
 class Layer:
-    """The weights of one layer; `inward` gives queries, keys and values side by side."""
+    """Hold the weights of one layer; `inward` gives concatenated queries, keys and values."""
 
     first_norm: Affine
     inward: Affine
@@ -48,7 +48,7 @@ class Layer:
 
 
 class Parts:
-    """The weights of a checkpoint below a prefix, brought to where they are computed with."""
+    """Hold the weights of a checkpoint below a prefix, on the device of the backend."""
 
     def __init__(self, weights: Weights, prefix: str, backend: Backend) -> None:
         self.weights = weights
@@ -56,7 +56,7 @@ class Parts:
         self.backend = backend
 
     def below(self, prefix: str) -> Parts:
-        """Return those below a further prefix."""
+        """Return the weights below a further prefix."""
         return Parts(self.weights, self.prefix + prefix, self.backend)
 
     def array(self, name: str) -> Array:
@@ -64,7 +64,7 @@ class Parts:
         return self.backend.array(self.weights[self.prefix + name])
 
     def affine(self, *names: str) -> Affine:
-        """Return weight and bias, those of several names one below the other; a model may go without the bias."""
+        """Return weight and bias, stacked if there are several names; a model may have no bias."""
         weight, bias = (
             [self.weights[at] for name in names if (at := f"{self.prefix}{name}.{end}") in self.weights]
             for end in ("weight", "bias")
@@ -72,7 +72,7 @@ class Parts:
         return Affine(self._joined(weight), self._joined(bias) if bias else None)
 
     def count(self, prefix: str) -> int:
-        """Return how many parts are numbered below a prefix."""
+        """Return the number of numbered parts below a prefix."""
         start = self.prefix + prefix
         return 1 + max(int(name[len(start) :].split(".")[0]) for name in self.weights if name.startswith(start))
 
@@ -84,7 +84,7 @@ class Tower:
     """A stack of layers over the backend of its weights."""
 
     def __init__(self, parts: Parts, prefix: str, names: LayerNames, config: Mapping[str, object], heads: int) -> None:
-        """Take the weights below `prefix` and a number; `config` may say how many heads there are, else `heads`."""
+        """Take the weights below `prefix` and a number; the number of heads is in `config`, else `heads`."""
         numbered = (parts.below(f"{prefix}{number}.") for number in range(parts.count(prefix)))
         self.layers = [_layer(layer, names) for layer in numbered]
         self.backend = parts.backend
@@ -93,16 +93,16 @@ class Tower:
         self.quick = config.get("hidden_act", "gelu") == "quick_gelu"
 
     def __call__(self, x: Array, hidden: Array | None = None) -> Array:
-        """Return what the layers make of `x`, shape `(n, t, d)`; `hidden` says what no position sees."""
+        """Return the output of the layers for `x`, shape `(n, t, d)`; positions in `hidden` are masked."""
         for layer in self.layers:
             inward = linear(self.backend, self.norm(x, layer.first_norm), layer.inward)
-            found = attended(self.backend, self.heads, side_by_side(inward, 3), hidden)
-            x = x + linear(self.backend, found, layer.outward)
+            output = attended(self.backend, self.heads, side_by_side(inward, 3), hidden)
+            x = x + linear(self.backend, output, layer.outward)
             x = x + self._forward(self.norm(x, layer.second_norm), layer)
         return x
 
     def norm(self, x: Array, norm: Affine) -> Array:
-        """Return `x` normed."""
+        """Return `x` normalised."""
         return self.backend.layer_norm(x, norm.weight, norm.bias, self.epsilon)
 
     def _forward(self, x: Array, layer: Layer) -> Array:
@@ -112,14 +112,14 @@ class Tower:
 
 
 class Patches:
-    """Pictures as the positions a tower takes: a class, then the patches row by row."""
+    """Convert pictures to the positions that a tower takes: a class, then the patches row by row."""
 
     def __init__(self, parts: Parts, names: Mapping[str, str], mean: Sequence[float], std: Sequence[float]) -> None:
-        """Take the names of `patch`, `first` and `positions`, and what channels in 0..1 are normalised with."""
+        """Take the names of `patch`, `first` and `positions`, and mean and deviation of channels in 0..1."""
         kernel, bias = parts.affine(names["patch"])
         width, _, self.side, _ = kernel.shape
         self.backend = parts.backend
-        # channels come last in a picture
+        # channels are the last axis of a picture
         self.patch = Affine(kernel.swapaxes(1, 3).swapaxes(1, 2).reshape(width, -1), bias)
         self.first = parts.array(names["first"]).reshape(1, 1, width)
         self.positions = parts.array(names["positions"]).reshape(-1, width)
@@ -138,21 +138,21 @@ class Patches:
 
 
 def linear(backend: Backend, x: Array, layer: Affine) -> Array:
-    """Return what a linear layer makes of `x`."""
+    """Return the output of a linear layer for `x`."""
     return backend.linear(x, layer.weight, layer.bias)
 
 
 def side_by_side(x: Array, parts: int) -> tuple[Array, ...]:
-    """Return so many arrays that lie side by side in `x`."""
+    """Split the last axis of `x` into `parts` arrays of equal width."""
     width = x.shape[2] // parts
     return tuple(x[:, :, part * width : (part + 1) * width] for part in range(parts))
 
 
 def attended(backend: Backend, heads: int, asked: Sequence[Array], hidden: Array | None = None) -> Array:
-    """Return what queries find, each head its own part: `asked` are queries, keys and values, all `(n, t, d)`."""
+    """Return the attention of each head, concatenated: `asked` are queries, keys and values, all `(n, t, d)`."""
     query, key, value = (x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2) for x in asked)
-    found = backend.attention(query, key, value, hidden).swapaxes(1, 2)
-    return found.reshape(*found.shape[:2], -1)
+    output = backend.attention(query, key, value, hidden).swapaxes(1, 2)
+    return output.reshape(*output.shape[:2], -1)
 
 
 def _layer(parts: Parts, names: LayerNames) -> Layer:

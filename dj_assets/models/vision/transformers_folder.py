@@ -1,4 +1,4 @@
-"""What transformers loads, always from a folder: nothing here asks a server."""
+"""Load models with transformers, always from a folder: no server is asked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def from_folder(kind: str, folder: Path) -> Any:  # noqa: ANN401 - transformers has no types
-    """Return a model or tokenizer of a class of transformers, from the files of a checkpoint alone."""
+    """Return a model or tokenizer of a class of transformers, from the files of a checkpoint only."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     import transformers
 

@@ -47,7 +47,9 @@ class DocumentLineDeduplicator(CorpusMapper):
     def count(self, batch: Batch) -> pa.Array:
         """Return the keys of the lines of every text that are not exempt."""
         keys = [self._keys(text.split("\n")) for text in batch.text.to_pylist()]
-        return pa.array([list(dict.fromkeys(k for k in own if k is not None)) for own in keys], pa.list_(pa.uint64()))
+        return pa.array(
+            [list(dict.fromkeys(k for k in line_keys if k is not None)) for line_keys in keys], pa.list_(pa.uint64())
+        )
 
     def rewrite(self, batch: Batch, frequent: np.ndarray) -> Batch:
         """Return the batch without the lines whose key is frequent."""
@@ -55,12 +57,12 @@ class DocumentLineDeduplicator(CorpusMapper):
             return batch
         texts = [text.split("\n") for text in batch.text.to_pylist()]
         keys = [self._keys(lines) for lines in texts]
-        removed = _members(frequent, {key for own in keys for key in own if key is not None})
+        removed = _members(frequent, {key for line_keys in keys for key in line_keys if key is not None})
         if not removed:
             return batch
         left = [
-            "\n".join(line for line, key in zip(lines, own, strict=True) if key not in removed)
-            for lines, own in zip(texts, keys, strict=True)
+            "\n".join(line for line, key in zip(lines, line_keys, strict=True) if key not in removed)
+            for lines, line_keys in zip(texts, keys, strict=True)
         ]
         return batch.with_text(pa.array(left, pa.string()))
 

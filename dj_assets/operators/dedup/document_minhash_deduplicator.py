@@ -109,9 +109,9 @@ class DocumentMinhashDeduplicator(ShingleDeduplicator):
         if self.tokenization != "sentencepiece":
             split = SPLITS[self.tokenization]
             return minhash(*buffers(prepared), self.window_size, split, punctuation_flags(), permutations)
-        found = pieces_of(batch.with_text(prepared), str(self.tokenizer_model))
-        data, ends = buffers(found.vocabulary.take(pa.array(found.codes)))
-        return minhash_of_pieces(data, ends.astype(np.int64), found.offsets, self.window_size, permutations)
+        pieces = pieces_of(batch.with_text(prepared), str(self.tokenizer_model))
+        data, ends = buffers(pieces.vocabulary.take(pa.array(pieces.codes)))
+        return minhash_of_pieces(data, ends.astype(np.int64), pieces.offsets, self.window_size, permutations)
 
     def distance(self, own: str, kept: str) -> str:
         """Return SQL for the share of bands that differ: 0 for equal signatures, 1 if only a chain connects the two."""

@@ -54,13 +54,13 @@ class ImageAestheticsFilter(ListRangeFilter):
             return {"image_aesthetics_scores": lists([[] for _ in paths])}
         path = batch.models.find(*self.models()).path
         (feature,) = self.features_for(batch.models)
-        found = over_images(batch, feature, f"ratings {path}", load.aesthetics_predictor(path).scores)
+        ratings = over_images(batch, feature, f"ratings {path}", load.aesthetics_predictor(path).scores)
         scale = score_scale(self.score_scale, *self.models())
         return {
             "image_aesthetics_scores": lists(
                 [
-                    of_distinct(own, [float(score) / scale for score in sample])
-                    for own, sample in zip(paths, found, strict=True)
+                    of_distinct(sample_paths, [float(score) / scale for score in sample])
+                    for sample_paths, sample in zip(paths, ratings, strict=True)
                 ]
             )
         }

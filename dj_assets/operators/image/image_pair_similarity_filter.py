@@ -48,9 +48,11 @@ class ImagePairSimilarityFilter(ListRangeFilter):
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the similarity of every pair."""
         paths = media(batch).listed("images")
-        for own in paths:
-            if own and not len(own) == len(set(own)) == 2:
-                raise SampleError(f"a pair of images is needed, not {len(own)} paths, {len(set(own))} of them distinct")
+        for listed in paths:
+            if listed and not len(listed) == len(set(listed)) == 2:
+                raise SampleError(
+                    f"a pair of images is needed, not {len(listed)} paths, {len(set(listed))} of them distinct"
+                )
         if not any(paths):
             return {"image_pair_similarity": lists([[] for _ in paths])}
         path = batch.models.find(self.hf_clip).path

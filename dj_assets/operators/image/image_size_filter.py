@@ -37,7 +37,7 @@ class ImageSizeFilter(MediaFilter):
     @property
     def condition(self) -> EachInRange:
         """Return the condition that any or all sizes are in the range; a sample without images passes."""
-        one = Range(
+        bounds = Range(
             key="image_sizes",
             low=size_in_bytes(self.min_size),
             high=size_in_bytes(self.max_size),
@@ -47,7 +47,7 @@ class ImageSizeFilter(MediaFilter):
             high_closed=self.max_closed_interval,
             reversed=self.reversed_range,
         )
-        return EachInRange(one, self.any_or_all, empty=True)
+        return EachInRange(bounds, self.any_or_all, empty=True)
 
     def features(self) -> tuple[FileBytes]:
         """Return the file size feature."""

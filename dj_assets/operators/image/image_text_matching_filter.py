@@ -67,9 +67,9 @@ class ImageTextMatchingFilter(ListRangeFilter):
         texts = {text: index for index, text in enumerate(dict.fromkeys(text for _, text in flat))}
         model = load.image_text_matcher(batch.models.find(self.hf_blip).path)
         wanted = [(indices[id(crop)], texts[text]) for crop, text in flat]
-        found = iter(model.scores(list(images.values()), list(texts), wanted).tolist())
+        scores = iter(model.scores(list(images.values()), list(texts), wanted).tolist())
         return {
             "image_text_matching_score": lists(
-                [[reduced([next(found) for _ in chunk], self.reduce_mode) for chunk in sample] for sample in pairs]
+                [[reduced([next(scores) for _ in chunk], self.reduce_mode) for chunk in sample] for sample in pairs]
             )
         }

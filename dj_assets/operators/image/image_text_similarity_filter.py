@@ -67,7 +67,7 @@ class ImageTextSimilarityFilter(ListRangeFilter):
             "image_text_similarity": lists(
                 [
                     [
-                        reduced([model.similarity(one, read[text]) for one in images[which]], self.reduce_mode)
+                        reduced([model.similarity(vector, read[text]) for vector in images[which]], self.reduce_mode)
                         for text, which in sample
                     ]
                     for images, sample in zip(seen, chunks, strict=True)

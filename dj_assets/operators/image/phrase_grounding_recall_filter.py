@@ -73,24 +73,26 @@ class PhraseGroundingRecallFilter(ListRangeFilter):
         """Return the share of phrases found for every chunk, given its phrases."""
         crops = media(batch).values("images", *self.features_for(batch.models))
         asked = [
-            (crop, own)
+            (crop, chunk_phrases)
             for images, chunks, wanted in zip(crops, media(batch).chunks("images"), phrases, strict=True)
-            for (_, which), own in zip(chunks, wanted, strict=True)
-            if own
+            for (_, which), chunk_phrases in zip(chunks, wanted, strict=True)
+            if chunk_phrases
             for crop in images[which]
         ]
         boxes = iter(self._boxes(batch, asked) if asked else [])
         return [
             [
-                reduced([self.recall(next(boxes), len(own)) for _ in images[which]], self.reduce_mode) if own else 1.0
-                for (_, which), own in zip(chunks, wanted, strict=True)
+                reduced([self.recall(next(boxes), len(chunk_phrases)) for _ in images[which]], self.reduce_mode)
+                if chunk_phrases
+                else 1.0
+                for (_, which), chunk_phrases in zip(chunks, wanted, strict=True)
             ]
             for images, chunks, wanted in zip(crops, media(batch).chunks("images"), phrases, strict=True)
         ]
 
     def _boxes(self, batch: Batch, asked: Sequence[tuple[Uint8s, Sequence[str]]]) -> list[Boxes]:
         detector = load.phrase_detector(batch.models.find(self.hf_owlvit).path)
-        return detector.boxes([crop for crop, _ in asked], [own for _, own in asked])
+        return detector.boxes([crop for crop, _ in asked], [image_phrases for _, image_phrases in asked])
 
     def recall(self, boxes: Boxes, phrases: int) -> float:
         """Return the share of phrases with a hit."""
@@ -110,9 +112,9 @@ def area(box: np.ndarray) -> float:
     return float((box[2] - box[0]) * (box[3] - box[1]))
 
 
-def overlap(one: np.ndarray, other: np.ndarray) -> float:
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
     """Return the intersection of two boxes divided by their union; 0.0 if the union has no area."""
-    inner = np.concatenate([np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])])
+    inner = np.concatenate([np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])])
     common = area(inner) if (inner[2:] > inner[:2]).all() else 0.0
-    union = area(one) + area(other) - common
+    union = area(first) + area(second) - common
     return common / union if union > 0 else 0.0

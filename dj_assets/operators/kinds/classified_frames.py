@@ -26,10 +26,10 @@ class ClassifiedFrames(FramesFilter):
             return lists([[] for _ in paths])
         path = batch.models.find(*self.models()).path
         (feature,) = self.features_for(batch.models)
-        found = over_frames(batch, feature, f"classes {path}", load.image_classifier(path).probabilities)
+        probabilities = over_frames(batch, feature, f"classes {path}", load.image_classifier(path).probabilities)
         return lists(
             [
-                of_distinct(own, [reduced(frames[..., 1].tolist(), self.reduce_mode) for frames in sample])
-                for own, sample in zip(paths, found, strict=True)
+                of_distinct(sample_paths, [reduced(frames[..., 1].tolist(), self.reduce_mode) for frames in sample])
+                for sample_paths, sample in zip(paths, probabilities, strict=True)
             ]
         )

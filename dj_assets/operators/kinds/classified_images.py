@@ -34,10 +34,10 @@ class ClassifiedImages(ListRangeFilter):
             return lists([[] for _ in paths])
         path = batch.models.find(*self.models()).path
         (feature,) = self.features_for(batch.models)
-        found = over_images(batch, feature, f"classes {path}", load.image_classifier(path).probabilities)
+        probabilities = over_images(batch, feature, f"classes {path}", load.image_classifier(path).probabilities)
         return lists(
             [
-                of_distinct(own, [float(classes[1]) for classes in sample])
-                for own, sample in zip(paths, found, strict=True)
+                of_distinct(sample_paths, [float(classes[1]) for classes in sample])
+                for sample_paths, sample in zip(paths, probabilities, strict=True)
             ]
         )

@@ -51,7 +51,7 @@ def _without(pattern: str, text: pa.StringArray) -> pa.StringArray:
     import regex
 
     ignored = regex.compile(pattern)
-    return pa.array([ignored.sub("", one) for one in text.to_pylist()], pa.string())
+    return pa.array([ignored.sub("", value) for value in text.to_pylist()], pa.string())
 
 
 def _without_punctuation(text: pa.StringArray) -> pa.StringArray:

@@ -19,11 +19,11 @@ def size_in_bytes(size: str) -> int:
     ValueError
         If it is not a whole number with a unit. (Data-Juicer reads `1.5MB` as 15 MB.)
     """
-    found = _SIZE.fullmatch(size)
-    if found is None:
+    match = _SIZE.fullmatch(size)
+    if match is None:
         raise ValueError(f"must be a whole number of bytes with a unit, as '124KB', not {size!r}")
-    prefix = (found[2] or "").lower()
-    return int(found[1]) << 10 * (_POWERS.index(prefix) + 1 if prefix else 0)
+    prefix = (match[2] or "").lower()
+    return int(match[1]) << 10 * (_POWERS.index(prefix) + 1 if prefix else 0)
 
 
 def _valid(size: str) -> str:

@@ -22,5 +22,5 @@ def keep_words(batch: Batch, wanted: Wanted) -> Batch:
     from dj_assets.kernels.arrays import buffers, strings
     from dj_assets.kernels.words import join_words
 
-    found = words(batch, "", tokenization=False)
-    return batch.with_text(strings(*join_words(*buffers(batch.text), wanted(found.vocabulary)[found.codes])))
+    split = words(batch, "", tokenization=False)
+    return batch.with_text(strings(*join_words(*buffers(batch.text), wanted(split.vocabulary)[split.codes])))

@@ -27,7 +27,7 @@ class AlphanumericFilter(RangeFilter):
 
     statistics: ClassVar[tuple[Statistic, ...]] = cast(
         "tuple[Statistic, ...]",
-        StatisticsByParameters(lambda own: (ALPHA_TOKEN_RATIO if own.tokenization else ALNUM_RATIO,)),
+        StatisticsByParameters(lambda operator: (ALPHA_TOKEN_RATIO if operator.tokenization else ALNUM_RATIO,)),
     )
 
     tokenization: bool = False

@@ -45,17 +45,17 @@ class RemoveWordsWithIncorrectSubstringsMapper(Mapper):
     def _correct(self, vocabulary: pa.StringArray) -> npt.NDArray[np.bool_]:
         bare = stripped(vocabulary)
         substrings = SUBSTRINGS if self.substrings is None else self.substrings
-        found = [pc.match_substring(bare, part).to_numpy(zero_copy_only=False) for part in substrings]
-        return ~reduce(np.logical_or, found, np.zeros(len(bare), bool))
+        matches = [pc.match_substring(bare, part).to_numpy(zero_copy_only=False) for part in substrings]
+        return ~reduce(np.logical_or, matches, np.zeros(len(bare), bool))
 
 
-def _keep_pieces(batch: Batch, wanted: Wanted, found: Words) -> Batch:
+def _keep_pieces(batch: Batch, wanted: Wanted, split: Words) -> Batch:
     """Return the batch with the wanted pieces only. If a text loses a piece, the others lose their space mark."""
-    bare = pc.replace_substring(found.vocabulary, "▁", "")
-    kept = wanted(bare)[found.codes]
-    gone = found.counts > found.count_where(kept)
+    bare = pc.replace_substring(split.vocabulary, "▁", "")
+    kept = wanted(bare)[split.codes]
+    gone = split.counts > split.count_where(kept)
     if not gone.any():
         return batch
-    codes, offsets = found.codes[kept], np.concatenate(([0], np.cumsum(found.count_where(kept))))
+    codes, offsets = split.codes[kept], np.concatenate(([0], np.cumsum(split.count_where(kept))))
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), bare.take(pa.array(codes))), "")
     return batch.with_text(pc.if_else(pa.array(gone), joined, batch.text))

@@ -28,7 +28,9 @@ class SpecifiedFieldFilter(Filter):
     judging: ClassVar[frozenset[str]] = Filter.judging | {"target_value"}
     statistics: ClassVar[tuple[Statistic, ...]] = cast(
         "tuple[Statistic, ...]",
-        StatisticsByParameters(lambda own: (Statistic(own.field_key or NO_FIELD, pa.string(), "value of the field"),)),
+        StatisticsByParameters(
+            lambda operator: (Statistic(operator.field_key or NO_FIELD, pa.string(), "value of the field"),)
+        ),
     )
 
     field_key: str = ""

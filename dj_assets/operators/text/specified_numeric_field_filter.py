@@ -27,7 +27,9 @@ class SpecifiedNumericFieldFilter(RangeFilter):
     bounds = ("min_value", "max_value")
     statistics: ClassVar[tuple[Statistic, ...]] = cast(
         "tuple[Statistic, ...]",
-        StatisticsByParameters(lambda own: (Statistic(own.field_key or NO_FIELD, pa.float64(), "value of the field"),)),
+        StatisticsByParameters(
+            lambda operator: (Statistic(operator.field_key or NO_FIELD, pa.float64(), "value of the field"),)
+        ),
     )
 
     field_key: str = ""

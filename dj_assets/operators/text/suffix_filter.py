@@ -51,8 +51,10 @@ class SuffixFilter(Filter):
             if None not in suffixes:
                 break
             paths = field_values(batch, key)
-            suffixes = [_suffix(path) if own is None else own for own, path in zip(suffixes, paths, strict=True)]
-        return {"suffix": pa.array([own or "" for own in suffixes], pa.string())}
+            suffixes = [
+                _suffix(path) if suffix is None else suffix for suffix, path in zip(suffixes, paths, strict=True)
+            ]
+        return {"suffix": pa.array([suffix or "" for suffix in suffixes], pa.string())}
 
 
 def _suffix(path: object) -> str | None:

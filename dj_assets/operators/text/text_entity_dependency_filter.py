@@ -37,7 +37,7 @@ class TextEntityDependencyFilter(ParsedFilter):
     @property
     def condition(self) -> EachInRange:
         """Return the condition that all or any of the counts are at least `min_dependency_num`."""
-        one = Range(
+        bounds = Range(
             key="num_dependency_edges",
             low=self.min_dependency_num,
             low_name="min_dependency_num",
@@ -45,7 +45,7 @@ class TextEntityDependencyFilter(ParsedFilter):
             high_closed=self.max_closed_interval,
             reversed=self.reversed_range,
         )
-        return EachInRange(one, self.any_or_all)
+        return EachInRange(bounds, self.any_or_all)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the number of edges of every noun and pronoun of every text."""

@@ -42,10 +42,10 @@ class TextPairSimilarityFilter(EachBoundedFilter):
         key = self.text_key_second
         seconds = field_values(batch, key) if key else [None] * len(batch)
         pairs = [
-            (one, other) if one and isinstance(other, str) and other else None
-            for one, other in zip(batch.text.to_pylist(), seconds, strict=True)
+            (first, second) if first and isinstance(second, str) and second else None
+            for first, second in zip(batch.text.to_pylist(), seconds, strict=True)
         ]
         texts = [text for pair in pairs if pair for text in pair]
         read = text_vectors(batch, batch.models.find(self.hf_clip).path, texts)
-        found = [[float(read[pair[0]] @ read[pair[1]])] if pair else [] for pair in pairs]
-        return {"text_pair_similarity": lists(found)}
+        similarities = [[float(read[pair[0]] @ read[pair[1]])] if pair else [] for pair in pairs]
+        return {"text_pair_similarity": lists(similarities)}

@@ -50,13 +50,15 @@ class VideoAestheticsFilter(FramesFilter):
             return {"video_frames_aesthetics_score": lists([[] for _ in paths])}
         path = batch.models.find(*self.models()).path
         (feature,) = self.features_for(batch.models)
-        found = over_frames(batch, feature, f"ratings {path}", load.aesthetics_predictor(path).scores)
+        ratings = over_frames(batch, feature, f"ratings {path}", load.aesthetics_predictor(path).scores)
         scale = score_scale(self.score_scale, *self.models())
         return {
             "video_frames_aesthetics_score": lists(
                 [
-                    of_distinct(own, [reduced((frames / scale).tolist(), self.reduce_mode) for frames in sample])
-                    for own, sample in zip(paths, found, strict=True)
+                    of_distinct(
+                        sample_paths, [reduced((frames / scale).tolist(), self.reduce_mode) for frames in sample]
+                    )
+                    for sample_paths, sample in zip(paths, ratings, strict=True)
                 ]
             )
         }

@@ -50,7 +50,7 @@ class VideoAspectRatioFilter(MediaFilter):
     @property
     def condition(self) -> EachInRange:
         """Return the condition that any or all ratios are in the range; a sample without clips passes."""
-        one = Range(
+        bounds = Range(
             key="video_aspect_ratios",
             low=_within(_fraction(self.min_ratio), math.inf),
             high=_within(_fraction(self.max_ratio), -math.inf),
@@ -60,7 +60,7 @@ class VideoAspectRatioFilter(MediaFilter):
             high_closed=self.max_closed_interval,
             reversed=self.reversed_range,
         )
-        return EachInRange(one, self.any_or_all, empty=True)
+        return EachInRange(bounds, self.any_or_all, empty=True)
 
     def features(self) -> tuple[ClipSize]:
         """Return the size feature."""

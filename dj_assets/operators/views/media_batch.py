@@ -54,7 +54,7 @@ class MediaBatch:
 
     def listed(self, kind: Kind) -> list[list[str]]:
         """Return the paths of every sample, `[]` if it lists none or its field is not a list of paths."""
-        return [[] if isinstance(sample, Failed) else [one.path for one in sample] for sample in self._samples(kind)]
+        return [[] if isinstance(sample, Failed) else [file.path for file in sample] for sample in self._samples(kind)]
 
     def chunks(self, kind: Kind) -> list[list[Chunk]]:
         """Return the chunks of every text that belong to media of a kind; see `SpecialTokens.chunks`."""
@@ -74,7 +74,7 @@ class MediaBatch:
         if failures:
             raise SampleError(next(iter(failures.values())))
         seen: Any = self.media_access.values
-        return [[seen[one.location, feature] for one in self._paths(sample)] for sample in self._samples(kind)]
+        return [[seen[file.location, feature] for file in self._paths(sample)] for sample in self._samples(kind)]
 
     def failures(self, kind: Kind, features: Sequence[MediaFeature[Any]]) -> dict[int, str]:
         """Return the samples for which one of the features fails, as a mapping of index in the batch to reason."""
@@ -114,7 +114,7 @@ class MediaBatch:
         Images stored as bytes and URLs are not files. An archive represents its members.
         """
         listed = [
-            [file for own in sample for file in own]
+            [file for kind_files in sample for file in kind_files]
             for sample in zip(*(self._files(kind) for kind in kinds), strict=True)
         ]
         facts = file_stats(file for sample in listed for file in sample)
@@ -125,9 +125,9 @@ class MediaBatch:
         return [
             [
                 file
-                for one in self._paths(sample)
-                if not (isinstance(one.location, MediaLocation) and one.location.content is not None)
-                and (file := root.file_of(one.path)) is not None
+                for entry in self._paths(sample)
+                if not (isinstance(entry.location, MediaLocation) and entry.location.content is not None)
+                and (file := root.file_of(entry.path)) is not None
                 and is_text(file)
             ]
             for sample in self._samples(kind)
@@ -136,7 +136,7 @@ class MediaBatch:
     def _requests(self, kind: Kind, features: Iterable[MediaFeature[Any]]) -> list[Request]:
         ours = [feature for feature in dict.fromkeys(features) if feature.kind == kind]
         locations = (
-            {one.location: None for sample in self._samples(kind) for one in self._paths(sample)} if ours else {}
+            {file.location: None for sample in self._samples(kind) for file in self._paths(sample)} if ours else {}
         )
         wanted: dict[MediaLocation, tuple[MediaFeature[Any], ...]] = {
             location: tuple(feature for feature in ours if (location, feature) not in self.media_access.values)
@@ -147,14 +147,14 @@ class MediaBatch:
 
     def _first_failure(self, sample: Sequence[Listed], features: Sequence[MediaFeature[Any]]) -> str | None:
         for feature in features:
-            for one in sample:
+            for file in sample:
                 outcome = (
-                    one.location
-                    if isinstance(one.location, Failed)
-                    else self.media_access.values[one.location, feature]
+                    file.location
+                    if isinstance(file.location, Failed)
+                    else self.media_access.values[file.location, feature]
                 )
                 if isinstance(outcome, Failed):
-                    return f"{one.path}: {outcome.reason}"
+                    return f"{file.path}: {outcome.reason}"
         return None
 
     @staticmethod

@@ -79,15 +79,15 @@ def _admitted(kind: Any, argument: Any) -> Set | None:  # noqa: ANN401 - the par
     if any(str(item) not in {"LITERAL", "RANGE"} for item, _ in items):
         # a class such as \w: it may match any character
         return np.ones(CODE_POINTS, bool)
-    found = _ranges([value if str(item) == "RANGE" else (value, value) for item, value in items])
-    return ~found if negated else found
+    characters = _ranges([value if str(item) == "RANGE" else (value, value) for item, value in items])
+    return ~characters if negated else characters
 
 
 def _ranges(ranges: Sequence[tuple[int, int]]) -> Set:
-    found = np.zeros(CODE_POINTS, bool)
+    characters = np.zeros(CODE_POINTS, bool)
     for low, high in ranges:
-        found[low : high + 1] = True
-    return found
+        characters[low : high + 1] = True
+    return characters
 
 
 def _adjacent(sets: Sequence[Set | None]) -> Iterator[tuple[Set, Set]]:

@@ -34,7 +34,7 @@ def noun_phrases(text: str, tagger: Path, sentences: Path) -> list[str]:
         words += tokenizer.tokenize(sentence)
     tagged: list[tuple[str, Any]] = load.perceptron_tagger(tagger).tag(words)
     kinds = "".join(_kind(tag) for _, tag in tagged)
-    phrases = (" ".join(words[found.start() : found.end()]) for found in _PHRASE.finditer(kinds))
+    phrases = (" ".join(words[match.start() : match.end()]) for match in _PHRASE.finditer(kinds))
     return list(dict.fromkeys(cleaned for phrase in phrases if (cleaned := _PUNCTUATION.sub("", phrase).strip())))
 
 

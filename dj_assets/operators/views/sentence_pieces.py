@@ -106,8 +106,8 @@ def _by_library(path: Path, texts: list[str]) -> SentencePieces:
     known = vocabulary(path)
     before = np.concatenate(([0], np.cumsum(flat == known.unknown)))
     strange = np.flatnonzero(np.diff(before[rows]))
-    found = _surfaces(path, [texts[row] for row in strange.tolist()], [ids[row] for row in strange.tolist()])
-    return SentencePieces(flat, rows, found)
+    surfaces = _surfaces(path, [texts[row] for row in strange.tolist()], [ids[row] for row in strange.tolist()])
+    return SentencePieces(flat, rows, surfaces)
 
 
 def _surfaces(path: Path, texts: list[str], ids: list[Int32s]) -> pa.StringArray:
@@ -118,14 +118,14 @@ def _surfaces(path: Path, texts: list[str], ids: list[Int32s]) -> pa.StringArray
     model, known = load.sentencepiece(path), vocabulary(path)
     normal = pa.array([model.normalize(text) for text in texts], pa.string())
     starts, ends, placed = _placed(normal, ids, known)
-    found = strings(*gather(buffers(normal)[0], starts, ends))
+    surfaces = strings(*gather(buffers(normal)[0], starts, ends))
     if placed.all():
-        return found
+        return surfaces
     parts, at = [], 0
-    for text, own, done in zip(texts, ids, placed.tolist(), strict=True):
-        indices = np.flatnonzero(own == known.unknown)
+    for text, row_ids, done in zip(texts, ids, placed.tolist(), strict=True):
+        indices = np.flatnonzero(row_ids == known.unknown)
         if done:
-            parts.append(found.slice(at, len(indices)))
+            parts.append(surfaces.slice(at, len(indices)))
         else:
             asked = model.encode_as_pieces(text)
             parts.append(pa.array([asked[k] for k in indices.tolist()], pa.string()))
@@ -145,17 +145,17 @@ def _placed(
     return place_unknown_pieces(*buffers(normal), flat, rows, known.unknown, known.alone, known.text, known.bounds)
 
 
-def coded(found: SentencePieces, known: Vocabulary) -> tuple[Int32s, pa.StringArray]:
+def coded(pieces: SentencePieces, known: Vocabulary) -> tuple[Int32s, pa.StringArray]:
     """Return a code for every piece and the strings of the codes; an unknown piece is represented by its surface.
 
     The pieces of the model come first; their codes are their ids.
     """
-    if not len(found.surfaces):
-        return found.ids, known.pieces
-    surfaces = found.surfaces.dictionary_encode()
+    if not len(pieces.surfaces):
+        return pieces.ids, known.pieces
+    surfaces = pieces.surfaces.dictionary_encode()
     index = pc.index_in(surfaces.dictionary, known.pieces).to_numpy(zero_copy_only=False)
     new = np.isnan(index) if index.dtype.kind == "f" else np.zeros(len(index), bool)
     codes_of = np.where(new, len(known.pieces) + np.cumsum(new) - 1, np.nan_to_num(index)).astype(np.int32)
-    codes = found.ids.copy()
-    codes[found.ids == known.unknown] = codes_of[surfaces.indices.to_numpy(zero_copy_only=False)]
+    codes = pieces.ids.copy()
+    codes[pieces.ids == known.unknown] = codes_of[surfaces.indices.to_numpy(zero_copy_only=False)]
     return codes, pa.concat_arrays([known.pieces, surfaces.dictionary.filter(pa.array(new))])

@@ -22,26 +22,26 @@ Words = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
 
-def sentence_scores(model: Path, pieces: Path, found: SentencePieces) -> list[tuple[float, int]]:
+def sentence_scores(model: Path, pieces: Path, sentence_pieces: SentencePieces) -> list[tuple[float, int]]:
     """Return the log10 probability of every text as one sentence of pieces, and its number of words, end included.
 
     An empty text has no words, not even an end. A text with white space inside a piece is split again into lines and
     words.
     """
-    codes, strings = coded(found, vocabulary(pieces))
-    counts = np.diff(found.rows)
-    asked = _rows_with(_left_to_library(pieces, strings), codes, found.rows)
+    codes, strings = coded(sentence_pieces, vocabulary(pieces))
+    counts = np.diff(sentence_pieces.rows)
+    asked = _rows_with(_left_to_library(pieces, strings), codes, sentence_pieces.rows)
     scores = np.zeros(len(counts))
     try:
-        scores[:] = _scorer(model, pieces).scores(codes, strings, found.rows)
+        scores[:] = _scorer(model, pieces).scores(codes, strings, sentence_pieces.rows)
     except UnreadableModelError:
         asked[:] = True
     lengths = np.where(counts, counts + 1, 0)
     scored = list(zip(scores.tolist(), lengths.tolist(), strict=True))
     library = load.kenlm(model) if asked.any() else None
     for row in np.flatnonzero(asked & (counts > 0)).tolist():
-        own = strings.take(pa.array(codes[found.rows[row] : found.rows[row + 1]])).to_pylist()
-        scored[row] = _by_library(library, " ".join(own), len(own))
+        words = strings.take(pa.array(codes[sentence_pieces.rows[row] : sentence_pieces.rows[row + 1]])).to_pylist()
+        scored[row] = _by_library(library, " ".join(words), len(words))
     return scored
 
 
@@ -89,7 +89,7 @@ def _scorer(model: Path, pieces: Path) -> _Scorer:
 
     trie = read_kenlm(model)
     begin, end = _words(trie, pa.array(["<s>", "</s>"])).tolist()
-    levels = [(one.start, one.entry_bits, one.word_bits, one.next_bits) for one in trie.levels]
+    levels = [(level.start, level.entry_bits, level.word_bits, level.next_bits) for level in trie.levels]
     return _Scorer(
         trie, _words(trie, vocabulary(pieces).pieces), (begin, end), np.array(levels, np.uint64), new_transitions()
     )

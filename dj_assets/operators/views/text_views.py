@@ -169,6 +169,6 @@ def _refine(given: Words, *, lowercase: bool) -> Words:
 
 
 def _pieces(batch: Batch, path: Path) -> Words:
-    known, found = vocabulary(path), sentence_pieces(batch, path)
-    codes, strings = coded(found, known)
-    return Words(codes, found.rows, strings)
+    pieces_known, pieces = vocabulary(path), sentence_pieces(batch, path)
+    codes, strings = coded(pieces, pieces_known)
+    return Words(codes, pieces.rows, strings)

@@ -120,8 +120,8 @@ def _classes(kinds: Bytes, first: Masks, second: Masks) -> Characters:
 
 def _numbered(masks: Masks) -> tuple[Masks, npt.NDArray[np.int64]]:
     """Return the distinct masks, 0 first, and the number of each mask; nearly all are 0 and need no sorting."""
-    some = np.flatnonzero(masks)
-    distinct, which = np.unique(masks[some], return_inverse=True)
+    used = np.flatnonzero(masks)
+    distinct, which = np.unique(masks[used], return_inverse=True)
     numbers = np.zeros(len(masks), np.int64)
-    numbers[some] = which + 1
+    numbers[used] = which + 1
     return np.concatenate((np.zeros(1, masks.dtype), distinct)), numbers

@@ -1,1 +1,1 @@
-"""A refined subset in the format that others take: parts of about equal size, with checksums."""
+"""Export of a refined subset in common formats: parts of about equal size, with checksums."""

@@ -1,4 +1,4 @@
-"""Exporting: part after part beside the place, each kept once it is whole, all moved into place at the end."""
+"""Export part by part into a work folder; each finished part is kept, and all are moved to the target at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from dj_assets.publish.export.samples import Samples, observed_types, read_sampl
 from dj_assets.sources.fields import FieldTypes
 
 DEFAULT_SHARD_BYTES = 256_000_000
-# Raise it when the same samples give other files.
+# Increase it when a change makes other files from the same samples.
 VERSION = 2
 
 _WORK = ".export"
@@ -38,9 +38,9 @@ _BATCH_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class ExportedPart:
-    """One finished file: its samples, and the place in the refined subset where the next part goes on.
+    """Holds one finished file: its samples, and the position in the refined subset where the next part starts.
 
-    A place is a refined file's number and a row in it.
+    A position is the number of a refined file and a row in it.
     """
 
     name: str
@@ -52,7 +52,7 @@ class ExportedPart:
 
 @dataclass(frozen=True)
 class Exported:
-    """What lies in the folder. `written` counts the parts of this call; the others were there already."""
+    """Holds the parts in the folder. `written` counts the parts of this call; the others were there already."""
 
     folder: Path
     parts: tuple[ExportedPart, ...]
@@ -60,21 +60,21 @@ class Exported:
 
     @property
     def samples(self) -> int:
-        """The samples of all parts."""
+        """Return the number of samples of all parts."""
         return sum(part.samples for part in self.parts)
 
     @property
     def bytes(self) -> int:
-        """The bytes of all parts."""
+        """Return the bytes of all parts."""
         return sum(part.bytes for part in self.parts)
 
 
 @dataclass(frozen=True)
 class Export:
-    """The published refined subset of a layout, to be written to a folder.
+    """Writes the published refined subset of a layout to a folder.
 
-    A part is closed once it has `shard_bytes`: it is larger by at most the samples read at once, an eighth of that or
-    1 MB (32 MB before compression, for Parquet). The same refined subset always gives the same files.
+    A part is closed once it has `shard_bytes`. It is larger by at most the samples read at once: an eighth of
+    `shard_bytes` or 1 MB (32 MB before compression, for Parquet). The same refined subset always gives the same files.
     """
 
     layout: Layout
@@ -83,14 +83,15 @@ class Export:
     shard_bytes: int = DEFAULT_SHARD_BYTES
 
     def run(self, *, overwrite: bool = False, report: Callable[[ExportedPart], None] = lambda _: None) -> Exported:
-        """Write what is missing; `report` is told every finished part.
+        """Write the missing parts; `report` is called with every finished part.
 
-        A killed export goes on after its last finished part. What lay in the folder stays until all parts are written.
+        An export that was killed continues after its last finished part. An earlier export in the folder is kept until
+        all parts are written.
 
         Raises
         ------
         UserError
-            If nothing is published, the folder holds something else, or another run is published meanwhile.
+            If nothing is published, the folder contains other files, or another run is published during the export.
         """
         manifest = newest_run(self.layout)
         if manifest is None:
@@ -110,15 +111,15 @@ class Export:
 
     def _claim(self, manifest: RunManifest) -> dict[str, Any]:
         """Return what identifies the files of an export."""
-        own = {"format": self.format, "shard_bytes": self.shard_bytes, "version": VERSION}
-        return {"name": manifest.name, "result_key": manifest.result_key, **own}
+        claim = {"format": self.format, "shard_bytes": self.shard_bytes, "version": VERSION}
+        return {"name": manifest.name, "result_key": manifest.result_key, **claim}
 
     def _exported(self, claim: Mapping[str, Any]) -> Exported | None:
-        """Return the export that lies in the folder, where it is this one and whole."""
-        found = read_json(self.folder / MANIFEST)
-        if found is None or {key: found.get(key) for key in claim} != claim:
+        """Return the export in the folder if it has this claim and is complete, else None."""
+        manifest = read_json(self.folder / MANIFEST)
+        if manifest is None or {key: manifest.get(key) for key in claim} != claim:
             return None
-        parts = tuple(_part(entry) for entry in found["parts"])
+        parts = tuple(_part(entry) for entry in manifest["parts"])
         return Exported(self.folder, parts, 0) if all(_is_there(self.folder, part) for part in parts) else None
 
     def _require_ours(self, *, overwrite: bool) -> None:
@@ -149,7 +150,7 @@ class Export:
         return Exported(self.folder, tuple(parts), len(parts) - before)
 
     def _resumed(self, claim: Mapping[str, Any]) -> list[ExportedPart]:
-        """Return the parts that an export which was cut off has finished."""
+        """Return the parts that an interrupted export has finished."""
         if read_json(self._work / "claim.json") != claim:
             for path in self._work.glob("*.*"):
                 path.unlink()
@@ -171,9 +172,9 @@ class Export:
         with replace_atomically(self._work / name) as temporary:
             with temporary.open("wb") as file:
                 part = open_part(self.format, file)
-                for found, following in self._samples(manifest, at, first):
-                    part.add(found)
-                    samples, at = samples + len(found), following
+                for samples_read, following in self._samples(manifest, at, first):
+                    part.add(samples_read)
+                    samples, at = samples + len(samples_read), following
                     if part.size >= self.shard_bytes:
                         break
                 part.close()
@@ -197,12 +198,12 @@ class Export:
 
     @cached_property
     def _types(self) -> FieldTypes | None:
-        """The columns of a table of what was refined as JSON lines."""
+        """Return the column types for a table of refined JSON lines, None if they are not needed."""
         lines = sorted(self.layout.refined.glob("*.jsonl")) if self.format == "parquet" else []
         return observed_types(lines) if lines else None
 
     def _finish_moving(self) -> None:
-        """Move a whole export into its place, also one that was cut off while it was moved."""
+        """Move a complete export to its folder, also one that was interrupted during the move."""
         whole = read_json(self._work / MANIFEST)
         if whole is None:
             return
@@ -234,7 +235,7 @@ def _is_there(folder: Path, part: ExportedPart) -> bool:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder for this export; remove what it worked in when nothing is left there."""
+    """Lock the folder for this export; remove its work folder at the end if it is empty."""
     work = folder / _WORK
     work.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(work / ".lock")
@@ -246,6 +247,6 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        # what is unfinished stays; whether the lock leaves its file behind depends on the system
+        # unfinished parts stay; the file of the lock remains on some systems
         if {path.name for path in work.iterdir()} <= {".lock"}:
             shutil.rmtree(work)

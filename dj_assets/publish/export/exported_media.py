@@ -1,4 +1,4 @@
-"""The images and clips of refined samples, found where the run found them."""
+"""The images and clips of refined samples, found at the same paths as in the run."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _AUDIOS = "audios"
 
 @dataclass(frozen=True)
 class MediaFile:
-    """One image or clip of a sample: the path that it lists, and where its bytes are."""
+    """Holds one image or clip of a sample: the path that the sample lists, and the location of the bytes."""
 
     listed: str
     location: MediaLocation
 
     @property
     def ending(self) -> str:
-        """What the file's name ends with, without the dot and in lower case; `bin` where it has no ending."""
+        """Return the ending of the file's name, without the dot and in lower case; `bin` if it has none."""
         return PurePosixPath(self.listed.partition("?")[0]).suffix.lstrip(".").lower() or "bin"
 
 
 @dataclass(frozen=True)
 class MediaSource:
-    """Where the samples of one refined file have their media: the fields that list them, and the root of the paths."""
+    """Holds the fields that list the media of one refined file's samples, and the root of their paths."""
 
     root: Root
     images: str = MediaKeys.images
@@ -41,7 +41,7 @@ class MediaSource:
 
     @classmethod
     def of_file(cls, manifest: RunManifest, number: int) -> MediaSource:
-        """Return what the manifest of a run says; beside the source file where it names no root."""
+        """Return the media source of a run's manifest; without a recorded root it is the folder of the source file."""
         media = manifest.media or RunMedia()
         root = media.roots.get(number) or Root(str(Path(manifest.file(number).path).parent))
         return cls(root, media.keys.images, media.keys.videos, media.keys.image_bytes)
@@ -52,7 +52,7 @@ class MediaSource:
         Raises
         ------
         UserError
-            If one is missing or refused, naming the sample.
+            If one is missing or refused; the message names the sample.
         """
         contents = record.get(self.image_bytes)
         images = list(_paths(record.get(self.images)))
@@ -63,7 +63,7 @@ class MediaSource:
         return [MediaFile(name, self._place(name, content, record)) for name, content in pairs]
 
     def without_contents(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a record without the images themselves, which stand beside it."""
+        """Return a record without the bytes of its images, which are exported as files."""
         return {key: value for key, value in record.items() if key != self.image_bytes}
 
     def _place(self, name: str, content: object, record: Mapping[str, Any]) -> MediaLocation:

@@ -1,4 +1,4 @@
-"""What a part can be: JSON lines, plain or compressed, Parquet, a tar of samples (WebDataset), or LLaVA's own form."""
+"""The formats of a part: JSON lines, plain or compressed, Parquet, a tar of samples (WebDataset), or LLaVA's JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ZSTD_LEVEL = 10
 
 
 class ExportWriter(ABC):
-    """One file that grows until it is large enough."""
+    """Writes one part, sample by sample, until it is large enough."""
 
     @abstractmethod
     def add(self, samples: Samples) -> None:
@@ -31,11 +31,11 @@ class ExportWriter(ABC):
     @property
     @abstractmethod
     def size(self) -> int:
-        """The bytes written so far, what is buffered left out."""
+        """Return the bytes written so far, without buffered ones."""
 
     @abstractmethod
     def close(self) -> None:
-        """Write what is left."""
+        """Write the buffered samples and finish the file."""
 
 
 class _Lines(ExportWriter):
@@ -91,7 +91,7 @@ class _Parquet(ExportWriter):
 
     @property
     def size(self) -> int:
-        # what is pending will take about a third
+        # pending batches will take about a third of their size
         return self._file.tell() + self._pending_bytes // 3
 
     def close(self) -> None:
@@ -106,9 +106,9 @@ class _Parquet(ExportWriter):
 
 
 class _Tar(ExportWriter):
-    """A sample is the files of one key: `KEY.txt`, `KEY.json` with all other fields, and its media.
+    """Writes a sample as the files of one key: `KEY.txt`, `KEY.json` with all other fields, and its media.
 
-    A single picture is `KEY.jpg` (or whatever ending it has), several are `KEY.0.jpg`, `KEY.1.jpg`. Keys are numbers,
+    A single image is `KEY.jpg` (with the ending of the file), several are `KEY.0.jpg`, `KEY.1.jpg`. Keys are numbers,
     counted through all parts. Times and owners are left out, so the same samples always give the same bytes.
     """
 
@@ -145,7 +145,7 @@ class _Tar(ExportWriter):
 
 
 class _Llava(ExportWriter):
-    """A JSON array of conversations, as LLaVA publishes them; the cleaned captions are the answers."""
+    """Writes a JSON array of conversations, as LLaVA publishes them; the cleaned captions are the answers."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -175,10 +175,10 @@ _OPENERS: Mapping[ExportFormat, tuple[str, Callable[[BinaryIO], ExportWriter]]] 
 
 
 def ending(format: ExportFormat) -> str:
-    """Return how the names of parts end."""
+    """Return the ending of the names of parts."""
     return _OPENERS[format][0]
 
 
 def open_part(format: ExportFormat, file: BinaryIO) -> ExportWriter:
-    """Return a part that is written into an open file."""
+    """Return the writer of a part into an open file."""
     return _OPENERS[format][1](file)

@@ -1,4 +1,4 @@
-"""An export in an object store: written here, then pushed part by part, its manifest last."""
+"""An export in an object store: written on this machine, then pushed part by part, its manifest last."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dj_assets.stores.store import Store, each
 
 
 def push_export(done: Exported, url: str) -> None:
-    """Push an export that lies in a folder of this machine.
+    """Push an export from a folder of this machine to an object store.
 
-    What is there in its full length is not pushed again. While parts are replaced there is no manifest.
+    A part that is in the store in its full length is not pushed again. While parts are replaced there is no manifest.
 
     Raises
     ------
     UserError
-        If other objects lie below the URL.
+        If other objects are below the URL.
     """
     store = Store.at(url)
     there = store.listing()

@@ -1,4 +1,4 @@
-"""Refined samples read a few at a time, from Parquet or from JSON lines, as a table, as records or as lines."""
+"""Refined samples, read a few at a time from Parquet or from JSON lines; given as a table, as records or as lines."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MAX_ROWS = 2048
 
 @dataclass(frozen=True)
 class Samples(ABC):
-    """A few refined samples in order, and where they are from: `first` counts from the beginning of the export.
+    """Holds a few refined samples in order; `first` is the number of the first one in the export, from 0.
 
-    `text_key` names the field of the text, `media` tells where images and clips lie.
+    `text_key` names the field of the text, `media` gives the locations of images and clips.
     """
 
     first: int
@@ -33,19 +33,19 @@ class Samples(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of samples."""
 
     @abstractmethod
     def table(self) -> pa.RecordBatch:
-        """Return them with a column a field."""
+        """Return the samples as a batch with one column per field."""
 
     @abstractmethod
     def lines(self) -> Iterator[bytes]:
-        """Yield one JSON line a sample, with its line end."""
+        """Yield one JSON line per sample, with its line end."""
 
     @abstractmethod
     def records(self) -> list[dict[str, Any]]:
-        """Return them as dicts."""
+        """Return the samples as dicts."""
 
     @abstractmethod
     def dump(self, record: dict[str, Any]) -> bytes:
@@ -54,12 +54,12 @@ class Samples(ABC):
 
 @dataclass(frozen=True)
 class TableSamples(Samples):
-    """Samples of a refined Parquet file."""
+    """Holds samples of a refined Parquet file."""
 
     batch: pa.RecordBatch
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of samples."""
         return len(self.batch)
 
     def table(self) -> pa.RecordBatch:
@@ -67,11 +67,11 @@ class TableSamples(Samples):
         return self.batch
 
     def lines(self) -> Iterator[bytes]:
-        """Yield a key for each column."""
+        """Yield JSON lines with a key for each column."""
         return table_lines(self.batch)
 
     def records(self) -> list[dict[str, Any]]:
-        """Return a key for each column; times and decimals are strings."""
+        """Return dicts with a key for each column; times and decimals are strings."""
         return plain_records(self.batch)
 
     def dump(self, record: dict[str, Any]) -> bytes:
@@ -81,17 +81,17 @@ class TableSamples(Samples):
 
 @dataclass(frozen=True)
 class LineSamples(Samples):
-    """Samples of a refined file of JSON lines; `types` are those of all of them, needed for a table only."""
+    """Holds samples of a refined file of JSON lines; `types` covers all samples and is needed for a table only."""
 
     raw: Sequence[bytes]
     types: FieldTypes | None
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of samples."""
         return len(self.raw)
 
     def table(self) -> pa.RecordBatch:
-        """Return a column for each key that any sample of the subset has."""
+        """Return a batch with a column for each key that any sample of the subset has."""
         texts = [line.decode() for line in self.raw]
         records = [exact_json.loads(text) for text in texts]
         locations = [exact_json.text_location(record, self.text_key) for record in records]
@@ -101,7 +101,7 @@ class LineSamples(Samples):
         return restore(fields, text, ids, self.types or FieldTypes(), self.text_key)
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the lines as they are."""
+        """Yield the lines unchanged."""
         return iter(self.raw)
 
     def records(self) -> list[dict[str, Any]]:
@@ -109,22 +109,22 @@ class LineSamples(Samples):
         return [exact_json.loads(line.decode()) for line in self.raw]
 
     def dump(self, record: dict[str, Any]) -> bytes:
-        """Return a record as JSON, every digit as it was."""
+        """Return a record as JSON; numbers keep every digit."""
         return exact_json.dumps(record, exact=True).encode()
 
 
 class Make(Protocol):
-    """Makes samples of what was read."""
+    """Interface of a function that makes `Samples` from a batch that was read."""
 
     def __call__(self, first: int, text_key: str, media: MediaSource) -> Samples:
-        """Return them with their circumstances."""
+        """Return the samples with the number of the first one, the text key and the media source."""
 
 
 def read_samples(path: Path, skipped: int, batch_bytes: int, types: FieldTypes | None) -> Iterator[tuple[Make, int]]:
-    """Yield the samples behind the first `skipped`, a few at a time, each with the row they end at.
+    """Yield the samples after the first `skipped`, a few at a time, with the row at which they end.
 
-    Batches begin and end at the same rows whatever is skipped. A file without samples gives one empty batch, so that an
-    export of nothing has its columns. `types` are those of JSON lines (see `observed_types`).
+    Batches begin and end at the same rows for every value of `skipped`. A file without samples gives one empty batch:
+    an export without samples then has its columns. `types` are those of JSON lines (see `observed_types`).
     """
     at = 0
     for make, rows in _lines(path, batch_bytes, types) if path.suffix == ".jsonl" else _tables(path, batch_bytes):
@@ -134,7 +134,7 @@ def read_samples(path: Path, skipped: int, batch_bytes: int, types: FieldTypes |
 
 
 def observed_types(paths: Iterable[Path]) -> FieldTypes:
-    """Return the types of the records of JSON lines, over all of them."""
+    """Return the types over all records of files of JSON lines."""
     return observe(exact_json.loads(line.decode()) for path in paths for line in path.open("rb"))
 
 
@@ -153,12 +153,12 @@ def _lines(path: Path, batch_bytes: int, types: FieldTypes | None) -> Iterator[t
     if not path.stat().st_size:
         yield partial(LineSamples, raw=(), types=types), 0
     with path.open("rb") as file:
-        # at least one line, and as many more as the bytes allow
+        # at least one line, and more up to the number of bytes
         while raw := file.readlines(max(1, batch_bytes)):
             for at in range(0, len(raw), _MAX_ROWS):
                 part = raw[at : at + _MAX_ROWS]
                 yield partial(LineSamples, raw=part, types=types), len(part)
 
 
-def _id(own: object) -> str | None:
-    return own if own is None or isinstance(own, str) else exact_json.dumps(own, exact=True)
+def _id(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else exact_json.dumps(value, exact=True)

@@ -1,4 +1,4 @@
-"""Duplicates decided in pieces over files, for more samples than one node's memory holds: nothing here needs Ray.
+"""Decide about duplicates in pieces over files, for more samples than the memory of one node. Ray is not needed here.
 
-Every piece reads files and writes files that appear whole or not at all, so that it may be done anywhere, and twice.
+Every piece reads files and writes files that appear complete or not at all. It may run on any machine, and twice.
 """

@@ -1,4 +1,4 @@
-"""The replay over all files in pieces: its result is that of one machine; the driver holds nothing for each sample."""
+"""The replay over all files in pieces. It gives the result of one machine; the driver holds no data per sample."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from dj_assets.replay.partitioned.stars import Run
 from dj_assets.replay.partitioned.uniting import unite
 from dj_assets.replay.result import OUTCOME_SCHEMA, DuplicatesVersion, ReplayResult
 
-# About so many signatures or keys make a part: 16 bytes each, and four times that while they are sorted.
+# Approximate number of signatures or keys of a part: 16 bytes each, and four times that while they are sorted.
 _AT_ONCE = 1 << 22
-# Fewer parts would leave most of a cluster idle, more would be files without end.
+# Bounds of the number of parts: fewer would leave most of a cluster idle, more would need too many files.
 _PARTS = (8, 2048)
 
 
@@ -37,10 +37,10 @@ def replay_in_pieces(
     reference: Sequence[FileManifest],
     measured: str,
 ) -> Iterator[ReplayResult]:
-    """Replay a plan over all files; the outcomes lie in files until the block ends.
+    """Replay a plan over all files; the outcomes are in files, which are removed at the end of the `with` block.
 
-    `run` calls a function with the arguments of every piece, on whatever machine. `measured` identifies the measured
-    files of all files.
+    `run` calls a function with the arguments of every piece, on any machine. `measured` identifies the measured files
+    of all files.
     """
     remove_pieces(layout)
     try:
@@ -52,7 +52,7 @@ def replay_in_pieces(
 
 
 def remove_pieces(layout: Layout) -> None:
-    """Remove the files of a decision that is done, or whose process was killed."""
+    """Remove the files of a decision that is finished, or whose process was killed."""
     shutil.rmtree(_folder(layout), ignore_errors=True)
     with suppress(OSError):  # others are at work there, or there is nothing
         _folder(layout).parent.rmdir()
@@ -70,8 +70,8 @@ def _job(
     reference: Sequence[FileManifest],
 ) -> Job:
     both = [*reference, *manifests]
-    stats, own = (measured_files(layout, kind, manifests) for kind in ("stats", "signatures"))
-    signatures = [*measured_files(layout.against, "signatures", reference), *own]
+    stats, signatures_here = (measured_files(layout, kind, manifests) for kind in ("stats", "signatures"))
+    signatures = [*measured_files(layout.against, "signatures", reference), *signatures_here]
     starts = np.cumsum([0, *(file.rows for file in both)])
     keys = max((keys_a_sample(signatures, step.signature) for step in plan.deduplicators), default=1)
     job = Job(
@@ -90,8 +90,8 @@ def _job(
 
 
 def _follow(run: Run, job: Job, layout: Layout, measured: str) -> int:
-    """Take all samples through the recipe; return how many near pairs there are."""
-    found = 0
+    """Take all samples through the recipe; return the number of near pairs."""
+    near_pairs = 0
     files = range(len(job.signatures))
     for number, segment in enumerate(job.segments):
         run(advance, [(job, file, number) for file in files if segment.deduplicator or file in job.own])
@@ -101,9 +101,9 @@ def _follow(run: Run, job: Job, layout: Layout, measured: str) -> int:
         near = None
         if deduplicator(step).may_be_near:
             near, count = send_near_pairs(run, job, layout, step, measured)
-            found += count
+            near_pairs += count
         unite(run, job, number, near)
-    return found
+    return near_pairs
 
 
 def _summed_up(run: Run, job: Job, plan: Plan, near_pairs: int) -> ReplayResult:
@@ -127,7 +127,7 @@ def _summed_up(run: Run, job: Job, plan: Plan, near_pairs: int) -> ReplayResult:
 
 
 def _version(job: Job, hashed: Sequence[Path]) -> str:
-    """Return the version of the duplicates, read file by file: those of the subset, then those in the reference set."""
+    """Return the version of the duplicates, file by file: kept duplicates of the subset, then of the reference set."""
     version = DuplicatesVersion(job.starts[-1] - job.references)
     for against in (False, True):
         for path in hashed:

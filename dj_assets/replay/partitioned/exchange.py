@@ -1,6 +1,6 @@
-"""Records on their way from every piece of a stage to every piece of the next, through files on a shared disk.
+"""Exchange of records between all pieces of a stage and all pieces of the next, through files on a shared disk.
 
-A file holds the records of one sender, those for each receiver beside each other.
+A file holds the records of one sender, grouped by receiver.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dj_assets.home.writing import replace_atomically
 
 
 def records(**columns: np.ndarray) -> np.ndarray:
-    """Return columns of equal length as an array of records."""
+    """Return columns of equal length as one structured array of records."""
     kinds = [(name, column.dtype) for name, column in columns.items()]
     made = np.empty(len(next(iter(columns.values()))), kinds)
     for name, column in columns.items():
@@ -23,7 +23,7 @@ def records(**columns: np.ndarray) -> np.ndarray:
 
 
 def scatter(path: Path, sent: np.ndarray, receiver: np.ndarray, receivers: int) -> None:
-    """Write records for `receivers`, given the number of the receiver of each."""
+    """Write records for n `receivers`, given the receiver's number of each record."""
     order = np.argsort(receiver, kind="stable")
     ends = np.cumsum(np.bincount(receiver, minlength=receivers))
     with replace_atomically(path) as temporary, temporary.open("wb") as file:
@@ -32,8 +32,8 @@ def scatter(path: Path, sent: np.ndarray, receiver: np.ndarray, receivers: int) 
 
 
 def gather(paths: Iterable[Path], receiver: int) -> np.ndarray:
-    """Return the records for one receiver, those of each sender behind the other, in the order of the paths."""
-    found = []
+    """Return the records for one receiver from all senders, in the order of the paths."""
+    received = []
     for path in paths:
         with path.open("rb") as file:
             ends = np.load(file)
@@ -44,18 +44,18 @@ def gather(paths: Iterable[Path], receiver: int) -> np.ndarray:
             kind = read_header(file)[2]
             file.seek(int(ends[receiver]) * kind.itemsize, 1)
             count = int(ends[receiver + 1] - ends[receiver])
-            found.append(np.fromfile(file, kind, count))
-    return np.concatenate(found)
+            received.append(np.fromfile(file, kind, count))
+    return np.concatenate(received)
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """Write an array; it appears whole or not at all."""
+    """Write an array to a file, which appears complete or not at all."""
     with replace_atomically(path) as temporary, temporary.open("wb") as file:
         np.save(file, array)
 
 
 def receiver_of(values: np.ndarray, receivers: int) -> np.ndarray:
-    """Return which of some receivers gets each value; equal ones go to the same."""
+    """Return the receiver's number of each value; equal values have the same receiver."""
     words = _words(values)
     mixed = words[0]
     for word in words[1:]:
@@ -64,7 +64,7 @@ def receiver_of(values: np.ndarray, receivers: int) -> np.ndarray:
 
 
 def _words(values: np.ndarray) -> list[np.ndarray]:
-    """Return values as 64-bit numbers: one for integers, several for bytes."""
+    """Return values as arrays of 64-bit numbers: one array for integers, several for bytes."""
     if values.dtype.kind != "S":
         return [values.astype(np.uint64)]
     width = -(-values.dtype.itemsize // 8)
@@ -73,7 +73,7 @@ def _words(values: np.ndarray) -> list[np.ndarray]:
 
 
 def scattered(values: np.ndarray) -> np.ndarray:
-    """Return the values scattered over all 64 bits, one to one (SplitMix64, Steele et al. 2014)."""
+    """Return the values scattered over all 64 bits by a bijection (SplitMix64, Steele et al. 2014)."""
     values = (values + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

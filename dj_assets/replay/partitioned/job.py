@@ -1,4 +1,4 @@
-"""What every piece of a partitioned decision needs to know: the plan, the measured files, the numbers of samples."""
+"""The input of every piece of a partitioned decision: the plan, the measured files, the numbers of samples."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from dj_assets.replay.judging import Segment, segments_of
 
 @dataclass(frozen=True)
 class Job:
-    """A decision over the samples of some files: those of the reference set, then our own, each in file order.
+    """Holds the input of a decision over files: those of the reference set, then those of the subset, in file order.
 
-    Samples are numbered over all files in this order; `starts` are the numbers of the first sample of each file, and
-    behind them how many there are; `numbers` are the numbers of the files. Signatures are split into `parts` parts;
-    unfinished work is in `folder`.
+    Samples are numbered over all files in this order. `starts` holds the number of the first sample of each file, and
+    at the end the number of all samples; `numbers` are the numbers of the files. Signatures are split into n `parts`;
+    intermediate files are in `folder`.
     """
 
     pickled: bytes
@@ -41,58 +41,64 @@ class Job:
     name: str = field(default_factory=lambda: f"job-{uuid.uuid4().hex}")
 
     def write(self) -> None:
-        """Lay the job down beside what is under way: it travels by its place, however many files there are."""
+        """Write the job to the folder of the intermediate files: a pickled job is only the path of this file."""
         with replace_atomically(self.folder / self.name) as temporary:
-            temporary.write_bytes(pickle.dumps({one.name: getattr(self, one.name) for one in fields(self)}))
+            temporary.write_bytes(pickle.dumps({entry.name: getattr(self, entry.name) for entry in fields(self)}))
 
     def __reduce__(self) -> tuple[Callable[[Path], Job], tuple[Path]]:
         return job_at, (self.folder / self.name,)
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan, once its operators are known here."""
+        """Return the plan, after the user's operators are imported."""
         import_operators(self.custom_operators)
         plan: Plan = pickle.loads(self.pickled)  # noqa: S301 - written by our own driver
         return plan
 
     @cached_property
     def segments(self) -> list[Segment]:
-        """The segments of the plan."""
+        """Return the segments of the plan."""
         return segments_of(self.plan)
 
     @property
     def own(self) -> range:
-        """Our own files, by their places among all."""
+        """Return the indices of the subset's files among all files."""
         return range(len(self.signatures) - len(self.stats), len(self.signatures))
 
     def sent(self, what: str, segment: int) -> list[Path]:
-        """Return what every file sends in a segment."""
+        """Return the paths of the records that every file sends in a segment."""
         return [self.folder / f"{what}-{segment}" / str(file) for file in range(len(self.signatures))]
 
     def in_parts(self, what: str, segment: int) -> list[Path]:
-        """Return what every part sends in a segment."""
+        """Return the paths of the records that every part sends in a segment."""
         return [self.folder / f"{what}-{segment}" / str(part) for part in range(self.parts)]
 
     def file_of(self, samples: np.ndarray) -> np.ndarray:
-        """Return in which file some samples are, given their numbers."""
+        """Return the index of the file of each sample, given the samples' numbers."""
         return np.searchsorted(np.array(self.starts), samples, "right") - 1
 
 
 @lru_cache(maxsize=1)
 def job_at(path: Path) -> Job:
-    """Return the job that was laid down at a place."""
+    """Return the job that was written to `path`."""
     return Job(**pickle.loads(path.read_bytes()))  # noqa: S301 - written by our own driver
 
 
 def deduplicator(step: Step) -> Deduplicator:
-    """Return the deduplicator of a step that is one."""
+    """Return the deduplicator of a step.
+
+    Raises
+    ------
+    TypeError
+    If the operator of the step is not a deduplicator.
+    """
     if not isinstance(step.operator, Deduplicator):
         raise TypeError(f"{step.label} does not sign samples")
     return step.operator
 
 
 def signed(path: Path, column: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the signatures of a file, or its keys, and the place in the file of the sample that has each."""
+    """Return the signatures or keys of a file, and for each the index of its sample in the file."""
     values, samples, first = [], [], 0
     kind = pq.read_schema(path).field(column).type
     for chunk in pq.read_table(path, columns=[column])[column].chunks:
@@ -119,7 +125,7 @@ def _as_numpy(array: pa.Array) -> np.ndarray:
 
 
 def keys_a_sample(files: Sequence[Path], column: str) -> int:
-    """Return about how many values a sample has in a column."""
+    """Return the average number of values per sample in a column, rounded up, from the first file with rows."""
     for path in files:
         metadata = pq.read_metadata(path)
         if metadata.num_rows:

@@ -1,4 +1,4 @@
-"""Near pairs of all samples' signatures, found part by part: kept where and as one machine keeps them."""
+"""Near pairs of all samples' signatures, found part by part; path and format are those of the search on one machine."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.writing import replace_atomically
+from dj_assets.operators import contract
 from dj_assets.operators.base import Deduplicator
 from dj_assets.recipe.plan import Step
 from dj_assets.replay.near_pairs import distinct_values, is_stored, near_pairs_key, store
@@ -24,14 +25,14 @@ from dj_assets.replay.partitioned.stars import Run
 if TYPE_CHECKING:
     from dj_assets.kernels.hamming import Search
 
-# So many signatures are searched at once.
+# Number of signatures that are searched at once.
 _AT_ONCE = 1 << 22
 
 
 def send_near_pairs(run: Run, job: Job, layout: Layout, step: Step, measured: str) -> tuple[list[Path], int]:
-    """Send the near pairs of a deduplicator to the parts of their first values; return the files, and how many.
+    """Send the near pairs of a deduplicator to the parts of their first values; return files and number of pairs.
 
-    They are found where they are not stored for the same samples already.
+    The pairs are searched only if they are not stored for the same samples already.
     """
     path, key = layout.near_pairs(step.signature), near_pairs_key(step, deduplicator(step), measured)
     if not is_stored(path, key):
@@ -50,13 +51,13 @@ def _send(path: Path, group: int, to: Path, parts: int) -> None:
 
 
 def _ask(run: Run, job: Job, step: Step, path: Path, key: bytes) -> None:
-    """Have a deduplicator with a search of its own find the pairs, in one piece."""
+    """Find the pairs by a deduplicator with a search of its own, in one piece."""
     run(_ask_for_all, [(job, step.index, path, key)])
 
 
 def _ask_for_all(job: Job, index: int, path: Path, key: bytes) -> None:
     step = job.plan.steps[index]
-    store(path, deduplicator(step).near_pairs(distinct_values(job.signatures, step.signature)), key)
+    store(path, contract.near_pairs(deduplicator(step), distinct_values(job.signatures, step.signature)), key)
 
 
 def _find(run: Run, job: Job, step: Step, path: Path, key: bytes) -> None:
@@ -74,7 +75,7 @@ def _find(run: Run, job: Job, step: Step, path: Path, key: bytes) -> None:
 
 
 def _send_values(file: Path, column: str, to: Path, search: Search) -> None:
-    """Send every value to as many parts as it can be found by."""
+    """Send every value to all parts in which it may have near values."""
     values = distinct_sorted(signed(file, column)[0].copy())
     firsts = range(len(search.parts) >> search.bits)
     starts = [search.starts(values, first).astype(np.int64) + (first << search.bits) for first in firsts]
@@ -85,7 +86,7 @@ def _send_values(file: Path, column: str, to: Path, search: Search) -> None:
 def _search(senders: Sequence[Path], part: int, to: Path, search: Search) -> None:
     a, b = search.pairs(distinct_sorted(gather(senders, part)), search.parts[part][0])
     low, high = np.minimum(a, b), np.maximum(a, b)
-    # each receiver gets a stretch of the order that the pairs are kept in
+    # each receiver gets one range of the sorted pairs
     stretch = low >> np.uint64(64 - search.bits) if search.bits else np.zeros(len(low), np.uint64)
     scatter(to, records(a=low, b=high), stretch.astype(np.int64), 1 << search.bits)
 
@@ -100,4 +101,4 @@ def _order(senders: Sequence[Path], stretch: int, to: Path) -> None:
 
 
 def _join(ordered: Sequence[Path], path: Path, key: bytes) -> None:
-    store(path, ds.dataset([str(one) for one in ordered]), key)
+    store(path, ds.dataset([str(path_) for path_ in ordered]), key)

@@ -1,4 +1,4 @@
-"""The replay of one file's samples, from one deduplicator to the next, and what is told of them at the end."""
+"""The replay of one file's samples, from one deduplicator to the next, and their outcomes at the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _DUPLICATE = np.dtype([("sample", np.int64), ("kept_duplicate", np.int64), ("siz
 
 @dataclass
 class _State:
-    """The samples of a file between two segments; `short` counts, for each step, duplicates too short for a shingle."""
+    """Holds the samples of a file between two segments.
+
+    `short` counts, for each step, the duplicates that are too short for a shingle.
+    """
 
     outcome: np.ndarray
     quarantined: np.ndarray
@@ -38,11 +41,11 @@ class _State:
     @classmethod
     def read(cls, path: Path) -> _State:
         with np.load(path) as stored:
-            return cls(stored["fate"], stored["quarantined"], stored["duplicates"], stored["short"])
+            return cls(stored["outcome"], stored["quarantined"], stored["duplicates"], stored["short"])
 
 
 def advance(job: Job, file: int, segment: int) -> None:
-    """Let the samples of a file meet the steps of a segment, and send the signatures of those that are alive then."""
+    """Apply the steps of a segment to the samples of a file, and send the signatures of the samples still alive."""
     now = job.segments[segment]
     alive = None
     if file in job.own:
@@ -62,7 +65,7 @@ def advance(job: Job, file: int, segment: int) -> None:
 
 
 def _before(job: Job, file: int, segment: int) -> _State:
-    """Return the samples of a file as a segment finds them: without the duplicates of the one before."""
+    """Return the samples of a file before a segment: without the duplicates of the segment before it."""
     if not segment:
         rows = pq.read_metadata(job.signatures[file]).num_rows
         steps = len(job.plan.steps)
@@ -106,10 +109,10 @@ def finish(job: Job, file: int, table: Path, hashed: Path) -> tuple[FileCounts, 
 
 
 def count_kept_duplicates(job: Job, file: int) -> int:
-    """Return how many samples of a file are kept duplicates."""
-    found = [
+    """Return the number of kept duplicates in a file."""
+    kept = [
         np.load(job.sent("kept_duplicates", number)[file])
         for number, now in enumerate(job.segments)
         if now.deduplicator
     ]
-    return len(distinct_sorted(np.concatenate([np.empty(0, np.int64), *found])))
+    return len(distinct_sorted(np.concatenate([np.empty(0, np.int64), *kept])))

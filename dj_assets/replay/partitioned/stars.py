@@ -1,7 +1,8 @@
-"""Connected components in rounds over edges that no piece holds all of: large star, small star (Kiveris et al. 2014).
+"""Connected components in rounds over partitioned edges: large star and small star (Kiveris et al. 2014).
 
-Every round hangs the neighbours of a node at the smallest of them. When nothing changes any more, each component is a
-star around its smallest node. Rounds grow with the logarithm of the longest path, not with the number of edges.
+Every round connects the neighbours of a node to the smallest of them. When no edge changes any more, each component is
+a star around its smallest node. The number of rounds grows with the logarithm of the longest path, not with the number
+of edges.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import numpy as np
 from dj_assets.replay.partitioned.exchange import gather, receiver_of, records, scatter
 
 Edges = tuple[np.ndarray, np.ndarray]
-# Calls work with every piece, somewhere, and returns what it returned, in the order of the pieces.
+# Calls a function with the arguments of every piece, on any machine; returns the results in the order of the pieces.
 Run = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], list[Any]]
 
 
 def contracted(a: np.ndarray, b: np.ndarray) -> Edges:
-    """Return edges that unite the same nodes as some edges do: one from each node to the smallest it is united with."""
+    """Return edges with the same components: one edge from each node to the smallest node of its component."""
     from dj_assets.kernels.components import components
 
     nodes, indices = np.unique(np.concatenate((a, b)), return_inverse=True)
@@ -30,9 +31,10 @@ def contracted(a: np.ndarray, b: np.ndarray) -> Edges:
 
 
 def large_star(node: np.ndarray, neighbour: np.ndarray) -> tuple[Edges, int]:
-    """Hang the larger neighbours of every node at the smallest node beside it; return the edges, and how many changed.
+    """Connect the larger neighbours of every node to the smallest one of node and neighbours.
 
-    Every edge is given from both of its ends, all of a node's at once.
+    Every edge is given from both of its ends, all edges of a node in one call. Return the edges and the number of
+    changed ones.
     """
     node, neighbour, smallest = _with_smallest(node, neighbour)
     smallest = np.minimum(smallest, node)
@@ -41,9 +43,10 @@ def large_star(node: np.ndarray, neighbour: np.ndarray) -> tuple[Edges, int]:
 
 
 def small_star(node: np.ndarray, neighbour: np.ndarray) -> tuple[Edges, int]:
-    """Hang every node and its smaller neighbours at the smallest of these; return the edges, and how many changed.
+    """Connect every node and its smaller neighbours to the smallest of these neighbours.
 
-    Every edge is given from its larger end, all of a node's at once.
+    Every edge is given from its larger end, all edges of a node in one call. Return the edges and the number of changed
+    ones.
     """
     node, neighbour, smallest = _with_smallest(node, neighbour)
     other = neighbour != smallest
@@ -52,7 +55,7 @@ def small_star(node: np.ndarray, neighbour: np.ndarray) -> tuple[Edges, int]:
 
 
 def _with_smallest(node: np.ndarray, neighbour: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return distinct edges, sorted, with the smallest neighbour of each one's node."""
+    """Return the distinct edges, sorted, and for each edge the smallest neighbour of its node."""
     node, neighbour = distinct_edges(node, neighbour)
     begins = np.flatnonzero(np.concatenate(([True], node[1:] != node[:-1]))[: len(node)])
     return node, neighbour, np.repeat(neighbour[begins], np.diff(np.append(begins, len(node))))
@@ -74,9 +77,9 @@ def send_edges(path: Path, edges: Edges, receivers: int) -> None:
 
 
 def find_stars(run: Run, folder: Path, senders: Sequence[Path], parts: int) -> list[Path]:
-    """Turn every component of the edges in some files into a star around its smallest node, round by round.
+    """Turn every component of the edges in the files into a star around its smallest node, round by round.
 
-    The files are those that `send_edges` wrote; so are those that are returned, one for each of `parts`.
+    `senders` are files that `send_edges` wrote. The returned files have the same format, one for each of n `parts`.
     """
     number = 0
     while True:

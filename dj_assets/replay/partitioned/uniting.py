@@ -1,4 +1,4 @@
-"""Edges between duplicates, part by part of their signatures; and the clusters that these make."""
+"""Edges between duplicates, found by parts of their signatures, and the clusters of these edges."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from dj_assets.replay.partitioned.stars import Run, contracted, distinct_edges, 
 
 
 def unite(run: Run, job: Job, segment: int, near: Sequence[Path] | None) -> None:
-    """Find the clusters of the living samples whose signatures were sent, and send every duplicate to its file.
+    """Find the clusters of the samples whose signatures were sent, and send every duplicate to its file.
 
-    `near` are the files that near pairs were sent in, None where only equal signatures are those of duplicates.
+    `near` are the files of the near pairs that were sent, None if only equal signatures make duplicates.
     """
     parts = range(job.parts)
     run(_unite_equal, [(job, segment, part, near) for part in parts])
@@ -31,9 +31,9 @@ def unite(run: Run, job: Job, segment: int, near: Sequence[Path] | None) -> None
 
 
 def _unite_equal(job: Job, segment: int, part: int, near: Sequence[Path] | None) -> None:
-    """Unite samples with equal signatures; ask for the samples of values near to one of theirs."""
+    """Unite samples with equal signatures; send requests for the samples whose values are near."""
     got = gather(job.sent("signed", segment), part)
-    # senders come in the order of their samples, so the first of a value is its smallest
+    # records are in the order of samples, so the first sample of a value is its smallest
     got = got[np.argsort(got["value"], kind="stable")]
     first = np.ones(len(got), bool)
     first[1:] = got["value"][1:] != got["value"][:-1]
@@ -52,7 +52,7 @@ def _unite_equal(job: Job, segment: int, part: int, near: Sequence[Path] | None)
 
 
 def _unite_near(job: Job, segment: int, part: int) -> None:
-    """Unite samples whose signatures are near, where both are alive."""
+    """Unite samples whose signatures are near, if both samples are alive."""
     holders = np.load(job.in_parts("holders", segment)[part])
     asked = gather(job.in_parts("asked", segment), part)
     index = indices_in(holders["value"], asked["value"])
@@ -75,7 +75,7 @@ def _send_clusters(job: Job, segment: int, part: int, stars: Sequence[Path]) -> 
 
 
 def _name_kept_rows(job: Job, segment: int, file: int) -> None:
-    """Give the duplicates whose kept duplicates are in a file the rows of these, and send them to their own files."""
+    """Add the row of the kept duplicate to each duplicate whose kept one is in this file; send it to its own file."""
     got = gather(job.in_parts("clusters", segment), file)
     rows = pq.read_table(job.signatures[file], columns=["row"])["row"].to_numpy()
     duplicates = records(
@@ -89,6 +89,6 @@ def _name_kept_rows(job: Job, segment: int, file: int) -> None:
 
 
 def _of_own(job: Job, clusters: np.ndarray) -> np.ndarray:
-    """Return those that are no samples of the reference set: only these are dropped."""
-    own: np.ndarray = clusters[clusters["sample"] >= job.references]
-    return own
+    """Return the clusters' samples that are not in the reference set: only these are dropped."""
+    dropped: np.ndarray = clusters[clusters["sample"] >= job.references]
+    return dropped

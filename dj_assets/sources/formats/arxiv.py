@@ -1,4 +1,4 @@
-"""Bundles of arXiv: tar archives of papers, each a gzipped LaTeX file or a gzipped tar of its files."""
+"""Bundles of arXiv: tar archives of papers; each paper is a gzipped LaTeX file or a gzipped tar of its files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _YYMM = re.compile(r"(\d{4})\d{3}$|^(\d{4})\.")
 
 
 def members(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Piece | Overlong | Reject]:
-    """Yield the papers of a bundle in its order, packed as they are; one over `max_bytes` is passed over.
+    """Yield the papers of a bundle in its order, still compressed; a paper over `max_bytes` is skipped.
 
-    Papers that arXiv has as PDF only are refused. Rows number the files of the archive.
+    Papers that arXiv has only as PDF are refused. Rows number the files of the archive.
 
     Raises
     ------
     BrokenStreamError
-        If the archive breaks off or is none.
+        If the archive is truncated or is not a tar archive.
     """
     row = 0
     try:
@@ -51,22 +51,22 @@ def members(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Piece 
     except tarfile.TarError as error:
         raise BrokenStreamError(f"the tar archive is broken ({error})") from error
     while stream.read(_CHUNK_BYTES):
-        # what follows the end mark of the archive belongs to the checksum
+        # the bytes after the end mark of the archive belong to the checksum
         pass
     if stream.position % tarfile.BLOCKSIZE:
         raise BrokenStreamError("the tar archive breaks off")
 
 
 def unpack(piece: Piece, reading: Reading) -> dict[str, Any]:
-    """Return the paper as a record: its LaTeX files in one text, the main one (with a document class) first.
+    """Return the paper as a record: its LaTeX files in one text, the main file (with a document class) first.
 
-    The others follow in natural order of their names. Unpacked, a paper may have at most 64 MiB. What is not UTF-8 is
-    read as Latin-1.
+    The others follow in natural order of their names. Unpacked, a paper may have at most 64 MiB. A file that is not
+    UTF-8 is read as Latin-1.
 
     Raises
     ------
     RefusedError
-        If it is no gzip, is damaged or too large, or holds no LaTeX.
+        If it is not gzip, is damaged or too large, or contains no LaTeX.
     """
     own_id = paper_id(piece.name)
     try:
@@ -86,8 +86,8 @@ def paper_id(name: str) -> str:
 
 
 def _yymm(own_id: str) -> str | None:
-    found = _YYMM.search(own_id)
-    return (found[1] or found[2]) if found else None
+    match = _YYMM.search(own_id)
+    return (match[1] or match[2]) if match else None
 
 
 def _unzipped(raw: bytes) -> bytes:
@@ -111,17 +111,17 @@ def _latex(content: bytes) -> list[bytes]:
         return [content]
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as paper:
-            found = {
+            files = {
                 member.name: cast("IO[bytes]", paper.extractfile(member)).read()
                 for member in paper
                 if member.isfile() and member.name.lower().endswith(".tex")
             }
     except tarfile.TarError as error:
         raise RefusedError(f"the tar archive of the paper is broken ({error})") from None
-    if not found:
+    if not files:
         raise RefusedError("no .tex file among the files of the paper")
-    order = sorted(found, key=lambda name: (not _MAIN.search(found[name]), natural_key(Path(name))))
-    return [found[name] for name in order]
+    order = sorted(files, key=lambda name: (not _MAIN.search(files[name]), natural_key(Path(name))))
+    return [files[name] for name in order]
 
 
 def _decoded(source: bytes) -> str:

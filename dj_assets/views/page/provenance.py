@@ -1,4 +1,4 @@
-"""Where it is from: source files, recipe, models, versions, and what it took."""
+"""The provenance sections: source files, recipe, models, versions, and the time and memory of the run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dj_assets.home.run_manifest import MeasuredFile, RunManifest
 from dj_assets.views.page.html import Html, joined, quoted_text, table, tag
 from dj_assets.views.page.report_input import ReportInput, Section
 
-# A page with thousands of rows helps nobody; all shards stand in the manifest.
+# A page with thousands of rows is not readable; the manifest has all shards.
 _MOST_FILES = 200
 
 
 def sources(report_input: ReportInput) -> Section:
-    """Return the source files with their checksums, and what was kept of each."""
+    """Return the source files with their checksums, and the number of samples kept of each."""
     manifest = report_input.manifest
     kept = {part.number: part.samples for part in manifest.refined}
     shards = manifest.files
@@ -52,12 +52,12 @@ def models(report_input: ReportInput) -> Section:
 
 
 def recipe(report_input: ReportInput) -> Section:
-    """Return the recipe as it was run, and where its file lies."""
+    """Return the recipe that was run, and the path of its file."""
     manifest = report_input.manifest
     file = Path(manifest.recipe)
     text = file.read_text("utf-8", errors="replace") if file.is_file() else recipe_yaml(manifest)
     body = tag("pre", tag("code", text.rstrip()))
-    about = f"The thresholds are in {file}." if file.is_file() else "The recipe came from Python; as YAML it reads so."
+    about = f"The thresholds are in {file}." if file.is_file() else "The recipe was given in Python; this is its YAML."
     return Section("recipe", "Recipe", about, body)
 
 
@@ -68,7 +68,7 @@ def recipe_yaml(manifest: RunManifest) -> str:
 
 
 def run(report_input: ReportInput) -> Section:
-    """Return how the run can be told from others, what it took, and by which versions."""
+    """Return the identity of the run, its time and memory, and the versions of its libraries."""
     manifest = report_input.manifest
     seconds = manifest.seconds
     machines, memory = ", ".join(manifest.nodes), f"{manifest.peak_rss_mb:,.0f} MB"
@@ -86,7 +86,7 @@ def run(report_input: ReportInput) -> Section:
         ["versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())],
         ["identity", ", ".join(f"{what} {digest}" for what, digest in hashes)],
     ]
-    return Section("run", "Run", "Seconds of operators are of measuring, summed over workers.", table(("", ""), rows))
+    return Section("run", "Run", "Seconds of operators are measuring time, summed over workers.", table(("", ""), rows))
 
 
 def _slowest(manifest: RunManifest) -> str:

@@ -1,4 +1,4 @@
-"""What a report is made from: a run that is published, or about to be."""
+"""The input of a report: a run that is published, or about to be published."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dj_assets.recipe.plan import Plan
 
 @dataclass(frozen=True)
 class ReportInput:
-    """A run: its manifest and plan, where its files lie, and the input of its checks."""
+    """A run: its manifest and plan, the layout of its files, and the input of its checks."""
 
     manifest: RunManifest
     plan: Plan
@@ -23,18 +23,18 @@ class ReportInput:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe that was run."""
+        """Return the recipe that was run."""
         return self.plan.recipe
 
     @property
     def database(self) -> Path:
-        """The statistics and outcomes."""
+        """Return the path of the database with the statistics and outcomes."""
         return self.layout.database
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its name in links, its title, a sentence below it, and its markup."""
+    """A section of the page: its name in links, its title, the sentence below the title, and its markup."""
 
     name: str
     title: str

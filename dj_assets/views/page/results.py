@@ -1,4 +1,4 @@
-"""What came out: the figures, the funnel, the checks and the distributions."""
+"""The results of a run: the figures, the funnel, the checks and the distributions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dj_assets.views.panels import HEIGHT, WIDTH
 
 
 def figures(report_input: ReportInput) -> Html:
-    """Return the numbers that a person looks for first."""
+    """Return the most important numbers."""
     manifest = report_input.manifest
     samples_in = manifest.samples_in
     reference = report_input.check_input.reference
@@ -43,7 +43,7 @@ def _card(title: str, value: str, about: str, style: str) -> Html:
 
 
 def funnel(report_input: ReportInput) -> Section:
-    """Return the samples in and out of every operator, the greatest loss in words."""
+    """Return the samples in and out of every operator, with a sentence about the greatest loss."""
     manifest = report_input.manifest
     steps = list(manifest.funnel)
     samples_in = manifest.samples_in
@@ -88,14 +88,14 @@ def _funnel_row(step: FunnelStep, samples_in: int) -> list[str]:
 
 
 def checks(report_input: ReportInput) -> Section:
-    """Return what every check found, and the drift of every statistic behind it."""
+    """Return the result of every check, and the drift of every statistic."""
     results = [(check, check.judge(report_input.check_input)) for check in CHECKS]
     rows = [[_mark(check, result), check.name, result.because] for check, result in results]
     drift = [result.table for _, result in results if result.table]
     details = [_figures(rows) for rows in drift]
     failed = sum(not result.passed for _, result in results)
     about = f"{failed} of {len(rows)} checks did not pass." if failed else f"All {len(rows)} checks passed."
-    return Section("checks", "Checks", about, joined([table(("", "check", "what it found"), rows), *details]))
+    return Section("checks", "Checks", about, joined([table(("", "check", "result"), rows), *details]))
 
 
 def _mark(check: Check, result: CheckResult) -> Html:
@@ -111,7 +111,7 @@ def _figures(rows: Sequence[Mapping[str, str | int | float]]) -> Html:
 def distributions(report_input: ReportInput) -> Section:
     """Return a histogram of every statistic with its thresholds."""
     legend = [tag("span", tag("i", class_=f"key {style}"), label) for style, label in LEGEND]
-    # an aspect of the panel itself, so that it shrinks with the page
+    # the `viewBox` of the panel, so that it shrinks with the page
     around = f'<svg class="panel" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img">'
     panels = [Html(f"{around}{panel}</svg>") for panel in drawn_panels(report_input.database, report_input.plan)]
     if not panels:

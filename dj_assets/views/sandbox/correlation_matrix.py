@@ -1,4 +1,4 @@
-"""Correlations between statistics, those that go together side by side, and with what pools were worth."""
+"""The matrix of correlations between statistics, similar ones next to each other, and with the pools' scores."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def correlation_matrix_svg(
 ) -> str:
     """Draw Pearson's r of every pair of statistics over samples, and of each with the score over pools.
 
-    Neighbours go together: each statistic stands beside the one it correlates with most strongly. Of more than 24 the
-    last are left out.
+    Each statistic is next to the one that it correlates with most strongly. With more than 24 statistics, the last are
+    left out.
     """
     ordered = neighbours(between, statistics)[: min(most, MOST)]
     size = min(_WIDEST, (WIDTH - 2 * MARGIN - _NAME - _GAP) / (len(ordered) + 1))
     body: list[str] = []
-    for line, one in enumerate(ordered):
+    for line, row in enumerate(ordered):
         y = TOP + 22 + line * size
-        body.append(text(MARGIN, y + size / 2 + 4, f"{line + 1}  {shortened(one, _NAME - 30)}", "t"))
-        for index, other in enumerate(ordered):
-            r = 1.0 if one == other else _r(between, one, other)
+        body.append(text(MARGIN, y + size / 2 + 4, f"{line + 1}  {shortened(row, _NAME - 30)}", "t"))
+        for index, column in enumerate(ordered):
+            r = 1.0 if row == column else _r(between, row, column)
             body += _cell(MARGIN + _NAME + index * size, y, size, r)
-        body += _cell(MARGIN + _NAME + len(ordered) * size + _GAP, y, size, with_score.get(one))
+        body += _cell(MARGIN + _NAME + len(ordered) * size + _GAP, y, size, with_score.get(row))
     for index in range(len(ordered)):
         body.append(text(MARGIN + _NAME + (index + 0.5) * size, TOP + 14, f"{index + 1}", "a m"))
     body.append(text(MARGIN + _NAME + (len(ordered) + 0.5) * size + _GAP, TOP + 14, "score", "t m"))
@@ -42,11 +42,11 @@ def correlation_matrix_svg(
         "Pearson's r over samples; last column over pools, between a pool's mean and its change",
         f"{left_out} left out" if left_out else "",
     ]
-    return card(f"What goes together: {subset}", about, body, TOP + 22 + len(ordered) * size + 24)
+    return card(f"Correlations of statistics: {subset}", about, body, TOP + 22 + len(ordered) * size + 24)
 
 
 def neighbours(between: Correlations, statistics: Sequence[str]) -> list[str]:
-    """Return the statistics so that each stands behind the one left that it correlates with most strongly."""
+    """Return the statistics in an order where each is followed by the remaining one with the strongest correlation."""
     left = list(statistics)
     ordered: list[str] = left[:1]
     del left[:1]
@@ -57,8 +57,8 @@ def neighbours(between: Correlations, statistics: Sequence[str]) -> list[str]:
     return ordered
 
 
-def _r(between: Correlations, one: str, other: str) -> float | None:
-    return between.get((one, other), between.get((other, one)))
+def _r(between: Correlations, row: str, column: str) -> float | None:
+    return between.get((row, column), between.get((column, row)))
 
 
 def _cell(x: float, y: float, size: float, r: float | None) -> list[str]:

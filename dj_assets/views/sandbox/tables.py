@@ -12,8 +12,8 @@ from dj_assets.sandbox.ranking import Score
 Row = dict[str, str]
 
 
-def pool_rows(one: Round) -> list[Row]:
-    """Return one row a pool: its size by rank and by value, and how many samples are drawn of it."""
+def pool_rows(round_: Round) -> list[Row]:
+    """Return one row for each pool: its size by rank and by value, and the number of samples that are drawn from it."""
     return [
         {
             "pool": entry.pool.name,
@@ -21,12 +21,12 @@ def pool_rows(one: Round) -> list[Row]:
             "by value": f"{entry.value_count:,}",
             "drawn": f"{entry.samples:,}" + (f" ×{entry.pool.repeat}" if entry.pool.repeat > 1 else ""),
         }
-        for entry in one.entries
+        for entry in round_.entries
     ]
 
 
 def score_rows(scores: Sequence[Score]) -> list[Row]:
-    """Return one row a pool, best first: change against the baseline, runs, verdict."""
+    """Return one row for each pool, best first: change against the baseline, runs, verdict."""
     return [
         {
             "pool": score.pool,
@@ -48,9 +48,9 @@ def change(score: Score) -> str:
 
 
 def difference_rows(comparison: Comparison) -> list[Row]:
-    """Return one row a benchmark: both values, the delta, the verdict; totals last, without one."""
-    rows = [_difference(one, one.verdict) for one in comparison.differences]
-    return [*rows, *(_difference(one, "total") for one in comparison.totals)]
+    """Return one row for each benchmark: both values, the delta, the verdict; totals are last and have no verdict."""
+    rows = [_difference(difference, difference.verdict) for difference in comparison.differences]
+    return [*rows, *(_difference(difference, "total") for difference in comparison.totals)]
 
 
 def wins_and_losses(comparison: Comparison) -> str:
@@ -63,12 +63,14 @@ def wins_and_losses(comparison: Comparison) -> str:
     return ", ".join(f"{number} {name}" for number, name in counts) + f" of {len(comparison.differences)}"
 
 
-def _difference(one: Difference, verdict: str) -> Row:
-    relative = "" if one.relative is None else f" ({100 * one.relative:+.2f} %)"
+def _difference(difference: Difference, verdict: str) -> Row:
+    relative = "" if difference.relative is None else f" ({100 * difference.relative:+.2f} %)"
     return {
-        "benchmark": one.benchmark + ("" if one.higher_is_better else " ↓") + (f" [{one.unit}]" if one.unit else ""),
-        "baseline": compact(one.baseline),
-        "value": compact(one.value),
-        "delta": f"{one.delta:+g}{relative}",
+        "benchmark": difference.benchmark
+        + ("" if difference.higher_is_better else " ↓")
+        + (f" [{difference.unit}]" if difference.unit else ""),
+        "baseline": compact(difference.baseline),
+        "value": compact(difference.value),
+        "delta": f"{difference.delta:+g}{relative}",
         "verdict": verdict,
     }

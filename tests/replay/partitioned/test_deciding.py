@@ -88,7 +88,7 @@ def test_this_machine_decides_in_pieces_too_and_removes_what_was_left(tmp_path, 
 def told(found: ReplayResult) -> dict:
     return {
         **{one.name: getattr(found, one.name) for one in dataclasses.fields(found)},
-        "fates": found.outcome_table.to_table(),
+        "outcome_table": found.outcome_table.to_table(),
     }
 
 

@@ -1,0 +1,343 @@
+"""Check operators against their contract: results once for each batch, classes once when they are registered.
+
+Every check raises `ContractError` with one line: file, line, class, the breach and the fix. An exception that an
+operator raises for its samples is no breach; it passes through.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from dj_assets.errors import ContractError, DjError, SampleError
+from dj_assets.operators.base import (
+    BoundedFilter,
+    CorpusMapper,
+    Deduplicator,
+    Filter,
+    Mapper,
+    Operator,
+    Statistic,
+    StatisticsByParameters,
+)
+from dj_assets.operators.batch import TEXT, Batch, TextError
+
+T = TypeVar("T")
+KEYS = pa.list_(pa.uint64())
+_PACKAGE = "dj_assets."
+# The kinds of values within which a cast changes no meaning. A number may also be cast to a text.
+_KINDS = {
+    "number": (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean),
+    "text": (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
+    "bytes": (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary),
+    "time": (pa.types.is_temporal,),
+}
+# Columns that identify a sample. The table of statistics has them, too.
+IDENTITY = ("shard", "row", "id")
+
+_FIXES = {
+    "apply": "add 'def apply(self, batch)', which returns batch.with_text(texts)",
+    "condition": "derive the class from RangeFilter, or add a property 'condition' that returns a Condition",
+    "count": "add 'def count(self, batch)', which returns one list of keys for each sample",
+    "measure": "add 'def measure(self, batch)', which returns {key: array} with one value for each sample",
+    "rewrite": "add 'def rewrite(self, batch, frequent)', which returns batch.with_text(texts)",
+    "sign": "add 'def sign(self, batch)', which returns an array with one signature for each sample",
+}
+
+
+def measured(operator: Filter, batch: Batch) -> dict[str, pa.Array]:
+    """Measure a batch; return one array for each declared statistic, of its type and as long as the batch."""
+    statistics = operator.statistics
+    returned = _called(operator, "measure", batch, lambda: operator.measure(batch))
+    if not isinstance(returned, Mapping):
+        raise _breach(operator, "measure", f"returned {_kind_of(returned)}", "return a dict {key: array}")
+    missing = [statistic.key for statistic in statistics if statistic.key not in returned]
+    if missing:
+        problem = f"returned {_quoted(returned) or 'no key'}, but 'statistics' declares {_quoted(missing)}"
+        raise _breach(operator, "measure", problem, "use the same keys in both")
+    return {
+        statistic.key: _array(
+            operator, "measure", returned[statistic.key], statistic.type, len(batch), of=f"of {statistic.key!r} "
+        )
+        for statistic in statistics
+    }
+
+
+def signed(operator: Deduplicator, batch: Batch) -> pa.Array:
+    """Sign a batch; return one signature of the declared type for each sample."""
+    returned = _called(operator, "sign", batch, lambda: operator.sign(batch))
+    return _whole_keys(operator, "sign", _array(operator, "sign", returned, operator.signature_type, len(batch)))
+
+
+def counted(operator: CorpusMapper, batch: Batch) -> pa.Array:
+    """Count a batch; return one list of keys, `uint64`, for each sample."""
+    returned = _called(operator, "count", batch, lambda: operator.count(batch))
+    return _whole_keys(operator, "count", _array(operator, "count", returned, KEYS, len(batch)))
+
+
+def rewritten(operator: Mapper, batch: Batch, rewrite: Callable[[Batch], Batch]) -> Batch:
+    """Rewrite a batch by a method of a mapper; return a batch of the same samples in the same order."""
+    method = "rewrite" if isinstance(operator, CorpusMapper) else "apply"
+    returned = _called(operator, method, batch, lambda: rewrite(batch))
+    if returned is batch:
+        return batch
+    fix = "return batch.with_text(texts)"
+    if not isinstance(returned, Batch):
+        raise _breach(operator, method, f"returned {_kind_of(returned)}", fix)
+    if len(returned) != len(batch):
+        raise _breach(operator, method, f"returned {len(returned)} samples for {len(batch)}", fix)
+    before, after = batch.rows, returned.rows
+    if TEXT not in after.schema.names or not pa.types.is_string(after.schema.field(TEXT).type):
+        raise _breach(operator, method, "returned a batch without a column 'text' of type string", fix)
+    if returned.text.null_count:
+        raise _breach(operator, method, "returned a null text", "return a text for each sample, '' if it is empty")
+    for name in before.schema.names:
+        if name not in after.schema.names:
+            raise _breach(operator, method, f"returned a batch without the column {name!r}", fix)
+        if name in IDENTITY and not after.column(name).equals(before.column(name)):
+            raise _breach(operator, method, "returned the samples in another order", fix)
+    return returned
+
+
+def near_pairs(operator: Deduplicator, distinct: np.ndarray, threads: int = 1) -> pa.Table:
+    """Return the near pairs of distinct signatures; those of an author's own search are checked.
+
+    `a` and `b` then have the type of the signature and no nulls.
+    """
+    if type(operator).near_pairs is Deduplicator.near_pairs:
+        return operator.near_pairs(distinct, threads)
+    method, fix = "near_pairs", "return pa.table({'a': …, 'b': …, 'distance': …}), one row for each pair"
+    try:
+        # an override need not take the number of threads
+        returned = operator.near_pairs(distinct)
+    except DjError:
+        raise
+    except Exception as error:
+        raise _breach(operator, method, f"raised {in_words(error)}", "correct the method") from error
+    if not isinstance(returned, pa.Table):
+        raise _breach(operator, method, f"returned {_kind_of(returned)}", fix)
+    for name in ("a", "b"):
+        if name not in returned.column_names:
+            raise _breach(operator, method, f"returned a table without the column {name!r}", fix)
+        values = _array(operator, method, returned[name], operator.signature_type, len(returned), of=f"of {name!r} ")
+        if values.null_count:
+            raise _breach(operator, method, f"returned a null in {name!r}", fix)
+        returned = returned.set_column(returned.column_names.index(name), name, values)
+    return returned
+
+
+def check_class(cls: type[Operator]) -> None:
+    """Check that the class of an operator is complete.
+
+    Raises
+    ------
+    ContractError
+        If a method is missing, a declaration has the wrong type, or a bound is no field.
+    """
+    given: Any = cls
+    if not (isinstance(given, type) and issubclass(given, (Mapper, Filter, Deduplicator))):
+        raise ContractError(f"{place(cls)} is no operator; derive it from Mapper, Filter or Deduplicator")
+    for method in sorted(getattr(cls, "__abstractmethods__", ())):
+        fix = _FIXES.get(method, f"add the method {method!r}")
+        raise ContractError(f"{place(cls)} has no {method!r}; {fix}")
+    if issubclass(cls, Filter):
+        if not isinstance(inspect.getattr_static(cls, "statistics"), StatisticsByParameters):
+            _check_statistics(cls, cls.statistics)
+        if issubclass(cls, BoundedFilter):
+            _check_bounds(cls)
+    unknown = sorted(set(cls.judging) - set(cls.model_fields))
+    if unknown:
+        fix = f"declare the field {unknown[0]!r}, or take it out of 'judging'"
+        raise ContractError(f"{place(cls)}: 'judging' names {_quoted(unknown)}, which is no field; {fix}")
+    if issubclass(cls, Deduplicator) and not _is_signature(cls.signature_type):
+        fix = "declare an integer type, pa.binary(n), or a list of integers such as pa.list_(pa.uint64())"
+        raise ContractError(f"{place(cls)}: 'signature_type' is {cls.signature_type}; {fix}")
+
+
+def check_operator(operator: Operator) -> None:
+    """Check the parts of an operator that depend on its parameters: statistics and condition.
+
+    Raises
+    ------
+    ContractError
+        If a statistic is not declared, or the condition cannot be compiled.
+    """
+    if not isinstance(operator, Filter):
+        return
+    cls = type(operator)
+    if isinstance(inspect.getattr_static(cls, "statistics"), StatisticsByParameters):
+        _check_statistics(cls, operator.statistics, reserved=())
+    columns = {statistic.key: statistic.key for statistic in operator.statistics}
+    try:
+        condition = operator.condition
+        for sql in (condition.keep, condition.reason, condition.value):
+            sql(columns)
+    except KeyError as error:
+        problem = f"uses the key {error}, but 'statistics' declares {_quoted(columns)}"
+        raise _breach(operator, "condition", problem, "use the same key in both") from None
+    except Exception as error:
+        fix = "return a Condition, such as Range(key, low, high)"
+        raise _breach(operator, "condition", f"raised {in_words(error)}", fix) from error
+
+
+def place(cls: type, method: str = "") -> str:
+    """Return file, line and name of a class, or of a method of it: `mine.py:12: MyFilter.measure`.
+
+    For a method that an author's class inherits from this package, the line is that of the class.
+    """
+    found: Any = inspect.getattr_static(cls, method, None) if method else None
+    if isinstance(found, property):
+        found = found.fget
+    function = inspect.unwrap(found) if found else None
+    ours = getattr(function, "__module__", "").startswith(_PACKAGE) and not cls.__module__.startswith(_PACKAGE)
+    code = None if ours else getattr(function, "__code__", None)
+    name = f"{cls.__name__}.{method}" if method else cls.__name__
+    if code is not None:
+        return f"{code.co_filename}:{code.co_firstlineno}: {name}"
+    try:
+        return f"{inspect.getsourcefile(cls)}:{inspect.getsourcelines(cls)[1]}: {name}"
+    except (OSError, TypeError):
+        return f"{cls.__module__}: {name}"
+
+
+def _called(operator: Operator, method: str, batch: Batch, call: Callable[[], T]) -> T:
+    """Call a method of an operator for a batch.
+
+    Texts that do not fit their batch are a breach, and so is an exception for a batch without samples: no sample can be
+    quarantined for it.
+    """
+    try:
+        return call()
+    except TextError as error:
+        raise ContractError(f"{place(type(operator), method)} {error}") from None
+    except Exception as error:
+        if len(batch) or (isinstance(error, DjError) and not isinstance(error, SampleError)):
+            raise
+        fix = "let such a batch give no values"
+        raise _breach(operator, method, f"raised {in_words(error)} for a batch without samples", fix) from error
+
+
+def _array(
+    operator: Operator,
+    method: str,
+    values: Any,  # noqa: ANN401 - whatever the author's method returned
+    declared: pa.DataType,
+    samples: int,
+    *,
+    of: str = "",
+) -> pa.Array:
+    """Return what an operator returned for a batch as one array of the declared type and the length of the batch."""
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    array = f"pa.array(values, {_spelt(declared)})"
+    if not isinstance(values, pa.Array):
+        raise _breach(operator, method, f"returned its values {of}as {type(values).__name__}", f"return {array}")
+    if len(values) != samples:
+        problem = f"returned {_several(len(values), 'value')} {of}for {_several(samples, 'sample')}"
+        raise _breach(operator, method, problem, "return one value for each sample")
+    if values.type == declared:
+        return values
+    problem = f"returned values {of}of type {values.type}, but {declared} is declared"
+    if not _converts(values.type, declared):
+        raise _breach(operator, method, problem, f"return {array}, or declare {values.type}")
+    try:
+        return values.cast(declared)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise _breach(operator, method, f"{problem} ({in_words(error)})", f"return {array}") from None
+
+
+def _whole_keys(operator: Operator, method: str, values: pa.Array) -> pa.Array:
+    """Return signatures or keys, whose lists must hold no nulls."""
+    if pa.types.is_list(values.type) and values.flatten().null_count:
+        raise _breach(operator, method, "returned a null inside a list of keys", "leave the key out")
+    return values
+
+
+def _check_statistics(cls: type[Filter], statistics: object, reserved: tuple[str, ...] = IDENTITY) -> None:
+    example = "statistics = (Statistic('score', pa.float64(), 'unit'),)"
+    if not isinstance(statistics, tuple) or not all(isinstance(entry, Statistic) for entry in statistics):
+        fix = f"declare a tuple of Statistic, with a comma at its end: {example}"
+        raise ContractError(f"{place(cls)}: 'statistics' is {_kind_of(statistics)}; {fix}")
+    if not statistics:
+        raise ContractError(f"{place(cls)} declares no statistics; add {example}")
+    keys = [statistic.key for statistic in statistics]
+    for statistic in statistics:
+        key = statistic.key
+        if not isinstance(key, str) or not key or keys.count(key) > 1 or key in reserved:
+            fix = f"use a text of its own, other than {', '.join(IDENTITY)}"
+            raise ContractError(f"{place(cls)}: the statistic {key!r} cannot have this key; {fix}")
+        if not isinstance(statistic.type, pa.DataType):
+            fix = "use an Arrow type such as pa.float64()"
+            raise ContractError(f"{place(cls)}: the type of the statistic {key!r} is {statistic.type!r}; {fix}")
+
+
+def _check_bounds(cls: type[BoundedFilter]) -> None:
+    bounds: Any = cls.bounds
+    if not isinstance(bounds, tuple) or len(bounds) != 2:
+        raise ContractError(f"{place(cls)}: 'bounds' is {bounds!r}; name two fields: bounds = ('min_x', 'max_x')")
+    for name in bounds:
+        if name not in cls.model_fields:
+            fix = f"declare it: '{name}: float | None = None', or name your two fields in 'bounds'"
+            raise ContractError(f"{place(cls)}: the bound {name!r} is no field of the class; {fix}")
+
+
+def _is_signature(kind: object) -> bool:
+    if not isinstance(kind, pa.DataType):
+        return False
+    inner = kind.value_type if pa.types.is_list(kind) else kind
+    return bool(pa.types.is_integer(inner) or (inner is kind and pa.types.is_fixed_size_binary(kind)))
+
+
+def _converts(given: pa.DataType, declared: pa.DataType) -> bool:
+    """Tell whether values of a type are of the same kind as the declared type, so that a cast changes no meaning."""
+    if pa.types.is_null(given):
+        return True
+    if pa.types.is_dictionary(given):
+        return _converts(given.value_type, declared)
+    if _is_list(given) and _is_list(declared):
+        return _converts(given.value_type, declared.value_type)
+    kinds = _kind(given), _kind(declared)
+    return given == declared or kinds in {("number", "text"), *((kind, kind) for kind in _KINDS)}
+
+
+def _kind(kind: pa.DataType) -> str:
+    """Return the kind of values of a type, "" if no cast to another type of the kind is allowed."""
+    return next((name for name, tests in _KINDS.items() if any(test(kind) for test in tests)), "")
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _breach(operator: Operator, method: str, problem: str, fix: str) -> ContractError:
+    return ContractError(f"{place(type(operator), method)} {problem}; {fix}")
+
+
+def in_words(error: Exception) -> str:
+    """Return the type of an error and its first line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
+
+
+def _several(count: int, thing: str) -> str:
+    return f"{count} {thing}{'s' * (count != 1)}"
+
+
+def _kind_of(value: object) -> str:
+    return "None" if value is None else f"a value of type {type(value).__name__}"
+
+
+def _quoted(keys: Any) -> str:  # noqa: ANN401 - an iterable of keys
+    return ", ".join(repr(key) for key in keys)
+
+
+def _spelt(kind: pa.DataType) -> str:
+    """Return a type as it is written in Python."""
+    if pa.types.is_list(kind):
+        return f"pa.list_({_spelt(kind.value_type)})"
+    if pa.types.is_fixed_size_binary(kind):
+        return f"pa.binary({kind.byte_width})"
+    return f"pa.{ {'double': 'float64', 'float': 'float32', 'bool': 'bool_'}.get(str(kind), kind) }()"
