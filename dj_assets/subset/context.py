@@ -54,7 +54,6 @@ class SubsetContext:
             label = self.plan.corpus_mappers[0].label
             raise UserError(f"{recipe.file}: {label} cannot stand in a recipe that is deduplicated against another set")
         refuse_remote_archives(self.plan, (*self.files, *self.against))
-        self.seconds: dict[str, float] = {}
 
     @classmethod
     def of_asset(cls, recipe: GalleryRecipe, options: Options | None = None) -> Self:
