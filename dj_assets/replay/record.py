@@ -52,12 +52,6 @@ def run_record(plan: Plan, result_key: str, counts: Balance, funnel: Sequence[Fu
     }
 
 
-def _conditional(plan: Plan) -> dict[str, list[str]]:
-    """Return the steps whose statistics are known only of samples that came to them; nothing where all are known."""
-    labels = [step.label for step in plan.steps if step.index in plan.conditional]
-    return {"conditional": labels} if labels else {}
-
-
 def media_record(plan: Plan, files: Sequence[SourceFile], manifests: Sequence[FileManifest]) -> dict[str, Any]:
     """Return the part of the record that says where images and clips are found; nothing where all is as usual.
 
