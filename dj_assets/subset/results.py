@@ -79,7 +79,10 @@ class DeduplicateResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """A published run. `reused` says that everything was up to date and nothing was written."""
+    """A published run. `reused` says that everything was up to date and nothing was written.
+
+    `seconds` are those of this call, while the manifest has those of the run that published.
+    """
 
     folder: Path
     run_id: str
@@ -94,9 +97,12 @@ class RunResult:
     refined: tuple[Path, ...]
     data_version: str
     reused: bool
+    seconds: float
 
     @classmethod
-    def of_manifest(cls, manifest: Mapping[str, Any], layout: Layout, *, reused: bool) -> RunResult:
+    def of_manifest(
+        cls, manifest: Mapping[str, Any], layout: Layout, *, reused: bool, seconds: float | None = None
+    ) -> RunResult:
         """Describe what lies in the folder, from the manifest of the run that published it."""
         return cls(
             folder=layout.published,
@@ -108,6 +114,7 @@ class RunResult:
             refined=tuple(layout.refined / part["name"] for part in manifest["refined"]),
             data_version=manifest["result_key"],
             reused=reused,
+            seconds=sum(manifest["seconds"].values()) if seconds is None else seconds,
         )
 
 

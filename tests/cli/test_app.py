@@ -51,6 +51,19 @@ def test_run_and_funnel(tmp_path, recipe, source):
     assert cli("funnel", tmp_path / "out").stdout == done.stdout
 
 
+def test_a_run_that_finds_the_result_says_so_with_its_own_seconds(tmp_path, recipe, source):
+    arguments = ("run", recipe, "--input", source, "--output", tmp_path / "out")
+    assert "already there" not in cli(*arguments).stdout
+    path = next((tmp_path / "out/.dj/runs").glob("*.json"))
+    slow = json.loads(path.read_text())
+    path.write_text(json.dumps({**slow, "seconds": {"measure": 4321.0}}))
+    again = cli(*arguments)
+    assert again.returncode == 0, again.stderr
+    assert f"already there since {slow['finished']}, nothing was written; " in again.stdout
+    assert "4321" not in again.stdout and "peak" not in again.stdout
+    assert "4321.0 s" in cli("funnel", tmp_path / "out").stdout, "the record keeps its own seconds"
+
+
 def test_files_as_a_shell_lists_them(tmp_path, recipe):
     files = [write_jsonl(tmp_path / f"{name}.jsonl", documents(20, seed=n)) for n, name in enumerate("ab")]
     done = cli("run", recipe, "--input", *files, "--output", tmp_path / "out")
