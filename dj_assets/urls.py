@@ -140,8 +140,8 @@ def place_of(place: str | Path, base: Path | None = None) -> Path:
 
 
 def from_here(place: str | Path) -> str | Path:
-    """Return a path as it is seen from the current folder; a URL as it stands."""
-    return str(place) if is_url(place) else Path.cwd() / place
+    """Return the absolute path of a place given in the current folder, `~` expanded; a URL as it stands."""
+    return str(place) if is_url(place) else Path.cwd() / Path(place).expanduser()
 
 
 def url_of(folder: Path) -> str | None:

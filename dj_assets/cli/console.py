@@ -41,7 +41,7 @@ def finished(subset: str) -> tuple[Layout, dict[str, Any]]:
     from dj_assets.home.manifest import newest_run
     from dj_assets.urls import is_url
 
-    folder, name = Path(subset), Path(subset).name.removesuffix(".yaml")
+    folder, name = Path.cwd() / subset, Path(subset).name.removesuffix(".yaml")
     layouts = [Layout.output(folder), Layout.home(folder)] if folder.is_dir() else []
     if is_url(subset):
         output = output_layout(subset)

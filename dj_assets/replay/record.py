@@ -17,6 +17,7 @@ from dj_assets.media.keys import MediaKeys
 from dj_assets.media.places import Root
 from dj_assets.memory import peak_rss_mb
 from dj_assets.models.store import ModelFile
+from dj_assets.recipe.load import IN_MEMORY
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.funnel import Balance, FunnelStep
 from dj_assets.sources.sources import NO_ROOT, SourceFile
@@ -28,7 +29,7 @@ def run_record(plan: Plan, result_key: str, counts: Balance, funnel: Sequence[Fu
     """Return the part of the record that says what came out."""
     return {
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "recipe": plan.recipe.file,
+        "recipe": _found_anywhere(plan.recipe.file),
         "name": plan.recipe.name,
         "process": [{step.operator.name: step.operator.parameters()} for step in plan.steps],
         "text_keys": plan.recipe.text_key,
@@ -50,6 +51,11 @@ def run_record(plan: Plan, result_key: str, counts: Balance, funnel: Sequence[Fu
             else {}
         ),
     }
+
+
+def _found_anywhere(recipe: str) -> str:
+    """Return the absolute path of a recipe's file, as later commands run in other folders; a dict has no file."""
+    return recipe if recipe == IN_MEMORY else str(Path(recipe).absolute())
 
 
 def media_record(plan: Plan, files: Sequence[SourceFile], manifests: Sequence[FileManifest]) -> dict[str, Any]:

@@ -72,4 +72,5 @@ def plan_of(manifest: Mapping[str, Any]) -> Plan:
             same = [{step.operator.name: step.operator.parameters()} for step in plan.steps]
             if same == manifest["process"]:
                 return plan
-    return make_plan(load_recipe({"process": manifest["process"], "text_keys": manifest["text_keys"]}))
+    names = ("process", "text_keys", "custom_operator_paths")
+    return make_plan(load_recipe({name: manifest[name] for name in names if manifest.get(name)}))

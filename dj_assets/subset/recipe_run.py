@@ -39,7 +39,7 @@ def run_recipe(
     recipe
         A YAML file, or a dict with the same keys. It needs no `asset:` block.
     inputs
-        Files, folders or globs, relative to the current folder, or URLs.
+        Files, folders or globs, relative to the current folder, or URLs. They are made absolute here, once.
     output
         A folder or URL that is new, empty, or holds an earlier run of the same recipe and inputs, which then goes on.
     against

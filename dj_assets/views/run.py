@@ -8,6 +8,7 @@ from typing import Any
 
 from dj_assets import subset
 from dj_assets.recipe.model import Recipe
+from dj_assets.urls import from_here
 from dj_assets.views.release import accompany
 
 
@@ -17,5 +18,7 @@ def run_recipe(
     output: str | Path,
     **options: Any,  # noqa: ANN401 - those of the function below
 ) -> subset.RunResult:
-    """Run any recipe over any files, see `dj_assets.subset.run_recipe`; report and card lie beside the results."""
-    return subset.run_recipe(recipe, inputs, output, **{"accompany": accompany(inputs), **options})
+    """Run any recipe over any files, see `dj_assets.subset.run_recipe`; with a report and a card."""
+    # contact sheets find the files again: they must not look for them from another folder
+    files = [from_here(path) for path in inputs]
+    return subset.run_recipe(recipe, files, output, **{"accompany": accompany(files), **options})
