@@ -38,7 +38,7 @@ def finished(subset: str) -> tuple[Layout, dict[str, Any]]:
     """
     from dj_assets.home.home import home_layout, output_layout
     from dj_assets.home.layout import Layout
-    from dj_assets.home.manifest import newest_run
+    from dj_assets.home.manifest import finished_run
     from dj_assets.urls import is_url
 
     folder, name = Path.cwd() / subset, Path(subset).name.removesuffix(".yaml")
@@ -49,7 +49,7 @@ def finished(subset: str) -> tuple[Layout, dict[str, Any]]:
     elif name:
         layouts.append(home_layout(name))
     for layout in layouts:
-        found = newest_run(layout)
+        found = finished_run(layout)
         if found is not None:
             return layout, found
     if folder.is_dir() or is_url(subset):

@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from dj_assets.cli.console import Finished, console, finished, several
+from dj_assets.cli.console import Finished, console, finished, several, tell
 from dj_assets.errors import UserError
 
 app = typer.Typer()
 
 _PANEL = "Files"
+# Names of files in one line.
+_SHOWN = 10
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets export c4 --output c4-jsonl --format jsonl.zst")
@@ -79,20 +81,33 @@ def rebuild(
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets verify c4")
 def verify(
     subset: Finished,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make tables, report, copies and the database again, without measuring.")
+    ] = False,
 ) -> None:
     """Compare every file of the last run with its checksum; exit 1 if one is damaged.
 
-    What is damaged is measured or refined anew by the next run, and nothing else.
+    Damaged measured and refined files are made again by the next run, and nothing else.
     """
+    from dj_assets.subset.repairing import Repaired
+    from dj_assets.subset.repairing import repair as make_again
     from dj_assets.subset.verifying import verify
+    from dj_assets.views.release import write_report
 
     layout, manifest = finished(subset)
-    done = verify(layout, manifest)
+    result = make_again(layout, manifest, write_report) if repair else Repaired((), verify(layout, manifest))
+    done = result.verified
+    for path in result.made:
+        console().print(f"{path}: made again", markup=False, highlight=False, soft_wrap=True)
     for line in done.damaged:
         console(stderr=True).print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
     found = f"{len(done.damaged)} damaged" if done.damaged else "all as they were written"
     told = f"{layout.place}: {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB, {found}"
     console().print(told, markup=False, highlight=False, soft_wrap=True)
+    if done.unrecorded:
+        names = ", ".join(str(path.relative_to(layout.published)) for path in done.unrecorded[:_SHOWN])
+        more = ", …" if len(done.unrecorded) > _SHOWN else ""
+        tell(f"{several(len(done.unrecorded), 'file')} without a recorded checksum were not compared: {names}{more}")
     if done.damaged:
         raise typer.Exit(1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,9 +23,13 @@ from dj_assets.stores.copies import all_at_hand, at_hand, fetched_anew, is_store
 MEASURE_AGAIN = "run the subset again: only what is damaged is measured anew"
 # and a refined one.
 REFINE_AGAIN = "run the subset again: it is refined anew from what was measured"
+# and a record of what is published.
+PUBLISH_AGAIN = "run the subset again: it is published again from what was measured"
 _TIME = "%Y%m%dT%H%M%S.%f"
 # A manifest without these is still right.
 _CAME_LATER = {"nodes", "worker_mb", "media"}
+# The key under which a document holds the checksum of everything else in it.
+_CHECKSUM, _KIND = "checksum", "crc32:"
 _TICK = datetime.timedelta(microseconds=1)
 T = TypeVar("T")
 
@@ -67,7 +72,7 @@ class FileManifest:
 
     def write(self, layout: Layout) -> None:
         """Write the manifest: from now on the file is measured."""
-        write_json(layout.manifest(self.number), numbered_json(self))
+        write_document(layout.manifest(self.number), numbered_json(self))
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> FileManifest:
@@ -134,7 +139,7 @@ def require_measured(layout: Layout, manifests: Iterable[FileManifest], kinds: I
     for manifest in listed:
         for kind in wanted:
             try:
-                _require(layout.measured(kind, manifest.number), manifest.written(kind), MEASURE_AGAIN)
+                require_written(layout.measured(kind, manifest.number), manifest.written(kind), MEASURE_AGAIN)
             except DamagedError:
                 _forget(layout, manifest)
                 raise
@@ -151,14 +156,20 @@ def require_refined(layout: Layout, manifest: Mapping[str, Any], parts: Iterable
     for part in parts:
         path = layout.refined / part["name"]
         try:
-            _require(path, Sum(part["bytes"], part.get("crc32")), REFINE_AGAIN)
+            require_written(path, Sum(part["bytes"], part.get("crc32")), REFINE_AGAIN)
         except DamagedError:
             _set_aside(layout, manifest, path)
             raise
 
 
-def _require(path: Path, written: Sum, cure: str) -> None:
-    """Raise where a file is not what was written; a file of a working copy is fetched again first."""
+def require_written(path: Path, written: Sum, cure: str) -> None:
+    """Raise where a file is not what was written; a file of a working copy is fetched again first.
+
+    Raises
+    ------
+    DamagedError
+        Naming the file and the cure.
+    """
     try:
         require_sound(at_hand(path), written, cure)
     except DamagedError:
@@ -207,8 +218,32 @@ def write_json(path: Path, content: object) -> None:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
+def write_document(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object atomically, with a checksum of itself, which `read_json` compares and removes."""
+    write_json(path, {**content, _CHECKSUM: content_checksum(content)})
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Read a JSON object, or None where there is no such file or it is not one."""
+    """Read a JSON object; None where there is no such file, it is no object, or a document that is damaged."""
+    content = _json_object(path)
+    written = _taken_checksum(content) if content is not None else None
+    return content if written is None or content_checksum(content or {}) == written else None
+
+
+def recorded_checksum(path: Path) -> str | None:
+    """Return the checksum that a document holds of itself; None where it has none, or cannot be read."""
+    content = _json_object(path)
+    return _taken_checksum(content) if content is not None else None
+
+
+def content_checksum(content: Mapping[str, Any]) -> str:
+    """Return the CRC-32 of a JSON object, whatever the order of its keys, as documents hold it."""
+    # keys become strings first, in whose order they are written
+    plain = json.loads(json.dumps(content))
+    return f"{_KIND}{zlib.crc32(json.dumps(plain, sort_keys=True).encode()):08x}"
+
+
+def _json_object(path: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, ValueError):
@@ -216,9 +251,30 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
+def _taken_checksum(content: dict[str, Any]) -> str | None:
+    """Remove the checksum from a document and return it."""
+    held = content.get(_CHECKSUM)
+    return content.pop(_CHECKSUM) if isinstance(held, str) and held.startswith(_KIND) else None
+
+
 def newest_run(layout: Layout) -> dict[str, Any] | None:
     """Return the manifest of the run that published what lies in the folder, or None."""
     return run_named(layout, "")
+
+
+def finished_run(layout: Layout) -> dict[str, Any] | None:
+    """Return the manifest of the newest run for whoever reads its result; None where there is no run.
+
+    Raises
+    ------
+    DamagedError
+        If the manifest is damaged. A run that writes a new version does without it.
+    """
+    ids = run_ids(layout)
+    newest = newest_run(layout)
+    if newest is None and ids:
+        raise DamagedError(f"{layout.runs / ids[-1]}.json: is damaged; {PUBLISH_AGAIN}")
+    return newest
 
 
 def run_ids(layout: Layout) -> list[str]:
@@ -265,7 +321,10 @@ def file_record(run: Mapping[str, Any], number: int) -> Mapping[str, Any]:
 def all_published(layout: Layout, manifest: Mapping[str, Any]) -> bool:
     """Return whether everything that a run published is still there, in its full length."""
     parts = [(layout.refined / part["name"], part.get("bytes")) for part in manifest["refined"]]
-    wanted = [(layout.database, manifest.get("database_bytes")), *parts]
+    # a working copy would read the record of the run for each of them
+    files = manifest.get("files", {}) if layout.copy is None else {}
+    others = [(layout.published / name, size) for name, (size, _) in files.items()]
+    wanted = [(layout.database, manifest.get("database_bytes")), *parts, *others]
     return all(_is_published(path, size) for path, size in wanted)
 
 

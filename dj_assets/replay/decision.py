@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import FileManifest, numbered_json, of_numbered_json, read_json, write_json
+from dj_assets.home.manifest import FileManifest, numbered_json, of_numbered_json, read_json, write_document
 from dj_assets.publish.parts import Format, Part, part_key
 from dj_assets.publish.release import merged_types
 from dj_assets.recipe.plan import Plan, digest
@@ -23,6 +24,14 @@ from dj_assets.replay.funnel import Balance, FunnelStep, balance, make_funnel
 from dj_assets.replay.near_pairs import is_stored, store
 from dj_assets.replay.record import against_record, seconds_by_step
 from dj_assets.sources.fields import FieldTypes
+
+# The files of the deduplicate step, in the work folder; those of processes at work begin with a dot.
+_DECIDED = (
+    "decision/[!.]*.parquet",
+    "near_pairs/[!.]*.parquet",
+    "counted/*/[!.]*.parquet",
+    "counted/*/near_pairs/*.parquet",
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,7 @@ class Decision:
         if not is_stored(_fates_file(layout), content["key"].encode()):
             return None
         return cls(
-            **{name: value for name, value in content.items() if name != "shards"}
+            **{name: value for name, value in content.items() if name not in {"shards", "files"}}
             | {
                 "manifests": tuple(FileManifest.of_json(file) for file in content["shards"]),
                 "counts": Balance(**content["counts"]),
@@ -134,7 +143,7 @@ class Decision:
             for field in dataclasses.fields(self)
             if field.name != "fates"
         }
-        write_json(
+        write_document(
             layout.decision,
             plain
             | {
@@ -143,6 +152,7 @@ class Decision:
                 "funnel": [step.as_json() for step in self.funnel],
                 "outcomes": [numbered_json(outcome) for outcome in self.outcomes],
                 "parts": [numbered_json(part) for part in self.parts],
+                "files": _sums(layout),
             },
         )
 
@@ -182,6 +192,20 @@ def _parts(
     types = merged_types(manifests)
     for file, tally in zip(manifests, tallies, strict=True):
         yield Part(file.number, tally.kept, part_key(file, tally.kept_mask, types, text_key, format), format)
+
+
+def decided_files(layout: Layout) -> dict[str, Sum] | None:
+    """Return the files that the last decision was made of, by their paths in the work folder, as they were then.
+
+    They are the outcomes, near pairs and frequent keys. None where there is no decision, or an earlier version made it.
+    """
+    files = (read_json(layout.decision) or {}).get("files")
+    return None if files is None else {name: Sum(*written) for name, written in files.items()}
+
+
+def _sums(layout: Layout) -> dict[str, Sum]:
+    found = [path for pattern in _DECIDED for path in sorted(layout.work.glob(pattern))]
+    return {path.relative_to(layout.work).as_posix(): Sum.of(path) for path in found}
 
 
 def _fates_file(layout: Layout) -> Path:

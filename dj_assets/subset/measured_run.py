@@ -12,7 +12,7 @@ import numpy as np
 
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import FileManifest, newest_run, read_json, require_measured, stored_manifest
+from dj_assets.home.manifest import FileManifest, finished_run, newest_run, read_json, require_measured, stored_manifest
 from dj_assets.measure.measured_source import measured_version, version_with_reference
 from dj_assets.operators.base import Deduplicator, Mapper
 from dj_assets.recipe.plan import Plan
@@ -66,7 +66,7 @@ class MeasuredRun:
             measured anew since.
         """
         for layout in (Layout.output(folder), Layout.home(folder)):
-            manifest = newest_run(layout)
+            manifest = finished_run(layout)
             if manifest is not None:
                 _require_same_measure(manifest, plan, folder)
                 _require_measured_files(manifest, layout)

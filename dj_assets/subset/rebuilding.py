@@ -12,7 +12,7 @@ from dj_assets import settings
 from dj_assets.errors import RecipeError
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import write_json
+from dj_assets.home.manifest import write_document
 from dj_assets.home.writing import replace_atomically
 from dj_assets.publish.database import add_run
 from dj_assets.publish.release import Release
@@ -51,13 +51,21 @@ def rebuild(layout: Layout, manifest: Mapping[str, Any]) -> Rebuilt:
         with replace_atomically(layout.database) as temporary:
             release.build(temporary, run.threads)
             # the record in the database never knew what it became
-            known = {key: value for key, value in manifest.items() if not key.startswith("database_")}
+            late = ("database_bytes", "database_crc32", "files", "record")
+            known = {key: value for key, value in manifest.items() if key not in late}
             add_run(temporary, manifest["funnel"], known)
             size, crc32 = Sum.of(temporary)
         became = {"database_bytes": size, "database_crc32": crc32}
-        write_json(layout.runs / f"{manifest['run_id']}.json", {**manifest, **became})
+        write_run(layout, {**manifest, **became})
     seconds = time.perf_counter() - started
     return Rebuilt(layout.database, manifest["run_id"], len(population), seconds)
+
+
+def write_run(layout: Layout, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest of a run in place of the one before, and its copy in an output folder."""
+    write_document(layout.runs / f"{manifest['run_id']}.json", manifest)
+    if layout.work != layout.published:
+        write_document(layout.published / "run.json", manifest)
 
 
 def plan_of(manifest: Mapping[str, Any]) -> Plan:

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from dj_assets.errors import UserError
 from dj_assets.home.disk import disk_faults
 from dj_assets.home.home import output_layout
-from dj_assets.home.manifest import read_json, write_json
+from dj_assets.home.manifest import read_json, write_document
 from dj_assets.measure.engines import EngineName, default_engine, engine_named
 from dj_assets.measure.progress import Report, silent
 from dj_assets.models.store import ModelStore
@@ -87,4 +87,4 @@ def _claim(subset: Subset, *, overwrite: bool) -> None:
             f"{subset.layout.place}: is in use by another run or other files; choose a new folder or pass --overwrite"
         )
     with disk_faults(folder, subset.expected_bytes):
-        write_json(mark, claim)
+        write_document(mark, claim)

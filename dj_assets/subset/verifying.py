@@ -1,8 +1,9 @@
-"""Every file of a finished run compared with its checksum; what is damaged is made anew by the next run."""
+"""Every file of a finished run is compared with its checksum; the next run makes damaged files again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,27 +12,65 @@ from typing import Any
 from dj_assets.errors import DamagedError
 from dj_assets.home.damage import Sum, require_sound
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, require_refined, stored_manifest
+from dj_assets.home.manifest import (
+    MEASURE_AGAIN,
+    content_checksum,
+    read_json,
+    recorded_checksum,
+    require_measured,
+    require_refined,
+    require_written,
+    stored_manifest,
+)
 from dj_assets.publish.database import rebuild_hint
+from dj_assets.publish.outcomes import record_file
+from dj_assets.replay.decision import decided_files
 from dj_assets.stores.copies import at_hand
+from dj_assets.stores.documents import PUBLISHED, documents
 from dj_assets.subset.locks import whole_subset
+
+DECIDE_AGAIN = "run the subset again: only the duplicates are found again"
+# The cures of damaged documents, by the folder or name of the document.
+_CURES = {
+    "shards": MEASURE_AGAIN,
+    "runs": "'diff' does without that run; remove the file",
+    "decision": DECIDE_AGAIN,
+    "numbering.json": "run the subset again: the file is written again",
+    "grouping.json": "run the subset again: the files are grouped again",
+    "claim.json": "run the recipe again with --overwrite: nothing sound is measured again",
+}
+# Parquet files of the work folder that are no measured files.
+_WORK = ("near_pairs/[!.]*.parquet", "decision/[!.]*.parquet", "counted/*/[!.]*.parquet", "runs/[!.]*.parquet")
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What was compared, and for every damaged file one line with what mends it."""
+    """The files and bytes that were compared, and for every damaged file one line with the cure.
+
+    `unrecorded` are files whose checksum was never recorded, as an earlier version wrote them: nothing is known of
+    them.
+    """
 
     files: int
     bytes: int
     damaged: tuple[str, ...]
+    unrecorded: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Check:
+    """One file, its size, and the function that raises `DamagedError` where the file is damaged."""
+
+    path: Path
+    size: int
+    require: Callable[[], None]
 
 
 def verify(layout: Layout, manifest: Mapping[str, Any]) -> Verified:
-    """Read every file of the newest run that has a checksum: measured, refined, and the database.
+    """Read every file of the newest run: measured, refined and published files, the database and all manifests.
 
-    A source file with a damaged measured file counts as not measured, a damaged refined file is renamed: the next
-    run makes both again, and nothing else. Tables that are copies (`dropped/`, `quarantine/`, the flat files of an
-    output folder) are not looked at.
+    A source file with a damaged measured file counts as not measured, a damaged refined file is renamed, a damaged
+    decision is removed: the next run makes them again, and nothing else. `repair` makes copies and tables again.
 
     Raises
     ------
@@ -40,31 +79,122 @@ def verify(layout: Layout, manifest: Mapping[str, Any]) -> Verified:
     """
     with whole_subset(layout):
         checks = list(_checks(layout, manifest))
-        damaged = []
-        for _, check in checks:
-            try:
-                check()
-            except DamagedError as error:
-                damaged.append(str(error))
-    return Verified(len(checks), sum(size for size, _ in checks), tuple(damaged))
+        damaged = [str(error) for check in checks if (error := _damage(check)) is not None]
+        unrecorded = sorted(_files(layout) - {check.path for check in checks})
+    return Verified(len(checks), sum(check.size for check in checks), tuple(damaged), tuple(unrecorded))
 
 
-def _checks(layout: Layout, manifest: Mapping[str, Any]) -> Iterator[tuple[int, Callable[[], None]]]:
-    """Yield the size of every file, and what compares it."""
-    reference = manifest.get("against", {}).get("files", ())
-    for place, entries in ((layout, manifest["shards"]), (layout.against, reference)):
-        for entry in entries:
-            file = stored_manifest(place, entry["shard"])
-            if file is None:
-                yield 0, partial(_tell_unmeasured, place.manifest(entry["shard"]))
-                continue
-            for kind, (size, _) in file.files.items():
-                yield size, partial(require_measured, place, [file], [kind])
+def _damage(check: _Check) -> DamagedError | None:
+    try:
+        check.require()
+    except DamagedError as error:
+        return error
+    return None
+
+
+def _checks(layout: Layout, manifest: Mapping[str, Any]) -> Iterator[_Check]:
+    """Yield every file with a checksum, each once."""
+    yield from _documents(layout)
+    yield from _measured(layout, manifest)
+    yield from _decided(layout)
+    yield from _records(layout)
     for part in manifest["refined"]:
-        yield part["bytes"], partial(require_refined, layout, manifest, [part])
-    size, crc32 = manifest.get("database_bytes", 0), manifest.get("database_crc32")
-    yield size, partial(require_sound, at_hand(layout.database), Sum(size, crc32), rebuild_hint(layout.database))
+        refined = partial(require_refined, layout, manifest, [part])
+        yield _Check(layout.refined / part["name"], part["bytes"], refined)
+    written = Sum(manifest.get("database_bytes", 0), manifest.get("database_crc32"))
+    hint = rebuild_hint(layout.database)
+    yield _Check(layout.database, written.bytes, lambda: require_sound(at_hand(layout.database), written, hint))
+    for name, sums in manifest.get("files", {}).items():
+        path = layout.published / name
+        yield _Check(path, sums[0], partial(require_written, path, Sum(*sums), repair_hint(layout)))
+    copy = layout.published / "run.json"
+    if layout.work != layout.published and "files" in manifest:
+        yield _Check(copy, _size(copy), partial(_require_copy, layout, copy, manifest))
+
+
+def repair_hint(layout: Layout) -> str:
+    """Return the cure of a damaged copy or table."""
+    return f"make it again with 'dj-assets verify {layout.place} --repair'"
+
+
+def _documents(layout: Layout) -> Iterator[_Check]:
+    """Yield the manifests and other small files, which hold a checksum of themselves."""
+    for name in documents(layout.published):
+        path = layout.published / name
+        if read_json(path) is None or recorded_checksum(path) is not None:
+            cure = next((text for part, text in _CURES.items() if part in path.parts[-2:]), MEASURE_AGAIN)
+            yield _Check(path, _size(path), partial(_require_readable, path, cure))
+
+
+def _require_readable(path: Path, cure: str) -> None:
+    if read_json(path) is None:
+        raise DamagedError(f"{path}: is damaged; {cure}")
+
+
+def _require_copy(layout: Layout, copy: Path, manifest: Mapping[str, Any]) -> None:
+    content = read_json(at_hand(copy))
+    if content is None or content_checksum(content) != content_checksum(manifest):
+        raise DamagedError(f"{copy}: is {'damaged' if copy.exists() else 'missing'}; {repair_hint(layout)}")
+
+
+def _measured(layout: Layout, manifest: Mapping[str, Any]) -> Iterator[_Check]:
+    """Yield the measured files of the run, of its reference set, and of passes that count the corpus."""
+    named = {entry["shard"] for entry in manifest["shards"]}
+    reference = {entry["shard"] for entry in manifest.get("against", {}).get("files", ())}
+    counted = [layout.counting(path.name) for path in sorted((layout.work / "counted").glob("*"))]
+    for area, numbers in ((layout, named), (layout.against, reference), *((other, set()) for other in counted)):
+        there = {int(path.stem) for path in area.manifest(0).parent.glob("[0-9]*.json")}
+        for number in sorted(numbers | there):
+            file = stored_manifest(area, number)
+            if file is not None:
+                for kind, (size, _) in file.files.items():
+                    yield _Check(area.measured(kind, number), size, partial(require_measured, area, [file], [kind]))
+            elif number not in there or read_json(area.manifest(number)) is not None:
+                yield _Check(area.manifest(number), 0, partial(_tell_unmeasured, area.manifest(number)))
 
 
 def _tell_unmeasured(manifest: Path) -> None:
     raise DamagedError(f"{manifest}: is missing, damaged or of another version; {MEASURE_AGAIN}")
+
+
+def _decided(layout: Layout) -> Iterator[_Check]:
+    """Yield outcomes, near pairs and frequent keys."""
+    for name, written in (decided_files(layout) or {}).items():
+        path = layout.work / name
+        yield _Check(path, written.bytes, partial(_require_decided, layout, path, written))
+
+
+def _require_decided(layout: Layout, path: Path, written: Sum) -> None:
+    """Raise for a damaged file of the deduplicate step; the next run decides again."""
+    try:
+        require_written(path, written, DECIDE_AGAIN)
+    except DamagedError:
+        # who only reads the data home may not be able to
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            if layout.copy is not None:
+                layout.copy.remove_document(layout.decision.relative_to(layout.copy.folder).as_posix())
+            layout.decision.unlink(missing_ok=True)
+        raise
+
+
+def _records(layout: Layout) -> Iterator[_Check]:
+    """Yield the records of the outcomes of all runs; those of old runs are removed in time."""
+    for path in sorted(layout.runs.glob("*.json")):
+        sums, record = (read_json(path) or {}).get("record"), record_file(layout, path.stem)
+        if sums is not None and record.exists():
+            cure = "'diff' does without that run; remove the file"
+            yield _Check(record, sums[0], partial(require_written, record, Sum(*sums), cure))
+
+
+def _files(layout: Layout) -> set[Path]:
+    """Return the files on this machine that people or the program read, measured files aside."""
+    entries = [layout.published / name for name in PUBLISHED]
+    found = [path for entry in entries for path in ([entry] if entry.is_file() else entry.rglob("[!.]*"))]
+    found += [path for pattern in _WORK for path in layout.work.glob(pattern)]
+    found += [layout.published / name for name in documents(layout.published)]
+    return {path for path in found if path.is_file()}
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

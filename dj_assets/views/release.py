@@ -9,7 +9,7 @@ from typing import Any
 
 from dj_assets.analysis.verdicts import evidence_of
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import newest_run
+from dj_assets.home.manifest import newest_run, run_before
 from dj_assets.publish.release import Accompany
 from dj_assets.recipe.plan import Plan
 from dj_assets.views.card import dataset_card
@@ -49,7 +49,9 @@ def write_report(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: 
 
 
 def run_facts(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> Facts:
-    """Return what the report of a run is made from; the newest manifest of the layout is that of the run before."""
+    """Return what the report of a run is made from, that run being the one to be published, or the newest."""
     lying = replace(layout, published=folder)
     earlier = newest_run(layout)
+    if earlier is not None and earlier["run_id"] == manifest["run_id"]:
+        earlier = run_before(layout)
     return Facts(manifest, plan, lying, evidence_of(plan, lying, manifest, earlier))

@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from dj_assets import __version__
 from dj_assets.cli.app import app
+from dj_assets.home.manifest import read_json, write_document
 from tests.documents import documents, write_jsonl
 from tests.paths import ROOT
 
@@ -55,8 +56,8 @@ def test_a_run_that_finds_the_result_says_so_with_its_own_seconds(tmp_path, reci
     arguments = ("run", recipe, "--input", source, "--output", tmp_path / "out")
     assert "already there" not in cli(*arguments).stdout
     path = next((tmp_path / "out/.dj/runs").glob("*.json"))
-    slow = json.loads(path.read_text())
-    path.write_text(json.dumps({**slow, "seconds": {"measure": 4321.0}}))
+    slow = read_json(path)
+    write_document(path, {**slow, "seconds": {"measure": 4321.0}})
     again = cli(*arguments)
     assert again.returncode == 0, again.stderr
     assert f"already there since {slow['finished']}, nothing was written; " in again.stdout

@@ -17,7 +17,7 @@ import filelock
 from dj_assets.errors import UserError
 from dj_assets.home.disk import disk_faults
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import newest_run, read_json, require_refined, write_json
+from dj_assets.home.manifest import finished_run, newest_run, read_json, require_refined, write_json
 from dj_assets.home.writing import replace_atomically
 from dj_assets.publish.export.formats import ExportFormat, ending, open_part
 from dj_assets.publish.export.media import MediaSource
@@ -92,7 +92,7 @@ class Export:
         UserError
             If nothing is published, the folder holds something else, or another run is published meanwhile.
         """
-        manifest = newest_run(self.layout)
+        manifest = finished_run(self.layout)
         if manifest is None:
             raise UserError(f"{self.layout.published}: holds no finished run; run it first")
         claim = self._claim(manifest)
