@@ -12,10 +12,11 @@ import duckdb
 
 from dj_assets.analysis.run_changes import paired_files
 from dj_assets.errors import UserError
+from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import file_record, newest_run
-from dj_assets.publish.database import reading
-from dj_assets.publish.outcomes import read_fates, record_file
+from dj_assets.home.manifest import file_record, newest_run, require_written
+from dj_assets.publish.database import reading, require_database
+from dj_assets.publish.outcomes import RECORD_LOST, read_fates, record_file
 from dj_assets.stores.copies import at_hand
 
 
@@ -33,7 +34,7 @@ class Run:
         Raises
         ------
         UserError
-            If the run has none: it is from before records were kept, or so many runs ago that it was removed.
+            If it is damaged or missing: the run is from before records were kept, or so old that it was removed.
         """
         path = at_hand(record_file(self.layout, self.manifest["run_id"]))
         if not path.exists():
@@ -41,6 +42,8 @@ class Run:
                 f"{path}: the run has no record of what became of its samples; it was made before records were kept, "
                 "or is so old that its record was removed"
             )
+        if "record" in self.manifest:
+            require_written(path, Sum(*self.manifest["record"]), RECORD_LOST)
         return path
 
 
@@ -220,6 +223,7 @@ def _ids(run: Run, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], s
         UNION SELECT shard, row, id FROM dropped JOIN wanted USING (shard, row)
         UNION SELECT shard, row, id FROM quarantine JOIN wanted USING (shard, row)
     """  # noqa: S608 - question marks only
+    require_database(run.layout, run.manifest)
     with reading(run.layout.database) as connection:
         rows = connection.execute(query, [value for place in places for value in place]).fetchall()
     return {(shard, row): name for shard, row, name in rows}

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dj_assets.cli.console import Finished, console, finished, several, tell
+from dj_assets.cli.console import Finished, console, finished, names_damage, several, tell
 from dj_assets.errors import UserError
 
 app = typer.Typer()
@@ -18,6 +18,7 @@ _SHOWN = 10
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets export c4 --output c4-jsonl --format jsonl.zst")
+@names_damage
 def export(
     subset: Finished,
     output: Annotated[str, typer.Option("--output", help="The folder for the parts, also as s3://….")],
@@ -53,6 +54,7 @@ def export(
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets fetch c4 --output c4-refined")
+@names_damage
 def fetch(
     subset: Finished,
     output: Annotated[Path, typer.Option("--output", help="The folder for the files.")],
@@ -67,6 +69,7 @@ def fetch(
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets rebuild c4")
+@names_damage
 def rebuild(
     subset: Finished,
 ) -> None:

@@ -13,6 +13,9 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from dj_assets.errors import DamagedError
+from dj_assets.home.damage import Sum
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import require_written
 from dj_assets.operators.base import Filter
 from dj_assets.operators.conditions import Sql
 from dj_assets.publish.duplicates import MeasuredReference, add_duplicates
@@ -73,6 +76,18 @@ def open_database(path: Path, threads: int | None = None) -> duckdb.DuckDBPyConn
 def _damaged(path: Path, error: Exception) -> DamagedError:
     what = f"is damaged ({str(error).splitlines()[0]})" if path.exists() else "is missing"
     return DamagedError(f"{path}: {what}; {rebuild_hint(path)}")
+
+
+def require_database(layout: Layout, manifest: Mapping[str, Any]) -> None:
+    """Raise where the database is not what a run wrote; a flipped byte can give other values without an error.
+
+    Raises
+    ------
+    DamagedError
+        Naming the file and the cure.
+    """
+    written = Sum(manifest.get("database_bytes", 0), manifest.get("database_crc32"))
+    require_written(layout.database, written, rebuild_hint(layout.database))
 
 
 def rebuild_hint(path: Path) -> str:

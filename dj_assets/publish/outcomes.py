@@ -23,6 +23,8 @@ from dj_assets.publish.database import reading
 
 Kind = Literal["kept", "dropped", "quarantined"]
 
+# The cure of a damaged record.
+RECORD_LOST = "compare other runs; the record of a run that was replaced cannot be made again"
 # Records of runs that are kept beside the manifests.
 KEEP_RECORDS = 20
 # Reasons that hold a value of the sample are as many as there are values: beyond this many they are "other".

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dj_assets.errors import DamagedError, UserError
-from dj_assets.home.damage import Sum, require_sound
+from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import (
     MEASURE_AGAIN,
@@ -20,7 +20,7 @@ from dj_assets.home.manifest import (
     write_json,
 )
 from dj_assets.home.writing import replace_atomically
-from dj_assets.publish.database import export_table, rebuild_hint
+from dj_assets.publish.database import export_table, require_database
 from dj_assets.publish.flat import join_parquet
 from dj_assets.publish.release import Accompany
 from dj_assets.stores.copies import at_hand
@@ -104,7 +104,7 @@ def _make(layout: Layout, manifest: Mapping[str, Any], path: Path, write_report:
     elif kind == "cleaned":
         _join_cleaned(layout, manifest, path)
     elif kind in _TABLES or path in {layout.report, layout.card}:
-        require_sound(layout.database, _database(manifest), rebuild_hint(layout.database))
+        require_database(layout, manifest)
         if kind not in _TABLES:
             write_report(layout.published, manifest, plan_of(manifest), layout)
             return

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dj_assets.errors import DamagedError
-from dj_assets.home.damage import Sum, require_sound
+from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import (
     MEASURE_AGAIN,
@@ -22,8 +22,8 @@ from dj_assets.home.manifest import (
     require_written,
     stored_manifest,
 )
-from dj_assets.publish.database import rebuild_hint
-from dj_assets.publish.outcomes import record_file
+from dj_assets.publish.database import require_database
+from dj_assets.publish.outcomes import RECORD_LOST, record_file
 from dj_assets.replay.decision import decided_files
 from dj_assets.stores.copies import at_hand
 from dj_assets.stores.documents import PUBLISHED, documents
@@ -33,7 +33,7 @@ DECIDE_AGAIN = "run the subset again: only the duplicates are found again"
 # The cures of damaged documents, by the folder or name of the document.
 _CURES = {
     "shards": MEASURE_AGAIN,
-    "runs": "'diff' does without that run; remove the file",
+    "runs": f"{RECORD_LOST}; remove the file",
     "decision": DECIDE_AGAIN,
     "numbering.json": "run the subset again: the file is written again",
     "grouping.json": "run the subset again: the files are grouped again",
@@ -94,16 +94,14 @@ def _damage(check: _Check) -> DamagedError | None:
 
 def _checks(layout: Layout, manifest: Mapping[str, Any]) -> Iterator[_Check]:
     """Yield every file with a checksum, each once."""
-    yield from _documents(layout)
+    yield from _documents(layout, manifest)
     yield from _measured(layout, manifest)
     yield from _decided(layout)
-    yield from _records(layout)
+    yield from _records(layout, manifest)
     for part in manifest["refined"]:
         refined = partial(require_refined, layout, manifest, [part])
         yield _Check(layout.refined / part["name"], part["bytes"], refined)
-    written = Sum(manifest.get("database_bytes", 0), manifest.get("database_crc32"))
-    hint = rebuild_hint(layout.database)
-    yield _Check(layout.database, written.bytes, lambda: require_sound(at_hand(layout.database), written, hint))
+    yield _Check(layout.database, manifest.get("database_bytes", 0), partial(require_database, layout, manifest))
     for name, sums in manifest.get("files", {}).items():
         path = layout.published / name
         yield _Check(path, sums[0], partial(require_written, path, Sum(*sums), repair_hint(layout)))
@@ -117,10 +115,12 @@ def repair_hint(layout: Layout) -> str:
     return f"make it again with 'dj-assets verify {layout.place} --repair'"
 
 
-def _documents(layout: Layout) -> Iterator[_Check]:
+def _documents(layout: Layout, manifest: Mapping[str, Any]) -> Iterator[_Check]:
     """Yield the manifests and other small files, which hold a checksum of themselves."""
-    for name in documents(layout.published):
-        path = layout.published / name
+    there = [layout.published / name for name in documents(layout.published)]
+    # every run has these; those of earlier versions need not
+    expected = {layout.numbering, layout.decision} if "files" in manifest else set()
+    for path in [*there, *sorted(expected - set(there))]:
         if read_json(path) is None or recorded_checksum(path) is not None:
             cure = next((text for part, text in _CURES.items() if part in path.parts[-2:]), MEASURE_AGAIN)
             yield _Check(path, _size(path), partial(_require_readable, path, cure))
@@ -128,7 +128,7 @@ def _documents(layout: Layout) -> Iterator[_Check]:
 
 def _require_readable(path: Path, cure: str) -> None:
     if read_json(path) is None:
-        raise DamagedError(f"{path}: is damaged; {cure}")
+        raise DamagedError(f"{path}: is {'damaged' if path.exists() else 'missing'}; {cure}")
 
 
 def _require_copy(layout: Layout, copy: Path, manifest: Mapping[str, Any]) -> None:
@@ -178,13 +178,12 @@ def _require_decided(layout: Layout, path: Path, written: Sum) -> None:
         raise
 
 
-def _records(layout: Layout) -> Iterator[_Check]:
+def _records(layout: Layout, manifest: Mapping[str, Any]) -> Iterator[_Check]:
     """Yield the records of the outcomes of all runs; those of old runs are removed in time."""
     for path in sorted(layout.runs.glob("*.json")):
         sums, record = (read_json(path) or {}).get("record"), record_file(layout, path.stem)
-        if sums is not None and record.exists():
-            cure = "'diff' does without that run; remove the file"
-            yield _Check(record, sums[0], partial(require_written, record, Sum(*sums), cure))
+        if sums is not None and (record.exists() or path.stem == manifest["run_id"]):
+            yield _Check(record, sums[0], partial(require_written, record, Sum(*sums), RECORD_LOST))
 
 
 def _files(layout: Layout) -> set[Path]:

@@ -27,7 +27,10 @@ def render_runs(layout: Layout) -> Table:
             name, justify="right" if name in _NUMBERS else "left", no_wrap=name in _NUMBERS, overflow="fold"
         )
     for run in reversed(run_ids(layout)):
-        manifest = read_json(layout.runs / f"{run}.json") or {}
+        manifest = read_json(layout.runs / f"{run}.json")
+        if manifest is None:
+            table.add_row(run, "its manifest is damaged", "", "", "", "no")
+            continue
         samples_in, kept = manifest.get("samples_in", 0), manifest.get("samples_out", 0)
         record = "yes" if is_there(record_file(layout, run)) else "no"
         finished = str(manifest.get("finished", ""))[:19].replace("T", " ")

@@ -11,6 +11,7 @@ import dj_assets
 from dj_assets.analysis.run_changes import changed_files, changed_models, changed_recipe, paired_files
 from dj_assets.analysis.run_diff import FateChange, Moved, Run, diff_runs
 from dj_assets.errors import UserError
+from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, run_named
 from dj_assets.publish.outcomes import record_file
@@ -92,10 +93,11 @@ def test_files_of_one_run_only_are_counted_apart(tmp_path, source):
 def test_shards_need_not_be_numbered_by_their_place(tmp_path, source):
     before, now = (refine([source], tmp_path / "out", low=low) for low in (10, 3))
     shards = [{**shard, "shard": 7} for shard in now.manifest["shards"]]
-    table = pq.read_table(now.record)
+    record = now.record
+    table = pq.read_table(record)
     sevens = pa.array([7] * table.num_rows, pa.int32())
-    pq.write_table(table.set_column(0, "shard", sevens).cast(table.schema), now.record)
-    diff = diff_runs(before, Run(now.layout, {**now.manifest, "shards": shards, "run_id": now.manifest["run_id"]}))
+    pq.write_table(table.set_column(0, "shard", sevens).cast(table.schema), record)
+    diff = diff_runs(before, Run(now.layout, {**now.manifest, "shards": shards, "record": Sum.of(record)}))
     assert (diff.compared, diff.gained) == (5, 1)
 
 
@@ -149,6 +151,7 @@ def test_a_million_samples_take_seconds(tmp_path, source):
         ]
         table = pa.table([many[0], many[1], pa.array(many[2].astype(np.int16))], schema=schema)
         pq.write_table(table, path)
+        run.manifest["record"] = Sum.of(path)
     started = time.perf_counter()
     diff = diff_runs(*runs)
     assert diff.compared == 1_000_000

@@ -163,7 +163,8 @@ def test_a_run_publishes_again_where_the_newest_manifest_is_damaged(made):
     flip(damaged)
     made.make()
     assert newest_run(made.layout)["run_id"] != damaged.stem
-    assert made.verified().damaged == (f"{damaged}: is damaged; 'diff' does without that run; remove the file",)
+    (line,) = made.verified().damaged
+    assert line.startswith(f"{damaged}: is damaged; ") and line.endswith("remove the file")
 
 
 def test_a_missing_published_file_is_published_again(made):
