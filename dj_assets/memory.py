@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import resource
+import sys
 from pathlib import Path
 
 _HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
@@ -11,12 +12,17 @@ _HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 
 def peak_rss_mb() -> float:
     """Return the largest resident size so far of this process or of any finished worker, in MB (10^6 bytes)."""
-    workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return round(max(_own_peak_kb(), workers) * 1024 / 1e6, 1)
+    return round(max(_own_peak(), _peak_of(resource.RUSAGE_CHILDREN)) / 1e6, 1)
 
 
-def _own_peak_kb() -> int:
-    """Return the peak since the program started, in kB; `getrusage` would count the parent that it was forked from."""
+def _own_peak() -> int:
+    """Return the peak in bytes since the program started; `getrusage` counts the parent that it was forked from."""
     status = Path("/proc/self/status")
     match = _HIGH_WATER.search(status.read_text()) if status.exists() else None
-    return int(match[1]) if match else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(match[1]) * 1024 if match else _peak_of(resource.RUSAGE_SELF)
+
+
+def _peak_of(who: int) -> int:
+    """Return the largest resident size in bytes; macOS counts `ru_maxrss` in bytes, Linux and the BSDs in kB."""
+    peak = resource.getrusage(who).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -140,8 +140,8 @@ def location_of(location: str | Path, base: Path | None = None) -> Path:
 
 
 def from_here(location: str | Path) -> str | Path:
-    """Return a path resolved from the current folder; a URL unchanged."""
-    return str(location) if is_url(location) else Path.cwd() / location
+    """Return the absolute path of a location given in the current folder, `~` expanded; a URL unchanged."""
+    return str(location) if is_url(location) else Path.cwd() / Path(location).expanduser()
 
 
 def url_of(folder: Path) -> str | None:

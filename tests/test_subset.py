@@ -155,6 +155,7 @@ def test_the_same_run_again_is_up_to_date(tmp_path):
     again = dj_assets.run_recipe(recipe(), [source], tmp_path / "out")
     assert (first.reused, again.reused) == (False, True)
     assert first.run_id == again.run_id
+    assert first.seconds == sum(first.manifest.seconds.values()) != again.seconds
     os.utime(source, (1, 1))
     assert dj_assets.run_recipe(recipe(), [source], tmp_path / "out").reused
     write_jsonl(source, documents(50, seed=8))

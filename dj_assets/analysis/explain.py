@@ -12,14 +12,15 @@ import duckdb
 from dj_assets.analysis.differences import differences
 from dj_assets.analysis.duplicate_pairs import duplicates_query
 from dj_assets.analysis.examples import LOAD
-from dj_assets.errors import UserError
+from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, stored_manifest
 from dj_assets.home.run_manifest import MeasuredFile, RunManifest
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import CorpusMapper, Filter, Mapper
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import quoted
-from dj_assets.publish.database import reading
+from dj_assets.publish.database import reading, require_database
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.path import source_path
@@ -74,6 +75,7 @@ def explain(
     UserError
         If no sample of the run has that id.
     """
+    require_database(layout, manifest)
     with reading(layout.database) as connection:
         positions = _positions(connection, sample)
         if not positions:
@@ -175,8 +177,12 @@ class _Tracer:
         return (head, *(differences(kept, dropped) or ("their cleaned texts are the same",)))
 
     def _cleaned(self, layout: Layout, shard: int, row: int) -> str:
-        path = str(layout.fetched("cleaned", shard))
-        text = self._row("SELECT text FROM read_parquet(?) WHERE row = ?", path, row)
+        file = stored_manifest(layout, shard)
+        require_measured(layout, [file] if file else [], ("cleaned",))
+        path = layout.fetched("cleaned", shard)
+        if not path.exists():
+            raise DamagedError(f"{path}: is missing; {MEASURE_AGAIN}")
+        text = self._row("SELECT text FROM read_parquet(?) WHERE row = ?", str(path), row)
         return str(text[0]) if text else ""
 
     def _row(self, query: str, *parameters: object) -> tuple[Any, ...] | None:

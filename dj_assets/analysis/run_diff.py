@@ -13,10 +13,10 @@ import duckdb
 from dj_assets.analysis.run_changes import paired_files
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import newest_run
+from dj_assets.home.manifest import newest_run, require_written
 from dj_assets.home.run_manifest import RunManifest
-from dj_assets.publish.database import reading
-from dj_assets.publish.outcomes import read_outcomes, record_file
+from dj_assets.publish.database import reading, require_database
+from dj_assets.publish.outcomes import RECORD_LOST, read_outcomes, record_file
 from dj_assets.stores.copies import at_hand
 
 
@@ -34,7 +34,8 @@ class Run:
         Raises
         ------
         UserError
-            If the run has no record: it was made before records were kept, or is so old that its record was removed.
+            If the record is damaged, or the run has none: it was made before records were kept, or is so old that its
+            record was removed.
         """
         path = at_hand(record_file(self.layout, self.manifest.run_id))
         if not path.exists():
@@ -42,6 +43,8 @@ class Run:
                 f"{path}: the run has no record of the outcomes of its samples; it was made before records were kept, "
                 "or is so old that its record was removed"
             )
+        if self.manifest.record is not None:
+            require_written(path, self.manifest.record, RECORD_LOST)
         return path
 
 
@@ -223,6 +226,7 @@ def _ids(run: Run, positions: Sequence[tuple[int, int]]) -> dict[tuple[int, int]
         UNION SELECT shard, row, id FROM dropped JOIN wanted USING (shard, row)
         UNION SELECT shard, row, id FROM quarantine JOIN wanted USING (shard, row)
     """  # noqa: S608 - question marks only
+    require_database(run.layout, run.manifest)
     with reading(run.layout.database) as connection:
         rows = connection.execute(query, [value for position in positions for value in position]).fetchall()
     return {(shard, row): name for shard, row, name in rows}

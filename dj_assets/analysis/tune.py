@@ -14,7 +14,7 @@ from dj_assets.analysis.tune_bounds import SIDES, before_a_count, end_of, is_sha
 from dj_assets.analysis.tune_rule import SIGMAS, Rule, Side, ThreeSigma
 from dj_assets.analysis.tune_values import BoundShares, Values, bound_shares, measured_values
 from dj_assets.operators.conditions import Range
-from dj_assets.publish.database import reading
+from dj_assets.publish.database import reading, require_database
 from dj_assets.recipe.edit import Value
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Step, make_plan
@@ -90,6 +90,7 @@ def tune(recipe: Recipe, folder: Path, rule: Rule, threads: int = 1) -> Tuning:
     free = [column for column in stat_columns(plan) if column.operator not in counted]
     columns = [column for column in free if column.bounds and not column.bounds.reversed]
     steps = {step.label: step for step in plan.filters}
+    require_database(run.layout, run.manifest)
     with reading(run.layout.database) as connection:
         wanted = [_quantiles(column, steps[column.operator], rule) for column in columns]
         values = measured_values(connection, columns, wanted)

@@ -6,7 +6,7 @@ stale right after its first run.
 """
 # No postponed annotations here: Dagster reads those of `context`.
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 
@@ -53,16 +53,23 @@ def refined_asset(recipe: GalleryRecipe, plan: Plan, sources: Sequence[dg.AssetK
     return subset
 
 
+def _step(
+    keys: SubsetKeys, name: str, before: Sequence[str], pool: str | None = None
+) -> Callable[[Callable[[dg.OpExecutionContext], None]], dg.OpDefinition]:
+    """Return the decorator of one step of a subset: it runs after the steps in `before`, and passes no data."""
+    return dg.op(
+        name=f"{keys.subset}_{name}",
+        ins={step: dg.In(dg.Nothing) for step in before},
+        out=dg.Out(dg.Nothing),
+        pool=pool,
+        required_resource_keys=cluster_keys(),
+    )
+
+
 def _measure(recipe: GalleryRecipe, plan: Plan, upstream: Sequence[str]) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     keys = SubsetKeys.of(recipe)
 
-    @dg.op(
-        name=f"{keys.subset}_measure",
-        ins={name: dg.In(dg.Nothing) for name in upstream},
-        out=dg.Out(dg.Nothing),
-        pool=pool_of(plan),
-        required_resource_keys=cluster_keys(),
-    )
+    @_step(keys, "measure", upstream, pool_of(plan))
     def measure(context: dg.OpExecutionContext) -> None:
         """Run mappers, statistics and signatures over every sample in one pass."""
         for notice in plan.notices():
@@ -80,12 +87,7 @@ def _measure(recipe: GalleryRecipe, plan: Plan, upstream: Sequence[str]) -> dg.P
 def _deduplicate(recipe: GalleryRecipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     keys = SubsetKeys.of(recipe)
 
-    @dg.op(
-        name=f"{keys.subset}_deduplicate",
-        ins={"measured": dg.In(dg.Nothing), "stats": dg.In(dg.Nothing)},
-        out=dg.Out(dg.Nothing),
-        required_resource_keys=cluster_keys(),
-    )
+    @_step(keys, "deduplicate", ("measured", "stats"))
     def deduplicate(context: dg.OpExecutionContext) -> None:
         """Find near pairs among the signatures and join them into clusters."""
         with one_clear_line():
@@ -99,12 +101,7 @@ def _deduplicate(recipe: GalleryRecipe) -> dg.PendingNodeInvocation[dg.OpDefinit
 def _refine(recipe: GalleryRecipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     keys = SubsetKeys.of(recipe)
 
-    @dg.op(
-        name=f"{keys.subset}_refine",
-        ins={"deduplicated": dg.In(dg.Nothing), "duplicates": dg.In(dg.Nothing)},
-        out=dg.Out(dg.Nothing),
-        required_resource_keys=cluster_keys(),
-    )
+    @_step(keys, "refine", ("deduplicated", "duplicates"))
     def refine(context: dg.OpExecutionContext) -> None:
         """Replay the recipe over the statistics and publish the kept samples."""
         with one_clear_line():

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
-from dj_assets.errors import UserError
+from dj_assets.errors import DamagedError, DjError, UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from dj_assets.measure.progress import Progress as MeasureProgress
     from dj_assets.measure.progress import Report
     from dj_assets.recipe.model import GalleryRecipe
+
+P = ParamSpec("P")
 
 RecipePath = Annotated[
     Path,
@@ -44,7 +47,7 @@ def finished(subset: str) -> tuple[Layout, RunManifest]:
     from dj_assets.home.manifest import newest_run
     from dj_assets.urls import is_url
 
-    folder, name = Path(subset), Path(subset).name.removesuffix(".yaml")
+    folder, name = Path.cwd() / subset, Path(subset).name.removesuffix(".yaml")
     layouts = [Layout.output(folder), Layout.home(folder)] if folder.is_dir() else []
     if is_url(subset):
         output = output_layout(subset)
@@ -59,6 +62,42 @@ def finished(subset: str) -> tuple[Layout, RunManifest]:
         raise UserError(f"{subset}: holds no finished run; 'dj-assets run' writes one into its --output")
     known_recipe(subset)
     raise UserError(f"{subset}: was not run yet; materialize it in the UI, which 'dj-assets dev' starts")
+
+
+def names_damage(command: Callable[P, None]) -> Callable[P, None]:
+    """Let a command over a finished run name the damaged file if reading fails, instead of the library's error.
+
+    An error that no damaged file explains passes as it is.
+    """
+
+    @wraps(command)
+    def guarded(*arguments: P.args, **options: P.kwargs) -> None:
+        try:
+            command(*arguments, **options)
+        except (DjError, typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            names = (options.get(option) for option in ("subset", "data", "recipe", "before", "now"))
+            lines = [line for name in names if name for line in _damaged(str(name))]
+            if not lines:
+                raise
+            raise DamagedError(lines[0]) from error
+
+    return guarded
+
+
+def _damaged(name: str) -> Sequence[str]:
+    """Return a line for every damaged file of a finished run; none if there is no such run."""
+    from dj_assets.subset.verifying import verify
+    from dj_assets.urls import is_url
+
+    subset = name if Path(name).is_dir() or is_url(name) else name.partition("@")[0]
+    try:
+        return verify(*finished(subset)).damaged
+    except DamagedError as error:
+        return [str(error)]
+    except UserError:
+        return ()
 
 
 def named_run(name: str) -> tuple[Layout, RunManifest]:

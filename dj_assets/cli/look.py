@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dj_assets.cli.console import Finished, ModelsFolder, console, finished, named_run, tell
+from dj_assets.cli.console import Finished, ModelsFolder, console, finished, named_run, names_damage, tell
 from dj_assets.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _PANEL = "Inspect a finished run"
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets funnel c4")
+@names_damage
 def funnel(
     subset: Finished,
 ) -> None:
@@ -31,6 +32,7 @@ def funnel(
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets explain c4 --id c4.jsonl.gz:50")
+@names_damage
 def explain(
     subset: Finished,
     sample: Annotated[str, typer.Option("--id", help="The id of a sample; without an id FILE:ROW, counted from 0.")],
@@ -70,6 +72,7 @@ def _read_as_then(manifest: RunManifest) -> tuple[SourceFile, ...]:
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets runs c4")
+@names_damage
 def runs(
     subset: Finished,
 ) -> None:
@@ -80,6 +83,7 @@ def runs(
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets diff c4    or    dj-assets diff out-before out-now")
+@names_damage
 def diff(
     before: Annotated[str, typer.Argument(metavar="RUN", help="SUBSET, SUBSET@previous, SUBSET@ID or a folder.")],
     now: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The later run; default: the newest.")] = None,
@@ -96,16 +100,22 @@ def diff(
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets report c4 --open")
+@names_damage
 def report(
     subset: Finished,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Print the paths of the report (one HTML page) and the dataset card of the last run."""
+    from dj_assets.home.manifest import require_written
     from dj_assets.stores.copies import at_hand
+    from dj_assets.subset.verifying import repair_hint
 
-    layout, _ = finished(subset)
-    if not at_hand(layout.report).exists():
+    layout, manifest = finished(subset)
+    if layout.report.name not in manifest.checksums and not at_hand(layout.report).exists():
         raise UserError(f"{layout.location}: the last run wrote no report; run or materialize it again")
+    for path in (layout.report, layout.card):
+        if path.name in manifest.checksums:
+            require_written(path, manifest.checksums[path.name], repair_hint(layout))
     console().print(layout.report, at_hand(layout.card), sep="\n", markup=False, highlight=False, soft_wrap=True)
     if show:
         typer.launch(layout.report.as_uri())
@@ -114,6 +124,7 @@ def report(
 @app.command(
     rich_help_panel=_PANEL, epilog="Example: dj-assets tune c4 --rule keep=0.95    or    dj-assets tune c4 --serve"
 )
+@names_damage
 def tune(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE.yaml|SUBSET", help="A recipe, or a subset of the gallery.")],
     rule: Annotated[str, typer.Option(help="3sigma, quantile=LOW,HIGH or keep=RATE.")] = "3sigma",

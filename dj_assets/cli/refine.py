@@ -78,7 +78,7 @@ def run(
                 limit=limit,
                 format=format,
             )
-        console().print(render_run(result.manifest))
+        console().print(render_run(result.manifest, result.seconds if result.reused else None))
 
 
 def _early_workers(workers: int | None, inputs: list[str]) -> AbstractContextManager[None]:

@@ -7,15 +7,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from dj_assets.cli.console import Finished, console, finished, several
+from dj_assets.cli.console import Finished, console, finished, names_damage, several, tell
 from dj_assets.errors import UserError
 
 app = typer.Typer()
 
 _PANEL = "Files"
+# Names of files in one line.
+_SHOWN = 10
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets export c4 --output c4-jsonl --format jsonl.zst")
+@names_damage
 def export(
     subset: Finished,
     output: Annotated[str, typer.Option("--output", help="The folder for the parts, also as s3://….")],
@@ -53,6 +56,7 @@ def export(
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets fetch c4 --output c4-refined")
+@names_damage
 def fetch(
     subset: Finished,
     output: Annotated[Path, typer.Option("--output", help="The folder for the files.")],
@@ -67,6 +71,7 @@ def fetch(
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets rebuild c4")
+@names_damage
 def rebuild(
     subset: Finished,
 ) -> None:
@@ -81,20 +86,33 @@ def rebuild(
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets verify c4")
 def verify(
     subset: Finished,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make tables, report, copies and the database again, without measuring.")
+    ] = False,
 ) -> None:
     """Compare every file of the last run with its checksum; exit 1 if one is damaged.
 
-    The next run measures or refines only the damaged files again.
+    The next run measures or refines only the damaged files again. `--repair` makes all other files again.
     """
+    from dj_assets.subset.repairing import Repaired
+    from dj_assets.subset.repairing import repair as make_again
     from dj_assets.subset.verifying import verify
+    from dj_assets.views.release import write_report
 
     layout, manifest = finished(subset)
-    done = verify(layout, manifest)
+    result = make_again(layout, manifest, write_report) if repair else Repaired((), verify(layout, manifest))
+    done = result.verified
+    for path in result.made:
+        console().print(f"{path}: made again", markup=False, highlight=False, soft_wrap=True)
     for line in done.damaged:
         console(stderr=True).print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
     damage = f"{len(done.damaged)} damaged" if done.damaged else "all checksums match"
     message = f"{layout.location}: {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB, {damage}"
     console().print(message, markup=False, highlight=False, soft_wrap=True)
+    if done.unrecorded:
+        names = ", ".join(str(path.relative_to(layout.published)) for path in done.unrecorded[:_SHOWN])
+        more = ", …" if len(done.unrecorded) > _SHOWN else ""
+        tell(f"{several(len(done.unrecorded), 'file')} without a recorded checksum were not compared: {names}{more}")
     if done.damaged:
         raise typer.Exit(1)
 

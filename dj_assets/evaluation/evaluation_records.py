@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dj_assets.home.manifest import write_json
+from dj_assets.home.json_files import write_json
 from dj_assets.recipe.plan import digest
 
 Origin = Literal["measured", "published"]

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from dj_assets.home.json_files import read_json
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import newest_run, read_json, run_ids
+from dj_assets.home.manifest import newest_run, run_ids
 from dj_assets.recipe.plan import Plan
 from dj_assets.stores.path import source_path
 

@@ -44,7 +44,7 @@ def named_folder(name: str) -> Path:
     """Return the folder that a command means: an output folder, by path or URL, else that of a subset of the home."""
     if is_url(name):
         return output_layout(name).published
-    return Path(name) if Path(name).is_dir() else home_layout(name).published
+    return Path.cwd() / name if Path(name).is_dir() else home_layout(name).published
 
 
 def refreshed(layout: Layout) -> Layout:

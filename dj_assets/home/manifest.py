@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dj_assets.errors import DamagedError
 from dj_assets.home.damage import Sum, require_sound
+from dj_assets.home.json_files import read_json, write_document
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import PublishedFile, RunManifest
-from dj_assets.home.writing import replace_atomically
 from dj_assets.sources.sources import SourceFile, content_sha256
 from dj_assets.stores.copies import all_at_hand, at_hand, fetched_anew, is_stored
 
@@ -71,7 +70,7 @@ class FileManifest:
 
     def write(self, layout: Layout) -> None:
         """Write the manifest: from now on the file is measured."""
-        write_json(layout.manifest(self.number), numbered_json(self))
+        write_document(layout.manifest(self.number), numbered_json(self))
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> FileManifest:
@@ -138,7 +137,7 @@ def require_measured(layout: Layout, manifests: Iterable[FileManifest], kinds: I
     for manifest in listed:
         for kind in wanted:
             try:
-                _require(layout.measured(kind, manifest.number), manifest.written(kind), MEASURE_AGAIN)
+                require_written(layout.measured(kind, manifest.number), manifest.written(kind), MEASURE_AGAIN)
             except DamagedError:
                 _forget(layout, manifest)
                 raise
@@ -155,14 +154,20 @@ def require_refined(layout: Layout, manifest: RunManifest, parts: Iterable[Publi
     for part in parts:
         path = layout.refined / part.name
         try:
-            _require(path, part.written, REFINE_AGAIN)
+            require_written(path, part.written, REFINE_AGAIN)
         except DamagedError:
             _set_aside(layout, manifest, path)
             raise
 
 
-def _require(path: Path, written: Sum, cure: str) -> None:
-    """Raise where a file is not what was written; a file of a working copy is fetched again first."""
+def require_written(path: Path, written: Sum, cure: str) -> None:
+    """Raise where a file is not what was written; a file of a working copy is fetched again first.
+
+    Raises
+    ------
+    DamagedError
+        Naming the file and the cure.
+    """
     try:
         require_sound(at_hand(path), written, cure)
     except DamagedError:
@@ -202,22 +207,6 @@ def _set_aside(layout: Layout, manifest: RunManifest, part: Path) -> None:
 def measured_files(layout: Layout, kind: str, manifests: Sequence[FileManifest]) -> list[Path]:
     """Return the measured files of one kind, in the order of the manifests; `kind` is one of `MEASURED`."""
     return all_at_hand(layout.measured(kind, manifest.number) for manifest in manifests)
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write a JSON file atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replace_atomically(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Read a JSON object, or None where there is no such file or it is not one."""
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def newest_run(layout: Layout) -> RunManifest | None:
@@ -287,7 +276,11 @@ def run_before(layout: Layout) -> RunManifest | None:
 def all_published(layout: Layout, manifest: RunManifest) -> bool:
     """Return whether everything that a run published is still there, in its full length."""
     parts = [(layout.refined / part.name, part.bytes) for part in manifest.refined]
-    return all(_is_published(path, size) for path, size in [(layout.database, manifest.database_bytes), *parts])
+    # for a working copy, each of them would take a read of the manifest
+    checksums = manifest.checksums if layout.copy is None else {}
+    others = [(layout.published / name, written.bytes) for name, written in checksums.items()]
+    wanted = [(layout.database, manifest.database_bytes), *parts, *others]
+    return all(_is_published(path, size) for path, size in wanted)
 
 
 def _is_published(path: Path, size: int | None) -> bool:

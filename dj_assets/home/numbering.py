@@ -12,8 +12,8 @@ from itertools import count
 
 import filelock
 
+from dj_assets.home.json_files import read_json, write_document
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import read_json, write_json
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.agreement import agreed
 
@@ -25,11 +25,12 @@ def numbers_of(layout: Layout, files: Sequence[SourceFile]) -> tuple[int, ...]:
     """
     paths = [str(file.path) for file in files]
     known = _known(layout)
-    if set(paths) != set(known):
+    # the numbers of a damaged file are taken from the manifests
+    if set(paths) != set(known) or (known and read_json(layout.numbering) is None):
         layout.work.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(layout.numbering.with_suffix(".lock")), agreed(layout.numbering):
             known = _with_new(_known(layout), paths)
-            write_json(layout.numbering, known)
+            write_document(layout.numbering, known)
     return tuple(known[path] for path in paths)
 
 

@@ -14,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.damage import Sum
-from dj_assets.home.writing import replace_atomically
+from dj_assets.home.json_files import content_checksum, taken_checksum, write_document
 from dj_assets.media.locations import Root
 from dj_assets.media.media_keys import MediaKeys
 
+# The database is written before these are known: its copy of the manifest does not have them.
+_LATE = frozenset({"database_bytes", "database_crc32", "files", "record"})
 # Raise it when a key gets another meaning. Manifests without the key are of version 0.
 SCHEMA_VERSION = 1
 
@@ -25,7 +27,8 @@ SCHEMA_VERSION = 1
 class _Record(BaseModel):
     """A part of the manifest. Keys that a version does not know are ignored; `_optional` ones are written if set."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    # two names can be the same: `files` of a run is "shards" in its JSON, where "files" is `checksums`
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True, validate_by_alias=False)
     _optional: ClassVar[frozenset[str]] = frozenset()
 
     @model_serializer(mode="wrap")
@@ -46,7 +49,7 @@ class _Record(BaseModel):
         ValidationError
             If a key is missing, or a value has another type.
         """
-        return cls.model_validate(content)
+        return cls.model_validate(content, by_alias=True, by_name=False)
 
 
 class FunnelStep(_Record):
@@ -170,11 +173,13 @@ class RunManifest(_Record):
     whose statistics are known only of samples that the filters before keep. `seconds` is the time of each stage.
     `blocks_by_node` counts the blocks that each machine measured. `short_texts` counts, for each deduplicator, the
     duplicates that are texts shorter than a shingle. `missing_shards` names the shards of a sharded subset that are not
-    in this version. `database_bytes` and `database_crc32` are those of the published database; the copy of the manifest
-    in the database itself does not have them.
+    in this version. `database_bytes` and `database_crc32` are those of the published database. `checksums` has size and
+    CRC-32 of all other published files that are not refined files, by path: tables, report, card, contact sheets.
+    `record` has those of the record of outcomes. Runs of earlier versions have neither. The copy of the manifest in the
+    database has none of the four.
     """
 
-    _optional = frozenset({"conditional", "against", "media", "missing_shards", "database_bytes", "database_crc32"})
+    _optional = frozenset({"conditional", "against", "media", "missing_shards"}) | _LATE
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
@@ -214,6 +219,8 @@ class RunManifest(_Record):
     statistics: dict[str, Bins] = Field(default_factory=dict)
     database_bytes: int | None = None
     database_crc32: int | None = None
+    checksums: dict[str, Sum] = Field(default_factory=dict, alias="files")
+    record: Sum | None = None
 
     @classmethod
     def read(cls, path: Path) -> RunManifest:
@@ -244,11 +251,20 @@ class RunManifest(_Record):
 
     def write(self, path: Path) -> None:
         """Write the manifest; the file appears whole or not at all."""
-        _write(path, self.as_json())
+        write_document(path, self.as_json())
 
     def with_database(self, written: Sum) -> RunManifest:
         """Return the manifest with size and CRC-32 of the published database."""
         return self.model_copy(update={"database_bytes": written.bytes, "database_crc32": written.crc32})
+
+    def with_checksums(self, checksums: dict[str, Sum], record: Sum) -> RunManifest:
+        """Return the manifest with sizes and CRC-32 of the other published files and of the record of outcomes."""
+        return self.model_copy(update={"checksums": checksums, "record": record})
+
+    @property
+    def database(self) -> Sum:
+        """Size and CRC-32 of the database, as it was published or rebuilt."""
+        return Sum(self.database_bytes or 0, self.database_crc32)
 
     def file(self, number: int) -> MeasuredFile:
         """Return the source file with a number."""
@@ -262,12 +278,22 @@ class RunManifest(_Record):
 
 def content_in_database(path: Path) -> dict[str, object]:
     """Return the content of a stored manifest as its database has it, with the keys that this version does not know."""
-    return {key: value for key, value in _content(path).items() if not key.startswith("database_")}
+    return {key: value for key, value in _content(path).items() if key not in _LATE}
 
 
 def record_database(path: Path, written: Sum) -> None:
     """Write size and CRC-32 of a rebuilt database into a stored manifest; all other keys stay as they are."""
-    _write(path, {**_content(path), "database_bytes": written.bytes, "database_crc32": written.crc32})
+    write_document(path, {**_content(path), "database_bytes": written.bytes, "database_crc32": written.crc32})
+
+
+def record_checksums(path: Path, checksums: Mapping[str, Sum]) -> None:
+    """Write sizes and CRC-32 of published files into a stored manifest; all other keys stay as they are."""
+    write_document(path, {**_content(path), "files": checksums})
+
+
+def copy_manifest(path: Path, target: Path) -> None:
+    """Write the content of a stored manifest to another file."""
+    write_document(target, _content(path))
 
 
 def _content(path: Path) -> dict[str, object]:
@@ -277,14 +303,11 @@ def _content(path: Path) -> dict[str, object]:
         raise _damaged(path, str(error)) from None
     if not isinstance(content, dict):
         raise _damaged(path, "is not a JSON object")
+    written = taken_checksum(content)
+    if written is not None and content_checksum(content) != written:
+        raise _damaged(path, "its checksum differs")
     return content
 
 
 def _damaged(path: Path, problem: str) -> DamagedError:
     return DamagedError(f"{path}: is not the manifest of a run ({problem}); run the subset again, or remove the file")
-
-
-def _write(path: Path, content: Mapping[str, object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replace_atomically(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from dj_assets.errors import DamagedError
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import require_written
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.operators.base import Filter
 from dj_assets.operators.conditions import Sql
@@ -75,6 +77,17 @@ def open_database(path: Path, threads: int | None = None) -> duckdb.DuckDBPyConn
 def _damaged(path: Path, error: Exception) -> DamagedError:
     what = f"is damaged ({str(error).splitlines()[0]})" if path.exists() else "is missing"
     return DamagedError(f"{path}: {what}; {rebuild_hint(path)}")
+
+
+def require_database(layout: Layout, manifest: RunManifest) -> None:
+    """Raise if the database is not what a run wrote; a flipped byte can give other values without an error.
+
+    Raises
+    ------
+    DamagedError
+        Naming the file and the cure.
+    """
+    require_written(layout.database, manifest.database, rebuild_hint(layout.database))
 
 
 def rebuild_hint(path: Path) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dj_assets.errors import UserError
+from dj_assets.home.json_files import read_json, write_json
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import read_json, write_json
 from dj_assets.stores.store import each
 
 # File that names the run of the files in the folder.

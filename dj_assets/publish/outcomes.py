@@ -23,6 +23,8 @@ from dj_assets.publish.database import reading
 
 Kind = Literal["kept", "dropped", "quarantined"]
 
+# The fix for a damaged record.
+RECORD_LOST = "compare other runs; the record of a run that was replaced cannot be made again"
 # Number of records that are kept; all manifests are kept.
 KEEP_RECORDS = 20
 # A reason with a value of the sample has one outcome per value: after this number of outcomes the rest are "other".

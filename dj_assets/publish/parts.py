@@ -13,8 +13,9 @@ from typing import Literal
 import numpy as np
 
 from dj_assets.home.damage import Sum
+from dj_assets.home.json_files import read_json, write_json
 from dj_assets.home.layout import Layout, part_name
-from dj_assets.home.manifest import FileManifest, read_json, write_json
+from dj_assets.home.manifest import FileManifest
 from dj_assets.home.run_manifest import PublishedFile, RunManifest
 from dj_assets.home.writing import write_refined
 from dj_assets.recipe.plan import digest

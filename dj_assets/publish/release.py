@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from dj_assets.home.damage import Sum
+from dj_assets.home.json_files import write_json
 from dj_assets.home.layout import MEASURED, Layout
-from dj_assets.home.manifest import FileManifest, measured_files, published_run, write_json
+from dj_assets.home.manifest import FileManifest, measured_files, published_run
 from dj_assets.home.run_manifest import Bins, PublishedFile, RunManifest
 from dj_assets.publish.bins import bins_of
 from dj_assets.publish.database import add_run, build_database, export_table, reading
@@ -76,6 +77,9 @@ class Release:
                 record = beside.submit(write_record, path, database, self._files()["stats"])
                 self._write_beside(staging, database, manifest)
                 record.result()
+            manifest = manifest.with_checksums(_checksums(staging), record=Sum.of(path))
+            if self.layout.work != self.layout.published:
+                manifest.write(staging / "run.json")
         manifest.write(self.layout.runs / f"{manifest.run_id}.json")
         keep_newest(self.layout)
         remove_pending(self.layout)
@@ -88,7 +92,6 @@ class Release:
         else:
             write_flat(staging, database, self._files()["cleaned"], self.for_each)
             write_json(staging / "funnel.json", [step.as_json() for step in manifest.funnel])
-            manifest.write(staging / "run.json")
         if self.accompany is not None:
             self.accompany(staging, manifest, self.plan, self.layout)
 
@@ -117,6 +120,13 @@ class Release:
 
     def _files(self) -> Mapping[str, list[Path]]:
         return {kind: measured_files(self.layout, kind, self.manifests) for kind in MEASURED}
+
+
+def _checksums(staging: Path) -> dict[str, Sum]:
+    """Return size and CRC-32 of every published file that the manifest does not name otherwise."""
+    files = [path for path in sorted(staging.rglob("*")) if path.is_file() and path.suffix != ".duckdb"]
+    names = {path.relative_to(staging).as_posix(): path for path in files}
+    return {name: Sum.of(path) for name, path in names.items() if not name.startswith("refined/")}
 
 
 def merged_types(manifests: Sequence[FileManifest]) -> FieldTypes | None:

@@ -13,8 +13,10 @@ import numpy as np
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from dj_assets.home.damage import Sum
+from dj_assets.home.json_files import read_json, write_document
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import FileManifest, numbered_json, of_numbered_json, read_json, write_json
+from dj_assets.home.manifest import FileManifest, numbered_json, of_numbered_json
 from dj_assets.home.run_manifest import Against, FunnelStep, ReferenceFile
 from dj_assets.publish.parts import Format, RefinedFile, part_key
 from dj_assets.publish.release import merged_types
@@ -23,6 +25,14 @@ from dj_assets.replay.funnel import Balance, balance, make_funnel
 from dj_assets.replay.near_pairs import is_stored, store
 from dj_assets.replay.result import FileCounts, ReplayResult
 from dj_assets.sources.fields import FieldTypes
+
+# The files of the deduplicate step, in the work folder; those of processes at work begin with a dot.
+_DECIDED = (
+    "decision/[!.]*.parquet",
+    "near_pairs/[!.]*.parquet",
+    "counted/*/[!.]*.parquet",
+    "counted/*/near_pairs/*.parquet",
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,7 @@ class Decision:
         if not is_stored(_outcome_file(layout), content["key"].encode()):
             return None
         return cls(
-            **{name: value for name, value in content.items() if name != "shards"}
+            **{name: value for name, value in content.items() if name not in {"shards", "files"}}
             | {
                 "manifests": tuple(FileManifest.of_json(file) for file in content["shards"]),
                 "counts": Balance(**content["counts"]),
@@ -135,7 +145,7 @@ class Decision:
             for field in dataclasses.fields(self)
             if field.name != "outcome_table"
         }
-        write_json(
+        write_document(
             layout.decision,
             plain
             | {
@@ -145,6 +155,7 @@ class Decision:
                 "against": {"against": self.against.as_json()} if self.against else {},
                 "outcomes": [numbered_json(outcome) for outcome in self.outcomes],
                 "parts": [numbered_json(part) for part in self.parts],
+                "files": _checksums(layout),
             },
         )
 
@@ -200,6 +211,20 @@ def _parts(
     types = merged_types(manifests)
     for file, counts in zip(manifests, file_counts, strict=True):
         yield RefinedFile(file.number, counts.kept, part_key(file, counts.kept_mask, types, text_key, format), format)
+
+
+def decided_files(layout: Layout) -> dict[str, Sum]:
+    """Return size and CRC-32 of the files of the last decision, by their paths in the work folder.
+
+    They are the outcomes, near pairs and frequent keys. Empty if there is no decision, or an earlier version made it.
+    """
+    files = (read_json(layout.decision) or {}).get("files", {})
+    return {name: Sum(*written) for name, written in files.items()}
+
+
+def _checksums(layout: Layout) -> dict[str, Sum]:
+    paths = [path for pattern in _DECIDED for path in sorted(layout.work.glob(pattern))]
+    return {path.relative_to(layout.work).as_posix(): Sum.of(path) for path in paths}
 
 
 def _outcome_file(layout: Layout) -> Path:

@@ -16,6 +16,7 @@ from dj_assets.home.run_manifest import Bins, MeasuredFile, MediaFields, Publish
 from dj_assets.media.locations import Root
 from dj_assets.memory import peak_rss_mb
 from dj_assets.models.store import ModelFile
+from dj_assets.recipe.load import IN_MEMORY
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.decision import Decision
 from dj_assets.sources.sources import NO_ROOT, SourceFile
@@ -61,7 +62,7 @@ def manifest_of_run(
     return RunManifest(
         run_id=run_id,
         finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        recipe=recipe.file,
+        recipe=_absolute(recipe.file),
         name=recipe.name,
         process=tuple({step.operator.name: step.operator.parameters()} for step in plan.steps),
         text_keys=recipe.text_key,
@@ -95,6 +96,11 @@ def manifest_of_run(
         refined=tuple(refined),
         statistics=statistics,
     )
+
+
+def _absolute(recipe: str) -> str:
+    """Return the absolute path of a recipe's file, as later commands run in other folders; a dict has no file."""
+    return recipe if recipe == IN_MEMORY else str(Path(recipe).absolute())
 
 
 def _used(model: ModelFile) -> UsedModel:

@@ -17,7 +17,7 @@ from typing import Literal
 import filelock
 
 from dj_assets.evaluation.evaluation_records import EvaluationRecord, append, records_folder
-from dj_assets.home.manifest import read_json, write_json
+from dj_assets.home.json_files import read_json, write_json
 from dj_assets.recipe.plan import digest
 from dj_assets.sandbox.experiment import ExperimentEntry, Sandbox
 from dj_assets.sandbox.files import PoolContents

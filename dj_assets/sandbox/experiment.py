@@ -14,7 +14,7 @@ import pyarrow as pa
 from dj_assets import settings
 from dj_assets.errors import UserError
 from dj_assets.home.home import require_local
-from dj_assets.home.manifest import read_json, write_json
+from dj_assets.home.json_files import read_json, write_json
 from dj_assets.operators.base import Filter
 from dj_assets.operators.registry import nearest
 from dj_assets.publish.database import reading

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dj_assets.errors import DamagedError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, measured_files, require_measured
 from dj_assets.measure.engines import OpenEngine
@@ -103,8 +104,19 @@ class Corpus:
 
 
 def stored_frequent(layout: Layout, step: Step) -> np.ndarray:
-    """Return the frequent keys that the newest count for a corpus mapper found, sorted."""
-    return np.asarray(pq.read_table(at_hand(layout.counting(step.label).frequent))["key"])
+    """Return the frequent keys that the newest count for a corpus mapper found, sorted.
+
+    Raises
+    ------
+    DamagedError
+        If they are missing or damaged.
+    """
+    path = at_hand(layout.counting(step.label).frequent)
+    try:
+        return np.asarray(pq.read_table(path, page_checksum_verification=True)["key"])
+    except (pa.ArrowException, OSError, KeyError):
+        state = "damaged" if path.exists() else "missing"
+        raise DamagedError(f"{path}: is {state}; run the subset again: the corpus is counted again") from None
 
 
 def frequent_keys(

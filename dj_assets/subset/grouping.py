@@ -10,8 +10,8 @@ from itertools import count
 
 import filelock
 
+from dj_assets.home.json_files import read_json, write_document
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import read_json, write_json
 from dj_assets.recipe.model import Sharding
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.agreement import agreed
@@ -49,7 +49,7 @@ def shards_of(layout: Layout, files: Sequence[SourceFile], sharding: Sharding) -
         layout.work.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(layout.grouping.with_suffix(".lock")), agreed(layout.grouping):
             known = group(files, read_json(layout.grouping) or {}, sharding)
-            write_json(layout.grouping, known)
+            write_document(layout.grouping, known)
     members: dict[str, list[SourceFile]] = {}
     for file in files:
         members.setdefault(known[str(file.path)], []).append(file)

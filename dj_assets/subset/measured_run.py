@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 
 from dj_assets.errors import UserError
+from dj_assets.home.json_files import read_json
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import FileManifest, newest_run, read_json, require_measured, stored_manifest
+from dj_assets.home.manifest import FileManifest, newest_run, require_measured, stored_manifest
 from dj_assets.home.run_manifest import MeasuredFile, ReferenceFile, RunManifest
 from dj_assets.measure.measured_source import measured_version, version_with_reference
 from dj_assets.operators.base import Deduplicator, Mapper

@@ -10,7 +10,7 @@ from dj_assets import settings
 from dj_assets.errors import RecipeError
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
-from dj_assets.home.run_manifest import RunManifest, content_in_database, record_database
+from dj_assets.home.run_manifest import RunManifest, content_in_database, copy_manifest, record_database
 from dj_assets.home.writing import replace_atomically
 from dj_assets.publish.database import add_run
 from dj_assets.publish.release import Release
@@ -53,8 +53,15 @@ def rebuild(layout: Layout, manifest: RunManifest) -> Rebuilt:
             add_run(temporary, manifest, content_in_database(stored))
             written = Sum.of(temporary)
         record_database(stored, written)
+        copy_to_output(layout, manifest.run_id)
     seconds = time.perf_counter() - started
     return Rebuilt(layout.database, manifest.run_id, len(population), seconds)
+
+
+def copy_to_output(layout: Layout, run_id: str) -> None:
+    """Write the stored manifest of the newest run to `run.json` of an output folder again."""
+    if layout.work != layout.published:
+        copy_manifest(layout.runs / f"{run_id}.json", layout.published / "run.json")
 
 
 def plan_of(manifest: RunManifest) -> Plan:
@@ -69,4 +76,7 @@ def plan_of(manifest: RunManifest) -> Plan:
             same = [{step.operator.name: step.operator.parameters()} for step in plan.steps]
             if same == list(manifest.process):
                 return plan
-    return make_plan(load_recipe({"process": list(manifest.process), "text_keys": manifest.text_keys}))
+    content = {"process": list(manifest.process), "text_keys": manifest.text_keys}
+    if manifest.custom_operator_paths:
+        content["custom_operator_paths"] = list(manifest.custom_operator_paths)
+    return make_plan(load_recipe(content))

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from dj_assets.errors import UserError
 from dj_assets.home.disk import disk_faults
 from dj_assets.home.home import output_layout
-from dj_assets.home.manifest import read_json, write_json
+from dj_assets.home.json_files import read_json, write_document
 from dj_assets.measure.engines import EngineName, default_engine, engine_named
 from dj_assets.measure.progress import Report, silent
 from dj_assets.models.store import ModelStore
@@ -39,7 +39,7 @@ def run_recipe(
     recipe
         A YAML file, or a dict with the same keys. It needs no `asset:` block.
     inputs
-        Files, folders or globs, relative to the current folder, or URLs.
+        Files, folders or globs, relative to the current folder, or URLs. They are made absolute here, once.
     output
         A folder or URL that is new, empty, or holds an earlier run of the same recipe and inputs, which then goes on.
     against
@@ -101,4 +101,4 @@ def _claim(subset: Subset, *, overwrite: bool) -> None:
             "choose a new folder or pass --overwrite"
         )
     with disk_faults(folder, subset.expected_bytes):
-        write_json(mark, claim)
+        write_document(mark, claim)

@@ -31,7 +31,7 @@ def refine(subset: SubsetContext, earlier: Mapping[str, float]) -> RunResult:
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
         manifests = measured(subset)
-        published = _up_to_date(subset, decision_key(subset, manifests))
+        published = _up_to_date(subset, decision_key(subset, manifests), started)
         if published is not None:
             return published
         decision = decided(subset, manifests)
@@ -126,7 +126,7 @@ def publish_when_whole(subset: SubsetContext, earlier: Mapping[str, float]) -> t
         decision = Decision.read(subset.layout)
         if decision is None:
             return (), None
-        published = _up_to_date(subset, decision.key)
+        published = _up_to_date(subset, decision.key, earlier, started)
         if published is not None:
             return (), published
         waited_for = _waited_for(subset, decision)
@@ -153,10 +153,12 @@ def _waited_for(subset: SubsetContext, decision: Decision) -> tuple[str, ...]:
     return (*names, *sorted(gone))
 
 
-def _up_to_date(subset: SubsetContext, key: str) -> RunResult | None:
+def _up_to_date(subset: SubsetContext, key: str, earlier: Mapping[str, float], started: float) -> RunResult | None:
+    """Return the published run if it has this key and all its files, with the seconds of this call's steps."""
     published = published_run(subset.layout)
     if published and published.result_key == key and all_published(subset.layout, published):
-        return RunResult.of_manifest(published, subset.layout, reused=True)
+        seconds = sum(earlier.values()) + time.perf_counter() - started
+        return RunResult.of_manifest(published, subset.layout, reused=True, seconds=seconds)
     return None
 
 

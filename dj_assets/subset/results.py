@@ -81,6 +81,8 @@ class DeduplicateResult:
 class RunResult:
     """A published run. `reused` says that everything was up to date and nothing was written.
 
+    `seconds` is the time of this call; the manifest has the time of the run that published.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -109,9 +111,12 @@ class RunResult:
     refined: tuple[Path, ...]
     data_version: str
     reused: bool
+    seconds: float
 
     @classmethod
-    def of_manifest(cls, manifest: RunManifest, layout: Layout, *, reused: bool) -> RunResult:
+    def of_manifest(
+        cls, manifest: RunManifest, layout: Layout, *, reused: bool, seconds: float | None = None
+    ) -> RunResult:
         """Describe the content of the folder, from the manifest of the run that published it."""
         return cls(
             folder=layout.published,
@@ -127,6 +132,7 @@ class RunResult:
             refined=tuple(layout.refined / part.name for part in manifest.refined),
             data_version=manifest.result_key,
             reused=reused,
+            seconds=sum(manifest.seconds.values()) if seconds is None else seconds,
         )
 
 

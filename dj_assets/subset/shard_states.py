@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dj_assets.home.manifest import read_json
+from dj_assets.home.json_files import read_json
 from dj_assets.recipe.plan import digest
 from dj_assets.subset.context import SubsetContext
 

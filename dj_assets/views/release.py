@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from dj_assets.analysis.run_checks import check_input_of
+from dj_assets.errors import DamagedError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import published_run
+from dj_assets.home.manifest import published_run, run_before
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.publish.release import Accompany
 from dj_assets.recipe.plan import Plan
@@ -52,7 +54,16 @@ def write_report(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout
 
 
 def run_facts(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> ReportInput:
-    """Return the input of a run's report; the newest manifest of the layout is that of the run before."""
+    """Return the input of a run's report; that run is the newest one, or is about to be published."""
     lying = replace(layout, published=folder)
-    earlier = published_run(layout)
-    return ReportInput(manifest, plan, lying, check_input_of(plan, lying, manifest, earlier))
+    return ReportInput(manifest, plan, lying, check_input_of(plan, lying, manifest, _earlier(layout, manifest)))
+
+
+def _earlier(layout: Layout, manifest: RunManifest) -> RunManifest | None:
+    """Return the manifest of the run before; None also if it is damaged: a report is made without it."""
+    newest = published_run(layout)
+    if newest is None or newest.run_id != manifest.run_id:
+        return newest
+    with suppress(DamagedError):
+        return run_before(layout)
+    return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from dj_assets import subset
 from dj_assets.recipe.model import Recipe
+from dj_assets.urls import from_here
 from dj_assets.views.release import accompany
 
 
@@ -52,4 +53,6 @@ def run_recipe(
     >>> [(step.operator, step.dropped) for step in result.funnel]
     [('text_length_filter', 1), ('document_deduplicator', 1)]
     """
-    return subset.run_recipe(recipe, inputs, output, **{"accompany": accompany(inputs), **options})
+    # contact sheets find the files again: they must not search for them from another folder
+    files = [from_here(path) for path in inputs]
+    return subset.run_recipe(recipe, files, output, **{"accompany": accompany(files), **options})

@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from dj_assets.analysis.explain import SampleTrace
 
 
-def render_run(manifest: RunManifest) -> Group:
-    """Return the funnel of a run and its totals."""
+def render_run(manifest: RunManifest, reused_s: float | None = None) -> Group:
+    """Return the funnel of a run and its totals.
+
+    `reused_s` is the time of a later run that found this one up to date and wrote nothing, in seconds. It is shown
+    instead of the time of the run itself.
+    """
     from rich.console import Group
 
     steps = manifest.funnel
     quarantined = ("quarantined",) if manifest.quarantined else ()
-    table = _table("", "operator", "in", "out", "dropped", *quarantined, "kept", "s", numbers_from=2)
+    timed = () if reused_s is not None else ("s",)
+    table = _table("", "operator", "in", "out", "dropped", *quarantined, "kept", *timed, numbers_from=2)
     lost = manifest.dropped_by_load, manifest.quarantined_by_load
     rows = [(str(n), s.operator, s.samples_in, s.samples_out, s.dropped, s.quarantined) for n, s in enumerate(steps)]
     if any(lost):
@@ -30,8 +35,8 @@ def render_run(manifest: RunManifest) -> Group:
     seconds = {step.operator: f"{step.seconds:.1f}" for step in steps}
     for number, operator, before, after, dropped, failed in rows:
         counts = _numbers(before, after, dropped, *((failed,) if quarantined else ()))
-        table.add_row(number, operator, *counts, _share(after, before), seconds.get(operator, ""))
-    return Group(table, _summary(manifest), *_short_texts(manifest), *_against(manifest))
+        table.add_row(number, operator, *counts, _share(after, before), *([seconds.get(operator, "")] if timed else []))
+    return Group(table, _summary(manifest, reused_s), *_short_texts(manifest), *_against(manifest))
 
 
 def render_trace(trace: SampleTrace) -> Text:
@@ -74,12 +79,14 @@ def _table(*columns: str, numbers_from: int = 99) -> Table:
     return table
 
 
-def _summary(manifest: RunManifest) -> str:
-    seconds = sum(manifest.seconds.values())
+def _summary(manifest: RunManifest, reused_s: float | None) -> str:
+    effort = f"{sum(manifest.seconds.values()):.1f} s, peak {manifest.peak_rss_mb:,.0f} MB"
+    if reused_s is not None:
+        effort = f"already there since {manifest.finished}, nothing was written; {reused_s:.1f} s"
     return (
         f"\n{manifest.name}: {manifest.samples_in:,} in = {manifest.samples_out:,} kept + "
         f"{manifest.dropped:,} dropped + {manifest.quarantined:,} quarantined; "
-        f"retention {manifest.retention:.2%}; {seconds:.1f} s, peak {manifest.peak_rss_mb:,.0f} MB"
+        f"retention {manifest.retention:.2%}; {effort}"
     )
 
 

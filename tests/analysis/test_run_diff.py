@@ -11,6 +11,7 @@ import dj_assets
 from dj_assets.analysis.run_changes import changed_files, changed_models, changed_recipe, paired_files
 from dj_assets.analysis.run_diff import FateChange, Moved, Run, diff_runs
 from dj_assets.errors import UserError
+from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, run_named
 from dj_assets.publish.outcomes import record_file
@@ -93,10 +94,12 @@ def test_files_of_one_run_only_are_counted_apart(tmp_path, source):
 def test_shards_need_not_be_numbered_by_their_place(tmp_path, source):
     before, now = (refine([source], tmp_path / "out", low=low) for low in (10, 3))
     files = tuple(file.model_copy(update={"number": 7}) for file in now.manifest.files)
-    table = pq.read_table(now.record)
+    record = now.record
+    table = pq.read_table(record)
     sevens = pa.array([7] * table.num_rows, pa.int32())
-    pq.write_table(table.set_column(0, "shard", sevens).cast(table.schema), now.record)
-    diff = diff_runs(before, Run(now.layout, now.manifest.model_copy(update={"files": files})))
+    pq.write_table(table.set_column(0, "shard", sevens).cast(table.schema), record)
+    changed = now.manifest.model_copy(update={"files": files, "record": Sum.of(record)})
+    diff = diff_runs(before, Run(now.layout, changed))
     assert (diff.compared, diff.gained) == (5, 1)
 
 
@@ -140,7 +143,7 @@ def test_files_of_one_content_are_paired_by_path_first(tmp_path, source):
 def test_a_million_samples_take_seconds(tmp_path, source):
     runs = [refine([source], tmp_path / f"{low}", low=low) for low in (10, 3)]
     random = np.random.default_rng(1)
-    for run in runs:
+    for number, run in enumerate(runs):
         path = record_file(run.layout, run.manifest.run_id)
         schema = pq.read_schema(path)
         many = [
@@ -150,6 +153,7 @@ def test_a_million_samples_take_seconds(tmp_path, source):
         ]
         table = pa.table([many[0], many[1], pa.array(many[2].astype(np.int16))], schema=schema)
         pq.write_table(table, path)
+        runs[number] = Run(run.layout, run.manifest.model_copy(update={"record": Sum.of(path)}))
     started = time.perf_counter()
     diff = diff_runs(*runs)
     assert diff.compared == 1_000_000

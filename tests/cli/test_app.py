@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from dj_assets import __version__
 from dj_assets.cli.app import app
+from dj_assets.home.json_files import read_json, write_document
 from tests.documents import documents, write_jsonl
 from tests.paths import ROOT
 
@@ -49,6 +50,19 @@ def test_run_and_funnel(tmp_path, recipe, source):
     assert f"80 in = {run['samples_out']} kept + {run['dropped']} dropped + 0 quarantined" in done.stdout
     assert "text_length_filter" in done.stdout
     assert cli("funnel", tmp_path / "out").stdout == done.stdout
+
+
+def test_a_run_that_finds_the_result_says_so_with_its_own_seconds(tmp_path, recipe, source):
+    arguments = ("run", recipe, "--input", source, "--output", tmp_path / "out")
+    assert "already there" not in cli(*arguments).stdout
+    path = next((tmp_path / "out/.dj/runs").glob("*.json"))
+    slow = read_json(path)
+    write_document(path, {**slow, "seconds": {"measure": 4321.0}})
+    again = cli(*arguments)
+    assert again.returncode == 0, again.stderr
+    assert f"already there since {slow['finished']}, nothing was written; " in again.stdout
+    assert "4321" not in again.stdout and "peak" not in again.stdout
+    assert "4321.0 s" in cli("funnel", tmp_path / "out").stdout, "the record keeps its own seconds"
 
 
 def test_files_as_a_shell_lists_them(tmp_path, recipe):

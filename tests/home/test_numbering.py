@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dj_assets.home.json_files import write_json
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import write_json
 from dj_assets.home.numbering import numbers_of
 from dj_assets.sources.sources import SourceFile
 

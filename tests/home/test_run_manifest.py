@@ -8,6 +8,7 @@ import pytest
 
 from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.damage import Sum
+from dj_assets.home.json_files import read_json, write_document
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, published_run, run_named
 from dj_assets.home.run_manifest import (
@@ -17,6 +18,8 @@ from dj_assets.home.run_manifest import (
     RunManifest,
     RunMedia,
     content_in_database,
+    copy_manifest,
+    record_checksums,
     record_database,
 )
 from dj_assets.media.locations import Root
@@ -25,7 +28,7 @@ from tests.manifests import manifest_of_test
 from tests.views.test_run_list import shown
 
 COMPLETE = manifest_of_test().as_json()
-OPTIONAL = {"conditional", "against", "media", "missing_shards", "database_bytes", "database_crc32"}
+OPTIONAL = {"conditional", "against", "media", "missing_shards", "database_bytes", "database_crc32", "files", "record"}
 
 
 @pytest.fixture
@@ -70,8 +73,7 @@ def test_manifests_of_an_earlier_version_are_read(tmp_path):
 
 
 def test_a_newer_version_is_refused_in_one_line(layout, path):
-    content = json.loads(path.read_text()) | {"schema_version": SCHEMA_VERSION + 1, "funnel": "of another form"}
-    path.write_text(json.dumps(content))
+    write_document(path, read_json(path) | {"schema_version": SCHEMA_VERSION + 1, "funnel": "of another form"})
     for read in (lambda: RunManifest.read(path), lambda: newest_run(layout), lambda: published_run(layout)):
         with pytest.raises(UserError, match="written by a newer dj_assets; upgrade dj_assets") as refused:
             read()
@@ -118,13 +120,39 @@ def test_a_manifest_that_is_gone_is_no_run(layout, path):
 
 
 def test_keys_that_are_not_known_are_ignored_and_stay_when_a_database_is_rebuilt(path):
-    content = json.loads(path.read_text()) | {"of_tomorrow": [1], "models": [{"name": "m", "sha256": "0", "size": 3}]}
-    path.write_text(json.dumps(content))
+    content = read_json(path) | {"of_tomorrow": [1], "models": [{"name": "m", "sha256": "0", "size": 3}]}
+    write_document(path, content)
     assert RunManifest.read(path).models[0].name == "m"
     record_database(path, Sum(7, 8))
-    assert json.loads(path.read_text()) == content | {"database_bytes": 7, "database_crc32": 8}
+    record_checksums(path, {"report.html": Sum(5, 6)})
+    assert read_json(path) == content | {"database_bytes": 7, "database_crc32": 8, "files": {"report.html": [5, 6]}}
     assert content_in_database(path) == content
-    assert RunManifest.read(path).database_crc32 == 8
+    assert RunManifest.read(path).database == Sum(7, 8)
+    copy_manifest(path, path.with_name("run.json"))
+    assert read_json(path.with_name("run.json")) == read_json(path)
+
+
+def test_checksums_of_published_files_are_not_mixed_up_with_the_source_files(path):
+    measured = {"path": "a.jsonl", "size": 1, "mtime_ns": 2, "sha256": "0", "measure_key": "1"}
+    counts = dict.fromkeys(("records", "rows", "dropped", "quarantined", "text_bytes"), 0)
+    manifest = manifest_of_test(shards=[{"shard": 3, **measured, **counts}])
+    manifest = manifest.with_checksums({"report.html": Sum(5, 6)}, record=Sum(7, 8))
+    manifest.write(path)
+    content = read_json(path)
+    assert (content["files"], content["record"]) == ({"report.html": [5, 6]}, [7, 8])
+    assert [entry["shard"] for entry in content["shards"]] == [3]
+    assert RunManifest.read(path) == manifest
+    assert not {"files", "record"} & content_in_database(path).keys()
+    del content["shards"]
+    write_document(path, content)
+    with pytest.raises(DamagedError, match="shards: Field required"):
+        RunManifest.read(path)
+
+
+def test_a_changed_value_is_damage(path):
+    path.write_text(path.read_text().replace('"samples_in": 10', '"samples_in": 11'))
+    with pytest.raises(DamagedError, match="its checksum differs"):
+        RunManifest.read(path)
 
 
 def test_keys_without_a_value_are_not_written(path):

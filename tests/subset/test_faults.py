@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ import pytest
 import dj_assets
 from dj_assets.errors import DiskError, UserError
 from dj_assets.home import disk
+from dj_assets.home.json_files import read_json, write_document
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, run_before, run_ids
 from dj_assets.publish.database import reading
@@ -117,9 +117,8 @@ def test_a_run_after_the_clock_went_back_is_the_newest_all_the_same(out, sources
     (manifest,) = (out / ".dj/runs").glob("*.json")
     # as if the clock had been wrong by years when that run was committed
     ahead = f"20990101T000000.999999Z-{manifest.stem[-8:]}"
-    told = json.loads(manifest.read_text()) | {"run_id": ahead}
+    write_document(manifest.with_stem(ahead), read_json(manifest) | {"run_id": ahead})
     manifest.unlink()
-    manifest.with_stem(ahead).write_text(json.dumps(told))
     for number in range(3):
         os.utime(sources[number], (0, 4e9 * (number % 2)))
     now = run(sources, out, OTHER)

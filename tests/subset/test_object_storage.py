@@ -16,7 +16,8 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from dj_assets.errors import DamagedError, UserError
+import dj_assets
+from dj_assets.errors import UserError
 from dj_assets.home.commit import commit_files
 from dj_assets.home.home import output_layout
 from dj_assets.home.layout import Layout
@@ -28,7 +29,9 @@ from dj_assets.stores.store import Store
 from dj_assets.subset import Options, Subset, run_recipe
 from dj_assets.subset.locks import whole_subset
 from dj_assets.subset.pruning import housekeeping
+from dj_assets.subset.repairing import repair
 from dj_assets.subset.verifying import verify
+from dj_assets.views.release import write_report
 from tests.documents import documents, write_jsonl
 from tests.paths import ROOT
 from tests.stores.s3 import KEY, SECRET, upload
@@ -289,8 +292,8 @@ def test_a_version_that_was_damaged_here_or_there_is_mended(lake, raw):
     copy.store.delete([copy.stored(layout.measured("cleaned", 1)).key, copy.stored(layout.database).key])
     layout.measured("cleaned", 1).unlink()
     layout.database.unlink()
-    with pytest.raises(DamagedError, match="is gone from the store; run the subset again"):
-        verify(layout, newest_run(layout))
+    lines = verify(layout, newest_run(layout)).damaged
+    assert len(lines) == 2 and all("is gone from the store; run the subset again" in line for line in lines)
     again = run_recipe(recipe(), [raw], f"{lake}/out", workers=1)
     assert not again.reused and again.samples_out == first.samples_out
     assert verify(layout, newest_run(layout)).damaged == ()
@@ -351,3 +354,18 @@ def test_no_secret_is_written_or_printed(lake, raw, tmp_path, s3_server):
     for secret in (SECRET, KEY):
         assert secret not in said
         assert secret.encode() not in objects + files
+
+
+def test_a_report_that_is_damaged_in_the_store_is_repaired_there(lake, raw, tmp_path, monkeypatch):
+    dj_assets.run_recipe(recipe(), [raw], f"{lake}/out", workers=1)
+    layout = output_layout(f"{lake}/out")
+    key, content = layout.copy.stored(layout.report).key, layout.report.read_bytes()
+    layout.copy.store.put(key, content[:-9] + b"123456789")
+    layout.report.unlink()
+    (line,) = verify(layout, newest_run(layout)).damaged
+    assert line.endswith(f"report.html: is damaged; make it again with 'dj-assets verify {lake}/out --repair'")
+    done = repair(layout, newest_run(layout), write_report)
+    assert {path.name for path in done.made} == {"report.html", "dataset_card.md"}
+    with other_machine(monkeypatch, tmp_path / "cache2"):
+        there = output_layout(f"{lake}/out")
+        assert verify(there, newest_run(there)).damaged == ()

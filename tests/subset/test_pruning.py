@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import filelock
 import pytest
 
+from dj_assets.home.json_files import read_json, write_document
 from dj_assets.home.layout import Layout
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.subset import Options, Subset
@@ -95,8 +95,8 @@ def test_shards_of_removed_files_stay_as_long_as_the_published_version_is_made_o
     assert spare(project)["news"] == []
     layout = Layout.home(project / "home/news")
     newest = max(layout.runs.glob("*.json"))
-    manifest = json.loads(newest.read_text())
-    newest.write_text(json.dumps(manifest | {"shards": manifest["shards"][:1]}))
+    manifest = read_json(newest)
+    write_document(newest, manifest | {"shards": manifest["shards"][:1]})
     kinds = ("shards/00001.json", *(f"{kind}/00001.parquet" for kind in layout.kinds))
     assert sorted(spare(project)["news"]) == sorted(f"news/{name}" for name in kinds)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dj_assets.home.json_files import read_json
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import read_json
 from dj_assets.measure.ray.cluster import Node, environment
 from dj_assets.measure.work import Task
 from dj_assets.recipe.plan import Plan

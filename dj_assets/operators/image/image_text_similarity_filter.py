@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import pyarrow as pa
-
-from dj_assets.models import load
 from dj_assets.models.store import ModelStore
-from dj_assets.models.vision.pixels import preprocessing
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.kinds.media_filter import ListRangeFilter
+from dj_assets.operators.kinds.text_similarity import TextSimilarityFilter
 from dj_assets.operators.registry import register
-from dj_assets.operators.views.crops import Crop, Flips
-from dj_assets.operators.views.media_batch import media
-from dj_assets.operators.views.scores import LISTS, Reduction, lists, over_images, reduced, text_vectors
+from dj_assets.operators.views.crops import Crop
+from dj_assets.operators.views.scores import LISTS, Model, Reduction, over_images
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @register("image_text_similarity_filter")
-class ImageTextSimilarityFilter(ListRangeFilter):
+class ImageTextSimilarityFilter(TextSimilarityFilter):
     """Keep samples whose chunks of text, any or all, have a CLIP similarity to their images between two bounds.
 
     The statistic is the cosine of the two vectors, times the scale of the model, divided by 100 (Radford et al. 2021):
@@ -29,48 +27,28 @@ class ImageTextSimilarityFilter(ListRangeFilter):
     for it.
     """
 
-    bounds = ("min_score", "max_score")
     media: ClassVar[Literal["images"]] = "images"
     packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "safetensors": "vision"}
     statistics: ClassVar[tuple[Statistic, ...]] = (
         Statistic("image_text_similarity", LISTS, "scaled cosine of each chunk"),
     )
 
-    hf_clip: str = "openai/clip-vit-base-patch32"
-    min_score: float = 0.1
-    max_score: float = 1.0
-    horizontal_flip: bool = False
-    vertical_flip: bool = False
     reduce_mode: Reduction = "avg"
 
-    def models(self) -> tuple[str, ...]:
-        """Return the name of the CLIP model."""
-        return (self.hf_clip,)
+    @property
+    def reduction(self) -> Reduction:
+        """Return how the images of a chunk are combined."""
+        return self.reduce_mode
 
     def features_for(self, models: ModelStore) -> tuple[Crop]:
         """Return the crop that the model takes."""
-        geometry = preprocessing(models.find(self.hf_clip).path).geometry
-        return (Crop(geometry, Flips(self.horizontal_flip, self.vertical_flip)),)
+        return (Crop(*self.geometry(models)),)
 
-    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return the similarity of every chunk."""
-        chunks = media(batch).chunks("images")
-        texts = [chunk.text for sample in chunks for chunk in sample]
-        if not texts:
-            return {"image_text_similarity": lists([[] for _ in chunks])}
-        path = batch.models.find(self.hf_clip).path
-        model = load.clip(path)
+    def vectors(self, batch: Batch, output: str, encode: Model) -> list[list[np.ndarray]]:
+        """Return the vector of every listed image."""
         (feature,) = self.features_for(batch.models)
-        seen = over_images(batch, feature, f"clip {path}", model.encode_images)
-        read = text_vectors(batch, path, texts)
-        return {
-            "image_text_similarity": lists(
-                [
-                    [
-                        reduced([model.similarity(vector, read[text]) for vector in images[which]], self.reduce_mode)
-                        for text, which in sample
-                    ]
-                    for images, sample in zip(seen, chunks, strict=True)
-                ]
-            )
-        }
+        return over_images(batch, feature, output, encode)
+
+    def of_chunk(self, files: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        """Return the vectors of the images of a chunk."""
+        return files

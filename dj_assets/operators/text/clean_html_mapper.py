@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import ClassVar
 
 import pyarrow.compute as pc
 
@@ -31,14 +32,17 @@ NEVER_DEEP = frozenset(
 
 @register("clean_html_mapper")
 class CleanHtmlMapper(Mapper):
-    """Keep the text of HTML as the parser Lexbor extracts it: the text of the body, with nothing between its blocks.
+    """Keep the text of HTML as the parser Lexbor extracts it: of the whole document, with nothing between its blocks.
 
     Items of lists (`<li>`, `<ol>` in lower case, without attributes) start on a new line with `*`. Entities are
-    decoded; scripts and styles in the body count as text. A text without markup loses its leading white space only.
+    decoded; titles, scripts and styles count as text. A text without markup loses its leading white space only.
 
     A page is quarantined if parsing it would take more than seconds, because of deeply nested elements, or of too many
     unclosed elements or attributes.
     """
+
+    # 2: the text of <head>, such as the title, is kept
+    version: ClassVar[int] = 2
 
     def apply(self, batch: Batch) -> Batch:
         """Return the batch without tags."""
@@ -53,8 +57,7 @@ def _text_of(html: str) -> str:
     for tag in ("</li>", "</ol>"):
         html = html.replace(tag, "")
     _check_cost(html)
-    body = LexborHTMLParser(html).body
-    return "" if body is None else str(body.text())
+    return str(LexborHTMLParser(html).text())
 
 
 def _check_cost(html: str) -> None:

@@ -16,8 +16,9 @@ import filelock
 
 from dj_assets.errors import UserError
 from dj_assets.home.disk import disk_faults
+from dj_assets.home.json_files import read_json, write_json
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import newest_run, read_json, require_refined, write_json
+from dj_assets.home.manifest import newest_run, require_refined
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.home.writing import replace_atomically
 from dj_assets.publish.database import SamplePosition

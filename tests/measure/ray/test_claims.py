@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from dj_assets.home.json_files import write_json
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import write_json
 from dj_assets.measure.ray.claims import claim_of, uses_gpu
 from dj_assets.measure.ray.cluster import Node, environment
 from dj_assets.measure.work import Task

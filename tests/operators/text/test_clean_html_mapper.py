@@ -6,6 +6,8 @@ import pytest
 
 from dj_assets.errors import SampleError
 from dj_assets.operators.text.clean_html_mapper import CleanHtmlMapper
+from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.plan import make_plan
 
 
 @pytest.mark.parametrize(
@@ -19,12 +21,22 @@ from dj_assets.operators.text.clean_html_mapper import CleanHtmlMapper
         ("end <tag", "end "),
         ("a\r\nb", "a\nb"),
         ("", ""),
-        ("<title>t</title><style>s</style>b", "b"),
-        ("<title>t</title>", ""),
+        ("<title>t</title><style>s</style>b", "tsb"),
+        ("<title>t</title>", "t"),
+        ("<head><title>T</title></head><p>a", "Ta"),
+        ("<template>q</template><noscript>k</noscript>", "k"),
+        ("<!doctype html><frameset><frame></frameset>", ""),
     ],
 )
 def test_rewrites(bench: Any, text: str, rewritten: str) -> None:
     assert bench.rewritten(CleanHtmlMapper(), text) == [rewritten]
+
+
+def test_values_measured_without_the_head_are_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = load_recipe({"process": [{"clean_html_mapper": None}]})
+    now = make_plan(recipe).stats_hash
+    monkeypatch.setattr(CleanHtmlMapper, "version", 1)
+    assert make_plan(recipe).stats_hash != now
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""JSON files that appear whole or not at all. A document is a JSON object that holds a checksum of itself."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dj_assets.home.writing import replace_atomically
+
+# The key under which a document holds the checksum of everything else in it.
+_CHECKSUM, _KIND = "checksum", "crc32:"
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a JSON file atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_atomically(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def write_document(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object atomically, with a checksum of itself, which `read_json` compares and removes."""
+    write_json(path, {**content, _CHECKSUM: content_checksum(content)})
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object; None if there is no such file, or it is no object or a damaged document."""
+    content = _json_object(path)
+    written = taken_checksum(content) if content is not None else None
+    return content if written is None or content_checksum(content or {}) == written else None
+
+
+def recorded_checksum(path: Path) -> str | None:
+    """Return the checksum that a document holds of itself; None if it has none, or cannot be read."""
+    content = _json_object(path)
+    return taken_checksum(content) if content is not None else None
+
+
+def content_checksum(content: Mapping[str, Any]) -> str:
+    """Return the CRC-32 of a JSON object, whatever the order of its keys, as documents hold it."""
+    # keys become strings first, in whose order they are written
+    plain = json.loads(json.dumps(content))
+    return f"{_KIND}{zlib.crc32(json.dumps(plain, sort_keys=True).encode()):08x}"
+
+
+def _json_object(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def taken_checksum(content: dict[str, Any]) -> str | None:
+    """Remove the checksum from a document and return it; None if the document has none."""
+    held = content.get(_CHECKSUM)
+    return content.pop(_CHECKSUM) if isinstance(held, str) and held.startswith(_KIND) else None
