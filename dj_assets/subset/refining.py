@@ -31,7 +31,7 @@ def refine(subset: SubsetContext, earlier: Mapping[str, float]) -> RunResult:
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
         manifests = measured(subset)
-        published = _up_to_date(subset, decision_key(subset, manifests), started)
+        published = _up_to_date(subset, decision_key(subset, manifests), earlier, started)
         if published is not None:
             return published
         decision = decided(subset, manifests)
