@@ -11,7 +11,6 @@ from dj_assets.home.home import home_layout, output_layout
 from dj_assets.home.manifest import newest_run
 from dj_assets.publish.fetching import fetch
 from dj_assets.recipe.gallery import Gallery, find_gallery
-from dj_assets.stores import lease
 from dj_assets.stores.store import Store
 from dj_assets.subset import run_recipe
 from tests.paths import ROOT
@@ -31,7 +30,6 @@ def metadata(run):
 
 
 def test_c4_is_the_same_in_a_store(lake, tmp_path, monkeypatch, instance):
-    monkeypatch.setattr(lease, "SETTLE_S", 0.05)
     local = run_recipe(ROOT / "recipes/redpajama/c4.yaml", [SAMPLE], tmp_path / "local", workers=1)
     expected = texts(local.folder)
     assert 0 < len(expected) < local.samples_in

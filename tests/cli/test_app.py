@@ -135,7 +135,7 @@ def test_report(tmp_path, recipe, source):
     assert [path.name for path in paths] == ["report.html", "dataset_card.md"]
     assert all(path.exists() for path in paths)
     paths[0].unlink()
-    assert "the last run wrote no report" in the_one_line(cli("report", tmp_path / "out"))
+    assert "report.html: is missing; make it again with" in the_one_line(cli("report", tmp_path / "out"))
 
 
 def test_run_against_another_set(tmp_path, recipe, source):

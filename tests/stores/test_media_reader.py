@@ -15,7 +15,6 @@ from dj_assets.media.locations import MAX_MEMBER_BYTES, MediaLocation, Root
 from dj_assets.media.request import Failed, Request
 from dj_assets.publish.export.exported_media import MediaSource
 from dj_assets.recipe.load import load_recipe
-from dj_assets.stores import lease
 from dj_assets.stores import media_reader as stored
 from dj_assets.stores.media_reader import StoreReader, with_content
 from dj_assets.stores.store import Store
@@ -33,11 +32,6 @@ IMAGES = [
     {"image_deduplicator": None},
 ]
 CLIPS = [{"video_duration_filter": {"min_duration": 2.8}}, {"video_motion_score_filter": {"min_score": 0.05}}]
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(lease, "SETTLE_S", 0.05)
 
 
 @pytest.fixture

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from dj_assets.errors import SourceError, StoreError, UserError
@@ -16,7 +20,7 @@ from tests.stores.s3 import SECRET
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch):
     monkeypatch.setattr(retry, "_FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(lease, "SETTLE_S", 0.05)
+    monkeypatch.setattr(lease, "_LOOK_S", 0.05)
 
 
 def test_objects_are_written_listed_copied_and_removed(lake, tmp_path):
@@ -126,6 +130,62 @@ def test_the_lease_of_a_process_that_is_gone_is_taken_over(lake):
             second.require()
         with pytest.raises(StoreError, match="another run took over"):
             first.require()
+
+
+def test_the_lease_of_another_machine_is_taken_over_once_nobody_writes_it(lake, monkeypatch):
+    store = Store.at(lake)
+    with leased(store, "subset", 0) as first:
+        first.write(machine="elsewhere")
+        with pytest.raises(UserError, match="another run is at work there"):
+            with leased(store, "subset", 0):
+                pytest.fail("two owners")
+        monkeypatch.setattr(lease, "DEAD_AFTER_S", -60)
+        with leased(store, "subset", 0):
+            with pytest.raises(StoreError, match="another run took over"):
+                first.require()
+
+
+def test_there_are_never_two_owners_however_slow_writes_are(lake, monkeypatch):
+    store, chance, put = Store.at(lake), random.Random(5), Store.put
+    at_work, taken = [], []
+
+    def slow(self, key, content):
+        # some writes arrive long after others that began later
+        time.sleep(chance.choice([0, 0, 0.02, 0.3]))
+        facts = put(self, key, content)
+        time.sleep(chance.choice([0, 0.1]))
+        return facts
+
+    def work(number):
+        with leased(store, "subset", 120):
+            at_work.append(number)
+            time.sleep(0.02)
+            assert at_work == [number]
+            at_work.remove(number)
+            taken.append(number)
+
+    monkeypatch.setattr(Store, "put", slow)
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(work, range(12))) == [None] * 12
+    assert sorted(taken) == list(range(12))
+    assert not [key for key in store.listing() if key.startswith("locks/")]
+
+
+def test_whoever_has_no_patience_waits_for_a_number_that_is_being_chosen(lake, monkeypatch):
+    store = Store.at(lake)
+    choosing = lease.Lease(store, "subset", lease._owner())
+    choosing.write()
+    monkeypatch.setattr(lease, "_CHOOSING_S", 0.3)
+    with pytest.raises(UserError, match="another run is at work there"):
+        with leased(store, "subset", 0):
+            pytest.fail("the other may have the smaller number")
+    choosing.write(number=7)
+    with pytest.raises(UserError, match="another run is at work there"):
+        with leased(store, "subset", 0):
+            pytest.fail("the other has the smaller number")
+    choosing.release()
+    with leased(store, "subset", 0):
+        pass
 
 
 def test_other_schemes_are_opened_by_fsspec():

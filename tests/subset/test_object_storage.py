@@ -24,7 +24,6 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, stored_manifest
 from dj_assets.publish.fetching import fetch
 from dj_assets.recipe.load import load_recipe
-from dj_assets.stores import lease
 from dj_assets.stores.store import Store
 from dj_assets.subset import Options, Subset, run_recipe
 from dj_assets.subset.locks import whole_subset
@@ -42,11 +41,6 @@ PROCESS = [
     {"document_simhash_deduplicator": {"window_size": 3}},
 ]
 SHARDS = 4
-
-
-@pytest.fixture(autouse=True)
-def _quick_leases(monkeypatch):
-    monkeypatch.setattr(lease, "SETTLE_S", 0.05)
 
 
 @pytest.fixture

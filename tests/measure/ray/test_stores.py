@@ -12,7 +12,6 @@ from dj_assets.home.home import output_layout
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
 from dj_assets.recipe.load import load_recipe
-from dj_assets.stores import lease
 from dj_assets.subset import Options, Subset, run_recipe
 from tests.documents import documents, write_jsonl
 from tests.measure.ray.conftest import NODES
@@ -22,7 +21,6 @@ from tests.subset.test_object_storage import recipe, rows_of
 
 @pytest.fixture
 def raw(lake, tmp_path, monkeypatch):
-    monkeypatch.setattr(lease, "SETTLE_S", 0.05)
     monkeypatch.setattr(settings, "BATCH_BYTES", 10_000)
     for shard in range(3):
         write_jsonl(tmp_path / f"raw/part-{shard}.jsonl", documents(200, seed=shard // 2))
