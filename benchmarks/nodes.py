@@ -98,14 +98,14 @@ def _run(options: argparse.Namespace, data: Path, engine: EngineName, workers: i
     point = {
         "wall_s": round(wall, 1),
         "until_first_block_s": round(first[0], 1),
-        "measure_s": manifest["seconds"]["measure"],
-        "cpu_s_of_operators": round(sum(step["seconds"] for step in manifest["funnel"]), 1),
+        "measure_s": manifest.seconds["measure"],
+        "cpu_s_of_operators": round(sum(step.seconds for step in manifest.funnel), 1),
         "driver_cpu_s": round(_cpu_s() - cpu, 1),
         "samples": result.samples_in,
         "samples_out": result.samples_out,
-        "blocks_by_node": [*manifest["blocks_by_node"].values()],
-        "driver_peak_mb": manifest["peak_rss_mb"],
-        "worker_peak_mb": max(shard["worker_mb"] for shard in manifest["shards"]),
+        "blocks_by_node": [*manifest.blocks_by_node.values()],
+        "driver_peak_mb": manifest.peak_rss_mb,
+        "worker_peak_mb": max(shard.worker_mb for shard in manifest.files),
     }
     print(engine, workers, point)
     shutil.rmtree(output)

@@ -21,6 +21,7 @@ from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.subset import RunResult
+from tests.manifests import manifest_of_test
 
 RECIPE = {
     "project_name": "small",
@@ -143,5 +144,5 @@ def build(
         database, plan, {"stats": [folder / "stats.parquet"], "rejects": [folder / "rejects.parquet"]}, outcomes
     )
     now = datetime.datetime.now(datetime.UTC).isoformat()
-    add_run(database, [], {"run_id": "r", "finished": now, "samples_in": size, "samples_out": size - len(gone)})
+    add_run(database, manifest_of_test(run_id="r", finished=now, samples_in=size, samples_out=size - len(gone)))
     return plan, database

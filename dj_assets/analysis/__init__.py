@@ -1,1 +1,1 @@
-"""Questions to a finished run: statistics, one sample, two runs, thresholds. Nothing is drawn here."""
+"""Analyses of a finished run: statistics, one sample, two runs, thresholds. This package draws nothing."""

@@ -1,4 +1,4 @@
-"""A recipe with some parameters changed: in memory, and in its file without touching anything else there."""
+"""A recipe with some parameters changed: in memory, and in its file, where every other character stays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def with_parameters(recipe: Recipe, changes: Mapping[int, Mapping[str, Value]]) 
 
 
 def write_changed(recipe: Recipe, changes: Changes, changed: Recipe, target: Path) -> None:
-    """Write the recipe's file with parameters changed; every other character stays, comments included.
+    """Write the recipe's file with changed parameters; every other character stays, comments included.
 
     Raises
     ------
@@ -39,17 +39,17 @@ def write_changed(recipe: Recipe, changes: Changes, changed: Recipe, target: Pat
             temporary.write_text(text, "utf-8", newline="")
             _require_same(load_recipe(temporary), changed)
     except (ValueError, UserError) as error:
-        raise UserError(f"{source}: cannot be edited in place ({error}); set the values by hand") from error
+        raise UserError(f"{source}: cannot be edited in place ({error}); set the values manually") from error
 
 
 def changed_lines(recipe: Recipe, changes: Changes) -> str:
-    """Return the lines of the recipe's file that changed parameters would replace, as a unified diff."""
+    """Return a unified diff of the lines in the recipe's file that the changed parameters would replace."""
     source = Path(recipe.file)
     before = _text_of(source)
     try:
         after = set_parameters(before, changes)
     except ValueError as error:
-        raise UserError(f"{source}: cannot be edited in place ({error}); set the values by hand") from error
+        raise UserError(f"{source}: cannot be edited in place ({error}); set the values manually") from error
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), source.name, source.name, n=1, lineterm="")
     return "\n".join(lines)
 

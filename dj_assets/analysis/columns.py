@@ -1,4 +1,4 @@
-"""The statistic columns of a subset: what each holds, in which unit, and which part of a condition judges it."""
+"""The statistic columns of a subset: the type and unit of each, and the part of a condition that judges it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dj_assets.recipe.plan import Plan
 class StatColumn:
     """One column of the table `stats`.
 
-    `judged_by` is the part of the filter's condition that looks at this column, None where none does.
+    `judged_by` is the part of the filter's condition that reads this column, None where no part does.
     """
 
     name: str
@@ -26,34 +26,34 @@ class StatColumn:
 
     @property
     def is_list(self) -> bool:
-        """Whether a sample has any number of values, one for each of its images or videos."""
+        """Return whether a sample has a list of values, one for each of its images or videos."""
         return bool(pa.types.is_list(self.statistic.type) or pa.types.is_large_list(self.statistic.type))
 
     @cached_property
     def value_type(self) -> pa.DataType:
-        """The type of a single value."""
+        """Return the type of a single value."""
         return self.statistic.type.value_type if self.is_list else self.statistic.type
 
     @property
     def is_numeric(self) -> bool:
-        """Whether values lie on an axis; all others are counted by name."""
+        """Return whether values are numbers on an axis; all others are counted by name."""
         return bool(pa.types.is_integer(self.value_type) or pa.types.is_floating(self.value_type))
 
     @property
     def is_whole(self) -> bool:
-        """Whether values are whole numbers."""
+        """Return whether values are whole numbers."""
         return bool(pa.types.is_integer(self.value_type))
 
     @property
     def bounds(self) -> Range | None:
-        """The range that the column is judged by, where it is a range."""
+        """Return the range that judges the column, None where no range does."""
         return self.judged_by if isinstance(self.judged_by, Range) else None
 
     def values(self) -> Sql:
-        """Return a query for one row a value: `value`, `first` of its sample, `fails`, `shard`, `row`.
+        """Return a query with one row for each value: `value`, `first` of its sample, `fails`, `shard`, `row`.
 
-        `fails` says that the sample does not satisfy this part of the condition. Samples without the statistic (they
-        failed before it was measured) and empty lists give no row.
+        `fails` is true where the sample does not satisfy this part of the condition. Samples without the statistic
+        (they failed before it was measured) and empty lists give no row.
         """
         column = quoted(self.name)
         value = f"unnest({column})" if self.is_list else column

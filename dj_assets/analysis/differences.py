@@ -1,4 +1,4 @@
-"""Two texts side by side: what one has and the other has not, word by word."""
+"""The differences between two texts, word by word."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _WORDS = re.compile(r"\s+|[^\s]+")
-# Beyond this many words difflib takes seconds; the rest is only counted.
+# With more words than this difflib takes seconds; the rest is only counted.
 _MOST_WORDS = 4000
 _CONTEXT = 5
 
 
 @dataclass(frozen=True)
 class Change:
-    """One place where two texts differ: what stands there in the one and in the other, with a few words around."""
+    """One passage where two texts differ: its words in the one and in the other, with a few words around."""
 
     before: str
     removed: str
@@ -29,9 +29,9 @@ class Change:
 
 @dataclass(frozen=True)
 class TextChanges:
-    """The first places where two texts differ, how many more there are, and whether only the beginnings were compared.
+    """The first passages where two texts differ, the number of the others, and whether only beginnings were compared.
 
-    Nothing at all is the same text.
+    Texts that are the same have no passages.
     """
 
     shown: tuple[Change, ...]
@@ -40,7 +40,7 @@ class TextChanges:
 
 
 def changes_between(before: str, after: str, most: int = 8) -> TextChanges:
-    """Compare two texts word by word; only the first 4,000 words."""
+    """Compare the first 4,000 words of two texts."""
     if before == after:
         return TextChanges((), 0)
     a, b = (_WORDS.findall(text)[:_MOST_WORDS] for text in (before, after))
@@ -51,9 +51,9 @@ def changes_between(before: str, after: str, most: int = 8) -> TextChanges:
 
 
 def differences(before: str, after: str, most: int = 8) -> list[str]:
-    """Return the places where two texts differ, as `… [-removed-]{+added+} …` with a few words around.
+    """Return the passages where two texts differ, as `… [-removed-]{+added+} …` with a few words around.
 
-    At most `most` places; a last line counts those left out. Only the first 4,000 words are compared.
+    There are at most `most` passages; a last line counts the others. Only the first 4,000 words are compared.
     """
     changes = changes_between(before, after, most)
     shown = [str(change) for change in changes.shown]
@@ -75,7 +75,7 @@ def _shown(a: list[str], b: list[str], change: tuple[int, int, int, int]) -> Cha
 
 
 def _visible(text: str) -> str:
-    """Show white space and control characters by their escapes, and cut what is long."""
+    """Show white space and control characters by their escapes, and cut a long text."""
     shown = "".join(c if c == " " or (c.isprintable() and not c.isspace()) else _escape(c) for c in text)
     return shown if len(shown) <= 120 else f"{shown[:60]}…{shown[-59:]}"
 

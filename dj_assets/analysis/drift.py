@@ -1,4 +1,4 @@
-"""How far the statistics of a subset moved between two runs: the population stability index of each."""
+"""The drift of a subset's statistics between two runs: the population stability index of each."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dj_assets.publish.bins import Bins, recount
+from dj_assets.home.run_manifest import Bins
+from dj_assets.publish.bins import recount
 from dj_assets.publish.database import reading
 from dj_assets.recipe.plan import Plan
 
-# A bin without a value counts as half of one: its logarithm would be infinite.
+# An empty bin counts as half a value: the logarithm of zero is infinite.
 _HALF = 0.5
-# What is exceeded by chance in one of a thousand comparisons, in standard deviations of the normal distribution.
+# Chance exceeds this number of standard deviations of the normal distribution in one of a thousand comparisons.
 _RARE = 3.09
 
 
 @dataclass(frozen=True)
 class Drift:
-    """One statistic in two runs.
+    """The drift of one statistic between two runs.
 
-    `index` is its population stability index: 0 where both are distributed alike, over 0.2 by custom a marked change.
-    `chance` is what the index reaches in one of a thousand comparisons though nothing changed: with few samples more
-    than any custom allows. `before` and `now` count the values.
+    `index` is its population stability index: 0 where both distributions are the same; by convention, over 0.2 is a
+    marked change. `chance` is the index that one of a thousand comparisons reaches although nothing changed: with few
+    samples it is above every convention. `before` and `now` count the values.
     """
 
     statistic: str
@@ -34,24 +34,23 @@ class Drift:
     now: int
 
 
-def drifts(earlier: Mapping[str, Any], database: Path, plan: Plan) -> list[Drift]:
-    """Compare what a database holds with the bins in the manifest of an earlier run; the greatest drift first.
+def drifts(earlier: Mapping[str, Bins], database: Path, plan: Plan) -> list[Drift]:
+    """Compare the statistics in a database with the bins in the manifest of an earlier run; the greatest drift first.
 
-    Statistics that only one of the runs has, or that had no value, are left out; so is everything where the manifest is
-    from a time without bins.
+    Statistics that only one of the runs has, or that have no value, are left out. A manifest from a version without
+    bins gives no drifts.
     """
-    kept = {column: Bins.of_json(content) for column, content in earlier.get("statistics", {}).items()}
     with reading(database) as connection:
-        now = recount(connection, plan, kept)
-    moved = [_drift(column, kept[column].counts, bins.counts) for column, bins in now.items()]
+        now = recount(connection, plan, earlier)
+    moved = [_drift(column, earlier[column].counts, bins.counts) for column, bins in now.items()]
     return sorted((drift for drift in moved if drift.before and drift.now), key=lambda drift: -drift.index)
 
 
 def stability_index(before: Sequence[int], now: Sequence[int]) -> float:
     """Return the population stability index of two histograms over the same bins.
 
-    The sum of `(q - p) ln(q / p)` over the shares p and q of each bin (Siddiqi, Credit Risk Scorecards, 2006). Bins
-    that are empty in both do not count.
+    It is the sum of `(q - p) ln(q / p)` over the shares p and q of each bin (Siddiqi, Credit Risk Scorecards, 2006).
+    Bins that are empty in both do not count.
     """
     pairs = _filled(before, now)
     total = [sum(column) + _HALF * len(pairs) for column in zip(*pairs, strict=True)]
@@ -66,10 +65,10 @@ def _drift(column: str, before: Sequence[int], now: Sequence[int]) -> Drift:
 
 
 def _chance(free: int, before: int, now: int) -> float:
-    """Return what chance alone seldom exceeds: the index over (1/n + 1/m) is nearly chi-squared distributed."""
+    """Return the index that chance alone seldom exceeds: over (1/n + 1/m) it is nearly chi-squared distributed."""
     if free < 1:
         return 0.0
-    spread = 2 / (9 * free)  # Wilson and Hilferty's cube
+    spread = 2 / (9 * free)  # the approximation of Wilson and Hilferty
     return float(free * (1 - spread + _RARE * math.sqrt(spread)) ** 3 * (1 / before + 1 / now))
 
 

@@ -1,4 +1,4 @@
-"""Pairs of a dropped duplicate and the sample that was kept for it, with the differences of their texts."""
+"""Pairs of a dropped duplicate and its kept duplicate, with the differences of their texts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from dj_assets.analysis.differences import TextChanges, changes_between
 from dj_assets.home.layout import Layout
 from dj_assets.publish.database import SamplePosition, reading
 
-# Far more than `changes_between` compares.
+# Many more characters than `changes_between` compares.
 _MOST_CHARACTERS = 60_000
 
 
 @dataclass(frozen=True)
 class DuplicatePair:
-    """A dropped duplicate and its kept duplicate, which may be in the file `against` of the reference set.
+    """A dropped duplicate and its kept duplicate; this may be in the file `against` of the reference set.
 
-    `changes` lead from the kept text to the dropped one, both as cleaned; `beginning` is that of the kept text. The
-    `distance` is the deduplicator's, None where it has none.
+    `changes` lead from the kept text to the dropped one, both cleaned; `beginning` is the beginning of the kept text.
+    `distance` is the distance that the deduplicator measured, None where it measures none.
     """
 
     operator: str
@@ -37,17 +37,17 @@ class DuplicatePair:
 
     @property
     def same(self) -> bool:
-        """Whether both have the same text."""
+        """Return whether both have the same text."""
         return not self.changes.shown and not self.changes.beyond
 
 
 def duplicate_pairs(
     database: Path, layout: Layout, per_operator: int = 3, places: int = 4, width: int = 160
 ) -> list[DuplicatePair]:
-    """Return pairs of each deduplicator: those farthest apart, the closest that differ, and what is between.
+    """Return pairs of each deduplicator, spread evenly from the greatest to the smallest distance.
 
-    `places` of their differences are shown, and `width` characters of the kept text. The same run always gives the same
-    pairs; without the measured texts there are none.
+    A pair holds at most `places` differences, and `width` characters of the kept text. The same run always gives the
+    same pairs; without the measured texts there are none.
     """
     with reading(database) as connection:
         records = connection.execute(_PICKED.format(pairs=duplicates_query(connection)), [per_operator]).fetchall()
@@ -87,10 +87,10 @@ WHERE number % greatest(1, many // $1) = 0 AND number // greatest(1, many // $1)
 
 
 def duplicates_query(connection: duckdb.DuckDBPyConnection) -> str:
-    """Return a query for the table `duplicates`; what an output from before a column was kept lacks is null."""
+    """Return a query for the table `duplicates`; columns that an earlier version did not write are null."""
     columns = {row[0] for row in connection.execute("DESCRIBE duplicates").fetchall()}
     named = [name if name in columns else f"NULL::{kind} AS {name}" for name, kind in _COLUMNS.items()]
-    return f"SELECT {', '.join(named)} FROM duplicates"  # noqa: S608 - names of ours
+    return f"SELECT {', '.join(named)} FROM duplicates"  # noqa: S608 - fixed names
 
 
 class _Row(NamedTuple):
@@ -125,7 +125,7 @@ def _pair(row: _Row, dropped: str, kept: str, places: int, width: int) -> Duplic
 
 
 def _texts(layout: Layout, positions: Iterable[SamplePosition]) -> dict[SamplePosition, str]:
-    """Return the cleaned texts of samples; none of files whose measured files are gone. Each file is read once."""
+    """Return the cleaned texts of samples, reading each file once; where the measured file is gone there are none."""
     rows_by_shard: defaultdict[int, list[int]] = defaultdict(list)
     for shard, row in sorted(positions):
         rows_by_shard[shard].append(row)

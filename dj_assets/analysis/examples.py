@@ -1,4 +1,4 @@
-"""Dropped samples to look at: a few of every operator, spread over what it dropped, each with its text."""
+"""Examples of dropped samples: a few for every operator, spread over the samples that it dropped, with their texts."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from dj_assets.publish.database import SamplePosition, reading
 from dj_assets.recipe.plan import Plan
 
 LOAD = "load"
-# White space collapses, so an excerpt needs more of the text than it shows.
+# White space collapses, so an excerpt reads more of the text than it shows.
 _READ_TIMES = 8
 
 
 @dataclass(frozen=True)
 class Example:
-    """A sample that left, and why.
+    """A sample that was dropped or quarantined, with the reason.
 
-    `excerpt` is the beginning of its cleaned text with white space collapsed; empty for what never was loaded. `value`
-    is the number that was judged, None where there is none. For a duplicate, `kept_id` and `kept_excerpt` show the
-    duplicate that was kept, maybe in the reference set, and `distance` is that of its deduplicator. `quarantined`
-    samples failed; their reason is the error.
+    `excerpt` is the beginning of its cleaned text with white space collapsed; empty if the sample was never loaded.
+    `value` is the number that was judged, None where there is none. For a duplicate, `kept_id` and `kept_excerpt` are
+    of the kept duplicate, which may be in the reference set, and `distance` is the distance that the deduplicator
+    measured. The reason of a `quarantined` sample is the error.
     """
 
     operator: str
@@ -44,9 +44,9 @@ def dropped_examples(
 ) -> list[Example]:
     """Return up to `per_operator` dropped and as many quarantined samples of each operator, in recipe order.
 
-    They are spread evenly over what the operator dropped, ordered by the judged value, from the least to the greatest;
-    without a value by their place in the source. The same run always gives the same examples. Excerpts have at most
-    `width` characters; of the measured files only the row groups that hold an example are read.
+    They are spread evenly over the samples that the operator dropped, ordered by the judged value from the least to
+    the greatest; without a value, by their position in the source. The same run always gives the same examples.
+    Excerpts have at most `width` characters; only the row groups of measured files that hold an example are read.
     """
     with reading(database) as connection:
         records = connection.execute(_PICKED, {"most": per_operator}).fetchall()
@@ -91,8 +91,8 @@ class _Picked:
         return None if self.kept_shard is None or self.kept_row is None else (self.kept_shard, self.kept_row)
 
 
-# A row is picked where its number times (most - 1) passes a multiple of (rows - 1): the first, the last, and evenly
-# many between.
+# A row is picked where its number times (most - 1) passes a multiple of (rows - 1): the first, the last, and rows at
+# even distances between them.
 _PICKED = """
 WITH gone AS (
     SELECT operator, shard, row, id, reason, value, FALSE AS quarantined FROM dropped
@@ -129,7 +129,7 @@ def _example(
 
 
 def excerpts(layout: Layout, positions: Iterable[SamplePosition], width: int) -> dict[SamplePosition, str]:
-    """Return the beginnings of cleaned texts by place (shard, row); of what was never loaded there is none."""
+    """Return the beginnings of cleaned texts by position (shard, row); samples that were never loaded have none."""
     rows_by_shard: defaultdict[int, list[int]] = defaultdict(list)
     for shard, row in sorted(positions):
         rows_by_shard[shard].append(row)
@@ -143,7 +143,7 @@ def excerpts(layout: Layout, positions: Iterable[SamplePosition], width: int) ->
 def _shard_texts(path: Path, rows: list[int], width: int) -> list[tuple[int, str]]:
     if not path.exists():
         return []
-    # DuckDB leaves out the row groups whose rows are all others
+    # DuckDB skips the row groups that hold none of the rows
     listed = ", ".join("?" * len(rows))
     query = f"SELECT row, left(text, {width * _READ_TIMES}) FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
     with duckdb.connect(config={"threads": 1}) as connection:

@@ -14,7 +14,7 @@ from dj_assets.analysis.duplicate_pairs import duplicates_query
 from dj_assets.analysis.examples import LOAD
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import file_record
+from dj_assets.home.run_manifest import MeasuredFile, RunManifest
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import CorpusMapper, Filter, Mapper
 from dj_assets.operators.batch import Batch
@@ -28,7 +28,7 @@ from dj_assets.subset.corpus import stored_frequent
 
 @dataclass(frozen=True)
 class StepTrace:
-    """The effect of one operator on the sample. `ended` marks the operator that decided its outcome."""
+    """The effect of one operator on the sample. `ended` marks the operator that dropped or quarantined it."""
 
     operator: str
     summary: str
@@ -52,13 +52,13 @@ class SampleTrace:
 def explain(
     plan: Plan,
     layout: Layout,
-    manifest: Mapping[str, Any],
+    manifest: RunManifest,
     sample: str,
     models: ModelStore | None = None,
     *,
     files: Sequence[SourceFile] = (),
 ) -> list[SampleTrace]:
-    """Return the trace of every sample with an id; ids need not be unique.
+    """Return the trace of every sample with the id; ids need not be unique.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def explain(
     layout, manifest
         The folder of the run, and its manifest.
     files
-        The source files, where they are read otherwise than as they stand.
+        The source files, where they are not read unchanged.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def explain(
         positions = _positions(connection, sample)
         if not positions:
             raise UserError(
-                f"{layout.published}: no sample has the id {sample!r}; ids stand in stats.parquet and stats.duckdb"
+                f"{layout.published}: no sample has the id {sample!r}; ids are in stats.parquet and stats.duckdb"
             )
         tracer = _Tracer(plan, layout, manifest, connection, models or ModelStore(), files)
         return [tracer.trace(sample, shard, row) for shard, row in positions]
@@ -88,21 +88,21 @@ def explain(
 class _Tracer:
     plan: Plan
     layout: Layout
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
     connection: duckdb.DuckDBPyConnection
     models: ModelStore
     files: Sequence[SourceFile]
 
     def trace(self, sample: str, shard: int, row: int) -> SampleTrace:
-        """Return the trace of the sample at a position; one that ended while it was loaded has no steps."""
+        """Return the trace of the sample at a position; a sample that failed while it was loaded has no steps."""
         ended_by, outcome = self._outcome(shard, row)
-        source = file_record(self.manifest, shard)
+        source = self.manifest.file(shard)
         if ended_by == LOAD:
-            return SampleTrace(sample, shard, row, source["path"], outcome, ())
-        file = next((file for file in self.files if str(file.path) == source["path"]), None)
+            return SampleTrace(sample, shard, row, source.path, outcome, ())
+        file = next((file for file in self.files if str(file.path) == source.path), None)
         raw = _raw(source, row, self.plan.recipe.text_key, self.models, file)
         steps = self._steps(shard, row, raw, ended_by, quarantined=outcome.startswith("quarantined"))
-        return SampleTrace(sample, shard, row, source["path"], outcome, steps, self._kept_duplicate(shard, row))
+        return SampleTrace(sample, shard, row, source.path, outcome, steps, self._kept_duplicate(shard, row))
 
     def _outcome(self, shard: int, row: int) -> tuple[str | None, str]:
         dropped = self._row("SELECT operator, reason FROM dropped WHERE shard = ? AND row = ?", shard, row)
@@ -127,7 +127,7 @@ class _Tracer:
             elif isinstance(step.operator, Filter):
                 trace = self._judged(step, step.operator, measured, (shard, row), ended=ended)
             else:
-                trace = StepTrace(step.label, "signs the sample", ended=ended)
+                trace = StepTrace(step.label, "computes the signature of the sample", ended=ended)
             traces.append(trace)
         return tuple(traces)
 
@@ -161,7 +161,7 @@ class _Tracer:
         query = f"""
             SELECT kept_shard, kept_row, kept_id, cluster_size, distance, against
             FROM ({duplicates_query(self.connection)}) WHERE shard = ? AND row = ?
-        """  # noqa: S608 - a query of ours
+        """  # noqa: S608 - a query from this package
         duplicate = self._row(query, shard, row)
         if duplicate is None:
             return ()
@@ -195,7 +195,7 @@ def _positions(connection: duckdb.DuckDBPyConnection, sample: str) -> list[tuple
 
 def _rewritten(step: Step, rewrite: Callable[[Batch], Batch], raw: Batch | None) -> tuple[Batch | None, StepTrace]:
     if raw is None:
-        return None, StepTrace(step.label, "rewrites the text (the source is not there any more)")
+        return None, StepTrace(step.label, "rewrites the text (the source no longer exists)")
     new = rewrite(raw)
     changes = differences(raw.text[0].as_py(), new.text[0].as_py())
     summary = f"changes {len(changes)} places" if changes else "changes nothing"
@@ -203,15 +203,15 @@ def _rewritten(step: Step, rewrite: Callable[[Batch], Batch], raw: Batch | None)
 
 
 def _raw(
-    source: Mapping[str, Any], row: int, text_key: str, models: ModelStore, file: SourceFile | None = None
+    source: MeasuredFile, row: int, text_key: str, models: ModelStore, file: SourceFile | None = None
 ) -> Batch | None:
-    """Read the sample again from its source, as it was loaded; None where that is gone or has no text."""
+    """Return the sample as loaded again from its source; None where the source is gone or has no text."""
     from dj_assets.sources.readers import Reader, parse
 
-    path = source_path(source["path"])
+    path = source_path(source.path)
     if not path.exists():
         return None
-    for block in Reader(file or SourceFile.at(path), source["shard"]).blocks():
+    for block in Reader(file or SourceFile.at(path), source.number).blocks():
         rows = parse(block, text_key=text_key, name=path.name).rows
         numbers: Sequence[int] = rows.column("row").to_pylist()
         if row in numbers:

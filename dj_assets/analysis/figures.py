@@ -1,4 +1,4 @@
-"""How numbers read: shares that never round a loss away, and short axis labels."""
+"""Numbers as texts: percentages that never round a loss away, and short axis labels."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 def percent(part: float, whole: float, decimals: int = 1) -> str:
     """Return "98.6 %".
 
-    Decimals are added, up to four, while rounding would turn some into none or less than all into all; beyond that it
-    reads "> 99.9999 %" or "< 0.0001 %". An empty whole gives an en dash.
+    Decimals are added, up to four, while rounding would give 0 % for some or 100 % for less than all. With four
+    decimals that still do, the text is "> 99.9999 %" or "< 0.0001 %". An empty whole gives an en dash.
     """
     if not whole:
         return "–"
@@ -26,7 +26,7 @@ def percent(part: float, whole: float, decimals: int = 1) -> str:
 
 
 def rate(share: float) -> str:
-    """Return a share between 0 and 1 as "94.42 %", the precision of published rates."""
+    """Return a share between 0 and 1 as "94.42 %", with the precision of published rates."""
     return f"{100 * share:.2f} %"
 
 

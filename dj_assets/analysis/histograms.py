@@ -1,4 +1,4 @@
-"""Histograms of statistics, counted by DuckDB: no row ever leaves the database."""
+"""Histograms of statistics, counted by DuckDB: no row leaves the database."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from dj_assets.analysis.statistics import Summary
 from dj_assets.operators.conditions import Parameter, Range
 
 BINS = 40
-# Wider than this, from the first to the last value shown, an axis is logarithmic ...
+# An axis is logarithmic where the ratio of the last to the first value shown is greater than this ...
 _WIDE, _WIDEST = 30.0, 1e30
-# ... or where the upper half of the values spreads so many times as wide as the lower, and over so wide a span.
+# ... or where the upper half of the values is this many times as wide as the lower, over at least this ratio.
 _SKEW, _SKEWED_SPAN = 5.0, 8.0
 _MARGIN = 0.03
 
@@ -32,7 +32,7 @@ class Scale:
     log: bool = False
 
     def position(self, value: float) -> float:
-        """Return where a value lies between the ends, 0 to 1; what lies beyond is at the end."""
+        """Return the position of a value between the ends, 0 to 1; a value beyond an end is at the end."""
         if self.log:
             share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
         else:
@@ -42,20 +42,20 @@ class Scale:
 
 @dataclass
 class Histogram:
-    """Samples by bin and outcome: `kept`, dropped `elsewhere`, or `fails` this condition; each of length `bins`."""
+    """Samples by bin and outcome: `kept`, dropped `elsewhere`, or `fails` this condition; each has length `bins`."""
 
     scale: Scale
     counts: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def tallest(self) -> int:
-        """The count of the fullest bin."""
+        """Return the count of the fullest bin."""
         return max(map(sum, zip(*self.counts.values(), strict=True)))
 
 
 @dataclass(frozen=True)
 class Frequencies:
-    """The most frequent values of a text column with their counts by outcome, and how many others there are."""
+    """The most frequent values of a text column with their counts by outcome, and the number of other values."""
 
     rows: tuple[tuple[str, dict[str, int]], ...]
     others: int
@@ -64,8 +64,8 @@ class Frequencies:
 def choose_scale(summary: Summary, bounds: Range | None, *, whole: bool) -> Scale | None:
     """Return the axis for a column: 1st to 99th percentile, widened to contain the thresholds.
 
-    Logarithmic where the values are positive, skewed and no shares. Bins begin at thresholds, so that samples on both
-    sides of one do not meet in a bin. None where there is no finite value.
+    It is logarithmic where the values are positive and skewed and are not shares. Bins begin at thresholds, so that no
+    bin holds samples from both sides of one. None where there is no finite value.
     """
     low, middle, high = summary.one_percent, summary.median, summary.ninety_nine_percent
     if low is None or middle is None or high is None:
@@ -80,7 +80,7 @@ def choose_scale(summary: Summary, bounds: Range | None, *, whole: bool) -> Scal
 
 
 def _skewed(summary: Summary, most: float, least: float) -> bool:
-    """Tell whether values from `least` to `most` want a logarithmic axis; zeros would count in its first bin."""
+    """Return whether values from `least` to `most` need a logarithmic axis; zeros would count in its first bin."""
     low, middle, high = summary.one_percent, summary.median, summary.ninety_nine_percent
     if not (low is not None and middle and high) or low < 0 or middle < 0 or (summary.high or 0) <= 1:
         return False
@@ -91,7 +91,7 @@ def _skewed(summary: Summary, most: float, least: float) -> bool:
 def _linear(summary: Summary, points: Sequence[float], limits: Sequence[float], *, whole: bool) -> Scale:
     low, high = min(points), max(points)
     if whole and high - low < BINS:
-        # one bin a number, and the number in its middle
+        # one bin for each number, with the number in its middle
         return Scale(math.floor(low) - 0.5, math.floor(high) + 0.5, int(math.floor(high) - math.floor(low)) + 1)
     first, last = _margins(low, high)
     if low >= 0 and summary.low is not None and summary.low >= 0:
@@ -109,7 +109,7 @@ def _aligned(low: float, high: float, *, limits: Sequence[float], whole: bool = 
     width = (high - low) / BINS
     apart = max(limits) - min(limits) if limits else 0.0
     if whole:
-        # every bin holds equally many whole numbers, or the histogram would look like a comb
+        # every bin holds the same number of whole numbers; otherwise neighbouring bins would alternate
         width = float(math.ceil(width))
     elif apart >= width:
         width = apart / round(apart / width)
@@ -122,7 +122,7 @@ def _aligned(low: float, high: float, *, limits: Sequence[float], whole: bool = 
 def count_bins(
     connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColumn], scales: Sequence[Scale]
 ) -> list[Histogram]:
-    """Return a histogram of every numeric column, by one query; values beyond an end count in its last bin."""
+    """Return a histogram of every numeric column with one query; values beyond an end count in the outermost bin."""
     histograms = [Histogram(scale, {outcome: [0] * scale.bins for outcome in OUTCOMES}) for scale in scales]
     parts: list[str] = []
     parameters: list[Parameter] = []
@@ -141,7 +141,7 @@ def count_bins(
 
 
 def count_values(connection: duckdb.DuckDBPyConnection, column: StatColumn, scale: Scale) -> list[int]:
-    """Return how many values of a numeric column lie in each bin, whatever became of their samples."""
+    """Return the number of values of a numeric column in each bin, whatever the outcome of their samples."""
     values = column.values()
     query = f"SELECT {_bin(scale)} AS bin, count(*) FROM ({values.text}) WHERE isfinite(value) GROUP BY bin"  # noqa: S608
     counts = dict(connection.execute(query, values.parameters).fetchall())
@@ -149,7 +149,7 @@ def count_values(connection: duckdb.DuckDBPyConnection, column: StatColumn, scal
 
 
 def count_names(connection: duckdb.DuckDBPyConnection, column: StatColumn, most: int) -> Frequencies:
-    """Return the `most` frequent values of a text column; of equal counts the alphabetically first."""
+    """Return the `most` frequent values of a text column; values with equal counts are in alphabetical order."""
     values = column.values()
     tallies = ", ".join(f"count(*) FILTER (outcome = '{outcome}')" for outcome in OUTCOMES)
     query = (
@@ -175,10 +175,10 @@ def _outcomes(values: str) -> str:
 
 
 def _bin(scale: Scale) -> str:
-    """Return SQL for the bin of `value`; the numbers in it are ours."""
+    """Return SQL for the bin of `value`; all numbers in it come from the scale."""
     low, high = f"{scale.low!r}::DOUBLE", f"{scale.high!r}::DOUBLE"
     share = f"(value - {low}) / ({high} - {low})"
     if scale.log:
         share = f"ln(greatest(value, {low}) / {low}) / ln({high} / {low})"
-    # a value at the beginning of a bin belongs to it, whatever the rounding of logarithms
+    # a value at the beginning of a bin belongs to this bin, whatever the rounding of logarithms
     return f"greatest(0, least({scale.bins - 1}, floor({share} * {scale.bins} + 1e-9)))::INTEGER"

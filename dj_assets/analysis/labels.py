@@ -1,4 +1,4 @@
-"""Names short enough to be read in a table."""
+"""Operator names that are short enough for a table."""
 
 from __future__ import annotations
 

@@ -1,17 +1,16 @@
-"""What was changed between two runs, from their manifests alone: recipe, models, versions, source files."""
+"""The changes between two runs, from their manifests alone: recipe, models, versions, source files."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-Manifest = Mapping[str, Any]
+from dj_assets.home.run_manifest import MeasuredFile, RunManifest
 
 
-def changed_recipe(before: Manifest, now: Manifest) -> list[str]:
-    """Return a line for every operator that was added, removed or given other parameters, in recipe order."""
+def changed_recipe(before: RunManifest, now: RunManifest) -> list[str]:
+    """Return a line for every operator that was added, was removed or has other parameters, in recipe order."""
     old, new = (_operators(manifest) for manifest in (before, now))
     matcher = difflib.SequenceMatcher(None, [name for name, _ in old], [name for name, _ in new], autojunk=False)
     lines: list[str] = []
@@ -22,68 +21,66 @@ def changed_recipe(before: Manifest, now: Manifest) -> list[str]:
         else:
             lines += [f"{name}: removed" for name, _ in old[i:j]]
             lines += [f"{name}: added{_given(parameters)}" for name, parameters in new[m:n]]
-    if before["text_keys"] != now["text_keys"]:
-        lines.append(f"text_keys: {before['text_keys']} → {now['text_keys']}")
+    if before.text_keys != now.text_keys:
+        lines.append(f"text_keys: {before.text_keys} → {now.text_keys}")
     return lines
 
 
-def changed_models(before: Manifest, now: Manifest) -> list[str]:
-    """Return a line for every model that came, went, or is another file by its checksum."""
-    old, new = ({model["name"]: model["sha256"] for model in manifest["models"]} for manifest in (before, now))
+def changed_models(before: RunManifest, now: RunManifest) -> list[str]:
+    """Return a line for every model that was added, was removed or has another checksum."""
+    old, new = ({model.name: model.sha256 for model in manifest.models} for manifest in (before, now))
     return _changes(old, new, shown=12)
 
 
-def changed_versions(before: Manifest, now: Manifest) -> list[str]:
+def changed_versions(before: RunManifest, now: RunManifest) -> list[str]:
     """Return a line for every library that has another version."""
-    return _changes(before["versions"], now["versions"])
+    return _changes(before.versions, now.versions)
 
 
-def changed_files(before: Manifest, now: Manifest) -> list[str]:
-    """Return a line for every source file that came, went or changed; files that only moved count as the same."""
-    pairs = paired_files(before["shards"], now["shards"])
-    gone = [file for index, file in enumerate(before["shards"]) if index not in pairs]
-    new = [file for index, file in enumerate(now["shards"]) if index not in pairs.values()]
-    paths = {file["path"] for file in gone} & {file["path"] for file in new}
+def changed_files(before: RunManifest, now: RunManifest) -> list[str]:
+    """Return a line for every source file that was added, removed or changed; a file that only moved is the same."""
+    pairs = paired_files(before.files, now.files)
+    gone = [file for index, file in enumerate(before.files) if index not in pairs]
+    new = [file for index, file in enumerate(now.files) if index not in pairs.values()]
+    paths = {file.path for file in gone} & {file.path for file in new}
     return [
-        *(_file("changed" if file["path"] in paths else "only before", file) for file in gone),
-        *(_file("only now", file) for file in new if file["path"] not in paths),
+        *(_file("changed" if file.path in paths else "only before", file) for file in gone),
+        *(_file("only now", file) for file in new if file.path not in paths),
     ]
 
 
-def paired_files(before: Sequence[Manifest], now: Sequence[Manifest]) -> dict[int, int]:
-    """Return, for files of the one run, the place of the file with the same content in the other.
+def paired_files(before: Sequence[MeasuredFile], now: Sequence[MeasuredFile]) -> dict[int, int]:
+    """Return, for files of the one run, the index of the file with the same content in the other.
 
-    Of several files with one content those of the same path go together, then the others in their order.
+    Several files with the same content are paired by path first, then the others in their order.
     """
     free: dict[str, list[int]] = {}
     for index, file in enumerate(now):
-        free.setdefault(file["sha256"], []).append(index)
+        free.setdefault(file.sha256, []).append(index)
     pairs: dict[int, int] = {}
     for same_path in (True, False):
         for index, file in enumerate(before):
             if index in pairs:
                 continue
-            fitting = [
-                other for other in free.get(file["sha256"], []) if not same_path or now[other]["path"] == file["path"]
-            ]
+            fitting = [other for other in free.get(file.sha256, []) if not same_path or now[other].path == file.path]
             if fitting:
                 pairs[index] = fitting[0]
-                free[file["sha256"]].remove(fitting[0])
+                free[file.sha256].remove(fitting[0])
     return pairs
 
 
-def _operators(manifest: Manifest) -> list[tuple[str, dict[str, Any]]]:
-    return [item for entry in manifest["process"] for item in entry.items()]
+def _operators(manifest: RunManifest) -> list[tuple[str, dict[str, object]]]:
+    return [item for entry in manifest.process for item in entry.items()]
 
 
-def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def _differing(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     names = dict.fromkeys([*before, *now])
     missing = "not given"
     pairs = [(name, before.get(name, missing), now.get(name, missing)) for name in names]
     return [f"{name} {old} → {new}" for name, old, new in pairs if old != new]
 
 
-def _given(parameters: Mapping[str, Any]) -> str:
+def _given(parameters: Mapping[str, object]) -> str:
     return f" ({', '.join(f'{name} {value}' for name, value in parameters.items())})" if parameters else ""
 
 
@@ -101,5 +98,5 @@ def _change(name: str, before: str | None, now: str | None, shown: int) -> str:
     return f"{name}: removed" if now is None else f"{name}: {before[:shown]} → {now[:shown]}"
 
 
-def _file(what: str, shard: Manifest) -> str:
-    return f"{what}: {Path(shard['path']).name}, {shard['records']:,} samples"
+def _file(what: str, shard: MeasuredFile) -> str:
+    return f"{what}: {Path(shard.path).name}, {shard.records:,} samples"

@@ -1,11 +1,11 @@
-"""The checks of every published run; they count what is in its folder instead of trusting the manifest."""
+"""The checks of every published run; they count rows in its files instead of trusting the manifest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow.parquet as pq
 
@@ -14,6 +14,7 @@ from dj_assets.analysis.labels import short_name
 from dj_assets.home.home import home_layout
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.operators.base import Mapper
 from dj_assets.publish.database import reading
 from dj_assets.recipe.gallery import refined_sources
@@ -21,7 +22,7 @@ from dj_assets.recipe.model import Recipe, Reference, Tolerance
 from dj_assets.recipe.plan import Plan
 from dj_assets.urls import url_of
 
-# A reference says nothing about a sample of the data smaller than this share of it.
+# The published figures say nothing about fewer samples than this share of the reference.
 COMPARABLE_SHARE = 0.01
 
 
@@ -29,12 +30,12 @@ COMPARABLE_SHARE = 0.01
 class CheckInput:
     """A published run that is checked: its manifest, the rows counted in its files, and figures to compare with.
 
-    `judging` are the operators that can drop a sample; `previous` is the retention of the run before, where there was
-    one, and `drifts` says how far each statistic moved since, None where there is nothing to compare with.
-    `raw_samples_in` are those of the subsets that this one is made of: the gallery counts from there.
+    `judging` are the operators that can drop a sample. `previous` is the retention of the run before, None for a first
+    run, and `drifts` are the drifts of the statistics since then, None where there is nothing to compare with.
+    `raw_samples_in` counts the raw samples of the subsets that this one is made of: the gallery counts from there.
     """
 
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
     rows: Mapping[str, int]
     judging: frozenset[str]
     previous: float | None
@@ -45,18 +46,18 @@ class CheckInput:
 
     @property
     def samples_in(self) -> int:
-        """Samples that the source holds."""
-        return int(self.manifest["samples_in"])
+        """Return the number of samples in the source."""
+        return self.manifest.samples_in
 
     @property
     def retention(self) -> float:
-        """Share of the samples that is kept."""
-        return float(self.manifest["retention"])
+        """Return the share of the samples that is kept."""
+        return self.manifest.retention
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """Whether a check passed, the sentence that says why, and the figures behind it, where there are several."""
+    """The result of a check: whether it passed, a sentence that says why, and the figures, where there are several."""
 
     passed: bool
     because: str
@@ -65,7 +66,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Check:
-    """One question about a run, the severity of a no, and the function that answers it."""
+    """One question about a run, the severity where the answer is no, and the function that answers it."""
 
     name: str
     severity: Literal["ERROR", "WARN"]
@@ -76,8 +77,8 @@ class Check:
 def check_input_of(
     plan: Plan,
     layout: Layout,
-    manifest: Mapping[str, Any],
-    earlier: Mapping[str, Any] | None,
+    manifest: RunManifest,
+    earlier: RunManifest | None,
     previous: float | None = None,
 ) -> CheckInput:
     """Collect the input of the checks of one run.
@@ -85,19 +86,19 @@ def check_input_of(
     Parameters
     ----------
     layout
-        Its `published` is the folder of the database and the refined files of the run.
+        Its `published` is the folder with the database and the refined files of the run.
     manifest, earlier
-        Of the run, and of the run before; None where there was none.
+        The manifest of the run, and that of the run before; None for a first run.
     previous
-        The retention to compare with, if not that of the run before.
+        The retention to compare with, where it is not that of the run before.
     """
     asset = plan.recipe.asset
-    moved = drifts(earlier, layout.database, plan) if earlier and "statistics" in earlier else None
+    moved = drifts(earlier.statistics, layout.database, plan) if earlier and earlier.statistics else None
     return CheckInput(
         manifest=manifest,
         rows=published_rows(layout, manifest),
         judging=judging_operators(plan),
-        previous=earlier["retention"] if previous is None and earlier else previous,
+        previous=earlier.retention if previous is None and earlier else previous,
         reference=asset.reference if asset else None,
         tolerance=asset.tolerance if asset else Tolerance(),
         raw_samples_in=_raw_samples_in(plan.recipe),
@@ -106,15 +107,15 @@ def check_input_of(
 
 
 def _raw_samples_in(recipe: Recipe) -> int | None:
-    """Return how many samples went into the subsets that this one is made of; None for one made of raw files."""
+    """Return the raw samples of the subsets that this one is made of; None for a subset of raw files."""
     named = refined_sources(recipe) if recipe.asset else ()
     upstream = [newest_run(home_layout(name)) for name in named]
-    return sum(run["samples_in"] for run in upstream if run) if upstream else None
+    return sum(run.samples_in for run in upstream if run) if upstream else None
 
 
-def published_rows(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, int]:
+def published_rows(layout: Layout, manifest: RunManifest) -> dict[str, int]:
     """Count the rows of the refined files and of the tables `dropped` and `quarantine`."""
-    refined = sum(_rows(layout.refined / part["name"], part["samples"]) for part in manifest["refined"])
+    refined = sum(_rows(layout.refined / part.name, part.samples) for part in manifest.refined)
     with reading(layout.database) as connection:
         counts = connection.execute(
             "SELECT (SELECT count(*) FROM dropped), (SELECT count(*) FROM quarantine)"
@@ -124,7 +125,7 @@ def published_rows(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, int
 
 
 def _rows(path: Path, recorded: int) -> int:
-    """Count the rows of a refined file; `recorded` is taken for one that another machine wrote into an object store."""
+    """Count the rows of a refined file; `recorded` counts for a file that another machine wrote to an object store."""
     if not path.exists() and url_of(path) is not None:
         return recorded
     if path.suffix == ".parquet":
@@ -139,7 +140,7 @@ def judging_operators(plan: Plan) -> frozenset[str]:
 
 
 def conservation(run: CheckInput) -> CheckResult:
-    """Samples in are kept + dropped + quarantined, counted in the published files."""
+    """Check that samples in are kept + dropped + quarantined, counted in the published files."""
     total = sum(run.rows.values())
     parts = " + ".join(f"{count:,} {name}" for name, count in run.rows.items())
     passed = total == run.samples_in
@@ -147,20 +148,20 @@ def conservation(run: CheckInput) -> CheckResult:
 
 
 def not_empty(run: CheckInput) -> CheckResult:
-    """Samples went in and samples came out."""
-    out = int(run.manifest["samples_out"])
+    """Check that the run read samples and kept samples."""
+    out = run.manifest.samples_out
     return CheckResult(run.samples_in > 0 and out > 0, f"{run.samples_in:,} samples in, {out:,} out")
 
 
 def retention_vs_last_run(run: CheckInput) -> CheckResult:
-    """The retention lies within the tolerance of the last run's."""
+    """Check that the retention is within the tolerance of the last run's."""
     if run.previous is None:
         return CheckResult(passed=True, because="nothing to compare with: this is the first run")
     return _near(run, run.retention, run.previous, "the last run")
 
 
 def retention_vs_reference(run: CheckInput) -> CheckResult:
-    """The retention lies within the tolerance of the published one, where enough of the data was read."""
+    """Check that the retention is within the tolerance of the published one, where enough of the data was read."""
     reference = run.reference
     if reference is None:
         return CheckResult(passed=True, because="nothing to compare with: the gallery published no figures")
@@ -171,30 +172,30 @@ def retention_vs_reference(run: CheckInput) -> CheckResult:
             because=f"not compared: {samples_in:,} samples are less than {COMPARABLE_SHARE:.0%} of "
             f"the {reference.rows_in:,} of the reference",
         )
-    retention = int(run.manifest["samples_out"]) / max(1, samples_in)
+    retention = run.manifest.samples_out / max(1, samples_in)
     return _near(run, retention, reference.published_retention, "the reference")
 
 
 def every_operator_works(run: CheckInput) -> CheckResult:
-    """No operator that can drop let everything through, where there were samples enough to find something."""
-    steps = [step for step in run.manifest["funnel"] if step["operator"] in run.judging]
-    idle = [short_name(step["operator"]) for step in steps if step["in"] == step["out"]]
+    """Check that every operator that can drop samples dropped some, where there were enough samples."""
+    steps = [step for step in run.manifest.funnel if step.operator in run.judging]
+    idle = [short_name(step.operator) for step in steps if step.samples_in == step.samples_out]
     enough = run.samples_in >= run.tolerance.idle_samples
     few = "" if enough else f" (no warning below {run.tolerance.idle_samples:,} samples)"
-    because = f"touched nothing: {', '.join(idle)}{few}" if idle else "every one dropped something"
+    because = f"dropped nothing: {', '.join(idle)}{few}" if idle else "every operator dropped samples"
     return CheckResult(not idle or not enough, because)
 
 
 def quarantine_within_budget(run: CheckInput) -> CheckResult:
-    """No more samples could not be processed than the budget allows."""
-    quarantined = int(run.manifest["quarantined"])
+    """Check that the number of quarantined samples is within the budget."""
+    quarantined = run.manifest.quarantined
     tolerance = run.tolerance
     budget = max(tolerance.quarantine_samples, int(tolerance.quarantine_share * run.samples_in))
     return CheckResult(quarantined <= budget, f"{quarantined:,} quarantined, the budget is {budget:,}")
 
 
 def statistics_are_stable(run: CheckInput) -> CheckResult:
-    """No statistic is distributed otherwise than in the run before, by more than tolerated and more than by chance."""
+    """Check that no statistic drifted since the run before by more than the tolerance and more than chance explains."""
     drifts = run.drifts
     if drifts is None:
         return CheckResult(passed=True, because="nothing to compare with: no earlier run kept its distributions")
@@ -224,8 +225,8 @@ def _near(run: CheckInput, retention: float, other: float, whose: str) -> CheckR
 
 
 CHECKS = (
-    Check("conservation", "ERROR", "Do the published files hold every sample, once?", conservation),
-    Check("not_empty", "ERROR", "Did samples go in and come out?", not_empty),
+    Check("conservation", "ERROR", "Do the published files hold every sample exactly once?", conservation),
+    Check("not_empty", "ERROR", "Did the run read samples and keep samples?", not_empty),
     Check("quarantine", "ERROR", "Could nearly every sample be processed?", quarantine_within_budget),
     Check("retention_vs_last_run", "WARN", "Is the retention near the last run's?", retention_vs_last_run),
     Check("retention_vs_reference", "WARN", "Is the retention near the gallery's?", retention_vs_reference),

@@ -1,8 +1,8 @@
-"""Two runs compared, sample by sample: what the later one gained and lost, by operator and reason."""
+"""The comparison of two runs, sample by sample: gained and lost samples by operator and reason."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -13,7 +13,8 @@ import duckdb
 from dj_assets.analysis.run_changes import paired_files
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import file_record, newest_run
+from dj_assets.home.manifest import newest_run
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.publish.database import reading
 from dj_assets.publish.outcomes import read_outcomes, record_file
 from dj_assets.stores.copies import at_hand
@@ -21,24 +22,24 @@ from dj_assets.stores.copies import at_hand
 
 @dataclass(frozen=True)
 class Run:
-    """A run that was committed: the folder and its manifest."""
+    """A committed run: its folder and its manifest."""
 
     layout: Layout
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
 
     @property
     def record(self) -> Path:
-        """The record of what became of its samples.
+        """Return the path of the record of the samples' outcomes.
 
         Raises
         ------
         UserError
-            If the run has none: it is from before records were kept, or so many runs ago that it was removed.
+            If the run has no record: it was made before records were kept, or is so old that its record was removed.
         """
-        path = at_hand(record_file(self.layout, self.manifest["run_id"]))
+        path = at_hand(record_file(self.layout, self.manifest.run_id))
         if not path.exists():
             raise UserError(
-                f"{path}: the run has no record of what became of its samples; it was made before records were kept, "
+                f"{path}: the run has no record of the outcomes of its samples; it was made before records were kept, "
                 "or is so old that its record was removed"
             )
         return path
@@ -48,8 +49,9 @@ class Run:
 class FateChange:
     """Samples that one operator ended for one reason.
 
-    `before` and `now` count them in either run; `gained` were ended so before and are kept now, `lost` were kept before
-    and are ended so now. The rest went to, or came from, another operator or reason.
+    `before` and `now` count them in either run. `gained` counts those that were ended so before and are kept now;
+    `lost` counts those that were kept before and are ended so now. The others have another operator or reason in the
+    other run.
     """
 
     operator: str
@@ -62,7 +64,7 @@ class FateChange:
 
 @dataclass(frozen=True)
 class Moved:
-    """A sample that was gained or lost: its id, where it stands, and what ended it in the run that does not keep it."""
+    """A gained or lost sample: its id, its position, and what ended it in the run that does not keep it."""
 
     id: str
     path: str
@@ -74,9 +76,9 @@ class Moved:
 
 @dataclass(frozen=True)
 class RunDiff:
-    """What became otherwise: counts over the samples that both runs read, and a few of them.
+    """The differences between two runs: counts over the samples that both runs read, and a few of these samples.
 
-    `only_before` and `only_now` count the samples of files, or of parts of files, that only one of the runs read.
+    `only_before` and `only_now` count the samples of files or parts of files that only one of the runs read.
     """
 
     compared: int
@@ -91,22 +93,22 @@ class RunDiff:
 
 
 def diff_runs(before: Run, now: Run, examples: int = 3) -> RunDiff:
-    """Compare two runs by the records that they left; `examples` are shown of each change.
+    """Compare two runs by their records; the result has at most `examples` samples of each change.
 
-    Samples are the same where they stand in the same row of files of the same content, wherever those lie: the runs may
-    be of two subsets.
+    Samples are the same where they are in the same row of files with the same content, whatever the paths of these
+    files: the runs may be of two subsets.
 
     Raises
     ------
     UserError
-        If a run has no record, or the two have not a single file in common.
+        If a run has no record, or the two runs have no file in common.
     """
     with _joined(before, now) as connection:
         counts = _numbers(connection)
         if not counts["compared"]:
             raise UserError(
-                f"{before.manifest['name']} and {now.manifest['name']}: the runs {before.manifest['run_id']} and "
-                f"{now.manifest['run_id']} read no file in common, so there is nothing to compare"
+                f"{before.manifest.name} and {now.manifest.name}: the runs {before.manifest.run_id} and "
+                f"{now.manifest.run_id} read no file in common, so there is nothing to compare"
             )
         changes = tuple(FateChange(*row) for row in connection.execute(_CHANGES).fetchall())
         rows = connection.execute(_EXAMPLES, [examples]).fetchall()
@@ -117,24 +119,24 @@ def diff_runs(before: Run, now: Run, examples: int = 3) -> RunDiff:
 def _joined(before: Run, now: Run) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection with the table `pairs`: one row for every sample of either run."""
     records = before.record, now.record
-    pairs = paired_files(before.manifest["shards"], now.manifest["shards"])
+    pairs = paired_files(before.manifest.files, now.manifest.files)
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE same (a INTEGER, b INTEGER)")
         if pairs:
-            shards = [run.manifest["shards"] for run in (before, now)]
-            numbers = [[shards[0][a]["shard"], shards[1][b]["shard"]] for a, b in pairs.items()]
+            files = before.manifest.files, now.manifest.files
+            numbers = [[files[0][a].number, files[1][b].number] for a, b in pairs.items()]
             connection.executemany("INSERT INTO same VALUES (?, ?)", numbers)
         for name, record in zip("ab", records, strict=True):
             connection.execute(f"CREATE TABLE outcomes_{name} {_OUTCOMES}")
             outcomes = [[code, *astuple(outcome)] for code, outcome in enumerate(read_outcomes(record))]
-            connection.executemany(f"INSERT INTO outcomes_{name} VALUES (?, ?, ?, ?)", outcomes)  # noqa: S608 - names of ours
+            connection.executemany(f"INSERT INTO outcomes_{name} VALUES (?, ?, ?, ?)", outcomes)  # noqa: S608 - fixed names
         connection.execute(_ENDS)
         connection.execute(_PAIRS, [str(record) for record in records])
         yield connection
 
 
 _OUTCOMES = "(code SMALLINT, kind VARCHAR, operator VARCHAR, reason VARCHAR)"
-# One number for a outcome in both runs, so that they can be compared.
+# One number for an outcome in both runs, so that they can be compared.
 _ENDS = """
 CREATE TABLE ends AS
 SELECT row_number() OVER () AS outcome, *
@@ -200,11 +202,11 @@ def _numbers(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _named(rows: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Moved, ...]:
-    """Give samples their ids, from whichever of the two runs is still published, else file and row."""
+    """Give samples their ids from a run that is still published, or else their file and row."""
     names = [_ids(run, [(row[side], row[2]) for row in rows]) for side, run in enumerate((before, now))]
     moved = []
     for a, b, row, gained, operator, reason in rows:
-        path = file_record(now.manifest, b)["path"]
+        path = now.manifest.file(b).path
         name = names[1].get((b, row)) or names[0].get((a, row)) or f"{Path(path).name} row {row}"
         moved.append(Moved(name, path, row, gained, operator, reason))
     return tuple(moved)
@@ -212,7 +214,7 @@ def _named(rows: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Move
 
 def _ids(run: Run, positions: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
     published = newest_run(run.layout)
-    if not positions or published is None or published["run_id"] != run.manifest["run_id"]:
+    if not positions or published is None or published.run_id != run.manifest.run_id:
         return {}
     listed = ", ".join("(?::INTEGER, ?::BIGINT)" for _ in positions)
     query = f"""

@@ -1,4 +1,4 @@
-"""Which samples a contact sheet shows of every operator that looks at media, and their small pictures."""
+"""The samples on the contact sheet of every operator that reads media, and their small pictures."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SELECT shard, row, id, value FROM numbered
 WHERE number = 0 OR number * {spaces} // last > (number - 1) * {spaces} // last
 ORDER BY number
 """
-# Samples that did not get past an operator: their outcome is none of those behind it.
+# Samples that did not pass an operator: they ended at this or an earlier operator.
 _GONE = """
 (SELECT shard, row FROM (FROM dropped SELECT shard, row, operator UNION ALL FROM quarantine SELECT shard, row, operator)
  WHERE NOT list_contains(?, operator))
@@ -55,7 +55,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Shelf:
-    """What a sheet shows of one operator: samples that it dropped and samples that passed it, ordered by value."""
+    """The samples that a sheet shows of one operator: dropped ones and ones that passed, ordered by value."""
 
     label: str
     dropped: tuple[Shown, ...]
@@ -71,10 +71,10 @@ class _Chosen:
 
 @dataclass(frozen=True)
 class Display:
-    """Where the samples of a run and their media are: what was published of it, what was measured, its roots by file.
+    """The paths of a run's samples and media: its published and measured folders, and its media roots by file.
 
-    `most` says how many samples are shown of either sort, at least 2; `edge` is the longer side of their pictures in
-    pixels.
+    `most` is the number of dropped and of passed samples that are shown, at least 2; `edge` is the longer side of
+    their pictures in pixels.
     """
 
     database: Path
@@ -85,10 +85,10 @@ class Display:
     edge: int
 
     def shelves(self) -> Iterator[Shelf]:
-        """Yield a shelf for every operator that looks at media and dropped something, in recipe order.
+        """Yield a shelf for every operator that reads media and dropped something, in recipe order.
 
-        Samples are spread evenly over the values, from the least to the greatest. Media are opened in the guarded
-        reader; a sample whose first medium cannot be shown is left out.
+        Samples are spread evenly over the values, from the least to the greatest. The guarded reader opens the media;
+        a sample whose first medium cannot be shown is left out.
         """
         steps = [step for step in self.plan.steps if isinstance(step.operator, MediaOperator)]
         with reading(self.database) as connection:
@@ -103,7 +103,7 @@ class Display:
             reader.close()
 
     def _pick(self, connection: duckdb.DuckDBPyConnection, step: Step) -> tuple[list[_Chosen], list[_Chosen]]:
-        """Return samples that an operator dropped, and samples that passed it."""
+        """Return some samples that an operator dropped, and some that passed it."""
         dropped = "SELECT shard, row, id, value FROM dropped WHERE operator = ?"
         passed, parameters = self._passed(step)
         return (
@@ -112,7 +112,7 @@ class Display:
         )
 
     def _passed(self, step: Step) -> tuple[str, Parameters]:
-        """Return the query for samples that the operator had a value for; of a deduplicator the kept duplicates."""
+        """Return the query for samples that passed with a value; for a deduplicator, the kept duplicates."""
         if not isinstance(step.operator, Filter):
             kept = "SELECT DISTINCT kept_shard AS shard, kept_row AS row, kept_id AS id, NULL AS value FROM duplicates"
             return f"{kept} WHERE operator = ? AND against IS NULL", [step.label]
@@ -122,10 +122,10 @@ class Display:
         return f"SELECT * FROM ({judged}) WHERE value IS NOT NULL", [*value.parameters, later]  # noqa: S608
 
     def _pictures(self, chosen: Sequence[_Chosen], kind: Kind, reader: MediaReader) -> dict[SamplePosition, np.ndarray]:
-        """Return the first picture of every sample that has one which can be shown."""
+        """Return the first picture of every sample whose picture can be shown."""
         feature = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
         first_pictures: dict[SamplePosition, np.ndarray] = {}
-        # a file that left the source while its samples are still published has no root any more
+        # a file that was removed from the source while its samples are still published has no root any more
         for shard in sorted({sample.position[0] for sample in chosen} & self.roots.keys()):
             rows = sorted({sample.position[1] for sample in chosen if sample.position[0] == shard})
             media_access = MediaAccess(self.plan.recipe.media, self.roots[shard], reader)
@@ -149,7 +149,7 @@ def _shown(chosen: Sequence[_Chosen], pictures: Mapping[SamplePosition, np.ndarr
 
 
 def _batch(layout: Layout, shard: int, rows: list[int]) -> Batch:
-    """Return samples with their fields; their texts stay where they are."""
+    """Return samples with their fields; their texts are not read."""
     listed = ", ".join("?" * len(rows))
     query = f"SELECT row, '' AS text, fields FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
     with duckdb.connect(config={"threads": 1}) as connection:

@@ -1,4 +1,4 @@
-"""Every statistic of a subset in a few numbers, by one SQL query."""
+"""A summary of every statistic of a subset, from one SQL query."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from dj_assets.operators.conditions import Parameter
 from dj_assets.publish.database import reading
 from dj_assets.recipe.plan import Plan
 
-# Quantiles hold their values in memory: beyond this many samples they are those of every k-th, chosen by hash.
+# Quantiles hold their values in memory: with more samples than this only every k-th counts, chosen by hash.
 _QUANTILE_SAMPLES = 2_000_000
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One column in numbers.
+    """The summary of one column.
 
-    `values` are all values measured, `finite` those that are numbers, `samples` the samples they come from and `fails`
-    how many of these the condition alone would drop. The rest is over finite values, None where there are none.
+    `values` counts all measured values, `finite` those that are numbers, `samples` the samples that they come from,
+    and `fails` the samples that the condition alone would drop. The other figures are over finite values, None where
+    there are none.
     """
 
     samples: int
@@ -42,8 +43,8 @@ def statistics_summary(database: Path, plan: Plan) -> list[dict[str, str | int |
     """Return one row for each statistic column, in recipe order.
 
     Keys: statistic, unit, samples, min, 1 %, median, 99 %, max, mean, and `fails`, the share of the samples (0 to 1)
-    that the condition on this column alone would drop; None where there is nothing to measure or no number. Beyond two
-    million samples the percentiles are estimated from a fixed selection of as many.
+    that the condition on this column alone would drop; None where there is nothing to measure or no number. With four
+    million samples or more, the percentiles are estimated from a fixed selection of two to three million.
     """
     columns = stat_columns(plan)
     with reading(database) as connection:
@@ -91,7 +92,7 @@ def summarize(connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColum
 
 def _summary(row: tuple[Any, ...]) -> Summary:
     samples, values, finite, fails, low, quantiles, high, mean = row
-    # a selection that holds no number says nothing; the ends do
+    # a selection without a number gives no quantiles; the ends are known
     first, half, ninety_nine = quantiles or (low, mean, high)
     return Summary(samples, values, finite, fails, low, first, half, ninety_nine, high, mean)
 

@@ -1,4 +1,4 @@
-"""Thresholds proposed from the statistics of a finished run, and what they would keep."""
+"""Thresholds proposed from the statistics of a finished run, and the samples that they would keep."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Step, make_plan
 from dj_assets.subset.measured_run import Kept, MeasuredRun
 
-# With fewer values than this a standard deviation or a quantile says nothing.
+# With fewer values than this a standard deviation or a quantile has no meaning.
 FEWEST_VALUES = 30
 _DIGITS = 4
 
 
 @dataclass(frozen=True)
 class TunedBound:
-    """One threshold of a filter. A value of None is no bound; `proposed` equals `current` where nothing is proposed.
+    """One threshold of a filter. None means no bound; `proposed` equals `current` where nothing is proposed.
 
-    `note` says why nothing is proposed, or what was done to the proposal; `now` and `then` say where the two values
-    lie on this data.
+    `note` says why nothing is proposed, or how the proposal was changed; `now` and `then` are the percentiles and
+    losses of the current and the proposed value on this data.
     """
 
     operator: str
@@ -46,9 +46,9 @@ class TunedBound:
 
 @dataclass(frozen=True)
 class Tuning:
-    """The proposal for a recipe: its bounds, the changed recipe, and what both keep of `samples_in` samples.
+    """The proposal for a recipe: its bounds, the changed recipe, and how many of `samples_in` samples both keep.
 
-    `left_out` names the filters that were not looked at, each with the reason.
+    `left_out` names the filters that were not examined, each with the reason.
     """
 
     rule: Rule
@@ -62,7 +62,7 @@ class Tuning:
 
     @property
     def changes(self) -> dict[int, dict[str, Value]]:
-        """The new values of parameters, by the index of their operator; unchanged ones are left out."""
+        """Return the new values of parameters by the index of their operator; unchanged ones are left out."""
         changes: dict[int, dict[str, Value]] = {}
         for bound in self.bounds:
             if bound.proposed is not None and bound.proposed != bound.current:
@@ -73,16 +73,16 @@ class Tuning:
 def tune(recipe: Recipe, folder: Path, rule: Rule, threads: int = 1) -> Tuning:
     """Propose thresholds for every range filter of a recipe.
 
-    Proposed are the bounds that the recipe sets; for a filter without any, those defaults that can drop a sample. The
-    statistics are those of all samples the run in `folder` measured, whether kept or not. Values are rounded outwards
-    to four digits, so that a bound never drops more than the rule says, and cut to where values can lie: a statistic
-    without negative values has no negative bound, a share none above 1. Beyond two million samples quantiles are
-    estimated from a fixed selection of as many.
+    It proposes values for the bounds that the recipe sets; for a filter without any, for the defaults that can drop a
+    sample. The statistics are those of all samples that the run in `folder` measured, whether kept or not. Values are
+    rounded outwards to four digits, so that a bound never drops more than the rule says, and cut to the possible
+    values: a statistic without negative values has no negative bound, and a share has none above 1. With four million
+    samples or more, quantiles are estimated from a fixed selection of two to three million.
 
     Raises
     ------
     UserError
-        If the folder holds no finished run, or one that measured something else.
+        If the folder holds no finished run, or a run that measured something else.
     """
     plan = make_plan(recipe)
     run = MeasuredRun.open(folder, plan, threads)
@@ -109,7 +109,7 @@ def tune(recipe: Recipe, folder: Path, rule: Rule, threads: int = 1) -> Tuning:
 
 @dataclass(frozen=True)
 class _Draft:
-    """A bound whose proposal is known, but not yet what it does."""
+    """A bound whose proposal is known, but whose effect is not measured yet."""
 
     column: StatColumn
     step: Step
@@ -128,7 +128,7 @@ class _Draft:
         return replace(self.range, low=self.proposed) if self.side == "low" else replace(self.range, high=self.proposed)
 
     def bound(self, now: BoundShares, then: BoundShares) -> TunedBound:
-        """Return the bound with its proposal, and what it drops `now` and `then`."""
+        """Return the bound with its proposal, and the samples that it drops `now` and `then`."""
         return TunedBound(
             operator=self.step.label,
             index=self.step.index,
@@ -158,7 +158,7 @@ def _drafts(column: StatColumn, step: Step, values: Values, rule: Rule) -> Itera
 def _proposal(
     column: StatColumn, values: Values, side: Side, quantile: float | None, *, whole: bool
 ) -> tuple[float | None, str]:
-    """Return a proposal, None where there is none, and what there is to say about it."""
+    """Return a proposal, None where there is none, and a note about it."""
     if values.finite < FEWEST_VALUES:
         return None, f"only {values.finite} values" if values.finite else "no values"
     if values.low is None or values.low == values.high:
@@ -179,7 +179,7 @@ def _three_sigma(values: Values, side: Side) -> float:
 
 
 def _outwards(value: float, side: Side, *, whole: bool) -> float:
-    """Round down a lower bound and up an upper one, to four digits or, for a whole parameter, to a whole number."""
+    """Round a lower bound down and an upper one up, to four digits or, for a whole parameter, to a whole number."""
     if whole:
         return math.floor(value) if side == "low" else math.ceil(value)
     exact = decimal.Decimal(repr(value))
@@ -194,14 +194,14 @@ def _limited(value: float, side: Side, column: StatColumn, values: Values) -> fl
 
 
 def _limits(column: StatColumn, values: Values) -> tuple[float, float]:
-    """Return where values can lie: not below 0 where none does, not above 1 where they are shares."""
+    """Return the least and greatest possible value: from 0 where no value is negative, up to 1 for shares."""
     floor = -math.inf if values.low is not None and values.low < 0 else 0.0
     share = is_share(column) and values.high is not None and values.high <= 1
     return floor, 1.0 if share else math.inf
 
 
 def _tunable(column: StatColumn, step: Step) -> list[tuple[Side, str]]:
-    """Return the sides to propose a bound for, with its parameter: those the recipe sets, else defaults that bound."""
+    """Return the sides to tune, with their parameters: those that the recipe sets, else defaults that drop samples."""
     both = column.bounds
     names = zip(SIDES, (both.low_name, both.high_name) if both else (), strict=False)
     sides = [(side, name) for side, name in names if name in type(step.operator).model_fields]
@@ -210,12 +210,12 @@ def _tunable(column: StatColumn, step: Step) -> list[tuple[Side, str]]:
 
 
 def _binds(value: float | None, side: Side, column: StatColumn) -> bool:
-    """Say whether a default can drop a sample: 0 at the lower end and 1 at the upper end of a share cannot."""
+    """Return whether a default can drop a sample: 0 at the lower end and 1 at the upper end of a share cannot."""
     return value is not None and (value > 0 if side == "low" else not (is_share(column) and value >= 1))
 
 
 def _quantiles(column: StatColumn, step: Step, rule: Rule) -> list[float]:
-    """Return the quantiles a rule wants of a column, one for each side to propose a bound for."""
+    """Return the quantiles that a rule needs of a column, one for each side to propose a bound for."""
     sides = _tunable(column, step)
     wanted = [rule.quantile(side, two_sided=len(sides) == 2) for side, _ in sides]
     return [share for share in wanted if share is not None]
@@ -227,6 +227,6 @@ def _left_out(columns: Sequence[StatColumn]) -> tuple[str, ...]:
     reversed_ = [column.operator for column in columns if column.bounds and column.bounds.reversed]
     others = [column.operator for column in columns if column.operator not in ranged]
     return tuple(
-        [f"{label}: keeps what lies outside of its range" for label in dict.fromkeys(reversed_)]
+        [f"{label}: keeps values outside of its range" for label in dict.fromkeys(reversed_)]
         + [f"{label}: has no range" for label in dict.fromkeys(others)]
     )

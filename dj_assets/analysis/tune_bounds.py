@@ -1,4 +1,4 @@
-"""What a threshold may be: which filters' thresholds can move at all, and which values they take."""
+"""Limits of thresholds: the filters whose thresholds can be moved, and the values that these can have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIDES: tuple[Side, Side] = ("low", "high")
 
 
 def before_a_count(plan: Plan) -> dict[str, str]:
-    """Name the filters whose thresholds decide what is counted, so that new ones would measure anew."""
+    """Name the filters whose thresholds decide what is counted, so that new ones would need a new measurement."""
     last = max((step.index for step in plan.corpus_mappers), default=-1)
     return {
         step.label: f"{step.label}: decides what {plan.steps[last].label} counts"
@@ -24,12 +24,12 @@ def before_a_count(plan: Plan) -> dict[str, str]:
 
 
 def is_share(column: StatColumn) -> bool:
-    """Return whether values lie between 0 and 1."""
+    """Return whether values are shares between 0 and 1."""
     return column.statistic.unit.startswith(("share", "probability"))
 
 
 def end_of(both: Range, side: Side) -> float | None:
-    """Return the bound of a range on one side, None where it has none."""
+    """Return the bound of a range on one side, None where there is none."""
     return both.low if side == "low" else both.high
 
 

@@ -15,7 +15,7 @@ FORMS = "3sigma, quantile=LOW,HIGH (such as quantile=0.01,0.99) or keep=RATE (su
 
 @dataclass(frozen=True)
 class ThreeSigma:
-    """The mean, less or plus three standard deviations of the sample."""
+    """The mean minus or plus three standard deviations of the sample."""
 
     def __str__(self) -> str:
         return "3sigma"
@@ -27,7 +27,7 @@ class ThreeSigma:
 
 @dataclass(frozen=True)
 class Quantiles:
-    """The values below which `low` and `high` of all values lie."""
+    """The quantiles `low` and `high`: the values with these shares of all values below them."""
 
     low: float
     high: float
@@ -36,13 +36,13 @@ class Quantiles:
         return f"quantile={self.low:g},{self.high:g}"
 
     def quantile(self, side: Side, *, two_sided: bool) -> float | None:  # noqa: ARG002
-        """Return the share of values that shall lie below a bound."""
+        """Return the share of values that is below a bound."""
         return self.low if side == "low" else self.high
 
 
 @dataclass(frozen=True)
 class KeepRate:
-    """A share of the samples that every filter shall keep by itself; two bounds share the loss."""
+    """The share of the samples that every filter alone is to keep; each of two bounds drops half of the rest."""
 
     share: float
 
@@ -50,7 +50,7 @@ class KeepRate:
         return f"keep={self.share:g}"
 
     def quantile(self, side: Side, *, two_sided: bool) -> float | None:
-        """Return the share of values that shall lie below a bound."""
+        """Return the share of values that is below a bound."""
         loss = (1 - self.share) / (2 if two_sided else 1)
         return loss if side == "low" else 1 - loss
 
@@ -59,12 +59,12 @@ Rule = ThreeSigma | Quantiles | KeepRate
 
 
 def parse_rule(text: str) -> Rule:
-    """Read a rule as the command line takes it.
+    """Parse a rule of the command line.
 
     Raises
     ------
     UserError
-        If it is none of the three forms, or a share lies outside of 0 to 1.
+        If it has none of the three forms, or a share is not between 0 and 1.
     """
     name, _, value = text.partition("=")
     if text == "3sigma":

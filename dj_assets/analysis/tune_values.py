@@ -1,4 +1,4 @@
-"""What the tuning rules need to know of statistics, asked of DuckDB: moments, quantiles, and what a bound drops."""
+"""Statistics for the tuning rules, computed by DuckDB: moments, quantiles, and the shares that bounds drop."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dj_assets.analysis.columns import StatColumn
 from dj_assets.analysis.tune_rule import Side
 from dj_assets.operators.conditions import Parameter, Range
 
-# Quantiles hold their values in memory: beyond this many samples they are those of every k-th, chosen by hash.
+# Quantiles hold their values in memory: with more samples than this only every k-th counts, chosen by hash.
 QUANTILE_SAMPLES = 2_000_000
-# Beyond this a square overflows: such values count as none, like infinities and NaN.
+# The square of a greater value overflows: such values do not count, like infinities and NaN.
 _LARGEST = 1e150
 
 
 @dataclass(frozen=True)
 class Values:
-    """One statistic in numbers: `values` measured, `finite` those that are numbers; the rest is over the finite.
+    """The figures of one statistic: `values` counts the measured ones, `finite` the numbers; the rest is over these.
 
     `deviation` is the standard deviation of the sample (n - 1); None with fewer than two values. `quantiles` are in
-    the order asked for.
+    the requested order.
     """
 
     values: int
@@ -36,9 +36,9 @@ class Values:
 
 @dataclass(frozen=True)
 class BoundShares:
-    """Where one bound lies: the share of the values on its outer side for a lower bound, up to it for an upper one.
+    """The percentile of one bound: the share of the values below a lower bound, or up to an upper one.
 
-    `percentile` is that share from 0 to 100, over finite values; `drops` the share of the samples (0 to 1) that the
+    `percentile` is that share from 0 to 100, over finite values; `drops` is the share of the samples (0 to 1) that the
     bound alone drops, values that are no numbers included.
     """
 
@@ -49,7 +49,7 @@ class BoundShares:
 def measured_values(
     connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColumn], quantiles: Sequence[Sequence[float]]
 ) -> list[Values]:
-    """Return every column in numbers, with the quantiles (of 0 to 1) wanted of each."""
+    """Return the figures of every column, with the requested quantiles (0 to 1) of each."""
     if not columns:
         return []
     every = max(1, _samples(connection) // QUANTILE_SAMPLES)
@@ -77,7 +77,7 @@ def measured_values(
 def bound_shares(
     connection: duckdb.DuckDBPyConnection, bounds: Sequence[tuple[StatColumn, Range, Side]]
 ) -> list[BoundShares]:
-    """Return where each bound lies and what it drops alone; of every range only the bound on its side is looked at."""
+    """Return the percentile and the loss of each bound alone; of every range only the bound on its side counts."""
     if not bounds:
         return []
     parts: list[str] = []

@@ -1,7 +1,8 @@
-"""What keeps sharded subsets up to date by itself, all of it stopped until someone switches it on in the UI.
+"""The automation of sharded subsets: sensors, conditions and a schedule, which are off until a user starts them.
 
-A sensor a subset sees files come, change and go, and asks for the statistics of those shards. Declarative conditions on
-the duplicates and the refined subset carry on from there. A nightly schedule asks for whatever is still missing.
+One sensor per subset finds added, changed and removed files, and requests the statistics of their shards. Declarative
+conditions on the duplicates and the refined subset do the steps after it. A nightly schedule requests all that is
+still missing.
 """
 # No postponed annotations here: Dagster reads those of `context`.
 
@@ -24,15 +25,15 @@ from dj_assets.recipe.plan import make_plan
 from dj_assets.subset import Subset
 from dj_assets.subset.shard_states import ShardState, shard_states
 
-# A file this young may still be growing; times in the future say nothing.
+# A file younger than this may still grow; times in the future say nothing.
 SETTLED_S = 5.0
 
 
 @dataclass(frozen=True)
 class SourceChanges:
-    """What is new in the source of a sharded subset since it was registered.
+    """The changes in the source of a sharded subset since it was registered.
 
-    `left` are the registered shards that are still there, `wanted` those whose statistics are missing or outdated.
+    `left` are the registered shards that still exist, `wanted` those whose statistics are missing or outdated.
     """
 
     added: tuple[str, ...]
@@ -42,7 +43,7 @@ class SourceChanges:
 
 
 def find_changes(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float) -> SourceChanges:
-    """Compare the source with the registered partitions and the measured files; younger files are left for later.
+    """Compare the source with the registered partitions and measured files, except files younger than `settled_s`.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def find_changes(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float)
 
 
 def register(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float = 0) -> SourceChanges:
-    """Make the shards of the source the partitions of the asset; return what is new."""
+    """Make the shards of the source the partitions of the asset; return the changes."""
     changes = find_changes(recipe, instance, settled_s)
     instance.add_dynamic_partitions(_name(recipe), changes.added)
     for name in changes.removed:
@@ -71,9 +72,9 @@ def register(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float = 0)
 
 
 def prepare_instance() -> list[str]:
-    """Make the project's instance ready for the UI; return what is worth knowing.
+    """Prepare the project's instance for the UI; return messages for the user.
 
-    The pools of large models get their limits, which Dagster would else only learn while it launches the first runs.
+    The pools of large models get their limits; otherwise Dagster would get them only when it launches the first runs.
     The shards of every sharded subset become its partitions. Runs that were lost in a crash are marked as failed.
     """
     recipes = [recipe for recipe in find_gallery().recipes.values() if block_of(recipe).shards is not None]
@@ -93,7 +94,7 @@ def prepare_instance() -> list[str]:
 
 
 def unattended(recipes: Sequence[Recipe]) -> dict[str, Any]:
-    """Return the sensors and the schedule of sharded subsets as `Definitions` takes them; nothing where none is."""
+    """Return the sensors and the schedule of sharded subsets as arguments of `Definitions`; empty without recipes."""
     if not recipes:
         return {}
     return {
@@ -103,7 +104,7 @@ def unattended(recipes: Sequence[Recipe]) -> dict[str, Any]:
 
 
 def arrivals_sensor(recipe: Recipe) -> dg.SensorDefinition:
-    """Return the sensor of one subset: it registers shards and asks for the statistics of new and changed ones."""
+    """Return the sensor of one subset: it registers shards and requests the statistics of new and changed ones."""
     keys = SubsetKeys.of(recipe)
 
     @dg.sensor(
@@ -111,16 +112,16 @@ def arrivals_sensor(recipe: Recipe) -> dg.SensorDefinition:
         target=dg.AssetSelection.assets(keys.stats, keys.duplicates),
         minimum_interval_seconds=settings.sensor_seconds(),
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description=f"Files of {keys.subset} that come, change or go. A shard is asked for once in each state.",
+        description=f"Finds added, changed and removed files of {keys.subset}. Requests a shard once for each state.",
     )
     def arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        """Compare the source with the shards that are known."""
+        """Compare the source with the registered shards."""
         try:
             changes = find_changes(recipe, context.instance, SETTLED_S)
         except UserError as error:
             return dg.SkipReason(str(error))
         if changes.removed:
-            context.log.warning(f"gone from the source: {', '.join(changes.removed)}")
+            context.log.warning(f"removed from the source: {', '.join(changes.removed)}")
         partitions = shard_partitions(keys)
         requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
         if changes.added:
@@ -138,25 +139,25 @@ def arrivals_sensor(recipe: Recipe) -> dg.SensorDefinition:
 
 def _requests(keys: SubsetKeys, wanted: Iterable[ShardState]) -> Iterator[dg.RunRequest]:
     for state in wanted:
-        # the run key asks once for each state of the files: a broken shard is not tried again until it is mended
+        # the run key requests each state of the files once: a broken shard is not tried again until its files change
         yield dg.RunRequest(f"{state.name}:{state.fingerprint}", partition_key=state.name, asset_selection=[keys.stats])
 
 
 def _without(keys: SubsetKeys, changes: SourceChanges) -> Iterator[dg.RunRequest]:
-    """Ask for the duplicates anew where shards are gone and no new statistics will lead to it."""
+    """Request the duplicates again where shards were removed and no new statistics will cause it."""
     if changes.removed and changes.left and not changes.wanted:
         gone = f"without:{','.join(changes.removed)}:{time.time():.0f}"
         yield dg.RunRequest(gone, partition_key=changes.left[0], asset_selection=[keys.duplicates])
 
 
 def _reports(keys: SubsetKeys, changes: SourceChanges) -> Iterator[dg.AssetObservation]:
-    """Report shards that are gone, on the page of the source."""
+    """Report removed shards on the page of the source."""
     for name in changes.removed:
-        yield dg.AssetObservation(keys.source, partition=name, description="gone from the source")
+        yield dg.AssetObservation(keys.source, partition=name, description="removed from the source")
 
 
 def nightly_schedule(recipes: Sequence[Recipe]) -> dg.ScheduleDefinition:
-    """Return the schedule that asks for every shard without statistics, in all sharded subsets."""
+    """Return the schedule that requests every shard without statistics, in all sharded subsets."""
     targets = [SubsetKeys.of(recipe).stats for recipe in recipes]
 
     @dg.schedule(
@@ -164,10 +165,10 @@ def nightly_schedule(recipes: Sequence[Recipe]) -> dg.ScheduleDefinition:
         cron_schedule=settings.nightly_cron(),
         target=dg.AssetSelection.assets(*targets),
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Asks for every shard that has no statistics, those that failed before included.",
+        description="Requests every shard that has no statistics, those that failed before included.",
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        """Ask for what is missing, subset by subset; one at fault does not keep the others."""
+        """Request the missing shards of every subset; a subset with a fault does not stop the others."""
         day = context.scheduled_execution_time.date()
         for recipe in recipes:
             keys = SubsetKeys.of(recipe)
@@ -183,7 +184,7 @@ def nightly_schedule(recipes: Sequence[Recipe]) -> dg.ScheduleDefinition:
 
 
 def automation(recipes: Sequence[Recipe]) -> dg.AutomationConditionSensorDefinition:
-    """Return the sensor that lets duplicates and refined shards follow new statistics."""
+    """Return the sensor that updates duplicates and refined shards after new statistics."""
     keys = [SubsetKeys.of(recipe) for recipe in recipes]
     followers = [stage for key in keys for stage in (key.duplicates, key.refined)]
     return dg.AutomationConditionSensorDefinition(

@@ -1,4 +1,4 @@
-"""All recipes of the gallery as one asset graph."""
+"""The asset graph of all recipes of the gallery."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from dj_assets.subset.context import refuse_unshardable
 
 
 def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
-    """Return assets, checks and jobs of every recipe in the recipe folders; broken recipes are assets that say so.
+    """Return assets, checks and jobs of every recipe in the recipe folders; a broken recipe is an asset with its fault.
 
-    Everything runs in the process of the run: steps are short calls, parallelism is inside a measure and across runs.
+    All steps run in the process of the run: they are short calls, and parallelism is inside a measure and across runs.
     """
     gallery = _shardable(gallery or find_gallery())
     recipes = [(recipe, make_plan(recipe)) for recipe in gallery.recipes.values()]
@@ -67,7 +67,7 @@ def is_sharded(recipe: Recipe) -> bool:
 
 
 def _shardable(gallery: Gallery) -> Gallery:
-    """Return the gallery without the recipes that cannot be sharded but ask for it: these are broken."""
+    """Return the gallery in which recipes that have a `shards` block but cannot be sharded are broken."""
     broken: dict[Path, RecipeError] = {}
     for recipe in gallery.recipes.values():
         try:
@@ -80,7 +80,7 @@ def _shardable(gallery: Gallery) -> Gallery:
 
 
 def _upstream(recipe: Recipe, names: Iterable[str], gallery: Gallery) -> list[dg.AssetDep]:
-    """Return refined subsets as dependencies of a stage of another; on all of their shards, where both have some."""
+    """Return refined subsets as dependencies of another's stage: on all of their shards, where both have shards."""
     upstream = [gallery.recipes[name] for name in names if name in gallery.recipes]
     return [
         dg.AssetDep(
@@ -96,7 +96,7 @@ def _keys(dependencies: Iterable[dg.AssetDep]) -> list[dg.AssetKey]:
 
 
 def group_jobs(keys: Iterable[SubsetKeys]) -> Iterable[dg.UnresolvedAssetJobDefinition]:
-    """Return one job a group: it refines every subset of the group, each going on where another fails."""
+    """Return one job per group: it refines every subset of the group; a failure does not stop the others."""
     groups: dict[str, list[dg.AssetKey]] = {}
     for key in keys:
         groups.setdefault(key.group, []).append(key.refined)

@@ -1,4 +1,4 @@
-"""The asset keys of a subset: what and which stand in the last part, the only one the graph shows."""
+"""The asset keys of a subset: stage and subset are in the last part, since the graph shows only this part."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dj_assets.recipe.model import AssetBlock, Recipe
 
 @dataclass(frozen=True)
 class SubsetKeys:
-    """`<group>/<subset>` is the refined subset; the stages before it carry a suffix."""
+    """The keys of one subset: `<group>/<subset>` is the refined subset; the stages before it have a suffix."""
 
     group: str
     subset: str
@@ -23,36 +23,36 @@ class SubsetKeys:
         return cls(block.group, block.subset)
 
     def origin(self, name: str) -> dg.AssetKey:
-        """One of several raw sources, which subsets of the group may share."""
+        """Return the key of one of several raw sources, which subsets of the group may share."""
         return dg.AssetKey([self.group, name])
 
     @property
     def source(self) -> dg.AssetKey:
-        """The raw files."""
+        """Return the key of the raw files."""
         return self._stage("_source")
 
     @property
     def stats(self) -> dg.AssetKey:
-        """The statistics of every sample."""
+        """Return the key of the statistics of every sample."""
         return self._stage("_stats")
 
     @property
     def duplicates(self) -> dg.AssetKey:
-        """The clusters of duplicates."""
+        """Return the key of the clusters of duplicates."""
         return self._stage("_duplicates")
 
     @property
     def refined(self) -> dg.AssetKey:
-        """The refined subset itself."""
+        """Return the key of the refined subset."""
         return self._stage("")
 
     @property
     def export(self) -> dg.AssetKey:
-        """The refined subset in the format that others take."""
+        """Return the key of the refined subset in its export format."""
         return self._stage("_export")
 
     def sandbox(self, part: str) -> dg.AssetKey:
-        """A part of the subset's sandbox: pools, evaluations, ranking, combined, recipe."""
+        """Return the key of a part of the subset's sandbox: pools, evaluations, ranking, combined, recipe."""
         return self._stage(f"_{part}")
 
     def _stage(self, suffix: str) -> dg.AssetKey:
@@ -60,7 +60,7 @@ class SubsetKeys:
 
 
 def shard_partitions(keys: SubsetKeys) -> dg.DynamicPartitionsDefinition:
-    """Return the partitions of a sharded subset: one a shard, known once it was seen in the source."""
+    """Return the partitions of a sharded subset: one for each shard, registered once the source has it."""
     return dg.DynamicPartitionsDefinition(name=f"{keys.subset}_shards")
 
 
@@ -70,7 +70,7 @@ def block_of(recipe: Recipe) -> AssetBlock:
     Raises
     ------
     ValueError
-        For a recipe from elsewhere.
+        For a recipe that is not from a gallery.
     """
     if recipe.asset is None:
         raise ValueError(f"{recipe.file}: not a recipe of the gallery")

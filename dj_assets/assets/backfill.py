@@ -1,6 +1,7 @@
-"""`dj-assets backfill`: a sharded subset brought up to date through the project's instance, in this process.
+"""The command `dj-assets backfill`: it brings a sharded subset up to date through the project's instance.
 
-It needs no server: runs are recorded in the instance that the UI shows, and finished shards count whatever comes after.
+It runs in this process and needs no server. Runs are recorded in the instance that the UI shows, and finished shards
+count even when a later one fails.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dj_assets.recipe.model import Recipe
 
 @dataclass
 class Backfilled:
-    """What a backfill did: shards measured and refined, and the sentence of every one that failed."""
+    """The result of a backfill: shards measured and refined, and the message of every shard that failed."""
 
     registered: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -34,7 +35,7 @@ class Backfilled:
 
     @property
     def problems(self) -> bool:
-        """Whether something failed."""
+        """Return whether a shard failed."""
         return bool(self.failed or self.deduplicating_failed)
 
     def __str__(self) -> str:
@@ -67,12 +68,12 @@ def backfill(
     failed_only
         Only shards whose last run failed are measured.
     tell
-        Is told a sentence for every run.
+        Called with a sentence for every run.
 
     Raises
     ------
     UserError
-        For an unknown subset or shard, one that is not sharded, or a fault in its recipe or source.
+        For an unknown subset or shard, a subset that is not sharded, or a fault in its recipe or source.
     """
     recipe = sharded_recipe(subset)
     keys = SubsetKeys.of(recipe)
@@ -109,7 +110,7 @@ def sharded_recipe(subset: str) -> Recipe:
     Raises
     ------
     UserError
-        If there is none, or it is not sharded.
+        If there is no such subset, or it is not sharded.
     """
     recipe = find_gallery().recipes.get(subset.rsplit("/", maxsplit=1)[-1])
     if recipe is None:
@@ -128,7 +129,7 @@ class _Runs:
     tell: Callable[[str], None]
 
     def run(self, key: dg.AssetKey, shard: str) -> str:
-        """Materialize one partition; return what went wrong, or nothing."""
+        """Materialize one partition; return the error message, empty where there is none."""
         run = materialize(self.definitions, self.instance, key, shard)
         problem = "" if run.success else what_failed(run)
         self.tell(f"{key.path[-1]} {shard}: {problem or 'done'}")

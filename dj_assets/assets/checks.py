@@ -1,4 +1,4 @@
-"""The checks of a refined subset as Dagster runs them: after every materialization, or by a click of their own."""
+"""The Dagster asset checks of a refined subset: they run after every materialization, or when a user starts them."""
 # No postponed annotations here: Dagster reads those of `context`.
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from dj_assets.recipe.plan import Plan
 
 
 def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
-    """Return all checks of one refined subset; none blocks, each says in a sentence what it found."""
+    """Return all checks of one refined subset; they do not block, and each gives its result in a sentence."""
     keys = SubsetKeys.of(recipe)
 
     @dg.multi_asset_check(
@@ -27,7 +27,7 @@ def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
         can_subset=True,
     )
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        """Judge what is published, one result a selected check."""
+        """Yield one result over the published run for each selected check."""
         with one_clear_line():
             check_input = gather(recipe, plan, _previous_retention(context.instance, keys.refined))
         selected = {key.name for key in context.selected_asset_check_keys}
@@ -38,7 +38,7 @@ def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
 
 
 def evaluate(recipe: Recipe, plan: Plan) -> Iterator[dg.AssetCheckEvaluation]:
-    """Judge what is published as events: a sharded subset is judged by the run that published it.
+    """Yield the check results as events: for a sharded subset, the run that published it evaluates the checks.
 
     Raises
     ------
@@ -47,18 +47,18 @@ def evaluate(recipe: Recipe, plan: Plan) -> Iterator[dg.AssetCheckEvaluation]:
     """
     keys = SubsetKeys.of(recipe)
     earlier = run_before(home_layout(keys.subset))
-    check_input = gather(recipe, plan, earlier["retention"] if earlier else None)
+    check_input = gather(recipe, plan, earlier.retention if earlier else None)
     for check in CHECKS:
         yield dg.AssetCheckEvaluation(asset_key=keys.refined, **_judged(check, check_input))
 
 
 def gather(recipe: Recipe, plan: Plan, previous: float | None) -> CheckInput:
-    """Collect what the checks look at from the folder of a subset.
+    """Collect the input of the checks from the folder of a subset.
 
     Raises
     ------
     UserError
-        If nothing is published there.
+        If the folder has no published run.
     """
     block = block_of(recipe)
     layout = home_layout(block.subset)
@@ -77,7 +77,7 @@ class _Judged(TypedDict):
 
 
 def _judged(check: Check, check_input: CheckInput) -> _Judged:
-    """Return what a check found, as Dagster's results and events have it."""
+    """Return the result of a check with the fields of Dagster's results and events."""
     result = check.judge(check_input)
     return {
         "check_name": check.name,

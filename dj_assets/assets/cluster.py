@@ -1,4 +1,4 @@
-"""The Ray cluster of Dagster runs: a resource of `dagster-ray`, where `DJ_ENGINE` chooses Ray."""
+"""The Ray cluster of Dagster runs: a resource of `dagster-ray`, used where `DJ_ENGINE` chooses Ray."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _NAME = "ray"
 
 
 def cluster_keys() -> set[str]:
-    """Return the resources that a step needs which measures or writes: the cluster, or none."""
+    """Return the resources of a step that measures or writes: the cluster, or none."""
     return {_NAME} if settings.engine() == "ray" else set()
 
 
 def cluster_resources() -> dict[str, Any]:
     """Return the resources of that name: a run connects when it starts, and leaves when it ends.
 
-    It is the cluster that `RAY_ADDRESS` names or that runs on the machine, else one that is started there. One of
-    `dagster_ray.kuberay` under the same name takes its place.
+    It is the cluster that `RAY_ADDRESS` names or that runs on the machine, else one that is started there. A resource
+    of `dagster_ray.kuberay` with the same name replaces it.
 
     Raises
     ------
     UserError
-        If the packages are not installed, with the command that installs them.
+        If the packages are not installed; the message has the command that installs them.
     """
     if not cluster_keys():
         return {}

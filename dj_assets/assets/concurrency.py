@@ -1,4 +1,4 @@
-"""Which runs may not run beside each other: those that hold a large model in memory share a pool."""
+"""Concurrency pools: runs that hold a large model in memory share a pool, so that they do not run together."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MODEL_POOL = "model_memory"
 def pool_of(plan: Plan) -> str | None:
     """Return the pool that measuring a recipe belongs to; None for one that needs no large model.
 
-    On one machine all large models share a pool. With `DJ_MODEL_POOLS=each` every one has its own, for many workers:
-    a recipe with several of them belongs to that of the first, since Dagster knows one pool a step.
+    On one machine all large models share a pool. With `DJ_MODEL_POOLS=each`, for many workers, each model has its own
+    pool; a recipe with several models belongs to the pool of the first, since Dagster has one pool per step.
     """
     names = [name for step in plan.steps for name in step.operator.models() if _is_large(name)]
     if not names:
@@ -26,12 +26,12 @@ def pool_of(plan: Plan) -> str | None:
 
 
 def pools_of(plans: Iterable[Plan]) -> set[str]:
-    """Return the pools of several recipes, the one that all share in any case."""
+    """Return the pools of several recipes; the pool that all models share is always included."""
     pools = {pool for plan in plans if (pool := pool_of(plan)) is not None}
     return pools if settings.pool_per_model() else {*pools, MODEL_POOL}
 
 
 def _is_large(name: str) -> bool:
-    """Return whether a model takes gigabytes, or nobody has told its size."""
+    """Return whether a model takes gigabytes, or its size is not known."""
     entry = manifest().entry(name)
     return entry is None or "GB" in entry.size

@@ -1,4 +1,4 @@
-"""Materializing the whole gallery in one process, into the instance that the UI shows."""
+"""The demo: it materializes the whole gallery in one process, in the instance that the UI shows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dj_assets.views.run_table import GalleryRow, gallery_table
 
 @dataclass(frozen=True)
 class Materialized:
-    """What became of one subset: its row in the table, or the error that ended it."""
+    """The outcome of one subset: its row in the table, or the error that ended it."""
 
     name: str
     row: GalleryRow | None = None
@@ -31,9 +31,9 @@ class Materialized:
 
 
 def materialize_gallery(gallery: Gallery | None = None, *, vision: bool = False) -> list[Materialized]:
-    """Materialize the subsets of text, or those with images and clips, through the project's `dagster_home`.
+    """Materialize the subsets of text, or those with images and clips, in the project's `dagster_home`.
 
-    One that fails does not stop the others.
+    A subset that fails does not stop the others.
     """
     gallery = gallery or find_gallery()
     chosen = [recipe for recipe in gallery.recipes.values() if bool(make_plan(recipe).media) == vision]

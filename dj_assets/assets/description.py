@@ -1,4 +1,4 @@
-"""What the UI says about a subset before anything ran: description, links, reference figures, the recipe itself."""
+"""The definition of a subset in the UI, before any run: description, links, reference figures, the recipe."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _VERBS: tuple[tuple[type[Operator], str], ...] = (
 
 
 def refined_description(recipe: Recipe, plan: Plan) -> str:
-    """Return what the refined subset is, from where, and what the recipe does, in three sentences."""
+    """Return a description of the refined subset, of the operators of its recipe and of its source."""
     block = block_of(recipe)
     about = block.description or f"The subset {block.subset} of {block.group}."
     return f"{about}\n\n{_operators(plan)}\n\nSource: {_where(recipe)}{_missing(plan)}"
 
 
 def _missing(plan: Plan) -> str:
-    """Return which packages are still to be installed, nothing where all are there."""
+    """Return a sentence about the packages that are not installed; empty where all are installed."""
     extras = dict.fromkeys(
         extra for step in plan.steps for package, extra in step.operator.packages.items() if not installed(package)
     )
@@ -54,7 +54,7 @@ def stage_descriptions(recipe: Recipe, plan: Plan) -> dict[str, str]:
         "source": f"The raw files of {subset}: {_where(recipe)}",
         "stats": (
             f"One row for every sample of {subset}, one column for every statistic of its {len(plan.filters)} filters, "
-            "measured once and without thresholds. A new threshold measures nothing anew."
+            "measured once and without thresholds. A new threshold measures nothing again."
         ),
         "duplicates": (
             f"The duplicates of {subset} that the recipe drops, each with the duplicate that is kept: {signed}."
@@ -65,7 +65,7 @@ def stage_descriptions(recipe: Recipe, plan: Plan) -> dict[str, str]:
 
 
 def refined_metadata(recipe: Recipe) -> Metadata:
-    """Return the definition metadata: gallery links, what the gallery published, the recipe, where it lies."""
+    """Return the definition metadata: gallery links, the figures published by the gallery, the recipe and its path."""
     block = block_of(recipe)
     links = " · ".join(f"[{name}]({url})" for name, url in block.links.items())
     gallery = {"gallery": MetadataValue.md(links)} if links else {}
@@ -80,7 +80,7 @@ def refined_metadata(recipe: Recipe) -> Metadata:
 
 
 def reference_metadata(recipe: Recipe) -> Metadata:
-    """Return the gallery's row counts and both retention figures: as published, and as its counts give it."""
+    """Return the gallery's row counts and both retention figures: the published one, and the one from its counts."""
     reference = block_of(recipe).reference
     if reference is None:
         return {}
@@ -93,21 +93,21 @@ def reference_metadata(recipe: Recipe) -> Metadata:
 
 
 def recipe_metadata(file: Path) -> Metadata:
-    """Return the recipe as a YAML block, and the reference that opens it in an editor."""
+    """Return the recipe as a YAML block, and a code reference that opens it in an editor."""
     text = file.read_text("utf-8", errors="replace").rstrip()
     return {"recipe": MetadataValue.md(f"```yaml\n{text}\n```"), "dagster/code_references": _code_reference(file)}
 
 
 def _code_reference(file: Path) -> dg.CodeReferencesMetadataValue:
     with warnings.catch_warnings():
-        # A beta class of Dagster; a warning for each of many recipes would bury everything else.
+        # A beta class of Dagster; a warning for each of many recipes would hide all other messages.
         warnings.simplefilter("ignore", dg.BetaWarning)
         reference = dg.LocalFileCodeReference(file_path=str(file), line_number=1, label="recipe")
         return dg.CodeReferencesMetadataValue(code_references=[reference])
 
 
 def _operators(plan: Plan) -> str:
-    """Return the operators in recipe order, neighbours of one kind told together."""
+    """Return a sentence with the operators in recipe order; neighbours of one kind share a verb."""
     phrases = [
         f"{verb} {_listed([short_name(step.label).replace('_', ' ') for step in steps])}"
         for verb, steps in groupby(plan.steps, lambda step: _verb(step.operator))

@@ -1,4 +1,4 @@
-"""`dj-assets dev`: the UI over the project's instance, as a child process that ends with us."""
+"""The command `dj-assets dev`: the UI over the project's instance, as a child process that ends with this one."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from dj_assets.errors import UserError
 from dj_assets.what_if.all_subsets import GalleryServer
 
 DEFAULT_PORT = 3000
-# The pages of sliders listen so many ports behind the UI, or at any free one where that is taken.
+# The sliders listen at the port of the UI plus this number, or at any free port where that one is taken.
 WHAT_IF_BEHIND = 10
-_ENDED = "Dagster ended by itself, see above; runs under way go on. Start 'dj-assets dev' again to see them.\n"
+_ENDED = "Dagster exited, see above; its runs continue. Start 'dj-assets dev' again to see them.\n"
 
 
 def start_dev(port: int | None = None, host: str = "127.0.0.1") -> int:
-    """Run web server, daemon and the pages of sliders until they are stopped; return the exit code.
+    """Run the web server, the daemon and the sliders until they are stopped; return the exit code.
 
     Raises
     ------
     UserError
-        If the port is taken. Two servers on one port would both start, and answer by turns.
+        If the port is taken. Two servers on one port would both start, and would answer alternately.
     """
     port = DEFAULT_PORT if port is None else port
     refuse_taken(host, port)
     environment = {**os.environ, "DAGSTER_HOME": str(dagster_home())}
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(settings.project_root() / "workspace.yaml")]
     with _passing_signals_on() as passed, _what_if(port + WHAT_IF_BEHIND) as what_if:
-        # A session of its own: a Ctrl-C of the terminal reaches the child once, through us, and not twice.
-        child = subprocess.Popen(  # noqa: S603 - our own command
+        # A separate session: a Ctrl-C of the terminal reaches the child once, through this process, and not twice.
+        child = subprocess.Popen(  # noqa: S603 - a fixed command
             [*command, "--host", host, "--port", str(port)],
             env=environment | {variables.WHAT_IF.name: what_if},
             start_new_session=True,
@@ -53,23 +53,23 @@ def start_dev(port: int | None = None, host: str = "127.0.0.1") -> int:
 
 
 def refuse_taken(host: str, port: int) -> None:
-    """Raise where something listens already.
+    """Raise an error if another process listens at the port.
 
     Raises
     ------
     UserError
-        Naming the port and how to choose another.
+        If the port is taken; the message names the port and the option for another one.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         taken = probe.connect_ex((host if host != "0.0.0.0" else "127.0.0.1", port)) == 0  # noqa: S104 - compared only
     if taken:
-        raise UserError(f"port {port} is taken; stop what listens there or choose another with --port")
+        raise UserError(f"port {port} is taken; stop the process that uses it or choose another with --port")
 
 
 @contextmanager
 def _what_if(port: int) -> Iterator[str]:
-    """Serve the pages of sliders from a thread of this process; yield their address, which is this machine's alone."""
+    """Serve the sliders in a thread of this process; yield their address, which is for this machine only."""
     try:
         server = GalleryServer(port)
     except (UserError, OverflowError):
@@ -84,7 +84,7 @@ def _what_if(port: int) -> Iterator[str]:
 
 @dataclass
 class _Passed:
-    """The processes that signals are handed on to, and whether one was."""
+    """The processes that receive signals, and whether a signal was passed on."""
 
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
     stopped: bool = False
@@ -92,12 +92,12 @@ class _Passed:
 
 @contextmanager
 def _passing_signals_on() -> Iterator[_Passed]:
-    """Hand SIGINT and SIGTERM on to the children, so that the server takes its own children down."""
+    """Pass SIGINT and SIGTERM on to the children, so that the server stops its own children."""
     passed = _Passed()
 
     def hand_on(_number: int, _frame: FrameType | None) -> None:
         passed.stopped = True
-        # Dagster shuts down on SIGINT; on SIGTERM it would leave its servers behind.
+        # Dagster shuts down on SIGINT; on SIGTERM it would leave its servers running.
         for child in passed.children:
             child.send_signal(signal.SIGINT)
 

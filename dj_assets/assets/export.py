@@ -1,4 +1,4 @@
-"""The export of a refined subset as an asset behind it: nothing asks for it but a click or a job of its own."""
+"""The export of a refined subset as a downstream asset; it runs only when a user or a job of the user starts it."""
 # No postponed annotations here: Dagster reads those of `context` and `config`.
 
 import dagster as dg
@@ -20,15 +20,15 @@ _MAX_ROWS = 50
 
 
 class ExportConfig(dg.Config):
-    """What a run may set otherwise than the recipe; empty is as the recipe has it."""
+    """The settings of a run that override the recipe; an empty one uses the value of the recipe."""
 
     format: str = Field("", description=f"One of {', '.join(FORMATS)}.")
-    shard_size: str = Field("", description="A part is closed once it is so large, such as 256MB.")
-    folder: str = Field("", description="Where to; relative to the project.")
+    shard_size: str = Field("", description="The size at which a part is closed, such as 256MB.")
+    folder: str = Field("", description="The target folder, relative to the project.")
 
 
 def export_asset(recipe: Recipe) -> dg.AssetsDefinition:
-    """Return the asset `<group>/<subset>_export`; how it is written is set by the recipe's block `asset.export`."""
+    """Return the asset `<group>/<subset>_export`; the block `asset.export` of the recipe sets its format."""
     keys, block = SubsetKeys.of(recipe), block_of(recipe).export
 
     @dg.asset(
@@ -41,13 +41,13 @@ def export_asset(recipe: Recipe) -> dg.AssetsDefinition:
         metadata={"format": block.format, "shard_size": block.shard_size},
     )
     def export(context: dg.AssetExecutionContext, config: ExportConfig) -> dg.MaterializeResult[None]:
-        """Write what is missing of the export."""
+        """Write the missing parts of the export."""
 
         def tell(part: ExportedPart) -> None:
             context.log.info(f"{part.name}: {part.samples:,} samples, {part.bytes / 1e6:,.1f} MB")
 
         with one_clear_line():
-            # the folder of the asset is its own: another format takes the place of the one before
+            # only this asset uses the folder: a new format replaces the one before
             export, url = _export(keys.subset, block, config)
             done = export.run(overwrite=True, report=tell)
             if url is not None:
@@ -70,7 +70,7 @@ def export_asset(recipe: Recipe) -> dg.AssetsDefinition:
 
 
 def _export(subset: str, block: ExportBlock, config: ExportConfig) -> tuple[Export, str | None]:
-    """Return the export and, where it goes into an object store, the URL it is pushed to."""
+    """Return the export and, where its target is an object store, the URL of the target."""
     layout = home_layout(subset)
     folder = config.folder or block.folder
     try:
@@ -85,7 +85,7 @@ def _export(subset: str, block: ExportBlock, config: ExportConfig) -> tuple[Expo
 
 
 def checked_format(name: str) -> ExportFormat:
-    """Return the format of a name.
+    """Return the format with a name.
 
     Raises
     ------

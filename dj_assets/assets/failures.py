@@ -1,4 +1,4 @@
-"""Faults that the user can put right: one clear line in the run log instead of a traceback."""
+"""Faults that the user can fix: one clear line in the run log instead of a traceback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["OneLineError", "one_clear_line"]
 
 @contextmanager
 def one_clear_line() -> Iterator[None]:
-    """Let an error that names its cure fail the step with just that sentence; anything else keeps its traceback."""
+    """Fail the step with only the message of a `UserError`; other errors keep their traceback."""
     try:
         yield
     except (UserError, DiskError, WorkerDiedError) as error:

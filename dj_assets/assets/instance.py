@@ -14,7 +14,7 @@ from dj_assets.errors import UserError
 
 
 def dagster_home() -> Path:
-    """Return `<project>/dagster_home`, absolute as Dagster demands.
+    """Return `<project>/dagster_home` as an absolute path, as Dagster requires.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def dagster_home() -> Path:
 
 @contextmanager
 def project_instance() -> Iterator[dg.DagsterInstance]:
-    """Open the project's instance, also for the processes started meanwhile."""
+    """Open the project's instance, also for the processes that are started within the context."""
     os.environ["DAGSTER_HOME"] = str(dagster_home())
     with dg.DagsterInstance.get() as instance:
         yield instance

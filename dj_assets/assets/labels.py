@@ -1,4 +1,4 @@
-"""Names short enough for the UI."""
+"""Names that are short enough for the UI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_KEY = 27
 
 
 def metadata_key(prefix: str, label: str) -> str:
-    """Return `prefix/label`, at most `MAX_KEY` characters; the number of a second instance survives the cut."""
+    """Return `prefix/label`, at most `MAX_KEY` characters; the cut keeps the number of a second instance."""
     name = short_name(label)
     number = re.search(r"_\d+$", name)
     tail = number[0] if number else ""

@@ -1,6 +1,6 @@
-"""Runs whose process is gone together with the server that would have noticed: after a crash or a loss of power.
+"""Lost runs: after a crash or a loss of power, neither their process nor the server that monitored it exists.
 
-Dagster would count them as under way for good, and two of them fill the queue.
+Dagster would count them as running forever, and two of them fill the queue.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import psutil
 
 from dj_assets.assets.couplings import has_local_runs
 
-# Clocks of the file system, the process table and ours differ a little.
+# The clocks of the file system, the process table and this process differ a little.
 _SLACK_S = 2.0
 
 
 def fail_lost_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark the runs as failed that are recorded as under way, but whose process is gone; return their ids.
+    """Mark runs as failed that are recorded as running, but whose process does not exist; return their ids.
 
-    Only an instance of this machine alone is looked at: elsewhere a process number says nothing. The daemon starts
-    them again, as it does with every crashed worker.
+    This is done only for an instance that is used by this machine alone: elsewhere a process number says nothing. The
+    daemon starts the runs again, as it does for every crashed worker.
     """
     if not has_local_runs(instance):
         return []
@@ -37,7 +37,7 @@ def _is_lost(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
 
 
 def is_alive(pid: int, since_s: float) -> bool:
-    """Return whether a process runs under this number that is no younger than the run."""
+    """Return whether a process with this number exists that is not younger than the run."""
     try:
         process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= since_s + _SLACK_S

@@ -1,4 +1,4 @@
-"""Plots and dropped examples of a published subset as metadata, within the room that an event has."""
+"""Plots and dropped examples of a published subset as metadata, within the size limit of an event."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from dj_assets.views.markdown import embed_png, embed_svg, table_markdown
 from dj_assets.views.thumbnail import thumbnail_png
 
 EXAMPLES_BYTES = 12_000
-# Of the compressed picture; base64 makes a third more of it.
+# The size of the compressed picture; base64 makes it a third larger.
 SHEET_BYTES = 18_000
 _EXCERPT = 110
 _MARKUP = re.compile(r"[*_~`<>\[\]&$\\]")
-# What the Markdown around a picture takes, and what base64 makes of three bytes.
+# The bytes of the Markdown around a picture, and the characters of base64 for three bytes.
 _AROUND, _BASE64 = 200, 4 / 3
 
 
 def funnel_plot(result: RunResult, plan: Plan) -> MarkdownMetadataValue:
-    """Return the funnel as a picture small enough to be shown in the page itself."""
+    """Return the funnel as a picture that is small enough for inline display."""
     return MetadataValue.md(embed_png(thumbnail_png(result.database, plan)))
 
 
 def distributions(result: RunResult, plan: Plan, room_bytes: int) -> MarkdownMetadataValue:
-    """Return the distributions with their thresholds, as a picture that opens in a dialog."""
+    """Return the distributions with their thresholds as a picture that opens in a dialog."""
     limit = min(LIMIT_BYTES, int((room_bytes - _AROUND) / _BASE64))
     return MetadataValue.md(embed_svg(distributions_svg(result.database, plan, limit), room_bytes))
 
@@ -55,7 +55,7 @@ def examples(result: RunResult, subset: Subset) -> MarkdownMetadataValue:
 
 
 def contact_sheets(result: RunResult) -> dict[str, MarkdownMetadataValue]:
-    """Return what operators that look at media dropped, beside what passed them, and where the full sheets lie."""
+    """Return dropped next to passed samples of the operators that read media, and the paths of the full sheets."""
     folder = result.folder / contact_sheet.FOLDER
     sheet = contact_sheet.overview(result.folder, SHEET_BYTES)
     if not sheet:
@@ -67,7 +67,7 @@ def contact_sheets(result: RunResult) -> dict[str, MarkdownMetadataValue]:
 
 
 def duplicate_differences(result: RunResult, subset: Subset) -> MarkdownMetadataValue:
-    """Return a few dropped duplicates with their kept duplicates, differences marked."""
+    """Return a few dropped duplicates with their kept duplicates and marked differences."""
     pairs = duplicate_pairs(result.database, subset.layout, per_operator=2, places=2, width=_EXCERPT)
     return MetadataValue.md("\n\n---\n\n".join(_pair(pair) for pair in pairs) or "no duplicate was dropped")
 
@@ -91,7 +91,7 @@ def _change(change: Change) -> str:
 
 
 def literal(text: str) -> str:
-    """Return text that Markdown shows as it is: a dropped sample is often all asterisks and brackets."""
+    """Return text escaped so that Markdown shows it unchanged: dropped samples often have asterisks and brackets."""
     return _MARKUP.sub(lambda sign: f"&#{ord(sign[0])};", text)
 
 

@@ -12,7 +12,7 @@ EVERY_S = 5.0
 
 
 class ProgressLog:
-    """What `Subset.measure` reports to. The first line comes after `every_s` seconds: quick runs stay quiet."""
+    """A callback for the progress of `Subset.measure`. The first line comes after `every_s` seconds."""
 
     def __init__(self, log: logging.Logger, every_s: float = EVERY_S) -> None:
         self.log = log
@@ -20,7 +20,7 @@ class ProgressLog:
         self.last = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
-        """Log one line where the last is old enough."""
+        """Log one line if the last one is old enough."""
         now = time.monotonic()
         if now - self.last >= self.every_s:
             self.last = now
@@ -28,7 +28,7 @@ class ProgressLog:
 
 
 def summary(result: MeasureResult) -> str:
-    """Return the last line of a measure: how much, how fast, how much was up to date already."""
+    """Return the last line of a measure: samples, speed, and files that were already up to date."""
     if not result.files_measured:
         return f"{result.samples:,} samples in {result.files_reused} files: all measured before, nothing to do"
     took = f"{result.samples:,} samples in {result.seconds:.1f} s"

@@ -1,7 +1,7 @@
-"""The refined subset as a graph-backed asset of three named steps. Steps pass no data, only order.
+"""The refined subset as a graph-backed asset of three named steps, which pass only their order and no data.
 
-The steps report on the assets before the refined one; Dagster reads the versions of a step's inputs when the step
-starts, so a stage must be reported by an earlier step than the one that depends on it. Else the refined asset would be
+The steps report on the assets before the refined one. Dagster reads the versions of a step's inputs when the step
+starts, so an earlier step than the one that depends on a stage must report it. Otherwise the refined asset would be
 stale right after its first run.
 """
 # No postponed annotations here: Dagster reads those of `context`.
@@ -26,11 +26,11 @@ from dj_assets.views.release import accompany
 def refined_asset(recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = ()) -> dg.AssetsDefinition:
     """Return the asset `<group>/<subset>`: measure, deduplicate, refine.
 
-    `sources` are the refined subsets that it is made of, or deduplicated against.
+    `sources` are the refined subsets that it is made of or deduplicated against.
     """
     keys = SubsetKeys.of(recipe)
-    # The source is upstream of the statistics, and theirs are the data that the later steps read. A refined subset as
-    # source stands here itself: only a direct upstream makes the asset stale.
+    # The source is upstream of the statistics, and the later steps read the data of these. A refined subset as source
+    # is an input here, too, because only a direct upstream makes the asset stale.
     stages = {"stats": keys.stats, "duplicates": keys.duplicates}
     upstream = {f"source_{key.path[-1]}": key for key in sources}
     measure, deduplicate, refine = _measure(recipe, plan, tuple(upstream)), _deduplicate(recipe), _refine(recipe)
@@ -64,7 +64,7 @@ def _measure(recipe: Recipe, plan: Plan, upstream: Sequence[str]) -> dg.PendingN
         required_resource_keys=cluster_keys(),
     )
     def measure(context: dg.OpExecutionContext) -> None:
-        """One pass over every sample: mappers, statistics, signatures."""
+        """Run mappers, statistics and signatures over every sample in one pass."""
         for notice in plan.notices():
             context.log.info(notice)
         with one_clear_line():
@@ -87,7 +87,7 @@ def _deduplicate(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
         required_resource_keys=cluster_keys(),
     )
     def deduplicate(context: dg.OpExecutionContext) -> None:
-        """Find near pairs among the signatures and unite them into clusters."""
+        """Find near pairs among the signatures and join them into clusters."""
         with one_clear_line():
             subset = Subset.of_asset(recipe)
             result = subset.deduplicate()
@@ -106,7 +106,7 @@ def _refine(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
         required_resource_keys=cluster_keys(),
     )
     def refine(context: dg.OpExecutionContext) -> None:
-        """Replay the recipe over the statistics and publish what is kept."""
+        """Replay the recipe over the statistics and publish the kept samples."""
         with one_clear_line():
             subset = Subset.of_asset(recipe, Options(accompany=accompany()))
             result = subset.refine()

@@ -1,4 +1,4 @@
-"""What the refined subset says about a run: figures over time, funnel, plots, dropped examples, models."""
+"""The metadata of a run on the refined subset: figures over time, funnel, plots, dropped examples, models."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from dj_assets.assets.description import reference_metadata
 from dj_assets.assets.labels import metadata_key, short_name
 from dj_assets.assets.pictures import contact_sheets, distributions, duplicate_differences, examples, funnel_plot
 from dj_assets.assets.stage_metadata import MAX_ROWS, column_schema
+from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.operators.base import Mapper
 from dj_assets.recipe.model import Recipe
-from dj_assets.replay.funnel import FunnelStep
 from dj_assets.stores.copies import at_hand
 from dj_assets.stores.path import source_path
 from dj_assets.subset import RunResult, Subset
 from dj_assets.views.funnel import funnel_rows
 
-# What one event may weigh in the event log, and how much of that is beside the metadata: keys, tags, the run.
+# The largest size of an event in the event log, and the part of it that is not metadata: keys, tags, the run.
 MAX_EVENT_BYTES = 64_000
 ENVELOPE_BYTES = 3_000
 
@@ -31,11 +31,11 @@ ENVELOPE_BYTES = 3_000
 def refined(recipe: Recipe, subset: Subset, result: RunResult, earlier_s: float) -> dict[str, Any]:
     """Return the metadata of the refined asset, at most `MAX_EVENT_BYTES` in the event log.
 
-    `earlier_s` is how long the steps before took. The picture of the distributions takes the room that is left.
+    `earlier_s` is the time of the steps before. The picture of the distributions gets the remaining bytes.
     """
     metadata = {
         **figures(recipe, result, earlier_s),
-        # what people look for first stands together, before what takes room
+        # the most important entries are together, before the large ones
         "dropped_most": dropped_most(result),
         "dropped_examples": examples(result, subset),
         **documents(subset),
@@ -47,7 +47,7 @@ def refined(recipe: Recipe, subset: Subset, result: RunResult, earlier_s: float)
         **sources(result.manifest),
         **kept(subset, result.funnel),
         **models(result.manifest),
-        "versions": MetadataValue.md(", ".join(f"{name} {v}" for name, v in result.manifest["versions"].items())),
+        "versions": MetadataValue.md(", ".join(f"{name} {v}" for name, v in result.manifest.versions.items())),
         **table(subset, result),
     }
     room = MAX_EVENT_BYTES - event_bytes(metadata)
@@ -55,12 +55,12 @@ def refined(recipe: Recipe, subset: Subset, result: RunResult, earlier_s: float)
 
 
 def event_bytes(metadata: Mapping[str, Any]) -> int:
-    """Return how much a materialization with this metadata takes in the event log, tags and run aside."""
+    """Return the bytes of a materialization with this metadata in the event log, without tags and run."""
     return len(dg.serialize_value(dg.AssetMaterialization("x", metadata=metadata)).encode()) + ENVELOPE_BYTES
 
 
 def figures(recipe: Recipe, result: RunResult, earlier_s: float) -> dict[str, Any]:
-    """Return flat numbers, each of which the UI plots over time."""
+    """Return flat numbers; the UI plots each over time."""
     reference = reference_metadata(recipe)
     return {
         "retention": round(result.retention, 6),
@@ -70,15 +70,15 @@ def figures(recipe: Recipe, result: RunResult, earlier_s: float) -> dict[str, An
         "dropped": result.dropped,
         **against(result.manifest),
         "quarantined": result.quarantined,
-        "short_texts_collapsed": sum(result.manifest["short_texts"].values()),
-        "seconds": round(earlier_s + (0 if result.reused else sum(result.manifest["seconds"].values())), 2),
+        "short_texts_collapsed": sum(result.manifest.short_texts.values()),
+        "seconds": round(earlier_s + (0 if result.reused else sum(result.manifest.seconds.values())), 2),
     }
 
 
-def against(manifest: Mapping[str, Any]) -> dict[str, int]:
-    """Return the size of the reference set and how many of the dropped are its duplicates; nothing without one."""
-    reference = manifest.get("against")
-    return {"dropped_against": reference["dropped"], "samples_against": reference["samples"]} if reference else {}
+def against(manifest: RunManifest) -> dict[str, int]:
+    """Return the size of the reference set and the number of its dropped duplicates; empty without one."""
+    reference = manifest.against
+    return {"dropped_against": reference.dropped, "samples_against": reference.samples} if reference else {}
 
 
 def funnel(result: RunResult) -> dg.TableMetadataValue:
@@ -88,7 +88,7 @@ def funnel(result: RunResult) -> dg.TableMetadataValue:
 
 
 def dropped_most(result: RunResult) -> str:
-    """Return which operator took most samples, in words."""
+    """Return a sentence about the operator that dropped the most samples."""
     step = max(result.funnel, key=lambda step: step.dropped, default=None)
     if step is None or not step.dropped:
         return "no operator dropped a sample"
@@ -96,28 +96,28 @@ def dropped_most(result: RunResult) -> str:
 
 
 def documents(subset: Subset) -> dict[str, Any]:
-    """Return where the thresholds are, and the report of the run."""
+    """Return the path of the thresholds and the report of the run."""
     recipe, layout = Path(subset.recipe.file), subset.layout
     paths = {"recipe_file": recipe, "report": layout.report, "dataset_card": layout.card}
     return {name: MetadataValue.path(path) for name, path in paths.items() if path.is_file()}
 
 
-def sources(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the source files with what was kept of each."""
-    kept = {part["shard"]: part["samples"] for part in manifest["refined"]}
-    shards = manifest["shards"][:MAX_ROWS]
+def sources(manifest: RunManifest) -> dict[str, Any]:
+    """Return the source files with the number of samples kept of each."""
+    kept = {part.number: part.samples for part in manifest.refined}
+    shards = manifest.files[:MAX_ROWS]
     rows = [
         TableRecord(
             {
-                "file": Path(shard["path"]).name,
-                "bytes": shard["size"],
-                "samples": shard["records"],
-                "kept": kept.get(shard["shard"], 0),
+                "file": Path(shard.path).name,
+                "bytes": shard.size,
+                "samples": shard.records,
+                "kept": kept.get(shard.number, 0),
             }
         )
         for shard in shards
     ]
-    folders = dict.fromkeys(str(source_path(shard["path"]).parent) for shard in shards)
+    folders = dict.fromkeys(str(source_path(shard.path).parent) for shard in shards)
     return {
         "source_folder": ", ".join(list(folders)[:3]) + (" …" if len(folders) > 3 else ""),
         "source_files": MetadataValue.table(rows),
@@ -125,7 +125,7 @@ def sources(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def kept(subset: Subset, funnel: tuple[FunnelStep, ...]) -> dict[str, float]:
-    """Return, for every operator that can drop, the share of what reached it that it let through."""
+    """Return, for every operator that can drop samples, the share of its input that it kept."""
     judging = {step.label for step in subset.plan.steps if not isinstance(step.operator, Mapper)}
     return {
         metadata_key("kept", step.operator): round(step.samples_out / step.samples_in, 6)
@@ -134,13 +134,13 @@ def kept(subset: Subset, funnel: tuple[FunnelStep, ...]) -> dict[str, float]:
     }
 
 
-def models(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return every model that scored the subset: its standing to read, its checksum to copy."""
-    used = manifest["models"][:MAX_ROWS]
-    lines = [f"- **{model['name']}**{_standing(model['note'])}" for model in used]
+def models(manifest: RunManifest) -> dict[str, Any]:
+    """Return every model that scored the subset: its state as text, its checksum for copying."""
+    used = manifest.models[:MAX_ROWS]
+    lines = [f"- **{model.name}**{_standing(model.note)}" for model in used]
     if not lines:
         return {"models": "none"}
-    checksums = {model["name"]: model["sha256"] for model in used}
+    checksums = {model.name: model.sha256 for model in used}
     return {"models": MetadataValue.md("\n".join(lines)), "models_sha256": MetadataValue.json(checksums)}
 
 
@@ -149,7 +149,7 @@ def _standing(note: str) -> str:
 
 
 def table(subset: Subset, result: RunResult) -> dict[str, Any]:
-    """Return what makes the asset a table for Dagster: rows, columns, where it lies."""
+    """Return the metadata of a table in Dagster: rows, columns, path."""
     metadata: dict[str, Any] = {
         "dagster/row_count": result.samples_out,
         "dagster/uri": subset.layout.location_of(subset.layout.refined),

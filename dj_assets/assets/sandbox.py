@@ -1,6 +1,6 @@
-"""The sandbox of a subset as assets: pools, evaluations (a partition a pool and seed), ranking, combined, recipe.
+"""The sandbox of a subset as assets: pools, evaluations (one partition per pool and seed), ranking, combined, recipe.
 
-Iterations are runs: combining adds partitions to the same evaluations, and the ranking, run again, shows both rounds.
+Iterations are runs: combining adds partitions to the same evaluations, and the next ranking shows both rounds.
 """
 # No postponed annotations here: Dagster reads those of `context`.
 
@@ -18,16 +18,16 @@ from dj_assets.sandbox.evaluations import evaluate
 from dj_assets.sandbox.experiment import Sandbox
 from dj_assets.views.page.sandbox import write_sandbox_page
 
-# No pool's name holds this.
+# No name of a pool contains this.
 _BETWEEN = "@"
 
 
 def sandbox_assets(recipe: Recipe) -> list[dg.AssetsDefinition]:
-    """Return the five assets of a recipe with a `sandbox:` block, none for another."""
+    """Return the five assets of a recipe with a `sandbox:` block; no assets without this block."""
     if block_of(recipe).sandbox is None:
         return []
     with warnings.catch_warnings():
-        # backfill policies are beta in Dagster; a warning for each sandbox would say nothing more
+        # backfill policies are beta in Dagster; a warning for each sandbox would give no new information
         warnings.simplefilter("ignore", dg.BetaWarning)
         return [_pools(recipe), _evaluations(recipe), _ranking(recipe), _combined(recipe), _recipe(recipe)]
 
@@ -38,7 +38,7 @@ def partition_key(pool: str, seed: int) -> str:
 
 
 def evaluation_partitions(recipe: Recipe) -> dg.DynamicPartitionsDefinition:
-    """Return the partitions of a sandbox's evaluations: those of every pool of its rounds, each with every seed."""
+    """Return the partitions of a sandbox's evaluations: one for each pool of its rounds and each seed."""
     return dg.DynamicPartitionsDefinition(name=f"{SubsetKeys.of(recipe).subset}_evaluations")
 
 
@@ -54,7 +54,7 @@ def _pools(recipe: Recipe) -> dg.AssetsDefinition:
         description=f"Thirds of {keys.subset} by every statistic, and a random pool: queries, no copies.",
     )
     def pools(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        """Cut the subset and offer a partition for every training."""
+        """Cut the subset and add a partition for every training."""
         with one_clear_line():
             sandbox = Sandbox.of_asset(recipe)
             made = sandbox.probe()
@@ -71,14 +71,14 @@ def _evaluations(recipe: Recipe) -> dg.AssetsDefinition:
         key=keys.sandbox("evaluations"),
         deps=[keys.sandbox("pools")],
         partitions_def=evaluation_partitions(recipe),
-        # a run a training: one that fails is run again alone
+        # one run per training: a failed one can be run again alone
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
         group_name=keys.group,
         tags={"dj/subset": keys.subset},
-        description=f"The hook of {keys.subset} run on a pool with a seed; what is finished is not run again.",
+        description=f"The hook of {keys.subset} run on a pool with a seed; a finished run is not repeated.",
     )
     def evaluations(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        """Train on one pool with one seed, unless that is done."""
+        """Train on one pool with one seed, unless this is finished."""
         pool, _, seed = context.partition_key.rpartition(_BETWEEN)
         with one_clear_line():
             made = evaluate(Sandbox.of_asset(recipe), pool, int(seed))
@@ -101,7 +101,7 @@ def _ranking(recipe: Recipe) -> dg.AssetsDefinition:
         description=f"Pools of {keys.subset} against random ones: mean and deviation over seeds, correlations.",
     )
     def ranking(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        """Rank what was evaluated so far, and name what is missing."""
+        """Rank the evaluations so far, and name the missing ones."""
         with one_clear_line():
             sandbox = Sandbox.of_asset(recipe)
             known = standings(sandbox)
@@ -122,10 +122,10 @@ def _combined(recipe: Recipe) -> dg.AssetsDefinition:
         group_name=keys.group,
         kinds={"duckdb"},
         tags={"dj/subset": keys.subset},
-        description=f"The best thirds of {keys.subset} combined: every intersection is a pool to be evaluated.",
+        description=f"The best thirds of {keys.subset} combined: every intersection is a pool to evaluate.",
     )
     def combined(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        """Combine the best thirds and offer their trainings as partitions of the evaluations."""
+        """Combine the best thirds and add their trainings as partitions of the evaluations."""
         with one_clear_line():
             sandbox = Sandbox.of_asset(recipe)
             thirds = chosen_thirds(sandbox, standings(sandbox))
@@ -148,10 +148,10 @@ def _recipe(recipe: Recipe) -> dg.AssetsDefinition:
         group_name=keys.group,
         kinds={"yaml"},
         tags={"dj/subset": keys.subset},
-        description=f"The recipe of the best pool of {keys.subset}: copied into a recipe folder it is an asset.",
+        description=f"The recipe of the best pool of {keys.subset}: a copy of it in a recipe folder is an asset.",
     )
     def found() -> dg.MaterializeResult[None]:
-        """Write the recipe of the pool that turned out best."""
+        """Write the recipe of the best pool."""
         with one_clear_line():
             sandbox = Sandbox.of_asset(recipe)
             known = standings(sandbox)
@@ -163,7 +163,7 @@ def _recipe(recipe: Recipe) -> dg.AssetsDefinition:
 
 
 def _offer(instance: dg.DagsterInstance, recipe: Recipe, sandbox: Sandbox) -> int:
-    """Offer a partition for every training of the rounds there are, and no other; return how many are new."""
+    """Add a partition for every training of the current rounds and remove all others; return the number of new ones."""
     name = str(evaluation_partitions(recipe).name)
     offered = set(instance.get_dynamic_partitions(name))
     wanted = list(_wanted(sandbox))

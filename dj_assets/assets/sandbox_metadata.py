@@ -1,4 +1,4 @@
-"""What the assets of a sandbox show: counts, rankings, pictures within the room that an event has."""
+"""The metadata of a sandbox's assets: counts, rankings, and pictures within the size limit of an event."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SIZES = (30, 24, 18, 15, 12, 10, 9, 8, 7, 6, 4, 2)
 
 
 def round_made(made: Round) -> Metadata:
-    """Return the pools of a round: how many, of which size, by rank and by value; and what has none."""
+    """Return the pools of a round: their number, their sizes by rank and by value, and the names without a pool."""
     without = {"without": MetadataValue.json(dict(made.without))} if made.without else {}
     return {
         "dagster/row_count": len(made.entries),
@@ -47,7 +47,7 @@ def evaluated(made: Evaluation) -> Metadata:
 
 
 def ranked(known: Standings, subset: str, page: Path) -> Metadata:
-    """Return the ranking of every round with its pictures, and what is missing."""
+    """Return the ranking of every round with its pictures, and the missing results."""
     tables = {f"ranking_{round_.name}": _table(score_rows(known.scores[round_.name])) for round_ in known.rounds}
     missing = sum(len(seeds) for seeds in known.missing.values())
     return {
@@ -59,7 +59,7 @@ def ranked(known: Standings, subset: str, page: Path) -> Metadata:
 
 
 def chosen(thirds: Iterable[Third]) -> Metadata:
-    """Return which thirds are combined."""
+    """Return the thirds that are combined."""
     return {"combined": ", ".join(third.name for third in thirds)}
 
 
@@ -81,7 +81,7 @@ def recipe_found(
 
 
 def benchmarks(subset: str) -> Metadata:
-    """Return the benchmark table of a subset; nothing where there is none to compare."""
+    """Return the benchmark table of a subset; empty where there is no comparison."""
     known = evaluations_of(subset)
     if known.baseline is None or known.baseline not in {record.model for record in known.records}:
         return {}
@@ -94,7 +94,7 @@ def _pictures(pictures: Mapping[str, Picture]) -> Metadata:
 
 
 def _fitting(name: str, draw: Picture) -> str:
-    """Return a picture with as many statistics as there is room for."""
+    """Return a picture with as many statistics as the size limit allows."""
     for most in _SIZES:
         svg = draw(most)
         if len(base64.b64encode(svg.encode())) < PICTURE_BYTES:
@@ -103,6 +103,6 @@ def _fitting(name: str, draw: Picture) -> str:
 
 
 def _table(rows: list[dict[str, str]]) -> TableMetadataValue:
-    # the page would break cells at their blanks
+    # the page would wrap cells at their spaces
     unbroken = [{name: cell.replace(" ", "\u00a0") for name, cell in row.items()} for row in rows[:MAX_ROWS]]
     return MetadataValue.table([TableRecord(row) for row in unbroken])

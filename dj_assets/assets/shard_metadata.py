@@ -1,4 +1,4 @@
-"""What the assets of a sharded subset report for a shard: figures, and the versions that make others stale or not."""
+"""The events of a sharded subset's assets for one shard: figures, and the versions that decide about staleness."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Pointers = Mapping[dg.AssetKey, tuple[str, int | None]]
 def pointers(
     instance: dg.DagsterInstance, upstream: Iterable[dg.AssetKey]
 ) -> dict[dg.AssetKey, tuple[str, int | None]]:
-    """Return, for each upstream asset, the data version and the number of its newest event.
+    """Return the data version and the number of the newest event of each upstream asset.
 
-    An event of a shard is compared with the newer events of the same shard upstream: the number says what is newer.
+    Dagster compares an event of a shard with the upstream events of the same shard: the greater number is newer.
     """
     versions: dict[dg.AssetKey, tuple[str, int | None]] = {}
     for key in upstream:
@@ -45,10 +45,10 @@ def event(
     code_version: str = "",
     outcome: str = "",
 ) -> dg.AssetMaterialization:
-    """Return the event of one shard, with a data version of its own and what it was made of.
+    """Return the event of one shard, with its own data version and the versions of its inputs.
 
-    `outcome` of a refined shard is the version of the duplicates that it was made of.
-    Dagster gives all shards of a run one data version; these do not go through the outputs of the step therefore.
+    `outcome` of a refined shard is the version of the duplicates that it was made with. Dagster gives all shards of a
+    run the same data version; therefore these events are not outputs of the step.
     """
     tags = {"dagster/data_version": data_version, "dagster/data_version_is_user_provided": "true"}
     if seen is not None:
@@ -63,7 +63,7 @@ def event(
 
 
 def source(subset: Subset, shard: str, result: MeasureResult) -> dict[str, Any]:
-    """Return what is said about the raw files of a shard."""
+    """Return the metadata of the raw files of a shard."""
     group = subset.group(shard)
     files = [TableRecord({"file": file.path.name, "bytes": file.size}) for file in group.files[:MAX_ROWS]]
     return {
@@ -76,7 +76,7 @@ def source(subset: Subset, shard: str, result: MeasureResult) -> dict[str, Any]:
 
 
 def stats(subset: Subset, result: MeasureResult) -> dict[str, Any]:
-    """Return what is said about measuring a shard."""
+    """Return the metadata of measuring a shard."""
     return {
         "dagster/partition_row_count": result.samples,
         "dagster/uri": subset.layout.location_of(subset.layout.measured("stats", 0).parent),
@@ -90,7 +90,7 @@ def stats(subset: Subset, result: MeasureResult) -> dict[str, Any]:
 
 
 def duplicates(subset: Subset, result: DeduplicateResult, outcomes: Iterable[FileOutcome]) -> dict[str, Any]:
-    """Return the metadata about the duplicates of a shard and the deduplicate step that found them."""
+    """Return the metadata of a shard's duplicates, and of the deduplicate step that found them."""
     outcomes_of_shard = list(outcomes)
     dropped = sum(outcome.duplicates for outcome in outcomes_of_shard)
     return {
@@ -108,7 +108,7 @@ def duplicates(subset: Subset, result: DeduplicateResult, outcomes: Iterable[Fil
 
 
 def refined(subset: Subset, result: RefineResult) -> dict[str, Any]:
-    """Return what is said about refining a shard, and whether that published the subset."""
+    """Return the metadata of refining a shard, and whether this published the subset."""
     state = "published" if result.published else f"waits for {len(result.waited_for)} other shards"
     retention = result.samples_out / result.samples_in if result.samples_in else 0.0
     return {

@@ -1,8 +1,8 @@
-"""A sharded subset: the same assets, partitioned by shard.
+"""The assets of a sharded subset, partitioned by shard.
 
-Statistics and refined files are made shard by shard, by any number of runs; between them one run of the deduplicate
-step finds the duplicates over all shards. Every shard gets an event with a data version of its own, and what was made
-before a fault stays reported.
+Any number of runs make the statistics and the refined files, shard by shard; between them, one run of the deduplicate
+step finds duplicates over all shards. Every shard gets an event with its own data version, and shards that were
+finished before a fault stay reported.
 """
 # No postponed annotations here: Dagster reads those of `context`.
 
@@ -28,30 +28,30 @@ from dj_assets.replay.decision import outcome_version
 from dj_assets.subset import Options, Subset
 from dj_assets.views.release import accompany
 
-# Another run may be at work at the same shard, or at what all shards share.
+# Another run may work on the same shard, or on the files that all shards share.
 PATIENCE_S = 3600.0
 
 Events = Iterator[dg.AssetMaterialization]
 
 
 def open_sharded(recipe: Recipe) -> Subset:
-    """Open a sharded subset as its runs do: they wait for each other."""
+    """Open a sharded subset for a run; runs wait for each other."""
     return Subset.of_asset(recipe, Options(patience_s=PATIENCE_S, accompany=accompany()))
 
 
 def sharded_assets(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep] = ()) -> list[dg.AssetsDefinition]:
     """Return statistics, duplicates and the refined subset, each partitioned by shard.
 
-    `against` are the refined subsets that it is deduplicated against.
+    `against` are the refined subsets of its reference set.
     """
     with warnings.catch_warnings():
-        # backfill policies are beta; a warning for each asset would bury everything else
+        # backfill policies are beta; a warning for each asset would hide all other messages
         warnings.simplefilter("ignore", dg.BetaWarning)
         return [_stats(recipe, plan), _duplicates(recipe, plan, against), _refined(recipe, plan)]
 
 
 def shards_of_a_run() -> dg.BackfillPolicy:
-    """Return how a backfill is split: starting a run takes longer than a small shard, and no finished one is lost."""
+    """Return how a backfill is split: starting a run takes longer than a small shard, and finished shards stay."""
     return dg.BackfillPolicy.multi_run(settings.shards_a_run())
 
 
@@ -77,11 +77,11 @@ def _stats(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
         subset = _opened(recipe)
 
         def measure(shard: str) -> dg.AssetMaterialization:
-            """Measure one shard and report on its files."""
+            """Measure one shard and report its files."""
             result = subset.measure(ProgressLog(context.log), shard)
             context.log.info(f"{shard}: {summary(result)}")
             metadata = shard_metadata.source(subset, shard, result)
-            # reported at once: the statistics are made of this version of the files
+            # reported immediately: the statistics are made from this version of the files
             context.instance.report_runless_asset_event(
                 shard_metadata.event(keys.source, shard, result.source_version, metadata)
             )
@@ -112,13 +112,13 @@ def _duplicates(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep]) -> d
         automation_condition=when_statistics_are_in(),
     )
     def duplicates(context: dg.AssetExecutionContext) -> Events:
-        """Find duplicates over all shards that are measured; report on each of them, asked for or not."""
+        """Find duplicates over all measured shards; report each of them, whether it was requested or not."""
         upstream = [keys.stats, *(dependency.asset_key for dependency in against)]
         seen = shard_metadata.pointers(context.instance, upstream)
         subset = _opened(recipe)
         with one_clear_line():
             result = subset.deduplicate()
-        for problem, names in (("not measured", result.missing), ("gone from the source", result.removed)):
+        for problem, names in (("not measured", result.missing), ("removed from the source", result.removed)):
             if names:
                 context.log.warning(f"{problem}: {', '.join(names)}")
         known = set(context.instance.get_dynamic_partitions(f"{keys.subset}_shards"))
@@ -130,7 +130,7 @@ def _duplicates(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep]) -> d
                 yield shard_metadata.event(
                     keys.duplicates, group.name, version, metadata, seen=seen, code_version=context.run.run_id
                 )
-        # a backfill asks for all shards between the first and the last one chosen: those left out stay missing
+        # a backfill requests all shards between the first and the last chosen one: those not chosen stay missing
         if set(context.partition_keys) <= set(result.missing):
             asked = ", ".join(sorted(context.partition_keys))
             raise OneLineError(f"not measured yet: {asked}; materialize {recipe.name}_stats first")
@@ -157,12 +157,12 @@ def _refined(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
         automation_condition=when_the_outcome_changed(),
     )
     def refined(context: dg.AssetExecutionContext) -> Events:
-        """Write the shards of this run; the last one of all publishes them."""
+        """Write the shards of this run; the last shard of the subset publishes all of them."""
         seen = shard_metadata.pointers(context.instance, [keys.stats, keys.duplicates])
         subset = _opened(recipe)
 
         def refine(shard: str) -> dg.AssetMaterialization:
-            """Write one shard; judge the subset where that published it."""
+            """Write one shard; evaluate the checks where this published the subset."""
             result = subset.refine_shard(shard)
             metadata = shard_metadata.refined(subset, result)
             context.log.info(f"{shard}: {result.samples_out:,} of {result.samples_in:,} kept; {metadata['state']}")
@@ -191,7 +191,7 @@ def _opened(recipe: Recipe) -> Subset:
 
 
 def _each_shard(shards: Sequence[str], work: Callable[[str], dg.AssetMaterialization]) -> Events:
-    """Work at shards one after another; those that fail do not stop the others, and are named at the end."""
+    """Work on shards one after another; a failed one does not stop the others, and is named at the end."""
     failed: list[str] = []
     for shard in shards:
         try:
@@ -205,7 +205,7 @@ def _each_shard(shards: Sequence[str], work: Callable[[str], dg.AssetMaterializa
 
 
 def when_statistics_are_in() -> dg.AutomationCondition[Any]:
-    """Return when to find duplicates anew: new statistics are there, and none is missing or being made."""
+    """Return when to find duplicates again: there are new statistics, and none are missing or in progress."""
     condition = dg.AutomationCondition
     changed = condition.any_deps_match(condition.data_version_changed() | condition.newly_updated())
     return (
@@ -217,7 +217,7 @@ def when_statistics_are_in() -> dg.AutomationCondition[Any]:
 
 
 def when_the_outcome_changed() -> dg.AutomationCondition[Any]:
-    """Return when to refine a shard anew: its statistics or its duplicates have another version."""
+    """Return when to refine a shard again: its statistics or its duplicates have another version."""
     condition = dg.AutomationCondition
     return (
         (condition.newly_missing() | condition.any_deps_match(condition.data_version_changed())).since_last_handled()

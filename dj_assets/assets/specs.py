@@ -1,4 +1,4 @@
-"""The stages that the steps of a subset report on, and the recipes that do not load: assets nobody can click."""
+"""Assets that cannot be materialized: the stages that the steps of a subset report, and recipes that do not load."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stage_specs(
 ) -> list[dg.AssetSpec]:
     """Return source, stats and duplicates of a subset; they are never stale by themselves.
 
-    Of a sharded subset only the source: the others are assets of their own there, see `assets.sharded`.
+    For a sharded subset only the source is returned, since the others are materializable assets (`assets.sharded`).
     `sources` are the refined subsets that its source consists of, `against` those that it is deduplicated against.
     """
     keys = SubsetKeys.of(recipe)
@@ -57,7 +57,7 @@ def stage_specs(
 
 
 def origin_specs(recipes: Sequence[Recipe]) -> list[dg.AssetSpec]:
-    """Return one asset for every named raw source of the subsets that have several; subsets of a group may share it."""
+    """Return one asset for every named raw source of subsets with several; subsets of a group may share a source."""
     origins: dict[dg.AssetKey, list[str]] = {}
     groups: dict[dg.AssetKey, str] = {}
     for recipe in recipes:
@@ -76,7 +76,7 @@ def origin_specs(recipes: Sequence[Recipe]) -> list[dg.AssetSpec]:
 
 
 def origins_of(recipe: Recipe) -> dict[dg.AssetKey, Source]:
-    """Return the raw sources of a subset that has several, those with a name, by their keys."""
+    """Return the named raw sources of a subset that has several, by their keys."""
     try:
         sources = sources_of(recipe)
     except RecipeError:
@@ -88,7 +88,7 @@ def origins_of(recipe: Recipe) -> dict[dg.AssetKey, Source]:
 
 
 def broken_specs(broken: dict[Path, RecipeError], taken: set[dg.AssetKey]) -> list[dg.AssetSpec]:
-    """Return one asset for every recipe file that does not load: where it would stand, saying what is wrong."""
+    """Return one asset with the fault for every recipe file that does not load, at the key of its subset."""
     return [_broken_spec(file, error, taken) for file, error in broken.items()]
 
 
@@ -109,5 +109,5 @@ def _broken_spec(file: Path, error: RecipeError, taken: set[dg.AssetKey]) -> dg.
 
 
 def dg_name(text: str) -> str:
-    """Return a name that Dagster takes as a group or key part: letters, digits and underscores."""
+    """Return a valid Dagster name for a group or key part: letters, digits and underscores."""
     return "".join(char if char.isascii() and char.isalnum() else "_" for char in text) or "_"

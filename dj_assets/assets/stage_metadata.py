@@ -1,4 +1,4 @@
-"""What the steps report on source, stats and duplicates, with content hashes as data versions."""
+"""The events of the steps about source, stats and duplicates, with content hashes as data versions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_TYPE = 120
 
 
 def measured(keys: SubsetKeys, subset: Subset, result: MeasureResult) -> Iterator[dg.AssetMaterialization]:
-    """Report the source that was read and the statistics that were measured."""
+    """Yield the events of the source that was read and of the statistics that were measured."""
     manifests = subset.source.measured()
     yield from _origins(subset, manifests)
     yield _event(keys.source, result.source_version, _source(manifests))
@@ -37,7 +37,7 @@ def measured(keys: SubsetKeys, subset: Subset, result: MeasureResult) -> Iterato
 
 
 def _origins(subset: Subset, manifests: list[FileManifest]) -> Iterator[dg.AssetMaterialization]:
-    """Report every named source of a subset that has several."""
+    """Yield the event of every named source of a subset that has several."""
     origin_of = {str(file.path): file.reading.origin for file in subset.files}
     for key, source in origins_of(subset.recipe).items():
         files = [file for file in manifests if origin_of[file.path] == source.origin]
@@ -46,7 +46,7 @@ def _origins(subset: Subset, manifests: list[FileManifest]) -> Iterator[dg.Asset
 
 
 def deduplicated(keys: SubsetKeys, subset: Subset, result: DeduplicateResult) -> dg.AssetMaterialization:
-    """Report the duplicates that were found."""
+    """Return the event of the duplicates that were found."""
     metadata = {
         "dagster/row_count": result.duplicates,
         "duplicates": result.duplicates,
@@ -60,7 +60,7 @@ def deduplicated(keys: SubsetKeys, subset: Subset, result: DeduplicateResult) ->
 
 
 def reported_seconds(instance: dg.DagsterInstance, stages: Iterable[dg.AssetKey]) -> float:
-    """Return how long the newest reports on the stages say that they took, in total."""
+    """Return the total seconds in the newest events of the stages."""
     events = [instance.get_latest_materialization_event(key) for key in stages]
     reports = [event.asset_materialization for event in events if event is not None]
     values = [report.metadata["seconds"].value for report in reports if report and "seconds" in report.metadata]
@@ -68,7 +68,7 @@ def reported_seconds(instance: dg.DagsterInstance, stages: Iterable[dg.AssetKey]
 
 
 def column_schema(schema: pa.Schema, units: Mapping[str, str] | None = None) -> dg.TableSchema:
-    """Return the first columns of an Arrow schema as Dagster shows them; `units` describe columns."""
+    """Return the first columns of an Arrow schema as a Dagster schema; `units` describe columns."""
     described = units or {}
     fields = list(schema)[:MAX_ROWS]
     return dg.TableSchema(
@@ -128,7 +128,7 @@ def _units(plan: Plan) -> dict[str, str]:
 
 
 def _summary(files: list[Path], plan: Plan) -> list[TableRecord]:
-    """Return smallest, median and largest value of every statistic that is a number."""
+    """Return the smallest, median and largest value of every numeric statistic."""
     columns = [column for column in stat_columns(plan) if column.is_numeric][:MAX_ROWS]
     with duckdb.connect() as connection:
         connection.read_parquet([str(file) for file in files]).create_view("stats")

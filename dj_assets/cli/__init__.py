@@ -1,4 +1,4 @@
-"""The command line `dj-assets`, a module for each kind of command."""
+"""The command line `dj-assets`, with one module for each kind of command."""
 
 from dj_assets.cli.app import main
 

@@ -1,4 +1,4 @@
-"""The thin command line: every command reads its arguments, calls one function and shows what it returns."""
+"""The command line: every command reads its arguments, calls one function and shows the result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-# in the order that --help shows them
+# in the order of --help
 for part in (user_interface, operate, refine, look, storage, config):
     app.add_typer(part.app)
 groups = {"operators": operators.app, "models": models.app, "sandbox": sandbox.app, "eval": evaluations.app}
@@ -41,7 +41,7 @@ for name, group in groups.items():
 
 
 def main() -> None:
-    """Run the command line; exit 2 for the user's mistake with one line, 1 for anything else."""
+    """Run the command line; exit with 2 and one line for a mistake of the user, with 1 for any other error."""
     gc.set_threshold(settings.COLLECT_AFTER)
     try:
         app(spread(sys.argv[1:]))
@@ -49,12 +49,12 @@ def main() -> None:
         console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        console(stderr=True).print("interrupted; finished files are kept, run again to go on", markup=False)
+        console(stderr=True).print("interrupted; finished files are kept, run again to continue", markup=False)
         sys.exit(130)
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False) -> None:
+def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
     if version:
         console().print(__version__, highlight=False)
         raise typer.Exit

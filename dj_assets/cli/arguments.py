@@ -1,4 +1,4 @@
-"""What the shell makes of `--input data/*.jsonl`: several files behind one option."""
+"""Several files after one option, as the shell expands `--input data/*.jsonl`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ _SEVERAL = ("--input", "--against")
 
 
 def spread(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments of a command line with `--input` before each of several files that stand behind it.
+    """Return the arguments of a command line with `--input` before each of several files that follow it.
 
-    Only where the recipe stands before the options: else it could be one of them. What follows `--` stays as it is.
+    This is done only where the recipe is before the options; otherwise it could be one of the files. Arguments after
+    `--` are unchanged.
     """
     recipe_first = len(arguments) > 1 and not any(argument.startswith("-") for argument in arguments[:2])
     return list(_spread(arguments)) if recipe_first else list(arguments)

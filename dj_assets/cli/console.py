@@ -1,11 +1,11 @@
-"""What the commands share: the terminal, a live line, notes, and the folders they are given."""
+"""Shared parts of the commands: the terminal, a live line, notes, and common arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dj_assets.home.layout import Layout
+    from dj_assets.home.run_manifest import RunManifest
     from dj_assets.measure.progress import Progress as MeasureProgress
     from dj_assets.measure.progress import Report
     from dj_assets.recipe.model import Recipe
@@ -22,16 +23,18 @@ if TYPE_CHECKING:
 RecipePath = Annotated[
     Path,
     typer.Argument(
-        metavar="RECIPE", help="A recipe file, also one of Data-Juicer's own as it is; or a subset of the gallery."
+        metavar="RECIPE", help="A recipe file, also an unchanged one of Data-Juicer, or a subset of the gallery."
     ),
 ]
 Finished = Annotated[
     str, typer.Argument(metavar="SUBSET|DIR", help="A subset of the gallery, or the output folder of a run.")
 ]
-ModelsFolder = Annotated[Path | None, typer.Option("--models", help="A folder searched for models before all others.")]
+ModelsFolder = Annotated[
+    Path | None, typer.Option("--models", help="A folder that is searched for models before all others.")
+]
 
 
-def finished(subset: str) -> tuple[Layout, dict[str, Any]]:
+def finished(subset: str) -> tuple[Layout, RunManifest]:
     """Return the layout and the newest manifest of an output folder or its URL, or of a subset of the gallery.
 
     A subset is given by its name, the name of its asset (`redpajama/c4`), or the file of its recipe.
@@ -58,13 +61,13 @@ def finished(subset: str) -> tuple[Layout, dict[str, Any]]:
     raise UserError(f"{subset}: was not run yet; materialize it in the UI, which 'dj-assets dev' starts")
 
 
-def named_run(name: str) -> tuple[Layout, dict[str, Any]]:
+def named_run(name: str) -> tuple[Layout, RunManifest]:
     """Return the layout and the manifest of a run, named as `c4`, `c4@previous` or `c4@<begin or end of its id>`.
 
     Raises
     ------
     UserError
-        If there is no such run, naming those that there are.
+        If there is no such run; the message names the existing ones.
     """
     from dj_assets.home.manifest import run_ids, run_named
     from dj_assets.urls import is_url
@@ -85,7 +88,7 @@ def named_run(name: str) -> tuple[Layout, dict[str, Any]]:
 
 @contextmanager
 def progress() -> Iterator[Report]:
-    """Show a live line in a terminal, nothing elsewhere."""
+    """Show a live progress line in a terminal, and nothing where the output is no terminal."""
     from rich.progress import BarColumn, Progress, TextColumn
 
     shown = console(stderr=True)
@@ -100,7 +103,7 @@ def progress() -> Iterator[Report]:
 
 
 def show_rows(rows: Sequence[Mapping[str, str]]) -> None:
-    """Show rows with the same keys as a table, whose first column is on the left."""
+    """Show rows with the same keys as a table; only the first column is aligned to the left."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -113,7 +116,7 @@ def show_rows(rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def known_recipe(subset: str) -> Recipe:
-    """Return the gallery's recipe of a subset, whose name may stand behind its group."""
+    """Return the gallery's recipe of a subset, whose name may be given with its group."""
     from dj_assets.operators.registry import nearest
     from dj_assets.recipe.gallery import find_gallery
 
@@ -132,7 +135,7 @@ def several(count: int, thing: str) -> str:
 
 
 def tell(*sentences: str) -> None:
-    """Say things that are worth knowing and no result."""
+    """Print notes that are no results."""
     for sentence in sentences:
         console(stderr=True).print(f"note: {sentence}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
@@ -143,5 +146,5 @@ def console(*, stderr: bool = False) -> Console:
 
     terminal = Console(stderr=stderr)
     if not terminal.is_terminal:
-        terminal.width = max(terminal.width, 120)  # a file or a pipe has no edge to break lines at
+        terminal.width = max(terminal.width, 120)  # a file or a pipe has no width for wrapping lines
     return terminal

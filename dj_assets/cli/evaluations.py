@@ -1,4 +1,4 @@
-"""Commands over evaluation records: enter results, compare them."""
+"""Commands for evaluation records: enter results, compare them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import typer
 
 from dj_assets.cli.console import console, known_recipe, show_rows, tell
 
-app = typer.Typer(help="What a subset was worth: results of benchmarks.", no_args_is_help=True)
+app = typer.Typer(help="Benchmark results of subsets.", no_args_is_help=True)
 
 Subset = Annotated[str, typer.Argument(metavar="SUBSET", help="A subset of the gallery.")]
 
 
 @app.command("add", epilog="Example: dj-assets eval add results.json --subset c4")
 def eval_add(
-    file: Annotated[Path, typer.Argument(metavar="FILE.json|csv", help="Results, as docs/sandbox.md describes them.")],
-    subset: Annotated[str | None, typer.Option(help="What they are about, where the file does not say.")] = None,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.json|csv", help="A file of results, in a format of docs/sandbox.md.")
+    ],
+    subset: Annotated[str | None, typer.Option(help="The subset, where the file does not name it.")] = None,
 ) -> None:
     """Enter results; measured ones belong to the newest run of the subset."""
     from dj_assets.evaluation.of_subset import add_results
@@ -34,7 +36,7 @@ def eval_show(
     subset: Subset,
     baseline: Annotated[str | None, typer.Option(help="The model to compare with; default: the chosen one.")] = None,
 ) -> None:
-    """Compare every model with the baseline: deltas, wins, ties, losses; published and measured apart."""
+    """Compare every model with the baseline: deltas, wins, ties, losses; published and measured results separately."""
     from dj_assets.evaluation.comparison import computed_totals
     from dj_assets.evaluation.of_subset import evaluations_of
     from dj_assets.views.sandbox.tables import difference_rows, wins_and_losses

@@ -1,10 +1,10 @@
-"""Commands that look at a finished run: its funnel, the trace of a sample, thresholds."""
+"""Commands that inspect a finished run: its funnel, the trace of a sample, thresholds."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,11 +12,12 @@ from dj_assets.cli.console import Finished, ModelsFolder, console, finished, nam
 from dj_assets.errors import UserError
 
 if TYPE_CHECKING:
+    from dj_assets.home.run_manifest import RunManifest
     from dj_assets.sources.sources import SourceFile
 
 app = typer.Typer()
 
-_PANEL = "Look at a finished run"
+_PANEL = "Inspect a finished run"
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets funnel c4")
@@ -32,10 +33,10 @@ def funnel(
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets explain c4 --id c4.jsonl.gz:50")
 def explain(
     subset: Finished,
-    sample: Annotated[str, typer.Option("--id", help="The id of a sample: its own, else FILE:ROW, counted from 0.")],
+    sample: Annotated[str, typer.Option("--id", help="The id of a sample; without an id FILE:ROW, counted from 0.")],
     models: ModelsFolder = None,
 ) -> None:
-    """Show the trace of one sample: what changed it, what was measured, what dropped it."""
+    """Show the trace of one sample: its changes, its statistics, and the operator that dropped it."""
     from dj_assets.analysis.explain import explain
     from dj_assets.models.store import ModelStore
     from dj_assets.recipe.load import load_recipe
@@ -43,25 +44,27 @@ def explain(
     from dj_assets.views.terminal import render_trace
 
     layout, manifest = finished(subset)
-    names = [name for name in ("process", "text_keys", "custom_operator_paths") if manifest.get(name)]
-    plan = make_plan(load_recipe({name: manifest[name] for name in names}))
+    content = {"process": list(manifest.process), "text_keys": manifest.text_keys}
+    if manifest.custom_operator_paths:
+        content["custom_operator_paths"] = list(manifest.custom_operator_paths)
+    plan = make_plan(load_recipe(content))
     files = _read_as_then(manifest)
     for trace in explain(plan, layout, manifest, sample, ModelStore.with_folder(models), files=files):
         console().print(render_trace(trace))
 
 
-def _read_as_then(manifest: dict[str, Any]) -> tuple[SourceFile, ...]:
-    """Return the source files of a run, read as its recipe says; none where it, or one of them, is not there now."""
+def _read_as_then(manifest: RunManifest) -> tuple[SourceFile, ...]:
+    """Return the source files of a run, read as its recipe says; none where the recipe or a file does not exist."""
     from dj_assets.recipe.gallery import find_gallery
     from dj_assets.recipe.load import load_recipe
     from dj_assets.subset.inputs import files_of
 
-    recipe = find_gallery().recipes.get(manifest["name"].rpartition("/")[2])
+    recipe = find_gallery().recipes.get(manifest.name.rpartition("/")[2])
     try:
-        if recipe is not None and recipe.name == manifest["name"]:
+        if recipe is not None and recipe.name == manifest.name:
             return files_of(recipe)
-        paths = [shard["path"] for shard in manifest["shards"]]
-        return files_of(load_recipe(Path(manifest["recipe"])), paths)
+        paths = [file.path for file in manifest.files]
+        return files_of(load_recipe(Path(manifest.recipe)), paths)
     except UserError:
         return ()
 
@@ -70,7 +73,7 @@ def _read_as_then(manifest: dict[str, Any]) -> tuple[SourceFile, ...]:
 def runs(
     subset: Finished,
 ) -> None:
-    """List the runs of a subset, newest first, by the names that 'diff' takes."""
+    """List the runs of a subset, newest first, by the names for 'diff'."""
     from dj_assets.views.run_list import render_runs
 
     console().print(render_runs(finished(subset)[0]))
@@ -97,7 +100,7 @@ def report(
     subset: Finished,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Print where the report of the last run lies (one HTML page) and its dataset card."""
+    """Print the paths of the report (one HTML page) and the dataset card of the last run."""
     from dj_assets.stores.copies import at_hand
 
     layout, _ = finished(subset)
@@ -119,11 +122,16 @@ def tune(
     ] = None,
     write: Annotated[Path | None, typer.Option("--write", help="Write the recipe with the proposed values.")] = None,
     serve: Annotated[
-        bool, typer.Option("--serve", help="Open a page of sliders instead: move a threshold, see what it keeps.")
+        bool,
+        typer.Option(
+            "--serve", help="Serve a page with sliders instead: move a threshold, see the samples that it keeps."
+        ),
     ] = False,
-    port: Annotated[int, typer.Option(help="Where the page of --serve listens, on this machine alone.")] = 3010,
+    port: Annotated[
+        int, typer.Option(help="The port of the page of --serve, which only this machine can open.")
+    ] = 3010,
 ) -> None:
-    """Propose thresholds from what was measured, and show what they would keep."""
+    """Propose thresholds from the measured statistics, and show the samples that they would keep."""
     from dj_assets import settings
     from dj_assets.analysis.changed_recipe import write_changed
     from dj_assets.analysis.tune import tune
@@ -143,7 +151,7 @@ def tune(
 
 
 def _serve(recipe: str, data: str | None, port: int) -> None:
-    """Serve the page until it is stopped; a page that is loaded again shows the recipe and the run of that moment."""
+    """Serve the page until it is stopped; reloading the page shows the current recipe and run."""
     from dj_assets.what_if.all_subsets import open_run
     from dj_assets.what_if.server import TuningServer
 

@@ -1,4 +1,4 @@
-"""Commands over models and word lists."""
+"""Commands for models and word lists."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import typer
 
 from dj_assets.cli.console import ModelsFolder, console
 
-app = typer.Typer(help="Models and word lists: where they are, getting them, checking them.", no_args_is_help=True)
+app = typer.Typer(help="Models and word lists: list, download and verify them.", no_args_is_help=True)
 
 
 @app.command("list", epilog="Example: dj-assets models list")
 def models_list(models: ModelsFolder = None) -> None:
-    """Show every model of the gallery and whether it is here."""
+    """Show every model of the gallery and whether it is on this machine."""
     from dj_assets.models.pull import listing
     from dj_assets.models.store import ModelStore
     from dj_assets.views.terminal import render_rows
@@ -24,10 +24,10 @@ def models_list(models: ModelsFolder = None) -> None:
 
 @app.command("pull", epilog="Example: dj-assets models pull en.sp.model en.arpa.bin")
 def models_pull(
-    names: Annotated[list[str], typer.Argument(help="Names as 'models list' shows them.")],
-    into: Annotated[Path | None, typer.Option("--into", help="The folder; default <DJ_HOME>/models.")] = None,
+    names: Annotated[list[str], typer.Argument(help="Names from 'models list'.")],
+    into: Annotated[Path | None, typer.Option("--into", help="The target folder; default: <DJ_HOME>/models.")] = None,
 ) -> None:
-    """Download models, check their checksums, keep them."""
+    """Download models, check their checksums and store them."""
     from dj_assets import settings
     from dj_assets.models.pull import pull
 
@@ -38,7 +38,7 @@ def models_pull(
 
 @app.command("verify", epilog="Example: dj-assets models verify")
 def models_verify(models: ModelsFolder = None) -> None:
-    """Compare the checksums of all models that are here; exit 1 if one differs."""
+    """Compare the checksums of all models on this machine; exit 1 if one differs."""
     from dj_assets.models.pull import verify
     from dj_assets.models.store import ModelStore
     from dj_assets.views.terminal import render_rows

@@ -17,11 +17,11 @@ _PANEL = "Run"
 def backfill(
     subset: Annotated[str, typer.Argument(metavar="SUBSET", help="A sharded subset of the gallery.")],
     shards: Annotated[
-        list[str] | None, typer.Option("--shards", help="Measure only this shard; give it several times.")
+        list[str] | None, typer.Option("--shards", help="Measure only this shard; the option can be repeated.")
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Measure only shards whose last run failed.")] = False,
 ) -> None:
-    """Bring a sharded subset up to date: only what is missing or has changed."""
+    """Bring a sharded subset up to date: measure and refine only missing or changed shards."""
     from dj_assets.assets.backfill import backfill as run
 
     def tell(sentence: str) -> None:

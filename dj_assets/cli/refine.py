@@ -1,4 +1,4 @@
-"""Commands that take a recipe: run it, or check what it would do."""
+"""Commands for a recipe: run it, validate it, show its plan."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ app = typer.Typer()
 
 _PANEL = "Run"
 
-# Bytes of input up to which one process does all, where nobody says how many should.
+# Bytes of input up to which one process does everything, where the number of workers is not given.
 _SMALL_INPUT = 1_000_000
 
 
@@ -31,22 +31,25 @@ def run(
     output: Annotated[str, typer.Option("--output", help="The folder or URL for the results.")],
     against: Annotated[
         list[str] | None,
-        typer.Option("--against", help="Drop duplicates of these samples, too."),
+        typer.Option("--against", help="Drop duplicates of samples in these files or URLs, too."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; default: the recipe's np, else the CPUs.")
+        int | None,
+        typer.Option(min=1, help="Number of worker processes; default: np of the recipe, else the number of CPUs."),
     ] = None,
     engine: Annotated[
         Literal["local", "ray"],
         typer.Option(
-            envvar=variables.ENGINE.name, help="Worker processes of this machine, or a Ray cluster (RAY_ADDRESS)."
+            envvar=variables.ENGINE.name, help="Worker processes on this machine, or a Ray cluster (RAY_ADDRESS)."
         ),
     ] = "local",
     models: ModelsFolder = None,
     format: Annotated[Literal["parquet", "jsonl"], typer.Option(help="Format of the refined shards.")] = "parquet",
-    limit: Annotated[int | None, typer.Option(min=1, help="Read only the first so many records.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Read only this number of records, from the first on.")
+    ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Take an output folder that holds another run.")
+        bool, typer.Option("--overwrite", help="Write into an output folder that holds another run.")
     ] = False,
 ) -> None:
     """Run any recipe over any files, without touching the project."""
@@ -79,7 +82,7 @@ def run(
 
 
 def _early_workers(workers: int | None, inputs: list[str]) -> AbstractContextManager[None]:
-    """Let workers load while this process does, where it is likely that some will be wanted."""
+    """Start workers while this process loads its modules, if the run will probably need them."""
     from dj_assets import settings
     from dj_assets.measure.workers import early_workers
 
@@ -90,7 +93,7 @@ def _early_workers(workers: int | None, inputs: list[str]) -> AbstractContextMan
 
 
 def _warm_early(plan: Plan, models: Path | None) -> None:
-    """Let workers that load already go on with what the recipe needs, while this process loads its own part."""
+    """Let the started workers load the needs of the recipe, while this process loads its own modules."""
     from dj_assets.measure.work import Task
     from dj_assets.measure.workers import warm_early
     from dj_assets.models.store import ModelStore
@@ -101,7 +104,9 @@ def _warm_early(plan: Plan, models: Path | None) -> None:
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets validate mine.yaml --input data/")
 def validate(
     recipe: RecipePath,
-    inputs: Annotated[list[str] | None, typer.Option("--input", help="Check that these can be read, too.")] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", help="Check that these files or URLs can be read, too.")
+    ] = None,
     models: ModelsFolder = None,
 ) -> None:
     """Check a recipe, its models and its inputs before any data is read."""
@@ -119,10 +124,10 @@ def validate(
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets plan c4")
 def plan(
     recipe: RecipePath,
-    inputs: Annotated[list[str] | None, typer.Option("--input", help="What would be read.")] = None,
+    inputs: Annotated[list[str] | None, typer.Option("--input", help="The files or URLs to plan for.")] = None,
     models: ModelsFolder = None,
 ) -> None:
-    """Show what a run would do: stages, statistics, models, bytes."""
+    """Show the plan of a run: stages, statistics, models, bytes."""
     from dj_assets.models.store import ModelStore
     from dj_assets.views.plan_table import render_plan
 
@@ -141,13 +146,13 @@ def _plan(recipe: Path, models: Path | None) -> Plan:
 
 
 def _file_of(recipe: Path) -> Path:
-    """Return the file of a recipe, which may be given as a subset of the gallery."""
+    """Return the file of a recipe; the recipe may be given as a subset of the gallery."""
     named = not recipe.suffix and not recipe.exists()
     return Path(known_recipe(str(recipe)).file) if named else recipe
 
 
 def _files(recipe: Recipe, inputs: list[str] | None) -> tuple[SourceFile, ...]:
-    """Return the files of `--input`, else those the recipe's source names; check its reference set where it has one."""
+    """Return the files of `--input`, else those of the recipe's source; check its reference set, if there is one."""
     from dj_assets.subset.inputs import against_of, files_of
     from dj_assets.urls import from_here
 

@@ -1,4 +1,4 @@
-"""Commands that find a recipe by trying pools of a subset."""
+"""Commands that find a recipe by training on pools of a subset."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dj_assets.sandbox.evaluations import Evaluation
     from dj_assets.sandbox.experiment import Sandbox
 
-app = typer.Typer(help="Find a recipe: pools of a subset, trained on and compared.", no_args_is_help=True)
+app = typer.Typer(help="Find a recipe: train on pools of a subset and compare them.", no_args_is_help=True)
 
 Subset = Annotated[str, typer.Argument(metavar="SUBSET", help="A subset of the gallery with a 'sandbox:' block.")]
 
@@ -33,7 +33,7 @@ def sandbox_pools(subset: Subset) -> None:
 
 @app.command("run", epilog="Example: dj-assets sandbox run demo_sandbox")
 def sandbox_run(subset: Subset) -> None:
-    """Probe, train and evaluate, combine the best thirds; what is finished is not trained again."""
+    """Probe, train and evaluate, combine the best thirds; finished trainings are not repeated."""
     from dj_assets.sandbox.discovery import discover, write_best
 
     opened = _open(subset)
@@ -45,7 +45,7 @@ def sandbox_run(subset: Subset) -> None:
 
 @app.command("rank", epilog="Example: dj-assets sandbox rank demo_sandbox")
 def sandbox_rank(subset: Subset) -> None:
-    """Show the ranking of what was evaluated so far, and what is missing."""
+    """Show the ranking of the evaluations so far, and the missing ones."""
     from dj_assets.sandbox.discovery import standings
 
     opened = _open(subset)
@@ -57,7 +57,7 @@ def sandbox_evaluate(
     pool: Annotated[str, typer.Argument(metavar="SUBSET/POOL", help="A pool, as 'sandbox pools' shows it.")],
     seed: Annotated[int, typer.Option(help="The seed.")] = 1,
 ) -> None:
-    """Train on one pool with one seed; exit 1 where that fails."""
+    """Train on one pool with one seed; exit 1 if this fails."""
     from dj_assets.sandbox.evaluations import evaluate
 
     opened, name = _open_pool(pool)
@@ -70,9 +70,11 @@ def sandbox_evaluate(
 @app.command("recipe", epilog="Example: dj-assets sandbox recipe demo_sandbox/alnum_ratio_high")
 def sandbox_recipe(
     pool: Annotated[str, typer.Argument(metavar="SUBSET/POOL", help="A pool, as 'sandbox pools' shows it.")],
-    write: Annotated[Path | None, typer.Option("--write", help="A file, or a recipe folder; else it is shown.")] = None,
+    write: Annotated[
+        Path | None, typer.Option("--write", help="A file or a recipe folder; default: show the recipe.")
+    ] = None,
 ) -> None:
-    """Write the recipe that keeps what a pool has; in a recipe folder it is an asset."""
+    """Show or write the recipe that keeps the samples of a pool; in a recipe folder it is an asset."""
     from dj_assets.sandbox.pool_recipe import pool_recipe, recipe_subset
 
     opened, name = _open_pool(pool)
@@ -115,6 +117,8 @@ def _show(opened: Sandbox, known: Standings) -> None:
     from dj_assets.views.sandbox.tables import score_rows
 
     for round_ in known.rounds:
-        console().print(f"\n{round_.name}: {round_.size:,} samples a pool, against {round_.baseline}", highlight=False)
+        console().print(
+            f"\n{round_.name}: {round_.size:,} samples per pool, against {round_.baseline}", highlight=False
+        )
         show_rows(score_rows(known.scores[round_.name]))
     console().print(f"\n{write_sandbox_page(opened, known)}", markup=False, highlight=False, soft_wrap=True)

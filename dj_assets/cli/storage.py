@@ -1,4 +1,4 @@
-"""Commands over what lies on the disk: export it, mend it, make room."""
+"""Commands for the files of subsets: export, fetch, rebuild, verify and prune them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ def export(
     format: Annotated[
         Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"], typer.Option(help="Format of the parts.")
     ] = "parquet",
-    shard_size: Annotated[str, typer.Option("--shard-size", help="A part is closed once it is so large.")] = "256MB",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Take a folder that holds another export.")] = False,
+    shard_size: Annotated[str, typer.Option("--shard-size", help="The size at which a part is closed.")] = "256MB",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Write into a folder that holds another export.")
+    ] = False,
 ) -> None:
-    """Write a refined subset in parts with checksums; an export that was cut off goes on."""
+    """Write a refined subset in parts with checksums; an interrupted export is continued."""
     from dj_assets.publish.export.export import Export
     from dj_assets.publish.export.pushing import push_export
     from dj_assets.recipe.sizes import parse_bytes
@@ -55,12 +57,12 @@ def fetch(
     subset: Finished,
     output: Annotated[Path, typer.Option("--output", help="The folder for the files.")],
 ) -> None:
-    """Fetch what the newest run published in an object store."""
+    """Download the files that the newest run published in an object store."""
     from dj_assets.publish.fetching import fetch
 
     layout, manifest = finished(subset)
-    done = fetch(layout, manifest["run_id"], output.resolve())
-    message = f"{output.resolve()}: run {manifest['run_id']}, {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB"
+    done = fetch(layout, manifest.run_id, output.resolve())
+    message = f"{output.resolve()}: run {manifest.run_id}, {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB"
     console().print(message, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -68,11 +70,11 @@ def fetch(
 def rebuild(
     subset: Finished,
 ) -> None:
-    """Make a lost or damaged stats.duckdb anew from Parquet; nothing is measured."""
+    """Rebuild a lost or damaged stats.duckdb from Parquet; nothing is measured."""
     from dj_assets.subset.rebuilding import rebuild
 
     done = rebuild(*finished(subset))
-    message = f"{done.database}: made anew for run {done.run_id}, {done.samples:,} samples, {done.seconds:.1f} s"
+    message = f"{done.database}: rebuilt for run {done.run_id}, {done.samples:,} samples, {done.seconds:.1f} s"
     console().print(message, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -82,7 +84,7 @@ def verify(
 ) -> None:
     """Compare every file of the last run with its checksum; exit 1 if one is damaged.
 
-    What is damaged is measured or refined anew by the next run, and nothing else.
+    The next run measures or refines only the damaged files again.
     """
     from dj_assets.subset.verifying import verify
 
@@ -90,7 +92,7 @@ def verify(
     done = verify(layout, manifest)
     for line in done.damaged:
         console(stderr=True).print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
-    damage = f"{len(done.damaged)} damaged" if done.damaged else "all as they were written"
+    damage = f"{len(done.damaged)} damaged" if done.damaged else "all checksums match"
     message = f"{layout.location}: {several(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB, {damage}"
     console().print(message, markup=False, highlight=False, soft_wrap=True)
     if done.damaged:
@@ -102,10 +104,10 @@ def prune(
     subsets: Annotated[
         list[str] | None, typer.Argument(metavar="[SUBSET]...", help="Subsets of the data home; default: all.")
     ] = None,
-    delete: Annotated[bool, typer.Option("--delete", help="Remove what can go, after it was shown.")] = False,
-    keep_runs: Annotated[int, typer.Option(min=1, help="Records of so many runs stay.")] = 100,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the files after they were shown.")] = False,
+    keep_runs: Annotated[int, typer.Option(min=1, help="Keep the records of this number of runs.")] = 100,
 ) -> None:
-    """Show what every subset takes on the disk, and what of it can go."""
+    """Show the disk usage of every subset, and the files that can be deleted."""
     from dj_assets.subset.pruning import housekeeping
     from dj_assets.views.housekeeping import render_housekeeping
 

@@ -1,4 +1,4 @@
-"""Commands over the whole gallery: the UI and the demo."""
+"""Commands for the whole gallery: the UI and the demo."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PANEL = "Start"
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets dev --port 3001")
 def dev(
-    port: Annotated[int, typer.Option(help="Where the UI listens.")] = 3000,
-    host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port of the UI.")] = 3000,
+    host: Annotated[str, typer.Option(help="The address of the UI.")] = "127.0.0.1",
 ) -> None:
-    """Start the UI in the browser: Dagster's web server and daemon, and the pages of sliders beside it."""
+    """Start the UI for the browser: Dagster's web server and daemon, and the pages with sliders."""
     from dj_assets.assets.arrivals import prepare_instance
     from dj_assets.assets.dev import refuse_taken, start_dev
 
@@ -30,10 +30,10 @@ def dev(
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets demo")
 def demo(
     vision: Annotated[
-        bool, typer.Option("--vision", help="The subsets with images and clips in place of those of text.")
+        bool, typer.Option("--vision", help="Use the subsets with images and clips instead of those of text.")
     ] = False,
 ) -> None:
-    """Refine every subset of the gallery on the data that ships, and show what was kept."""
+    """Refine every subset of the gallery on the included samples, and show the results."""
     from dj_assets.assets.demo import materialize_gallery
     from dj_assets.views.run_table import render_gallery
 

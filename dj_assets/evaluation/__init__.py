@@ -1,1 +1,1 @@
-"""What a subset was worth: records of benchmarks, measured and published, and how they compare."""
+"""The evaluation of subsets: records of benchmarks, measured and published, and their comparison."""

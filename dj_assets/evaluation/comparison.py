@@ -1,4 +1,4 @@
-"""A model's benchmarks against a baseline's: deltas with direction, wins, ties, losses."""
+"""The comparison of a model's benchmarks with a baseline's: deltas with direction, wins, ties, losses."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SHOWN_DIGITS = 9
 
 @dataclass(frozen=True)
 class Difference:
-    """One benchmark of two models. `delta` is model less baseline; `relative` a share of the baseline, None where 0.
+    """One benchmark of two models. `delta` is model minus baseline; `relative` is its share of the baseline.
 
-    Values are means over the seeds.
+    Values are means over the seeds. `relative` is None where the baseline is 0.
     """
 
     benchmark: str
@@ -30,17 +30,17 @@ class Difference:
 
     @property
     def delta(self) -> float:
-        """Model less baseline, whatever is better."""
+        """Return model minus baseline, whether higher or lower is better."""
         return round(self.value - self.baseline, _SHOWN_DIGITS)
 
     @property
     def relative(self) -> float | None:
-        """The delta as a share of the baseline's size."""
+        """Return the delta as a share of the baseline's absolute value."""
         return self.delta / abs(self.baseline) if self.baseline else None
 
     @property
     def verdict(self) -> Verdict:
-        """Who is better."""
+        """Return whether the model wins, ties or loses."""
         if not self.delta:
             return "tie"
         return "win" if (self.delta > 0) == self.higher_is_better else "loss"
@@ -48,10 +48,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One model against the baseline: benchmarks that both have, and the totals that are made of them.
+    """One model against the baseline: benchmarks that both have, and the totals computed from them.
 
-    Totals are compared, but neither won nor lost: they are made of the others. `only` names benchmarks that one of the
-    two lacks. There is no mean over benchmarks: their units differ.
+    Totals are compared, but count as neither win nor loss, since they are computed from the others. `only` names
+    benchmarks that one of the two lacks. There is no mean over benchmarks, since their units differ.
     """
 
     model: str
@@ -63,26 +63,26 @@ class Comparison:
     only: tuple[str, ...]
 
     def count(self, verdict: Verdict) -> int:
-        """Return how many benchmarks have a verdict."""
+        """Return the number of benchmarks with a verdict."""
         return sum(difference.verdict == verdict for difference in self.differences)
 
 
 def compare(
     records: Sequence[EvaluationRecord], baseline: str, refined_hash: str | None = None, pool: str | None = None
 ) -> list[Comparison]:
-    """Compare every model with the baseline; published and measured numbers never in one comparison.
+    """Compare every model with the baseline; a comparison never mixes published and measured numbers.
 
     Parameters
     ----------
     records
-        Of one subset, none superseded.
+        The records of one subset, without superseded ones.
     baseline
-        The name of a model. A measured model is compared with measured numbers of the baseline where there are any of
-        the same version, else of any version.
+        The name of a model. A measured model is compared with measured numbers of the baseline: of the same version
+        where there are any, else of any version.
     refined_hash
-        The version of the subset now: what was measured on another one is of an earlier version.
+        The current version of the subset: records of another one belong to an earlier version.
     pool
-        Compare what was trained on this pool; by default on the whole subset.
+        Compare the models that were trained on this pool; by default, those trained on the whole subset.
     """
     chosen = [record for record in records if record.pool == pool]
     groups: dict[tuple[str, Origin, Standing], list[EvaluationRecord]] = {}
@@ -97,14 +97,14 @@ def compare(
 
 
 def standing(record: EvaluationRecord, refined_hash: str | None) -> Standing:
-    """Tell whether a record is published, or of which version of the subset it is."""
+    """Return whether a record is published, or of the current or an earlier version of the subset."""
     if record.origin == "published":
         return "published"
     return "this version" if record.refined_hash == refined_hash else "an earlier version"
 
 
 def computed_totals(records: Sequence[EvaluationRecord]) -> Totals | None:
-    """Return VBench's totals of one model's records, None where they hold none of its dimensions."""
+    """Return VBench's totals of one model's records, None where they have none of its dimensions."""
     scores = {name: value for name, value in _means(records).items() if name in (*QUALITY, *SEMANTIC)}
     return vbench_totals(scores) if scores else None
 

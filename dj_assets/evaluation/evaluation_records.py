@@ -1,4 +1,4 @@
-"""Evaluation records: what was measured or published of a subset, kept for good beside it."""
+"""Evaluation records: measured or published benchmark results of a subset, stored permanently in its folder."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ Origin = Literal["measured", "published"]
 
 @dataclass(frozen=True)
 class EvaluationRecord:
-    """One number that a model got in a benchmark.
+    """One result of a model in a benchmark.
 
     Attributes
     ----------
     refined_hash, run_id
         The version of the subset that the model was trained on; None for a published record.
     pool
-        The pool of it, None for the whole refined subset.
+        The pool of the subset, None for the whole refined subset.
     model
-        What was evaluated, in words that tell it from others.
+        The unique name of the evaluated model.
     metric
-        Which number of the benchmark; empty where it has one.
+        The name of the number; empty where the benchmark has one number.
     seed
-        Of the training, where there were several.
+        The seed of the training, where there were several.
     source
-        Where the number is from: a link, a file.
+        The source of the number: a link, a file.
     command_hash
-        What produced it, where that was a hook.
+        The hash of the hook that produced it, where a hook did.
     at
-        When it was entered, ISO 8601.
+        The time of entry, ISO 8601.
     """
 
     subset: str
@@ -57,22 +57,22 @@ class EvaluationRecord:
 
     @property
     def name(self) -> str:
-        """The benchmark with its metric."""
+        """Return the benchmark with its metric."""
         return f"{self.benchmark} {self.metric}".strip()
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What a later record must share to supersede this one."""
+        """Return the key that a later record must share to supersede this one."""
         return (self.subset, self.refined_hash, self.pool, self.model, self.name, self.seed, self.origin)
 
 
 def records_folder(subset_folder: Path) -> Path:
-    """Return where the records of a subset lie: one JSON file an entry, never changed."""
+    """Return the folder with the records of a subset: one JSON file for each entry, which never changes."""
     return subset_folder / "evaluations"
 
 
 def append(folder: Path, records: Sequence[EvaluationRecord], baseline: str | None = None) -> list[EvaluationRecord]:
-    """Add records; what is there stays. Return them with the time of entry.
+    """Add records and keep the earlier ones. Return the added ones with the time of entry.
 
     `baseline` names the model that the subset is compared with from now on.
     """
@@ -84,7 +84,7 @@ def append(folder: Path, records: Sequence[EvaluationRecord], baseline: str | No
 
 
 def history(folder: Path) -> list[EvaluationRecord]:
-    """Return every record that was ever entered, in that order."""
+    """Return every record that was ever entered, in the order of entry."""
     return [_record(entry) for content in _entries(folder) for entry in content["records"]]
 
 
@@ -95,7 +95,7 @@ def current(records: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
 
 
 def chosen_baseline(folder: Path) -> str | None:
-    """Return the model that the subset is compared with, as it was named last."""
+    """Return the model that was named last as the subset's baseline."""
     named = [content["baseline"] for content in _entries(folder) if content["baseline"]]
     return named[-1] if named else None
 

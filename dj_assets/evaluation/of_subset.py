@@ -1,4 +1,4 @@
-"""Everything known of what a subset was worth: its own records and those that were published."""
+"""All evaluations of a subset: its stored records and the published ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dj_assets.home.manifest import newest_run
 
 @dataclass(frozen=True)
 class Evaluations:
-    """The records of a subset, none superseded, the model it is compared with, and its version now (None: no run)."""
+    """The records of a subset without superseded ones, its baseline, and its current version (None: no run)."""
 
     subset: str
     records: tuple[EvaluationRecord, ...]
@@ -34,12 +34,12 @@ class Evaluations:
     refined_hash: str | None
 
     def comparisons(self, baseline: str | None = None) -> list[Comparison]:
-        """Compare what was trained on the whole subset with the baseline, or with another model.
+        """Compare the models trained on the whole subset with the baseline, or with another model.
 
         Raises
         ------
         UserError
-            If there is no baseline, or no record of it.
+            If there is no baseline, or it has no record.
         """
         models = sorted({record.model for record in self.records if record.pool is None})
         name = baseline or self.baseline
@@ -51,25 +51,25 @@ class Evaluations:
 
 
 def evaluations_of(subset: str) -> Evaluations:
-    """Return the evaluations of a subset of the gallery; without any where none was entered or published."""
+    """Return the evaluations of a gallery subset; they are empty where none was entered or published."""
     layout = home_layout(subset)
     folder, run = layout.published, newest_run(layout)
     published = _published().get(subset)
     shipped = published.records(subset) if published else []
     kept = current([*shipped, *history(records_folder(folder))])
     baseline = chosen_baseline(records_folder(folder)) or (published.baseline if published else None)
-    return Evaluations(subset, tuple(kept), baseline, run["refined_hash"] if run else None)
+    return Evaluations(subset, tuple(kept), baseline, run.refined_hash if run else None)
 
 
 def add_results(subset: str, results: EvaluationResults, source: str) -> list[EvaluationRecord]:
     """Enter results as records of a subset; measured ones belong to its newest run.
 
-    `source` is noted where the results do not name one.
+    `source` is stored where the results do not name one.
 
     Raises
     ------
     UserError
-        If there is no run that measured results could belong to.
+        If there is no finished run that measured results can belong to.
     """
     require_local(subset, "entering evaluations")
     folder = settings.data_home() / subset
@@ -77,11 +77,12 @@ def add_results(subset: str, results: EvaluationResults, source: str) -> list[Ev
     measured = any(record.origin == "measured" for record in results.records)
     if run is None and measured:
         raise UserError(f"{folder}: holds no finished run that the results could belong to; materialize {subset} first")
-    version = {"refined_hash": run["refined_hash"], "run_id": run["run_id"]} if run else {}
-    entered = [
-        replace(record, source=record.source or source, **(version if record.origin == "measured" else {}))
-        for record in results.records
-    ]
+    entered = [replace(record, source=record.source or source) for record in results.records]
+    if run is not None:
+        entered = [
+            replace(record, refined_hash=run.refined_hash, run_id=run.run_id) if record.origin == "measured" else record
+            for record in entered
+        ]
     return append(records_folder(folder), entered, results.baseline)
 
 

@@ -1,4 +1,4 @@
-"""Reading results from a file: a table of models by benchmark in JSON, or one number a row in CSV."""
+"""The reader of result files: a table of models by benchmark in JSON, or one number per row in CSV."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class _Strict(BaseModel):
 
 
 class Benchmark(_Strict):
-    """What a benchmark's number means, where that differs from the rest of the table."""
+    """The unit and direction of a benchmark's number, where they differ from the rest of the table."""
 
     unit: str | None = None
     higher_is_better: bool | None = None
 
 
 class ScoreTable(_Strict):
-    """Scores of models by benchmark, as papers print them.
+    """A table of scores of models by benchmark, as in papers.
 
-    `baseline` is the model that the others are compared with; `benchmarks` describes those that differ from `unit` and
-    `higher_is_better`.
+    `baseline` is the model that the others are compared with; `benchmarks` describes those whose unit or direction
+    differs from `unit` and `higher_is_better`.
     """
 
     subset: str = ""
@@ -63,7 +63,7 @@ class ScoreTable(_Strict):
 
 @dataclass(frozen=True)
 class EvaluationResults:
-    """What a file holds: records of a subset, and the baseline that it names."""
+    """The content of a file: records of a subset, and the baseline that it names."""
 
     subset: str
     records: tuple[EvaluationRecord, ...]
@@ -71,18 +71,18 @@ class EvaluationResults:
 
 
 _COLUMNS = ("model", "benchmark", "value", "metric", "unit", "higher_is_better", "seed", "source", "origin", "pool")
-_UNSAID = "does not say which subset it is about; name it with --subset"
+_UNSAID = "does not name its subset; name it with --subset"
 _REQUIRED = ("model", "benchmark", "value")
 _FLAGS = {"true": True, "yes": True, "1": True, "": True, "false": False, "no": False, "0": False}
 
 
 def read_results(path: Path, subset: str | None = None) -> EvaluationResults:
-    """Read a file of results; the subset must be given where the file does not say it.
+    """Read a file of results; `subset` is required where the file does not name it.
 
     Raises
     ------
     UserError
-        Naming the file, the line or key, and what is wrong with it.
+        If the file has a fault; the message names the file, the line or key, and the fault.
     """
     if path.suffix not in {".json", ".csv"}:
         raise UserError(f"{path}: results are read from .json or .csv")
@@ -102,7 +102,7 @@ def _from_json(path: Path, text: str, subset: str | None) -> EvaluationResults:
         table = ScoreTable.model_validate(json.loads(text))
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        # a key that is misspelt is told before the one that is then missing
+        # report a misspelt key before the key that is then missing
         first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
         key = ".".join(str(part) for part in first["loc"])
         problem = first["msg"]

@@ -26,7 +26,7 @@ SEMANTIC = (
     "overall consistency",
 )
 TOTALS = ("Quality Score", "Semantic Score", "Total Score")
-# What a dimension is scaled from, as shares; all others are from 0 to 1.
+# The range of values of a dimension, as shares; all others are from 0 to 1.
 _RANGES = {
     "subject consistency": (0.1462, 1.0),
     "background consistency": (0.2615, 1.0),
@@ -43,7 +43,7 @@ _QUALITY_WEIGHT, _SEMANTIC_WEIGHT = 4.0, 1.0
 
 @dataclass(frozen=True)
 class Totals:
-    """The three totals in percent, and the dimensions that were not given: they count 0."""
+    """The three totals in percent, and the dimensions that were not given, which count as 0."""
 
     quality: float
     semantic: float
@@ -52,10 +52,10 @@ class Totals:
 
 
 def vbench_totals(scores: Mapping[str, float]) -> Totals:
-    """Return the totals of scores in percent, by dimension.
+    """Return the totals of scores (in percent, by dimension).
 
     Every dimension is scaled to its range; quality is the weighted mean of seven of them (dynamic degree weighs half),
-    semantic the mean of the other nine, the total (4 quality + semantic) / 5.
+    semantic is the mean of the other nine, and the total is (4 quality + semantic) / 5.
     """
     quality, semantic = (_mean(scores, names) for names in (QUALITY, SEMANTIC))
     total = (_QUALITY_WEIGHT * quality + _SEMANTIC_WEIGHT * semantic) / (_QUALITY_WEIGHT + _SEMANTIC_WEIGHT)

@@ -36,7 +36,7 @@ def commit_file(
     put_into_place
         Returns size and CRC-32 of each file, by its kind.
     commit
-        What was measured before is replaced within this context, where others might read it meanwhile. Uploads are done
+        Earlier measured files are replaced within this context, since other runs might read them. Uploads are done
         outside of it, the manifest is pushed within.
     """
     with commit():

@@ -1,4 +1,4 @@
-"""Damaged files: every file is known by its size and checksum, and told in one line with the cure."""
+"""Damaged files: found by size and checksum, and reported in one line with the fix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _READ_BYTES = 1 << 20
 
 
 class Sum(NamedTuple):
-    """What a file was when it was written: its size and its CRC-32, which tells every flipped byte.
+    """Holds size and CRC-32 of a file when it was written; the CRC-32 detects every flipped byte.
 
     Neither DuckDB nor Arrow notices most of them: half give other values without an error. Records of a time that
     knew no checksums have None.

@@ -1,4 +1,4 @@
-"""Room on the disk: how much a subset will take, and faults of the disk told in one line."""
+"""Space on the disk: how much a subset will take, and errors of the disk reported in one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXT_SHARE = 0.4
 EXPANSION = {"gz": 3.5, "zst": 4.0, None: 1.0}
 _BYTES_A_STATISTIC = 8
 _BYTES_A_SAMPLE_OF_TEXT = 2500
-# What even a few samples take: a DuckDB file is never small.
+# The minimum for a few samples: a DuckDB file is never small.
 _LEAST_BYTES = 2_000_000
 # Less than this share of what is expected is surely too little; the estimate itself may be twice too high.
 _SURELY_NEEDED = 0.5

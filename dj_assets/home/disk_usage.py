@@ -1,8 +1,7 @@
-"""What a subset's folder holds: bytes by kind, and files that nothing refers to any more."""
+"""Disk usage of a subset's folder: bytes by kind, and files without references."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -61,7 +60,7 @@ def surplus(layout: Layout, plan: Plan | None, keep_runs: int = KEEP_RUNS) -> li
 def _measured(layout: Layout) -> Iterator[Surplus]:
     """Yield measured files of sources that are gone, and those that no manifest commits."""
     newest = newest_run(layout)
-    in_use = {shard["shard"] for shard in newest["shards"]} if newest else set()
+    in_use = {file.number for file in newest.files} if newest else set()
     committed: set[int] = set()
     for path in sorted(layout.manifest(0).parent.glob("*.json")):
         number, source = int(path.stem), source_path((read_json(path) or {}).get("path", ""))
@@ -120,4 +119,4 @@ def _unlisted(folder: Path, wanted: Collection[str]) -> Iterator[Surplus]:
 
 def _used_against(layout: Layout) -> bool:
     newest = newest_run(layout)
-    return newest is not None and "against" in json.dumps(list(newest))
+    return newest is not None and newest.against is not None

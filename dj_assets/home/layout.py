@@ -1,4 +1,4 @@
-"""Which file lies where in a subset's folder."""
+"""The paths of all files in a subset's folder."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Layout:
 
     @property
     def copy(self) -> WorkingCopy | None:
-        """The working copy that the subset is worked at in, where it lies in an object store."""
+        """Return the working copy of a subset in an object store, None for a local subset."""
         return copy_of(self.published)
 
     def is_occupied(self) -> bool:
@@ -77,11 +77,11 @@ class Layout:
 
     @property
     def location(self) -> str:
-        """Where the subset lies, for people: a folder or a URL."""
+        """Return the location of the subset, for people: a folder or a URL."""
         return url_of(self.published) or str(self.published)
 
     def location_of(self, path: Path) -> str:
-        """Return where a published file or folder lies, for people: a path, or a URL in the newest version."""
+        """Return the location of a published file or folder, for people: a path, or a URL in the newest version."""
         return self.copy.url_of(path) if self.copy else str(path)
 
     def manifest(self, number: int) -> Path:
@@ -94,7 +94,7 @@ class Layout:
 
     @property
     def frequent(self) -> Path:
-        """What a counting pass found to be frequent."""
+        """Return the path of the frequent keys of a counting pass."""
         return self.work / "frequent.parquet"
 
     @property
@@ -114,7 +114,7 @@ class Layout:
 
     @property
     def decision(self) -> Path:
-        """What the replay decided, between deduplicating and refining; the outcomes of the samples lie beside it."""
+        """Return the path of the replay's decision, which refining reads; the outcomes are in the same folder."""
         return self.work / "decision" / "decision.json"
 
     @property

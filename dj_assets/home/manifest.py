@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 from dj_assets.errors import DamagedError
 from dj_assets.home.damage import Sum, require_sound
 from dj_assets.home.layout import Layout
+from dj_assets.home.run_manifest import PublishedFile, RunManifest
 from dj_assets.home.writing import replace_atomically
 from dj_assets.sources.sources import SourceFile, content_sha256
 from dj_assets.stores.copies import all_at_hand, at_hand, fetched_anew, is_stored
 
-# What mends a damaged measured file,
+# The fix for a damaged measured file,
 MEASURE_AGAIN = "run the subset again: only what is damaged is measured anew"
 # and a refined one.
 REFINE_AGAIN = "run the subset again: it is refined anew from what was measured"
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class FileManifest:
-    """What is measured of one source file; its existence commits the measured files.
+    """Holds the facts about one measured source file; its existence commits the measured files.
 
     `number` is the file's number in its subset. `records` are the records of the source that are not blank lines;
     `rows` of them were measured, `dropped` and `quarantined` left while loading, `left_out` more belong to another
@@ -140,7 +141,7 @@ def require_measured(layout: Layout, manifests: Iterable[FileManifest], kinds: I
                 raise
 
 
-def require_refined(layout: Layout, manifest: Mapping[str, Any], parts: Iterable[Mapping[str, Any]]) -> None:
+def require_refined(layout: Layout, manifest: RunManifest, parts: Iterable[PublishedFile]) -> None:
     """Raise for the first of some refined files that is not what a run published; it is to be written again.
 
     Raises
@@ -149,9 +150,9 @@ def require_refined(layout: Layout, manifest: Mapping[str, Any], parts: Iterable
         Naming the file and the cure.
     """
     for part in parts:
-        path = layout.refined / part["name"]
+        path = layout.refined / part.name
         try:
-            _require(path, Sum(part["bytes"], part.get("crc32")), REFINE_AGAIN)
+            _require(path, part.written, REFINE_AGAIN)
         except DamagedError:
             _set_aside(layout, manifest, path)
             raise
@@ -182,14 +183,14 @@ def _forget(layout: Layout, manifest: FileManifest) -> None:
             layout.manifest(manifest.number).unlink(missing_ok=True)
 
 
-def _set_aside(layout: Layout, manifest: Mapping[str, Any], part: Path) -> None:
+def _set_aside(layout: Layout, manifest: RunManifest, part: Path) -> None:
     """Give a damaged refined file another name, so that the next run misses it; not where one published meanwhile.
 
     In an object store it is removed.
     """
     with suppress(OSError):
-        newest = newest_run(layout)
-        if newest is not None and newest["run_id"] == manifest["run_id"]:
+        newest = published_run(layout)
+        if newest is not None and newest.run_id == manifest.run_id:
             if layout.copy is not None:
                 layout.copy.remove_data(part)
             part.rename(part.with_name(f"{part.name}.damaged"))
@@ -216,9 +217,17 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def newest_run(layout: Layout) -> dict[str, Any] | None:
-    """Return the manifest of the run that published what lies in the folder, or None."""
+def newest_run(layout: Layout) -> RunManifest | None:
+    """Return the manifest of the run that published the files in the folder, or None."""
     return run_named(layout, "")
+
+
+def published_run(layout: Layout) -> RunManifest | None:
+    """Return the newest run for a step that publishes the next one: None also if its manifest is damaged."""
+    try:
+        return newest_run(layout)
+    except DamagedError:
+        return None
 
 
 def run_ids(layout: Layout) -> list[str]:
@@ -238,35 +247,38 @@ def next_run_id(layout: Layout, result_key: str) -> str:
     return f"{now.strftime(_TIME)}Z-{result_key[:8]}"
 
 
-def run_named(layout: Layout, name: str) -> dict[str, Any] | None:
+def run_named(layout: Layout, name: str) -> RunManifest | None:
     """Return the manifest of a run: "" the newest, "previous" the one before, else the one whose id begins or ends so.
 
     None where there is no such run, or where several would fit.
+
+    Raises
+    ------
+    UserError
+        If a newer version of dj_assets wrote the manifest, or it is damaged.
     """
     runs = run_ids(layout)
     if name in {"", "previous"}:
         fitting = runs[-1:] if not name else runs[-2:-1]
     else:
         fitting = [run for run in runs if run.startswith(name) or run.endswith(name)]
-    return read_json(layout.runs / f"{fitting[0]}.json") if len(fitting) == 1 else None
+    if len(fitting) != 1:
+        return None
+    try:
+        return RunManifest.read(layout.runs / f"{fitting[0]}.json")
+    except FileNotFoundError:
+        return None
 
 
-def run_before(layout: Layout) -> dict[str, Any] | None:
+def run_before(layout: Layout) -> RunManifest | None:
     """Return the manifest of the run before the newest, or None."""
     return run_named(layout, "previous")
 
 
-def file_record(run: Mapping[str, Any], number: int) -> Mapping[str, Any]:
-    """Return the entry of a source file in the manifest of a run, by the file's number."""
-    record: Mapping[str, Any] = next(file for file in run["shards"] if file["shard"] == number)
-    return record
-
-
-def all_published(layout: Layout, manifest: Mapping[str, Any]) -> bool:
+def all_published(layout: Layout, manifest: RunManifest) -> bool:
     """Return whether everything that a run published is still there, in its full length."""
-    parts = [(layout.refined / part["name"], part.get("bytes")) for part in manifest["refined"]]
-    wanted = [(layout.database, manifest.get("database_bytes")), *parts]
-    return all(_is_published(path, size) for path, size in wanted)
+    parts = [(layout.refined / part.name, part.bytes) for part in manifest.refined]
+    return all(_is_published(path, size) for path, size in [(layout.database, manifest.database_bytes), *parts])
 
 
 def _is_published(path: Path, size: int | None) -> bool:

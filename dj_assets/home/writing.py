@@ -27,7 +27,7 @@ _ROW_GROUP_ROWS = 131072
 
 @contextmanager
 def replace_atomically(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; what was written there takes its place when the block ends.
+    """Yield a temporary path in the folder of `path`; the file written there replaces `path` when the block ends.
 
     The file is on the disk (fsync) before it gets its name. If the block raises, the temporary file is removed and
     what lay at `path` stays. The folder is made where it is missing.
@@ -118,7 +118,7 @@ def write_refined(
     keep
         Which rows to write; bool, shape `(rows,)`.
     types
-        What the JSON fields of all files hold; None where the fields are a struct.
+        The types of the JSON fields of all files; None where the fields are a struct.
     text_key
         Where the text goes back to.
     format

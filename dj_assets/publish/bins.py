@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
 
 import duckdb
 import pyarrow as pa
 
+from dj_assets.home.run_manifest import Bins
 from dj_assets.operators.base import Filter
 from dj_assets.operators.conditions import quoted
 from dj_assets.recipe.plan import Plan
@@ -19,29 +18,6 @@ _BINS = 10
 _NAMES = 20
 # Quantiles hold their values in memory: above this number of samples they use every k-th sample, chosen by hash.
 _QUANTILE_SAMPLES = 2_000_000
-
-
-@dataclass(frozen=True)
-class Bins:
-    """Holds a histogram of one statistic; samples without the statistic are not counted.
-
-    A numeric statistic has `edges`: bin n counts the values up to edge n, inclusive. The bin after the last edge counts
-    greater values, and one more bin counts values that are not finite. A text statistic has `names`, the most frequent
-    values, and a last bin for all others.
-    """
-
-    counts: tuple[int, ...]
-    edges: tuple[float, ...] = ()
-    names: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the bins as plain JSON, which `of_json` reads."""
-        return {name: list(values) for name, values in asdict(self).items() if values}
-
-    @classmethod
-    def of_json(cls, content: Mapping[str, Sequence[Any]]) -> Bins:
-        """Read the bins of a manifest."""
-        return cls(**{name: tuple(values) for name, values in content.items()})
 
 
 def bins_of(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, Bins]:
@@ -54,9 +30,9 @@ def bins_of(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, Bins
     for column, kind in statistic_types(plan).items():
         if _is_text(kind):
             names = tuple(_frequent(connection, column, kind))
-            bins[column] = Bins((), names=names)
+            bins[column] = Bins(names=names)
         else:
-            bins[column] = Bins((), edges=tuple(_edges(connection, column, kind)))
+            bins[column] = Bins(edges=tuple(_edges(connection, column, kind)))
     return recount(connection, plan, bins)
 
 
@@ -117,13 +93,14 @@ def _counted(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataTy
     values = _values(column, kind)
     if _is_text(kind):
         query = f"SELECT value, count(*) FROM {values} WHERE value IS NOT NULL GROUP BY value"  # noqa: S608
-        tallies = dict(connection.execute(query).fetchall())
-        counts = [tallies.pop(name, 0) for name in bins.names]
-        return Bins((*counts, sum(tallies.values())), names=bins.names)
+        by_name = dict(connection.execute(query).fetchall())
+        named = [by_name.pop(name, 0) for name in bins.names]
+        return Bins(counts=(*named, sum(by_name.values())), names=bins.names)
     query = (
         "SELECT histogram(value, ?::DOUBLE[]) FILTER (isfinite(value)), count(*) FILTER (NOT isfinite(value)) "  # noqa: S608
         f"FROM {values}"
     )
     histogram, neither = connection.execute(query, [list(bins.edges)]).fetchone() or ({}, 0)
     ends = (*bins.edges, math.inf)
-    return Bins((*((histogram or {}).get(edge, 0) for edge in ends), neither), edges=bins.edges)
+    counts = (*((histogram or {}).get(edge, 0) for edge in ends), neither)
+    return Bins(counts=counts, edges=bins.edges)

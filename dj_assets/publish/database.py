@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from dj_assets.errors import DamagedError
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.operators.base import Filter
 from dj_assets.operators.conditions import Sql
 from dj_assets.publish.duplicates import MeasuredReference, add_duplicates
@@ -120,15 +120,18 @@ def build_database(
         connection.close()
 
 
-def add_run(path: Path, funnel: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]) -> None:
-    """Add the funnel and the run's manifest to a database that is not published yet."""
+def add_run(path: Path, manifest: RunManifest, content: Mapping[str, object] | None = None) -> None:
+    """Add the funnel and the manifest of the run to a database that is not published yet.
+
+    `content` is the JSON of a stored manifest, for a database that is rebuilt.
+    """
     connection = duckdb.connect(str(path))
     try:
-        for number, step in enumerate(funnel):
-            values = (step["operator"], json.dumps(step["params"]), step["in"], step["out"], step["dropped"])
-            row = [number, *values, step["quarantined"], step["seconds"], step["dropped_against"]]
+        for number, step in enumerate(manifest.funnel):
+            values = (step.operator, json.dumps(step.params), step.samples_in, step.samples_out, step.dropped)
+            row = [number, *values, step.quarantined, step.seconds, step.dropped_against]
             connection.execute("INSERT INTO funnel VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-        row = [manifest["run_id"], manifest["finished"], json.dumps(manifest)]
+        row = [manifest.run_id, manifest.finished, json.dumps(content or manifest.as_json())]
         connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
     finally:
         connection.close()

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout, part_name
 from dj_assets.home.manifest import FileManifest, read_json, write_json
+from dj_assets.home.run_manifest import PublishedFile, RunManifest
 from dj_assets.home.writing import write_refined
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.fields import FieldTypes
@@ -44,7 +45,7 @@ class RefinedFile:
         """Return the path at which the file waits for the others of its version."""
         return layout.pending / f"{self.key}{self._suffix}"
 
-    def size(self, layout: Layout, published: Mapping[str, Any] | None) -> int | None:
+    def size(self, layout: Layout, published: RunManifest | None) -> int | None:
         """Return its bytes, also if it is only in an object store; None if it is not written yet."""
         here = self.path(layout, published)
         if here is not None:
@@ -53,23 +54,23 @@ class RefinedFile:
         waiting = copy.pending(self.pending(layout).name) if copy else None
         if waiting is not None:
             return waiting.bytes
-        for part in published["refined"] if published else ():
-            if part.get("key") == self.key and is_stored(layout.refined / part["name"], part["bytes"]):
-                return int(part["bytes"])
+        for part in published.refined if published else ():
+            if part.key == self.key and is_stored(layout.refined / part.name, part.bytes):
+                return part.bytes
         return None
 
-    def path(self, layout: Layout, published: Mapping[str, Any] | None) -> Path | None:
+    def path(self, layout: Layout, published: RunManifest | None) -> Path | None:
         """Return its path on this machine, waiting or published by the run of a manifest; None if it is not here."""
         waiting = self.pending(layout)
         if waiting.exists():
             return waiting
-        for part in published["refined"] if published else ():
-            path: Path = layout.refined / part["name"]
-            if part.get("key") == self.key and path.exists() and path.stat().st_size == part["bytes"]:
+        for part in published.refined if published else ():
+            path = layout.refined / part.name
+            if part.key == self.key and path.exists() and path.stat().st_size == part.bytes:
                 return path
         return None
 
-    def written(self, layout: Layout, published: Mapping[str, Any] | None) -> Sum:
+    def written(self, layout: Layout, published: RunManifest | None) -> Sum:
         """Return size and CRC-32 of the file when it was written, also if it is only in an object store."""
         path = self.path(layout, published)
         if path is None and layout.copy is not None:
@@ -77,10 +78,12 @@ class RefinedFile:
             if known is not None:
                 return Sum(known["bytes"], known["crc32"])
         path = path or self.pending(layout)
-        entries = [part for part in published["refined"] if part.get("key") == self.key] if published else []
-        known = read_json(_sum_file(path)) or next(iter(entries), {})
-        # a process that was killed between the two writes left no checksum file
-        return Sum(known["bytes"], known["crc32"]) if "crc32" in known else Sum.of(path)
+        note = read_json(_sum_file(path))
+        if note is not None and "crc32" in note:
+            return Sum(note["bytes"], note["crc32"])
+        same = [part for part in published.refined if part.key == self.key] if published and note is None else []
+        # a process that was killed between the two writes left no note
+        return same[0].written if same and same[0].crc32 is not None else Sum.of(path)
 
     @property
     def _suffix(self) -> str:
@@ -118,9 +121,9 @@ def waiting_files(part: RefinedFile, layout: Layout) -> tuple[Path, Path]:
 
 
 def gather_parts(
-    parts: Sequence[RefinedFile], layout: Layout, published: Mapping[str, Any] | None, folder: Path
-) -> list[dict[str, Any]]:
-    """Link all parts of a version into a new folder; return their entries for the manifest.
+    parts: Sequence[RefinedFile], layout: Layout, published: RunManifest | None, folder: Path
+) -> list[PublishedFile]:
+    """Link all parts of a version into a new folder; return what the manifest says about them.
 
     Raises
     ------
@@ -137,8 +140,17 @@ def gather_parts(
         # a file that is only in the store is copied inside the store when the version is pushed
         if path is not None:
             link_or_copy(path, folder / part.name)
-        entry = {"name": part.name, "shard": part.number, "samples": part.samples, "key": part.key}
-        entries.append({**entry, **part.written(layout, published)._asdict()})
+        written = part.written(layout, published)
+        entries.append(
+            PublishedFile(
+                name=part.name,
+                number=part.number,
+                samples=part.samples,
+                key=part.key,
+                bytes=written.bytes,
+                crc32=written.crc32,
+            )
+        )
     return entries
 
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import MEASURED, Layout
-from dj_assets.home.manifest import FileManifest, measured_files, newest_run, write_json
+from dj_assets.home.manifest import FileManifest, measured_files, published_run, write_json
+from dj_assets.home.run_manifest import Bins, PublishedFile, RunManifest
 from dj_assets.publish.bins import bins_of
 from dj_assets.publish.database import add_run, build_database, export_table, reading
 from dj_assets.publish.duplicates import MeasuredReference
@@ -26,7 +26,7 @@ from dj_assets.stores.atomic import staged
 
 # Writes additional files for readers, for example a report, into the folder that is about to be published. Arguments:
 # that folder, the manifest of the run, its plan, and the layout of the measured files.
-Accompany = Callable[[Path, Mapping[str, Any], Plan, Layout], None]
+Accompany = Callable[[Path, RunManifest, Plan, Layout], None]
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class Release:
     def publish(
         self,
         parts: Sequence[RefinedFile],
-        manifest_of: Callable[[list[dict[str, Any]]], dict[str, Any]],
+        manifest_of: Callable[[Sequence[PublishedFile], dict[str, Bins]], RunManifest],
         threads: int = 1,
         written: Callable[[], None] | None = None,
-    ) -> dict[str, Any]:
-        """Write all files to a staging folder, then move them to their paths; return the run's manifest, written last.
+    ) -> RunManifest:
+        """Put everything together aside, then move it into place; return the manifest of the run, written last.
 
-        `parts` are all refined files; they are written already, or once `written` returns. `manifest_of` makes the
-        manifest from the list of their entries: name, shard, samples, key, bytes.
+        `parts` are all refined files, written already, or once `written` returns. `manifest_of` makes the
+        manifest from their entries and the histograms of the statistics.
         """
         with staged(self.layout.published) as staging:
             database = staging / self.layout.database.name
@@ -64,31 +64,31 @@ class Release:
             bins = self._bins(database)
             if written is not None:
                 written()
-            entries = gather_parts(parts, self.layout, newest_run(self.layout), staging / "refined")
-            manifest = {**manifest_of(entries), "statistics": bins}
-            add_run(database, manifest["funnel"], manifest)
-            # the manifest in the database cannot contain size and checksum of the database
-            manifest["database_bytes"], manifest["database_crc32"] = Sum.of(database)
-            # keep it open: another connection to it then does not load it again
+            entries = gather_parts(parts, self.layout, published_run(self.layout), staging / "refined")
+            manifest = manifest_of(entries, bins)
+            add_run(database, manifest)
+            # the record in the database cannot say what it became
+            manifest = manifest.with_database(Sum.of(database))
+            # open throughout: whoever opens it meanwhile does not load it again
             with reading(database), ThreadPoolExecutor(1, thread_name_prefix="record") as beside:
-                # a record without a manifest does not count: the next run removes the one of a killed process
-                path = record_file(self.layout, manifest["run_id"])
+                # a record without a manifest is none: one that a killed process leaves is removed by the next run
+                path = record_file(self.layout, manifest.run_id)
                 record = beside.submit(write_record, path, database, self._files()["stats"])
                 self._write_beside(staging, database, manifest)
                 record.result()
-        write_json(self.layout.runs / f"{manifest['run_id']}.json", manifest)
+        manifest.write(self.layout.runs / f"{manifest.run_id}.json")
         keep_newest(self.layout)
         remove_pending(self.layout)
         return manifest
 
-    def _write_beside(self, staging: Path, database: Path, manifest: Mapping[str, Any]) -> None:
-        """Write the files for readers without the database."""
+    def _write_beside(self, staging: Path, database: Path, manifest: RunManifest) -> None:
+        """Write what people read without the database."""
         if self.layout.work == self.layout.published:
             self._by_file(staging, database)
         else:
             write_flat(staging, database, self._files()["cleaned"], self.for_each)
-            write_json(staging / "funnel.json", manifest["funnel"])
-            write_json(staging / "run.json", manifest)
+            write_json(staging / "funnel.json", [step.as_json() for step in manifest.funnel])
+            manifest.write(staging / "run.json")
         if self.accompany is not None:
             self.accompany(staging, manifest, self.plan, self.layout)
 
@@ -96,9 +96,9 @@ class Release:
         """Build the database, without its funnel and its run."""
         build_database(database, self.plan, self._files(), self.outcome_table, self._reference(), threads=threads)
 
-    def _bins(self, database: Path) -> dict[str, Any]:
+    def _bins(self, database: Path) -> dict[str, Bins]:
         with reading(database) as connection:
-            return {column: bins.as_json() for column, bins in bins_of(connection, self.plan).items()}
+            return bins_of(connection, self.plan)
 
     def _by_file(self, staging: Path, database: Path) -> None:
         for table in ("dropped", "quarantine"):

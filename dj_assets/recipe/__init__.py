@@ -1,1 +1,1 @@
-"""Recipes: YAML to a typed model, to a plan, to hashes."""
+"""Recipes: from YAML to a typed model, to a plan, and to hashes."""

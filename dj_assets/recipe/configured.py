@@ -42,9 +42,9 @@ _VALUES: Mapping[Variable, Callable[[], object]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting in effect; `default` says in words what holds where `value` is None.
+    """Holds one setting in effect; `default` describes in words the effect of a `value` of None.
 
-    The value of a secret is "set", and a value that cannot be used is None: `problem` then says why.
+    The value of a secret is "set". A value that cannot be used is None, and `problem` contains the reason.
     """
 
     group: str
@@ -58,9 +58,9 @@ class Setting:
 
 
 def settings_in_effect() -> list[Setting]:
-    """Return every setting, in the order of the declarations; a variable per subset once for each subset that has it.
+    """Return every setting, in the order of the declarations; a variable per subset appears once for each subset.
 
-    A faulty value raises nothing: its setting has a `problem`.
+    An invalid value raises no error: its setting has a `problem`.
     """
     entries: list[Setting] = []
     for group, declared in variables.GROUPS.items():
@@ -70,7 +70,7 @@ def settings_in_effect() -> list[Setting]:
 
 
 def unknown_variables() -> list[str]:
-    """Return one sentence for each `DJ_…` variable in the environment that the package does not know."""
+    """Return one sentence for each unknown `DJ_…` variable in the environment."""
     names = [variable.name for variable in variables.ALL]
     unknown = [
         name for name in sorted(variables.own_values()) if not any(known.stands_for(name) for known in variables.ALL)
@@ -90,7 +90,7 @@ def _setting(group: str, variable: Variable) -> Setting:
 
 
 def _of_subsets(group: str, variable: Variable) -> list[Setting]:
-    """Return the settings of a variable that exists once per subset: those of the environment, then of the file."""
+    """Return the settings of a variable per subset: first those of the environment, then those of the file."""
     file = settings.sources_file()
     given = [name for name in sorted(variables.own_values()) if variable.stands_for(name)]
     settings_of_subsets = [
@@ -139,7 +139,7 @@ def _described(group: str, variable: Variable, value: Callable[[], object], orig
 
 
 def _plain(value: object) -> Value:
-    """Return a value as JSON can hold it."""
+    """Return a value in a form that JSON can represent."""
     if value is None or isinstance(value, str | int | float):
         return value
     return [str(item) for item in value] if isinstance(value, list | tuple) else str(value)

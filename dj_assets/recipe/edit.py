@@ -1,4 +1,4 @@
-"""Changing values in the text of a recipe: every other character of the file, comments included, stays."""
+"""Change values in the text of a recipe: every other character of the file, with comments, stays unchanged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Changes = Mapping[int, Mapping[str, Value]]
 
 @dataclass(frozen=True)
 class _Edit:
-    """Replace the characters from `start` up to `end`."""
+    """Holds the replacement of the characters from `start` up to `end`."""
 
     start: int
     end: int
@@ -28,13 +28,13 @@ def set_parameters(text: str, changes: Changes) -> str:
     text
         A recipe in YAML, in block or flow style.
     changes
-        The new values of the parameters of operators, by their index in `process`. A parameter that is there gets its
-        value replaced; another one is added after the others.
+        The new values of the parameters of operators, keyed by their index in `process`. The value of an existing
+        parameter is replaced; a new parameter is added after the others.
 
     Raises
     ------
     ValueError
-        If the text is laid out so that an operator cannot be changed alone: by an alias or a merge key.
+        If an operator cannot be changed separately, because of an alias or a merge key.
     """
     edits: list[_Edit] = []
     entries = _process(yaml.compose(text, yaml.SafeLoader))
@@ -72,13 +72,13 @@ def _entry_edits(text: str, entry: yaml.Node, values: Mapping[str, Value]) -> li
 
 def _replaced(text: str, node: yaml.Node, value: Value) -> _Edit:
     start, end = node.start_mark.index, node.end_mark.index
-    # an empty value has its mark behind the colon
+    # the mark of an empty value is after the colon
     gap = " " if start == end and text[start - 1 : start] == ":" else ""
     return _Edit(start, end, gap + _number(value))
 
 
 def _first_parameters(text: str, key: yaml.Node, empty: yaml.Node, values: Mapping[str, Value], *, flow: bool) -> _Edit:
-    """Give an operator without parameters its first ones."""
+    """Return the edit that adds the first parameters to an operator without parameters."""
     if flow or empty.start_mark.index != empty.end_mark.index:
         start, end = (empty.start_mark.index, empty.end_mark.index)
         return _Edit(start, end, _flow(values) if text[start - 1 : start].isspace() else " " + _flow(values))
@@ -95,12 +95,12 @@ def _added(text: str, parameters: yaml.MappingNode, values: Mapping[str, Value])
 
 
 def _content_end(text: str, node: yaml.Node) -> int:
-    """Return where a value ends, the blanks and comments left out that a block collection claims after it."""
+    """Return the end of a value, without trailing blanks, which YAML counts as part of a block collection."""
     return node.start_mark.index + len(text[node.start_mark.index : node.end_mark.index].rstrip())
 
 
 def _lines(text: str, behind: int, indent: int, values: Mapping[str, Value]) -> _Edit:
-    """Add a line for each value behind the line of a position."""
+    """Return the edit that adds a line for each value after the line of a position."""
     at = _line_end(text, behind)
     start = ("\r\n" if "\r\n" in text else "\n") + " " * indent
     return _Edit(at, at, "".join(f"{start}{name}: {_number(value)}" for name, value in values.items()))
@@ -117,7 +117,7 @@ def _line_end(text: str, at: int) -> int:
 
 
 def _number(value: Value) -> str:
-    """Write a number as YAML reads it back: exponents get the dot and sign that YAML 1.1 wants."""
+    """Return a number in a form that YAML 1.1 reads back: exponents get the required dot and sign."""
     if isinstance(value, int):
         return str(value)
     written = repr(value)

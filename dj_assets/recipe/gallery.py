@@ -1,4 +1,4 @@
-"""All recipes of the recipe folders, each an asset; and where their sources really lie."""
+"""All recipes of the recipe folders, each as an asset, and the actual locations of their sources."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from dj_assets.urls import checked_location, split_locations
 
 @dataclass(frozen=True)
 class Gallery:
-    """The recipes that load, by subset name, and the errors of those that do not, by file."""
+    """Holds the recipes that load, keyed by subset name, and the errors of the others, keyed by file."""
 
     recipes: dict[str, Recipe]
     broken: dict[Path, RecipeError]
 
 
 def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
-    """Load every YAML file below the recipe folders; a subset stands behind those it is made of.
+    """Load every YAML file below the recipe folders; a subset comes after the subsets that are its sources.
 
     A file without an `asset:` block takes its group from its folder and its subset from its name. A recipe that is
-    broken, or claims the name of a subset that another has already, does not hide the others.
+    broken, or uses the subset name of another recipe, does not hide the others.
     """
     recipes: dict[str, Recipe] = {}
     broken: dict[Path, RecipeError] = {}
@@ -52,7 +52,7 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
 
 
 def as_asset(recipe: Recipe, path: Path) -> Recipe:
-    """Give a recipe without an `asset:` block the one its place implies."""
+    """Return the recipe with an `asset:` block; a missing block is made from the names of folder and file."""
     if recipe.asset:
         return recipe
     source = (Source(paths=(recipe.dataset_path,)),) if recipe.dataset_path else ()
@@ -63,12 +63,12 @@ def as_asset(recipe: Recipe, path: Path) -> Recipe:
 def sources_of(recipe: Recipe) -> tuple[Source, ...]:
     """Return the sources of a subset: `DJ_SOURCE_<SUBSET>`, else `sources.yaml`, else those of the recipe.
 
-    Bare paths from outside are read as the recipe reads its own source, see `reading_like`.
+    Plain paths from the environment or `sources.yaml` are read like the recipe's own source, see `reading_like`.
 
     Raises
     ------
     RecipeError
-        If none of them says.
+        If none of them names a source.
     """
     block = recipe.asset
     subset = block.subset if block else ""
@@ -88,12 +88,12 @@ def sources_of(recipe: Recipe) -> tuple[Source, ...]:
 
 
 def reference_sources(recipe: Recipe, paths: Sequence[str] | None = None) -> tuple[Source, ...]:
-    """Return what a subset is deduplicated against: other paths, else what is configured for it, else nothing.
+    """Return the reference set of a subset: the given paths, else the configured ones, else nothing.
 
     Raises
     ------
     RecipeError
-        If there is something, but no deduplicator in the recipe.
+        If there is a reference set, but no deduplicator in the recipe.
     """
     sources = _references(recipe) if paths is None else tuple(Source(paths=(path,)) for path in paths)
     if sources and not any(isinstance(operator, Deduplicator) for operator in recipe.process):
@@ -103,7 +103,7 @@ def reference_sources(recipe: Recipe, paths: Sequence[str] | None = None) -> tup
 
 
 def _references(recipe: Recipe) -> tuple[Source, ...]:
-    """Return what `DJ_AGAINST_<SUBSET>` names, else the entry `<subset>.against` of `sources.yaml`, else the recipe."""
+    """Return the sources of `DJ_AGAINST_<SUBSET>`, else of `<subset>.against` in `sources.yaml`, else of the recipe."""
     if recipe.asset is None:
         return ()
     subset, sources = recipe.asset.subset, recipe.asset.against
@@ -114,15 +114,15 @@ def _references(recipe: Recipe) -> tuple[Source, ...]:
 
 
 def source_paths(recipe: Recipe) -> tuple[str, ...]:
-    """Return what a subset is made of, for people: its paths, and the names of refined subsets."""
+    """Return the sources of a subset in readable form: its paths, and the names of refined subsets."""
     return tuple(location for source in sources_of(recipe) for location in source.paths or (source.subset or "",))
 
 
 def reading_like(recipe: Recipe, paths: Sequence[str]) -> tuple[Source, ...]:
-    """Return other paths as sources that are read as the recipe reads its own.
+    """Return other paths as sources that are read like the recipe's own.
 
-    A recipe with one source reads all paths like it; one with several reads as many paths each like the source in its
-    place. Else they are plain files.
+    With one source in the recipe, all paths are read like it. With n sources and n paths, each path is read like the
+    source with the same index. Else the paths are plain files.
     """
     return _reading_like(recipe.asset.source if recipe.asset else (), paths)
 
@@ -142,7 +142,7 @@ def _how(entry: Source) -> dict[str, Any]:
 
 
 def configured_sources(key: str, sources: Sequence[Source]) -> tuple[Source, ...]:
-    """Return the entry of `sources.yaml` under a key, its bare paths read like `sources`; () if there is none."""
+    """Return the entry of `sources.yaml` under a key, empty if there is none; plain paths are read like `sources`."""
     path = settings.sources_file()
     value = read_yaml(path).get(key) if path.exists() else None
     if value is None:
@@ -159,7 +159,7 @@ def configured_sources(key: str, sources: Sequence[Source]) -> tuple[Source, ...
 
 
 def refined_sources(recipe: Recipe) -> tuple[str, ...]:
-    """Return the names of the refined subsets that a subset is made of; none where its source is not known yet."""
+    """Return the names of the refined subsets among a subset's sources; empty if its source is not known yet."""
     try:
         return tuple(source.subset for source in sources_of(recipe) if source.subset)
     except RecipeError:
@@ -175,7 +175,7 @@ def refined_references(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _upstream_first(recipes: dict[str, Recipe], broken: dict[Path, RecipeError]) -> dict[str, Recipe]:
-    """Return the recipes, each behind those whose refined subsets it is made of; what cannot be goes to `broken`."""
+    """Return the recipes, each after the recipes of its sources; add those that cannot be ordered to `broken`."""
     ordered: dict[str, Recipe] = {}
     for name, recipe in recipes.items():
         try:
@@ -186,7 +186,7 @@ def _upstream_first(recipes: dict[str, Recipe], broken: dict[Path, RecipeError])
 
 
 def _place(name: str, waiting: tuple[str, ...], recipes: dict[str, Recipe], ordered: dict[str, Recipe]) -> None:
-    """Put a recipe behind its sources, and them behind theirs; `waiting` are those on the way here."""
+    """Add a recipe after its sources, recursively; `waiting` are the subsets whose sources are being added."""
     if name in ordered:
         return
     way = (*waiting, name)

@@ -1,8 +1,8 @@
-"""Every key and operator name of Data-Juicer recipes: honoured here, known and without effect here, or not ours yet."""
+"""All keys and operator names of Data-Juicer recipes: with effect here, without effect here, or not implemented yet."""
 
 from __future__ import annotations
 
-# Top-level keys that change what we do.
+# Top-level keys that have an effect.
 HONOURED = frozenset(
     {
         "asset",
@@ -14,7 +14,7 @@ HONOURED = frozenset(
         "image_key",
         "image_special_token",
         "np",
-        # what every operator changed and dropped is always kept
+        # changes and drops of every operator are always recorded
         "open_tracer",
         "process",
         "project_name",
@@ -24,9 +24,8 @@ HONOURED = frozenset(
     }
 )
 
-# Top-level keys that are accepted and have no effect: either we always do it (tracing, statistics, checkpoints), or it
-# steers machinery that does not exist here (caches, monitors), or it belongs to sound,
-# which no operator here listens to.
+# Top-level keys that are accepted and have no effect: the function is always on (tracing, statistics, checkpoints), or
+# it does not exist here (caches, monitors), or the key is about audio, which no operator here reads.
 IGNORED = frozenset(
     """
     adaptive_batch_size audio_key auto auto_num auto_op_parallelism backup_count batch_size cache_compress
@@ -52,17 +51,17 @@ OPERATOR_IGNORED = frozenset(
     """.split()
 )
 
-# The special tokens that readers of raw formats write into texts: a recipe over such files must use the same.
+# Special tokens that readers of raw formats write into texts: a recipe over such files must use the same tokens.
 WRITTEN_TOKENS = {
     "llava": {"image": "<image>", "eoc": "<|__dj__eoc|>"},
     "video_captions": {"video": "<__dj__video>", "eoc": "<|__dj__eoc|>"},
     "webdataset": {"image": "<__dj__image>", "video": "<__dj__video>", "eoc": "<|__dj__eoc|>"},
 }
 
-# Names of Data-Juicer that stand for the same operator here: other engines, same results.
+# Names of Data-Juicer for other engines with the same results; they mean the same operator here.
 ALIASES = {"ray_bts_minhash_deduplicator": "document_minhash_deduplicator"}
 
-# Operators of Data-Juicer 1.6.1. One that is not registered here is told so by name, not called unknown.
+# Operators of Data-Juicer 1.6.1. For one that is not registered here, the error says so instead of "unknown operator".
 DATA_JUICER_OPERATORS = frozenset(
     """
     alphanumeric_filter audio_add_gaussian_noise_mapper audio_duration_filter audio_ffmpeg_wrapped_mapper

@@ -1,4 +1,4 @@
-"""YAML or dict to a checked `Recipe`; every mistake is one line with file, operator, key and the fix."""
+"""Load a checked `Recipe` from YAML or a dict; every error is one line with file, operator, key and the fix."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from dj_assets.recipe.model import AssetBlock, Recipe
 from dj_assets.recipe.yaml_file import read_yaml
 
 IN_MEMORY = "<dict>"
-# The keys of recipes, by the fields of `SpecialTokens` and `MediaKeys`.
+# The keys of recipes, and the fields of `SpecialTokens` and `MediaKeys` that they set.
 _TOKENS = {f"{name}_special_token": name for name in ("image", "video", "audio", "eoc")}
 _FIELDS = {"image_key": "images", "video_key": "videos", "image_bytes_key": "image_bytes"}
 _MEDIA_KEYS = _TOKENS.keys() | _FIELDS.keys()
-# Two files of the same name in two folders are two modules.
+# Prefix of the modules of custom operators: files of the same name in two folders become two modules.
 CUSTOM_MODULE = "dj_assets_custom_"
-# Where such a module remembers the SHA-256 of the file it was imported from.
+# Attribute of such a module with the SHA-256 of its file.
 CONTENT = "__content_sha256__"
 
 
@@ -38,7 +38,7 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe) -> Recipe:
     Raises
     ------
     RecipeError
-        At the first mistake: an unknown key or operator (with the nearest known name), a value of the wrong type, a
+        At the first error: an unknown key or operator (with the nearest known name), a value of the wrong type, or a
         parameter out of its range.
     """
     if isinstance(recipe, Recipe):
@@ -86,7 +86,7 @@ def _check_keys(content: Mapping[str, Any], file: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Context:
-    """What every operator of one recipe needs to know about it."""
+    """Holds the parts of a recipe that its operators need."""
 
     file: str
     text_key: str
@@ -143,7 +143,7 @@ def _operator(name: str, parameters: dict[str, Any], index: int, context: _Conte
 
 
 def _word_lists(cls: type[Operator], asset: AssetBlock | None) -> dict[str, str]:
-    """Let the asset block say which word list its filters use, so that the name stands in the recipe."""
+    """Return the word lists that the asset block names, as parameters of a filter."""
     named = asset.word_lists if asset else {}
     return {f"{kind}_dir": value for kind, value in named.items() if f"{kind}_dir" in cls.model_fields}
 
@@ -159,7 +159,7 @@ def _asset(block: object, file: str) -> AssetBlock | None:
 
 
 def _explain(error: ValidationError, cls: type[BaseModel]) -> tuple[str, str, str | None]:
-    """Turn pydantic's first complaint into key, sentence and fix."""
+    """Return key, message and fix for pydantic's first error."""
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function-"))
     if first["type"] == "extra_forbidden":
@@ -185,7 +185,7 @@ def _text_key(value: object, file: str) -> str:
 
 
 def _media(content: Mapping[str, Any], asset: AssetBlock | None, file: str) -> MediaKeys:
-    """Return the keys of media and the tokens in the text, checked against those that the raw formats write."""
+    """Return the keys of media and the tokens in texts, checked against the tokens that raw formats write."""
     given = {key: value for key in sorted(_MEDIA_KEYS) if (value := content.get(key)) is not None}
     for key, value in given.items():
         if not isinstance(value, str) or not value:
@@ -199,7 +199,7 @@ def _media(content: Mapping[str, Any], asset: AssetBlock | None, file: str) -> M
 
 
 def _check_written(format: str | None, media: MediaKeys, file: str) -> None:
-    """Refuse tokens that the readers of a raw format do not write: their texts would have no media."""
+    """Raise for tokens that the reader of a raw format does not write: the texts would have no media."""
     for name, token in known_keys.WRITTEN_TOKENS.get(format or "", {}).items():
         active = getattr(media.tokens, name)
         if active != token:
@@ -216,7 +216,7 @@ def _workers(value: object, file: str) -> int | None:
 
 
 def _custom_operators(paths: object, file: str) -> tuple[Path, ...]:
-    """Return the user's operator files, those of a folder in the order of their names."""
+    """Return the user's operator files; the files of a folder are sorted by name."""
     given = [paths] if isinstance(paths, str) else paths or []
     if not isinstance(given, list):
         raise RecipeError(file, f"must be a list of paths, not {paths!r}", key="custom_operator_paths")
@@ -245,7 +245,7 @@ def module_name(path: Path) -> str:
 
 
 def import_operators(modules: Iterable[Path]) -> None:
-    """Import Python files whose `@register` makes operators known; a file that has changed is imported anew."""
+    """Import Python files whose `@register` adds operators; a file that has changed is imported again."""
     for path in modules:
         name = module_name(path)
         content = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""A recipe made ready to run: steps with their columns, and the hashes that say what is up to date."""
+"""The plan of a recipe: steps with their columns, and the hashes that decide whether results are up to date."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
 
-# Part of every hash: raise it when the files that a measure writes change their meaning.
+# Columns of the table `stats` that identify a sample. A statistic with such a key is the second one of that name.
+IDENTITY = ("shard", "row", "id")
+# Part of every hash: increase it when the meaning of measured files changes.
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Step:
-    """One operator at its place.
+    """Holds one operator at its index in the recipe.
 
     `label` is the operator's name, with `_2` for its second instance; `columns` maps statistic keys to the columns of
-    the table `stats`; `identity` names what is measured: two steps with the same identity measure the same.
+    the table `stats`; `identity` identifies the measure: two steps with the same identity measure the same.
     """
 
     index: int
@@ -40,63 +42,63 @@ class Step:
 
     @property
     def signature(self) -> str:
-        """The column of a deduplicator's signature, or of the keys that are counted."""
+        """Return the column of a deduplicator's signature, or of the keys that are counted."""
         return f"{self.label}_{self.index}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps of a recipe in order."""
+    """Holds the steps of a recipe in order."""
 
     recipe: Recipe
     steps: tuple[Step, ...]
 
     @cached_property
     def filters(self) -> tuple[Step, ...]:
-        """The steps that measure statistics."""
+        """Return the steps that measure statistics."""
         return tuple(step for step in self.steps if isinstance(step.operator, Filter))
 
     @cached_property
     def deduplicators(self) -> tuple[Step, ...]:
-        """The steps that sign samples."""
+        """Return the steps that sign samples."""
         return tuple(step for step in self.steps if isinstance(step.operator, Deduplicator))
 
     @cached_property
     def corpus_mappers(self) -> tuple[Step, ...]:
-        """The steps that need a pass of their own, which counts, before they can rewrite."""
+        """Return the steps that need a separate counting pass before they can rewrite."""
         return tuple(step for step in self.steps if isinstance(step.operator, CorpusMapper))
 
     def notices(self) -> tuple[str, ...]:
-        """Return sentences that a person should read before a run.
+        """Return sentences that a user should read before a run.
 
         Raises
         ------
         UserError
-            If images or clips are decoded, and `DJ_MEDIA_SANDBOX=require` asks for more than this system can do.
+            If images or clips are decoded, and this system cannot provide what `DJ_MEDIA_SANDBOX=require` demands.
         """
         return (*self.recipe.notices, *(confinement.notices(settings.media_sandbox()) if self.media else ()))
 
     @cached_property
     def media(self) -> tuple[MediaOperator, ...]:
-        """The operators that look at images or clips."""
+        """Return the operators that read images or clips."""
         return tuple(step.operator for step in self.steps if isinstance(step.operator, MediaOperator))
 
     @property
     def block_bytes(self) -> int:
-        """About how many bytes of records are measured at a time."""
+        """Return the approximate number of bytes of records that are measured at a time."""
         kinds = {operator.media for operator in self.media}
         if not kinds:
             return settings.BATCH_BYTES
         return settings.CLIP_BLOCK_BYTES if "videos" in kinds else settings.IMAGE_BLOCK_BYTES
 
     def before(self, step: Step) -> Plan:
-        """Return the plan of the steps before one."""
+        """Return the plan of the steps before `step`."""
         return Plan(self.recipe, self.steps[: step.index])
 
     def counting(self, step: Step) -> Plan:
-        """Return the plan of the pass that counts for a corpus mapper: all steps up to it.
+        """Return the plan of the counting pass of a corpus mapper: all steps up to it.
 
-        Its hash does not move with the thresholds of the steps before, nor with that of the mapper itself.
+        Its hash does not depend on the thresholds of the steps before, or on the threshold of the mapper itself.
         """
         operator = step.operator
         if not isinstance(operator, CorpusMapper):
@@ -110,57 +112,57 @@ class Plan:
 
     @property
     def stat_columns(self) -> tuple[str, ...]:
-        """The columns of all statistics, in recipe order."""
+        """Return the columns of all statistics, in recipe order."""
         return tuple(column for step in self.filters for column in step.columns.values())
 
     @cached_property
     def stats_hash(self) -> str:
-        """The code version of what is measured: operators, measuring parameters, order; no thresholds."""
+        """Return the code version of the measured files: operators, measuring parameters, order; no thresholds."""
         identity = [FORMAT, self.recipe.text_key, [step.identity for step in self.steps]]
         media = [asdict(self.recipe.media)] if self.media else []
         return digest([*identity, *self._readings(), *media, *self._narrowing()])
 
     @cached_property
     def conditional(self) -> frozenset[int]:
-        """The steps whose statistics are measured only of samples that the filters before them keep."""
+        """Return the indices of the steps that measure only samples that the filters before them keep."""
         if self.recipe.asset is None or self.recipe.asset.stats == "full":
             return frozenset()
         behind = self.filters[1:]
         return frozenset(s.index for s in behind if isinstance(s.operator, Filter) and s.operator.costly)
 
     def _narrowing(self) -> list[object]:
-        """Return what decides which samples are measured: all filters before the last conditional step."""
+        """Return the values that decide which samples are measured: all filters before the last conditional step."""
         last = max(self.conditional, default=0)
         before = [step.operator.model_dump(mode="json") for step in self.filters if step.index < last]
         return [["cascade", before, sorted(self.conditional)]] if self.conditional else []
 
     def _readings(self) -> list[object]:
-        """Return how the sources are read, where that is not as plain files; where files lie is no code version."""
+        """Return how the sources are read, empty for plain files; paths of files are not part of a code version."""
         readings = _readings(self.recipe.asset.source if self.recipe.asset else ())
         return [readings] if any(readings) or len(readings) > 1 else []
 
     @cached_property
     def refined_hash(self) -> str:
-        """The code version of the refined subset: everything, thresholds included."""
+        """Return the code version of the refined subset: all of the recipe, with thresholds."""
         identity = [self.stats_hash, [step.operator.model_dump(mode="json") for step in self.steps]]
         return digest([*identity, _readings(self.recipe.against)] if self.recipe.against else identity)
 
     @cached_property
     def signing(self) -> Plan:
-        """What leads to signatures: no filters, nothing behind the last deduplicator. Steps keep their places."""
+        """Return the plan of signatures: no filters, no steps after the last deduplicator. Steps keep their indices."""
         last = max((step.index for step in self.deduplicators), default=-1)
         steps = (step for step in self.steps[: last + 1] if not isinstance(step.operator, Filter))
         return replace(self, steps=tuple(steps))
 
     def models(self, store: ModelStore) -> tuple[ModelFile, ...]:
-        """Return every model the recipe loads, each once.
+        """Return every model that the recipe loads, each once.
 
         Raises
         ------
         MissingModelError
-            For the first that is missing, naming the recipe, the operator and the command that gets it.
+            If a model is missing; the message names the recipe, the operator and the command that gets the model.
         RecipeError
-            For the first package that an operator needs and that is not installed, with the command that installs it.
+            If a package that an operator needs is not installed; the message names the command that installs it.
         """
         files: dict[str, ModelFile] = {}
         for step in self.steps:
@@ -178,20 +180,22 @@ class Plan:
                 raise RecipeError(self.recipe.file, str(error), step.index, step.label) from None
 
     def measure_key(self, store: ModelStore) -> str:
-        """Return the identity of measured files: the stats hash and the checksum of every model."""
+        """Return the key of measured files: a digest of the stats hash and the checksum of every model."""
         return digest([self.stats_hash, {model.name: model.sha256 for model in self.models(store)}])
 
 
 def make_plan(recipe: Recipe) -> Plan:
-    """Give every operator of a recipe its label, its columns and its identity."""
+    """Return the plan of a recipe: every operator with its label, its columns and its identity."""
     labels: Counter[str] = Counter()
-    columns: Counter[str] = Counter()
+    columns = Counter(IDENTITY)
     steps = []
     rewriting: list[str] = []
     for index, operator in enumerate(recipe.process):
-        measure = [operator.name, _code_version(operator), operator.measuring_parameters()]
-        identity = digest([measure, rewriting, *_deciding(recipe.process[:index], operator)])
         keys = [s.key for s in operator.statistics] if isinstance(operator, Filter) else []
+        measure = [operator.name, _code_version(operator), operator.measuring_parameters()]
+        # earlier versions measured such a statistic into the column that identifies samples
+        reserved = sorted(set(keys) & set(IDENTITY))
+        identity = digest([measure, rewriting, *_deciding(recipe.process[:index], operator), *reserved])
         steps.append(Step(index, operator, _numbered(operator.name, labels), _columns(keys, columns), identity))
         if isinstance(operator, Mapper):
             rewriting.append(identity)
@@ -199,7 +203,7 @@ def make_plan(recipe: Recipe) -> Plan:
 
 
 def _deciding(before: Sequence[Operator], operator: Operator) -> list[object]:
-    """Return what decides which samples are counted, thresholds included, where an operator counts the corpus."""
+    """Return the values that decide which samples a corpus mapper counts, with thresholds; empty for others."""
     return [[other.model_dump(mode="json") for other in before]] if isinstance(operator, CorpusMapper) else []
 
 
@@ -209,7 +213,7 @@ def _readings(entries: Sequence[Source]) -> list[dict[str, object]]:
 
 
 def _code_version(operator: Operator) -> int | str:
-    """Return the declared version of an operator that ships, the checksum of the file of one that a user wrote."""
+    """Return the declared version of a built-in operator, or the checksum of the file of a user's operator."""
     checksum: str | None = vars(sys.modules[type(operator).__module__]).get(CONTENT)
     return checksum or operator.version
 

@@ -1,4 +1,4 @@
-"""Sizes as people write them: "256MB", "1.5 GiB", "4096"."""
+"""Parse sizes such as "256MB", "1.5 GiB" or "4096"."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(|[kmgt]i?)b?\s*", re.IGNORECASE)
 
 
 def parse_bytes(text: str) -> int:
-    """Return the bytes of a size; a unit with an i counts by 1024, one without by 1000.
+    """Return the bytes of a size; a unit with an i counts by 1024, a unit without i by 1000.
 
     Raises
     ------
     ValueError
-        If it is no size, or not a single byte.
+        If it is not a size, or is less than one byte.
     """
     match = _SIZE.fullmatch(text)
     size = int(float(match[1]) * _UNITS[match[2].lower()]) if match else 0

@@ -1,4 +1,4 @@
-"""Reading YAML so that `2e5` is a number, a key given twice is an error, and a syntax error is one line."""
+"""Read YAML: `2e5` is a number, a key that is given twice is an error, and a syntax error is one line."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dj_assets.errors import RecipeError
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 as people expect it."""
+    """Loader of YAML 1.1 that reads `2e5` as a number and refuses a key that is given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001
-        """Refuse a key that stands twice: YAML would silently keep the last."""
+        """Return the mapping; refuse a key that is given twice, of which YAML would silently keep the last."""
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -34,12 +34,12 @@ _Loader.add_implicit_resolver(
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds one mapping.
+    """Return the content of a YAML file with one mapping.
 
     Raises
     ------
     RecipeError
-        If the file cannot be read, is not YAML, or is not a mapping: file, line and what is wrong.
+        If the file cannot be read, is not YAML, or is not a mapping; the message has file, line and problem.
     """
     try:
         content = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import dj_assets.samples
 from dj_assets import settings
 from dj_assets.analysis.figures import percent, rate
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.home.writing import replace_atomically
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.recipe.model import Recipe
@@ -50,13 +50,13 @@ def render_gallery_page(recipes: Sequence[Recipe]) -> str:
     return "\n\n".join([*parts, "## Operators", table(operators)]) + "\n"
 
 
-def render_samples(runs: Iterable[tuple[Recipe, Mapping[str, Any]]]) -> str:
+def render_samples(runs: Iterable[tuple[Recipe, RunManifest]]) -> str:
     """Return the section about runs over the sample data, given as recipes with the manifests of their runs."""
     listed = list(runs)
     if not listed:
         return f"{SAMPLE_HEADING}\n\n{_NO_RUNS}\n"
     rows = [_sample_row(recipe, manifest) for recipe, manifest in listed]
-    notes = {model["name"]: model["note"] for _, manifest in listed for model in manifest["models"] if model["note"]}
+    notes = {model.name: model.note for _, manifest in listed for model in manifest.models if model.note}
     parts = [SAMPLE_HEADING, _SAMPLES.strip(), table(rows)]
     if notes:
         stand_ins = "; ".join(f"`{name}`: {note}" for name, note in sorted(notes.items()))
@@ -106,29 +106,29 @@ def _operators(recipe: Recipe) -> str:
     return ", ".join(f"`{step.label}`" for step in make_plan(recipe).steps)
 
 
-def _sample_runs(recipes: Iterable[Recipe], home: Path) -> Iterable[tuple[Recipe, Mapping[str, Any]]]:
+def _sample_runs(recipes: Iterable[Recipe], home: Path) -> Iterable[tuple[Recipe, RunManifest]]:
     """Yield the runs in the data home whose shards are sample data only, or subsets refined from sample data."""
     known = [Path(next(iter(dj_assets.samples.__path__))).resolve()]
     for recipe in recipes:
         layout = Layout.home(home / (recipe.asset.subset if recipe.asset else ""))
         manifest = newest_run(layout)
-        paths = [Path(shard["path"]).resolve() for shard in manifest["shards"]] if manifest else []
+        paths = [Path(shard.path).resolve() for shard in manifest.files] if manifest else []
         if manifest and all(any(path.is_relative_to(folder) for folder in known) for path in paths):
             known.append(layout.refined.resolve())
             yield recipe, manifest
 
 
-def _sample_row(recipe: Recipe, manifest: Mapping[str, Any]) -> dict[str, str]:
-    lost = {step["operator"]: step["dropped"] for step in manifest["funnel"]}
-    lost = {"load": manifest["dropped_by_load"], **lost}
+def _sample_row(recipe: Recipe, manifest: RunManifest) -> dict[str, str]:
+    lost = {step.operator: step.dropped for step in manifest.funnel}
+    lost = {"load": manifest.dropped_by_load, **lost}
     return {
         "asset": f"`{recipe.name}`",
-        "in": f"{manifest['samples_in']:,}",
-        "out": f"{manifest['samples_out']:,}",
-        "retention": percent(manifest["samples_out"], manifest["samples_in"]),
+        "in": f"{manifest.samples_in:,}",
+        "out": f"{manifest.samples_out:,}",
+        "retention": percent(manifest.samples_out, manifest.samples_in),
         "dropped by": ", ".join(f"{name} {count:,}" for name, count in lost.items() if count) or "none",
-        "quarantined": f"{manifest['quarantined']:,}",
-        "seconds": f"{sum(manifest['seconds'].values()):.1f}",
+        "quarantined": f"{manifest.quarantined:,}",
+        "seconds": f"{sum(manifest.seconds.values()):.1f}",
     }
 
 

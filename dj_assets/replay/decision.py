@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.dataset as ds
@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, numbered_json, of_numbered_json, read_json, write_json
+from dj_assets.home.run_manifest import Against, FunnelStep, ReferenceFile
 from dj_assets.publish.parts import Format, RefinedFile, part_key
 from dj_assets.publish.release import merged_types
 from dj_assets.recipe.plan import Plan, digest
-from dj_assets.replay.funnel import Balance, FunnelStep, balance, make_funnel
+from dj_assets.replay.funnel import Balance, balance, make_funnel
 from dj_assets.replay.near_pairs import is_stored, store
-from dj_assets.replay.record import against_record, seconds_by_step
 from dj_assets.replay.result import FileCounts, ReplayResult
 from dj_assets.sources.fields import FieldTypes
 
@@ -60,7 +60,7 @@ class Decision:
     near_pairs: int
     duplicates_against: int
     short_texts: Mapping[str, int]
-    against: Mapping[str, Any]
+    against: Against | None
     parts: tuple[RefinedFile, ...]
     missing: tuple[str, ...]
     outcome_table: ds.Dataset = dataclasses.field(repr=False)
@@ -85,7 +85,7 @@ class Decision:
             If the number of samples in is not kept + dropped + quarantined.
         """
         counts = balance(manifests, replayed.file_counts)
-        funnel = make_funnel(plan, replayed.file_counts, counts, seconds_by_step(manifests))
+        funnel = make_funnel(plan, replayed.file_counts, counts, _seconds_by_step(manifests))
         against = sum(step.dropped_against for step in funnel)
         return cls(
             key=key,
@@ -99,7 +99,7 @@ class Decision:
             near_pairs=replayed.near_pairs,
             duplicates_against=against,
             short_texts=replayed.short_texts,
-            against=against_record(reference, against),
+            against=_against(reference, against),
             parts=tuple(_parts(plan.recipe.text_key, manifests, replayed.file_counts, format)),
             missing=tuple(missing),
             outcome_table=replayed.outcome_table,
@@ -119,6 +119,7 @@ class Decision:
                 "manifests": tuple(FileManifest.of_json(file) for file in content["shards"]),
                 "counts": Balance(**content["counts"]),
                 "funnel": tuple(FunnelStep.of_json(step) for step in content["funnel"]),
+                "against": Against.of_json(content["against"]["against"]) if content["against"] else None,
                 "outcomes": tuple(of_numbered_json(FileOutcome, outcome) for outcome in content["outcomes"]),
                 "parts": tuple(of_numbered_json(RefinedFile, part) for part in content["parts"]),
                 "missing": tuple(content["missing"]),
@@ -141,6 +142,7 @@ class Decision:
                 "shards": [numbered_json(file) for file in self.manifests],
                 "counts": dataclasses.asdict(self.counts),
                 "funnel": [step.as_json() for step in self.funnel],
+                "against": {"against": self.against.as_json()} if self.against else {},
                 "outcomes": [numbered_json(outcome) for outcome in self.outcomes],
                 "parts": [numbered_json(part) for part in self.parts],
             },
@@ -161,6 +163,22 @@ class Decision:
         rows = pq.read_table(layout.fetched("stats", number), columns=["row"])["row"].to_numpy()
         ended = self.outcome_table.to_table(columns=["row"], filter=ds.field("shard") == number)["row"].to_numpy()
         return ~np.isin(rows, ended)
+
+
+def _seconds_by_step(manifests: Sequence[FileManifest]) -> dict[str, float]:
+    """Return the seconds every step took to measure, summed over files and workers."""
+    total: Counter[str] = Counter()
+    for file in manifests:
+        total.update(file.seconds)
+    return dict(total)
+
+
+def _against(manifests: Sequence[FileManifest], dropped: int) -> Against | None:
+    """Return the reference set and how many samples were dropped because of it; None if there is none."""
+    if not manifests:
+        return None
+    files = tuple(ReferenceFile.of_json(numbered_json(file)) for file in manifests)
+    return Against(samples=sum(file.records for file in manifests), dropped=dropped, files=files)
 
 
 def outcome_version(outcomes: Iterable[FileOutcome]) -> str:

@@ -3,51 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from dj_assets.errors import ConservationError
 from dj_assets.home.manifest import FileManifest
+from dj_assets.home.run_manifest import FunnelStep
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.result import FileCounts
-
-
-@dataclass(frozen=True)
-class FunnelStep:
-    """Holds the counts of one operator; `seconds` are its seconds of measuring, summed over workers.
-
-    `dropped_against` counts the dropped samples that are duplicates of a sample of the reference set. `conditional` is
-    true if the operator has statistics only for samples that the filters before it keep.
-    """
-
-    operator: str
-    params: dict[str, Any]
-    samples_in: int
-    samples_out: int
-    dropped: int
-    quarantined: int
-    seconds: float
-    dropped_against: int = 0
-    conditional: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the entry of `funnel.json`."""
-        content = asdict(self)
-        if not self.conditional:
-            del content["conditional"]
-        return {
-            "operator": content.pop("operator"),
-            "params": content.pop("params"),
-            "in": content.pop("samples_in"),
-            "out": content.pop("samples_out"),
-            **content,
-        }
-
-    @classmethod
-    def of_json(cls, content: Mapping[str, Any]) -> FunnelStep:
-        """Read an entry of `funnel.json` back."""
-        rest = {name: value for name, value in content.items() if name not in {"in", "out"}}
-        return cls(samples_in=content["in"], samples_out=content["out"], **rest)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The record of a run: how a refined subset was made, as plain JSON."""
+"""The manifest of a run that is about to be published: everything worth knowing about how the subset was made."""
 
 from __future__ import annotations
 
@@ -8,125 +8,113 @@ import platform
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dj_assets.home.manifest import FileManifest, numbered_json
+from dj_assets.home.run_manifest import Bins, MeasuredFile, MediaFields, PublishedFile, RunManifest, RunMedia, UsedModel
 from dj_assets.media.locations import Root
-from dj_assets.media.media_keys import MediaKeys
 from dj_assets.memory import peak_rss_mb
 from dj_assets.models.store import ModelFile
 from dj_assets.recipe.plan import Plan
-from dj_assets.replay.funnel import Balance, FunnelStep
+from dj_assets.replay.decision import Decision
 from dj_assets.sources.sources import NO_ROOT, SourceFile
 
 _LIBRARIES = ("dj_assets", "duckdb", "ftfy", "kenlm-ex", "fasttext-predict", "numpy", "pyarrow", "sentencepiece")
 
 
-def run_record(plan: Plan, result_key: str, counts: Balance, funnel: Sequence[FunnelStep]) -> dict[str, Any]:
-    """Return the part of the record with the recipe and the results."""
-    return {
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "recipe": plan.recipe.file,
-        "name": plan.recipe.name,
-        "process": [{step.operator.name: step.operator.parameters()} for step in plan.steps],
-        "text_keys": plan.recipe.text_key,
-        "custom_operator_paths": [str(path) for path in plan.recipe.custom_operators],
-        "stats_hash": plan.stats_hash,
-        "refined_hash": plan.refined_hash,
-        "result_key": result_key,
-        "samples_in": counts.samples_in,
-        "samples_out": counts.kept,
-        "dropped": counts.dropped,
-        "quarantined": counts.quarantined,
-        "dropped_by_load": counts.dropped_by_load,
-        "quarantined_by_load": counts.quarantined_by_load,
-        "retention": counts.retention,
-        "funnel": [step.as_json() for step in funnel],
-        **(
-            {"conditional": [step.label for step in plan.steps if step.index in plan.conditional]}
-            if plan.conditional
-            else {}
-        ),
-    }
+@dataclass(frozen=True)
+class Environment:
+    """Models, machine and time of a run. `seconds` is the time of each stage, `measure_key` says what is measured."""
+
+    models: Sequence[ModelFile]
+    seconds: Mapping[str, float]
+    workers: int
+    engine: str
+    measure_key: str
 
 
-def _conditional(plan: Plan) -> dict[str, list[str]]:
-    """Return the entry for steps with statistics only for the samples that reached them; empty if there are none."""
-    labels = [step.label for step in plan.steps if step.index in plan.conditional]
-    return {"conditional": labels} if labels else {}
+def manifest_of_run(
+    run_id: str,
+    plan: Plan,
+    decision: Decision,
+    environment: Environment,
+    *,
+    files: Sequence[SourceFile],
+    refined: Sequence[PublishedFile],
+    statistics: dict[str, Bins],
+) -> RunManifest:
+    """Return the manifest of a run, without its database, which is not finished yet.
 
-
-def media_record(plan: Plan, files: Sequence[SourceFile], manifests: Sequence[FileManifest]) -> dict[str, Any]:
-    """Return the part of the record with the keys and roots of images and clips; empty if all are the defaults.
-
-    `roots` holds the roots of source files whose media paths do not start in the folder of the file, keyed by number.
+    Parameters
+    ----------
+    files
+        The source files as the recipe reads them.
+    refined, statistics
+        The refined files, and the histograms of the statistics.
     """
-    keys = {name: getattr(plan.recipe.media, name) for name in ("images", "videos", "image_bytes")}
+    recipe, counts = plan.recipe, decision.counts
+    blocks: Counter[str] = Counter()
+    # files that were measured by earlier runs are among them
+    for file in decision.manifests:
+        blocks.update(file.nodes)
+    return RunManifest(
+        run_id=run_id,
+        finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        recipe=recipe.file,
+        name=recipe.name,
+        process=tuple({step.operator.name: step.operator.parameters()} for step in plan.steps),
+        text_keys=recipe.text_key,
+        custom_operator_paths=tuple(str(path) for path in recipe.custom_operators),
+        stats_hash=plan.stats_hash,
+        refined_hash=plan.refined_hash,
+        result_key=decision.key,
+        samples_in=counts.samples_in,
+        samples_out=counts.kept,
+        dropped=counts.dropped,
+        quarantined=counts.quarantined,
+        dropped_by_load=counts.dropped_by_load,
+        quarantined_by_load=counts.quarantined_by_load,
+        retention=counts.retention,
+        funnel=decision.funnel,
+        conditional=tuple(step.label for step in plan.steps if step.index in plan.conditional),
+        models=tuple(_used(model) for model in environment.models),
+        files=tuple(MeasuredFile.of_json(numbered_json(file)) for file in decision.manifests),
+        engine=environment.engine,
+        nodes=tuple(sorted(blocks)) or (platform.node(),),
+        blocks_by_node=dict(sorted(blocks.items())),
+        workers=environment.workers,
+        seconds={stage: round(value, 3) for stage, value in environment.seconds.items()},
+        peak_rss_mb=peak_rss_mb(),
+        versions={"python": sys.version.split()[0], **_versions()},
+        measure_key=environment.measure_key,
+        short_texts=dict(decision.short_texts),
+        against=decision.against,
+        media=_media(plan, files, decision.manifests),
+        missing_shards=decision.missing,
+        refined=tuple(refined),
+        statistics=statistics,
+    )
+
+
+def _used(model: ModelFile) -> UsedModel:
+    return UsedModel(name=model.name, path=str(model.path), sha256=model.sha256, note=model.note)
+
+
+def _media(plan: Plan, files: Sequence[SourceFile], manifests: Sequence[FileManifest]) -> RunMedia | None:
+    """Return where images and clips are found; None if their fields have the usual names and their folders are usual.
+
+    A usual folder is that of the source file.
+    """
+    keys = plan.recipe.media
+    named = MediaFields(images=keys.images, videos=keys.videos, image_bytes=keys.image_bytes)
     roots = {str(file.path): file.reading.media_root for file in files}
     elsewhere = {
-        str(file.number): asdict(root)
+        file.number: root
         for file in manifests
         if (root := roots.get(file.path, NO_ROOT)) not in (NO_ROOT, Root(str(Path(file.path).parent)))
     }
-    unusual = any(keys[name] != getattr(MediaKeys, name) for name in keys)
-    return {"media": {"keys": keys, "roots": elsewhere}} if unusual or elsewhere else {}
-
-
-def run_environment(
-    models: Sequence[ModelFile],
-    manifests: Sequence[FileManifest],
-    seconds: Mapping[str, float],
-    workers: int,
-    engine: str = "local",
-) -> dict[str, Any]:
-    """Return the part of the record with models, source files, machines, versions and times.
-
-    `nodes` are the machines that measured the files, `blocks_by_node` the number of blocks of each. Files that earlier
-    runs measured are included.
-    """
-    blocks: Counter[str] = Counter()
-    for file in manifests:
-        blocks.update(file.nodes)
-    return {
-        "models": [
-            {"name": model.name, "path": str(model.path), "sha256": model.sha256, "note": model.note}
-            for model in models
-        ],
-        "shards": [
-            {
-                name: value
-                for name, value in numbered_json(file).items()
-                if name not in {"field_types", "seconds", "nodes"}
-            }
-            for file in manifests
-        ],
-        "engine": engine,
-        "nodes": sorted(blocks) or [platform.node()],
-        "blocks_by_node": dict(sorted(blocks.items())),
-        "workers": workers,
-        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
-        "peak_rss_mb": peak_rss_mb(),
-        "versions": {"python": sys.version.split()[0], **_versions()},
-    }
-
-
-def seconds_by_step(manifests: Sequence[FileManifest]) -> dict[str, float]:
-    """Return the seconds of measuring of every step, summed over files and workers."""
-    total: Counter[str] = Counter()
-    for file in manifests:
-        total.update(file.seconds)
-    return dict(total)
-
-
-def against_record(manifests: Sequence[FileManifest], dropped: int) -> dict[str, Any]:
-    """Return the part of the record about the reference set: its files, and the number of its duplicates."""
-    if not manifests:
-        return {}
-    names = ("shard", "path", "sha256", "records", "measure_key")
-    files = [{name: record[name] for name in names} for record in map(numbered_json, manifests)]
-    return {"against": {"samples": sum(file.records for file in manifests), "dropped": dropped, "files": files}}
+    return RunMedia(keys=named, roots=elsewhere) if elsewhere or named != MediaFields() else None
 
 
 def _versions() -> dict[str, str]:

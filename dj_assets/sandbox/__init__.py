@@ -1,1 +1,1 @@
-"""How a recipe is found: pools of a measured subset, trained on and compared."""
+"""The search for a recipe: pools of a measured subset, training on each pool, and their comparison."""

@@ -1,4 +1,4 @@
-"""How statistics go together, among themselves and with what a pool was worth."""
+"""Correlations of statistics with each other and with the scores of pools."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 from dj_assets.sandbox.cuts import Probed
 from dj_assets.sandbox.pools import Pool, population, value_of
 
-# A correlation over fewer pools is one of a line drawn through them.
+# Any two pools are on one line, so a correlation over fewer pools says nothing.
 FEWEST_POOLS = 3
 
 
 def between_statistics(
     connection: duckdb.DuckDBPyConnection, statistics: Sequence[Probed], *, kept: bool = False
 ) -> dict[tuple[str, str], float | None]:
-    """Return Pearson's r of every pair, by one query; None where it is not defined."""
+    """Return Pearson's r of every pair with one query; None where it is not defined."""
     pairs = list(itertools.combinations(statistics, 2))
     if not pairs:
         return {}
@@ -41,9 +41,9 @@ def means(connection: duckdb.DuckDBPyConnection, statistics: Sequence[Probed], p
 def with_scores(
     pool_means: Mapping[str, Mapping[str, float | None]], scores: Mapping[str, float]
 ) -> dict[str, float | None]:
-    """Return, for every statistic, Pearson's r over the pools between a pool's mean and its score.
+    """Return, for every statistic, Pearson's r between the means and the scores of the pools.
 
-    None where fewer than three pools have both, or where one of the two is the same for all.
+    It is None where fewer than three pools have both, or where one of the two is the same for all.
     """
     names = dict.fromkeys(name for means_of_pool in pool_means.values() for name in means_of_pool)
     correlated: dict[str, float | None] = {}

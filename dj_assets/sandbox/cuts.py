@@ -1,4 +1,4 @@
-"""Where the thirds of a statistic begin: exact cuts by rank, ties broken by place."""
+"""The thirds of a statistic: exact cuts by rank; position breaks ties."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import duckdb
 
 from dj_assets.sandbox.pools import PARTS, POSITION, Edge, Third, population, value_of
 
-# With fewer values there are no three parts.
+# Fewer values do not give three parts.
 FEWEST_VALUES = 3
 _FIRST, _BEYOND = Edge(float("-inf"), 0), Edge(float("inf"), (1 << 63) - 1)
 
 
 @dataclass(frozen=True)
 class Probed:
-    """A statistic to be cut: its column, and whether that holds a list a sample."""
+    """A statistic to cut: its column, and whether the column holds a list for each sample."""
 
     column: str
     is_list: bool = False
@@ -25,9 +25,9 @@ class Probed:
 def find_thirds(
     connection: duckdb.DuckDBPyConnection, statistics: Iterable[Probed], *, kept: bool = False
 ) -> tuple[list[Third], dict[str, str]]:
-    """Return low, middle and high third of every statistic, and the statistics that have none, each with the reason.
+    """Return low, middle and high third of every statistic, and the statistics without thirds, each with the reason.
 
-    The cuts lie behind int(n / 3 + 0.5) and int(2 n / 3 + 0.5) of the n samples that have a value, in the order of
+    The cuts are after int(n / 3 + 0.5) and int(2 n / 3 + 0.5) of the n samples that have a value, in the order of
     value, shard, row.
     """
     probed = tuple(statistics)
@@ -45,7 +45,7 @@ def find_thirds(
 
 @dataclass(frozen=True)
 class _Span:
-    """The values of a statistic: how many, smallest, largest."""
+    """The values of a statistic: their count, the smallest, the largest."""
 
     values: int
     low: float
@@ -68,7 +68,7 @@ def _values(probed: Probed, *, kept: bool) -> str:
 
 def _cut(connection: duckdb.DuckDBPyConnection, probed: Probed, rows: str, span: _Span) -> list[Third]:
     cuts = [int(span.values * share + 0.5) for share in (1 / 3, 2 / 3)]
-    # half a rank back, so that rounding never reaches the next one
+    # half a rank less, so that rounding never reaches the next one
     shares = [(number + 0.5) / span.values for cut in cuts for number in (cut - 1, cut)]
     (values,) = _one(connection, f"SELECT quantile_disc(v, ?) FROM ({rows})", shares)  # noqa: S608 - names of ours
     low_end, mid_start, mid_end, high_start = values

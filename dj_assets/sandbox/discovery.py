@@ -1,4 +1,4 @@
-"""From pools to a recipe: probe, rank, combine, and the pool that turned out best."""
+"""The way from pools to a recipe: probe, rank, combine, and write the recipe of the best pool."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dj_assets.sandbox.ranking import Score, best_thirds
 
 @dataclass(frozen=True)
 class Standings:
-    """What a sandbox knows: its rounds, the scores of each, how statistics correlate."""
+    """The results of a sandbox so far: its rounds, the scores of each, the correlations of statistics."""
 
     rounds: tuple[Round, ...]
     scores: dict[str, list[Score]]
@@ -25,12 +25,12 @@ class Standings:
 
     @property
     def missing(self) -> dict[str, dict[int, str]]:
-        """The evaluations without a result: by pool and seed, why."""
+        """Return the reasons for the evaluations without a result, by pool and seed."""
         return {score.pool: dict(score.missing) for scores in self.scores.values() for score in scores if score.missing}
 
 
 def standings(sandbox: Sandbox) -> Standings:
-    """Return the standings over the newest run; whatever is not evaluated yet is missing."""
+    """Return the standings over the newest run; evaluations that did not run yet are missing."""
     return Standings(tuple(sandbox.rounds()), rankings(sandbox), sandbox.correlations())
 
 
@@ -40,7 +40,7 @@ def chosen_thirds(sandbox: Sandbox, known: Standings) -> list[Third]:
     Raises
     ------
     UserError
-        If none is better than the baseline, or nothing was evaluated.
+        If no third is better than the baseline, or nothing was evaluated.
     """
     probe = next((round_ for round_ in known.rounds if round_.name == PROBE), None)
     if probe is None:
@@ -54,9 +54,9 @@ def chosen_thirds(sandbox: Sandbox, known: Standings) -> list[Third]:
 
 
 def best_pool(known: Standings) -> str | None:
-    """Return the best pool that thresholds can describe: of the combined ones where they are evaluated, else a third.
+    """Return the best pool that thresholds can describe: a combined one where they are evaluated, else a third.
 
-    None where no such pool is better than its baseline.
+    It is None where no such pool is better than its baseline.
     """
     for name in (COMBINED, PROBE):
         best_round = next((round_ for round_ in known.rounds if round_.name == name), None)
@@ -72,7 +72,7 @@ def best_pool(known: Standings) -> str | None:
 
 
 def discover(sandbox: Sandbox, done: Callable[[Evaluation], None] = lambda _: None) -> Standings:
-    """Go the whole way: probe, evaluate, combine the best thirds, evaluate those. What is finished is not run again."""
+    """Probe, evaluate, combine the best thirds, and evaluate these; finished evaluations are not run again."""
     loop = Loop(sandbox, done)
     loop.run([entry.pool.name for entry in sandbox.probe().entries])
     combined = sandbox.combine(chosen_thirds(sandbox, standings(sandbox)))
@@ -81,7 +81,7 @@ def discover(sandbox: Sandbox, done: Callable[[Evaluation], None] = lambda _: No
 
 
 def write_best(sandbox: Sandbox, known: Standings) -> tuple[str, Path]:
-    """Write the recipe of the best pool beside the sandbox's files; return the pool and the file.
+    """Write the recipe of the best pool into the folder of the sandbox's files; return the pool and the file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Evaluations: a hook run on a pool with a seed, once; what is finished is never run again."""
+"""Evaluations: one run of a hook on a pool with a seed; a finished one is never run again."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _LOOK_EVERY_S = 0.1
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one training gave. `reused` says that it was finished before and nothing was run.
+    """The result of one training. `reused` is true where it was finished before and nothing was run.
 
-    `why` tells, for a failed one, the reason and the tail of its log.
+    `why` is, for a failed one, the reason with the tail of its log.
     """
 
     pool: str
@@ -48,21 +48,21 @@ class Evaluation:
 
 
 def evaluation_key(sandbox: Sandbox, entry: ExperimentEntry, seed: int) -> str:
-    """Return the identity of a training: what the pool holds, what is run, the seed."""
+    """Return the identity of a training: the content of the pool, the hook, the seed."""
     return digest([entry.content, sandbox.hook.identity(), seed])
 
 
 def stored(sandbox: Sandbox, entry: ExperimentEntry, seed: int) -> Evaluation | None:
-    """Return what a training gave, None where it was not finished."""
+    """Return the result of a training, None where it was not finished."""
     key = evaluation_key(sandbox, entry, seed)
     content = read_json(_folder(sandbox) / key / _RESULT)
     return Evaluation(**{**content, "pool": entry.pool.name, "reused": True}) if content else None
 
 
 def evaluate(sandbox: Sandbox, pool: str, seed: int, stop: threading.Event | None = None) -> Evaluation:
-    """Train on a pool and evaluate, unless that was done; a failed one is tried again.
+    """Train on a pool and evaluate, unless this is finished; a failed evaluation is tried again.
 
-    Another process that is at work on the same is waited for.
+    If another process works on the same evaluation, wait for it.
 
     Raises
     ------
@@ -79,11 +79,11 @@ def evaluate(sandbox: Sandbox, pool: str, seed: int, stop: threading.Event | Non
         before = stored(sandbox, entry, seed)
         if before is not None and before.status == "done":
             return before
-        # while it is tried again it is not finished, and others leave the pool's file alone
+        # while it is tried again it is not finished, so that others do not remove the pool's file
         (folder / _RESULT).unlink(missing_ok=True)
         made = _run(sandbox, entry, seed, key, stop or threading.Event())
         _enter(sandbox, made)
-        # written last: from now on it is finished
+        # written last: this marks the evaluation as finished
         write_json(folder / _RESULT, {name: value for name, value in vars(made).items() if name != "reused"})
     _forget_data(sandbox, entry)
     return made
@@ -91,7 +91,7 @@ def evaluate(sandbox: Sandbox, pool: str, seed: int, stop: threading.Event | Non
 
 @dataclass(frozen=True)
 class Loop:
-    """Many evaluations, as many at a time as the hook has slots; `done` hears of each."""
+    """A loop over many evaluations, one at a time for each slot of the hook; it calls `done` for each."""
 
     sandbox: Sandbox
     done: Callable[[Evaluation], None] = lambda _: None
@@ -118,7 +118,7 @@ class Loop:
 
 
 def results(sandbox: Sandbox, entries: Sequence[ExperimentEntry]) -> dict[str, Results]:
-    """Return what is known of every pool."""
+    """Return the results so far of every pool."""
     return {entry.pool.name: _results(sandbox, entry) for entry in entries}
 
 
@@ -137,7 +137,7 @@ def _results(sandbox: Sandbox, entry: ExperimentEntry) -> Results:
         for seed, evaluation in evaluations.items()
         if evaluation and evaluation.status == "done"
     }
-    # metrics that the hook file asks for since
+    # metrics that were added to the hook file since
     usable = {seed: numbers for seed, numbers in done.items() if set(sandbox.hook.metrics) <= set(numbers)}
     missing = {
         seed: (evaluation.why if evaluation else "not run yet")
@@ -174,7 +174,7 @@ def _run(sandbox: Sandbox, entry: ExperimentEntry, seed: int, key: str, stop: th
 
 
 def _enter(sandbox: Sandbox, made: Evaluation) -> None:
-    """Keep what the hook measured as evaluation records of this version of the subset."""
+    """Store the numbers of the hook as evaluation records of this version of the subset."""
     hook, run = sandbox.hook, sandbox.run.manifest
     records = [
         EvaluationRecord(
@@ -184,8 +184,8 @@ def _enter(sandbox: Sandbox, made: Evaluation) -> None:
             value=made.metrics[name],
             unit=metric.unit,
             higher_is_better=metric.higher_is_better,
-            refined_hash=run["refined_hash"],
-            run_id=run["run_id"],
+            refined_hash=run.refined_hash,
+            run_id=run.run_id,
             pool=made.pool,
             seed=made.seed,
             source=str(hook.file),
@@ -199,7 +199,7 @@ def _enter(sandbox: Sandbox, made: Evaluation) -> None:
 
 
 def _data(sandbox: Sandbox, entry: ExperimentEntry) -> Path:
-    """Return the file of a pool, written when a command first asks for it."""
+    """Return the file of a pool, which is written when a command first needs it."""
     target = _data_path(sandbox, entry)
     target.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(target.with_name(f".{target.name}.lock")):
@@ -209,7 +209,7 @@ def _data(sandbox: Sandbox, entry: ExperimentEntry) -> Path:
 
 
 def _forget_data(sandbox: Sandbox, entry: ExperimentEntry) -> None:
-    """Remove the file of a pool once no seed of it is left to run."""
+    """Remove the file of a pool once all its seeds have run."""
     if all(stored(sandbox, entry, seed) for seed in sandbox.hook.seeds):
         target = _data_path(sandbox, entry)
         if target.is_dir():
@@ -225,7 +225,7 @@ def _data_path(sandbox: Sandbox, entry: ExperimentEntry) -> Path:
 
 @contextmanager
 def _slot(sandbox: Sandbox, stop: threading.Event) -> Iterator[int]:
-    """Take a free slot of the hook, among all processes of this machine."""
+    """Take a slot of the hook that no process of this machine uses."""
     folder = sandbox.folder / "slots"
     folder.mkdir(parents=True, exist_ok=True)
     locks = [filelock.FileLock(folder / f"{number}.lock", is_singleton=False) for number in range(sandbox.hook.slots)]

@@ -1,4 +1,4 @@
-"""The use case: a measured subset is cut into pools, a hook is run on each, the best thirds are combined."""
+"""The experiment: cut a measured subset into pools, run a hook on each, combine the best thirds."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ PROBE, COMBINED = "probe", "combined"
 
 @dataclass(frozen=True)
 class ExperimentEntry:
-    """A pool in a round: how many samples it has before drawing by rank and by value, its means, its content hash.
+    """A pool in a round: its size before drawing by rank and by value, its means, its content hash.
 
-    `means` are those of every statistic over the samples that are drawn; None where none has a value.
+    `means` are those of every statistic over the drawn samples; None where no sample has a value.
     """
 
     pool: Pool
@@ -48,16 +48,16 @@ class ExperimentEntry:
 
     @property
     def samples(self) -> int:
-        """How many different samples are drawn."""
+        """Return the number of different samples that are drawn."""
         return self.rank_count if self.pool.size is None else min(self.rank_count, self.pool.size)
 
 
 @dataclass(frozen=True)
 class Round:
-    """Pools to be compared with each other: all of one size, but for repetitions and amounts, one of them random.
+    """Pools to compare with each other: of one size, except for repetitions and amounts; one of them is random.
 
-    `without` names what has no pool, each with the reason. `sizes` are those of all intersections of the thirds that
-    are combined, by pool name, drawn from or not.
+    `without` names the statistics or intersections without a pool, each with the reason. `sizes` are those of all
+    intersections of the combined thirds, by pool name, whether samples are drawn from them or not.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Round:
 
     @property
     def data_version(self) -> str:
-        """The hash of what its pools hold."""
+        """Return the hash of the content of its pools."""
         return digest([[entry.pool.name, entry.content] for entry in self.entries])
 
     def write(self, path: Path) -> None:
@@ -79,7 +79,7 @@ class Round:
 
     @classmethod
     def read(cls, path: Path) -> Round | None:
-        """Read a round, None where there is none."""
+        """Read a round; return None where there is none."""
         content = read_json(path)
         if content is None:
             return None
@@ -119,11 +119,11 @@ class Sandbox:
 
     @property
     def subset(self) -> str:
-        """The name of the subset."""
+        """Return the name of the subset."""
         return self.recipe.asset.subset if self.recipe.asset else self.recipe.name
 
     def probe(self) -> Round:
-        """Cut every statistic into three pools of one size, beside a random one, and keep them as the first round."""
+        """Cut every statistic into three pools of one size, add a random one, and store them as the first round."""
         with reading(self.run.layout.database) as connection:
             thirds, without = find_thirds(connection, self.probed, kept=self._kept)
         if not thirds:
@@ -131,14 +131,14 @@ class Sandbox:
             raise UserError(f"{self.recipe.file}: no statistic has three parts ({reasons or 'none is numeric'})")
         pools = [self._pool(third.name, (third,)) for third in thirds]
         size = self._size([third.count for third in thirds])
-        draft = Round(PROBE, self.run.manifest["run_id"], size, RANDOM, (), without, {})
+        draft = Round(PROBE, self.run.manifest.run_id, size, RANDOM, (), without, {})
         return self._kept_round(draft, [self._pool(RANDOM), *pools])
 
     def combine(self, thirds: Sequence[Third]) -> Round:
-        """Make a pool of every intersection of some thirds, all of one size, and keep them as the second round.
+        """Make a pool of every intersection of some thirds, all of one size, and store them as the second round.
 
-        Where the recipe asks for amounts, the samples that meet all thirds come repeated, too, each beside as many
-        different samples that meet as many thirds as possible.
+        Where the recipe has amounts, there are also pools that repeat the samples in all thirds. For each of these
+        there is a pool with the same number of samples, all different and in as many thirds as possible.
         """
         with reading(self.run.layout.database) as connection:
             pyramid = pyramid_sizes(connection, thirds, kept=self._kept)
@@ -149,13 +149,13 @@ class Sandbox:
         size = self._size([sizes[name] for name in pools])
         tip = TOP + "+".join(third.name for third in thirds)
         more = self._amounts(thirds, size) if tip in pools else []
-        draft = Round(COMBINED, self.run.manifest["run_id"], size, TOP + RANDOM, (), few, sizes)
+        draft = Round(COMBINED, self.run.manifest.run_id, size, TOP + RANDOM, (), few, sizes)
         return self._kept_round(draft, [self._pool(draft.baseline), *pools.values(), *more])
 
     def rounds(self) -> list[Round]:
-        """Return the rounds that were made over the newest run, in order."""
+        """Return the rounds over the newest run, in order."""
         rounds = (Round.read(self.folder / f"{name}.json") for name in (PROBE, COMBINED))
-        return [round_ for round_ in rounds if round_ is not None and round_.run_id == self.run.manifest["run_id"]]
+        return [round_ for round_ in rounds if round_ is not None and round_.run_id == self.run.manifest.run_id]
 
     def entry(self, name: str) -> ExperimentEntry:
         """Return a pool of the rounds by its name.
@@ -163,7 +163,7 @@ class Sandbox:
         Raises
         ------
         UserError
-            If there is none.
+            If there is no such pool.
         """
         entries = {entry.pool.name: entry for round_ in self.rounds() for entry in round_.entries}
         if name not in entries:

@@ -1,4 +1,4 @@
-"""What a pool is by content, and writing it for a command that wants a file."""
+"""The content of a pool, and its file for a command."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Format = Literal["jsonl", "parquet", "ids"]
 
 @dataclass(frozen=True)
 class PoolContents:
-    """The samples of a pool: shard and row of each, in order, and a hash of what they hold."""
+    """The samples of a pool: shard and row of each, in order, and a hash of their content."""
 
     pool: Pool
     shard: np.ndarray
@@ -39,19 +39,19 @@ class PoolContents:
 
     @classmethod
     def of(cls, run: MeasuredRun, pool: Pool) -> PoolContents:
-        """Ask the database of a run for the samples of a pool.
+        """Read the samples of a pool from the database of a run.
 
-        The hash covers which samples they are, the files they are from, the mappers that rewrote them and how often
-        they are repeated: neither thresholds nor further statistics change it.
+        The hash covers the samples, the files that they are from, the mappers that rewrote them and the number of
+        repetitions: neither thresholds nor further statistics change it.
         """
         with reading(run.layout.database) as connection:
             shard, row = pool.positions(connection)
         return cls(pool, shard, row, _content(run, pool, shard, row))
 
     def write(self, run: MeasuredRun, target: Path, format: Format) -> None:
-        """Write the samples, repeated as the pool says: a file of lines, or for Parquet a folder of parts.
+        """Write the samples with their repetitions: one file of lines, or for Parquet a folder of parts.
 
-        It appears whole or not at all.
+        The write is atomic: the target is complete or does not exist.
         """
         temporary = target.with_name(f".{target.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
@@ -108,9 +108,9 @@ def _content(run: MeasuredRun, pool: Pool, shard: np.ndarray, row: np.ndarray) -
     rewriting = [step.identity for step in run.plan.steps if isinstance(step.operator, Mapper)]
     used = set(np.unique(shard).tolist())
     files: list[Any] = [
-        # what is frequent in a corpus rewrites samples, too, and is known by the measure key alone
-        [file["sha256"], file["measure_key"] if run.plan.corpus_mappers else ""]
-        for file in run.manifest["shards"]
-        if file["shard"] in used
+        # frequent lines of a corpus rewrite samples, too, and only the measure key identifies them
+        [file.sha256, file.measure_key if run.plan.corpus_mappers else ""]
+        for file in run.manifest.files
+        if file.number in used
     ]
     return digest([members, rewriting, files, run.plan.recipe.text_key, pool.repeat])

@@ -1,4 +1,4 @@
-"""The hook file: the user's own commands that train on a pool and evaluate, and what of their numbers counts."""
+"""The hook file: the user's commands that train on a pool and evaluate, and the metrics that count."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Command = Annotated[tuple[str, ...], BeforeValidator(_arguments), Field(min_leng
 
 
 class Metric(BaseModel):
-    """A number that a command reports: which way is better, and how much it weighs in a pool's score."""
+    """A number that a command reports, whether higher is better, and its weight in a pool's score."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,36 +41,37 @@ class Metric(BaseModel):
 
 
 class Hook(BaseModel):
-    """What is run on every pool.
+    """The commands that are run on every pool.
 
     Attributes
     ----------
     train, infer, eval
-        Commands as lists of arguments (or one line, split as a shell would; none is started). They run one after the
-        other, those that are given, and share `{out}`. The last one's numbers count. Placeholders: `{data}` the pool's
-        file, or folder where the format is Parquet, `{count}` its samples, `{seed}`, `{out}` a folder of its own,
-        `{base}`, `{pool}` its name, `{slot}`, `{python}` the interpreter that runs this.
+        Commands as lists of arguments (or one line that is split as a shell splits it; no shell is started). The given
+        ones run one after the other and share `{out}`. The numbers of the last one count. Placeholders: `{data}` the
+        file of the pool, or its folder where the format is Parquet, `{count}` the number of its samples, `{seed}`,
+        `{out}` a folder for this evaluation only, `{base}`, `{pool}` the name of the pool, `{slot}`, `{python}` the
+        interpreter that runs this.
     metrics
-        What must be reported, in the last line of standard output that is a JSON object, or in `{out}/metrics.json`.
-        Nested objects are flattened with dots.
+        Numbers that must be reported, in the last line of standard output that is a JSON object, or in
+        `{out}/metrics.json`. Nested objects are flattened with dots.
     model
-        How the trained model is called in the evaluation records.
+        The name of the trained model in the evaluation records.
     repeats
-        How many seeds, from 1 on.
+        The number of seeds, which begin at 1.
     timeout_s
-        Seconds that each command may take.
+        The longest time of each command in seconds.
     slots
-        How many evaluations run at a time on this machine; `{slot}` counts from 0.
+        The number of evaluations that run at the same time on this machine; `{slot}` counts from 0.
     environment
-        Variables beside those of this process; placeholders as in commands.
+        Variables in addition to those of this process, with placeholders as in commands.
     folder
-        Where the commands run, relative to the hook file.
+        The working folder of the commands, relative to the hook file.
     base
-        A path of the user's, such as a base model.
+        A path of the user, such as a base model.
     format
-        What `{data}` is: `jsonl` and `parquet` hold whole samples, `ids` one id a line.
+        The format of `{data}`: `jsonl` and `parquet` hold whole samples, `ids` holds one id per line.
     files
-        Files whose content is part of what is run. Those that stand as arguments are, without being named here.
+        Files whose content is part of the identity. Files that are arguments are part of it without being named here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -103,21 +104,21 @@ class Hook(BaseModel):
 
     @property
     def commands(self) -> tuple[tuple[str, ...], ...]:
-        """The commands in the order that they run in."""
+        """Return the commands in the order of execution."""
         return tuple(command for command in (self.train, self.infer, self.eval) if command)
 
     @property
     def working_folder(self) -> Path:
-        """Where the commands run."""
+        """Return the folder where the commands run."""
         return (self.file.parent / self.folder).resolve()
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds of the repeats."""
+        """Return the seeds of the repeats."""
         return tuple(range(1, self.repeats + 1))
 
     def identity(self) -> str:
-        """Return the hash of everything that decides what a training gives: commands, files, environment, format.
+        """Return the hash of everything that decides the result of a training: commands, files, environment, format.
 
         Time-out, slots, repeats and the weights of metrics are not part of it.
         """
@@ -133,14 +134,14 @@ def load_hook(path: Path) -> Hook:
     Raises
     ------
     UserError
-        Naming the file, the key and what is wrong with it.
+        If the file has a fault; the message names the file, the key and the fault.
     """
     content = read_yaml(path)
     try:
         hook = Hook.model_validate({**content, "file": path.resolve()})
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        # a key that is misspelt is told before the one that is then missing
+        # report a misspelt key before the key that is then missing
         first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
         key = ".".join(str(part) for part in first["loc"])
         problem = first["msg"].removeprefix("Value error, ")
@@ -160,7 +161,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def interpreter() -> str:
-    """Return what `{python}` stands for."""
+    """Return the value of `{python}`."""
     return sys.executable
 
 

@@ -1,4 +1,4 @@
-"""Running a hook: processes of their own, killed when they take too long; their last JSON object is the result."""
+"""The run of a hook: separate processes with a time limit; their last JSON object is the result."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _STDOUT_BYTES = 1 << 20
 
 
 class HookFailedError(Exception):
-    """A command of a hook gave no usable numbers; the message says why, the tail of its log included."""
+    """Raised when a command of a hook gave no usable numbers; the message has the reason and the tail of its log."""
 
 
 class StoppedError(Exception):
-    """The loop was stopped from outside while a command ran."""
+    """Raised when the loop was stopped from outside while a command ran."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One run of a hook: what its placeholders stand for, and where it may write.
+    """One run of a hook: the values of its placeholders, and the folder that it may write to.
 
-    `stop` ends it from another thread.
+    Another thread ends it by setting `stop`.
     """
 
     hook: Hook
@@ -73,14 +73,14 @@ class Call:
         errors = log.with_suffix(".err")
         with log.open("wb") as stdout, errors.open("wb") as stderr:
             try:
-                child = subprocess.Popen(  # noqa: S603 - the user's own command, without a shell
+                child = subprocess.Popen(  # noqa: S603 - a command of the user, without a shell
                     command,
                     cwd=self.hook.working_folder,
                     env={**os.environ, **added},
                     stdin=subprocess.DEVNULL,
                     stdout=stdout,
                     stderr=stderr,
-                    # a group of its own, so that what it started ends with it
+                    # a separate process group, so that the children of the command end with it
                     start_new_session=True,
                 )
             except OSError as error:
@@ -96,7 +96,7 @@ class Call:
             raise HookFailedError(f"ended with {ended}{tail(log)}")
 
     def _wait(self, child: subprocess.Popen[bytes]) -> int | None:
-        """Return the exit code, None where the time was up."""
+        """Return the exit code, None after a time-out."""
         deadline = time.monotonic() + self.hook.timeout_s
         while time.monotonic() < deadline:
             if self.stop.is_set():
@@ -109,7 +109,7 @@ class Call:
 
 
 def tail(log: Path) -> str:
-    """Return the last lines of what a command wrote, of its errors where there are any, on lines of their own."""
+    """Return the last lines of a command's error output, or of its standard output, after a line break."""
     for path in (log.with_suffix(".err"), log):
         text = "\n".join(_last_lines(path)).strip() if path.exists() else ""
         if text:
@@ -128,7 +128,7 @@ def _tail_bytes(path: Path) -> bytes:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill whatever is left of the command's process group."""
+    """Kill all remaining processes of the command's group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()

@@ -1,4 +1,4 @@
-"""A pool as a recipe: the cuts of its thirds become the bounds of their filters."""
+"""The recipe of a pool: the cuts of its thirds become the bounds of their filters."""
 
 from __future__ import annotations
 
@@ -17,22 +17,20 @@ from dj_assets.sandbox.pools import Third
 
 
 def pool_recipe(sandbox: Sandbox, name: str) -> str:
-    """Return the YAML of a recipe that keeps what has the values of a pool.
+    """Return the YAML of a recipe that keeps the samples with the values of a pool.
 
     A pool of all measured samples becomes a recipe of the same mappers and of the filters that cut it: other filters
-    and the deduplicators are left out, as they were when the pool was made. A pool of kept samples becomes the whole
-    recipe with narrower bounds. Where ties straddle a cut the recipe keeps more than the pool has.
+    and the deduplicators are left out, since the pool was made without them. A pool of kept samples becomes the whole
+    recipe with narrower bounds. Where equal values are on both sides of a cut, the recipe keeps more than the pool.
 
     Raises
     ------
     UserError
-        If the pool is no intersection of thirds, or a filter of it has no range.
+        If the pool is no intersection of thirds, or one of its filters has no range.
     """
     entry = sandbox.entry(name)
     if not entry.pool.thirds or entry.pool.at_least is not None:
-        raise UserError(
-            f"{sandbox.recipe.name}: {name} is no intersection of thirds, so no thresholds say what is in it"
-        )
+        raise UserError(f"{sandbox.recipe.name}: {name} is no intersection of thirds, so no thresholds describe it")
     if sandbox.block.of == "measured" and sandbox.plan.corpus_mappers:
         label = sandbox.plan.corpus_mappers[0].label
         raise UserError(f"{sandbox.recipe.name}: {label} counts what filters before it keep; use 'of: kept' instead")
@@ -111,7 +109,7 @@ def _bounds(step: Step, third: Third) -> dict[str, Any]:
 
 
 def _range(condition: Condition, key: str) -> Range | None:
-    """Return the range over a statistic in a condition, also inside of several, or of one over a list."""
+    """Return the range over a statistic in a condition, also where it is one of several or is over a list."""
     if isinstance(condition, Range):
         return condition if condition.key == key else None
     parts = (*getattr(condition, "parts", ()), *(part for part in [getattr(condition, "one", None)] if part))

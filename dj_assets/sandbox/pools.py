@@ -1,4 +1,4 @@
-"""Pools are queries over a subset's statistics, never copies: thirds, intersections, samples, repetitions."""
+"""Pools as queries over a subset's statistics, without copies: thirds, intersections, samples, repetitions."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dj_assets.operators.conditions import Parameter, Sql, quoted
 Part = Literal["low", "mid", "high"]
 PARTS: tuple[Part, ...] = ("low", "mid", "high")
 
-# Rows of a shard are fewer than this, so that shard and row make one number that orders as they do.
+# A shard has fewer rows than this, so that shard and row make one number with the same order.
 _ROWS_A_SHARD = 1 << 40
 POSITION = f"(shard::BIGINT * {_ROWS_A_SHARD} + row)"
 
 
 @dataclass(frozen=True)
 class Edge:
-    """Where a third begins: at a value and, among samples that tie there, at a place (shard and row as one number)."""
+    """The beginning of a third: a value and, among samples with this value, a position (shard and row as a number)."""
 
     value: float
     place: int
@@ -33,8 +33,8 @@ class Third:
     """A third of a subset by one statistic: the samples from `start` up to, not including, `end` in rank order.
 
     `low` and `high` are the smallest and largest value in it. `count` is its size by rank; `value_count` counts the
-    samples with a value from `low` to `high`, which are more where ties straddle a cut. A list counts as its mean, an
-    empty one as 0; a sample without the statistic, or with NaN, is in no third.
+    samples with a value from `low` to `high`, which are more where equal values are on both sides of a cut. A list
+    counts as its mean, an empty one as 0; a sample without the statistic, or with NaN, is in no third.
     """
 
     statistic: str
@@ -49,7 +49,7 @@ class Third:
 
     @property
     def name(self) -> str:
-        """`<statistic>_<part>`."""
+        """Return `<statistic>_<part>`."""
         return f"{self.statistic}_{self.part}"
 
     def by_rank(self) -> Sql:
@@ -69,7 +69,7 @@ class Third:
 
 @dataclass(frozen=True)
 class Pool:
-    """Samples of a subset: those in all of some thirds, or in at least some of them; drawn, and repeated.
+    """Samples of a subset: those in all or in at least some of its thirds, of which some are drawn and repeated.
 
     Attributes
     ----------
@@ -78,13 +78,13 @@ class Pool:
     thirds
         None for the whole subset.
     at_least
-        How many of the thirds a sample must be in, all by default. Samples that are in more are drawn first.
+        The number of thirds that a sample must be in; all by default. Samples that are in more are drawn first.
     size
-        How many are drawn, in the order of a hash of seed and place; all by default.
+        The number of samples that are drawn, in the order of a hash of seed and position; all by default.
     seed
-        Another one draws other samples.
+        The seed of the drawing: another one draws other samples.
     repeat
-        How often every sample is handed to a command.
+        The number of times that a command gets every sample.
     kept
         Whether samples that the recipe dropped are left out.
     """
@@ -99,7 +99,7 @@ class Pool:
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Pool:
-        """Read back what `dataclasses.asdict` made."""
+        """Return the pool of a dict that `dataclasses.asdict` made."""
         thirds = (
             Third(**{**third, "start": Edge(**third["start"]), "end": Edge(**third["end"])})
             for third in content["thirds"]
@@ -107,7 +107,7 @@ class Pool:
         return cls(**{**content, "thirds": tuple(thirds)})
 
     def drawn(self, size: int) -> Pool:
-        """Return the pool with so many samples, drawn by hash."""
+        """Return the pool with `size` samples, drawn by hash."""
         return dataclasses.replace(self, size=size)
 
     def members(self) -> Sql:
@@ -140,18 +140,18 @@ def value_of(statistic: str, *, is_list: bool) -> str:
 
 
 def population(*, kept: bool) -> str:
-    """Return SQL that leaves out, where `kept`, the samples that the recipe dropped or quarantined."""
+    """Return SQL that excludes, where `kept`, the samples that the recipe dropped or quarantined."""
     left = "(SELECT shard, row FROM dropped UNION ALL SELECT shard, row FROM quarantine)"
     return f"ANTI JOIN {left} USING (shard, row)" if kept else ""
 
 
 def count(connection: duckdb.DuckDBPyConnection, pool: Pool) -> int:
-    """Return how many samples a pool has, repetitions not counted."""
+    """Return the number of samples in a pool, without repetitions."""
     return _count(connection, pool.members())
 
 
 def value_count(connection: duckdb.DuckDBPyConnection, pool: Pool) -> int:
-    """Return how many samples a recipe with the bounds of the pool's thirds keeps; before drawing."""
+    """Return the number of samples that a recipe with the bounds of the pool's thirds keeps, before drawing."""
     tests = [third.by_value() for third in pool.thirds]
     met = " + ".join(f"({test.text})::INTEGER" for test in tests) or "0"
     least = len(tests) if pool.at_least is None else pool.at_least
@@ -162,9 +162,9 @@ def value_count(connection: duckdb.DuckDBPyConnection, pool: Pool) -> int:
 def pyramid_sizes(
     connection: duckdb.DuckDBPyConnection, thirds: Sequence[Third], *, kept: bool = False
 ) -> dict[tuple[int, ...], int]:
-    """Return the sizes of all intersections of thirds, by one query.
+    """Return the sizes of all intersections of thirds with one query.
 
-    Keys are the numbers of the thirds that a pool meets, ascending: 2^n - 1 of them for n thirds.
+    Keys are the indices of the thirds of a pool, ascending; n thirds have 2^n - 1 keys.
     """
     tests = [third.by_rank() for third in thirds]
     flags = " + ".join(f"({test.text})::INTEGER * {1 << n}" for n, test in enumerate(tests)) or "0"

@@ -1,4 +1,4 @@
-"""What pools were worth: relative change against the random baseline, over seeds, and whether it is a difference."""
+"""Scores of pools: the relative change against the random baseline, over seeds, and whether it is a difference."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 from dj_assets.sandbox.hook_file import Metric
 from dj_assets.sandbox.pools import Third
 
-# A change smaller than so many standard deviations is none.
+# A change of fewer standard deviations than this is no difference.
 DEVIATIONS = 2.0
 
 Verdict = Literal["better", "worse", "no difference", "one run", "baseline", "no result"]
@@ -18,10 +18,10 @@ Verdict = Literal["better", "worse", "no difference", "one run", "baseline", "no
 
 @dataclass(frozen=True)
 class Score:
-    """A pool's worth: the weighted mean over the metrics of their relative change, in percent; positive is better.
+    """The score of a pool: the weighted mean of the metrics' relative changes, in percent; positive is better.
 
-    `mean` and `deviation` are over the runs that gave a result, None where none did, or only one. `metrics` are the
-    plain means. `missing` tells of every seed without a result why.
+    `mean` and `deviation` are over the runs with a result; None without a result, for `deviation` also with one. The
+    values of `metrics` are means without weights. `missing` has the reason for every seed without a result.
     """
 
     pool: str
@@ -35,19 +35,19 @@ class Score:
 
 @dataclass(frozen=True)
 class Results:
-    """What the seeds of one pool gave: numbers by metric, or why there are none."""
+    """The results of one pool by seed: numbers by metric, or the reason why there are none."""
 
     numbers: Mapping[int, Mapping[str, float]]
     missing: Mapping[int, str]
 
 
 def rank(results: Mapping[str, Results], baseline: str, metrics: Mapping[str, Metric]) -> list[Score]:
-    """Return the pools of one round, best first; those without a result stand last.
+    """Return the pools of one round, best first; those without a result are last.
 
-    A metric counts as (pool - baseline) / |baseline|, turned where lower is better, with the mean of the baseline's
-    runs. Where that mean is 0, a relative change is not defined and the metric does not count. A pool differs where its
-    mean lies two standard deviations or more away from the baseline's, by the larger deviation of the two: of three
-    runs one deviation alone is a poor estimate.
+    A metric counts as (pool - baseline) / |baseline|, with the opposite sign where lower is better; the baseline is
+    the mean of its runs. Where that mean is 0, a relative change is not defined and the metric does not count. A pool
+    differs where its mean is two standard deviations or more from the mean of the baseline. The larger of the two
+    deviations counts, because one deviation over three runs is a poor estimate.
     """
     base = _means(results[baseline], metrics) if baseline in results else {}
     counted = {name: metric for name, metric in metrics.items() if base.get(name)}
@@ -77,8 +77,8 @@ def best_thirds(
 ) -> list[Third]:
     """Return the best third of each of the best statistics, best first.
 
-    A statistic ranks by its best third, and counts where that is better than the baseline. One that correlates more
-    strongly than `max_correlation`, in size, with a statistic chosen before is left out.
+    A statistic ranks by its best third, and counts where that is better than the baseline. A statistic whose absolute
+    correlation with one chosen before is above `max_correlation` is left out.
     """
     chosen: dict[str, Third] = {}
     for score in scores:

@@ -1,1 +1,1 @@
-"""Reading sources: file formats, splitting into blocks, and records as texts and fields."""
+"""Read sources: file formats, splitting into blocks, and records as texts and fields."""

@@ -1,4 +1,4 @@
-"""What travels from the reader to the workers and back: blocks of raw records, parsed rows, refused records."""
+"""The data between the reader and the workers: blocks of raw records, parsed rows, refused records."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from dj_assets.sources.sources import AS_IT_STANDS, Reading
 
 
 class Piece(NamedTuple):
-    """One raw record: its number in the file, where it starts, its bytes, and its name where an archive gives it one.
+    """Holds one raw record: its number in the file, its start, its bytes, and its name if an archive gives one.
 
-    `byte` counts in the decompressed content from 0; `line` from 0 too, and is None where records are no lines.
+    `byte` is the offset in the decompressed content, from 0. `line` is also counted from 0; it is None if records are
+    not lines.
     """
 
     row: int
@@ -26,7 +27,7 @@ class Piece(NamedTuple):
 
     @property
     def position(self) -> str:
-        """Where the record lies, in words: lines as editors count them, rows and bytes from 0."""
+        """Return the position of the record as text: lines are counted from 1 as in editors, rows and bytes from 0."""
         number = f"record {self.row + 1}" if self.line is None else f"line {self.line + 1}"
         named = f"{self.name}, " if self.name else ""
         return f"{named}{number} (row {self.row}), byte {self.byte}"
@@ -34,7 +35,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Reject:
-    """A record that does not become a sample: dropped (it has no text) or quarantined (it cannot be read)."""
+    """Holds a record that does not become a sample: dropped (it has no text) or quarantined (it cannot be read)."""
 
     row: int
     id: str
@@ -43,14 +44,14 @@ class Reject:
 
 
 def refuse(piece: Piece, name: str, problem: str, own_id: str | None = None) -> Reject:
-    """Return the record as a quarantined one; the sentence says where it lies."""
+    """Return the record as a quarantined one; the error contains its position."""
     known = f"{name}:{piece.row}" if own_id is None else own_id
     return Reject(piece.row, known, dropped=False, error=f"{problem} at {piece.position}")
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the cells of a block mean: the names of the columns and the byte between two cells."""
+    """Holds the header of a block of cells: the names of the columns and the byte between two cells."""
 
     columns: tuple[str, ...]
     delimiter: str
@@ -58,21 +59,21 @@ class Header:
 
 @dataclass(frozen=True)
 class Block:
-    """A run of raw records of one file, as the parent process cuts it off and a worker parses it.
+    """Holds consecutive raw records of one file, cut by the parent process and parsed by a worker.
 
     Attributes
     ----------
     file_number, first_row, first_byte
-        The number of the file; number and offset (in the decompressed content) of the first record. Blank lines have
-        numbers too, so that in JSON lines row and line number from 0 agree.
+        The number of the file; number and offset (in the decompressed content) of the first record. Blank lines also
+        have numbers: in JSON lines the row is the line number from 0.
     payload
-        Whole JSON lines, or single records (elements of an array, rows of cells), or rows of a table.
+        Complete JSON lines, or single records (elements of an array, rows of cells), or rows of a table.
     file_bytes
-        Bytes of the file consumed so far, compressed as it lies: for progress.
+        Bytes of the file consumed so far, in the compressed form on the disk, for progress.
     rejects
         Records that the reader itself refused.
     header
-        Names and delimiter where the payload is rows of cells.
+        Names and delimiter if the payload is rows of cells.
     reading
         How the records become samples.
     """
@@ -92,7 +93,7 @@ class Block:
         return cls(file_number, 0, 0, b"", 0)
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield the raw records of a payload of lines or pieces, blank ones left out."""
+        """Yield the raw records of a payload of lines or pieces, without blank ones."""
         if isinstance(self.payload, bytes):
             yield from lines_of(self.payload, self.first_row, self.first_byte)
         else:
@@ -101,22 +102,22 @@ class Block:
 
 @dataclass(frozen=True)
 class Parsed:
-    """The samples of a block.
+    """Holds the samples of a block.
 
     Attributes
     ----------
     rows
         Columns `row` int64, `id` string, `text` string (valid UTF-8, no nulls) and `fields`: JSON text where the
-        source is JSON, else a struct of the original columns. At its own place the text is null in `fields`.
+        source is JSON, else a struct of the original columns. In `fields` the text itself is null.
     rejects
-        The records without a place in `rows`, by row.
+        The records that are not in `rows`, sorted by row.
     field_types
-        What the fields of JSON records were seen to hold; None where `fields` is a struct.
+        The observed types of the fields of JSON records; None if `fields` is a struct.
     missing_key
-        The keys that were seen, if not one record of the block has the text key; else None. A block may be a single
-        record: the run is only wrong if no block of the file has the key.
+        The keys that were seen, if no record of the block has the text key; else None. A block may be a single record,
+        so the run fails only if no block of the file has the key.
     left_out
-        How many records belong to another subset.
+        The number of records that belong to another subset.
     """
 
     rows: pa.RecordBatch
@@ -127,12 +128,12 @@ class Parsed:
 
     @property
     def records(self) -> int:
-        """How many records of the subset the block holds, blank lines aside."""
+        """Return the number of records of the subset in the block, without blank lines."""
         return int(self.rows.num_rows) + len(self.rejects)
 
 
 class RefusedError(Exception):
-    """A record that does not become a sample, and why; caught where its row is known."""
+    """A record does not become a sample; the exception holds the reason, and is caught where the row is known."""
 
     def __init__(self, problem: str, own_id: str | None = None, *, has_key: bool = False) -> None:
         super().__init__(problem)
@@ -148,7 +149,7 @@ def invalid_utf8(error: UnicodeDecodeError) -> RefusedError:
 
 
 def lines_of(payload: bytes, first_row: int, first_byte: int) -> Iterator[Piece]:
-    """Yield the lines of `payload` that are not blank, line ends taken off."""
+    """Yield the lines of `payload` that are not blank, without line ends."""
     byte = first_byte
     for row, line in enumerate(payload.split(b"\n"), first_row):
         if line and not line.isspace():

@@ -18,16 +18,16 @@ from dj_assets.sources.tables import assemble
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
-# The longest cell that the csv module accepts; its own limit of 128 KiB is no limit of ours.
+# The longest cell that the csv module can accept; its default limit of 128 KiB is too small.
 _MAX_CELL = 2**31 - 1
 _REST_OF_QUOTED = re.compile(rb'[^"]*+(?:""[^"]*+)*+"')
 
 
 class CellSplitter:
-    """Cuts a stream into records of cells, quoted line ends kept inside them; the first record is the header.
+    """Cuts a stream into records of cells, with quoted line ends inside cells; the first record is the header.
 
-    A quote that is never closed costs one record: the line that opens it is refused, the next one starts afresh.
-    Row numbers count records behind the header, blank lines included.
+    A quote that is never closed costs one record: the line that opens it is refused, and parsing continues with the
+    next line. Row numbers count records after the header, with blank lines.
     """
 
     def __init__(self, stream: Stream, name: str, delimiter: str, run_bytes: int, max_record_bytes: int) -> None:
@@ -147,7 +147,7 @@ def cells_of(raw: bytes, delimiter: str, count: int | None = None) -> list[str]:
     Raises
     ------
     RefusedError
-        If it is no UTF-8, cannot be parsed, or has not `count` cells.
+        If it is not UTF-8, cannot be parsed, or does not have `count` cells.
     """
     csv.field_size_limit(_MAX_CELL)
     try:

@@ -1,4 +1,4 @@
-"""Cutting JSON that is no lines into records: the elements of an array, or objects that span several lines."""
+"""Cut JSON that is not JSON lines into records: the elements of an array, or objects that span several lines."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _BRACKET_OR_COMMA = re.compile(rb'["{}\[\],]')
 
 
 def layout_of(stream: Stream) -> Layout:
-    """Tell by its beginning how a `.json` file is laid out: JSON lines, an array, or objects over several lines.
+    """Return the layout of a `.json` file by its beginning: JSON lines, an array, or objects over several lines.
 
-    Read are the first 1 MiB: a bracket in front is an array; a first line longer than that, or any unindented line
-    that is an object by itself, makes JSON lines.
+    The first 1 MiB is read. A bracket at the start means an array. A first line longer than 1 MiB, or any unindented
+    line that is an object by itself, means JSON lines.
     """
     head = stream.peek(_PEEK_BYTES).lstrip()
     if head.startswith(b"["):
@@ -45,10 +45,10 @@ def _is_object(line: bytes) -> bool:
 
 
 class ElementSplitter:
-    """Cuts a stream at the commas of its outermost array, or behind each outermost object.
+    """Cuts a stream at the commas of its outermost array, or after each outermost object.
 
-    Brackets and strings are followed with regular expressions over chunks; the state between two chunks is the depth,
-    and whether a string, and an escape in it, is open. Holds one chunk and one allowed record.
+    Regular expressions find brackets and strings in chunks. The state between two chunks is the depth, and whether a
+    string, and an escape in it, is open. Memory: one chunk and one record of the allowed length.
     """
 
     def __init__(self, stream: Stream, layout: Layout, chunk_bytes: int, max_record_bytes: int) -> None:
@@ -62,7 +62,7 @@ class ElementSplitter:
         self._row = 0
 
     def __iter__(self) -> Iterator[Piece | Overlong]:
-        """Yield the records that are not blank; what an unclosed array ends with comes last, to be refused."""
+        """Yield the records that are not blank; for an unclosed array, yield a last piece that will be refused."""
         record = bytearray()
         start = position = self._stream.position
         while chunk := self._stream.read(self._chunk_bytes):
@@ -93,7 +93,7 @@ class ElementSplitter:
         yield Overlong(piece._replace(raw=b""), end - start) if too_long else piece
 
     def _cuts(self, chunk: bytes) -> Iterator[tuple[int, int]]:
-        """Yield where a record ends in `chunk`, and where the next one starts."""
+        """Yield the end of each record in `chunk`, and the start of the next one."""
         at = int(self._escaped)
         self._escaped = False
         while at < len(chunk):

@@ -1,4 +1,4 @@
-"""JSON without loss: orjson where it is exact, the standard library where orjson refuses or would lose digits."""
+"""JSON without loss: orjson if it is exact, the standard library if orjson refuses or would lose digits."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any, cast
 
 import orjson
 
-# What orjson reads as a rounded float, and what it does not read at all.
+# Numbers that orjson reads as a rounded float, and words that it does not read at all.
 _INEXACT = re.compile(r"\d{19}|NaN|Infinity")
 
 
 def loads_exact(raw: bytes) -> Any:  # noqa: ANN401
-    """Return the value of `raw` with integers of any size, NaN and infinities as they stand.
+    """Return the value of `raw` with integers of any size, NaN and infinities.
 
     Raises
     ------
     UnicodeDecodeError
         If `raw` is not UTF-8.
     UnicodeEncodeError
-        If a string holds half a surrogate pair.
+        If a string contains half a surrogate pair.
     ValueError
-        If `raw` is no JSON, nested too deeply, or holds a number that no float holds (`1e999`).
+        If `raw` is not JSON, is nested too deeply, or contains a number that is too large for a float (`1e999`).
     """
     try:
         value = json.loads(raw.decode("utf-8"), parse_float=_finite)
@@ -35,7 +35,7 @@ def loads_exact(raw: bytes) -> Any:  # noqa: ANN401
 
 
 def loads(text: str) -> Any:  # noqa: ANN401
-    """Return the value of a text that `dumps` wrote."""
+    """Return the value of a JSON text that `dumps` wrote."""
     if _INEXACT.search(text):
         return json.loads(text)
     return orjson.loads(text)
@@ -44,7 +44,7 @@ def loads(text: str) -> Any:  # noqa: ANN401
 def dumps(value: object, *, exact: bool) -> str:
     """Return `value` as compact JSON.
 
-    `exact` writes NaN, infinities and integers beyond 64 bits as they are; without it `value` must come from orjson.
+    `exact` writes NaN, infinities and integers beyond 64 bits unchanged; without it, `value` must come from orjson.
     """
     if not exact:
         try:
@@ -56,14 +56,14 @@ def dumps(value: object, *, exact: bool) -> str:
 
 
 def rewrite(text: str, change: Any) -> str:  # noqa: ANN401
-    """Return the JSON object `text` after `change(object) -> object`, digits kept."""
+    """Return the JSON object `text` after `change(object) -> object`; numbers keep all digits."""
     exact = _INEXACT.search(text) is not None
     value = json.loads(text) if exact else orjson.loads(text)
     return dumps(change(value), exact=exact)
 
 
 def kind_of(value: object) -> str:
-    """Return what JSON calls the type of `value`, with its article."""
+    """Return the JSON name of the type of `value`, with its article."""
     names = {
         bool: "a boolean",
         int: "a number",
@@ -76,9 +76,9 @@ def kind_of(value: object) -> str:
 
 
 def text_location(record: dict[str, Any], key: str) -> tuple[dict[str, Any], str] | None:
-    """Return the object that holds `key` and the name it has there; None if there is none.
+    """Return the object that holds `key`, and the key's name in it; None if there is none.
 
-    A key that stands in the record as it is comes first; else its dots lead into nested objects.
+    A key of the record itself comes first; else the dots of the key lead into nested objects.
     """
     if key in record:
         return record, key

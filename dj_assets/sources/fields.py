@@ -1,4 +1,4 @@
-"""The fields that no operator uses: what they were seen to hold, and how they become columns again."""
+"""The fields that no operator uses: their observed types, and their conversion back to columns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dj_assets.sources.shapes import (
 
 MAX_COLUMNS = 2000
 ID = "id"
-# The one column of records that have more keys than a table has columns.
+# The single column of records with more keys than a table may have columns.
 FIELDS = "fields"
 
 _FOLD_AT = 512
@@ -34,24 +34,24 @@ _NO_COLUMNS = Struct(())
 
 @dataclass(frozen=True)
 class FieldTypes:
-    """The columns of JSON records, observed over every record, never inferred from the first ones.
+    """Holds the columns of JSON records, observed over every record, never inferred from the first ones.
 
-    `shape` is the struct of all keys, or `json` where the records have more than 2000 distinct ones.
+    `shape` is the struct of all keys, or `json` if the records have more than 2000 distinct ones.
     """
 
     shape: Shape = _NO_COLUMNS
 
     @property
     def columns(self) -> tuple[tuple[str, Shape], ...] | None:
-        """The columns in first-seen order; None if there are too many."""
+        """Return the columns in first-seen order; None if there are too many."""
         return self.shape.fields if isinstance(self.shape, Struct) else None
 
     def merge(self, other: FieldTypes) -> FieldTypes:
-        """Return types that hold the records of both; associative, keys of `self` first."""
+        """Return types that cover the records of both; associative, keys of `self` first."""
         return FieldTypes(join(self.shape, other.shape, MAX_COLUMNS))
 
     def arrow_type(self) -> pa.DataType:
-        """Return the struct type of all columns (a JSON text where there are too many)."""
+        """Return the struct type of all columns (a JSON text if there are too many)."""
         return arrow_type(self.shape)
 
     def to_json(self) -> Any:  # noqa: ANN401
@@ -65,24 +65,24 @@ class FieldTypes:
 
 
 def merge(a: FieldTypes, b: FieldTypes) -> FieldTypes:
-    """Return types that hold the records of both; associative, keys of `a` first."""
+    """Return types that cover the records of both; associative, keys of `a` first."""
     return a.merge(b)
 
 
 class FieldObserver:
-    """Collects the shapes of records; few are distinct, so most records cost one look into a table."""
+    """Collects the shapes of records; few are distinct, so most records cost one lookup in a table."""
 
     def __init__(self) -> None:
         self._shapes: dict[Shape, None] = {}
 
     def add(self, shape: Shape) -> None:
-        """Note the shape of one record."""
+        """Add the shape of one record."""
         self._shapes[shape] = None
         if len(self._shapes) > _FOLD_AT:
             self._shapes = {self.types().shape: None}
 
     def types(self) -> FieldTypes:
-        """Return the types that hold every record seen."""
+        """Return the types that cover every record added."""
         return reduce(merge, map(FieldTypes, self._shapes), FieldTypes())
 
 
@@ -102,18 +102,18 @@ def restore(
     Parameters
     ----------
     fields
-        JSON texts or a struct, as `parse` made them; shape `(n,)`, as all arrays.
+        JSON texts or a struct, as returned by `parse`; shape `(n,)`, like all arrays.
     text, ids
-        The cleaned texts and the ids. An own `id` column becomes `ids` in its place, else `id` comes first.
+        The cleaned texts and the ids. An original `id` column is replaced by `ids`, else `id` comes first.
     types
-        The types over all files; not used where `fields` is a struct.
+        The types over all files; not used if `fields` is a struct.
     text_key
-        Where the text goes back to; dots lead into nested JSON objects.
+        The key to which the text is written back; dots lead into nested JSON objects.
 
     Raises
     ------
     ValueError
-        If `fields` holds JSON and `types` is None.
+        If `fields` contains JSON and `types` is None.
     """
     if pa.types.is_struct(fields.type):
         columns = {field.name: (field, column) for field, column in zip(fields.type, fields.flatten(), strict=True)}
@@ -130,7 +130,7 @@ def restore(
 
 
 def _is_nested(columns: dict[str, tuple[pa.Field, pa.Array]], text_key: str) -> bool:
-    """Return whether the text was put back inside another column."""
+    """Return whether the text was written back inside another column."""
     return "." in text_key and (FIELDS in columns or text_key.partition(".")[0] in columns)
 
 
@@ -158,7 +158,7 @@ def _json_columns(
 
 
 def put_text(record: dict[str, Any], text: str, text_key: str) -> dict[str, Any]:
-    """Put the text back at its place in a record; return the record."""
+    """Write the text back into a record under its key; return the record."""
     location = exact_json.text_location(record, text_key)
     if location is not None:
         holder, name = location
@@ -167,7 +167,7 @@ def put_text(record: dict[str, Any], text: str, text_key: str) -> dict[str, Any]
 
 
 def _with_text(name: str, shape: Shape, text_key: str) -> Shape:
-    """Return the shape of the column `name` once the text is back inside it."""
+    """Return the shape of the column `name` after the text is written back into it."""
     head, *path = text_key.split(".")
     if name != head or not path:
         return shape
@@ -184,7 +184,7 @@ def _column(values: list[Any], shape: Shape) -> pa.Array:
 
 
 def _texted(value: Any, shape: Shape) -> Any:  # noqa: ANN401
-    """Return the value with every part whose shape says so turned into JSON text."""
+    """Return the value; every part whose shape requires it is converted to JSON text."""
     if value is None:
         return None
     if as_text(shape):

@@ -1,4 +1,4 @@
-"""Refined samples as JSON lines: each record as it was, the cleaned text in its place."""
+"""Refined samples as JSON lines: each record is unchanged except for the cleaned text."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from dj_assets.sources.fields import ID, put_text, restore
 
 
 def json_lines(batch: pa.RecordBatch, text_key: str) -> Iterator[bytes]:
-    """Yield one line a sample, with its line end.
+    """Yield one line per sample, with its line end.
 
     Parameters
     ----------
     batch
-        Columns `id`, `text`, `fields`, as `parse` made them. A record of JSON keeps every digit and its own id, and
-        gets `id` in front where it has none. Of a struct, times and decimals become strings, binary becomes base64,
-        NaN becomes null.
+        Columns `id`, `text`, `fields`, as returned by `parse`. A JSON record keeps every digit and its own id; without
+        an id it gets `id` as first key. In a struct, times and decimals become strings, binary becomes base64, and NaN
+        becomes null.
     text_key
-        Where the text goes back to.
+        The key to which the text is written back.
     """
     return _of_structs(batch, text_key) if pa.types.is_struct(batch["fields"].type) else _of_json(batch, text_key)
 
@@ -46,12 +46,12 @@ def _of_structs(batch: pa.RecordBatch, text_key: str) -> Iterator[bytes]:
 
 
 def table_lines(table: pa.RecordBatch) -> Iterator[bytes]:
-    """Yield one line a row, with its line end, a key for each column; values become JSON as `json_lines` tells."""
+    """Yield one line per row, with its line end and a key for each column; values are converted as in `json_lines`."""
     return (as_json(record) + b"\n" for record in plain_records(table))
 
 
 def plain_records(table: pa.RecordBatch) -> list[dict[str, Any]]:
-    """Return rows as dicts, times and decimals as strings."""
+    """Return rows as dicts, with times and decimals as strings."""
     columns = [_plain(column) for column in table.columns]
     return cast("list[dict[str, Any]]", pa.RecordBatch.from_arrays(columns, names=table.schema.names).to_pylist())
 

@@ -1,4 +1,4 @@
-"""JSON records become samples: the text taken out, an id found, the other fields kept as they are."""
+"""Convert JSON records to samples: take out the text, find an id, keep the other fields unchanged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCHEMA = pa.schema([("row", pa.int64()), ("id", pa.string()), ("text", pa.string
 
 
 class Sample(NamedTuple):
-    """A record taken apart: `fields` is its JSON with null where the text was, `shape` what it holds."""
+    """Holds the parts of a record: `fields` is its JSON with null in place of the text, `shape` is its shape."""
 
     id: str | None
     text: str
@@ -31,7 +31,7 @@ class Sample(NamedTuple):
 
 @dataclass
 class _Samples:
-    """The columns of a block while they grow."""
+    """Collects the columns of a block."""
 
     rows: list[int] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
@@ -60,7 +60,7 @@ class _Samples:
 
 
 class NoTextError(RefusedError):
-    """A record without a text to work on; where the key is missing it knows the keys there are."""
+    """A record has no text; if the text key is missing, `keys` holds the keys of the record."""
 
     def __init__(self, problem: str, own_id: str | None, keys: tuple[str, ...] | None) -> None:
         super().__init__(problem, own_id, has_key=keys is None)
@@ -68,11 +68,11 @@ class NoTextError(RefusedError):
 
 
 class ElsewhereError(Exception):
-    """A record that belongs to another subset: neither a sample here nor a loss."""
+    """A record belongs to another subset: it is neither a sample nor a reject here."""
 
 
 def parse_records(block: Block, text_key: str, name: str, load: Callable[[Piece], Sample] | None = None) -> Parsed:
-    """Return the samples of a block of records: of JSON, unless `load` knows better."""
+    """Return the samples of a block of records; `load` reads a record, by default as JSON."""
     samples = _Samples()
     rejects = list(block.rejects)
     seen: dict[str, None] = {}
@@ -98,12 +98,12 @@ def parse_records(block: Block, text_key: str, name: str, load: Callable[[Piece]
 
 
 def read_record(raw: bytes, text_key: str, change: Callable[[Record], Record] | None = None) -> Sample:
-    """Take one record apart, after a `change`.
+    """Return the parts of one record, after a `change`.
 
     Raises
     ------
     RefusedError
-        If it is no JSON object in valid UTF-8, or has no text that is a string.
+        If it is not a JSON object in valid UTF-8, or its text is not a string.
     """
     try:
         return take_apart(orjson.loads(raw), text_key, change, exact=False)
@@ -118,7 +118,7 @@ def take_apart(
     *,
     exact: bool = True,
 ) -> Sample:
-    """Take a decoded record apart, after a `change`; see `read_record`."""
+    """Return the parts of a decoded record, after a `change`; see `read_record`."""
     if not isinstance(record, dict):
         raise RefusedError(f"the record is {exact_json.kind_of(record)}, not an object,")
     if change is not None:

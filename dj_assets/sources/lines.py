@@ -1,4 +1,4 @@
-"""Cutting a stream into whole lines, however long a single one is."""
+"""Cut a stream into complete lines; a single line may have any length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dj_assets.sources.streams import Stream
 
 
 class Lines(NamedTuple):
-    """Whole lines in a row: the number of the first, its offset in the stream, and the bytes with their line ends."""
+    """Holds consecutive complete lines: number and offset of the first one, and all bytes with line ends."""
 
     first_row: int
     first_byte: int
@@ -18,7 +18,7 @@ class Lines(NamedTuple):
 
 
 class Overlong(NamedTuple):
-    """A record that is longer than allowed; its bytes were skipped."""
+    """Holds the position and length of a record that is longer than allowed; its bytes were skipped."""
 
     at: Piece
     length: int
@@ -30,9 +30,9 @@ class Overlong(NamedTuple):
 
 
 class LineSplitter:
-    """Cuts a stream into runs of whole lines of about `run_bytes`; lines over `max_line_bytes` are skipped.
+    """Cuts a stream into runs of complete lines of about `run_bytes`; lines over `max_line_bytes` are skipped.
 
-    Holds at most one run and one allowed line. The length of a line is counted without its line end.
+    Memory: at most one run and one line of the allowed length. The length of a line is counted without its line end.
     """
 
     def __init__(self, stream: Stream, run_bytes: int, max_line_bytes: int) -> None:
@@ -47,7 +47,7 @@ class LineSplitter:
         while chunk := self._stream.read(self._run_bytes):
             seen = len(carry)
             carry += chunk
-            # at the end a last line without line end goes with the others
+            # a last line without line end is added to the last run
             cut = carry.rfind(b"\n", seen) + 1 if self._stream.peek(1) else len(carry)
             if cut:
                 payload = bytes(carry[:cut])
@@ -59,7 +59,7 @@ class LineSplitter:
                 yield self._overlong(length + self._skip_line())
 
     def _run(self, payload: bytes) -> Iterator[Lines | Overlong]:
-        """Yield `payload`, cut where a line in it is too long."""
+        """Yield `payload`, cut at lines that are too long."""
         start = 0
         if len(payload) > self._max_line_bytes:
             begin = 0
@@ -85,7 +85,7 @@ class LineSplitter:
         return Overlong(at, length)
 
     def _skip_line(self) -> int:
-        """Read to behind the next line end, or to the end; return how many bytes were skipped."""
+        """Read past the next line end, or to the end; return the number of skipped bytes."""
         skipped = 0
         while chunk := self._stream.read(self._run_bytes):
             end = chunk.find(b"\n") + 1

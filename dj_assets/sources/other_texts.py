@@ -1,4 +1,4 @@
-"""Texts under other keys than the recipe's: out of a sample's untouched fields, and back into them."""
+"""Texts under other keys than the recipe's: read from a sample's other fields, and written back into them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dj_assets.sources import exact_json
 
 
 def texts_at(fields: pa.Array, key: str) -> pa.StringArray:
-    """Return the text every sample has under `key`; dots lead into nested objects of JSON records.
+    """Return the text of every sample under `key`; dots lead into nested objects of JSON records.
 
     Raises
     ------
     SampleError
-        If one of the samples has no text there.
+        If a sample has no text there.
     """
     if pa.types.is_struct(fields.type):
         index = fields.type.get_field_index(key)
@@ -31,7 +31,7 @@ def texts_at(fields: pa.Array, key: str) -> pa.StringArray:
 
 
 def put_texts(fields: pa.Array, key: str, texts: pa.StringArray) -> pa.Array:
-    """Return the fields with other texts under `key`, where every sample must have one already."""
+    """Return the fields with other texts under `key`; every sample must already have a text there."""
     if pa.types.is_struct(fields.type):
         location = fields.type.get_field_index(key)
         columns = [texts if n == location else column for n, column in enumerate(fields.flatten())]

@@ -1,4 +1,4 @@
-"""Samples of sources that are not read as they stand: raw formats, another text key, the origin noted."""
+"""Samples of sources that are converted while reading: raw formats, another text key, a noted origin."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ ORIGIN = "origin"
 
 
 def cut_of(reading: Reading) -> Cut | None:
-    """Return what cuts the files of a raw format into records; None where they are read like any others."""
+    """Return the function that cuts the files of a raw format into records; None if they are read like plain files."""
     return RAW_FORMATS[reading.format].cut if reading.format else None
 
 
 def parse_plain(block: Block, text_key: str, name: str) -> Parsed:
-    """Return the samples of a block whose records are samples as they stand."""
+    """Return the samples of a block whose records already are samples."""
     if isinstance(block.payload, pa.RecordBatch):
         return parse_table(block, text_key, name)
     if block.header is not None:
@@ -38,7 +38,7 @@ def parse_plain(block: Block, text_key: str, name: str) -> Parsed:
 def parse_composed(block: Block, text_key: str, name: str) -> Parsed:
     """Return the samples of a block with the text under `text_key` and the origin in their meta.
 
-    Rows of tables become JSON records, so that the files of all sources of a subset have one schema: dates, times and
+    Rows of tables become JSON records: the files of all sources of a subset then have one schema. Dates, times and
     decimals become strings, binary becomes base64.
     """
     reading = block.reading
@@ -65,7 +65,7 @@ def _load(piece: Piece, *, raw: RawFormat, reading: Reading, own_key: str, text_
 
 
 def _moved(record: Record, own_key: str, text_key: str) -> Record:
-    """Return the record with its text under `text_key`; what was there is kept as `original_<text_key>`."""
+    """Return the record with its text under `text_key`; an earlier value there is kept as `original_<text_key>`."""
     if own_key == text_key:
         return record
     location = text_location(record, own_key)
@@ -78,7 +78,7 @@ def _moved(record: Record, own_key: str, text_key: str) -> Record:
 
 
 def _noted(record: Record, origin: str | None) -> Record:
-    """Return the record with its origin in the meta field; an origin it has already is kept as `origin_was`."""
+    """Return the record with its origin in the meta field; an existing origin is kept as `origin_was`."""
     if origin is None:
         return record
     meta = record.get(META)

@@ -1,4 +1,4 @@
-"""Reading a source: blocks of raw records in the parent process, samples in the workers; memory stays bounded."""
+"""Read a source: blocks of raw records in the parent process, samples in the workers; memory is bounded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dj_assets.sources.tables import compact, table_blocks
 
 __all__ = ["Block", "Parsed", "Reader", "Reject", "limited", "open_blocks", "parse"]
 
-# Refused records hold no bytes that would close a block.
+# Refused records add no bytes to a block, so their number closes it.
 _MAX_REJECTS = 1000
 
 
@@ -31,13 +31,13 @@ class Reader:
     Attributes
     ----------
     file, file_number
-        The file to be read, and its number in the subset.
+        The file to read, and its number in the subset.
     block_bytes
-        About how many bytes of raw records a block holds; a longer record makes a longer block.
+        The approximate number of bytes of raw records in a block; a longer record makes a longer block.
     max_line_bytes
-        A record over this length is quarantined without being held in memory. Rows of Parquet have no limit.
+        A record over this length is quarantined and never held in memory. Rows of Parquet have no limit.
     limit
-        At most so many records are read; blank lines are none.
+        The largest number of records to read; blank lines do not count.
     """
 
     file: SourceFile
@@ -49,7 +49,7 @@ class Reader:
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of the file as it lies; known at once after `blocks` is exhausted, else the file is read."""
+        """Return the SHA-256 of the file on the disk; it is known once `blocks` is exhausted, else the file is read."""
         if self._sha256 is None:
             self._sha256 = content_sha256(self.file)
         return self._sha256
@@ -60,7 +60,7 @@ class Reader:
         Raises
         ------
         SourceError
-            If the file breaks off or is damaged, or its header cannot be read. Blocks before that have been yielded.
+            If the file is truncated or damaged, or its header cannot be read. Earlier blocks have been yielded then.
         """
         blocks = self._blocks() if self.limit is None else limited(self._blocks(), self.limit)
         for block in blocks:
@@ -118,7 +118,7 @@ class Reader:
     def _packed(
         self, records: Iterable[Piece | Overlong | Reject], stream: Stream, header: Header | None = None
     ) -> Iterator[Block]:
-        """Yield single records packed into blocks."""
+        """Yield blocks of single records."""
         pieces: list[Piece] = []
         rejects: list[Reject] = []
         size = 0
@@ -156,16 +156,16 @@ def open_blocks(
 
 
 def parse(block: Block, *, text_key: str, name: str) -> Parsed:
-    """Return the samples of a block, and the records that become none.
+    """Return the samples of a block, and the records that do not become samples.
 
     Parameters
     ----------
     block
-        As a reader of this or another process made it.
+        A block from a reader of this or another process.
     text_key
-        Where the text is; dots lead into nested objects of JSON records.
+        The key of the text; dots lead into nested objects of JSON records.
     name
-        The base name of the file: ids are `<name>:<row>` where a record has none of its own.
+        The base name of the file: the id of a record without an own id is `<name>:<row>`.
     """
     if not block.reading.as_it_stands:
         return parse_composed(block, text_key, name)
@@ -173,7 +173,7 @@ def parse(block: Block, *, text_key: str, name: str) -> Parsed:
 
 
 def limited(blocks: Iterable[Block], limit: int) -> Iterator[Block]:
-    """Yield blocks up to the first `limit` records, the last block cut."""
+    """Yield blocks with the first `limit` records; the last block is cut."""
     left = limit
     if left <= 0:
         return
@@ -187,7 +187,7 @@ def limited(blocks: Iterable[Block], limit: int) -> Iterator[Block]:
 
 
 def _record_rows(block: Block) -> list[int]:
-    """Return the numbers of all records of a block, refused ones too, in order."""
+    """Return the numbers of all records of a block, with refused ones, in order."""
     refused = [reject.row for reject in block.rejects]
     if isinstance(block.payload, pa.RecordBatch):
         return list(range(block.first_row, block.first_row + block.payload.num_rows))
@@ -195,7 +195,7 @@ def _record_rows(block: Block) -> list[int]:
 
 
 def _cut(block: Block, last_row: int) -> Block:
-    """Return the block without the records behind `last_row`."""
+    """Return the block without the records after `last_row`."""
     count = last_row - block.first_row + 1
     if isinstance(block.payload, pa.RecordBatch):
         return replace(block, payload=compact(block.payload.slice(0, count)))
@@ -206,7 +206,7 @@ def _cut(block: Block, last_row: int) -> Block:
 
 
 def _end_row(block: Block) -> int:
-    """Return the number of the first record behind the block."""
+    """Return the number of the first record after the block."""
     if isinstance(block.payload, bytes):
         return block.first_row + block.payload.count(b"\n")
     if isinstance(block.payload, pa.RecordBatch):

@@ -1,8 +1,8 @@
-"""What JSON values look like: the shape of one value, the smallest shape that holds two, the Arrow type of a shape.
+"""Shapes of JSON values: the shape of one value, the smallest shape that covers two, the Arrow type of a shape.
 
 A shape is the name of a scalar kind, `ListOf` a shape, or `Struct` of named shapes. `wide` is an int64 that a float64
-may not hold exactly (beyond 2**53); `json` holds everything, as text. `join` is associative, commutative up to the
-order of keys, and `null` is its neutral element.
+may not represent exactly (beyond 2**53); `json` covers every value, as text. `join` is associative, commutative up to
+the order of keys, and `null` is its neutral element.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ Shape: TypeAlias = "str | ListOf | Struct"
 
 
 class ListOf(NamedTuple):
-    """A list whose items have one shape."""
+    """Shape of a list whose items have one shape."""
 
     item: Shape
 
 
 class Struct(NamedTuple):
-    """An object: its keys in first-seen order, each with its shape."""
+    """Shape of an object: its keys in first-seen order, each with its shape."""
 
     fields: tuple[tuple[str, Shape], ...]
 
@@ -57,7 +57,8 @@ def shape_of(value: Any, *, exact: bool = True, depth: int = 0) -> Shape:  # noq
     Raises
     ------
     InexactError
-        Without `exact`, where a number is so large that it may have been an integer, or nesting is too deep to tell.
+        Without `exact`, if a number is so large that it may have been an integer, or if the nesting is too deep for a
+        check.
     """
     kind = _BY_TYPE.get(type(value))
     if kind is not None:
@@ -77,14 +78,14 @@ def shape_of(value: Any, *, exact: bool = True, depth: int = 0) -> Shape:  # noq
         none: Shape = "null"
         return ListOf(reduce(join, items, none))
     fields = tuple(
-        # most values are strings: spare them the call
+        # most values are strings, and need no call
         [(key, _BY_TYPE.get(type(item)) or shape_of(item, exact=exact, depth=depth + 1)) for key, item in value.items()]
     )
     return Struct(fields) if depth == 0 or len(fields) <= MAX_KEYS else "json"
 
 
 def join(a: Shape, b: Shape, max_keys: int = MAX_KEYS) -> Shape:
-    """Return the smallest shape that holds the values of both."""
+    """Return the smallest shape that covers the values of both."""
     if b in (a, "null"):
         return a
     if a == "null":
@@ -102,7 +103,7 @@ def join(a: Shape, b: Shape, max_keys: int = MAX_KEYS) -> Shape:
 
 
 def as_text(shape: Shape) -> bool:
-    """Return whether values of this shape become JSON text: they disagree, or are objects without a single key."""
+    """Return whether values of this shape become JSON text: they have different types, or are objects without keys."""
     return shape == "json" or shape == Struct(())
 
 
@@ -127,7 +128,7 @@ def arrow_type(shape: Shape) -> pa.DataType:
 
 
 def to_json(shape: Shape) -> Any:  # noqa: ANN401
-    """Return the shape as JSON-able data; keys keep their order even where a writer sorts objects."""
+    """Return the shape as data for JSON; keys keep their order even if a writer sorts objects."""
     if isinstance(shape, ListOf):
         return {"list": to_json(shape.item)}
     if isinstance(shape, Struct):

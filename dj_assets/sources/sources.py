@@ -1,4 +1,4 @@
-"""Where the raw files of a subset lie: paths, folders and globs become an ordered list of readable files."""
+"""The raw files of a subset: expand paths, folders and globs to an ordered list of readable files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dj_assets.urls import is_url
 Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "tar", "xml"]
 Compression = Literal["gz", "zst"]
 
-# What holds one sample a record, and what more a raw format reads.
+# Formats with one sample per record, and the additional formats of raw files.
 PLAIN: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "parquet")
 RAW: tuple[Format, ...] = ("tar", "xml")
 COMPRESSIONS: tuple[Compression, ...] = ("gz", "zst")
@@ -36,20 +36,20 @@ NO_ROOT = Root("")
 
 @dataclass(frozen=True)
 class Reading:
-    """How the records of a file become samples, where that is not as they stand.
+    """Holds how the records of a file are converted to samples; the default is no conversion.
 
     Attributes
     ----------
     text_key
-        Where the records have the text, if not where the recipe says: it moves to the recipe's.
+        The key of the text in the records, if it is not the recipe's text key; the text moves to the recipe's key.
     format, language
-        The raw format (see `sources.formats`), and which of its records are taken.
+        The raw format (see `sources.formats`), and the language of the records to take.
     origin
-        What goes into the meta field, where a subset has several sources.
+        The origin that is written to the meta field, if a subset has several sources.
     place
-        Folder and name of the file, for raw formats that tell by it what a record is.
+        Folder and name of the file, for raw formats that identify records by it.
     media_root
-        Where the images and clips of its samples are looked up. It changes no record.
+        The root of the paths of the samples' images and clips. It changes no record.
     """
 
     text_key: str | None = None
@@ -61,7 +61,7 @@ class Reading:
 
     @property
     def as_it_stands(self) -> bool:
-        """Whether records are samples already."""
+        """Return whether records already are samples."""
         return replace(self, media_root=NO_ROOT) == AS_IT_STANDS
 
 
@@ -70,7 +70,7 @@ AS_IT_STANDS = Reading()
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One raw file: where it lies, its size and age when it was found, and how to read it."""
+    """Holds one raw file: its path, its size and time when it was found, and how to read it."""
 
     path: SourcePath
     size: int
@@ -81,7 +81,7 @@ class SourceFile:
 
     @classmethod
     def at(cls, path: SourcePath, formats: Sequence[Format] = PLAIN, known: ListedObject | None = None) -> SourceFile:
-        """Return the file at `path`, its format told by its name; `known` is what a listing told of it.
+        """Return the file at `path` with the format of its name; `known` is its entry in a listing, if there is one.
 
         Raises
         ------
@@ -100,22 +100,22 @@ class SourceFile:
 def resolve(
     paths: Sequence[str | Path], base: Path, formats: Sequence[Format] = PLAIN, in_folders: Sequence[Format] = PLAIN
 ) -> tuple[SourceFile, ...]:
-    """Return the files that `paths` name: in the order given, by natural sort inside a folder or glob.
+    """Return the files that `paths` name, in the given order, with natural sort inside a folder or glob.
 
     Parameters
     ----------
     paths
-        Files, folders (every readable file below, hidden ones aside) and globs (`**` descends), on this machine or, as
-        URLs, in an object store.
+        Files, folders (every readable file below, without hidden ones) and globs (`**` descends), on this machine or,
+        as URLs, in an object store.
     base
         The folder that relative paths start from.
     formats, in_folders
-        What is read, and what is looked for in a folder.
+        The formats that are read, and the formats that are searched in a folder.
 
     Raises
     ------
     SourceError
-        For a path that is not there, a folder or glob without files, an unknown ending, a file named twice.
+        If a path does not exist, a folder or glob has no files, an ending is unknown, or a file is named twice.
     """
     named: dict[SourcePath, str | Path] = {}
     files = []
@@ -130,7 +130,7 @@ def resolve(
 
 
 def content_sha256(file: SourceFile) -> str:
-    """Return the SHA-256 of the file's bytes as they lie on the disk, in hexadecimal."""
+    """Return the SHA-256 of the file's bytes on the disk, in hexadecimal."""
     with file.path.open("rb") as raw:
         return hashlib.file_digest(raw, "sha256").hexdigest()
 
@@ -141,7 +141,7 @@ def natural_key(path: PurePath) -> tuple[tuple[tuple[int, int, str], ...], ...]:
 
 
 def _piece_key(piece: str) -> tuple[int, int, str]:
-    # isascii keeps digits such as "²" away from int(), which refuses them
+    # isascii excludes digits such as "²", which int() refuses
     return (0, int(piece), piece) if piece.isascii() and piece.isdigit() else (1, 0, piece)
 
 
@@ -169,7 +169,7 @@ def _readable_endings(formats: Sequence[Format]) -> str:
 def _expand(
     given: str | Path, base: Path, in_folders: Sequence[Format]
 ) -> Iterable[tuple[SourcePath, ListedObject | None]]:
-    """Yield the files that a path names, with what is known of them already."""
+    """Yield the files that a path names, each with its entry in a listing, if there is one."""
     if is_url(given):
         return _expand_url(str(given), in_folders)
     return ((path, None) for path in _expand_path(given, base, in_folders))

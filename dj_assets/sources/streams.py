@@ -1,4 +1,4 @@
-"""The bytes of a source file on their way by: hashed, counted, decompressed, with what was read ahead put back."""
+"""The byte stream of a source file: hashed, counted and decompressed, with peek and unread."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _CODECS = {"gz": "gzip", "zst": "zstd"}
 
 
 class BrokenStreamError(DjError):
-    """A compressed stream that breaks off or is damaged; the reader knows the row and tells the user."""
+    """A compressed stream is truncated or damaged; the reader adds the row and reports it to the user."""
 
 
 class HashedFile:
-    """A file opened for reading that hashes and counts what passes."""
+    """Reads a file, and hashes and counts its bytes."""
 
     def __init__(self, path: SourcePath) -> None:
         self._file: IO[bytes] | RawIOBase = path.open("rb", buffering=0)
@@ -30,7 +30,7 @@ class HashedFile:
         self.consumed_bytes = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes; nothing at the end."""
+        """Return up to `size` bytes; empty at the end."""
         data = self._file.read(size) or b""
         self._hash.update(data)
         self.consumed_bytes += len(data)
@@ -38,7 +38,7 @@ class HashedFile:
 
     @property
     def closed(self) -> bool:
-        """Whether the file is closed."""
+        """Return whether the file is closed."""
         return self._file.closed
 
     def close(self) -> None:
@@ -47,12 +47,12 @@ class HashedFile:
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of all bytes that passed so far, in hexadecimal."""
+        """Return the SHA-256 of all bytes read so far, in hexadecimal."""
         return self._hash.hexdigest()
 
 
 class Stream:
-    """The decompressed content of a source file, read once from front to back, a byte order mark skipped.
+    """Reads the decompressed content of a source file once, from start to end, without a byte order mark.
 
     `position` is the offset of the next byte in the decompressed content. All members of a gzip file and all frames
     of a Zstandard file are read.
@@ -70,12 +70,12 @@ class Stream:
             self.read(len(_BOM))
 
     def read(self, size: int) -> bytes:
-        """Return up to `size` bytes, nothing at the end.
+        """Return up to `size` bytes; empty at the end.
 
         Raises
         ------
         BrokenStreamError
-            If the compressed stream breaks off or is damaged.
+            If the compressed stream is truncated or damaged.
         """
         data, self._ahead = self._ahead[:size], self._ahead[size:]
         if len(data) < size:
@@ -84,12 +84,12 @@ class Stream:
         return data
 
     def unread(self, data: bytes) -> None:
-        """Put back what was read last."""
+        """Put back the bytes that were read last."""
         self._ahead = data + self._ahead
         self.position -= len(data)
 
     def peek(self, size: int) -> bytes:
-        """Return the next `size` bytes, fewer only at the end, and leave them to be read."""
+        """Return the next `size` bytes, fewer only at the end, without consuming them."""
         while len(self._ahead) < size:
             more = self._decompressed(size - len(self._ahead), len(self._ahead))
             if not more:
@@ -98,7 +98,7 @@ class Stream:
         return self._ahead[:size]
 
     def _decompressed(self, size: int, ahead: int) -> bytes:
-        """Return up to `size` bytes that lie `ahead` of the position."""
+        """Return up to `size` bytes from `ahead` bytes after the position."""
         try:
             return bytes(self._content.read(size))
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Tables (Parquet, and cells once they have columns): rows read in bounded batches, samples with a struct of fields."""
+"""Tables (Parquet, and parsed cells): rows are read in bounded batches; samples have a struct of fields."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _MAX_BATCH_ROWS = 65536
 
 
 def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterator[Block]:
-    """Yield the rows of a Parquet file in order, each block of about `block_bytes` or a single row.
+    """Yield the rows of a Parquet file in order, in blocks of about `block_bytes` or a single row.
 
-    A compressed file is unpacked into a temporary one first: Parquet is read from its end.
+    A compressed file is unpacked into a temporary file first, since Parquet is read from its end.
 
     Raises
     ------
     SourceError
-        If the file is no Parquet or is damaged, or two columns have one name.
+        If the file is not Parquet or is damaged, or two columns have the same name.
     """
     row = 0
     try:
@@ -65,9 +65,9 @@ def parse_table(block: Block, text_key: str, name: str) -> Parsed:
 
 
 def assemble(rows: pa.Array, table: pa.RecordBatch, rejects: list[Reject], text_key: str, name: str) -> Parsed:
-    """Return the samples of valid table rows, `rows` their numbers.
+    """Return the samples of valid table rows; `rows` are the numbers of the rows.
 
-    The text column stays in the struct of fields as a column of nulls, so that its place is known.
+    The text column stays in the struct of fields as a column of nulls, which keeps the order of the columns.
     """
     names = table.schema.names
     ids = _ids(rows, table, name)
@@ -114,7 +114,7 @@ def _ids(rows: pa.Array, table: pa.RecordBatch, name: str) -> pa.StringArray:
 
 
 def _as_string(column: pa.Array) -> pa.StringArray | None:
-    """Return the column as strings; None where it holds something else."""
+    """Return the column as strings; None if it has another type."""
     textual = _textual(column.type) or pa.types.is_null(column.type)
     return cast("pa.StringArray", column.cast(pa.string())) if textual else None
 
@@ -122,7 +122,7 @@ def _as_string(column: pa.Array) -> pa.StringArray | None:
 def _textual(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    # writers without the annotation for strings leave plain binary; whether it is UTF-8 has been checked
+    # writers without the annotation for strings write plain binary; it was checked to be UTF-8
     return any(
         test(kind)
         for test in (
@@ -136,14 +136,14 @@ def _textual(kind: pa.DataType) -> bool:
 
 
 def _invalid_rows(table: pa.RecordBatch, text_key: str) -> dict[int, str]:
-    """Return the rows that hold invalid UTF-8, each with the column."""
+    """Return the indices of rows with invalid UTF-8, each with its column."""
     bad: dict[int, str] = {}
     for name in table.schema.names:
         column = table.column(name)
         if name == text_key and (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
             column = column.cast(pa.large_string(), safe=False)
         if not _valid(column):
-            # taken out one by one: a slice of a nested column is checked with all its neighbours
+            # take each row by itself: validation of a slice of a nested column also checks the other rows
             bad.update({i: name for i in range(len(column)) if not _valid(column.take(pa.array([i])))})
     return bad
 
@@ -168,7 +168,7 @@ def _rows_per_batch(metadata: pq.FileMetaData, block_bytes: int) -> int:
 
 
 def _split(batch: pa.RecordBatch, block_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Yield the batch in parts of at most twice the wanted size, each with buffers of its own."""
+    """Yield the batch in parts of at most twice `block_bytes`, each with buffers of its own."""
     if batch.nbytes <= 2 * block_bytes or batch.num_rows <= 1:
         yield batch
         return
@@ -178,14 +178,14 @@ def _split(batch: pa.RecordBatch, block_bytes: int) -> Iterator[pa.RecordBatch]:
 
 
 def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a copy of a slice: a slice would travel to a worker with the whole of its buffers."""
+    """Return a copy of a slice: a slice would be sent to a worker with its complete buffers."""
     return batch.take(pa.array(range(batch.num_rows), pa.int64()))
 
 
 @contextmanager
 def _opened(file: SourceFile) -> Iterator[IO[bytes]]:
     if file.compression is None:
-        # of an object only the ranges that are needed
+        # from an object, only the needed ranges are read
         path = file.path
         with path.store.opened() if isinstance(path, ObjectPath) else path.open("rb") as raw:
             yield raw

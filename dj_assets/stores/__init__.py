@@ -1,1 +1,1 @@
-"""Object stores: sources that are read where they are, data homes with a local copy, and atomic writes."""
+"""Object stores: sources that are read in place, data homes with a local working copy, and atomic writes."""

@@ -1,4 +1,4 @@
-"""Small documents that all machines must have alike: changed by one at a time."""
+"""Small documents that must be equal on all machines: one machine at a time changes them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from dj_assets.stores.copies import copy_of
 from dj_assets.stores.lease import leased
 
-# A change takes seconds; a machine that died while at it is waited for no longer than its lease holds.
+# A change takes seconds; a machine that died during a change blocks others only until its lease ends.
 _PATIENCE_S = 360.0
 
 
 @contextmanager
 def agreed(document: Path) -> Iterator[None]:
-    """Change a document; of a working copy, that of the store, which no other machine changes meanwhile."""
+    """Hold the right to change a document; in a working copy, pull it first and push it at the end, under a lease."""
     copy = copy_of(document)
     if copy is None:
         yield

@@ -1,4 +1,4 @@
-"""Publishing: a new version is written aside, complete, and then moved into place."""
+"""Publish atomically: a new version is written completely to a staging folder, then moved to the target."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import psutil
 TEMPORARY = ".*.tmp"
 _STAGING = ".staging"
 _READY = "READY"
-# Of a machine that may be gone, a file is given up that nobody wrote to for so long.
+# A temporary file of another machine is removed after this time without a write.
 _FORSAKEN_S = 24 * 3600
 
 
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
-    """Yield a folder for the new version of everything in it; move its entries into `target` when the block ends well.
+    """Yield a staging folder for a new version; move its entries into `target` when the block ends without an error.
 
-    Once every entry is written and synced a marker makes the new version final: a process killed before leaves the old
-    version, one killed after is completed by the next `recover`.
+    Once every entry is written and synced, a marker makes the new version final. If the process is killed before, the
+    old version stays; if it is killed after, the next `recover` completes the move.
     """
     recover(target)
     staging = target / _STAGING
@@ -40,7 +40,7 @@ def staged(target: Path) -> Iterator[Path]:
 
 
 def recover(target: Path) -> None:
-    """Finish or remove what a killed process left in `target`."""
+    """Finish or remove the staging folder that a killed process left in `target`."""
     staging = target / _STAGING
     if not staging.exists():
         return
@@ -51,14 +51,14 @@ def recover(target: Path) -> None:
 
 
 def temporary_beside(path: Path) -> Path:
-    """Return the name under which this process writes what is going to be `path`."""
+    """Return the temporary path under which this process writes the file `path`."""
     return path.with_name(f".{path.name}.{os.getpid()}@{_machine()}.tmp")
 
 
 def remove_leftovers(work: Path) -> None:
-    """Remove the temporary files that killed processes left; those of a process that lives are still being written.
+    """Remove the temporary files of killed processes; living processes still write to theirs.
 
-    Nobody here knows which processes of other machines live: what they left goes when it is a day old.
+    The state of processes on other machines is unknown: their files are removed when they are a day old.
     """
     for path in (*work.glob(f"*/{TEMPORARY}"), *work.glob(f"counted/**/{TEMPORARY}")):
         writer, _, machine = path.name.split(".")[-2].partition("@")

@@ -1,4 +1,4 @@
-"""Which files and folders are in a working copy, and how whoever reads or writes them gets at it."""
+"""Access to working copies: find the copy of a path, and fetch files from its store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _open: dict[Path, WorkingCopy] = {}
 
 
 def open_copy(url: str) -> WorkingCopy:
-    """Return the working copy of a URL; its folder is made where it is missing.
+    """Return the working copy of a URL; its folder is created if it is missing.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def open_copy(url: str) -> WorkingCopy:
 
 
 def copy_of(path: Path) -> WorkingCopy | None:
-    """Return the working copy that a file or folder lies in; None for all that lies elsewhere."""
+    """Return the working copy that contains a file or folder; None if there is none."""
     if url_of(path) is None:
         return None
     root = next((folder for folder in (path, *path.parents) if (folder / document_records.FOLDER).is_dir()), None)
@@ -36,18 +36,18 @@ def copy_of(path: Path) -> WorkingCopy | None:
 
 
 def is_stored(path: Path, size: int | None = None) -> bool:
-    """Return whether a file of a working copy lies in the store, in its full length; of other files never."""
+    """Return whether a file of a working copy is in the store, in its full length; False for all other files."""
     copy = copy_of(path)
     return copy is not None and copy.is_stored(path, size)
 
 
 def is_there(path: Path) -> bool:
-    """Return whether a file is here, or lies in the store behind its working copy."""
+    """Return whether a file is on this machine, or in the store of its working copy."""
     return path.exists() or is_stored(path)
 
 
 def fetched_anew(path: Path) -> bool:
-    """Fetch a file of a working copy in place of the one that is here; return whether the store had it."""
+    """Replace a local file of a working copy by the one in the store; return whether the store has it."""
     copy = copy_of(path)
     if copy is None or copy.stored(path) is None:
         return False
@@ -57,14 +57,14 @@ def fetched_anew(path: Path) -> bool:
 
 
 def at_hand(path: Path) -> Path:
-    """Return a path; of a working copy, make sure that its file is here if the store has it."""
+    """Return a path; in a working copy, fetch its file first if it is missing here and the store has it."""
     if not path.exists() and (copy := copy_of(path)) is not None:
         copy.fetch([path])
     return path
 
 
 def all_at_hand(paths: Iterable[Path]) -> list[Path]:
-    """Return paths, the files of working copies fetched, several at a time."""
+    """Return paths; fetch the missing files of working copies, several at a time."""
     listed = list(paths)
     missing = [path for path in listed if url_of(path) is not None and not path.exists()]
     if missing and (copy := copy_of(missing[0])) is not None:

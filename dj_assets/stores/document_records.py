@@ -1,4 +1,4 @@
-"""What this machine knows of the documents in a store: a small file for each, beside the working copy."""
+"""Records of the documents in a store, as this machine saw them last: a small file for each, in the working copy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEY = "objects"
 
 @dataclass(frozen=True)
 class Stored:
-    """A data file in the store: its name there, and its bytes."""
+    """Holds a data file in the store: its key, and its bytes."""
 
     key: str
     bytes: int
@@ -27,10 +27,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class DocumentRecord:
-    """A document as it was when store and working copy agreed.
+    """Holds a document in the state in which store and working copy were equal.
 
-    `facts` are what the listing told of it, `content` is the SHA-256 of the file here, `objects` are its data files by
-    their paths in the folder.
+    `facts` is its entry in the listing, `content` is the SHA-256 of the local file, `objects` are its data files, keyed
+    by their paths in the folder.
     """
 
     facts: ListedObject
@@ -39,7 +39,7 @@ class DocumentRecord:
 
     @classmethod
     def read(cls, folder: Path, document: str) -> DocumentRecord | None:
-        """Return the record of a document; None where there is none."""
+        """Return the record of a document; None if there is none."""
         try:
             said = json.loads(_file(folder, document).read_text("utf-8"))
             objects = {name: Stored(**stored) for name, stored in said["objects"].items()}
@@ -48,7 +48,7 @@ class DocumentRecord:
             return None
 
     def write(self, folder: Path, document: str) -> None:
-        """Keep the record."""
+        """Write the record."""
         said = {"facts": vars(self.facts), "content": self.content, "objects": as_json(self.objects)}
         write_whole(_file(folder, document), json.dumps(said).encode())
 
@@ -59,14 +59,14 @@ def forget(folder: Path, document: str) -> None:
 
 
 def recorded(folder: Path) -> Iterator[str]:
-    """Yield the documents that there are records of."""
+    """Yield the documents that have records."""
     root = folder / FOLDER
     for path in sorted(root.rglob("*.json")):
         yield path.relative_to(root).as_posix()
 
 
 def with_objects(content: bytes, objects: Mapping[str, Stored]) -> bytes:
-    """Return a document as it lies in the store: it names its data files."""
+    """Return a document in the form of the store: it names its data files."""
     said = json.loads(content)
     return (
         json.dumps({**said, _KEY: as_json(objects)} if objects else said, indent=1, ensure_ascii=False) + "\n"
@@ -74,7 +74,7 @@ def with_objects(content: bytes, objects: Mapping[str, Stored]) -> bytes:
 
 
 def without_objects(content: bytes) -> tuple[bytes, dict[str, Stored]]:
-    """Return a document of the store as it lies in a folder, and the data files that it names."""
+    """Return a document of the store in the form of a local file, and the data files that it names."""
     said: dict[str, Any] = json.loads(content)
     objects = {name: Stored(**stored) for name, stored in said.pop(_KEY, {}).items()}
     return (json.dumps(said, indent=1, ensure_ascii=False) + "\n").encode(), objects
@@ -91,7 +91,7 @@ def checksum(content: bytes) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a small file, which appears whole or not at all."""
+    """Write a small file, which appears complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path)
     temporary.write_bytes(content)

@@ -1,8 +1,8 @@
-"""Which small JSON files commit what in a subset's folder: the parts that a working copy and its store exchange.
+"""Documents and data files of a subset's folder: the parts that a working copy and its store exchange.
 
-A *document* is a JSON file that is written last; the *data* files that it commits are named by it. Documents keep their
-names in the store. Data are stored under names that change with their content, so that nothing there is ever written
-over: a document read a moment ago names files that are still there.
+A *document* is a JSON file that is written last; it names the *data* files that it commits. Documents keep their names
+in the store. Data files are stored under keys that change with their content, so no data file is ever overwritten: a
+document that was read a moment ago names files that still exist.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-# A part of a subset that is measured by itself: the subset, its reference set, a pass that counts the corpus.
+# A part of a subset that is measured separately: the subset, its reference set, a counting pass over the corpus.
 _AREA = r"(?P<area>(?:\.dj/)?(?:against/|counted/[^/]+/)*)"
 _DOCUMENT = re.compile(
     rf"{_AREA}(?:(?P<shard>shards/\d+\.json)|(?P<run>runs/[^/]+\.json)|(?P<decision>decision/decision\.json)"
@@ -24,7 +24,7 @@ _RECORD = re.compile(r"(?P<work>(?:\.dj/)?)runs/(?P<run>[^/]+)\.parquet")
 _SMALL = ("claim.json", "numbering.json", "grouping.json", "shards/*.json")
 _KINDS = ("cleaned", "fields", "stats", "signatures", "rejects")
 
-# What people read, and what a version in the store consists of. Order of the listing, not of writing.
+# Published files and folders: they make a version in the store. The order is that of listings, not of writing.
 PUBLISHED = (
     "refined",
     "dropped",
@@ -43,18 +43,18 @@ PUBLISHED = (
 
 
 def is_document(name: str) -> bool:
-    """Return whether a file of a subset's folder is a document, by its path in the folder."""
+    """Return whether a file is a document, by its path in the subset's folder."""
     return _DOCUMENT.fullmatch(name) is not None
 
 
 def run_of(name: str) -> str | None:
-    """Return the id of the run that a document is the manifest of; None for other documents."""
+    """Return the id of the run whose manifest a document is; None for other documents."""
     match = _DOCUMENT.fullmatch(name)
     return PurePosixPath(name).stem if match and match["run"] else None
 
 
 def documents(folder: Path) -> Iterator[str]:
-    """Yield the documents of a subset's folder, those first that others build on; manifests of runs come last."""
+    """Yield the documents of a subset's folder: a document comes after those it depends on, manifests of runs last."""
     works = ("", ".dj/")
     counted = [f"{work}counted/{path.name}/" for work in works for path in sorted(folder.glob(f"{work}counted/*"))]
     areas = [area for work in works for area in (work, f"{work}against/")]
@@ -72,9 +72,9 @@ def runs(folder: Path) -> list[str]:
 
 
 def data_of(document: str, folder: Path, *, published: bool = True) -> list[str]:
-    """Return the data files on this machine that a document commits.
+    """Return the local data files that a document commits.
 
-    For a run it is its record, and where it is the run whose version is `published`, all that people read.
+    For a run this is its record; if its version is `published`, also all published files.
     """
     match = _DOCUMENT.fullmatch(document)
     if match is None:
@@ -94,9 +94,9 @@ def data_of(document: str, folder: Path, *, published: bool = True) -> list[str]
 
 
 def document_of(data: str, newest_run: str | None) -> str | None:
-    """Return the document that commits a data file, by its path in the folder; what is published is of the newest run.
+    """Return the document that commits a data file, by its path in the folder.
 
-    `newest_run` is the document of that run.
+    Published files belong to the newest run, whose document is `newest_run`.
     """
     if match := _MEASURED.fullmatch(data):
         return f"{match['area']}shards/{match['number']}.json"
@@ -108,7 +108,7 @@ def document_of(data: str, newest_run: str | None) -> str | None:
 
 
 def object_name(data: str, document: str, checksum: str) -> str:
-    """Return the name in the store of a data file with a SHA-256: it changes with the content, or with the run."""
+    """Return the key in the store of a data file with a SHA-256: the key changes with the content, or with the run."""
     run = run_of(document)
     if run is not None:
         return data if _RECORD.fullmatch(data) else f"versions/{run}/{data}"

@@ -1,4 +1,4 @@
-"""The file system behind a URL, opened with the credentials of the environment."""
+"""The file system of a URL, opened with the credentials of the environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REQUEST_S = 60
 _SDK_ATTEMPTS = 3
 _RETRY_S = 60
 
-# What is read from the environment: another value opens the file system anew.
+# Variables of the environment that open another file system when they change.
 _VARIABLES = (
     variables.AWS_ACCESS_KEY_ID,
     variables.AWS_SECRET_ACCESS_KEY,
@@ -64,7 +64,7 @@ def _s3(bucket: str) -> Any:  # noqa: ANN401
         connect_timeout=_CONNECT_S,
         request_timeout=_REQUEST_S,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_SDK_ATTEMPTS),
-        # small objects by one request
+        # read small objects by one request
         allow_delayed_open=True,
     )
 
@@ -96,14 +96,14 @@ def _az(bucket: str) -> Any:  # noqa: ANN401
 
     account = azure_account()
     if account is None:
-        raise UserError(f"az://{bucket}: set AZURE_STORAGE_ACCOUNT to the storage account it lies in")
+        raise UserError(f"az://{bucket}: set AZURE_STORAGE_ACCOUNT to the storage account of the container")
     key = variables.AZURE_STORAGE_KEY.given() or variables.AZURE_STORAGE_ACCOUNT_KEY.given()
     token = variables.AZURE_STORAGE_SAS_TOKEN.given()
     return fs.AzureFileSystem(account, account_key=key, sas_token=None if key else token, **_azure_services())
 
 
 def _azure_services() -> dict[str, str]:
-    """Return where another server than Azure's answers; the second service tells only that folders are prefixes."""
+    """Return scheme and authority of a server other than Azure's; `dfs` only reports that folders are prefixes."""
     scheme, _, authority = (azure_endpoint() or "").rstrip("/").partition("://")
     options = {"scheme": scheme, "authority": authority} if authority else {}
     return {f"{service}_storage_{part}": value for service in ("blob", "dfs") for part, value in options.items()}

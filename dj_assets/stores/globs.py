@@ -1,4 +1,4 @@
-"""Globs over the listing of an object store, as the shell and `glob` understand them."""
+"""Globs over the listing of an object store, with the rules of the shell and of `glob`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dj_assets.stores.store import ListedObject
 
 
 def matches(pattern: ObjectPath) -> dict[ObjectPath, ListedObject]:
-    """Return the objects that a glob matches: `*` and `?` stay within a folder, `**` descends, hidden ones stay out.
+    """Return the objects that a glob matches: `*` and `?` stay within a folder, `**` descends, hidden ones are skipped.
 
     Raises
     ------
     SourceError
-        If none does.
+        If no object matches.
     """
     parts = pattern.parts
     fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))

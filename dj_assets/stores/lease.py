@@ -1,9 +1,9 @@
-"""Who is at work in a subset of an object store: an object that names its owner and is written anew while he lives.
+"""Leases for a subset in an object store: an object that names its owner, who rewrites it as a heartbeat.
 
-A store without conditional writes has no lock. A lease is taken by writing it, waiting until others would have seen it,
-and reading it again; a write that the network holds back for longer than that is not seen. Two owners at once is
-therefore unlikely, not impossible. It would cost work done twice and no data: data are never written over, and a
-document or a version is whole whoever wrote it, the later one counts.
+A store without conditional writes has no lock. A process takes a lease in three steps: it writes the lease, waits until
+others would see it, and reads it again. A write that the network delays for longer is not seen. Two owners at once are
+therefore unlikely, but possible. The cost would be repeated work, and no loss of data: data files are never
+overwritten, every document and version is complete, and the later one is used.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ import psutil
 from dj_assets.errors import DjError, StoreError, UserError
 from dj_assets.stores.store import Store
 
-# Between writing a lease and believing it.
+# Wait between writing a lease and reading it again.
 SETTLE_S = 0.5
-# A living owner writes his lease anew so often; one that is older than the last is dead. Clocks may differ by minutes.
+# A living owner renews its lease after RENEW_S; the owner of a lease older than DEAD_AFTER_S is dead. Clocks may differ
+# by minutes.
 RENEW_S = 30.0
 DEAD_AFTER_S = 300.0
 _LOOK_S = 1.0
@@ -34,7 +35,7 @@ _LOOK_S = 1.0
 
 @dataclass
 class Lease:
-    """A lease that is held."""
+    """Holds a lease that this process owns."""
 
     store: Store
     key: str
@@ -43,12 +44,12 @@ class Lease:
     _released: threading.Event = field(default_factory=threading.Event)
 
     def require(self) -> None:
-        """Raise where another run has taken the lease over meanwhile: it held this one for dead.
+        """Raise if another run has taken over the lease because it considered this run dead.
 
         Raises
         ------
         StoreError
-            Naming the place.
+            If the lease is lost; the message names the URL.
         """
         now = _read(self.store, self.key)
         if self._lost.is_set() or now is None or now[0].get("token") != self.owner["token"]:
@@ -57,7 +58,7 @@ class Lease:
             )
 
     def keep(self) -> None:
-        """Write the lease anew until it is released."""
+        """Renew the lease every `RENEW_S` seconds until it is released (heartbeat)."""
         while not self._released.wait(RENEW_S):
             try:
                 self.require()
@@ -69,9 +70,9 @@ class Lease:
                 continue
 
     def release(self) -> None:
-        """Let go of it; whoever waits may take it."""
+        """Release the lease; a waiting run may take it then."""
         self._released.set()
-        # one that cannot be given back ends by itself, and must not hide why the run failed
+        # a lease that cannot be deleted expires; an error here must not hide the error of the run
         with suppress(DjError):
             now = _read(self.store, self.key)
             if now is not None and now[0].get("token") == self.owner["token"]:
@@ -80,12 +81,12 @@ class Lease:
 
 @contextmanager
 def leased(store: Store, name: str, patience_s: float) -> Iterator[Lease]:
-    """Hold the lease of a name below a URL.
+    """Hold the lease `name` of a store until the block ends.
 
     Raises
     ------
     UserError
-        If another run holds it for longer than `patience_s`, naming its machine and process.
+        If another run holds it for longer than `patience_s` seconds; the message names its machine and process.
     """
     lease = _taken(store, f"locks/{name}.json", patience_s)
     keeper = threading.Thread(target=lease.keep, daemon=True)
@@ -125,7 +126,7 @@ def _owner() -> dict[str, Any]:
 
 
 def _read(store: Store, key: str) -> tuple[dict[str, Any], int] | None:
-    """Return who holds a lease and when he wrote it last, in nanoseconds since 1970."""
+    """Return the owner of a lease, and the time of its last write in nanoseconds since 1970; None without a lease."""
     facts = store.facts(key)
     if facts is None:
         return None

@@ -1,4 +1,4 @@
-"""Images and clips in an object store: fetched into files of this machine while they are looked at."""
+"""Images and clips in an object store: they are fetched into temporary files on this machine to be read."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from dj_assets.urls import cache_folder, checked_url
 
 
 class StoreReader(MediaReader):
-    """A reader of media wherever they lie. The process that decodes gets files: it asks no store.
+    """Reads media from this machine and from object stores. The process that decodes gets files, no access to a store.
 
-    Objects are fetched a few ahead of those that are looked at, into a folder below `DJ_CACHE`, and removed once they
-    were; the disk holds as many of them at a time as there are threads, and two. A store that does not answer ends the
-    run, an object that is not there is the fault of its sample.
+    Objects are fetched a few ahead of the reading, into a folder below `DJ_CACHE`, and are removed after it. The disk
+    holds at most `THREADS` + 2 objects at a time. A store that does not answer ends the run; a missing object is a
+    failure of its sample.
     """
 
     def __init__(self, limits: Limits | None = None, prepare: Callable[[], object] = dict) -> None:
@@ -34,13 +34,13 @@ class StoreReader(MediaReader):
         self._number = itertools.count()
 
     def read(self, requests: Sequence[Request]) -> Future[list[Outcomes]]:
-        """Begin to read, as the class above does; what lies in a store is fetched first."""
+        """Start to read as `MediaReader.read` does; media in a store are fetched first."""
         if not any(request.location.stored for request in requests):
             return super().read(requests)
         return self._in_order.submit(lambda: [*self._outcomes(requests)])
 
     def close(self) -> None:
-        """End the process, whatever it is at, and remove what was fetched for it."""
+        """End the process at once, and remove the files that were fetched for it."""
         self._in_order.shutdown(wait=False, cancel_futures=True)
         self._fetchers.shutdown(wait=False, cancel_futures=True)
         super().close()
@@ -72,7 +72,7 @@ class StoreReader(MediaReader):
         return [_with_url(outcome, here, request.location) for outcome in outcomes]
 
     def _fetched(self, locations: Sequence[MediaLocation], folder: Path) -> Iterator[MediaLocation | Failed]:
-        """Yield in order where each place is on this machine, those behind it on their way."""
+        """Yield the local location of each medium, in order, while the next ones are fetched."""
         under_way: deque[Future[MediaLocation | Failed]] = deque()
         for location in locations:
             under_way.append(self._fetchers.submit(self._fetch, location, folder))
@@ -86,7 +86,7 @@ class StoreReader(MediaReader):
             return location
         if location in self.deadly:
             return self.deadly[location]
-        # libraries tell containers by their ending, too
+        # libraries also use the ending to recognize a container
         target = folder / f"{next(self._number)}{PurePosixPath(location.path).suffix}"
         try:
             fetch_media(location, target)
@@ -101,7 +101,7 @@ def fetch_media(location: MediaLocation, target: Path) -> None:
     Raises
     ------
     MediaError
-        If there is none, or it has more bytes than a member of an archive may have.
+        If the object is missing, or has more bytes than a member of an archive may have.
     StoreError, UserError
         If the store does not answer, or refuses.
     """
@@ -116,12 +116,12 @@ def fetch_media(location: MediaLocation, target: Path) -> None:
 
 
 def with_content(location: MediaLocation) -> MediaLocation:
-    """Return a place that can be opened; one of a store holds its bytes then.
+    """Return a location that can be opened; a location in a store then holds the bytes.
 
     Raises
     ------
     MediaError
-        As `fetch_media`.
+        As in `fetch_media`.
     """
     if not location.stored:
         return location
@@ -137,5 +137,5 @@ def _require_small(size: int) -> None:
 
 
 def _with_url(outcome: object, here: MediaLocation, location: MediaLocation) -> object:
-    """Return an outcome whose reason, if it failed, names the object and not the file that stood for it."""
+    """Return an outcome; the reason of a failed one names the object instead of the temporary file."""
     return Failed(outcome.reason.replace(here.path, location.path)) if isinstance(outcome, Failed) else outcome

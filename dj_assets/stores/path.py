@@ -1,4 +1,4 @@
-"""A path in an object store: the arithmetic of paths, and the few things that readers of sources ask of a file."""
+"""Paths in an object store: operations on paths, and the few methods of a file that readers of sources need."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dj_assets.urls import checked_url, is_url
 
 
 class ObjectStat(NamedTuple):
-    """Size and time of an object, under the names of `os.stat_result`."""
+    """Holds size and time of an object, under the names of `os.stat_result`."""
 
     st_size: int
     st_mtime_ns: int
 
 
 class ObjectPath(PurePosixPath):
-    """An object by its URL. As text it is the URL; `name`, `parent` and `parts` are those of a path."""
+    """Path of an object. Its text is the URL; `name`, `parent` and `parts` are those of a path."""
 
     __slots__ = ()
 
@@ -44,7 +44,7 @@ class ObjectPath(PurePosixPath):
 
     @property
     def store(self) -> Store:
-        """The object, as the root of a store."""
+        """Return the object as the root of a store."""
         return Store.at(str(self))
 
     def resolve(self) -> ObjectPath:
@@ -52,11 +52,11 @@ class ObjectPath(PurePosixPath):
         return self
 
     def absolute(self) -> ObjectPath:
-        """Return the path itself: it begins with the bucket."""
+        """Return the path itself: it starts with the bucket."""
         return self
 
     def stat(self) -> ObjectStat:
-        """Return size and time.
+        """Return size in bytes and time in nanoseconds.
 
         Raises
         ------
@@ -84,7 +84,7 @@ SourcePath = Path | ObjectPath
 
 
 def source_path(location: str) -> SourcePath:
-    """Return the path of a source file, by its path or URL as a manifest has it."""
+    """Return the path of a source file, given its path or URL in a manifest."""
     return ObjectPath.of(location) if is_url(location) else Path(location)
 
 
@@ -98,7 +98,7 @@ def read_stretch(path: SourcePath, start: int, length: int) -> bytes:
 
 
 def found_below(folder: ObjectPath) -> dict[ObjectPath, ListedObject]:
-    """Return all objects below a folder, with what the listing tells of them."""
+    """Return all objects below a folder, with their entries in the listing."""
     store = folder.store
-    # an empty segment in a key has no path
+    # a key with an empty segment has no path
     return {folder / key: facts for key, facts in store.listing().items() if "//" not in key}

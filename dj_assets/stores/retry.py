@@ -1,4 +1,4 @@
-"""Trying again: what a store refuses for a moment is asked for anew, each time after a longer pause."""
+"""Retries: a request that a store fails to answer is repeated, each time after a longer pause."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dj_assets.errors import StoreError, UserError
 
 T = TypeVar("T")
 
-# The library below tries three times by itself; together that is about a minute of throttling.
+# The library below also tries three times; together this covers about a minute of throttling.
 ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 20.0
@@ -23,26 +23,26 @@ _REFUSED = re.compile(
     r"|UNRECOGNIZED_CLIENT|MISSING_AUTHENTICATION|INVALID_BUCKET|InvalidBucketName|NoSuchBucket|ContainerNotFound"
     r"|AuthenticationFailed|AuthorizationFailure|PERMISSION_DENIED|UNAUTHENTICATED",
 )
-# Shorter values are no secrets, and would tear holes into every message.
+# Shorter values are no secrets, and replacing them would damage every message.
 _LEAST_SECRET = 6
 
 
 def retried(what: str, work: Callable[[], T], attempts: int = ATTEMPTS) -> T:
-    """Return what `work` returns, tried again while the store fails.
+    """Return the result of `work`, which is repeated while the store fails.
 
     Parameters
     ----------
     what
-        What is done to which object, for the message.
+        Action and object, for the message.
     work
-        May be called several times. `FileNotFoundError` passes at once.
+        May be called several times. `FileNotFoundError` is raised at once.
 
     Raises
     ------
     UserError
         If the store refuses: no such bucket, no permission, wrong credentials.
     StoreError
-        If it fails at every attempt.
+        If every attempt fails.
     """
     for attempt in range(1, attempts + 1):
         try:
@@ -59,13 +59,13 @@ def retried(what: str, work: Callable[[], T], attempts: int = ATTEMPTS) -> T:
                     f"{what}: the object store failed {attempts} times ({said}); what was published stays, "
                     "run again to go on"
                 ) from None
-            # full jitter: workers that were throttled together must not come back together
+            # full jitter: workers that were throttled together must not retry at the same time
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**attempt)))  # noqa: S311
     raise AssertionError("unreachable")
 
 
 def without_secrets(message: str) -> str:
-    """Return a message without the values of credentials, should a library ever repeat them."""
+    """Return a message without the values of credentials, in case a library repeats them."""
     for variable in variables.SECRETS:
         value = variable.given() or ""
         if len(value) >= _LEAST_SECRET:

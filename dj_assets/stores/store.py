@@ -1,4 +1,4 @@
-"""The objects below a URL: listed, read and written, each whole or not at all, tried again while the store fails."""
+"""The objects below a URL: list, read and write them, each complete or not at all, with retries if the store fails."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SECOND = 1_000_000_000
 
 @dataclass(frozen=True)
 class ListedObject:
-    """What a listing tells of an object: its bytes, and when it was written, in whole seconds as all requests tell."""
+    """Holds an object's entry in a listing: size in bytes, write time in nanoseconds, rounded down to seconds."""
 
     size: int
     mtime_ns: int
@@ -35,16 +35,16 @@ class ListedObject:
 
 @dataclass(frozen=True)
 class Store:
-    """The objects below a URL. Keys are relative to it; "" is the object of the URL itself.
+    """Gives access to the objects below a URL. Keys are relative to it; "" is the object of the URL itself.
 
-    An object appears whole or not at all: stores make one visible when its last byte has arrived.
+    An object appears complete or not at all: stores make it visible when its last byte has arrived.
     """
 
     url: str
 
     @classmethod
     def at(cls, url: str) -> Store:
-        """Open the objects below a URL; nothing is asked of the store yet.
+        """Return the store of a URL; no request is sent yet.
 
         Raises
         ------
@@ -67,7 +67,7 @@ class Store:
         return f"{self.url}/{key}" if key else self.url
 
     def listing(self, prefix: str = "") -> dict[str, ListedObject]:
-        """Return all objects below a folder, by their keys; nothing where there is no such folder."""
+        """Return all objects below a folder, keyed by their keys; empty if there is no such folder."""
         from pyarrow import fs
 
         selector = fs.FileSelector(self._path(prefix), recursive=True, allow_not_found=True)
@@ -80,14 +80,14 @@ class Store:
         }
 
     def facts(self, key: str = "") -> ListedObject | None:
-        """Return what is known of an object; None where there is none."""
+        """Return size and time of an object; None if there is none."""
         from pyarrow import fs
 
         info = retried(f"look at {self.named(key)}", lambda: self._fs.get_file_info(self._path(key)))
         return _facts(info) if info.type == fs.FileType.File else None
 
     def opened(self, key: str = "") -> Any:  # noqa: ANN401
-        """Open an object to read at any place of it.
+        """Open an object for reads at any position.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class Store:
         return retried(f"read {self.named(key)}, bytes {start} to {start + length}", read)
 
     def put(self, key: str, content: bytes) -> ListedObject:
-        """Write a small object in place of what was there; return what a listing will tell of it.
+        """Write or replace a small object; return its entry in a listing.
 
         Raises
         ------
@@ -146,7 +146,7 @@ class Store:
         return self._written(key, len(content))
 
     def upload(self, source: Path, key: str) -> ListedObject:
-        """Write a file as an object; return what a listing will tell of it."""
+        """Write a file as an object; return its entry in a listing."""
         size = source.stat().st_size
         self._write(key, lambda: self._uploaded(source, key))
         return self._written(key, size)
@@ -155,13 +155,13 @@ class Store:
         try:
             retried(f"write {self.named(key)}", work)
         except FileNotFoundError:
-            # Google's store says so of a bucket, others refuse by themselves
+            # Google's store raises this for a missing bucket; others refuse the request
             raise UserError(f"write {self.named(key)}: there is no such bucket; check the name") from None
 
     def _uploaded(self, source: Path, key: str) -> None:
         with source.open("rb") as file:
             out = self._fs.open_output_stream(self._path(key), compression=None)
-            # closing makes the object visible: a stream that failed is not closed here
+            # closing makes the object visible, so a failed stream is not closed here
             shutil.copyfileobj(file, out, _CHUNK_BYTES)
             out.close()
 
@@ -173,9 +173,9 @@ class Store:
         return facts
 
     def download(self, key: str, target: Path, accept: Callable[[int], None] | None = None) -> None:
-        """Fetch an object into a file, which appears whole or not at all.
+        """Fetch an object into a file, which appears complete or not at all.
 
-        `accept` is told how many bytes there are before they come; what it raises passes.
+        `accept` is called with the number of bytes before they are fetched; its exceptions are passed on.
 
         Raises
         ------
@@ -200,11 +200,11 @@ class Store:
             temporary.unlink(missing_ok=True)
 
     def copy(self, source: str, target: str) -> None:
-        """Copy an object inside the store; its bytes do not come by here."""
+        """Copy an object inside the store, without a transfer through this machine."""
         retried(f"copy {self.named(source)}", lambda: self._fs.copy_file(self._path(source), self._path(target)))
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects; those that are not there are no fault."""
+        """Remove objects; missing ones are no error."""
         each(self._delete, keys)
 
     def _delete(self, key: str) -> None:
@@ -220,7 +220,7 @@ def _facts(info: Any) -> ListedObject:  # noqa: ANN401
 
 
 def each(work: Callable[[A], B], items: Iterable[A]) -> list[B]:
-    """Do the same for all items, several at a time; return the results in order. The first fault passes."""
+    """Call `work` for all items, several at a time; return the results in order. The first exception is raised."""
     listed = list(items)
     if len(listed) < 2:
         return [work(item) for item in listed]

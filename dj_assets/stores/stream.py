@@ -1,4 +1,4 @@
-"""The bytes of an object from front to back, by requests for ranges: a connection that breaks costs one of them."""
+"""Read an object from start to end by requests for ranges: only one range is repeated after a broken connection."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ RANGE_BYTES = 8 * 1024 * 1024
 
 
 class ObjectStream(io.RawIOBase):
-    """An object opened to be read once, in ranges of which the next is fetched while one is used.
+    """Reads an object once, in ranges; the next range is fetched while the current one is used.
 
-    Holds two ranges. At its end it makes sure that the object is still the one that was opened.
+    It holds two ranges in memory. At the end it checks that the object is still the one that was opened.
     """
 
     def __init__(self, store: Store, range_bytes: int = RANGE_BYTES) -> None:
@@ -32,11 +32,11 @@ class ObjectStream(io.RawIOBase):
         self._next: Future[bytes] | None = self._ask()
 
     def readable(self) -> bool:
-        """Return that it can be read."""
+        """Return True: the stream can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
-        """Fill a buffer as far as the range at hand goes; return how many bytes, 0 at the end.
+        """Fill a buffer from the current range; return the number of bytes, 0 at the end.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class ObjectStream(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Close it; a range under way is given up."""
+        """Close the stream; a range that is being fetched is dropped."""
         if not self.closed:
             self._fetcher.shutdown(wait=False, cancel_futures=True)
             self._here = memoryview(b"")
@@ -92,11 +92,11 @@ class ObjectStream(io.RawIOBase):
 
 
 def _tag_of(file: Any) -> tuple[Any, ...]:  # noqa: ANN401
-    """Return what changes with the content of an object: its entity tag where the store gives one, and its size."""
+    """Return a value that changes with the content of an object: its entity tag, if the store has one, and its size."""
     try:
         metadata = file.metadata() or {}
     except (NotImplementedError, OSError):
         metadata = {}
-    # Google's store writes the name in small letters
+    # Google's store writes the name in lower case
     tags = {value for name, value in metadata.items() if name.lower() in {"etag", b"etag"}}
     return frozenset(tags), int(file.size())

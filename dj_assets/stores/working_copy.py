@@ -1,4 +1,4 @@
-"""The folder on this machine in which a subset of an object store is worked at: pulled, fetched from, pushed."""
+"""The local working copy of a subset in an object store: pull documents, fetch data files, push changes."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from dj_assets.stores.documents import (
 from dj_assets.stores.store import ListedObject, Store, each
 
 POINTER = "current.json"
-# The version before the newest stays for those who are reading it.
+# The version before the newest is kept for processes that still read it.
 KEPT_VERSIONS = 2
 _PENDING = "pending/"
 
 
 @dataclass
 class WorkingCopy:
-    """A folder and the store behind it, which is the truth.
+    """Holds a local folder and its store; the store has the authoritative content.
 
-    Documents are small and always here once they were pulled; data files are fetched when they are needed. What was
-    made here is pushed document by document: the data first, the document that names them last.
+    Documents are small and always in the folder after a pull; data files are fetched when they are needed. Local
+    changes are pushed document by document: the data files first, then the document that names them.
     """
 
     folder: Path
@@ -46,9 +46,9 @@ class WorkingCopy:
     _checksums: dict[tuple[int, ...], str] = field(default_factory=dict, repr=False)
 
     def pull(self) -> None:
-        """Bring the documents up to date, and remove data files here that they no longer name.
+        """Update the local documents, and remove local data files that they no longer name.
 
-        What was made here and is not pushed yet stays, unless somebody else has pushed the same document meanwhile.
+        Local files that are not pushed yet are kept, unless another machine has pushed the same document.
         """
         self._there = self.store.listing()
         before = self._newest_run()
@@ -63,7 +63,7 @@ class WorkingCopy:
             self._clear_published()
 
     def pull_document(self, name: str) -> None:
-        """Bring one document up to date."""
+        """Update one local document."""
         facts, record = self.store.facts(name), DocumentRecord.read(self.folder, name)
         if facts is not None:
             self._there[name] = facts
@@ -71,7 +71,7 @@ class WorkingCopy:
                 self._adopt(name, self.store.get(name), record)
 
     def sizes(self) -> dict[str, int]:
-        """Return the bytes in the store of every kind of thing, the largest first, as the last listing told."""
+        """Return the bytes in the store by top-level folder or file, the largest first, by the last listing."""
         bytes_by_kind: dict[str, int] = {}
         for key, facts in self._there.items():
             kind = key.partition("/")[0]
@@ -79,7 +79,7 @@ class WorkingCopy:
         return dict(sorted(bytes_by_kind.items(), key=lambda item: -item[1]))
 
     def published(self) -> dict[str, Stored]:
-        """Return what people read of the newest version, by its path in the folder; nothing where there is none."""
+        """Return the published files of the newest version, keyed by path in the folder; empty if there is none."""
         newest = self._newest_run()
         record = DocumentRecord.read(self.folder, newest) if newest else None
         objects = record.objects if record else {}
@@ -89,7 +89,7 @@ class WorkingCopy:
         return record is None or record.facts != self._there[name] or not (self.folder / name).exists()
 
     def _adopt(self, name: str, content: bytes, record: DocumentRecord | None) -> None:
-        """Take a document of the store in place of the one here."""
+        """Replace the local document by the one of the store."""
         plain, objects = document_records.without_objects(content)
         here = self.folder / name
         same = here.exists() and document_records.checksum(here.read_bytes()) == document_records.checksum(plain)
@@ -102,7 +102,7 @@ class WorkingCopy:
         DocumentRecord(self._there[name], document_records.checksum(plain), objects).write(self.folder, name)
 
     def _drop(self, name: str, record: DocumentRecord | None) -> None:
-        """Forget a document that the store no longer has; what was made here since stays."""
+        """Remove a document that the store no longer has, unless it was changed locally since."""
         here = self.folder / name
         if record is not None and here.exists() and document_records.checksum(here.read_bytes()) == record.content:
             for data in record.objects if run_of(name) is None else ():
@@ -114,7 +114,7 @@ class WorkingCopy:
         return next(reversed(runs(self.folder)), None)
 
     def _clear_published(self) -> None:
-        """Remove what an older version published here; the newest is fetched when it is read."""
+        """Remove local published files of an older version; those of the newest are fetched when they are read."""
         for name in PUBLISHED:
             path = self.folder / name
             if path.is_dir():
@@ -123,11 +123,11 @@ class WorkingCopy:
                 path.unlink(missing_ok=True)
 
     def is_occupied(self) -> bool:
-        """Return whether the store has anything below the URL, as the last listing told, or a run began here."""
+        """Return whether the store has an object below the URL, by the last listing, or a run started here."""
         return bool(self._there) or any(True for _ in documents(self.folder))
 
     def stored(self, path: Path) -> Stored | None:
-        """Return where a data file lies in the store, by the documents that were pulled; None where it does not."""
+        """Return the object of a data file in the store, by the pulled documents; None if there is none."""
         data = path.relative_to(self.folder).as_posix()
         document = document_of(data, self._newest_run())
         record = DocumentRecord.read(self.folder, document) if document else None
@@ -135,11 +135,11 @@ class WorkingCopy:
             return None
         here = self.folder / document
         if not here.exists() or document_records.checksum(here.read_bytes()) != record.content:
-            return None  # made anew here
+            return None  # the document was changed here
         return record.objects.get(data)
 
     def is_stored(self, path: Path, size: int | None = None) -> bool:
-        """Return whether a data file lies in the store, in its full length, as the last listing told."""
+        """Return whether a data file is in the store, in its full length, by the last listing."""
         stored = self.stored(path)
         if stored is None or size not in {None, stored.bytes}:
             return False
@@ -147,12 +147,12 @@ class WorkingCopy:
         return there is not None and there.size == stored.bytes
 
     def fetch(self, paths: Iterable[Path]) -> None:
-        """Fetch data files that are not here; those that the store does not have either are left out.
+        """Fetch missing data files; those that the store does not have are skipped.
 
         Raises
         ------
         DamagedError
-            If an object is gone that a document names.
+            If an object that a document names is gone.
         """
         missing = [path for path in paths if not path.exists()]
         wanted = [(path, stored) for path in missing if (stored := self.stored(path)) is not None]
@@ -163,12 +163,12 @@ class WorkingCopy:
             self.store.download(stored.key, path)
         except FileNotFoundError:
             raise DamagedError(
-                f"{self.store.named(stored.key)}: is gone from the store; run the subset again: only what is missing "
-                "is made anew"
+                f"{self.store.named(stored.key)}: is gone from the store; run the subset again: only missing files "
+                "are made again"
             ) from None
 
     def push(self) -> None:
-        """Push every document that was made or changed here, with its data; the manifests of runs come last."""
+        """Push every document that was created or changed here, with its data; the manifests of runs come last."""
         newest = self._newest_run()
         left = [name for name in documents(self.folder) if not self._is_pushed(name)]
         for name in left:
@@ -184,12 +184,12 @@ class WorkingCopy:
             return False
         if document_records.checksum((self.folder / name).read_bytes()) != record.content:
             return False
-        # what somebody removed from the store is pushed again where it is here
+        # a data file that was removed from the store is pushed again if it is here
         gone = [data for data, stored in record.objects.items() if stored.key not in self._there]
         return not any((self.folder / data).exists() for data in gone)
 
     def push_document(self, name: str) -> None:
-        """Push a document: first its data, those alone that are not there yet, then the document itself."""
+        """Push a document: first its data files that the store does not have, then the document itself."""
         published = name == self._newest_run()
         content = (self.folder / name).read_bytes()
         before = DocumentRecord.read(self.folder, name)
@@ -202,7 +202,7 @@ class WorkingCopy:
         DocumentRecord(facts, document_records.checksum(content), objects).write(self.folder, name)
 
     def upload(self, path: Path, data: str, document: str) -> Stored:
-        """Make sure that a file lies in the store as the data file of a document; return where."""
+        """Upload a file as the data file of a document if the store does not have it; return its object."""
         key = object_name(data, document, self._checksum(path))
         size = path.stat().st_size
         there = self._there.get(key)
@@ -211,7 +211,7 @@ class WorkingCopy:
         return Stored(key, size)
 
     def _checksum(self, path: Path) -> str:
-        """Return the SHA-256 of a file; one that was only renamed since is not read again."""
+        """Return the SHA-256 of a file; a file that was only renamed is not read again."""
         stat = path.stat()
         known = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
         if known not in self._checksums:
@@ -224,7 +224,7 @@ class WorkingCopy:
         return self._there[name]
 
     def _parts_elsewhere(self, name: str, manifest: Mapping[str, Any], here: set[str]) -> dict[str, Stored]:
-        """Copy the refined files of a run that lie in the store alone: other machines wrote them."""
+        """Copy the refined files of a run that are only in the store: other machines wrote them."""
         elsewhere = [part for part in manifest["refined"] if f"refined/{part['name']}" not in here]
         return dict(each(lambda part: self._copied(name, part), elsewhere))
 
@@ -240,7 +240,7 @@ class WorkingCopy:
         return data, Stored(key, part["bytes"])
 
     def _published_part(self, part: Mapping[str, Any]) -> Stored | None:
-        """Return a refined file of the same content in a version before."""
+        """Return a refined file with the same content in an earlier version; None if there is none."""
         for name in reversed(runs(self.folder)):
             record = DocumentRecord.read(self.folder, name)
             for other in json.loads((self.folder / name).read_bytes())["refined"] if record else ():
@@ -250,7 +250,7 @@ class WorkingCopy:
         return None
 
     def pending(self, name: str) -> Stored | None:
-        """Return where a refined file lies that waits for the others of its version; None where it does not."""
+        """Return the object of a refined file that waits for the others of its version; None if there is none."""
         key = next(
             (f"{work}{_PENDING}{name}" for work in ("", ".dj/") if f"{work}{_PENDING}{name}" in self._there), None
         )
@@ -265,19 +265,19 @@ class WorkingCopy:
         self._there[key] = there
 
     def pending_note(self, name: str) -> dict[str, Any] | None:
-        """Return the note beside a refined file that waits in the store; None where there is none."""
+        """Return the checksum document of a refined file that waits in the store; None if there is none."""
         pending = self.pending(name)
         note: dict[str, Any] | None = json.loads(self.store.get(pending.key)) if pending else None
         return note
 
     def remove_data(self, path: Path) -> None:
-        """Remove a data file from the store alone: it is damaged there."""
+        """Remove a data file only from the store: it is damaged there."""
         stored = self.stored(path)
         if stored is not None:
             self.remove([stored.key])
 
     def remove_document(self, name: str) -> None:
-        """Remove a document from the store and here; nothing refers to its data from then on."""
+        """Remove a document from the store and from the folder; its data are then unreferenced."""
         self.remove([name])
         record = DocumentRecord.read(self.folder, name)
         for data in record.objects if record else ():
@@ -286,14 +286,14 @@ class WorkingCopy:
         document_records.forget(self.folder, name)
 
     def remove(self, keys: Iterable[str]) -> None:
-        """Remove objects from the store, by their names there."""
+        """Remove objects from the store, by their keys."""
         listed = list(keys)
         self.store.delete(listed)
         for key in listed:
             self._there.pop(key, None)
 
     def _point_at(self, newest: str) -> None:
-        """Write where the newest version lies, for people and their tools; then remove versions long replaced."""
+        """Write the URLs of the newest version for people and their tools; then remove old versions."""
         record = DocumentRecord.read(self.folder, newest)
         if record is None:
             return
@@ -315,7 +315,7 @@ class WorkingCopy:
             self.remove([key for key in self._there if key.startswith(old)])
 
     def url_of(self, path: Path) -> str:
-        """Return the URL of a file or folder, for people; what is published lies in the newest version."""
+        """Return the URL of a file or folder, for people; published files are in the newest version."""
         name = path.relative_to(self.folder).as_posix()
         newest = self._newest_run()
         if name.partition("/")[0] not in PUBLISHED:
@@ -323,7 +323,7 @@ class WorkingCopy:
         return self.store.named(f"versions/{run_of(newest)}/{name}" if newest else POINTER)
 
     def unnamed(self, older_than_ns: int) -> dict[str, int]:
-        """Return data in the store that no document names, written before a time, with their bytes."""
+        """Return the data files in the store that no document names, written before a time, with their bytes."""
         named: set[str] = set()
         for name in document_records.recorded(self.folder):
             record = DocumentRecord.read(self.folder, name)

@@ -81,17 +81,17 @@ class SubsetContext:
 
     @cached_property
     def frequent(self) -> Frequent:
-        """What is frequent in the source, as it was counted."""
+        """Return the frequent keys of the source, by the counting pass."""
         return self.corpus.counted()
 
     @property
     def source(self) -> MeasuredSource:
-        """What is measured of the source, file by file, in order."""
+        """Return the source with its measured files, in order."""
         return MeasuredSource(self.files, self.layout, self.measure_key, self.recipe.text_key, self.options.limit)
 
     @cached_property
     def reference(self) -> MeasuredSource:
-        """What is measured of the reference set, in order: it is signed only."""
+        """Return the reference set with its measured files, in order: it is signed only."""
         # signatures are found by names that tell the place of their step
         names = [step.signature for step in self.plan.deduplicators]
         key = digest([self.plan.signing.measure_key(self.options.models), names])
@@ -99,7 +99,7 @@ class SubsetContext:
 
     @property
     def is_sharded(self) -> bool:
-        """Whether the recipe groups its source into shards."""
+        """Return whether the recipe groups its source into shards."""
         return self.recipe.asset is not None and self.recipe.asset.shards is not None
 
     @cached_property
@@ -130,7 +130,7 @@ class SubsetContext:
 
     @property
     def workers(self) -> int:
-        """How many processes or threads of this machine to use for the whole source."""
+        """Return the number of processes or threads of this machine to use for the whole source."""
         # `--workers` are those of the cluster, where one is chosen
         return settings.default_workers() if self.options.engine == "ray" else self.workers_for(self.files)
 
@@ -153,7 +153,7 @@ class SubsetContext:
 
 
 def refuse_remote_archives(plan: Plan, files: Sequence[SourceFile]) -> None:
-    """Raise for a recipe that looks at images or clips of archives which lie in an object store.
+    """Raise for a recipe that reads images or clips of archives in an object store.
 
     Raises
     ------

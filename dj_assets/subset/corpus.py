@@ -1,4 +1,4 @@
-"""What a whole corpus holds often: counted in a pass of its own, before the operators that rewrite by it."""
+"""Frequent keys of a whole corpus: counted in a separate pass, before the operators that rewrite by them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Corpus:
     """A source to be counted for every corpus mapper of a plan: one pass each, in recipe order.
 
     Such a pass measures the steps before the mapper, replays them with their thresholds, and counts the keys of the
-    samples that they keep. Its files lie in a folder of their own and are committed file by file, as all measured
+    samples that they keep. Its files are in a separate folder and are committed file by file, as all measured
     files are. A plan without corpus mappers costs nothing and leaves no files.
     """
 

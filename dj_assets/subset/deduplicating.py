@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.errors import UserError
-from dj_assets.home.manifest import FileManifest, measured_files, newest_run, require_measured
+from dj_assets.home.manifest import FileManifest, measured_files, published_run, require_measured
 from dj_assets.measure.engines import for_each
 from dj_assets.measure.measured_source import measured_version, version_with_reference
 from dj_assets.recipe.plan import digest
@@ -145,7 +145,7 @@ def _version(subset: SubsetContext, manifests: Sequence[FileManifest]) -> str:
 
 def _removed(subset: SubsetContext) -> tuple[str, ...]:
     """Return the names of the files that the published version was made of and the source no longer has."""
-    published = newest_run(subset.layout)
+    published = published_run(subset.layout)
     present = {str(file.path) for file in subset.files}
-    before = [shard["path"] for shard in published["shards"]] if published else []
+    before = [file.path for file in published.files] if published else []
     return tuple(Path(path).name for path in before if path not in present)

@@ -36,7 +36,7 @@ def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tupl
     base
         The folder that relative paths start from.
     data_home
-        Where refined subsets lie.
+        The folder of refined subsets.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def _files(entry: Source, base: Path, data_home: Path) -> Iterator[SourceFile]:
 
 
 def _media_root(entry: Source, file: SourceFile, base: Path) -> Root:
-    """Return where relative media paths of a file start: in the folder that the source names, else beside the file."""
+    """Return the root of relative media paths of a file: the folder that the source names, else that of the file."""
     # an archive holds its media itself
     elsewhere = entry.media_root if file.format != "tar" else None
     if elsewhere and is_url(elsewhere):
@@ -87,7 +87,7 @@ def _refined(subset: str, data_home: Path) -> tuple[SourceFile, ...]:
     """Return the published shards of a refined subset."""
     layout = layout_in(data_home, subset)
     run = newest_run(layout)
-    parts = [layout.refined / part["name"] for part in run["refined"]] if run else []
+    parts = [layout.refined / part.name for part in run.refined] if run else []
     if not parts or not all(part.exists() for part in all_at_hand(parts)):
         raise NotRefinedError(subset)
     return tuple(SourceFile.at(part) for part in parts)

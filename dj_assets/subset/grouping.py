@@ -16,7 +16,7 @@ from dj_assets.recipe.model import Sharding
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.agreement import agreed
 
-# More make the pages of the UI, and the events of a deduplicate step, slow.
+# More shards make the pages of the UI, and the events of a deduplicate step, slow.
 MAX_SHARDS = 1000
 
 _ENDING = re.compile(r"\.(jsonl|ndjson|json|csv|tsv|parquet|tar|xml)(\.(gz|zst))?$", re.IGNORECASE)
@@ -32,7 +32,7 @@ class Shard:
 
     @property
     def size_bytes(self) -> int:
-        """What its files take on the disk."""
+        """Return the bytes of its files on the disk."""
         return sum(file.size for file in self.files)
 
 

@@ -14,7 +14,7 @@ from dj_assets.home.layout import Layout
 from dj_assets.stores.atomic import recover, remove_leftovers
 from dj_assets.stores.lease import leased
 
-# Putting a shard's files into place waits for a deduplicate step or a release that is running.
+# The commit of a shard's files waits for a deduplicate step or a release that is under way.
 COMMIT_PATIENCE_S = 3600.0
 
 

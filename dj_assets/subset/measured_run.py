@@ -1,18 +1,19 @@
-"""A finished run asked again: what other thresholds would keep, told by the replay over what is stored."""
+"""Replay a finished run over its stored files: the samples that other thresholds would keep."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, newest_run, read_json, require_measured, stored_manifest
+from dj_assets.home.run_manifest import MeasuredFile, ReferenceFile, RunManifest
 from dj_assets.measure.measured_source import measured_version, version_with_reference
 from dj_assets.operators.base import Deduplicator, Mapper
 from dj_assets.recipe.plan import Plan
@@ -27,7 +28,7 @@ _READ = (*REPLAYED, "rejects")
 
 @dataclass(frozen=True)
 class Kept:
-    """How many samples would be kept: by the filters alone, and by the whole recipe with its deduplicators."""
+    """Holds the number of samples that the filters alone would keep, and the whole recipe with its deduplicators."""
 
     by_filters: int
     by_recipe: int
@@ -51,7 +52,7 @@ class MeasuredRun:
     """
 
     layout: Layout
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
     plan: Plan
     threads: int = 1
 
@@ -63,7 +64,7 @@ class MeasuredRun:
         ------
         UserError
             If there is no finished run, if it measured something else than the plan does, or if the folder was
-            measured anew since.
+            measured again since.
         """
         for layout in (Layout.output(folder), Layout.home(folder)):
             manifest = newest_run(layout)
@@ -81,12 +82,12 @@ class MeasuredRun:
     def is_newest(self) -> bool:
         """Return whether no other run was published since."""
         newest = newest_run(self.layout)
-        return newest is not None and newest["run_id"] == self.manifest["run_id"]
+        return newest is not None and newest.run_id == self.manifest.run_id
 
     @property
     def samples_in(self) -> int:
         """The samples of the run, those included that loading dropped or quarantined."""
-        return int(self.manifest["samples_in"])
+        return self.manifest.samples_in
 
     def kept(self, plan: Plan) -> Kept:
         """Replay a plan that measures the same as the run's."""
@@ -103,7 +104,7 @@ class MeasuredRun:
         Raises
         ------
         UserError
-            If the subset was measured anew meanwhile, or the plan measures something else.
+            If the subset was measured again meanwhile, or the plan measures something else.
         """
         _require_same_measure(self.manifest, plan, self.layout.published)
         outcomes = self._outcome(plan)
@@ -135,19 +136,18 @@ class MeasuredRun:
 
     @cached_property
     def _measured(self) -> str:
-        """The version of what was measured, as the run told it: what it found to be near is found again by it."""
-        return version_with_reference(measured_version(self.manifest["measure_key"], self.manifests), self.reference)
+        """Return the data version of the measured files in the run; the stored near pairs are keyed by it."""
+        return version_with_reference(measured_version(self.manifest.measure_key, self.manifests), self.reference)
 
     @property
     def manifests(self) -> list[FileManifest]:
         """The manifests of all source files, in their order."""
-        return _stored(self.layout, [file["shard"] for file in self.manifest["shards"]])
+        return _stored(self.layout, [file.number for file in self.manifest.files])
 
     @property
     def reference(self) -> list[FileManifest]:
         """The manifests of the reference set; none where there is no such set."""
-        files = self.manifest.get("against", {}).get("files", [])
-        return _stored(self.layout.against, [file["shard"] for file in files])
+        return _stored(self.layout.against, [file.number for file in self.manifest.reference])
 
     @cached_property
     def _population(self) -> Population:
@@ -158,9 +158,8 @@ class MeasuredRun:
 
     def _files(self, kind: str, of: Literal["shards", "against"] = "shards") -> list[Path]:
         if of == "shards":
-            return all_at_hand(self.layout.measured(kind, file["shard"]) for file in self.manifest["shards"])
-        files = self.manifest.get("against", {}).get("files", [])
-        return all_at_hand(self.layout.against.measured(kind, file["shard"]) for file in files)
+            return all_at_hand(self.layout.measured(kind, file.number) for file in self.manifest.files)
+        return all_at_hand(self.layout.against.measured(kind, file.number) for file in self.manifest.reference)
 
 
 def _stored(layout: Layout, numbers: Iterable[int]) -> list[FileManifest]:
@@ -173,19 +172,24 @@ def _stored(layout: Layout, numbers: Iterable[int]) -> list[FileManifest]:
     return manifests
 
 
-def _require_same_measure(manifest: Mapping[str, Any], plan: Plan, folder: Path) -> None:
-    if plan.stats_hash != manifest["stats_hash"]:
+def _require_same_measure(manifest: RunManifest, plan: Plan, folder: Path) -> None:
+    if plan.stats_hash != manifest.stats_hash:
         raise UserError(
             f"{folder}: the run there measured something else than {plan.recipe.file} (other operators, order or "
             "measuring parameters); run this recipe first"
         )
 
 
-def _require_measured_files(manifest: Mapping[str, Any], layout: Layout) -> None:
-    reference = manifest.get("against", {}).get("files", [])
-    wanted = [(layout.manifest(file["shard"]), file) for file in manifest["shards"]]
-    for path, file in [*wanted, *((layout.against.manifest(file["shard"]), file) for file in reference)]:
+def _require_measured_files(manifest: RunManifest, layout: Layout) -> None:
+    wanted = [(layout.manifest(file.number), _identity(file)) for file in manifest.files]
+    wanted += [(layout.against.manifest(file.number), _identity(file)) for file in manifest.reference]
+    for path, measured in wanted:
         now = read_json(path) or {}
         # manifests of earlier versions have no media
-        if any(now.get(key, "") != file.get(key, "") for key in ("sha256", "records", "measure_key", "media")):
+        if any(now.get(key, "") != value for key, value in measured.items()):
             raise UserError(f"{layout.published}: was measured anew since its last run; run it to the end first")
+
+
+def _identity(file: MeasuredFile | ReferenceFile) -> dict[str, str | int]:
+    media = file.media if isinstance(file, MeasuredFile) else ""
+    return {"sha256": file.sha256, "records": file.records, "measure_key": file.measure_key, "media": media}

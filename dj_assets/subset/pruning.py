@@ -27,7 +27,7 @@ from dj_assets.subset.locks import whole_subset
 # Data are pushed before the document that names them: this long they may belong to a run that is at work.
 WRITING_S = 24 * 3600
 
-# What makes a folder of the data home a subset's.
+# Entries by which a folder of the data home is recognized as a subset's.
 _MARKS = ("runs", "shards", "stats.duckdb", "cleaned")
 
 
@@ -57,7 +57,7 @@ def housekeeping(
 ) -> list[Housekeeping]:
     """Look through the folders of all subsets, or of some; with `delete`, remove what can go.
 
-    A subset that a run works at is told and left alone: its lock is held while it is looked at and while files go.
+    A subset of a running run is reported and not changed: its lock is held while files are listed and removed.
 
     Raises
     ------

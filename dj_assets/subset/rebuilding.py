@@ -1,18 +1,16 @@
-"""The database of a subset made anew from its Parquet files and manifests; nothing is measured."""
+"""Rebuild the database of a subset from its Parquet files and manifests; nothing is measured."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dj_assets import settings
 from dj_assets.errors import RecipeError
 from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import write_json
+from dj_assets.home.run_manifest import RunManifest, content_in_database, record_database
 from dj_assets.home.writing import replace_atomically
 from dj_assets.publish.database import add_run
 from dj_assets.publish.release import Release
@@ -25,7 +23,7 @@ from dj_assets.subset.measured_run import MeasuredRun
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A database that was made anew: where, of which run, with how many samples measured."""
+    """Holds a database that was rebuilt: its path, its run, and the number of measured samples."""
 
     database: Path
     run_id: str
@@ -33,17 +31,18 @@ class Rebuilt:
     seconds: float
 
 
-def rebuild(layout: Layout, manifest: Mapping[str, Any]) -> Rebuilt:
-    """Make `stats.duckdb` of the newest run anew: its recipe is replayed over what was measured.
+def rebuild(layout: Layout, manifest: RunManifest) -> Rebuilt:
+    """Rebuild `stats.duckdb` of the newest run: its recipe is replayed over the measured files.
 
     Raises
     ------
     UserError
-        If a measured file is missing, damaged, or was measured anew since that run: then the subset must be run again.
+        If a measured file is missing, damaged, or was measured again since that run: the subset must be run again.
     """
     started = time.perf_counter()
     with whole_subset(layout):
         plan = plan_of(manifest)
+        stored = layout.runs / f"{manifest.run_id}.json"
         run = MeasuredRun.open(layout.published, plan, settings.default_workers())
         population, outcome = run.replayed(plan)
         manifests, reference = run.manifests, run.reference
@@ -51,25 +50,23 @@ def rebuild(layout: Layout, manifest: Mapping[str, Any]) -> Rebuilt:
         with replace_atomically(layout.database) as temporary:
             release.build(temporary, run.threads)
             # the record in the database never knew what it became
-            known = {key: value for key, value in manifest.items() if not key.startswith("database_")}
-            add_run(temporary, manifest["funnel"], known)
-            size, crc32 = Sum.of(temporary)
-        became = {"database_bytes": size, "database_crc32": crc32}
-        write_json(layout.runs / f"{manifest['run_id']}.json", {**manifest, **became})
+            add_run(temporary, manifest, content_in_database(stored))
+            written = Sum.of(temporary)
+        record_database(stored, written)
     seconds = time.perf_counter() - started
-    return Rebuilt(layout.database, manifest["run_id"], len(population), seconds)
+    return Rebuilt(layout.database, manifest.run_id, len(population), seconds)
 
 
-def plan_of(manifest: Mapping[str, Any]) -> Plan:
+def plan_of(manifest: RunManifest) -> Plan:
     """Return the plan of a run: that of its recipe's file where it is still the same, else of the record."""
-    file = Path(manifest["recipe"])
+    file = Path(manifest.recipe)
     if file.is_file():
         try:
             plan = make_plan(load_recipe(file))
         except RecipeError:
             plan = None
-        if plan is not None and plan.stats_hash == manifest["stats_hash"]:
+        if plan is not None and plan.stats_hash == manifest.stats_hash:
             same = [{step.operator.name: step.operator.parameters()} for step in plan.steps]
-            if same == manifest["process"]:
+            if same == list(manifest.process):
                 return plan
-    return make_plan(load_recipe({"process": manifest["process"], "text_keys": manifest["text_keys"]}))
+    return make_plan(load_recipe({"process": list(manifest.process), "text_keys": manifest.text_keys}))

@@ -50,7 +50,7 @@ def run_recipe(
     overwrite
         Take a folder that holds another run; what is measured already and still right is used again.
     engine
-        What measures and writes: "local", worker processes of this machine, or "ray", a Ray cluster (the one that
+        The engine that measures and writes: "local", worker processes of this machine, or "ray", a Ray cluster (that of
         `RAY_ADDRESS` names or that runs on this machine, else one that is started here); default `DJ_ENGINE`. Results
         are the same.
     options
@@ -86,7 +86,7 @@ def run_recipe(
 
 
 def _claim(subset: Subset, *, overwrite: bool) -> None:
-    """Make the output folder ours; refuse one that holds something else, unless told to overwrite."""
+    """Claim the output folder for this run; refuse a folder with other content unless `overwrite` is true."""
     folder, mark = subset.layout.published, subset.layout.work / "claim.json"
     options = subset.options
     claim = {

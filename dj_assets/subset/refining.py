@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import FileManifest, all_published, newest_run, next_run_id, require_measured
+from dj_assets.home.manifest import FileManifest, all_published, next_run_id, published_run, require_measured
+from dj_assets.home.run_manifest import Bins, PublishedFile, RunManifest
 from dj_assets.measure.engines import for_each
 from dj_assets.publish.parts import RefinedFile, waiting_files, write_part
 from dj_assets.publish.release import Release
 from dj_assets.recipe.plan import digest
 from dj_assets.replay.decision import Decision, outcome_version
-from dj_assets.replay.record import media_record, run_environment, run_record
+from dj_assets.replay.record import Environment, manifest_of_run
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.deduplicating import decided, decision_key, measured
@@ -46,7 +46,7 @@ def refine_shard(subset: SubsetContext, name: str) -> RefineResult:
     Raises
     ------
     UserError
-        If the shard was not there, or is measured anew, since duplicates were found.
+        If the shard was not there when duplicates were found, or was measured again since.
     """
     started = time.perf_counter()
     paths = {str(file.path) for file in subset.group(name).files}
@@ -69,7 +69,7 @@ def refine_shard(subset: SubsetContext, name: str) -> RefineResult:
 
 
 def _decision_about(subset: SubsetContext, name: str, paths: Collection[str]) -> Decision:
-    """Return the decision about a shard; a changed threshold decides again, new samples wait for deduplication."""
+    """Return the decision about a shard, replayed for changed thresholds; new samples need the deduplicate step."""
     with whole_subset(subset.layout, COMMIT_PATIENCE_S, subset.expected_bytes):
         stored = Decision.read(subset.layout)
         now = {file.path: file for file in subset.source.measured_already() if file.path in paths}
@@ -88,7 +88,7 @@ def _differ(before: FileManifest, now: FileManifest) -> bool:
 
 
 def _write(subset: SubsetContext, decision: Decision, numbers: Collection[int]) -> None:
-    layout, published = subset.layout, newest_run(subset.layout)
+    layout, published = subset.layout, published_run(subset.layout)
     wanted = [part for part in decision.parts if part.number in numbers and part.size(layout, published) is None]
     write = partial(_write_part, layout=layout, types=decision.types, text_key=subset.recipe.text_key)
     for_each(subset.options.engine, write, (_piece(subset, decision, part) for part in wanted))
@@ -134,8 +134,8 @@ def publish_when_whole(subset: SubsetContext) -> tuple[tuple[str, ...], RunResul
 
 
 def _waited_for(subset: SubsetContext, decision: Decision) -> tuple[str, ...]:
-    """Return the shards that are not refined yet, or were measured anew since the decision."""
-    published = newest_run(subset.layout)
+    """Return the shards that are not refined yet, or were measured again since the decision."""
+    published = published_run(subset.layout)
     now = {file.path: file for file in subset.source.measured_already()}
     written = {part.number for part in decision.parts if part.size(subset.layout, published) is not None}
     ready = {
@@ -154,8 +154,8 @@ def _waited_for(subset: SubsetContext, decision: Decision) -> tuple[str, ...]:
 
 
 def _up_to_date(subset: SubsetContext, key: str) -> RunResult | None:
-    published = newest_run(subset.layout)
-    if published and published["result_key"] == key and all_published(subset.layout, published):
+    published = published_run(subset.layout)
+    if published and published.result_key == key and all_published(subset.layout, published):
         return RunResult.of_manifest(published, subset.layout, reused=True)
     return None
 
@@ -177,20 +177,16 @@ def _publish(
         for_each=partial(for_each, subset.options.engine),
     )
 
-    def manifest_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return the record of this run over its refined files."""
+    def manifest_of(refined: Sequence[PublishedFile], statistics: dict[str, Bins]) -> RunManifest:
+        """Return the manifest of this run over its refined files."""
         subset.seconds["refine"] = time.perf_counter() - started
-        return {
-            "run_id": next_run_id(subset.layout, decision.key),
-            **run_record(plan, decision.key, decision.counts, decision.funnel),
-            **run_environment(subset.models, manifests, subset.seconds, subset.workers, subset.options.engine),
-            "measure_key": subset.measure_key,
-            "short_texts": decision.short_texts,
-            **decision.against,
-            **media_record(plan, subset.files, manifests),
-            **({"missing_shards": list(decision.missing)} if decision.missing else {}),
-            "refined": parts,
-        }
+        environment = Environment(
+            subset.models, subset.seconds, subset.workers, subset.options.engine, subset.measure_key
+        )
+        run_id = next_run_id(subset.layout, decision.key)
+        return manifest_of_run(
+            run_id, plan, decision, environment, files=subset.files, refined=refined, statistics=statistics
+        )
 
     manifest = release.publish(decision.parts, manifest_of, threads=subset.workers, written=written)
     return RunResult.of_manifest(manifest, subset.layout, reused=False)

@@ -1,29 +1,29 @@
-"""How to run a subset, and what each of its steps returns."""
+"""The options of a subset's run, and the results of its steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from dj_assets.home.layout import Layout
+from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.measure.engines import EngineName, default_engine
 from dj_assets.models.store import ModelStore
 from dj_assets.publish.parts import Format
 from dj_assets.publish.release import Accompany
 from dj_assets.replay.decision import FileOutcome
-from dj_assets.replay.funnel import FunnelStep
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to run, never what comes out: results are the same for every number of workers.
+    """Holds the options of a run; results are the same for every number of workers.
 
-    `limit` reads only the first so many records; `workers` defaults to the recipe's `np`, else to the CPUs at hand,
+    `limit` reads only the first n records; `workers` defaults to the recipe's `np`, else to the CPUs at hand,
     and to fewer for small inputs; on a Ray cluster to all of its CPUs. `engine` is what measures and writes, default
     `DJ_ENGINE`: worker processes of this machine ("local"), or a Ray cluster. `accompany` writes what people read
-    beside the data, see `Release`. `patience_s` is how long to wait for another run that is at work in the folder.
+    next to the data, see `Release`. `patience_s` is how long to wait for another run that is at work in the folder.
     """
 
     workers: int | None = None
@@ -46,7 +46,7 @@ class RunOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class MeasureResult:
-    """What `measure` did: files measured now and those found up to date."""
+    """Holds the result of `measure`: files measured now and those found up to date."""
 
     samples: int
     files_measured: int
@@ -59,7 +59,7 @@ class MeasureResult:
 
 @dataclass(frozen=True)
 class DeduplicateResult:
-    """What `deduplicate` found: duplicates that the recipe drops, and the near pairs behind them.
+    """Holds the result of `deduplicate`: duplicates that the recipe drops, and the near pairs behind them.
 
     `against` of the duplicates are those of the reference set. `outcomes` say, for every file that took part, what
     became of its samples; `missing` names shards of a sharded subset that took no part: they are not measured.
@@ -104,31 +104,35 @@ class RunResult:
     quarantined: int
     retention: float
     funnel: tuple[FunnelStep, ...]
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
     database: Path
     refined: tuple[Path, ...]
     data_version: str
     reused: bool
 
     @classmethod
-    def of_manifest(cls, manifest: Mapping[str, Any], layout: Layout, *, reused: bool) -> RunResult:
-        """Describe what lies in the folder, from the manifest of the run that published it."""
+    def of_manifest(cls, manifest: RunManifest, layout: Layout, *, reused: bool) -> RunResult:
+        """Describe the content of the folder, from the manifest of the run that published it."""
         return cls(
             folder=layout.published,
-            run_id=manifest["run_id"],
-            **{name: manifest[name] for name in ("samples_in", "samples_out", "dropped", "quarantined", "retention")},
-            funnel=tuple(FunnelStep.of_json(step) for step in manifest["funnel"]),
+            run_id=manifest.run_id,
+            samples_in=manifest.samples_in,
+            samples_out=manifest.samples_out,
+            dropped=manifest.dropped,
+            quarantined=manifest.quarantined,
+            retention=manifest.retention,
+            funnel=manifest.funnel,
             manifest=manifest,
             database=layout.database,
-            refined=tuple(layout.refined / part["name"] for part in manifest["refined"]),
-            data_version=manifest["result_key"],
+            refined=tuple(layout.refined / part.name for part in manifest.refined),
+            data_version=manifest.result_key,
             reused=reused,
         )
 
 
 @dataclass(frozen=True)
 class RefineResult:
-    """What `refine_shard` did with one shard: it is written, and published once no other shard is `waited_for`.
+    """Holds the result of `refine_shard`: the shard is written, and published once no other shard is `waited_for`.
 
     `data_version` identifies the content of its refined files, `outcome` what was decided about its samples.
     """

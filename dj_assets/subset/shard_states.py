@@ -1,4 +1,4 @@
-"""What is there of a sharded subset and what is still to be done, told by names, sizes and times alone."""
+"""The state of every shard of a sharded subset, found by names, sizes and times of files alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dj_assets.subset.context import SubsetContext
 
 @dataclass(frozen=True)
 class ShardState:
-    """One shard as it lies in the source: `fingerprint` changes with its files and with what is measured of them.
+    """Holds one shard of the source: `fingerprint` changes with its files and with what is measured of them.
 
     `is_measured` is a guess without reading the files: one that was touched counts as changed, until measuring finds
     that it has the same content. `newest_s` is the time of its newest file, in seconds since 1970.

@@ -27,8 +27,8 @@ class Subset(SubsetContext):
     def deduplicate(self) -> DeduplicateResult:
         """Find the near pairs of every deduplicator, over all shards, and replay the recipe over them.
 
-        Of a sharded subset those shards take part that are measured; where no refined file is to be written anew, since
-        a shard has only left, the version without it is published.
+        Of a sharded subset, the measured shards take part. If a shard was only removed, no refined file needs to be
+        written again, and the version without it is published.
 
         Raises
         ------

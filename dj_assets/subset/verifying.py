@@ -1,17 +1,17 @@
-"""Every file of a finished run compared with its checksum; what is damaged is made anew by the next run."""
+"""Compare every file of a finished run with its checksum; the next run makes damaged files again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from dj_assets.errors import DamagedError
 from dj_assets.home.damage import Sum, require_sound
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, require_refined, stored_manifest
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.publish.database import rebuild_hint
 from dj_assets.stores.copies import at_hand
 from dj_assets.subset.locks import whole_subset
@@ -19,14 +19,14 @@ from dj_assets.subset.locks import whole_subset
 
 @dataclass(frozen=True)
 class Verified:
-    """What was compared, and for every damaged file one line with what mends it."""
+    """Holds the number of compared files and bytes, and for every damaged file one line with its fix."""
 
     files: int
     bytes: int
     damaged: tuple[str, ...]
 
 
-def verify(layout: Layout, manifest: Mapping[str, Any]) -> Verified:
+def verify(layout: Layout, manifest: RunManifest) -> Verified:
     """Read every file of the newest run that has a checksum: measured, refined, and the database.
 
     A source file with a damaged measured file counts as not measured, a damaged refined file is renamed: the next
@@ -49,21 +49,21 @@ def verify(layout: Layout, manifest: Mapping[str, Any]) -> Verified:
     return Verified(len(checks), sum(size for size, _ in checks), tuple(damaged))
 
 
-def _checks(layout: Layout, manifest: Mapping[str, Any]) -> Iterator[tuple[int, Callable[[], None]]]:
+def _checks(layout: Layout, manifest: RunManifest) -> Iterator[tuple[int, Callable[[], None]]]:
     """Yield the size of every file, and what compares it."""
-    reference = manifest.get("against", {}).get("files", ())
-    for layout_of_files, entries in ((layout, manifest["shards"]), (layout.against, reference)):
-        for entry in entries:
-            file = stored_manifest(layout_of_files, entry["shard"])
-            if file is None:
-                yield 0, partial(_tell_unmeasured, layout_of_files.manifest(entry["shard"]))
-                continue
-            for kind, (size, _) in file.files.items():
-                yield size, partial(require_measured, layout_of_files, [file], [kind])
-    for part in manifest["refined"]:
-        yield part["bytes"], partial(require_refined, layout, manifest, [part])
-    size, crc32 = manifest.get("database_bytes", 0), manifest.get("database_crc32")
-    yield size, partial(require_sound, at_hand(layout.database), Sum(size, crc32), rebuild_hint(layout.database))
+    entries = [(layout, file.number) for file in manifest.files]
+    entries += [(layout.against, file.number) for file in manifest.reference]
+    for folder_layout, number in entries:
+        file = stored_manifest(folder_layout, number)
+        if file is None:
+            yield 0, partial(_tell_unmeasured, folder_layout.manifest(number))
+            continue
+        for kind, (size, _) in file.files.items():
+            yield size, partial(require_measured, folder_layout, [file], [kind])
+    for part in manifest.refined:
+        yield part.bytes, partial(require_refined, layout, manifest, [part])
+    written = Sum(manifest.database_bytes or 0, manifest.database_crc32)
+    yield written.bytes, partial(require_sound, at_hand(layout.database), written, rebuild_hint(layout.database))
 
 
 def _tell_unmeasured(manifest: Path) -> None:

@@ -1,4 +1,4 @@
-"""The dataset card: what the refined data are and where they are from, as Markdown that data hubs read."""
+"""The dataset card: a description of the refined data and their source, as Markdown that data hubs read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dj_assets.views.markdown import table_markdown
 from dj_assets.views.page.provenance import recipe_yaml
 from dj_assets.views.page.report_input import ReportInput
 
-# What data hubs take as the identifier of a licence; anything else is a sentence of its own.
+# Data hubs accept this as the identifier of a licence; any other text is a sentence about it.
 _IDENTIFIER = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*")
 _SIGNS = re.compile(r"[\\`*\[\]<>#|~$&]")
 # The size classes of Hugging Face's cards.
@@ -28,34 +28,34 @@ def dataset_card(report_input: ReportInput) -> str:
     asset = report_input.recipe.asset
     parts = [
         f"---\n{yaml.safe_dump(_front_matter(report_input), sort_keys=False, allow_unicode=True)}---",
-        f"# {_plain(manifest['name'])}",
+        f"# {_plain(manifest.name)}",
         _plain(asset.description) if asset else "",
         _counts(report_input),
         "## Licence",
         _plain(asset.licence) if asset and asset.licence else _NO_LICENCE,
-        "## How it was refined",
-        table_markdown(funnel_rows(_steps(report_input), manifest["samples_in"])),
+        "## Refinement steps",
+        table_markdown(funnel_rows(manifest.funnel, manifest.samples_in)),
         "## Source",
         _sources(report_input),
         "## Models",
         _models(report_input),
         "## Recipe",
         f"```yaml\n{_recipe(report_input)}\n```",
-        f"Made by dj_assets {manifest['versions']['dj_assets']}, run `{manifest['run_id']}`, {manifest['finished']}.",
+        f"Made by dj_assets {manifest.versions['dj_assets']}, run `{manifest.run_id}`, {manifest.finished}.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-_NO_LICENCE = "Not stated: set `licence` in the `asset` block of the recipe to what the source stands under."
+_NO_LICENCE = "Not stated: set `licence` in the `asset` block of the recipe to the licence of the source."
 
 
 def _front_matter(report_input: ReportInput) -> dict[str, Any]:
     manifest = report_input.manifest
     licence = report_input.recipe.asset.licence if report_input.recipe.asset else ""
     known = bool(_IDENTIFIER.fullmatch(licence))
-    size = next((name for most, name in _SIZES if manifest["samples_out"] < most), "n>10M")
+    size = next((name for most, name in _SIZES if manifest.samples_out < most), "n>10M")
     return {
-        "pretty_name": manifest["name"],
+        "pretty_name": manifest.name,
         **({"license": licence if known else "other"} if licence else {}),
         **({"license_name": licence} if licence and not known else {}),
         "size_categories": [size],
@@ -65,26 +65,22 @@ def _front_matter(report_input: ReportInput) -> dict[str, Any]:
 
 def _counts(report_input: ReportInput) -> str:
     manifest, check_input = report_input.manifest, report_input.check_input
-    rows = [
-        {"": name.replace("_", " "), "samples": manifest[name]}
-        for name in ("samples_in", "samples_out", "dropped", "quarantined")
+    rows: list[dict[str, str | int | float | None]] = [
+        {"": "samples in", "samples": manifest.samples_in},
+        {"": "samples out", "samples": manifest.samples_out},
+        {"": "dropped", "samples": manifest.dropped},
+        {"": "quarantined", "samples": manifest.quarantined},
     ]
-    lines = [f"{rate(manifest['retention'])} of the samples are kept."]
+    lines = [f"{rate(manifest.retention)} of the samples are kept."]
     if check_input.reference:
         lines.append(f"The gallery: {reference_line(report_input.recipe, manifest)}.")
     return f"{' '.join(lines)}\n\n{table_markdown(rows)}"
 
 
-def _steps(report_input: ReportInput) -> list[Any]:
-    from dj_assets.replay.funnel import FunnelStep
-
-    return [FunnelStep.of_json(step) for step in report_input.manifest["funnel"]]
-
-
 def _sources(report_input: ReportInput) -> str:
-    shards = report_input.manifest["shards"]
+    shards = report_input.manifest.files
     rows: list[dict[str, str | int | float | None]] = [
-        {"file": _plain(Path(shard["path"]).name), "sha256": shard["sha256"], "samples": shard["records"]}
+        {"file": _plain(Path(shard.path).name), "sha256": shard.sha256, "samples": shard.records}
         for shard in shards[:_MOST_FILES]
     ]
     more = f"\n\n… and {len(shards) - _MOST_FILES:,} more files" if len(shards) > _MOST_FILES else ""
@@ -92,8 +88,8 @@ def _sources(report_input: ReportInput) -> str:
 
 
 def _models(report_input: ReportInput) -> str:
-    used = report_input.manifest["models"]
-    lines = [f"- {_plain(model['name'])}, sha256 `{model['sha256']}`{_note(model['note'])}" for model in used]
+    used = report_input.manifest.models
+    lines = [f"- {_plain(model.name)}, sha256 `{model.sha256}`{_note(model.note)}" for model in used]
     return "\n".join(lines) or "None."
 
 
@@ -102,12 +98,12 @@ def _note(note: str) -> str:
 
 
 def _recipe(report_input: ReportInput) -> str:
-    file = Path(report_input.manifest["recipe"])
+    file = Path(report_input.manifest.recipe)
     text = file.read_text("utf-8", errors="replace") if file.is_file() else recipe_yaml(report_input.manifest)
-    # a fence within the recipe would end the block
+    # a code fence within the recipe would end the block
     return text.rstrip().replace("```", "'''")
 
 
 def _plain(text: str) -> str:
-    """Return text that Markdown shows as it is."""
+    """Return text escaped so that Markdown shows it unchanged."""
     return _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", " ".join(text.split()))

@@ -1,15 +1,16 @@
-"""Contact sheets: what an operator dropped beside what passed it, ordered by value, so that a threshold can be seen."""
+"""Contact sheets: samples that an operator dropped next to those that passed, by value, to show the threshold."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dj_assets.analysis.figures import compact
 from dj_assets.analysis.shown_media import Display, Shelf, Shown
 from dj_assets.home.layout import Layout
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.media.locations import Root
 from dj_assets.publish.release import Accompany
 from dj_assets.recipe.model import Recipe
@@ -29,14 +30,15 @@ _PAD, _LINE = 6, 15
 
 
 def sheet_writer(inputs: Sequence[str | Path] | None = None) -> Accompany:
-    """Return what writes the contact sheets of a run, to be published with it.
+    """Return a function that writes the contact sheets of a run into the folder to be published.
 
-    `inputs` are other files than those of the recipe's own source. Written are one sheet an operator,
-    `contact_sheets/<operator>.jpg`, 12 samples of either sort, and a small one with all operators.
+    `inputs` are the files of the run, where they are not those of the recipe's source. The function writes one sheet
+    for each operator, `contact_sheets/<operator>.jpg`, with 12 dropped samples and 12 that passed, and a small sheet
+    with all operators.
     """
 
-    def write(staging: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
-        """Write the sheets of a plan that looks at media."""
+    def write(staging: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
+        """Write the sheets of a plan that reads media."""
         if not plan.media:
             return
         folder = staging / FOLDER
@@ -53,7 +55,7 @@ def sheet_writer(inputs: Sequence[str | Path] | None = None) -> Accompany:
 
 
 def overview(folder: Path, limit_bytes: int) -> bytes:
-    """Return the small sheet of a published subset, compressed to a limit; empty where there is none, or no way to."""
+    """Return the small sheet of a published subset, compressed to a limit; empty where this is not possible."""
     path = folder / FOLDER / OVERVIEW
     if not path.exists():
         return b""
@@ -69,14 +71,14 @@ def overview(folder: Path, limit_bytes: int) -> bytes:
     return b""
 
 
-def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: Mapping[str, Any]) -> dict[int, Root]:
-    """Return where the media of every shard lie whose file is still there."""
+def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: RunManifest) -> dict[int, Root]:
+    """Return the media root of every shard whose file still exists."""
     by_path = {str(file.path): file.reading.media_root for file in files_of(recipe, inputs)}
-    return {shard["shard"]: by_path[shard["path"]] for shard in manifest["shards"] if shard["path"] in by_path}
+    return {file.number: by_path[file.path] for file in manifest.files if file.path in by_path}
 
 
 def _sheet(shelves: Sequence[Shelf], columns: int, edge: int) -> Image:
-    """Draw shelves below each other, on each what was dropped on the left and what passed on the right."""
+    """Draw the shelves below each other, dropped samples on the left and passed samples on the right."""
     from PIL import Image, ImageDraw
 
     cell = edge + _PAD

@@ -1,4 +1,4 @@
-"""Two runs compared, for the terminal."""
+"""The comparison of two runs for the terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-# Longer lists tell a person nothing.
+# Longer lists do not help a reader.
 _MOST_LINES = 40
 
 
 def render_diff(before: Run, now: Run, diff: RunDiff) -> Group:
-    """Return what was changed, what became otherwise by operator and reason, and a few samples."""
+    """Return the changes of recipe and source, the changed outcomes by operator and reason, and a few samples."""
     from rich.console import Group
 
     old, new = before.manifest, now.manifest
@@ -43,9 +43,9 @@ def _heading(before: Run, now: Run) -> Text:
     text = Text()
     for what, run in (("before", before), ("now   ", now)):
         manifest = run.manifest
-        kept = percent(manifest["samples_out"], manifest["samples_in"])
-        text.append(f"{what}  {manifest['name']}@{manifest['run_id']}  ", style="bold")
-        text.append(f"{manifest['samples_out']:,} of {manifest['samples_in']:,} kept, {kept}\n")
+        kept = percent(manifest.samples_out, manifest.samples_in)
+        text.append(f"{what}  {manifest.name}@{manifest.run_id}  ", style="bold")
+        text.append(f"{manifest.samples_out:,} of {manifest.samples_in:,} kept, {kept}\n")
     return text
 
 
@@ -62,7 +62,7 @@ def _lines(title: str, lines: Sequence[str]) -> Text:
 
 def _balance(diff: RunDiff) -> str:
     sentence = (
-        f"{diff.compared:,} samples are in both: {diff.kept_before:,} were kept, {diff.kept_now:,} are; "
+        f"{diff.compared:,} samples are in both: {diff.kept_before:,} kept before, {diff.kept_now:,} kept now; "
         f"{diff.gained:,} gained, {diff.lost:,} lost\n"
     )
     only = [

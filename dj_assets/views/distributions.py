@@ -1,8 +1,7 @@
-"""The distributions of a subset's statistics as one picture: small multiples in SVG, without scripts or fonts."""
+"""The distributions of a subset's statistics in one picture: small multiples in SVG, without scripts or fonts."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -28,22 +27,22 @@ LEGEND = (("kept", "kept"), ("elsewhere", "passes, but dropped elsewhere"), ("fa
 
 
 def distributions_svg(database: Path, plan: Plan, limit_bytes: int = LIMIT_BYTES) -> str:
-    """Draw every statistic of a published subset, one panel a column, in recipe order.
+    """Draw every statistic of a published subset, one panel for each column, in recipe order.
 
     A panel shows the samples that are kept, those that another operator drops, and those that fail this condition,
     with its thresholds and the share that it would drop alone. Axes run from the 1st to the 99th percentile, widened to
-    contain the thresholds; what lies beyond counts in the last bin.
+    contain the thresholds; values beyond an end count in the outermost bin.
 
     Parameters
     ----------
     database
         The `stats.duckdb` of the subset; opened read-only.
     limit_bytes
-        Panels are left out from the end of the recipe while the picture is larger; it then says which.
+        Panels are left out from the end of the recipe while the picture is larger; it then names them.
 
     Returns
     -------
-    A self-contained SVG, 900 px wide, on a white card of its own.
+    A self-contained SVG, 900 px wide, on a white card.
     """
     columns = stat_columns(plan)
     with reading(database) as connection:
@@ -58,7 +57,7 @@ def distributions_svg(database: Path, plan: Plan, limit_bytes: int = LIMIT_BYTES
 
 
 def drawn_panels(database: Path, plan: Plan) -> list[str]:
-    """Draw every statistic as a group of its own, `panels.WIDTH` by `panels.HEIGHT`, without a style sheet."""
+    """Draw every statistic as a separate group, `panels.WIDTH` by `panels.HEIGHT`, without a style sheet."""
     with reading(database) as connection:
         return [draw_panel(panel) for panel in _panels(connection, stat_columns(plan))]
 
@@ -80,9 +79,9 @@ def _panels(connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColumn]
 
 def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     """Return samples in and out of the run that the database describes."""
-    row = connection.execute("SELECT manifest FROM runs ORDER BY finished DESC LIMIT 1").fetchone()
-    manifest = json.loads(row[0]) if row else {}
-    return manifest.get("samples_in", 0), manifest.get("samples_out", 0)
+    counts = ", ".join(f"(manifest->>'{name}')::BIGINT" for name in ("samples_in", "samples_out"))
+    row = connection.execute(f"SELECT {counts} FROM runs ORDER BY finished DESC LIMIT 1").fetchone()  # noqa: S608
+    return (row[0], row[1]) if row else (0, 0)
 
 
 def _page(name: str, counts: tuple[int, int], panels: Sequence[str], left_out: Sequence[str]) -> str:
@@ -125,5 +124,5 @@ def _header(name: str, counts: tuple[int, int]) -> list[str]:
 
 def _remark(panels: Sequence[str], left_out: Sequence[str], height: float) -> str:
     if left_out:
-        return text(_MARGIN, height - 20, f"not drawn, for want of room: {', '.join(left_out)}", "a")
+        return text(_MARGIN, height - 20, f"not drawn, because of the size limit: {', '.join(left_out)}", "a")
     return "" if panels else text(_MARGIN, height - 20, "this recipe measures no statistic", "a")

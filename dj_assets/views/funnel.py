@@ -1,15 +1,14 @@
-"""The funnel as a table, and retention beside what the gallery published."""
+"""The funnel as a table, and the retention with the published figures of the gallery."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from dj_assets.analysis.figures import percent, rate
+from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.recipe.model import Recipe
-from dj_assets.replay.funnel import FunnelStep
 
-# Rates are published with two decimals of a per cent: what differs by more than this is not rounding.
+# Rates are published with two decimals of a per cent: a greater difference than this is not rounding.
 _ROUNDING = 0.0001
 
 
@@ -17,8 +16,8 @@ def funnel_rows(steps: Sequence[FunnelStep], samples_in: int | None = None) -> l
     """Return the funnel as rows of operator, in, out and kept ("98.6 %").
 
     `samples_in` counts the records of the source. Where it is given and loading lost some (null texts, broken
-    records), a row "load" comes first. A step without samples in has an en dash. "(cascade)" marks an operator whose
-    statistics are known only of samples that came to it.
+    records), a row "load" comes first. A step without samples in has an en dash. "(cascade)" marks an operator that
+    measured only the samples that earlier operators kept.
     """
     taken = steps[0].samples_in if steps else samples_in
     labels = [step.operator + (" (cascade)" if step.conditional else "") for step in steps]
@@ -31,15 +30,15 @@ def funnel_rows(steps: Sequence[FunnelStep], samples_in: int | None = None) -> l
     ]
 
 
-def reference_line(recipe: Recipe, manifest: Mapping[str, Any]) -> str:
+def reference_line(recipe: Recipe, manifest: RunManifest) -> str:
     """Return "94.42 % published (344,491,171 of 364,868,892); here 93.10 %".
 
-    Two published rates disagree with their own counts; then both are named. Without a published rate the line says so.
+    Two published rates differ from their own counts; then the line has both. Without a published rate it says so.
     """
-    here = f"here {rate(manifest['retention'])}"
+    here = f"here {rate(manifest.retention)}"
     reference = recipe.asset.reference if recipe.asset else None
     if reference is None:
-        return f"nothing published; {here} ({manifest['samples_out']:,} of {manifest['samples_in']:,})"
+        return f"nothing published; {here} ({manifest.samples_out:,} of {manifest.samples_in:,})"
     counts = f"{reference.rows_out:,} of {reference.rows_in:,}"
     published = f"{rate(reference.published_retention)} published"
     if abs(reference.published_retention - reference.computed_retention) > _ROUNDING:

@@ -1,4 +1,4 @@
-"""What the subsets take on the disk, for the terminal."""
+"""The disk usage of the subsets for the terminal."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 _KINDS_SHOWN = 4
 _LISTED = 20
-# What is rounded to 0.0 MB is not worth a word.
+# Sizes that are rounded to 0.0 MB are not shown.
 _SHOWN = 50_000
 
 
 def render_housekeeping(subsets: Sequence[Housekeeping]) -> Group:
-    """Return a table of the subsets, and every file that can go."""
+    """Return a table of the subsets, and every file that can be deleted."""
     from rich.console import Group
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("subset", "MB", "can go, MB", "most of it"):
+    for column in ("subset", "MB", "can be deleted, MB", "largest parts"):
         number = "MB" in column
         table.add_column(column, justify="right" if number else "left", no_wrap=number, overflow="fold")
     for subset in subsets:
@@ -33,7 +33,7 @@ def render_housekeeping(subsets: Sequence[Housekeeping]) -> Group:
     total, spare = (
         (sum(values) for values in zip(*((s.total, s.spare) for s in subsets), strict=True)) if subsets else (0, 0)
     )
-    return Group(table, *_what_can_go(subsets), f"\n{_mb(total)} MB in all, {_mb(spare)} MB can go")
+    return Group(table, *_what_can_go(subsets), f"\n{_mb(total)} MB in all, {_mb(spare)} MB can be deleted")
 
 
 def _what_can_go(subsets: Sequence[Housekeeping]) -> list[str]:

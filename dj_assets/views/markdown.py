@@ -1,4 +1,4 @@
-"""Tables and pictures as Markdown, within a budget of bytes: what falls away is always the end, and it is said."""
+"""Tables and pictures as Markdown with at most a given number of bytes; the end is cut, with a note."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from dj_assets.analysis.figures import compact
 
-# What an event in Dagster's storage should not exceed, with room for everything beside the pictures.
+# An event in Dagster's storage should not be larger; this leaves room for everything except the pictures.
 EVENT_BYTES = 64_000
 
 Cell = str | int | float | None
 
 
 def table_markdown(rows: Sequence[Mapping[str, Cell]], limit_bytes: int = 16_000) -> str:
-    """Return rows as a Markdown table, its columns those of the first row; numbers are aligned to the right.
+    """Return rows as a Markdown table with the columns of the first row; numbers are aligned to the right.
 
-    Rows beyond the limit fall away from the end, and a last line says how many. No rows give an empty string.
+    Rows beyond the limit are cut from the end, and a last line counts them. No rows give an empty string.
     """
     if not rows:
         return ""
@@ -33,12 +33,12 @@ def table_markdown(rows: Sequence[Mapping[str, Cell]], limit_bytes: int = 16_000
 
 
 def embed_svg(svg: str, limit_bytes: int = 56_000, title: str = "distributions") -> str:
-    """Return an SVG as an image in Markdown, or, where that takes more than the limit, a sentence that says so."""
+    """Return an SVG as an image in Markdown, or a sentence where the image is larger than the limit."""
     return _image(title, "image/svg+xml", svg.encode(), limit_bytes)
 
 
 def embed_png(png: bytes, limit_bytes: int = 1000, title: str = "funnel") -> str:
-    """Return a PNG as an image in Markdown, or a sentence; Dagster shows less than 1000 characters inline."""
+    """Return a PNG as an image in Markdown, or a sentence; Dagster shows fewer than 1000 characters inline."""
     return _image(title, "image/png", png, limit_bytes)
 
 

@@ -1,4 +1,4 @@
-"""One panel of the distributions: a histogram with its thresholds, or the most frequent names."""
+"""One panel of the distributions: a histogram with its thresholds, or the most frequent values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dj_assets.views.svg import element, line, rectangle, steps, text
 WIDTH, HEIGHT = 260.0, 176.0
 _TOP, _BOTTOM = 58.0, 154.0
 _DEPTH = _BOTTOM - _TOP
-# What is there is seen, were it one sample in millions.
+# Every bar is visible, even for one sample in millions.
 _LEAST = 1.2
 _CHARACTER = 5.6
 NAMES = 6
@@ -35,7 +35,7 @@ text{fill:#64707d;font-size:11px}
 
 @dataclass(frozen=True)
 class Panel:
-    """What one panel shows; `shown` is None where the column holds nothing to draw."""
+    """The content of one panel; `shown` is None where the column has nothing to draw."""
 
     column: StatColumn
     summary: Summary
@@ -43,7 +43,7 @@ class Panel:
 
     @property
     def bounds(self) -> Range | None:
-        """The thresholds to draw: without a lower bound of 0 that nothing can fall below."""
+        """Return the thresholds to draw, without a lower bound of 0 where no value can be below it."""
         bounds, least = self.column.bounds, self.summary.low
         if bounds is None or bounds.reversed or not bounds.low_closed or bounds.low is None or least is None:
             return bounds
@@ -104,7 +104,7 @@ def _bars(histogram: Histogram) -> list[str]:
 
 @dataclass(frozen=True)
 class _Cut:
-    """A threshold: where it lies, what its label says, and whether the axis reaches it."""
+    """A threshold: its position, its label, and whether the axis reaches it."""
 
     x: float
     label: str
@@ -114,7 +114,7 @@ class _Cut:
 def _cuts(scale: Scale, bounds: Range | None) -> list[_Cut]:
     if bounds is None:
         return []
-    # of a reversed range the closed flags are turned, too
+    # a reversed range has its closed flags reversed, too
     low_sign = "≥" if bounds.low_closed != bounds.reversed else ">"
     high_sign = "≤" if bounds.high_closed != bounds.reversed else "<"
     turned = "not " if bounds.reversed else ""
@@ -127,7 +127,7 @@ def _cuts(scale: Scale, bounds: Range | None) -> list[_Cut]:
 
 
 def _labels(cuts: Sequence[_Cut]) -> list[str]:
-    """Write every threshold above its line, none over the edge and none over another."""
+    """Write every threshold above its line, without crossing the edge or another label."""
     halves = [len(cut.label) * _CHARACTER / 2 for cut in cuts]
     centres, free = [], 0.0
     for cut, half in zip(cuts, halves, strict=True):
@@ -141,7 +141,7 @@ def _labels(cuts: Sequence[_Cut]) -> list[str]:
 
 
 def _centred(x: float, y: float, content: str, style: str) -> str:
-    """Write a label around `x`, or flush with the edge that it would cross: its width is only an estimate."""
+    """Write a label centred at `x`, or flush with the edge that it would cross; its width is an estimate."""
     half = len(content) * _CHARACTER / 2
     if x + half > WIDTH:
         return text(WIDTH, y, content, f"{style} e")
@@ -149,7 +149,7 @@ def _centred(x: float, y: float, content: str, style: str) -> str:
 
 
 def _zones(cuts: Sequence[_Cut], bounds: Range | None) -> list[str]:
-    """Tint where samples fail, so that a rare few are found."""
+    """Tint the zones where samples fail, so that a reader finds even a few samples."""
     if bounds is None:
         return []
     if bounds.reversed:
@@ -175,7 +175,7 @@ def _axis(scale: Scale) -> list[str]:
 
 
 def ticks(scale: Scale) -> list[float]:
-    """Return round values on an axis: at most six, at least one where there is room for it."""
+    """Return round values on an axis: at most six, at least one where it has room for one."""
     return _log_ticks(scale) if scale.log else _linear_ticks(scale)
 
 

@@ -1,4 +1,4 @@
-"""What a run would do, before it does it."""
+"""The plan of a run for the terminal, without running it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def render_plan(plan: Plan, models: Sequence[ModelFile], files: Sequence[SourceFile]) -> Group:
-    """Return the steps, the models and the bytes of a plan, to be printed with rich."""
+    """Return the steps, the models and the bytes of a plan for rich."""
     from rich.console import Group
     from rich.table import Table
 
@@ -37,8 +37,8 @@ def _does(step: Step) -> str:
     if isinstance(step.operator, Filter):
         return "measures, then judges"
     if isinstance(step.operator, CorpusMapper):
-        return "counts in a pass before, then rewrites text"
-    return "signs, then clusters" if isinstance(step.operator, Deduplicator) else "rewrites text"
+        return "counts in an earlier pass, then rewrites text"
+    return "computes signatures, then clusters" if isinstance(step.operator, Deduplicator) else "rewrites text"
 
 
 def _bytes(plan: Plan, files: Sequence[SourceFile]) -> list[str]:
@@ -48,12 +48,12 @@ def _bytes(plan: Plan, files: Sequence[SourceFile]) -> list[str]:
     free = free_bytes(_folder(plan))
     number = f"{len(files):,} file{'s' * (len(files) != 1)}"
     return [
-        f"{number}, {size / 1e6:,.1f} MB as they lie, about {text / 1e6:,.0f} MB of text",
+        f"{number}, {size / 1e6:,.1f} MB as stored, about {text / 1e6:,.0f} MB of text",
         f"about {text * TEXT_SHARE / 1e6:,.0f} MB of cleaned text and {stats / 1e6:,.1f} MB of statistics on disk",
         f"about {expected_bytes(plan, files) / 1e6:,.0f} MB of disk in all, {free / 1e6:,.0f} MB are free",
     ]
 
 
 def _folder(plan: Plan) -> Path:
-    """Return where an asset is put; of another recipe nobody knows before it runs, so it is here."""
+    """Return the data home for an asset; another recipe has no known folder yet, so return the current one."""
     return settings.data_home() if plan.recipe.asset else Path.cwd()

@@ -1,4 +1,4 @@
-"""A palette PNG by hand: a picture of a few colours in a few hundred bytes, without an imaging library."""
+"""An encoder of palette PNGs: a picture of a few colours in a few hundred bytes, without an imaging library."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Colour = tuple[int, int, int]
 
 
 def palette_png(pixels: np.ndarray, palette: Sequence[Colour]) -> bytes:
-    """Encode a picture of at most 16 colours as PNG, 4 bits a pixel.
+    """Encode a picture of at most 16 colours as PNG, 4 bits per pixel.
 
     Parameters
     ----------
     pixels
-        Index into the palette of every pixel; shape `(height, width)`.
+        The index of every pixel into the palette; shape `(height, width)`.
     palette
         Red, green and blue of every colour, 0 to 255.
     """

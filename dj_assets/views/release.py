@@ -1,15 +1,15 @@
-"""What is published beside the data of every run: a report to look at, and a dataset card."""
+"""The files that are published with the data of every run: contact sheets, a report and a dataset card."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from dj_assets.analysis.run_checks import check_input_of
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import newest_run
+from dj_assets.home.manifest import published_run
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.publish.release import Accompany
 from dj_assets.recipe.plan import Plan
 from dj_assets.views.card import dataset_card
@@ -19,13 +19,13 @@ from dj_assets.views.page.report_input import ReportInput
 
 
 def accompany(inputs: Sequence[str | Path] | None = None) -> Accompany:
-    """Return what writes all that people read beside the data: contact sheets where media are looked at, the report.
+    """Return a function that writes contact sheets (where operators read media), the report and the card.
 
-    `inputs` are the files of the run where they are others than those of the recipe's own source.
+    `inputs` are the files of the run, where they are not those of the recipe's source.
     """
     sheets = sheet_writer(inputs)
 
-    def write(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
+    def write(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
         """Write sheets, report and card."""
         sheets(folder, manifest, plan, layout)
         write_report(folder, manifest, plan, layout)
@@ -33,15 +33,15 @@ def accompany(inputs: Sequence[str | Path] | None = None) -> Accompany:
     return write
 
 
-def write_report(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> None:
+def write_report(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
     """Write report and card of a run into the folder that is about to be published.
 
     Parameters
     ----------
     folder
-        Where the database and the refined shards of the run lie.
+        The folder with the database and the refined shards of the run.
     layout
-        Where its measured files lie, and the manifest of the run before.
+        The layout of its measured files and of the manifest of the run before.
     """
     report_input = run_facts(folder, manifest, plan, layout)
     for path, content in (
@@ -51,8 +51,8 @@ def write_report(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: 
         path.write_text(content, "utf-8")
 
 
-def run_facts(folder: Path, manifest: Mapping[str, Any], plan: Plan, layout: Layout) -> ReportInput:
-    """Return what the report of a run is made from; the newest manifest of the layout is that of the run before."""
+def run_facts(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> ReportInput:
+    """Return the input of a run's report; the newest manifest of the layout is that of the run before."""
     lying = replace(layout, published=folder)
-    earlier = newest_run(layout)
+    earlier = published_run(layout)
     return ReportInput(manifest, plan, lying, check_input_of(plan, lying, manifest, earlier))

@@ -1,4 +1,4 @@
-"""Running a recipe as people do: the results with their report and card."""
+"""The public function that runs a recipe and writes the results with their report and card."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def run_recipe(
     recipe: str | Path | Mapping[str, Any] | Recipe,
     inputs: Sequence[str | Path],
     output: str | Path,
-    **options: Any,  # noqa: ANN401 - those of the function below
+    **options: Any,  # noqa: ANN401 - the options of `subset.run_recipe`
 ) -> subset.RunResult:
     r"""Run any recipe over any files; write the results into a folder, with a report and a dataset card.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dj_assets.analysis.figures import percent
+from dj_assets.errors import DamagedError
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import read_json, run_ids
+from dj_assets.home.manifest import run_ids
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.publish.outcomes import record_file
 from dj_assets.stores.copies import is_there
 
@@ -18,7 +20,7 @@ _NUMBERS = ("in", "kept", "share")
 
 
 def render_runs(layout: Layout) -> Table:
-    """Return a table of the runs; the newest is what is published, and `diff` can tell of those with a record."""
+    """Return a table of the runs; the newest is the published one, and `diff` compares those with a record."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -27,9 +29,13 @@ def render_runs(layout: Layout) -> Table:
             name, justify="right" if name in _NUMBERS else "left", no_wrap=name in _NUMBERS, overflow="fold"
         )
     for run in reversed(run_ids(layout)):
-        manifest = read_json(layout.runs / f"{run}.json") or {}
-        samples_in, kept = manifest.get("samples_in", 0), manifest.get("samples_out", 0)
         record = "yes" if is_there(record_file(layout, run)) else "no"
-        finished = str(manifest.get("finished", ""))[:19].replace("T", " ")
+        try:
+            manifest = RunManifest.read(layout.runs / f"{run}.json")
+        except DamagedError:
+            table.add_row(run, "the manifest is damaged", "", "", "", record)
+            continue
+        samples_in, kept = manifest.samples_in, manifest.samples_out
+        finished = manifest.finished[:19].replace("T", " ")
         table.add_row(run, finished, f"{samples_in:,}", f"{kept:,}", percent(kept, samples_in), record)
     return table

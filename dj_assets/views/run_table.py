@@ -1,4 +1,4 @@
-"""The gallery at a glance: one row a subset, measured beside published."""
+"""The gallery as a table: one row for each subset, with measured and published retention."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class GalleryRow:
 
 
 def gallery_table(results: Iterable[tuple[Recipe, RunResult]]) -> list[GalleryRow]:
-    """Return one row a run, in the order given; `seconds` are those of the run that published it."""
+    """Return one row for each run, in the given order; `seconds` are those of the run that published it."""
     return [_row(recipe, result) for recipe, result in results]
 
 
 def render_gallery(rows: Sequence[GalleryRow]) -> Table:
-    """Return the rows as a table with a total, to be printed with rich."""
+    """Return the rows as a table with a total for rich."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False, show_footer=len(rows) > 1, footer_style="dim")
@@ -63,7 +63,7 @@ def _row(recipe: Recipe, result: RunResult) -> GalleryRow:
         samples_out=result.samples_out,
         retention=result.retention,
         published=reference.published_retention if reference else None,
-        seconds=round(sum(result.manifest["seconds"].values()), 1),
+        seconds=round(sum(result.manifest.seconds.values()), 1),
         quarantined=result.quarantined,
     )
 

@@ -1,4 +1,4 @@
-"""A little SVG: elements as text, with everything escaped and coordinates kept short."""
+"""SVG elements as text, with escaped content and short coordinates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def element(name: str, *children: str, **attributes: str | float) -> str:
 
 
 def text(x: float, y: float, content: str, style: str, **attributes: str | float) -> str:
-    """Return a line of text of a class of the style sheet, its baseline at `y`."""
+    """Return a line of text in a class of the style sheet, with its baseline at `y`."""
     return element("text", escape(_printable(content)), x=x, y=y, class_=style, **attributes)
 
 
@@ -62,5 +62,5 @@ def _short(value: str | float) -> str:
 
 
 def _printable(content: str) -> str:
-    """Drop what XML cannot hold: control characters and lone surrogates."""
+    """Drop characters that XML cannot hold: control characters and lone surrogates."""
     return "".join(c if c.isprintable() else " " for c in content)

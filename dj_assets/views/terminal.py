@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from dj_assets.replay.funnel import FunnelStep
+from dj_assets.home.run_manifest import RunManifest
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from dj_assets.analysis.explain import SampleTrace
 
 
-def render_run(manifest: Mapping[str, Any]) -> Group:
-    """Return the funnel of a run and what it adds up to."""
+def render_run(manifest: RunManifest) -> Group:
+    """Return the funnel of a run and its totals."""
     from rich.console import Group
 
-    steps = [FunnelStep.of_json(step) for step in manifest["funnel"]]
-    quarantined = ("quarantined",) if manifest["quarantined"] else ()
+    steps = manifest.funnel
+    quarantined = ("quarantined",) if manifest.quarantined else ()
     table = _table("", "operator", "in", "out", "dropped", *quarantined, "kept", "s", numbers_from=2)
-    lost = manifest["dropped_by_load"], manifest["quarantined_by_load"]
+    lost = manifest.dropped_by_load, manifest.quarantined_by_load
     rows = [(str(n), s.operator, s.samples_in, s.samples_out, s.dropped, s.quarantined) for n, s in enumerate(steps)]
     if any(lost):
-        rows.insert(0, ("", "load", manifest["samples_in"], manifest["samples_in"] - sum(lost), *lost))
+        rows.insert(0, ("", "load", manifest.samples_in, manifest.samples_in - sum(lost), *lost))
     seconds = {step.operator: f"{step.seconds:.1f}" for step in steps}
     for number, operator, before, after, dropped, failed in rows:
         counts = _numbers(before, after, dropped, *((failed,) if quarantined else ()))
@@ -35,13 +35,13 @@ def render_run(manifest: Mapping[str, Any]) -> Group:
 
 
 def render_trace(trace: SampleTrace) -> Text:
-    """Return the trace of a sample as text: a line an operator, the one that ended it marked."""
+    """Return the trace of a sample as text: one line for each operator, with a mark at the one that ended it."""
     from rich.text import Text
 
     text = Text()
     text.append(f"{trace.id}: {trace.outcome}\n", style="bold")
     text.append(f"{trace.source}, shard {trace.shard}, row {trace.row}\n", style="dim")
-    text.append("\n" if trace.steps else "no operator saw it\n")
+    text.append("\n" if trace.steps else "no operator processed it\n")
     width = max((len(step.operator) for step in trace.steps), default=0)
     for step in trace.steps:
         style = "red" if step.ended else ""
@@ -54,7 +54,7 @@ def render_trace(trace: SampleTrace) -> Text:
 
 
 def render_rows(rows: Sequence[Any], title: str = "") -> Table:
-    """Return a table of dataclass instances of one kind, a column a field."""
+    """Return a table of instances of one dataclass, with one column for each field."""
     records = [asdict(row) for row in rows]
     table = _table(*(records[0] if records else ()))
     table.title = title or None
@@ -68,36 +68,34 @@ def _table(*columns: str, numbers_from: int = 99) -> Table:
 
     table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
     for index, column in enumerate(columns):
-        # where the terminal is narrow names break, numbers never do
+        # in a narrow terminal names are wrapped, numbers are not
         right = index >= numbers_from
         table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
     return table
 
 
-def _summary(manifest: Mapping[str, Any]) -> str:
-    in_, out, dropped, quarantined = (
-        manifest[name] for name in ("samples_in", "samples_out", "dropped", "quarantined")
-    )
-    seconds = sum(manifest["seconds"].values())
+def _summary(manifest: RunManifest) -> str:
+    seconds = sum(manifest.seconds.values())
     return (
-        f"\n{manifest['name']}: {in_:,} in = {out:,} kept + {dropped:,} dropped + {quarantined:,} quarantined; "
-        f"retention {manifest['retention']:.2%}; {seconds:.1f} s, peak {manifest['peak_rss_mb']:,.0f} MB"
+        f"\n{manifest.name}: {manifest.samples_in:,} in = {manifest.samples_out:,} kept + "
+        f"{manifest.dropped:,} dropped + {manifest.quarantined:,} quarantined; "
+        f"retention {manifest.retention:.2%}; {seconds:.1f} s, peak {manifest.peak_rss_mb:,.0f} MB"
     )
 
 
-def _short_texts(manifest: Mapping[str, Any]) -> list[str]:
+def _short_texts(manifest: RunManifest) -> list[str]:
     return [
         f"{label}: {count:,} of its duplicates are texts too short for one shingle (keep_short_texts keeps them)"
-        for label, count in manifest["short_texts"].items()
+        for label, count in manifest.short_texts.items()
         if count
     ]
 
 
-def _against(manifest: Mapping[str, Any]) -> list[str]:
-    reference = manifest.get("against")
+def _against(manifest: RunManifest) -> list[str]:
+    reference = manifest.against
     if reference is None:
         return []
-    dropped, samples = reference["dropped"], reference["samples"]
+    dropped, samples = reference.dropped, reference.samples
     return [f"{dropped:,} of the dropped are duplicates of the reference set ({samples:,} samples)"]
 
 

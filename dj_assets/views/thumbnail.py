@@ -1,4 +1,4 @@
-"""The funnel as a thumbnail: small enough to be shown inline wherever a run is listed."""
+"""The funnel as a thumbnail, small enough for Dagster's inline metadata."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ _PAD = 6
 def thumbnail_png(database: Path, plan: Plan) -> bytes:
     """Draw the funnel of a published subset as 300 by 84 pixels.
 
-    One bar for loading and for each operator that can drop samples: blue what is left after it, orange what it took,
-    grey what was gone before. A loss is at least one pixel high, were it one sample in millions.
+    There is one bar for loading and for each operator that can drop samples: blue for the samples left after it,
+    orange for those that it dropped, grey for those dropped before. A loss is at least one pixel high, even for one
+    sample in millions.
     """
     judging = {step.index for step in plan.steps if not isinstance(step.operator, Mapper)}
     with reading(database) as connection:
@@ -32,7 +33,7 @@ def thumbnail_png(database: Path, plan: Plan) -> bytes:
         ).fetchone()
     loaded = steps[0][1] if steps else 0
     samples = rows[0] if rows else loaded
-    # a mapper drops nothing, but may have quarantined something
+    # a mapper drops nothing, but may have quarantined samples
     bars = [(before, after) for number, before, after in steps if number in judging or before != after]
     return palette_png(_draw([(samples, loaded), *bars]), _PALETTE)
 

@@ -14,7 +14,7 @@ _COLUMNS = ("value\nnow", "\nthen", "percentile\nnow", "\nthen", "drops\nnow", "
 
 
 def render_tuning(tuning: Tuning) -> Group:
-    """Return the bounds, operator by operator, and the retention that the old and the new ones give."""
+    """Return the bounds of every operator, and the retention with the old and with the new ones."""
     from rich.console import Group
     from rich.table import Table
 

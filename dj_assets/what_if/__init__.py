@@ -1,1 +1,1 @@
-"""Thresholds tried out on a finished run: sliders over its statistics, answered from what is stored."""
+"""Thresholds tried out on a finished run: sliders over its statistics, answered from stored results."""

@@ -1,4 +1,4 @@
-"""The pages of sliders of all subsets under one address: what stands beside the UI while it runs."""
+"""The server of the sliders for all subsets under one address; it runs next to the Dagster UI."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from dj_assets.what_if.session import Session
 
 
 class GalleryServer(LocalServer):
-    """Serves every subset of the gallery that has a finished run, at `/<subset>/`; `/` lists them.
+    """Server for every subset of the gallery that has a finished run, at `/<subset>/`; `/` lists them.
 
-    A run is opened when its page is first looked at.
+    A run is opened when its page is first requested.
     """
 
     def __init__(self, port: int) -> None:
@@ -42,7 +42,7 @@ class GalleryServer(LocalServer):
         return sliders()
 
     def trial(self, path: str) -> Trial | None:
-        """Return the subset that a path names; None where the gallery has none of that name."""
+        """Return the trial of the subset in a path; None where the gallery has no such subset."""
         subset = path.strip("/")
         if path != f"/{subset}/":
             return None
@@ -52,25 +52,25 @@ class GalleryServer(LocalServer):
             return self._trials.get(subset)
 
     def server_close(self) -> None:
-        """Stop listening and let go of the runs."""
+        """Stop listening and close the runs."""
         super().server_close()
         for trial in getattr(self, "_trials", {}).values():
             trial.close()
 
 
 def open_run(recipe: str, data: str | None = None) -> Session:
-    """Open the finished run to try a recipe on, see `recipe_and_folder`.
+    """Open the finished run for trying out a recipe, see `recipe_and_folder`.
 
     Raises
     ------
     UserError
-        If there is no such recipe or no finished run, or one that measured something else.
+        If there is no such recipe or no finished run, or the run measured something else.
     """
     return Session(*recipe_and_folder(recipe, data), settings.default_workers())
 
 
 def recipe_and_folder(recipe: str, data: str | None = None) -> tuple[Recipe, Path]:
-    """Return a recipe, given by file or subset, and the folder that its finished run, or the one named, is in.
+    """Return a recipe, given by file or subset, and the folder of its finished run, or the folder `data`.
 
     Raises
     ------
@@ -90,10 +90,10 @@ def recipe_and_folder(recipe: str, data: str | None = None) -> tuple[Recipe, Pat
 
 
 def contents_page() -> str:
-    """Return the list of subsets with a finished run, as a page that leads to theirs."""
+    """Return a page with links to the subsets that have a finished run."""
     finished = {name: newest_run(home_layout(name)) for name in sorted(find_gallery().recipes)}
     lines = [
-        tag("li", tag("a", name, href=f"{name}/"), f", {rate(run['retention'])} of {run['samples_in']:,} kept")
+        tag("li", tag("a", name, href=f"{name}/"), f", {rate(run.retention)} of {run.samples_in:,} kept")
         for name, run in finished.items()
         if run is not None
     ]

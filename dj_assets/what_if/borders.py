@@ -1,4 +1,4 @@
-"""Samples at the border: those that a small move of one bound would gain or lose, nearest first."""
+"""Samples near a bound: those that a small move of this bound would gain or lose, nearest first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH = 280
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A sample near a bound that all other filters keep; `kept` says on which side of the bound it lies."""
+    """A sample near a bound that all other filters keep; `kept` is true where this bound keeps it, too."""
 
     id: str
     value: float
@@ -29,9 +29,9 @@ class Neighbour:
 def neighbours(
     judged: Judged, plan: Plan, layout: Layout, bound: tuple[Movable, SliderBound], each: int = 3
 ) -> list[Neighbour]:
-    """Return up to `each` samples on either side of a bound, ordered by their value; none where it does not bound.
+    """Return up to `each` samples on either side of a bound, ordered by their value; none where the bound has no value.
 
-    Values that are no numbers lie nowhere. What the bound at the other end drops is not near to this one.
+    Samples whose value is no number, or that the bound at the other end drops, are left out.
     """
     movable, limit = bound
     if limit.value is None:
@@ -47,7 +47,7 @@ def neighbours(
 
 
 class _Side:
-    """The nearest samples on one side of a bound, of those seen so far; of equally near ones the first."""
+    """The nearest samples so far on one side of a bound; of equally near ones, the first."""
 
     def __init__(self, *, kept: bool, limit: float, most: int) -> None:
         self.kept = kept
@@ -56,7 +56,7 @@ class _Side:
         self._limit, self._most = limit, most
 
     def see(self, positions: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> None:
-        """Look at more samples, all behind those before."""
+        """Add samples, all of them after those added before."""
         distances = np.abs(values - self._limit)
         if len(distances) > self._most:
             near = distances <= np.partition(distances, self._most - 1)[self._most - 1]
@@ -67,7 +67,7 @@ class _Side:
 
 
 def _nearest(judged: Judged, plan: Plan, movable: Movable, bound: SliderBound, each: int) -> tuple[_Side, _Side]:
-    """Find the nearest samples on the side that the bound keeps and on the other, in one pass over the statistic."""
+    """Find the nearest samples on the kept and the dropped side of a bound in one pass over the statistic."""
     limit = float(bound.value or 0)
     inside, outside = (_Side(kept=kept, limit=limit, most=each) for kept in (True, False))
     below = (bound.side == "low") != movable.range.reversed

@@ -1,4 +1,4 @@
-"""What can be moved: the bounds of every filter that has a range, with the axis to draw them on."""
+"""Movable bounds: those of every filter that has a range, with the axis to draw them on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dj_assets.recipe.plan import Plan, Step
 
 @dataclass(frozen=True)
 class SliderBound:
-    """One threshold: the parameter that sets it; a value of None does not bound."""
+    """One threshold and the parameter that sets it; a value of None is no bound."""
 
     side: Side
     parameter: str
@@ -31,7 +31,7 @@ class SliderBound:
 class Movable:
     """A statistic that the filter of a step judges by a range, which is a part of its condition.
 
-    `fixed` says why its bounds cannot be moved here; "" where they can.
+    `fixed` is the reason why its bounds cannot be moved here; "" where they can.
     """
 
     step: Step
@@ -42,23 +42,23 @@ class Movable:
 
     @property
     def range(self) -> Range:
-        """The range."""
+        """Return the range."""
         return self.part if isinstance(self.part, Range) else self.part.elements
 
     @property
     def statistic(self) -> str:
-        """The column in the table `stats`."""
+        """Return the name of the column in the table `stats`."""
         return self.step.columns[self.range.key]
 
     @property
     def value(self) -> Sql:
-        """The judged number as SQL; of a list the one that decides."""
+        """Return the judged number as SQL; for a list, the number that decides."""
         return self.part.value(self.step.columns)
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Where values lie: an axis in bins with the number of values in each, and the least and the greatest of all."""
+    """The distribution of values: an axis in bins with the count of each, and the least and the greatest value."""
 
     low: float
     high: float
@@ -70,11 +70,11 @@ class Axis:
 
 
 def movables(plan: Plan) -> list[Movable]:
-    """Return every statistic that is judged by a range, in recipe order."""
+    """Return every statistic that a range judges, in recipe order."""
     fixed = before_a_count(plan)
     movable_statistics = []
     for step in plan.filters:
-        assert isinstance(step.operator, Filter)  # noqa: S101 - the plan lists those only
+        assert isinstance(step.operator, Filter)  # noqa: S101 - the plan lists filters only
         units = {statistic.key: statistic.unit for statistic in step.operator.statistics}
         why = fixed.get(step.label, "").partition(": ")[2]
         for part in _parts(step.operator.condition):
@@ -86,7 +86,7 @@ def movables(plan: Plan) -> list[Movable]:
 
 
 def axis(connection: duckdb.DuckDBPyConnection, plan: Plan, movable: Movable) -> Axis | None:
-    """Return the axis of a statistic, its histogram counted over every value; None where there is no number."""
+    """Return the axis of a statistic with a histogram of all values; None where there is no number."""
     column = next(column for column in stat_columns(plan) if column.name == movable.statistic)
     (summary,) = summarize(connection, [column])
     scale = choose_scale(summary, movable.range, whole=column.is_whole)

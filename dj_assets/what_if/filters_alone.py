@@ -20,7 +20,7 @@ class FilterCount:
 
 
 def count_filters(judged: Judged, plan: Plan) -> list[FilterCount]:
-    """Return what every filter takes in and lets out, exactly, and every other step at which samples failed."""
+    """Return the exact samples in and out of every filter, and of every other step at which samples failed."""
     filters = {step.index for step in plan.filters}
     counts, bits, alive = [], judged.all(), judged.samples
     for step in plan.steps:

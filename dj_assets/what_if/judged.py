@@ -1,4 +1,4 @@
-"""Which samples every filter keeps, a bit a sample: judged once, and anew only by the filter whose bound moved."""
+"""The samples that every filter keeps, one bit per sample; only a filter whose bound moved judges again."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from dj_assets.operators.conditions import Sql
 from dj_assets.recipe.plan import Plan, Step
 
 Bits = npt.NDArray[np.uint8]
-"""A bit a sample, eight a byte, in the order of the table `stats`; those behind the last sample are 0."""
+"""One bit per sample, eight in a byte, in the order of the table `stats`; bits after the last sample are 0."""
 
 _BATCH_ROWS = 1 << 20
-# So many thresholds of a filter stay judged: the slider goes back and forth.
+# The number of thresholds of a filter whose results stay cached: a slider is moved back and forth.
 _REMEMBERED = 3
 
 
 class Judged:
-    """The decisions of all filters over the statistics of one finished run.
+    """The results of all filters over the statistics of one finished run.
 
-    A decision reads the columns of its filter once, and takes an eighth of a byte a sample. Threads may ask at
-    the same time. Positions count the rows of `stats`, whose order is that of the source files.
+    A result needs one pass over the columns of its filter, and one bit per sample. Several threads may use it at the
+    same time. Positions count the rows of `stats`, which are in the order of the shards.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, rejects: Sequence[Path]) -> None:
-        """Take the database of a run; `rejects` are the files of what failed while it was measured."""
+        """Open a run's database; `rejects` are the files of samples that failed while they were measured."""
         self._connection = connection
         self._asking = threading.Lock()
         self._kept: dict[int, OrderedDict[Sql, Bits]] = {}
@@ -41,8 +41,8 @@ class Judged:
         self.failed = self._failures(rejects)
 
     def kept(self, step: Step) -> Bits:
-        """Return the samples that a filter keeps by itself."""
-        assert isinstance(step.operator, Filter)  # noqa: S101 - asked for filters only
+        """Return the samples that a filter alone keeps."""
+        assert isinstance(step.operator, Filter)  # noqa: S101 - called for filters only
         test = step.operator.condition.keep(step.columns)
         with self._asking:
             known = self._kept.setdefault(step.index, OrderedDict())
@@ -54,7 +54,7 @@ class Judged:
             return known[test]
 
     def kept_by_others(self, plan: Plan, step: Step) -> Bits:
-        """Return the samples that failed nowhere and that every filter but one keeps."""
+        """Return the samples that did not fail and that every filter except one keeps."""
         bits = self.all()
         for other in plan.filters:
             if other.index != step.index:
@@ -68,7 +68,7 @@ class Judged:
         return np.packbits(np.ones(self.samples, bool))
 
     def scan(self, *expressions: Sql) -> Iterator[tuple[npt.NDArray[Any], ...]]:
-        """Yield what expressions over the statistics give, in their order, many samples at a time; null as NaN."""
+        """Yield the values of expressions over the statistics, in their order, many samples at a time; null is NaN."""
         listed = ", ".join(f"{expression.text} AS asked_{index}" for index, expression in enumerate(expressions))
         query = f"SELECT {listed} FROM stats"  # noqa: S608 - conditions bind their values
         with self._connection.cursor() as cursor:
@@ -77,9 +77,9 @@ class Judged:
                 yield tuple(column.to_numpy(zero_copy_only=False) for column in batch.columns)
 
     def at(self, position: int) -> tuple[int, int, str]:
-        """Return the place (shard, row) and the id of one sample."""
+        """Return the position (shard, row) and the id of one sample."""
         with self._connection.cursor() as cursor:
-            # one row at a time: DuckDB leaves out whole files and row groups before it
+            # one row at a time: DuckDB skips whole files and row groups before it
             row = cursor.execute("SELECT shard, row, id FROM stats LIMIT 1 OFFSET ?", [position]).fetchone()
         assert row is not None  # noqa: S101 - positions count the rows
         return row
@@ -87,7 +87,7 @@ class Judged:
     def _failures(self, rejects: Sequence[Path]) -> dict[int, Bits]:
         """Return the samples that failed inside an operator, by the index of their first such step.
 
-        A sample that failed has no statistic behind that step; it is quarantined there, unless a filter before drops
+        A sample that failed has no statistic of later steps; it is quarantined there, unless an earlier filter drops
         it.
         """
         columns = self._connection.execute(
@@ -110,11 +110,11 @@ class Judged:
 
 
 def count(bits: Bits) -> int:
-    """Return how many samples are marked."""
+    """Return the number of marked samples."""
     return int(np.bitwise_count(bits).sum())
 
 
 def unpacked(bits: Bits, first: int, number: int) -> npt.NDArray[np.bool_]:
-    """Return the marks of `number` samples from the position `first` on."""
+    """Return the marks of `number` samples that begin at the position `first`."""
     skipped = first % 8
     return np.unpackbits(bits[first // 8 : (first + number + 7) // 8])[skipped : skipped + number].astype(bool)

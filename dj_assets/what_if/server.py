@@ -1,4 +1,4 @@
-"""The page of sliders and its answers, served to this machine alone by the standard library."""
+"""The server of the sliders: the page and its answers, for this machine only, with the standard library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dj_assets.what_if.session import OvertakenError, Session
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 3010
-# A page of another site cannot send a header of its own without asking, and we never allow it.
+# A page of another site may send a custom header only if the server allows it, and this server never does.
 _GUARD = "X-Dj-Assets"
 _MOST_BYTES = 1_000_000
 _SECURITY = {
@@ -31,7 +31,7 @@ _SECURITY = {
 
 
 class Trial:
-    """One recipe on its page. `open_session` opens the newest run; again when the page is loaded after another one."""
+    """One recipe on its page. `open_session` opens the newest run, again when the page is loaded after a new one."""
 
     def __init__(self, open_session: Callable[[], Session]) -> None:
         self._open = open_session
@@ -39,12 +39,12 @@ class Trial:
         self._session: Session | None = None
 
     def renew(self) -> Session:
-        """Open the newest run, where it is another one now. Those who still read the old one keep it.
+        """Open the newest run if there is a newer one. Requests that still read the old run keep it.
 
         Raises
         ------
         UserError
-            If there is no finished run, or one that measured something else.
+            If there is no finished run, or the run measured something else.
         """
         with self._opening:
             if self._session is None or not self._session.is_current():
@@ -52,7 +52,7 @@ class Trial:
             return self._session
 
     def close(self) -> None:
-        """Let go of the run."""
+        """Close the run."""
         if self._session is not None:
             self._session.close()
 
@@ -62,7 +62,7 @@ class Trial:
         Raises
         ------
         UserError
-            For what cannot be answered: no such question or bound, a value that the recipe refuses.
+            If there is no such question or bound, or the recipe refuses a value.
         """
         session = self._session or self.renew()
         changes = {int(index): values for index, values in asked.get("changes", {}).items()}
@@ -83,10 +83,10 @@ class Trial:
 
 
 class LocalServer(ThreadingHTTPServer):
-    """Serves pages to this machine alone.
+    """Server of pages for this machine only.
 
-    Listens on the loopback address only, and answers only those who name it so: a name of another site that resolves
-    here is refused.
+    It listens on the loopback address, and answers only requests whose `Host` header names this address: a name of
+    another site that resolves to this machine is refused.
     """
 
     daemon_threads = True
@@ -99,12 +99,12 @@ class LocalServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """Return the address of the page."""
         return f"http://{HOST}:{self.server_address[1]}/"
 
     @property
     def names(self) -> frozenset[str]:
-        """What the loopback address is called."""
+        """Return the host names of the loopback address."""
         return frozenset(f"{name}:{self.server_address[1]}" for name in (HOST, "localhost"))
 
     @abstractmethod
@@ -114,7 +114,7 @@ class LocalServer(ThreadingHTTPServer):
         Raises
         ------
         UserError
-            Why it cannot be shown.
+            If it cannot be shown; the message says why.
         """
 
     @abstractmethod
@@ -123,7 +123,7 @@ class LocalServer(ThreadingHTTPServer):
 
 
 class TuningServer(LocalServer):
-    """Serves one recipe."""
+    """Server for one recipe."""
 
     def __init__(self, open_session: Callable[[], Session], port: int = DEFAULT_PORT) -> None:
         super().__init__(port)
@@ -142,25 +142,25 @@ class TuningServer(LocalServer):
         return self._trial if path == "/" else None
 
     def server_close(self) -> None:
-        """Stop listening and let go of the run."""
+        """Stop listening and close the run."""
         super().server_close()
         if hasattr(self, "_trial"):
             self._trial.close()
 
 
 def sliders() -> bytes:
-    """Return the page of sliders; what it shows it asks for."""
+    """Return the page of the sliders, which requests its content from the server."""
     return resources.files("dj_assets.what_if").joinpath("page.html").read_bytes()
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One request of the page."""
+    """Handler of one request of the page."""
 
     server: LocalServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Send the page."""
+        """Answer a GET request with the page."""
         if not self._named_right():
             return
         try:
@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(HTTPStatus.OK, page, "text/html; charset=utf-8")
 
     def do_POST(self) -> None:
-        """Answer a question: JSON in, JSON out."""
+        """Answer a POST request: JSON in, JSON out."""
         length = int(self.headers.get("Content-Length") or 0)
         if length > _MOST_BYTES:
             self.close_connection = True
@@ -184,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._named_right():
             return
         if self.headers.get(_GUARD) is None:
-            self._say(HTTPStatus.FORBIDDEN, {"error": "not asked by the page"})
+            self._say(HTTPStatus.FORBIDDEN, {"error": "the request does not come from the page"})
             return
         path, _, question = unquote(self.path).rpartition("ask/")
         trial = self.server.trial(path)
@@ -199,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(HTTPStatus.BAD_REQUEST, {"error": str(error)})
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the terminal shows where the page is."""
+        """Log nothing: the terminal shows the address of the page only."""
 
     def _named_right(self) -> bool:
         if self.headers.get("Host") in self.server.names:

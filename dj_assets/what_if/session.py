@@ -1,4 +1,4 @@
-"""One recipe tried out on its finished run: every answer is for a set of changed bounds, and exact."""
+"""One recipe tried out on its finished run: every answer is exact for a set of changed bounds."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ Answer = dict[str, Any]
 
 
 class OvertakenError(Exception):
-    """A later question of the same kind was asked: nobody waits for this answer any more."""
+    """Raised when a later question of the same kind was asked, so that this answer is no longer needed."""
 
 
 class Session:
-    """A recipe over the finished run in a folder. Threads may ask at the same time; replays go one after another.
+    """A recipe over the finished run in a folder. Several threads may use it; replays run one after another.
 
-    The run stays open as it was found: a run that publishes meanwhile is not in the way. `is_current` tells.
+    The opened run stays readable when another run is published meanwhile; `is_current` is then false.
     """
 
     def __init__(self, recipe: Recipe, folder: Path, threads: int) -> None:
@@ -45,7 +45,7 @@ class Session:
         Raises
         ------
         UserError
-            If there is no finished run, or one that measured something else.
+            If there is no finished run, or the run measured something else.
         """
         self.recipe = recipe
         self.run = MeasuredRun.open(folder, make_plan(recipe), threads)
@@ -55,7 +55,7 @@ class Session:
         self._newest = 0
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._connection.close()
 
     def is_current(self) -> bool:
@@ -63,19 +63,19 @@ class Session:
         return self.run.is_newest()
 
     def about(self) -> Answer:
-        """Return the recipe, the run, and every bound that there is to move."""
+        """Return the recipe, the run, and every bound that can be moved."""
         steps = [{"operator": step.label, "index": step.index} for step in self.run.plan.deduplicators]
         return {
             "name": self.recipe.name,
             "file": self.recipe.file,
-            "run": self.run.manifest["run_id"],
+            "run": self.run.manifest.run_id,
             "samples_in": self.run.samples_in,
             "deduplicators": steps,
             "filters": [_movable(movable) for movable in movables(make_plan(self.recipe))],
         }
 
     def axis(self, statistic: str) -> Answer:
-        """Return the histogram of one statistic over all samples; empty where it has no number."""
+        """Return the histogram of one statistic over all samples; empty where there is no number."""
         plan = make_plan(self.recipe)
         with self._cursor() as cursor:
             axis_ = axis(cursor, plan, _find(plan, lambda movable: movable.statistic == statistic))
@@ -93,7 +93,7 @@ class Session:
         Raises
         ------
         OvertakenError
-            If another replay was asked for before this one began.
+            If another replay was requested before this one began.
         """
         self._newest = ticket = self._newest + 1
         with self._replaying:
@@ -104,7 +104,7 @@ class Session:
         return {"steps": [asdict(step) for step in steps], "seconds": round(time.perf_counter() - started, 3)}
 
     def border(self, changes: Changes, index: int, parameter: str) -> Answer:
-        """Return the samples nearest to one bound that all other filters keep."""
+        """Return the samples nearest to one bound, of those that all other filters keep."""
         plan = self._changed(changes)
         movable = _find(
             plan,
@@ -115,7 +115,7 @@ class Session:
         return {"samples": [asdict(sample) for sample in samples]}
 
     def preview(self, changes: Changes) -> Answer:
-        """Return what writing would change in the recipe's file."""
+        """Return the lines of the recipe's file that writing would change."""
         self._changed(changes)
         return {"file": self.recipe.file, "lines": changed_lines(self.recipe, changes)}
 

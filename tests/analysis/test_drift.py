@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -7,14 +8,17 @@ import pyarrow as pa
 import pytest
 
 from dj_assets.analysis.drift import drifts, stability_index
+from dj_assets.home.run_manifest import Bins
 from dj_assets.publish.bins import bins_of
 from dj_assets.publish.database import reading
 from tests.published import ListMeasures, NameMeasures, build, measuring
 
 
-def manifest(plan, database):
+def stored(plan, database):
+    """Return the histograms as a later run reads them from the manifest."""
     with reading(database) as connection:
-        return {"statistics": {column: bins.as_json() for column, bins in bins_of(connection, plan).items()}}
+        made = {column: bins.as_json() for column, bins in bins_of(connection, plan).items()}
+    return {column: Bins.of_json(content) for column, content in json.loads(json.dumps(made)).items()}
 
 
 def compared(tmp_path, operators, before, now):
@@ -22,7 +26,7 @@ def compared(tmp_path, operators, before, now):
     for name, columns in (("before", before), ("now", now)):
         (tmp_path / name).mkdir(parents=True)
         made.append(build(tmp_path / name, operators, columns))
-    return {drift.statistic: drift for drift in drifts(manifest(*made[0]), made[1][1], made[0][0])}
+    return {drift.statistic: drift for drift in drifts(stored(*made[0]), made[1][1], made[0][0])}
 
 
 def test_the_index_by_hand():
@@ -76,6 +80,6 @@ def test_lists_and_names(tmp_path):
 
 def test_statistics_of_one_run_only_are_left_out(tmp_path):
     plan, database = build(tmp_path, (measuring("x", pa.float64()),), {"x": pa.array([1.0, 2.0])})
-    assert drifts({"statistics": {"gone": {"counts": [1, 2, 0], "edges": [1.0]}}}, database, plan) == []
+    assert drifts({"gone": Bins(counts=(1, 2, 0), edges=(1.0,))}, database, plan) == []
     assert drifts({}, database, plan) == []
-    assert drifts({"statistics": {"x": {"counts": [0, 0, 0], "edges": [1.0]}}}, database, plan) == []
+    assert drifts({"x": Bins(counts=(0, 0, 0), edges=(1.0,))}, database, plan) == []

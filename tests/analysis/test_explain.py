@@ -34,7 +34,7 @@ def trace_of(tmp_path_factory):
     dj_assets.run_recipe({"process": PROCESS}, [write_jsonl(folder / "a.jsonl", RECORDS)], folder / "out")
     layout = Layout.output(folder / "out")
     manifest = newest_run(layout)
-    plan = make_plan(load_recipe({"process": manifest["process"], "text_keys": manifest["text_keys"]}))
+    plan = make_plan(load_recipe({"process": list(manifest.process), "text_keys": manifest.text_keys}))
 
     def tell(sample):
         (trace,) = explain(plan, layout, manifest, sample)
@@ -50,7 +50,7 @@ def test_a_kept_sample(trace_of):
     assert [step.summary for step in trace.steps] == [
         "changes nothing",
         f"text_len = {len(LONG)}, passes (min_len 20, max_len 500)",
-        "signs the sample",
+        "computes the signature of the sample",
     ]
     assert trace.source.endswith("a.jsonl")
     assert not any(step.ended for step in trace.steps)

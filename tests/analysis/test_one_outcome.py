@@ -82,8 +82,8 @@ def test_every_story_ends_as_the_tables_say(lines, bounds):
         layout = refine(Path(folder), lines, bounds)
         manifest, plan = newest_run(layout), make_plan(load_recipe(recipe(bounds)))
         told, places = outcomes_of(layout)
-        assert len(told) == manifest["samples_in"] == sum(bool(line.strip()) for line in lines)
-        assert Counter(told.values())["kept"] == manifest["samples_out"]
+        assert len(told) == manifest.samples_in == sum(bool(line.strip()) for line in lines)
+        assert Counter(told.values())["kept"] == manifest.samples_out
         for id, expected in places.items():
             traces = explain(plan, layout, manifest, id)
             assert {(trace.shard, trace.row): trace.outcome for trace in traces} == {at: told[at] for at in expected}
@@ -105,10 +105,10 @@ def test_a_difference_counts_what_the_tables_of_both_runs_say(lines, first, seco
         refine(Path(folder), lines, second)
         now = outcomes_of(layout)[0]
         later = newest_run(layout)
-        if later["run_id"] == manifest["run_id"]:
+        if later.run_id == manifest.run_id:
             assert before == now
             return
-        assert run_before(layout)["run_id"] == manifest["run_id"]
+        assert run_before(layout).run_id == manifest.run_id
         found = diff_runs(Run(layout, manifest), Run(layout, later), 100)
         gained = {at for at in now if now[at] == "kept" and before[at] != "kept"}
         lost = {at for at in now if now[at] != "kept" and before[at] == "kept"}
@@ -137,7 +137,7 @@ def test_an_export_holds_what_was_refined_in_its_order(lines, bounds, refined, t
         expected = [text for text in kept_texts(layout) if text is not None]
         done = Export(layout, Path(folder) / "export", to, shard_bytes).run()
         assert [record["text"] for record in read(Path(folder) / "export", to)] == expected
-        assert done.samples == len(expected) == newest_run(layout)["samples_out"]
+        assert done.samples == len(expected) == newest_run(layout).samples_out
         assert Export(layout, Path(folder) / "export", to, shard_bytes).run().written == 0
 
 

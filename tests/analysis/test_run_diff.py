@@ -16,6 +16,7 @@ from dj_assets.home.manifest import newest_run, run_named
 from dj_assets.publish.outcomes import record_file
 from dj_assets.views.diff_table import render_diff
 from tests.documents import write_jsonl
+from tests.manifests import manifest_of_test
 
 TEXTS = ["tiny", "a text of good length", "a text of good length", "another text, a bit longer than that", None]
 RECORDS = [{"id": f"s{n}", "text": text} for n, text in enumerate(TEXTS)]
@@ -61,7 +62,7 @@ def test_gained_and_lost_by_operator_and_reason(tmp_path, source):
     ]
     text = shown(before, now, diff)
     assert "text_length_filter: min_len 10 → 3" in text
-    assert "5 samples are in both: 2 were kept, 2 are; 1 gained, 1 lost" in text
+    assert "5 samples are in both: 2 kept before, 2 kept now; 1 gained, 1 lost" in text
 
 
 def test_the_older_run_is_known_though_its_files_were_replaced(tmp_path, source):
@@ -91,11 +92,11 @@ def test_files_of_one_run_only_are_counted_apart(tmp_path, source):
 
 def test_shards_need_not_be_numbered_by_their_place(tmp_path, source):
     before, now = (refine([source], tmp_path / "out", low=low) for low in (10, 3))
-    shards = [{**shard, "shard": 7} for shard in now.manifest["shards"]]
+    files = tuple(file.model_copy(update={"number": 7}) for file in now.manifest.files)
     table = pq.read_table(now.record)
     sevens = pa.array([7] * table.num_rows, pa.int32())
     pq.write_table(table.set_column(0, "shard", sevens).cast(table.schema), now.record)
-    diff = diff_runs(before, Run(now.layout, {**now.manifest, "shards": shards, "run_id": now.manifest["run_id"]}))
+    diff = diff_runs(before, Run(now.layout, now.manifest.model_copy(update={"files": files})))
     assert (diff.compared, diff.gained) == (5, 1)
 
 
@@ -115,23 +116,23 @@ def test_runs_without_a_record_or_a_common_file_say_so(tmp_path, source):
     with pytest.raises(UserError, match="read no file in common, so there is nothing to compare"):
         diff_runs(before, now)
     before.record.unlink()
-    with pytest.raises(UserError, match="the run has no record of what became of its samples"):
+    with pytest.raises(UserError, match="the run has no record of the outcomes of its samples"):
         diff_runs(before, now)
 
 
 def test_what_changed_in_recipe_and_models():
-    old = {"process": [{"a": {"x": 1}}, {"b": {}}], "text_keys": "text", "models": [{"name": "m", "sha256": "1" * 64}]}
-    new = {"process": [{"a": {"x": 2}}, {"c": {"y": 3}}], "text_keys": "body", "models": []}
+    one, other = ({"name": "m", "sha256": digit * 64} for digit in "12")
+    old = manifest_of_test(process=[{"a": {"x": 1}}, {"b": {}}], models=[one])
+    new = manifest_of_test(process=[{"a": {"x": 2}}, {"c": {"y": 3}}], text_keys="body")
     assert changed_recipe(old, new) == ["a: x 1 → 2", "b: removed", "c: added (y 3)", "text_keys: text → body"]
     assert changed_recipe(old, old) == []
     assert changed_models(old, new) == ["m: removed"]
-    assert changed_models(old, {**new, "models": [{"name": "m", "sha256": "2" * 64}]}) == [
-        "m: 111111111111 → 222222222222"
-    ]
+    assert changed_models(old, manifest_of_test(models=[other])) == ["m: 111111111111 → 222222222222"]
 
 
-def test_files_of_one_content_are_paired_by_path_first():
-    one, two, three = ({"path": path, "sha256": "same"} for path in ("one", "two", "three"))
+def test_files_of_one_content_are_paired_by_path_first(tmp_path, source):
+    (file,) = refine([source], tmp_path / "out", low=10).manifest.files
+    one, two, three = (file.model_copy(update={"path": path}) for path in ("one", "two", "three"))
     assert paired_files([one, two], [two, three]) == {1: 0, 0: 1}
     assert paired_files([one, one], [one]) == {0: 0}
 
@@ -140,7 +141,7 @@ def test_a_million_samples_take_seconds(tmp_path, source):
     runs = [refine([source], tmp_path / f"{low}", low=low) for low in (10, 3)]
     random = np.random.default_rng(1)
     for run in runs:
-        path = record_file(run.layout, run.manifest["run_id"])
+        path = record_file(run.layout, run.manifest.run_id)
         schema = pq.read_schema(path)
         many = [
             pa.array(np.zeros(1_000_000, np.int32)),

@@ -136,7 +136,7 @@ def test_a_recipe_that_cannot_be_edited_is_left_alone(place, tmp_path):
     recipe = load_recipe(tmp_path / "r.yaml")
     dj_assets.run_recipe(recipe, [place / "a.jsonl"], tmp_path / "out", workers=1)
     tuning = tune(recipe, tmp_path / "out", parse_rule("keep=0.9"))
-    with pytest.raises(UserError, match=r"r\.yaml: cannot be edited in place \(.*alias\); set the values by hand"):
+    with pytest.raises(UserError, match=r"r\.yaml: cannot be edited in place \(.*alias\); set the values manually"):
         write_changed(tuning.recipe, tuning.changes, tuning.changed, tmp_path / "new.yaml")
     assert not (tmp_path / "new.yaml").exists()
 
@@ -174,7 +174,7 @@ def test_no_samples_at_all(tmp_path):
 
 
 def test_reversed_ranges_and_filters_without_one_are_named(place):
-    assert tuned(place, "3sigma").left_out == ("stopwords_filter: keeps what lies outside of its range",)
+    assert tuned(place, "3sigma").left_out == ("stopwords_filter: keeps values outside of its range",)
 
 
 def test_a_run_of_another_recipe_is_refused(place):

@@ -122,7 +122,7 @@ def test_an_operator_that_touched_nothing_is_named(project, instance):
     project.write_recipe(RECIPE.replace("process:", "  tolerance: {idle_samples: 80}\nprocess:"))
     run = project.materialize(instance)
     assert "every_operator_works" in failed(run)
-    assert evaluations(run)["every_operator_works"].description == "touched nothing: text_length, alphanumeric"
+    assert evaluations(run)["every_operator_works"].description == "dropped nothing: text_length, alphanumeric"
 
 
 def test_drift_needs_an_earlier_run(project, instance):

@@ -47,7 +47,7 @@ def test_c4_is_the_same_in_a_store(lake, tmp_path, monkeypatch, instance):
     assert all(check.passed for check in run.get_asset_check_evaluations())
 
     layout = home_layout("c4")
-    version = f"{lake}/home/c4/versions/{newest_run(layout)['run_id']}"
+    version = f"{lake}/home/c4/versions/{newest_run(layout).run_id}"
     told = metadata(run)
     assert told["c4"]["dagster/uri"] == f"{version}/refined"
     assert told["c4_stats"]["dagster/uri"] == f"{lake}/home/c4/stats"
@@ -55,12 +55,12 @@ def test_c4_is_the_same_in_a_store(lake, tmp_path, monkeypatch, instance):
     events = "".join(map(str, instance.all_logs(run.run_id)))
     assert SECRET not in events and KEY not in events
 
-    fetch(layout, newest_run(layout)["run_id"], tmp_path / "fetched")
+    fetch(layout, newest_run(layout).run_id, tmp_path / "fetched")
     assert [row["text"] for row in texts(tmp_path / "fetched")] == [row["text"] for row in expected]
 
     run_recipe(ROOT / "recipes/redpajama/c4.yaml", [f"{lake}/raw"], f"{lake}/out", workers=1)
     out = output_layout(f"{lake}/out")
-    fetch(out, newest_run(out)["run_id"], tmp_path / "out")
+    fetch(out, newest_run(out).run_id, tmp_path / "out")
     assert texts(tmp_path / "out") == texts(tmp_path / "fetched")
 
     export = definitions.resolve_assets_def(dg.AssetKey(["redpajama", "c4_export"]))

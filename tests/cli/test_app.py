@@ -111,7 +111,7 @@ def test_a_sample_that_no_operator_saw(tmp_path, recipe):
     source.write_text(json.dumps({"text": "something to read " * 9}) + '\n{"text": null}\n{broken\n')
     assert cli("run", recipe, "--input", source, "--output", tmp_path / "out").returncode == 0
     assert "dropped by load: no text" in (told := cli("explain", tmp_path / "out", "--id", "bad.jsonl:1").stdout)
-    assert "no operator saw it" in told
+    assert "no operator processed it" in told
     assert "quarantined by load: broken JSON" in cli("explain", tmp_path / "out", "--id", "bad.jsonl:2").stdout
 
 
@@ -158,7 +158,7 @@ def test_jsonl_limit_and_overwrite(tmp_path, recipe, source):
 def test_validate_and_plan(tmp_path, recipe, source):
     assert "2 operators, all well, 1 file\n" in cli("validate", recipe, "--input", source).stdout
     shown = cli("plan", recipe, "--input", source).stdout
-    assert "signs, then clusters" in shown
+    assert "computes signatures, then clusters" in shown
     assert "text_len" in shown
     assert "\n1 file, " in shown
 

@@ -22,6 +22,7 @@ import yaml
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.subset import run_recipe
 from tests.assets.conftest import GOOD
 from tests.browser.chromium import keep_screenshot, opened_page
@@ -79,13 +80,13 @@ def partitions(server: Server, asset: str) -> tuple[list[str], list[str]]:
     return sorted(statuses["materializedPartitions"]), sorted(statuses["failedPartitions"])
 
 
-def manifest(project: Path, subset: str = "notes") -> dict[str, Any]:
-    return newest_run(Layout.home(project / "data_home" / subset)) or {}
+def manifest(project: Path, subset: str = "notes") -> RunManifest | None:
+    return newest_run(Layout.home(project / "data_home" / subset))
 
 
 def kept(project: Path, subset: str = "notes") -> list[str]:
     folder = project / "data_home" / subset / "refined"
-    parts = [folder / part["name"] for part in manifest(project, subset)["refined"]]
+    parts = [folder / part.name for part in manifest(project, subset).refined]
     return sorted(text for part in parts for text in pq.read_table(part)["text"].to_pylist())
 
 
@@ -157,8 +158,8 @@ def night(server, chosen) -> None:
 def test_a_backfill_of_chosen_shards_refines_them_and_no_others(server, project, chosen):
     assert partitions(server, "notes_stats") == (["part-0", "part-1"], [])
     assert partitions(server, "notes") == (["part-0", "part-1"], [])
-    assert manifest(project)["samples_in"] == 16
-    assert manifest(project)["missing_shards"] == ["part-2", "part-3"]
+    assert manifest(project).samples_in == 16
+    assert manifest(project).missing_shards == ("part-2", "part-3")
     assert kept(project) == sorted(GOOD[:16])
 
 
@@ -232,9 +233,9 @@ def test_files_that_arrive_are_brought_in_by_the_daemon(server, page, project, n
     drop(project / "data/notes", "part-00", [GOOD[5], GOOD[20], *GOOD[32:36]])
     drop(project / "data/notes", "part-4", GOOD[36:])
     shards = ["part-0", "part-00", "part-1", "part-2", "part-3", "part-4"]
-    wait_for(lambda: manifest(project)["samples_in"] == 42, server.runs)
+    wait_for(lambda: manifest(project).samples_in == 42, server.runs)
     wait_for(lambda: partitions(server, "notes") == (shards, []), server.runs)
-    assert "missing_shards" not in manifest(project)
+    assert not manifest(project).missing_shards
     assert kept(project) == kept_at_once(NOTES, project, "notes")
     measuring = [run for run in server.runs() if run["runId"] not in earlier and run["assets"] == ["notes_stats"]]
     assert sorted(run["tags"]["dagster/partition"] for run in measuring) == ["part-00", "part-4"]
@@ -252,8 +253,8 @@ def test_a_killed_web_server_ends_the_command_but_no_run(server, project):
     children = psutil.Process(server.process.pid).children(recursive=True)
     (web,) = [child for child in children if "dagster_webserver" in child.cmdline()]
     web.kill()
-    assert (worker.is_running(), manifest(project, "cards")) == (True, {}), "the run is under way"
+    assert (worker.is_running(), manifest(project, "cards")) == (True, None), "the run is under way"
     assert server.process.wait(60) == 1
-    assert "Dagster ended by itself" in server.log.read_text()
+    assert "Dagster exited, see above" in server.log.read_text()
     worker.wait(60)
     assert kept(project, "cards") == kept(project, "letters")

@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ import yaml
 from dj_assets.assets.arrivals import prepare_instance
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
+from dj_assets.home.run_manifest import FunnelStep
 from dj_assets.subset import run_recipe
 from tests.browser.server import IMPATIENT, Server, free_port, make_project
 from tests.browser.server import wait_for as wait_for_so_long
@@ -150,14 +151,14 @@ def test_two_workers_refine_one_subset_together_and_survive_the_daemon(project, 
     published = newest_run(Layout.home(project / "data_home/notes"))
     process_list = {"process": yaml.safe_load(RECIPE)["process"]}
     alone = run_recipe(process_list, [project / "data/notes"], project / "alone", workers=1)
-    assert counts(published["funnel"]) == counts(alone.manifest["funnel"])
-    refined = [project / "data_home/notes/refined" / part["name"] for part in published["refined"]]
+    assert counts(published.funnel) == counts(alone.manifest.funnel)
+    refined = [project / "data_home/notes/refined" / part.name for part in published.refined]
     assert texts(refined) == texts(alone.refined)
 
 
-def counts(funnel: list[dict]) -> list[tuple]:
+def counts(funnel: Sequence[FunnelStep]) -> list[tuple]:
     """Return what a funnel says, but for the time it took."""
-    return [(step["operator"], step["in"], step["out"]) for step in funnel]
+    return [(step.operator, step.samples_in, step.samples_out) for step in funnel]
 
 
 def texts(files: list[Path]) -> list[str]:

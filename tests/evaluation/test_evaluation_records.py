@@ -11,7 +11,7 @@ from dj_assets.evaluation.of_subset import add_results as enter
 from dj_assets.evaluation.of_subset import evaluations_of
 from dj_assets.evaluation.read_file import read_results
 from dj_assets.evaluation.vbench import vbench_totals
-from dj_assets.home.manifest import write_json
+from tests.manifests import manifest_of_test
 
 TABLE = {"baseline": "raw", "unit": "%", "models": {"raw": {"VQA": 60, "err": 5}, "ours": {"VQA": 61, "err": 4}}}
 TABLE["benchmarks"] = {"err": {"higher_is_better": False}}
@@ -26,8 +26,8 @@ def home(tmp_path, monkeypatch):
 
 def publish(home, refined_hash):
     """A run's manifest is all that records look at."""
-    run = {"run_id": f"run-{refined_hash}", "refined_hash": refined_hash}
-    write_json(home / "notes" / "runs" / f"{refined_hash}.json", run)
+    run = manifest_of_test(run_id=f"run-{refined_hash}", refined_hash=refined_hash)
+    run.write(home / "notes" / "runs" / f"{refined_hash}.json")
 
 
 def add_results(subset, path):

@@ -48,5 +48,5 @@ def test_pieces_are_taken_in_order_here():
 def test_who_measured_is_told(tmp_path):
     sources = [write_jsonl(tmp_path / f"{n}.jsonl", documents(5)) for n in range(2)]
     run = dj_assets.run_recipe(RECIPE, sources, tmp_path / "out").manifest
-    assert run["engine"] == "local"
-    assert run["blocks_by_node"] == {run["nodes"][0]: 2}
+    assert run.engine == "local"
+    assert run.blocks_by_node == {run.nodes[0]: 2}

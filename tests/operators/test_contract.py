@@ -104,8 +104,9 @@ def test_the_measure_does_not_depend_on_the_switches(name: str, flags: dict[str,
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_a_reversed_condition_keeps_neither_null_nor_nan(name: str) -> None:
-    condition(Bench(registry.find(name)(reversed_range=True)))
+@pytest.mark.parametrize("flags", [{}, {"reversed_range": True}])
+def test_the_condition_runs_and_neither_null_nor_nan_is_kept(name: str, flags: dict[str, bool]) -> None:
+    condition(Bench(registry.find(name)(**flags)))
 
 
 def test_nothing_heavy_is_imported_by_the_registry() -> None:

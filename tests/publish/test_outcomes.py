@@ -35,7 +35,7 @@ def layout(tmp_path):
 
 
 def record(layout):
-    path = record_file(layout, newest_run(layout)["run_id"])
+    path = record_file(layout, newest_run(layout).run_id)
     outcomes = read_outcomes(path)
     rows = pq.read_table(path).to_pylist()
     return {(row["shard"], row["row"]): outcomes[row["code"]] for row in rows}
@@ -55,7 +55,7 @@ def test_every_sample_has_one_fate_in_order(layout):
     assert found[1, 6] == Outcome("quarantined", "load")
     manifest = newest_run(layout)
     kinds = Counter(outcome.kind for outcome in found.values())
-    assert kinds == {"kept": manifest["samples_out"], "dropped": manifest["dropped"], "quarantined": 1}
+    assert kinds == {"kept": manifest.samples_out, "dropped": manifest.dropped, "quarantined": 1}
 
 
 def test_reasons_without_end_are_told_together(tmp_path):
@@ -85,4 +85,4 @@ def test_a_million_samples_take_less_than_a_megabyte(tmp_path):
     source = write_jsonl(tmp_path / "a.jsonl", [{"text": "x" * (n * 7919 % 97)} for n in range(50_000)])
     dj_assets.run_recipe({"process": RECIPE["process"][:1]}, [source], tmp_path / "out", workers=1)
     layout = Layout.output(tmp_path / "out")
-    assert record_file(layout, newest_run(layout)["run_id"]).stat().st_size < 50_000
+    assert record_file(layout, newest_run(layout).run_id).stat().st_size < 50_000

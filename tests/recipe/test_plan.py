@@ -103,3 +103,15 @@ def test_a_missing_checkpoint_names_the_command_that_gets_it(tmp_path: Path) -> 
     place = "process[0]: phrase_grounding_recall_filter"
     assert f"{place}: model 'google/owlvit-base-patch32' is missing" in str(caught.value)
     assert "dj-assets models pull google/owlvit-base-patch32" in str(caught.value)
+
+
+def test_a_statistic_never_takes_the_place_of_a_sample_id() -> None:
+    keys = ("id", "row", "shard", "rank")
+    process = [{"specified_numeric_field_filter": {"field_key": key}} for key in keys]
+    plan = make_plan(load_recipe({"process": process}))
+    assert [dict(step.columns) for step in plan.steps] == [
+        {"id": "id_2"},
+        {"row": "row_2"},
+        {"shard": "shard_2"},
+        {"rank": "rank"},
+    ]

@@ -124,14 +124,12 @@ def test_a_run_after_the_clock_went_back_is_the_newest_all_the_same(out, sources
         os.utime(sources[number], (0, 4e9 * (number % 2)))
     now = run(sources, out, OTHER)
     layout = Layout.output(out)
-    assert newest_run(layout)["run_id"] == now.manifest["run_id"] == run_ids(layout)[-1]
-    assert now.manifest["run_id"] == f"20990101T000001.000000Z-{now.manifest['result_key'][:8]}"
-    assert now.manifest["finished"].startswith(f"{datetime.datetime.now(datetime.UTC):%Y-%m}"), (
-        "what people read is true"
-    )
-    assert run_before(layout)["run_id"] == ahead
+    assert newest_run(layout).run_id == now.manifest.run_id == run_ids(layout)[-1]
+    assert now.manifest.run_id == f"20990101T000001.000000Z-{now.manifest.result_key[:8]}"
+    assert now.manifest.finished.startswith(f"{datetime.datetime.now(datetime.UTC):%Y-%m}"), "what people read is true"
+    assert run_before(layout).run_id == ahead
     again = run(sources, out)
-    assert newest_run(layout)["run_id"] == again.manifest["run_id"] != now.manifest["run_id"]
+    assert newest_run(layout).run_id == again.manifest.run_id != now.manifest.run_id
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def rows_of(layout: Layout) -> dict[str, list]:
     folder = layout.published
     if layout.copy is not None:
         folder = layout.published.parent / f"{layout.published.name}-fetched-{time.time_ns()}"
-        fetch(layout, newest_run(layout)["run_id"], folder)
+        fetch(layout, newest_run(layout).run_id, folder)
     refined = [row for path in sorted((folder / "refined").iterdir()) for row in pq.read_table(path).to_pylist()]
     with duckdb.connect(str(folder / "stats.duckdb"), read_only=True) as connection:
         tables = {
@@ -97,7 +97,7 @@ def test_the_result_is_that_of_a_disk_and_is_read_from_any_machine(lake, raw, tm
 
     with other_machine(monkeypatch, tmp_path / "cache2"):
         layout = output_layout(f"{lake}/out")
-        assert newest_run(layout)["run_id"] == remote.run_id
+        assert newest_run(layout).run_id == remote.run_id
         assert not layout.database.exists()
         again = run_recipe(recipe(), [f"{lake}/raw"], f"{lake}/out", workers=1)
         assert again.reused and again.run_id == remote.run_id

@@ -66,12 +66,12 @@ def refine_all(folder: Path, **how: object) -> tuple[list[str], Subset]:
 def outcome(subset: Subset) -> tuple[dict[str, str], dict[str, tuple]]:
     """Return the kept texts by id, and reason and kept duplicate of the dropped."""
     manifest = newest_run(subset.layout)
-    parts = [pq.read_table(subset.layout.refined / part["name"]) for part in manifest["refined"]]
+    parts = [pq.read_table(subset.layout.refined / part.name) for part in manifest.refined]
     kept = {row["id"]: row["text"] for part in parts for row in part.to_pylist()}
     with duckdb.connect(str(subset.layout.database), read_only=True) as connection:
         query = "SELECT id, operator, reason, value, kept_id FROM dropped"
         dropped = {row[0]: tuple(row[1:]) for row in connection.execute(query).fetchall()}
-    assert manifest["samples_in"] == len(kept) + len(dropped) + manifest["quarantined"]
+    assert manifest.samples_in == len(kept) + len(dropped) + manifest.quarantined
     return kept, dropped
 
 
@@ -146,7 +146,7 @@ def test_a_new_shard_in_front_measures_no_other_and_changes_only_those_with_dupl
     assert outcome(subset) == one_big_file
     now = {path: path.stat().st_mtime_ns for path in (subset.layout.work / "stats").iterdir()}
     assert {path: now[path] for path in files} == files, "nothing is measured again"
-    numbers = {shard["path"]: shard["shard"] for shard in result.published.manifest["shards"]}
+    numbers = {shard.path: shard.number for shard in result.published.manifest.files}
     assert numbers[str(late)] == 9, "nothing is renumbered"
     untouched = {f"part-{numbers[path]:05d}.parquet" for path in before if path not in changed}
     assert all((subset.layout.refined / name).stat().st_ino == parts[name] for name in untouched)
@@ -171,7 +171,7 @@ def test_a_broken_shard_loses_no_other_and_is_measured_alone_once_it_is_mended(t
     assert (found.missing, len(found.outcomes)) == (("part-2",), 4)
     for name in ("part-0", "part-1", "part-3", "part-4"):
         result = opened(tmp_path).refine_shard(name)
-    assert (result.published.samples_in, result.published.manifest["missing_shards"]) == (240, ["part-2"])
+    assert (result.published.samples_in, result.published.manifest.missing_shards) == (240, ("part-2",))
 
     paths[2].write_bytes(whole)
     resumed = opened(tmp_path)
@@ -182,7 +182,7 @@ def test_a_broken_shard_loses_no_other_and_is_measured_alone_once_it_is_mended(t
     for name in names(resumed):
         opened(tmp_path).refine_shard(name)
     assert outcome(resumed) == one_big_file
-    assert "missing_shards" not in newest_run(resumed.layout)
+    assert not newest_run(resumed.layout).missing_shards
 
 
 def test_a_file_that_leaves_is_reported_and_takes_its_samples_with_it(tmp_path):
@@ -269,4 +269,4 @@ def test_an_empty_shard_is_a_shard(tmp_path):
     (tmp_path / "source/part-1.jsonl.gz").write_bytes(gzip.compress(b""))
     refined, subset = refine_all(tmp_path)
     assert sorted(refined) == ["part-0", "part-1"]
-    assert [part["samples"] for part in newest_run(subset.layout)["refined"]][1] == 0
+    assert [part.samples for part in newest_run(subset.layout).refined][1] == 0

@@ -114,5 +114,5 @@ def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     whole = distributions_svg(database, plan)
     less = distributions_svg(database, plan, limit_bytes=len(whole.encode()) - 1000)
     assert len(less.encode()) < len(whole.encode())
-    assert "not drawn, for want of room: some_statistic_4" in words(less)
+    assert "not drawn, because of the size limit: some_statistic_4" in words(less)
     assert "some_statistic_3" in words(less)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from dj_assets.home.run_manifest import FunnelStep
 from dj_assets.recipe.model import AssetBlock, Recipe, Reference
 from dj_assets.recipe.plan import Plan
-from dj_assets.replay.funnel import FunnelStep
 from dj_assets.subset import RunResult
 from dj_assets.views.funnel import funnel_rows, reference_line
 
@@ -28,7 +28,10 @@ def test_loading_without_loss_has_no_row(small: Small) -> None:
 
 
 def test_a_step_without_samples_has_no_share() -> None:
-    assert funnel_rows([FunnelStep("words_num_filter", {}, 0, 0, 0, 0, 0.0)])[0]["kept"] == "–"
+    step = FunnelStep(
+        operator="words_num_filter", params={}, samples_in=0, samples_out=0, dropped=0, quarantined=0, seconds=0.0
+    )
+    assert funnel_rows([step])[0]["kept"] == "–"
     assert funnel_rows([]) == []
 
 
@@ -38,13 +41,13 @@ def recipe(rows_in: int, rows_out: int, published: float) -> Recipe:
 
 
 def test_retention_stands_beside_the_published_one(small: Small) -> None:
-    result = {**small[1].manifest, "retention": 0.931}
+    result = small[1].manifest.model_copy(update={"retention": 0.931})
     line = reference_line(recipe(364_868_892, 344_491_171, 0.9442), result)
     assert line == "94.42 % published (344,491,171 of 364,868,892); here 93.10 %"
 
 
 def test_a_published_rate_that_contradicts_its_counts_is_shown_with_them(small: Small) -> None:
-    result = {**small[1].manifest, "retention": 0.5}
+    result = small[1].manifest.model_copy(update={"retention": 0.5})
     line = reference_line(recipe(10_000, 5348, 0.5448), result)
     assert line == "54.48 % published, but its counts give 53.48 % (5,348 of 10,000); here 50.00 %"
 

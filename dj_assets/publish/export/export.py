@@ -18,6 +18,7 @@ from dj_assets.errors import UserError
 from dj_assets.home.disk import disk_faults
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, read_json, require_refined, write_json
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.home.writing import replace_atomically
 from dj_assets.publish.database import SamplePosition
 from dj_assets.publish.export.exported_media import MediaSource
@@ -96,7 +97,7 @@ class Export:
         if manifest is None:
             raise UserError(f"{self.layout.published}: holds no finished run; run it first")
         claim = self._claim(manifest)
-        require_refined(self.layout, manifest, manifest["refined"])
+        require_refined(self.layout, manifest, manifest.refined)
         with disk_faults(self.folder), _alone(self.folder):
             self._finish_moving()
             if (done := self._exported(claim)) is not None:
@@ -108,10 +109,10 @@ class Export:
     def _work(self) -> Path:
         return self.folder / _WORK
 
-    def _claim(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values that identify the files of an export."""
+    def _claim(self, manifest: RunManifest) -> dict[str, Any]:
+        """Return what identifies the files of an export."""
         claim = {"format": self.format, "shard_bytes": self.shard_bytes, "version": VERSION}
-        return {"name": manifest["name"], "result_key": manifest["result_key"], **claim}
+        return {"name": manifest.name, "result_key": manifest.result_key, **claim}
 
     def _exported(self, claim: Mapping[str, Any]) -> Exported | None:
         """Return the export in the folder if it has this claim and is complete, else None."""
@@ -131,19 +132,19 @@ class Export:
             raise UserError(f"{self.folder}: holds another export; choose a new folder or pass --overwrite")
 
     def _write(
-        self, manifest: Mapping[str, Any], claim: Mapping[str, Any], report: Callable[[ExportedPart], None]
+        self, manifest: RunManifest, claim: Mapping[str, Any], report: Callable[[ExportedPart], None]
     ) -> Exported:
         parts = self._resumed(claim)
         before = len(parts)
         at: SamplePosition = parts[-1].next if parts else (0, 0)
-        while at[0] < len(manifest["refined"]):
+        while at[0] < len(manifest.refined):
             parts.append(self._write_part(manifest, parts, at))
             self._require_unchanged(manifest)
             write_json(self._work / f"{parts[-1].name}.json", dataclasses.asdict(parts[-1]))
             report(parts[-1])
             at = parts[-1].next
         listed = [dataclasses.asdict(part) for part in parts]
-        whole = {**claim, "run_id": manifest["run_id"], "samples": sum(part.samples for part in parts), "parts": listed}
+        whole = {**claim, "run_id": manifest.run_id, "samples": sum(part.samples for part in parts), "parts": listed}
         write_json(self._work / MANIFEST, whole)
         self._finish_moving()
         return Exported(self.folder, tuple(parts), len(parts) - before)
@@ -159,14 +160,12 @@ class Export:
         whole = [part for part in parts if _is_there(self._work, part)]
         return parts if len(whole) == len(parts) else []
 
-    def _require_unchanged(self, manifest: Mapping[str, Any]) -> None:
+    def _require_unchanged(self, manifest: RunManifest) -> None:
         now = newest_run(self.layout)
-        if now is None or now["run_id"] != manifest["run_id"]:
+        if now is None or now.run_id != manifest.run_id:
             raise UserError(f"{self.layout.published}: a newer run was published during the export; export it again")
 
-    def _write_part(
-        self, manifest: Mapping[str, Any], parts: Sequence[ExportedPart], at: SamplePosition
-    ) -> ExportedPart:
+    def _write_part(self, manifest: RunManifest, parts: Sequence[ExportedPart], at: SamplePosition) -> ExportedPart:
         name = f"part-{len(parts):05d}{ending(self.format)}"
         first = sum(part.samples for part in parts)
         samples = 0
@@ -184,17 +183,17 @@ class Export:
         return ExportedPart(name, samples, (self._work / name).stat().st_size, checksum, at)
 
     def _samples(
-        self, manifest: Mapping[str, Any], at: SamplePosition, first: int
+        self, manifest: RunManifest, at: SamplePosition, first: int
     ) -> Iterator[tuple[Samples, SamplePosition]]:
-        """Yield the refined samples from a position on, a few at a time, with the position after them."""
-        refined = manifest["refined"]
+        """Yield the refined samples from a place on, a few at a time, each with the place behind them."""
+        refined = manifest.refined
         for number, part in enumerate(refined[at[0] :], at[0]):
-            media = MediaSource.of_file(manifest, part["shard"])
+            media = MediaSource.of_file(manifest, part.number)
             skipped = at[1] if number == at[0] else 0
             batch_bytes = min(_BATCH_BYTES, self.shard_bytes // 8)
-            for make, following in read_samples(self.layout.refined / part["name"], skipped, batch_bytes, self._types):
-                samples = make(first=first, text_key=manifest["text_keys"], media=media)
-                yield samples, (number, following) if following < part["samples"] else (number + 1, 0)
+            for make, following in read_samples(self.layout.refined / part.name, skipped, batch_bytes, self._types):
+                samples = make(first=first, text_key=manifest.text_keys, media=media)
+                yield samples, (number, following) if following < part.samples else (number + 1, 0)
                 first += len(samples)
 
     @cached_property

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dj_assets.errors import MediaError, UserError
+from dj_assets.home.run_manifest import RunManifest, RunMedia
 from dj_assets.media.locations import MediaLocation, Root
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.stores.media_reader import with_content
@@ -39,12 +40,11 @@ class MediaSource:
     image_bytes: str = MediaKeys.image_bytes
 
     @classmethod
-    def of_file(cls, manifest: Mapping[str, Any], number: int) -> MediaSource:
+    def of_file(cls, manifest: RunManifest, number: int) -> MediaSource:
         """Return the media source of a run's manifest; without a recorded root it is the folder of the source file."""
-        recorded = manifest.get("media", {})
-        path = next(entry["path"] for entry in manifest["shards"] if entry["shard"] == number)
-        root = recorded.get("roots", {}).get(str(number), {"folder": str(Path(path).parent)})
-        return cls(Root(**root), **recorded.get("keys", {}))
+        media = manifest.media or RunMedia()
+        root = media.roots.get(number) or Root(str(Path(manifest.file(number).path).parent))
+        return cls(root, media.keys.images, media.keys.videos, media.keys.image_bytes)
 
     def files(self, record: Mapping[str, Any]) -> list[MediaFile]:
         """Return the media of a sample in the order of its lists, images first.

@@ -1,1 +1,1 @@
-"""Raw formats: files of the corpora as they are published, before anyone made one sample a record of them."""
+"""Raw formats: files of corpora in their published form, before they are converted to one sample per record."""

@@ -1,4 +1,4 @@
-"""Raw Alpaca-CoT: instruction, input and output become one text; where a record is from goes into its meta."""
+"""Raw Alpaca-CoT: instruction, input and output become one text; the origin of a record is written to its meta."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dj_assets.sources.sources import Reading
 
 PARTS = ("instruction", "input", "output")
 # A text is Chinese if at least this share of its letters are Chinese characters. Of 13 276 English and 17 536 Chinese
-# records of the public set 2 and 33 are on the other side: translation tasks, code, formulas.
+# records of the public set, 2 and 33 get the other language: translation tasks, code, formulas.
 CHINESE_SHARE = 0.1
 
 _LETTER = re.compile(r"[^\W\d_]")
@@ -19,10 +19,10 @@ _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
 def compose(record: dict[str, Any], reading: Reading) -> dict[str, Any]:
-    """Return the record with its merged text, the parts kept, and with folder and path as meta.
+    """Return the record with its merged text, with the parts unchanged, and with folder and path as meta.
 
-    The parts are joined by one space each, missing ones empty, as Data-Juicer's tool does. A record that has a text
-    already was merged before, and is returned as it is, whatever its language.
+    The parts are joined by single spaces, and missing parts are empty, as in Data-Juicer's tool. A record that already
+    has a text was merged before, and is returned unchanged in every language.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def compose(record: dict[str, Any], reading: Reading) -> dict[str, Any]:
     RefusedError
         If a part is neither a string nor null.
     ElsewhereError
-        If another language than that of the record is wanted.
+        If `reading` selects another language than that of the record.
     """
     if isinstance(record.get("text"), str):
         return record

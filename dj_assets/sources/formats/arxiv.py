@@ -1,4 +1,4 @@
-"""Bundles of arXiv: tar archives of papers, each a gzipped LaTeX file or a gzipped tar of its files."""
+"""Bundles of arXiv: tar archives of papers; each paper is a gzipped LaTeX file or a gzipped tar of its files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _YYMM = re.compile(r"(\d{4})\d{3}$|^(\d{4})\.")
 
 
 def members(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Piece | Overlong | Reject]:
-    """Yield the papers of a bundle in its order, packed as they are; one over `max_bytes` is passed over.
+    """Yield the papers of a bundle in its order, still compressed; a paper over `max_bytes` is skipped.
 
-    Papers that arXiv has as PDF only are refused. Rows number the files of the archive.
+    Papers that arXiv has only as PDF are refused. Rows number the files of the archive.
 
     Raises
     ------
     BrokenStreamError
-        If the archive breaks off or is none.
+        If the archive is truncated or is not a tar archive.
     """
     row = 0
     try:
@@ -51,22 +51,22 @@ def members(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Piece 
     except tarfile.TarError as error:
         raise BrokenStreamError(f"the tar archive is broken ({error})") from error
     while stream.read(_CHUNK_BYTES):
-        # what follows the end mark of the archive belongs to the checksum
+        # the bytes after the end mark of the archive belong to the checksum
         pass
     if stream.position % tarfile.BLOCKSIZE:
         raise BrokenStreamError("the tar archive breaks off")
 
 
 def unpack(piece: Piece, reading: Reading) -> dict[str, Any]:
-    """Return the paper as a record: its LaTeX files in one text, the main one (with a document class) first.
+    """Return the paper as a record: its LaTeX files in one text, the main file (with a document class) first.
 
-    The others follow in natural order of their names. Unpacked, a paper may have at most 64 MiB. What is not UTF-8 is
-    read as Latin-1.
+    The others follow in natural order of their names. Unpacked, a paper may have at most 64 MiB. A file that is not
+    UTF-8 is read as Latin-1.
 
     Raises
     ------
     RefusedError
-        If it is no gzip, is damaged or too large, or holds no LaTeX.
+        If it is not gzip, is damaged or too large, or contains no LaTeX.
     """
     own_id = paper_id(piece.name)
     try:

@@ -1,4 +1,4 @@
-"""The pretraining data of LLaVA: an image and a conversation about it become a caption with its image, and back."""
+"""The pretraining data of LLaVA: convert an image with a conversation to a caption with its image, and back."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from dj_assets.sources.sources import Reading
 IMAGE = "<image>"
 END = "<|__dj__eoc|>"
 SEPARATOR = "\n"
-# What samples get beside their own fields.
+# Fields that samples get in addition to their own.
 ADDED = ("text", "images")
 
 
 def compose(record: dict[str, Any], reading: Reading) -> dict[str, Any]:  # noqa: ARG001
     r"""Return the record with its caption as text and its image as a list of one; its own fields stay.
 
-    The text is `<image>\n` and the answers of the conversation, one a line, then a space and the end of the chunk, as
-    Data-Juicer's own conversion writes captions. Questions are left out: in this data set they are a few phrases. A
-    record without an image has neither the token nor a path. One that has a text already is returned as it is.
+    The text is `<image>\n` and the answers of the conversation, one per line, then a space and the token for the end of
+    a chunk, as Data-Juicer's own conversion writes captions. Questions are left out: in this data set they are a few
+    phrases. A record without an image has neither the token nor a path. A record that already has a text is returned
+    unchanged.
 
     Raises
     ------
     NoTextError
         If it has no conversation.
     RefusedError
-        If the conversation does not alternate between question and answer, or the image is no string.
+        If the conversation does not alternate between question and answer, or the image is not a string.
     """
     if isinstance(record.get("text"), str):
         return record
@@ -43,12 +44,12 @@ def compose(record: dict[str, Any], reading: Reading) -> dict[str, Any]:  # noqa
 
 
 def answers_of(conversation: object) -> list[str]:
-    """Return what the model says in a conversation.
+    """Return the answers of the model in a conversation.
 
     Raises
     ------
     RefusedError
-        If turns do not come in pairs, or one is no text.
+        If turns do not come in pairs, or one is not a text.
     """
     if not isinstance(conversation, list) or not conversation or len(conversation) % 2:
         raise RefusedError("the conversation is no list of questions and answers,", has_key=True)
@@ -59,11 +60,11 @@ def answers_of(conversation: object) -> list[str]:
 
 
 def to_llava(sample: dict[str, Any]) -> dict[str, Any]:
-    """Return a refined sample in LLaVA's own form: its own fields, the cleaned caption as the answer.
+    """Return a refined sample in LLaVA's own format: its own fields, with the cleaned caption as the answer.
 
-    Where the number of lines is still that of the answers, each is one answer; else the first is the whole caption and
-    the turns behind it fall away. What is null is left out. A sample without a conversation gets one, with the token as
-    its question.
+    If the number of lines is still that of the answers, each line is one answer. Else the first answer is the whole
+    caption, and the turns after it are removed. Null fields are left out. A sample without a conversation gets one,
+    with the token as its question.
     """
     caption = str(sample["text"]).replace(END, "").replace(IMAGE, "").strip()
     turns = sample.get("conversations") or [{"from": "human", "value": IMAGE}, {"from": "gpt", "value": ""}]

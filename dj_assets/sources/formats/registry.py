@@ -1,4 +1,4 @@
-"""The raw formats by name: what each reads, how it cuts a file into records, how a record becomes a sample."""
+"""The raw formats, keyed by name: their file types, and how a file is cut into records and a record made a sample."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ Unpack = Callable[[Piece, Reading], dict[str, Any]]
 
 @dataclass(frozen=True)
 class RawFormat:
-    """One raw format.
+    """Holds one raw format.
 
     Attributes
     ----------
     files
-        The kinds of files it is found in.
+        The types of files of the format.
     cut
-        The parent process cuts a stream into records of at most so many bytes; None where the files are JSON.
+        Cuts a stream into records of at most the given number of bytes, in the parent process; None if the files are
+        JSON.
     compose
-        A worker makes the record of a sample, with the text under `text`, of a JSON record; None where it is one.
+        Makes the record of a sample, with the text under `text`, from a JSON record, in a worker; None if it already is
+        one.
     unpack
-        In place of `compose`, where the records are no JSON.
+        Replaces `compose` if the records are not JSON.
     """
 
     files: tuple[Format, ...]

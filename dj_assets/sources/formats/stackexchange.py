@@ -27,7 +27,7 @@ _MAX_ID = 2**63
 
 
 class Post(NamedTuple):
-    """A question or an answer; `thread` is the id of the question, `line` and `byte` say where it stands."""
+    """Holds a question or an answer; `thread` is the id of the question, `line` and `byte` are its position."""
 
     thread: int
     answer: bool
@@ -41,11 +41,11 @@ class Post(NamedTuple):
 
 
 def threads(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Piece | Overlong | Reject]:
-    """Yield every question with its answers as a JSON record, ordered by the id of the question.
+    """Yield every question with its answers as a JSON record, sorted by the id of the question.
 
-    Rows that cannot be read come first: the dump is read once into a temporary database on the disk, which then gives
-    the posts in order. Memory holds one thread. An answer without its question is refused; posts that are neither
-    (wikis of tags, notices) are no samples.
+    Rows that cannot be read come first: the dump is read once into a temporary database on the disk, which then returns
+    the posts in order. Memory holds one thread. An answer without its question is refused. Posts that are neither
+    question nor answer (wikis of tags, notices) do not become samples.
     """
     number = itertools.count()
     with tempfile.TemporaryDirectory(prefix="dj_posts_") as folder, closing(_database(folder)) as posts:
@@ -56,7 +56,7 @@ def threads(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Piece 
 
 
 def site_of(file: SourceFile) -> str:
-    """Return the site of a dump: its folder where the file is named Posts.xml, else the name in front of that."""
+    """Return the site of a dump: its folder if the file is named Posts.xml, else the part of the name before it."""
     return _POSTS_FILE.sub("", file.path.name) or file.path.resolve().parent.name
 
 
@@ -71,7 +71,7 @@ def _database(folder: str) -> sqlite3.Connection:
 def _store(
     posts: sqlite3.Connection, stream: Stream, file: SourceFile, max_bytes: int, number: Iterator[int]
 ) -> Iterator[Overlong | Reject]:
-    """Put every readable post into the database; yield what cannot be read."""
+    """Write every readable post to the database; yield the rows that cannot be read."""
     insert = f"INSERT INTO posts VALUES ({', '.join('?' * len(Post._fields))})"  # noqa: S608 - only question marks
     for run in LineSplitter(stream, BATCH_BYTES, max_bytes):
         if isinstance(run, Overlong):
@@ -94,7 +94,7 @@ def _rows(run: Lines) -> Iterator[Piece]:
 
 
 def _post(piece: Piece) -> Post | None:
-    """Return the post of one line, None where it is neither question nor answer."""
+    """Return the post of one line, None if it is neither question nor answer."""
     try:
         row = ElementTree.fromstring(piece.raw.strip()).attrib  # noqa: S314 - one element without a DTD
     except ElementTree.ParseError as error:

@@ -1,4 +1,4 @@
-"""Annotations of clips as InternVid, Panda-70M, MSR-VTT and Pexels publish them: one clip with its caption a sample."""
+"""Annotations of clips as published by InternVid, Panda-70M, MSR-VTT and Pexels: a sample is a clip and its caption."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dj_assets.sources.streams import Stream
 
 VIDEO = "<__dj__video>"
 END = "<|__dj__eoc|>"
-# Where the caption and the file of a clip stand, by the names that publishers and common tools give them.
+# Names of the fields with the caption and the file of a clip, as used by publishers and common tools.
 CAPTIONS = ("caption", "Caption", "sentence", "title")
 FILES = ("video", "video_path", "path", "file", "filename", "content_loc")
 
@@ -30,10 +30,10 @@ Found = Piece | Overlong | Reject
 
 
 def clips(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Found]:
-    """Yield one JSON record a clip, of annotations in JSON, JSON lines, CSV or TSV; rows number the clips.
+    """Yield one JSON record per clip from annotations in JSON, JSON lines, CSV or TSV; rows number the clips.
 
-    A row of Panda-70M is a video with the lists of its clips' times and captions: as many records. MSR-VTT's file is
-    one object with `videos` and `sentences`: every video gets its first sentence, in the order of the videos.
+    A row of Panda-70M is a video with lists of its clips' times and captions; it gives one record per clip. MSR-VTT's
+    file is one object with `videos` and `sentences`: every video gets its first sentence, in the order of the videos.
 
     Raises
     ------
@@ -53,15 +53,16 @@ def clips(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Found]:
 def compose(record: Record, reading: Reading) -> Record:  # noqa: ARG001
     """Return the record of a clip with its caption as text and its file as a list of one; its own fields stay.
 
-    The text is the token of a clip, the caption and the end of the chunk, one space between them. Where no field names
-    the file it is named as the publishers' tools do, see `clip_name`. A record that has a text is returned as it is.
+    The text is the token of a clip, the caption and the token for the end of a chunk, with one space between them. If
+    no field names the file, the name is that of the publishers' tools, see `clip_name`. A record that has a text is
+    returned unchanged.
 
     Raises
     ------
     NoTextError
         If it has no caption.
     RefusedError
-        If the caption is no string, or nothing tells which file it is.
+        If the caption is not a string, or no field identifies the file.
     """
     if isinstance(record.get("text"), str):
         return record
@@ -80,10 +81,10 @@ def compose(record: Record, reading: Reading) -> Record:  # noqa: ARG001
 
 
 def clip_name(record: Mapping[str, Any]) -> str | None:
-    """Return the file name of a clip by its publisher's ids, None where they are not there.
+    """Return the file name of a clip by its publisher's ids, None if they are missing.
 
-    InternVid: `<YoutubeID>_<Start_timestamp>_<End_timestamp>.mp4`. Panda-70M: `<videoID>_<clip>.mp4`, clips of a video
-    counted from 0. MSR-VTT: `<video_id>.mp4`.
+    InternVid: `<YoutubeID>_<Start_timestamp>_<End_timestamp>.mp4`. Panda-70M: `<videoID>_<clip>.mp4`, with the clips of
+    a video counted from 0. MSR-VTT: `<video_id>.mp4`.
     """
     for keys in _IDS:
         if all(record.get(key) is not None for key in keys):
@@ -126,7 +127,7 @@ def _rows(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Found]:
 
 
 def _clips_of(piece: Piece, file: SourceFile, number: Iterator[int]) -> Iterator[Piece | Reject]:
-    """Yield the clips of one record; what is no object is left to be refused where records are read."""
+    """Yield the clips of one record; a record that is not an object is yielded unchanged, and refused by the parser."""
     try:
         record = orjson.loads(piece.raw)
     except orjson.JSONDecodeError:
@@ -143,7 +144,7 @@ def _clips_of(piece: Piece, file: SourceFile, number: Iterator[int]) -> Iterator
 
 
 def _panda(record: Record) -> Iterable[Record]:
-    """Return the clips of a source video; what its lists hold becomes each clip's own."""
+    """Return the clips of a source video; each clip gets its element of every list."""
     lists = {key: value for key in record if isinstance(value := _listed(record[key]), list)}
     clips = len(lists.get("timestamp", ()))
     if not clips or any(len(values) != clips for values in lists.values()):
@@ -152,7 +153,7 @@ def _panda(record: Record) -> Iterable[Record]:
 
 
 def _listed(value: Any) -> Any:  # noqa: ANN401
-    """Return a list that a table holds as Python's text of it; anything else as it is."""
+    """Return the list whose Python literal a table contains; return any other value unchanged."""
     if not (isinstance(value, str) and value.startswith("[") and value.endswith("]")):
         return value
     try:
@@ -162,7 +163,7 @@ def _listed(value: Any) -> Any:  # noqa: ANN401
 
 
 def _msr_vtt(record: Record) -> Iterable[Record]:
-    """Return the videos of the data set, each with the first of its sentences."""
+    """Return the videos of the data set, each with its first sentence."""
     videos, sentences = record["videos"], record["sentences"]
     try:
         first = {sentence["video_id"]: sentence["caption"] for sentence in reversed(sentences)}

@@ -1,4 +1,4 @@
-"""Tar archives in the manner of webdataset: files that share a name up to its first dot are one sample."""
+"""Tar archives in the webdataset format: files with the same name up to the first dot are one sample."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass
 class _Parts:
-    """What was found of one sample: its media by kind, its caption, what its JSON says."""
+    """Holds the members of one sample: its media keyed by kind, its caption, its JSON."""
 
     key: str
     offset: int
@@ -35,17 +35,17 @@ class _Parts:
 
 
 def samples(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Piece | Overlong | Reject]:
-    """Yield one JSON record a sample of an archive, in its order; captions over `max_bytes` are passed over.
+    """Yield one JSON record per sample of an archive, in its order; captions over `max_bytes` are skipped.
 
-    Its images and clips are listed as `<archive>/<member>`: they are read where they lie. The caption is the member
-    `.txt` (or `.caption`, `.text`), else the `caption` or `text` of the member `.json`, whose other keys are the
-    sample's fields. The text is one token for each image or clip, the caption, and the end of the chunk; a text that
-    has tokens stays as it is. Other members are left alone.
+    Images and clips are listed as `<archive>/<member>` and are read from the archive. The caption is the member `.txt`
+    (or `.caption`, `.text`), else the `caption` or `text` of the member `.json`, whose other keys are the sample's
+    fields. The text is one token for each image or clip, the caption, and the token for the end of a chunk; a text that
+    has tokens stays unchanged. Other members are ignored.
 
     Raises
     ------
     BrokenStreamError
-        If the archive breaks off or is none.
+        If the archive is truncated or is not a tar archive.
     """
     if file.compression is not None:
         raise BrokenStreamError("a packed tar archive, whose images and clips cannot be read in place; unpack it")
@@ -58,7 +58,7 @@ def samples(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Piece 
 
 
 def _grouped(stream: Stream, max_bytes: int) -> Iterator[_Parts]:
-    """Yield the samples as their members follow each other."""
+    """Yield the samples; the members of a sample are adjacent in the archive."""
     parts: _Parts | None = None
     try:
         with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|", bufsize=_CHUNK_BYTES) as archive:
@@ -76,7 +76,7 @@ def _grouped(stream: Stream, max_bytes: int) -> Iterator[_Parts]:
     if parts is not None:
         yield parts
     while stream.read(_CHUNK_BYTES):
-        # what follows the end mark of the archive belongs to the checksum
+        # the bytes after the end mark of the archive belong to the checksum
         pass
 
 
@@ -94,7 +94,7 @@ def _add(parts: _Parts, member: tarfile.TarInfo, ending: str, archive: tarfile.T
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Return folder and name of a member up to the first dot of the name, and its ending in lower case."""
+    """Return folder and name of a member, the name up to its first dot, and its ending in lower case."""
     path = PurePosixPath(name.removeprefix("./"))
     stem = path.name.split(".", 1)[0]
     return (str(path.with_name(stem)) if stem else ""), path.suffix.lower().removeprefix(".")
@@ -110,7 +110,7 @@ def _record(parts: _Parts, archive: str) -> dict[str, Any]:
 
 
 def _chunk(text: object, media: dict[str, list[str]]) -> object:
-    """Return a caption with the tokens of its media; what is no caption stays, to be dropped or refused."""
+    """Return a caption with the tokens of its media; other values stay unchanged, to be dropped or refused later."""
     if not isinstance(text, str) or any(token in text for token in TOKENS.values()):
         return text
     tokens = [TOKENS[kind] for kind, names in media.items() for _ in names]

@@ -1,1 +1,1 @@
-"""The report of a run as one HTML page: no scripts, nothing from elsewhere, every text of the data escaped."""
+"""The report of a run as one HTML page: no scripts, no external resources, every text of the data escaped."""

@@ -1,4 +1,4 @@
-"""The page as a whole."""
+"""The complete report page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dj_assets.views.page.report_input import ReportInput, Section
 from dj_assets.views.page.sandbox import evaluation
 from dj_assets.views.page.whole import whole_page
 
-# In the order of the page. Each looks at the facts and returns one section; a new one needs nothing but its line here.
+# In the order of the page. Each returns one section from the input; a new section needs only its line here.
 SECTIONS: tuple[Callable[[ReportInput], Section], ...] = (
     results.funnel,
     results.checks,
@@ -30,12 +30,12 @@ _THREADS = 2
 
 
 def report_page(report_input: ReportInput) -> str:
-    """Return the report of a run as one HTML document that needs nothing beside it."""
-    # texts of examples and those of duplicates are read at the same time
+    """Return the report of a run as one HTML document that needs no other file."""
+    # the texts of examples and of duplicates are read at the same time
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="report") as pool:
         sections = list(pool.map(lambda section: section(report_input), SECTIONS))
     manifest = report_input.manifest
-    title = f"{manifest['name']}: {rate(manifest['retention'])} kept"
+    title = f"{manifest.name}: {rate(manifest.retention)} kept"
     return whole_page(
         title, _header(report_input, sections), tag("main", results.figures(report_input), *map(_section, sections))
     )
@@ -47,9 +47,9 @@ def _header(report_input: ReportInput, sections: Sequence[Section]) -> Html:
     links = [tag("a", section.title, href=f"#{section.name}") for section in sections]
     return tag(
         "header",
-        tag("h1", manifest["name"]),
+        tag("h1", manifest.name),
         tag("p", description, class_="about") if description else "",
-        tag("p", f"Run {manifest['run_id']}, finished {manifest['finished']}", class_="about"),
+        tag("p", f"Run {manifest.run_id}, finished {manifest.finished}", class_="about"),
         tag("nav", *links),
     )
 

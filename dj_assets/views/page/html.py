@@ -1,4 +1,4 @@
-"""A little HTML: what is not markup already is escaped, wherever it is put."""
+"""HTML elements: every text that is not markup is escaped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Html(str):
 
 
 def tag(name: str, /, *children: str, **attributes: str) -> Html:
-    """Return an element; a trailing underscore of an attribute's name falls away (`class_`)."""
+    """Return an element; a trailing underscore of an attribute's name is removed (`class_`)."""
     given = "".join(f' {key.rstrip("_").replace("_", "-")}="{_escaped(value)}"' for key, value in attributes.items())
     return Html(f"<{name}{given}>" if name in _VOID else f"<{name}{given}>{joined(children)}</{name}>")
 
@@ -27,7 +27,7 @@ def joined(parts: Iterable[str]) -> Html:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int = 99) -> Html:
-    """Return a table that scrolls in itself where the page is narrow; columns from `numbers_from` on hold numbers."""
+    """Return a table that scrolls where the page is narrow; columns from `numbers_from` on hold numbers."""
     styles = ["n" if index >= numbers_from else "" for index in range(len(head))]
     titles = [tag("th", title, class_=style) for title, style in zip(head, styles, strict=True)]
     lines = [tag("tr", *(tag("td", cell, class_=s) for cell, s in zip(row, styles, strict=True))) for row in rows]
@@ -36,7 +36,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int 
 
 
 def quoted_text(text: str) -> Html:
-    """Return a text of the data: kept apart in its direction of writing, control characters shown by their names."""
+    """Return a text of the data with isolated text direction and with the names of control characters."""
     return tag("bdi", "".join(_visible(char) for char in text))
 
 

@@ -1,4 +1,4 @@
-"""What came out: the figures, the funnel, the checks and the distributions."""
+"""The results of a run: the figures, the funnel, the checks and the distributions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from dj_assets.analysis.figures import compact, percent, rate
 from dj_assets.analysis.run_checks import CHECKS, Check, CheckResult
-from dj_assets.replay.funnel import FunnelStep
+from dj_assets.home.run_manifest import FunnelStep
 from dj_assets.views.distributions import LEGEND, drawn_panels
 from dj_assets.views.page.html import Html, joined, table, tag
 from dj_assets.views.page.report_input import ReportInput, Section
@@ -14,18 +14,18 @@ from dj_assets.views.panels import HEIGHT, WIDTH
 
 
 def figures(report_input: ReportInput) -> Html:
-    """Return the numbers that a person looks for first."""
+    """Return the most important numbers."""
     manifest = report_input.manifest
-    samples_in = manifest["samples_in"]
+    samples_in = manifest.samples_in
     reference = report_input.check_input.reference
     cards = [
-        ("kept", rate(manifest["retention"]), f"{manifest['samples_out']:,} of {samples_in:,} samples", "kept"),
-        ("dropped", f"{manifest['dropped']:,}", percent(manifest["dropped"], samples_in), "lost"),
+        ("kept", rate(manifest.retention), f"{manifest.samples_out:,} of {samples_in:,} samples", "kept"),
+        ("dropped", f"{manifest.dropped:,}", percent(manifest.dropped, samples_in), "lost"),
         (
             "quarantined",
-            f"{manifest['quarantined']:,}",
+            f"{manifest.quarantined:,}",
             "could not be processed",
-            "odd" if manifest["quarantined"] else "",
+            "odd" if manifest.quarantined else "",
         ),
     ]
     if reference:
@@ -43,13 +43,22 @@ def _card(title: str, value: str, about: str, style: str) -> Html:
 
 
 def funnel(report_input: ReportInput) -> Section:
-    """Return the samples in and out of every operator, the greatest loss in words."""
+    """Return the samples in and out of every operator, with a sentence about the greatest loss."""
     manifest = report_input.manifest
-    steps = [FunnelStep.of_json(step) for step in manifest["funnel"]]
-    samples_in = manifest["samples_in"]
-    lost = manifest["dropped_by_load"], manifest["quarantined_by_load"]
+    steps = list(manifest.funnel)
+    samples_in = manifest.samples_in
+    lost = manifest.dropped_by_load, manifest.quarantined_by_load
     if any(lost):
-        steps.insert(0, FunnelStep("load", {}, samples_in, samples_in - sum(lost), *lost, seconds=0.0))
+        loading = FunnelStep(
+            operator="load",
+            params={},
+            samples_in=samples_in,
+            samples_out=samples_in - sum(lost),
+            dropped=lost[0],
+            quarantined=lost[1],
+            seconds=0.0,
+        )
+        steps.insert(0, loading)
     rows = [_funnel_row(step, samples_in) for step in steps]
     head = ("operator", "", "in", "dropped", "quarantined", "out", "passes")
     return Section("funnel", "Funnel", _greatest(steps, samples_in), table(head, rows, numbers_from=2))
@@ -79,14 +88,14 @@ def _funnel_row(step: FunnelStep, samples_in: int) -> list[str]:
 
 
 def checks(report_input: ReportInput) -> Section:
-    """Return what every check found, and the drift of every statistic behind it."""
+    """Return the result of every check, and the drift of every statistic."""
     results = [(check, check.judge(report_input.check_input)) for check in CHECKS]
     rows = [[_mark(check, result), check.name, result.because] for check, result in results]
     drift = [result.table for _, result in results if result.table]
     details = [_figures(rows) for rows in drift]
     failed = sum(not result.passed for _, result in results)
     about = f"{failed} of {len(rows)} checks did not pass." if failed else f"All {len(rows)} checks passed."
-    return Section("checks", "Checks", about, joined([table(("", "check", "what it found"), rows), *details]))
+    return Section("checks", "Checks", about, joined([table(("", "check", "result"), rows), *details]))
 
 
 def _mark(check: Check, result: CheckResult) -> Html:
@@ -102,7 +111,7 @@ def _figures(rows: Sequence[Mapping[str, str | int | float]]) -> Html:
 def distributions(report_input: ReportInput) -> Section:
     """Return a histogram of every statistic with its thresholds."""
     legend = [tag("span", tag("i", class_=f"key {style}"), label) for style, label in LEGEND]
-    # an aspect of the panel itself, so that it shrinks with the page
+    # the `viewBox` of the panel, so that it shrinks with the page
     around = f'<svg class="panel" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img">'
     panels = [Html(f"{around}{panel}</svg>") for panel in drawn_panels(report_input.database, report_input.plan)]
     if not panels:

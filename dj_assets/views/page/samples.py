@@ -1,4 +1,4 @@
-"""Samples to look at: dropped, duplicate, quarantined."""
+"""Example samples: dropped, duplicate, quarantined."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ def dropped(report_input: ReportInput) -> Section:
     body = joined(
         _operator(operator, list(examples)) for operator, examples in groupby(left, lambda example: example.operator)
     )
-    about = (
-        "Examples of every operator, spread evenly over what it dropped; their texts as they were after all mappers."
-    )
+    about = "Examples of every operator, spread evenly over its dropped samples; the texts are those after all mappers."
     return Section("dropped", "Dropped samples", about if left else "Nothing was dropped.", body)
 
 
@@ -47,17 +45,17 @@ def _why(example: Example) -> Html:
 
 
 def duplicates(report_input: ReportInput) -> Section:
-    """Return dropped duplicates with their kept duplicates, differences marked."""
+    """Return dropped duplicates with their kept duplicates and marked differences."""
     pairs = duplicate_pairs(report_input.database, report_input.layout, _PAIRS)
     if not pairs:
         return Section("duplicates", "Duplicates", "No duplicate was dropped.", "")
-    about = "Pairs of each deduplicator, the most different first, with what differs marked."
+    about = "Pairs of each deduplicator, the most different first; differences are marked."
     return Section("duplicates", "Duplicates", about, joined(_pair(pair) for pair in pairs))
 
 
 def _pair(pair: DuplicatePair) -> Html:
     apart = "" if pair.distance is None else f" · distance {compact(pair.distance)}"
-    stays = "is kept" if pair.against is None else f"stands in {pair.against}"
+    stays = "is kept" if pair.against is None else f"is in {pair.against}"
     head = [_name(pair.id), " was dropped, ", _name(pair.kept_id), f" {stays}"]
     about = f"{pair.operator} · {pair.cluster_size:,} samples in the cluster{apart}"
     text = tag("p", quoted_text(f"{pair.beginning}…"), class_="beginning")
@@ -81,7 +79,7 @@ def _change(change: Change) -> Html:
 
 
 def quarantine(report_input: ReportInput) -> Section:
-    """Return what could not be processed: counts by operator and error, the most frequent first."""
+    """Return the samples that could not be processed: counts by operator and error, the most frequent first."""
     query = """
         SELECT operator, error, count(*), min(id) FROM quarantine GROUP BY operator, error
         ORDER BY count(*) DESC, operator, error LIMIT 30

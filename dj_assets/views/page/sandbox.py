@@ -1,4 +1,4 @@
-"""What a sandbox found as a page, and what the subset was worth as a section of a run's report."""
+"""The results of a sandbox as a page, and the evaluation of a subset as a section of a run's report."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from dj_assets.views.sandbox.pyramid import pyramid_svg
 from dj_assets.views.sandbox.scatter import scatter_svg
 from dj_assets.views.sandbox.tables import score_rows
 
-# A picture is drawn with at most so many statistics.
+# The largest number of statistics in a picture.
 Picture = Callable[[int], str]
 MOST = 30
 
 
 def sandbox_pictures(known: Standings, subset: str) -> dict[str, Picture]:
-    """Return the pictures of a sandbox by name: heat map, scatter, correlations, pyramid; only what there is yet."""
+    """Return the pictures of a sandbox by name: heat map, scatter, correlations, pyramid; those with results so far."""
     pictures: dict[str, Picture] = {}
     rounds = {round_.name: round_ for round_ in known.rounds}
     if PROBE in rounds:
@@ -45,7 +45,7 @@ def sandbox_pictures(known: Standings, subset: str) -> dict[str, Picture]:
 
 
 def score_correlations(known: Standings, round_: Round) -> dict[str, float | None]:
-    """Return how each probed statistic correlates, over the pools of a round, with their change."""
+    """Return the correlation of each probed statistic with the change of the score, over the pools of a round."""
     changes = {score.pool: score.mean for score in known.scores[round_.name] if score.mean is not None}
     probed = {third.statistic for entry in round_.entries for third in entry.pool.thirds}
     means = {e.pool.name: {name: e.means.get(name) for name in sorted(probed)} for e in round_.entries}
@@ -53,12 +53,12 @@ def score_correlations(known: Standings, round_: Round) -> dict[str, float | Non
 
 
 def sandbox_page(known: Standings, subset: str) -> str:
-    """Return what a sandbox found as one HTML page: pictures, rankings, and the log of what failed."""
+    """Return the results of a sandbox as one HTML page: pictures, rankings, and the log of failed runs."""
     parts = [_picture(name, draw(MOST)) for name, draw in sandbox_pictures(known, subset).items()]
     for round_ in known.rounds:
         rows = score_rows(known.scores[round_.name])
         head = list(rows[0]) if rows else []
-        parts.append(tag("h2", f"{round_.name}: {round_.size:,} samples a pool, against {round_.baseline}"))
+        parts.append(tag("h2", f"{round_.name}: {round_.size:,} samples per pool, against {round_.baseline}"))
         parts.append(table(head, [list(row.values()) for row in rows], numbers_from=1))
     for pool, missing in known.missing.items():
         reasons = "\n\n".join(f"seed {seed}: {why}" for seed, why in missing.items())
@@ -67,7 +67,7 @@ def sandbox_page(known: Standings, subset: str) -> str:
 
 
 def write_sandbox_page(sandbox: Sandbox, known: Standings) -> Path:
-    """Write the page beside the sandbox's files, and return where."""
+    """Write the page into the folder of the sandbox's files, and return its path."""
     target = sandbox.folder / "report.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     with replace_atomically(target) as temporary:
@@ -76,20 +76,20 @@ def write_sandbox_page(sandbox: Sandbox, known: Standings) -> Path:
 
 
 def evaluation(report_input: ReportInput) -> Section:
-    """Return the section of a run's report that says what the subset was worth, as far as that was entered by then."""
+    """Return the section of a run's report with the benchmark results that were entered so far."""
     subset = report_input.recipe.asset.subset if report_input.recipe.asset else ""
     known = evaluations_of(subset) if subset else None
     models = {record.model for record in known.records if record.pool is None} if known else set()
     if known is None or known.baseline not in models:
-        hint = "No results of benchmarks were entered; dj-assets eval add enters them."
+        hint = "No benchmark results were entered; use dj-assets eval add to enter them."
         return Section("evaluation", "Evaluation", hint, "")
     drawn = _picture("benchmarks", benchmarks_svg(known.comparisons(), subset))
     return Section(
-        "evaluation", "Evaluation", f"Against {known.baseline}, as it was known when this was written.", drawn
+        "evaluation", "Evaluation", f"Against {known.baseline}, with the results known when it was written.", drawn
     )
 
 
 def _picture(name: str, svg: str) -> Html:
-    """Return a picture as an image: its style sheet is its own."""
+    """Return a picture as an image, so that its style sheet applies to the picture only."""
     content = base64.b64encode(svg.encode()).decode()
     return tag("p", tag("img", src=f"data:image/svg+xml;base64,{content}", alt=name.replace("_", " ")))

@@ -1,4 +1,4 @@
-"""The benchmark table of a subset: a column a model, deltas coloured by direction, published and measured apart."""
+"""The benchmark table of a subset: one column per model, coloured deltas, published and measured values separate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STYLES = {"win": "better", "loss": "worse", "tie": ""}
 def benchmarks_svg(comparisons: Sequence[Comparison], subset: str) -> str:
     """Draw both values and the delta of every benchmark, for the last three comparisons.
 
-    The arrow behind a name says that lower is better. Totals stand below, neither won nor lost.
+    An arrow after a name means that lower is better. Totals are below; they neither win nor lose.
     """
     shown = list(comparisons)[-MOST_MODELS:]
     width = (WIDTH - 2 * MARGIN - _NAME) / max(1, len(shown))
@@ -33,7 +33,7 @@ def benchmarks_svg(comparisons: Sequence[Comparison], subset: str) -> str:
         body.append(line(MARGIN, y + 6, WIDTH - MARGIN, y + 6, "rule"))
     left_out = len(comparisons) - len(shown)
     about = ["baseline, value, delta", f"{left_out} earlier comparisons left out" if left_out else ""]
-    return card(f"What it was worth: {subset}", about, body, _line(len(names) + len(totals), len(names)) + 18)
+    return card(f"Benchmark results: {subset}", about, body, _line(len(names) + len(totals), len(names)) + 18)
 
 
 def _column(x: float, width: float, comparison: Comparison, names: Sequence[str], totals: Sequence[str]) -> list[str]:
@@ -59,7 +59,7 @@ def _cells(x: float, y: float, width: float, difference: Difference, *, is_total
 
 
 def _line(number: int, benchmarks: int) -> float:
-    """Return where a line stands; totals a little apart."""
+    """Return the vertical position of a line; totals have a small gap above them."""
     return TOP + 72 + number * _ROW + (10 if number >= benchmarks else 0)
 
 

@@ -1,4 +1,4 @@
-"""What the pictures of a sandbox share: a white card with a heading, and colours for better and worse."""
+"""Shared parts of a sandbox's pictures: a white card with a heading, and colours for better and worse."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ WIDTH = 900
 MARGIN = 28.0
 TOP = 72.0
 _CHARACTER = 6.0
-# Better is blue, worse is orange: the two are told apart by all eyes.
+# Better is blue, worse is orange: colour-blind readers distinguish them, too.
 _BETTER, _WORSE, _NONE = (44, 106, 160), (201, 92, 52), (241, 244, 247)
-# Stronger colours than this share carry white text.
+# The text on colours stronger than this share is white.
 _DARK = 0.55
 
 _STYLE = """
@@ -29,7 +29,7 @@ text{fill:#64707d;font-size:12px}
 
 
 def card(heading: str, about: Sequence[str], body: Sequence[str], height: float, width: float = WIDTH) -> str:
-    """Return a picture: a heading, a line that says what is shown, the body below `TOP`."""
+    """Return a picture: a heading, a line that describes the content, the body below `TOP`."""
     return element(
         "svg",
         element("style", _STYLE),
@@ -53,11 +53,11 @@ def shade(share: float) -> str:
 
 
 def ink(share: float) -> str:
-    """Return the class of text that is read on a shade."""
+    """Return the class of text that is readable on a shade."""
     return "w" if abs(share) > _DARK else "d"
 
 
 def shortened(name: str, width: float) -> str:
-    """Return a name that fits into so many pixels, its end cut off."""
+    """Return a name that fits into `width` pixels; the end of a longer one is cut."""
     room = max(2, int(width / _CHARACTER))
     return name if len(name) <= room else name[: room - 1] + "…"

@@ -1,4 +1,4 @@
-"""Correlations between statistics, those that go together side by side, and with what pools were worth."""
+"""The matrix of correlations between statistics, similar ones next to each other, and with the pools' scores."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def correlation_matrix_svg(
 ) -> str:
     """Draw Pearson's r of every pair of statistics over samples, and of each with the score over pools.
 
-    Neighbours go together: each statistic stands beside the one it correlates with most strongly. Of more than 24 the
-    last are left out.
+    Each statistic is next to the one that it correlates with most strongly. With more than 24 statistics, the last are
+    left out.
     """
     ordered = neighbours(between, statistics)[: min(most, MOST)]
     size = min(_WIDEST, (WIDTH - 2 * MARGIN - _NAME - _GAP) / (len(ordered) + 1))
@@ -42,11 +42,11 @@ def correlation_matrix_svg(
         "Pearson's r over samples; last column over pools, between a pool's mean and its change",
         f"{left_out} left out" if left_out else "",
     ]
-    return card(f"What goes together: {subset}", about, body, TOP + 22 + len(ordered) * size + 24)
+    return card(f"Correlations of statistics: {subset}", about, body, TOP + 22 + len(ordered) * size + 24)
 
 
 def neighbours(between: Correlations, statistics: Sequence[str]) -> list[str]:
-    """Return the statistics so that each stands behind the one left that it correlates with most strongly."""
+    """Return the statistics in an order where each is followed by the remaining one with the strongest correlation."""
     left = list(statistics)
     ordered: list[str] = left[:1]
     del left[:1]

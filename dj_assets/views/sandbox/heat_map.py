@@ -1,4 +1,4 @@
-"""The heat map of a probe: every statistic's three thirds against the random pool."""
+"""The heat map of a probe: the three thirds of every statistic against the random pool."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME, _CELL, _ROW, _HEAD = 220.0, 176.0, 40.0, 24.0
 def heat_map_svg(probe: Round, scores: Sequence[Score], subset: str, most: int = 30) -> str:
     """Draw every third's change against the random pool, with its deviation; at most `most` statistics, best first.
 
-    A cell that is no difference is pale with a dashed edge, one without a result is empty.
+    A cell without a difference is pale with a dashed edge; a cell without a result is empty.
     """
     by_pool = {score.pool: score for score in scores}
     thirds = {e.pool.name: e.pool.thirds[0] for e in probe.entries if e.pool.thirds}
@@ -40,7 +40,7 @@ def heat_map_svg(probe: Round, scores: Sequence[Score], subset: str, most: int =
         f"{left_out} statistics left out" if left_out > 0 else "",
     ]
     height = TOP + _HEAD + min(len(ranked), most) * _ROW + 20
-    return card(f"What a third is worth: {subset}", about, body, height)
+    return card(f"Change by third of a statistic: {subset}", about, body, height)
 
 
 def _best(parts: Mapping[str, Score]) -> float:

@@ -1,4 +1,4 @@
-"""The pyramid of combined thirds: what meets all at the tip, with sizes and scores."""
+"""The pyramid of combined thirds: the intersection of all at the top, with sizes and scores."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ROW, _GAP, _WIDEST, _ROOM_FOR_NAMES = 78.0, 10.0, 300.0, 130.0
 
 
 def pyramid_svg(combined: Round, scores: Sequence[Score], subset: str) -> str:
-    """Draw every intersection of the combined thirds, those of most thirds on top: size, change, deviation.
+    """Draw every intersection of the combined thirds, those of most thirds at the top: size, change, deviation.
 
-    Scores are of pools of one size, whatever the sizes shown. Repetitions and levels of the pyramid stand below.
+    Scores are of pools of one size, whatever the shown sizes. Repetitions and levels of the pyramid are below.
     """
     known = {score.pool: score for score in scores}
     levels: dict[int, list[str]] = {}
@@ -37,7 +37,7 @@ def pyramid_svg(combined: Round, scores: Sequence[Score], subset: str) -> str:
     for number, score in enumerate(others):
         body.append(text(MARGIN, below + number * 20, score.pool.removeprefix(PREFIX), "t"))
         body.append(text(MARGIN + 220, below + number * 20, f"{change(score)}   {score.verdict}", "d"))
-    about = [f"scores at {combined.size:,} samples a pool, against {combined.baseline.removeprefix(PREFIX)} pools"]
+    about = [f"scores at {combined.size:,} samples per pool, against {combined.baseline.removeprefix(PREFIX)} pools"]
     few = [name for name in combined.without if name in combined.sizes]
     about += [f"{len(few)} too small to train on"] if few else []
     return card(f"Thirds combined: {subset}", about, body, below + len(others) * 20 + 8)

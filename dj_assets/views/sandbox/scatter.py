@@ -1,4 +1,4 @@
-"""Every statistic against what pools were worth: small multiples, a dot a pool."""
+"""Every statistic against the scores of the pools: small multiples with one dot for each pool."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def scatter_svg(
         body += _panel((x, y + 26), statistic, probe, changes, (low, high))
     height = TOP + -(-len(ranked) // _ACROSS) * _HEIGHT + 10
     about = [
-        "a dot a pool: its mean of the statistic, and its change against random pools",
+        "one dot per pool: its mean of the statistic, and its change against random pools",
         "orange low, grey mid, blue high third, black random",
     ]
     return card(f"Statistics against the metric: {subset}", about, body, height)
@@ -64,7 +64,7 @@ def _panel(
         style = parts[0] if parts else "base" if entry.pool.name == probe.baseline else "dot"
         cx, cy = x + _place(mean, left, right, _PANEL), y + _place(value, span[1], span[0], _DEPTH)
         dots.setdefault(style, []).append(f"M{cx:.0f} {cy:.0f}h0")
-    # a class of dots is one path of round ends: a picture of many pools stays small
+    # a class of dots is one path with round ends, so that a picture of many pools stays small
     drawn += [element("path", d="".join(dots[style]), class_=f"p {style}p") for style in _ORDER if style in dots]
     drawn += [text(x, y + _DEPTH + 15, compact(left), "a"), text(x + _PANEL, y + _DEPTH + 15, compact(right), "a e")]
     drawn += [text(x + 4, y + 9, f"{span[1]:+.1f} %", "a"), text(x + 4, y + _DEPTH - 4, f"{span[0]:+.1f} %", "a")]

@@ -13,7 +13,7 @@ Row = dict[str, str]
 
 
 def pool_rows(round_: Round) -> list[Row]:
-    """Return one row a pool: its size by rank and by value, and how many samples are drawn of it."""
+    """Return one row for each pool: its size by rank and by value, and the number of samples that are drawn from it."""
     return [
         {
             "pool": entry.pool.name,
@@ -26,7 +26,7 @@ def pool_rows(round_: Round) -> list[Row]:
 
 
 def score_rows(scores: Sequence[Score]) -> list[Row]:
-    """Return one row a pool, best first: change against the baseline, runs, verdict."""
+    """Return one row for each pool, best first: change against the baseline, runs, verdict."""
     return [
         {
             "pool": score.pool,
@@ -48,7 +48,7 @@ def change(score: Score) -> str:
 
 
 def difference_rows(comparison: Comparison) -> list[Row]:
-    """Return one row a benchmark: both values, the delta, the verdict; totals last, without one."""
+    """Return one row for each benchmark: both values, the delta, the verdict; totals are last and have no verdict."""
     rows = [_difference(difference, difference.verdict) for difference in comparison.differences]
     return [*rows, *(_difference(difference, "total") for difference in comparison.totals)]
 

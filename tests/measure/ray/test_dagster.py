@@ -18,7 +18,7 @@ RECIPE = find_gallery((ROOT / "recipes",)).recipes["llava_pretrain"]
 
 
 def steps(run: dict) -> list[dict]:
-    return [{name: value for name, value in step.items() if name != "seconds"} for step in run["funnel"]]
+    return [step.model_copy(update={"seconds": 0.0}) for step in run.funnel]
 
 
 def test_llava_is_refined_by_a_run_on_the_cluster(raylets, tmp_path, monkeypatch):
@@ -38,10 +38,10 @@ def test_llava_is_refined_by_a_run_on_the_cluster(raylets, tmp_path, monkeypatch
 
     here, there = (Layout.home(home / "llava_pretrain") for home in homes.values())
     run = newest_run(there)
-    assert run["engine"] == "ray"
-    assert len(run["nodes"]) > 1
+    assert run.engine == "ray"
+    assert len(run.nodes) > 1
     assert steps(run) == steps(newest_run(here))
-    assert run["samples_in"] == 61
+    assert run.samples_in == 61
     for path in sorted(there.refined.glob("*.parquet")):
         assert pq.read_table(path) == pq.read_table(here.refined / path.name)
     for path in sorted((there.work / "stats").glob("*.parquet")):

@@ -14,7 +14,7 @@ import pytest
 
 import dj_assets
 from dj_assets import settings
-from dj_assets.errors import SourceError, UserError, WorkerDiedError
+from dj_assets.errors import ContractError, SourceError, UserError, WorkerDiedError
 from dj_assets.measure.progress import Progress, Report, silent
 from dj_assets.publish import flat
 from tests.documents import documents, write_jsonl
@@ -125,6 +125,26 @@ def test_a_deadly_block_is_named(raylets, tmp_path, small_blocks):
     source = write_jsonl(tmp_path / "web.jsonl", [{"text": "kill" if n == 150 else "x" * 200} for n in range(300)])
     recipe = {"custom_operator_paths": [str(tmp_path / "killer.py")], "process": ["test_ray_killer_mapper"]}
     with pytest.raises(WorkerDiedError, match=r"web\.jsonl: 3 worker processes died .* row (7\d|1[0-4]\d|150) "):
+        dj_assets.run_recipe(recipe, [source], tmp_path / "out", engine="ray")
+    assert not (tmp_path / "out/refined").exists()
+
+
+def test_a_breach_of_an_operators_contract_is_one_line(raylets, tmp_path, small_blocks):
+    (tmp_path / "long.py").write_text(
+        "import pyarrow as pa\n"
+        "from dj_assets.operators import RangeFilter, Statistic, register\n\n\n"
+        "@register('test_ray_long_filter')\nclass Long(RangeFilter):\n"
+        "    statistics = (Statistic('long', pa.float64()),)\n"
+        "    min_ratio: float = 0.0\n"
+        "    max_ratio: float = 1.0\n\n"
+        "    def measure(self, batch):\n"
+        "        return {'long': pa.array([1.0] * (len(batch) + 1))}\n"
+    )
+    source = write_jsonl(tmp_path / "web.jsonl", documents(100))
+    recipe = {"custom_operator_paths": [str(tmp_path / "long.py")], "process": ["test_ray_long_filter"]}
+    with pytest.raises(
+        ContractError, match=r"long\.py:11: Long\.measure returned \d+ values of 'long' for \d+ samples"
+    ):
         dj_assets.run_recipe(recipe, [source], tmp_path / "out", engine="ray")
     assert not (tmp_path / "out/refined").exists()
 

@@ -37,7 +37,7 @@ def test_home_sources_and_output_in_a_store_are_those_of_a_disk(raylets, raw, la
     home = Layout.at(f"{lake}/home/notes")
     Subset(load_recipe(recipe()), [f"{lake}/raw"], home, Options(engine="ray", workers=NODES)).run()
     run = newest_run(home)
-    assert run["engine"] == "ray" and len(run["nodes"]) > 1
+    assert run.engine == "ray" and len(run.nodes) > 1
     assert rows_of(home)["refined"] == expected["refined"]
 
     run_recipe(recipe(), [f"{lake}/raw"], f"{lake}/out", engine="ray", workers=1)

@@ -149,7 +149,7 @@ def test_the_evaluation_section_of_a_report(tmp_path, monkeypatch):
 
     svg = base64.b64decode(section("llava_pretrain").body.partition("base64,")[2].partition('"')[0])
     assert b"10 wins, 0 ties, 2 losses of 12" in svg
-    assert section("c4").about == "No results of benchmarks were entered; dj-assets eval add enters them."
+    assert section("c4").about == "No benchmark results were entered; use dj-assets eval add to enter them."
 
 
 def test_a_score_reads_without_a_minus_zero():

@@ -1,0 +1,290 @@
+"""The manifest of a run: what was published, from which files, by which recipe, models and versions.
+
+`runs/<run id>.json` and the `run.json` of an output folder hold it. This module alone reads and writes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+
+from dj_assets.errors import DamagedError, UserError
+from dj_assets.home.damage import Sum
+from dj_assets.home.writing import replace_atomically
+from dj_assets.media.locations import Root
+from dj_assets.media.media_keys import MediaKeys
+
+# Raise it when a key gets another meaning. Manifests without the key are of version 0.
+SCHEMA_VERSION = 1
+
+
+class _Record(BaseModel):
+    """A part of the manifest. Keys that a version does not know are ignored; `_optional` ones are written if set."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    _optional: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        content: dict[str, object] = serialize(self)
+        return {name: value for name, value in content.items() if value or name not in self._optional}
+
+    def as_json(self) -> dict[str, object]:
+        """Return the content with the keys of the file."""
+        return self.model_dump(by_alias=True)
+
+    @classmethod
+    def of_json(cls, content: object) -> Self:
+        """Return a record from its JSON.
+
+        Raises
+        ------
+        ValidationError
+            If a key is missing, or a value has another type.
+        """
+        return cls.model_validate(content)
+
+
+class FunnelStep(_Record):
+    """Hold the counts of one operator. `seconds` are of measuring, summed over workers.
+
+    `dropped_against` counts those of the dropped that are duplicates of a sample of the reference set. `conditional`
+    says that its statistics are known only of samples that the filters before it keep.
+    """
+
+    _optional = frozenset({"conditional"})
+
+    operator: str
+    params: dict[str, object]
+    samples_in: int = Field(alias="in")
+    samples_out: int = Field(alias="out")
+    dropped: int
+    quarantined: int
+    seconds: float
+    dropped_against: int = 0
+    conditional: bool = False
+
+
+class Bins(_Record):
+    """The histogram of one statistic; samples without the statistic are not counted.
+
+    A statistic that is a number has `edges`: bin n counts the values up to and with edge n, the bin after the last edge
+    the greater values, and the last bin values that are not finite. A text has `names`, the most frequent ones, and a
+    last bin for all others.
+    """
+
+    _optional = frozenset({"counts", "edges", "names"})
+
+    counts: tuple[int, ...] = ()
+    edges: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+class UsedModel(_Record):
+    """A model that scored samples. `note` says if it is a stand-in for another one."""
+
+    name: str
+    path: str = ""
+    sha256: str
+    note: str = ""
+
+
+class MeasuredFile(_Record):
+    """A source file as it was measured; the fields are those of `FileManifest`."""
+
+    number: int = Field(alias="shard")
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    measure_key: str
+    limit: int | None = None
+    records: int
+    rows: int
+    dropped: int
+    quarantined: int
+    text_bytes: int
+    left_out: int = 0
+    files: dict[str, tuple[int, int | None]] = Field(default_factory=dict)
+    worker_mb: float = 0.0
+    media: str = ""
+
+
+class ReferenceFile(_Record):
+    """A file of the reference set."""
+
+    number: int = Field(alias="shard")
+    path: str
+    sha256: str
+    records: int
+    measure_key: str
+
+
+class Against(_Record):
+    """The reference set: how many samples it has, and how many were dropped because they are in it."""
+
+    samples: int
+    dropped: int
+    files: tuple[ReferenceFile, ...]
+
+
+class PublishedFile(_Record):
+    """A refined file: the number of its source file, its samples, the key of its content, its size and checksum."""
+
+    name: str
+    number: int = Field(alias="shard")
+    samples: int
+    key: str = ""
+    bytes: int
+    crc32: int | None = None
+
+    @property
+    def written(self) -> Sum:
+        """Its size and CRC-32, as it was written."""
+        return Sum(self.bytes, self.crc32)
+
+
+class MediaFields(_Record):
+    """The fields of a sample that list its images and clips."""
+
+    images: str = MediaKeys.images
+    videos: str = MediaKeys.videos
+    image_bytes: str = MediaKeys.image_bytes
+
+
+class RunMedia(_Record):
+    """Where images and clips are found. `roots` are those of source files, by number, that are not in their folder."""
+
+    keys: MediaFields = MediaFields()
+    roots: dict[int, Root] = Field(default_factory=dict)
+
+
+class RunManifest(_Record):
+    """The manifest of a run.
+
+    `recipe` is the file of the recipe, `process` its operators with their parameters. `conditional` names operators
+    whose statistics are known only of samples that the filters before keep. `seconds` is the time of each stage.
+    `blocks_by_node` counts the blocks that each machine measured. `short_texts` counts, for each deduplicator, the
+    duplicates that are texts shorter than a shingle. `missing_shards` names the shards of a sharded subset that are not
+    in this version. `database_bytes` and `database_crc32` are those of the published database; the copy of the manifest
+    in the database itself does not have them.
+    """
+
+    _optional = frozenset({"conditional", "against", "media", "missing_shards", "database_bytes", "database_crc32"})
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    finished: str
+    recipe: str
+    name: str
+    process: tuple[dict[str, dict[str, object]], ...]
+    text_keys: str = "text"
+    custom_operator_paths: tuple[str, ...] = ()
+    stats_hash: str
+    refined_hash: str
+    result_key: str
+    samples_in: int
+    samples_out: int
+    dropped: int
+    quarantined: int
+    dropped_by_load: int
+    quarantined_by_load: int
+    retention: float
+    funnel: tuple[FunnelStep, ...]
+    conditional: tuple[str, ...] = ()
+    models: tuple[UsedModel, ...]
+    files: tuple[MeasuredFile, ...] = Field(alias="shards")
+    engine: str = "local"
+    nodes: tuple[str, ...] = ()
+    blocks_by_node: dict[str, int] = Field(default_factory=dict)
+    workers: int = 1
+    seconds: dict[str, float]
+    peak_rss_mb: float = 0.0
+    versions: dict[str, str]
+    measure_key: str
+    short_texts: dict[str, int] = Field(default_factory=dict)
+    against: Against | None = None
+    media: RunMedia | None = None
+    missing_shards: tuple[str, ...] = ()
+    refined: tuple[PublishedFile, ...]
+    statistics: dict[str, Bins] = Field(default_factory=dict)
+    database_bytes: int | None = None
+    database_crc32: int | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> RunManifest:
+        """Read a manifest of this version or an earlier one.
+
+        Raises
+        ------
+        UserError
+            If a later version of dj_assets wrote it.
+        DamagedError
+            If it is no manifest of a run.
+        FileNotFoundError
+            If there is no such file.
+        """
+        content = {"schema_version": 0, **_content(path)}
+        version = content["schema_version"]
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise UserError(
+                f"{path}: has schema version {version}, but this version of dj_assets reads at most {SCHEMA_VERSION}: "
+                "it was written by a newer dj_assets; upgrade dj_assets"
+            )
+        try:
+            return cls.of_json(content)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            raise _damaged(path, f"{key}: {first['msg']}") from None
+
+    def write(self, path: Path) -> None:
+        """Write the manifest; the file appears whole or not at all."""
+        _write(path, self.as_json())
+
+    def with_database(self, written: Sum) -> RunManifest:
+        """Return the manifest with size and CRC-32 of the published database."""
+        return self.model_copy(update={"database_bytes": written.bytes, "database_crc32": written.crc32})
+
+    def file(self, number: int) -> MeasuredFile:
+        """Return the source file with a number."""
+        return next(file for file in self.files if file.number == number)
+
+    @property
+    def reference(self) -> tuple[ReferenceFile, ...]:
+        """The files of the reference set; empty if there is none."""
+        return self.against.files if self.against else ()
+
+
+def content_in_database(path: Path) -> dict[str, object]:
+    """Return the content of a stored manifest as its database has it, with the keys that this version does not know."""
+    return {key: value for key, value in _content(path).items() if not key.startswith("database_")}
+
+
+def record_database(path: Path, written: Sum) -> None:
+    """Write size and CRC-32 of a rebuilt database into a stored manifest; all other keys stay as they are."""
+    _write(path, {**_content(path), "database_bytes": written.bytes, "database_crc32": written.crc32})
+
+
+def _content(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise _damaged(path, str(error)) from None
+    if not isinstance(content, dict):
+        raise _damaged(path, "is not a JSON object")
+    return content
+
+
+def _damaged(path: Path, problem: str) -> DamagedError:
+    return DamagedError(f"{path}: is not the manifest of a run ({problem}); run the subset again, or remove the file")
+
+
+def _write(path: Path, content: Mapping[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_atomically(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
