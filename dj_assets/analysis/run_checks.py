@@ -18,7 +18,7 @@ from dj_assets.home.run_manifest import RunManifest
 from dj_assets.operators.base import Mapper
 from dj_assets.publish.database import reading
 from dj_assets.recipe.gallery import refined_sources
-from dj_assets.recipe.model import Recipe, Reference, Tolerance
+from dj_assets.recipe.model import GalleryRecipe, Recipe, Reference, Tolerance
 from dj_assets.recipe.plan import Plan
 from dj_assets.urls import url_of
 
@@ -92,15 +92,14 @@ def check_input_of(
     previous
         The retention to compare with, where it is not that of the run before.
     """
-    asset = plan.recipe.asset
     moved = drifts(earlier.statistics, layout.database, plan) if earlier and earlier.statistics else None
     return CheckInput(
         manifest=manifest,
         rows=published_rows(layout, manifest),
         judging=judging_operators(plan),
         previous=earlier.retention if previous is None and earlier else previous,
-        reference=asset.reference if asset else None,
-        tolerance=asset.tolerance if asset else Tolerance(),
+        reference=plan.recipe.reference,
+        tolerance=plan.recipe.tolerance,
         raw_samples_in=_raw_samples_in(plan.recipe),
         drifts=moved,
     )
@@ -108,7 +107,7 @@ def check_input_of(
 
 def _raw_samples_in(recipe: Recipe) -> int | None:
     """Return the raw samples of the subsets that this one is made of; None for a subset of raw files."""
-    named = refined_sources(recipe) if recipe.asset else ()
+    named = refined_sources(recipe) if isinstance(recipe, GalleryRecipe) else ()
     upstream = [newest_run(home_layout(name)) for name in named]
     return sum(run.samples_in for run in upstream if run) if upstream else None
 

@@ -14,13 +14,13 @@ from typing import Any
 import dagster as dg
 
 from dj_assets import settings
-from dj_assets.assets.asset_keys import SubsetKeys, block_of, shard_partitions
+from dj_assets.assets.asset_keys import SubsetKeys, shard_partitions
 from dj_assets.assets.concurrency import pools_of
 from dj_assets.assets.instance import project_instance
 from dj_assets.assets.lost_runs import fail_lost_runs
 from dj_assets.errors import UserError
 from dj_assets.recipe.gallery import find_gallery
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.subset import Subset
 from dj_assets.subset.shard_states import ShardState, shard_states
@@ -42,7 +42,7 @@ class SourceChanges:
     wanted: tuple[ShardState, ...]
 
 
-def find_changes(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float) -> SourceChanges:
+def find_changes(recipe: GalleryRecipe, instance: dg.DagsterInstance, settled_s: float) -> SourceChanges:
     """Compare the source with the registered partitions and measured files, except files younger than `settled_s`.
 
     Raises
@@ -62,7 +62,7 @@ def find_changes(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float)
     )
 
 
-def register(recipe: Recipe, instance: dg.DagsterInstance, settled_s: float = 0) -> SourceChanges:
+def register(recipe: GalleryRecipe, instance: dg.DagsterInstance, settled_s: float = 0) -> SourceChanges:
     """Make the shards of the source the partitions of the asset; return the changes."""
     changes = find_changes(recipe, instance, settled_s)
     instance.add_dynamic_partitions(_name(recipe), changes.added)
@@ -77,7 +77,7 @@ def prepare_instance() -> list[str]:
     The pools of large models get their limits; otherwise Dagster would get them only when it launches the first runs.
     The shards of every sharded subset become its partitions. Runs that were lost in a crash are marked as failed.
     """
-    recipes = [recipe for recipe in find_gallery().recipes.values() if block_of(recipe).shards is not None]
+    recipes = [recipe for recipe in find_gallery().recipes.values() if recipe.asset.shards is not None]
     messages: list[str] = []
     with project_instance() as instance:
         messages += [f"run {run[:8]}: its process is gone; it is started again" for run in fail_lost_runs(instance)]
@@ -93,7 +93,7 @@ def prepare_instance() -> list[str]:
     return messages
 
 
-def unattended(recipes: Sequence[Recipe]) -> dict[str, Any]:
+def unattended(recipes: Sequence[GalleryRecipe]) -> dict[str, Any]:
     """Return the sensors and the schedule of sharded subsets as arguments of `Definitions`; empty without recipes."""
     if not recipes:
         return {}
@@ -103,7 +103,7 @@ def unattended(recipes: Sequence[Recipe]) -> dict[str, Any]:
     }
 
 
-def arrivals_sensor(recipe: Recipe) -> dg.SensorDefinition:
+def arrivals_sensor(recipe: GalleryRecipe) -> dg.SensorDefinition:
     """Return the sensor of one subset: it registers shards and requests the statistics of new and changed ones."""
     keys = SubsetKeys.of(recipe)
 
@@ -156,7 +156,7 @@ def _reports(keys: SubsetKeys, changes: SourceChanges) -> Iterator[dg.AssetObser
         yield dg.AssetObservation(keys.source, partition=name, description="removed from the source")
 
 
-def nightly_schedule(recipes: Sequence[Recipe]) -> dg.ScheduleDefinition:
+def nightly_schedule(recipes: Sequence[GalleryRecipe]) -> dg.ScheduleDefinition:
     """Return the schedule that requests every shard without statistics, in all sharded subsets."""
     targets = [SubsetKeys.of(recipe).stats for recipe in recipes]
 
@@ -183,7 +183,7 @@ def nightly_schedule(recipes: Sequence[Recipe]) -> dg.ScheduleDefinition:
     return nightly
 
 
-def automation(recipes: Sequence[Recipe]) -> dg.AutomationConditionSensorDefinition:
+def automation(recipes: Sequence[GalleryRecipe]) -> dg.AutomationConditionSensorDefinition:
     """Return the sensor that updates duplicates and refined shards after new statistics."""
     keys = [SubsetKeys.of(recipe) for recipe in recipes]
     followers = [stage for key in keys for stage in (key.duplicates, key.refined)]
@@ -196,5 +196,5 @@ def automation(recipes: Sequence[Recipe]) -> dg.AutomationConditionSensorDefinit
     )
 
 
-def _name(recipe: Recipe) -> str:
+def _name(recipe: GalleryRecipe) -> str:
     return f"{SubsetKeys.of(recipe).subset}_shards"

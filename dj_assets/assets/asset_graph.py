@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from dj_assets.assets.arrivals import unattended
-from dj_assets.assets.asset_keys import SubsetKeys, block_of
+from dj_assets.assets.asset_keys import SubsetKeys
 from dj_assets.assets.checks import refined_checks
 from dj_assets.assets.cluster import cluster_resources
 from dj_assets.assets.export import export_asset
@@ -19,7 +19,7 @@ from dj_assets.assets.sharded import sharded_assets
 from dj_assets.assets.specs import broken_specs, origin_specs, stage_specs
 from dj_assets.errors import RecipeError
 from dj_assets.recipe.gallery import Gallery, find_gallery, refined_references, refined_sources
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.subset.context import refuse_unshardable
 
@@ -61,9 +61,9 @@ def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
     )
 
 
-def is_sharded(recipe: Recipe) -> bool:
+def is_sharded(recipe: GalleryRecipe) -> bool:
     """Return whether the asset of a recipe is partitioned by shards."""
-    return block_of(recipe).shards is not None
+    return recipe.asset.shards is not None
 
 
 def _shardable(gallery: Gallery) -> Gallery:
@@ -79,7 +79,7 @@ def _shardable(gallery: Gallery) -> Gallery:
     return replace(gallery, recipes=recipes, broken={**gallery.broken, **broken})
 
 
-def _upstream(recipe: Recipe, names: Iterable[str], gallery: Gallery) -> list[dg.AssetDep]:
+def _upstream(recipe: GalleryRecipe, names: Iterable[str], gallery: Gallery) -> list[dg.AssetDep]:
     """Return refined subsets as dependencies of another's stage: on all of their shards, where both have shards."""
     upstream = [gallery.recipes[name] for name in names if name in gallery.recipes]
     return [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from dj_assets.recipe.model import AssetBlock, Recipe
+from dj_assets.recipe.model import GalleryRecipe
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class SubsetKeys:
     subset: str
 
     @classmethod
-    def of(cls, recipe: Recipe) -> SubsetKeys:
+    def of(cls, recipe: GalleryRecipe) -> SubsetKeys:
         """Return the keys of a gallery recipe."""
-        block = block_of(recipe)
+        block = recipe.asset
         return cls(block.group, block.subset)
 
     def origin(self, name: str) -> dg.AssetKey:
@@ -62,16 +62,3 @@ class SubsetKeys:
 def shard_partitions(keys: SubsetKeys) -> dg.DynamicPartitionsDefinition:
     """Return the partitions of a sharded subset: one for each shard, registered once the source has it."""
     return dg.DynamicPartitionsDefinition(name=f"{keys.subset}_shards")
-
-
-def block_of(recipe: Recipe) -> AssetBlock:
-    """Return the asset block of a gallery recipe; every recipe of a gallery has one.
-
-    Raises
-    ------
-    ValueError
-        For a recipe that is not from a gallery.
-    """
-    if recipe.asset is None:
-        raise ValueError(f"{recipe.file}: not a recipe of the gallery")
-    return recipe.asset

@@ -19,7 +19,7 @@ from dj_assets.assets.instance import project_instance
 from dj_assets.assets.shard_metadata import OUTCOME_TAG
 from dj_assets.errors import UserError
 from dj_assets.recipe.gallery import find_gallery
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 
 
 @dataclass
@@ -104,7 +104,7 @@ def backfill(
     return done
 
 
-def sharded_recipe(subset: str) -> Recipe:
+def sharded_recipe(subset: str) -> GalleryRecipe:
     """Return the recipe of a sharded subset of the gallery.
 
     Raises

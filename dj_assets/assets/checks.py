@@ -7,17 +7,17 @@ from typing import TypedDict
 import dagster as dg
 
 from dj_assets.analysis.run_checks import CHECKS, Check, CheckInput, CheckResult, check_input_of
-from dj_assets.assets.asset_keys import SubsetKeys, block_of
+from dj_assets.assets.asset_keys import SubsetKeys
 from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.stage_metadata import MAX_ROWS
 from dj_assets.errors import UserError
 from dj_assets.home.home import home_layout
 from dj_assets.home.manifest import newest_run, run_before
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan
 
 
-def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
+def refined_checks(recipe: GalleryRecipe, plan: Plan) -> dg.AssetChecksDefinition:
     """Return all checks of one refined subset; they do not block, and each gives its result in a sentence."""
     keys = SubsetKeys.of(recipe)
 
@@ -37,7 +37,7 @@ def refined_checks(recipe: Recipe, plan: Plan) -> dg.AssetChecksDefinition:
     return checks
 
 
-def evaluate(recipe: Recipe, plan: Plan) -> Iterator[dg.AssetCheckEvaluation]:
+def evaluate(recipe: GalleryRecipe, plan: Plan) -> Iterator[dg.AssetCheckEvaluation]:
     """Yield the check results as events: for a sharded subset, the run that published it evaluates the checks.
 
     Raises
@@ -52,7 +52,7 @@ def evaluate(recipe: Recipe, plan: Plan) -> Iterator[dg.AssetCheckEvaluation]:
         yield dg.AssetCheckEvaluation(asset_key=keys.refined, **_judged(check, check_input))
 
 
-def gather(recipe: Recipe, plan: Plan, previous: float | None) -> CheckInput:
+def gather(recipe: GalleryRecipe, plan: Plan, previous: float | None) -> CheckInput:
     """Collect the input of the checks from the folder of a subset.
 
     Raises
@@ -60,7 +60,7 @@ def gather(recipe: Recipe, plan: Plan, previous: float | None) -> CheckInput:
     UserError
         If the folder has no published run.
     """
-    block = block_of(recipe)
+    block = recipe.asset
     layout = home_layout(block.subset)
     manifest = newest_run(layout)
     if manifest is None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import dagster as dg
 
 from dj_assets.assets.asset_graph import gallery_definitions, is_sharded
-from dj_assets.assets.asset_keys import SubsetKeys, block_of
+from dj_assets.assets.asset_keys import SubsetKeys
 from dj_assets.assets.in_process import materialize, what_failed
 from dj_assets.assets.instance import project_instance
 from dj_assets.home.home import home_layout
 from dj_assets.home.manifest import newest_run
 from dj_assets.recipe.gallery import Gallery, find_gallery
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.subset import RunResult
 from dj_assets.views.run_table import GalleryRow, gallery_table
@@ -43,8 +43,8 @@ def materialize_gallery(gallery: Gallery | None = None, *, vision: bool = False)
     return done + [Materialized(file.stem, error=str(error)) for file, error in gallery.broken.items()]
 
 
-def _materialize(recipe: Recipe, definitions: dg.Definitions, instance: dg.DagsterInstance) -> Materialized:
-    block = block_of(recipe)
+def _materialize(recipe: GalleryRecipe, definitions: dg.Definitions, instance: dg.DagsterInstance) -> Materialized:
+    block = recipe.asset
     started = time.perf_counter()
     run = materialize(definitions, instance, SubsetKeys.of(recipe).refined)
     seconds = time.perf_counter() - started

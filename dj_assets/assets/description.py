@@ -11,14 +11,13 @@ import dagster as dg
 from dagster import MetadataValue
 
 from dj_assets import settings
-from dj_assets.assets.asset_keys import block_of
 from dj_assets.assets.labels import short_name
 from dj_assets.assets.sandbox_metadata import benchmarks
 from dj_assets.errors import RecipeError
 from dj_assets.models.extras import installed
 from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
 from dj_assets.recipe.gallery import sources_of
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan
 
 Metadata = dict[str, Any]
@@ -30,9 +29,9 @@ _VERBS: tuple[tuple[type[Operator], str], ...] = (
 )
 
 
-def refined_description(recipe: Recipe, plan: Plan) -> str:
+def refined_description(recipe: GalleryRecipe, plan: Plan) -> str:
     """Return a description of the refined subset, of the operators of its recipe and of its source."""
-    block = block_of(recipe)
+    block = recipe.asset
     about = block.description or f"The subset {block.subset} of {block.group}."
     return f"{about}\n\n{_operators(plan)}\n\nSource: {_where(recipe)}{_missing(plan)}"
 
@@ -46,9 +45,9 @@ def _missing(plan: Plan) -> str:
     return f"\n\n**Cannot run yet**: packages are missing; {commands} installs them." if extras else ""
 
 
-def stage_descriptions(recipe: Recipe, plan: Plan) -> dict[str, str]:
+def stage_descriptions(recipe: GalleryRecipe, plan: Plan) -> dict[str, str]:
     """Return the descriptions of the stages before the refined subset."""
-    subset = block_of(recipe).subset
+    subset = recipe.asset.subset
     signed = ", ".join(short_name(step.label) for step in plan.deduplicators)
     return {
         "source": f"The raw files of {subset}: {_where(recipe)}",
@@ -64,9 +63,9 @@ def stage_descriptions(recipe: Recipe, plan: Plan) -> dict[str, str]:
     }
 
 
-def refined_metadata(recipe: Recipe) -> Metadata:
+def refined_metadata(recipe: GalleryRecipe) -> Metadata:
     """Return the definition metadata: gallery links, the figures published by the gallery, the recipe and its path."""
-    block = block_of(recipe)
+    block = recipe.asset
     links = " · ".join(f"[{name}]({url})" for name, url in block.links.items())
     gallery = {"gallery": MetadataValue.md(links)} if links else {}
     sliders = settings.what_if_page(block.subset)
@@ -79,9 +78,9 @@ def refined_metadata(recipe: Recipe) -> Metadata:
     }
 
 
-def reference_metadata(recipe: Recipe) -> Metadata:
+def reference_metadata(recipe: GalleryRecipe) -> Metadata:
     """Return the gallery's row counts and both retention figures: the published one, and the one from its counts."""
-    reference = block_of(recipe).reference
+    reference = recipe.asset.reference
     if reference is None:
         return {}
     return {
@@ -124,7 +123,7 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _where(recipe: Recipe) -> str:
+def _where(recipe: GalleryRecipe) -> str:
     try:
         sources = sources_of(recipe)
     except RecipeError as error:

@@ -5,14 +5,14 @@ import dagster as dg
 from pydantic import Field
 
 from dj_assets import settings
-from dj_assets.assets.asset_keys import SubsetKeys, block_of
+from dj_assets.assets.asset_keys import SubsetKeys
 from dj_assets.assets.failures import one_clear_line
 from dj_assets.errors import UserError
 from dj_assets.home.home import home_layout
 from dj_assets.publish.export.export import Export, ExportedPart
 from dj_assets.publish.export.formats import FORMATS, ExportFormat
 from dj_assets.publish.export.pushing import push_export
-from dj_assets.recipe.model import ExportBlock, Recipe
+from dj_assets.recipe.model import ExportBlock, GalleryRecipe
 from dj_assets.recipe.sizes import parse_bytes
 from dj_assets.urls import location_of, url_of
 
@@ -27,9 +27,9 @@ class ExportConfig(dg.Config):
     folder: str = Field("", description="The target folder, relative to the project.")
 
 
-def export_asset(recipe: Recipe) -> dg.AssetsDefinition:
+def export_asset(recipe: GalleryRecipe) -> dg.AssetsDefinition:
     """Return the asset `<group>/<subset>_export`; the block `asset.export` of the recipe sets its format."""
-    keys, block = SubsetKeys.of(recipe), block_of(recipe).export
+    keys, block = SubsetKeys.of(recipe), recipe.asset.export
 
     @dg.asset(
         key=keys.export,

@@ -17,13 +17,13 @@ from dj_assets.assets.concurrency import pool_of
 from dj_assets.assets.description import refined_description, refined_metadata
 from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.progress_log import ProgressLog, summary
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan
 from dj_assets.subset import Options, Subset
 from dj_assets.views.release import accompany
 
 
-def refined_asset(recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = ()) -> dg.AssetsDefinition:
+def refined_asset(recipe: GalleryRecipe, plan: Plan, sources: Sequence[dg.AssetKey] = ()) -> dg.AssetsDefinition:
     """Return the asset `<group>/<subset>`: measure, deduplicate, refine.
 
     `sources` are the refined subsets that it is made of or deduplicated against.
@@ -53,7 +53,7 @@ def refined_asset(recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetKey] = (
     return subset
 
 
-def _measure(recipe: Recipe, plan: Plan, upstream: Sequence[str]) -> dg.PendingNodeInvocation[dg.OpDefinition]:
+def _measure(recipe: GalleryRecipe, plan: Plan, upstream: Sequence[str]) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     keys = SubsetKeys.of(recipe)
 
     @dg.op(
@@ -71,13 +71,13 @@ def _measure(recipe: Recipe, plan: Plan, upstream: Sequence[str]) -> dg.PendingN
             subset = Subset.of_asset(recipe)
             result = subset.measure(ProgressLog(context.log))
         context.log.info(summary(result))
-        for event in stage_metadata.measured(keys, subset, result):
+        for event in stage_metadata.measured(recipe, subset, result):
             context.log_event(event)
 
     return measure.alias("measure")
 
 
-def _deduplicate(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
+def _deduplicate(recipe: GalleryRecipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     keys = SubsetKeys.of(recipe)
 
     @dg.op(
@@ -96,7 +96,7 @@ def _deduplicate(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     return deduplicate.alias("deduplicate")
 
 
-def _refine(recipe: Recipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
+def _refine(recipe: GalleryRecipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     keys = SubsetKeys.of(recipe)
 
     @dg.op(

@@ -17,7 +17,7 @@ from dj_assets.assets.pictures import contact_sheets, distributions, duplicate_d
 from dj_assets.assets.stage_metadata import MAX_ROWS, column_schema
 from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.operators.base import Mapper
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.stores.copies import at_hand
 from dj_assets.stores.path import source_path
 from dj_assets.subset import RunResult, Subset
@@ -28,7 +28,7 @@ MAX_EVENT_BYTES = 64_000
 ENVELOPE_BYTES = 3_000
 
 
-def refined(recipe: Recipe, subset: Subset, result: RunResult, earlier_s: float) -> dict[str, Any]:
+def refined(recipe: GalleryRecipe, subset: Subset, result: RunResult, earlier_s: float) -> dict[str, Any]:
     """Return the metadata of the refined asset, at most `MAX_EVENT_BYTES` in the event log.
 
     `earlier_s` is the time of the steps before. The picture of the distributions gets the remaining bytes.
@@ -59,7 +59,7 @@ def event_bytes(metadata: Mapping[str, Any]) -> int:
     return len(dg.serialize_value(dg.AssetMaterialization("x", metadata=metadata)).encode()) + ENVELOPE_BYTES
 
 
-def figures(recipe: Recipe, result: RunResult, earlier_s: float) -> dict[str, Any]:
+def figures(recipe: GalleryRecipe, result: RunResult, earlier_s: float) -> dict[str, Any]:
     """Return flat numbers; the UI plots each over time."""
     reference = reference_metadata(recipe)
     return {

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from dj_assets.assets.asset_keys import SubsetKeys, block_of
+from dj_assets.assets.asset_keys import SubsetKeys
 from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.sandbox_metadata import chosen, evaluated, ranked, recipe_found, round_made
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.sandbox.discovery import chosen_thirds, standings, write_best
 from dj_assets.sandbox.evaluations import evaluate
 from dj_assets.sandbox.experiment import Sandbox
@@ -22,9 +22,9 @@ from dj_assets.views.page.sandbox import write_sandbox_page
 _BETWEEN = "@"
 
 
-def sandbox_assets(recipe: Recipe) -> list[dg.AssetsDefinition]:
+def sandbox_assets(recipe: GalleryRecipe) -> list[dg.AssetsDefinition]:
     """Return the five assets of a recipe with a `sandbox:` block; no assets without this block."""
-    if block_of(recipe).sandbox is None:
+    if recipe.asset.sandbox is None:
         return []
     with warnings.catch_warnings():
         # backfill policies are beta in Dagster; a warning for each sandbox would give no new information
@@ -37,12 +37,12 @@ def partition_key(pool: str, seed: int) -> str:
     return f"{pool}{_BETWEEN}{seed}"
 
 
-def evaluation_partitions(recipe: Recipe) -> dg.DynamicPartitionsDefinition:
+def evaluation_partitions(recipe: GalleryRecipe) -> dg.DynamicPartitionsDefinition:
     """Return the partitions of a sandbox's evaluations: one for each pool of its rounds and each seed."""
     return dg.DynamicPartitionsDefinition(name=f"{SubsetKeys.of(recipe).subset}_evaluations")
 
 
-def _pools(recipe: Recipe) -> dg.AssetsDefinition:
+def _pools(recipe: GalleryRecipe) -> dg.AssetsDefinition:
     keys = SubsetKeys.of(recipe)
 
     @dg.asset(
@@ -64,7 +64,7 @@ def _pools(recipe: Recipe) -> dg.AssetsDefinition:
     return pools
 
 
-def _evaluations(recipe: Recipe) -> dg.AssetsDefinition:
+def _evaluations(recipe: GalleryRecipe) -> dg.AssetsDefinition:
     keys = SubsetKeys.of(recipe)
 
     @dg.asset(
@@ -90,7 +90,7 @@ def _evaluations(recipe: Recipe) -> dg.AssetsDefinition:
     return evaluations
 
 
-def _ranking(recipe: Recipe) -> dg.AssetsDefinition:
+def _ranking(recipe: GalleryRecipe) -> dg.AssetsDefinition:
     keys = SubsetKeys.of(recipe)
 
     @dg.asset(
@@ -113,7 +113,7 @@ def _ranking(recipe: Recipe) -> dg.AssetsDefinition:
     return ranking
 
 
-def _combined(recipe: Recipe) -> dg.AssetsDefinition:
+def _combined(recipe: GalleryRecipe) -> dg.AssetsDefinition:
     keys = SubsetKeys.of(recipe)
 
     @dg.asset(
@@ -139,7 +139,7 @@ def _combined(recipe: Recipe) -> dg.AssetsDefinition:
     return combined
 
 
-def _recipe(recipe: Recipe) -> dg.AssetsDefinition:
+def _recipe(recipe: GalleryRecipe) -> dg.AssetsDefinition:
     keys = SubsetKeys.of(recipe)
 
     @dg.asset(
@@ -162,7 +162,7 @@ def _recipe(recipe: Recipe) -> dg.AssetsDefinition:
     return found
 
 
-def _offer(instance: dg.DagsterInstance, recipe: Recipe, sandbox: Sandbox) -> int:
+def _offer(instance: dg.DagsterInstance, recipe: GalleryRecipe, sandbox: Sandbox) -> int:
     """Add a partition for every training of the current rounds and remove all others; return the number of new ones."""
     name = str(evaluation_partitions(recipe).name)
     offered = set(instance.get_dynamic_partitions(name))

@@ -22,7 +22,7 @@ from dj_assets.assets.description import refined_description, refined_metadata, 
 from dj_assets.assets.failures import OneLineError, one_clear_line
 from dj_assets.assets.progress_log import ProgressLog, summary
 from dj_assets.errors import DjError
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.decision import outcome_version
 from dj_assets.subset import Options, Subset
@@ -34,12 +34,12 @@ PATIENCE_S = 3600.0
 Events = Iterator[dg.AssetMaterialization]
 
 
-def open_sharded(recipe: Recipe) -> Subset:
+def open_sharded(recipe: GalleryRecipe) -> Subset:
     """Open a sharded subset for a run; runs wait for each other."""
     return Subset.of_asset(recipe, Options(patience_s=PATIENCE_S, accompany=accompany()))
 
 
-def sharded_assets(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep] = ()) -> list[dg.AssetsDefinition]:
+def sharded_assets(recipe: GalleryRecipe, plan: Plan, against: Sequence[dg.AssetDep] = ()) -> list[dg.AssetsDefinition]:
     """Return statistics, duplicates and the refined subset, each partitioned by shard.
 
     `against` are the refined subsets of its reference set.
@@ -55,7 +55,7 @@ def shards_of_a_run() -> dg.BackfillPolicy:
     return dg.BackfillPolicy.multi_run(settings.shards_a_run())
 
 
-def _stats(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
+def _stats(recipe: GalleryRecipe, plan: Plan) -> dg.AssetsDefinition:
     keys = SubsetKeys.of(recipe)
 
     @dg.asset(
@@ -96,7 +96,7 @@ def _stats(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
     return stats
 
 
-def _duplicates(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep]) -> dg.AssetsDefinition:
+def _duplicates(recipe: GalleryRecipe, plan: Plan, against: Sequence[dg.AssetDep]) -> dg.AssetsDefinition:
     keys = SubsetKeys.of(recipe)
 
     @dg.asset(
@@ -138,7 +138,7 @@ def _duplicates(recipe: Recipe, plan: Plan, against: Sequence[dg.AssetDep]) -> d
     return duplicates
 
 
-def _refined(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
+def _refined(recipe: GalleryRecipe, plan: Plan) -> dg.AssetsDefinition:
     keys = SubsetKeys.of(recipe)
 
     @dg.asset(
@@ -185,7 +185,7 @@ def _refined(recipe: Recipe, plan: Plan) -> dg.AssetsDefinition:
     return refined
 
 
-def _opened(recipe: Recipe) -> Subset:
+def _opened(recipe: GalleryRecipe) -> Subset:
     with one_clear_line():
         return open_sharded(recipe)
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import dagster as dg
 
-from dj_assets.assets.asset_keys import SubsetKeys, block_of, shard_partitions
+from dj_assets.assets.asset_keys import SubsetKeys, shard_partitions
 from dj_assets.assets.description import recipe_metadata, stage_descriptions
 from dj_assets.errors import RecipeError
 from dj_assets.recipe.gallery import sources_of
-from dj_assets.recipe.model import Recipe, Source
+from dj_assets.recipe.model import GalleryRecipe, Source
 from dj_assets.recipe.plan import Plan
 
 
 def stage_specs(
-    recipe: Recipe, plan: Plan, sources: Sequence[dg.AssetDep] = (), against: Sequence[dg.AssetDep] = ()
+    recipe: GalleryRecipe, plan: Plan, sources: Sequence[dg.AssetDep] = (), against: Sequence[dg.AssetDep] = ()
 ) -> list[dg.AssetSpec]:
     """Return source, stats and duplicates of a subset; they are never stale by themselves.
 
@@ -33,7 +33,7 @@ def stage_specs(
         kinds={"file"},
         description=about["source"],
     )
-    if block_of(recipe).shards is not None:
+    if recipe.asset.shards is not None:
         return [source.replace_attributes(partitions_def=shard_partitions(keys))]
     return [
         source,
@@ -56,7 +56,7 @@ def stage_specs(
     ]
 
 
-def origin_specs(recipes: Sequence[Recipe]) -> list[dg.AssetSpec]:
+def origin_specs(recipes: Sequence[GalleryRecipe]) -> list[dg.AssetSpec]:
     """Return one asset for every named raw source of subsets with several; subsets of a group may share a source."""
     origins: dict[dg.AssetKey, list[str]] = {}
     groups: dict[dg.AssetKey, str] = {}
@@ -75,7 +75,7 @@ def origin_specs(recipes: Sequence[Recipe]) -> list[dg.AssetSpec]:
     ]
 
 
-def origins_of(recipe: Recipe) -> dict[dg.AssetKey, Source]:
+def origins_of(recipe: GalleryRecipe) -> dict[dg.AssetKey, Source]:
     """Return the named raw sources of a subset that has several, by their keys."""
     try:
         sources = sources_of(recipe)

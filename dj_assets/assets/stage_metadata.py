@@ -19,6 +19,7 @@ from dj_assets.assets.asset_keys import SubsetKeys
 from dj_assets.assets.specs import origins_of
 from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.measured_source import source_version
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan
 from dj_assets.stores.path import source_path
 from dj_assets.subset import DeduplicateResult, MeasureResult, Subset
@@ -28,18 +29,19 @@ MAX_ROWS = 50
 MAX_TYPE = 120
 
 
-def measured(keys: SubsetKeys, subset: Subset, result: MeasureResult) -> Iterator[dg.AssetMaterialization]:
+def measured(recipe: GalleryRecipe, subset: Subset, result: MeasureResult) -> Iterator[dg.AssetMaterialization]:
     """Yield the events of the source that was read and of the statistics that were measured."""
     manifests = subset.source.measured()
-    yield from _origins(subset, manifests)
+    yield from _origins(recipe, subset, manifests)
+    keys = SubsetKeys.of(recipe)
     yield _event(keys.source, result.source_version, _source(manifests))
     yield _event(keys.stats, result.data_version, _stats(subset, manifests, result), subset.plan.stats_hash)
 
 
-def _origins(subset: Subset, manifests: list[FileManifest]) -> Iterator[dg.AssetMaterialization]:
+def _origins(recipe: GalleryRecipe, subset: Subset, manifests: list[FileManifest]) -> Iterator[dg.AssetMaterialization]:
     """Yield the event of every named source of a subset that has several."""
     origin_of = {str(file.path): file.reading.origin for file in subset.files}
-    for key, source in origins_of(subset.recipe).items():
+    for key, source in origins_of(recipe).items():
         files = [file for file in manifests if origin_of[file.path] == source.origin]
         if files:
             yield _event(key, source_version(files), _source(files))

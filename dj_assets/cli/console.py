@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dj_assets.home.run_manifest import RunManifest
     from dj_assets.measure.progress import Progress as MeasureProgress
     from dj_assets.measure.progress import Report
-    from dj_assets.recipe.model import Recipe
+    from dj_assets.recipe.model import GalleryRecipe
 
 RecipePath = Annotated[
     Path,
@@ -115,7 +115,7 @@ def show_rows(rows: Sequence[Mapping[str, str]]) -> None:
     console().print(table)
 
 
-def known_recipe(subset: str) -> Recipe:
+def known_recipe(subset: str) -> GalleryRecipe:
     """Return the gallery's recipe of a subset, whose name may be given with its group."""
     from dj_assets.operators.registry import nearest
     from dj_assets.recipe.gallery import find_gallery

@@ -26,8 +26,7 @@ def eval_add(
     from dj_assets.evaluation.read_file import read_results
 
     results = read_results(file, subset)
-    name = known_recipe(results.subset).asset
-    entered = add_results(name.subset if name else results.subset, results, str(file))
+    entered = add_results(known_recipe(results.subset).asset.subset, results, str(file))
     console().print(f"{results.subset}: {len(entered)} results entered", highlight=False)
 
 

@@ -153,10 +153,11 @@ def _file_of(recipe: Path) -> Path:
 
 def _files(recipe: Recipe, inputs: list[str] | None) -> tuple[SourceFile, ...]:
     """Return the files of `--input`, else those of the recipe's source; check its reference set, if there is one."""
+    from dj_assets.recipe.model import GalleryRecipe
     from dj_assets.subset.inputs import against_of, files_of
     from dj_assets.urls import from_here
 
-    named = recipe.asset is not None or recipe.dataset_path is not None
+    named = isinstance(recipe, GalleryRecipe) or recipe.dataset_path is not None
     given = [from_here(path) for path in inputs] if inputs else None
     files = files_of(recipe, given) if given or named else ()
     against_of(recipe, files)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dj_assets.errors import DamagedError
 from dj_assets.home.damage import Sum, require_sound
@@ -19,10 +19,13 @@ from dj_assets.home.writing import replace_atomically
 from dj_assets.sources.sources import SourceFile, content_sha256
 from dj_assets.stores.copies import all_at_hand, at_hand, fetched_anew, is_stored
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 # The fix for a damaged measured file,
-MEASURE_AGAIN = "run the subset again: only what is damaged is measured anew"
+MEASURE_AGAIN = "run the subset again: only damaged files are measured again"
 # and a refined one.
-REFINE_AGAIN = "run the subset again: it is refined anew from what was measured"
+REFINE_AGAIN = "run the subset again: it is refined again from the measured files"
 _TIME = "%Y%m%dT%H%M%S.%f"
 # A manifest without these is still right.
 _CAME_LATER = {"nodes", "worker_mb", "media"}
@@ -80,7 +83,7 @@ class FileManifest:
 _KEYS = {"shard" if f.name == "number" else f.name for f in dataclasses.fields(FileManifest)}
 
 
-def numbered_json(record: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass with a `number`
+def numbered_json(record: DataclassInstance) -> dict[str, Any]:
     """Return the JSON of a record about one source file; there its `number` is called `shard`, as in tables."""
     content = dataclasses.asdict(record)
     return {"shard" if name == "number" else name: value for name, value in content.items()}
@@ -218,7 +221,13 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def newest_run(layout: Layout) -> RunManifest | None:
-    """Return the manifest of the run that published the files in the folder, or None."""
+    """Return the manifest of the run that published what is in the folder; None if there is no run.
+
+    Raises
+    ------
+    UserError
+        If a newer version of dj_assets wrote it, or it is damaged.
+    """
     return run_named(layout, "")
 
 

@@ -52,8 +52,8 @@ class _Record(BaseModel):
 class FunnelStep(_Record):
     """Hold the counts of one operator. `seconds` are of measuring, summed over workers.
 
-    `dropped_against` counts those of the dropped that are duplicates of a sample of the reference set. `conditional`
-    says that its statistics are known only of samples that the filters before it keep.
+    `dropped_against` counts the dropped samples that are duplicates of a sample of the reference set. `conditional` is
+    true if the operator has statistics only for samples that the filters before it keep.
     """
 
     _optional = frozenset({"conditional"})

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -208,7 +208,7 @@ class OpenClip:
     def __enter__(self) -> OpenClip:
         return self
 
-    def __exit__(self, *_: Any) -> None:  # noqa: ANN401
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

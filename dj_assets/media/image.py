@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -91,5 +91,5 @@ class OpenImage:
     def __enter__(self) -> OpenImage:
         return self
 
-    def __exit__(self, *_: Any) -> None:  # noqa: ANN401
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -51,7 +51,7 @@ class ModelEntry(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_answers_itself(cls, values: Any) -> Any:  # noqa: ANN401
+    def _name_answers_itself(cls, values: object) -> object:
         if not isinstance(values, dict) or "name" not in values:
             return values
         return {"accepts": (values["name"],), "saved_as": values["name"], **values}
@@ -120,7 +120,7 @@ def _by_language(raw: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {**entry, "embedded": embedded, "note": _with_language(raw.get("note", ""), lang) if embedded else ""}
 
 
-def _with_language(value: Any, lang: str) -> Any:  # noqa: ANN401
+def _with_language(value: object, lang: str) -> object:
     if isinstance(value, list):
         return [_with_language(item, lang) for item in value]
     return value.replace("{lang}", lang) if isinstance(value, str) else value

@@ -61,7 +61,7 @@ class Operator(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _numbers_in_quotes(cls, values: Any) -> Any:  # noqa: ANN401
+    def _numbers_in_quotes(cls, values: object) -> object:
         """Read `"2e5"` as a number. Recipes contain such values, and YAML 1.1 reads them as strings."""
         if not isinstance(values, dict):
             return values

@@ -16,7 +16,7 @@ from dj_assets.recipe.plan import Plan
 
 _BINS = 10
 _NAMES = 20
-# Quantiles hold their values in memory: above this number of samples they use every k-th sample, chosen by hash.
+# Quantiles hold their values in memory: from twice this number of samples on, they use every k-th, chosen by hash.
 _QUANTILE_SAMPLES = 2_000_000
 
 

@@ -15,7 +15,7 @@ from dj_assets.errors import RecipeError
 from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.registry import nearest
 from dj_assets.recipe.load import load_recipe
-from dj_assets.recipe.model import AssetBlock, Recipe, Source
+from dj_assets.recipe.model import AssetBlock, GalleryRecipe, Recipe, Source
 from dj_assets.recipe.yaml_file import read_yaml
 from dj_assets.urls import checked_location, split_locations
 
@@ -24,7 +24,7 @@ from dj_assets.urls import checked_location, split_locations
 class Gallery:
     """Holds the recipes that load, keyed by subset name, and the errors of the others, keyed by file."""
 
-    recipes: dict[str, Recipe]
+    recipes: dict[str, GalleryRecipe]
     broken: dict[Path, RecipeError]
 
 
@@ -34,7 +34,7 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
     A file without an `asset:` block takes its group from its folder and its subset from its name. A recipe that is
     broken, or uses the subset name of another recipe, does not hide the others.
     """
-    recipes: dict[str, Recipe] = {}
+    recipes: dict[str, GalleryRecipe] = {}
     broken: dict[Path, RecipeError] = {}
     for path in _recipe_files(folders if folders is not None else settings.recipe_folders()):
         try:
@@ -42,7 +42,7 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
         except RecipeError as error:
             broken[path] = error
             continue
-        subset = recipe.asset.subset if recipe.asset else ""
+        subset = recipe.asset.subset
         if subset in recipes:
             taken = f"subset {subset!r} is taken by {recipes[subset].file}"
             broken[path] = RecipeError(str(path), taken, key="asset.subset", fix="rename one")
@@ -51,13 +51,13 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
     return Gallery(_upstream_first(recipes, broken), broken)
 
 
-def as_asset(recipe: Recipe, path: Path) -> Recipe:
+def as_asset(recipe: Recipe, path: Path) -> GalleryRecipe:
     """Return the recipe with an `asset:` block; a missing block is made from the names of folder and file."""
-    if recipe.asset:
+    if isinstance(recipe, GalleryRecipe):
         return recipe
     source = (Source(paths=(recipe.dataset_path,)),) if recipe.dataset_path else ()
     block = AssetBlock(subset=_identifier(path.stem), group=_identifier(path.parent.name), source=source)
-    return replace(recipe, asset=block)
+    return recipe.as_asset(block)
 
 
 def sources_of(recipe: Recipe) -> tuple[Source, ...]:
@@ -70,16 +70,15 @@ def sources_of(recipe: Recipe) -> tuple[Source, ...]:
     RecipeError
         If none of them names a source.
     """
-    block = recipe.asset
-    subset = block.subset if block else ""
+    subset = recipe.asset.subset if isinstance(recipe, GalleryRecipe) else ""
     given = variables.SOURCE.of_subset(subset).given()
     if given:
         return reading_like(recipe, split_locations(given))
-    listed = configured_sources(subset, block.source if block else ())
+    listed = configured_sources(subset, recipe.source)
     if listed:
         return listed
-    if block and block.source:
-        return block.source
+    if recipe.source:
+        return recipe.source
     if recipe.dataset_path:
         return (Source(paths=(recipe.dataset_path,)),)
     raise RecipeError(
@@ -104,9 +103,9 @@ def reference_sources(recipe: Recipe, paths: Sequence[str] | None = None) -> tup
 
 def _references(recipe: Recipe) -> tuple[Source, ...]:
     """Return the sources of `DJ_AGAINST_<SUBSET>`, else of `<subset>.against` in `sources.yaml`, else of the recipe."""
-    if recipe.asset is None:
+    if not isinstance(recipe, GalleryRecipe):
         return ()
-    subset, sources = recipe.asset.subset, recipe.asset.against
+    subset, sources = recipe.asset.subset, recipe.against
     given = variables.AGAINST.of_subset(subset).given()
     if given:
         return _reading_like(sources, split_locations(given))
@@ -124,7 +123,7 @@ def reading_like(recipe: Recipe, paths: Sequence[str]) -> tuple[Source, ...]:
     With one source in the recipe, all paths are read like it. With n sources and n paths, each path is read like the
     source with the same index. Else the paths are plain files.
     """
-    return _reading_like(recipe.asset.source if recipe.asset else (), paths)
+    return _reading_like(recipe.source, paths)
 
 
 def _reading_like(sources: Sequence[Source], given: Sequence[str]) -> tuple[Source, ...]:
@@ -174,9 +173,9 @@ def refined_references(recipe: Recipe) -> tuple[str, ...]:
         return ()
 
 
-def _upstream_first(recipes: dict[str, Recipe], broken: dict[Path, RecipeError]) -> dict[str, Recipe]:
+def _upstream_first(recipes: dict[str, GalleryRecipe], broken: dict[Path, RecipeError]) -> dict[str, GalleryRecipe]:
     """Return the recipes, each after the recipes of its sources; add those that cannot be ordered to `broken`."""
-    ordered: dict[str, Recipe] = {}
+    ordered: dict[str, GalleryRecipe] = {}
     for name, recipe in recipes.items():
         try:
             _place(name, (), recipes, ordered)
@@ -185,7 +184,9 @@ def _upstream_first(recipes: dict[str, Recipe], broken: dict[Path, RecipeError])
     return ordered
 
 
-def _place(name: str, waiting: tuple[str, ...], recipes: dict[str, Recipe], ordered: dict[str, Recipe]) -> None:
+def _place(
+    name: str, waiting: tuple[str, ...], recipes: dict[str, GalleryRecipe], ordered: dict[str, GalleryRecipe]
+) -> None:
     """Add a recipe after its sources, recursively; `waiting` are the subsets whose sources are being added."""
     if name in ordered:
         return

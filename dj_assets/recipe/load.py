@@ -60,18 +60,18 @@ def _build(content: dict[str, Any], file: str) -> Recipe:
     process, ignored = _process(content.get("process"), _Context(file, text_key, asset, forgotten))
     if ignored:
         notices.append(f"{file}: operator keys without effect here: {', '.join(sorted(ignored))}")
-    return Recipe(
+    recipe = Recipe(
         file=file,
         process=process,
         text_key=text_key,
         media=_media(content, asset, file),
-        asset=asset,
         project_name=str(content.get("project_name") or ""),
         workers=_workers(content.get("np"), file),
         dataset_path=content.get("dataset_path"),
         custom_operators=custom_operators,
         notices=tuple(notices),
     )
+    return recipe if asset is None else recipe.as_asset(asset)
 
 
 def _check_keys(content: Mapping[str, Any], file: str) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -16,11 +16,11 @@ from dj_assets.recipe.sizes import parse_bytes
 from dj_assets.urls import checked_location
 
 
-def _as_tuple(value: Any) -> Any:  # noqa: ANN401
+def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-def _listed(value: Any) -> Any:  # noqa: ANN401
+def _listed(value: object) -> object:
     if value is None:
         return ()
     return (value,) if isinstance(value, dict | BaseModel) else value
@@ -73,7 +73,7 @@ class Source(_Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _path_is_paths(cls, value: Any) -> Any:  # noqa: ANN401
+    def _path_is_paths(cls, value: object) -> object:
         if isinstance(value, dict) and "path" in value and "paths" not in value:
             return {("paths" if key == "path" else key): entry for key, entry in value.items()}
         return value
@@ -162,7 +162,7 @@ class ExportBlock(_Strict):
 
     @field_validator("shard_size", mode="before")
     @classmethod
-    def _is_a_size(cls, value: Any) -> str:  # noqa: ANN401
+    def _is_a_size(cls, value: object) -> str:
         parse_bytes(str(value))
         return str(value)
 
@@ -198,17 +198,16 @@ class AssetBlock(_Strict):
 
 @dataclass(frozen=True)
 class Recipe:
-    """Hold a checked recipe.
+    """Hold a checked recipe, which need not be one of the gallery.
 
     `file` is a path, or `<dict>` if the recipe comes from Python. `notices` are sentences about accepted keys without
-    effect, to be shown once.
+    effect, to be shown once. Properties that an `asset:` block sets have their defaults here.
     """
 
     file: str
     process: tuple[Operator, ...]
     text_key: str = "text"
     media: MediaKeys = field(default_factory=MediaKeys)
-    asset: AssetBlock | None = None
     project_name: str = ""
     workers: int | None = None
     dataset_path: str | None = None
@@ -216,14 +215,104 @@ class Recipe:
     notices: tuple[str, ...] = ()
 
     @property
+    def name(self) -> str:
+        """Return the project name, else the name of the file."""
+        file = Path(self.file)
+        return self.project_name or (file.stem if file.suffix in {".yaml", ".yml"} else "recipe")
+
+    @property
+    def source(self) -> tuple[Source, ...]:
+        """Return the source that the recipe names; empty if it names none."""
+        return ()
+
+    @property
     def against(self) -> tuple[Source, ...]:
-        """Return the reference set that the asset is deduplicated against; empty if there is none."""
-        return self.asset.against if self.asset else ()
+        """Return the reference set that the recipe is deduplicated against; empty if there is none."""
+        return ()
+
+    @property
+    def reference(self) -> Reference | None:
+        """Return the counts that the gallery published; None if there are none."""
+        return None
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """Return the limits of the checks."""
+        return Tolerance()
+
+    @property
+    def shards(self) -> Sharding | None:
+        """Return how the source is grouped into shards; None if it is not."""
+        return None
+
+    @property
+    def is_cascade(self) -> bool:
+        """Return whether costly statistics are measured only for samples that the filters before keep."""
+        return False
+
+    @property
+    def description(self) -> str:
+        """Return a sentence about the subset; empty if there is none."""
+        return ""
+
+    @property
+    def licence(self) -> str:
+        """Return the licence of the data; empty if it is not stated."""
+        return ""
+
+    def as_asset(self, asset: AssetBlock) -> GalleryRecipe:
+        """Return the recipe with an asset block."""
+        values = {part.name: getattr(self, part.name) for part in fields(Recipe)}
+        return GalleryRecipe(**values, asset=asset)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GalleryRecipe(Recipe):
+    """Hold a recipe that is an asset: its block `asset:`, as it is written or as the place of its file implies."""
+
+    asset: AssetBlock
 
     @property
     def name(self) -> str:
-        """Return `group/subset` of an asset, else the project name, else the name of the file."""
-        if self.asset:
-            return f"{self.asset.group}/{self.asset.subset}"
-        file = Path(self.file)
-        return self.project_name or (file.stem if file.suffix in {".yaml", ".yml"} else "recipe")
+        """Return `group/subset`."""
+        return f"{self.asset.group}/{self.asset.subset}"
+
+    @property
+    def source(self) -> tuple[Source, ...]:
+        """Return the source of the asset block; empty if the block has none."""
+        return self.asset.source
+
+    @property
+    def against(self) -> tuple[Source, ...]:
+        """Return the reference set of the asset block."""
+        return self.asset.against
+
+    @property
+    def reference(self) -> Reference | None:
+        """Return the published counts of the asset block."""
+        return self.asset.reference
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """Return the limits of the asset block."""
+        return self.asset.tolerance
+
+    @property
+    def shards(self) -> Sharding | None:
+        """Return the grouping of the asset block."""
+        return self.asset.shards
+
+    @property
+    def is_cascade(self) -> bool:
+        """Return whether `stats` is `cascade`."""
+        return self.asset.stats == "cascade"
+
+    @property
+    def description(self) -> str:
+        """Return the description of the asset block."""
+        return self.asset.description
+
+    @property
+    def licence(self) -> str:
+        """Return the licence of the asset block."""
+        return self.asset.licence

@@ -125,7 +125,7 @@ class Plan:
     @cached_property
     def conditional(self) -> frozenset[int]:
         """Return the indices of the steps that measure only samples that the filters before them keep."""
-        if self.recipe.asset is None or self.recipe.asset.stats == "full":
+        if not self.recipe.is_cascade:
             return frozenset()
         behind = self.filters[1:]
         return frozenset(s.index for s in behind if isinstance(s.operator, Filter) and s.operator.costly)
@@ -138,7 +138,7 @@ class Plan:
 
     def _readings(self) -> list[object]:
         """Return how the sources are read, empty for plain files; paths of files are not part of a code version."""
-        readings = _readings(self.recipe.asset.source if self.recipe.asset else ())
+        readings = _readings(self.recipe.source)
         return [readings] if any(readings) or len(readings) > 1 else []
 
     @cached_property

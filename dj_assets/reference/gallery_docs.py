@@ -13,7 +13,7 @@ from dj_assets.home.manifest import newest_run
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.home.writing import replace_atomically
 from dj_assets.recipe.gallery import find_gallery
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.reference.operator_docs import table
 
@@ -40,17 +40,17 @@ The sample data are a few hundred generated documents for each subset, with plan
 _NO_RUNS = "No runs over the sample data existed when this page was generated. `make demo docs` makes them."
 
 
-def render_gallery_page(recipes: Sequence[Recipe]) -> str:
+def render_gallery_page(recipes: Sequence[GalleryRecipe]) -> str:
     """Return the part of the page that depends on the recipes only."""
     published = [row for recipe in recipes for row in _published(recipe)]
-    others = [f"`{recipe.name}`" for recipe in recipes if not (recipe.asset and recipe.asset.reference)]
+    others = [f"`{recipe.name}`" for recipe in recipes if recipe.reference is None]
     operators = [{"asset": f"`{recipe.name}`", "operators, in order": _operators(recipe)} for recipe in recipes]
     parts = [_HEAD.strip(), table(published)]
     parts += [f"Without published figures: {', '.join(others)}."] if others else []
     return "\n\n".join([*parts, "## Operators", table(operators)]) + "\n"
 
 
-def render_samples(runs: Iterable[tuple[Recipe, RunManifest]]) -> str:
+def render_samples(runs: Iterable[tuple[GalleryRecipe, RunManifest]]) -> str:
     """Return the section about runs over the sample data, given as recipes with the manifests of their runs."""
     listed = list(runs)
     if not listed:
@@ -80,13 +80,13 @@ def write_gallery_page(path: Path, home: Path) -> None:
         temporary.write_text(f"{render_gallery_page(recipes)}\n{samples}", "utf-8")
 
 
-def shipped_recipes() -> list[Recipe]:
+def shipped_recipes() -> list[GalleryRecipe]:
     """Return the recipes of the project in the order of the gallery, without those of `DJ_RECIPES`."""
     return list(find_gallery((settings.project_root() / "recipes",)).recipes.values())
 
 
-def _published(recipe: Recipe) -> list[dict[str, str]]:
-    reference = recipe.asset.reference if recipe.asset else None
+def _published(recipe: GalleryRecipe) -> list[dict[str, str]]:
+    reference = recipe.reference
     if reference is None:
         return []
     differs = abs(reference.published_retention - reference.computed_retention) > _ROUNDING
@@ -102,15 +102,15 @@ def _published(recipe: Recipe) -> list[dict[str, str]]:
     ]
 
 
-def _operators(recipe: Recipe) -> str:
+def _operators(recipe: GalleryRecipe) -> str:
     return ", ".join(f"`{step.label}`" for step in make_plan(recipe).steps)
 
 
-def _sample_runs(recipes: Iterable[Recipe], home: Path) -> Iterable[tuple[Recipe, RunManifest]]:
+def _sample_runs(recipes: Iterable[GalleryRecipe], home: Path) -> Iterable[tuple[GalleryRecipe, RunManifest]]:
     """Yield the runs in the data home whose shards are sample data only, or subsets refined from sample data."""
     known = [Path(next(iter(dj_assets.samples.__path__))).resolve()]
     for recipe in recipes:
-        layout = Layout.home(home / (recipe.asset.subset if recipe.asset else ""))
+        layout = Layout.home(home / recipe.asset.subset)
         manifest = newest_run(layout)
         paths = [Path(shard.path).resolve() for shard in manifest.files] if manifest else []
         if manifest and all(any(path.is_relative_to(folder) for folder in known) for path in paths):
@@ -118,7 +118,7 @@ def _sample_runs(recipes: Iterable[Recipe], home: Path) -> Iterable[tuple[Recipe
             yield recipe, manifest
 
 
-def _sample_row(recipe: Recipe, manifest: RunManifest) -> dict[str, str]:
+def _sample_row(recipe: GalleryRecipe, manifest: RunManifest) -> dict[str, str]:
     lost = {step.operator: step.dropped for step in manifest.funnel}
     lost = {"load": manifest.dropped_by_load, **lost}
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,8 +131,8 @@ def _variants(cls: type[Operator]) -> list[tuple[str, Operator]]:
     return made
 
 
-def _gathered(triples: Any) -> tuple[MeasuredStatistic, ...]:  # noqa: ANN401 - an iterable of triples
-    """Keep the first occurrence of every name."""
+def _gathered(triples: Iterable[tuple[str, str, str]]) -> tuple[MeasuredStatistic, ...]:
+    """Keep the first occurrence of every name, given as the name of the switch, the name and a description."""
     known: dict[str, MeasuredStatistic] = {}
     for where, name, about in triples:
         known.setdefault(name, MeasuredStatistic(name, about, where))

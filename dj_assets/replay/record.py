@@ -25,7 +25,7 @@ _LIBRARIES = ("dj_assets", "duckdb", "ftfy", "kenlm-ex", "fasttext-predict", "nu
 
 @dataclass(frozen=True)
 class Environment:
-    """Models, machine and time of a run. `seconds` is the time of each stage, `measure_key` says what is measured."""
+    """Hold models, machine and times of a run. `seconds` are those of each stage, `measure_key` is that of the plan."""
 
     models: Sequence[ModelFile]
     seconds: Mapping[str, float]

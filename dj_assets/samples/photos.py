@@ -33,7 +33,7 @@ class Photo:
     planted: str = ""
 
 
-def jpeg(scene: Scene, width: int = 320, height: int = 240, **options: Any) -> bytes:  # noqa: ANN401
+def jpeg(scene: Scene, width: int = 320, height: int = 240, **options: object) -> bytes:
     """Return a scene as a JPEG file."""
     file = io.BytesIO()
     scene.picture(width, height).save(file, "JPEG", quality=80, **options)

@@ -18,7 +18,7 @@ from dj_assets.home.manifest import read_json, write_json
 from dj_assets.operators.base import Filter
 from dj_assets.operators.registry import nearest
 from dj_assets.publish.database import reading
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
 from dj_assets.recipe.sandbox_block import SandboxBlock
 from dj_assets.sandbox.correlations import between_statistics, means
@@ -92,7 +92,7 @@ class Round:
 class Sandbox:
     """A subset of the gallery with a `sandbox:` block, over its newest finished run."""
 
-    def __init__(self, recipe: Recipe, block: SandboxBlock, hook: Hook, folder: Path) -> None:
+    def __init__(self, recipe: GalleryRecipe, block: SandboxBlock, hook: Hook, folder: Path) -> None:
         self.recipe = recipe
         self.block = block
         self.hook = hook
@@ -102,7 +102,7 @@ class Sandbox:
         self.probed: tuple[Probed, ...] = _probed(self.plan, block)
 
     @classmethod
-    def of_asset(cls, recipe: Recipe) -> Sandbox:
+    def of_asset(cls, recipe: GalleryRecipe) -> Sandbox:
         """Open the sandbox of a gallery recipe.
 
         Raises
@@ -110,8 +110,8 @@ class Sandbox:
         UserError
             If there is no `sandbox:` block, no finished run, a statistic that is not measured, or a fault in the hook.
         """
-        block = recipe.asset.sandbox if recipe.asset else None
-        if block is None or recipe.asset is None:
+        block = recipe.asset.sandbox
+        if block is None:
             raise UserError(f"{recipe.file}: asset: has no 'sandbox:' block; add one that names a hook file")
         require_local(recipe.asset.subset, "the sandbox")
         hook = load_hook(settings.project_root() / block.hook)
@@ -120,7 +120,7 @@ class Sandbox:
     @property
     def subset(self) -> str:
         """Return the name of the subset."""
-        return self.recipe.asset.subset if self.recipe.asset else self.recipe.name
+        return self.recipe.asset.subset
 
     def probe(self) -> Round:
         """Cut every statistic into three pools of one size, add a random one, and store them as the first round."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -23,7 +23,7 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _STAGES = ("train", "infer", "eval")
 
 
-def _arguments(value: Any) -> Any:  # noqa: ANN401
+def _arguments(value: object) -> object:
     return shlex.split(value) if isinstance(value, str) else value
 
 

@@ -60,7 +60,6 @@ def _head(sandbox: Sandbox, entry: ExperimentEntry) -> str:
 
 def _asset(sandbox: Sandbox, entry: ExperimentEntry) -> dict[str, Any]:
     block = sandbox.recipe.asset
-    assert block is not None, "a sandbox has an asset block"  # noqa: S101
     sources = [_source(source) for source in sources_of(sandbox.recipe)]
     described = " and ".join(f"the {third.part} third by {third.statistic}" for third in entry.pool.thirds)
     against = [_source(source) for source in block.against] if sandbox.block.of == "kept" else []

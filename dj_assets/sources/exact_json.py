@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any, cast
 
 import orjson
@@ -55,7 +56,7 @@ def dumps(value: object, *, exact: bool) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def rewrite(text: str, change: Any) -> str:  # noqa: ANN401
+def rewrite(text: str, change: Callable[..., object]) -> str:
     """Return the JSON object `text` after `change(object) -> object`; numbers keep all digits."""
     exact = _INEXACT.search(text) is not None
     value = json.loads(text) if exact else orjson.loads(text)

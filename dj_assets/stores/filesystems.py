@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dj_assets import variables
 from dj_assets.errors import UserError
 from dj_assets.stores.retry import without_secrets
 from dj_assets.urls import azure_account, azure_endpoint, gcs_emulator, s3_endpoint
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
 
 _CONNECT_S = 10
 _REQUEST_S = 60
@@ -29,7 +32,7 @@ _VARIABLES = (
 )
 
 
-def file_system(scheme: str, bucket: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+def file_system(scheme: str, bucket: str) -> FileSystem:
     """Return the pyarrow file system for a scheme; paths in it begin with the bucket.
 
     `s3`, `gs` and `az` are pyarrow's own, every other scheme is opened by fsspec.
@@ -45,12 +48,12 @@ def file_system(scheme: str, bucket: str) -> Any:  # noqa: ANN401 - pyarrow has 
 
 
 @lru_cache(maxsize=32)
-def _opened(scheme: str, bucket: str, _given: tuple[str | None, ...]) -> Any:  # noqa: ANN401
+def _opened(scheme: str, bucket: str, _given: tuple[str | None, ...]) -> FileSystem:
     open_it = {"s3": _s3, "gs": _gs, "az": _az}.get(scheme)
     return open_it(bucket) if open_it else _other(scheme)
 
 
-def _s3(bucket: str) -> Any:  # noqa: ANN401
+def _s3(bucket: str) -> FileSystem:
     from pyarrow import fs
 
     endpoint = s3_endpoint()
@@ -78,7 +81,7 @@ def _region_of(bucket: str) -> str | None:
         return None
 
 
-def _gs(_bucket: str) -> Any:  # noqa: ANN401
+def _gs(_bucket: str) -> FileSystem:
     import datetime
 
     from pyarrow import fs
@@ -91,7 +94,7 @@ def _gs(_bucket: str) -> Any:  # noqa: ANN401
     return fs.GcsFileSystem(retry_time_limit=limit)
 
 
-def _az(bucket: str) -> Any:  # noqa: ANN401
+def _az(bucket: str) -> FileSystem:
     from pyarrow import fs
 
     account = azure_account()
@@ -109,7 +112,7 @@ def _azure_services() -> dict[str, str]:
     return {f"{service}_storage_{part}": value for service in ("blob", "dfs") for part, value in options.items()}
 
 
-def _other(scheme: str) -> Any:  # noqa: ANN401
+def _other(scheme: str) -> FileSystem:
     import fsspec
     from pyarrow import fs
 

@@ -8,13 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dj_assets.errors import StoreError, UserError
 from dj_assets.stores.atomic import temporary_beside
 from dj_assets.stores.filesystems import file_system
 from dj_assets.stores.retry import retried
 from dj_assets.urls import checked_url
+
+if TYPE_CHECKING:
+    from pyarrow import NativeFile
+    from pyarrow.fs import FileInfo, FileSystem
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -54,7 +58,7 @@ class Store:
         return cls(checked_url(url))
 
     @cached_property
-    def _fs(self) -> Any:  # noqa: ANN401 - pyarrow has no types
+    def _fs(self) -> FileSystem:
         scheme, _, rest = self.url.partition("://")
         return file_system(scheme, rest.partition("/")[0])
 
@@ -86,7 +90,7 @@ class Store:
         info = retried(f"look at {self.named(key)}", lambda: self._fs.get_file_info(self._path(key)))
         return _facts(info) if info.type == fs.FileType.File else None
 
-    def opened(self, key: str = "") -> Any:  # noqa: ANN401
+    def opened(self, key: str = "") -> NativeFile:
         """Open an object for reads at any position.
 
         Raises
@@ -214,7 +218,7 @@ class Store:
             return
 
 
-def _facts(info: Any) -> ListedObject:  # noqa: ANN401
+def _facts(info: FileInfo) -> ListedObject:
     mtime = info.mtime_ns or 0
     return ListedObject(int(info.size or 0), mtime - mtime % _SECOND)
 

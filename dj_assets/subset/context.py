@@ -15,7 +15,7 @@ from dj_assets.home.home import home_layout
 from dj_assets.home.layout import Layout
 from dj_assets.measure.engines import OpenEngine, on_ray, on_this_machine
 from dj_assets.measure.measured_source import MeasuredSource
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe, Recipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
 from dj_assets.sources.sources import SourceFile
 from dj_assets.subset.corpus import Corpus, Frequent
@@ -54,10 +54,9 @@ class SubsetContext:
             label = self.plan.corpus_mappers[0].label
             raise UserError(f"{recipe.file}: {label} cannot stand in a recipe that is deduplicated against another set")
         refuse_remote_archives(self.plan, (*self.files, *self.against))
-        self.seconds: dict[str, float] = {}
 
     @classmethod
-    def of_asset(cls, recipe: Recipe, options: Options | None = None) -> Self:
+    def of_asset(cls, recipe: GalleryRecipe, options: Options | None = None) -> Self:
         """Open the subset of a gallery recipe, its source as configured, its folder in the data home.
 
         Raises
@@ -65,8 +64,6 @@ class SubsetContext:
         UserError
             If the source, a model or the recipe has a fault; no data is read before.
         """
-        if recipe.asset is None:
-            raise UserError(f"{recipe.file}: has no 'asset:' block; use 'dj-assets run' or add one")
         return cls(recipe, None, home_layout(recipe.asset.subset), options or Options())
 
     @cached_property
@@ -100,16 +97,16 @@ class SubsetContext:
     @property
     def is_sharded(self) -> bool:
         """Return whether the recipe groups its source into shards."""
-        return self.recipe.asset is not None and self.recipe.asset.shards is not None
+        return self.recipe.shards is not None
 
     @cached_property
     def groups(self) -> tuple[Shard, ...]:
         """The shards of a sharded subset, in the order of its source; none of one that is not sharded."""
-        block = self.recipe.asset
-        if block is None or block.shards is None:
+        sharding = self.recipe.shards
+        if sharding is None:
             return ()
         refuse_unshardable(self.plan)
-        return shards_of(self.layout, self.files, block.shards)
+        return shards_of(self.layout, self.files, sharding)
 
     def group(self, name: str) -> Shard:
         """Return the shard of a name.

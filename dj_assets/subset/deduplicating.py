@@ -37,13 +37,13 @@ def deduplicate(subset: SubsetContext) -> DeduplicateResult:
         if subset.is_sharded:
             subset.source.remove_others(subset.source.numbers)
         decision = decided(subset, measured(subset))
-    subset.seconds["deduplicate"] = time.perf_counter() - started
+    seconds = time.perf_counter() - started
     outcomes = {outcome.number: outcome for outcome in decision.outcomes}
     return DeduplicateResult(
         duplicates=decision.duplicates,
         clusters=decision.clusters,
         near_pairs=decision.near_pairs,
-        seconds=subset.seconds["deduplicate"],
+        seconds=seconds,
         data_version=decision.version,
         against=decision.duplicates_against,
         outcomes={file.path: outcomes[file.number] for file in decision.manifests},

@@ -187,7 +187,7 @@ def _require_measured_files(manifest: RunManifest, layout: Layout) -> None:
         now = read_json(path) or {}
         # manifests of earlier versions have no media
         if any(now.get(key, "") != value for key, value in measured.items()):
-            raise UserError(f"{layout.published}: was measured anew since its last run; run it to the end first")
+            raise UserError(f"{layout.published}: was measured again since its last run; run it to the end first")
 
 
 def _identity(file: MeasuredFile | ReferenceFile) -> dict[str, str | int]:

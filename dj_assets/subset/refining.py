@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -26,8 +26,8 @@ from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
 from dj_assets.subset.results import RefineResult, RunResult
 
 
-def refine(subset: SubsetContext) -> RunResult:
-    """Write and publish all kept samples."""
+def refine(subset: SubsetContext, earlier: Mapping[str, float]) -> RunResult:
+    """Write and publish all kept samples; `earlier` are the seconds of the steps before, for the manifest."""
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
         manifests = measured(subset)
@@ -37,10 +37,10 @@ def refine(subset: SubsetContext) -> RunResult:
         decision = decided(subset, manifests)
         with ThreadPoolExecutor(1, thread_name_prefix="refine") as beside:
             written = beside.submit(_write, subset, decision, {file.number for file in decision.manifests})
-            return _publish(subset, decision, started, written.result)
+            return _publish(subset, decision, earlier, started, written.result)
 
 
-def refine_shard(subset: SubsetContext, name: str) -> RefineResult:
+def refine_shard(subset: SubsetContext, name: str, earlier: Mapping[str, float]) -> RefineResult:
     """Write what is kept of one shard; publish all of them where no other is still to be written.
 
     Raises
@@ -54,7 +54,7 @@ def refine_shard(subset: SubsetContext, name: str) -> RefineResult:
         decision = _decision_about(subset, name, paths)
         files = {file.number: file for file in decision.manifests if file.path in paths}
         _write(subset, decision, files)
-    waited_for, published = publish_when_whole(subset)
+    waited_for, published = publish_when_whole(subset, earlier)
     parts = [part for part in decision.parts if part.number in files]
     return RefineResult(
         samples_in=sum(file.records for file in files.values()),
@@ -119,7 +119,7 @@ def _write_part(
     write_part(part, kept, layout, types, text_key)
 
 
-def publish_when_whole(subset: SubsetContext) -> tuple[tuple[str, ...], RunResult | None]:
+def publish_when_whole(subset: SubsetContext, earlier: Mapping[str, float]) -> tuple[tuple[str, ...], RunResult | None]:
     """Publish the newest decision once all of its files are written; else return the shards that are waited for."""
     started = time.perf_counter()
     with whole_subset(subset.layout, COMMIT_PATIENCE_S, subset.expected_bytes):
@@ -130,7 +130,7 @@ def publish_when_whole(subset: SubsetContext) -> tuple[tuple[str, ...], RunResul
         if published is not None:
             return (), published
         waited_for = _waited_for(subset, decision)
-        return (waited_for, None) if waited_for else ((), _publish(subset, decision, started))
+        return (waited_for, None) if waited_for else ((), _publish(subset, decision, earlier, started))
 
 
 def _waited_for(subset: SubsetContext, decision: Decision) -> tuple[str, ...]:
@@ -161,7 +161,11 @@ def _up_to_date(subset: SubsetContext, key: str) -> RunResult | None:
 
 
 def _publish(
-    subset: SubsetContext, decision: Decision, started: float, written: Callable[[], None] | None = None
+    subset: SubsetContext,
+    decision: Decision,
+    earlier: Mapping[str, float],
+    started: float,
+    written: Callable[[], None] | None = None,
 ) -> RunResult:
     """Publish a decision; `written` waits for its refined files where they are still being written."""
     plan, manifests = subset.plan, decision.manifests
@@ -179,10 +183,8 @@ def _publish(
 
     def manifest_of(refined: Sequence[PublishedFile], statistics: dict[str, Bins]) -> RunManifest:
         """Return the manifest of this run over its refined files."""
-        subset.seconds["refine"] = time.perf_counter() - started
-        environment = Environment(
-            subset.models, subset.seconds, subset.workers, subset.options.engine, subset.measure_key
-        )
+        seconds = {**earlier, "refine": time.perf_counter() - started}
+        environment = Environment(subset.models, seconds, subset.workers, subset.options.engine, subset.measure_key)
         run_id = next_run_id(subset.layout, decision.key)
         return manifest_of_run(
             run_id, plan, decision, environment, files=subset.files, refined=refined, statistics=statistics

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from dj_assets.measure.progress import Report, silent
 from dj_assets.subset import deduplicating, measuring, refining
 from dj_assets.subset.context import SubsetContext
@@ -9,7 +11,14 @@ from dj_assets.subset.results import DeduplicateResult, MeasureResult, RefineRes
 
 
 class Subset(SubsetContext):
-    """A subset with its steps. Steps pass no data, only files: any may be run again alone."""
+    """A subset with its steps. Steps pass no data, only files: any may be run again alone.
+
+    The seconds of the steps that were run through this object are kept for the manifest of the run.
+    """
+
+    @cached_property
+    def _seconds(self) -> dict[str, float]:
+        return {}
 
     def run(self, report: Report = silent) -> RunResult:
         """Measure, deduplicate and refine."""
@@ -22,7 +31,12 @@ class Subset(SubsetContext):
 
         With the name of a shard, of that shard alone; runs of different shards do not disturb each other.
         """
-        return measuring.measure_subset(self, report) if shard is None else measuring.measure_shard(self, shard, report)
+        if shard is None:
+            result = measuring.measure_subset(self, report)
+        else:
+            result = measuring.measure_shard(self, shard, report)
+        self._seconds["measure"] = result.seconds
+        return result
 
     def deduplicate(self) -> DeduplicateResult:
         """Find the near pairs of every deduplicator, over all shards, and replay the recipe over them.
@@ -36,14 +50,15 @@ class Subset(SubsetContext):
             If samples in are not kept + dropped + quarantined.
         """
         result = deduplicating.deduplicate(self)
+        self._seconds["deduplicate"] = result.seconds
         if self.is_sharded:
-            refining.publish_when_whole(self)
+            refining.publish_when_whole(self, self._seconds)
         return result
 
     def refine(self) -> RunResult:
         """Publish the kept samples, the funnel, the outcomes and the statistics; what is up to date is not written."""
-        return refining.refine(self)
+        return refining.refine(self, self._seconds)
 
     def refine_shard(self, shard: str) -> RefineResult:
         """Write the kept samples of one shard; the last one that was missing publishes all of them together."""
-        return refining.refine_shard(self, shard)
+        return refining.refine_shard(self, shard, self._seconds)

@@ -25,14 +25,14 @@ _MOST_FILES = 100
 def dataset_card(report_input: ReportInput) -> str:
     """Return the card of a run: front matter, counts, funnel, provenance, models, recipe."""
     manifest = report_input.manifest
-    asset = report_input.recipe.asset
+    recipe = report_input.recipe
     parts = [
         f"---\n{yaml.safe_dump(_front_matter(report_input), sort_keys=False, allow_unicode=True)}---",
         f"# {_plain(manifest.name)}",
-        _plain(asset.description) if asset else "",
+        _plain(recipe.description),
         _counts(report_input),
         "## Licence",
-        _plain(asset.licence) if asset and asset.licence else _NO_LICENCE,
+        _plain(recipe.licence) if recipe.licence else _NO_LICENCE,
         "## Refinement steps",
         table_markdown(funnel_rows(manifest.funnel, manifest.samples_in)),
         "## Source",
@@ -51,7 +51,7 @@ _NO_LICENCE = "Not stated: set `licence` in the `asset` block of the recipe to t
 
 def _front_matter(report_input: ReportInput) -> dict[str, Any]:
     manifest = report_input.manifest
-    licence = report_input.recipe.asset.licence if report_input.recipe.asset else ""
+    licence = report_input.recipe.licence
     known = bool(_IDENTIFIER.fullmatch(licence))
     size = next((name for most, name in _SIZES if manifest.samples_out < most), "n>10M")
     return {

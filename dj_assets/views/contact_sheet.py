@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dj_assets.analysis.figures import compact
 from dj_assets.analysis.shown_media import Display, Shelf, Shown
@@ -19,6 +19,7 @@ from dj_assets.subset.inputs import files_of
 from dj_assets.views.png import Colour
 
 if TYPE_CHECKING:
+    from PIL import ImageFont
     from PIL.Image import Image
 
 FOLDER = "contact_sheets"
@@ -118,7 +119,7 @@ def _height(shelf: Shelf, columns: int, edge: int) -> int:
     return _LINE + rows * (edge + _LINE + _PAD) + _PAD
 
 
-def _font(size: int) -> Any:  # noqa: ANN401
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     from PIL import ImageFont
 
     return ImageFont.load_default(size)

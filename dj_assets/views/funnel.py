@@ -36,7 +36,7 @@ def reference_line(recipe: Recipe, manifest: RunManifest) -> str:
     Two published rates differ from their own counts; then the line has both. Without a published rate it says so.
     """
     here = f"here {rate(manifest.retention)}"
-    reference = recipe.asset.reference if recipe.asset else None
+    reference = recipe.reference
     if reference is None:
         return f"nothing published; {here} ({manifest.samples_out:,} of {manifest.samples_in:,})"
     counts = f"{reference.rows_out:,} of {reference.rows_in:,}"

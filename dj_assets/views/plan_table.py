@@ -10,6 +10,7 @@ from dj_assets import settings
 from dj_assets.home.disk import TEXT_SHARE, expected_bytes, free_bytes, statistics_bytes, text_bytes
 from dj_assets.models.store import ModelFile
 from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.sources import SourceFile
 
@@ -56,4 +57,4 @@ def _bytes(plan: Plan, files: Sequence[SourceFile]) -> list[str]:
 
 def _folder(plan: Plan) -> Path:
     """Return the data home for an asset; another recipe has no known folder yet, so return the current one."""
-    return settings.data_home() if plan.recipe.asset else Path.cwd()
+    return settings.data_home() if isinstance(plan.recipe, GalleryRecipe) else Path.cwd()

@@ -56,7 +56,7 @@ def render_gallery(rows: Sequence[GalleryRow]) -> Table:
 
 
 def _row(recipe: Recipe, result: RunResult) -> GalleryRow:
-    reference = recipe.asset.reference if recipe.asset else None
+    reference = recipe.reference
     return GalleryRow(
         subset=recipe.name,
         samples_in=result.samples_in,

@@ -13,7 +13,7 @@ from dj_assets.home.manifest import newest_run
 from dj_assets.operators.registry import nearest
 from dj_assets.recipe.gallery import as_asset, find_gallery
 from dj_assets.recipe.load import load_recipe
-from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.views.page.html import joined, tag
 from dj_assets.views.page.whole import whole_page
 from dj_assets.what_if.server import LocalServer, Trial, sliders
@@ -69,7 +69,7 @@ def open_run(recipe: str, data: str | None = None) -> Session:
     return Session(*recipe_and_folder(recipe, data), settings.default_workers())
 
 
-def recipe_and_folder(recipe: str, data: str | None = None) -> tuple[Recipe, Path]:
+def recipe_and_folder(recipe: str, data: str | None = None) -> tuple[GalleryRecipe, Path]:
     """Return a recipe, given by file or subset, and the folder of its finished run, or the folder `data`.
 
     Raises
@@ -81,7 +81,7 @@ def recipe_and_folder(recipe: str, data: str | None = None) -> tuple[Recipe, Pat
     asset_recipe = (
         as_asset(load_recipe(path), path.resolve()) if path.is_file() else find_gallery().recipes.get(path.name)
     )
-    if asset_recipe is None or asset_recipe.asset is None:
+    if asset_recipe is None:
         near = nearest(path.name.lower(), sorted(find_gallery().recipes))
         hint = f"; did you mean {near!r}?" if near else ""
         raise UserError(f"{recipe}: is neither a recipe file nor a subset of the gallery{hint}")

@@ -28,7 +28,7 @@ class Judged:
     """The results of all filters over the statistics of one finished run.
 
     A result needs one pass over the columns of its filter, and one bit per sample. Several threads may use it at the
-    same time. Positions count the rows of `stats`, which are in the order of the shards.
+    same time. Positions count the rows of `stats`, which are in the order of the source files.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, rejects: Sequence[Path]) -> None:

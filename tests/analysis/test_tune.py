@@ -202,7 +202,7 @@ def test_a_folder_measured_anew_since_its_run_is_refused(tmp_path):
     tune(recipe, tmp_path / "home", ThreeSigma())
     write_jsonl(source, documents(60))
     Subset(recipe, [source], layout, Options(workers=1)).measure()
-    with pytest.raises(UserError, match="measured anew since its last run"):
+    with pytest.raises(UserError, match="measured again since its last run"):
         tune(recipe, tmp_path / "home", ThreeSigma())
 
 

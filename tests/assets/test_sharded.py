@@ -99,7 +99,7 @@ def test_a_failed_shard_loses_no_other_of_its_run_and_is_resumed_alone(sharded):
     (sharded.root / "data/notes/part-2.jsonl").unlink()
     broken.write_bytes(whole[:-20])
     first = backfill("notes")
-    assert list(first.failed) == ("part-2",)
+    assert list(first.failed) == ["part-2"]
     assert "incomplete or damaged" in first.failed["part-2"]
     assert published(sharded).missing_shards == ("part-2",)
     with project_instance() as instance:

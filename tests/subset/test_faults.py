@@ -87,7 +87,7 @@ def test_only_the_damaged_shard_is_measured_again(out, sources, kind):
     spoil(path, "cut")
     if kind != "cleaned":
         layout = Layout.output(out)
-        with pytest.raises(UserError, match=rf"{path}: is damaged; run the subset again: only what is damaged"):
+        with pytest.raises(UserError, match=rf"{path}: is damaged; run the subset again: only damaged files"):
             rebuild(layout, newest_run(layout))
     run(sources, out)
     again = {p.name for p in (out / ".dj/shards").iterdir() if p.stat().st_mtime_ns != manifests[p.name]}
@@ -109,7 +109,7 @@ def test_a_database_cannot_be_rebuilt_from_what_another_recipe_measured(out, sou
     (out / "stats.duckdb").unlink()
     (out / ".dj/shards/00000.json").unlink()
     layout = Layout.output(out)
-    with pytest.raises(UserError, match="was measured anew since its last run"):
+    with pytest.raises(UserError, match="was measured again since its last run"):
         rebuild(layout, newest_run(layout))
 
 

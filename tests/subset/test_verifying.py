@@ -49,7 +49,7 @@ def test_any_flipped_byte_is_noticed_and_that_shard_alone_is_measured_again(out,
     path = out / f".dj/{kind}/00001.parquet"
     flip(path)
     assert verified(out).damaged == (
-        f"{path}: is damaged; run the subset again: only what is damaged is measured anew",
+        f"{path}: is damaged; run the subset again: only damaged files are measured again",
     )
     assert measured_again(out, sources) == {"00001.json"}
     assert contents(out) == before
@@ -72,7 +72,7 @@ def test_a_run_tells_what_it_would_have_read(out, sources, kind):
 def test_a_refined_file_is_refined_again_and_nothing_is_measured(out, sources, tmp_path):
     before, part = contents(out), out / "refined/part-00001.parquet"
     flip(part)
-    with pytest.raises(DamagedError, match=f"{part}: is damaged; run the subset again: it is refined anew"):
+    with pytest.raises(DamagedError, match=f"{part}: is damaged; run the subset again: it is refined again"):
         Export(Layout.output(out), tmp_path / "e", "jsonl").run()
     assert measured_again(out, sources) == set()
     assert contents(out) == before

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dj_assets.home.run_manifest import FunnelStep
-from dj_assets.recipe.model import AssetBlock, Recipe, Reference
+from dj_assets.recipe.model import AssetBlock, GalleryRecipe, Recipe, Reference
 from dj_assets.recipe.plan import Plan
 from dj_assets.subset import RunResult
 from dj_assets.views.funnel import funnel_rows, reference_line
@@ -37,7 +37,7 @@ def test_a_step_without_samples_has_no_share() -> None:
 
 def recipe(rows_in: int, rows_out: int, published: float) -> Recipe:
     reference = Reference(rows_in=rows_in, rows_out=rows_out, published_retention=published)
-    return Recipe("r.yaml", (), asset=AssetBlock(subset="s", group="g", reference=reference))
+    return GalleryRecipe("r.yaml", (), asset=AssetBlock(subset="s", group="g", reference=reference))
 
 
 def test_retention_stands_beside_the_published_one(small: Small) -> None:

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from dj_assets.recipe.model import AssetBlock, Recipe, Reference
+from dj_assets.recipe.model import AssetBlock, GalleryRecipe, Recipe, Reference
 from dj_assets.recipe.plan import Plan
 from dj_assets.subset import RunResult
 from dj_assets.views.run_table import gallery_table, render_gallery
@@ -13,7 +13,7 @@ from dj_assets.views.run_table import gallery_table, render_gallery
 def test_the_gallery_at_a_glance(small: tuple[Plan, RunResult]) -> None:
     _, result = small
     reference = Reference(rows_in=1000, rows_out=944, published_retention=0.9442)
-    c4 = Recipe("c4.yaml", (), asset=AssetBlock(subset="c4", group="redpajama", reference=reference))
+    c4 = GalleryRecipe("c4.yaml", (), asset=AssetBlock(subset="c4", group="redpajama", reference=reference))
     rows = gallery_table([(c4, result), (Recipe("mine.yaml", (), project_name="mine"), result)])
     assert (rows[0].subset, rows[0].samples_in, rows[0].samples_out, rows[0].quarantined) == (
         "redpajama/c4",

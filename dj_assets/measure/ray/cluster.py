@@ -199,7 +199,7 @@ def _shared(unseen: SourcePath) -> str:
             "all nodes share, under the same path"
         )
     return (
-        f"{unseen}; with --engine ray sources, models and results must lie on storage that all nodes share, under the "
+        f"{unseen}; with --engine ray sources, models and results must be on storage that all nodes share, under the "
         "same path"
     )
 

@@ -27,7 +27,7 @@ def field_values(batch: Batch, key: str) -> list[Any]:
     return [_value(record, key) for record in records]
 
 
-def _parsed(record: str) -> Any:  # noqa: ANN401
+def _parsed(record: str) -> object:
     try:
         return orjson.loads(record)
     except orjson.JSONDecodeError:
@@ -35,7 +35,7 @@ def _parsed(record: str) -> Any:  # noqa: ANN401
         return json.loads(record)
 
 
-def _value(record: Any, key: str) -> Any:  # noqa: ANN401
+def _value(record: object, key: str) -> object:
     if not isinstance(record, dict) or key in record:
         return record.get(key) if isinstance(record, dict) else None
     head, dot, rest = key.partition(".")

@@ -152,7 +152,7 @@ def _panda(record: Record) -> Iterable[Record]:
     return [{**record, **{key: values[clip] for key, values in lists.items()}, _CLIP: clip} for clip in range(clips)]
 
 
-def _listed(value: Any) -> Any:  # noqa: ANN401
+def _listed(value: object) -> object:
     """Return the list whose Python literal a table contains; return any other value unchanged."""
     if not (isinstance(value, str) and value.startswith("[") and value.endswith("]")):
         return value

@@ -43,7 +43,7 @@ def report_page(report_input: ReportInput) -> str:
 
 def _header(report_input: ReportInput, sections: Sequence[Section]) -> Html:
     manifest = report_input.manifest
-    description = report_input.recipe.asset.description if report_input.recipe.asset else ""
+    description = report_input.recipe.description
     links = [tag("a", section.title, href=f"#{section.name}") for section in sections]
     return tag(
         "header",

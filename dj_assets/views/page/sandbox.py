@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dj_assets.evaluation.of_subset import evaluations_of
 from dj_assets.home.writing import replace_atomically
+from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.sandbox.correlations import with_scores
 from dj_assets.sandbox.discovery import Standings
 from dj_assets.sandbox.experiment import COMBINED, PROBE, Round, Sandbox
@@ -77,13 +78,13 @@ def write_sandbox_page(sandbox: Sandbox, known: Standings) -> Path:
 
 def evaluation(report_input: ReportInput) -> Section:
     """Return the section of a run's report with the benchmark results that were entered so far."""
-    subset = report_input.recipe.asset.subset if report_input.recipe.asset else ""
-    known = evaluations_of(subset) if subset else None
+    recipe = report_input.recipe
+    known = evaluations_of(recipe.asset.subset) if isinstance(recipe, GalleryRecipe) else None
     models = {record.model for record in known.records if record.pool is None} if known else set()
     if known is None or known.baseline not in models:
         hint = "No benchmark results were entered; use dj-assets eval add to enter them."
         return Section("evaluation", "Evaluation", hint, "")
-    drawn = _picture("benchmarks", benchmarks_svg(known.comparisons(), subset))
+    drawn = _picture("benchmarks", benchmarks_svg(known.comparisons(), known.subset))
     return Section(
         "evaluation", "Evaluation", f"Against {known.baseline}, with the results known when it was written.", drawn
     )
