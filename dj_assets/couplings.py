@@ -62,9 +62,9 @@ def read_only_cache(compiled: Any, function: Callable[..., Any]) -> bool:  # noq
         if next(Path(locator.get_cache_path()).glob("*.nbi"), None) is None:
             raise OSError("no kernels are cached there")
 
-    own = {"ensure_cache_path": ensure_cache_path}
+    methods = {"ensure_cache_path": ensure_cache_path}
     implementation = type(
-        "Kernels", bases[:1], {"_locator_classes": [type("ReadOnly", (base,), own) for base in locators]}
+        "Kernels", bases[:1], {"_locator_classes": [type("ReadOnly", (base,), methods) for base in locators]}
     )
     attributes = {"_impl_class": implementation, "save_overload": lambda *_: None}
     try:

@@ -100,9 +100,9 @@ class MeasuredFiles:
 
 def _or_empty(blocks: Iterator[MeasuredBlock], task: FileTask, stage: Task) -> Iterator[MeasuredBlock]:
     """Yield the blocks, or one empty block for a file without records: its measured files then have their schemas."""
-    some = False
+    has_blocks = False
     for block in blocks:
-        some = True
+        has_blocks = True
         yield block
-    if not some:
+    if not has_blocks:
         yield measure_block(stage, str(task.file.path), Block.empty(task.number))

@@ -140,10 +140,10 @@ def check_class(cls: type[Operator]) -> None:
     """
     given: Any = cls
     if not (isinstance(given, type) and issubclass(given, (Mapper, Filter, Deduplicator))):
-        raise ContractError(f"{place(cls)} is no operator; derive it from Mapper, Filter or Deduplicator")
+        raise ContractError(f"{location(cls)} is no operator; derive it from Mapper, Filter or Deduplicator")
     for method in sorted(getattr(cls, "__abstractmethods__", ())):
         fix = _FIXES.get(method, f"add the method {method!r}")
-        raise ContractError(f"{place(cls)} has no {method!r}; {fix}")
+        raise ContractError(f"{location(cls)} has no {method!r}; {fix}")
     if issubclass(cls, Filter):
         if not isinstance(inspect.getattr_static(cls, "statistics"), StatisticsByParameters):
             _check_statistics(cls, cls.statistics)
@@ -152,10 +152,10 @@ def check_class(cls: type[Operator]) -> None:
     unknown = sorted(set(cls.judging) - set(cls.model_fields))
     if unknown:
         fix = f"declare the field {unknown[0]!r}, or take it out of 'judging'"
-        raise ContractError(f"{place(cls)}: 'judging' names {_quoted(unknown)}, which is no field; {fix}")
+        raise ContractError(f"{location(cls)}: 'judging' names {_quoted(unknown)}, which is no field; {fix}")
     if issubclass(cls, Deduplicator) and not _is_signature(cls.signature_type):
         fix = "declare an integer type, pa.binary(n), or a list of integers such as pa.list_(pa.uint64())"
-        raise ContractError(f"{place(cls)}: 'signature_type' is {cls.signature_type}; {fix}")
+        raise ContractError(f"{location(cls)}: 'signature_type' is {cls.signature_type}; {fix}")
 
 
 def check_operator(operator: Operator) -> None:
@@ -184,15 +184,15 @@ def check_operator(operator: Operator) -> None:
         raise _breach(operator, "condition", f"raised {in_words(error)}", fix) from error
 
 
-def place(cls: type, method: str = "") -> str:
+def location(cls: type, method: str = "") -> str:
     """Return file, line and name of a class, or of a method of it: `mine.py:12: MyFilter.measure`.
 
     For a method that an author's class inherits from this package, the line is that of the class.
     """
-    found: Any = inspect.getattr_static(cls, method, None) if method else None
-    if isinstance(found, property):
-        found = found.fget
-    function = inspect.unwrap(found) if found else None
+    member: Any = inspect.getattr_static(cls, method, None) if method else None
+    if isinstance(member, property):
+        member = member.fget
+    function = inspect.unwrap(member) if member else None
     ours = getattr(function, "__module__", "").startswith(_PACKAGE) and not cls.__module__.startswith(_PACKAGE)
     code = None if ours else getattr(function, "__code__", None)
     name = f"{cls.__name__}.{method}" if method else cls.__name__
@@ -213,7 +213,7 @@ def _called(operator: Operator, method: str, batch: Batch, call: Callable[[], T]
     try:
         return call()
     except TextError as error:
-        raise ContractError(f"{place(type(operator), method)} {error}") from None
+        raise ContractError(f"{location(type(operator), method)} {error}") from None
     except Exception as error:
         if len(batch) or (isinstance(error, DjError) and not isinstance(error, SampleError)):
             raise
@@ -261,28 +261,28 @@ def _check_statistics(cls: type[Filter], statistics: object, reserved: tuple[str
     example = "statistics = (Statistic('score', pa.float64(), 'unit'),)"
     if not isinstance(statistics, tuple) or not all(isinstance(entry, Statistic) for entry in statistics):
         fix = f"declare a tuple of Statistic, with a comma at its end: {example}"
-        raise ContractError(f"{place(cls)}: 'statistics' is {_kind_of(statistics)}; {fix}")
+        raise ContractError(f"{location(cls)}: 'statistics' is {_kind_of(statistics)}; {fix}")
     if not statistics:
-        raise ContractError(f"{place(cls)} declares no statistics; add {example}")
+        raise ContractError(f"{location(cls)} declares no statistics; add {example}")
     keys = [statistic.key for statistic in statistics]
     for statistic in statistics:
         key = statistic.key
         if not isinstance(key, str) or not key or keys.count(key) > 1 or key in reserved:
             fix = f"use a text of its own, other than {', '.join(IDENTITY)}"
-            raise ContractError(f"{place(cls)}: the statistic {key!r} cannot have this key; {fix}")
+            raise ContractError(f"{location(cls)}: the statistic {key!r} cannot have this key; {fix}")
         if not isinstance(statistic.type, pa.DataType):
             fix = "use an Arrow type such as pa.float64()"
-            raise ContractError(f"{place(cls)}: the type of the statistic {key!r} is {statistic.type!r}; {fix}")
+            raise ContractError(f"{location(cls)}: the type of the statistic {key!r} is {statistic.type!r}; {fix}")
 
 
 def _check_bounds(cls: type[BoundedFilter]) -> None:
     bounds: Any = cls.bounds
     if not isinstance(bounds, tuple) or len(bounds) != 2:
-        raise ContractError(f"{place(cls)}: 'bounds' is {bounds!r}; name two fields: bounds = ('min_x', 'max_x')")
+        raise ContractError(f"{location(cls)}: 'bounds' is {bounds!r}; name two fields: bounds = ('min_x', 'max_x')")
     for name in bounds:
         if name not in cls.model_fields:
             fix = f"declare it: '{name}: float | None = None', or name your two fields in 'bounds'"
-            raise ContractError(f"{place(cls)}: the bound {name!r} is no field of the class; {fix}")
+            raise ContractError(f"{location(cls)}: the bound {name!r} is no field of the class; {fix}")
 
 
 def _is_signature(kind: object) -> bool:
@@ -314,7 +314,7 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _breach(operator: Operator, method: str, problem: str, fix: str) -> ContractError:
-    return ContractError(f"{place(type(operator), method)} {problem}; {fix}")
+    return ContractError(f"{location(type(operator), method)} {problem}; {fix}")
 
 
 def in_words(error: Exception) -> str:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from dj_assets.errors import ContractError, UserError
 from dj_assets.operators.base import Operator
-from dj_assets.operators.contract import check_class, place
+from dj_assets.operators.contract import check_class, location
 
 OperatorType = TypeVar("OperatorType", bound=type[Operator])
 _OPERATORS: dict[str, type[Operator]] = {}
@@ -47,7 +47,7 @@ def register(name: str) -> Callable[[OperatorType], OperatorType]:
     """
     given: object = name
     if not isinstance(given, str) or not given:
-        where = place(given) if isinstance(given, type) else "register"
+        where = location(given) if isinstance(given, type) else "register"
         raise ContractError(f'{where}: @register needs a name; write @register("my_filter")')
 
     def add(cls: OperatorType) -> OperatorType:

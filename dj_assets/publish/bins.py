@@ -93,9 +93,9 @@ def _counted(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataTy
     values = _values(column, kind)
     if _is_text(kind):
         query = f"SELECT value, count(*) FROM {values} WHERE value IS NOT NULL GROUP BY value"  # noqa: S608
-        tallies = dict(connection.execute(query).fetchall())
-        named = [tallies.pop(name, 0) for name in bins.names]
-        return Bins(counts=(*named, sum(tallies.values())), names=bins.names)
+        by_name = dict(connection.execute(query).fetchall())
+        named = [by_name.pop(name, 0) for name in bins.names]
+        return Bins(counts=(*named, sum(by_name.values())), names=bins.names)
     query = (
         "SELECT histogram(value, ?::DOUBLE[]) FILTER (isfinite(value)), count(*) FILTER (NOT isfinite(value)) "  # noqa: S608
         f"FROM {values}"

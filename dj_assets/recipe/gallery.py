@@ -141,7 +141,7 @@ def _how(entry: Source) -> dict[str, Any]:
 
 
 def configured_sources(key: str, sources: Sequence[Source]) -> tuple[Source, ...]:
-    """Return the entry of `sources.yaml` under a key, empty if there is none; plain paths are read like `own`."""
+    """Return the entry of `sources.yaml` under a key, empty if there is none; plain paths are read like `sources`."""
     path = settings.sources_file()
     value = read_yaml(path).get(key) if path.exists() else None
     if value is None:

@@ -192,10 +192,10 @@ def make_plan(recipe: Recipe) -> Plan:
     rewriting: list[str] = []
     for index, operator in enumerate(recipe.process):
         keys = [s.key for s in operator.statistics] if isinstance(operator, Filter) else []
-        own = [operator.name, _code_version(operator), operator.measuring_parameters()]
+        measure = [operator.name, _code_version(operator), operator.measuring_parameters()]
         # earlier versions measured such a statistic into the column that identifies samples
         reserved = sorted(set(keys) & set(IDENTITY))
-        identity = digest([own, rewriting, *_deciding(recipe.process[:index], operator), *reserved])
+        identity = digest([measure, rewriting, *_deciding(recipe.process[:index], operator), *reserved])
         steps.append(Step(index, operator, _numbered(operator.name, labels), _columns(keys, columns), identity))
         if isinstance(operator, Mapper):
             rewriting.append(identity)

@@ -19,8 +19,8 @@ def unregistered(modules: Iterable[ModuleType]) -> tuple[type[Operator], ...]:
 
 def _operators(module: ModuleType) -> list[type[Operator]]:
     """Return the operator classes that a module defines."""
-    found = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Operator)]
-    return [cls for cls in found if cls.__module__ == module.__name__]
+    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Operator)]
+    return [cls for cls in classes if cls.__module__ == module.__name__]
 
 
 def notices(classes: Iterable[type[Operator]]) -> list[str]:
@@ -43,7 +43,7 @@ def meant(name: str, classes: Sequence[type[Operator]]) -> type[Operator] | None
 
 def missing(cls: type[Operator]) -> str:
     """Return file, line and name of a class, and that it is not registered."""
-    return f"{contract.place(cls)} has no @register, so no recipe can name it"
+    return f"{contract.location(cls)} has no @register, so no recipe can name it"
 
 
 def fix(cls: type[Operator], name: str = "") -> str:

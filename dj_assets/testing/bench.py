@@ -45,7 +45,7 @@ class Bench:
 
     def breach(self, problem: str, fix: str, method: str = "") -> ContractError:
         """Return the error for a breach, with file, line, class and method."""
-        return ContractError(f"{contract.place(type(self.operator), method or self.method)} {problem}; {fix}")
+        return ContractError(f"{contract.location(type(self.operator), method or self.method)} {problem}; {fix}")
 
     def batch(self, texts: Sequence[str | None]) -> Batch:
         """Return a batch with the columns `text`, `id` and `row`."""

@@ -92,8 +92,8 @@ def failing_sample(bench: Bench) -> None:
     """Check that the values of the others stay at their samples if one sample fails."""
     first, second, third = _ORDINARY
     whole = bench.values(bench.batch(_ORDINARY))
-    found = bench.failing().values(bench.batch([first, FAILS, second, third]))
-    others = {name: [values[row] for row in (0, 2, 3)] for name, values in found.items()}
+    measured = bench.failing().values(bench.batch([first, FAILS, second, third]))
+    others = {name: [values[row] for row in (0, 2, 3)] for name, values in measured.items()}
     _compare(bench, whole, [0, 1, 2], others, "after another sample failed")
 
 
@@ -102,10 +102,10 @@ def null_text(bench: Bench) -> None:
     texts = (*_ORDINARY[:2], None, _ORDINARY[2])
     whole = bench.values(bench.batch(_ORDINARY))
     try:
-        found = bench.values(bench.batch(texts))
+        measured = bench.values(bench.batch(texts))
     except ContractError:
         return
-    others = {name: [values[row] for row in (0, 1, 3)] for name, values in found.items()}
+    others = {name: [values[row] for row in (0, 1, 3)] for name, values in measured.items()}
     _compare(bench, whole, [0, 1, 2], others, "next to a null text")
 
 
@@ -186,14 +186,14 @@ def _made(operator: type[Operator] | Operator) -> Operator:
         name = ".".join(map(str, first["loc"])) or operator.__name__
         problem = f"the default parameters cannot be used: {name}: {first['msg']}"
         fix = f"give defaults, or check an operator with parameters: check_operator({operator.__name__}({name}=…))"
-        raise ContractError(f"{contract.place(operator)}: {problem}; {fix}") from None
+        raise ContractError(f"{contract.location(operator)}: {problem}; {fix}") from None
 
 
-def _compare(bench: Bench, whole: Values, rows: Sequence[int], found: Values, where: str) -> None:
+def _compare(bench: Bench, whole: Values, rows: Sequence[int], others: Values, where: str) -> None:
     """Compare the values of some rows of a batch with those found for the same texts elsewhere."""
     for name, values in whole.items():
         for position, row in enumerate(rows):
-            before, after = values[row], found[name][position]
+            before, after = values[row], others[name][position]
             if not (bool(before) == bool(after) if name == ERROR else same(before, after)):
                 problem = f"returned {_short(before)} as {name!r} for a sample, and {_short(after)} {where}"
                 raise bench.breach(problem, "use nothing but the sample itself for its value")

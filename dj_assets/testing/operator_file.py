@@ -39,10 +39,10 @@ def check_file(path: Path) -> list[Checked]:
     name = module_name(file)
     forgotten = unregistered.unregistered([sys.modules[name]])
     classes = {known: registry.find(known) for known in registry.registered_names()}
-    own = {known: cls for known, cls in classes.items() if cls is not None and cls.__module__ == name}
-    if not own and not forgotten:
+    of_file = {known: cls for known, cls in classes.items() if cls is not None and cls.__module__ == name}
+    if not of_file and not forgotten:
         raise UserError(f"{path}: has no operator; 'dj-assets operators new NAME' writes one")
-    checked = [Checked(known, _problem(cls)) for known, cls in own.items()]
+    checked = [Checked(known, _problem(cls)) for known, cls in of_file.items()]
     missing = [
         Checked(registry.snake_case(cls.__name__), f"{unregistered.missing(cls)}; {unregistered.fix(cls)}")
         for cls in forgotten
