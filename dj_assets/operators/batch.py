@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pyarrow as pa
 
 from dj_assets.models.store import ModelStore
+from dj_assets.operators.deprecated import renamed
 
 if TYPE_CHECKING:
     from dj_assets.media.access import MediaAccess
@@ -55,6 +57,15 @@ class Batch:
     def text(self) -> pa.StringArray:
         """Return the text of every sample, shape `(len(batch),)`."""
         return cast("pa.StringArray", self.rows.column(TEXT))
+
+    @property
+    def media(self) -> Any:  # noqa: ANN401 - the views import this module
+        """Return the media of the batch, for custom operators of earlier versions; deprecated.
+
+        `media(batch)` of `dj_assets.operators.views.media_batch` replaces it.
+        """
+        renamed("batch.media", "media(batch) of dj_assets.operators.views.media_batch")
+        return importlib.import_module("dj_assets.operators.views.media_batch").media(self)
 
     def derive(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return the view cached under `key`, computing it at the first call."""

@@ -15,6 +15,7 @@ from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import BoundedFilter, Deduplicator, Filter, Operator, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import EachInRange, EachInRanges, Range
+from dj_assets.operators.deprecated import renamed
 from dj_assets.operators.views.media_batch import media
 
 
@@ -29,11 +30,19 @@ class MediaOperator(Operator):
 
     def features(self) -> tuple[MediaFeature[Any], ...]:
         """Return the features that the operator needs of each file, as far as its parameters determine them."""
-        return ()
+        return self._by_old_name("looks")
 
-    def features_for(self, models: ModelStore) -> tuple[MediaFeature[Any], ...]:  # noqa: ARG002
+    def features_for(self, models: ModelStore) -> tuple[MediaFeature[Any], ...]:
         """Return all features that the operator needs of each file, including the input of its model."""
-        return self.features()
+        return self._by_old_name("looks_for", models) or self.features()
+
+    def _by_old_name(self, name: str, *arguments: object) -> tuple[MediaFeature[Any], ...]:
+        """Return the features that a custom operator of an earlier version declares under the old name."""
+        method = getattr(self, name, None)
+        if method is None:
+            return ()
+        renamed(f"the method {name!r} of operators over media", repr(name.replace("looks", "features")))
+        return tuple(method(*arguments))
 
 
 class MediaFilter(MediaOperator, Filter):

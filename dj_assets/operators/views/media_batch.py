@@ -17,6 +17,7 @@ from dj_assets.media.locations import MediaLocation
 from dj_assets.media.request import Failed, Request
 from dj_assets.media.tokens import Chunk, Kind
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.deprecated import renamed
 from dj_assets.operators.views.sample_fields import field_values
 
 T = TypeVar("T")
@@ -55,6 +56,11 @@ class MediaBatch:
     def listed(self, kind: Kind) -> list[list[str]]:
         """Return the paths of every sample, `[]` if it lists none or its field is not a list of paths."""
         return [[] if isinstance(sample, Failed) else [file.path for file in sample] for sample in self._samples(kind)]
+
+    def found(self, kind: Kind, feature: ImageFeature[T] | ClipFeature[T]) -> list[list[T]]:
+        """Return the same as `values`, for custom operators of earlier versions; deprecated."""
+        renamed("batch.media.found", "media(batch).values")
+        return self.values(kind, feature)
 
     def chunks(self, kind: Kind) -> list[list[Chunk]]:
         """Return the chunks of every text that belong to media of a kind; see `SpecialTokens.chunks`."""
