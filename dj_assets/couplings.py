@@ -7,6 +7,7 @@ Such parts can change without notice. So `pyproject.toml` bounds the versions of
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +39,26 @@ def set_cache_stamp(compiled: Any, stamp: object) -> None:  # noqa: ANN401 - num
     if not hasattr(file, "_source_stamp") or not hasattr(file, "_version"):
         _changed("numba", "a function compiled with cache=True has no _cache._cache_file._source_stamp or _version")
     file._source_stamp, file._version = stamp, f"{file._version}, {stamp}"
+
+
+def tolerate_unwritable_cache(compiled: Any) -> None:  # noqa: ANN401 - numba has no types
+    """Let a numba function keep in memory what it cannot write to its cache: on a full disk, in a confined process.
+
+    Raises
+    ------
+    LibraryError
+        If the cache of the installed numba is not written by such a method.
+    """
+    cache: Any = getattr(compiled, "_cache", None)
+    if not hasattr(cache, "save_overload"):
+        _changed("numba", "a function compiled with cache=True has no _cache.save_overload")
+    save = cache.save_overload
+
+    def save_if_possible(signature: object, data: object) -> None:
+        with contextlib.suppress(OSError):
+            save(signature, data)
+
+    cache.save_overload = save_if_possible
 
 
 def read_only_cache(compiled: Any, function: Callable[..., Any]) -> bool:  # noqa: ANN401 - numba has no types

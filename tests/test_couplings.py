@@ -72,6 +72,22 @@ def test_numba_does_not_unpickle_an_index_of_another_stamp(tmp_path: Path) -> No
     run("After", 2)
 
 
+def test_numba_keeps_what_it_cannot_write(tmp_path: Path) -> None:
+    (tmp_path / "kept.py").write_text(
+        "import numba\n"
+        "from dj_assets.couplings import tolerate_unwritable_cache\n"
+        "@numba.njit(cache=True)\n"
+        "def one():\n    return 1\n"
+        "tolerate_unwritable_cache(one)\n"
+        "from dj_assets.media import landlock\n"
+        "landlock.allow_only(['/'], ['/dev/null'])\n"
+        "print(one(), len(one.stats.cache_misses))\n"
+    )
+    command, environment = [sys.executable, "kept.py"], {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == ["1", "1"], changed("numba") + done.stderr
+
+
 def test_numba_loads_from_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     import numba
     import numpy as np

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,8 @@ LOADED = re.compile(r"<(?:script|img|iframe|link|source|video)\b[^>]*?\b(?:src|h
 def build(config: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     # with --quiet mkdocs counts no warnings
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(config), "--site-dir", str(folder)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "true"}
+    return subprocess.run(command, check=False, env=environment, capture_output=True, text=True, cwd=ROOT)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from dj_assets.couplings import WITHOUT_REFERENCE_COUNTS, load_array_functions, read_only_cache, set_cache_stamp
+from dj_assets.couplings import (
+    WITHOUT_REFERENCE_COUNTS,
+    load_array_functions,
+    read_only_cache,
+    set_cache_stamp,
+    tolerate_unwritable_cache,
+)
 from dj_assets.kernels.import_guards import without
 
 # numba imports SciPy to find BLAS, which no kernel calls
@@ -48,6 +54,7 @@ def _cached(function: Function, **options: object) -> Function:
             return cast("Function", compiled)
     # with NUMBA_DISABLE_JIT, numba returns the function itself
     if compiled is not function:
+        tolerate_unwritable_cache(compiled)
         set_cache_stamp(compiled, _stamp(Path(function.__code__.co_filename).parent))
     return cast("Function", compiled)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -42,8 +43,12 @@ def load_kernels() -> None:
     """Load what crops are made with."""
     from dj_assets.kernels.resampling import resized
 
-    for side in (1, 2):
-        resized(np.zeros((2, 2, 3), np.uint8), (side, side), (0, 0, 1, 1), cubic=True)
+    # a high picture is shrunk in another order, and pictures of Pillow cannot be written
+    for height, writable in itertools.product((2, 9), (True, False)):
+        picture = np.zeros((height, 2, 3), np.uint8)
+        picture.flags.writeable = writable
+        for side in (1, 2):
+            resized(picture, (side, side), (0, 0, 1, 1), cubic=True)
 
 
 @dataclass(frozen=True)

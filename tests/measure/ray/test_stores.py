@@ -39,7 +39,7 @@ def test_home_sources_and_output_in_a_store_are_those_of_a_disk(raylets, raw, la
     assert rows_of(home)["refined"] == expected["refined"]
 
     run_recipe(recipe(), [f"{lake}/raw"], f"{lake}/out", engine="ray", workers=1)
-    assert newest_run(output_layout(f"{lake}/out"))["engine"] == "ray"
+    assert newest_run(output_layout(f"{lake}/out")).engine == "ray"
     assert rows_of(output_layout(f"{lake}/out")) == expected
 
 
