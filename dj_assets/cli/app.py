@@ -30,7 +30,7 @@ from dj_assets.errors import DjError
 class Commands(TyperGroup):
     """Run a command; tell how it ended where Typer would say "Aborted." or nothing."""
 
-    def invoke(self, ctx: Any) -> object:
+    def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - Typer's context class is private
         """Run the command that the arguments name."""
         try:
             return super().invoke(ctx)
