@@ -11,6 +11,7 @@ import duckdb
 from dj_assets.analysis.columns import StatColumn
 from dj_assets.analysis.statistics import Summary
 from dj_assets.operators.conditions import Parameter, Range
+from dj_assets.publish.database import ended_samples
 
 BINS = 40
 # An axis is logarithmic where the ratio of the last to the first value shown is greater than this ...
@@ -134,7 +135,7 @@ def count_bins(
         )
         parameters += values.parameters
     if parts:
-        rows = connection.execute(_WITH_GONE + " UNION ALL ".join(parts), parameters).fetchall()
+        rows = connection.execute(_with_gone(connection) + " UNION ALL ".join(parts), parameters).fetchall()
         for index, number, outcome, count in rows:
             histograms[index].counts[outcome][number] = count
     return histograms
@@ -153,7 +154,7 @@ def count_names(connection: duckdb.DuckDBPyConnection, column: StatColumn, most:
     values = column.values()
     tallies = ", ".join(f"count(*) FILTER (outcome = '{outcome}')" for outcome in OUTCOMES)
     query = (
-        f"{_WITH_GONE} SELECT value, count(*) OVER (), {tallies} FROM ({_outcomes(values.text)}) "  # noqa: S608
+        f"{_with_gone(connection)} SELECT value, count(*) OVER (), {tallies} FROM ({_outcomes(values.text)}) "  # noqa: S608
         f"GROUP BY value ORDER BY count(*) DESC, value LIMIT {most}"
     )
     results = connection.execute(query, values.parameters).fetchall()
@@ -161,10 +162,8 @@ def count_names(connection: duckdb.DuckDBPyConnection, column: StatColumn, most:
     return Frequencies(rows, results[0][1] - len(rows) if results else 0)
 
 
-_WITH_GONE = """
-WITH gone AS MATERIALIZED (SELECT shard, row, TRUE AS gone FROM dropped
-                           UNION ALL SELECT shard, row, TRUE AS gone FROM quarantine)
-"""
+def _with_gone(connection: duckdb.DuckDBPyConnection) -> str:
+    return f"WITH gone AS MATERIALIZED ({ended_samples(connection, 'shard, row, TRUE AS gone')})"
 
 
 def _outcomes(values: str) -> str:

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
         BoundedFilter,
         CorpusMapper,
         Deduplicator,
+        Expander,
         Filter,
         Mapper,
         Operator,
         RangeFilter,
+        Selector,
         Statistic,
     )
     from dj_assets.operators.batch import Batch
-    from dj_assets.operators.conditions import Condition, OneOf, Range
+    from dj_assets.operators.conditions import Condition, OneOf, Range, Sql
     from dj_assets.operators.registry import register
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "ContractError",
     "CorpusMapper",
     "Deduplicator",
+    "Expander",
     "Filter",
     "Mapper",
     "OneOf",
@@ -38,6 +41,8 @@ __all__ = [
     "Range",
     "RangeFilter",
     "SampleError",
+    "Selector",
+    "Sql",
     "Statistic",
     "register",
 ]
@@ -49,6 +54,7 @@ _MODULES = {
     "OneOf": "dj_assets.operators.conditions",
     "Range": "dj_assets.operators.conditions",
     "SampleError": "dj_assets.errors",
+    "Sql": "dj_assets.operators.conditions",
     "register": "dj_assets.operators.registry",
 }
 
