@@ -28,7 +28,7 @@ from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.path import source_path
 from dj_assets.subset.corpus import stored_frequent
 
-# So many children are listed by their ids, of more the first and the last.
+# This number of children is listed by their ids; of more, the first and the last are shown.
 _MOST_CHILDREN = 12
 
 

@@ -79,7 +79,7 @@ class Expansion:
         ----------
         owner, itself
             For every sample that the steps behind the expander began with: the index of its parent before, and whether
-            it is that sample itself, which stays beside its children.
+            it is that sample itself, which stays next to its children.
         behind
             The lineage of the samples that the steps behind returned, over those that they began with.
         """

@@ -361,7 +361,7 @@ class Expander(Operator):
 
     @property
     def keeps_parents(self) -> bool:
-        """Return true if a sample stays beside its children; by default, the children replace it."""
+        """Return true if a sample stays with its children; by default, the children replace it."""
         return False
 
     @abstractmethod

@@ -144,7 +144,7 @@ def no_kind():
         (no_apply, "has no 'apply'; add 'def apply(self, batch)'"),
         (no_sign, "has no 'sign'; add 'def sign(self, batch)'"),
         (texts_as_signatures, "'signature_type' is string; declare an integer type, pa.binary(n)"),
-        (no_kind, "is no operator; derive it from Mapper, Filter or Deduplicator"),
+        (no_kind, "is no operator; derive it from Mapper, Filter, Selector, Expander or Deduplicator"),
     ],
 )
 def test_an_incomplete_class_is_refused_in_one_line(make, line):
