@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from dj_assets.home.layout import Layout
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.media.access import MediaAccess
-from dj_assets.media.locations import Root
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
 from dj_assets.media.tokens import Kind
@@ -24,6 +24,7 @@ from dj_assets.operators.views.media_batch import media
 from dj_assets.publish.database import SamplePosition, reading
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.media_reader import StoreReader
+from dj_assets.stores.path import source_path
 
 Parameters = list[int | float | str | list[str]]
 
@@ -71,7 +72,7 @@ class _Chosen:
 
 @dataclass(frozen=True)
 class Display:
-    """The paths of a run's samples and media: its published and measured folders, and its media roots by file.
+    """The samples of a run and their media: its database, its measured folder, and the manifest with its source files.
 
     `most` is the number of dropped and of passed samples that are shown, at least 2; `edge` is the longer side of
     their pictures in pixels.
@@ -80,7 +81,7 @@ class Display:
     database: Path
     plan: Plan
     layout: Layout
-    roots: Mapping[int, Root]
+    manifest: RunManifest
     most: int
     edge: int
 
@@ -125,10 +126,12 @@ class Display:
         """Return the first picture of every sample whose picture can be shown."""
         feature = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
         first_pictures: dict[SamplePosition, np.ndarray] = {}
-        # a file that was removed from the source while its samples are still published has no root any more
-        for shard in sorted({sample.position[0] for sample in chosen} & self.roots.keys()):
+        for shard in sorted({sample.position[0] for sample in chosen}):
+            # a file may be removed while its samples are still published
+            if not source_path(self.manifest.file(shard).path).exists():
+                continue
             rows = sorted({sample.position[1] for sample in chosen if sample.position[0] == shard})
-            media_access = MediaAccess(self.plan.recipe.media, self.roots[shard], reader)
+            media_access = MediaAccess(self.plan.recipe.media, self.manifest.media_root(shard), reader)
             batch = replace(_batch(self.layout, shard, rows), media_access=media_access)
             failures = media(batch).failures(kind, (feature,))
             shown = batch.select(pa.array([index not in failures for index in range(len(batch))], pa.bool_()))

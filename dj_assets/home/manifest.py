@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class FileManifest:
-    """Holds the facts about one measured source file; its existence commits the measured files.
+    """Hold the facts about one measured source file; its existence commits the measured files.
 
     `number` is the file's number in its subset. `records` are the records of the source that are not blank lines;
     `rows` of them were measured, `dropped` and `quarantined` left while loading, `left_out` more belong to another

@@ -68,6 +68,7 @@ class MediaReader:
             settings.media_seconds(), settings.media_memory_bytes(), sandbox=settings.media_sandbox()
         )
         confinement.require(self.limits.sandbox)
+        self._confined = confinement.confines_files(self.limits.sandbox)
         self.prepare = prepare
         self.deadly: dict[MediaLocation, Failed] = {}
         self._seconds: Counter[MediaFeature[Any]] = Counter()
@@ -117,10 +118,10 @@ class MediaReader:
         """Return the size from which a file is opened again by its descriptor, None if it never is."""
         if not Path("/proc/self/fd").is_dir():
             return None
-        return COPIED_BYTES if confinement.confines_files(self.limits.sandbox) else 0
+        return COPIED_BYTES if self._confined else 0
 
     def _ask(self, request: Request, content: Handed) -> Outcomes:
-        alone = content.by_path and confinement.confines_files(self.limits.sandbox)
+        alone = content.by_path and self._confined
         if alone:
             self._end()
         child = self._begin(Work(content, request.features), alone=alone)

@@ -17,7 +17,7 @@ from dj_assets.recipe.plan import Plan, Step
 
 @dataclass(frozen=True)
 class MeasuredReference:
-    """Holds a measured reference set: the names of its files, keyed by number, and their measured files in order."""
+    """Hold a measured reference set: the names of its files, keyed by number, and their measured files in order."""
 
     names: Mapping[int, str]
     stats: Sequence[Path]

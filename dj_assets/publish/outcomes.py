@@ -35,7 +35,7 @@ _SCHEMA = pa.schema([("shard", pa.int32()), ("row", pa.int64()), ("code", pa.int
 
 @dataclass(frozen=True)
 class Outcome:
-    """Holds the outcome of a sample: the operator that ended it and the reason, without the value of the statistic."""
+    """Hold the outcome of a sample: the operator that ended it and the reason, without the value of the statistic."""
 
     kind: Kind
     operator: str = ""

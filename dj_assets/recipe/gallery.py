@@ -22,7 +22,7 @@ from dj_assets.urls import checked_location, split_locations
 
 @dataclass(frozen=True)
 class Gallery:
-    """Holds the recipes that load, keyed by subset name, and the errors of the others, keyed by file."""
+    """Hold the recipes that load, keyed by subset name, and the errors of the others, keyed by file."""
 
     recipes: dict[str, GalleryRecipe]
     broken: dict[Path, RecipeError]

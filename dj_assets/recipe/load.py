@@ -86,7 +86,7 @@ def _check_keys(content: Mapping[str, Any], file: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Context:
-    """Holds the parts of a recipe that its operators need."""
+    """Hold the parts of a recipe that its operators need."""
 
     file: str
     text_key: str

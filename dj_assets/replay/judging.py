@@ -22,7 +22,7 @@ _AT_ONCE = 1 << 22
 
 @dataclass(frozen=True)
 class Segment:
-    """Holds steps up to and including a deduplicator: inside a segment the order of events needs no clustering."""
+    """Hold steps up to and including a deduplicator: inside a segment the order of events needs no clustering."""
 
     steps: tuple[Step, ...]
     deduplicator: Step | None

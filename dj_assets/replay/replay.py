@@ -21,7 +21,7 @@ REPLAYED = ("stats", "signatures")
 
 @dataclass
 class SampleOutcomes:
-    """Holds the outcome of every measured sample.
+    """Hold the outcome of every measured sample.
 
     `outcome` is the index of the step that ended a sample, `KEPT` for a kept one; `quarantined` is true if the sample
     failed at that step. In `duplicates`, samples have their index among all samples. The numbers of kept duplicates

@@ -34,7 +34,7 @@ _NO_COLUMNS = Struct(())
 
 @dataclass(frozen=True)
 class FieldTypes:
-    """Holds the columns of JSON records, observed over every record, never inferred from the first ones.
+    """Hold the columns of JSON records, observed over every record, never inferred from the first ones.
 
     `shape` is the struct of all keys, or `json` if the records have more than 2000 distinct ones.
     """
@@ -70,7 +70,7 @@ def merge(a: FieldTypes, b: FieldTypes) -> FieldTypes:
 
 
 class FieldObserver:
-    """Collects the shapes of records; few are distinct, so most records cost one lookup in a table."""
+    """Collect the shapes of records; few are distinct, so most records cost one lookup in a table."""
 
     def __init__(self) -> None:
         self._shapes: dict[Shape, None] = {}

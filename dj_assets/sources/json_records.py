@@ -21,7 +21,7 @@ SCHEMA = pa.schema([("row", pa.int64()), ("id", pa.string()), ("text", pa.string
 
 
 class Sample(NamedTuple):
-    """Holds the parts of a record: `fields` is its JSON with null in place of the text, `shape` is its shape."""
+    """Hold the parts of a record: `fields` is its JSON with null in place of the text, `shape` is its shape."""
 
     id: str | None
     text: str
@@ -31,7 +31,7 @@ class Sample(NamedTuple):
 
 @dataclass
 class _Samples:
-    """Collects the columns of a block."""
+    """Collect the columns of a block."""
 
     rows: list[int] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)

@@ -14,7 +14,7 @@ RANGE_BYTES = 8 * 1024 * 1024
 
 
 class ObjectStream(io.RawIOBase):
-    """Reads an object once, in ranges; the next range is fetched while the current one is used.
+    """Read an object once, in ranges; the next range is fetched while the current one is used.
 
     It holds two ranges in memory. At the end it checks that the object is still the one that was opened.
     """

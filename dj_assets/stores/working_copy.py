@@ -34,7 +34,7 @@ _PENDING = "pending/"
 
 @dataclass
 class WorkingCopy:
-    """Holds a local folder and its store; the store has the authoritative content.
+    """Hold a local folder and its store; the store has the authoritative content.
 
     Documents are small and always in the folder after a pull; data files are fetched when they are needed. Local
     changes are pushed document by document: the data files first, then the document that names them.

@@ -18,7 +18,7 @@ from dj_assets.replay.decision import FileOutcome
 
 @dataclass(frozen=True)
 class Options:
-    """Holds the options of a run; results are the same for every number of workers.
+    """Hold the options of a run; results are the same for every number of workers.
 
     `limit` reads only the first n records; `workers` defaults to the recipe's `np`, else to the CPUs at hand,
     and to fewer for small inputs; on a Ray cluster to all of its CPUs. `engine` is what measures and writes, default
@@ -46,7 +46,7 @@ class RunOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class MeasureResult:
-    """Holds the result of `measure`: files measured now and those found up to date."""
+    """Hold the result of `measure`: files measured now and those found up to date."""
 
     samples: int
     files_measured: int
@@ -59,7 +59,7 @@ class MeasureResult:
 
 @dataclass(frozen=True)
 class DeduplicateResult:
-    """Holds the result of `deduplicate`: duplicates that the recipe drops, and the near pairs behind them.
+    """Hold the result of `deduplicate`: duplicates that the recipe drops, and the near pairs behind them.
 
     `against` of the duplicates are those of the reference set. `outcomes` say, for every file that took part, what
     became of its samples; `missing` names shards of a sharded subset that took no part: they are not measured.
@@ -138,7 +138,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class RefineResult:
-    """Holds the result of `refine_shard`: the shard is written, and published once no other shard is `waited_for`.
+    """Hold the result of `refine_shard`: the shard is written, and published once no other shard is `waited_for`.
 
     `data_version` identifies the content of its refined files, `outcome` what was decided about its samples.
     """

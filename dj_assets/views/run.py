@@ -8,7 +8,6 @@ from typing import Any
 
 from dj_assets import subset
 from dj_assets.recipe.model import Recipe
-from dj_assets.urls import from_here
 from dj_assets.views.release import accompany
 
 
@@ -53,6 +52,4 @@ def run_recipe(
     >>> [(step.operator, step.dropped) for step in result.funnel]
     [('text_length_filter', 1), ('document_deduplicator', 1)]
     """
-    # contact sheets find the files again: they must not search for them from another folder
-    files = [from_here(path) for path in inputs]
-    return subset.run_recipe(recipe, files, output, **{"accompany": accompany(files), **options})
+    return subset.run_recipe(recipe, inputs, output, **{"accompany": accompany, **options})

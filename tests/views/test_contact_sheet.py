@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dj_assets.subset import run_recipe
-from dj_assets.views.contact_sheet import FOLDER, overview, sheet_writer
+from dj_assets.views.contact_sheet import FOLDER, overview, write_sheets
 
 RECIPE = {
     "project_name": "pictures",
@@ -31,8 +31,7 @@ def pictures(tmp_path):
 
 
 def run(folder, recipe=RECIPE):
-    inputs = [folder / "in.jsonl"]
-    return run_recipe(recipe, inputs, folder / "out", accompany=sheet_writer(inputs))
+    return run_recipe(recipe, [folder / "in.jsonl"], folder / "out", accompany=write_sheets)
 
 
 def share(pixels, colour):

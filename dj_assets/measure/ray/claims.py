@@ -24,7 +24,7 @@ _AT_MOST_OF_NODE = 0.9
 
 @dataclass(frozen=True)
 class Claim:
-    """Holds the resources of one worker, and the number of workers that the cluster can run at once."""
+    """Hold the resources of one worker, and the number of workers that the cluster can run at once."""
 
     gpus: int
     memory_bytes: int

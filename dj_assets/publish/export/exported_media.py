@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from dj_assets.errors import MediaError, UserError
@@ -19,7 +19,7 @@ _AUDIOS = "audios"
 
 @dataclass(frozen=True)
 class MediaFile:
-    """Holds one image or clip of a sample: the path that the sample lists, and the location of the bytes."""
+    """Hold one image or clip of a sample: the path that the sample lists, and the location of the bytes."""
 
     listed: str
     location: MediaLocation
@@ -32,7 +32,7 @@ class MediaFile:
 
 @dataclass(frozen=True)
 class MediaSource:
-    """Holds the fields that list the media of one refined file's samples, and the root of their paths."""
+    """Hold the fields that list the media of one refined file's samples, and the root of their paths."""
 
     root: Root
     images: str = MediaKeys.images
@@ -41,10 +41,9 @@ class MediaSource:
 
     @classmethod
     def of_file(cls, manifest: RunManifest, number: int) -> MediaSource:
-        """Return the media source of a run's manifest; without a recorded root it is the folder of the source file."""
-        media = manifest.media or RunMedia()
-        root = media.roots.get(number) or Root(str(Path(manifest.file(number).path).parent))
-        return cls(root, media.keys.images, media.keys.videos, media.keys.image_bytes)
+        """Return the media source of a source file, from the manifest of the run that measured it."""
+        keys = (manifest.media or RunMedia()).keys
+        return cls(manifest.media_root(number), keys.images, keys.videos, keys.image_bytes)
 
     def files(self, record: Mapping[str, Any]) -> list[MediaFile]:
         """Return the media of a sample in the order of its lists, images first.

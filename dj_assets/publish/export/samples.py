@@ -22,7 +22,7 @@ _MAX_ROWS = 2048
 
 @dataclass(frozen=True)
 class Samples(ABC):
-    """Holds a few refined samples in order; `first` is the number of the first one in the export, from 0.
+    """Hold a few refined samples in order; `first` is the number of the first one in the export, from 0.
 
     `text_key` names the field of the text, `media` gives the locations of images and clips.
     """
@@ -54,7 +54,7 @@ class Samples(ABC):
 
 @dataclass(frozen=True)
 class TableSamples(Samples):
-    """Holds samples of a refined Parquet file."""
+    """Hold samples of a refined Parquet file."""
 
     batch: pa.RecordBatch
 
@@ -81,7 +81,7 @@ class TableSamples(Samples):
 
 @dataclass(frozen=True)
 class LineSamples(Samples):
-    """Holds samples of a refined file of JSON lines; `types` covers all samples and is needed for a table only."""
+    """Hold samples of a refined file of JSON lines; `types` covers all samples and is needed for a table only."""
 
     raw: Sequence[bytes]
     types: FieldTypes | None

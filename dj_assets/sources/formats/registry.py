@@ -19,7 +19,7 @@ Unpack = Callable[[Piece, Reading], dict[str, Any]]
 
 @dataclass(frozen=True)
 class RawFormat:
-    """Holds one raw format.
+    """Hold one raw format.
 
     Attributes
     ----------

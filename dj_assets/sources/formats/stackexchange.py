@@ -27,7 +27,7 @@ _MAX_ID = 2**63
 
 
 class Post(NamedTuple):
-    """Holds a question or an answer; `thread` is the id of the question, `line` and `byte` are its position."""
+    """Hold a question or an answer; `thread` is the id of the question, `line` and `byte` are its position."""
 
     thread: int
     answer: bool

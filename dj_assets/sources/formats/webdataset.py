@@ -25,7 +25,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass
 class _Parts:
-    """Holds the members of one sample: its media keyed by kind, its caption, its JSON."""
+    """Hold the members of one sample: its media keyed by kind, its caption, its JSON."""
 
     key: str
     offset: int
