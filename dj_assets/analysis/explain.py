@@ -139,7 +139,7 @@ class _Tracer:
         return operator.apply
 
     def _judged(
-        self, step: Step, operator: Filter, measured: Mapping[str, Any], position: tuple[int, int], *, ended: bool
+        self, step: Step, operator: Filter, measured: Mapping[str, object], position: tuple[int, int], *, ended: bool
     ) -> StepTrace:
         values = ", ".join(_shown(column, measured.get(column)) for column in step.columns.values())
         test = operator.condition.keep(step.columns)

@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dj_assets import settings
 from dj_assets.errors import DjError, MediaError
@@ -71,8 +70,8 @@ class MediaReader:
         self._confined = confinement.confines_files(self.limits.sandbox)
         self.prepare = prepare
         self.deadly: dict[MediaLocation, Failed] = {}
-        self._seconds: Counter[MediaFeature[Any]] = Counter()
-        self._loaded: set[MediaFeature[Any]] = set()
+        self._seconds: Counter[MediaFeature[object]] = Counter()
+        self._loaded: set[MediaFeature[object]] = set()
         self._child: Child | None = None
         self._files = 0
         self._closed = False
@@ -85,7 +84,7 @@ class MediaReader:
         """
         return self._ahead.submit(lambda: [self._read(request) for request in requests])
 
-    def take_seconds(self) -> Counter[MediaFeature[Any]]:
+    def take_seconds(self) -> Counter[MediaFeature[object]]:
         """Return the CPU seconds of the process per feature since the last call; no request may be in progress.
 
         The time of work that two features share, such as opening a file, counts for the first of them.

@@ -5,9 +5,18 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fasttext.FastText import _FastText
+    from kenlm import Model as KenlmModel
+    from nltk.tag.perceptron import PerceptronTagger
+    from nltk.tokenize.punkt import PunktSentenceTokenizer
+    from opencc import OpenCC
+    from sentencepiece import SentencePieceProcessor
+    from spacy.language import Language
+    from tokenizers import Tokenizer
+
     from dj_assets.models.vision.aesthetics import AestheticsPredictor
     from dj_assets.models.vision.classifier import ImageClassifier
     from dj_assets.models.vision.clip import ClipModel
@@ -16,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def sentencepiece(path: Path) -> Any:  # noqa: ANN401
+def sentencepiece(path: Path) -> SentencePieceProcessor:
     """Load a SentencePiece processor."""
     import sentencepiece
 
@@ -24,7 +33,7 @@ def sentencepiece(path: Path) -> Any:  # noqa: ANN401
 
 
 @cache
-def kenlm(path: Path) -> Any:  # noqa: ANN401
+def kenlm(path: Path) -> KenlmModel:
     """Load a KenLM model: binary, ARPA or gzipped ARPA."""
     import kenlm
 
@@ -35,7 +44,7 @@ def kenlm(path: Path) -> Any:  # noqa: ANN401
 
 
 @cache
-def fasttext(path: Path) -> Any:  # noqa: ANN401
+def fasttext(path: Path) -> _FastText:
     """Load a fastText model, plain or compressed."""
     import fasttext
 
@@ -43,7 +52,7 @@ def fasttext(path: Path) -> Any:  # noqa: ANN401
 
 
 @cache
-def tokenizer(path: Path) -> Any:  # noqa: ANN401
+def tokenizer(path: Path) -> Tokenizer:
     """Load a Hugging Face tokenizer from its folder or its `tokenizer.json`, with the package `tokenizers` only."""
     import tokenizers
 
@@ -51,7 +60,7 @@ def tokenizer(path: Path) -> Any:  # noqa: ANN401
 
 
 @cache
-def opencc(mode: str) -> Any:  # noqa: ANN401
+def opencc(mode: str) -> OpenCC:
     """Load a converter of Chinese scripts; its dictionaries are part of the package."""
     import opencc
 
@@ -59,7 +68,7 @@ def opencc(mode: str) -> Any:  # noqa: ANN401
 
 
 @cache
-def spacy(path: Path) -> Any:  # noqa: ANN401
+def spacy(path: Path) -> Language:
     """Load a spaCy pipeline from its folder, or from the folder of its package."""
     import spacy
 
@@ -68,7 +77,7 @@ def spacy(path: Path) -> Any:  # noqa: ANN401
 
 
 @cache
-def punkt(path: Path) -> Any:  # noqa: ANN401
+def punkt(path: Path) -> PunktSentenceTokenizer:
     """Load a Punkt sentence splitter from the folder of one language of NLTK's `punkt_tab`: tables, no pickles."""
     from nltk.tabdata import PunktDecoder
     from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
@@ -131,7 +140,7 @@ def phrase_detector(path: Path) -> PhraseDetector:
 
 
 @cache
-def perceptron_tagger(path: Path) -> Any:  # noqa: ANN401
+def perceptron_tagger(path: Path) -> PerceptronTagger:
     """Load NLTK's averaged perceptron tagger from its folder of JSON files."""
     from nltk.tag.perceptron import PerceptronTagger
 

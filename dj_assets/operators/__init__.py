@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dj_assets.errors import ContractError, SampleError
@@ -53,7 +53,7 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
+def __getattr__(name: str) -> object:
     """Load a public name at first use, so that `import dj_assets.operators` stays quick."""
     if name not in __all__:
         raise AttributeError(f"module 'dj_assets.operators' has no attribute {name!r}")

@@ -75,12 +75,12 @@ class Operator(BaseModel):
             for key, value in values.items()
         }
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """Return all parameters that were given or differ from their defaults, ready for JSON."""
         given = self.model_dump(mode="json", exclude_unset=True)
         return {**self.model_dump(mode="json", exclude_defaults=True), **given}
 
-    def measuring_parameters(self) -> dict[str, Any]:
+    def measuring_parameters(self) -> dict[str, object]:
         """Return the parameters that affect measured values: all but the judging ones, defaults included."""
         return self.model_dump(mode="json", exclude=set(self.judging))
 
@@ -158,7 +158,7 @@ class CorpusMapper(Mapper):
 
     frequency_threshold: int
 
-    def counting_parameters(self) -> dict[str, Any]:
+    def counting_parameters(self) -> dict[str, object]:
         """Return the parameters that affect the keys of a sample: all measuring ones but the threshold."""
         return self.model_dump(mode="json", exclude={*self.judging, "frequency_threshold"})
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -107,7 +107,7 @@ def _content(run: MeasuredRun, pool: Pool, shard: np.ndarray, row: np.ndarray) -
     members = hashlib.sha256(shard.astype("<i8").tobytes() + row.astype("<i8").tobytes()).hexdigest()
     rewriting = [step.identity for step in run.plan.steps if isinstance(step.operator, Mapper)]
     used = set(np.unique(shard).tolist())
-    files: list[Any] = [
+    files: list[object] = [
         # frequent lines of a corpus rewrite samples, too, and only the measure key identifies them
         [file.sha256, file.measure_key if run.plan.corpus_mappers else ""]
         for file in run.manifest.files

@@ -80,7 +80,7 @@ def without_objects(content: bytes) -> tuple[bytes, dict[str, Stored]]:
     return (json.dumps(said, indent=1, ensure_ascii=False) + "\n").encode(), objects
 
 
-def as_json(objects: Mapping[str, Stored]) -> dict[str, Any]:
+def as_json(objects: Mapping[str, Stored]) -> dict[str, object]:
     """Return data files as plain JSON."""
     return {name: vars(stored) for name, stored in sorted(objects.items())}
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dj_assets.errors import SourceError
 from dj_assets.stores.retry import retried
 from dj_assets.stores.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from _typeshed import WriteableBuffer
 
 RANGE_BYTES = 8 * 1024 * 1024
 
@@ -35,7 +39,7 @@ class ObjectStream(io.RawIOBase):
         """Return True: the stream can be read."""
         return True
 
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+    def readinto(self, buffer: WriteableBuffer) -> int:
         """Fill a buffer from the current range; return the number of bytes, 0 at the end.
 
         Raises
@@ -91,7 +95,7 @@ class ObjectStream(io.RawIOBase):
         return f"{self._store.url}: was changed while it was read; nothing of it is kept, run again"
 
 
-def _tag_of(file: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def _tag_of(file: pa.NativeFile) -> tuple[frozenset[str | bytes], int]:
     """Return a value that changes with the content of an object: its entity tag, if the store has one, and its size."""
     try:
         metadata = file.metadata() or {}

@@ -239,7 +239,7 @@ class WorkingCopy:
             self._there[key] = ListedObject(part["bytes"], 0)
         return data, Stored(key, part["bytes"])
 
-    def _published_part(self, part: Mapping[str, Any]) -> Stored | None:
+    def _published_part(self, part: Mapping[str, object]) -> Stored | None:
         """Return a refined file with the same content in an earlier version; None if there is none."""
         for name in reversed(runs(self.folder)):
             record = DocumentRecord.read(self.folder, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from dj_assets.errors import UserError
 from dj_assets.home.disk import disk_faults
@@ -20,7 +20,7 @@ from dj_assets.subset.steps import Subset
 
 
 def run_recipe(
-    recipe: str | Path | Mapping[str, Any] | Recipe,
+    recipe: str | Path | Mapping[str, object] | Recipe,
     inputs: Sequence[str | Path],
     output: str | Path,
     *,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
@@ -10,6 +10,7 @@ from typing import TypedDict
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.measure.engines import EngineName, default_engine
+from dj_assets.measure.progress import Report
 from dj_assets.models.store import ModelStore
 from dj_assets.publish.parts import Format
 from dj_assets.publish.release import Accompany
@@ -42,6 +43,16 @@ class RunOptions(TypedDict, total=False):
     limit: int | None
     format: Format
     accompany: Accompany | None
+
+
+class RecipeOptions(RunOptions, total=False):
+    """All keyword arguments of `run_recipe`."""
+
+    against: Sequence[str | Path] | None
+    models: str | Path | None
+    overwrite: bool
+    report: Report
+    engine: EngineName | None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -204,7 +203,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _other(value: Any) -> Any:  # noqa: ANN401 - the value of any parameter
+def _other(value: object) -> object:
     """Return another value of the type of a judging parameter: the negation, a greater number."""
     if isinstance(value, bool):
         return not value

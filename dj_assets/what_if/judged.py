@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -67,7 +66,7 @@ class Judged:
         """Return every sample."""
         return np.packbits(np.ones(self.samples, bool))
 
-    def scan(self, *expressions: Sql) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    def scan(self, *expressions: Sql) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield the values of expressions over the statistics, in their order, many samples at a time; null is NaN."""
         listed = ", ".join(f"{expression.text} AS asked_{index}" for index, expression in enumerate(expressions))
         query = f"SELECT {listed} FROM stats"  # noqa: S608 - conditions bind their values

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dj_assets.home.json_files import read_json
 from dj_assets.home.layout import Layout
@@ -30,7 +29,7 @@ class Claim:
     memory_bytes: int
     workers: int
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """Return the claim as arguments of `map_batches`."""
         return {
             "num_cpus": 1,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +55,7 @@ class Words:
         return np.diff(before[self.offsets])
 
 
-def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> pa.Array:
+def ratio(part: np.ndarray, whole: np.ndarray) -> pa.Array:
     """Return `part / whole` as doubles, 0.0 if the whole is 0."""
     return pa.array(np.divide(part, whole, out=np.zeros(len(whole)), where=whole != 0))
 

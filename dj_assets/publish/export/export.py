@@ -110,7 +110,7 @@ class Export:
     def _work(self) -> Path:
         return self.folder / _WORK
 
-    def _claim(self, manifest: RunManifest) -> dict[str, Any]:
+    def _claim(self, manifest: RunManifest) -> dict[str, object]:
         """Return what identifies the files of an export."""
         claim = {"format": self.format, "shard_bytes": self.shard_bytes, "version": VERSION}
         return {"name": manifest.name, "result_key": manifest.result_key, **claim}
@@ -133,7 +133,7 @@ class Export:
             raise UserError(f"{self.folder}: holds another export; choose a new folder or pass --overwrite")
 
     def _write(
-        self, manifest: RunManifest, claim: Mapping[str, Any], report: Callable[[ExportedPart], None]
+        self, manifest: RunManifest, claim: Mapping[str, object], report: Callable[[ExportedPart], None]
     ) -> Exported:
         parts = self._resumed(claim)
         before = len(parts)

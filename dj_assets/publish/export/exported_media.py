@@ -6,7 +6,6 @@ import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 from dj_assets.errors import MediaError, UserError
 from dj_assets.home.run_manifest import RunManifest, RunMedia
@@ -45,7 +44,7 @@ class MediaSource:
         keys = (manifest.media or RunMedia()).keys
         return cls(manifest.media_root(number), keys.images, keys.videos, keys.image_bytes)
 
-    def files(self, record: Mapping[str, Any]) -> list[MediaFile]:
+    def files(self, record: Mapping[str, object]) -> list[MediaFile]:
         """Return the media of a sample in the order of its lists, images first.
 
         Raises
@@ -61,11 +60,11 @@ class MediaSource:
         pairs = [*zip(images, contents, strict=True), *((name, None) for name in others)]
         return [MediaFile(name, self._place(name, content, record)) for name, content in pairs]
 
-    def without_contents(self, record: Mapping[str, Any]) -> dict[str, Any]:
+    def without_contents(self, record: Mapping[str, object]) -> dict[str, object]:
         """Return a record without the bytes of its images, which are exported as files."""
         return {key: value for key, value in record.items() if key != self.image_bytes}
 
-    def _place(self, name: str, content: object, record: Mapping[str, Any]) -> MediaLocation:
+    def _place(self, name: str, content: object, record: Mapping[str, object]) -> MediaLocation:
         if content:
             # refined JSON lines hold bytes as base64
             data = base64.b64decode(content) if isinstance(content, str) else bytes(content)  # type: ignore[call-overload]

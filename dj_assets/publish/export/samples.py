@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -44,11 +44,11 @@ class Samples(ABC):
         """Yield one JSON line per sample, with its line end."""
 
     @abstractmethod
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, object]]:
         """Return the samples as dicts."""
 
     @abstractmethod
-    def dump(self, record: dict[str, Any]) -> bytes:
+    def dump(self, record: dict[str, object]) -> bytes:
         """Return one of the records, or a part of it, as JSON."""
 
 
@@ -70,11 +70,11 @@ class TableSamples(Samples):
         """Yield JSON lines with a key for each column."""
         return table_lines(self.batch)
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, object]]:
         """Return dicts with a key for each column; times and decimals are strings."""
         return plain_records(self.batch)
 
-    def dump(self, record: dict[str, Any]) -> bytes:
+    def dump(self, record: dict[str, object]) -> bytes:
         """Return a record as JSON; binary becomes base64."""
         return as_json(record)
 
@@ -104,11 +104,11 @@ class LineSamples(Samples):
         """Yield the lines unchanged."""
         return iter(self.raw)
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, object]]:
         """Return the records; numbers keep every digit."""
         return [exact_json.loads(line.decode()) for line in self.raw]
 
-    def dump(self, record: dict[str, Any]) -> bytes:
+    def dump(self, record: dict[str, object]) -> bytes:
         """Return a record as JSON; numbers keep every digit."""
         return exact_json.dumps(record, exact=True).encode()
 
