@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from dj_assets.errors import DamagedError
 from dj_assets.home.damage import Sum, require_sound
@@ -17,9 +17,6 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import PublishedFile, RunManifest
 from dj_assets.sources.sources import SourceFile, content_sha256
 from dj_assets.stores.copies import all_at_hand, at_hand, fetched_anew, is_stored
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 # The fix for a damaged measured file,
 MEASURE_AGAIN = "run the subset again: only damaged files are measured again"
@@ -82,7 +79,11 @@ class FileManifest:
 _KEYS = {"shard" if f.name == "number" else f.name for f in dataclasses.fields(FileManifest)}
 
 
-def numbered_json(record: DataclassInstance) -> dict[str, object]:
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+def numbered_json(record: _Dataclass) -> dict[str, object]:
     """Return the JSON of a record about one source file; there its `number` is called `shard`, as in tables."""
     content = dataclasses.asdict(record)
     return {"shard" if name == "number" else name: value for name, value in content.items()}

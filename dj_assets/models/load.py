@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from fasttext.FastText import _FastText
     from kenlm import Model as KenlmModel
     from nltk.tag.perceptron import PerceptronTagger
     from nltk.tokenize.punkt import PunktSentenceTokenizer
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from dj_assets.models.vision.clip import ClipModel
     from dj_assets.models.vision.grounding import PhraseDetector
     from dj_assets.models.vision.matching import ImageTextMatcher
+
+
+class TextClassifier(Protocol):
+    """The part of a fastText model that operators call."""
+
+    def predict(self, text: str) -> tuple[Sequence[str], Sequence[float]]:
+        """Return the most likely labels of a text, and their probabilities."""
 
 
 @cache
@@ -44,11 +51,12 @@ def kenlm(path: Path) -> KenlmModel:
 
 
 @cache
-def fasttext(path: Path) -> _FastText:
+def fasttext(path: Path) -> TextClassifier:
     """Load a fastText model, plain or compressed."""
     import fasttext
 
-    return fasttext.load_model(str(path))
+    model: TextClassifier = fasttext.load_model(str(path))
+    return model
 
 
 @cache

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from dj_assets.home.run_manifest import Bins
 from dj_assets.operators.base import Filter
-from dj_assets.operators.conditions import quoted
+from dj_assets.operators.sql import quoted
 from dj_assets.recipe.plan import Plan
 
 _BINS = 10

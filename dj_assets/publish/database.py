@@ -16,7 +16,7 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import require_written
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.operators.base import Filter
-from dj_assets.operators.conditions import Sql
+from dj_assets.operators.sql import Sql
 from dj_assets.publish.duplicates import MeasuredReference, add_duplicates
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.copies import at_hand
@@ -195,16 +195,13 @@ def _dropped(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
 
 
 def _dropped_by_filter(connection: duckdb.DuckDBPyConnection, step: Step, operator: Filter) -> None:
-    reason: Sql = operator.condition.reason(step.columns)
-    value: Sql = operator.condition.value(step.columns)
-    connection.execute(
-        f"""
+    query = """
         INSERT INTO dropped
-        SELECT shard, row, id, ?, {reason.text}, {value.text}, NULL FROM stats JOIN outcomes USING (shard, row)
-        WHERE fate = ? AND NOT quarantined ORDER BY shard, row
-        """,  # noqa: S608 - conditions bind their values
-        [step.label, *reason.parameters, *value.parameters, step.index],
-    )
+        SELECT shard, row, id, {label}, {reason}, {value}, NULL FROM stats JOIN outcomes USING (shard, row)
+        WHERE fate = {index} AND NOT quarantined ORDER BY shard, row
+    """
+    reason, value = operator.condition.reason(step.columns), operator.condition.value(step.columns)
+    Sql.of(query, label=step.label, reason=reason, value=value, index=step.index).execute(connection)
 
 
 def _quarantine(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from dj_assets.operators.base import Deduplicator
-from dj_assets.operators.conditions import quoted
+from dj_assets.operators.sql import quoted
 from dj_assets.recipe.plan import Plan, Step
 
 

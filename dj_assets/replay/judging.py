@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from dj_assets.operators.base import Deduplicator, Filter
-from dj_assets.operators.conditions import Parameter
+from dj_assets.operators.sql import Parameter
 from dj_assets.recipe.plan import Plan, Step
 
 # Value for "no step".

@@ -16,6 +16,7 @@ from dj_assets.home.layout import part_name
 from dj_assets.home.manifest import stored_manifest
 from dj_assets.home.writing import write_refined
 from dj_assets.operators.base import Mapper
+from dj_assets.operators.sql import Sql
 from dj_assets.publish.database import reading
 from dj_assets.publish.release import merged_types
 from dj_assets.recipe.plan import digest
@@ -93,10 +94,9 @@ class PoolContents:
             )
 
     def _write_ids(self, run: MeasuredRun, target: Path) -> None:
-        members = self.pool.members()
-        query = f"SELECT id FROM stats SEMI JOIN ({members.text}) USING (shard, row) ORDER BY shard, row"  # noqa: S608
+        query = "SELECT id FROM stats SEMI JOIN ({members}) USING (shard, row) ORDER BY shard, row"
         with reading(run.layout.database) as connection, target.open("w", encoding="utf-8") as file:
-            ids = connection.execute(query, list(members.parameters)).fetchnumpy()["id"]
+            ids = Sql.of(query, members=self.pool.members()).execute(connection).fetchnumpy()["id"]
             file.writelines(f"{name}\n" for name in ids)
 
     def _numbers(self) -> Iterator[int]:

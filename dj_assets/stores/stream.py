@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dj_assets.errors import SourceError
 from dj_assets.stores.retry import retried
@@ -12,7 +12,6 @@ from dj_assets.stores.store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from _typeshed import WriteableBuffer
 
 RANGE_BYTES = 8 * 1024 * 1024
 
@@ -39,7 +38,7 @@ class ObjectStream(io.RawIOBase):
         """Return True: the stream can be read."""
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
         """Fill a buffer from the current range; return the number of bytes, 0 at the end.
 
         Raises

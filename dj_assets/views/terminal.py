@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dj_assets.home.run_manifest import RunManifest
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -59,7 +58,7 @@ def render_trace(trace: SampleTrace) -> Text:
     return text
 
 
-def render_rows(rows: Sequence[DataclassInstance], title: str = "") -> Table:
+def render_rows(rows: Sequence[Any], title: str = "") -> Table:
     """Return a table of instances of one dataclass, with one column for each field."""
     records = [asdict(row) for row in rows]
     table = _table(*(records[0] if records else ()))
