@@ -157,5 +157,5 @@ def _batch(layout: Layout, shard: int, rows: list[int]) -> Batch:
     query = "SELECT row, '' AS text, fields FROM read_parquet({path}) WHERE row IN ({rows})"
     fields = Sql.of(query, path=str(layout.fetched("fields", shard)), rows=bound(rows))
     with duckdb.connect(config={"threads": 1}) as connection:
-        table: pa.Table = fields.execute(connection).to_arrow_table()
+        table: pa.Table = connection.sql(fields.text, params=list(fields.parameters)).to_arrow_table()
     return Batch(table.combine_chunks().to_batches()[0])

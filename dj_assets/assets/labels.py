@@ -11,7 +11,7 @@ __all__ = ["MAX_KEY", "Metadata", "metadata_key", "short_name"]
 
 # Longer metadata keys overlap the next column of the page.
 MAX_KEY = 27
-# What Dagster takes as metadata: texts, numbers, and its own kinds of values.
+# Dagster takes texts, numbers and its own kinds of values as metadata.
 Metadata = dict[str, Any]
 
 
