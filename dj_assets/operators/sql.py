@@ -63,3 +63,8 @@ def bound(values: Iterable[Parameter]) -> Sql:
 def quoted(name: str) -> str:
     """Return a column name quoted for SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def literals(texts: Iterable[str]) -> Sql:
+    """Return texts as a list in the query itself: a view cannot have parameters."""
+    return Sql("[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]")

@@ -16,7 +16,7 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import require_written
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.operators.base import Filter
-from dj_assets.operators.sql import Sql
+from dj_assets.operators.sql import Sql, literals
 from dj_assets.publish.duplicates import MeasuredReference, add_duplicates
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.copies import at_hand
@@ -152,10 +152,12 @@ def add_run(path: Path, manifest: RunManifest, content: Mapping[str, object] | N
 
 def export_table(database: Path, table: str, target: Path, file_number: int | None = None) -> None:
     """Write a table of a database, or its rows of one source file, as zstd Parquet."""
-    where = "" if file_number is None else f"WHERE shard = {int(file_number)}"
-    order = "ORDER BY shard, row" if table in {"dropped", "quarantine"} else ""
     with reading(database) as connection:
-        relation = connection.sql(f'SELECT * FROM "{table}" {where} {order}')  # noqa: S608 - names of ours
+        relation = connection.table(table)
+        if file_number is not None:
+            relation = relation.filter(f"shard = {file_number}")
+        if table in {"dropped", "quarantine"}:
+            relation = relation.order("shard, row")
         relation.write_parquet(str(target), compression="zstd")
 
 
@@ -173,8 +175,8 @@ def _stats(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], *, nati
     if native:
         connection.execute("CREATE TABLE stats AS SELECT * FROM read_parquet(?)", [_names(files)])
         return
-    listed = ", ".join("'" + name.replace("'", "''") + "'" for name in _names(files))
-    connection.execute(f"CREATE VIEW stats AS SELECT * FROM read_parquet([{listed}])")  # noqa: S608 - quoted above
+    query = "CREATE VIEW stats AS SELECT * FROM read_parquet({files})"
+    Sql.of(query, files=literals(_names(files))).execute(connection)
 
 
 def _dropped(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:

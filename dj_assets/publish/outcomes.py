@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.writing import replace_atomically
+from dj_assets.operators.sql import Sql
 from dj_assets.publish.database import reading
 
 Kind = Literal["kept", "dropped", "quarantined"]
@@ -73,7 +74,8 @@ def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
         ):
             for file in stats:
                 # measured files are named by the number of their source file
-                rows = connection.sql(_SHARD, params={"file": str(file), "shard": int(file.stem)}).to_arrow_table()
+                query = Sql.of(_SHARD, ended=_ENDED, shard=int(file.stem), file=str(file))
+                rows = connection.sql(query.text, params=list(query.parameters)).to_arrow_table()
                 writer.write_table(rows.cast(schema))
 
 
@@ -95,32 +97,33 @@ def keep_newest(layout: Layout, keep: int = KEEP_RECORDS) -> list[Path]:
 
 def _outcomes(connection: duckdb.DuckDBPyConnection) -> list[Outcome]:
     """Return all outcomes of the run, the most frequent first; all rare ones of an operator are one outcome."""
-    frequent = [Outcome(*row) for row in connection.execute(_FREQUENT, [_MOST_OUTCOMES]).fetchall()]
-    rare = [Outcome(*row) for row in connection.execute(_RARE).fetchall()]
+    most_frequent = Sql.of(_FREQUENT, ended=_ENDED, most=_MOST_OUTCOMES)
+    frequent = [Outcome(*row) for row in most_frequent.execute(connection).fetchall()]
+    rare = [Outcome(*row) for row in Sql.of(_RARE, ended=_ENDED).execute(connection).fetchall()]
     return list(dict.fromkeys([KEPT, *frequent, *sorted(rare, key=astuple)]))
 
 
 # A reason such as "below min_ratio 0.65" contains the threshold, which is also in the recipe of the run. Without it the
 # reasons of two runs can be compared.
-_ENDED = """
+_ENDED = Sql("""
 SELECT shard, row, 'dropped' AS kind, operator,
        CASE WHEN kept_id IS NOT NULL THEN 'duplicate'
             ELSE regexp_replace(reason, '^((above|below) \\S+) \\S+$', '\\1') END AS reason
 FROM dropped
 UNION ALL SELECT shard, row, 'quarantined', operator, '' FROM quarantine
+""")
+
+_FREQUENT = """
+SELECT kind, operator, reason FROM ({ended}) GROUP BY ALL ORDER BY count(*) DESC, kind, operator, reason LIMIT {most}
 """
+_RARE = "SELECT DISTINCT kind, operator, 'other' FROM ({ended})"
 
-_FREQUENT = f"""
-SELECT kind, operator, reason FROM ({_ENDED}) GROUP BY ALL ORDER BY count(*) DESC, kind, operator, reason LIMIT ?
-"""  # noqa: S608 - text of ours
-_RARE = f"SELECT DISTINCT kind, operator, 'other' FROM ({_ENDED})"  # noqa: S608
-
-_SHARD = f"""
-WITH ended AS (SELECT * FROM ({_ENDED}) WHERE shard = $shard),
+_SHARD = """
+WITH ended AS (SELECT * FROM ({ended}) WHERE shard = {shard}),
      coded AS (SELECT ended.shard, ended.row, coalesce(exact.code, other.code) AS code
                FROM ended LEFT JOIN codes exact USING (kind, operator, reason)
                           LEFT JOIN codes other ON other.kind = ended.kind AND other.operator = ended.operator
                                                    AND other.reason = 'other')
-SELECT $shard::INTEGER AS shard, row, coalesce(code, 0)::SMALLINT AS code
-FROM (SELECT row FROM read_parquet($file) UNION SELECT row FROM ended) LEFT JOIN coded USING (row) ORDER BY row
-"""  # noqa: S608 - text of ours
+SELECT {shard}::INTEGER AS shard, row, coalesce(code, 0)::SMALLINT AS code
+FROM (SELECT row FROM read_parquet({file}) UNION SELECT row FROM ended) LEFT JOIN coded USING (row) ORDER BY row
+"""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from dj_assets.operators.sql import Sql, bound, in_order, joined, quoted
+from dj_assets.operators.sql import Sql, bound, in_order, joined, literals, quoted
 
 
 def rows(query: Sql) -> list[tuple[object, ...]]:
@@ -40,3 +40,8 @@ def test_queries_are_joined_in_the_order_of_their_place() -> None:
 def test_a_name_without_a_part_is_an_error() -> None:
     with pytest.raises(KeyError, match="missing"):
         Sql.of("SELECT {missing}")
+
+
+def test_texts_in_a_query_keep_their_quotes() -> None:
+    texts = ["it's", "a ? {b}", ""]
+    assert rows(Sql.of("SELECT {texts}", texts=literals(texts))) == [(texts,)]
