@@ -13,6 +13,7 @@ import pytest
 import dj_assets
 from dj_assets.operators import base, batch, registry
 from dj_assets.operators.base import Operator
+from dj_assets.operators.sql import Sql
 from dj_assets.subset import RunResult, run_recipe
 from tests.paths import ROOT
 
@@ -21,7 +22,7 @@ BASES = [
     for value in vars(base).values()
     if inspect.isclass(value) and value.__module__ == base.__name__ and issubclass(value, Operator | base.Statistic)
 ]
-PUBLIC = [dj_assets.run_recipe, run_recipe, RunResult, registry.register, batch.Batch, *BASES]
+PUBLIC = [dj_assets.run_recipe, run_recipe, RunResult, registry.register, batch.Batch, Sql.of, *BASES]
 
 
 def test_the_base_classes_are_found() -> None:

@@ -43,7 +43,6 @@ def run_recipe(
     --------
     >>> import json
     >>> from pathlib import Path
-    from typing import Unpack
     >>> import dj_assets
     >>> texts = ["A text of more than twenty characters.", "Short.", "A text of more than twenty characters."]
     >>> size = Path("in.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
