@@ -22,14 +22,14 @@ BASES = [
     for value in vars(base).values()
     if inspect.isclass(value) and value.__module__ == base.__name__ and issubclass(value, Operator | base.Statistic)
 ]
-PUBLIC = [dj_assets.run_recipe, run_recipe, RunResult, registry.register, batch.Batch, Sql.of, *BASES]
+PUBLIC = [dj_assets.run_recipe, run_recipe, RunResult, registry.register, batch.Batch, *BASES]
 
 
 def test_the_base_classes_are_found() -> None:
     assert {base.Mapper, base.Filter, base.RangeFilter, base.Deduplicator} <= set(BASES)
 
 
-@pytest.mark.parametrize("public", PUBLIC, ids=lambda public: f"{public.__module__}.{public.__name__}")
+@pytest.mark.parametrize("public", [*PUBLIC, Sql.of], ids=lambda public: f"{public.__module__}.{public.__name__}")
 def test_the_example_gives_what_it_says(public: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # all operators are loaded before, so that the example adds its own alone
