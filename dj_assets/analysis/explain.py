@@ -13,11 +13,13 @@ from dj_assets.analysis.differences import differences
 from dj_assets.analysis.duplicate_pairs import duplicates_query
 from dj_assets.analysis.examples import LOAD
 from dj_assets.errors import DamagedError, UserError
+from dj_assets.home.identity import source_row
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, stored_manifest
 from dj_assets.home.run_manifest import MeasuredFile, RunManifest
+from dj_assets.measure.row_stage import expanded
 from dj_assets.models.store import ModelStore
-from dj_assets.operators.base import CorpusMapper, Filter, Mapper
+from dj_assets.operators.base import CorpusMapper, Expander, Filter, Mapper, Selector
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.sql import Sql, joined, quoted
 from dj_assets.publish.database import reading, require_database
@@ -25,6 +27,9 @@ from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.path import source_path
 from dj_assets.subset.corpus import stored_frequent
+
+# So many children are listed by their ids, of more the first and the last.
+_MOST_CHILDREN = 12
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ class _Tracer:
         if ended_by == LOAD:
             return SampleTrace(sample, shard, row, source.path, outcome, ())
         file = next((file for file in self.files if str(file.path) == source.path), None)
-        raw = _raw(source, row, self.plan.recipe.text_key, self.models, file)
+        raw = _raw(source, source_row(row), self.plan.recipe.text_key, self.models, file)
         steps = self._steps(shard, row, raw, ended_by, quarantined=outcome.startswith("quarantined"))
         return SampleTrace(sample, shard, row, source.path, outcome, steps, self._kept_duplicate(shard, row))
 
@@ -111,27 +116,70 @@ class _Tracer:
         if dropped:
             return dropped[0], f"dropped by {dropped[0]}: {dropped[1]}"
         failed = self._row(Sql("SELECT operator, error FROM quarantine WHERE shard = ? AND row = ?", (shard, row)))
-        return (failed[0], f"quarantined by {failed[0]}: {failed[1]}") if failed else (None, "kept")
+        if failed:
+            return failed[0], f"quarantined by {failed[0]}: {failed[1]}"
+        if self.plan.expanders:
+            query = "SELECT operator, children FROM expanded WHERE shard = ? AND row = ?"
+            expanded = self._row(Sql(query, (shard, row)))
+            if expanded:
+                return expanded[0], f"replaced by {_samples(expanded[1])} of {expanded[0]}"
+        return None, "kept"
 
     def _steps(
         self, shard: int, row: int, raw: Batch | None, ended_by: str | None, *, quarantined: bool
     ) -> tuple[StepTrace, ...]:
-        measured = self._measured(shard, row)
-        traces, failed = [], False
+        """Return the traces of all steps; those before the sample was created are of the sample it was made from."""
+        created = self._created(shard, row)
+        now = source_row(row)
+        measured = self._measured(shard, now)
+        traces, over = [], False
         for step in self.plan.steps:
-            ended = step.label == ended_by
-            if failed:
+            ended = step.label == ended_by and now == row
+            if over:
                 trace = StepTrace(step.label, "not reached")
             elif quarantined and ended:
-                failed, trace = True, StepTrace(step.label, "failed", ended=True)
+                over, trace = True, StepTrace(step.label, "failed", ended=True)
+            elif isinstance(step.operator, Expander):
+                siblings = self._children(shard, now, step)
+                trace = _expanded(step.operator, step, [name for _, name in siblings], ended=ended)
+                over = ended
+                if step.index in created:
+                    parent, now = now, created[step.index]
+                    place = [child for child, _ in siblings].index(now)
+                    raw = None if raw is None else expanded(step.operator, raw).slice(place, 1)
+                    measured = self._measured(shard, now)
+                    trace = _made(step, place, siblings, self._name(shard, parent))
             elif isinstance(step.operator, Mapper):
                 raw, trace = _rewritten(step, self._rewriting(step, step.operator), raw)
             elif isinstance(step.operator, Filter):
-                trace = self._judged(step, step.operator, measured, (shard, row), ended=ended)
+                trace = self._judged(step, step.operator, measured, (shard, now), ended=ended)
+            elif isinstance(step.operator, Selector):
+                trace = self._selected(step, step.operator, measured, ended=ended)
             else:
                 trace = StepTrace(step.label, "computes the signature of the sample", ended=ended)
             traces.append(trace)
         return tuple(traces)
+
+    def _created(self, shard: int, row: int) -> dict[int, int]:
+        """Return the rows of the sample and of those it was made from, by the index of the step that made each."""
+        rows: dict[int, int] = {}
+        query = "SELECT created_at, parent_row FROM stats WHERE shard = ? AND row = ?"
+        while self.plan.expanders and (made := self._row(Sql(query, (shard, row)))) and made[0] is not None:
+            rows[made[0]], row = row, made[1]
+        return rows
+
+    def _children(self, shard: int, row: int, step: Step) -> list[tuple[int, str]]:
+        """Return row and id of the samples that a step made from one."""
+        query = "SELECT row, id FROM stats WHERE shard = ? AND parent_row = ? AND created_at = ? ORDER BY row"
+        return [(child, name) for child, name in self.connection.execute(query, [shard, row, step.index]).fetchall()]
+
+    def _name(self, shard: int, row: int) -> str:
+        named = self._row(Sql("SELECT id FROM stats WHERE shard = ? AND row = ?", (shard, row)))
+        return str(named[0]) if named else ""
+
+    def _selected(self, step: Step, operator: Selector, measured: Mapping[str, Any], *, ended: bool) -> StepTrace:
+        values = [_shown(column, measured.get(column)) for column in step.columns.values()]
+        return StepTrace(step.label, ", ".join([*values, operator.reason if ended else "selected"]), ended=ended)
 
     def _rewriting(self, step: Step, operator: Mapper) -> Callable[[Batch], Batch]:
         if isinstance(operator, CorpusMapper):
@@ -199,6 +247,22 @@ def _positions(connection: duckdb.DuckDBPyConnection, sample: str) -> list[tuple
         ) WHERE id = ? ORDER BY shard, row
     """
     return [(int(shard), int(row)) for shard, row in connection.execute(query, [sample]).fetchall()]
+
+
+def _samples(number: int) -> str:
+    return f"{number:,} sample{'s' * (number != 1)}"
+
+
+def _expanded(operator: Expander, step: Step, names: Sequence[str], *, ended: bool) -> StepTrace:
+    """Return the trace of a sample that others were made from."""
+    listed = (", ".join(names),) if len(names) < _MOST_CHILDREN else (f"{names[0]} … {names[-1]}",)
+    stays = "and stays" if operator.keeps_parents else "which replace it"
+    return StepTrace(step.label, f"makes {_samples(len(names))} from it, {stays}", listed if names else (), ended=ended)
+
+
+def _made(step: Step, place: int, siblings: Sequence[tuple[int, str]], parent: str) -> StepTrace:
+    """Return the trace of the step that made a sample."""
+    return StepTrace(step.label, f"makes this sample from {parent}, number {place + 1} of {len(siblings)}")
 
 
 def _rewritten(step: Step, rewrite: Callable[[Batch], Batch], raw: Batch | None) -> tuple[Batch | None, StepTrace]:

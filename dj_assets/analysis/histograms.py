@@ -12,6 +12,7 @@ from dj_assets.analysis.columns import StatColumn
 from dj_assets.analysis.statistics import Summary
 from dj_assets.operators.conditions import Range
 from dj_assets.operators.sql import Sql, joined
+from dj_assets.publish.database import ended_samples
 
 BINS = 40
 # An axis is logarithmic where the ratio of the last to the first value shown is greater than this ...
@@ -136,7 +137,7 @@ def count_bins(
         for index, (column, scale) in enumerate(zip(columns, scales, strict=True))
     ]
     if parts:
-        query = Sql.of("{gone} {parts}", gone=_WITH_GONE, parts=joined(" UNION ALL ", parts))
+        query = Sql.of("{gone} {parts}", gone=_with_gone(connection), parts=joined(" UNION ALL ", parts))
         for index, number, outcome, count in query.execute(connection).fetchall():
             histograms[index].counts[outcome][number] = count
     return histograms
@@ -154,7 +155,7 @@ def count_names(connection: duckdb.DuckDBPyConnection, column: StatColumn, most:
     query = Sql.of(
         "{gone} SELECT value, count(*) OVER (), {tallies} FROM ({outcomes})"
         " GROUP BY value ORDER BY count(*) DESC, value LIMIT {most}",
-        gone=_WITH_GONE,
+        gone=_with_gone(connection),
         tallies=joined(", ", [Sql("count(*) FILTER (outcome = ?)", (outcome,)) for outcome in OUTCOMES]),
         outcomes=_outcomes(column),
         most=most,
@@ -164,10 +165,8 @@ def count_names(connection: duckdb.DuckDBPyConnection, column: StatColumn, most:
     return Frequencies(rows, results[0][1] - len(rows) if results else 0)
 
 
-_WITH_GONE = Sql("""
-WITH gone AS MATERIALIZED (SELECT shard, row, TRUE AS gone FROM dropped
-                           UNION ALL SELECT shard, row, TRUE AS gone FROM quarantine)
-""")
+def _with_gone(connection: duckdb.DuckDBPyConnection) -> Sql:
+    return Sql(f"WITH gone AS MATERIALIZED ({ended_samples(connection, 'shard, row, TRUE AS gone')})")
 
 
 def _outcomes(column: StatColumn) -> Sql:

@@ -14,7 +14,6 @@ from dj_assets.assets.labels import Metadata, metadata_key, short_name
 from dj_assets.assets.pictures import contact_sheets, distributions, duplicate_differences, examples, funnel_plot
 from dj_assets.assets.stage_metadata import MAX_ROWS, column_schema
 from dj_assets.home.run_manifest import FunnelStep, RunManifest
-from dj_assets.operators.base import Mapper
 from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.stores.copies import at_hand
 from dj_assets.stores.path import source_path
@@ -68,9 +67,15 @@ def figures(recipe: GalleryRecipe, result: RunResult, earlier_s: float) -> Metad
         "dropped": result.dropped,
         **against(result.manifest),
         "quarantined": result.quarantined,
+        **created(result.manifest),
         "short_texts_collapsed": sum(result.manifest.short_texts.values()),
         "seconds": round(earlier_s + (0 if result.reused else sum(result.manifest.seconds.values())), 2),
     }
+
+
+def created(manifest: RunManifest) -> dict[str, int]:
+    """Return how many samples were made from others, and how many of these they replaced; empty if none."""
+    return {"created": manifest.created, "expanded": manifest.expanded} if manifest.created else {}
 
 
 def against(manifest: RunManifest) -> dict[str, int]:
@@ -124,7 +129,7 @@ def sources(manifest: RunManifest) -> Metadata:
 
 def kept(subset: Subset, funnel: tuple[FunnelStep, ...]) -> dict[str, float]:
     """Return, for every operator that can drop samples, the share of its input that it kept."""
-    judging = {step.label for step in subset.plan.steps if not isinstance(step.operator, Mapper)}
+    judging = {step.label for step in subset.plan.steps if step.drops}
     return {
         metadata_key("kept", step.operator): round(step.samples_out / step.samples_in, 6)
         for step in funnel

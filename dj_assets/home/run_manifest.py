@@ -56,10 +56,11 @@ class FunnelStep(_Record):
     """Hold the counts of one operator. `seconds` are of measuring, summed over workers.
 
     `dropped_against` counts the dropped samples that are duplicates of a sample of the reference set. `conditional` is
-    true if the operator has statistics only for samples that the filters before it keep.
+    true if the operator has statistics only for samples that the filters before it keep. `created` counts the samples
+    that the operator made from others, `expanded` those that these replaced.
     """
 
-    _optional = frozenset({"conditional"})
+    _optional = frozenset({"conditional", "created", "expanded"})
 
     operator: str
     params: dict[str, object]
@@ -70,6 +71,8 @@ class FunnelStep(_Record):
     seconds: float
     dropped_against: int = 0
     conditional: bool = False
+    created: int = 0
+    expanded: int = 0
 
 
 class Bins(_Record):
@@ -179,7 +182,7 @@ class RunManifest(_Record):
     database has none of the four.
     """
 
-    _optional = frozenset({"conditional", "against", "media", "missing_shards"}) | _LATE
+    _optional = frozenset({"conditional", "against", "media", "missing_shards", "created", "expanded"}) | _LATE
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
@@ -198,6 +201,8 @@ class RunManifest(_Record):
     quarantined: int
     dropped_by_load: int
     quarantined_by_load: int
+    created: int = 0
+    expanded: int = 0
     retention: float
     funnel: tuple[FunnelStep, ...]
     conditional: tuple[str, ...] = ()

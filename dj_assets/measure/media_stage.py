@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from dj_assets import settings
+from dj_assets.home.identity import FROM_SOURCE
+from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.access import MediaAccess
 from dj_assets.media.locations import Root
@@ -44,7 +46,8 @@ def measure_in_parts(
         upcoming = None if part is None else (part, media(part).files(kinds), _compute_ahead(plan, part))
         if ahead is not None:
             ahead[2].result()
-            measured.append(replace(RowStage(ahead[0], frequent).run(plan), media=ahead[1]))
+            done = RowStage(ahead[0], frequent).run(plan)
+            measured.append(replace(done, media=_of_records(ahead[1], done.lineage)))
         ahead = upcoming
     joined = _joined(measured)
     joined.seconds.update(_with_feature_seconds(joined.seconds, plan, batch, _reader(plan.recipe.custom_operators)))
@@ -58,8 +61,12 @@ def close_readers() -> None:
 
 
 def _compute_ahead(plan: Plan, part: Batch) -> Future[None]:
-    """Start to compute the features of all operators except conditional ones, whose samples are not known yet."""
-    steps = [step for step in plan.steps if step.index not in plan.conditional]
+    """Start to compute the features of all operators whose samples are known.
+
+    Those of conditional operators, and of operators after an expander, are not.
+    """
+    end = plan.expanders[0].index if plan.expanders else len(plan.steps)
+    steps = [step for step in plan.steps[:end] if step.index not in plan.conditional]
     operators = [step.operator for step in steps if isinstance(step.operator, MediaOperator)]
     return media(part).compute([feature for operator in operators for feature in operator.features_for(part.models)])
 
@@ -107,6 +114,13 @@ def _reader(modules: tuple[Path, ...]) -> MediaReader:
     return _readers[modules]
 
 
+def _of_records(media: pa.Array, lineage: Lineage | None) -> pa.Array:
+    """Return the media files of records at the length of all samples; children have none of their own."""
+    if lineage is None:
+        return media
+    return media.take(pa.array(lineage.origin, mask=lineage.created_at != FROM_SOURCE))
+
+
 def _joined(parts: Sequence[Measured]) -> Measured:
     if len(parts) == 1:
         return parts[0]
@@ -115,6 +129,8 @@ def _joined(parts: Sequence[Measured]) -> Measured:
     for part in parts:
         seconds.update(part.seconds)
     first = parts[0]
+    lineages = [part.lineage for part in parts if part.lineage is not None]
+    records = [int(np.count_nonzero(lineage.created_at == FROM_SOURCE)) for lineage in lineages]
     return Measured(
         text=pa.concat_arrays([part.text for part in parts]),
         fields=None if first.fields is None else pa.concat_arrays([part.fields for part in parts]),
@@ -127,5 +143,6 @@ def _joined(parts: Sequence[Measured]) -> Measured:
             for failure in part.failures
         ),
         seconds=dict(seconds),
+        lineage=Lineage.joined(lineages, records) if lineages else None,
         media=None if first.media is None else pa.concat_arrays([part.media for part in parts]),
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from dj_assets.errors import ContractError
 from dj_assets.measure.cascade import passing
+from dj_assets.measure.lineage import Expansion, Lineage
 from dj_assets.operators import contract
-from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
-from dj_assets.operators.batch import FIELDS, Batch
+from dj_assets.operators.base import CorpusMapper, Deduplicator, Expander, Filter, Mapper, Measuring, Operator
+from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.media_batch import media
 from dj_assets.recipe.plan import Plan, Step
-from dj_assets.sources.other_texts import put_texts, texts_at
+from dj_assets.sources.other_texts import put_fields, put_texts, texts_at
 
 Columns = Mapping[str, pa.Array]
 T = TypeVar("T", Batch, Columns)
@@ -40,7 +41,8 @@ class Measured:
 
     Statistics and signatures after a failure are null. Conditional statistics of samples that were dropped before are
     null, too. The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure,
-    else null. `media` holds the media files that every sample lists, or is None if no operator reads media
+    else null. `lineage` is None without expanders; else the arrays have the children as well, after their parents.
+    `media` holds the media files that every sample lists, or is None if no operator reads media
     (`MediaBatch.files`). `fields` are the samples' other fields, if the batch has them; only operators with their own
     `text_key` change them.
     """
@@ -52,15 +54,22 @@ class Measured:
     failed_at: pa.Array
     failures: tuple[Failure, ...]
     seconds: dict[str, float]
+    lineage: Lineage | None = None
     media: pa.Array | None = None
 
 
 class RowStage:
     """Run one pass over one batch. Only a sample that fails leaves the pass; the others go on."""
 
-    def __init__(self, batch: Batch, frequent: Mapping[str, np.ndarray] | None = None) -> None:
-        """Take a batch, and the frequent keys of the corpus mappers that were counted, keyed by label."""
+    def __init__(
+        self, batch: Batch, frequent: Mapping[str, np.ndarray] | None = None, alive: np.ndarray | None = None
+    ) -> None:
+        """Take a batch, and the frequent keys of the corpus mappers that were counted, keyed by label.
+
+        `alive` is a mask of the samples that earlier steps keep, for conditional steps; None if all are kept.
+        """
         self.frequent = frequent or {}
+        self.alive = np.ones(len(batch), bool) if alive is None else alive
         self.size = len(batch)
         self.original = batch
         self.batch = batch
@@ -72,28 +81,89 @@ class RowStage:
         self.seconds: dict[str, float] = {}
         self.by_identity: dict[str, tuple[str, ...]] = {}
 
-    def run(self, plan: Plan) -> Measured:
-        """Run every step in order; a conditional step runs only over the samples that the filters before it keep."""
-        for step in plan.steps:
+    def run(self, plan: Plan, steps: Sequence[Step] | None = None) -> Measured:
+        """Run every step in order, or only `steps`; a conditional step runs over the samples that are alive before it.
+
+        The steps after an expander run over the children, and over the parents if these stay.
+        """
+        steps = plan.steps if steps is None else steps
+        for number, step in enumerate(steps):
             started = time.perf_counter()
-            if step.index in plan.conditional:
-                self._step_of_the_living(step, [before for before in plan.filters if before.index < step.index])
-            else:
+            alive = self._living(steps[:number]) if step.index in plan.conditional else None
+            if isinstance(step.operator, Expander):
+                rest, owner, itself = self._expand(step.operator, step, alive)
+                self.seconds[step.label] = time.perf_counter() - started
+                living = self._living(steps[:number])[owner] if plan.conditional else None
+                behind = RowStage(rest, self.frequent, living).run(plan, steps[number + 1 :])
+                return self._with_children(step, owner, itself, behind)
+            if alive is None:
                 self._step(step)
+            else:
+                self._step_of_the_living(step, alive)
             self.seconds[step.label] = time.perf_counter() - started
         return Measured(
             text=self._full_text(),
             fields=self._full_fields(),
             statistics=self.statistics,
             signatures=self.signatures,
-            failed_at=self._failed_at(),
+            failed_at=_failed_at(self.failures, self.size),
             failures=tuple(self.failures),
             seconds=self.seconds,
+            lineage=Lineage.of_source(self.size) if plan.expanders else None,
         )
 
-    def _step_of_the_living(self, step: Step, before: Sequence[Step]) -> None:
+    def _living(self, before: Sequence[Step]) -> np.ndarray:
+        """Return the samples that no filter of `before` drops, as a mask over the whole batch."""
+        filters = [step for step in before if isinstance(step.operator, Filter)]
+        return self.alive & passing(filters, self.statistics) if filters else self.alive
+
+    def _expand(self, operator: Expander, step: Step, alive: np.ndarray | None) -> tuple[Batch, np.ndarray, np.ndarray]:
+        """Expand the samples that are alive, or all.
+
+        Returns
+        -------
+        tuple[Batch, np.ndarray, np.ndarray]
+            The samples for the next steps; for each, the index of the sample in the whole batch that it was made from,
+            and whether it is that sample itself.
+        """
+        lists = self._guarded(lambda batch: {"": contract.expanded(operator, _seen_by(operator, batch))}, step)[""]
+        children, parents = _children(operator, self.batch, lists)
+        owner = self.indices[parents]
+        if alive is not None and not alive[owner].all():
+            children, owner = children.select(pa.array(alive[owner])), owner[alive[owner]]
+        if not operator.keeps_parents:
+            return children, owner, np.zeros(len(owner), bool)
+        owners = np.concatenate((self.indices, owner))
+        order = np.argsort(owners, kind="stable")
+        both = Batch(pa.concat_batches([self.batch.rows, children.rows]), self.batch.models, self.batch.media_access)
+        return both.take(order), owners[order], order < len(self.indices)
+
+    def _with_children(self, step: Step, owner: np.ndarray, itself: np.ndarray, behind: Measured) -> Measured:
+        """Return what was measured before and after an expander, every child after its parent."""
+        assert behind.lineage is not None  # noqa: S101 - the plan has an expander
+        expansion = Expansion.of(self.size, step.index, owner, itself, behind.lineage)
+        place_before = np.flatnonzero(expansion.before >= 0)
+        place_after = np.empty(len(behind.text), np.int64)
+        place_after[expansion.after[expansion.after >= 0]] = np.flatnonzero(expansion.after >= 0)
+        failures = [
+            *(replace(failure, index=int(place_before[failure.index])) for failure in self.failures),
+            *(replace(failure, index=int(place_after[failure.index])) for failure in behind.failures),
+        ]
+        fields = self._full_fields()
+        return Measured(
+            text=expansion.merged(self._full_text(), behind.text),
+            fields=None if fields is None else expansion.merged(fields, behind.fields),
+            statistics=_merged(expansion, self.statistics, behind.statistics),
+            signatures=_merged(expansion, self.signatures, behind.signatures),
+            failed_at=_failed_at(failures, len(expansion.order)),
+            failures=tuple(failures),
+            seconds={**self.seconds, **behind.seconds},
+            lineage=expansion.lineage,
+        )
+
+    def _step_of_the_living(self, step: Step, living: np.ndarray) -> None:
         """Run a step over the samples that no filter before it drops; results for the others would change nothing."""
-        alive = passing(before, self.statistics)[self.indices]
+        alive = living[self.indices]
         if alive.all():
             self._step(step)
             return
@@ -111,7 +181,7 @@ class RowStage:
             self._count_or_rewrite(operator, step)
         elif isinstance(operator, Mapper):
             self.batch = self._guarded(_rewriting(operator, operator.apply), step)
-        elif isinstance(operator, Filter):
+        elif isinstance(operator, Measuring) and step.statistics:
             self._measure(operator, step)
         elif isinstance(operator, Deduplicator):
             signatures = self._guarded(
@@ -130,14 +200,14 @@ class RowStage:
         )
         self.signatures[step.signature] = self._spread(keys[step.signature], contract.KEYS)
 
-    def _measure(self, operator: Filter, step: Step) -> None:
+    def _measure(self, operator: Measuring, step: Step) -> None:
         columns = tuple(step.columns.values())
         measured_as = self.by_identity.get(step.identity)
         if measured_as is not None:
             self.statistics.update({new: self.statistics[old] for new, old in zip(columns, measured_as, strict=True)})
             return
         statistics = self._guarded(lambda batch: contract.measured(operator, _seen_by(operator, batch)), step)
-        for statistic in operator.statistics:
+        for statistic in step.statistics:
             self.statistics[step.columns[statistic.key]] = self._spread(statistics[statistic.key], statistic.type)
         self.by_identity[step.identity] = columns
 
@@ -190,11 +260,37 @@ class RowStage:
         index[self.indices] = np.arange(len(fields))
         return pa.concat_arrays([fields, self.original.rows.column(FIELDS)]).take(pa.array(index))
 
-    def _failed_at(self) -> pa.Array:
-        steps = np.full(self.size, -1, np.int16)
-        for failure in self.failures:
-            steps[failure.index] = failure.step
-        return pa.array(steps, pa.int16(), mask=steps < 0)
+
+def _failed_at(failures: Iterable[Failure], size: int) -> pa.Array:
+    steps = np.full(size, -1, np.int16)
+    for failure in failures:
+        steps[failure.index] = failure.step
+    return pa.array(steps, pa.int16(), mask=steps < 0)
+
+
+def _merged(expansion: Expansion, before: Columns, after: Columns) -> dict[str, pa.Array]:
+    return {name: expansion.merged(before.get(name), after.get(name)) for name in {**before, **after}}
+
+
+def expanded(operator: Expander, batch: Batch) -> Batch:
+    """Return the children of all samples of a batch, in order."""
+    return _children(operator, batch, contract.expanded(operator, _seen_by(operator, batch)))[0]
+
+
+def _children(operator: Expander, batch: Batch, lists: pa.ListArray) -> tuple[Batch, np.ndarray]:
+    """Return copies of the samples with the values that make children of them, and the index of the parent of each.
+
+    The values are texts, or structs of several fields.
+    """
+    parents = lists.value_parent_indices().to_numpy().astype(np.int64)
+    copies, texts = batch.take(parents), lists.flatten()
+    if pa.types.is_struct(texts.type):
+        columns = {field.name: column for field, column in zip(texts.type, texts.flatten(), strict=True)}
+        texts = columns.pop(TEXT)
+        copies = copies.with_column(FIELDS, put_fields(copies.rows.column(FIELDS), columns))
+    if operator.text_key is None:
+        return copies.with_text(texts), parents
+    return copies.with_column(FIELDS, put_texts(copies.rows.column(FIELDS), operator.text_key, texts)), parents
 
 
 def _seen_by(operator: Operator, batch: Batch) -> Batch:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from dj_assets.home.identity import id_of, row_of
+from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.media_files import MEDIA, media_files
 from dj_assets.measure.media_stage import measure_in_parts
 from dj_assets.measure.row_stage import Measured, RowStage
@@ -51,7 +53,7 @@ class Task:
 class BlockSummary:
     """Hold the counts that a measured block adds to its file, without its samples.
 
-    `rows` samples were measured; the other records were left out or rejected while loading.
+    `rows` samples were measured, children among them; the other records were left out or rejected while loading.
 
     `media` is a digest of the media files that its samples list, empty if there are none.
     `missing_key`, `field_types` and `left_out` are copied from `sources.readers.Parsed`.
@@ -83,8 +85,10 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
     parsed = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name)
     rows = parsed.rows
     measured = measure_batch(task, file, block, Batch(rows, task.models))
-    shard = pa.repeat(pa.scalar(block.file_number, pa.int32()), rows.num_rows)
-    row, ids = rows.column("row"), rows.column("id")
+    row, ids = _identity(rows, measured.lineage)
+    shard = pa.repeat(pa.scalar(block.file_number, pa.int32()), len(row))
+    made = measured.lineage
+    in_stats, in_signatures = (made.in_stats(row), made.in_signatures()) if made else ({}, {})
     failed = [
         (block.file_number, row[f.index].as_py(), ids[f.index].as_py(), f.step, False, f.error)
         for f in measured.failures
@@ -97,14 +101,16 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
         tables={
             "cleaned": _batch({"shard": shard, "row": row, "id": ids, "text": measured.text}),
             "fields": _batch({"row": row, "fields": measured.fields}),
-            "stats": _batch({"shard": shard, "row": row, "id": ids, **measured.statistics}),
-            "signatures": _batch({"row": row, "failed_at": measured.failed_at, **measured.signatures, **media}),
+            "stats": _batch({"shard": shard, "row": row, "id": ids, **in_stats, **measured.statistics}),
+            "signatures": _batch(
+                {"row": row, "failed_at": measured.failed_at, **in_signatures, **measured.signatures, **media}
+            ),
             "rejects": _rejects(loading + failed),
         },
         summary=BlockSummary(
             records=parsed.records,
             left_out=parsed.left_out,
-            rows=rows.num_rows,
+            rows=len(row),
             dropped=sum(reject.dropped for reject in parsed.rejects),
             quarantined=sum(not reject.dropped for reject in parsed.rejects),
             text_bytes=rows.column("text").nbytes,
@@ -124,6 +130,16 @@ def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured
         root = replace(root, folder=root.folder or str(Path(file).parent))
         return measure_in_parts(task.plan, batch, root, task.frequent)
     return RowStage(batch, task.frequent).run(task.plan)
+
+
+def _identity(rows: pa.RecordBatch, lineage: Lineage | None) -> tuple[pa.Array, pa.Array]:
+    """Return row and id of every measured sample; those of children tell their part of the record."""
+    if lineage is None:
+        return rows.column("row"), rows.column("id")
+    part = lineage.part
+    row = row_of(rows.column("row").to_numpy()[lineage.origin], part)
+    ids = rows.column("id").take(pa.array(lineage.origin)).to_pylist()
+    return pa.array(row), pa.array([id_of(*named) for named in zip(ids, part.tolist(), strict=True)], pa.string())
 
 
 def _rejects(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:

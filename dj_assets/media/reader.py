@@ -49,6 +49,9 @@ Child = Spawned | Forked
 FILES_A_PROCESS = 10_000
 # Errors that mean that the process is dead, or was killed in the middle of an answer.
 _DEAD = (EOFError, BrokenPipeError, ConnectionResetError, pickle.UnpicklingError)
+# The system may kill a process at any moment, for instance when memory is short. A file is at fault only if the process
+# ends after it has begun with it; before that, the process is started again this many times.
+_STARTS = 3
 # A confined process opens no path. Decoders that need a path get a copy in memory; for a larger file, a process is
 # started that may open this file.
 COPIED_BYTES = 256 * 1024 * 1024
@@ -139,7 +142,7 @@ class MediaReader:
         return outcomes
 
     def _begin(self, work: Work, *, alone: bool) -> Child:
-        """Send work to the process; replace it first if it has served its files or crashed while it closed one."""
+        """Send work to the process; start it if there is none, and again if it ends before it begins with the work."""
         for feature in set(work.features) - self._loaded:
             feature.load()
             self._loaded.add(feature)
@@ -147,29 +150,25 @@ class MediaReader:
         self._files += 1
         if self._files > FILES_A_PROCESS:
             self._end()
-        if self._child is not None:
+        cause = ""
+        for _ in range(_STARTS):
             try:
-                self._child.channel.send(work, *descriptors)
-                self._child.channel.receive()
+                child = self._child or self._start(descriptors if alone else [])
+                child.channel.send(work, *descriptors)
+                child.channel.receive()
             except _DEAD:
-                self._end()
+                cause = self._cause_of_death()
             else:
-                return self._child
-        child = self._start(descriptors if alone else [])
-        child.channel.send(work, *descriptors)
-        child.channel.receive()
-        return child
+                return child
+        raise DjError(f"the process that reads media does not start: {cause}")
 
     def _start(self, descriptors: Sequence[int]) -> Child:
         if self._closed:
             raise DjError("the reader of media was closed")
         self._files = 1
         self._child = child = take_forked() or _spawned()
-        try:
-            child.channel.send(Start(self.limits, self.prepare), *descriptors)
-            child.channel.receive()
-        except _DEAD:
-            raise DjError(f"the process that reads media does not start: {self._cause_of_death()}") from None
+        child.channel.send(Start(self.limits, self.prepare), *descriptors)
+        child.channel.receive()
         return child
 
     def _cause_of_death(self) -> str:

@@ -14,15 +14,18 @@ if TYPE_CHECKING:
         BoundedFilter,
         CorpusMapper,
         Deduplicator,
+        Expander,
         Filter,
         Mapper,
         Operator,
         RangeFilter,
+        Selector,
         Statistic,
     )
     from dj_assets.operators.batch import Batch
     from dj_assets.operators.conditions import Condition, OneOf, Range
     from dj_assets.operators.registry import register
+    from dj_assets.operators.sql import Sql
 
 __all__ = [
     "Batch",
@@ -31,6 +34,7 @@ __all__ = [
     "ContractError",
     "CorpusMapper",
     "Deduplicator",
+    "Expander",
     "Filter",
     "Mapper",
     "OneOf",
@@ -38,6 +42,8 @@ __all__ = [
     "Range",
     "RangeFilter",
     "SampleError",
+    "Selector",
+    "Sql",
     "Statistic",
     "register",
 ]
@@ -49,6 +55,7 @@ _MODULES = {
     "OneOf": "dj_assets.operators.conditions",
     "Range": "dj_assets.operators.conditions",
     "SampleError": "dj_assets.errors",
+    "Sql": "dj_assets.operators.sql",
     "register": "dj_assets.operators.registry",
 }
 

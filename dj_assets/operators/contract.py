@@ -12,19 +12,24 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dj_assets.errors import ContractError, DjError, SampleError
 from dj_assets.operators.base import (
     BoundedFilter,
     CorpusMapper,
     Deduplicator,
+    Expander,
     Filter,
     Mapper,
+    Measuring,
     Operator,
+    Selector,
     Statistic,
     StatisticsByParameters,
 )
 from dj_assets.operators.batch import TEXT, Batch, TextError
+from dj_assets.operators.sql import Sql
 
 T = TypeVar("T")
 KEYS = pa.list_(pa.uint64())
@@ -42,14 +47,17 @@ IDENTITY = ("shard", "row", "id")
 _FIXES = {
     "apply": "add 'def apply(self, batch)', which returns batch.with_text(texts)",
     "condition": "derive the class from RangeFilter, or add a property 'condition' that returns a Condition",
+    "expand": "add 'def expand(self, batch)', which returns one list of texts for each sample",
     "count": "add 'def count(self, batch)', which returns one list of keys for each sample",
     "measure": "add 'def measure(self, batch)', which returns {key: array} with one value for each sample",
     "rewrite": "add 'def rewrite(self, batch, frequent)', which returns batch.with_text(texts)",
+    "reason": "add a property 'reason', which returns in words why a sample is not selected",
+    "selection": "add 'def selection(self, samples)', which returns a query for the selected samples",
     "sign": "add 'def sign(self, batch)', which returns an array with one signature for each sample",
 }
 
 
-def measured(operator: Filter, batch: Batch) -> dict[str, pa.Array]:
+def measured(operator: Measuring, batch: Batch) -> dict[str, pa.Array]:
     """Measure a batch; return one array for each declared statistic, of its type and as long as the batch."""
     statistics = operator.statistics
     returned = _called(operator, "measure", batch, lambda: operator.measure(batch))
@@ -77,6 +85,33 @@ def counted(operator: CorpusMapper, batch: Batch) -> pa.Array:
     """Count a batch; return one list of keys, `uint64`, for each sample."""
     returned = _called(operator, "count", batch, lambda: operator.count(batch))
     return _whole_keys(operator, "count", _array(operator, "count", returned, KEYS, len(batch)))
+
+
+def expanded(operator: Expander, batch: Batch) -> pa.ListArray:
+    """Expand a batch; return one list for each sample: of texts, or of structs with a field `text`."""
+    returned = _called(operator, "expand", batch, lambda: operator.expand(batch))
+    fix = "return pa.array(lists, pa.list_(pa.string())), or lists of structs with a field 'text'"
+    if isinstance(returned, pa.ChunkedArray):
+        returned = returned.combine_chunks()
+    if not isinstance(returned, pa.Array):
+        raise _breach(operator, "expand", f"returned {_kind_of(returned)}", fix)
+    if len(returned) != len(batch):
+        problem = f"returned {_several(len(returned), 'list')} for {_several(len(batch), 'sample')}"
+        raise _breach(operator, "expand", problem, "return one list for each sample, empty if it has no children")
+    inner = returned.type.value_type if _is_list(returned.type) else pa.null()
+    names = [field.name for field in inner] if pa.types.is_struct(inner) else []
+    text = inner.field(names.index(TEXT)).type if names.count(TEXT) == 1 else inner
+    if not pa.types.is_string(text):
+        raise _breach(operator, "expand", f"returned values of type {returned.type}", fix)
+    reserved = sorted(set(names) & set(IDENTITY))
+    if reserved:
+        raise _breach(operator, "expand", f"returned the field {reserved[0]!r}, which names a sample", "leave it out")
+    returned = returned.cast(pa.list_(inner))
+    values = returned.flatten()
+    texts = pc.struct_field(values, names.index(TEXT)) if names else values
+    if returned.null_count or values.null_count or texts.null_count:
+        raise _breach(operator, "expand", "returned a null", "return an empty list, or a text for each child")
+    return returned
 
 
 def rewritten(operator: Mapper, batch: Batch, rewrite: Callable[[Batch], Batch]) -> Batch:
@@ -139,13 +174,17 @@ def check_class(cls: type[Operator]) -> None:
         If a method is missing, a declaration has the wrong type, or a bound is no field.
     """
     given: object = cls
-    if not (isinstance(given, type) and issubclass(given, (Mapper, Filter, Deduplicator))):
-        raise ContractError(f"{location(cls)} is no operator; derive it from Mapper, Filter or Deduplicator")
+    if not (isinstance(given, type) and issubclass(given, (Mapper, Measuring, Expander, Deduplicator))):
+        kinds = "Mapper, Filter, Selector, Expander or Deduplicator"
+        raise ContractError(f"{location(cls)} is no operator; derive it from {kinds}")
     for method in sorted(getattr(cls, "__abstractmethods__", ())):
         fix = _FIXES.get(method, f"add the method {method!r}")
         raise ContractError(f"{location(cls)} has no {method!r}; {fix}")
-    if issubclass(cls, Filter):
-        if not isinstance(inspect.getattr_static(cls, "statistics"), StatisticsByParameters):
+    if issubclass(cls, Measuring):
+        by_parameters = isinstance(inspect.getattr_static(cls, "statistics"), StatisticsByParameters)
+        # a selector may have none
+        none = not cls.statistics and not issubclass(cls, Filter)
+        if not by_parameters and not none:
             _check_statistics(cls, cls.statistics)
         if issubclass(cls, BoundedFilter):
             _check_bounds(cls)
@@ -166,11 +205,15 @@ def check_operator(operator: Operator) -> None:
     ContractError
         If a statistic is not declared, or the condition cannot be compiled.
     """
+    cls = type(operator)
+    if not isinstance(operator, Measuring):
+        return
+    if isinstance(inspect.getattr_static(cls, "statistics"), StatisticsByParameters) and operator.statistics:
+        _check_statistics(cls, operator.statistics, reserved=())
+    if isinstance(operator, Selector):
+        _check_selection(operator)
     if not isinstance(operator, Filter):
         return
-    cls = type(operator)
-    if isinstance(inspect.getattr_static(cls, "statistics"), StatisticsByParameters):
-        _check_statistics(cls, operator.statistics, reserved=())
     columns = {statistic.key: statistic.key for statistic in operator.statistics}
     try:
         condition = operator.condition
@@ -257,7 +300,7 @@ def _whole_keys(operator: Operator, method: str, values: pa.Array) -> pa.Array:
     return values
 
 
-def _check_statistics(cls: type[Filter], statistics: object, reserved: tuple[str, ...] = IDENTITY) -> None:
+def _check_statistics(cls: type[Operator], statistics: object, reserved: tuple[str, ...] = IDENTITY) -> None:
     example = "statistics = (Statistic('score', pa.float64(), 'unit'),)"
     if not isinstance(statistics, tuple) or not all(isinstance(entry, Statistic) for entry in statistics):
         fix = f"declare a tuple of Statistic, with a comma at its end: {example}"
@@ -273,6 +316,21 @@ def _check_statistics(cls: type[Filter], statistics: object, reserved: tuple[str
         if not isinstance(statistic.type, pa.DataType):
             fix = "use an Arrow type such as pa.float64()"
             raise ContractError(f"{location(cls)}: the type of the statistic {key!r} is {statistic.type!r}; {fix}")
+
+
+def _check_selection(operator: Selector) -> None:
+    if len(operator.statistics) > 1:
+        problem = f"declares {len(operator.statistics)} statistics, but a selector judges one value"
+        raise ContractError(f"{location(type(operator))} {problem}; declare one")
+    try:
+        selection: object = operator.selection(2)
+        reason: object = operator.reason
+    except Exception as error:
+        fix = "return Sql('SELECT sample FROM samples WHERE …'), or None if all are selected"
+        raise _breach(operator, "selection", f"raised {in_words(error)}", fix) from error
+    if not isinstance(reason, str) or not (selection is None or isinstance(selection, Sql)):
+        fix = "return Sql('SELECT sample FROM samples WHERE …') and a text"
+        raise _breach(operator, "selection", f"returned {_kind_of(selection)} and {_kind_of(reason)}", fix)
 
 
 def _check_bounds(cls: type[BoundedFilter]) -> None:

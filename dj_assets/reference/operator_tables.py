@@ -13,9 +13,15 @@ from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
 from dj_assets.operators import registry
-from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.base import Deduplicator, Expander, Filter, Mapper, Measuring, Operator, Selector
 
-KINDS: dict[str, type[Operator]] = {"mapper": Mapper, "filter": Filter, "deduplicator": Deduplicator}
+KINDS: dict[str, type[Operator]] = {
+    "mapper": Mapper,
+    "filter": Filter,
+    "selector": Selector,
+    "expander": Expander,
+    "deduplicator": Deduplicator,
+}
 # Parameters that every filter has, and the one that every operator has. The page describes them once.
 COMMON = ("min_closed_interval", "max_closed_interval", "reversed_range", "text_key")
 
@@ -59,7 +65,7 @@ def shipped_operators() -> list[type[Operator]]:
 
 
 def kind_of(cls: type[Operator]) -> str:
-    """Return "mapper", "filter" or "deduplicator"."""
+    """Return the kind of an operator in one word: a key of `KINDS`."""
     return next(kind for kind, base in KINDS.items() if issubclass(cls, base))
 
 
@@ -76,7 +82,7 @@ def operator_facts(cls: type[Operator]) -> OperatorFacts:
         statistics=_gathered(
             (where, statistic.key, f"{_arrow_type(statistic.type)}, {statistic.unit}")
             for where, operator in variants
-            if isinstance(operator, Filter)
+            if isinstance(operator, Measuring)
             for statistic in operator.statistics
         ),
         models=_gathered((where, _any_lang(cls, name), "") for where, made in variants for name in made.models()),

@@ -94,7 +94,7 @@ class Decision:
         ConservationError
             If the number of samples in is not kept + dropped + quarantined.
         """
-        counts = balance(manifests, replayed.file_counts)
+        counts = balance(plan, manifests, replayed.file_counts)
         funnel = make_funnel(plan, replayed.file_counts, counts, _seconds_by_step(manifests))
         against = sum(step.dropped_against for step in funnel)
         return cls(

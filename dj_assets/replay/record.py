@@ -72,6 +72,8 @@ def manifest_of_run(
         quarantined=counts.quarantined,
         dropped_by_load=counts.dropped_by_load,
         quarantined_by_load=counts.quarantined_by_load,
+        created=counts.created,
+        expanded=counts.expanded,
         retention=counts.retention,
         funnel=decision.funnel,
         conditional=tuple(step.label for step in plan.steps if step.index in plan.conditional),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -47,6 +49,19 @@ def put_texts(fields: pa.Array, key: str, texts: pa.StringArray) -> pa.Array:
         for record, text in zip(fields.to_pylist(), texts.to_pylist(), strict=True)
     ]
     return pa.array(rewritten, pa.string())
+
+
+def put_fields(fields: pa.Array, values: Mapping[str, pa.Array]) -> pa.Array:
+    """Return the fields with other values under the keys of `values`; a struct gets columns that it does not have."""
+    if pa.types.is_struct(fields.type):
+        columns = dict(zip([field.name for field in fields.type], fields.flatten(), strict=True)) | dict(values)
+        return pa.StructArray.from_arrays(list(columns.values()), names=list(columns))
+    rows = zip(*(column.to_pylist() for column in values.values()), strict=True)
+    put = [
+        exact_json.rewrite(record, lambda whole, row=row: {**whole, **dict(zip(values, row, strict=True))})
+        for record, row in zip(fields.to_pylist(), rows, strict=True)
+    ]
+    return pa.array(put, pa.string())
 
 
 def _text_in(record: str, key: str) -> str | None:

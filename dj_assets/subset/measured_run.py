@@ -11,12 +11,14 @@ from typing import Literal
 import numpy as np
 
 from dj_assets.errors import UserError
+from dj_assets.home.identity import FROM_SOURCE
 from dj_assets.home.json_files import read_json
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, newest_run, require_measured, stored_manifest
 from dj_assets.home.run_manifest import MeasuredFile, ReferenceFile, RunManifest
 from dj_assets.measure.measured_source import measured_version, version_with_reference
-from dj_assets.operators.base import Deduplicator, Mapper
+from dj_assets.operators.base import Deduplicator
+from dj_assets.publish.database import NEVER_CREATED
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.links import find_links
 from dj_assets.replay.population import Population, load_population
@@ -110,13 +112,20 @@ class MeasuredRun:
         _require_same_measure(self.manifest, plan, self.layout.published)
         outcomes = self._outcome(plan)
         _require_measured_files(self.manifest, self.layout)
-        ended = np.bincount(outcomes.outcome[~outcomes.kept], minlength=len(plan.steps))
-        passed, alive = [], len(outcomes.outcome)
+        size, children = len(plan.steps), self._population.children
+        existing = outcomes.outcome != NEVER_CREATED
+        ended = np.bincount(outcomes.outcome[existing & ~outcomes.kept], minlength=size)
+        created, alive = np.zeros(size, np.int64), len(existing)
+        if children is not None:
+            made = existing & (children.created_at != FROM_SOURCE)
+            created = np.bincount(children.created_at[made], minlength=size)
+            alive = int(np.count_nonzero(children.created_at == FROM_SOURCE))
+        passed = []
         for step in plan.steps:
-            left = int(ended[step.index])
-            if left or not isinstance(step.operator, Mapper):
-                passed.append(Passed(step.label, step.index, alive, alive - left))
-            alive -= left
+            out = alive - int(ended[step.index]) + int(created[step.index])
+            if out != alive or step.drops:
+                passed.append(Passed(step.label, step.index, alive, out))
+            alive = out
         return passed
 
     def replayed(self, plan: Plan) -> tuple[Population, SampleOutcomes]:

@@ -64,11 +64,16 @@ def _front_matter(report_input: ReportInput) -> dict[str, object]:
 
 def _counts(report_input: ReportInput) -> str:
     manifest, check_input = report_input.manifest, report_input.check_input
+    counts = {
+        "samples in": manifest.samples_in,
+        "samples out": manifest.samples_out,
+        "dropped": manifest.dropped,
+        "quarantined": manifest.quarantined,
+    }
+    if manifest.created:
+        counts |= {"created from others": manifest.created, "replaced by others": manifest.expanded}
     rows: list[dict[str, str | int | float | None]] = [
-        {"": "samples in", "samples": manifest.samples_in},
-        {"": "samples out", "samples": manifest.samples_out},
-        {"": "dropped", "samples": manifest.dropped},
-        {"": "quarantined", "samples": manifest.quarantined},
+        {"": name, "samples": samples} for name, samples in counts.items()
     ]
     lines = [f"{rate(manifest.retention)} of the samples are kept."]
     if check_input.reference:

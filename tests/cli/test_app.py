@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from dj_assets import __version__
-from dj_assets.cli.app import app
+from dj_assets.cli.app import Commands, app
 from dj_assets.home.json_files import read_json, write_document
 from tests.documents import documents, write_jsonl
 from tests.paths import ROOT
@@ -266,3 +268,26 @@ def test_models_are_listed_and_verified(tmp_path):
     assert listed.returncode == 0, listed.stderr
     assert "lid.176.bin" in listed.stdout
     assert cli("models", "verify", DJ_HOME=str(tmp_path)).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "code", "told"),
+    [
+        (EOFError("short"), RuntimeError, 1, ""),
+        (KeyboardInterrupt(), SystemExit, 130, "interrupted; finished files are"),
+    ],
+)
+def test_an_early_end_is_told(error: BaseException, raised: type[BaseException], code: int, told: str):
+    commands = typer.Typer(cls=Commands)
+
+    @commands.command()
+    def one() -> None:
+        raise error
+
+    @commands.command()
+    def other() -> None: ...
+
+    done = CliRunner().invoke(commands, ["one"])
+    assert (type(done.exception), done.exit_code) == (raised, code)
+    assert told in done.stderr
+    assert "Aborted" not in done.stderr
