@@ -12,10 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from dj_assets.errors import ContractError, SampleError
+from dj_assets.home.identity import FROM_SOURCE
+from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.models.store import ModelStore
 from dj_assets.operators import contract
-from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Operator
+from dj_assets.operators.base import CorpusMapper, Deduplicator, Expander, Measuring, Operator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe.load import CUSTOM_MODULE
@@ -25,7 +27,7 @@ from dj_assets.recipe.plan import Plan, make_plan
 # A sample with this text fails in `Bench.failing`.
 FAILS = "this sample fails"
 ERROR = "error"
-Values = dict[str, list[object]]
+Values = dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,8 @@ class Bench:
     @property
     def method(self) -> str:
         """Return the name of the method that gives the results."""
-        if isinstance(self.operator, Filter):
-            return "measure"
-        return "sign" if isinstance(self.operator, Deduplicator) else "apply"
+        methods: dict[type[Operator], str] = {Measuring: "measure", Deduplicator: "sign", Expander: "expand"}
+        return next((name for kind, name in methods.items() if isinstance(self.operator, kind)), "apply")
 
     def breach(self, problem: str, fix: str, method: str = "") -> ContractError:
         """Return the error for a breach, with file, line, class and method."""
@@ -58,6 +59,7 @@ class Bench:
     def values(self, batch: Batch) -> Values:
         """Return the results of a batch by column: text, statistics, signatures, and the error of a failing sample.
 
+        Of an expander, the column `children` has the texts of the children of every sample.
         The keys that a corpus mapper counts are among the signatures; its text is rewritten with every key frequent.
         """
         stage = self._run(batch, {})
@@ -75,7 +77,7 @@ class Bench:
     def failing(self) -> Bench:
         """Return a bench whose operator raises `SampleError` for batches that contain the text `FAILS`."""
         cls = type(self.operator)
-        names = ("apply", "rewrite", "measure", "sign", "count")
+        names = ("apply", "rewrite", "measure", "sign", "count", "expand")
         methods = {name: _refusing(method) for name in names if (method := getattr(cls, name, None))}
         subclass: Any = type(cls.__name__, (cls,), {**methods, "__module__": cls.__module__})
         made = subclass.model_construct(**{name: getattr(self.operator, name) for name in cls.model_fields})
@@ -125,8 +127,22 @@ def _refusing(method: Callable[..., object]) -> Callable[..., object]:
 
 
 def _columns(measured: Measured) -> Values:
+    if measured.lineage is not None:
+        return _children(measured, measured.lineage)
     errors: list[str | None] = [None] * len(measured.text)
     for failure in measured.failures:
         errors[failure.index] = failure.error
     columns = {**measured.statistics, **measured.signatures, "text": measured.text}
     return {**{name: column.to_pylist() for name, column in columns.items()}, ERROR: errors}
+
+
+def _children(measured: Measured, lineage: Lineage) -> Values:
+    errors: list[str | None] = [None] * int(np.count_nonzero(lineage.created_at == FROM_SOURCE))
+    children: list[list[str]] = [[] for _ in errors]
+    for failure in measured.failures:
+        errors[lineage.origin[failure.index]] = failure.error
+    made = zip(lineage.origin.tolist(), lineage.created_at.tolist(), measured.text.to_pylist(), strict=True)
+    for origin, created_at, text in made:
+        if created_at != FROM_SOURCE:
+            children[origin].append(text)
+    return {"children": children, ERROR: errors}

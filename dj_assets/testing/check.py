@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from dj_assets.errors import ContractError
 from dj_assets.models.store import ModelStore
 from dj_assets.operators import contract
-from dj_assets.operators.base import Deduplicator, Filter, Operator
+from dj_assets.operators.base import Deduplicator, Filter, Measuring, Operator, Selector
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.sql import Sql, joined
+from dj_assets.replay.selecting import comparable
 from dj_assets.testing.bench import ERROR, FAILS, Bench, Values, same
 from dj_assets.testing.texts import TEXTS
 
@@ -63,9 +64,9 @@ def empty_batch(bench: Bench) -> None:
 
 
 def declared_keys(bench: Bench) -> None:
-    """Check that a filter returns no key that it does not declare."""
+    """Check that a filter or selector returns no key that it does not declare."""
     operator = bench.operator
-    if isinstance(operator, Filter):
+    if isinstance(operator, Measuring):
         extra = sorted(set(operator.measure(bench.batch([]))) - {statistic.key for statistic in operator.statistics})
         if extra:
             raise bench.breach(f"returned {extra[0]!r}, which 'statistics' does not declare", "declare it, or leave it")
@@ -144,6 +145,34 @@ def condition(bench: Bench) -> None:
         raise bench.breach("keeps a sample whose statistic is null or NaN", "let null and NaN fail", "condition")
 
 
+def selection(bench: Bench) -> None:
+    """Check that the query of a selector runs, and returns some of the samples, each once."""
+    operator = bench.operator
+    if not isinstance(operator, Selector):
+        return
+    import duckdb
+
+    rows = list(range(len(TEXTS)))
+    values = bench.values(bench.batch(TEXTS))
+    judged = [values[statistic.key] for statistic in operator.statistics]
+    column = comparable(pa.array(judged[0], operator.statistics[0].type)) if judged else pa.nulls(len(rows))
+    numbers = pa.array(rows, pa.int64())
+    samples = pa.table({"sample": numbers, "shard": pa.nulls(len(rows), pa.int32()), "row": numbers, "value": column})
+    for number in (len(rows), 2):
+        query = operator.selection(number)
+        if query is None:
+            continue
+        with duckdb.connect(config={"threads": 1}) as database:
+            database.register("samples", samples.slice(0, number))
+            try:
+                found = database.execute(query.text, list(query.parameters)).fetchnumpy()["sample"].tolist()
+            except (duckdb.Error, KeyError) as error:
+                fix = "select the column 'sample' of the table 'samples'"
+                raise bench.breach(f"gives SQL that fails: {contract.in_words(error)}", fix, "selection") from error
+        if len({*found}) < len(found) or not {*found} <= {*rows[:number]}:
+            raise bench.breach("selects a sample twice, or one that is not there", "select from 'samples'", "selection")
+
+
 def near_pairs(bench: Bench) -> None:
     """Check the pairs that a deduplicator finds by a search of its own."""
     operator = bench.operator
@@ -171,6 +200,7 @@ CHECKS: tuple[Callable[[Bench], None], ...] = (
     null_text,
     thresholds,
     condition,
+    selection,
     near_pairs,
 )
 

@@ -45,12 +45,15 @@ class RangeSpecifiedFieldSelector(FieldSelector):
     @property
     def reason(self) -> str:
         """Return which ranks are kept."""
-        low, high = (
-            " and ".join([f"{share:g} of the samples"] * (share is not None) + [f"rank {rank}"] * (rank is not None))
-            for share, rank in ((self.lower_percentile, self.lower_rank), (self.upper_percentile, self.upper_rank))
-        )
+        low = _in_words(self.lower_percentile, self.lower_rank)
+        high = _in_words(self.upper_percentile, self.upper_rank)
         return f"the rank by {self.field_key} is not between {low} and {high}"
 
 
 def _ranks(share: float | None, rank: int | None, samples: int) -> list[int]:
     return [bound for bound in (None if share is None else int(share * samples), rank) if bound is not None]
+
+
+def _in_words(share: float | None, rank: int | None) -> str:
+    shares = [] if share is None else [f"{share:g} of the samples"]
+    return " and ".join([*shares, *([] if rank is None else [f"rank {rank}"])])
