@@ -21,7 +21,7 @@ from dj_assets.measure.row_stage import expanded
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import CorpusMapper, Expander, Filter, Mapper, Selector
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.conditions import quoted
+from dj_assets.operators.sql import Sql, joined, quoted
 from dj_assets.publish.database import reading, require_database
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.sources import SourceFile
@@ -112,14 +112,15 @@ class _Tracer:
         return SampleTrace(sample, shard, row, source.path, outcome, steps, self._kept_duplicate(shard, row))
 
     def _outcome(self, shard: int, row: int) -> tuple[str | None, str]:
-        dropped = self._row("SELECT operator, reason FROM dropped WHERE shard = ? AND row = ?", shard, row)
+        dropped = self._row(Sql("SELECT operator, reason FROM dropped WHERE shard = ? AND row = ?", (shard, row)))
         if dropped:
             return dropped[0], f"dropped by {dropped[0]}: {dropped[1]}"
-        failed = self._row("SELECT operator, error FROM quarantine WHERE shard = ? AND row = ?", shard, row)
+        failed = self._row(Sql("SELECT operator, error FROM quarantine WHERE shard = ? AND row = ?", (shard, row)))
         if failed:
             return failed[0], f"quarantined by {failed[0]}: {failed[1]}"
         if self.plan.expanders:
-            expanded = self._row("SELECT operator, children FROM expanded WHERE shard = ? AND row = ?", shard, row)
+            query = "SELECT operator, children FROM expanded WHERE shard = ? AND row = ?"
+            expanded = self._row(Sql(query, (shard, row)))
             if expanded:
                 return expanded[0], f"replaced by {_samples(expanded[1])} of {expanded[0]}"
         return None, "kept"
@@ -163,7 +164,7 @@ class _Tracer:
         """Return the rows of the sample and of those it was made from, by the index of the step that made each."""
         rows: dict[int, int] = {}
         query = "SELECT created_at, parent_row FROM stats WHERE shard = ? AND row = ?"
-        while self.plan.expanders and (made := self._row(query, shard, row)) and made[0] is not None:
+        while self.plan.expanders and (made := self._row(Sql(query, (shard, row)))) and made[0] is not None:
             rows[made[0]], row = row, made[1]
         return rows
 
@@ -173,7 +174,7 @@ class _Tracer:
         return [(child, name) for child, name in self.connection.execute(query, [shard, row, step.index]).fetchall()]
 
     def _name(self, shard: int, row: int) -> str:
-        named = self._row("SELECT id FROM stats WHERE shard = ? AND row = ?", shard, row)
+        named = self._row(Sql("SELECT id FROM stats WHERE shard = ? AND row = ?", (shard, row)))
         return str(named[0]) if named else ""
 
     def _selected(self, step: Step, operator: Selector, measured: Mapping[str, Any], *, ended: bool) -> StepTrace:
@@ -186,12 +187,12 @@ class _Tracer:
         return operator.apply
 
     def _judged(
-        self, step: Step, operator: Filter, measured: Mapping[str, Any], position: tuple[int, int], *, ended: bool
+        self, step: Step, operator: Filter, measured: Mapping[str, object], position: tuple[int, int], *, ended: bool
     ) -> StepTrace:
         values = ", ".join(_shown(column, measured.get(column)) for column in step.columns.values())
-        test = operator.condition.keep(step.columns)
-        query = f"SELECT {test.text} FROM stats WHERE shard = ? AND row = ?"  # noqa: S608 - conditions bind their values
-        keeps = self._row(query, *test.parameters, *position)
+        shard, row = position
+        query = "SELECT {test} FROM stats WHERE shard = {shard} AND row = {row}"
+        keeps = self._row(Sql.of(query, test=operator.condition.keep(step.columns), shard=shard, row=row))
         result = "" if keeps is None else ", passes" if keeps[0] else ", fails"
         thresholds = ", ".join(
             f"{key} {value}" for key, value in operator.parameters().items() if key in operator.judging
@@ -199,19 +200,21 @@ class _Tracer:
         return StepTrace(step.label, f"{values}{result}" + (f" ({thresholds})" if thresholds else ""), ended=ended)
 
     def _measured(self, shard: int, row: int) -> dict[str, Any]:
-        columns = ", ".join(quoted(column) for column in self.plan.stat_columns)
-        if not columns:
+        if not self.plan.stat_columns:
             return {}
-        values = self._row(f"SELECT {columns} FROM stats WHERE shard = ? AND row = ?", shard, row)  # noqa: S608 - quoted
+        columns = joined(", ", [Sql(quoted(column)) for column in self.plan.stat_columns])
+        query = "SELECT {columns} FROM stats WHERE shard = {shard} AND row = {row}"
+        values = self._row(Sql.of(query, columns=columns, shard=shard, row=row))
         return dict(zip(self.plan.stat_columns, values, strict=True)) if values else {}
 
     def _kept_duplicate(self, shard: int, row: int) -> tuple[str, ...]:
         """Return the differences between the sample and its kept duplicate, both as cleaned."""
-        query = f"""
+        query = """
             SELECT kept_shard, kept_row, kept_id, cluster_size, distance, against
-            FROM ({duplicates_query(self.connection)}) WHERE shard = ? AND row = ?
-        """  # noqa: S608 - a query from this package
-        duplicate = self._row(query, shard, row)
+            FROM ({duplicates}) WHERE shard = {shard} AND row = {row}
+        """
+        duplicates = duplicates_query(self.connection)
+        duplicate = self._row(Sql.of(query, duplicates=duplicates, shard=shard, row=row))
         if duplicate is None:
             return ()
         kept_shard, kept_row, kept_id, size, distance, against = duplicate
@@ -229,11 +232,11 @@ class _Tracer:
         path = layout.fetched("cleaned", shard)
         if not path.exists():
             raise DamagedError(f"{path}: is missing; {MEASURE_AGAIN}")
-        text = self._row("SELECT text FROM read_parquet(?) WHERE row = ?", str(path), row)
+        text = self._row(Sql("SELECT text FROM read_parquet(?) WHERE row = ?", (str(path), row)))
         return str(text[0]) if text else ""
 
-    def _row(self, query: str, *parameters: object) -> tuple[Any, ...] | None:
-        return self.connection.execute(query, list(parameters)).fetchone()
+    def _row(self, query: Sql) -> tuple[Any, ...] | None:
+        return query.execute(self.connection).fetchone()
 
 
 def _positions(connection: duckdb.DuckDBPyConnection, sample: str) -> list[tuple[int, int]]:

@@ -150,7 +150,7 @@ class PublishedFile(_Record):
 
     @property
     def written(self) -> Sum:
-        """Its size and CRC-32, as it was written."""
+        """Return its size and CRC-32, as it was written."""
         return Sum(self.bytes, self.crc32)
 
 
@@ -274,6 +274,11 @@ class RunManifest(_Record):
     def file(self, number: int) -> MeasuredFile:
         """Return the source file with a number."""
         return next(file for file in self.files if file.number == number)
+
+    def media_root(self, number: int) -> Root:
+        """Return the root of the media paths in a source file; where none is recorded, it is the folder of the file."""
+        recorded = self.media.roots.get(number) if self.media else None
+        return recorded or Root(str(Path(self.file(number).path).parent))
 
     @property
     def reference(self) -> tuple[ReferenceFile, ...]:

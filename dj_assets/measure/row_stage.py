@@ -28,7 +28,7 @@ T = TypeVar("T", Batch, Columns)
 
 @dataclass(frozen=True)
 class Failure:
-    """Holds a sample that an operator could not process: its index in the batch, the step, the error."""
+    """Hold a sample that an operator could not process: its index in the batch, the step, the error."""
 
     index: int
     step: int
@@ -37,7 +37,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Measured:
-    """Holds the results of the row stage for a batch; every array is as long as the batch.
+    """Hold the results of the row stage for a batch; every array is as long as the batch.
 
     Statistics and signatures after a failure are null. Conditional statistics of samples that were dropped before are
     null, too. The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure,
@@ -59,7 +59,7 @@ class Measured:
 
 
 class RowStage:
-    """Runs one pass over one batch. Only a sample that fails leaves the pass; the others go on."""
+    """Run one pass over one batch. Only a sample that fails leaves the pass; the others go on."""
 
     def __init__(
         self, batch: Batch, frequent: Mapping[str, np.ndarray] | None = None, alive: np.ndarray | None = None

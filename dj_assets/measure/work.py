@@ -38,7 +38,7 @@ LOAD = -1
 
 @dataclass(frozen=True)
 class Task:
-    """Holds the data that a worker loads once: plan, model store, frequent keys of the corpus. Picklable.
+    """Hold the data that a worker loads once: plan, model store, frequent keys of the corpus. Picklable.
 
     `frequent` holds the sorted frequent keys of the plan's corpus mappers, keyed by label. The keys of a mapper without
     an entry are counted.
@@ -51,7 +51,7 @@ class Task:
 
 @dataclass(frozen=True)
 class BlockSummary:
-    """Holds the counts that a measured block adds to its file, without its samples.
+    """Hold the counts that a measured block adds to its file, without its samples.
 
     `rows` samples were measured, children among them; the other records were left out or rejected while loading.
 
@@ -74,7 +74,7 @@ class BlockSummary:
 
 @dataclass(frozen=True)
 class MeasuredBlock:
-    """Holds a measured block: one record batch for each of the measured files, and the summary."""
+    """Hold a measured block: one record batch for each of the measured files, and the summary."""
 
     tables: dict[str, pa.RecordBatch]
     summary: BlockSummary

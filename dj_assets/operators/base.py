@@ -13,7 +13,8 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.conditions import Condition, Range, Sql
+from dj_assets.operators.conditions import Condition, Range
+from dj_assets.operators.sql import Sql
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
@@ -75,12 +76,12 @@ class Operator(BaseModel):
             for key, value in values.items()
         }
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """Return all parameters that were given or differ from their defaults, ready for JSON."""
         given = self.model_dump(mode="json", exclude_unset=True)
         return {**self.model_dump(mode="json", exclude_defaults=True), **given}
 
-    def measuring_parameters(self) -> dict[str, Any]:
+    def measuring_parameters(self) -> dict[str, object]:
         """Return the parameters that affect measured values: all but the judging ones, defaults included."""
         return self.model_dump(mode="json", exclude=set(self.judging))
 
@@ -158,7 +159,7 @@ class CorpusMapper(Mapper):
 
     frequency_threshold: int
 
-    def counting_parameters(self) -> dict[str, Any]:
+    def counting_parameters(self) -> dict[str, object]:
         """Return the parameters that affect the keys of a sample: all measuring ones but the threshold."""
         return self.model_dump(mode="json", exclude={*self.judging, "frequency_threshold"})
 
@@ -301,7 +302,7 @@ class Selector(Measuring):
     A selector of the samples whose text length is the most frequent one:
 
     >>> import pyarrow.compute as pc
-    >>> from dj_assets.operators.conditions import Sql
+    >>> from dj_assets.operators.sql import Sql
     >>> class UsualLengthSelector(Selector):
     ...     statistics = (Statistic("length", pa.int64(), "characters"),)
     ...     def measure(self, batch):

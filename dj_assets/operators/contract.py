@@ -7,7 +7,7 @@ operator raises for its samples is no breach; it passes through.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,7 +29,7 @@ from dj_assets.operators.base import (
     StatisticsByParameters,
 )
 from dj_assets.operators.batch import TEXT, Batch, TextError
-from dj_assets.operators.conditions import Sql
+from dj_assets.operators.sql import Sql
 
 T = TypeVar("T")
 KEYS = pa.list_(pa.uint64())
@@ -173,7 +173,7 @@ def check_class(cls: type[Operator]) -> None:
     ContractError
         If a method is missing, a declaration has the wrong type, or a bound is no field.
     """
-    given: Any = cls
+    given: object = cls
     if not (isinstance(given, type) and issubclass(given, (Mapper, Measuring, Expander, Deduplicator))):
         kinds = "Mapper, Filter, Selector, Expander or Deduplicator"
         raise ContractError(f"{location(cls)} is no operator; derive it from {kinds}")
@@ -267,7 +267,7 @@ def _called(operator: Operator, method: str, batch: Batch, call: Callable[[], T]
 def _array(
     operator: Operator,
     method: str,
-    values: Any,  # noqa: ANN401 - whatever the author's method returned
+    values: object,
     declared: pa.DataType,
     samples: int,
     *,
@@ -334,7 +334,7 @@ def _check_selection(operator: Selector) -> None:
 
 
 def _check_bounds(cls: type[BoundedFilter]) -> None:
-    bounds: Any = cls.bounds
+    bounds: object = cls.bounds
     if not isinstance(bounds, tuple) or len(bounds) != 2:
         raise ContractError(f"{location(cls)}: 'bounds' is {bounds!r}; name two fields: bounds = ('min_x', 'max_x')")
     for name in bounds:
@@ -388,7 +388,7 @@ def _kind_of(value: object) -> str:
     return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
-def _quoted(keys: Any) -> str:  # noqa: ANN401 - an iterable of keys
+def _quoted(keys: Iterable[object]) -> str:
     return ", ".join(repr(key) for key in keys)
 
 

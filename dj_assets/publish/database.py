@@ -16,7 +16,7 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import require_written
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.operators.base import Filter, Selector
-from dj_assets.operators.conditions import Sql, quoted
+from dj_assets.operators.sql import Sql, bound, literals, quoted
 from dj_assets.publish.duplicates import MeasuredReference, add_duplicates
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.copies import at_hand
@@ -155,7 +155,7 @@ def add_run(path: Path, manifest: RunManifest, content: Mapping[str, object] | N
             values = (step.operator, json.dumps(step.params), step.samples_in, step.samples_out, step.dropped)
             made = (step.created, step.expanded) if _has_children(connection) else ()
             row = [number, *values, step.quarantined, step.seconds, step.dropped_against, *made]
-            connection.execute(f"INSERT INTO funnel VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - marks
+            Sql.of("INSERT INTO funnel VALUES ({row})", row=bound(row)).execute(connection)
         row = [manifest.run_id, manifest.finished, json.dumps(content or manifest.as_json())]
         connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
     finally:
@@ -164,10 +164,12 @@ def add_run(path: Path, manifest: RunManifest, content: Mapping[str, object] | N
 
 def export_table(database: Path, table: str, target: Path, file_number: int | None = None) -> None:
     """Write a table of a database, or its rows of one source file, as zstd Parquet."""
-    where = "" if file_number is None else f"WHERE shard = {int(file_number)}"
-    order = "ORDER BY shard, row" if table in {"dropped", "quarantine"} else ""
     with reading(database) as connection:
-        relation = connection.sql(f'SELECT * FROM "{table}" {where} {order}')  # noqa: S608 - names of ours
+        relation = connection.table(table)
+        if file_number is not None:
+            relation = relation.filter(f"shard = {file_number}")
+        if table in {"dropped", "quarantine"}:
+            relation = relation.order("shard, row")
         relation.write_parquet(str(target), compression="zstd")
 
 
@@ -215,14 +217,14 @@ def _stats(
                 [NEVER_CREATED],
             )
         return
-    listed = ", ".join("'" + name.replace("'", "''") + "'" for name in _names(files))
     created = ""
     if children:
         connection.execute(
             "CREATE TABLE never_created AS SELECT shard, row FROM outcomes WHERE fate = ?", [NEVER_CREATED]
         )
         created = "ANTI JOIN never_created USING (shard, row)"
-    connection.execute(f"CREATE VIEW stats AS SELECT * FROM read_parquet([{listed}]) {created}")  # noqa: S608 - quoted
+    query = "CREATE VIEW stats AS SELECT * FROM read_parquet({files}) {created}"
+    Sql.of(query, files=literals(_names(files)), created=Sql(created)).execute(connection)
 
 
 def _dropped(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
@@ -246,14 +248,12 @@ def _dropped(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
 
 
 def _dropped_by(connection: duckdb.DuckDBPyConnection, step: Step, reason: Sql, value: Sql) -> None:
-    connection.execute(
-        f"""
+    query = """
         INSERT INTO dropped
-        SELECT shard, row, id, ?, {reason.text}, {value.text}, NULL FROM stats JOIN outcomes USING (shard, row)
-        WHERE fate = ? AND NOT quarantined ORDER BY shard, row
-        """,  # noqa: S608 - conditions bind their values
-        [step.label, *reason.parameters, *value.parameters, step.index],
-    )
+        SELECT shard, row, id, {label}, {reason}, {value}, NULL FROM stats JOIN outcomes USING (shard, row)
+        WHERE fate = {index} AND NOT quarantined ORDER BY shard, row
+    """
+    Sql.of(query, label=step.label, reason=reason, value=value, index=step.index).execute(connection)
 
 
 def _judged_value(step: Step) -> Sql:

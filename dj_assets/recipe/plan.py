@@ -42,7 +42,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Step:
-    """Holds one operator at its index in the recipe.
+    """Hold one operator at its index in the recipe.
 
     `label` is the operator's name, with `_2` for its second instance; `columns` maps statistic keys to the columns of
     the table `stats`; `identity` identifies the measure: two steps with the same identity measure the same.
@@ -69,7 +69,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Holds the steps of a recipe in order."""
+    """Hold the steps of a recipe in order."""
 
     recipe: Recipe
     steps: tuple[Step, ...]

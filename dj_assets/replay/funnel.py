@@ -16,7 +16,7 @@ from dj_assets.replay.result import FileCounts
 
 @dataclass(frozen=True)
 class Balance:
-    """Holds the numbers of samples of a subset by outcome; `balance` checks that they add up."""
+    """Hold the numbers of samples of a subset by outcome; `balance` checks that they add up."""
 
     samples_in: int
     kept: int

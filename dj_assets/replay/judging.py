@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from dj_assets.operators.base import Deduplicator, Expander, Filter, Selector
-from dj_assets.operators.conditions import Parameter
+from dj_assets.operators.sql import Parameter
 from dj_assets.recipe.plan import Plan, Step
 
 # Value for "no step".
@@ -22,7 +22,7 @@ _AT_ONCE = 1 << 22
 
 @dataclass(frozen=True)
 class Segment:
-    """Holds steps up to and including one that needs more than the sample itself: a deduplicator, selector, expander.
+    """Hold steps up to and including one that needs more than the sample itself: a deduplicator, selector, expander.
 
     Inside a segment, the first event of a sample decides. `last` is that step, None at the end of the recipe.
     """

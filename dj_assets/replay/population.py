@@ -19,7 +19,7 @@ NOT_FAILED = -1
 
 @dataclass(frozen=True)
 class SamplePositions:
-    """Holds the positions of samples: the numbers of the files, and the rows of each file's samples in order.
+    """Hold the positions of samples: the numbers of the files, and the rows of each file's samples in order.
 
     `starts` holds the number of the first sample of each file, and at the end the number of all samples. Rows without a
     gap are a `range`.
@@ -85,7 +85,7 @@ class Children:
 
 @dataclass(frozen=True)
 class Population:
-    """Holds all measured samples in (shard, row) order, as arrays of equal length.
+    """Hold all measured samples in (shard, row) order, as arrays of equal length.
 
     `failed_at` is the step at which a sample failed, -1 if none. `signatures` holds the signatures with one value per
     sample, keyed by name, as integers: distinct byte strings are numbered. The samples of the reference set come first;

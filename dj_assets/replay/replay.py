@@ -24,7 +24,7 @@ REPLAYED = ("stats", "signatures")
 
 @dataclass
 class SampleOutcomes:
-    """Holds the outcome of every measured sample.
+    """Hold the outcome of every measured sample.
 
     `outcome` is the index of the step that ended a sample, `KEPT` for a kept one, `NEVER_CREATED` for the child of a
     sample that ended before; `quarantined` is true if the sample failed at that step. In `duplicates`, samples have

@@ -35,7 +35,7 @@ _CHUNK = 1 << 18
 
 @dataclass(frozen=True)
 class FileCounts:
-    """Holds the number of measured samples of a source file that ended at each step, and hashes of their outcomes.
+    """Hold the number of measured samples of a source file that ended at each step, and hashes of their outcomes.
 
     Samples that were never created do not count. `created` counts those that each step made from others.
     `against` counts dropped samples whose kept duplicate is in the reference set. `outcome_hash` is the hash of all
@@ -91,7 +91,7 @@ class FileCounts:
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """Holds the result of a replay over all files, on one machine or in pieces.
+    """Hold the result of a replay over all files, on one machine or in pieces.
 
     `version` is the data version of the duplicates, `clusters` the number of kept duplicates, `near_pairs` the number
     of near pairs of signatures. `outcome_table` has the columns of `OUTCOME_SCHEMA`, and a row for every measured
@@ -141,7 +141,7 @@ def _file_counts(steps: int, population: Population, outcomes: SampleOutcomes) -
 
 
 class DuplicatesVersion:
-    """Computes the data version of the duplicates, from the number of every sample's kept duplicate, -1 if it has none.
+    """Compute the data version of the duplicates, from the number of every sample's kept duplicate, -1 if it has none.
 
     The version is the digest of `[samples, kept duplicates, kept duplicates in the reference set]`. Each list is given
     by the hexadecimal digits of its bytes, and is left out if it is empty. The lists are never held in memory.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,7 +37,7 @@ def put_texts(fields: pa.Array, key: str, texts: pa.StringArray) -> pa.Array:
         columns = [texts if n == location else column for n, column in enumerate(fields.flatten())]
         return pa.StructArray.from_arrays(columns, names=[field.name for field in fields.type])
 
-    def put(record: dict[str, Any], text: str) -> dict[str, Any]:
+    def put(record: dict[str, object], text: str) -> dict[str, object]:
         location = exact_json.text_location(record, key)
         if location is not None:
             holder, name = location

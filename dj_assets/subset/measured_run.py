@@ -31,7 +31,7 @@ _READ = (*REPLAYED, "rejects")
 
 @dataclass(frozen=True)
 class Kept:
-    """Holds the number of samples that the filters alone would keep, and the whole recipe with its deduplicators."""
+    """Hold the number of samples that the filters alone would keep, and the whole recipe with its deduplicators."""
 
     by_filters: int
     by_recipe: int

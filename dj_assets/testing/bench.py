@@ -116,9 +116,9 @@ def same(a: object, b: object) -> bool:
     return a == b
 
 
-def _refusing(method: Callable[..., Any]) -> Callable[..., Any]:
+def _refusing(method: Callable[..., object]) -> Callable[..., object]:
     @wraps(method)
-    def refuse(operator: Operator, batch: Batch, *more: Any, **named: Any) -> Any:  # noqa: ANN401
+    def refuse(operator: Operator, batch: Batch, *more: object, **named: object) -> object:
         if FAILS in batch.text.to_pylist():
             raise SampleError(FAILS)
         return method(operator, batch, *more, **named)

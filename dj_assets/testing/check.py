@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,7 @@ from dj_assets.models.store import ModelStore
 from dj_assets.operators import contract
 from dj_assets.operators.base import Deduplicator, Filter, Measuring, Operator, Selector
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.sql import Sql, joined
 from dj_assets.replay.selecting import comparable
 from dj_assets.testing.bench import ERROR, FAILS, Bench, Values, same
 from dj_assets.testing.texts import TEXTS
@@ -135,9 +135,9 @@ def condition(bench: Bench) -> None:
     parts = [part(names) for part in (operator.condition.keep, operator.condition.reason, operator.condition.value)]
     with duckdb.connect(config={"threads": 1}) as database:
         database.register("stats", pa.table(measured))
-        query = f"SELECT {', '.join(part.text for part in parts)} FROM stats"  # noqa: S608 - compiled, not given
+        query = Sql.of("SELECT {parts} FROM stats", parts=joined(", ", parts))
         try:
-            rows = database.execute(query, [value for part in parts for value in part.parameters]).fetchall()
+            rows = query.execute(database).fetchall()
         except duckdb.Error as error:
             fix = "use a condition that fits the type of the statistic"
             raise bench.breach(f"gives SQL that fails: {contract.in_words(error)}", fix, "condition") from error
@@ -234,7 +234,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _other(value: Any) -> Any:  # noqa: ANN401 - the value of any parameter
+def _other(value: object) -> object:
     """Return another value of the type of a judging parameter: the negation, a greater number."""
     if isinstance(value, bool):
         return not value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -49,7 +48,7 @@ def dataset_card(report_input: ReportInput) -> str:
 _NO_LICENCE = "Not stated: set `licence` in the `asset` block of the recipe to the licence of the source."
 
 
-def _front_matter(report_input: ReportInput) -> dict[str, Any]:
+def _front_matter(report_input: ReportInput) -> dict[str, object]:
     manifest = report_input.manifest
     licence = report_input.recipe.licence
     known = bool(_IDENTIFIER.fullmatch(licence))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import duckdb
 from pydantic import ValidationError
@@ -26,7 +25,7 @@ from dj_assets.what_if.filters_alone import FilterCount, count_filters
 from dj_assets.what_if.judged import Judged
 
 Changes = Mapping[int, Mapping[str, Value]]
-Answer = dict[str, Any]
+Answer = dict[str, object]
 
 
 class OvertakenError(Exception):

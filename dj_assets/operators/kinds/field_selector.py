@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dj_assets.operators.base import Selector, Statistic, StatisticsByParameters
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.conditions import Sql
+from dj_assets.operators.sql import Sql
 from dj_assets.operators.views.sample_fields import field_values
 
 

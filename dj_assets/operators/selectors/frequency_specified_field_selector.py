@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar
 import pyarrow as pa
 from pydantic import Field, PositiveInt
 
-from dj_assets.operators.conditions import Sql, as_text
+from dj_assets.operators.conditions import as_text
 from dj_assets.operators.kinds.field_selector import FieldSelector, limits
 from dj_assets.operators.registry import register
+from dj_assets.operators.sql import Sql
 
 
 @register("frequency_specified_field_selector")

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field, PositiveInt
 
 from dj_assets.operators.base import Selector
-from dj_assets.operators.conditions import Sql
 from dj_assets.operators.kinds.field_selector import limits, share
 from dj_assets.operators.registry import register
+from dj_assets.operators.sql import Sql
 
 
 @register("random_selector")

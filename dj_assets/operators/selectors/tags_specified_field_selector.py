@@ -6,9 +6,10 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from dj_assets.operators.conditions import Sql, as_text
+from dj_assets.operators.conditions import as_text
 from dj_assets.operators.kinds.field_selector import FieldSelector
 from dj_assets.operators.registry import register
+from dj_assets.operators.sql import Sql
 
 
 @register("tags_specified_field_selector")

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveInt
 
-from dj_assets.operators.conditions import Sql
 from dj_assets.operators.kinds.field_selector import FieldSelector, limits, share
 from dj_assets.operators.registry import register
+from dj_assets.operators.sql import Sql
 
 
 @register("topk_specified_field_selector")

@@ -26,7 +26,7 @@ _DUPLICATE = np.dtype([("sample", np.int64), ("kept_duplicate", np.int64), ("siz
 
 @dataclass
 class _State:
-    """Holds the samples of a file between two segments.
+    """Hold the samples of a file between two segments.
 
     `short` counts, for each step, the duplicates that are too short for a shingle.
     """
