@@ -16,6 +16,7 @@ from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, stored_manifest
 from dj_assets.home.run_manifest import MeasuredFile, RunManifest
+from dj_assets.measure.own_keys import rewriting, seen_by
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import CorpusMapper, Filter, Mapper
 from dj_assets.operators.batch import Batch
@@ -125,7 +126,7 @@ class _Tracer:
             elif quarantined and ended:
                 failed, trace = True, StepTrace(step.label, "failed", ended=True)
             elif isinstance(step.operator, Mapper):
-                raw, trace = _rewritten(step, self._rewriting(step, step.operator), raw)
+                raw, trace = _rewritten(step, step.operator, self._rewriting(step, step.operator), raw)
             elif isinstance(step.operator, Filter):
                 trace = self._judged(step, step.operator, measured, (shard, row), ended=ended)
             else:
@@ -135,8 +136,8 @@ class _Tracer:
 
     def _rewriting(self, step: Step, operator: Mapper) -> Callable[[Batch], Batch]:
         if isinstance(operator, CorpusMapper):
-            return partial(operator.rewrite, frequent=stored_frequent(self.layout, step))
-        return operator.apply
+            return rewriting(operator, partial(operator.rewrite, frequent=stored_frequent(self.layout, step)))
+        return rewriting(operator, operator.apply)
 
     def _judged(
         self, step: Step, operator: Filter, measured: Mapping[str, Any], position: tuple[int, int], *, ended: bool
@@ -199,11 +200,14 @@ def _positions(connection: duckdb.DuckDBPyConnection, sample: str) -> list[tuple
     return [(int(shard), int(row)) for shard, row in connection.execute(query, [sample]).fetchall()]
 
 
-def _rewritten(step: Step, rewrite: Callable[[Batch], Batch], raw: Batch | None) -> tuple[Batch | None, StepTrace]:
+def _rewritten(
+    step: Step, operator: Mapper, rewrite: Callable[[Batch], Batch], raw: Batch | None
+) -> tuple[Batch | None, StepTrace]:
     if raw is None:
         return None, StepTrace(step.label, "rewrites the text (the source no longer exists)")
     new = rewrite(raw)
-    changes = differences(raw.text[0].as_py(), new.text[0].as_py())
+    before, after = (seen_by(operator, batch).text[0].as_py() for batch in (raw, new))
+    changes = differences(before, after)
     summary = f"changes {len(changes)} places" if changes else "changes nothing"
     return new, StepTrace(step.label, summary, tuple(changes))
 

@@ -16,7 +16,6 @@ from dj_assets.media.access import MediaAccess
 from dj_assets.media.locations import Root
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
-from dj_assets.media.tokens import Kind
 from dj_assets.operators.base import Filter
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
@@ -97,7 +96,8 @@ class Display:
         try:
             for step, dropped, passed in picked:
                 if dropped:
-                    pictures = self._pictures([*dropped, *passed], cast("MediaOperator", step.operator).media, reader)
+                    operator = cast("MediaOperator", step.operator)
+                    pictures = self._pictures([*dropped, *passed], operator, reader)
                     yield Shelf(step.label, _shown(dropped, pictures), _shown(passed, pictures))
         finally:
             reader.close()
@@ -121,14 +121,17 @@ class Display:
         judged = f"SELECT shard, row, id, {value.text} AS value FROM stats ANTI JOIN {_GONE} USING (shard, row)"  # noqa: S608
         return f"SELECT * FROM ({judged}) WHERE value IS NOT NULL", [*value.parameters, later]  # noqa: S608
 
-    def _pictures(self, chosen: Sequence[_Chosen], kind: Kind, reader: MediaReader) -> dict[SamplePosition, np.ndarray]:
-        """Return the first picture of every sample whose picture can be shown."""
+    def _pictures(
+        self, chosen: Sequence[_Chosen], operator: MediaOperator, reader: MediaReader
+    ) -> dict[SamplePosition, np.ndarray]:
+        """Return the first picture of every sample whose picture can be shown, of the media that an operator reads."""
+        kind, keys = operator.media, operator.keys(self.plan.recipe.media)
         feature = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
         first_pictures: dict[SamplePosition, np.ndarray] = {}
         # a file that was removed from the source while its samples are still published has no root any more
         for shard in sorted({sample.position[0] for sample in chosen} & self.roots.keys()):
             rows = sorted({sample.position[1] for sample in chosen if sample.position[0] == shard})
-            media_access = MediaAccess(self.plan.recipe.media, self.roots[shard], reader)
+            media_access = MediaAccess(keys, self.roots[shard], reader)
             batch = replace(_batch(self.layout, shard, rows), media_access=media_access)
             failures = media(batch).failures(kind, (feature,))
             shown = batch.select(pa.array([index not in failures for index in range(len(batch))], pa.bool_()))

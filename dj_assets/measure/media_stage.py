@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,9 @@ import pyarrow as pa
 from dj_assets import settings
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.access import MediaAccess
+from dj_assets.media.feature import MediaFeature
 from dj_assets.media.locations import Root
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.reader import MediaReader
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
@@ -37,13 +40,13 @@ def measure_in_parts(
     are computed.
     """
     measured = []
-    kinds = sorted({step.operator.media for step in plan.steps if isinstance(step.operator, MediaOperator)})
-    ahead: tuple[Batch, pa.Array, Future[None]] | None = None
+    ahead: tuple[Batch, pa.Array, list[Future[None]]] | None = None
     for part in (*_parts(plan, batch, root), None):
         # size and time of a file are read first: a file that is replaced during the measuring counts as changed
-        upcoming = None if part is None else (part, media(part).files(kinds), _compute_ahead(plan, part))
+        upcoming = None if part is None else (part, media(part).files(plan.listings), _compute_ahead(plan, part))
         if ahead is not None:
-            ahead[2].result()
+            for features in ahead[2]:
+                features.result()
             measured.append(replace(RowStage(ahead[0], frequent).run(plan), media=ahead[1]))
         ahead = upcoming
     joined = _joined(measured)
@@ -57,11 +60,14 @@ def close_readers() -> None:
         _readers.popitem()[1].close()
 
 
-def _compute_ahead(plan: Plan, part: Batch) -> Future[None]:
+def _compute_ahead(plan: Plan, part: Batch) -> list[Future[None]]:
     """Start to compute the features of all operators except conditional ones, whose samples are not known yet."""
-    steps = [step for step in plan.steps if step.index not in plan.conditional]
-    operators = [step.operator for step in steps if isinstance(step.operator, MediaOperator)]
-    return media(part).compute([feature for operator in operators for feature in operator.features_for(part.models)])
+    features: dict[MediaKeys, list[MediaFeature[Any]]] = {}
+    for step in plan.steps:
+        if isinstance(step.operator, MediaOperator) and step.index not in plan.conditional:
+            keys = step.operator.keys(plan.recipe.media)
+            features.setdefault(keys, []).extend(step.operator.features_for(part.models))
+    return [media(part).under(keys).compute(wanted) for keys, wanted in features.items()]
 
 
 def _with_feature_seconds(
@@ -88,10 +94,11 @@ def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
         return replace(part, media_access=MediaAccess(keys, root, reader))
 
     whole = media(media_access(batch))
-    weights = [
-        len(images) + settings.IMAGES_A_CLIP * len(clips)
-        for images, clips in zip(whole.listed("images"), whole.listed("videos"), strict=True)
-    ]
+    weights = [0] * len(batch)
+    for kind, listing in plan.listings:
+        weight_of_one = settings.IMAGES_A_CLIP if kind == "videos" else 1
+        listed = whole.under(listing).listed(kind)
+        weights = [total + weight_of_one * len(paths) for total, paths in zip(weights, listed, strict=True)]
     start = weight = 0
     for number, sample_weight in enumerate(weights):
         if number > start and weight + sample_weight > settings.MEDIA_IMAGES:

@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from dj_assets.errors import ContractError
 from dj_assets.measure.cascade import passing
+from dj_assets.measure.own_keys import rewriting, seen_by
 from dj_assets.operators import contract
-from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.media_batch import media
 from dj_assets.recipe.plan import Plan, Step
-from dj_assets.sources.other_texts import put_texts, texts_at
 
 Columns = Mapping[str, pa.Array]
 T = TypeVar("T", Batch, Columns)
@@ -106,16 +106,17 @@ class RowStage:
     def _step(self, step: Step) -> None:
         operator = step.operator
         if isinstance(operator, MediaOperator):
-            self._set_aside(media(self.batch).failures(operator.media, operator.features_for(self.batch.models)), step)
+            seen = media(operator.read_from(self.batch))
+            self._set_aside(seen.failures(operator.media, operator.features_for(self.batch.models)), step)
         if isinstance(operator, CorpusMapper):
             self._count_or_rewrite(operator, step)
         elif isinstance(operator, Mapper):
-            self.batch = self._guarded(_rewriting(operator, operator.apply), step)
+            self.batch = self._guarded(rewriting(operator, operator.apply), step)
         elif isinstance(operator, Filter):
             self._measure(operator, step)
         elif isinstance(operator, Deduplicator):
             signatures = self._guarded(
-                lambda batch: {step.signature: contract.signed(operator, _seen_by(operator, batch))}, step
+                lambda batch: {step.signature: contract.signed(operator, seen_by(operator, batch))}, step
             )
             self.signatures[step.signature] = self._spread(signatures[step.signature], operator.signature_type)
 
@@ -123,11 +124,9 @@ class RowStage:
         """Rewrite if the frequent keys are known, else count the keys."""
         frequent = self.frequent.get(step.label)
         if frequent is not None:
-            self.batch = self._guarded(_rewriting(operator, partial(operator.rewrite, frequent=frequent)), step)
+            self.batch = self._guarded(rewriting(operator, partial(operator.rewrite, frequent=frequent)), step)
             return
-        keys = self._guarded(
-            lambda batch: {step.signature: contract.counted(operator, _seen_by(operator, batch))}, step
-        )
+        keys = self._guarded(lambda batch: {step.signature: contract.counted(operator, seen_by(operator, batch))}, step)
         self.signatures[step.signature] = self._spread(keys[step.signature], contract.KEYS)
 
     def _measure(self, operator: Filter, step: Step) -> None:
@@ -136,7 +135,7 @@ class RowStage:
         if measured_as is not None:
             self.statistics.update({new: self.statistics[old] for new, old in zip(columns, measured_as, strict=True)})
             return
-        statistics = self._guarded(lambda batch: contract.measured(operator, _seen_by(operator, batch)), step)
+        statistics = self._guarded(lambda batch: contract.measured(operator, seen_by(operator, batch)), step)
         for statistic in operator.statistics:
             self.statistics[step.columns[statistic.key]] = self._spread(statistics[statistic.key], statistic.type)
         self.by_identity[step.identity] = columns
@@ -195,26 +194,6 @@ class RowStage:
         for failure in self.failures:
             steps[failure.index] = failure.step
         return pa.array(steps, pa.int16(), mask=steps < 0)
-
-
-def _seen_by(operator: Operator, batch: Batch) -> Batch:
-    """Return the batch as an operator reads it: with the text under the operator's own key, if it has one."""
-    if operator.text_key is None:
-        return batch
-    return batch.with_text(texts_at(batch.rows.column(FIELDS), operator.text_key))
-
-
-def _rewriting(operator: Mapper, rewrite: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
-    """Return the function by which a mapper rewrites a batch: its text, or the text under the mapper's own key."""
-    key = operator.text_key
-    if key is None:
-        return lambda batch: contract.rewritten(operator, batch, rewrite)
-
-    def apply(batch: Batch) -> Batch:
-        texts = contract.rewritten(operator, _seen_by(operator, batch), rewrite).text
-        return batch.with_column(FIELDS, put_texts(batch.rows.column(FIELDS), key, texts))
-
-    return apply
 
 
 def _failing(work: Callable[[Batch], T], batch: Batch) -> dict[int, str]:

@@ -12,12 +12,14 @@ import pyarrow as pa
 from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
+from dj_assets.media.media_keys import FIELD_KEYS
 from dj_assets.operators import registry
 from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
 
+MEDIA_KEYS = tuple(key for keys in FIELD_KEYS.values() for key in keys)
 KINDS: dict[str, type[Operator]] = {"mapper": Mapper, "filter": Filter, "deduplicator": Deduplicator}
-# Parameters that every filter has, and the one that every operator has. The page describes them once.
-COMMON = ("min_closed_interval", "max_closed_interval", "reversed_range", "text_key")
+# Parameters that every filter, every operator and every operator over media has. The page describes them once.
+COMMON = ("min_closed_interval", "max_closed_interval", "reversed_range", "text_key", *MEDIA_KEYS)
 
 
 @dataclass(frozen=True)
