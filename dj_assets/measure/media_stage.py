@@ -22,7 +22,7 @@ from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.reader import MediaReader
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
-from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.recipe.load import import_operators
 from dj_assets.recipe.plan import Plan
 from dj_assets.stores.media_reader import StoreReader
@@ -47,11 +47,25 @@ def measure_in_parts(
         if ahead is not None:
             for features in ahead[2]:
                 features.result()
-            measured.append(replace(RowStage(ahead[0], frequent).run(plan), media=ahead[1]))
+            done = RowStage(ahead[0], frequent).run(plan)
+            measured.append(replace(done, media=_with_later(ahead[1], done.media)))
         ahead = upcoming
     joined = _joined(measured)
     joined.seconds.update(_with_feature_seconds(joined.seconds, plan, batch, _reader(plan.recipe.custom_operators)))
     return joined
+
+
+def _with_later(listed: pa.Array, later: pa.Array | None) -> pa.Array:
+    """Return the media files that samples listed at first, and those that they list after operators changed fields."""
+    if later is None:
+        return listed
+    samples = zip(listed.to_pylist(), later.to_pylist(), strict=True)
+    both = [{**_by_path(new), **_by_path(first)} for first, new in samples]
+    return pa.array([list(files.values()) for files in both], MEDIA_FILES)
+
+
+def _by_path(files: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {file["path"]: file for file in files}
 
 
 def close_readers() -> None:

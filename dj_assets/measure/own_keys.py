@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from dj_assets.operators import contract
-from dj_assets.operators.base import Mapper, Operator
+from dj_assets.operators.base import FieldMapper, Mapper, Operator
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.sources.other_texts import put_texts, texts_at
+from dj_assets.sources.written_fields import put_fields
 
 
 def seen_by(operator: Operator, batch: Batch) -> Batch:
@@ -21,8 +23,10 @@ def seen_by(operator: Operator, batch: Batch) -> Batch:
 
 
 def rewriting(operator: Mapper, rewrite: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
-    """Return the function by which a mapper rewrites a batch: its text, or the text under the mapper's own key."""
+    """Return the function by which a mapper rewrites a batch: its text, that under its own key, or other fields."""
     key = operator.text_key
+    if isinstance(operator, FieldMapper):
+        return partial(_with_fields, operator)
     if key is None:
         return lambda batch: contract.rewritten(operator, batch, rewrite)
 
@@ -31,3 +35,8 @@ def rewriting(operator: Mapper, rewrite: Callable[[Batch], Batch]) -> Callable[[
         return batch.with_column(FIELDS, put_texts(batch.rows.column(FIELDS), key, texts))
 
     return apply
+
+
+def _with_fields(operator: FieldMapper, batch: Batch) -> Batch:
+    columns = contract.extracted(operator, seen_by(operator, batch))
+    return batch.with_column(FIELDS, put_fields(batch.rows.column(FIELDS), columns))

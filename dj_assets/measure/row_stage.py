@@ -15,11 +15,12 @@ from dj_assets.errors import ContractError
 from dj_assets.measure.cascade import passing
 from dj_assets.measure.own_keys import rewriting, seen_by
 from dj_assets.operators import contract
-from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper
+from dj_assets.operators.base import CorpusMapper, Deduplicator, FieldMapper, Filter, Mapper
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
-from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.recipe.plan import Plan, Step
+from dj_assets.sources.written_fields import converted
 
 Columns = Mapping[str, pa.Array]
 T = TypeVar("T", Batch, Columns)
@@ -42,7 +43,8 @@ class Measured:
     null, too. The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure,
     else null. `media` holds the media files that every sample lists, or is None if no operator reads media
     (`MediaBatch.files`). `fields` are the samples' other fields, if the batch has them; only operators with their own
-    `text_key` change them.
+    `text_key` and operators that write fields change them. A failed sample has its original fields, null where it has
+    none of the type that was written.
     """
 
     text: pa.StringArray
@@ -71,6 +73,8 @@ class RowStage:
         self.signatures: dict[str, pa.Array] = {}
         self.seconds: dict[str, float] = {}
         self.by_identity: dict[str, tuple[str, ...]] = {}
+        self.fields_changed = False
+        self.media: dict[int, dict[str, object]] = {}
 
     def run(self, plan: Plan) -> Measured:
         """Run every step in order; a conditional step runs only over the samples that the filters before it keep."""
@@ -89,6 +93,7 @@ class RowStage:
             failed_at=self._failed_at(),
             failures=tuple(self.failures),
             seconds=self.seconds,
+            media=self._full_media(),
         )
 
     def _step_of_the_living(self, step: Step, before: Sequence[Step]) -> None:
@@ -107,11 +112,14 @@ class RowStage:
         operator = step.operator
         if isinstance(operator, MediaOperator):
             seen = media(operator.read_from(self.batch))
+            if self.fields_changed:
+                self._watch(seen.files([(operator.media, seen.media_access.keys)]))
             self._set_aside(seen.failures(operator.media, operator.features_for(self.batch.models)), step)
         if isinstance(operator, CorpusMapper):
             self._count_or_rewrite(operator, step)
         elif isinstance(operator, Mapper):
             self.batch = self._guarded(rewriting(operator, operator.apply), step)
+            self.fields_changed |= isinstance(operator, FieldMapper) or operator.text_key is not None
         elif isinstance(operator, Filter):
             self._measure(operator, step)
         elif isinstance(operator, Deduplicator):
@@ -119,6 +127,12 @@ class RowStage:
                 lambda batch: {step.signature: contract.signed(operator, seen_by(operator, batch))}, step
             )
             self.signatures[step.signature] = self._spread(signatures[step.signature], operator.signature_type)
+
+    def _watch(self, files: pa.Array) -> None:
+        """Record the media files that fields list after operators changed the fields."""
+        for index, listed in zip(self.indices.tolist(), files.to_pylist(), strict=True):
+            for file in listed:
+                self.media.setdefault(index, {}).setdefault(file["path"], file)
 
     def _count_or_rewrite(self, operator: CorpusMapper, step: Step) -> None:
         """Rewrite if the frequent keys are known, else count the keys."""
@@ -187,7 +201,12 @@ class RowStage:
             return fields
         index = np.arange(self.size) + len(fields)
         index[self.indices] = np.arange(len(fields))
-        return pa.concat_arrays([fields, self.original.rows.column(FIELDS)]).take(pa.array(index))
+        original = converted(self.original.rows.column(FIELDS), fields.type)
+        return pa.concat_arrays([fields, original]).take(pa.array(index))
+
+    def _full_media(self) -> pa.Array | None:
+        listed = [list(self.media.get(index, {}).values()) for index in range(self.size)]
+        return pa.array(listed, MEDIA_FILES) if self.media else None
 
     def _failed_at(self) -> pa.Array:
         steps = np.full(self.size, -1, np.int16)

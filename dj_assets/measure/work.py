@@ -19,6 +19,7 @@ from dj_assets.operators.batch import Batch
 from dj_assets.recipe.plan import Plan
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.sources.readers import Block, parse
+from dj_assets.sources.written_fields import with_declared
 
 REJECTS = pa.schema(
     [
@@ -54,7 +55,8 @@ class BlockSummary:
     `rows` samples were measured; the other records were left out or rejected while loading.
 
     `media` is a digest of the media files that its samples list, empty if there are none.
-    `missing_key`, `field_types` and `left_out` are copied from `sources.readers.Parsed`.
+    `missing_key` and `left_out` are copied from `sources.readers.Parsed`. `field_types` includes the fields that
+    operators write.
     """
 
     records: int
@@ -110,7 +112,7 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
             text_bytes=rows.column("text").nbytes,
             file_bytes=block.file_bytes,
             missing_key=parsed.missing_key,
-            field_types=parsed.field_types,
+            field_types=_types_after(task.plan, parsed.field_types),
             seconds=measured.seconds,
             media="" if measured.media is None else digest_of(media_files(measured.media)),
         ),
@@ -124,6 +126,13 @@ def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured
         root = replace(root, folder=root.folder or str(Path(file).parent))
         return measure_in_parts(task.plan, batch, root, task.frequent)
     return RowStage(batch, task.frequent).run(task.plan)
+
+
+def _types_after(plan: Plan, types: FieldTypes | None) -> FieldTypes | None:
+    """Return the types of the other fields after the operators of a plan wrote theirs; None if they are a struct."""
+    for operator in plan.field_mappers:
+        types = None if types is None else with_declared(types, operator.fields)
+    return types
 
 
 def _rejects(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from dj_assets.errors import ContractError, SampleError
     from dj_assets.operators.base import (
         BoundedFilter,
+        ByParameters,
         CorpusMapper,
         Deduplicator,
+        FieldMapper,
         Filter,
         Mapper,
         Operator,
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "BoundedFilter",
+    "ByParameters",
     "Condition",
     "ContractError",
     "CorpusMapper",
     "Deduplicator",
+    "FieldMapper",
     "Filter",
     "Mapper",
     "OneOf",

@@ -24,6 +24,8 @@ class TextError(ValueError):
 
 TEXT = "text"
 FIELDS = "fields"
+# The field of samples into which operators of Data-Juicer write tags and extracted values, each as a nested field.
+META = "__dj__meta__"
 
 
 @dataclass(frozen=True)

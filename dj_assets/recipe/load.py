@@ -16,7 +16,7 @@ from dj_assets.errors import ContractError, RecipeError
 from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
-from dj_assets.operators.base import Operator
+from dj_assets.operators.base import FieldMapper, Operator
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe import known_keys, unregistered
 from dj_assets.recipe.model import AssetBlock, Recipe
@@ -140,7 +140,7 @@ def _class_of(name: str, index: int, context: _Context) -> type[Operator]:
 def ignored_by(cls: type[Operator]) -> set[str]:
     """Return the keys without effect: those that the class does not declare, or that name media of another kind."""
     others = _FIELDS.keys() - _own_media_keys(cls) if issubclass(cls, MediaOperator) else set()
-    return (known_keys.OPERATOR_IGNORED - cls.model_fields.keys()) | others
+    return {*(known_keys.OPERATOR_IGNORED - cls.model_fields.keys()), *others}
 
 
 def _own_media_keys(cls: type[Operator]) -> set[str]:
@@ -160,6 +160,10 @@ def _operator(cls: type[Operator], parameters: dict[str, Any], index: int, conte
         key, problem, fix = _explain(error, cls)
         raise RecipeError(file, problem, index, name, key or None, fix) from None
     contract.check_operator(operator)
+    for field in operator.fields if isinstance(operator, FieldMapper) else ():
+        if f"{field}.".startswith(f"{context.text_key}.") or context.text_key.startswith(f"{field}."):
+            problem = f"writes the field {field!r}, but {context.text_key!r} holds the text"
+            raise RecipeError(file, problem, index, name, fix="name another field, or another one in 'text_keys'")
     return operator
 
 

@@ -18,7 +18,7 @@ from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.tokens import Kind
 from dj_assets.models import extras
 from dj_assets.models.store import ModelFile, ModelStore
-from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.base import CorpusMapper, Deduplicator, FieldMapper, Filter, Mapper, Operator
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
@@ -85,6 +85,11 @@ class Plan:
     def media(self) -> tuple[MediaOperator, ...]:
         """Return the operators that read images or clips."""
         return tuple(step.operator for step in self.steps if isinstance(step.operator, MediaOperator))
+
+    @cached_property
+    def field_mappers(self) -> tuple[FieldMapper, ...]:
+        """Return the operators that write fields, in recipe order."""
+        return tuple(step.operator for step in self.steps if isinstance(step.operator, FieldMapper))
 
     @cached_property
     def listings(self) -> tuple[tuple[Kind, MediaKeys], ...]:

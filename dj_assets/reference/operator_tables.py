@@ -14,10 +14,15 @@ from pydantic_core import PydanticUndefined
 
 from dj_assets.media.media_keys import FIELD_KEYS
 from dj_assets.operators import registry
-from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.base import Deduplicator, FieldMapper, Filter, Mapper, Operator
 
 MEDIA_KEYS = tuple(key for keys in FIELD_KEYS.values() for key in keys)
-KINDS: dict[str, type[Operator]] = {"mapper": Mapper, "filter": Filter, "deduplicator": Deduplicator}
+KINDS: dict[str, type[Operator]] = {
+    "mapper": Mapper,
+    "field mapper": FieldMapper,
+    "filter": Filter,
+    "deduplicator": Deduplicator,
+}
 # Parameters that every filter, every operator and every operator over media has. The page describes them once.
 COMMON = ("min_closed_interval", "max_closed_interval", "reversed_range", "text_key", *MEDIA_KEYS)
 
@@ -34,7 +39,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class MeasuredStatistic:
-    """Describe a statistic or a model. `where` names the switch that requires it; "" if it is always used."""
+    """Describe a statistic, a field or a model. `where` names the switch that requires it; "" if it is always used."""
 
     name: str
     about: str
@@ -51,6 +56,7 @@ class OperatorFacts:
     details: str
     parameters: tuple[Parameter, ...]
     statistics: tuple[MeasuredStatistic, ...]
+    fields: tuple[MeasuredStatistic, ...]
     models: tuple[MeasuredStatistic, ...]
 
 
@@ -61,8 +67,8 @@ def shipped_operators() -> list[type[Operator]]:
 
 
 def kind_of(cls: type[Operator]) -> str:
-    """Return "mapper", "filter" or "deduplicator"."""
-    return next(kind for kind, base in KINDS.items() if issubclass(cls, base))
+    """Return "field mapper", "mapper", "filter" or "deduplicator"."""
+    return next(kind for kind, base in reversed(KINDS.items()) if issubclass(cls, base))
 
 
 def operator_facts(cls: type[Operator]) -> OperatorFacts:
@@ -80,6 +86,12 @@ def operator_facts(cls: type[Operator]) -> OperatorFacts:
             for where, operator in variants
             if isinstance(operator, Filter)
             for statistic in operator.statistics
+        ),
+        fields=_gathered(
+            (where, name, _arrow_type(kind))
+            for where, operator in variants
+            if isinstance(operator, FieldMapper)
+            for name, kind in operator.fields.items()
         ),
         models=_gathered((where, _any_lang(cls, name), "") for where, made in variants for name in made.models()),
     )

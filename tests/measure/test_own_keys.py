@@ -134,7 +134,9 @@ def test_a_filter_sees_what_a_mapper_wrote_under_its_own_key(tmp_path: Path) -> 
     ]
     assert run_recipe({"process": process}, [source], tmp_path / "out").samples_out == 1
     layout = Layout.output(tmp_path / "out")
-    (trace,) = explain(make_plan(load_recipe({"process": process})), layout, newest_run(layout), "a")
+    manifest = newest_run(layout)
+    assert manifest is not None
+    (trace,) = explain(make_plan(load_recipe({"process": process})), layout, manifest, "a")
     assert trace.steps[1].summary == "changes 1 places"
 
 

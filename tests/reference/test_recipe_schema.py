@@ -9,8 +9,7 @@ from jsonschema import Draft7Validator
 
 from dj_assets.errors import RecipeError
 from dj_assets.recipe import known_keys
-from dj_assets.recipe.load import ignored_by
-from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.load import ignored_by, load_recipe
 from dj_assets.recipe.yaml_file import read_yaml
 from dj_assets.reference.operator_tables import shipped_operators
 from dj_assets.reference.recipe_schema import recipe_schema
