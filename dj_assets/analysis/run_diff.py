@@ -15,6 +15,7 @@ from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, require_written
 from dj_assets.home.run_manifest import RunManifest
+from dj_assets.operators.sql import Sql, joined
 from dj_assets.publish.database import reading, require_database
 from dj_assets.publish.outcomes import RECORD_LOST, read_outcomes, record_file
 from dj_assets.stores.copies import at_hand
@@ -219,14 +220,14 @@ def _ids(run: Run, positions: Sequence[tuple[int, int]]) -> dict[tuple[int, int]
     published = newest_run(run.layout)
     if not positions or published is None or published.run_id != run.manifest.run_id:
         return {}
-    listed = ", ".join("(?::INTEGER, ?::BIGINT)" for _ in positions)
-    query = f"""
-        WITH wanted AS (FROM (VALUES {listed}) AS w(shard, row))
+    query = """
+        WITH wanted AS (FROM (VALUES {positions}) AS w(shard, row))
         SELECT shard, row, id FROM stats JOIN wanted USING (shard, row)
         UNION SELECT shard, row, id FROM dropped JOIN wanted USING (shard, row)
         UNION SELECT shard, row, id FROM quarantine JOIN wanted USING (shard, row)
-    """  # noqa: S608 - question marks only
+    """
+    listed = joined(", ", [Sql("(?::INTEGER, ?::BIGINT)", position) for position in positions])
     require_database(run.layout, run.manifest)
     with reading(run.layout.database) as connection:
-        rows = connection.execute(query, [value for position in positions for value in position]).fetchall()
+        rows = Sql.of(query, positions=listed).execute(connection).fetchall()
     return {(shard, row): name for shard, row, name in rows}

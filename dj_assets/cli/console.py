@@ -72,6 +72,7 @@ def names_damage(command: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(command)
     def guarded(*arguments: P.args, **options: P.kwargs) -> None:
+        """Run the command; raise `DamagedError` in place of an error that a damaged file explains."""
         try:
             command(*arguments, **options)
         except (DjError, typer.Exit, typer.Abort):

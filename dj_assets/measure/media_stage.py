@@ -8,12 +8,13 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from dj_assets import settings
+from dj_assets.home.identity import FROM_SOURCE
+from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.access import MediaAccess
 from dj_assets.media.feature import MediaFeature
@@ -48,7 +49,7 @@ def measure_in_parts(
             for features in ahead[2]:
                 features.result()
             done = RowStage(ahead[0], frequent).run(plan)
-            measured.append(replace(done, media=_with_later(ahead[1], done.media)))
+            measured.append(replace(done, media=_with_later(_of_records(ahead[1], done.lineage), done.media)))
         ahead = upcoming
     joined = _joined(measured)
     joined.seconds.update(_with_feature_seconds(joined.seconds, plan, batch, _reader(plan.recipe.custom_operators)))
@@ -64,8 +65,8 @@ def _with_later(listed: pa.Array, later: pa.Array | None) -> pa.Array:
     return pa.array([list(files.values()) for files in both], MEDIA_FILES)
 
 
-def _by_path(files: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {file["path"]: file for file in files}
+def _by_path(files: list[dict[str, object]] | None) -> dict[object, dict[str, object]]:
+    return {file["path"]: file for file in files or ()}
 
 
 def close_readers() -> None:
@@ -75,9 +76,13 @@ def close_readers() -> None:
 
 
 def _compute_ahead(plan: Plan, part: Batch) -> list[Future[None]]:
-    """Start to compute the features of all operators except conditional ones, whose samples are not known yet."""
-    features: dict[MediaKeys, list[MediaFeature[Any]]] = {}
-    for step in plan.steps:
+    """Start to compute the features of all operators whose samples are known.
+
+    Those of conditional operators, and of operators after an expander, are not.
+    """
+    end = plan.expanders[0].index if plan.expanders else len(plan.steps)
+    features: dict[MediaKeys, list[MediaFeature[object]]] = {}
+    for step in plan.steps[:end]:
         if isinstance(step.operator, MediaOperator) and step.index not in plan.conditional:
             keys = step.operator.keys(plan.recipe.media)
             features.setdefault(keys, []).extend(step.operator.features_for(part.models))
@@ -128,6 +133,13 @@ def _reader(modules: tuple[Path, ...]) -> MediaReader:
     return _readers[modules]
 
 
+def _of_records(media: pa.Array, lineage: Lineage | None) -> pa.Array:
+    """Return the media files of records at the length of all samples; children have none of their own."""
+    if lineage is None:
+        return media
+    return media.take(pa.array(lineage.origin, mask=lineage.created_at != FROM_SOURCE))
+
+
 def _joined(parts: Sequence[Measured]) -> Measured:
     if len(parts) == 1:
         return parts[0]
@@ -136,6 +148,8 @@ def _joined(parts: Sequence[Measured]) -> Measured:
     for part in parts:
         seconds.update(part.seconds)
     first = parts[0]
+    lineages = [part.lineage for part in parts if part.lineage is not None]
+    records = [int(np.count_nonzero(lineage.created_at == FROM_SOURCE)) for lineage in lineages]
     return Measured(
         text=pa.concat_arrays([part.text for part in parts]),
         fields=None if first.fields is None else pa.concat_arrays([part.fields for part in parts]),
@@ -148,5 +162,7 @@ def _joined(parts: Sequence[Measured]) -> Measured:
             for failure in part.failures
         ),
         seconds=dict(seconds),
+        lineage=Lineage.joined(lineages, records) if lineages else None,
         media=None if first.media is None else pa.concat_arrays([part.media for part in parts]),
+        written=tuple(written for part in parts for written in part.written),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from dj_assets.errors import SourceError
 from dj_assets.home.manifest import FileManifest
@@ -19,7 +18,7 @@ ENOUGH_RECORDS = 1000
 
 @dataclass(frozen=True)
 class FileTask:
-    """Holds one source file to be measured: the file, its number, and the measure key of its measured files."""
+    """Hold one source file to be measured: the file, its number, and the measure key of its measured files."""
 
     file: SourceFile
     number: int
@@ -30,7 +29,7 @@ class FileTask:
 
 @dataclass
 class FileTally:
-    """Holds the sums over the blocks of a file; their order matters only for the columns of its fields.
+    """Hold the sums over the blocks of a file; their order matters only for the columns of its fields.
 
     `nodes` counts the blocks that each machine measured; `peak_rss_mb` is the peak memory (RSS) of the largest worker.
     """
@@ -93,7 +92,7 @@ class FileTally:
         now = file.path.stat()
         if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
             raise SourceError(f"{file.path}: was changed while it was read; nothing of it is kept, run again")
-        types: dict[str, Any] | None = None if self.field_types is None else self.field_types.to_json()
+        types = None if self.field_types is None else self.field_types.to_json()
         return FileManifest(
             number=task.number,
             path=str(file.path),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from dj_assets.home.identity import id_of, row_of
+from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.media_files import MEDIA, media_files
 from dj_assets.measure.media_stage import measure_in_parts
 from dj_assets.measure.row_stage import Measured, RowStage
@@ -17,7 +20,7 @@ from dj_assets.media.file_stats import digest_of
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.recipe.plan import Plan
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.fields import FieldTypes, merge
 from dj_assets.sources.readers import Block, parse
 from dj_assets.sources.written_fields import with_declared
 
@@ -37,7 +40,7 @@ LOAD = -1
 
 @dataclass(frozen=True)
 class Task:
-    """Holds the data that a worker loads once: plan, model store, frequent keys of the corpus. Picklable.
+    """Hold the data that a worker loads once: plan, model store, frequent keys of the corpus. Picklable.
 
     `frequent` holds the sorted frequent keys of the plan's corpus mappers, keyed by label. The keys of a mapper without
     an entry are counted.
@@ -50,9 +53,9 @@ class Task:
 
 @dataclass(frozen=True)
 class BlockSummary:
-    """Holds the counts that a measured block adds to its file, without its samples.
+    """Hold the counts that a measured block adds to its file, without its samples.
 
-    `rows` samples were measured; the other records were left out or rejected while loading.
+    `rows` samples were measured, children among them; the other records were left out or rejected while loading.
 
     `media` is a digest of the media files that its samples list, empty if there are none.
     `missing_key` and `left_out` are copied from `sources.readers.Parsed`. `field_types` includes the fields that
@@ -74,7 +77,7 @@ class BlockSummary:
 
 @dataclass(frozen=True)
 class MeasuredBlock:
-    """Holds a measured block: one record batch for each of the measured files, and the summary."""
+    """Hold a measured block: one record batch for each of the measured files, and the summary."""
 
     tables: dict[str, pa.RecordBatch]
     summary: BlockSummary
@@ -85,8 +88,10 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
     parsed = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name)
     rows = parsed.rows
     measured = measure_batch(task, file, block, Batch(rows, task.models))
-    shard = pa.repeat(pa.scalar(block.file_number, pa.int32()), rows.num_rows)
-    row, ids = rows.column("row"), rows.column("id")
+    row, ids = _identity(rows, measured.lineage)
+    shard = pa.repeat(pa.scalar(block.file_number, pa.int32()), len(row))
+    made = measured.lineage
+    in_stats, in_signatures = (made.in_stats(row), made.in_signatures()) if made else ({}, {})
     failed = [
         (block.file_number, row[f.index].as_py(), ids[f.index].as_py(), f.step, False, f.error)
         for f in measured.failures
@@ -99,20 +104,22 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
         tables={
             "cleaned": _batch({"shard": shard, "row": row, "id": ids, "text": measured.text}),
             "fields": _batch({"row": row, "fields": measured.fields}),
-            "stats": _batch({"shard": shard, "row": row, "id": ids, **measured.statistics}),
-            "signatures": _batch({"row": row, "failed_at": measured.failed_at, **measured.signatures, **media}),
+            "stats": _batch({"shard": shard, "row": row, "id": ids, **in_stats, **measured.statistics}),
+            "signatures": _batch(
+                {"row": row, "failed_at": measured.failed_at, **in_signatures, **measured.signatures, **media}
+            ),
             "rejects": _rejects(loading + failed),
         },
         summary=BlockSummary(
             records=parsed.records,
             left_out=parsed.left_out,
-            rows=rows.num_rows,
+            rows=len(row),
             dropped=sum(reject.dropped for reject in parsed.rejects),
             quarantined=sum(not reject.dropped for reject in parsed.rejects),
             text_bytes=rows.column("text").nbytes,
             file_bytes=block.file_bytes,
             missing_key=parsed.missing_key,
-            field_types=_types_after(task.plan, parsed.field_types),
+            field_types=None if parsed.field_types is None else _with_written(parsed.field_types, measured.written),
             seconds=measured.seconds,
             media="" if measured.media is None else digest_of(media_files(measured.media)),
         ),
@@ -128,11 +135,19 @@ def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured
     return RowStage(batch, task.frequent).run(task.plan)
 
 
-def _types_after(plan: Plan, types: FieldTypes | None) -> FieldTypes | None:
-    """Return the types of the other fields after the operators of a plan wrote theirs; None if they are a struct."""
-    for operator in plan.field_mappers:
-        types = None if types is None else with_declared(types, operator.fields)
-    return types
+def _with_written(types: FieldTypes, written: Sequence[Mapping[str, pa.DataType]]) -> FieldTypes:
+    """Return the types of the fields after operators wrote theirs into each part of a block."""
+    return reduce(merge, (with_declared(types, fields) for fields in written))
+
+
+def _identity(rows: pa.RecordBatch, lineage: Lineage | None) -> tuple[pa.Array, pa.Array]:
+    """Return row and id of every measured sample; those of children tell their part of the record."""
+    if lineage is None:
+        return rows.column("row"), rows.column("id")
+    part = lineage.part
+    row = row_of(rows.column("row").to_numpy()[lineage.origin], part)
+    ids = rows.column("id").take(pa.array(lineage.origin)).to_pylist()
+    return pa.array(row), pa.array([id_of(*named) for named in zip(ids, part.tolist(), strict=True)], pa.string())
 
 
 def _rejects(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:

@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dj_assets import settings
 from dj_assets.errors import DjError, MediaError
@@ -71,10 +70,11 @@ class MediaReader:
             settings.media_seconds(), settings.media_memory_bytes(), sandbox=settings.media_sandbox()
         )
         confinement.require(self.limits.sandbox)
+        self._confined = confinement.confines_files(self.limits.sandbox)
         self.prepare = prepare
         self.deadly: dict[MediaLocation, Failed] = {}
-        self._seconds: Counter[MediaFeature[Any]] = Counter()
-        self._loaded: set[MediaFeature[Any]] = set()
+        self._seconds: Counter[MediaFeature[object]] = Counter()
+        self._loaded: set[MediaFeature[object]] = set()
         self._child: Child | None = None
         self._files = 0
         self._closed = False
@@ -87,7 +87,7 @@ class MediaReader:
         """
         return self._ahead.submit(lambda: [self._read(request) for request in requests])
 
-    def take_seconds(self) -> Counter[MediaFeature[Any]]:
+    def take_seconds(self) -> Counter[MediaFeature[object]]:
         """Return the CPU seconds of the process per feature since the last call; no request may be in progress.
 
         The time of work that two features share, such as opening a file, counts for the first of them.
@@ -120,10 +120,10 @@ class MediaReader:
         """Return the size from which a file is opened again by its descriptor, None if it never is."""
         if not Path("/proc/self/fd").is_dir():
             return None
-        return COPIED_BYTES if confinement.confines_files(self.limits.sandbox) else 0
+        return COPIED_BYTES if self._confined else 0
 
     def _ask(self, request: Request, content: Handed) -> Outcomes:
-        alone = content.by_path and confinement.confines_files(self.limits.sandbox)
+        alone = content.by_path and self._confined
         if alone:
             self._end()
         child = self._begin(Work(content, request.features), alone=alone)

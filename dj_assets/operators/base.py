@@ -1,4 +1,4 @@
-"""Define the kinds of operators: mapper, filter, deduplicator. Each declares its parameters as fields."""
+"""Define the kinds of operators: mapper, filter, selector, expander, deduplicator; parameters are fields."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Condition, Range
+from dj_assets.operators.sql import Sql
 
 T = TypeVar("T")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
@@ -76,12 +77,12 @@ class Operator(BaseModel):
             for key, value in values.items()
         }
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """Return all parameters that were given or differ from their defaults, ready for JSON."""
         given = self.model_dump(mode="json", exclude_unset=True)
         return {**self.model_dump(mode="json", exclude_defaults=True), **given}
 
-    def measuring_parameters(self) -> dict[str, Any]:
+    def measuring_parameters(self) -> dict[str, object]:
         """Return the parameters that affect measured values: all but the judging ones, defaults included."""
         return self.model_dump(mode="json", exclude=set(self.judging))
 
@@ -196,7 +197,7 @@ class CorpusMapper(Mapper):
 
     frequency_threshold: int
 
-    def counting_parameters(self) -> dict[str, Any]:
+    def counting_parameters(self) -> dict[str, object]:
         """Return the parameters that affect the keys of a sample: all measuring ones but the threshold."""
         return self.model_dump(mode="json", exclude={*self.judging, "frequency_threshold"})
 
@@ -213,7 +214,21 @@ class CorpusMapper(Mapper):
         return self.rewrite(batch, np.empty(0, np.uint64))
 
 
-class Filter(Operator):
+class Measuring(Operator):
+    """Measure statistics of samples, which a filter or a selector judges later."""
+
+    statistics: ClassVar[tuple[Statistic, ...]] = ()
+
+    @abstractmethod
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return one array for each statistic key, as long as the batch. Uses no threshold."""
+
+    def warm_up(self, batch: Batch) -> None:
+        """Measure an empty batch, which loads everything that a full batch needs."""
+        self.measure(batch)
+
+
+class Filter(Measuring):
     """Measure statistics of samples. `condition` declares which values keep a sample.
 
     Examples
@@ -237,7 +252,6 @@ class Filter(Operator):
     """
 
     judging: ClassVar[frozenset[str]] = frozenset({"min_closed_interval", "max_closed_interval", "reversed_range"})
-    statistics: ClassVar[tuple[Statistic, ...]] = ()
 
     min_closed_interval: bool = True
     max_closed_interval: bool = True
@@ -247,14 +261,6 @@ class Filter(Operator):
     def costly(self) -> bool:
         """Return true if `stats: cascade` measures this filter only for samples that the filters before it keep."""
         return False
-
-    @abstractmethod
-    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return one array for each statistic key, as long as the batch. Uses no threshold."""
-
-    def warm_up(self, batch: Batch) -> None:
-        """Measure an empty batch, which loads everything that a full batch needs."""
-        self.measure(batch)
 
     @property
     @abstractmethod
@@ -321,6 +327,92 @@ class RangeFilter(BoundedFilter):
     def condition(self) -> Range:
         """Return the range of the statistic."""
         return self.range
+
+
+class Selector(Measuring):
+    """Select among the samples that the operators before it keep, by rank, share or frequency of a value.
+
+    The value is the only statistic. It is named by `field_key`: a field of the sample, or `__dj__stats__.<key>` for the
+    statistic of an operator before. A selector without a statistic, such as a random one, measures nothing.
+
+    Examples
+    --------
+    A selector of the samples whose text length is the most frequent one:
+
+    >>> import pyarrow.compute as pc
+    >>> from dj_assets.operators.sql import Sql
+    >>> class UsualLengthSelector(Selector):
+    ...     statistics = (Statistic("length", pa.int64(), "characters"),)
+    ...     def measure(self, batch):
+    ...         return {"length": pc.utf8_length(batch.text).cast(pa.int64())}
+    ...     def selection(self, samples):
+    ...         return Sql("SELECT sample FROM samples WHERE value = (SELECT mode(value) FROM samples)")
+    ...     @property
+    ...     def reason(self):
+    ...         return "another length than most"
+    >>> UsualLengthSelector().selection(3).parameters
+    ()
+    """
+
+    field_key: str = ""
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:  # noqa: ARG002
+        """Return the value of every sample; nothing for a selector without a statistic."""
+        return {}
+
+    @abstractmethod
+    def selection(self, samples: int) -> Sql | None:
+        """Return a query for the selected samples, or None if all are selected.
+
+        Parameters
+        ----------
+        samples
+            Number of samples to select from, at least 2.
+
+        Returns
+        -------
+        Sql
+            A query for the column `sample` over the table `samples`, which has the columns `sample` (BIGINT, ascending
+            in the order of the samples), `shard` (INTEGER), `row` (BIGINT) and `value` (NULL without a statistic).
+        """
+
+    @property
+    @abstractmethod
+    def reason(self) -> str:
+        """Return in words why a sample is not selected."""
+
+
+class Expander(Operator):
+    """Replace every sample by several others, its children, such as the chunks of a text.
+
+    Children have the fields of their parent except those that the operator returns. They are measured whether or not
+    the parent is kept, so that bounds before this operator stay free.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> class ClauseMapper(Expander):
+    ...     def expand(self, batch):
+    ...         return pc.split_pattern(batch.text, "; ")
+    >>> ClauseMapper().expand(Batch.of_texts(["one; two", "three"])).to_pylist()
+    [['one', 'two'], ['three']]
+    """
+
+    @property
+    def keeps_parents(self) -> bool:
+        """Return true if a sample stays with its children; by default, the children replace it."""
+        return False
+
+    @abstractmethod
+    def expand(self, batch: Batch) -> pa.ListArray:
+        """Return the children of every sample, in order: a list of texts, or of structs.
+
+        A struct has the field `text` and the fields of the sample that differ from those of the parent.
+        """
+
+    def warm_up(self, batch: Batch) -> None:
+        """Expand an empty batch, which loads everything that a full batch needs."""
+        self.expand(batch)
 
 
 class Deduplicator(Operator):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import numpy as np
 import pyarrow as pa
 
 from dj_assets.models.store import ModelStore
@@ -103,6 +104,10 @@ class Batch:
     def slice(self, offset: int, length: int) -> Batch:
         """Return `length` samples from `offset`, without derived views."""
         return Batch(self.rows.slice(offset, length), self.models, self.media_access)
+
+    def take(self, indices: np.ndarray) -> Batch:
+        """Return the samples with these indices, in their order, without derived views."""
+        return Batch(self.rows.take(pa.array(indices)), self.models, self.media_access)
 
     def select(self, keep: pa.BooleanArray) -> Batch:
         """Return the samples where `keep` is true, without derived views."""

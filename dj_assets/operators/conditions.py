@@ -8,19 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-Parameter = int | float | str
+from dj_assets.operators.sql import Parameter, Sql, quoted
+
 Columns = Mapping[str, str]
 
 # First characters of JSON, other than white space.
 _JSON_STARTS = frozenset('"[{-0123456789tfnNI')
-
-
-@dataclass(frozen=True)
-class Sql:
-    """Hold a piece of SQL with its bound parameters, in the order of its question marks."""
-
-    text: str
-    parameters: tuple[Parameter, ...] = ()
 
 
 class Condition(ABC):
@@ -37,11 +30,6 @@ class Condition(ABC):
     @abstractmethod
     def value(self, columns: Columns) -> Sql:
         """Return a numeric expression: the value that was judged, null if it is not a number."""
-
-
-def quoted(name: str) -> str:
-    """Return a column name quoted for SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True)

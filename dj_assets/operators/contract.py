@@ -7,11 +7,12 @@ operator raises for its samples is no breach; it passes through.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dj_assets.errors import ContractError, DjError, SampleError
 from dj_assets.operators.base import (
@@ -19,13 +20,17 @@ from dj_assets.operators.base import (
     ByParameters,
     CorpusMapper,
     Deduplicator,
+    Expander,
     FieldMapper,
     Filter,
     Mapper,
+    Measuring,
     Operator,
+    Selector,
     Statistic,
 )
 from dj_assets.operators.batch import TEXT, Batch, TextError
+from dj_assets.operators.sql import Sql
 
 T = TypeVar("T")
 KEYS = pa.list_(pa.uint64())
@@ -39,21 +44,25 @@ _KINDS = {
 }
 # Columns that identify a sample. The table of statistics has them, too.
 IDENTITY = ("shard", "row", "id")
+STORED = "use pa.string(), pa.int64(), pa.float64(), pa.bool_(), or lists and structs of these"
 # The field of refined samples that holds their identity.
 SAMPLE_ID = "id"
 
 _FIXES = {
     "apply": "add 'def apply(self, batch)', which returns batch.with_text(texts)",
     "condition": "derive the class from RangeFilter, or add a property 'condition' that returns a Condition",
+    "expand": "add 'def expand(self, batch)', which returns one list of texts for each sample",
     "count": "add 'def count(self, batch)', which returns one list of keys for each sample",
     "extract": "add 'def extract(self, batch)', which returns {name: array} with one value for each sample",
     "measure": "add 'def measure(self, batch)', which returns {key: array} with one value for each sample",
     "rewrite": "add 'def rewrite(self, batch, frequent)', which returns batch.with_text(texts)",
+    "reason": "add a property 'reason', which returns in words why a sample is not selected",
+    "selection": "add 'def selection(self, samples)', which returns a query for the selected samples",
     "sign": "add 'def sign(self, batch)', which returns an array with one signature for each sample",
 }
 
 
-def measured(operator: Filter, batch: Batch) -> dict[str, pa.Array]:
+def measured(operator: Measuring, batch: Batch) -> dict[str, pa.Array]:
     """Measure a batch; return one array for each declared statistic, of its type and as long as the batch."""
     returned = _called(operator, "measure", batch, lambda: operator.measure(batch))
     declared = {statistic.key: statistic.type for statistic in operator.statistics}
@@ -76,6 +85,43 @@ def counted(operator: CorpusMapper, batch: Batch) -> pa.Array:
     """Count a batch; return one list of keys, `uint64`, for each sample."""
     returned = _called(operator, "count", batch, lambda: operator.count(batch))
     return _whole_keys(operator, "count", _array(operator, "count", returned, KEYS, len(batch)))
+
+
+def expanded(operator: Expander, batch: Batch) -> pa.ListArray:
+    """Expand a batch; return one list for each sample: of texts, or of structs with a field `text`."""
+    returned = _called(operator, "expand", batch, lambda: operator.expand(batch))
+    fix = "return pa.array(lists, pa.list_(pa.string())), or lists of structs with a field 'text'"
+    if isinstance(returned, pa.ChunkedArray):
+        returned = returned.combine_chunks()
+    if not isinstance(returned, pa.Array):
+        raise _breach(operator, "expand", f"returned {_kind_of(returned)}", fix)
+    if len(returned) != len(batch):
+        problem = f"returned {_several(len(returned), 'list')} for {_several(len(batch), 'sample')}"
+        raise _breach(operator, "expand", problem, "return one list for each sample, empty if it has no children")
+    inner = returned.type.value_type if _is_list(returned.type) else pa.null()
+    names = [field.name for field in inner] if pa.types.is_struct(inner) else []
+    text = inner.field(names.index(TEXT)).type if names.count(TEXT) == 1 else inner
+    if not pa.types.is_string(text):
+        raise _breach(operator, "expand", f"returned values of type {returned.type}", fix)
+    reserved = sorted(set(names) & set(IDENTITY))
+    if reserved:
+        raise _breach(operator, "expand", f"returned the field {reserved[0]!r}, which names a sample", "leave it out")
+    returned = returned.cast(pa.list_(inner))
+    written = fields_of_children(returned)
+    for name, kind in written.items():
+        if _field_problem(name, written) or not _is_stored(kind):
+            raise _breach(operator, "expand", f"returned the field {name!r} of type {kind}", STORED)
+    values = returned.flatten()
+    texts = pc.struct_field(values, names.index(TEXT)) if names else values
+    if returned.null_count or values.null_count or texts.null_count:
+        raise _breach(operator, "expand", "returned a null", "return an empty list, or a text for each child")
+    return returned
+
+
+def fields_of_children(lists: pa.ListArray) -> dict[str, pa.DataType]:
+    """Return names and types of the fields that an expander writes in addition to the text of its children."""
+    inner = lists.type.value_type
+    return {field.name: field.type for field in inner if field.name != TEXT} if pa.types.is_struct(inner) else {}
 
 
 def rewritten(operator: Mapper, batch: Batch, rewrite: Callable[[Batch], Batch]) -> Batch:
@@ -137,14 +183,18 @@ def check_class(cls: type[Operator]) -> None:
     ContractError
         If a method is missing, a declaration has the wrong type, or a bound is no field.
     """
-    given: Any = cls
-    if not (isinstance(given, type) and issubclass(given, (Mapper, Filter, Deduplicator))):
-        raise ContractError(f"{location(cls)} is no operator; derive it from Mapper, Filter or Deduplicator")
+    given: object = cls
+    if not (isinstance(given, type) and issubclass(given, (Mapper, Measuring, Expander, Deduplicator))):
+        kinds = "Mapper, Filter, Selector, Expander or Deduplicator"
+        raise ContractError(f"{location(cls)} is no operator; derive it from {kinds}")
     for method in sorted(getattr(cls, "__abstractmethods__", ())):
         fix = _FIXES.get(method, f"add the method {method!r}")
         raise ContractError(f"{location(cls)} has no {method!r}; {fix}")
-    if issubclass(cls, Filter):
-        if not isinstance(inspect.getattr_static(cls, "statistics"), ByParameters):
+    if issubclass(cls, Measuring):
+        by_parameters = isinstance(inspect.getattr_static(cls, "statistics"), ByParameters)
+        # a selector may have none
+        none = not cls.statistics and not issubclass(cls, Filter)
+        if not by_parameters and not none:
             _check_statistics(cls, cls.statistics)
         if issubclass(cls, BoundedFilter):
             _check_bounds(cls)
@@ -169,11 +219,15 @@ def check_operator(operator: Operator) -> None:
     """
     if isinstance(operator, FieldMapper):
         _check_fields(type(operator), operator.fields)
+    cls = type(operator)
+    if not isinstance(operator, Measuring):
+        return
+    if isinstance(inspect.getattr_static(cls, "statistics"), ByParameters) and operator.statistics:
+        _check_statistics(cls, operator.statistics, reserved=())
+    if isinstance(operator, Selector):
+        _check_selection(operator)
     if not isinstance(operator, Filter):
         return
-    cls = type(operator)
-    if isinstance(inspect.getattr_static(cls, "statistics"), ByParameters):
-        _check_statistics(cls, operator.statistics, reserved=())
     columns = {statistic.key: statistic.key for statistic in operator.statistics}
     try:
         condition = operator.condition
@@ -248,7 +302,7 @@ def _arrays(
 def _array(
     operator: Operator,
     method: str,
-    values: Any,  # noqa: ANN401 - whatever the author's method returned
+    values: object,
     declared: pa.DataType,
     samples: int,
     *,
@@ -281,7 +335,7 @@ def _whole_keys(operator: Operator, method: str, values: pa.Array) -> pa.Array:
     return values
 
 
-def _check_statistics(cls: type[Filter], statistics: object, reserved: tuple[str, ...] = IDENTITY) -> None:
+def _check_statistics(cls: type[Operator], statistics: object, reserved: tuple[str, ...] = IDENTITY) -> None:
     example = "statistics = (Statistic('score', pa.float64(), 'unit'),)"
     if not isinstance(statistics, tuple) or not all(isinstance(entry, Statistic) for entry in statistics):
         fix = f"declare a tuple of Statistic, with a comma at its end: {example}"
@@ -308,11 +362,10 @@ def _check_fields(cls: type[FieldMapper], fields: object) -> None:
         if problem:
             raise ContractError(f"{location(cls)}: the field {name!r} cannot be written: {problem}; use another name")
         if not _is_stored(kind):
-            fix = "use pa.string(), pa.int64(), pa.float64(), pa.bool_(), or lists and structs of these"
-            raise ContractError(f"{location(cls)}: the type of the field {name!r} is {kind!s}; {fix}")
+            raise ContractError(f"{location(cls)}: the type of the field {name!r} is {kind!s}; {STORED}")
 
 
-def _field_problem(name: object, fields: Mapping[object, object]) -> str:
+def _field_problem(name: object, fields: Iterable[object]) -> str:
     """Return why an operator cannot write a field of this name; "" if it can."""
     if not isinstance(name, str) or not all(name.split(".")):
         return "it has no name"
@@ -333,8 +386,23 @@ def _is_stored(kind: object) -> bool:
     return kind in (pa.string(), pa.int64(), pa.float64(), pa.bool_())
 
 
+def _check_selection(operator: Selector) -> None:
+    if len(operator.statistics) > 1:
+        problem = f"declares {len(operator.statistics)} statistics, but a selector judges one value"
+        raise ContractError(f"{location(type(operator))} {problem}; declare one")
+    try:
+        selection: object = operator.selection(2)
+        reason: object = operator.reason
+    except Exception as error:
+        fix = "return Sql('SELECT sample FROM samples WHERE …'), or None if all are selected"
+        raise _breach(operator, "selection", f"raised {in_words(error)}", fix) from error
+    if not isinstance(reason, str) or not (selection is None or isinstance(selection, Sql)):
+        fix = "return Sql('SELECT sample FROM samples WHERE …') and a text"
+        raise _breach(operator, "selection", f"returned {_kind_of(selection)} and {_kind_of(reason)}", fix)
+
+
 def _check_bounds(cls: type[BoundedFilter]) -> None:
-    bounds: Any = cls.bounds
+    bounds: object = cls.bounds
     if not isinstance(bounds, tuple) or len(bounds) != 2:
         raise ContractError(f"{location(cls)}: 'bounds' is {bounds!r}; name two fields: bounds = ('min_x', 'max_x')")
     for name in bounds:
@@ -388,7 +456,7 @@ def _kind_of(value: object) -> str:
     return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
-def _quoted(keys: Any) -> str:  # noqa: ANN401 - an iterable of keys
+def _quoted(keys: Iterable[object]) -> str:
     return ", ".join(repr(key) for key in keys)
 
 

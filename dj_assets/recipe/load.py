@@ -33,7 +33,7 @@ CUSTOM_MODULE = "dj_assets_custom_"
 CONTENT = "__content_sha256__"
 
 
-def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe) -> Recipe:
+def load_recipe(recipe: str | Path | Mapping[str, object] | Recipe) -> Recipe:
     """Load a recipe from a YAML file or a dict with the same keys.
 
     Raises
@@ -76,7 +76,7 @@ def _build(content: dict[str, Any], file: str) -> Recipe:
     return recipe if asset is None else recipe.as_asset(asset)
 
 
-def _check_keys(content: Mapping[str, Any], file: str) -> list[str]:
+def _check_keys(content: Mapping[str, object], file: str) -> list[str]:
     for key in content:
         if key not in known_keys.HONOURED | known_keys.IGNORED:
             raise RecipeError(
@@ -88,7 +88,7 @@ def _check_keys(content: Mapping[str, Any], file: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Context:
-    """Holds the parts of a recipe that its operators need."""
+    """Hold the parts of a recipe that its operators need."""
 
     file: str
     text_key: str
@@ -112,7 +112,7 @@ def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], 
     return tuple(operators), ignored
 
 
-def _entry(entry: object, file: str, index: int) -> tuple[str, dict[str, Any]]:
+def _entry(entry: object, file: str, index: int) -> tuple[str, dict[str, object]]:
     if isinstance(entry, str):
         return entry, {}
     if not isinstance(entry, dict) or len(entry) != 1:
@@ -148,7 +148,7 @@ def _own_media_keys(cls: type[Operator]) -> set[str]:
     return set(FIELD_KEYS[cls.media]) if issubclass(cls, MediaOperator) else set()
 
 
-def _operator(cls: type[Operator], parameters: dict[str, Any], index: int, context: _Context) -> Operator:
+def _operator(cls: type[Operator], parameters: dict[str, object], index: int, context: _Context) -> Operator:
     file, name = context.file, cls.name
     # a parameter that names the same field as the recipe changes nothing, and no hash
     of_recipe = {key: getattr(context.media, _FIELDS[key]) for key in _own_media_keys(cls)}

@@ -14,13 +14,16 @@ from pydantic_core import PydanticUndefined
 
 from dj_assets.media.media_keys import FIELD_KEYS
 from dj_assets.operators import registry
-from dj_assets.operators.base import Deduplicator, FieldMapper, Filter, Mapper, Operator
+from dj_assets.operators.base import Deduplicator, Expander, FieldMapper, Filter, Mapper, Measuring, Operator, Selector
 
 MEDIA_KEYS = tuple(key for keys in FIELD_KEYS.values() for key in keys)
+# A kind that is a special one of another follows it.
 KINDS: dict[str, type[Operator]] = {
     "mapper": Mapper,
     "field mapper": FieldMapper,
     "filter": Filter,
+    "selector": Selector,
+    "expander": Expander,
     "deduplicator": Deduplicator,
 }
 # Parameters that every filter, every operator and every operator over media has. The page describes them once.
@@ -67,7 +70,7 @@ def shipped_operators() -> list[type[Operator]]:
 
 
 def kind_of(cls: type[Operator]) -> str:
-    """Return "field mapper", "mapper", "filter" or "deduplicator"."""
+    """Return the kind of an operator in words: a key of `KINDS`."""
     return next(kind for kind, base in reversed(KINDS.items()) if issubclass(cls, base))
 
 
@@ -84,7 +87,7 @@ def operator_facts(cls: type[Operator]) -> OperatorFacts:
         statistics=_gathered(
             (where, statistic.key, f"{_arrow_type(statistic.type)}, {statistic.unit}")
             for where, operator in variants
-            if isinstance(operator, Filter)
+            if isinstance(operator, Measuring)
             for statistic in operator.statistics
         ),
         fields=_gathered(

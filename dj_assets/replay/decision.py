@@ -37,7 +37,7 @@ _DECIDED = (
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """Holds the outcomes of the measured samples of one source file; `version` is a hash of its published part.
+    """Hold the outcomes of the measured samples of one source file; `version` is a hash of its published part.
 
     The version covers the outcome of every sample and the columns of the refined file. It does not cover which
     duplicate was kept: a kept duplicate in another file may change without a change in this file.
@@ -51,7 +51,7 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class Decision:
-    """Holds the result of a replay over the measured files; `key` identifies the files and the recipe.
+    """Hold the result of a replay over the measured files; `key` identifies the files and the recipe.
 
     `recipe` is the hash of the recipe with its thresholds, `missing` names shards that took no part, `parts` are the
     refined files to be written.
@@ -94,7 +94,7 @@ class Decision:
         ConservationError
             If the number of samples in is not kept + dropped + quarantined.
         """
-        counts = balance(manifests, replayed.file_counts)
+        counts = balance(plan, manifests, replayed.file_counts)
         funnel = make_funnel(plan, replayed.file_counts, counts, _seconds_by_step(manifests))
         against = sum(step.dropped_against for step in funnel)
         return cls(

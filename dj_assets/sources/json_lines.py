@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import orjson
@@ -34,7 +34,7 @@ def _of_json(batch: pa.RecordBatch, text_key: str) -> Iterator[bytes]:
     columns = (batch["fields"].to_pylist(), batch["text"].to_pylist(), batch["id"].to_pylist())
     for record, text, name in zip(*columns, strict=True):
 
-        def changed(value: dict[str, Any], text: str = text, name: str = name) -> dict[str, Any]:
+        def changed(value: dict[str, object], text: str = text, name: str = name) -> dict[str, object]:
             put_text(value, text, text_key)
             return value if ID in value else {ID: name, **value}
 
@@ -50,13 +50,13 @@ def table_lines(table: pa.RecordBatch) -> Iterator[bytes]:
     return (as_json(record) + b"\n" for record in plain_records(table))
 
 
-def plain_records(table: pa.RecordBatch) -> list[dict[str, Any]]:
+def plain_records(table: pa.RecordBatch) -> list[dict[str, object]]:
     """Return rows as dicts, with times and decimals as strings."""
     columns = [_plain(column) for column in table.columns]
-    return cast("list[dict[str, Any]]", pa.RecordBatch.from_arrays(columns, names=table.schema.names).to_pylist())
+    return cast("list[dict[str, object]]", pa.RecordBatch.from_arrays(columns, names=table.schema.names).to_pylist())
 
 
-def as_json(record: dict[str, Any]) -> bytes:
+def as_json(record: dict[str, object]) -> bytes:
     """Return a row as JSON: binary becomes base64, NaN null."""
     return orjson.dumps(record, default=_as_text, option=orjson.OPT_NON_STR_KEYS)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,7 +35,7 @@ def put_texts(fields: pa.Array, key: str, texts: pa.StringArray) -> pa.Array:
     if pa.types.is_struct(fields.type):
         return put_in_struct(fields, _path(fields, key), texts)
 
-    def put(record: dict[str, Any], text: str) -> dict[str, Any]:
+    def put(record: dict[str, object], text: str) -> dict[str, object]:
         location = exact_json.text_location(record, key)
         if location is not None:
             holder, name = location

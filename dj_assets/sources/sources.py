@@ -36,7 +36,7 @@ NO_ROOT = Root("")
 
 @dataclass(frozen=True)
 class Reading:
-    """Holds how the records of a file are converted to samples; the default is no conversion.
+    """Hold how the records of a file are converted to samples; the default is no conversion.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ AS_IT_STANDS = Reading()
 
 @dataclass(frozen=True)
 class SourceFile:
-    """Holds one raw file: its path, its size and time when it was found, and how to read it."""
+    """Hold one raw file: its path, its size and time when it was found, and how to read it."""
 
     path: SourcePath
     size: int

@@ -11,17 +11,20 @@ from dj_assets.recipe.gallery import find_gallery, reading_like, reference_sourc
 from dj_assets.recipe.model import Recipe, Source
 from dj_assets.sources.sources import SourceFile
 from dj_assets.subset.entries import NotRefinedError, source_files
+from dj_assets.urls import from_here
 
 
 def files_of(recipe: Recipe, inputs: Sequence[str | Path] | None = None) -> tuple[SourceFile, ...]:
     """Return the files of a subset: of its source as configured, or of other inputs that are read like it.
+
+    Inputs are relative to the current folder.
 
     Raises
     ------
     UserError
         If they cannot be found; a refined subset that is not there yet is named as an asset.
     """
-    sources = sources_of(recipe) if inputs is None else reading_like(recipe, [str(path) for path in inputs])
+    sources = sources_of(recipe) if inputs is None else reading_like(recipe, [str(from_here(path)) for path in inputs])
     return _found(recipe, sources, "source")
 
 
@@ -30,14 +33,14 @@ def against_of(
 ) -> tuple[SourceFile, ...]:
     """Return the files of the reference set that a subset of `files` is deduplicated against.
 
-    They are those of the recipe, or of other paths, read as plain files.
+    They are those of the recipe, or of other paths, relative to the current folder and read as plain files.
 
     Raises
     ------
     UserError
         If they cannot be found, if the recipe has no deduplicator, or if a file is refined, too.
     """
-    sources = reference_sources(recipe, None if paths is None else [str(path) for path in paths])
+    sources = reference_sources(recipe, None if paths is None else [str(from_here(path)) for path in paths])
     reference = _found(recipe, sources, "reference set") if sources else ()
     source_paths = {file.path.resolve() for file in files}
     for file in reference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from dj_assets.errors import UserError
 from dj_assets.home.disk import disk_faults
@@ -17,11 +17,10 @@ from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
 from dj_assets.subset.results import Options, RunOptions, RunResult
 from dj_assets.subset.steps import Subset
-from dj_assets.urls import from_here
 
 
 def run_recipe(
-    recipe: str | Path | Mapping[str, Any] | Recipe,
+    recipe: str | Path | Mapping[str, object] | Recipe,
     inputs: Sequence[str | Path],
     output: str | Path,
     *,
@@ -39,7 +38,7 @@ def run_recipe(
     recipe
         A YAML file, or a dict with the same keys. It needs no `asset:` block.
     inputs
-        Files, folders or globs, relative to the current folder, or URLs. They are made absolute here, once.
+        Files, folders or globs, relative to the current folder, or URLs.
     output
         A folder or URL that is new, empty, or holds an earlier run of the same recipe and inputs, which then goes on.
     against
@@ -74,15 +73,16 @@ def run_recipe(
     >>> kept(10), kept(20)
     (2, 1)
     """
-    checked = load_recipe(recipe)
-    layout = output_layout(output)
-    files = [from_here(path) for path in inputs]
-    reference = None if against is None else [from_here(path) for path in against]
-    chosen = default_engine() if engine is None else engine_named(engine)
-    settled = Options(models=ModelStore.with_folder(models), engine=chosen, **options)
-    subset = Subset(checked, files, layout, settled, reference)
+    subset = Subset(
+        load_recipe(recipe), inputs, output_layout(output), _options(models, engine, options), against=against
+    )
     _claim(subset, overwrite=overwrite)
     return subset.run(report)
+
+
+def _options(models: str | Path | None, engine: EngineName | None, options: RunOptions) -> Options:
+    chosen = default_engine() if engine is None else engine_named(engine)
+    return Options(models=ModelStore.with_folder(models), engine=chosen, **options)
 
 
 def _claim(subset: Subset, *, overwrite: bool) -> None:

@@ -9,8 +9,8 @@ from typing import Literal
 from dj_assets.errors import UserError
 from dj_assets.operators import registry
 
-Kind = Literal["filter", "mapper", "field_mapper", "deduplicator"]
-KINDS: tuple[Kind, ...] = ("filter", "mapper", "deduplicator")
+Kind = Literal["filter", "mapper", "field_mapper", "selector", "expander", "deduplicator"]
+KINDS: tuple[Kind, ...] = ("filter", "mapper", "selector", "expander", "deduplicator")
 
 _FILTER = '''\
 """Filter texts by their share of digits."""
@@ -96,6 +96,70 @@ def test_tags() -> None:
     extracted = {cls}().extract(Batch.of_texts(["#a text #b", "plain", ""]))
     assert extracted["{key}"].to_pylist() == [["#a", "#b"], [], []]
 """
+_SELECTOR = '''\
+"""Select the longest texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dj_assets.operators import Batch, Selector, Sql, Statistic, register
+
+
+@register("{name}")
+class {cls}(Selector):
+    """Keep the `number` longest of the texts that are left; of equally long ones the first."""
+
+    statistics = (Statistic("{key}", pa.int64(), "characters"),)
+    judging: ClassVar[frozenset[str]] = frozenset({{"number"}})
+
+    number: int = 100
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the value of every sample, without using a parameter of `judging`."""
+        return {{"{key}": pc.utf8_length(batch.text).cast(pa.int64())}}
+
+    def selection(self, samples: int) -> Sql | None:
+        """Return the query for the selected samples; the table `samples` has the value of each."""
+        return Sql("SELECT sample FROM samples ORDER BY value DESC, sample LIMIT ?", (self.number,))
+
+    @property
+    def reason(self) -> str:
+        """Return in words why a sample is not selected."""
+        return f"not among the {{self.number}} longest"
+'''
+_SELECTOR_TEST = """
+def test_lengths() -> None:
+    assert {cls}().measure(Batch.of_texts(["four", ""]))["{key}"].to_pylist() == [4, 0]
+"""
+_EXPANDER = '''\
+"""Make one sample of each paragraph."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dj_assets.operators import Batch, Expander, register
+
+
+@register("{name}")
+class {cls}(Expander):
+    """Replace every sample by its paragraphs; they are separated by empty lines."""
+
+    def expand(self, batch: Batch) -> pa.ListArray:
+        """Return the paragraphs of every sample, one sample each."""
+        return pc.split_pattern(batch.text, "\\n\\n")
+'''
+_EXPANDER_TEST = """
+def test_paragraphs() -> None:
+    children = {cls}().expand(Batch.of_texts(["one\\n\\ntwo", "three"]))
+    assert children.to_pylist() == [["one", "two"], ["three"]]
+"""
 _DEDUPLICATOR = '''\
 """Remove texts that differ in case only."""
 
@@ -141,6 +205,8 @@ _TEXTS = {
     "filter": (_FILTER, _FILTER_TEST),
     "mapper": (_MAPPER, _MAPPER_TEST),
     "field_mapper": (_FIELD_MAPPER, _FIELD_MAPPER_TEST),
+    "selector": (_SELECTOR, _SELECTOR_TEST),
+    "expander": (_EXPANDER, _EXPANDER_TEST),
     "deduplicator": (_DEDUPLICATOR, _DEDUPLICATOR_TEST),
 }
 

@@ -66,7 +66,7 @@ class Trial:
         """
         session = self._session or self.renew()
         changes = {int(index): values for index, values in asked.get("changes", {}).items()}
-        answers: dict[str, Callable[[], dict[str, Any]]] = {
+        answers: dict[str, Callable[[], dict[str, object]]] = {
             "about": session.about,
             "axis": lambda: session.axis(asked["statistic"]),
             "filters": lambda: session.filters(changes),
@@ -207,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(HTTPStatus.FORBIDDEN, b"this page is for this machine alone\n", "text/plain")
         return False
 
-    def _say(self, status: HTTPStatus, content: Mapping[str, Any]) -> None:
+    def _say(self, status: HTTPStatus, content: Mapping[str, object]) -> None:
         self._send(status, json.dumps(content).encode(), "application/json")
 
     def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:

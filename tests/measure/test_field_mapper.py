@@ -16,6 +16,7 @@ from dj_assets.errors import ContractError, RecipeError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
 from dj_assets.operators import registry
+from dj_assets.operators.text.extract_tables_from_html_mapper import CELLS
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.subset import Options, Subset, run_recipe
@@ -42,6 +43,22 @@ class FirstWordsMapper(FieldMapper):
         columns = {"tags": tags, "first": first, "__dj__meta__.count": list(map(len, tags))}
         return {name: pa.array(values, self.fields[name]) for name, values in columns.items()}
 '''
+EXPANDER = """
+import pyarrow as pa
+from dj_assets.operators import Expander, register
+
+CHILD = pa.struct([("text", pa.string()), ("half", pa.int64()), ("m.k", pa.string())])
+
+
+@register("first_words_mapper")
+class Halves(Expander):
+    keeps_parents = property(lambda operator: STAYS)
+
+    def expand(self, batch):
+        halves = [[text[: len(text) // 2], text[len(text) // 2 :]] for text in batch.text.to_pylist()]
+        lists = [[{"text": text, "half": n, "m.k": "a"} for n, text in enumerate(texts)] for texts in halves]
+        return pa.array(lists, pa.list_(CHILD))
+"""
 TYPES = {
     "id": pa.string(),
     "text": pa.string(),
@@ -99,6 +116,22 @@ def test_later_operators_see_the_fields_and_refined_samples_have_them(source: Pa
         "2-0": "specified_numeric_field_filter",
         "2-2": "document_deduplicator",
     }
+
+
+@pytest.mark.parametrize("stays", [False, True])
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_fields_of_children_have_their_types(source: Path, ending: str, *, stays: bool) -> None:
+    (source / "tags.py").write_text(EXPANDER.replace("STAYS", str(stays)))
+    recipe = recipe_of(source, ["first_words_mapper", "extract_tables_from_html_mapper"])
+    run_recipe(recipe, sorted(source.glob(f"*.{ending}")), source / "out", workers=1)
+    table = pq.read_table(min((source / "out/refined").glob("*.parquet")))
+    types = {field.name: field.type for field in table.schema}
+    assert types["half"] == pa.int64()
+    assert types["m"] == pa.struct([("k", pa.string())])
+    assert types["__dj__meta__"] == pa.struct([("html_tables", CELLS)])
+    values = list(zip(table["text"].to_pylist(), table["half"].to_pylist(), table["tags"].to_pylist(), strict=True))
+    parent = [("#one #two", None, "old")] if stays else []
+    assert values[: len(parent) + 2] == [*parent, ("#one", 0, "old"), (" #two", 1, "old")]
 
 
 def test_a_failed_sample_keeps_its_fields(source: Path) -> None:

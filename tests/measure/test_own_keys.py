@@ -22,7 +22,7 @@ from dj_assets.operators.text.text_length_filter import TextLengthFilter
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.subset import Options, Subset, run_recipe
-from dj_assets.views.contact_sheet import FOLDER, sheet_writer
+from dj_assets.views.contact_sheet import FOLDER, write_sheets
 from tests.documents import write_jsonl
 from tests.media import made
 
@@ -118,7 +118,7 @@ def test_the_contact_sheet_shows_the_images_that_were_judged(tmp_path: Path) -> 
     lines = [{"text": "wide", "images": ["blue.png"], "pictures": ["red.png"]}] * 2
     inputs = [write_jsonl(tmp_path / "in.jsonl", lines)]
     process = [{"image_aspect_ratio_filter": {"max_ratio": 2.0, "image_key": "pictures"}}]
-    result = run_recipe({"process": process}, inputs, tmp_path / "out", accompany=sheet_writer(inputs))
+    result = run_recipe({"process": process}, inputs, tmp_path / "out", accompany=write_sheets)
     pixels = np.asarray(Image.open(result.folder / FOLDER / "image_aspect_ratio_filter.jpg")).astype(int)
     red, blue = ((np.abs(pixels - colour).max(axis=-1) < 40).mean() for colour in ((220, 30, 30), (30, 30, 220)))
     assert red > 0.001 > blue

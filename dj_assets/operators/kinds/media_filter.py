@@ -6,7 +6,7 @@ import hashlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
 import pyarrow as pa
 from pydantic import Field
@@ -52,15 +52,15 @@ class MediaOperator(Operator):
             return batch
         return batch.with_media(replace(access, keys=keys))
 
-    def features(self) -> tuple[MediaFeature[Any], ...]:
+    def features(self) -> tuple[MediaFeature[object], ...]:
         """Return the features that the operator needs of each file, as far as its parameters determine them."""
         return self._by_old_name("looks")
 
-    def features_for(self, models: ModelStore) -> tuple[MediaFeature[Any], ...]:
+    def features_for(self, models: ModelStore) -> tuple[MediaFeature[object], ...]:
         """Return all features that the operator needs of each file, including the input of its model."""
         return self._by_old_name("looks_for", models) or self.features()
 
-    def _by_old_name(self, name: str, *arguments: object) -> tuple[MediaFeature[Any], ...]:
+    def _by_old_name(self, name: str, *arguments: object) -> tuple[MediaFeature[object], ...]:
         """Return the features that a custom operator of an earlier version declares under the old name."""
         method = getattr(self, name, None)
         if method is None:
@@ -90,7 +90,7 @@ class EachBoundedFilter(BoundedFilter):
 
     any_or_all: Literal["any", "all"] = "any"
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         cls.judging |= {"any_or_all"}
 
@@ -163,7 +163,7 @@ class MediaDeduplicator(MediaOperator, Deduplicator):
 
     def sign(self, batch: Batch) -> pa.Array:
         """Return one signature for each sample."""
-        (feature,) = self.features()
+        (feature,) = cast("tuple[MediaFeature[bytes]]", self.features())
         seen = media(batch)
         digests = zip(seen.listed(self.media), seen.values(self.media, feature), batch.text.to_pylist(), strict=True)
         return pa.array([self._signature(*sample) for sample in digests], self.signature_type)

@@ -89,7 +89,7 @@ class MediaBatch:
         seen: Any = self.media_access.values
         return [[seen[file.location, feature] for file in self._paths(sample)] for sample in self._samples(kind)]
 
-    def failures(self, kind: Kind, features: Sequence[MediaFeature[Any]]) -> dict[int, str]:
+    def failures(self, kind: Kind, features: Sequence[MediaFeature[object]]) -> dict[int, str]:
         """Return the samples for which one of the features fails, as a mapping of index in the batch to reason."""
         self.compute(features).result()
         failures: dict[int, str] = {}
@@ -99,7 +99,7 @@ class MediaBatch:
                 failures[number] = reason
         return failures
 
-    def compute(self, features: Iterable[MediaFeature[Any]]) -> Future[None]:
+    def compute(self, features: Iterable[MediaFeature[object]]) -> Future[None]:
         """Start to compute all missing features; those of one file are computed while it is open."""
         requests = [request for kind in ("images", "videos") for request in self._requests(kind, features)]
         done: Future[None] = Future()
@@ -146,19 +146,19 @@ class MediaBatch:
             for sample in self._samples(kind)
         ]
 
-    def _requests(self, kind: Kind, features: Iterable[MediaFeature[Any]]) -> list[Request]:
+    def _requests(self, kind: Kind, features: Iterable[MediaFeature[object]]) -> list[Request]:
         ours = [feature for feature in dict.fromkeys(features) if feature.kind == kind]
         locations = (
             {file.location: None for sample in self._samples(kind) for file in self._paths(sample)} if ours else {}
         )
-        wanted: dict[MediaLocation, tuple[MediaFeature[Any], ...]] = {
+        wanted: dict[MediaLocation, tuple[MediaFeature[object], ...]] = {
             location: tuple(feature for feature in ours if (location, feature) not in self.media_access.values)
             for location in locations
             if isinstance(location, MediaLocation)
         }
         return [Request(location, missing) for location, missing in wanted.items() if missing]
 
-    def _first_failure(self, sample: Sequence[Listed], features: Sequence[MediaFeature[Any]]) -> str | None:
+    def _first_failure(self, sample: Sequence[Listed], features: Sequence[MediaFeature[object]]) -> str | None:
         for feature in features:
             for file in sample:
                 outcome = (
