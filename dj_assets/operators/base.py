@@ -215,7 +215,13 @@ class CorpusMapper(Mapper):
 
 
 class Measuring(Operator):
-    """Measure statistics of samples, which a filter or a selector judges later."""
+    """Measure statistics of samples, which a filter or a selector judges later.
+
+    Examples
+    --------
+    >>> issubclass(Filter, Measuring), issubclass(Selector, Measuring)
+    (True, True)
+    """
 
     statistics: ClassVar[tuple[Statistic, ...]] = ()
 

@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 from dj_assets.operators.conditions import as_text
 from dj_assets.operators.kinds.field_selector import FieldSelector, limits
 from dj_assets.operators.registry import register
-from dj_assets.operators.sql import Sql
+from dj_assets.operators.sql import Sql, joined
 
 
 @register("frequency_specified_field_selector")
@@ -34,22 +34,22 @@ class FrequencySpecifiedFieldSelector(FieldSelector):
 
     def query(self, samples: int) -> Sql | None:  # noqa: ARG002
         """Return the query of all samples with the first values in the order of their frequency."""
-        shares = ["floor(? * count(*) OVER ())"] * bool(self.top_ratio) + ["?"] * bool(self.topk)
-        if not shares:
+        given = [
+            *([Sql.of("floor({ratio} * count(*) OVER ())", ratio=self.top_ratio)] if self.top_ratio else []),
+            *([Sql("?", (self.topk,))] if self.topk else []),
+        ]
+        if not given:
             return None
-        given = tuple(limit for limit in (self.top_ratio, self.topk) if limit)
-        order = "DESC" if self.reverse else "ASC"
-        text = f"""
+        query = """
             WITH counted AS (SELECT value, count(*) AS number, min(sample) AS first FROM samples GROUP BY value),
                  ranked AS (
-                     SELECT value, row_number() OVER (ORDER BY number {order}, first) AS rank,
-                            least({", ".join(shares)}) AS last
+                     SELECT value, row_number() OVER (ORDER BY number {order}, first) AS rank, least({given}) AS last
                      FROM counted
                  )
             SELECT sample FROM samples JOIN ranked ON samples.value IS NOT DISTINCT FROM ranked.value
             WHERE rank <= last
-        """  # noqa: S608 - words of ours, bound values
-        return Sql(text, given)
+        """
+        return Sql.of(query, order=Sql("DESC" if self.reverse else "ASC"), given=joined(", ", given))
 
     @property
     def reason(self) -> str:

@@ -29,9 +29,10 @@ class RandomSelector(Selector):
     def selection(self, samples: int) -> Sql | None:
         """Return the query of the first samples in the order of their hashes; None if no number is given."""
         number = share(self.select_ratio, self.select_num, samples)
-        order = "md5_number_lower(concat_ws(' ', ?, shard, row)), sample"
-        text = f"SELECT sample FROM samples ORDER BY {order} LIMIT ?"  # noqa: S608 - text of ours
-        return None if number is None else Sql(text, (self.seed, number))
+        if number is None:
+            return None
+        order = Sql("md5_number_lower(concat_ws(' ', ?, shard, row)), sample", (self.seed,))
+        return Sql.of("SELECT sample FROM samples ORDER BY {order} LIMIT {number}", order=order, number=number)
 
     @property
     def reason(self) -> str:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from dj_assets.operators.conditions import as_text
 from dj_assets.operators.kinds.field_selector import FieldSelector
 from dj_assets.operators.registry import register
-from dj_assets.operators.sql import Sql
+from dj_assets.operators.sql import Sql, bound
 
 
 @register("tags_specified_field_selector")
@@ -29,9 +29,8 @@ class TagsSpecifiedFieldSelector(FieldSelector):
         """Return the query of the samples with one of the values; without values, none is selected."""
         if self.target_tags is None:
             return None
-        tags = tuple(as_text(tag) for tag in self.target_tags)
-        text = f"SELECT sample FROM samples WHERE value IN ({', '.join('?' * len(tags)) or 'NULL'})"  # noqa: S608
-        return Sql(text, tags)
+        tags = bound([as_text(tag) for tag in self.target_tags] or [""])
+        return Sql.of("SELECT sample FROM samples WHERE value::VARCHAR IN ({tags})", tags=tags)
 
     @property
     def reason(self) -> str:

@@ -29,9 +29,11 @@ class TopkSpecifiedFieldSelector(FieldSelector):
         """Return the query of the first samples in the order of their values."""
         # as in Data-Juicer, a ratio of 0 is no ratio
         number = share(self.top_ratio or None, self.topk, samples)
-        order = "DESC" if self.reverse else "ASC"
-        text = f"SELECT sample FROM samples ORDER BY value {order}, sample LIMIT ?"  # noqa: S608 - one of two words
-        return None if number is None else Sql(text, (number,))
+        if number is None:
+            return None
+        order = Sql("DESC" if self.reverse else "ASC")
+        query = "SELECT sample FROM samples ORDER BY value {order}, sample LIMIT {number}"
+        return Sql.of(query, order=order, number=number)
 
     @property
     def reason(self) -> str:
