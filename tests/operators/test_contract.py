@@ -56,6 +56,9 @@ def test_results_have_the_declared_lengths_and_types(operator: Operator, bench: 
     found = result(operator, bench.batch(operator, list(TEXTS)))
     assert {key: column.type for key, column in found.items()} == declared(operator)
     assert {len(column) for column in found.values()} == {len(TEXTS)}
+    if isinstance(operator, FieldMapper):
+        # a field may have no value
+        return
     # what lists no media has no signature of them
     missing = len(TEXTS) if isinstance(operator, MediaDeduplicator) else 0
     assert all(column.null_count == missing for column in found.values())
