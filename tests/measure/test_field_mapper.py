@@ -43,6 +43,26 @@ class FirstWordsMapper(FieldMapper):
         columns = {"tags": tags, "first": first, "__dj__meta__.count": list(map(len, tags))}
         return {name: pa.array(values, self.fields[name]) for name, values in columns.items()}
 '''
+WIDTHS = """
+import pyarrow as pa
+from dj_assets.media.headers import ImageSize
+from dj_assets.operators import FieldMapper, register
+from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.views.media_batch import media
+
+
+@register("first_words_mapper")
+class Widths(MediaOperator, FieldMapper):
+    media = "images"
+    fields = {"widths": pa.list_(pa.int64())}
+
+    def features(self):
+        return (ImageSize(),)
+
+    def extract(self, batch):
+        sizes = media(batch).values("images", ImageSize())
+        return {"widths": pa.array([[width for width, _ in sample] for sample in sizes], self.fields["widths"])}
+"""
 EXPANDER = """
 import pyarrow as pa
 from dj_assets.operators import Expander, register
@@ -179,6 +199,24 @@ def test_an_operator_reads_images_that_an_earlier_one_lists(source: Path) -> Non
     made.image(source / "a.png", 90, 30, seed=1)
     os.utime(source / "a.png", ns=(5, 5))
     assert refined() == (1, 2)
+
+
+def test_an_operator_writes_a_field_about_images(source: Path) -> None:
+    (source / "tags.py").write_text(WIDTHS)
+    made.image(source / "a.png", 30, 30, seed=1)
+    records = [{"id": "a", "text": "x", "pictures": ["a.png"]}, {"id": "b", "text": "x", "pictures": ["gone.png"]}]
+    write_jsonl(source / "in.jsonl", records)
+    recipe = recipe_of(source, [{"first_words_mapper": {"image_key": "pictures"}}])
+    run_recipe(recipe, [source / "in.jsonl"], source / "out", workers=1)
+    (kept,) = pq.read_table(min((source / "out/refined").glob("*.parquet"))).to_pylist()
+    assert (kept["id"], kept["widths"]) == ("a", [30])
+    # no image is read again to explain a sample
+    (source / "a.png").unlink()
+    layout = Layout.output(source / "out")
+    manifest = newest_run(layout)
+    assert manifest is not None
+    (trace,) = explain(make_plan(load_recipe(recipe)), layout, manifest, "a")
+    assert trace.steps[0].summary == "writes widths = [30]"
 
 
 def test_explain_shows_the_written_fields(source: Path) -> None:

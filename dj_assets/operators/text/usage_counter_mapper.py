@@ -56,7 +56,10 @@ class UsageCounterMapper(FieldMapper):
         """Return the numbers of tokens of every sample."""
         names = (self.usage_key, self.response_metadata_key, self.choices_key, *USAGE)
         samples = zip(*(field_values(batch, name) for name in names), strict=True)
-        sums = [self._sum([*_usages(*values[:3], dict(zip(USAGE, values[3:], strict=True)))]) for values in samples]
+        sums = [
+            self._sum([*_usages(usage, metadata, choices, dict(zip(USAGE, own, strict=True)))])
+            for usage, metadata, choices, *own in samples
+        ]
         columns = list(zip(*sums, strict=True)) or [(), (), ()]
         return {name: pa.array(values, pa.int64()) for name, values in zip(self.fields, columns, strict=True)}
 
