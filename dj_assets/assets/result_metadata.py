@@ -95,7 +95,8 @@ def dropped_most(result: RunResult) -> str:
     step = max(result.funnel, key=lambda step: step.dropped, default=None)
     if step is None or not step.dropped:
         return "no operator dropped a sample"
-    return f"{short_name(step.operator)}: {step.dropped:,} samples, {percent(step.dropped, result.samples_in)} of all"
+    share = percent(step.dropped, result.manifest.samples)
+    return f"{short_name(step.operator)}: {step.dropped:,} samples, {share} of all"
 
 
 def documents(subset: Subset) -> Metadata:

@@ -110,7 +110,8 @@ def duplicates(subset: Subset, result: DeduplicateResult, outcomes: Iterable[Fil
 def refined(subset: Subset, result: RefineResult) -> Metadata:
     """Return the metadata of refining a shard, and whether this published the subset."""
     state = "published" if result.published else f"waits for {len(result.waited_for)} other shards"
-    retention = result.samples_out / result.samples_in if result.samples_in else 0.0
+    samples = result.samples_in + result.added
+    retention = result.samples_out / samples if samples else 0.0
     return {
         "dagster/partition_row_count": result.samples_out,
         "shard_samples_in": result.samples_in,

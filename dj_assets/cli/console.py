@@ -181,10 +181,13 @@ def tell(*sentences: str) -> None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return the terminal to write to."""
+    """Return the terminal to write to. Control characters of samples, ids and file names are shown by name."""
     from rich.console import Console
 
+    from dj_assets.cli.printed import VisibleControls
+
     terminal = Console(stderr=stderr)
+    terminal.push_render_hook(VisibleControls())
     if not terminal.is_terminal:
         terminal.width = max(terminal.width, 120)  # a file or a pipe has no width for wrapping lines
     return terminal

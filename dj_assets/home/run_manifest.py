@@ -271,6 +271,11 @@ class RunManifest(_Record):
         """Size and CRC-32 of the database, as it was published or rebuilt."""
         return Sum(self.database_bytes or 0, self.database_crc32)
 
+    @property
+    def samples(self) -> int:
+        """The number of samples that could be kept: those made from others count, those that these replaced do not."""
+        return self.samples_in + self.created - self.expanded
+
     def file(self, number: int) -> MeasuredFile:
         """Return the source file with a number."""
         return next(file for file in self.files if file.number == number)

@@ -328,7 +328,9 @@ def _children(operator: Expander, batch: Batch, lists: pa.ListArray) -> tuple[Ba
     The values are texts, or structs of several fields.
     """
     parents = lists.value_parent_indices().to_numpy().astype(np.int64)
-    copies, texts = batch.take(parents), lists.flatten()
+    # copies of long texts, one for each chunk, could fill the memory
+    parent_texts = batch if operator.text_key else batch.with_text(pa.repeat(pa.scalar("", pa.string()), len(batch)))
+    copies, texts = parent_texts.take(parents), lists.flatten()
     if pa.types.is_struct(texts.type):
         columns = {field.name: column for field, column in zip(texts.type, texts.flatten(), strict=True)}
         texts = columns.pop(TEXT)

@@ -141,7 +141,7 @@ class Plan:
         before = self.before(step)
         counted_identity = [operator.name, _code_version(operator), operator.counting_parameters()]
         identity = digest(
-            [counted_identity, [done.identity for done in before.steps if isinstance(done.operator, Mapper)]]
+            [counted_identity, [done.identity for done in before.steps if isinstance(done.operator, Mapper | Expander)]]
         )
         return Plan(self.recipe, (*before.steps, replace(step, identity=identity)))
 

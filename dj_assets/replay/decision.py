@@ -40,13 +40,15 @@ class FileOutcome:
     """Hold the outcomes of the measured samples of one source file; `version` is a hash of its published part.
 
     The version covers the outcome of every sample and the columns of the refined file. It does not cover which
-    duplicate was kept: a kept duplicate in another file may change without a change in this file.
+    duplicate was kept: a kept duplicate in another file may change without a change in this file. `added` is the number
+    of samples that were made from others, less those that they replaced.
     """
 
     number: int
     version: str
     kept: int
     duplicates: int
+    added: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Decision:
             manifests=tuple(manifests),
             counts=counts,
             funnel=funnel,
-            outcomes=tuple(_outcomes(manifests, replayed.file_counts)),
+            outcomes=tuple(_outcomes(plan, manifests, replayed.file_counts)),
             version=replayed.version,
             clusters=replayed.clusters,
             near_pairs=replayed.near_pairs,
@@ -197,12 +199,18 @@ def outcome_version(outcomes: Iterable[FileOutcome]) -> str:
     return digest([outcome.version for outcome in outcomes])
 
 
-def _outcomes(manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]) -> Iterator[FileOutcome]:
+def _outcomes(
+    plan: Plan, manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]
+) -> Iterator[FileOutcome]:
     types = merged_types(manifests)
     columns = None if types is None else types.to_json()
     for file, counts in zip(manifests, file_counts, strict=True):
         version = digest([file.sha256, file.measure_key, file.records, counts.outcome_hash, columns])
-        yield FileOutcome(file.number, version, counts.kept, counts.duplicates)
+        yield FileOutcome(file.number, version, counts.kept, counts.duplicates, _added(plan, counts))
+
+
+def _added(plan: Plan, counts: FileCounts) -> int:
+    return sum(counts.created) - sum(counts.ended[s.index] - counts.quarantined[s.index] for s in plan.expanders)
 
 
 def _parts(

@@ -22,7 +22,7 @@ from dj_assets.publish.database import NEVER_CREATED
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.links import find_links
 from dj_assets.replay.population import Population, load_population
-from dj_assets.replay.replay import REPLAYED, SampleOutcomes, replay
+from dj_assets.replay.replay import KEPT, REPLAYED, SampleOutcomes, replay
 from dj_assets.stores.copies import all_at_hand
 
 # The kinds of measured files that are read.
@@ -31,10 +31,16 @@ _READ = (*REPLAYED, "rejects")
 
 @dataclass(frozen=True)
 class Kept:
-    """Hold the number of samples that the filters alone would keep, and the whole recipe with its deduplicators."""
+    """Hold the number of samples that the filters alone would keep, and the whole recipe with its deduplicators.
+
+    `of_filters` and `of_recipe` are the numbers of samples that could be kept: in a recipe that makes samples from
+    others they depend on the thresholds.
+    """
 
     by_filters: int
     by_recipe: int
+    of_filters: int
+    of_recipe: int
 
 
 @dataclass(frozen=True)
@@ -95,9 +101,11 @@ class MeasuredRun:
     def kept(self, plan: Plan) -> Kept:
         """Replay a plan that measures the same as the run's."""
         _require_same_measure(self.manifest, plan, self.layout.published)
-        whole = self._replayed(plan)
         filters = _filters_alone(plan)
-        return Kept(whole if filters.steps == plan.steps else self._replayed(filters), whole)
+        by_recipe, of_recipe = self._replayed(plan)
+        same = filters.steps == plan.steps
+        by_filters, of_filters = (by_recipe, of_recipe) if same else self._replayed(filters)
+        return Kept(by_filters, by_recipe, of_filters, of_recipe)
 
     def funnel(self, plan: Plan, *, filters_alone: bool = False) -> list[Passed]:
         """Replay a plan that measures the same as the run's; mappers that end nothing are out.
@@ -133,8 +141,15 @@ class MeasuredRun:
         """Return the samples and what a replay decides about each."""
         return self._population, self._outcome(plan)
 
-    def _replayed(self, plan: Plan) -> int:
-        return int(self._outcome(plan).kept.sum())
+    def _replayed(self, plan: Plan) -> tuple[int, int]:
+        """Return the number of samples that a plan keeps, and of those that it could keep."""
+        outcome = self._outcome(plan).outcome
+        if self._population.children is None:
+            return int(np.count_nonzero(outcome == KEPT)), self.samples_in
+        existing = outcome[outcome != NEVER_CREATED]
+        expanded = np.isin(existing, [step.index for step in plan.expanders])
+        lost = self.samples_in - int(np.count_nonzero(self._population.children.created_at == FROM_SOURCE))
+        return int(np.count_nonzero(existing == KEPT)), len(existing) - int(np.count_nonzero(expanded)) + lost
 
     def _outcome(self, plan: Plan) -> SampleOutcomes:
         signatures = [*self._files("signatures", "against"), *self._files("signatures")]

@@ -61,6 +61,7 @@ def refine_shard(subset: SubsetContext, name: str, earlier: Mapping[str, float])
     parts = [part for part in decision.parts if part.number in files]
     return RefineResult(
         samples_in=sum(file.records for file in files.values()),
+        added=sum(outcome.added for outcome in decision.outcomes if outcome.number in files),
         samples_out=sum(part.samples for part in parts),
         files=len(parts),
         data_version=digest([part.key for part in parts]),

@@ -151,10 +151,12 @@ class RunResult:
 class RefineResult:
     """Hold the result of `refine_shard`: the shard is written, and published once no other shard is `waited_for`.
 
-    `data_version` identifies the content of its refined files, `outcome` what was decided about its samples.
+    `added` counts the samples that were made from others, less those that they replaced. `data_version` identifies the
+    content of its refined files, `outcome` what was decided about its samples.
     """
 
     samples_in: int
+    added: int
     samples_out: int
     files: int
     data_version: str

@@ -291,3 +291,23 @@ def test_an_early_end_is_told(error: BaseException, raised: type[BaseException],
     assert (type(done.exception), done.exit_code) == (raised, code)
     assert told in done.stderr
     assert "Aborted" not in done.stderr
+
+
+def test_no_sample_sends_a_command_to_the_terminal(tmp_path: Path):
+    evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e"
+    source = tmp_path / "in.jsonl"
+    records = [{"id": f"{name}{evil}", "text": f"the same text {evil}"} for name in "ab"]
+    source.write_text("".join(json.dumps(record) + "\n" for record in records))
+    (tmp_path / "mine.yaml").write_text("process: [text_length_filter, document_deduplicator]\n")
+    output = tmp_path / "out"
+    assert cli("run", tmp_path / "mine.yaml", "--input", source, "--output", output).returncode == 0
+    told = [
+        cli("explain", output, "--id", f"b{evil}"),
+        cli("explain", output, "--id", f"c{evil}"),
+        cli("diff", output, output),
+        cli("validate", f"{evil}.yaml"),
+    ]
+    assert "duplicate of a\\u001b]0;owned\\u001b[2J\\u009b31m\\u202e" in told[0].stdout
+    for done in told:
+        for character in "\x1b\x07\x9b\u202e":
+            assert character not in done.stdout + done.stderr

@@ -16,7 +16,7 @@ from dj_assets.views.panels import HEIGHT, WIDTH
 def figures(report_input: ReportInput) -> Html:
     """Return the most important numbers."""
     manifest = report_input.manifest
-    samples_in = manifest.samples_in
+    samples_in = manifest.samples
     reference = report_input.check_input.reference
     cards = [
         ("kept", rate(manifest.retention), f"{manifest.samples_out:,} of {samples_in:,} samples", "kept"),
@@ -65,7 +65,7 @@ def funnel(report_input: ReportInput) -> Section:
     made = bool(manifest.created)
     rows = [_funnel_row(step, samples_in + manifest.created, made=made) for step in steps]
     head = ("operator", "", "in", "dropped", "quarantined", *(("created", "expanded") * made), "out", "passes")
-    return Section("funnel", "Funnel", _greatest(steps, samples_in), table(head, rows, numbers_from=2))
+    return Section("funnel", "Funnel", _greatest(steps, manifest.samples), table(head, rows, numbers_from=2))
 
 
 def _greatest(steps: Sequence[FunnelStep], samples_in: int) -> str:
