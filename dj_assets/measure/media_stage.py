@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,13 +16,15 @@ import pyarrow as pa
 from dj_assets import settings
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.access import MediaAccess
+from dj_assets.media.decoded_by import decoders_of, unusual_decoders
+from dj_assets.media.feature import MediaFeature
 from dj_assets.media.locations import Root
 from dj_assets.media.reader import MediaReader
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.media_batch import media
 from dj_assets.recipe.load import import_operators
-from dj_assets.recipe.plan import Plan
+from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.media_reader import StoreReader
 
 # One reader for each set of user's modules, in each worker process: a reader must know the features that it computes.
@@ -44,7 +47,8 @@ def measure_in_parts(
         upcoming = None if part is None else (part, media(part).files(kinds), _compute_ahead(plan, part))
         if ahead is not None:
             ahead[2].result()
-            measured.append(replace(RowStage(ahead[0], frequent).run(plan), media=ahead[1]))
+            done = RowStage(ahead[0], frequent).run(plan)
+            measured.append(replace(done, media=ahead[1], decoders=unusual_decoders(media(ahead[0]).computed)))
         ahead = upcoming
     joined = _joined(measured)
     joined.seconds.update(_with_feature_seconds(joined.seconds, plan, batch, _reader(plan.recipe.custom_operators)))
@@ -60,8 +64,21 @@ def close_readers() -> None:
 def _compute_ahead(plan: Plan, part: Batch) -> Future[None]:
     """Start to compute the features of all operators except conditional ones, whose samples are not known yet."""
     steps = [step for step in plan.steps if step.index not in plan.conditional]
+    return media(part).compute(_features(steps, part))
+
+
+def decoded_otherwise(plan: Plan, batch: Batch, root: Root) -> bool:
+    """Return whether a file of the samples is decoded otherwise than an earlier version of the decoders did."""
+    for part in _parts(plan, batch, root):
+        media(part).compute(decoders_of(_features(plan.steps, part))).result()
+        if unusual_decoders(media(part).computed):
+            return True
+    return False
+
+
+def _features(steps: Sequence[Step], part: Batch) -> list[MediaFeature[Any]]:
     operators = [step.operator for step in steps if isinstance(step.operator, MediaOperator)]
-    return media(part).compute([feature for operator in operators for feature in operator.features_for(part.models)])
+    return [feature for operator in operators for feature in operator.features_for(part.models)]
 
 
 def _with_feature_seconds(
@@ -128,4 +145,5 @@ def _joined(parts: Sequence[Measured]) -> Measured:
         ),
         seconds=dict(seconds),
         media=None if first.media is None else pa.concat_arrays([part.media for part in parts]),
+        decoders={file: decoder for part in parts for file, decoder in part.decoders.items()},
     )

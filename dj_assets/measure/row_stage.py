@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -41,8 +41,8 @@ class Measured:
     Statistics and signatures after a failure are null. Conditional statistics of samples that were dropped before are
     null, too. The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure,
     else null. `media` holds the media files that every sample lists, or is None if no operator reads media
-    (`MediaBatch.files`). `fields` are the samples' other fields, if the batch has them; only operators with their own
-    `text_key` change them.
+    (`MediaBatch.files`); `decoders` names the unusual decoders of these files (`unusual_decoders`). `fields` are the
+    samples' other fields, if the batch has them; only operators with their own `text_key` change them.
     """
 
     text: pa.StringArray
@@ -53,6 +53,7 @@ class Measured:
     failures: tuple[Failure, ...]
     seconds: dict[str, float]
     media: pa.Array | None = None
+    decoders: Mapping[str, str] = field(default_factory=dict)
 
 
 class RowStage:

@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from dj_assets.measure.media_files import MEDIA, media_files
-from dj_assets.measure.media_stage import measure_in_parts
+from dj_assets.measure.media_stage import decoded_otherwise, measure_in_parts
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.file_stats import digest_of
+from dj_assets.media.locations import Root
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
-from dj_assets.recipe.plan import Plan
+from dj_assets.recipe.plan import Plan, digest
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.sources.readers import Block, parse
 
@@ -112,18 +113,33 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
             missing_key=parsed.missing_key,
             field_types=parsed.field_types,
             seconds=measured.seconds,
-            media="" if measured.media is None else digest_of(media_files(measured.media)),
+            media=_media_digest(measured),
         ),
     )
+
+
+def _media_digest(measured: Measured) -> str:
+    """Return a digest of the media files of the samples, and of their decoders as far as these are not the usual."""
+    files = "" if measured.media is None else digest_of(media_files(measured.media))
+    return digest([files, sorted(measured.decoders.items())]) if measured.decoders else files
+
+
+def decoded_otherwise_than_before(task: Task, file: str, block: Block) -> bool:
+    """Return whether a block of a file, given by its path, lists media that are now decoded otherwise."""
+    rows = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name).rows
+    return decoded_otherwise(task.plan, Batch(rows, task.models), _root(file, block))
 
 
 def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured:
     """Measure the samples of a block; a plan over media measures them in parts."""
     if task.plan.media:
-        root = block.reading.media_root
-        root = replace(root, folder=root.folder or str(Path(file).parent))
-        return measure_in_parts(task.plan, batch, root, task.frequent)
+        return measure_in_parts(task.plan, batch, _root(file, block), task.frequent)
     return RowStage(batch, task.frequent).run(task.plan)
+
+
+def _root(file: str, block: Block) -> Root:
+    root = block.reading.media_root
+    return replace(root, folder=root.folder or str(Path(file).parent))
 
 
 def _rejects(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:

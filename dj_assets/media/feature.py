@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.image import OpenImage
 from dj_assets.media.tokens import Kind
 
 T = TypeVar("T")
+# The purposes of decoding: pixels of an image, frames of a clip for models or for motion. Each has its decoders.
+Purpose = Literal["pixels", "frames", "motion"]
 
 
 class ImageFeature(ABC, Generic[T]):
@@ -21,6 +23,8 @@ class ImageFeature(ABC, Generic[T]):
     """
 
     kind: ClassVar[Kind] = "images"
+    # None if nothing is decoded; the decoder is part of the identity of what is measured, see `decoded_by`
+    decoded_for: ClassVar[Purpose | None] = "pixels"
 
     def load(self) -> None:
         """Load the kernels of the feature in a process that may write their cache; the one that decodes may not."""
@@ -34,6 +38,7 @@ class ClipFeature(ABC, Generic[T]):
     """Compute one feature of a clip; see `ImageFeature`."""
 
     kind: ClassVar[Kind] = "videos"
+    decoded_for: ClassVar[Purpose | None] = "frames"
 
     def load(self) -> None:
         """Load the kernels of the feature, as `ImageFeature.load` does."""

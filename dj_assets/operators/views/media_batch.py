@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from dj_assets.errors import MediaError, SampleError
 from dj_assets.media.access import MediaAccess
+from dj_assets.media.decoded_by import decoders_of
 from dj_assets.media.feature import ClipFeature, ImageFeature, MediaFeature
 from dj_assets.media.file_stats import file_stats, is_text
 from dj_assets.media.locations import MediaLocation
@@ -94,7 +95,9 @@ class MediaBatch:
 
     def compute(self, features: Iterable[MediaFeature[Any]]) -> Future[None]:
         """Start to compute all missing features; those of one file are computed while it is open."""
-        requests = [request for kind in ("images", "videos") for request in self._requests(kind, features)]
+        wanted = [*features]
+        wanted += decoders_of(wanted)
+        requests = [request for kind in ("images", "videos") for request in self._requests(kind, wanted)]
         done: Future[None] = Future()
         if not requests:
             done.set_result(None)
@@ -113,6 +116,11 @@ class MediaBatch:
 
         self.media_access.reader.read(requests).add_done_callback(remember)
         return done
+
+    @property
+    def computed(self) -> Mapping[tuple[MediaLocation, MediaFeature[Any]], object]:
+        """Return the features that were computed so far, or `Failed`, by file and feature."""
+        return self.media_access.values
 
     def files(self, kinds: Collection[Kind]) -> pa.Array:
         """Return the present files of some kinds of media, one list for each sample.

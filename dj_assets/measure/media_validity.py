@@ -1,0 +1,34 @@
+"""Check whether the statistics of media are still valid: the files are unchanged, and decoded as they were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import FileManifest
+from dj_assets.measure.measure_file import reader_of
+from dj_assets.measure.media_files import media_unchanged
+from dj_assets.measure.media_stage import close_readers
+from dj_assets.measure.tally import FileTask
+from dj_assets.measure.work import Task, decoded_otherwise_than_before
+from dj_assets.media.decoded_by import DECODERS
+
+
+def media_up_to_date(task: Task, layout: Layout, stored: FileManifest, file: FileTask) -> bool:
+    """Return whether all media of a measured file are unchanged, and decoded as they were when it was measured.
+
+    An earlier version misread some files. Its manifests are checked once: the headers of the media are read again, and
+    a file of which none was misread stays valid.
+    """
+    if not media_unchanged(layout, stored):
+        return False
+    if not task.plan.media or stored.decoders == DECODERS:
+        return True
+    try:
+        blocks = reader_of(file, task.plan.block_bytes).blocks()
+        if any(decoded_otherwise_than_before(task, str(file.file.path), block) for block in blocks):
+            return False
+    finally:
+        close_readers()
+    replace(stored, decoders=DECODERS).write(layout)
+    return True
