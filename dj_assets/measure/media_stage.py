@@ -16,10 +16,11 @@ import pyarrow as pa
 from dj_assets import settings
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.access import MediaAccess
-from dj_assets.media.decoded_by import decoders_of, unusual_decoders
+from dj_assets.media.decoded_by import ClipDecodedBy, decoders_of, unusual_decoders
 from dj_assets.media.feature import MediaFeature
 from dj_assets.media.locations import Root
 from dj_assets.media.reader import MediaReader
+from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.media_batch import media
@@ -64,21 +65,26 @@ def close_readers() -> None:
 def _compute_ahead(plan: Plan, part: Batch) -> Future[None]:
     """Start to compute the features of all operators except conditional ones, whose samples are not known yet."""
     steps = [step for step in plan.steps if step.index not in plan.conditional]
-    return media(part).compute(_features(steps, part))
+    return media(part).compute(_features(steps, part.models))
+
+
+def clip_decoders(plan: Plan, models: ModelStore) -> list[ClipDecodedBy]:
+    """Return the features that name the decoders of clips for a plan; none if it decodes no clips."""
+    return decoders_of(_features(plan.steps, models))
 
 
 def decoded_otherwise(plan: Plan, batch: Batch, root: Root) -> bool:
     """Return whether a file of the samples is decoded otherwise than an earlier version of the decoders did."""
     for part in _parts(plan, batch, root):
-        media(part).compute(decoders_of(_features(plan.steps, part))).result()
+        media(part).compute(clip_decoders(plan, part.models)).result()
         if unusual_decoders(media(part).computed):
             return True
     return False
 
 
-def _features(steps: Sequence[Step], part: Batch) -> list[MediaFeature[Any]]:
+def _features(steps: Sequence[Step], models: ModelStore) -> list[MediaFeature[Any]]:
     operators = [step.operator for step in steps if isinstance(step.operator, MediaOperator)]
-    return [feature for operator in operators for feature in operator.features_for(part.models)]
+    return [feature for operator in operators for feature in operator.features_for(models)]
 
 
 def _with_feature_seconds(

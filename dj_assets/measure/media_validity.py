@@ -8,7 +8,7 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.measure_file import reader_of
 from dj_assets.measure.media_files import media_unchanged
-from dj_assets.measure.media_stage import close_readers
+from dj_assets.measure.media_stage import clip_decoders, close_readers
 from dj_assets.measure.tally import FileTask
 from dj_assets.measure.work import Task, decoded_otherwise_than_before
 from dj_assets.media.decoded_by import DECODERS
@@ -22,7 +22,7 @@ def media_up_to_date(task: Task, layout: Layout, stored: FileManifest, file: Fil
     """
     if not media_unchanged(layout, stored):
         return False
-    if not task.plan.media or stored.decoders == DECODERS:
+    if stored.decoders == DECODERS or not clip_decoders(task.plan, task.models):
         return True
     try:
         blocks = reader_of(file, task.plan.block_bytes).blocks()

@@ -1,4 +1,4 @@
-"""Media features that name the decoder of a file: it is part of the identity of what is measured.
+"""A media feature that names the decoder of a clip: it is part of the identity of what is measured.
 
 A decoder that is not the usual one is recorded with the media of a source file. Files that an earlier version measured
 with another decoder are measured again; the others keep their statistics.
@@ -14,15 +14,14 @@ from typing import Any, ClassVar
 from dj_assets.media.captures import OpenCvCapture
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.decoders import capture_of
-from dj_assets.media.feature import ClipFeature, ImageFeature, MediaFeature, Purpose
+from dj_assets.media.feature import ClipFeature, MediaFeature, Purpose
 from dj_assets.media.frames import DecordFrames
-from dj_assets.media.image import PILLOW, OpenImage
 from dj_assets.media.locations import MediaLocation
 
 # Version of the choice of decoders: increase it when files are decoded otherwise than before.
 DECODERS = 2
 # The decoders of version 1; they are not recorded.
-_USUAL = frozenset({DecordFrames.name, OpenCvCapture.name, PILLOW})
+_USUAL = frozenset({DecordFrames.name, OpenCvCapture.name})
 
 
 @dataclass(frozen=True)
@@ -41,27 +40,17 @@ class ClipDecodedBy(ClipFeature[str]):
             return capture.name
 
 
-@dataclass(frozen=True)
-class ImageDecodedBy(ImageFeature[str]):
-    """Name how the pixels of an image are decoded."""
-
-    decoded_for: ClassVar[None] = None
-
-    def __call__(self, image: OpenImage) -> str:
-        """Return the name."""
-        return image.decoder
-
-
-def decoders_of(features: Iterable[MediaFeature[Any]]) -> list[MediaFeature[str]]:
+def decoders_of(features: Iterable[MediaFeature[Any]]) -> list[ClipDecodedBy]:
     """Return the features that name the decoders by which some features are computed, each once."""
-    purposes = dict.fromkeys(feature.decoded_for for feature in features if feature.decoded_for is not None)
-    return [ImageDecodedBy() if purpose == "pixels" else ClipDecodedBy(purpose) for purpose in purposes]
+    clip_features = [feature for feature in features if isinstance(feature, ClipFeature)]
+    purposes = dict.fromkeys(feature.decoded_for for feature in clip_features if feature.decoded_for is not None)
+    return [ClipDecodedBy(purpose) for purpose in purposes]
 
 
 def unusual_decoders(values: Mapping[tuple[MediaLocation, MediaFeature[Any]], object]) -> dict[str, str]:
-    """Return the decoder of each file that is decoded otherwise than by version 1, by the file and the purpose."""
+    """Return the decoder of each clip that is decoded otherwise than by version 1, by its file and the purpose."""
     return {
         f"{location.path}\0{location.offset}\0{feature}": value
         for (location, feature), value in values.items()
-        if isinstance(feature, (ClipDecodedBy, ImageDecodedBy)) and isinstance(value, str) and value not in _USUAL
+        if isinstance(feature, ClipDecodedBy) and isinstance(value, str) and value not in _USUAL
     }

@@ -11,8 +11,8 @@ from dj_assets.media.image import OpenImage
 from dj_assets.media.tokens import Kind
 
 T = TypeVar("T")
-# The purposes of decoding: pixels of an image, frames of a clip for models or for motion. Each has its decoders.
-Purpose = Literal["pixels", "frames", "motion"]
+# The purposes of decoding a clip: frames for models, or for motion. Each has its decoders.
+Purpose = Literal["frames", "motion"]
 
 
 class ImageFeature(ABC, Generic[T]):
@@ -23,8 +23,6 @@ class ImageFeature(ABC, Generic[T]):
     """
 
     kind: ClassVar[Kind] = "images"
-    # None if nothing is decoded; the decoder is part of the identity of what is measured, see `decoded_by`
-    decoded_for: ClassVar[Purpose | None] = "pixels"
 
     def load(self) -> None:
         """Load the kernels of the feature in a process that may write their cache; the one that decodes may not."""
@@ -38,6 +36,7 @@ class ClipFeature(ABC, Generic[T]):
     """Compute one feature of a clip; see `ImageFeature`."""
 
     kind: ClassVar[Kind] = "videos"
+    # None if nothing is decoded; the decoder is part of the identity of what is measured, see `decoded_by`
     decoded_for: ClassVar[Purpose | None] = "frames"
 
     def load(self) -> None:

@@ -17,8 +17,6 @@ Size = tuple[int, int]
 class ImageSize(ImageFeature[Size]):
     """Compute width and height of an upright image in pixels."""
 
-    decoded_for: ClassVar[None] = None
-
     def __call__(self, image: OpenImage) -> Size:
         """Return width and height."""
         return image.size
@@ -27,8 +25,6 @@ class ImageSize(ImageFeature[Size]):
 @dataclass(frozen=True)
 class FileBytes(ImageFeature[int]):
     """Compute the size of an image file in bytes; the file need not be a valid image."""
-
-    decoded_for: ClassVar[None] = None
 
     def __call__(self, image: OpenImage) -> int:
         """Return the number of bytes."""

@@ -19,10 +19,6 @@ MAX_PIXELS = 178_956_970
 # Formats that are only decoded: no interpreters (EPS, PDF), no system calls (WMF), no containers of other files.
 FORMATS = ("BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP", "AVIF")
 _ORIENTATION = 0x0112
-PILLOW = "Pillow"
-# Pillow's modes of grey pixels with more than 8 bits.
-_GREY_16_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
-_NUMBERS = frozenset({"I", "F"})
 _TURNED = frozenset({5, 6, 7, 8})
 
 
@@ -53,15 +49,15 @@ class OpenImage:
     def pil(self) -> Image:
         """Return the image as Pillow's RGB: alpha dropped, palettes expanded, the first frame of an animation.
 
+        Grey pixels of more than 8 bits are cut off at 255, as in Data-Juicer.
         The missing part of a truncated file is grey or black.
 
         Raises
         ------
         MediaError
-            If the image has more than `MAX_PIXELS` pixels, or pixels that are numbers without a scale.
+            If the image has more than `MAX_PIXELS` pixels.
         """
         from PIL import ImageOps
-        from PIL.Image import fromarray
 
         opened = self._opened
         width, height = opened.size
@@ -69,17 +65,7 @@ class OpenImage:
             raise MediaError(f"{width} x {height} pixels are more than the limit of {MAX_PIXELS}")
         opened.load()
         upright = ImageOps.exif_transpose(opened) if opened.getexif().get(_ORIENTATION) is not None else opened
-        if upright.mode in _GREY_16_BIT:
-            # Pillow would cut off at 255: nearly everything would be white
-            return fromarray((np.asarray(upright) >> 8).astype(np.uint8)).convert("RGB")
-        if upright.mode in _NUMBERS:
-            _require_brightness(upright)
         return upright.convert("RGB")
-
-    @property
-    def decoder(self) -> str:
-        """Return the name of how the pixels are decoded: by Pillow, with grey of 16 bits reduced to 8."""
-        return f"{PILLOW}, 16 bits reduced" if self._opened.mode in _GREY_16_BIT else PILLOW
 
     @cached_property
     def rgb(self) -> np.ndarray:
@@ -109,17 +95,3 @@ class OpenImage:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _require_brightness(image: Image) -> None:
-    """Make sure that the numbers of an image are between 0 and 255: others have a scale that no file tells.
-
-    Raises
-    ------
-    MediaError
-        If they are not, or all are between 0 and 1.
-    """
-    low, high = cast("tuple[float, float]", image.getextrema())
-    if low < 0 or high > 255 or 0 < high <= 1:
-        kind = "numbers of 32 bits" if image.mode == "I" else "floating-point numbers"
-        raise MediaError(f"has {kind} from {low:g} to {high:g} as pixels, not brightness from 0 to 255")
