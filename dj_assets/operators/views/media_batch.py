@@ -14,6 +14,7 @@ from dj_assets.media.access import MediaAccess
 from dj_assets.media.decoded_by import decoders_of
 from dj_assets.media.feature import ClipFeature, ImageFeature, MediaFeature
 from dj_assets.media.file_stats import file_stats, is_text
+from dj_assets.media.listing import Entry, entries
 from dj_assets.media.locations import MediaLocation
 from dj_assets.media.request import Failed, Request
 from dj_assets.media.tokens import Chunk, Kind
@@ -183,16 +184,15 @@ class MediaBatch:
         key = keys.field_of(kind)
         contents = field_values(self.batch, keys.image_bytes) if kind == "images" else [None] * len(self.batch)
         pairs = zip(field_values(self.batch, key), contents, strict=True)
-        return [self._of_sample(value, content, key) for value, content in pairs]
+        return [self._of_sample(entries(value, key, content, keys.image_bytes), key) for value, content in pairs]
 
-    def _of_sample(self, value: object, contents: object, key: str) -> list[Listed] | Failed:
-        paths = [] if value is None else [value] if isinstance(value, str) else value
-        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+    def _of_sample(self, listed: list[Entry] | None, key: str) -> list[Listed] | Failed:
+        if listed is None:
             return Failed(f"{key} is no list of paths")
-        if isinstance(contents, list) and len(contents) == len(paths):
-            pairs = zip(paths, contents, strict=True)
-            return [Listed(path, MediaLocation(path, content=bytes(c)) if c else self._find(path)) for path, c in pairs]
-        return [Listed(path, self._find(path)) for path in paths]
+        return [
+            Listed(name, self._find(name) if content is None else MediaLocation(name, content=content))
+            for name, content in listed
+        ]
 
     def _find(self, path: str) -> MediaLocation | Failed:
         try:
