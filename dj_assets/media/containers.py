@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from dj_assets.errors import MediaError
+from dj_assets.media.file_formats import named
 from dj_assets.media.handed import Content
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def require_container(content: IO[bytes]) -> str | None:
     kind = next((kind for kind, pattern in _NAMES_OTHERS.items() if pattern.match(text)), None)
     if kind is not None:
         raise MediaError(f"is no clip that can be read: it is {kind}, which names other files")
-    raise MediaError("is no clip that can be read: it starts like no container that is decoded")
+    raise MediaError(f"is no clip that can be read{named(head) or ': it starts like no container that is decoded'}")
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING, cast
 import numpy as np
 
 from dj_assets.errors import MediaError
+from dj_assets.media.file_formats import HEAD_BYTES, named
 from dj_assets.media.handed import Content
-from dj_assets.media.image_formats import named
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -83,7 +83,8 @@ class OpenImage:
         try:
             return cast("Image.Image", Image.open(self._file, formats=FORMATS))
         except UnidentifiedImageError:
-            raise MediaError(f"is no image that can be read{named(self.location)}") from None
+            self._file.seek(0)
+            raise MediaError(f"is no image that can be read{named(self._file.read(HEAD_BYTES))}") from None
 
     def close(self) -> None:
         """Close the file."""

@@ -26,6 +26,14 @@ _STORES = ("s3://", "gs://", "az://")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
+class MissingFileError(MediaError):
+    """There is no file at the path that a sample lists; `path` is where it was looked for."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("no such file")
+        self.path = path
+
+
 @dataclass(frozen=True)
 class MediaLocation:
     """Hold the location of the bytes: a file, a part of one, bytes in memory, a URL, or an object of a store.
@@ -174,7 +182,7 @@ class Root:
         if not self.allow_outside and not real.is_relative_to(_resolved(self.folder)):
             raise self._outside()
         if not real.is_file():
-            raise MediaError("is no regular file" if real.exists() else f"no such file (looked for {real})")
+            raise MediaError("is no regular file") if real.exists() else MissingFileError(str(real))
         return MediaLocation(str(real)) if archive is None else _member(str(real), path.relative_to(archive).as_posix())
 
 

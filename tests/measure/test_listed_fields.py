@@ -95,6 +95,12 @@ def test_a_value_that_lists_no_files_is_quarantined(tmp_path: Path) -> None:
     assert quarantine == {"a": "images is no list of paths"}
 
 
+def test_a_missing_file_is_said_with_the_path_that_was_looked_for(tmp_path: Path) -> None:
+    source = lines(tmp_path / "in.jsonl", {"id": "a", "text": "a", "images": ["pictures/a.png"]})
+    _, quarantine = run(IMAGES, source)
+    assert quarantine == {"a": f"pictures/a.png: no such file (looked for {tmp_path}/pictures/a.png)"}
+
+
 def test_statistics_of_a_version_that_read_no_embedded_images_are_measured_again(tmp_path: Path) -> None:
     image = {"bytes": made.image(tmp_path / "a.png", 60, 40).read_bytes(), "path": None}
     table = pa.table({"id": ["a"], "text": ["a"], "image": pa.array([image], STRUCT)})

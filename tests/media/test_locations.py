@@ -54,7 +54,7 @@ def test_urls_are_refused_unless_allowed(root: Path) -> None:
 @pytest.mark.parametrize(
     ("listed", "reason"),
     [
-        ("media/b.jpg", r"no such file \(looked for /.*/media/b\.jpg\)$"),
+        ("media/b.jpg", "no such file"),
         ("media", "is no regular file"),
         ("", "is no regular file"),
         ("a\0b", "cannot be looked up"),

@@ -15,7 +15,7 @@ from dj_assets.media.decoded_by import decoders_of
 from dj_assets.media.feature import ClipFeature, ImageFeature, MediaFeature
 from dj_assets.media.file_stats import file_stats, is_text
 from dj_assets.media.listing import Entry, entries
-from dj_assets.media.locations import MediaLocation
+from dj_assets.media.locations import MediaLocation, MissingFileError
 from dj_assets.media.request import Failed, Request
 from dj_assets.media.tokens import Chunk, Kind
 from dj_assets.operators.batch import Batch
@@ -197,5 +197,7 @@ class MediaBatch:
     def _find(self, path: str) -> MediaLocation | Failed:
         try:
             return self.media_access.root.find(path)
+        except MissingFileError as error:
+            return Failed(f"{error} (looked for {error.path})")
         except MediaError as error:
             return Failed(str(error))

@@ -1,13 +1,11 @@
-"""Name the format of a file that no decoder here reads as an image, by its first bytes."""
+"""Name the format of a file that no decoder here reads as an image or a clip, by its first bytes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from dj_assets.media.handed import Content
-
-_HEAD_BYTES = 512
+HEAD_BYTES = 512
 _SIGNATURES: Mapping[str, re.Pattern[bytes]] = {
     name: re.compile(pattern, re.DOTALL)
     for name, pattern in {
@@ -34,10 +32,8 @@ _SIGNATURES: Mapping[str, re.Pattern[bytes]] = {
 }
 
 
-def named(content: Content) -> str:
-    """Return `: it is FORMAT` for a format that is known by its first bytes, `: it is empty`, else an empty text."""
-    with content.open() as file:
-        head = file.read(_HEAD_BYTES)
+def named(head: bytes) -> str:
+    """Return `: it is FORMAT` for a file whose first bytes are known, `: it is empty`, else an empty text."""
     if not head:
         return ": it is empty"
     name = next((name for name, pattern in _SIGNATURES.items() if pattern.match(head)), None)
