@@ -42,6 +42,9 @@ _SIGNATURES = re.compile(
     rb")",
     re.DOTALL,
 )
+# The entry of a table of samples in MP4 and QuickTime, and the codec of a track in Matroska.
+_CODEC_MARKS = re.compile(rb"stsd.{12}([ -~]{4})|(V_[A-Z0-9_/]{2,30})", re.DOTALL)
+_HEADERS_BYTES = 1 << 20
 # A packet of a transport stream starts with 0x47; some have a time stamp before it or a checksum after it.
 _PACKET_SIZES = (188, 192, 204)
 _SYNC, _PACKETS = 0x47, 4
@@ -90,7 +93,7 @@ def open_container(content: Content) -> Iterator[InputContainer]:
     Raises
     ------
     MediaError
-        If it is no container that may be decoded, or PyAV cannot read its header.
+        If it is no container that may be decoded, PyAV cannot read its header, or no library here knows its codec.
     """
     import av
 
@@ -102,7 +105,19 @@ def open_container(content: Content) -> Iterator[InputContainer]:
         except av.FFmpegError as error:
             raise MediaError(f"is no clip that can be read: {error.strerror}") from None
         with opened:
+            if opened.streams.video and all(stream.codec_context is None for stream in opened.streams.video):
+                raise MediaError(f"has a video stream whose codec is not known here{_codec_marks(file)}")
             yield opened
+
+
+def _codec_marks(content: IO[bytes]) -> str:
+    """Return the marks of codecs in the headers of MP4, QuickTime or Matroska, in brackets; empty if none is found."""
+    end = content.seek(0, os.SEEK_END)
+    content.seek(0)
+    headers = content.read(_HEADERS_BYTES)
+    content.seek(max(len(headers), end - _HEADERS_BYTES))
+    marks = [b"".join(mark).decode("ascii", "replace") for mark in _CODEC_MARKS.findall(headers + content.read())]
+    return f" ({', '.join(dict.fromkeys(marks))})" if marks else ""
 
 
 def _external_references(content: IO[bytes]) -> Iterator[bytes]:

@@ -108,6 +108,22 @@ def test_frames_that_no_library_decodes_are_said_with_their_codec(tmp_path: Path
             feature(clip)
 
 
+@pytest.mark.parametrize(
+    ("container", "mark", "other"),
+    [("mp4", b"avc1", b"evc1"), ("mkv", b"V_MPEG4/ISO/AVC", b"V_NEWCODEC/V1.0")],
+)
+def test_a_codec_that_no_library_knows_is_said_by_its_mark(
+    tmp_path: Path, container: str, mark: bytes, other: bytes
+) -> None:
+    path = tmp_path / f"a.{container}"
+    Clip("H.264", container).write(path)
+    assert mark in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(mark, other))
+    for feature in (lambda clip: clip.width, lambda clip: clip.key_frames, MotionScore()):
+        with opened(path) as clip, pytest.raises(MediaError, match=f"codec is not known here .{other[:6].decode()}"):
+            feature(clip)
+
+
 def test_a_recording_that_starts_within_a_group_of_pictures_is_read(tmp_path: Path) -> None:
     Clip("H.264", "ts", 60, options={"x264-params": "repeat-headers=1"}).write(tmp_path / "a.ts")
     content = (tmp_path / "a.ts").read_bytes()
