@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from dj_assets.errors import SourceError
 from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.work import BlockSummary
+from dj_assets.media.decoded_by import DECODERS
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.fields import FieldTypes
 from dj_assets.sources.sources import SourceFile
@@ -112,6 +113,7 @@ class FileTally:
             nodes={name: blocks for name, blocks in sorted(self.nodes.items()) if name},
             worker_mb=self.peak_rss_mb,
             media=self.media,
+            decoders=DECODERS,
         )
 
     def _no_text_key(self) -> str:

@@ -26,7 +26,9 @@ class NotRefinedError(SourceError):
         self.subset = subset
 
 
-def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tuple[SourceFile, ...]:
+def source_files(
+    entries: Sequence[Source], base: Path, data_home: Path, media_base: Path | None = None
+) -> tuple[SourceFile, ...]:
     """Return the files of all sources in the order given.
 
     Parameters
@@ -37,6 +39,8 @@ def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tupl
         The folder that relative paths start from.
     data_home
         The folder of refined subsets.
+    media_base
+        The folder that relative paths of media roots start from; default is `base`.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tupl
     named: dict[SourcePath, str] = {}
     files = []
     for entry in entries:
-        for file in _files(entry, base, data_home):
+        for file in _files(entry, base, data_home, media_base or base):
             real = file.path.resolve()
             if real in named:
                 raise SourceError(f"{file.path}: belongs to the sources {named[real]} and {entry.origin}; name it once")
@@ -57,17 +61,17 @@ def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tupl
     return tuple(files)
 
 
-def _files(entry: Source, base: Path, data_home: Path) -> Iterator[SourceFile]:
+def _files(entry: Source, base: Path, data_home: Path, media_base: Path) -> Iterator[SourceFile]:
     plain = Reading(text_key=entry.text_key)
     if entry.format is None:
         paths = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base)
         for file in paths:
-            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, base)))
+            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, media_base)))
         return
     patterns = RAW_FORMATS[entry.format].files
     for file in resolve(entry.paths, base, (*patterns, *PLAIN), patterns):
         name = "/".join(file.path.resolve().parts[-2:])
-        root = _media_root(entry, file, base)
+        root = _media_root(entry, file, media_base)
         raw = replace(plain, format=entry.format, language=entry.language, place=name)
         # other files than the format's hold samples already
         yield replace(file, reading=replace(raw if file.format in patterns else plain, media_root=root))

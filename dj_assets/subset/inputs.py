@@ -49,9 +49,16 @@ def against_of(
     return reference
 
 
+def _media_base(recipe: Recipe) -> Path:
+    """Return the folder of a relative `media_root`: that of one's own recipe, the project for the gallery's recipes."""
+    path = Path(recipe.file).absolute()
+    in_gallery = any(path.is_relative_to(folder.absolute()) for folder in settings.recipe_folders())
+    return path.parent if path.is_file() and not in_gallery else settings.project_root()
+
+
 def _found(recipe: Recipe, sources: Sequence[Source], role: str) -> tuple[SourceFile, ...]:
     try:
-        return source_files(sources, settings.project_root(), settings.data_home())
+        return source_files(sources, settings.project_root(), settings.data_home(), _media_base(recipe))
     except NotRefinedError as error:
         upstream = find_gallery().recipes.get(error.subset)
         name = upstream.name if upstream else error.subset
