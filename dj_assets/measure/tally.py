@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from dj_assets.errors import SourceError
 from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.work import BlockSummary
 from dj_assets.recipe.plan import digest
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.sources import SourceFile
 
 # After this number of records without the text key, the file fails at once instead of at its end.
@@ -44,7 +43,7 @@ class FileTally:
     text_bytes: int = 0
     file_bytes: int = 0
     text_key_seen: bool = False
-    field_types: FieldTypes | None = None
+    field_types: ColumnTypes = field(default_factory=ColumnTypes)
     seconds: Counter[str] = field(default_factory=Counter)
     nodes: Counter[str] = field(default_factory=Counter)
     peak_rss_mb: float = 0.0
@@ -71,9 +70,7 @@ class FileTally:
         self.peak_rss_mb = max(self.peak_rss_mb, peak_rss_mb)
         if block.media:
             self.media = block.media if not self.media else digest([self.media, block.media])
-        if block.field_types is not None:
-            known = self.field_types
-            self.field_types = block.field_types if known is None else known.merge(block.field_types)
+        self.field_types = self.field_types.merge(block.field_types)
         self.text_key_seen |= block.missing_key is None
         self._keys_seen = block.missing_key or ()
         if not self.text_key_seen and self.records >= ENOUGH_RECORDS:
@@ -93,7 +90,6 @@ class FileTally:
         now = file.path.stat()
         if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
             raise SourceError(f"{file.path}: was changed while it was read; nothing of it is kept, run again")
-        types: dict[str, Any] | None = None if self.field_types is None else self.field_types.to_json()
         return FileManifest(
             number=task.number,
             path=str(file.path),
@@ -107,7 +103,7 @@ class FileTally:
             dropped=self.dropped,
             quarantined=self.quarantined,
             text_bytes=self.text_bytes,
-            field_types=types,
+            field_types=self.field_types.to_json(),
             left_out=self.left_out,
             seconds={label: round(seconds, 4) for label, seconds in self.seconds.items()},
             nodes={name: blocks for name, blocks in sorted(self.nodes.items()) if name},

@@ -17,7 +17,7 @@ from dj_assets.media.file_stats import digest_of
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.recipe.plan import Plan
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.readers import Block, parse
 
 REJECTS = pa.schema(
@@ -65,7 +65,7 @@ class BlockSummary:
     text_bytes: int
     file_bytes: int
     missing_key: tuple[str, ...] | None
-    field_types: FieldTypes | None
+    field_types: ColumnTypes
     seconds: Mapping[str, float]
     media: str = ""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.sources import AS_IT_STANDS, Reading
 
 
@@ -74,6 +74,8 @@ class Block:
         Records that the reader itself refused.
     header
         Names and delimiter if the payload is rows of cells.
+    schema
+        The schema of the source if the payload is rows of a table; the payload has plain types.
     reading
         How the records become samples.
     """
@@ -85,6 +87,7 @@ class Block:
     file_bytes: int
     rejects: tuple[Reject, ...] = ()
     header: Header | None = None
+    schema: pa.Schema | None = None
     reading: Reading = AS_IT_STANDS
 
     @classmethod
@@ -112,7 +115,7 @@ class Parsed:
     rejects
         The records that are not in `rows`, sorted by row.
     field_types
-        The observed types of the fields of JSON records; None if `fields` is a struct.
+        The observed types of the fields of JSON records, or the types of the columns of a table.
     missing_key
         The keys that were seen, if no record of the block has the text key; else None. A block may be a single record,
         so the run fails only if no block of the file has the key.
@@ -122,7 +125,7 @@ class Parsed:
 
     rows: pa.RecordBatch
     rejects: list[Reject] = field(default_factory=list)
-    field_types: FieldTypes | None = None
+    field_types: ColumnTypes = field(default_factory=ColumnTypes)
     missing_key: tuple[str, ...] | None = None
     left_out: int = 0
 

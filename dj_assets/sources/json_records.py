@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from dj_assets.sources import exact_json
 from dj_assets.sources.blocks import Block, Parsed, Piece, RefusedError, Reject, invalid_utf8, refuse
-from dj_assets.sources.fields import ID, FieldObserver
+from dj_assets.sources.column_types import ColumnTypes
+from dj_assets.sources.fields import DJ_ID, ID, FieldObserver
 from dj_assets.sources.shapes import InexactError, Shape, shape_of
 
 Record = dict[str, Any]
@@ -94,7 +95,7 @@ def parse_records(block: Block, text_key: str, name: str, load: Callable[[Piece]
             rejects.append(refuse(piece, name, refused.problem, refused.own_id))
     missing = tuple(seen) if seen and not has_key and not samples.rows else None
     rejects.sort(key=lambda reject: reject.row)
-    return Parsed(samples.batch(), rejects, samples.observer.types(), missing, left_out)
+    return Parsed(samples.batch(), rejects, ColumnTypes(samples.observer.types()), missing, left_out)
 
 
 def read_record(raw: bytes, text_key: str, change: Callable[[Record], Record] | None = None) -> Sample:
@@ -140,6 +141,9 @@ def take_apart(
 
 
 def _own_id(record: dict[str, Any], *, exact: bool) -> str | None:
+    value = record.get(DJ_ID)
+    if isinstance(value, str):
+        return value
     value = record.get(ID)
     return value if value is None or isinstance(value, str) else exact_json.dumps(value, exact=exact)
 

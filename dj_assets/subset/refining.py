@@ -19,7 +19,7 @@ from dj_assets.publish.release import Release
 from dj_assets.recipe.plan import digest
 from dj_assets.replay.decision import Decision, outcome_version
 from dj_assets.replay.record import Environment, manifest_of_run
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.deduplicating import decided, decision_key, measured
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
@@ -112,7 +112,7 @@ def _write_part(
     kept: np.ndarray,
     *,
     layout: Layout,
-    types: FieldTypes | None,
+    types: ColumnTypes,
     text_key: str,
 ) -> None:
     require_measured(layout, [measured], ("cleaned", "fields"))

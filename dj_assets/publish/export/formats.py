@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dj_assets.publish.export.samples import Samples
+from dj_assets.sources.fields import DJ_ID, ID
 from dj_assets.sources.formats.llava import to_llava
 
 ExportFormat = Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"]
@@ -153,7 +154,10 @@ class _Llava(ExportWriter):
 
     def add(self, samples: Samples) -> None:
         for record in samples.records():
-            conversation = to_llava({**record, "text": record.get(samples.text_key)})
+            text, name = record.get(samples.text_key), record.pop(DJ_ID, None)
+            # LLaVA's format has an id for every record
+            named = {ID: name} | {key: value for key, value in record.items() if value is not None}
+            conversation = to_llava({**named, "text": text})
             self._file.write(self._before + samples.dump(conversation))
             self._before = b",\n"
 
