@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dj_assets.home.damage import Sum
-from dj_assets.sources.column_types import ColumnTypes
+from dj_assets.sources.column_types import ColumnTypes, plain, without_rows
 from dj_assets.sources.json_lines import json_lines
 from dj_assets.sources.tables import batches_of
 from dj_assets.stores.atomic import sync_path, temporary_beside
@@ -44,6 +45,23 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def open_parquet(target: Path | BinaryIO, schema: pa.Schema, **options: object) -> pq.ParquetWriter:
+    """Return a writer of a zstd Parquet file whose readers get `schema`; its tables must be `plain`.
+
+    pyarrow 26 does not write every nested string view. A view and a string are the same in Parquet: only the schema in
+    the metadata, which is what pyarrow writes, names the view.
+    """
+    stored = plain(without_rows(schema)).schema
+    same = stored.equals(schema)
+    writer = pq.ParquetWriter(
+        target, stored, compression="zstd", write_page_checksum=True, store_schema=same, **options
+    )
+    if not same:
+        named = {"ARROW:schema": base64.b64encode(schema.serialize()).decode("ascii")}
+        writer.add_key_value_metadata({**(schema.metadata or {}), **named})
+    return writer
+
+
 class ParquetFileWriter:
     """Writes one Parquet file: zstd, row groups of about 32 MiB, no dictionary for floats and nested columns.
 
@@ -72,17 +90,14 @@ class ParquetFileWriter:
 
     def _flush(self) -> None:
         if self._pending_rows:
-            table = pa.Table.from_batches(self._pending, self._schema)
-            # in one piece: pyarrow cannot cut nested string views
-            self._writer.write_table(table, row_group_size=self._pending_rows)
+            table = pa.Table.from_batches([plain(rows) for rows in self._pending], self._writer.schema)
+            self._writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
         self._pending, self._pending_bytes, self._pending_rows = [], 0, 0
 
     def __enter__(self) -> ParquetFileWriter:
         self._temporary = temporary = self._place.__enter__()
         dictionary = [field.name for field in self._schema if _repeats(field.type)]
-        self._writer = pq.ParquetWriter(
-            temporary, self._schema, compression="zstd", use_dictionary=dictionary, write_page_checksum=True
-        )
+        self._writer = open_parquet(temporary, self._schema, use_dictionary=dictionary)
         return self
 
     def __exit__(

@@ -11,7 +11,9 @@ from typing import IO, BinaryIO, Literal, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dj_assets.home.writing import open_parquet
 from dj_assets.publish.export.samples import Samples
+from dj_assets.sources.column_types import plain
 from dj_assets.sources.fields import DJ_ID, ID
 from dj_assets.sources.formats.llava import to_llava
 
@@ -84,9 +86,9 @@ class _Parquet(ExportWriter):
     def add(self, samples: Samples) -> None:
         batch = samples.table()
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._file, batch.schema, compression="zstd", write_page_checksum=True)
-        self._pending.append(batch)
-        self._pending_bytes += batch.nbytes
+            self._writer = open_parquet(self._file, batch.schema)
+        self._pending.append(plain(batch))
+        self._pending_bytes += self._pending[-1].nbytes
         if self._pending_bytes >= _ROW_GROUP_BYTES:
             self._flush()
 
