@@ -79,6 +79,7 @@ def run(
                 format=format,
             )
         console().print(render_run(result.manifest, result.seconds if result.reused else None))
+        tell(*result.manifest.notices)
 
 
 def _early_workers(workers: int | None, inputs: list[str]) -> AbstractContextManager[None]:

@@ -173,13 +173,13 @@ class RunManifest(_Record):
     whose statistics are known only of samples that the filters before keep. `seconds` is the time of each stage.
     `blocks_by_node` counts the blocks that each machine measured. `short_texts` counts, for each deduplicator, the
     duplicates that are texts shorter than a shingle. `missing_shards` names the shards of a sharded subset that are not
-    in this version. `database_bytes` and `database_crc32` are those of the published database. `checksums` has size and
-    CRC-32 of all other published files that are not refined files, by path: tables, report, card, contact sheets.
-    `record` has those of the record of outcomes. Runs of earlier versions have neither. The copy of the manifest in the
-    database has none of the four.
+    in this version. `notices` are sentences for the user of the run. `database_bytes` and `database_crc32` are those of
+    the published database. `checksums` has size and CRC-32 of all other published files that are not refined files, by
+    path: tables, report, card, contact sheets. `record` has those of the record of outcomes. Runs of earlier versions
+    have neither. The copy of the manifest in the database has none of the four.
     """
 
-    _optional = frozenset({"conditional", "against", "media", "missing_shards"}) | _LATE
+    _optional = frozenset({"conditional", "against", "media", "missing_shards", "notices"}) | _LATE
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
@@ -215,6 +215,7 @@ class RunManifest(_Record):
     against: Against | None = None
     media: RunMedia | None = None
     missing_shards: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
     refined: tuple[PublishedFile, ...]
     statistics: dict[str, Bins] = Field(default_factory=dict)
     database_bytes: int | None = None

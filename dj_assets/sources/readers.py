@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from dj_assets.errors import SourceError
+from dj_assets.errors import SourceError, UnreadableFileError
 from dj_assets.settings import BATCH_BYTES, MAX_LINE_BYTES
 from dj_assets.sources.blocks import Block, Header, Parsed, Piece, Reject
 from dj_assets.sources.cells import DELIMITERS, CellSplitter
-from dj_assets.sources.elements import ElementSplitter, layout_of
+from dj_assets.sources.elements import ElementSplitter, is_array, layout_of
 from dj_assets.sources.lines import LineSplitter, Overlong
 from dj_assets.sources.raw_formats import cut_of, parse_composed, parse_plain
 from dj_assets.sources.sources import SourceFile, content_sha256
@@ -76,7 +76,7 @@ class Reader:
                 row = _end_row(block)
                 yield block
         except BrokenStreamError as error:
-            raise SourceError(
+            raise UnreadableFileError(
                 f"{self.file.path}: {error}, after row {row}: the file is incomplete or damaged; fetch it again"
             ) from error
 
@@ -95,7 +95,7 @@ class Reader:
             self._sha256 = stream.raw.sha256
 
     def _json(self, stream: Stream) -> Iterator[Block]:
-        layout = layout_of(stream) if self.file.format == "json" else "lines"
+        layout = layout_of(stream) if self.file.format == "json" or is_array(stream) else "lines"
         if layout == "lines":
             for run in LineSplitter(stream, self.block_bytes, self.max_line_bytes):
                 if isinstance(run, Overlong):
@@ -111,7 +111,7 @@ class Reader:
         try:
             header = splitter.header()
         except SourceError as error:
-            raise SourceError(f"{self.file.path}: {error}") from None
+            raise UnreadableFileError(f"{self.file.path}: {error}") from None
         if header is not None:
             yield from self._packed(splitter, stream, header)
 
@@ -122,19 +122,27 @@ class Reader:
         pieces: list[Piece] = []
         rejects: list[Reject] = []
         size = 0
-        for record in records:
+        broken: BrokenStreamError | None = None
+        read = iter(records)
+        while broken is None:
+            try:
+                record = next(read, None)
+            except BrokenStreamError as error:
+                record, broken = None, error
             if isinstance(record, Piece):
                 pieces.append(record)
                 size += len(record.raw)
             elif isinstance(record, Overlong):
                 rejects.append(record.reject(self.file.path.name, self.max_line_bytes))
-            else:
+            elif record is not None:
                 rejects.append(record)
-            if size >= self.block_bytes or len(rejects) >= _MAX_REJECTS:
+            if size >= self.block_bytes or len(rejects) >= _MAX_REJECTS or (record is None and (pieces or rejects)):
                 yield self._pack(pieces, rejects, stream, header)
                 pieces, rejects, size = [], [], 0
-        if pieces or rejects:
-            yield self._pack(pieces, rejects, stream, header)
+            if record is None:
+                break
+        if broken is not None:
+            raise broken
 
     def _pack(self, pieces: list[Piece], rejects: list[Reject], stream: Stream, header: Header | None) -> Block:
         first_row = min([piece.row for piece in pieces[:1]] + [reject.row for reject in rejects[:1]])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import glob
 import hashlib
+import mimetypes
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Literal, cast
@@ -98,7 +99,11 @@ class SourceFile:
 
 
 def resolve(
-    paths: Sequence[str | Path], base: Path, formats: Sequence[Format] = PLAIN, in_folders: Sequence[Format] = PLAIN
+    paths: Sequence[str | Path],
+    base: Path,
+    formats: Sequence[Format] = PLAIN,
+    in_folders: Sequence[Format] = PLAIN,
+    left_out: list[SourcePath] | None = None,
 ) -> tuple[SourceFile, ...]:
     """Return the files that `paths` name, in the given order, with natural sort inside a folder or glob.
 
@@ -111,6 +116,8 @@ def resolve(
         The folder that relative paths start from.
     formats, in_folders
         The formats that are read, and the formats that are searched in a folder.
+    left_out
+        A list to which the files of folders are added that are not read, without hidden ones and media.
 
     Raises
     ------
@@ -120,7 +127,7 @@ def resolve(
     named: dict[SourcePath, str | Path] = {}
     files = []
     for given in paths:
-        for path, known in _expand(given, base, in_folders):
+        for path, known in _expand(given, base, in_folders, [] if left_out is None else left_out):
             real = path.resolve()
             if real in named:
                 raise SourceError(f"{path}: named twice, by '{named[real]}' and by '{given}'; name it once")
@@ -167,30 +174,32 @@ def _readable_endings(formats: Sequence[Format]) -> str:
 
 
 def _expand(
-    given: str | Path, base: Path, in_folders: Sequence[Format]
+    given: str | Path, base: Path, in_folders: Sequence[Format], left_out: list[SourcePath]
 ) -> Iterable[tuple[SourcePath, ListedObject | None]]:
     """Yield the files that a path names, each with its entry in a listing, if there is one."""
     if is_url(given):
-        return _expand_url(str(given), in_folders)
-    return ((path, None) for path in _expand_path(given, base, in_folders))
+        return _expand_url(str(given), in_folders, left_out)
+    return ((path, None) for path in _expand_path(given, base, in_folders, left_out))
 
 
-def _expand_url(url: str, in_folders: Sequence[Format]) -> list[tuple[SourcePath, ListedObject | None]]:
+def _expand_url(
+    url: str, in_folders: Sequence[Format], left_out: list[SourcePath]
+) -> list[tuple[SourcePath, ListedObject | None]]:
     path = ObjectPath.of(url)
     facts = path.store.facts() if not glob.has_magic(url) else None
     if facts is not None:
         return [(path, facts)]
-    objects = matches(path) if glob.has_magic(url) else _in_store(path, in_folders)
+    objects = matches(path) if glob.has_magic(url) else _in_store(path, in_folders, left_out)
     return [(match, objects[match]) for match in sorted(objects, key=natural_key)]
 
 
-def _in_store(folder: ObjectPath, formats: Sequence[Format]) -> dict[ObjectPath, ListedObject]:
+def _in_store(
+    folder: ObjectPath, formats: Sequence[Format], left_out: list[SourcePath]
+) -> dict[ObjectPath, ListedObject]:
     objects = found_below(folder)
-    readable = {
-        path: facts
-        for path, facts in objects.items()
-        if _format_of(path, formats) and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    }
+    shown = {path: facts for path, facts in objects.items() if not _hidden(path.relative_to(folder))}
+    readable = {path: facts for path, facts in shown.items() if _format_of(path, formats)}
+    left_out += sorted(path for path in shown if path not in readable and not _is_media(path))
     if not objects:
         raise SourceError(f"{folder}: no such object, and none below it; write a glob, or check bucket and path")
     if not readable:
@@ -198,10 +207,12 @@ def _in_store(folder: ObjectPath, formats: Sequence[Format]) -> dict[ObjectPath,
     return readable
 
 
-def _expand_path(given: str | Path, base: Path, in_folders: Sequence[Format]) -> Iterable[Path]:
+def _expand_path(
+    given: str | Path, base: Path, in_folders: Sequence[Format], left_out: list[SourcePath]
+) -> Iterable[Path]:
     path = base / Path(given).expanduser()
     if path.is_dir():
-        return _folder(path, in_folders)
+        return _folder(path, in_folders, left_out)
     if path.exists():
         return (path,)
     if glob.has_magic(str(given)):
@@ -209,18 +220,23 @@ def _expand_path(given: str | Path, base: Path, in_folders: Sequence[Format]) ->
     raise SourceError(f"{path}: no such file or folder{_nearest(path)}")
 
 
-def _folder(folder: Path, formats: Sequence[Format]) -> list[Path]:
-    paths = sorted(_readable(folder, formats), key=natural_key)
+def _folder(folder: Path, formats: Sequence[Format], left_out: list[SourcePath]) -> list[Path]:
+    shown = [path for path in folder.rglob("*") if not _hidden(path.relative_to(folder)) and path.is_file()]
+    paths = sorted((path for path in shown if _format_of(path, formats)), key=natural_key)
     if not paths:
         raise SourceError(f"{folder}: the folder holds no file that can be read; {_readable_endings(formats)}")
+    left_out += sorted(path for path in shown if not _format_of(path, formats) and not _is_media(path))
     return paths
 
 
-def _readable(folder: Path, formats: Sequence[Format]) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and _format_of(path, formats) and path.is_file():
-            yield path
+def _hidden(path: PurePath) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _is_media(path: PurePath) -> bool:
+    """Return whether a file is an image, a clip or a recording by its name: samples refer to them by their paths."""
+    kind, _ = mimetypes.guess_type(path.name)
+    return (kind or "").partition("/")[0] in {"image", "video", "audio"}
 
 
 def _matches(pattern: Path) -> list[Path]:

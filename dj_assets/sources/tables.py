@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dj_assets.errors import SourceError
+from dj_assets.errors import UnreadableFileError
 from dj_assets.sources.arrow_types import has_inner_dictionary
 from dj_assets.sources.blocks import Block, Parsed, Reject
 from dj_assets.sources.column_types import ColumnTypes, TableTypes, plain, without_rows
 from dj_assets.sources.fields import DJ_ID, ID
+from dj_assets.sources.file_kinds import HEAD_BYTES, mistaken_content
 from dj_assets.sources.json_values import json_texts
 from dj_assets.sources.sources import SourceFile
 from dj_assets.sources.streams import Stream
@@ -32,12 +33,12 @@ def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterat
 
     Raises
     ------
-    SourceError
+    UnreadableFileError
         If the file is not Parquet or is damaged, or two columns have the same name.
     """
     row = 0
     try:
-        with _opened(file) as raw, pq.ParquetFile(raw, buffer_size=_COPY_BYTES) as table:
+        with _opened(file) as raw, _checked(file, raw), pq.ParquetFile(raw, buffer_size=_COPY_BYTES) as table:
             schema = table.schema_arrow
             _check_names(file, schema.names)
             rows = max(1, table.metadata.num_rows)
@@ -50,7 +51,9 @@ def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterat
                 yield Block(file_number, 0, 0, plain(without_rows(schema)), file.size, schema=schema)
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise SourceError(f"{file.path}: no readable Parquet after row {row} ({reason}); fetch it again") from error
+        raise UnreadableFileError(
+            f"{file.path}: no readable Parquet after row {row} ({reason}); fetch it again"
+        ) from error
 
 
 def batches_of(table: pq.ParquetFile, rows: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -205,7 +208,7 @@ def _valid(column: pa.Array) -> bool:
 def _check_names(file: SourceFile, names: list[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise SourceError(f"{file.path}: two columns are named '{twice[0]}'; give each its own name")
+        raise UnreadableFileError(f"{file.path}: two columns are named '{twice[0]}'; give each its own name")
 
 
 def _rows_per_batch(metadata: pq.FileMetaData, block_bytes: int) -> int:
@@ -226,6 +229,16 @@ def _split(batch: pa.RecordBatch, block_bytes: int) -> Iterator[pa.RecordBatch]:
 def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a copy of a slice: a slice would be sent to a worker with its complete buffers."""
     return batch.take(pa.array(range(batch.num_rows), pa.int64()))
+
+
+@contextmanager
+def _checked(file: SourceFile, raw: IO[bytes]) -> Iterator[None]:
+    """Raise for a file that is not Parquet."""
+    mistake = mistaken_content(file, raw.read(HEAD_BYTES))
+    if mistake is not None:
+        raise UnreadableFileError(f"{file.path}: {mistake}")
+    raw.seek(0)
+    yield
 
 
 @contextmanager

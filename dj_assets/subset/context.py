@@ -18,6 +18,7 @@ from dj_assets.measure.measured_source import MeasuredSource
 from dj_assets.recipe.model import GalleryRecipe, Recipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
 from dj_assets.sources.sources import SourceFile
+from dj_assets.stores.path import SourcePath
 from dj_assets.subset.corpus import Corpus, Frequent
 from dj_assets.subset.grouping import Shard, shards_of
 from dj_assets.subset.inputs import against_of, files_of
@@ -48,8 +49,9 @@ class SubsetContext:
         self.layout = layout
         self.options = options
         self.models = self.plan.models(options.models)
-        self.files: tuple[SourceFile, ...] = files_of(recipe, inputs)
-        self.against: tuple[SourceFile, ...] = against_of(recipe, self.files, against)
+        self.left_out: list[SourcePath] = []
+        self.files: tuple[SourceFile, ...] = files_of(recipe, inputs, self.left_out)
+        self.against: tuple[SourceFile, ...] = against_of(recipe, self.files, against, self.left_out)
         if self.against and self.plan.corpus_mappers:
             label = self.plan.corpus_mappers[0].label
             raise UserError(f"{recipe.file}: {label} cannot stand in a recipe that is deduplicated against another set")

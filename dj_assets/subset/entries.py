@@ -26,7 +26,9 @@ class NotRefinedError(SourceError):
         self.subset = subset
 
 
-def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tuple[SourceFile, ...]:
+def source_files(
+    entries: Sequence[Source], base: Path, data_home: Path, left_out: list[SourcePath] | None = None
+) -> tuple[SourceFile, ...]:
     """Return the files of all sources in the order given.
 
     Parameters
@@ -37,6 +39,8 @@ def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tupl
         The folder that relative paths start from.
     data_home
         The folder of refined subsets.
+    left_out
+        A list to which the files of folders are added that are not read.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tupl
     named: dict[SourcePath, str] = {}
     files = []
     for entry in entries:
-        for file in _files(entry, base, data_home):
+        for file in _files(entry, base, data_home, left_out):
             real = file.path.resolve()
             if real in named:
                 raise SourceError(f"{file.path}: belongs to the sources {named[real]} and {entry.origin}; name it once")
@@ -57,15 +61,15 @@ def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tupl
     return tuple(files)
 
 
-def _files(entry: Source, base: Path, data_home: Path) -> Iterator[SourceFile]:
+def _files(entry: Source, base: Path, data_home: Path, left_out: list[SourcePath] | None) -> Iterator[SourceFile]:
     plain = Reading(text_key=entry.text_key)
     if entry.format is None:
-        paths = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base)
+        paths = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base, left_out=left_out)
         for file in paths:
             yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, base)))
         return
     patterns = RAW_FORMATS[entry.format].files
-    for file in resolve(entry.paths, base, (*patterns, *PLAIN), patterns):
+    for file in resolve(entry.paths, base, (*patterns, *PLAIN), patterns, left_out):
         name = "/".join(file.path.resolve().parts[-2:])
         root = _media_root(entry, file, base)
         raw = replace(plain, format=entry.format, language=entry.language, place=name)

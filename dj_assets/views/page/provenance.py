@@ -25,7 +25,8 @@ def sources(report_input: ReportInput) -> Section:
     total = sum(shard.size for shard in shards)
     about = f"{len(shards):,} {'file' if len(shards) == 1 else 'files'}, {_bytes(total)}."
     head = ("file", "sha256", "size", "samples", "kept")
-    body = joined([table(head, rows, numbers_from=2), *more, *_against(manifest)])
+    notices = [tag("p", quoted_text(notice)) for notice in manifest.notices]
+    body = joined([*notices, table(head, rows, numbers_from=2), *more, *_against(manifest)])
     return Section("sources", "Source files", about, body)
 
 
