@@ -33,6 +33,9 @@ def run(
         list[str] | None,
         typer.Option("--against", help="Drop duplicates of samples in these files or URLs, too."),
     ] = None,
+    against_text_key: Annotated[
+        str | None, typer.Option(help="The key of the text in the files of --against, if it is another one.")
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Number of worker processes; default: np of the recipe, else the number of CPUs."),
@@ -77,6 +80,7 @@ def run(
                 workers=workers,
                 limit=limit,
                 format=format,
+                against_text_key=against_text_key,
             )
         console().print(render_run(result.manifest, result.seconds if result.reused else None))
         tell(*result.manifest.notices)

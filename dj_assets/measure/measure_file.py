@@ -60,7 +60,7 @@ def reader_of(task: FileTask, wanted_bytes: int) -> Reader:
     # a table may contain the bytes of the media
     block_bytes = settings.BATCH_BYTES if task.file.format == "parquet" else wanted_bytes
     return Reader(
-        task.file, task.number, block_bytes=block_bytes, max_line_bytes=settings.MAX_LINE_BYTES, limit=task.limit
+        task.file, task.number, block_bytes=block_bytes, max_line_bytes=settings.max_record_bytes(), limit=task.limit
     )
 
 

@@ -14,6 +14,7 @@ from dj_assets.sources.sources import SourceFile
 
 # After this number of records without the text key, the file fails at once instead of at its end.
 ENOUGH_RECORDS = 1000
+TEXT_KEY_FIX = "name the right one with 'text_keys' in the recipe"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class FileTask:
     measure_key: str
     text_key: str
     limit: int | None = None
+    text_key_fix: str = TEXT_KEY_FIX
 
 
 @dataclass
@@ -115,5 +117,5 @@ class FileTally:
         file, keys = self.task.file, ", ".join(self._keys_seen) or "none"
         return (
             f"{file.path}: no record has the key {file.reading.text_key or self.task.text_key!r} "
-            f"(keys seen: {keys}); name the right one with 'text_keys' in the recipe"
+            f"(keys seen: {keys}); {self.task.text_key_fix}"
         )

@@ -12,7 +12,7 @@ import pyarrow as pa
 from dj_assets.errors import SourceError
 from dj_assets.sources.blocks import Block, Header, Parsed, Piece, RefusedError, Reject, invalid_utf8, refuse
 from dj_assets.sources.column_types import TableTypes
-from dj_assets.sources.fields import DJ_ID, ID
+from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.lines import Lines, LineSplitter, Overlong
 from dj_assets.sources.streams import Stream
 from dj_assets.sources.tables import assemble, sample_ids
@@ -136,7 +136,7 @@ def parse_cells(block: Block, header: Header, text_key: str, name: str) -> Parse
         pa.array([], pa.string()) for _ in header.columns
     ]
     table = pa.RecordBatch.from_arrays(columns, names=list(header.columns))
-    known = next((key for key in (DJ_ID, ID) if key in header.columns), None)
+    known = next((key for key in (SAMPLE_NAME, ID) if key in header.columns), None)
     # an empty cell is no id
     own = None if known is None else pa.array([value or None for value in table.column(known).to_pylist()], pa.string())
     numbers = pa.array(rows, pa.int64())

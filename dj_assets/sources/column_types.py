@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dj_assets.sources.arrow_types import converted, joined_field, plain_type, shared_metadata
-from dj_assets.sources.fields import DJ_ID, FIELDS, FieldTypes, restore
+from dj_assets.sources.fields import FIELDS, SAMPLE_NAME, FieldTypes, restore
 from dj_assets.sources.json_values import json_texts
 from dj_assets.sources.shapes import Struct, arrow_type
 
@@ -123,11 +123,13 @@ class ColumnTypes:
             return restore(fields, text, ids, self.shapes, text_key)
         own = restore(fields, text, ids, self._own_shapes, text_key)
         # an earlier version measured a file of which no types are known
-        every = every.merge(TableTypes(own.schema)) if set(own.schema.names) - {DJ_ID, *every.schema.names} else every
+        every = (
+            every.merge(TableTypes(own.schema)) if set(own.schema.names) - {SAMPLE_NAME, *every.schema.names} else every
+        )
         converted = frozenset() if not pa.types.is_struct(fields.type) else every.mixed - {text_key}
         schema = every.schema
         listed = [_text_field(field, every) if field.name == text_key else field for field in schema]
-        columns = [pa.field(DJ_ID, pa.string()), *(field for field in listed if field.name != DJ_ID)]
+        columns = [pa.field(SAMPLE_NAME, pa.string()), *(field for field in listed if field.name != SAMPLE_NAME)]
         arrays = [_as_field(own, field, as_text=field.name in converted) for field in columns]
         return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(columns, metadata=_with_name(schema.metadata)))
 
@@ -191,7 +193,7 @@ def _with_name(metadata: dict[bytes, bytes] | None) -> dict[bytes, bytes] | None
     try:
         content = json.loads((metadata or {})[_HUGGING_FACE])
         features = content["info"]["features"]
-        content["info"]["features"] = {DJ_ID: {"dtype": "string", "_type": "Value"}, **features}
+        content["info"]["features"] = {SAMPLE_NAME: {"dtype": "string", "_type": "Value"}, **features}
     except (KeyError, TypeError, ValueError):
         return metadata
     return {**(metadata or {}), _HUGGING_FACE: json.dumps(content).encode()}

@@ -26,7 +26,7 @@ from dj_assets.sources.shapes import (
 MAX_COLUMNS = 2000
 ID = "id"
 # The key of the name of a sample in refined files: its own id as a text, else the name of its file and its row.
-DJ_ID = "__dj_id__"
+SAMPLE_NAME = "__dj_id__"
 # The single column of records with more keys than a table may have columns.
 FIELDS = "fields"
 
@@ -124,8 +124,8 @@ def restore(
     else:
         columns = _json_columns(fields, text, types, text_key)
     if ids is not None:
-        named = (pa.field(DJ_ID, pa.string()), ids.cast(pa.string()))
-        columns = {DJ_ID: named} | columns | {DJ_ID: named}
+        named = (pa.field(SAMPLE_NAME, pa.string()), ids.cast(pa.string()))
+        columns = {SAMPLE_NAME: named} | columns | {SAMPLE_NAME: named}
     if text_key in columns or not _is_nested(columns, text_key):
         columns[text_key] = (pa.field(text_key, pa.string()), text)
     schema = pa.schema([field for field, _ in columns.values()])

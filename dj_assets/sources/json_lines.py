@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from dj_assets.sources import exact_json
 from dj_assets.sources.column_types import ColumnTypes
-from dj_assets.sources.fields import DJ_ID, ID, put_text, restore
+from dj_assets.sources.fields import ID, SAMPLE_NAME, put_text, restore
 from dj_assets.sources.json_values import as_json, plain_records
 
 
@@ -45,7 +45,7 @@ def _of_json(batch: pa.RecordBatch, text_key: str) -> Iterator[bytes]:
 
         def changed(value: dict[str, Any], text: str = text, name: str = name) -> dict[str, Any]:
             put_text(value, text, text_key)
-            return value if ID in value else {DJ_ID: name} | value | {DJ_ID: name}
+            return value if ID in value else {SAMPLE_NAME: name} | value | {SAMPLE_NAME: name}
 
         yield exact_json.rewrite(record, changed).encode("utf-8") + b"\n"
 

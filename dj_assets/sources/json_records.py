@@ -13,7 +13,7 @@ import pyarrow as pa
 from dj_assets.sources import exact_json
 from dj_assets.sources.blocks import Block, Parsed, Piece, RefusedError, Reject, invalid_utf8, refuse
 from dj_assets.sources.column_types import ColumnTypes
-from dj_assets.sources.fields import DJ_ID, ID, FieldObserver
+from dj_assets.sources.fields import ID, SAMPLE_NAME, FieldObserver
 from dj_assets.sources.shapes import InexactError, Shape, shape_of
 
 Record = dict[str, Any]
@@ -141,7 +141,7 @@ def take_apart(
 
 
 def _own_id(record: dict[str, Any], *, exact: bool) -> str | None:
-    value = record.get(DJ_ID)
+    value = record.get(SAMPLE_NAME)
     if isinstance(value, str):
         return value
     value = record.get(ID)

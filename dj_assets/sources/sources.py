@@ -6,6 +6,7 @@ import difflib
 import glob
 import hashlib
 import mimetypes
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -128,12 +129,17 @@ def resolve(
     files = []
     for given in paths:
         for path, known in _expand(given, base, in_folders, [] if left_out is None else left_out):
-            real = path.resolve()
-            if real in named:
-                raise SourceError(f"{path}: named twice, by '{named[real]}' and by '{given}'; name it once")
-            named[real] = given
+            name = full_name(path)
+            if name in named:
+                raise SourceError(f"{path}: named twice, by '{named[name]}' and by '{given}'; name it once")
+            named[name] = given
             files.append(SourceFile.at(path, formats, known))
     return tuple(files)
+
+
+def full_name(path: SourcePath) -> SourcePath:
+    """Return the absolute path; links are not followed, since two names of one file are two files."""
+    return path if isinstance(path, ObjectPath) else Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def content_sha256(file: SourceFile) -> str:

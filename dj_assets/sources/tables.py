@@ -15,7 +15,7 @@ from dj_assets.errors import UnreadableFileError
 from dj_assets.sources.arrow_types import has_inner_dictionary
 from dj_assets.sources.blocks import Block, Parsed, Reject
 from dj_assets.sources.column_types import ColumnTypes, TableTypes, plain, without_rows
-from dj_assets.sources.fields import DJ_ID, ID
+from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.file_kinds import HEAD_BYTES, mistaken_content
 from dj_assets.sources.json_values import json_texts
 from dj_assets.sources.sources import SourceFile
@@ -133,7 +133,7 @@ def sample_ids(rows: pa.Array, ids: pa.Array | None, name: str) -> pa.StringArra
 
 
 def _ids(rows: pa.Array, table: pa.RecordBatch, name: str) -> pa.StringArray:
-    known = next((key for key in (DJ_ID, ID) if key in table.schema.names), None)
+    known = next((key for key in (SAMPLE_NAME, ID) if key in table.schema.names), None)
     return sample_ids(rows, None if known is None else table.column(known), name)
 
 

@@ -27,6 +27,9 @@ from dj_assets.urls import is_url
 
 # Below this many bytes of (compressed) input a further worker costs more to start than it saves.
 BYTES_A_WORKER = 1_000_000
+_TEXT_KEY_OF_REFERENCE = (
+    "the reference set has its own key: name it with --against-text-key, or as 'text_key' of asset.against"
+)
 
 
 class SubsetContext:
@@ -51,7 +54,9 @@ class SubsetContext:
         self.models = self.plan.models(options.models)
         self.left_out: list[SourcePath] = []
         self.files: tuple[SourceFile, ...] = files_of(recipe, inputs, self.left_out)
-        self.against: tuple[SourceFile, ...] = against_of(recipe, self.files, against, self.left_out)
+        self.against: tuple[SourceFile, ...] = against_of(
+            recipe, self.files, against, self.left_out, options.against_text_key
+        )
         if self.against and self.plan.corpus_mappers:
             label = self.plan.corpus_mappers[0].label
             raise UserError(f"{recipe.file}: {label} cannot stand in a recipe that is deduplicated against another set")
@@ -94,7 +99,9 @@ class SubsetContext:
         # signatures are found by names that tell the place of their step
         names = [step.signature for step in self.plan.deduplicators]
         key = digest([self.plan.signing.measure_key(self.options.models), names])
-        return MeasuredSource(self.against, self.layout.against, key, self.recipe.text_key)
+        return MeasuredSource(
+            self.against, self.layout.against, key, self.recipe.text_key, text_key_fix=_TEXT_KEY_OF_REFERENCE
+        )
 
     @property
     def is_sharded(self) -> bool:

@@ -12,7 +12,7 @@ from dj_assets.home.manifest import newest_run
 from dj_assets.media.locations import Root
 from dj_assets.recipe.model import Source
 from dj_assets.sources.formats.registry import RAW_FORMATS
-from dj_assets.sources.sources import PLAIN, Reading, SourceFile, resolve
+from dj_assets.sources.sources import PLAIN, Reading, SourceFile, full_name, resolve
 from dj_assets.stores.copies import all_at_hand
 from dj_assets.stores.path import SourcePath
 from dj_assets.urls import checked_url, is_url
@@ -53,10 +53,10 @@ def source_files(
     files = []
     for entry in entries:
         for file in _files(entry, base, data_home, left_out):
-            real = file.path.resolve()
-            if real in named:
-                raise SourceError(f"{file.path}: belongs to the sources {named[real]} and {entry.origin}; name it once")
-            named[real] = entry.origin
+            name = full_name(file.path)
+            if name in named:
+                raise SourceError(f"{file.path}: belongs to the sources {named[name]} and {entry.origin}; name it once")
+            named[name] = entry.origin
             files.append(replace(file, reading=replace(file.reading, origin=entry.origin)) if entries[1:] else file)
     return tuple(files)
 

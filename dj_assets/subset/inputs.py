@@ -35,6 +35,7 @@ def against_of(
     files: Sequence[SourceFile],
     paths: Sequence[str | Path] | None = None,
     left_out: list[SourcePath] | None = None,
+    text_key: str | None = None,
 ) -> tuple[SourceFile, ...]:
     """Return the files of the reference set that a subset of `files` is deduplicated against.
 
@@ -45,7 +46,7 @@ def against_of(
     UserError
         If they cannot be found, if the recipe has no deduplicator, or if a file is refined, too.
     """
-    sources = reference_sources(recipe, None if paths is None else [str(path) for path in paths])
+    sources = reference_sources(recipe, None if paths is None else [str(path) for path in paths], text_key)
     reference = _found(recipe, sources, "reference set", left_out) if sources else ()
     source_paths = {file.path.resolve() for file in files}
     for file in reference:

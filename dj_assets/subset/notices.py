@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest
+from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.path import SourcePath
 
 _SHOWN = 5
@@ -20,6 +21,16 @@ def of_files_left_out(paths: Sequence[SourcePath]) -> Iterator[str]:
         listed = _listed([str(path) for path in paths])
         count = "1 file of the folders is" if len(paths) == 1 else f"{len(paths):,} files of the folders are"
         yield f"{count} not read, by the ending of the name: {listed}"
+
+
+def of_links(files: Sequence[SourceFile]) -> Iterator[str]:
+    """Yield a notice for every source file with two or more names, as symbolic links make them."""
+    names: dict[SourcePath, list[str]] = {}
+    for file in files:
+        names.setdefault(file.path.resolve(), []).append(str(file.path))
+    for known in names.values():
+        if len(known) > 1:
+            yield f"one file has {len(known)} names, and its samples count for each of them: {_listed(known)}"
 
 
 def of_reference(files: Sequence[FileManifest], layout: Layout) -> Iterator[str]:

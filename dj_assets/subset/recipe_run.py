@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Unpack
 
 from dj_assets.errors import UserError
@@ -17,7 +17,7 @@ from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
 from dj_assets.subset.results import Options, RunOptions, RunResult
 from dj_assets.subset.steps import Subset
-from dj_assets.urls import from_here
+from dj_assets.urls import from_here, is_url
 
 
 def run_recipe(
@@ -54,7 +54,8 @@ def run_recipe(
         `RAY_ADDRESS` names or that runs on this machine, else one that is started here); default `DJ_ENGINE`. Results
         are the same.
     options
-        `workers`, `limit` (records read), `format` of the refined shards ("parquet" or "jsonl"), `accompany`.
+        `workers`, `limit` (records read), `format` of the refined shards ("parquet" or "jsonl"), `accompany`,
+        `against_text_key` (the key of the text in the reference set).
 
     Raises
     ------
@@ -80,9 +81,27 @@ def run_recipe(
     reference = None if against is None else [from_here(path) for path in against]
     chosen = default_engine() if engine is None else engine_named(engine)
     settled = Options(models=ModelStore.with_folder(models), engine=chosen, **options)
+    _refuse_output_inside(layout.location, [*files, *(reference or ())])
     subset = Subset(checked, files, layout, settled, reference)
     _claim(subset, overwrite=overwrite)
     return subset.run(report)
+
+
+def _refuse_output_inside(output: str | Path, inputs: Sequence[str | Path]) -> None:
+    """Raise for an output folder inside an input folder: the next run would read the results of this one."""
+    for folder in inputs:
+        inside = (
+            PurePosixPath(str(output)).is_relative_to(PurePosixPath(str(folder)))
+            if is_url(folder)
+            else not is_url(output)
+            and Path(folder).is_dir()
+            and Path(output).resolve().is_relative_to(Path(folder).resolve())
+        )
+        if inside:
+            raise UserError(
+                f"{output}: is inside the input folder {folder}, so the next run would read the results of this one; "
+                "choose a folder elsewhere"
+            )
 
 
 def _claim(subset: Subset, *, overwrite: bool) -> None:
@@ -94,6 +113,7 @@ def _claim(subset: Subset, *, overwrite: bool) -> None:
         "inputs": [str(file.path) for file in subset.files],
         "options": [options.limit, options.format],
         **({"against": [str(file.path) for file in subset.against]} if subset.against else {}),
+        **({"against_text_key": options.against_text_key} if options.against_text_key else {}),
     }
     if not overwrite and subset.layout.is_occupied() and read_json(mark) != claim:
         raise UserError(

@@ -23,7 +23,7 @@ from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.deduplicating import decided, decision_key, measured
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
-from dj_assets.subset.notices import of_files_left_out, of_reference
+from dj_assets.subset.notices import of_files_left_out, of_links, of_reference
 from dj_assets.subset.results import RefineResult, RunResult
 
 
@@ -197,7 +197,11 @@ def _publish(
             files=subset.files,
             refined=refined,
             statistics=statistics,
-            notices=(*of_files_left_out(subset.left_out), *of_reference(against, subset.reference.layout)),
+            notices=(
+                *of_files_left_out(subset.left_out),
+                *of_links(subset.files),
+                *of_reference(against, subset.reference.layout),
+            ),
         )
 
     manifest = release.publish(decision.parts, manifest_of, threads=subset.workers, written=written)

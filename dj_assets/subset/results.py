@@ -23,7 +23,8 @@ class Options:
     `limit` reads only the first n records; `workers` defaults to the recipe's `np`, else to the CPUs at hand,
     and to fewer for small inputs; on a Ray cluster to all of its CPUs. `engine` is what measures and writes, default
     `DJ_ENGINE`: worker processes of this machine ("local"), or a Ray cluster. `accompany` writes what people read
-    next to the data, see `Release`. `patience_s` is how long to wait for another run that is at work in the folder.
+    next to the data, see `Release`. `against_text_key` is the key of the text in the reference set, default the text
+    key of the recipe. `patience_s` is how long to wait for another run that is at work in the folder.
     """
 
     workers: int | None = None
@@ -33,6 +34,7 @@ class Options:
     accompany: Accompany | None = None
     patience_s: float = 0
     engine: EngineName = field(default_factory=default_engine)
+    against_text_key: str | None = None
 
 
 class RunOptions(TypedDict, total=False):
@@ -42,6 +44,7 @@ class RunOptions(TypedDict, total=False):
     limit: int | None
     format: Format
     accompany: Accompany | None
+    against_text_key: str | None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from dj_assets.home.writing import open_parquet
 from dj_assets.publish.export.samples import Samples
 from dj_assets.sources.column_types import plain
-from dj_assets.sources.fields import DJ_ID, ID
+from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.formats.llava import to_llava
 
 ExportFormat = Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"]
@@ -156,7 +156,7 @@ class _Llava(ExportWriter):
 
     def add(self, samples: Samples) -> None:
         for record in samples.records():
-            text, name = record.get(samples.text_key), record.pop(DJ_ID, None)
+            text, name = record.get(samples.text_key), record.pop(SAMPLE_NAME, None)
             # LLaVA's format has an id for every record
             named = {ID: name} | {key: value for key, value in record.items() if value is not None}
             conversation = to_llava({**named, "text": text})
