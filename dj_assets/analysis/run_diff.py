@@ -209,8 +209,8 @@ def _named(rows: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Move
     names = [_ids(run, [(row[side], row[2]) for row in rows]) for side, run in enumerate((before, now))]
     moved = []
     for a, b, row, gained, operator, reason in rows:
-        path = now.manifest.file(b).path
-        name = names[1].get((b, row)) or names[0].get((a, row)) or f"{Path(path).name} row {row}"
+        path, own_row = now.manifest.file(b).position(row)
+        name = names[1].get((b, row)) or names[0].get((a, row)) or f"{Path(path).name} row {own_row}"
         moved.append(Moved(name, path, row, gained, operator, reason))
     return tuple(moved)
 

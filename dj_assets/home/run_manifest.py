@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import bisect
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
@@ -99,6 +100,8 @@ class UsedModel(_Record):
 class MeasuredFile(_Record):
     """A source file as it was measured; the fields are those of `FileManifest`."""
 
+    _optional = frozenset({"members"})
+
     number: int = Field(alias="shard")
     path: str
     size: int
@@ -115,6 +118,18 @@ class MeasuredFile(_Record):
     files: dict[str, tuple[int, int | None]] = Field(default_factory=dict)
     worker_mb: float = 0.0
     media: str = ""
+    members: tuple[tuple[str, int], ...] = ()
+
+    def position(self, row: int) -> tuple[str, int]:
+        """Return the path of a record's own file, and the number of the record in it."""
+        at = bisect.bisect_right([start for _, start in self.members], row) - 1
+        return (self.members[at][0], row - self.members[at][1]) if at >= 0 else (self.path, row)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the file for people; of joined files, the first one and the number of the others."""
+        others = f" and {len(self.members) - 1:,} more" if self.members else ""
+        return f"{PurePath(self.path).name}{others}"
 
 
 class ReferenceFile(_Record):

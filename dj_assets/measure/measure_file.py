@@ -52,7 +52,7 @@ def measure_file(
             tally.add(block.summary, platform.node())
             files.write(block.tables)
             tell(tally)
-        return commit_file(tally.manifest(reader.sha256), layout, files.close, commit)
+        return commit_file(tally.manifest(reader.sha256, reader.members), layout, files.close, commit)
 
 
 def reader_of(task: FileTask, wanted_bytes: int) -> Reader:

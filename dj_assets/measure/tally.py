@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dj_assets.errors import SourceError
@@ -10,7 +11,7 @@ from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.work import BlockSummary
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.column_types import ColumnTypes
-from dj_assets.sources.sources import SourceFile
+from dj_assets.sources.sources import SourceFile, is_as_found
 
 # After this number of records without the text key, the file fails at once instead of at its end.
 ENOUGH_RECORDS = 1000
@@ -78,8 +79,8 @@ class FileTally:
         if not self.text_key_seen and self.records >= ENOUGH_RECORDS:
             raise SourceError(self._no_text_key())
 
-    def manifest(self, sha256: str) -> FileManifest:
-        """Return the manifest of the file, once all of its blocks are added.
+    def manifest(self, sha256: str, members: Sequence[tuple[str, int]] = ()) -> FileManifest:
+        """Return the manifest of the file, once all of its blocks are added; `members` are those of joined files.
 
         Raises
         ------
@@ -89,8 +90,7 @@ class FileTally:
         task, file = self.task, self.task.file
         if not self.text_key_seen:
             raise SourceError(self._no_text_key())
-        now = file.path.stat()
-        if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
+        if not is_as_found(file):
             raise SourceError(f"{file.path}: was changed while it was read; nothing of it is kept, run again")
         return FileManifest(
             number=task.number,
@@ -111,6 +111,7 @@ class FileTally:
             nodes={name: blocks for name, blocks in sorted(self.nodes.items()) if name},
             worker_mb=self.peak_rss_mb,
             media=self.media,
+            members=tuple(members),
         )
 
     def _no_text_key(self) -> str:

@@ -101,7 +101,8 @@ def part_key(manifest: FileManifest, kept: str, types: ColumnTypes, text_key: st
 
     `kept` is a `kept_digest`.
     """
-    measured = [manifest.sha256, manifest.measure_key, manifest.records]
+    # samples without an id are named by their file
+    measured = [manifest.sha256, manifest.measure_key, manifest.records, Path(manifest.path).name]
     return digest([FORM, measured, kept, types.to_json(), text_key, format])
 
 

@@ -16,7 +16,7 @@ class Piece(NamedTuple):
     """Holds one raw record: its number in the file, its start, its bytes, and its name if an archive gives one.
 
     `byte` is the offset in the decompressed content, from 0. `line` is also counted from 0; it is None if records are
-    not lines.
+    not lines. Of joined files, `file` is the name of the record's own file, which begins at the row `start`.
     """
 
     row: int
@@ -24,12 +24,23 @@ class Piece(NamedTuple):
     line: int | None
     raw: bytes
     name: str = ""
+    file: str = ""
+    start: int = 0
+
+    @property
+    def whole_row(self) -> int:
+        """Return the number of the record among those of all joined files."""
+        return self.start + self.row
+
+    def id_in(self, name: str) -> str:
+        """Return the id of a record without an id of its own; `name` is that of the file, if it is not joined."""
+        return f"{self.file or name}:{self.row}"
 
     @property
     def position(self) -> str:
         """Return the position of the record as text: lines are counted from 1 as in editors, rows and bytes from 0."""
         number = f"record {self.row + 1}" if self.line is None else f"line {self.line + 1}"
-        named = f"{self.name}, " if self.name else ""
+        named = "".join(f"{name}, " for name in (self.file, self.name) if name)
         return f"{named}{number} (row {self.row}), byte {self.byte}"
 
 
@@ -45,8 +56,8 @@ class Reject:
 
 def refuse(piece: Piece, name: str, problem: str, own_id: str | None = None) -> Reject:
     """Return the record as a quarantined one; the error contains its position."""
-    known = f"{name}:{piece.row}" if own_id is None else own_id
-    return Reject(piece.row, known, dropped=False, error=f"{problem} at {piece.position}")
+    known = piece.id_in(name) if own_id is None else own_id
+    return Reject(piece.whole_row, known, dropped=False, error=f"{problem} at {piece.position}")
 
 
 @dataclass(frozen=True)

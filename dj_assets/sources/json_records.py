@@ -40,9 +40,9 @@ class _Samples:
     fields: list[str] = field(default_factory=list)
     observer: FieldObserver = field(default_factory=FieldObserver)
 
-    def add(self, row: int, name: str, sample: Sample) -> None:
-        self.rows.append(row)
-        self.ids.append(f"{name}:{row}" if sample.id is None else sample.id)
+    def add(self, piece: Piece, name: str, sample: Sample) -> None:
+        self.rows.append(piece.start + piece.row)
+        self.ids.append(piece.id_in(name) if sample.id is None else sample.id)
         self.texts.append(sample.text)
         self.fields.append(sample.fields)
         self.observer.add(sample.shape)
@@ -81,15 +81,15 @@ def parse_records(block: Block, text_key: str, name: str, load: Callable[[Piece]
     left_out = 0
     for piece in block.pieces():
         try:
-            samples.add(piece.row, name, load(piece) if load else read_record(piece.raw, text_key))
+            samples.add(piece, name, load(piece) if load else read_record(piece.raw, text_key))
         except ElsewhereError:
             has_key = True
             left_out += 1
         except NoTextError as refused:
             has_key |= refused.has_key
             seen.update(dict.fromkeys(refused.keys or ()))
-            own_id = f"{name}:{piece.row}" if refused.own_id is None else refused.own_id
-            rejects.append(Reject(piece.row, own_id, dropped=True, error=refused.problem))
+            own_id = piece.id_in(name) if refused.own_id is None else refused.own_id
+            rejects.append(Reject(piece.whole_row, own_id, dropped=True, error=refused.problem))
         except RefusedError as refused:
             has_key |= refused.has_key
             rejects.append(refuse(piece, name, refused.problem, refused.own_id))

@@ -25,7 +25,7 @@ class Overlong(NamedTuple):
 
     def reject(self, name: str, max_bytes: int) -> Reject:
         """Return the record as a quarantined one."""
-        error = f"{self.length} bytes long, more than the {max_bytes} allowed (DJ_MAX_RECORD_MB), at {self.at.position}"
+        error = f"{self.length} bytes long, more than the {max_bytes} allowed, at {self.at.position}"
         return Reject(self.at.row, f"{name}:{self.at.row}", dropped=False, error=error)
 
 

@@ -72,7 +72,11 @@ AS_IT_STANDS = Reading()
 
 @dataclass(frozen=True)
 class SourceFile:
-    """Holds one raw file: its path, its size and time when it was found, and how to read it."""
+    """Holds one raw file: its path, its size and time when it was found, and how to read it.
+
+    Many small files are joined into one, whose `members` they are (see `sources.bundles`); its path is that of the
+    first one.
+    """
 
     path: SourcePath
     size: int
@@ -80,6 +84,7 @@ class SourceFile:
     format: Format
     compression: Compression | None = None
     reading: Reading = AS_IT_STANDS
+    members: tuple[SourceFile, ...] = ()
 
     @classmethod
     def at(cls, path: SourcePath, formats: Sequence[Format] = PLAIN, known: ListedObject | None = None) -> SourceFile:
@@ -143,9 +148,24 @@ def full_name(path: SourcePath) -> SourcePath:
 
 
 def content_sha256(file: SourceFile) -> str:
-    """Return the SHA-256 of the file's bytes on the disk, in hexadecimal."""
+    """Return the SHA-256 of the file's bytes on the disk, in hexadecimal; of members, that of their names and sums."""
+    if file.members:
+        return members_sha256([(str(member.path), content_sha256(member)) for member in file.members])
     with file.path.open("rb") as raw:
         return hashlib.file_digest(raw, "sha256").hexdigest()
+
+
+def members_sha256(members: Sequence[tuple[str, str]]) -> str:
+    """Return the SHA-256 of joined files, given the path and the SHA-256 of each, in hexadecimal."""
+    return hashlib.sha256("".join(f"{checksum} {path}\n" for path, checksum in members).encode()).hexdigest()
+
+
+def is_as_found(file: SourceFile) -> bool:
+    """Return whether size and time of a file, or of all its members, are as when it was found."""
+    if file.members:
+        return all(is_as_found(member) for member in file.members)
+    now = file.path.stat()
+    return (now.st_size, now.st_mtime_ns) == (file.size, file.mtime_ns)
 
 
 def natural_key(path: PurePath) -> tuple[tuple[tuple[int, int, str], ...], ...]:

@@ -22,7 +22,9 @@ class DamagedStreamError(DjError):
 class Raw(Protocol):
     """Interface of a file that is read once, from start to end."""
 
-    closed: bool
+    @property
+    def closed(self) -> bool:
+        """Return whether the file is closed."""
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes; empty at the end."""

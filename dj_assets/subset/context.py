@@ -17,6 +17,7 @@ from dj_assets.measure.engines import OpenEngine, on_ray, on_this_machine
 from dj_assets.measure.measured_source import MeasuredSource
 from dj_assets.recipe.model import GalleryRecipe, Recipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
+from dj_assets.sources.bundles import bundled
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.path import SourcePath
 from dj_assets.subset.corpus import Corpus, Frequent
@@ -53,9 +54,10 @@ class SubsetContext:
         self.options = options
         self.models = self.plan.models(options.models)
         self.left_out: list[SourcePath] = []
-        self.files: tuple[SourceFile, ...] = files_of(recipe, inputs, self.left_out)
+        self.found: tuple[SourceFile, ...] = files_of(recipe, inputs, self.left_out)
+        self.files = self._bundled()
         self.against: tuple[SourceFile, ...] = against_of(
-            recipe, self.files, against, self.left_out, options.against_text_key
+            recipe, self.found, against, self.left_out, options.against_text_key
         )
         if self.against and self.plan.corpus_mappers:
             label = self.plan.corpus_mappers[0].label
@@ -72,6 +74,12 @@ class SubsetContext:
             If the source, a model or the recipe has a fault; no data is read before.
         """
         return cls(recipe, None, home_layout(recipe.asset.subset), options or Options())
+
+    def _bundled(self) -> tuple[SourceFile, ...]:
+        """Return the source files, many small ones joined, where nothing needs each of them by itself."""
+        options = self.options
+        by_itself = self.plan.media or self.recipe.shards is not None or options.limit is not None
+        return self.found if by_itself or options.engine == "ray" else bundled(self.found, options.part_bytes)
 
     @cached_property
     def measure_key(self) -> str:

@@ -15,6 +15,7 @@ from dj_assets.measure.progress import Report, silent
 from dj_assets.models.store import ModelStore
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
+from dj_assets.sources.bundles import DEFAULT_PART_BYTES
 from dj_assets.subset.results import Options, RunOptions, RunResult
 from dj_assets.subset.steps import Subset
 from dj_assets.urls import from_here, is_url
@@ -55,7 +56,8 @@ def run_recipe(
         are the same.
     options
         `workers`, `limit` (records read), `format` of the refined shards ("parquet" or "jsonl"), `accompany`,
-        `against_text_key` (the key of the text in the reference set).
+        `against_text_key` (the key of the text in the reference set), `part_bytes` (about the bytes of small source
+        files that become one refined file).
 
     Raises
     ------
@@ -110,9 +112,10 @@ def _claim(subset: Subset, *, overwrite: bool) -> None:
     options = subset.options
     claim = {
         "refined_hash": subset.plan.refined_hash,
-        "inputs": [str(file.path) for file in subset.files],
+        "inputs": [str(file.path) for file in subset.found],
         "options": [options.limit, options.format],
         **({"against": [str(file.path) for file in subset.against]} if subset.against else {}),
+        **({"part_bytes": options.part_bytes} if options.part_bytes != DEFAULT_PART_BYTES else {}),
         **({"against_text_key": options.against_text_key} if options.against_text_key else {}),
     }
     if not overwrite and subset.layout.is_occupied() and read_json(mark) != claim:

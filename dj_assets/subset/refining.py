@@ -199,7 +199,7 @@ def _publish(
             statistics=statistics,
             notices=(
                 *of_files_left_out(subset.left_out),
-                *of_links(subset.files),
+                *of_links(subset.found),
                 *of_reference(against, subset.reference.layout),
             ),
         )

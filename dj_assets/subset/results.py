@@ -14,6 +14,7 @@ from dj_assets.models.store import ModelStore
 from dj_assets.publish.parts import Format
 from dj_assets.publish.release import Accompany
 from dj_assets.replay.decision import FileOutcome
+from dj_assets.sources.bundles import DEFAULT_PART_BYTES
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Options:
     and to fewer for small inputs; on a Ray cluster to all of its CPUs. `engine` is what measures and writes, default
     `DJ_ENGINE`: worker processes of this machine ("local"), or a Ray cluster. `accompany` writes what people read
     next to the data, see `Release`. `against_text_key` is the key of the text in the reference set, default the text
-    key of the recipe. `patience_s` is how long to wait for another run that is at work in the folder.
+    key of the recipe. `part_bytes` are about the bytes of small source files that become one refined
+    file. `patience_s` is how long to wait for another run that is at work in the folder.
     """
 
     workers: int | None = None
@@ -35,6 +37,7 @@ class Options:
     patience_s: float = 0
     engine: EngineName = field(default_factory=default_engine)
     against_text_key: str | None = None
+    part_bytes: int = DEFAULT_PART_BYTES
 
 
 class RunOptions(TypedDict, total=False):
@@ -45,6 +48,7 @@ class RunOptions(TypedDict, total=False):
     format: Format
     accompany: Accompany | None
     against_text_key: str | None
+    part_bytes: int
 
 
 @dataclass(frozen=True)

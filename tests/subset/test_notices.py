@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 import dj_assets
@@ -108,3 +109,11 @@ def test_a_console_that_cannot_show_a_name_does_not_end_a_run(tmp_path):
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     assert r"gr\xf6\xdfer: 1 in = 1 kept" in done.stdout
+
+
+def test_files_of_the_same_content_keep_the_names_of_their_samples(tmp_path):
+    for name in ("a.jsonl", "b.jsonl"):
+        write_jsonl(tmp_path / "data" / name, [{"text": "one"}])
+    recipe = {"process": [{"text_length_filter": {"min_len": 1}}]}
+    result = dj_assets.run_recipe(recipe, [tmp_path / "data"], tmp_path / "out", workers=1)
+    assert [pq.read_table(part)["__dj_id__"].to_pylist() for part in result.refined] == [["a.jsonl:0"], ["b.jsonl:0"]]

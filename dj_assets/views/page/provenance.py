@@ -32,7 +32,8 @@ def sources(report_input: ReportInput) -> Section:
 
 def _source(shard: MeasuredFile, kept: int) -> list[str]:
     counts = f"{shard.records:,}", f"{kept:,}"
-    return [_path(shard.path), _checksum(shard.sha256), _bytes(shard.size), *counts]
+    others = f" and {len(shard.members) - 1:,} more" if shard.members else ""
+    return [joined([_path(shard.path), others]), _checksum(shard.sha256), _bytes(shard.size), *counts]
 
 
 def _against(manifest: RunManifest) -> list[Html]:
