@@ -87,7 +87,7 @@ class Reader:
             ) from error
 
     def _bundle(self) -> Iterator[Block]:
-        """Yield the records of joined files; all that cannot be read are told at once, after the others."""
+        """Yield the records of joined files; one error names all that cannot be read, after the others."""
         pieces: list[Piece] = []
         rejects: list[Reject] = []
         start = size = consumed = 0
