@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from dj_assets.analysis.differences import differences
 from dj_assets.analysis.duplicate_pairs import duplicates_query
@@ -17,17 +19,22 @@ from dj_assets.home.identity import source_row
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, stored_manifest
 from dj_assets.home.run_manifest import MeasuredFile, RunManifest
+from dj_assets.measure.own_keys import rewriting, seen_by
 from dj_assets.measure.row_stage import expanded
 from dj_assets.models.store import ModelStore
-from dj_assets.operators.base import CorpusMapper, Expander, Filter, Mapper, Selector
-from dj_assets.operators.batch import Batch
+from dj_assets.operators.base import CorpusMapper, Expander, FieldMapper, Filter, Mapper, Selector
+from dj_assets.operators.batch import FIELDS, Batch
+from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.sql import Sql, joined, quoted
+from dj_assets.operators.views.sample_fields import field_values
 from dj_assets.publish.database import reading, require_database
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.path import source_path
 from dj_assets.subset.corpus import stored_frequent
 
+# Characters of the value of a written field that are shown.
+_LONGEST_VALUE = 200
 # This number of children is listed by their ids; of more, the first and the last are shown.
 _MOST_CHILDREN = 12
 
@@ -150,7 +157,7 @@ class _Tracer:
                     measured = self._measured(shard, now)
                     trace = _made(step, place, siblings, self._name(shard, parent))
             elif isinstance(step.operator, Mapper):
-                raw, trace = _rewritten(step, self._rewriting(step, step.operator), raw)
+                raw, trace = _rewritten(step, step.operator, self._rewriting(step, step.operator, (shard, now)), raw)
             elif isinstance(step.operator, Filter):
                 trace = self._judged(step, step.operator, measured, (shard, now), ended=ended)
             elif isinstance(step.operator, Selector):
@@ -181,10 +188,19 @@ class _Tracer:
         values = [_shown(column, measured.get(column)) for column in step.columns.values()]
         return StepTrace(step.label, ", ".join([*values, operator.reason if ended else "selected"]), ended=ended)
 
-    def _rewriting(self, step: Step, operator: Mapper) -> Callable[[Batch], Batch]:
+    def _rewriting(self, step: Step, operator: Mapper, position: tuple[int, int]) -> Callable[[Batch], Batch]:
         if isinstance(operator, CorpusMapper):
-            return partial(operator.rewrite, frequent=stored_frequent(self.layout, step))
-        return operator.apply
+            return rewriting(operator, partial(operator.rewrite, frequent=stored_frequent(self.layout, step)))
+        if isinstance(step.operator, MediaOperator):
+            return partial(self._with_measured_fields, position)
+        return rewriting(operator, operator.apply)
+
+    def _with_measured_fields(self, position: tuple[int, int], batch: Batch) -> Batch:
+        """Return a sample with its other fields as they were measured: no media are read again."""
+        shard, row = position
+        path = self._measured_file(self.layout, "fields", shard)
+        (fields,) = pq.read_table(path, columns=[FIELDS], filters=[("row", "=", row)])[FIELDS].chunks
+        return batch.with_column(FIELDS, fields)
 
     def _judged(
         self, step: Step, operator: Filter, measured: Mapping[str, object], position: tuple[int, int], *, ended: bool
@@ -227,13 +243,18 @@ class _Tracer:
         return (head, *(differences(kept, dropped) or ("their cleaned texts are the same",)))
 
     def _cleaned(self, layout: Layout, shard: int, row: int) -> str:
-        file = stored_manifest(layout, shard)
-        require_measured(layout, [file] if file else [], ("cleaned",))
-        path = layout.fetched("cleaned", shard)
-        if not path.exists():
-            raise DamagedError(f"{path}: is missing; {MEASURE_AGAIN}")
+        path = self._measured_file(layout, "cleaned", shard)
         text = self._row(Sql("SELECT text FROM read_parquet(?) WHERE row = ?", (str(path), row)))
         return str(text[0]) if text else ""
+
+    @staticmethod
+    def _measured_file(layout: Layout, kind: str, shard: int) -> Path:
+        file = stored_manifest(layout, shard)
+        require_measured(layout, [file] if file else [], (kind,))
+        path = layout.fetched(kind, shard)
+        if not path.exists():
+            raise DamagedError(f"{path}: is missing; {MEASURE_AGAIN}")
+        return path
 
     def _row(self, query: Sql) -> tuple[Any, ...] | None:
         return query.execute(self.connection).fetchone()
@@ -265,11 +286,17 @@ def _made(step: Step, place: int, siblings: Sequence[tuple[int, str]], parent: s
     return StepTrace(step.label, f"makes this sample from {parent}, number {place + 1} of {len(siblings)}")
 
 
-def _rewritten(step: Step, rewrite: Callable[[Batch], Batch], raw: Batch | None) -> tuple[Batch | None, StepTrace]:
+def _rewritten(
+    step: Step, operator: Mapper, rewrite: Callable[[Batch], Batch], raw: Batch | None
+) -> tuple[Batch | None, StepTrace]:
     if raw is None:
         return None, StepTrace(step.label, "rewrites the text (the source no longer exists)")
     new = rewrite(raw)
-    changes = differences(raw.text[0].as_py(), new.text[0].as_py())
+    if isinstance(operator, FieldMapper):
+        written = {name: field_values(new, name)[0] for name in operator.fields}
+        return new, StepTrace(step.label, ", ".join(f"writes {_short(name, value)}" for name, value in written.items()))
+    before, after = (seen_by(operator, batch).text[0].as_py() for batch in (raw, new))
+    changes = differences(before, after)
     summary = f"changes {len(changes)} places" if changes else "changes nothing"
     return new, StepTrace(step.label, summary, tuple(changes))
 
@@ -291,6 +318,11 @@ def _raw(
         if numbers and numbers[-1] > row:
             return None
     return None
+
+
+def _short(name: str, value: object) -> str:
+    text = repr(value)
+    return f"{name} = {text if len(text) <= _LONGEST_VALUE else f'{text[:_LONGEST_VALUE]}…'}"
 
 
 def _shown(column: str, value: object) -> str:

@@ -16,7 +16,6 @@ from dj_assets.home.run_manifest import RunManifest
 from dj_assets.media.access import MediaAccess
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
-from dj_assets.media.tokens import Kind
 from dj_assets.operators.base import Filter
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
@@ -102,7 +101,8 @@ class Display:
         try:
             for step, dropped, passed in picked:
                 if dropped:
-                    pictures = self._pictures([*dropped, *passed], cast("MediaOperator", step.operator).media, reader)
+                    operator = cast("MediaOperator", step.operator)
+                    pictures = self._pictures([*dropped, *passed], operator, reader)
                     yield Shelf(step.label, _shown(dropped, pictures), _shown(passed, pictures))
         finally:
             reader.close()
@@ -123,8 +123,11 @@ class Display:
             later=[other.label for other in self.plan.steps[step.index + 1 :]],
         )
 
-    def _pictures(self, chosen: Sequence[_Chosen], kind: Kind, reader: MediaReader) -> dict[SamplePosition, np.ndarray]:
-        """Return the first picture of every sample whose picture can be shown."""
+    def _pictures(
+        self, chosen: Sequence[_Chosen], operator: MediaOperator, reader: MediaReader
+    ) -> dict[SamplePosition, np.ndarray]:
+        """Return the first picture of every sample whose picture can be shown, of the media that an operator reads."""
+        kind, keys = operator.media, operator.keys(self.plan.recipe.media)
         feature = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
         first_pictures: dict[SamplePosition, np.ndarray] = {}
         for shard in sorted({sample.position[0] for sample in chosen}):
@@ -132,7 +135,7 @@ class Display:
             if not source_path(self.manifest.file(shard).path).exists():
                 continue
             rows = sorted({sample.position[1] for sample in chosen if sample.position[0] == shard})
-            media_access = MediaAccess(self.plan.recipe.media, self.manifest.media_root(shard), reader)
+            media_access = MediaAccess(keys, self.manifest.media_root(shard), reader)
             batch = replace(_batch(self.layout, shard, rows), media_access=media_access)
             failures = media(batch).failures(kind, (feature,))
             shown = batch.select(pa.array([index not in failures for index in range(len(batch))], pa.bool_()))

@@ -14,12 +14,13 @@ from dj_assets.assets.labels import Metadata, short_name
 from dj_assets.assets.sandbox_metadata import benchmarks
 from dj_assets.errors import RecipeError
 from dj_assets.models.extras import installed
-from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.base import Deduplicator, FieldMapper, Filter, Mapper, Operator
 from dj_assets.recipe.gallery import sources_of
 from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan
 
 _VERBS: tuple[tuple[type[Operator], str], ...] = (
+    (FieldMapper, "with fields written by"),
     (Mapper, "cleaned by"),
     (Filter, "filtered by"),
     (Deduplicator, "deduplicated by"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from dj_assets.media.file_stats import digest_of
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.recipe.plan import Plan
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.fields import FieldTypes, merge
 from dj_assets.sources.readers import Block, parse
+from dj_assets.sources.written_fields import with_declared
 
 REJECTS = pa.schema(
     [
@@ -56,7 +58,8 @@ class BlockSummary:
     `rows` samples were measured, children among them; the other records were left out or rejected while loading.
 
     `media` is a digest of the media files that its samples list, empty if there are none.
-    `missing_key`, `field_types` and `left_out` are copied from `sources.readers.Parsed`.
+    `missing_key` and `left_out` are copied from `sources.readers.Parsed`. `field_types` includes the fields that
+    operators write.
     """
 
     records: int
@@ -116,7 +119,7 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
             text_bytes=rows.column("text").nbytes,
             file_bytes=block.file_bytes,
             missing_key=parsed.missing_key,
-            field_types=parsed.field_types,
+            field_types=None if parsed.field_types is None else _with_written(parsed.field_types, measured.written),
             seconds=measured.seconds,
             media="" if measured.media is None else digest_of(media_files(measured.media)),
         ),
@@ -130,6 +133,11 @@ def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured
         root = replace(root, folder=root.folder or str(Path(file).parent))
         return measure_in_parts(task.plan, batch, root, task.frequent)
     return RowStage(batch, task.frequent).run(task.plan)
+
+
+def _with_written(types: FieldTypes, written: Sequence[Mapping[str, pa.DataType]]) -> FieldTypes:
+    """Return the types of the fields after operators wrote theirs into each part of a block."""
+    return reduce(merge, (with_declared(types, fields) for fields in written))
 
 
 def _identity(rows: pa.RecordBatch, lineage: Lineage | None) -> tuple[pa.Array, pa.Array]:

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from dj_assets.errors import ContractError, SampleError
     from dj_assets.operators.base import (
         BoundedFilter,
+        ByParameters,
         CorpusMapper,
         Deduplicator,
         Expander,
+        FieldMapper,
         Filter,
         Mapper,
         Operator,
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "BoundedFilter",
+    "ByParameters",
     "Condition",
     "ContractError",
     "CorpusMapper",
     "Deduplicator",
     "Expander",
+    "FieldMapper",
     "Filter",
     "Mapper",
     "OneOf",

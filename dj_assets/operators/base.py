@@ -6,7 +6,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Condition, Range
 from dj_assets.operators.sql import Sql
 
+T = TypeVar("T")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -93,18 +94,22 @@ class Operator(BaseModel):
         """Load models and compile kernels before the first batch. `batch` is empty."""
 
 
-class StatisticsByParameters:
-    """Make the statistics of a filter depend on its parameters.
+class ByParameters(Generic[T]):
+    """Make a declaration of an operator depend on its parameters: its statistics, or the fields that it writes.
 
-    On a class, the attribute gives the statistics for default parameters; on an operator, those for its own parameters.
+    On a class, the attribute gives the declaration for default parameters; on an operator, that for its own parameters.
     """
 
-    def __init__(self, choose: Callable[[Any], tuple[Statistic, ...]]) -> None:
+    def __init__(self, choose: Callable[[Any], T]) -> None:
         self.choose = choose
 
-    def __get__(self, operator: Operator | None, owner: type[Operator]) -> tuple[Statistic, ...]:
-        """Return the statistics of an operator, or of its class with default parameters."""
+    def __get__(self, operator: Operator | None, owner: type[Operator]) -> T:
+        """Return the declaration of an operator, or of its class with default parameters."""
         return self.choose(owner() if operator is None else operator)
+
+
+class StatisticsByParameters(ByParameters[tuple[Statistic, ...]]):
+    """Make the statistics of a filter depend on its parameters."""
 
 
 class Mapper(Operator):
@@ -127,6 +132,39 @@ class Mapper(Operator):
     def warm_up(self, batch: Batch) -> None:
         """Rewrite an empty batch, which loads everything that a full batch needs."""
         self.apply(batch)
+
+
+class FieldMapper(Mapper):
+    """Write fields of samples in addition to the text, such as tags or extracted values. The text stays as it is.
+
+    `fields` declares the Arrow type of every written field: `pa.string()`, `pa.int64()`, `pa.float64()`, `pa.bool_()`,
+    and lists and structs of these. Dots in a name lead into nested fields. A field of the same name is replaced. Later
+    operators read the field by their `text_key`, `field_key`, `image_key` or `video_key`.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> class ShoutingMapper(FieldMapper):
+    ...     fields = {"shouting": pa.bool_()}
+    ...     def extract(self, batch):
+    ...         return {"shouting": pc.utf8_is_upper(batch.text)}
+    >>> ShoutingMapper().extract(Batch.of_texts(["NOW", "calm"]))["shouting"].to_pylist()
+    [True, False]
+    """
+
+    fields: ClassVar[Mapping[str, pa.DataType]] = {}
+
+    @abstractmethod
+    def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return one array for each declared field, as long as the batch; null means no value."""
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return the batch as it is: the row stage writes the fields that `extract` returns."""
+        return batch
+
+    def warm_up(self, batch: Batch) -> None:
+        """Extract from an empty batch, which loads everything that a full batch needs."""
+        self.extract(batch)
 
 
 class CorpusMapper(Mapper):

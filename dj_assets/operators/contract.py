@@ -17,16 +17,17 @@ import pyarrow.compute as pc
 from dj_assets.errors import ContractError, DjError, SampleError
 from dj_assets.operators.base import (
     BoundedFilter,
+    ByParameters,
     CorpusMapper,
     Deduplicator,
     Expander,
+    FieldMapper,
     Filter,
     Mapper,
     Measuring,
     Operator,
     Selector,
     Statistic,
-    StatisticsByParameters,
 )
 from dj_assets.operators.batch import TEXT, Batch, TextError
 from dj_assets.operators.sql import Sql
@@ -43,12 +44,16 @@ _KINDS = {
 }
 # Columns that identify a sample. The table of statistics has them, too.
 IDENTITY = ("shard", "row", "id")
+STORED = "use pa.string(), pa.int64(), pa.float64(), pa.bool_(), or lists and structs of these"
+# The field of refined samples that holds their identity.
+SAMPLE_ID = "id"
 
 _FIXES = {
     "apply": "add 'def apply(self, batch)', which returns batch.with_text(texts)",
     "condition": "derive the class from RangeFilter, or add a property 'condition' that returns a Condition",
     "expand": "add 'def expand(self, batch)', which returns one list of texts for each sample",
     "count": "add 'def count(self, batch)', which returns one list of keys for each sample",
+    "extract": "add 'def extract(self, batch)', which returns {name: array} with one value for each sample",
     "measure": "add 'def measure(self, batch)', which returns {key: array} with one value for each sample",
     "rewrite": "add 'def rewrite(self, batch, frequent)', which returns batch.with_text(texts)",
     "reason": "add a property 'reason', which returns in words why a sample is not selected",
@@ -59,20 +64,15 @@ _FIXES = {
 
 def measured(operator: Measuring, batch: Batch) -> dict[str, pa.Array]:
     """Measure a batch; return one array for each declared statistic, of its type and as long as the batch."""
-    statistics = operator.statistics
     returned = _called(operator, "measure", batch, lambda: operator.measure(batch))
-    if not isinstance(returned, Mapping):
-        raise _breach(operator, "measure", f"returned {_kind_of(returned)}", "return a dict {key: array}")
-    missing = [statistic.key for statistic in statistics if statistic.key not in returned]
-    if missing:
-        problem = f"returned {_quoted(returned) or 'no key'}, but 'statistics' declares {_quoted(missing)}"
-        raise _breach(operator, "measure", problem, "use the same keys in both")
-    return {
-        statistic.key: _array(
-            operator, "measure", returned[statistic.key], statistic.type, len(batch), of=f"of {statistic.key!r} "
-        )
-        for statistic in statistics
-    }
+    declared = {statistic.key: statistic.type for statistic in operator.statistics}
+    return _arrays(operator, "measure", returned, declared, len(batch), declaration="statistics")
+
+
+def extracted(operator: FieldMapper, batch: Batch) -> dict[str, pa.Array]:
+    """Extract from a batch; return one array for each declared field, of its type and as long as the batch."""
+    returned = _called(operator, "extract", batch, lambda: operator.extract(batch))
+    return _arrays(operator, "extract", returned, operator.fields, len(batch), declaration="fields")
 
 
 def signed(operator: Deduplicator, batch: Batch) -> pa.Array:
@@ -107,11 +107,21 @@ def expanded(operator: Expander, batch: Batch) -> pa.ListArray:
     if reserved:
         raise _breach(operator, "expand", f"returned the field {reserved[0]!r}, which names a sample", "leave it out")
     returned = returned.cast(pa.list_(inner))
+    written = fields_of_children(returned)
+    for name, kind in written.items():
+        if _field_problem(name, written) or not _is_stored(kind):
+            raise _breach(operator, "expand", f"returned the field {name!r} of type {kind}", STORED)
     values = returned.flatten()
     texts = pc.struct_field(values, names.index(TEXT)) if names else values
     if returned.null_count or values.null_count or texts.null_count:
         raise _breach(operator, "expand", "returned a null", "return an empty list, or a text for each child")
     return returned
+
+
+def fields_of_children(lists: pa.ListArray) -> dict[str, pa.DataType]:
+    """Return names and types of the fields that an expander writes in addition to the text of its children."""
+    inner = lists.type.value_type
+    return {field.name: field.type for field in inner if field.name != TEXT} if pa.types.is_struct(inner) else {}
 
 
 def rewritten(operator: Mapper, batch: Batch, rewrite: Callable[[Batch], Batch]) -> Batch:
@@ -181,13 +191,15 @@ def check_class(cls: type[Operator]) -> None:
         fix = _FIXES.get(method, f"add the method {method!r}")
         raise ContractError(f"{location(cls)} has no {method!r}; {fix}")
     if issubclass(cls, Measuring):
-        by_parameters = isinstance(inspect.getattr_static(cls, "statistics"), StatisticsByParameters)
+        by_parameters = isinstance(inspect.getattr_static(cls, "statistics"), ByParameters)
         # a selector may have none
         none = not cls.statistics and not issubclass(cls, Filter)
         if not by_parameters and not none:
             _check_statistics(cls, cls.statistics)
         if issubclass(cls, BoundedFilter):
             _check_bounds(cls)
+    if issubclass(cls, FieldMapper) and not isinstance(inspect.getattr_static(cls, "fields"), ByParameters):
+        _check_fields(cls, cls.fields)
     unknown = sorted(set(cls.judging) - set(cls.model_fields))
     if unknown:
         fix = f"declare the field {unknown[0]!r}, or take it out of 'judging'"
@@ -198,17 +210,19 @@ def check_class(cls: type[Operator]) -> None:
 
 
 def check_operator(operator: Operator) -> None:
-    """Check the parts of an operator that depend on its parameters: statistics and condition.
+    """Check the parts of an operator that depend on its parameters: statistics, condition and written fields.
 
     Raises
     ------
     ContractError
-        If a statistic is not declared, or the condition cannot be compiled.
+        If a statistic is not declared, a field cannot be written, or the condition cannot be compiled.
     """
+    if isinstance(operator, FieldMapper):
+        _check_fields(type(operator), operator.fields)
     cls = type(operator)
     if not isinstance(operator, Measuring):
         return
-    if isinstance(inspect.getattr_static(cls, "statistics"), StatisticsByParameters) and operator.statistics:
+    if isinstance(inspect.getattr_static(cls, "statistics"), ByParameters) and operator.statistics:
         _check_statistics(cls, operator.statistics, reserved=())
     if isinstance(operator, Selector):
         _check_selection(operator)
@@ -264,6 +278,27 @@ def _called(operator: Operator, method: str, batch: Batch, call: Callable[[], T]
         raise _breach(operator, method, f"raised {in_words(error)} for a batch without samples", fix) from error
 
 
+def _arrays(
+    operator: Operator,
+    method: str,
+    returned: Any,  # noqa: ANN401 - whatever the author's method returned
+    declared: Mapping[str, pa.DataType],
+    samples: int,
+    *,
+    declaration: str,
+) -> dict[str, pa.Array]:
+    """Return what an operator returned for a batch as one array for each key of its declaration."""
+    if not isinstance(returned, Mapping):
+        raise _breach(operator, method, f"returned {_kind_of(returned)}", "return a dict {key: array}")
+    missing = [key for key in declared if key not in returned]
+    if missing:
+        problem = f"returned {_quoted(returned) or 'no key'}, but {declaration!r} declares {_quoted(missing)}"
+        raise _breach(operator, method, problem, "use the same keys in both")
+    return {
+        key: _array(operator, method, returned[key], kind, samples, of=f"of {key!r} ") for key, kind in declared.items()
+    }
+
+
 def _array(
     operator: Operator,
     method: str,
@@ -316,6 +351,39 @@ def _check_statistics(cls: type[Operator], statistics: object, reserved: tuple[s
         if not isinstance(statistic.type, pa.DataType):
             fix = "use an Arrow type such as pa.float64()"
             raise ContractError(f"{location(cls)}: the type of the statistic {key!r} is {statistic.type!r}; {fix}")
+
+
+def _check_fields(cls: type[FieldMapper], fields: object) -> None:
+    example = "fields = {'tags': pa.list_(pa.string())}"
+    if not isinstance(fields, Mapping) or not fields:
+        raise ContractError(f"{location(cls)}: 'fields' is {fields!r}; declare the written fields: {example}")
+    for name, kind in fields.items():
+        problem = _field_problem(name, fields)
+        if problem:
+            raise ContractError(f"{location(cls)}: the field {name!r} cannot be written: {problem}; use another name")
+        if not _is_stored(kind):
+            raise ContractError(f"{location(cls)}: the type of the field {name!r} is {kind!s}; {STORED}")
+
+
+def _field_problem(name: object, fields: Iterable[object]) -> str:
+    """Return why an operator cannot write a field of this name; "" if it can."""
+    if not isinstance(name, str) or not all(name.split(".")):
+        return "it has no name"
+    if name.split(".")[0] == SAMPLE_ID:
+        return "it identifies the sample"
+    inside = next((other for other in fields if str(other).startswith(f"{name}.")), None)
+    return f"{inside!r} is inside of it" if inside else ""
+
+
+def _is_stored(kind: object) -> bool:
+    """Return whether samples of every source can hold values of a type, JSON records included."""
+    if not isinstance(kind, pa.DataType):
+        return False
+    if pa.types.is_list(kind):
+        return _is_stored(kind.value_type)
+    if pa.types.is_struct(kind):
+        return bool(kind.num_fields) and all(_is_stored(field.type) for field in kind)
+    return kind in (pa.string(), pa.int64(), pa.float64(), pa.bool_())
 
 
 def _check_selection(operator: Selector) -> None:

@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 
 from dj_assets import settings
 from dj_assets.errors import RecipeError, UserError
 from dj_assets.media import confinement
+from dj_assets.media.media_keys import MediaKeys
+from dj_assets.media.tokens import Kind
 from dj_assets.models import extras
 from dj_assets.models.store import ModelFile, ModelStore
 from dj_assets.operators.base import (
@@ -108,6 +111,12 @@ class Plan:
     def media(self) -> tuple[MediaOperator, ...]:
         """Return the operators that read images or clips."""
         return tuple(step.operator for step in self.steps if isinstance(step.operator, MediaOperator))
+
+    @cached_property
+    def listings(self) -> tuple[tuple[Kind, MediaKeys], ...]:
+        """Return every kind of media that operators read, with the fields that list it; sorted by kind, each once."""
+        read = dict.fromkeys((operator.media, operator.keys(self.recipe.media)) for operator in self.media)
+        return tuple(sorted(read, key=itemgetter(0)))
 
     @property
     def block_bytes(self) -> int:

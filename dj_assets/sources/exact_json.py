@@ -56,9 +56,12 @@ def dumps(value: object, *, exact: bool) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def rewrite(text: str, change: Callable[..., object]) -> str:
-    """Return the JSON object `text` after `change(object) -> object`; numbers keep all digits."""
-    exact = _INEXACT.search(text) is not None
+def rewrite(text: str, change: Callable[..., object], *, exact: bool = False) -> str:
+    """Return the JSON object `text` after `change(object) -> object`; numbers keep all digits.
+
+    `exact` is needed if the change adds NaN, infinities or integers beyond 64 bits.
+    """
+    exact = exact or _INEXACT.search(text) is not None
     value = json.loads(text) if exact else orjson.loads(text)
     return dumps(change(value), exact=exact)
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from dj_assets.errors import ContractError
 from dj_assets.models.store import ModelStore
 from dj_assets.operators import contract
-from dj_assets.operators.base import Deduplicator, Filter, Measuring, Operator, Selector
+from dj_assets.operators.base import Deduplicator, FieldMapper, Filter, Measuring, Operator, Selector
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.sql import Sql, joined
 from dj_assets.replay.selecting import comparable
@@ -64,12 +64,17 @@ def empty_batch(bench: Bench) -> None:
 
 
 def declared_keys(bench: Bench) -> None:
-    """Check that a filter or selector returns no key that it does not declare."""
+    """Check that an operator returns no statistic and no field that it does not declare."""
     operator = bench.operator
     if isinstance(operator, Measuring):
-        extra = sorted(set(operator.measure(bench.batch([]))) - {statistic.key for statistic in operator.statistics})
-        if extra:
-            raise bench.breach(f"returned {extra[0]!r}, which 'statistics' does not declare", "declare it, or leave it")
+        keys, where = {statistic.key for statistic in operator.statistics}, "statistics"
+        extra = sorted(set(operator.measure(bench.batch([]))) - keys)
+    elif isinstance(operator, FieldMapper):
+        extra, where = sorted(set(operator.extract(bench.batch([]))) - set(operator.fields)), "fields"
+    else:
+        return
+    if extra:
+        raise bench.breach(f"returned {extra[0]!r}, which {where!r} does not declare", "declare it, or leave it")
 
 
 def unusual_texts(bench: Bench) -> None:

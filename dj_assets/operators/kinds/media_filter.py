@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Sequence
-from typing import ClassVar, Literal, cast
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal, cast
 
 import pyarrow as pa
+from pydantic import Field
 
 from dj_assets.media.feature import MediaFeature
+from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import Kind
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import BoundedFilter, Deduplicator, Filter, Operator, Statistic
@@ -18,15 +21,36 @@ from dj_assets.operators.conditions import EachInRange, EachInRanges, Range
 from dj_assets.operators.deprecated import renamed
 from dj_assets.operators.views.media_batch import media
 
+# The name of a field of samples; without one, the parameter is no part of an operator's identity.
+OwnKey = Annotated[str | None, Field(min_length=1, exclude_if=lambda name: name is None)]
+
 
 class MediaOperator(Operator):
     """Compute media features of samples, of one kind of media.
 
     The operator declares its features in advance, so that a file is opened once for all operators, before they run. If
     a feature fails for a sample, this operator quarantines the sample and never gets it.
+
+    `image_key`, `image_bytes_key` and `video_key` name the fields that list its media, by default those of the recipe.
     """
 
     media: ClassVar[Kind]
+
+    image_key: OwnKey = None
+    image_bytes_key: OwnKey = None
+    video_key: OwnKey = None
+
+    def keys(self, of_recipe: MediaKeys) -> MediaKeys:
+        """Return the fields that list the media of this operator, given those of the recipe."""
+        own = {name: getattr(self, key) for key, name in FIELD_KEYS[self.media].items() if getattr(self, key)}
+        return replace(of_recipe, **own) if own else of_recipe
+
+    def read_from(self, batch: Batch) -> Batch:
+        """Return a batch that gives the media under the fields of this operator."""
+        access = batch.media_access
+        if access is None or (keys := self.keys(access.keys)) == access.keys:
+            return batch
+        return batch.with_media(replace(access, keys=keys))
 
     def features(self) -> tuple[MediaFeature[object], ...]:
         """Return the features that the operator needs of each file, as far as its parameters determine them."""
