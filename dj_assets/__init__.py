@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dj_assets.subset import RunResult
@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 __all__ = ["RunResult", "__version__", "run_recipe"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
+def __getattr__(name: str) -> object:
     """Load `run_recipe` and `RunResult` at first use, so that `import dj_assets` stays quick."""
     if name == "run_recipe":
         from dj_assets.views.run import run_recipe

@@ -10,11 +10,17 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dj_assets.errors import DjError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numba.core.cgutils import _StructProxy
+    from numba.core.types import Type
+    from ray.data.datasource import ReadTask
 
 # Option of `numba.njit`: the kernel does not count references to arrays.
 WITHOUT_REFERENCE_COUNTS: Mapping[str, bool] = {"_nrt": False}
@@ -24,7 +30,7 @@ class LibraryError(DjError):
     """An undocumented part of a library is gone or has changed: another version of the library is needed."""
 
 
-def set_cache_stamp(compiled: Any, stamp: object) -> None:  # noqa: ANN401 - numba has no types
+def set_cache_stamp(compiled: object, stamp: object) -> None:
     """Let the disk cache of a numba function be valid for one stamp, instead of for the content of its module.
 
     The stamp is part of the version of the cache, too: numba compares that first, and an index of other modules may
@@ -41,7 +47,7 @@ def set_cache_stamp(compiled: Any, stamp: object) -> None:  # noqa: ANN401 - num
     file._source_stamp, file._version = stamp, f"{file._version}, {stamp}"
 
 
-def tolerate_unwritable_cache(compiled: Any) -> None:  # noqa: ANN401 - numba has no types
+def tolerate_unwritable_cache(compiled: object) -> None:
     """Let a numba function keep in memory what it cannot write to its cache: on a full disk, in a confined process.
 
     Raises
@@ -55,13 +61,14 @@ def tolerate_unwritable_cache(compiled: Any) -> None:  # noqa: ANN401 - numba ha
     save = cache.save_overload
 
     def save_if_possible(signature: object, data: object) -> None:
+        """Save a compiled function; leave it in memory on an error of the disk."""
         with contextlib.suppress(OSError):
             save(signature, data)
 
     cache.save_overload = save_if_possible
 
 
-def read_only_cache(compiled: Any, function: Callable[..., Any]) -> bool:  # noqa: ANN401 - numba has no types
+def read_only_cache(compiled: Any, function: Callable[..., object]) -> bool:  # noqa: ANN401 - numba has no types
     """Let a numba function load what other processes compiled, from a cache that this process cannot write.
 
     numba itself takes a folder that it can write, or refuses. Return False where nothing is cached.
@@ -75,11 +82,12 @@ def read_only_cache(compiled: Any, function: Callable[..., Any]) -> bool:  # noq
         from numba.core import caching
 
         locators = (caching.UserProvidedCacheLocator, caching.InTreeCacheLocator, caching.UserWideCacheLocator)
-        bases: tuple[Any, Any] = caching.CompileResultCacheImpl, caching.FunctionCache
+        bases = caching.CompileResultCacheImpl, caching.FunctionCache
     except (ImportError, AttributeError) as error:
         _changed("numba", f"numba.core.caching is another one ({error})")
 
-    def ensure_cache_path(locator: Any) -> None:  # noqa: ANN401
+    def ensure_cache_path(locator: Any) -> None:  # noqa: ANN401 - numba has no types
+        """Raise where nothing is cached, for numba to try the next folder."""
         if next(Path(locator.get_cache_path()).glob("*.nbi"), None) is None:
             raise OSError("no kernels are cached there")
 
@@ -109,7 +117,7 @@ def load_array_functions() -> None:
         _changed("numba", "there is no module numba.np.arraymath")
 
 
-def array_structs() -> Any:  # noqa: ANN401
+def array_structs() -> Callable[[Type], type[_StructProxy]]:
     """Return numba's function from the type of an array to the struct that an intrinsic finds in its place.
 
     Raises
@@ -124,7 +132,7 @@ def array_structs() -> Any:  # noqa: ANN401
     return make_array
 
 
-def parsed_pattern(pattern: re.Pattern[str]) -> Sequence[tuple[Any, Any]]:
+def parsed_pattern(pattern: re.Pattern[str]) -> Sequence[tuple[object, Any]]:
     """Return a regular expression as the parser of Python reads it: pairs of an operation and its argument.
 
     Raises
@@ -174,7 +182,7 @@ def is_ray_client() -> bool:
         _changed("ray", "there is no ray.util.client.ray.is_connected")
 
 
-def ray_read_task(read: Any) -> Any:  # noqa: ANN401
+def ray_read_task(read: Callable[[], Iterable[pa.Table]]) -> ReadTask:
     """Return a task of `ray.data` that calls a function for blocks of which nothing is known before.
 
     Raises

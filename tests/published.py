@@ -15,7 +15,8 @@ import dj_assets
 from dj_assets.measure.work import REJECTS
 from dj_assets.operators.base import Filter, Statistic
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.conditions import Columns, Condition, OneOf, Range, Sql, quoted
+from dj_assets.operators.conditions import Columns, Condition, OneOf, Range
+from dj_assets.operators.sql import Sql, quoted
 from dj_assets.publish.database import add_run, build_database
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe

@@ -13,6 +13,7 @@ import pytest
 import dj_assets
 from dj_assets.operators import base, batch, registry
 from dj_assets.operators.base import Operator
+from dj_assets.operators.sql import Sql
 from dj_assets.subset import RunResult, run_recipe
 from tests.paths import ROOT
 
@@ -28,7 +29,7 @@ def test_the_base_classes_are_found() -> None:
     assert {base.Mapper, base.Filter, base.RangeFilter, base.Deduplicator} <= set(BASES)
 
 
-@pytest.mark.parametrize("public", PUBLIC, ids=lambda public: f"{public.__module__}.{public.__name__}")
+@pytest.mark.parametrize("public", [*PUBLIC, Sql.of], ids=lambda public: f"{public.__module__}.{public.__name__}")
 def test_the_example_gives_what_it_says(public: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # all operators are loaded before, so that the example adds its own alone

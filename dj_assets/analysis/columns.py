@@ -8,7 +8,8 @@ from functools import cached_property
 import pyarrow as pa
 
 from dj_assets.operators.base import Filter, Statistic
-from dj_assets.operators.conditions import All, Condition, Range, Sql, quoted
+from dj_assets.operators.conditions import All, Condition, Range
+from dj_assets.operators.sql import Sql, quoted
 from dj_assets.recipe.plan import Plan
 
 
@@ -59,11 +60,13 @@ class StatColumn:
         value = f"unnest({column})" if self.is_list else column
         first = f"unnest(range(len({column}))) = 0" if self.is_list else "TRUE"
         value += "::DOUBLE" if self.is_numeric else "::VARCHAR"
-        keep = self.judged_by.keep({self.statistic.key: self.name}) if self.judged_by else Sql("TRUE")
-        return Sql(
-            f"SELECT {value} AS value, {first} AS first, NOT {keep.text} AS fails, shard, row "  # noqa: S608
-            f"FROM stats WHERE {column} IS NOT NULL",
-            keep.parameters,
+        return Sql.of(
+            "SELECT {value} AS value, {first} AS first, NOT {keep} AS fails, shard, row FROM stats"
+            " WHERE {column} IS NOT NULL",
+            value=Sql(value),
+            first=Sql(first),
+            keep=self.judged_by.keep({self.statistic.key: self.name}) if self.judged_by else Sql("TRUE"),
+            column=Sql(column),
         )
 
 

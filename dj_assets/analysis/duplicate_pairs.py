@@ -12,6 +12,7 @@ import duckdb
 
 from dj_assets.analysis.differences import TextChanges, changes_between
 from dj_assets.home.layout import Layout
+from dj_assets.operators.sql import Sql, bound, joined
 from dj_assets.publish.database import SamplePosition, reading
 
 # Many more characters than `changes_between` compares.
@@ -50,7 +51,8 @@ def duplicate_pairs(
     same pairs; without the measured texts there are none.
     """
     with reading(database) as connection:
-        records = connection.execute(_PICKED.format(pairs=duplicates_query(connection)), [per_operator]).fetchall()
+        query = Sql.of(_PICKED, pairs=duplicates_query(connection), most=per_operator)
+        records = query.execute(connection).fetchall()
     rows = [_Row(*row) for row in records]
     texts = _texts(layout, {row.position for row in rows} | {row.kept_position for row in rows if row.against is None})
     theirs = _texts(layout.against, {row.kept_position for row in rows if row.against is not None})
@@ -82,15 +84,16 @@ numbered AS (
     FROM pairs
 )
 SELECT operator, shard, row, id, kept_shard, kept_row, kept_id, cluster_size, distance, against FROM numbered
-WHERE number % greatest(1, many // $1) = 0 AND number // greatest(1, many // $1) < $1 ORDER BY operator, number
+WHERE number % greatest(1, many // {most}) = 0 AND number // greatest(1, many // {most}) < {most}
+ORDER BY operator, number
 """
 
 
-def duplicates_query(connection: duckdb.DuckDBPyConnection) -> str:
+def duplicates_query(connection: duckdb.DuckDBPyConnection) -> Sql:
     """Return a query for the table `duplicates`; columns that an earlier version did not write are null."""
     columns = {row[0] for row in connection.execute("DESCRIBE duplicates").fetchall()}
-    named = [name if name in columns else f"NULL::{kind} AS {name}" for name, kind in _COLUMNS.items()]
-    return f"SELECT {', '.join(named)} FROM duplicates"  # noqa: S608 - fixed names
+    named = [Sql(name if name in columns else f"NULL::{kind} AS {name}") for name, kind in _COLUMNS.items()]
+    return Sql.of("SELECT {named} FROM duplicates", named=joined(", ", named))
 
 
 class _Row(NamedTuple):
@@ -133,9 +136,9 @@ def _texts(layout: Layout, positions: Iterable[SamplePosition]) -> dict[SamplePo
     for shard, rows in rows_by_shard.items():
         path = layout.fetched("cleaned", shard)
         if path.exists():
-            listed = ", ".join("?" * len(rows))
-            query = f"SELECT row, left(text, {_MOST_CHARACTERS}) FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
+            query = "SELECT row, left(text, {most}) FROM read_parquet({path}) WHERE row IN ({rows})"
             with duckdb.connect(config={"threads": 1}) as connection:
-                records = connection.execute(query, [str(path), *rows]).fetchall()
+                text = Sql.of(query, most=_MOST_CHARACTERS, path=str(path), rows=bound(rows))
+                records = text.execute(connection).fetchall()
             texts.update({(shard, row): text for row, text in records})
     return texts

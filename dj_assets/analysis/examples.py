@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from dj_assets.home.layout import Layout
+from dj_assets.operators.sql import Sql, bound
 from dj_assets.publish.database import SamplePosition, reading
 from dj_assets.recipe.plan import Plan
 
@@ -144,10 +145,10 @@ def _shard_texts(path: Path, rows: list[int], width: int) -> list[tuple[int, str
     if not path.exists():
         return []
     # DuckDB skips the row groups that hold none of the rows
-    listed = ", ".join("?" * len(rows))
-    query = f"SELECT row, left(text, {width * _READ_TIMES}) FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
+    query = "SELECT row, left(text, {most}) FROM read_parquet({path}) WHERE row IN ({rows})"
     with duckdb.connect(config={"threads": 1}) as connection:
-        records = connection.execute(query, [str(path), *rows]).fetchall()
+        text = Sql.of(query, most=width * _READ_TIMES, path=str(path), rows=bound(rows))
+        records = text.execute(connection).fetchall()
     return [(row, _excerpt(text, width)) for row, text in records]
 
 

@@ -5,26 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from dj_assets.analysis.differences import differences
 from dj_assets.analysis.duplicate_pairs import duplicates_query
 from dj_assets.analysis.examples import LOAD
 from dj_assets.errors import DamagedError, UserError
+from dj_assets.home.identity import source_row
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, stored_manifest
 from dj_assets.home.run_manifest import RunManifest
+from dj_assets.measure.own_keys import rewriting, seen_by
+from dj_assets.measure.row_stage import expanded
 from dj_assets.models.store import ModelStore
-from dj_assets.operators.base import CorpusMapper, Filter, Mapper
-from dj_assets.operators.batch import Batch
-from dj_assets.operators.conditions import quoted
+from dj_assets.operators.base import CorpusMapper, Expander, FieldMapper, Filter, Mapper, Selector
+from dj_assets.operators.batch import FIELDS, Batch
+from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.sql import Sql, joined, quoted
+from dj_assets.operators.views.sample_fields import field_values
 from dj_assets.publish.database import reading, require_database
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.path import source_path
 from dj_assets.subset.corpus import stored_frequent
+
+# Characters of the value of a written field that are shown.
+_LONGEST_VALUE = 200
+# This number of children is listed by their ids; of more, the first and the last are shown.
+_MOST_CHILDREN = 12
 
 
 @dataclass(frozen=True)
@@ -101,7 +113,7 @@ class _Tracer:
         source = self.manifest.file(shard)
         if ended_by == LOAD:
             return SampleTrace(sample, shard, row, source.position(row)[0], outcome, ())
-        path, own_row = source.position(row)
+        path, own_row = source.position(source_row(row))
         whole = [member for file in self.files for member in (file, *file.members)]
         file = next((file for file in whole if str(file.path) == path and not file.members), None)
         raw = _raw(path, own_row, self.plan.recipe.text_key, self.models, file)
@@ -109,44 +121,96 @@ class _Tracer:
         return SampleTrace(sample, shard, row, path, outcome, steps, self._kept_duplicate(shard, row))
 
     def _outcome(self, shard: int, row: int) -> tuple[str | None, str]:
-        dropped = self._row("SELECT operator, reason FROM dropped WHERE shard = ? AND row = ?", shard, row)
+        dropped = self._row(Sql("SELECT operator, reason FROM dropped WHERE shard = ? AND row = ?", (shard, row)))
         if dropped:
             return dropped[0], f"dropped by {dropped[0]}: {dropped[1]}"
-        failed = self._row("SELECT operator, error FROM quarantine WHERE shard = ? AND row = ?", shard, row)
-        return (failed[0], f"quarantined by {failed[0]}: {failed[1]}") if failed else (None, "kept")
+        failed = self._row(Sql("SELECT operator, error FROM quarantine WHERE shard = ? AND row = ?", (shard, row)))
+        if failed:
+            return failed[0], f"quarantined by {failed[0]}: {failed[1]}"
+        if self.plan.expanders:
+            query = "SELECT operator, children FROM expanded WHERE shard = ? AND row = ?"
+            expanded = self._row(Sql(query, (shard, row)))
+            if expanded:
+                return expanded[0], f"replaced by {_samples(expanded[1])} of {expanded[0]}"
+        return None, "kept"
 
     def _steps(
         self, shard: int, row: int, raw: Batch | None, ended_by: str | None, *, quarantined: bool
     ) -> tuple[StepTrace, ...]:
-        measured = self._measured(shard, row)
-        traces, failed = [], False
+        """Return the traces of all steps; those before the sample was created are of the sample it was made from."""
+        created = self._created(shard, row)
+        now = source_row(row)
+        measured = self._measured(shard, now)
+        traces, over = [], False
         for step in self.plan.steps:
-            ended = step.label == ended_by
-            if failed:
+            ended = step.label == ended_by and now == row
+            if over:
                 trace = StepTrace(step.label, "not reached")
             elif quarantined and ended:
-                failed, trace = True, StepTrace(step.label, "failed", ended=True)
+                over, trace = True, StepTrace(step.label, "failed", ended=True)
+            elif isinstance(step.operator, Expander):
+                siblings = self._children(shard, now, step)
+                trace = _expanded(step.operator, step, [name for _, name in siblings], ended=ended)
+                over = ended
+                if step.index in created:
+                    parent, now = now, created[step.index]
+                    place = [child for child, _ in siblings].index(now)
+                    raw = None if raw is None else expanded(step.operator, raw).slice(place, 1)
+                    measured = self._measured(shard, now)
+                    trace = _made(step, place, siblings, self._name(shard, parent))
             elif isinstance(step.operator, Mapper):
-                raw, trace = _rewritten(step, self._rewriting(step, step.operator), raw)
+                raw, trace = _rewritten(step, step.operator, self._rewriting(step, step.operator, (shard, now)), raw)
             elif isinstance(step.operator, Filter):
-                trace = self._judged(step, step.operator, measured, (shard, row), ended=ended)
+                trace = self._judged(step, step.operator, measured, (shard, now), ended=ended)
+            elif isinstance(step.operator, Selector):
+                trace = self._selected(step, step.operator, measured, ended=ended)
             else:
                 trace = StepTrace(step.label, "computes the signature of the sample", ended=ended)
             traces.append(trace)
         return tuple(traces)
 
-    def _rewriting(self, step: Step, operator: Mapper) -> Callable[[Batch], Batch]:
+    def _created(self, shard: int, row: int) -> dict[int, int]:
+        """Return the rows of the sample and of those it was made from, by the index of the step that made each."""
+        rows: dict[int, int] = {}
+        query = "SELECT created_at, parent_row FROM stats WHERE shard = ? AND row = ?"
+        while self.plan.expanders and (made := self._row(Sql(query, (shard, row)))) and made[0] is not None:
+            rows[made[0]], row = row, made[1]
+        return rows
+
+    def _children(self, shard: int, row: int, step: Step) -> list[tuple[int, str]]:
+        """Return row and id of the samples that a step made from one."""
+        query = "SELECT row, id FROM stats WHERE shard = ? AND parent_row = ? AND created_at = ? ORDER BY row"
+        return [(child, name) for child, name in self.connection.execute(query, [shard, row, step.index]).fetchall()]
+
+    def _name(self, shard: int, row: int) -> str:
+        named = self._row(Sql("SELECT id FROM stats WHERE shard = ? AND row = ?", (shard, row)))
+        return str(named[0]) if named else ""
+
+    def _selected(self, step: Step, operator: Selector, measured: Mapping[str, Any], *, ended: bool) -> StepTrace:
+        values = [_shown(column, measured.get(column)) for column in step.columns.values()]
+        return StepTrace(step.label, ", ".join([*values, operator.reason if ended else "selected"]), ended=ended)
+
+    def _rewriting(self, step: Step, operator: Mapper, position: tuple[int, int]) -> Callable[[Batch], Batch]:
         if isinstance(operator, CorpusMapper):
-            return partial(operator.rewrite, frequent=stored_frequent(self.layout, step))
-        return operator.apply
+            return rewriting(operator, partial(operator.rewrite, frequent=stored_frequent(self.layout, step)))
+        if isinstance(step.operator, MediaOperator):
+            return partial(self._with_measured_fields, position)
+        return rewriting(operator, operator.apply)
+
+    def _with_measured_fields(self, position: tuple[int, int], batch: Batch) -> Batch:
+        """Return a sample with its other fields as they were measured: no media are read again."""
+        shard, row = position
+        path = self._measured_file(self.layout, "fields", shard)
+        (fields,) = pq.read_table(path, columns=[FIELDS], filters=[("row", "=", row)])[FIELDS].chunks
+        return batch.with_column(FIELDS, fields)
 
     def _judged(
-        self, step: Step, operator: Filter, measured: Mapping[str, Any], position: tuple[int, int], *, ended: bool
+        self, step: Step, operator: Filter, measured: Mapping[str, object], position: tuple[int, int], *, ended: bool
     ) -> StepTrace:
         values = ", ".join(_shown(column, measured.get(column)) for column in step.columns.values())
-        test = operator.condition.keep(step.columns)
-        query = f"SELECT {test.text} FROM stats WHERE shard = ? AND row = ?"  # noqa: S608 - conditions bind their values
-        keeps = self._row(query, *test.parameters, *position)
+        shard, row = position
+        query = "SELECT {test} FROM stats WHERE shard = {shard} AND row = {row}"
+        keeps = self._row(Sql.of(query, test=operator.condition.keep(step.columns), shard=shard, row=row))
         result = "" if keeps is None else ", passes" if keeps[0] else ", fails"
         thresholds = ", ".join(
             f"{key} {value}" for key, value in operator.parameters().items() if key in operator.judging
@@ -154,19 +218,21 @@ class _Tracer:
         return StepTrace(step.label, f"{values}{result}" + (f" ({thresholds})" if thresholds else ""), ended=ended)
 
     def _measured(self, shard: int, row: int) -> dict[str, Any]:
-        columns = ", ".join(quoted(column) for column in self.plan.stat_columns)
-        if not columns:
+        if not self.plan.stat_columns:
             return {}
-        values = self._row(f"SELECT {columns} FROM stats WHERE shard = ? AND row = ?", shard, row)  # noqa: S608 - quoted
+        columns = joined(", ", [Sql(quoted(column)) for column in self.plan.stat_columns])
+        query = "SELECT {columns} FROM stats WHERE shard = {shard} AND row = {row}"
+        values = self._row(Sql.of(query, columns=columns, shard=shard, row=row))
         return dict(zip(self.plan.stat_columns, values, strict=True)) if values else {}
 
     def _kept_duplicate(self, shard: int, row: int) -> tuple[str, ...]:
         """Return the differences between the sample and its kept duplicate, both as cleaned."""
-        query = f"""
+        query = """
             SELECT kept_shard, kept_row, kept_id, cluster_size, distance, against
-            FROM ({duplicates_query(self.connection)}) WHERE shard = ? AND row = ?
-        """  # noqa: S608 - a query from this package
-        duplicate = self._row(query, shard, row)
+            FROM ({duplicates}) WHERE shard = {shard} AND row = {row}
+        """
+        duplicates = duplicates_query(self.connection)
+        duplicate = self._row(Sql.of(query, duplicates=duplicates, shard=shard, row=row))
         if duplicate is None:
             return ()
         kept_shard, kept_row, kept_id, size, distance, against = duplicate
@@ -179,16 +245,21 @@ class _Tracer:
         return (head, *(differences(kept, dropped) or ("their cleaned texts are the same",)))
 
     def _cleaned(self, layout: Layout, shard: int, row: int) -> str:
-        file = stored_manifest(layout, shard)
-        require_measured(layout, [file] if file else [], ("cleaned",))
-        path = layout.fetched("cleaned", shard)
-        if not path.exists():
-            raise DamagedError(f"{path}: is missing; {MEASURE_AGAIN}")
-        text = self._row("SELECT text FROM read_parquet(?) WHERE row = ?", str(path), row)
+        path = self._measured_file(layout, "cleaned", shard)
+        text = self._row(Sql("SELECT text FROM read_parquet(?) WHERE row = ?", (str(path), row)))
         return str(text[0]) if text else ""
 
-    def _row(self, query: str, *parameters: object) -> tuple[Any, ...] | None:
-        return self.connection.execute(query, list(parameters)).fetchone()
+    @staticmethod
+    def _measured_file(layout: Layout, kind: str, shard: int) -> Path:
+        file = stored_manifest(layout, shard)
+        require_measured(layout, [file] if file else [], (kind,))
+        path = layout.fetched(kind, shard)
+        if not path.exists():
+            raise DamagedError(f"{path}: is missing; {MEASURE_AGAIN}")
+        return path
+
+    def _row(self, query: Sql) -> tuple[Any, ...] | None:
+        return query.execute(self.connection).fetchone()
 
 
 def _positions(connection: duckdb.DuckDBPyConnection, sample: str) -> list[tuple[int, int]]:
@@ -201,11 +272,33 @@ def _positions(connection: duckdb.DuckDBPyConnection, sample: str) -> list[tuple
     return [(int(shard), int(row)) for shard, row in connection.execute(query, [sample]).fetchall()]
 
 
-def _rewritten(step: Step, rewrite: Callable[[Batch], Batch], raw: Batch | None) -> tuple[Batch | None, StepTrace]:
+def _samples(number: int) -> str:
+    return f"{number:,} sample{'s' * (number != 1)}"
+
+
+def _expanded(operator: Expander, step: Step, names: Sequence[str], *, ended: bool) -> StepTrace:
+    """Return the trace of a sample that others were made from."""
+    listed = (", ".join(names),) if len(names) < _MOST_CHILDREN else (f"{names[0]} … {names[-1]}",)
+    stays = "and stays" if operator.keeps_parents else "which replace it"
+    return StepTrace(step.label, f"makes {_samples(len(names))} from it, {stays}", listed if names else (), ended=ended)
+
+
+def _made(step: Step, place: int, siblings: Sequence[tuple[int, str]], parent: str) -> StepTrace:
+    """Return the trace of the step that made a sample."""
+    return StepTrace(step.label, f"makes this sample from {parent}, number {place + 1} of {len(siblings)}")
+
+
+def _rewritten(
+    step: Step, operator: Mapper, rewrite: Callable[[Batch], Batch], raw: Batch | None
+) -> tuple[Batch | None, StepTrace]:
     if raw is None:
         return None, StepTrace(step.label, "rewrites the text (the source no longer exists)")
     new = rewrite(raw)
-    changes = differences(raw.text[0].as_py(), new.text[0].as_py())
+    if isinstance(operator, FieldMapper):
+        written = {name: field_values(new, name)[0] for name in operator.fields}
+        return new, StepTrace(step.label, ", ".join(f"writes {_short(name, value)}" for name, value in written.items()))
+    before, after = (seen_by(operator, batch).text[0].as_py() for batch in (raw, new))
+    changes = differences(before, after)
     summary = f"changes {len(changes)} places" if changes else "changes nothing"
     return new, StepTrace(step.label, summary, tuple(changes))
 
@@ -225,6 +318,11 @@ def _raw(source: str, row: int, text_key: str, models: ModelStore, file: SourceF
         if numbers and numbers[-1] > row:
             return None
     return None
+
+
+def _short(name: str, value: object) -> str:
+    text = repr(value)
+    return f"{name} = {text if len(text) <= _LONGEST_VALUE else f'{text[:_LONGEST_VALUE]}…'}"
 
 
 def _shown(column: str, value: object) -> str:

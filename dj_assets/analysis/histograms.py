@@ -10,7 +10,9 @@ import duckdb
 
 from dj_assets.analysis.columns import StatColumn
 from dj_assets.analysis.statistics import Summary
-from dj_assets.operators.conditions import Parameter, Range
+from dj_assets.operators.conditions import Range
+from dj_assets.operators.sql import Sql, joined
+from dj_assets.publish.database import ended_samples
 
 BINS = 40
 # An axis is logarithmic where the ratio of the last to the first value shown is greater than this ...
@@ -129,61 +131,62 @@ def count_bins(
 ) -> list[Histogram]:
     """Return a histogram of every numeric column with one query; values beyond an end count in the outermost bin."""
     histograms = [Histogram(scale, {outcome: [0] * scale.bins for outcome in OUTCOMES}) for scale in scales]
-    parts: list[str] = []
-    parameters: list[Parameter] = []
-    for index, (column, scale) in enumerate(zip(columns, scales, strict=True)):
-        values = column.values()
-        parts.append(
-            f"SELECT {index} AS place, {_bin(scale)} AS bin, outcome, count(*) FROM ({_outcomes(values.text)}) "  # noqa: S608
-            "WHERE isfinite(value) GROUP BY bin, outcome"
+    parts = [
+        Sql.of(
+            "SELECT {index} AS place, {bin} AS bin, outcome, count(*) FROM ({outcomes})"
+            " WHERE isfinite(value) GROUP BY bin, outcome",
+            index=Sql(str(index)),
+            bin=_bin(scale),
+            outcomes=_outcomes(column),
         )
-        parameters += values.parameters
+        for index, (column, scale) in enumerate(zip(columns, scales, strict=True))
+    ]
     if parts:
-        rows = connection.execute(_WITH_GONE + " UNION ALL ".join(parts), parameters).fetchall()
-        for index, number, outcome, count in rows:
+        query = Sql.of("{gone} {parts}", gone=_with_gone(connection), parts=joined(" UNION ALL ", parts))
+        for index, number, outcome, count in query.execute(connection).fetchall():
             histograms[index].counts[outcome][number] = count
     return histograms
 
 
 def count_values(connection: duckdb.DuckDBPyConnection, column: StatColumn, scale: Scale) -> list[int]:
     """Return the number of values of a numeric column in each bin, whatever the outcome of their samples."""
-    values = column.values()
-    query = f"SELECT {_bin(scale)} AS bin, count(*) FROM ({values.text}) WHERE isfinite(value) GROUP BY bin"  # noqa: S608
-    counts = dict(connection.execute(query, values.parameters).fetchall())
+    query = "SELECT {bin} AS bin, count(*) FROM ({values}) WHERE isfinite(value) GROUP BY bin"
+    counts = dict(Sql.of(query, bin=_bin(scale), values=column.values()).execute(connection).fetchall())
     return [counts.get(number, 0) for number in range(scale.bins)]
 
 
 def count_names(connection: duckdb.DuckDBPyConnection, column: StatColumn, most: int) -> Frequencies:
     """Return the `most` frequent values of a text column; values with equal counts are in alphabetical order."""
-    values = column.values()
-    tallies = ", ".join(f"count(*) FILTER (outcome = '{outcome}')" for outcome in OUTCOMES)
-    query = (
-        f"{_WITH_GONE} SELECT value, count(*) OVER (), {tallies} FROM ({_outcomes(values.text)}) "  # noqa: S608
-        f"GROUP BY value ORDER BY count(*) DESC, value LIMIT {most}"
+    query = Sql.of(
+        "{gone} SELECT value, count(*) OVER (), {tallies} FROM ({outcomes})"
+        " GROUP BY value ORDER BY count(*) DESC, value LIMIT {most}",
+        gone=_with_gone(connection),
+        tallies=joined(", ", [Sql("count(*) FILTER (outcome = ?)", (outcome,)) for outcome in OUTCOMES]),
+        outcomes=_outcomes(column),
+        most=most,
     )
-    results = connection.execute(query, values.parameters).fetchall()
+    results = query.execute(connection).fetchall()
     rows = tuple((row[0], dict(zip(OUTCOMES, row[2:], strict=True))) for row in results)
     return Frequencies(rows, results[0][1] - len(rows) if results else 0)
 
 
-_WITH_GONE = """
-WITH gone AS MATERIALIZED (SELECT shard, row, TRUE AS gone FROM dropped
-                           UNION ALL SELECT shard, row, TRUE AS gone FROM quarantine)
-"""
+def _with_gone(connection: duckdb.DuckDBPyConnection) -> Sql:
+    return Sql(f"WITH gone AS MATERIALIZED ({ended_samples(connection, 'shard, row, TRUE AS gone')})")
 
 
-def _outcomes(values: str) -> str:
-    return (
-        "SELECT value, CASE WHEN fails THEN 'fails' WHEN gone THEN 'elsewhere' ELSE 'kept' END AS outcome "  # noqa: S608
-        f"FROM ({values}) LEFT JOIN gone USING (shard, row)"
+def _outcomes(column: StatColumn) -> Sql:
+    return Sql.of(
+        "SELECT value, CASE WHEN fails THEN 'fails' WHEN gone THEN 'elsewhere' ELSE 'kept' END AS outcome"
+        " FROM ({values}) LEFT JOIN gone USING (shard, row)",
+        values=column.values(),
     )
 
 
-def _bin(scale: Scale) -> str:
+def _bin(scale: Scale) -> Sql:
     """Return SQL for the bin of `value`; all numbers in it come from the scale."""
     low, high = f"{scale.low!r}::DOUBLE", f"{scale.high!r}::DOUBLE"
     share = f"(value - {low}) / ({high} - {low})"
     if scale.log:
         share = f"ln(greatest(value, {low}) / {low}) / ln({high} / {low})"
     # a value at the beginning of a bin belongs to this bin, whatever the rounding of logarithms
-    return f"greatest(0, least({scale.bins - 1}, floor({share} * {scale.bins} + 1e-9)))::INTEGER"
+    return Sql(f"greatest(0, least({scale.bins - 1}, floor({share} * {scale.bins} + 1e-9)))::INTEGER")

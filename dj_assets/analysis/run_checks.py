@@ -15,8 +15,7 @@ from dj_assets.home.home import home_layout
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
 from dj_assets.home.run_manifest import RunManifest
-from dj_assets.operators.base import Mapper
-from dj_assets.publish.database import reading
+from dj_assets.publish.database import count, ended_tables, reading
 from dj_assets.recipe.gallery import refined_sources
 from dj_assets.recipe.model import GalleryRecipe, Recipe, Reference, Tolerance
 from dj_assets.recipe.plan import Plan
@@ -113,14 +112,12 @@ def _raw_samples_in(recipe: Recipe) -> int | None:
 
 
 def published_rows(layout: Layout, manifest: RunManifest) -> dict[str, int]:
-    """Count the rows of the refined files and of the tables `dropped` and `quarantine`."""
+    """Count the rows of the refined files and of the tables of the other samples."""
     refined = sum(_rows(layout.refined / part.name, part.samples) for part in manifest.refined)
     with reading(layout.database) as connection:
-        counts = connection.execute(
-            "SELECT (SELECT count(*) FROM dropped), (SELECT count(*) FROM quarantine)"
-        ).fetchone()
-    dropped, quarantined = counts or (0, 0)
-    return {"kept": refined, "dropped": dropped, "quarantined": quarantined}
+        counted = {name: count(connection, name) for name in ended_tables(connection)}
+    counted["quarantined"] = counted.pop("quarantine")
+    return {"kept": refined, **counted}
 
 
 def _rows(path: Path, recorded: int) -> int:
@@ -135,15 +132,17 @@ def _rows(path: Path, recorded: int) -> int:
 
 def judging_operators(plan: Plan) -> frozenset[str]:
     """Return the labels of the operators that can drop a sample."""
-    return frozenset(step.label for step in plan.steps if not isinstance(step.operator, Mapper))
+    return frozenset(step.label for step in plan.steps if step.drops)
 
 
 def conservation(run: CheckInput) -> CheckResult:
-    """Check that samples in are kept + dropped + quarantined, counted in the published files."""
+    """Check that in + created = kept + dropped + quarantined + expanded, counted in the published files."""
     total = sum(run.rows.values())
     parts = " + ".join(f"{count:,} {name}" for name, count in run.rows.items())
-    passed = total == run.samples_in
-    return CheckResult(passed, f"{run.samples_in:,} samples in, {parts}" + ("" if passed else f" = {total:,}"))
+    made = run.manifest.created
+    passed = total == run.samples_in + made
+    given = f"{run.samples_in:,} samples in" + (f" + {made:,} created" if made else "")
+    return CheckResult(passed, f"{given}, {parts}" + ("" if passed else f" = {total:,}"))
 
 
 def not_empty(run: CheckInput) -> CheckResult:

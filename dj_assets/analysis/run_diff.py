@@ -12,9 +12,11 @@ import duckdb
 
 from dj_assets.analysis.run_changes import paired_files
 from dj_assets.errors import UserError
+from dj_assets.home.identity import source_row
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, require_written
 from dj_assets.home.run_manifest import RunManifest
+from dj_assets.operators.sql import Sql, joined
 from dj_assets.publish.database import reading, require_database
 from dj_assets.publish.outcomes import RECORD_LOST, read_outcomes, record_file
 from dj_assets.stores.copies import at_hand
@@ -209,7 +211,7 @@ def _named(rows: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Move
     names = [_ids(run, [(row[side], row[2]) for row in rows]) for side, run in enumerate((before, now))]
     moved = []
     for a, b, row, gained, operator, reason in rows:
-        path, own_row = now.manifest.file(b).position(row)
+        path, own_row = now.manifest.file(b).position(source_row(row))
         name = names[1].get((b, row)) or names[0].get((a, row)) or f"{Path(path).name} row {own_row}"
         moved.append(Moved(name, path, row, gained, operator, reason))
     return tuple(moved)
@@ -219,14 +221,14 @@ def _ids(run: Run, positions: Sequence[tuple[int, int]]) -> dict[tuple[int, int]
     published = newest_run(run.layout)
     if not positions or published is None or published.run_id != run.manifest.run_id:
         return {}
-    listed = ", ".join("(?::INTEGER, ?::BIGINT)" for _ in positions)
-    query = f"""
-        WITH wanted AS (FROM (VALUES {listed}) AS w(shard, row))
+    query = """
+        WITH wanted AS (FROM (VALUES {positions}) AS w(shard, row))
         SELECT shard, row, id FROM stats JOIN wanted USING (shard, row)
         UNION SELECT shard, row, id FROM dropped JOIN wanted USING (shard, row)
         UNION SELECT shard, row, id FROM quarantine JOIN wanted USING (shard, row)
-    """  # noqa: S608 - question marks only
+    """
+    listed = joined(", ", [Sql("(?::INTEGER, ?::BIGINT)", position) for position in positions])
     require_database(run.layout, run.manifest)
     with reading(run.layout.database) as connection:
-        rows = connection.execute(query, [value for position in positions for value in position]).fetchall()
+        rows = Sql.of(query, positions=listed).execute(connection).fetchall()
     return {(shard, row): name for shard, row, name in rows}

@@ -12,20 +12,19 @@ import numpy as np
 import pyarrow as pa
 
 from dj_assets.home.layout import Layout
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.media.access import MediaAccess
-from dj_assets.media.locations import Root
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
-from dj_assets.media.tokens import Kind
 from dj_assets.operators.base import Filter
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.sql import Sql, bound
 from dj_assets.operators.views.media_batch import media
 from dj_assets.publish.database import SamplePosition, reading
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.media_reader import StoreReader
-
-Parameters = list[int | float | str | list[str]]
+from dj_assets.stores.path import source_path
 
 # Rows are numbered by value; one is picked where its number times (most - 1) passes a multiple of (rows - 1).
 _SPREAD = """
@@ -37,10 +36,15 @@ SELECT shard, row, id, value FROM numbered
 WHERE number = 0 OR number * {spaces} // last > (number - 1) * {spaces} // last
 ORDER BY number
 """
-# Samples that did not pass an operator: they ended at this or an earlier operator.
-_GONE = """
-(SELECT shard, row FROM (FROM dropped SELECT shard, row, operator UNION ALL FROM quarantine SELECT shard, row, operator)
- WHERE NOT list_contains(?, operator))
+# Samples with a value that passed an operator: the others ended at this or an earlier operator.
+_PASSED = """
+SELECT * FROM (
+    SELECT shard, row, id, {value} AS value FROM stats ANTI JOIN (
+        SELECT shard, row
+        FROM (FROM dropped SELECT shard, row, operator UNION ALL FROM quarantine SELECT shard, row, operator)
+        WHERE NOT list_contains({later}, operator)
+    ) USING (shard, row)
+) WHERE value IS NOT NULL
 """
 
 
@@ -71,7 +75,7 @@ class _Chosen:
 
 @dataclass(frozen=True)
 class Display:
-    """The paths of a run's samples and media: its published and measured folders, and its media roots by file.
+    """The samples of a run and their media: its database, its measured folder, and the manifest with its source files.
 
     `most` is the number of dropped and of passed samples that are shown, at least 2; `edge` is the longer side of
     their pictures in pixels.
@@ -80,7 +84,7 @@ class Display:
     database: Path
     plan: Plan
     layout: Layout
-    roots: Mapping[int, Root]
+    manifest: RunManifest
     most: int
     edge: int
 
@@ -97,38 +101,41 @@ class Display:
         try:
             for step, dropped, passed in picked:
                 if dropped:
-                    pictures = self._pictures([*dropped, *passed], cast("MediaOperator", step.operator).media, reader)
+                    operator = cast("MediaOperator", step.operator)
+                    pictures = self._pictures([*dropped, *passed], operator, reader)
                     yield Shelf(step.label, _shown(dropped, pictures), _shown(passed, pictures))
         finally:
             reader.close()
 
     def _pick(self, connection: duckdb.DuckDBPyConnection, step: Step) -> tuple[list[_Chosen], list[_Chosen]]:
         """Return some samples that an operator dropped, and some that passed it."""
-        dropped = "SELECT shard, row, id, value FROM dropped WHERE operator = ?"
-        passed, parameters = self._passed(step)
-        return (
-            _spread(connection, dropped, [step.label], self.most),
-            _spread(connection, passed, parameters, self.most),
-        )
+        dropped = Sql("SELECT shard, row, id, value FROM dropped WHERE operator = ?", (step.label,))
+        return _spread(connection, dropped, self.most), _spread(connection, self._passed(step), self.most)
 
-    def _passed(self, step: Step) -> tuple[str, Parameters]:
+    def _passed(self, step: Step) -> Sql:
         """Return the query for samples that passed with a value; for a deduplicator, the kept duplicates."""
         if not isinstance(step.operator, Filter):
             kept = "SELECT DISTINCT kept_shard AS shard, kept_row AS row, kept_id AS id, NULL AS value FROM duplicates"
-            return f"{kept} WHERE operator = ? AND against IS NULL", [step.label]
-        value = step.operator.condition.value(step.columns)
-        later = [other.label for other in self.plan.steps[step.index + 1 :]]
-        judged = f"SELECT shard, row, id, {value.text} AS value FROM stats ANTI JOIN {_GONE} USING (shard, row)"  # noqa: S608
-        return f"SELECT * FROM ({judged}) WHERE value IS NOT NULL", [*value.parameters, later]  # noqa: S608
+            return Sql(f"{kept} WHERE operator = ? AND against IS NULL", (step.label,))
+        return Sql.of(
+            _PASSED,
+            value=step.operator.condition.value(step.columns),
+            later=[other.label for other in self.plan.steps[step.index + 1 :]],
+        )
 
-    def _pictures(self, chosen: Sequence[_Chosen], kind: Kind, reader: MediaReader) -> dict[SamplePosition, np.ndarray]:
-        """Return the first picture of every sample whose picture can be shown."""
+    def _pictures(
+        self, chosen: Sequence[_Chosen], operator: MediaOperator, reader: MediaReader
+    ) -> dict[SamplePosition, np.ndarray]:
+        """Return the first picture of every sample whose picture can be shown, of the media that an operator reads."""
+        kind, keys = operator.media, operator.keys(self.plan.recipe.media)
         feature = ImageThumbnail(self.edge) if kind == "images" else ClipThumbnail(self.edge)
         first_pictures: dict[SamplePosition, np.ndarray] = {}
-        # a file that was removed from the source while its samples are still published has no root any more
-        for shard in sorted({sample.position[0] for sample in chosen} & self.roots.keys()):
+        for shard in sorted({sample.position[0] for sample in chosen}):
+            # a file may be removed while its samples are still published
+            if not source_path(self.manifest.file(shard).path).exists():
+                continue
             rows = sorted({sample.position[1] for sample in chosen if sample.position[0] == shard})
-            media_access = MediaAccess(self.plan.recipe.media, self.roots[shard], reader)
+            media_access = MediaAccess(keys, self.manifest.media_root(shard), reader)
             batch = replace(_batch(self.layout, shard, rows), media_access=media_access)
             failures = media(batch).failures(kind, (feature,))
             shown = batch.select(pa.array([index not in failures for index in range(len(batch))], pa.bool_()))
@@ -137,8 +144,8 @@ class Display:
         return first_pictures
 
 
-def _spread(connection: duckdb.DuckDBPyConnection, chosen: str, parameters: Parameters, most: int) -> list[_Chosen]:
-    rows = connection.execute(_SPREAD.format(chosen=chosen, spaces=most - 1), parameters).fetchall()
+def _spread(connection: duckdb.DuckDBPyConnection, chosen: Sql, most: int) -> list[_Chosen]:
+    rows = Sql.of(_SPREAD, chosen=chosen, spaces=most - 1).execute(connection).fetchall()
     return [_Chosen((shard, row), name, value) for shard, row, name, value in rows]
 
 
@@ -150,9 +157,8 @@ def _shown(chosen: Sequence[_Chosen], pictures: Mapping[SamplePosition, np.ndarr
 
 def _batch(layout: Layout, shard: int, rows: list[int]) -> Batch:
     """Return samples with their fields; their texts are not read."""
-    listed = ", ".join("?" * len(rows))
-    query = f"SELECT row, '' AS text, fields FROM read_parquet(?) WHERE row IN ({listed})"  # noqa: S608
+    query = "SELECT row, '' AS text, fields FROM read_parquet({path}) WHERE row IN ({rows})"
+    fields = Sql.of(query, path=str(layout.fetched("fields", shard)), rows=bound(rows))
     with duckdb.connect(config={"threads": 1}) as connection:
-        parameters = [str(layout.fetched("fields", shard)), *rows]
-        table: pa.Table = connection.sql(query, params=parameters).to_arrow_table()
+        table: pa.Table = connection.sql(fields.text, params=list(fields.parameters)).to_arrow_table()
     return Batch(table.combine_chunks().to_batches()[0])

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from dj_assets.analysis.columns import StatColumn, stat_columns
-from dj_assets.operators.conditions import Parameter
+from dj_assets.operators.sql import Sql, in_order
 from dj_assets.publish.database import reading
 from dj_assets.recipe.plan import Plan
 
@@ -71,22 +71,19 @@ def summarize(connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColum
     if not columns:
         return []
     every = _every(connection)
-    parts: list[str] = []
-    parameters: list[Parameter] = []
+    parts = []
     for index, column in enumerate(columns):
-        values = column.values()
-        numbers = "value" if column.is_numeric else "NULL::DOUBLE"
-        parts.append(
-            f"""
+        query = """
             SELECT {index} AS place, count(*) FILTER (first), count(*), count(number),
                    count(*) FILTER (fails AND first),
                    min(number), quantile_cont(number, [0.01, 0.5, 0.99]) FILTER (hash(shard, row) % {every} = 0),
                    max(number), avg(number)
-            FROM (SELECT *, CASE WHEN isfinite({numbers}) THEN {numbers} END AS number FROM ({values.text}))
-            """  # noqa: S608 - conditions bind their values
-        )
-        parameters += values.parameters
-    rows = connection.execute(" UNION ALL ".join(parts) + " ORDER BY place", parameters).fetchall()
+            FROM (SELECT *, CASE WHEN isfinite({numbers}) THEN {numbers} END AS number FROM ({values}))
+        """
+        numbers = Sql("value" if column.is_numeric else "NULL::DOUBLE")
+        pieces = {"index": Sql(str(index)), "every": Sql(str(every)), "numbers": numbers, "values": column.values()}
+        parts.append(Sql.of(query, **pieces))
+    rows = in_order(parts).execute(connection).fetchall()
     return [_summary(row[1:]) for row in rows]
 
 

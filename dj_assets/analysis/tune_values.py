@@ -9,7 +9,8 @@ import duckdb
 
 from dj_assets.analysis.columns import StatColumn
 from dj_assets.analysis.tune_rule import Side
-from dj_assets.operators.conditions import Parameter, Range
+from dj_assets.operators.conditions import Range
+from dj_assets.operators.sql import Sql, in_order
 
 # Quantiles hold their values in memory: with more samples than this only every k-th counts, chosen by hash.
 QUANTILE_SAMPLES = 2_000_000
@@ -53,21 +54,18 @@ def measured_values(
     if not columns:
         return []
     every = max(1, _samples(connection) // QUANTILE_SAMPLES)
-    parts: list[str] = []
-    parameters: list[Parameter] = []
+    parts = []
     for index, (column, wanted) in enumerate(zip(columns, quantiles, strict=True)):
-        rows = column.values()
         listed = ", ".join(f"{float(share)!r}" for share in wanted)
         asked = f"quantile_disc(number, [{listed}]) FILTER (hash(shard, row) % {every} = 0)" if wanted else "[]"
-        parts.append(
-            f"""
+        query = """
             SELECT {index} AS place, count(*), count(number), min(number), max(number), avg(number),
                    stddev_samp(number), {asked}
-            FROM (SELECT *, CASE WHEN abs(value) <= {_LARGEST} THEN value END AS number FROM ({rows.text}))
-            """  # noqa: S608 - conditions bind their values
-        )
-        parameters += rows.parameters
-    results = connection.execute(" UNION ALL ".join(parts) + " ORDER BY place", parameters).fetchall()
+            FROM (SELECT *, CASE WHEN abs(value) <= {largest} THEN value END AS number FROM ({rows}))
+        """
+        largest = Sql(str(_LARGEST))
+        parts.append(Sql.of(query, index=Sql(str(index)), asked=Sql(asked), largest=largest, rows=column.values()))
+    results = in_order(parts).execute(connection).fetchall()
     return [
         Values(values, finite, low, high, mean, deviation, tuple(shares or ()))
         for _, values, finite, low, high, mean, deviation, shares in results
@@ -80,23 +78,20 @@ def bound_shares(
     """Return the percentile and the loss of each bound alone; of every range only the bound on its side counts."""
     if not bounds:
         return []
-    parts: list[str] = []
-    parameters: list[Parameter] = []
+    parts = []
     for index, (column, both, side) in enumerate(bounds):
         bound = replace(both, high=None) if side == "low" else replace(both, low=None)
         value = bound.low if side == "low" else bound.high
         rows = replace(column, judged_by=bound).values()
-        parts.append(
-            f"""
+        query = """
             SELECT {index} AS place, count(*) FILTER (first), count(*) FILTER (fails AND first),
-                   count(*) FILTER (isfinite(value)),
-                   count(*) FILTER (isfinite(value) AND value {"<" if side == "low" else "<="} ?)
-            FROM ({rows.text})
-            """  # noqa: S608 - conditions bind their values
-        )
-        beyond = float("-inf") if side == "low" else float("inf")
-        parameters += [beyond if value is None else float(value), *rows.parameters]
-    results = connection.execute(" UNION ALL ".join(parts) + " ORDER BY place", parameters).fetchall()
+                   count(*) FILTER (isfinite(value)), count(*) FILTER (isfinite(value) AND value {below} {value})
+            FROM ({rows})
+        """
+        below, beyond = (Sql("<"), float("-inf")) if side == "low" else (Sql("<="), float("inf"))
+        limit = beyond if value is None else float(value)
+        parts.append(Sql.of(query, index=Sql(str(index)), below=below, value=limit, rows=rows))
+    results = in_order(parts).execute(connection).fetchall()
     return [
         BoundShares(percentile=100 * below / finite if finite else 0.0, drops=fails / samples if samples else 0.0)
         for _, samples, fails, finite, below in results

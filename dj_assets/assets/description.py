@@ -5,24 +5,22 @@ from __future__ import annotations
 import warnings
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 from dagster import MetadataValue
 
 from dj_assets import settings
-from dj_assets.assets.labels import short_name
+from dj_assets.assets.labels import Metadata, short_name
 from dj_assets.assets.sandbox_metadata import benchmarks
 from dj_assets.errors import RecipeError
 from dj_assets.models.extras import installed
-from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.base import Deduplicator, FieldMapper, Filter, Mapper, Operator
 from dj_assets.recipe.gallery import sources_of
 from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan
 
-Metadata = dict[str, Any]
-
 _VERBS: tuple[tuple[type[Operator], str], ...] = (
+    (FieldMapper, "with fields written by"),
     (Mapper, "cleaned by"),
     (Filter, "filtered by"),
     (Deduplicator, "deduplicated by"),

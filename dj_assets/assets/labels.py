@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from dj_assets.analysis.labels import short_name
 
-__all__ = ["MAX_KEY", "metadata_key", "short_name"]
+__all__ = ["MAX_KEY", "Metadata", "metadata_key", "short_name"]
 
 # Longer metadata keys overlap the next column of the page.
 MAX_KEY = 27
+# Dagster takes texts, numbers and its own kinds of values as metadata.
+Metadata = dict[str, Any]
 
 
 def metadata_key(prefix: str, label: str) -> str:

@@ -46,7 +46,8 @@ def refined_asset(recipe: GalleryRecipe, plan: Plan, sources: Sequence[dg.AssetK
         metadata=refined_metadata(recipe),
         code_version=plan.refined_hash,
     )
-    def subset(stats, duplicates, **upstream_subsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN003, ANN202
+    def subset(stats: object, duplicates: object, **upstream_subsets: object) -> object:
+        """Compose the three steps; the parameters are the assets that they wait for."""
         measured = measure(**upstream_subsets)
         return refine(deduplicated=deduplicate(measured=measured, stats=stats), duplicates=duplicates)
 
@@ -105,7 +106,7 @@ def _refine(recipe: GalleryRecipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     def refine(context: dg.OpExecutionContext) -> None:
         """Replay the recipe over the statistics and publish the kept samples."""
         with one_clear_line():
-            subset = Subset.of_asset(recipe, Options(accompany=accompany()))
+            subset = Subset.of_asset(recipe, Options(accompany=accompany))
             result = subset.refine()
         earlier = stage_metadata.reported_seconds(context.instance, (keys.stats, keys.duplicates))
         context.add_output_metadata(result_metadata.refined(recipe, subset, result, earlier))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pyarrow.parquet as pq
@@ -12,11 +10,10 @@ from dagster import MetadataValue, TableRecord
 
 from dj_assets.analysis.figures import percent
 from dj_assets.assets.description import reference_metadata
-from dj_assets.assets.labels import metadata_key, short_name
+from dj_assets.assets.labels import Metadata, metadata_key, short_name
 from dj_assets.assets.pictures import contact_sheets, distributions, duplicate_differences, examples, funnel_plot
 from dj_assets.assets.stage_metadata import MAX_ROWS, column_schema
 from dj_assets.home.run_manifest import FunnelStep, RunManifest
-from dj_assets.operators.base import Mapper
 from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.stores.copies import at_hand
 from dj_assets.stores.path import source_path
@@ -28,7 +25,7 @@ MAX_EVENT_BYTES = 64_000
 ENVELOPE_BYTES = 3_000
 
 
-def refined(recipe: GalleryRecipe, subset: Subset, result: RunResult, earlier_s: float) -> dict[str, Any]:
+def refined(recipe: GalleryRecipe, subset: Subset, result: RunResult, earlier_s: float) -> Metadata:
     """Return the metadata of the refined asset, at most `MAX_EVENT_BYTES` in the event log.
 
     `earlier_s` is the time of the steps before. The picture of the distributions gets the remaining bytes.
@@ -54,12 +51,12 @@ def refined(recipe: GalleryRecipe, subset: Subset, result: RunResult, earlier_s:
     return {**metadata, "distributions": distributions(result, subset.plan, room)}
 
 
-def event_bytes(metadata: Mapping[str, Any]) -> int:
+def event_bytes(metadata: Metadata) -> int:
     """Return the bytes of a materialization with this metadata in the event log, without tags and run."""
     return len(dg.serialize_value(dg.AssetMaterialization("x", metadata=metadata)).encode()) + ENVELOPE_BYTES
 
 
-def figures(recipe: GalleryRecipe, result: RunResult, earlier_s: float) -> dict[str, Any]:
+def figures(recipe: GalleryRecipe, result: RunResult, earlier_s: float) -> Metadata:
     """Return flat numbers; the UI plots each over time."""
     reference = reference_metadata(recipe)
     return {
@@ -70,9 +67,15 @@ def figures(recipe: GalleryRecipe, result: RunResult, earlier_s: float) -> dict[
         "dropped": result.dropped,
         **against(result.manifest),
         "quarantined": result.quarantined,
+        **created(result.manifest),
         "short_texts_collapsed": sum(result.manifest.short_texts.values()),
         "seconds": round(earlier_s + (0 if result.reused else sum(result.manifest.seconds.values())), 2),
     }
+
+
+def created(manifest: RunManifest) -> dict[str, int]:
+    """Return how many samples were made from others, and how many of these they replaced; empty if none."""
+    return {"created": manifest.created, "expanded": manifest.expanded} if manifest.created else {}
 
 
 def against(manifest: RunManifest) -> dict[str, int]:
@@ -92,17 +95,18 @@ def dropped_most(result: RunResult) -> str:
     step = max(result.funnel, key=lambda step: step.dropped, default=None)
     if step is None or not step.dropped:
         return "no operator dropped a sample"
-    return f"{short_name(step.operator)}: {step.dropped:,} samples, {percent(step.dropped, result.samples_in)} of all"
+    share = percent(step.dropped, result.manifest.samples)
+    return f"{short_name(step.operator)}: {step.dropped:,} samples, {share} of all"
 
 
-def documents(subset: Subset) -> dict[str, Any]:
+def documents(subset: Subset) -> Metadata:
     """Return the path of the thresholds and the report of the run."""
     recipe, layout = Path(subset.recipe.file), subset.layout
     paths = {"recipe_file": recipe, "report": layout.report, "dataset_card": layout.card}
     return {name: MetadataValue.path(path) for name, path in paths.items() if path.is_file()}
 
 
-def sources(manifest: RunManifest) -> dict[str, Any]:
+def sources(manifest: RunManifest) -> Metadata:
     """Return the source files with the number of samples kept of each."""
     kept = {part.number: part.samples for part in manifest.refined}
     shards = manifest.files[:MAX_ROWS]
@@ -126,7 +130,7 @@ def sources(manifest: RunManifest) -> dict[str, Any]:
 
 def kept(subset: Subset, funnel: tuple[FunnelStep, ...]) -> dict[str, float]:
     """Return, for every operator that can drop samples, the share of its input that it kept."""
-    judging = {step.label for step in subset.plan.steps if not isinstance(step.operator, Mapper)}
+    judging = {step.label for step in subset.plan.steps if step.drops}
     return {
         metadata_key("kept", step.operator): round(step.samples_out / step.samples_in, 6)
         for step in funnel
@@ -134,7 +138,7 @@ def kept(subset: Subset, funnel: tuple[FunnelStep, ...]) -> dict[str, float]:
     }
 
 
-def models(manifest: RunManifest) -> dict[str, Any]:
+def models(manifest: RunManifest) -> Metadata:
     """Return every model that scored the subset: its state as text, its checksum for copying."""
     used = manifest.models[:MAX_ROWS]
     lines = [f"- **{model.name}**{_standing(model.note)}" for model in used]
@@ -148,9 +152,9 @@ def _standing(note: str) -> str:
     return f": {note}" if note else ""
 
 
-def table(subset: Subset, result: RunResult) -> dict[str, Any]:
+def table(subset: Subset, result: RunResult) -> Metadata:
     """Return the metadata of a table in Dagster: rows, columns, path."""
-    metadata: dict[str, Any] = {
+    metadata: Metadata = {
         "dagster/row_count": result.samples_out,
         "dagster/uri": subset.layout.location_of(subset.layout.refined),
     }

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from dagster import MetadataValue, TableMetadataValue, TableRecord
 
-from dj_assets.assets.labels import MAX_KEY
+from dj_assets.assets.labels import MAX_KEY, Metadata
 from dj_assets.evaluation.of_subset import evaluations_of
 from dj_assets.sandbox.discovery import Standings
 from dj_assets.sandbox.evaluations import Evaluation
@@ -19,8 +18,6 @@ from dj_assets.views.markdown import embed_svg
 from dj_assets.views.page.sandbox import Picture, sandbox_pictures
 from dj_assets.views.sandbox.benchmarks import benchmarks_svg
 from dj_assets.views.sandbox.tables import pool_rows, score_rows
-
-Metadata = dict[str, Any]
 
 MAX_ROWS = 50
 # Four pictures and two tables stay below the 64 kB that an event may have.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import dagster as dg
 from dagster import MetadataValue, TableRecord
 
+from dj_assets.assets.labels import Metadata
 from dj_assets.assets.stage_metadata import MAX_ROWS
 from dj_assets.replay.decision import FileOutcome
 from dj_assets.subset import DeduplicateResult, MeasureResult, RefineResult, Subset
@@ -39,7 +39,7 @@ def event(
     key: dg.AssetKey,
     shard: str,
     data_version: str,
-    metadata: Mapping[str, Any],
+    metadata: Metadata,
     *,
     seen: Pointers | None = None,
     code_version: str = "",
@@ -62,7 +62,7 @@ def event(
     return dg.AssetMaterialization(key, partition=shard, metadata=metadata, tags=tags)
 
 
-def source(subset: Subset, shard: str, result: MeasureResult) -> dict[str, Any]:
+def source(subset: Subset, shard: str, result: MeasureResult) -> Metadata:
     """Return the metadata of the raw files of a shard."""
     group = subset.group(shard)
     files = [TableRecord({"file": file.path.name, "bytes": file.size}) for file in group.files[:MAX_ROWS]]
@@ -75,7 +75,7 @@ def source(subset: Subset, shard: str, result: MeasureResult) -> dict[str, Any]:
     }
 
 
-def stats(subset: Subset, result: MeasureResult) -> dict[str, Any]:
+def stats(subset: Subset, result: MeasureResult) -> Metadata:
     """Return the metadata of measuring a shard."""
     return {
         "dagster/partition_row_count": result.samples,
@@ -89,7 +89,7 @@ def stats(subset: Subset, result: MeasureResult) -> dict[str, Any]:
     }
 
 
-def duplicates(subset: Subset, result: DeduplicateResult, outcomes: Iterable[FileOutcome]) -> dict[str, Any]:
+def duplicates(subset: Subset, result: DeduplicateResult, outcomes: Iterable[FileOutcome]) -> Metadata:
     """Return the metadata of a shard's duplicates, and of the deduplicate step that found them."""
     outcomes_of_shard = list(outcomes)
     dropped = sum(outcome.duplicates for outcome in outcomes_of_shard)
@@ -107,10 +107,11 @@ def duplicates(subset: Subset, result: DeduplicateResult, outcomes: Iterable[Fil
     }
 
 
-def refined(subset: Subset, result: RefineResult) -> dict[str, Any]:
+def refined(subset: Subset, result: RefineResult) -> Metadata:
     """Return the metadata of refining a shard, and whether this published the subset."""
     state = "published" if result.published else f"waits for {len(result.waited_for)} other shards"
-    retention = result.samples_out / result.samples_in if result.samples_in else 0.0
+    samples = result.samples_in + result.added
+    retention = result.samples_out / samples if samples else 0.0
     return {
         "dagster/partition_row_count": result.samples_out,
         "shard_samples_in": result.samples_in,
@@ -123,6 +124,6 @@ def refined(subset: Subset, result: RefineResult) -> dict[str, Any]:
     }
 
 
-def _listed(key: str, names: tuple[str, ...]) -> dict[str, Any]:
+def _listed(key: str, names: tuple[str, ...]) -> Metadata:
     more = f" and {len(names) - MAX_ROWS} more" if len(names) > MAX_ROWS else ""
     return {key: ", ".join(names[:MAX_ROWS]) + more} if names else {}

@@ -36,7 +36,7 @@ Events = Iterator[dg.AssetMaterialization]
 
 def open_sharded(recipe: GalleryRecipe) -> Subset:
     """Open a sharded subset for a run; runs wait for each other."""
-    return Subset.of_asset(recipe, Options(patience_s=PATIENCE_S, accompany=accompany()))
+    return Subset.of_asset(recipe, Options(patience_s=PATIENCE_S, accompany=accompany))
 
 
 def sharded_assets(recipe: GalleryRecipe, plan: Plan, against: Sequence[dg.AssetDep] = ()) -> list[dg.AssetsDefinition]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import duckdb
@@ -16,6 +15,7 @@ from dj_assets.analysis.columns import stat_columns
 from dj_assets.analysis.figures import compact
 from dj_assets.analysis.statistics import summarize
 from dj_assets.assets.asset_keys import SubsetKeys
+from dj_assets.assets.labels import Metadata
 from dj_assets.assets.specs import origins_of
 from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.measured_source import source_version
@@ -83,7 +83,7 @@ def _cut(type_name: str) -> str:
 
 
 def _event(
-    key: dg.AssetKey, data_version: str, metadata: Mapping[str, Any], code_version: str | None = None
+    key: dg.AssetKey, data_version: str, metadata: Metadata, code_version: str | None = None
 ) -> dg.AssetMaterialization:
     tags = {"dagster/data_version": data_version}
     if code_version:
@@ -91,7 +91,7 @@ def _event(
     return dg.AssetMaterialization(key, metadata=metadata, tags=tags)
 
 
-def _source(manifests: list[FileManifest]) -> dict[str, Any]:
+def _source(manifests: list[FileManifest]) -> Metadata:
     size = sum(file.size for file in manifests)
     # records of the same raw files that belong to another subset
     left_out = sum(file.left_out for file in manifests)
@@ -109,7 +109,7 @@ def _source(manifests: list[FileManifest]) -> dict[str, Any]:
     }
 
 
-def _stats(subset: Subset, manifests: list[FileManifest], result: MeasureResult) -> dict[str, Any]:
+def _stats(subset: Subset, manifests: list[FileManifest], result: MeasureResult) -> Metadata:
     files = [subset.layout.fetched("stats", file.number) for file in manifests]
     metadata = {
         "dagster/row_count": sum(file.rows for file in manifests),

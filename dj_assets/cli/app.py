@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import io
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from dj_assets import __version__, settings
 from dj_assets.cli import (
@@ -26,8 +27,25 @@ from dj_assets.cli.arguments import spread
 from dj_assets.cli.console import console
 from dj_assets.errors import DjError
 
+
+class Commands(TyperGroup):
+    """Run a command; tell how it ended where Typer would say "Aborted." or nothing."""
+
+    def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - Typer's context class is private
+        """Run the command that the arguments name."""
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            # Typer takes it for the end of what a user types; no command reads from the terminal
+            raise RuntimeError("a file or a process ended too early") from error
+        except KeyboardInterrupt:
+            console(stderr=True).print("interrupted; finished files are kept, run again to continue", markup=False)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="dj-assets",
+    cls=Commands,
     help="Refine training data: the Data-Juicer recipe gallery as Dagster assets.",
     no_args_is_help=True,
     add_completion=False,
@@ -53,9 +71,6 @@ def main() -> None:
     except DjError as error:
         console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        console(stderr=True).print("interrupted; finished files are kept, run again to continue", markup=False)
-        sys.exit(130)
 
 
 @app.callback(invoke_without_command=True)

@@ -72,6 +72,7 @@ def names_damage(command: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(command)
     def guarded(*arguments: P.args, **options: P.kwargs) -> None:
+        """Run the command; raise `DamagedError` in place of an error that a damaged file explains."""
         try:
             command(*arguments, **options)
         except (DjError, typer.Exit, typer.Abort):
@@ -180,10 +181,13 @@ def tell(*sentences: str) -> None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return the terminal to write to."""
+    """Return the terminal to write to. Control characters of samples, ids and file names are shown by name."""
     from rich.console import Console
 
+    from dj_assets.cli.printed import VisibleControls
+
     terminal = Console(stderr=stderr)
+    terminal.push_render_hook(VisibleControls())
     if not terminal.is_terminal:
         terminal.width = max(terminal.width, 120)  # a file or a pipe has no width for wrapping lines
     return terminal

@@ -174,10 +174,8 @@ def _files(recipe: Recipe, inputs: list[str] | None) -> tuple[SourceFile, ...]:
     """Return the files of `--input`, else those of the recipe's source; check its reference set, if there is one."""
     from dj_assets.recipe.model import GalleryRecipe
     from dj_assets.subset.inputs import against_of, files_of
-    from dj_assets.urls import from_here
 
     named = isinstance(recipe, GalleryRecipe) or recipe.dataset_path is not None
-    given = [from_here(path) for path in inputs] if inputs else None
-    files = files_of(recipe, given) if given or named else ()
+    files = files_of(recipe, inputs or None) if inputs or named else ()
     against_of(recipe, files)
     return files

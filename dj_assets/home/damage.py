@@ -12,7 +12,7 @@ _READ_BYTES = 1 << 20
 
 
 class Sum(NamedTuple):
-    """Holds size and CRC-32 of a file when it was written; the CRC-32 detects every flipped byte.
+    """Hold size and CRC-32 of a file when it was written; the CRC-32 detects every flipped byte.
 
     Neither DuckDB nor Arrow notices most of them: half give other values without an error. Records of a time that
     knew no checksums have None.

@@ -21,7 +21,7 @@ def write_json(path: Path, content: object) -> None:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def write_document(path: Path, content: Mapping[str, Any]) -> None:
+def write_document(path: Path, content: Mapping[str, object]) -> None:
     """Write a JSON object atomically, with a checksum of itself, which `read_json` compares and removes."""
     write_json(path, {**content, _CHECKSUM: content_checksum(content)})
 
@@ -39,7 +39,7 @@ def recorded_checksum(path: Path) -> str | None:
     return taken_checksum(content) if content is not None else None
 
 
-def content_checksum(content: Mapping[str, Any]) -> str:
+def content_checksum(content: Mapping[str, object]) -> str:
     """Return the CRC-32 of a JSON object, whatever the order of its keys, as documents hold it."""
     # keys become strings first, in whose order they are written
     plain = json.loads(json.dumps(content))

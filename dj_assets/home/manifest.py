@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class FileManifest:
-    """Holds the facts about one measured source file; its existence commits the measured files.
+    """Hold the facts about one measured source file; its existence commits the measured files.
 
     `number` is the file's number in its subset. `records` are the records of the source that are not blank lines;
     `rows` of them were measured, `dropped` and `quarantined` left while loading, `left_out` more belong to another
@@ -54,7 +54,7 @@ class FileManifest:
     quarantined: int
     text_bytes: int
     left_out: int = 0
-    field_types: dict[str, Any] | None = None
+    field_types: object = None
     seconds: dict[str, float] = field(default_factory=dict)
     files: dict[str, tuple[int, int | None]] = field(default_factory=dict)
     nodes: dict[str, int] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class _Dataclass(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
-def numbered_json(record: _Dataclass) -> dict[str, Any]:
+def numbered_json(record: _Dataclass) -> dict[str, object]:
     """Return the JSON of a record about one source file; there its `number` is called `shard`, as in tables."""
     content = dataclasses.asdict(record)
     return {"shard" if name == "number" else name: value for name, value in content.items()}

@@ -57,10 +57,11 @@ class FunnelStep(_Record):
     """Hold the counts of one operator. `seconds` are of measuring, summed over workers.
 
     `dropped_against` counts the dropped samples that are duplicates of a sample of the reference set. `conditional` is
-    true if the operator has statistics only for samples that the filters before it keep.
+    true if the operator has statistics only for samples that the filters before it keep. `created` counts the samples
+    that the operator made from others, `expanded` those that these replaced.
     """
 
-    _optional = frozenset({"conditional"})
+    _optional = frozenset({"conditional", "created", "expanded"})
 
     operator: str
     params: dict[str, object]
@@ -71,6 +72,8 @@ class FunnelStep(_Record):
     seconds: float
     dropped_against: int = 0
     conditional: bool = False
+    created: int = 0
+    expanded: int = 0
 
 
 class Bins(_Record):
@@ -162,7 +165,7 @@ class PublishedFile(_Record):
 
     @property
     def written(self) -> Sum:
-        """Its size and CRC-32, as it was written."""
+        """Return its size and CRC-32, as it was written."""
         return Sum(self.bytes, self.crc32)
 
 
@@ -194,7 +197,9 @@ class RunManifest(_Record):
     have neither. The copy of the manifest in the database has none of the four.
     """
 
-    _optional = frozenset({"conditional", "against", "media", "missing_shards", "notices"}) | _LATE
+    _optional = (
+        frozenset({"conditional", "against", "media", "missing_shards", "notices", "created", "expanded"}) | _LATE
+    )
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
@@ -213,6 +218,8 @@ class RunManifest(_Record):
     quarantined: int
     dropped_by_load: int
     quarantined_by_load: int
+    created: int = 0
+    expanded: int = 0
     retention: float
     funnel: tuple[FunnelStep, ...]
     conditional: tuple[str, ...] = ()
@@ -282,9 +289,19 @@ class RunManifest(_Record):
         """Size and CRC-32 of the database, as it was published or rebuilt."""
         return Sum(self.database_bytes or 0, self.database_crc32)
 
+    @property
+    def samples(self) -> int:
+        """The number of samples that could be kept: those made from others count, those that these replaced do not."""
+        return self.samples_in + self.created - self.expanded
+
     def file(self, number: int) -> MeasuredFile:
         """Return the source file with a number."""
         return next(file for file in self.files if file.number == number)
+
+    def media_root(self, number: int) -> Root:
+        """Return the root of the media paths in a source file; where none is recorded, it is the folder of the file."""
+        recorded = self.media.roots.get(number) if self.media else None
+        return recorded or Root(str(Path(self.file(number).path).parent))
 
     @property
     def reference(self) -> tuple[ReferenceFile, ...]:

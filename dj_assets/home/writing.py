@@ -63,7 +63,7 @@ def open_parquet(target: Path | BinaryIO, schema: pa.Schema, **options: object) 
 
 
 class ParquetFileWriter:
-    """Writes one Parquet file: zstd, row groups of about 32 MiB, no dictionary for floats and nested columns.
+    """Write one Parquet file: zstd, row groups of about 32 MiB, no dictionary for floats and nested columns.
 
     A context manager: the file appears under its name when the block ends, and not at all if it raises. Holds at most
     one row group. Without a single row it is a valid file with the schema. `sum` is known once the file is there.

@@ -25,7 +25,7 @@ with without("scipy"):
     load_array_functions()
 
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 @cache

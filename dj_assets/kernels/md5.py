@@ -5,23 +5,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int, Int64s, UInt64s
 from dj_assets.kernels.jit import kernel, unfolded
+from dj_assets.kernels.lanes import LANES, UInt32s, digest_slices
 from dj_assets.kernels.unaligned import first_bytes
 
-UInt32s = npt.NDArray[np.uint32]
 State = tuple[np.uint32, np.uint32, np.uint32, np.uint32]
 
-# The number of messages that are digested at once: one loop over them has all steps, so it compiles to vector
-# instructions.
-LANES = 16
-# The size of the state of all lanes in scratch space, in words; the sixteen words of each lane's block follow.
-STATE = 4 * LANES
-SCRATCH = STATE + 16 * LANES
-# Blocks are read whole, and the last block can begin 8 bytes after the end of the message.
-BEHIND = 72
+# The size of scratch space in words: the state of all lanes, and the sixteen words of each lane's block.
+SCRATCH = (4 + 16) * LANES
 
 _START = np.array([0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476], np.uint32)
 _SINES = tuple(np.uint32(int(abs(math.sin(i + 1)) * 2**32)) for i in range(64))
@@ -32,8 +25,9 @@ _TURNS = ((7, 12, 17, 22), (5, 9, 14, 20), (4, 11, 16, 23), (6, 10, 15, 21))
 
 
 @kernel
-def _load(data: Bytes, start: Int, length: Int, block: Int, words: UInt32s, lane: Int) -> None:
+def _load(data: Bytes, start: Int, end: Int, block: Int, words: UInt32s, lane: Int) -> None:
     """Write a block of a padded message to the sixteen words of its lane."""
+    length = end - start
     for pair in range(8):
         at = block * 64 + pair * 8
         left = length - at
@@ -107,6 +101,11 @@ def _reversed_bytes(value: np.uint32) -> np.uint64:
     return np.uint64(np.uint32(swapped))
 
 
+@unfolded
+def _finish(out: UInt64s, state: UInt32s, lane: Int) -> None:
+    out[lane] = (_reversed_bytes(state[lane]) << np.uint64(32)) | _reversed_bytes(state[LANES + lane])
+
+
 @kernel
 def md5_64(data: Bytes, starts: Int64s, ends: Int64s, scratch: UInt32s, out: UInt64s) -> None:
     """Write the first 8 bytes of the MD5 of `data[starts[i]:ends[i]]`, big endian, for up to `LANES` slices.
@@ -114,18 +113,4 @@ def md5_64(data: Bytes, starts: Int64s, ends: Int64s, scratch: UInt32s, out: UIn
     `data` must have `BEHIND` bytes after the last slice; their values do not matter. `scratch` is scratch space of
     `SCRATCH` words.
     """
-    state, words = scratch[:STATE], scratch[STATE:]
-    count = len(starts)
-    blocks = 0
-    for lane in range(count):
-        blocks = max(blocks, (ends[lane] - starts[lane] + 8) // 64 + 1)
-    for i in range(4):
-        state[i * LANES : (i + 1) * LANES] = _START[i]
-    for block in range(blocks):
-        for lane in range(count):
-            if block <= (ends[lane] - starts[lane] + 8) // 64:
-                _load(data, starts[lane], ends[lane] - starts[lane], block, words, lane)
-        _digest(state, words)
-        for lane in range(count):
-            if block == (ends[lane] - starts[lane] + 8) // 64:
-                out[lane] = (_reversed_bytes(state[lane]) << np.uint64(32)) | _reversed_bytes(state[LANES + lane])
+    digest_slices(data, starts, ends, scratch, _START, _load, _digest, _finish, out)

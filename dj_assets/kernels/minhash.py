@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int32s, Int64s, UInt64s
 from dj_assets.kernels.jit import kernel, unfolded
-from dj_assets.kernels.sha1 import BEHIND, LANES, SCRATCH, UInt32s, sha1_32
+from dj_assets.kernels.lanes import BEHIND, LANES, UInt32s
+from dj_assets.kernels.sha1 import SCRATCH, sha1_32
 from dj_assets.kernels.units import Units, room_for_units, split_units
 
 SEED = 42

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int, Int64s
 from dj_assets.kernels.jit import kernel, unfolded
+from dj_assets.kernels.lanes import LANES, UInt32s, digest_slices
 
-UInt32s = npt.NDArray[np.uint32]
 State = tuple[np.uint32, ...]
 Words = tuple[np.uint32, ...]
 
-# The number of messages that are digested at once: one loop over them has all steps, so it compiles to vector
-# instructions.
-LANES = 16
-# The size of the state of all lanes in scratch space, in words; the sixteen words of each lane's block follow.
-STATE = 5 * LANES
-SCRATCH = STATE + 16 * LANES
-# Blocks are read whole, and the last block can begin 8 bytes after the end of the message.
-BEHIND = 72
+# The size of scratch space in words: the state of all lanes, and the sixteen words of each lane's block.
+SCRATCH = (5 + 16) * LANES
 
 _START = np.array([0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0], np.uint32)
 _KEYS = (np.uint32(0x5A827999), np.uint32(0x6ED9EBA1), np.uint32(0x8F1BBCDC), np.uint32(0xCA62C1D6))
@@ -129,31 +122,22 @@ def _digest(state: UInt32s, words: UInt32s) -> None:
 
 
 @kernel
+def _reversed_bytes(value: np.uint32) -> np.uint32:
+    outer = (value >> np.uint32(24)) | (value << np.uint32(24))
+    inner = ((value >> np.uint32(8)) & np.uint32(0xFF00)) | ((value << np.uint32(8)) & np.uint32(0xFF0000))
+    return np.uint32(outer | inner)
+
+
+@unfolded
+def _finish(out: UInt32s, state: UInt32s, lane: Int) -> None:
+    out[lane] = _reversed_bytes(state[lane])
+
+
+@kernel
 def sha1_32(data: Bytes, starts: Int64s, ends: Int64s, scratch: UInt32s, out: UInt32s) -> None:
     """Write the first 4 bytes of the SHA-1 of `data[starts[i]:ends[i]]`, little endian, for up to `LANES` slices.
 
     `data` must have `BEHIND` bytes after the last slice; their values do not matter. `scratch` is scratch space of
     `SCRATCH` words.
     """
-    state, words = scratch[:STATE], scratch[STATE:]
-    count = len(starts)
-    blocks = 0
-    for lane in range(count):
-        blocks = max(blocks, (ends[lane] - starts[lane] + 8) // 64 + 1)
-    for i in range(5):
-        state[i * LANES : (i + 1) * LANES] = _START[i]
-    for block in range(blocks):
-        for lane in range(count):
-            if block <= (ends[lane] - starts[lane] + 8) // 64:
-                _load(data, starts[lane], ends[lane], block, words, lane)
-        _digest(state, words)
-        for lane in range(count):
-            if block == (ends[lane] - starts[lane] + 8) // 64:
-                out[lane] = _reversed_bytes(state[lane])
-
-
-@kernel
-def _reversed_bytes(value: np.uint32) -> np.uint32:
-    outer = (value >> np.uint32(24)) | (value << np.uint32(24))
-    inner = ((value >> np.uint32(8)) & np.uint32(0xFF00)) | ((value << np.uint32(8)) & np.uint32(0xFF0000))
-    return np.uint32(outer | inner)
+    digest_slices(data, starts, ends, scratch, _START, _load, _digest, _finish, out)

@@ -6,7 +6,8 @@ import numpy as np
 
 from dj_assets.kernels.arrays import Bytes, Int32s, Int64s, UInt64s
 from dj_assets.kernels.jit import kernel
-from dj_assets.kernels.md5 import BEHIND, LANES, SCRATCH, md5_64
+from dj_assets.kernels.lanes import BEHIND, LANES
+from dj_assets.kernels.md5 import SCRATCH, md5_64
 from dj_assets.kernels.units import room_for_units, split_units
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from dj_assets import settings
 from dj_assets.errors import UnreadableFileError, UserError
@@ -22,6 +22,7 @@ from dj_assets.publish.flat import one_by_one
 EngineName = Literal["local", "ray"]
 # A source with as many files that cannot be read is not read to its end.
 _MOST_UNREADABLE = 10
+R = TypeVar("R")
 ENGINES: tuple[EngineName, ...] = ("local", "ray")
 
 
@@ -118,7 +119,7 @@ def on_ray(task: Task, workers: int) -> Iterator[Engine]:
     yield RayEngine(task, workers)
 
 
-def for_each(engine: EngineName, work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[Any]:
+def for_each(engine: EngineName, work: Callable[..., R], pieces: Iterable[tuple[object, ...]]) -> list[R]:
     """Call `work` with the arguments of every piece: one after another here, or spread over the Ray cluster.
 
     The results are returned in the order of the pieces.

@@ -20,7 +20,7 @@ IN_FLIGHT = 2
 
 
 class InProcess:
-    """Measures block after block in this process, for small inputs and for debuggers."""
+    """Measure block after block in this process, for small inputs and for debuggers."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -32,7 +32,7 @@ class InProcess:
 
 
 class WorkerPool:
-    """Measures blocks in worker processes that load operators and models once."""
+    """Measure blocks in worker processes that load operators and models once."""
 
     def __init__(self, workers: Workers, count: int) -> None:
         self.workers = workers

@@ -65,7 +65,7 @@ def reader_of(task: FileTask, wanted_bytes: int) -> Reader:
 
 
 class MeasuredFiles:
-    """Holds the measured files of a source file while they are written, one for each kind of a layout.
+    """Hold the measured files of a source file while they are written, one for each kind of a layout.
 
     Use it as a context manager: the files appear when they are closed, at the latest at the end of the `with` block.
     None appears if the block raises.

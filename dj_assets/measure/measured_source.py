@@ -29,7 +29,7 @@ from dj_assets.stores.path import SourcePath
 
 @dataclass(frozen=True)
 class MeasuredSource:
-    """Holds the files of a source, in order, and where their measured files are; a `limit` ends the source early.
+    """Hold the files of a source, in order, and where their measured files are; a `limit` ends the source early.
 
     Each file has its number and its measured files of that number (see `home.numbering`). Shards group files (see
     `subset.grouping`). They decide which process measures which files, and do not change the results.
@@ -181,7 +181,7 @@ def version_with_reference(version: str, reference: Sequence[FileManifest]) -> s
 
 
 class _Pace:
-    """Adds up the progress over all files, to report rates and the remaining time."""
+    """Add up the progress over all files, to report rates and the remaining time."""
 
     def __init__(self, files: Sequence[SourceFile], report: Report) -> None:
         self.files = files

@@ -13,13 +13,17 @@ import numpy as np
 import pyarrow as pa
 
 from dj_assets import settings
+from dj_assets.home.identity import FROM_SOURCE
+from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.access import MediaAccess
+from dj_assets.media.feature import MediaFeature
 from dj_assets.media.locations import Root
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.reader import MediaReader
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
-from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.recipe.load import import_operators
 from dj_assets.recipe.plan import Plan
 from dj_assets.stores.media_reader import StoreReader
@@ -37,18 +41,32 @@ def measure_in_parts(
     are computed.
     """
     measured = []
-    kinds = sorted({step.operator.media for step in plan.steps if isinstance(step.operator, MediaOperator)})
-    ahead: tuple[Batch, pa.Array, Future[None]] | None = None
+    ahead: tuple[Batch, pa.Array, list[Future[None]]] | None = None
     for part in (*_parts(plan, batch, root), None):
         # size and time of a file are read first: a file that is replaced during the measuring counts as changed
-        upcoming = None if part is None else (part, media(part).files(kinds), _compute_ahead(plan, part))
+        upcoming = None if part is None else (part, media(part).files(plan.listings), _compute_ahead(plan, part))
         if ahead is not None:
-            ahead[2].result()
-            measured.append(replace(RowStage(ahead[0], frequent).run(plan), media=ahead[1]))
+            for features in ahead[2]:
+                features.result()
+            done = RowStage(ahead[0], frequent).run(plan)
+            measured.append(replace(done, media=_with_later(_of_records(ahead[1], done.lineage), done.media)))
         ahead = upcoming
     joined = _joined(measured)
     joined.seconds.update(_with_feature_seconds(joined.seconds, plan, batch, _reader(plan.recipe.custom_operators)))
     return joined
+
+
+def _with_later(listed: pa.Array, later: pa.Array | None) -> pa.Array:
+    """Return the media files that samples listed at first, and those that they list after operators changed fields."""
+    if later is None:
+        return listed
+    samples = zip(listed.to_pylist(), later.to_pylist(), strict=True)
+    both = [{**_by_path(new), **_by_path(first)} for first, new in samples]
+    return pa.array([list(files.values()) for files in both], MEDIA_FILES)
+
+
+def _by_path(files: list[dict[str, object]] | None) -> dict[object, dict[str, object]]:
+    return {file["path"]: file for file in files or ()}
 
 
 def close_readers() -> None:
@@ -57,11 +75,18 @@ def close_readers() -> None:
         _readers.popitem()[1].close()
 
 
-def _compute_ahead(plan: Plan, part: Batch) -> Future[None]:
-    """Start to compute the features of all operators except conditional ones, whose samples are not known yet."""
-    steps = [step for step in plan.steps if step.index not in plan.conditional]
-    operators = [step.operator for step in steps if isinstance(step.operator, MediaOperator)]
-    return media(part).compute([feature for operator in operators for feature in operator.features_for(part.models)])
+def _compute_ahead(plan: Plan, part: Batch) -> list[Future[None]]:
+    """Start to compute the features of all operators whose samples are known.
+
+    Those of conditional operators, and of operators after an expander, are not.
+    """
+    end = plan.expanders[0].index if plan.expanders else len(plan.steps)
+    features: dict[MediaKeys, list[MediaFeature[object]]] = {}
+    for step in plan.steps[:end]:
+        if isinstance(step.operator, MediaOperator) and step.index not in plan.conditional:
+            keys = step.operator.keys(plan.recipe.media)
+            features.setdefault(keys, []).extend(step.operator.features_for(part.models))
+    return [media(part).under(keys).compute(wanted) for keys, wanted in features.items()]
 
 
 def _with_feature_seconds(
@@ -88,10 +113,11 @@ def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
         return replace(part, media_access=MediaAccess(keys, root, reader))
 
     whole = media(media_access(batch))
-    weights = [
-        len(images) + settings.IMAGES_A_CLIP * len(clips)
-        for images, clips in zip(whole.listed("images"), whole.listed("videos"), strict=True)
-    ]
+    weights = [0] * len(batch)
+    for kind, listing in plan.listings:
+        weight_of_one = settings.IMAGES_A_CLIP if kind == "videos" else 1
+        listed = whole.under(listing).listed(kind)
+        weights = [total + weight_of_one * len(paths) for total, paths in zip(weights, listed, strict=True)]
     start = weight = 0
     for number, sample_weight in enumerate(weights):
         if number > start and weight + sample_weight > settings.MEDIA_IMAGES:
@@ -107,6 +133,13 @@ def _reader(modules: tuple[Path, ...]) -> MediaReader:
     return _readers[modules]
 
 
+def _of_records(media: pa.Array, lineage: Lineage | None) -> pa.Array:
+    """Return the media files of records at the length of all samples; children have none of their own."""
+    if lineage is None:
+        return media
+    return media.take(pa.array(lineage.origin, mask=lineage.created_at != FROM_SOURCE))
+
+
 def _joined(parts: Sequence[Measured]) -> Measured:
     if len(parts) == 1:
         return parts[0]
@@ -115,6 +148,8 @@ def _joined(parts: Sequence[Measured]) -> Measured:
     for part in parts:
         seconds.update(part.seconds)
     first = parts[0]
+    lineages = [part.lineage for part in parts if part.lineage is not None]
+    records = [int(np.count_nonzero(lineage.created_at == FROM_SOURCE)) for lineage in lineages]
     return Measured(
         text=pa.concat_arrays([part.text for part in parts]),
         fields=None if first.fields is None else pa.concat_arrays([part.fields for part in parts]),
@@ -127,5 +162,7 @@ def _joined(parts: Sequence[Measured]) -> Measured:
             for failure in part.failures
         ),
         seconds=dict(seconds),
+        lineage=Lineage.joined(lineages, records) if lineages else None,
         media=None if first.media is None else pa.concat_arrays([part.media for part in parts]),
+        written=tuple(written for part in parts for written in part.written),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """Holds the progress of a measure over all files.
+    """Hold the progress of a measure over all files.
 
     `file_bytes` counts bytes of the source files on disk (compressed), `text_bytes` counts bytes of measured text.
     """

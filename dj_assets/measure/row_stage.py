@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -13,13 +13,25 @@ import pyarrow as pa
 
 from dj_assets.errors import ContractError
 from dj_assets.measure.cascade import passing
+from dj_assets.measure.lineage import Expansion, Lineage
+from dj_assets.measure.own_keys import rewriting, seen_by
 from dj_assets.operators import contract
-from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
-from dj_assets.operators.batch import FIELDS, Batch
+from dj_assets.operators.base import (
+    CorpusMapper,
+    Deduplicator,
+    Expander,
+    FieldMapper,
+    Filter,
+    Mapper,
+    Measuring,
+    Operator,
+)
+from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
-from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.recipe.plan import Plan, Step
-from dj_assets.sources.other_texts import put_texts, texts_at
+from dj_assets.sources.other_texts import put_texts
+from dj_assets.sources.written_fields import converted, put_fields
 
 Columns = Mapping[str, pa.Array]
 T = TypeVar("T", Batch, Columns)
@@ -27,7 +39,7 @@ T = TypeVar("T", Batch, Columns)
 
 @dataclass(frozen=True)
 class Failure:
-    """Holds a sample that an operator could not process: its index in the batch, the step, the error."""
+    """Hold a sample that an operator could not process: its index in the batch, the step, the error."""
 
     index: int
     step: int
@@ -36,13 +48,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class Measured:
-    """Holds the results of the row stage for a batch; every array is as long as the batch.
+    """Hold the results of the row stage for a batch; every array is as long as the batch.
 
     Statistics and signatures after a failure are null. Conditional statistics of samples that were dropped before are
     null, too. The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure,
-    else null. `media` holds the media files that every sample lists, or is None if no operator reads media
+    else null. `lineage` is None without expanders; else the arrays have the children as well, after their parents.
+    `media` holds the media files that every sample lists, or is None if no operator reads media
     (`MediaBatch.files`). `fields` are the samples' other fields, if the batch has them; only operators with their own
-    `text_key` change them.
+    `text_key` and operators that write fields change them. A failed sample has its original fields, null where it has
+    none of the type that was written. `written` holds the names and types of the fields that operators wrote, in their
+    order, for each part of the batch that was measured by itself.
     """
 
     text: pa.StringArray
@@ -52,15 +67,23 @@ class Measured:
     failed_at: pa.Array
     failures: tuple[Failure, ...]
     seconds: dict[str, float]
+    lineage: Lineage | None = None
     media: pa.Array | None = None
+    written: tuple[Mapping[str, pa.DataType], ...] = ()
 
 
 class RowStage:
-    """Runs one pass over one batch. Only a sample that fails leaves the pass; the others go on."""
+    """Run one pass over one batch. Only a sample that fails leaves the pass; the others go on."""
 
-    def __init__(self, batch: Batch, frequent: Mapping[str, np.ndarray] | None = None) -> None:
-        """Take a batch, and the frequent keys of the corpus mappers that were counted, keyed by label."""
+    def __init__(
+        self, batch: Batch, frequent: Mapping[str, np.ndarray] | None = None, alive: np.ndarray | None = None
+    ) -> None:
+        """Take a batch, and the frequent keys of the corpus mappers that were counted, keyed by label.
+
+        `alive` is a mask of the samples that earlier steps keep, for conditional steps; None if all are kept.
+        """
         self.frequent = frequent or {}
+        self.alive = np.ones(len(batch), bool) if alive is None else alive
         self.size = len(batch)
         self.original = batch
         self.batch = batch
@@ -71,29 +94,102 @@ class RowStage:
         self.signatures: dict[str, pa.Array] = {}
         self.seconds: dict[str, float] = {}
         self.by_identity: dict[str, tuple[str, ...]] = {}
+        self.fields_changed = False
+        self.written: dict[str, pa.DataType] = {}
+        self.media: dict[int, dict[str, object]] = {}
 
-    def run(self, plan: Plan) -> Measured:
-        """Run every step in order; a conditional step runs only over the samples that the filters before it keep."""
-        for step in plan.steps:
+    def run(self, plan: Plan, steps: Sequence[Step] | None = None) -> Measured:
+        """Run every step in order, or only `steps`; a conditional step runs over the samples that are alive before it.
+
+        The steps after an expander run over the children, and over the parents if these stay.
+        """
+        steps = plan.steps if steps is None else steps
+        for number, step in enumerate(steps):
             started = time.perf_counter()
-            if step.index in plan.conditional:
-                self._step_of_the_living(step, [before for before in plan.filters if before.index < step.index])
-            else:
+            alive = self._living(steps[:number]) if step.index in plan.conditional else None
+            if isinstance(step.operator, Expander):
+                rest, owner, itself = self._expand(step.operator, step, alive)
+                self.seconds[step.label] = time.perf_counter() - started
+                living = self._living(steps[:number])[owner] if plan.conditional else None
+                stage = RowStage(rest, self.frequent, living)
+                stage.fields_changed = self.fields_changed
+                return self._with_children(step, owner, itself, stage.run(plan, steps[number + 1 :]))
+            if alive is None:
                 self._step(step)
+            else:
+                self._step_of_the_living(step, alive)
             self.seconds[step.label] = time.perf_counter() - started
         return Measured(
             text=self._full_text(),
             fields=self._full_fields(),
             statistics=self.statistics,
             signatures=self.signatures,
-            failed_at=self._failed_at(),
+            failed_at=_failed_at(self.failures, self.size),
             failures=tuple(self.failures),
             seconds=self.seconds,
+            lineage=Lineage.of_source(self.size) if plan.expanders else None,
+            media=self._full_media(),
+            written=(self.written,),
         )
 
-    def _step_of_the_living(self, step: Step, before: Sequence[Step]) -> None:
+    def _living(self, before: Sequence[Step]) -> np.ndarray:
+        """Return the samples that no filter of `before` drops, as a mask over the whole batch."""
+        filters = [step for step in before if isinstance(step.operator, Filter)]
+        return self.alive & passing(filters, self.statistics) if filters else self.alive
+
+    def _expand(self, operator: Expander, step: Step, alive: np.ndarray | None) -> tuple[Batch, np.ndarray, np.ndarray]:
+        """Expand the samples that are alive, or all.
+
+        Returns
+        -------
+        tuple[Batch, np.ndarray, np.ndarray]
+            The samples for the next steps; for each, the index of the sample in the whole batch that it was made from,
+            and whether it is that sample itself.
+        """
+        lists = self._guarded(lambda batch: {"": contract.expanded(operator, seen_by(operator, batch))}, step)[""]
+        self._note_change(operator, contract.fields_of_children(lists))
+        children, parents = _children(operator, self.batch, lists)
+        owner = self.indices[parents]
+        if alive is not None and not alive[owner].all():
+            children, owner = children.select(pa.array(alive[owner])), owner[alive[owner]]
+        if not operator.keeps_parents:
+            return children, owner, np.zeros(len(owner), bool)
+        owners = np.concatenate((self.indices, owner))
+        order = np.argsort(owners, kind="stable")
+        kept = _with_fields_of(children, self.batch)
+        both = Batch(pa.concat_batches([kept.rows, children.rows]), self.batch.models, self.batch.media_access)
+        return both.take(order), owners[order], order < len(self.indices)
+
+    def _with_children(self, step: Step, owner: np.ndarray, itself: np.ndarray, behind: Measured) -> Measured:
+        """Return what was measured before and after an expander, every child after its parent."""
+        assert behind.lineage is not None  # noqa: S101 - the plan has an expander
+        expansion = Expansion.of(self.size, step.index, owner, itself, behind.lineage)
+        place_before = np.flatnonzero(expansion.before >= 0)
+        place_after = np.empty(len(behind.text), np.int64)
+        place_after[expansion.after[expansion.after >= 0]] = np.flatnonzero(expansion.after >= 0)
+        failures = [
+            *(replace(failure, index=int(place_before[failure.index])) for failure in self.failures),
+            *(replace(failure, index=int(place_after[failure.index])) for failure in behind.failures),
+        ]
+        fields, media = self._full_fields(), self._full_media()
+        if fields is not None and behind.fields is not None:
+            fields = expansion.merged(converted(fields, behind.fields.type), behind.fields)
+        return Measured(
+            text=expansion.merged(self._full_text(), behind.text),
+            fields=fields,
+            statistics=_merged(expansion, self.statistics, behind.statistics),
+            signatures=_merged(expansion, self.signatures, behind.signatures),
+            failed_at=_failed_at(failures, len(expansion.order)),
+            failures=tuple(failures),
+            seconds={**self.seconds, **behind.seconds},
+            lineage=expansion.lineage,
+            media=None if media is behind.media is None else expansion.merged(media, behind.media),
+            written=tuple({**self.written, **written} for written in behind.written),
+        )
+
+    def _step_of_the_living(self, step: Step, living: np.ndarray) -> None:
         """Run a step over the samples that no filter before it drops; results for the others would change nothing."""
-        alive = passing(before, self.statistics)[self.indices]
+        alive = living[self.indices]
         if alive.all():
             self._step(step)
             return
@@ -106,38 +202,52 @@ class RowStage:
     def _step(self, step: Step) -> None:
         operator = step.operator
         if isinstance(operator, MediaOperator):
-            self._set_aside(media(self.batch).failures(operator.media, operator.features_for(self.batch.models)), step)
+            seen = media(operator.read_from(self.batch))
+            if self.fields_changed:
+                self._watch(seen.files([(operator.media, seen.media_access.keys)]))
+            self._set_aside(seen.failures(operator.media, operator.features_for(self.batch.models)), step)
         if isinstance(operator, CorpusMapper):
             self._count_or_rewrite(operator, step)
         elif isinstance(operator, Mapper):
-            self.batch = self._guarded(_rewriting(operator, operator.apply), step)
-        elif isinstance(operator, Filter):
+            self.batch = self._guarded(rewriting(operator, operator.apply), step)
+            self._note_change(operator, operator.fields if isinstance(operator, FieldMapper) else {})
+        elif isinstance(operator, Measuring) and step.statistics:
             self._measure(operator, step)
         elif isinstance(operator, Deduplicator):
             signatures = self._guarded(
-                lambda batch: {step.signature: contract.signed(operator, _seen_by(operator, batch))}, step
+                lambda batch: {step.signature: contract.signed(operator, seen_by(operator, batch))}, step
             )
             self.signatures[step.signature] = self._spread(signatures[step.signature], operator.signature_type)
+
+    def _note_change(self, operator: Operator, written: Mapping[str, pa.DataType]) -> None:
+        """Record the fields that an operator wrote, and whether it changed any."""
+        # a field that is written again is moved to the end
+        self.written = {name: kind for name, kind in self.written.items() if name not in written} | dict(written)
+        self.fields_changed |= bool(written) or operator.text_key is not None
+
+    def _watch(self, files: pa.Array) -> None:
+        """Record the media files that fields list after operators changed the fields."""
+        for index, listed in zip(self.indices.tolist(), files.to_pylist(), strict=True):
+            for file in listed:
+                self.media.setdefault(index, {}).setdefault(file["path"], file)
 
     def _count_or_rewrite(self, operator: CorpusMapper, step: Step) -> None:
         """Rewrite if the frequent keys are known, else count the keys."""
         frequent = self.frequent.get(step.label)
         if frequent is not None:
-            self.batch = self._guarded(_rewriting(operator, partial(operator.rewrite, frequent=frequent)), step)
+            self.batch = self._guarded(rewriting(operator, partial(operator.rewrite, frequent=frequent)), step)
             return
-        keys = self._guarded(
-            lambda batch: {step.signature: contract.counted(operator, _seen_by(operator, batch))}, step
-        )
+        keys = self._guarded(lambda batch: {step.signature: contract.counted(operator, seen_by(operator, batch))}, step)
         self.signatures[step.signature] = self._spread(keys[step.signature], contract.KEYS)
 
-    def _measure(self, operator: Filter, step: Step) -> None:
+    def _measure(self, operator: Measuring, step: Step) -> None:
         columns = tuple(step.columns.values())
         measured_as = self.by_identity.get(step.identity)
         if measured_as is not None:
             self.statistics.update({new: self.statistics[old] for new, old in zip(columns, measured_as, strict=True)})
             return
-        statistics = self._guarded(lambda batch: contract.measured(operator, _seen_by(operator, batch)), step)
-        for statistic in operator.statistics:
+        statistics = self._guarded(lambda batch: contract.measured(operator, seen_by(operator, batch)), step)
+        for statistic in step.statistics:
             self.statistics[step.columns[statistic.key]] = self._spread(statistics[statistic.key], statistic.type)
         self.by_identity[step.identity] = columns
 
@@ -188,33 +298,54 @@ class RowStage:
             return fields
         index = np.arange(self.size) + len(fields)
         index[self.indices] = np.arange(len(fields))
-        return pa.concat_arrays([fields, self.original.rows.column(FIELDS)]).take(pa.array(index))
+        original = converted(self.original.rows.column(FIELDS), fields.type)
+        return pa.concat_arrays([fields, original]).take(pa.array(index))
 
-    def _failed_at(self) -> pa.Array:
-        steps = np.full(self.size, -1, np.int16)
-        for failure in self.failures:
-            steps[failure.index] = failure.step
-        return pa.array(steps, pa.int16(), mask=steps < 0)
+    def _full_media(self) -> pa.Array | None:
+        listed = [list(self.media.get(index, {}).values()) for index in range(self.size)]
+        return pa.array(listed, MEDIA_FILES) if self.media else None
 
 
-def _seen_by(operator: Operator, batch: Batch) -> Batch:
-    """Return the batch as an operator reads it: with the text under the operator's own key, if it has one."""
+def _failed_at(failures: Iterable[Failure], size: int) -> pa.Array:
+    steps = np.full(size, -1, np.int16)
+    for failure in failures:
+        steps[failure.index] = failure.step
+    return pa.array(steps, pa.int16(), mask=steps < 0)
+
+
+def _merged(expansion: Expansion, before: Columns, after: Columns) -> dict[str, pa.Array]:
+    return {name: expansion.merged(before.get(name), after.get(name)) for name in {**before, **after}}
+
+
+def expanded(operator: Expander, batch: Batch) -> Batch:
+    """Return the children of all samples of a batch, in order."""
+    return _children(operator, batch, contract.expanded(operator, seen_by(operator, batch)))[0]
+
+
+def _children(operator: Expander, batch: Batch, lists: pa.ListArray) -> tuple[Batch, np.ndarray]:
+    """Return copies of the samples with the values that make children of them, and the index of the parent of each.
+
+    The values are texts, or structs of several fields.
+    """
+    parents = lists.value_parent_indices().to_numpy().astype(np.int64)
+    # copies of long texts, one for each chunk, could fill the memory
+    parent_texts = batch if operator.text_key else batch.with_text(pa.repeat(pa.scalar("", pa.string()), len(batch)))
+    copies, texts = parent_texts.take(parents), lists.flatten()
+    if pa.types.is_struct(texts.type):
+        columns = {field.name: column for field, column in zip(texts.type, texts.flatten(), strict=True)}
+        texts = columns.pop(TEXT)
+        copies = copies.with_column(FIELDS, put_fields(copies.rows.column(FIELDS), columns))
     if operator.text_key is None:
-        return batch
-    return batch.with_text(texts_at(batch.rows.column(FIELDS), operator.text_key))
+        return copies.with_text(texts), parents
+    return copies.with_column(FIELDS, put_texts(copies.rows.column(FIELDS), operator.text_key, texts)), parents
 
 
-def _rewriting(operator: Mapper, rewrite: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
-    """Return the function by which a mapper rewrites a batch: its text, or the text under the mapper's own key."""
-    key = operator.text_key
-    if key is None:
-        return lambda batch: contract.rewritten(operator, batch, rewrite)
-
-    def apply(batch: Batch) -> Batch:
-        texts = contract.rewritten(operator, _seen_by(operator, batch), rewrite).text
-        return batch.with_column(FIELDS, put_texts(batch.rows.column(FIELDS), key, texts))
-
-    return apply
+def _with_fields_of(children: Batch, parents: Batch) -> Batch:
+    """Return parents with the columns of their children, so that both fit into one batch; new ones are null."""
+    if FIELDS not in children.rows.schema.names:
+        return parents
+    fields = parents.rows.column(FIELDS)
+    return parents.with_column(FIELDS, converted(fields, children.rows.schema.field(FIELDS).type))
 
 
 def _failing(work: Callable[[Batch], T], batch: Batch) -> dict[int, str]:

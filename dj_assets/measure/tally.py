@@ -20,7 +20,7 @@ TEXT_KEY_FIX = "name the right one with 'text_keys' in the recipe"
 
 @dataclass(frozen=True)
 class FileTask:
-    """Holds one source file to be measured: the file, its number, and the measure key of its measured files."""
+    """Hold one source file to be measured: the file, its number, and the measure key of its measured files."""
 
     file: SourceFile
     number: int
@@ -32,7 +32,7 @@ class FileTask:
 
 @dataclass
 class FileTally:
-    """Holds the sums over the blocks of a file; their order matters only for the columns of its fields.
+    """Hold the sums over the blocks of a file; their order matters only for the columns of its fields.
 
     `nodes` counts the blocks that each machine measured; `peak_rss_mb` is the peak memory (RSS) of the largest worker.
     """

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from dj_assets.home.identity import id_of, row_of
+from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.media_files import MEDIA, media_files
 from dj_assets.measure.media_stage import measure_in_parts
 from dj_assets.measure.row_stage import Measured, RowStage
@@ -19,6 +22,7 @@ from dj_assets.operators.batch import Batch
 from dj_assets.recipe.plan import Plan
 from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.readers import Block, parse
+from dj_assets.sources.written_fields import written_types
 
 REJECTS = pa.schema(
     [
@@ -36,7 +40,7 @@ LOAD = -1
 
 @dataclass(frozen=True)
 class Task:
-    """Holds the data that a worker loads once: plan, model store, frequent keys of the corpus. Picklable.
+    """Hold the data that a worker loads once: plan, model store, frequent keys of the corpus. Picklable.
 
     `frequent` holds the sorted frequent keys of the plan's corpus mappers, keyed by label. The keys of a mapper without
     an entry are counted.
@@ -49,12 +53,13 @@ class Task:
 
 @dataclass(frozen=True)
 class BlockSummary:
-    """Holds the counts that a measured block adds to its file, without its samples.
+    """Hold the counts that a measured block adds to its file, without its samples.
 
-    `rows` samples were measured; the other records were left out or rejected while loading.
+    `rows` samples were measured, children among them; the other records were left out or rejected while loading.
 
     `media` is a digest of the media files that its samples list, empty if there are none.
-    `missing_key`, `field_types` and `left_out` are copied from `sources.readers.Parsed`.
+    `missing_key` and `left_out` are copied from `sources.readers.Parsed`. `field_types` includes the fields that
+    operators write.
     """
 
     records: int
@@ -72,7 +77,7 @@ class BlockSummary:
 
 @dataclass(frozen=True)
 class MeasuredBlock:
-    """Holds a measured block: one record batch for each of the measured files, and the summary."""
+    """Hold a measured block: one record batch for each of the measured files, and the summary."""
 
     tables: dict[str, pa.RecordBatch]
     summary: BlockSummary
@@ -83,8 +88,10 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
     parsed = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name)
     rows = parsed.rows
     measured = measure_batch(task, file, block, Batch(rows, task.models))
-    shard = pa.repeat(pa.scalar(block.file_number, pa.int32()), rows.num_rows)
-    row, ids = rows.column("row"), rows.column("id")
+    row, ids = _identity(rows, measured.lineage)
+    shard = pa.repeat(pa.scalar(block.file_number, pa.int32()), len(row))
+    made = measured.lineage
+    in_stats, in_signatures = (made.in_stats(row), made.in_signatures()) if made else ({}, {})
     failed = [
         (block.file_number, row[f.index].as_py(), ids[f.index].as_py(), f.step, False, f.error)
         for f in measured.failures
@@ -97,20 +104,22 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
         tables={
             "cleaned": _batch({"shard": shard, "row": row, "id": ids, "text": measured.text}),
             "fields": _batch({"row": row, "fields": measured.fields}),
-            "stats": _batch({"shard": shard, "row": row, "id": ids, **measured.statistics}),
-            "signatures": _batch({"row": row, "failed_at": measured.failed_at, **measured.signatures, **media}),
+            "stats": _batch({"shard": shard, "row": row, "id": ids, **in_stats, **measured.statistics}),
+            "signatures": _batch(
+                {"row": row, "failed_at": measured.failed_at, **in_signatures, **measured.signatures, **media}
+            ),
             "rejects": _rejects(loading + failed),
         },
         summary=BlockSummary(
             records=parsed.records,
             left_out=parsed.left_out,
-            rows=rows.num_rows,
+            rows=len(row),
             dropped=sum(reject.dropped for reject in parsed.rejects),
             quarantined=sum(not reject.dropped for reject in parsed.rejects),
             text_bytes=rows.column("text").nbytes,
             file_bytes=block.file_bytes,
             missing_key=parsed.missing_key,
-            field_types=parsed.field_types,
+            field_types=_with_written(parsed.field_types, measured.written),
             seconds=measured.seconds,
             media="" if measured.media is None else digest_of(media_files(measured.media)),
         ),
@@ -124,6 +133,21 @@ def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured
         root = replace(root, folder=root.folder or str(Path(file).parent))
         return measure_in_parts(task.plan, batch, root, task.frequent)
     return RowStage(batch, task.frequent).run(task.plan)
+
+
+def _with_written(types: ColumnTypes, written: Sequence[Mapping[str, pa.DataType]]) -> ColumnTypes:
+    """Return the types of the fields after operators wrote theirs into each part of a block."""
+    return reduce(ColumnTypes.merge, (written_types(types, fields) for fields in written))
+
+
+def _identity(rows: pa.RecordBatch, lineage: Lineage | None) -> tuple[pa.Array, pa.Array]:
+    """Return row and id of every measured sample; those of children tell their part of the record."""
+    if lineage is None:
+        return rows.column("row"), rows.column("id")
+    part = lineage.part
+    row = row_of(rows.column("row").to_numpy()[lineage.origin], part)
+    ids = rows.column("id").take(pa.array(lineage.origin)).to_pylist()
+    return pa.array(row), pa.array([id_of(*named) for named in zip(ids, part.tolist(), strict=True)], pa.string())
 
 
 def _rejects(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:

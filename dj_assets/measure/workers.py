@@ -33,7 +33,7 @@ main(control, lines)
 
 
 class Workers:
-    """Holds up to `most` processes that measure blocks. Libraries load at once, models and operators with `start`."""
+    """Hold up to `most` processes that measure blocks. Libraries load at once, models and operators with `start`."""
 
     def __init__(self, most: int) -> None:
         self.most = most

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from dj_assets.media.feature import MediaFeature
 from dj_assets.media.locations import MediaLocation, Root
@@ -18,4 +17,4 @@ class MediaAccess:
     keys: MediaKeys
     root: Root
     reader: MediaReader
-    values: dict[tuple[MediaLocation, MediaFeature[Any]], object] = field(default_factory=dict, repr=False)
+    values: dict[tuple[MediaLocation, MediaFeature[object]], object] = field(default_factory=dict, repr=False)

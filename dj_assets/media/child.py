@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from dj_assets.errors import DjError
 from dj_assets.media.channel import Channel
@@ -37,7 +36,7 @@ def answer(request: Work, tell: Callable[[object], None], limits: Limits) -> Non
             tell((seen, time.process_time() - started))
 
 
-def _wanted(clip: OpenClip, features: Sequence[MediaFeature[Any]]) -> Iterator[int]:
+def _wanted(clip: OpenClip, features: Sequence[MediaFeature[object]]) -> Iterator[int]:
     """Yield the frames that the features announce; skip a feature that fails here: it will fail again when computed."""
     for feature in features:
         if isinstance(feature, ClipFeature):
@@ -59,7 +58,7 @@ def _alarm(limits: Limits) -> Callable[[], None]:
     return alive
 
 
-def _limited(work: Callable[[], Any], limits: Limits, alive: Callable[[], None]) -> object:
+def _limited(work: Callable[[], object], limits: Limits, alive: Callable[[], None]) -> object:
     """Do some work with the alarm set; return its result, or `Failed`."""
     alive()
     try:

@@ -11,9 +11,10 @@ from dj_assets.media.image import OpenImage
 from dj_assets.media.tokens import Kind
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class ImageFeature(ABC, Generic[T]):
+class ImageFeature(ABC, Generic[T_co]):
     """Compute one feature of an image. Subclasses are frozen dataclasses: equal parameters mean the same feature.
 
     The value is sent between processes: it is numbers, or a small array such as a crop, not the picture. Features are
@@ -26,11 +27,11 @@ class ImageFeature(ABC, Generic[T]):
         """Load the kernels of the feature in a process that may write their cache; the one that decodes may not."""
 
     @abstractmethod
-    def __call__(self, image: OpenImage) -> T:
+    def __call__(self, image: OpenImage) -> T_co:
         """Return the value of the feature for an image."""
 
 
-class ClipFeature(ABC, Generic[T]):
+class ClipFeature(ABC, Generic[T_co]):
     """Compute one feature of a clip; see `ImageFeature`."""
 
     kind: ClassVar[Kind] = "videos"
@@ -43,7 +44,7 @@ class ClipFeature(ABC, Generic[T]):
         return ()
 
     @abstractmethod
-    def __call__(self, clip: OpenClip) -> T:
+    def __call__(self, clip: OpenClip) -> T_co:
         """Return the value of the feature for a clip."""
 
 

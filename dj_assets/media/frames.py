@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dj_assets.errors import MediaError
+
+if TYPE_CHECKING:
+    from decord import VideoReader
 
 
 class Frames:
@@ -57,7 +60,7 @@ class Frames:
         return stamps
 
     @cached_property
-    def _reader(self) -> Any:  # noqa: ANN401 - decord has no types
+    def _reader(self) -> VideoReader:
         import decord
 
         try:

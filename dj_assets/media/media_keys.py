@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dj_assets.media.tokens import Kind, SpecialTokens
+
+# The keys of recipes and operators that name a field, by kind of media, and the attribute of `MediaKeys` that each sets
+FIELD_KEYS: Mapping[Kind, Mapping[str, str]] = {
+    "images": {"image_key": "images", "image_bytes_key": "image_bytes"},
+    "videos": {"video_key": "videos"},
+}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from dj_assets.media.clip import OpenClip
 from dj_assets.media.feature import ClipFeature
 from dj_assets.media.optical_flow import Farneback
 from dj_assets.media.positions import Positions
+
+if TYPE_CHECKING:
+    from cv2 import VideoCapture
 
 NO_PAIR = -1.0
 # Digits after these differ from run to run: they depend on the memory addresses of the frames.
@@ -87,7 +90,7 @@ class MotionScore(ClipFeature[float]):
             lengths.append(length / unit)
         return round(float(np.mean(lengths)), _DECIMALS) if lengths else NO_PAIR
 
-    def _greys(self, capture: Any, numbers: Sequence[int]) -> Iterator[np.ndarray]:  # noqa: ANN401
+    def _greys(self, capture: VideoCapture, numbers: Sequence[int]) -> Iterator[np.ndarray]:
         """Yield frames in the given order, in grey; numbers may go back a little; stop at the end of the clip."""
         last_use = {number: location for location, number in enumerate(numbers)}
         held: dict[int, np.ndarray] = {}

@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dj_assets import settings
 from dj_assets.errors import DjError, MediaError
@@ -50,6 +49,9 @@ Child = Spawned | Forked
 FILES_A_PROCESS = 10_000
 # Errors that mean that the process is dead, or was killed in the middle of an answer.
 _DEAD = (EOFError, BrokenPipeError, ConnectionResetError, pickle.UnpicklingError)
+# The system may kill a process at any moment, for instance when memory is short. A file is at fault only if the process
+# ends after it has begun with it; before that, the process is started again this many times.
+_STARTS = 3
 # A confined process opens no path. Decoders that need a path get a copy in memory; for a larger file, a process is
 # started that may open this file.
 COPIED_BYTES = 256 * 1024 * 1024
@@ -68,10 +70,11 @@ class MediaReader:
             settings.media_seconds(), settings.media_memory_bytes(), sandbox=settings.media_sandbox()
         )
         confinement.require(self.limits.sandbox)
+        self._confined = confinement.confines_files(self.limits.sandbox)
         self.prepare = prepare
         self.deadly: dict[MediaLocation, Failed] = {}
-        self._seconds: Counter[MediaFeature[Any]] = Counter()
-        self._loaded: set[MediaFeature[Any]] = set()
+        self._seconds: Counter[MediaFeature[object]] = Counter()
+        self._loaded: set[MediaFeature[object]] = set()
         self._child: Child | None = None
         self._files = 0
         self._closed = False
@@ -84,7 +87,7 @@ class MediaReader:
         """
         return self._ahead.submit(lambda: [self._read(request) for request in requests])
 
-    def take_seconds(self) -> Counter[MediaFeature[Any]]:
+    def take_seconds(self) -> Counter[MediaFeature[object]]:
         """Return the CPU seconds of the process per feature since the last call; no request may be in progress.
 
         The time of work that two features share, such as opening a file, counts for the first of them.
@@ -117,10 +120,10 @@ class MediaReader:
         """Return the size from which a file is opened again by its descriptor, None if it never is."""
         if not Path("/proc/self/fd").is_dir():
             return None
-        return COPIED_BYTES if confinement.confines_files(self.limits.sandbox) else 0
+        return COPIED_BYTES if self._confined else 0
 
     def _ask(self, request: Request, content: Handed) -> Outcomes:
-        alone = content.by_path and confinement.confines_files(self.limits.sandbox)
+        alone = content.by_path and self._confined
         if alone:
             self._end()
         child = self._begin(Work(content, request.features), alone=alone)
@@ -139,7 +142,7 @@ class MediaReader:
         return outcomes
 
     def _begin(self, work: Work, *, alone: bool) -> Child:
-        """Send work to the process; replace it first if it has served its files or crashed while it closed one."""
+        """Send work to the process; start it if there is none, and again if it ends before it begins with the work."""
         for feature in set(work.features) - self._loaded:
             feature.load()
             self._loaded.add(feature)
@@ -147,29 +150,25 @@ class MediaReader:
         self._files += 1
         if self._files > FILES_A_PROCESS:
             self._end()
-        if self._child is not None:
+        cause = ""
+        for _ in range(_STARTS):
             try:
-                self._child.channel.send(work, *descriptors)
-                self._child.channel.receive()
+                child = self._child or self._start(descriptors if alone else [])
+                child.channel.send(work, *descriptors)
+                child.channel.receive()
             except _DEAD:
-                self._end()
+                cause = self._cause_of_death()
             else:
-                return self._child
-        child = self._start(descriptors if alone else [])
-        child.channel.send(work, *descriptors)
-        child.channel.receive()
-        return child
+                return child
+        raise DjError(f"the process that reads media does not start: {cause}")
 
     def _start(self, descriptors: Sequence[int]) -> Child:
         if self._closed:
             raise DjError("the reader of media was closed")
         self._files = 1
         self._child = child = take_forked() or _spawned()
-        try:
-            child.channel.send(Start(self.limits, self.prepare), *descriptors)
-            child.channel.receive()
-        except _DEAD:
-            raise DjError(f"the process that reads media does not start: {self._cause_of_death()}") from None
+        child.channel.send(Start(self.limits, self.prepare), *descriptors)
+        child.channel.receive()
         return child
 
     def _cause_of_death(self) -> str:

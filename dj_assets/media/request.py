@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from dj_assets.media.feature import MediaFeature
 from dj_assets.media.handed import Handed
@@ -41,7 +40,7 @@ class Request:
     """Hold a file to open and the features to compute, in the order of the operators that need them."""
 
     location: MediaLocation
-    features: tuple[MediaFeature[Any], ...]
+    features: tuple[MediaFeature[object], ...]
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Work:
     """Hold a request as it is sent: with the bytes instead of the location."""
 
     content: Handed
-    features: tuple[MediaFeature[Any], ...]
+    features: tuple[MediaFeature[object], ...]
 
 
 @dataclass(frozen=True)

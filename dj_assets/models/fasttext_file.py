@@ -67,7 +67,7 @@ class _File:
         self.at += struct.calcsize(f"<{layout}")
         return numbers
 
-    def array(self, kind: type[np.generic], count: int) -> npt.NDArray[Any]:
+    def array(self, kind: type[np.generic], count: int) -> np.ndarray:
         """Read `count` numbers; other processes share the pages of the file until they are written to."""
         array = np.frombuffer(self.content, kind, count, self.at)
         self.at += array.nbytes

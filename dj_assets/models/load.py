@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from kenlm import Model as KenlmModel
+    from nltk.tag.perceptron import PerceptronTagger
+    from nltk.tokenize.punkt import PunktSentenceTokenizer
+    from opencc import OpenCC
+    from sentencepiece import SentencePieceProcessor
+    from spacy.language import Language
+    from tokenizers import Tokenizer
+
     from dj_assets.models.vision.aesthetics import AestheticsPredictor
     from dj_assets.models.vision.classifier import ImageClassifier
     from dj_assets.models.vision.clip import ClipModel
@@ -15,8 +24,15 @@ if TYPE_CHECKING:
     from dj_assets.models.vision.matching import ImageTextMatcher
 
 
+class TextClassifier(Protocol):
+    """The part of a fastText model that operators call."""
+
+    def predict(self, text: str) -> tuple[Sequence[str], Sequence[float]]:
+        """Return the most likely labels of a text, and their probabilities."""
+
+
 @cache
-def sentencepiece(path: Path) -> Any:  # noqa: ANN401
+def sentencepiece(path: Path) -> SentencePieceProcessor:
     """Load a SentencePiece processor."""
     import sentencepiece
 
@@ -24,7 +40,7 @@ def sentencepiece(path: Path) -> Any:  # noqa: ANN401
 
 
 @cache
-def kenlm(path: Path) -> Any:  # noqa: ANN401
+def kenlm(path: Path) -> KenlmModel:
     """Load a KenLM model: binary, ARPA or gzipped ARPA."""
     import kenlm
 
@@ -35,15 +51,16 @@ def kenlm(path: Path) -> Any:  # noqa: ANN401
 
 
 @cache
-def fasttext(path: Path) -> Any:  # noqa: ANN401
+def fasttext(path: Path) -> TextClassifier:
     """Load a fastText model, plain or compressed."""
     import fasttext
 
-    return fasttext.load_model(str(path))
+    model: TextClassifier = fasttext.load_model(str(path))
+    return model
 
 
 @cache
-def tokenizer(path: Path) -> Any:  # noqa: ANN401
+def tokenizer(path: Path) -> Tokenizer:
     """Load a Hugging Face tokenizer from its folder or its `tokenizer.json`, with the package `tokenizers` only."""
     import tokenizers
 
@@ -51,7 +68,7 @@ def tokenizer(path: Path) -> Any:  # noqa: ANN401
 
 
 @cache
-def opencc(mode: str) -> Any:  # noqa: ANN401
+def opencc(mode: str) -> OpenCC:
     """Load a converter of Chinese scripts; its dictionaries are part of the package."""
     import opencc
 
@@ -59,7 +76,7 @@ def opencc(mode: str) -> Any:  # noqa: ANN401
 
 
 @cache
-def spacy(path: Path) -> Any:  # noqa: ANN401
+def spacy(path: Path) -> Language:
     """Load a spaCy pipeline from its folder, or from the folder of its package."""
     import spacy
 
@@ -68,7 +85,7 @@ def spacy(path: Path) -> Any:  # noqa: ANN401
 
 
 @cache
-def punkt(path: Path) -> Any:  # noqa: ANN401
+def punkt(path: Path) -> PunktSentenceTokenizer:
     """Load a Punkt sentence splitter from the folder of one language of NLTK's `punkt_tab`: tables, no pickles."""
     from nltk.tabdata import PunktDecoder
     from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
@@ -131,7 +148,7 @@ def phrase_detector(path: Path) -> PhraseDetector:
 
 
 @cache
-def perceptron_tagger(path: Path) -> Any:  # noqa: ANN401
+def perceptron_tagger(path: Path) -> PerceptronTagger:
     """Load NLTK's averaged perceptron tagger from its folder of JSON files."""
     from nltk.tag.perceptron import PerceptronTagger
 

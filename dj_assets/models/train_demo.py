@@ -20,12 +20,15 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dj_assets.models import kneser_ney
 from dj_assets.samples import generate, instructions
 from dj_assets.samples.grammar import Dice
 from dj_assets.samples.subsets import SUBSETS
+
+if TYPE_CHECKING:
+    from sentencepiece import SentencePieceProcessor
 
 PIECES = 8000
 CHINESE_PIECES = 1200
@@ -93,7 +96,7 @@ def train_tokenizer(folder: Path) -> None:
     tokenizer.save(str(folder / TOKENIZER), pretty=False)
 
 
-def _train_pieces(documents: list[str], path: Path, pieces: int) -> Any:  # noqa: ANN401
+def _train_pieces(documents: list[str], path: Path, pieces: int) -> SentencePieceProcessor:
     import sentencepiece
 
     # The trainer would leave out lines beyond 4192 bytes.
@@ -107,7 +110,7 @@ def _train_pieces(documents: list[str], path: Path, pieces: int) -> Any:  # noqa
     return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
 
 
-def _whole_word_pieces(document: str, processor: Any) -> list[str]:  # noqa: ANN401
+def _whole_word_pieces(document: str, processor: SentencePieceProcessor) -> list[str]:
     # Sentences that are cut into letters (formulas, code) would make letters likely, and with them any other language.
     sentences = [(sentence, processor.encode_as_pieces(sentence)) for sentence in _sentences(document)]
     return [

@@ -6,31 +6,39 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dj_assets.errors import ContractError, SampleError
     from dj_assets.operators.base import (
         BoundedFilter,
+        ByParameters,
         CorpusMapper,
         Deduplicator,
+        Expander,
+        FieldMapper,
         Filter,
         Mapper,
         Operator,
         RangeFilter,
+        Selector,
         Statistic,
     )
     from dj_assets.operators.batch import Batch
     from dj_assets.operators.conditions import Condition, OneOf, Range
     from dj_assets.operators.registry import register
+    from dj_assets.operators.sql import Sql
 
 __all__ = [
     "Batch",
     "BoundedFilter",
+    "ByParameters",
     "Condition",
     "ContractError",
     "CorpusMapper",
     "Deduplicator",
+    "Expander",
+    "FieldMapper",
     "Filter",
     "Mapper",
     "OneOf",
@@ -38,6 +46,8 @@ __all__ = [
     "Range",
     "RangeFilter",
     "SampleError",
+    "Selector",
+    "Sql",
     "Statistic",
     "register",
 ]
@@ -49,11 +59,12 @@ _MODULES = {
     "OneOf": "dj_assets.operators.conditions",
     "Range": "dj_assets.operators.conditions",
     "SampleError": "dj_assets.errors",
+    "Sql": "dj_assets.operators.sql",
     "register": "dj_assets.operators.registry",
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
+def __getattr__(name: str) -> object:
     """Load a public name at first use, so that `import dj_assets.operators` stays quick."""
     if name not in __all__:
         raise AttributeError(f"module 'dj_assets.operators' has no attribute {name!r}")

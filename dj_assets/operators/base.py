@@ -1,4 +1,4 @@
-"""Define the kinds of operators: mapper, filter, deduplicator. Each declares its parameters as fields."""
+"""Define the kinds of operators: mapper, filter, selector, expander, deduplicator; parameters are fields."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Condition, Range
+from dj_assets.operators.sql import Sql
 
+T = TypeVar("T")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -76,12 +78,12 @@ class Operator(BaseModel):
             for key, value in values.items()
         }
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """Return all parameters that were given or differ from their defaults, ready for JSON."""
         given = self.model_dump(mode="json", exclude_unset=True)
         return {**self.model_dump(mode="json", exclude_defaults=True), **given}
 
-    def measuring_parameters(self) -> dict[str, Any]:
+    def measuring_parameters(self) -> dict[str, object]:
         """Return the parameters that affect measured values: all but the judging ones, defaults included."""
         return self.model_dump(mode="json", exclude=set(self.judging))
 
@@ -97,18 +99,22 @@ class Operator(BaseModel):
         """Load models and compile kernels before the first batch. `batch` is empty."""
 
 
-class StatisticsByParameters:
-    """Make the statistics of a filter depend on its parameters.
+class ByParameters(Generic[T]):
+    """Make a declaration of an operator depend on its parameters: its statistics, or the fields that it writes.
 
-    On a class, the attribute gives the statistics for default parameters; on an operator, those for its own parameters.
+    On a class, the attribute gives the declaration for default parameters; on an operator, that for its own parameters.
     """
 
-    def __init__(self, choose: Callable[[Any], tuple[Statistic, ...]]) -> None:
+    def __init__(self, choose: Callable[[Any], T]) -> None:
         self.choose = choose
 
-    def __get__(self, operator: Operator | None, owner: type[Operator]) -> tuple[Statistic, ...]:
-        """Return the statistics of an operator, or of its class with default parameters."""
+    def __get__(self, operator: Operator | None, owner: type[Operator]) -> T:
+        """Return the declaration of an operator, or of its class with default parameters."""
         return self.choose(owner() if operator is None else operator)
+
+
+class StatisticsByParameters(ByParameters[tuple[Statistic, ...]]):
+    """Make the statistics of a filter depend on its parameters."""
 
 
 class Mapper(Operator):
@@ -131,6 +137,39 @@ class Mapper(Operator):
     def warm_up(self, batch: Batch) -> None:
         """Rewrite an empty batch, which loads everything that a full batch needs."""
         self.apply(batch)
+
+
+class FieldMapper(Mapper):
+    """Write fields of samples in addition to the text, such as tags or extracted values. The text stays as it is.
+
+    `fields` declares the Arrow type of every written field: `pa.string()`, `pa.int64()`, `pa.float64()`, `pa.bool_()`,
+    and lists and structs of these. Dots in a name lead into nested fields. A field of the same name is replaced. Later
+    operators read the field by their `text_key`, `field_key`, `image_key` or `video_key`.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> class ShoutingMapper(FieldMapper):
+    ...     fields = {"shouting": pa.bool_()}
+    ...     def extract(self, batch):
+    ...         return {"shouting": pc.utf8_is_upper(batch.text)}
+    >>> ShoutingMapper().extract(Batch.of_texts(["NOW", "calm"]))["shouting"].to_pylist()
+    [True, False]
+    """
+
+    fields: ClassVar[Mapping[str, pa.DataType]] = {}
+
+    @abstractmethod
+    def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return one array for each declared field, as long as the batch; null means no value."""
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return the batch as it is: the row stage writes the fields that `extract` returns."""
+        return batch
+
+    def warm_up(self, batch: Batch) -> None:
+        """Extract from an empty batch, which loads everything that a full batch needs."""
+        self.extract(batch)
 
 
 class CorpusMapper(Mapper):
@@ -163,7 +202,7 @@ class CorpusMapper(Mapper):
 
     frequency_threshold: int
 
-    def counting_parameters(self) -> dict[str, Any]:
+    def counting_parameters(self) -> dict[str, object]:
         """Return the parameters that affect the keys of a sample: all measuring ones but the threshold."""
         return self.model_dump(mode="json", exclude={*self.judging, "frequency_threshold"})
 
@@ -180,7 +219,27 @@ class CorpusMapper(Mapper):
         return self.rewrite(batch, np.empty(0, np.uint64))
 
 
-class Filter(Operator):
+class Measuring(Operator):
+    """Measure statistics of samples, which a filter or a selector judges later.
+
+    Examples
+    --------
+    >>> issubclass(Filter, Measuring), issubclass(Selector, Measuring)
+    (True, True)
+    """
+
+    statistics: ClassVar[tuple[Statistic, ...]] = ()
+
+    @abstractmethod
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return one array for each statistic key, as long as the batch. Uses no threshold."""
+
+    def warm_up(self, batch: Batch) -> None:
+        """Measure an empty batch, which loads everything that a full batch needs."""
+        self.measure(batch)
+
+
+class Filter(Measuring):
     """Measure statistics of samples. `condition` declares which values keep a sample.
 
     Examples
@@ -204,7 +263,6 @@ class Filter(Operator):
     """
 
     judging: ClassVar[frozenset[str]] = frozenset({"min_closed_interval", "max_closed_interval", "reversed_range"})
-    statistics: ClassVar[tuple[Statistic, ...]] = ()
 
     min_closed_interval: bool = True
     max_closed_interval: bool = True
@@ -214,14 +272,6 @@ class Filter(Operator):
     def costly(self) -> bool:
         """Return true if `stats: cascade` measures this filter only for samples that the filters before it keep."""
         return False
-
-    @abstractmethod
-    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return one array for each statistic key, as long as the batch. Uses no threshold."""
-
-    def warm_up(self, batch: Batch) -> None:
-        """Measure an empty batch, which loads everything that a full batch needs."""
-        self.measure(batch)
 
     @property
     @abstractmethod
@@ -288,6 +338,92 @@ class RangeFilter(BoundedFilter):
     def condition(self) -> Range:
         """Return the range of the statistic."""
         return self.range
+
+
+class Selector(Measuring):
+    """Select among the samples that the operators before it keep, by rank, share or frequency of a value.
+
+    The value is the only statistic. It is named by `field_key`: a field of the sample, or `__dj__stats__.<key>` for the
+    statistic of an operator before. A selector without a statistic, such as a random one, measures nothing.
+
+    Examples
+    --------
+    A selector of the samples whose text length is the most frequent one:
+
+    >>> import pyarrow.compute as pc
+    >>> from dj_assets.operators.sql import Sql
+    >>> class UsualLengthSelector(Selector):
+    ...     statistics = (Statistic("length", pa.int64(), "characters"),)
+    ...     def measure(self, batch):
+    ...         return {"length": pc.utf8_length(batch.text).cast(pa.int64())}
+    ...     def selection(self, samples):
+    ...         return Sql("SELECT sample FROM samples WHERE value = (SELECT mode(value) FROM samples)")
+    ...     @property
+    ...     def reason(self):
+    ...         return "another length than most"
+    >>> UsualLengthSelector().selection(3).parameters
+    ()
+    """
+
+    field_key: str = ""
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:  # noqa: ARG002
+        """Return the value of every sample; nothing for a selector without a statistic."""
+        return {}
+
+    @abstractmethod
+    def selection(self, samples: int) -> Sql | None:
+        """Return a query for the selected samples, or None if all are selected.
+
+        Parameters
+        ----------
+        samples
+            Number of samples to select from, at least 2.
+
+        Returns
+        -------
+        Sql
+            A query for the column `sample` over the table `samples`, which has the columns `sample` (BIGINT, ascending
+            in the order of the samples), `shard` (INTEGER), `row` (BIGINT) and `value` (NULL without a statistic).
+        """
+
+    @property
+    @abstractmethod
+    def reason(self) -> str:
+        """Return in words why a sample is not selected."""
+
+
+class Expander(Operator):
+    """Replace every sample by several others, its children, such as the chunks of a text.
+
+    Children have the fields of their parent except those that the operator returns. They are measured whether or not
+    the parent is kept, so that bounds before this operator stay free.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> class ClauseMapper(Expander):
+    ...     def expand(self, batch):
+    ...         return pc.split_pattern(batch.text, "; ")
+    >>> ClauseMapper().expand(Batch.of_texts(["one; two", "three"])).to_pylist()
+    [['one', 'two'], ['three']]
+    """
+
+    @property
+    def keeps_parents(self) -> bool:
+        """Return true if a sample stays with its children; by default, the children replace it."""
+        return False
+
+    @abstractmethod
+    def expand(self, batch: Batch) -> pa.ListArray:
+        """Return the children of every sample, in order: a list of texts, or of structs.
+
+        A struct has the field `text` and the fields of the sample that differ from those of the parent.
+        """
+
+    def warm_up(self, batch: Batch) -> None:
+        """Expand an empty batch, which loads everything that a full batch needs."""
+        self.expand(batch)
 
 
 class Deduplicator(Operator):

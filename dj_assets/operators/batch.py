@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import numpy as np
 import pyarrow as pa
 
 from dj_assets.models.store import ModelStore
@@ -24,14 +25,16 @@ class TextError(ValueError):
 
 TEXT = "text"
 FIELDS = "fields"
+# The field of samples into which operators of Data-Juicer write tags and extracted values, each as a nested field.
+META = "__dj__meta__"
 
 
 @dataclass(frozen=True)
 class Batch:
     """Hold the samples that a row stage passes from operator to operator.
 
-    `rows` always has the column `text` (`pa.string()`, no nulls, valid UTF-8). Further columns (`id`, `row`, unchanged
-    fields) are carried along. Derived views (code points, words, pieces) are cached until the text changes, so that
+    `rows` always has the column `text` (`pa.string()`, no nulls, valid UTF-8). Further columns (`id`, `row`, other
+    fields) are carried along. Derived views (code points, words, pieces) are cached until a column changes, so that
     adjacent operators share them.
 
     Examples
@@ -84,19 +87,27 @@ class Batch:
         """
         if text is self.text:
             return self
-        return self._with(TEXT, _texts(text, len(self)), {})
+        return self._with(TEXT, _texts(text, len(self)))
 
     def with_column(self, name: str, values: pa.Array) -> Batch:
-        """Return a batch with the column `name`, which is not the text, replaced."""
-        return self._with(name, values, self._derived)
+        """Return a batch with the column `name`, which is not the text, replaced; all derived views are discarded."""
+        return self._with(name, values)
 
-    def _with(self, name: str, values: pa.Array, derived: dict[Hashable, object]) -> Batch:
+    def with_media(self, media_access: MediaAccess) -> Batch:
+        """Return a batch with access to other media; all derived views are discarded."""
+        return Batch(self.rows, self.models, media_access)
+
+    def _with(self, name: str, values: pa.Array) -> Batch:
         index = self.rows.schema.get_field_index(name)
-        return Batch(self.rows.set_column(index, name, values), self.models, self.media_access, derived)
+        return Batch(self.rows.set_column(index, name, values), self.models, self.media_access)
 
     def slice(self, offset: int, length: int) -> Batch:
         """Return `length` samples from `offset`, without derived views."""
         return Batch(self.rows.slice(offset, length), self.models, self.media_access)
+
+    def take(self, indices: np.ndarray) -> Batch:
+        """Return the samples with these indices, in their order, without derived views."""
+        return Batch(self.rows.take(pa.array(indices)), self.models, self.media_access)
 
     def select(self, keep: pa.BooleanArray) -> Batch:
         """Return the samples where `keep` is true, without derived views."""

@@ -9,21 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-Parameter = int | float | str
+from dj_assets.operators.sql import Parameter, Sql, quoted
+
 Columns = Mapping[str, str]
 
 # The reasons why a value without a number is not kept.
 NO_VALUE, NOT_A_NUMBER = "no value", "NaN, not a number"
 # First characters of JSON, other than white space.
 _JSON_STARTS = frozenset('"[{-0123456789tfnNI')
-
-
-@dataclass(frozen=True)
-class Sql:
-    """Hold a piece of SQL with its bound parameters, in the order of its question marks."""
-
-    text: str
-    parameters: tuple[Parameter, ...] = ()
 
 
 class Condition(ABC):
@@ -44,11 +37,6 @@ class Condition(ABC):
     def ranges(self) -> tuple[Range, ...]:
         """Return all ranges of numbers that the condition tests."""
         return ()
-
-
-def quoted(name: str) -> str:
-    """Return a column name quoted for SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True)

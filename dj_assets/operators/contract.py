@@ -7,24 +7,30 @@ operator raises for its samples is no breach; it passes through.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dj_assets.errors import ContractError, DjError, SampleError
 from dj_assets.operators.base import (
     BoundedFilter,
+    ByParameters,
     CorpusMapper,
     Deduplicator,
+    Expander,
+    FieldMapper,
     Filter,
     Mapper,
+    Measuring,
     Operator,
+    Selector,
     Statistic,
-    StatisticsByParameters,
 )
 from dj_assets.operators.batch import TEXT, Batch, TextError
+from dj_assets.operators.sql import Sql
 
 T = TypeVar("T")
 KEYS = pa.list_(pa.uint64())
@@ -38,33 +44,35 @@ _KINDS = {
 }
 # Columns that identify a sample. The table of statistics has them, too.
 IDENTITY = ("shard", "row", "id")
+STORED = "use pa.string(), pa.int64(), pa.float64(), pa.bool_(), or lists and structs of these"
+# The field of refined samples that holds their identity.
+SAMPLE_ID = "id"
 
 _FIXES = {
     "apply": "add 'def apply(self, batch)', which returns batch.with_text(texts)",
     "condition": "derive the class from RangeFilter, or add a property 'condition' that returns a Condition",
+    "expand": "add 'def expand(self, batch)', which returns one list of texts for each sample",
     "count": "add 'def count(self, batch)', which returns one list of keys for each sample",
+    "extract": "add 'def extract(self, batch)', which returns {name: array} with one value for each sample",
     "measure": "add 'def measure(self, batch)', which returns {key: array} with one value for each sample",
     "rewrite": "add 'def rewrite(self, batch, frequent)', which returns batch.with_text(texts)",
+    "reason": "add a property 'reason', which returns in words why a sample is not selected",
+    "selection": "add 'def selection(self, samples)', which returns a query for the selected samples",
     "sign": "add 'def sign(self, batch)', which returns an array with one signature for each sample",
 }
 
 
-def measured(operator: Filter, batch: Batch) -> dict[str, pa.Array]:
+def measured(operator: Measuring, batch: Batch) -> dict[str, pa.Array]:
     """Measure a batch; return one array for each declared statistic, of its type and as long as the batch."""
-    statistics = operator.statistics
     returned = _called(operator, "measure", batch, lambda: operator.measure(batch))
-    if not isinstance(returned, Mapping):
-        raise _breach(operator, "measure", f"returned {_kind_of(returned)}", "return a dict {key: array}")
-    missing = [statistic.key for statistic in statistics if statistic.key not in returned]
-    if missing:
-        problem = f"returned {_quoted(returned) or 'no key'}, but 'statistics' declares {_quoted(missing)}"
-        raise _breach(operator, "measure", problem, "use the same keys in both")
-    return {
-        statistic.key: _array(
-            operator, "measure", returned[statistic.key], statistic.type, len(batch), of=f"of {statistic.key!r} "
-        )
-        for statistic in statistics
-    }
+    declared = {statistic.key: statistic.type for statistic in operator.statistics}
+    return _arrays(operator, "measure", returned, declared, len(batch), declaration="statistics")
+
+
+def extracted(operator: FieldMapper, batch: Batch) -> dict[str, pa.Array]:
+    """Extract from a batch; return one array for each declared field, of its type and as long as the batch."""
+    returned = _called(operator, "extract", batch, lambda: operator.extract(batch))
+    return _arrays(operator, "extract", returned, operator.fields, len(batch), declaration="fields")
 
 
 def signed(operator: Deduplicator, batch: Batch) -> pa.Array:
@@ -77,6 +85,43 @@ def counted(operator: CorpusMapper, batch: Batch) -> pa.Array:
     """Count a batch; return one list of keys, `uint64`, for each sample."""
     returned = _called(operator, "count", batch, lambda: operator.count(batch))
     return _whole_keys(operator, "count", _array(operator, "count", returned, KEYS, len(batch)))
+
+
+def expanded(operator: Expander, batch: Batch) -> pa.ListArray:
+    """Expand a batch; return one list for each sample: of texts, or of structs with a field `text`."""
+    returned = _called(operator, "expand", batch, lambda: operator.expand(batch))
+    fix = "return pa.array(lists, pa.list_(pa.string())), or lists of structs with a field 'text'"
+    if isinstance(returned, pa.ChunkedArray):
+        returned = returned.combine_chunks()
+    if not isinstance(returned, pa.Array):
+        raise _breach(operator, "expand", f"returned {_kind_of(returned)}", fix)
+    if len(returned) != len(batch):
+        problem = f"returned {_several(len(returned), 'list')} for {_several(len(batch), 'sample')}"
+        raise _breach(operator, "expand", problem, "return one list for each sample, empty if it has no children")
+    inner = returned.type.value_type if _is_list(returned.type) else pa.null()
+    names = [field.name for field in inner] if pa.types.is_struct(inner) else []
+    text = inner.field(names.index(TEXT)).type if names.count(TEXT) == 1 else inner
+    if not pa.types.is_string(text):
+        raise _breach(operator, "expand", f"returned values of type {returned.type}", fix)
+    reserved = sorted(set(names) & set(IDENTITY))
+    if reserved:
+        raise _breach(operator, "expand", f"returned the field {reserved[0]!r}, which names a sample", "leave it out")
+    returned = returned.cast(pa.list_(inner))
+    written = fields_of_children(returned)
+    for name, kind in written.items():
+        if _field_problem(name, written) or not _is_stored(kind):
+            raise _breach(operator, "expand", f"returned the field {name!r} of type {kind}", STORED)
+    values = returned.flatten()
+    texts = pc.struct_field(values, names.index(TEXT)) if names else values
+    if returned.null_count or values.null_count or texts.null_count:
+        raise _breach(operator, "expand", "returned a null", "return an empty list, or a text for each child")
+    return returned
+
+
+def fields_of_children(lists: pa.ListArray) -> dict[str, pa.DataType]:
+    """Return names and types of the fields that an expander writes in addition to the text of its children."""
+    inner = lists.type.value_type
+    return {field.name: field.type for field in inner if field.name != TEXT} if pa.types.is_struct(inner) else {}
 
 
 def rewritten(operator: Mapper, batch: Batch, rewrite: Callable[[Batch], Batch]) -> Batch:
@@ -138,17 +183,23 @@ def check_class(cls: type[Operator]) -> None:
     ContractError
         If a method is missing, a declaration has the wrong type, or a bound is no field.
     """
-    given: Any = cls
-    if not (isinstance(given, type) and issubclass(given, (Mapper, Filter, Deduplicator))):
-        raise ContractError(f"{location(cls)} is no operator; derive it from Mapper, Filter or Deduplicator")
+    given: object = cls
+    if not (isinstance(given, type) and issubclass(given, (Mapper, Measuring, Expander, Deduplicator))):
+        kinds = "Mapper, Filter, Selector, Expander or Deduplicator"
+        raise ContractError(f"{location(cls)} is no operator; derive it from {kinds}")
     for method in sorted(getattr(cls, "__abstractmethods__", ())):
         fix = _FIXES.get(method, f"add the method {method!r}")
         raise ContractError(f"{location(cls)} has no {method!r}; {fix}")
-    if issubclass(cls, Filter):
-        if not isinstance(inspect.getattr_static(cls, "statistics"), StatisticsByParameters):
+    if issubclass(cls, Measuring):
+        by_parameters = isinstance(inspect.getattr_static(cls, "statistics"), ByParameters)
+        # a selector may have none
+        none = not cls.statistics and not issubclass(cls, Filter)
+        if not by_parameters and not none:
             _check_statistics(cls, cls.statistics)
         if issubclass(cls, BoundedFilter):
             _check_bounds(cls)
+    if issubclass(cls, FieldMapper) and not isinstance(inspect.getattr_static(cls, "fields"), ByParameters):
+        _check_fields(cls, cls.fields)
     unknown = sorted(set(cls.judging) - set(cls.model_fields))
     if unknown:
         fix = f"declare the field {unknown[0]!r}, or take it out of 'judging'"
@@ -159,18 +210,24 @@ def check_class(cls: type[Operator]) -> None:
 
 
 def check_operator(operator: Operator) -> None:
-    """Check the parts of an operator that depend on its parameters: statistics and condition.
+    """Check the parts of an operator that depend on its parameters: statistics, condition and written fields.
 
     Raises
     ------
     ContractError
-        If a statistic is not declared, or the condition cannot be compiled.
+        If a statistic is not declared, a field cannot be written, or the condition cannot be compiled.
     """
+    if isinstance(operator, FieldMapper):
+        _check_fields(type(operator), operator.fields)
+    cls = type(operator)
+    if not isinstance(operator, Measuring):
+        return
+    if isinstance(inspect.getattr_static(cls, "statistics"), ByParameters) and operator.statistics:
+        _check_statistics(cls, operator.statistics, reserved=())
+    if isinstance(operator, Selector):
+        _check_selection(operator)
     if not isinstance(operator, Filter):
         return
-    cls = type(operator)
-    if isinstance(inspect.getattr_static(cls, "statistics"), StatisticsByParameters):
-        _check_statistics(cls, operator.statistics, reserved=())
     columns = {statistic.key: statistic.key for statistic in operator.statistics}
     try:
         condition = operator.condition
@@ -221,10 +278,31 @@ def _called(operator: Operator, method: str, batch: Batch, call: Callable[[], T]
         raise _breach(operator, method, f"raised {in_words(error)} for a batch without samples", fix) from error
 
 
+def _arrays(
+    operator: Operator,
+    method: str,
+    returned: Any,  # noqa: ANN401 - whatever the author's method returned
+    declared: Mapping[str, pa.DataType],
+    samples: int,
+    *,
+    declaration: str,
+) -> dict[str, pa.Array]:
+    """Return what an operator returned for a batch as one array for each key of its declaration."""
+    if not isinstance(returned, Mapping):
+        raise _breach(operator, method, f"returned {_kind_of(returned)}", "return a dict {key: array}")
+    missing = [key for key in declared if key not in returned]
+    if missing:
+        problem = f"returned {_quoted(returned) or 'no key'}, but {declaration!r} declares {_quoted(missing)}"
+        raise _breach(operator, method, problem, "use the same keys in both")
+    return {
+        key: _array(operator, method, returned[key], kind, samples, of=f"of {key!r} ") for key, kind in declared.items()
+    }
+
+
 def _array(
     operator: Operator,
     method: str,
-    values: Any,  # noqa: ANN401 - whatever the author's method returned
+    values: object,
     declared: pa.DataType,
     samples: int,
     *,
@@ -257,7 +335,7 @@ def _whole_keys(operator: Operator, method: str, values: pa.Array) -> pa.Array:
     return values
 
 
-def _check_statistics(cls: type[Filter], statistics: object, reserved: tuple[str, ...] = IDENTITY) -> None:
+def _check_statistics(cls: type[Operator], statistics: object, reserved: tuple[str, ...] = IDENTITY) -> None:
     example = "statistics = (Statistic('score', pa.float64(), 'unit'),)"
     if not isinstance(statistics, tuple) or not all(isinstance(entry, Statistic) for entry in statistics):
         fix = f"declare a tuple of Statistic, with a comma at its end: {example}"
@@ -275,8 +353,56 @@ def _check_statistics(cls: type[Filter], statistics: object, reserved: tuple[str
             raise ContractError(f"{location(cls)}: the type of the statistic {key!r} is {statistic.type!r}; {fix}")
 
 
+def _check_fields(cls: type[FieldMapper], fields: object) -> None:
+    example = "fields = {'tags': pa.list_(pa.string())}"
+    if not isinstance(fields, Mapping) or not fields:
+        raise ContractError(f"{location(cls)}: 'fields' is {fields!r}; declare the written fields: {example}")
+    for name, kind in fields.items():
+        problem = _field_problem(name, fields)
+        if problem:
+            raise ContractError(f"{location(cls)}: the field {name!r} cannot be written: {problem}; use another name")
+        if not _is_stored(kind):
+            raise ContractError(f"{location(cls)}: the type of the field {name!r} is {kind!s}; {STORED}")
+
+
+def _field_problem(name: object, fields: Iterable[object]) -> str:
+    """Return why an operator cannot write a field of this name; "" if it can."""
+    if not isinstance(name, str) or not all(name.split(".")):
+        return "it has no name"
+    if name.split(".")[0] == SAMPLE_ID:
+        return "it identifies the sample"
+    inside = next((other for other in fields if str(other).startswith(f"{name}.")), None)
+    return f"{inside!r} is inside of it" if inside else ""
+
+
+def _is_stored(kind: object) -> bool:
+    """Return whether samples of every source can hold values of a type, JSON records included."""
+    if not isinstance(kind, pa.DataType):
+        return False
+    if pa.types.is_list(kind):
+        return _is_stored(kind.value_type)
+    if pa.types.is_struct(kind):
+        return bool(kind.num_fields) and all(_is_stored(field.type) for field in kind)
+    return kind in (pa.string(), pa.int64(), pa.float64(), pa.bool_())
+
+
+def _check_selection(operator: Selector) -> None:
+    if len(operator.statistics) > 1:
+        problem = f"declares {len(operator.statistics)} statistics, but a selector judges one value"
+        raise ContractError(f"{location(type(operator))} {problem}; declare one")
+    try:
+        selection: object = operator.selection(2)
+        reason: object = operator.reason
+    except Exception as error:
+        fix = "return Sql('SELECT sample FROM samples WHERE …'), or None if all are selected"
+        raise _breach(operator, "selection", f"raised {in_words(error)}", fix) from error
+    if not isinstance(reason, str) or not (selection is None or isinstance(selection, Sql)):
+        fix = "return Sql('SELECT sample FROM samples WHERE …') and a text"
+        raise _breach(operator, "selection", f"returned {_kind_of(selection)} and {_kind_of(reason)}", fix)
+
+
 def _check_bounds(cls: type[BoundedFilter]) -> None:
-    bounds: Any = cls.bounds
+    bounds: object = cls.bounds
     if not isinstance(bounds, tuple) or len(bounds) != 2:
         raise ContractError(f"{location(cls)}: 'bounds' is {bounds!r}; name two fields: bounds = ('min_x', 'max_x')")
     for name in bounds:
@@ -330,7 +456,7 @@ def _kind_of(value: object) -> str:
     return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
-def _quoted(keys: Any) -> str:  # noqa: ANN401 - an iterable of keys
+def _quoted(keys: Iterable[object]) -> str:
     return ", ".join(repr(key) for key in keys)
 
 

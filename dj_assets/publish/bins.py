@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from dj_assets.home.run_manifest import Bins
 from dj_assets.operators.base import Filter
-from dj_assets.operators.conditions import quoted
+from dj_assets.operators.sql import Sql, quoted
 from dj_assets.recipe.plan import Plan
 
 _BINS = 10
+_ALL = Sql("TRUE")
 _NAMES = 20
 # Quantiles hold their values in memory: from twice this number of samples on, they use every k-th, chosen by hash.
 _QUANTILE_SAMPLES = 2_000_000
@@ -65,42 +66,50 @@ def _is_text(kind: pa.DataType) -> bool:
     return not (pa.types.is_integer(single) or pa.types.is_floating(single))
 
 
-def _values(column: str, kind: pa.DataType, where: str = "TRUE") -> str:
+def _values(column: str, kind: pa.DataType, where: Sql = _ALL) -> Sql:
     """Return a query for all values of a column, one row for each value of a list; null if there is none."""
     value = f"unnest({quoted(column)})" if _is_list(kind) else quoted(column)
-    return f"(SELECT {value}::{'VARCHAR' if _is_text(kind) else 'DOUBLE'} AS value FROM stats WHERE {where})"  # noqa: S608
+    typed = Sql(f"{value}::{'VARCHAR' if _is_text(kind) else 'DOUBLE'}")
+    return Sql.of("(SELECT {typed} AS value FROM stats WHERE {where})", typed=typed, where=where)
 
 
 def _edges(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataType) -> list[float]:
     row = connection.execute("SELECT count(*) FROM stats").fetchone()
     every = max(1, (row[0] if row else 0) // _QUANTILE_SAMPLES)
-    values = _values(column, kind, f"hash(shard, row) % {every} = 0")
-    shares = [n / _BINS for n in range(_BINS + 1)]
-    query = f"SELECT quantile_disc(value, {shares}) FROM {values} WHERE isfinite(value)"  # noqa: S608 - numbers of ours
-    answer = connection.execute(query).fetchone()
+    values = _values(column, kind, Sql(f"hash(shard, row) % {every} = 0"))
+    shares = Sql(str([n / _BINS for n in range(_BINS + 1)]))
+    query = Sql.of(
+        "SELECT quantile_disc(value, {shares}) FROM {values} WHERE isfinite(value)", shares=shares, values=values
+    )
+    answer = query.execute(connection).fetchone()
     deciles: list[float] = answer[0] if answer and answer[0] else []
     repeated = {value for value, following in itertools.pairwise(deciles) if value == following}
     return sorted({*deciles[1:-1], *repeated, *(math.nextafter(value, -math.inf) for value in repeated)})
 
 
 def _frequent(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataType) -> list[str]:
-    values = _values(column, kind)
-    query = f"SELECT value FROM {values} WHERE value IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT ?"  # noqa: S608
-    return [name for (name,) in connection.execute(query, [_NAMES]).fetchall()]
+    query = Sql.of(
+        "SELECT value FROM {values} WHERE value IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT {most}",
+        values=_values(column, kind),
+        most=_NAMES,
+    )
+    return [name for (name,) in query.execute(connection).fetchall()]
 
 
 def _counted(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataType, bins: Bins) -> Bins:
     values = _values(column, kind)
     if _is_text(kind):
-        query = f"SELECT value, count(*) FROM {values} WHERE value IS NOT NULL GROUP BY value"  # noqa: S608
-        by_name = dict(connection.execute(query).fetchall())
+        query = Sql.of("SELECT value, count(*) FROM {values} WHERE value IS NOT NULL GROUP BY value", values=values)
+        by_name = dict(query.execute(connection).fetchall())
         named = [by_name.pop(name, 0) for name in bins.names]
         return Bins(counts=(*named, sum(by_name.values())), names=bins.names)
-    query = (
-        "SELECT histogram(value, ?::DOUBLE[]) FILTER (isfinite(value)), count(*) FILTER (NOT isfinite(value)) "  # noqa: S608
-        f"FROM {values}"
+    query = Sql.of(
+        "SELECT histogram(value, {edges}::DOUBLE[]) FILTER (isfinite(value)), count(*) FILTER (NOT isfinite(value))"
+        " FROM {values}",
+        edges=list(bins.edges),
+        values=values,
     )
-    histogram, neither = connection.execute(query, [list(bins.edges)]).fetchone() or ({}, 0)
+    histogram, neither = query.execute(connection).fetchone() or ({}, 0)
     ends = (*bins.edges, math.inf)
     counts = (*((histogram or {}).get(edge, 0) for edge in ends), neither)
     return Bins(counts=counts, edges=bins.edges)

@@ -15,8 +15,8 @@ from dj_assets.errors import DamagedError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import require_written
 from dj_assets.home.run_manifest import RunManifest
-from dj_assets.operators.base import Filter
-from dj_assets.operators.conditions import Sql
+from dj_assets.operators.base import Filter, Selector
+from dj_assets.operators.sql import Sql, bound, literals, quoted
 from dj_assets.publish.duplicates import MeasuredReference, add_duplicates
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.copies import at_hand
@@ -26,6 +26,8 @@ from dj_assets.urls import url_of
 SamplePosition = tuple[int, int]
 # Above this number of samples `stats` is a view over the Parquet files: a native copy would double the disk usage.
 NATIVE_SAMPLES = 20_000_000
+# The outcome of a sample that would be made from another one, which an operator dropped before.
+NEVER_CREATED = -2
 
 _DAMAGED = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 
@@ -38,6 +40,12 @@ CREATE TABLE quarantine (shard INTEGER, row BIGINT, id VARCHAR, operator VARCHAR
 CREATE TABLE funnel (step INTEGER, operator VARCHAR, params VARCHAR, samples_in BIGINT, samples_out BIGINT,
                      dropped BIGINT, quarantined BIGINT, seconds DOUBLE, dropped_against BIGINT);
 CREATE TABLE runs (run_id VARCHAR, finished VARCHAR, manifest VARCHAR);
+"""
+# Further tables and columns of a recipe that makes samples from others.
+_SCHEMA_OF_CHILDREN = """
+CREATE TABLE expanded (shard INTEGER, row BIGINT, id VARCHAR, operator VARCHAR, children BIGINT);
+ALTER TABLE funnel ADD COLUMN created BIGINT;
+ALTER TABLE funnel ADD COLUMN expanded BIGINT;
 """
 
 
@@ -122,13 +130,16 @@ def build_database(
     connection = duckdb.connect(str(path), config={"threads": threads})
     try:
         connection.execute(_SCHEMA)
-        _stats(connection, files["stats"], native=_is_native(connection, files["stats"]))
         connection.register("arrow_outcomes", outcome_table)
         connection.execute("CREATE TEMP TABLE outcomes AS SELECT * FROM arrow_outcomes")
+        _stats(connection, files["stats"], native=_is_native(connection, files["stats"]), children=bool(plan.expanders))
         connection.execute("CREATE TEMP TABLE rejects AS SELECT * FROM read_parquet(?)", [_names(files["rejects"])])
         add_duplicates(connection, plan, files.get("signatures", ()), against)
         _dropped(connection, plan)
         _quarantine(connection, plan)
+        if plan.expanders:
+            connection.execute(_SCHEMA_OF_CHILDREN)
+            _expanded(connection, plan)
     finally:
         connection.close()
 
@@ -142,8 +153,9 @@ def add_run(path: Path, manifest: RunManifest, content: Mapping[str, object] | N
     try:
         for number, step in enumerate(manifest.funnel):
             values = (step.operator, json.dumps(step.params), step.samples_in, step.samples_out, step.dropped)
-            row = [number, *values, step.quarantined, step.seconds, step.dropped_against]
-            connection.execute("INSERT INTO funnel VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            made = (step.created, step.expanded) if _has_children(connection) else ()
+            row = [number, *values, step.quarantined, step.seconds, step.dropped_against, *made]
+            Sql.of("INSERT INTO funnel VALUES ({row})", row=bound(row)).execute(connection)
         row = [manifest.run_id, manifest.finished, json.dumps(content or manifest.as_json())]
         connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
     finally:
@@ -152,11 +164,35 @@ def add_run(path: Path, manifest: RunManifest, content: Mapping[str, object] | N
 
 def export_table(database: Path, table: str, target: Path, file_number: int | None = None) -> None:
     """Write a table of a database, or its rows of one source file, as zstd Parquet."""
-    where = "" if file_number is None else f"WHERE shard = {int(file_number)}"
-    order = "ORDER BY shard, row" if table in {"dropped", "quarantine"} else ""
     with reading(database) as connection:
-        relation = connection.sql(f'SELECT * FROM "{table}" {where} {order}')  # noqa: S608 - names of ours
+        relation = connection.table(table)
+        if file_number is not None:
+            relation = relation.filter(f"shard = {file_number}")
+        if table in {"dropped", "quarantine"}:
+            relation = relation.order("shard, row")
         relation.write_parquet(str(target), compression="zstd")
+
+
+def ended_tables(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Return the tables that list the samples that are not kept."""
+    return ("dropped", "quarantine", *(("expanded",) if _has_children(connection) else ()))
+
+
+def ended_samples(connection: duckdb.DuckDBPyConnection, columns: str = "shard, row") -> str:
+    """Return SQL for the samples of a database that are not kept, with columns that all their tables have."""
+    return " UNION ALL ".join(f"SELECT {columns} FROM {table}" for table in ended_tables(connection))  # noqa: S608
+
+
+def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Return the number of rows of a table."""
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - names of ours
+    return int(row[0]) if row else 0
+
+
+def _has_children(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether the recipe of a database makes samples from others."""
+    names = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'expanded'").fetchall()
+    return bool(names)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> int:
@@ -169,12 +205,26 @@ def _is_native(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> 
     return any(url_of(file) is not None for file in files) or _count(connection, files) <= NATIVE_SAMPLES
 
 
-def _stats(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], *, native: bool) -> None:
+def _stats(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], *, native: bool, children: bool = False
+) -> None:
+    """Create the table or view `stats` of all samples; children that were never created are not among them."""
     if native:
         connection.execute("CREATE TABLE stats AS SELECT * FROM read_parquet(?)", [_names(files)])
+        if children:
+            connection.execute(
+                "DELETE FROM stats USING outcomes o WHERE o.fate = ? AND stats.shard = o.shard AND stats.row = o.row",
+                [NEVER_CREATED],
+            )
         return
-    listed = ", ".join("'" + name.replace("'", "''") + "'" for name in _names(files))
-    connection.execute(f"CREATE VIEW stats AS SELECT * FROM read_parquet([{listed}])")  # noqa: S608 - quoted above
+    created = ""
+    if children:
+        connection.execute(
+            "CREATE TABLE never_created AS SELECT shard, row FROM outcomes WHERE fate = ?", [NEVER_CREATED]
+        )
+        created = "ANTI JOIN never_created USING (shard, row)"
+    query = "CREATE VIEW stats AS SELECT * FROM read_parquet({files}) {created}"
+    Sql.of(query, files=literals(_names(files)), created=Sql(created)).execute(connection)
 
 
 def _dropped(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
@@ -183,7 +233,10 @@ def _dropped(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     )
     for step in plan.steps:
         if isinstance(step.operator, Filter):
-            _dropped_by_filter(connection, step, step.operator)
+            condition, columns = step.operator.condition, step.columns
+            _dropped_by(connection, step, condition.reason(columns), condition.value(columns))
+        elif isinstance(step.operator, Selector):
+            _dropped_by(connection, step, Sql("?", (step.operator.reason,)), _judged_value(step))
     connection.execute(
         """
         INSERT INTO dropped SELECT shard, row, id, operator,
@@ -194,17 +247,33 @@ def _dropped(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     )
 
 
-def _dropped_by_filter(connection: duckdb.DuckDBPyConnection, step: Step, operator: Filter) -> None:
-    reason: Sql = operator.condition.reason(step.columns)
-    value: Sql = operator.condition.value(step.columns)
-    connection.execute(
-        f"""
+def _dropped_by(connection: duckdb.DuckDBPyConnection, step: Step, reason: Sql, value: Sql) -> None:
+    query = """
         INSERT INTO dropped
-        SELECT shard, row, id, ?, {reason.text}, {value.text}, NULL FROM stats JOIN outcomes USING (shard, row)
-        WHERE fate = ? AND NOT quarantined ORDER BY shard, row
-        """,  # noqa: S608 - conditions bind their values
-        [step.label, *reason.parameters, *value.parameters, step.index],
-    )
+        SELECT shard, row, id, {label}, {reason}, {value}, NULL FROM stats JOIN outcomes USING (shard, row)
+        WHERE fate = {index} AND NOT quarantined ORDER BY shard, row
+    """
+    Sql.of(query, label=step.label, reason=reason, value=value, index=step.index).execute(connection)
+
+
+def _judged_value(step: Step) -> Sql:
+    """Return the value that a selector judges as a double, null if it is no number."""
+    columns = tuple(step.columns.values())
+    return Sql(f"TRY_CAST({quoted(columns[0])} AS DOUBLE)" if columns else "NULL")
+
+
+def _expanded(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    for step in plan.expanders:
+        connection.execute(
+            """
+            INSERT INTO expanded
+            SELECT s.shard, s.row, s.id, ?, count(c.row)
+            FROM stats s JOIN outcomes o ON o.shard = s.shard AND o.row = s.row
+                 LEFT JOIN stats c ON c.shard = s.shard AND c.parent_row = s.row
+            WHERE o.fate = ? AND NOT o.quarantined GROUP BY ALL ORDER BY s.shard, s.row
+            """,
+            [step.label, step.index],
+        )
 
 
 def _quarantine(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:

@@ -16,7 +16,7 @@ MARK = "fetched.json"
 
 @dataclass(frozen=True)
 class Fetched:
-    """Holds the number of files in the folder, and their bytes."""
+    """Hold the number of files in the folder, and their bytes."""
 
     files: int
     bytes: int

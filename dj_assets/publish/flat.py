@@ -6,18 +6,24 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeVar
 
 import pyarrow.parquet as pq
 
 from dj_assets.home.writing import ParquetFileWriter
 from dj_assets.publish.database import export_table
 
-# Calls a function with the arguments of every piece, on any machine; returns the results when all are done.
-ForEach = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]
+R = TypeVar("R")
 
 
-def one_by_one(work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[Any]:
+class ForEach(Protocol):
+    """Call a function with the arguments of every piece, on any machine; return the results when all are done."""
+
+    def __call__(self, work: Callable[..., R], pieces: Iterable[tuple[object, ...]], /) -> list[R]:
+        """Return the results in the order of the pieces."""
+
+
+def one_by_one(work: Callable[..., R], pieces: Iterable[tuple[object, ...]]) -> list[R]:
     """Call `work` with the arguments of every piece, in this process; return the results."""
     return [work(*piece) for piece in pieces]
 

@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.writing import replace_atomically
-from dj_assets.publish.database import reading
+from dj_assets.operators.sql import Sql
+from dj_assets.publish.database import ended_tables, reading
 
-Kind = Literal["kept", "dropped", "quarantined"]
+Kind = Literal["kept", "dropped", "quarantined", "expanded"]
 
 # The fix for a damaged record.
 RECORD_LOST = "compare other runs; the record of a run that was replaced cannot be made again"
@@ -35,7 +36,7 @@ _SCHEMA = pa.schema([("shard", pa.int32()), ("row", pa.int64()), ("code", pa.int
 
 @dataclass(frozen=True)
 class Outcome:
-    """Holds the outcome of a sample: the operator that ended it and the reason, without the value of the statistic."""
+    """Hold the outcome of a sample: the operator that ended it and the reason, without the value of the statistic."""
 
     kind: Kind
     operator: str = ""
@@ -56,7 +57,8 @@ def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
     Holds one source file at a time.
     """
     with reading(database) as connection:
-        outcomes = _outcomes(connection)
+        outcomes, ended = _outcomes(connection), _ended(connection)
+        has_children = "expanded" in ended_tables(connection)
         connection.execute("CREATE TEMP TABLE codes (code SMALLINT, kind VARCHAR, operator VARCHAR, reason VARCHAR)")
         for code, outcome in enumerate(outcomes):
             connection.execute("INSERT INTO codes VALUES (?, ?, ?, ?)", [code, *astuple(outcome)])
@@ -73,7 +75,10 @@ def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
         ):
             for file in stats:
                 # measured files are named by the number of their source file
-                rows = connection.sql(_SHARD, params={"file": str(file), "shard": int(file.stem)}).to_arrow_table()
+                number = int(file.stem)
+                created = Sql.of(_CREATED, shard=number) if has_children else Sql("")
+                query = Sql.of(_CODED, ended=ended, shard=number, file=str(file), created=created)
+                rows = connection.sql(query.text, params=list(query.parameters)).to_arrow_table()
                 writer.write_table(rows.cast(schema))
 
 
@@ -95,32 +100,44 @@ def keep_newest(layout: Layout, keep: int = KEEP_RECORDS) -> list[Path]:
 
 def _outcomes(connection: duckdb.DuckDBPyConnection) -> list[Outcome]:
     """Return all outcomes of the run, the most frequent first; all rare ones of an operator are one outcome."""
-    frequent = [Outcome(*row) for row in connection.execute(_FREQUENT, [_MOST_OUTCOMES]).fetchall()]
-    rare = [Outcome(*row) for row in connection.execute(_RARE).fetchall()]
+    ended = _ended(connection)
+    most_frequent = Sql.of(_FREQUENT, ended=ended, most=_MOST_OUTCOMES)
+    frequent = [Outcome(*row) for row in most_frequent.execute(connection).fetchall()]
+    some = Sql.of("SELECT DISTINCT kind, operator, 'other' FROM ({ended})", ended=ended)
+    rare = [Outcome(*row) for row in some.execute(connection).fetchall()]
     return list(dict.fromkeys([KEPT, *frequent, *sorted(rare, key=astuple)]))
 
 
-# A reason such as "below min_ratio 0.65" contains the threshold, which is also in the recipe of the run. Without it the
-# reasons of two runs can be compared.
-_ENDED = """
-SELECT shard, row, 'dropped' AS kind, operator,
-       CASE WHEN kept_id IS NOT NULL THEN 'duplicate'
-            ELSE regexp_replace(reason, '^((above|below) \\S+) \\S+$', '\\1') END AS reason
-FROM dropped
-UNION ALL SELECT shard, row, 'quarantined', operator, '' FROM quarantine
+def _ended(connection: duckdb.DuckDBPyConnection) -> Sql:
+    """Return SQL for every sample that is not kept, with its outcome.
+
+    A reason such as "below min_ratio 0.65" contains the threshold, which is also in the recipe of the run. Without it
+    the reasons of two runs can be compared.
+    """
+    ended = """
+        SELECT shard, row, 'dropped' AS kind, operator,
+               CASE WHEN kept_id IS NOT NULL THEN 'duplicate'
+                    ELSE regexp_replace(reason, '^((above|below) \\S+) \\S+$', '\\1') END AS reason
+        FROM dropped
+        UNION ALL SELECT shard, row, 'quarantined', operator, '' FROM quarantine
+    """
+    made = "UNION ALL SELECT shard, row, 'expanded', operator, '' FROM expanded"
+    return Sql(ended + (made if "expanded" in ended_tables(connection) else ""))
+
+
+_FREQUENT = """
+SELECT kind, operator, reason FROM ({ended}) GROUP BY ALL ORDER BY count(*) DESC, kind, operator, reason LIMIT {most}
 """
-
-_FREQUENT = f"""
-SELECT kind, operator, reason FROM ({_ENDED}) GROUP BY ALL ORDER BY count(*) DESC, kind, operator, reason LIMIT ?
-"""  # noqa: S608 - text of ours
-_RARE = f"SELECT DISTINCT kind, operator, 'other' FROM ({_ENDED})"  # noqa: S608
-
-_SHARD = f"""
-WITH ended AS (SELECT * FROM ({_ENDED}) WHERE shard = $shard),
+# The table `stats` has only the samples that were created, but may be a view over all files.
+_CREATED = "SEMI JOIN (SELECT row FROM stats WHERE shard = {shard}) USING (row)"
+# The samples of a file with the codes of their outcomes.
+_CODED = """
+WITH ended AS (SELECT * FROM ({ended}) WHERE shard = {shard}),
      coded AS (SELECT ended.shard, ended.row, coalesce(exact.code, other.code) AS code
                FROM ended LEFT JOIN codes exact USING (kind, operator, reason)
                           LEFT JOIN codes other ON other.kind = ended.kind AND other.operator = ended.operator
                                                    AND other.reason = 'other')
-SELECT $shard::INTEGER AS shard, row, coalesce(code, 0)::SMALLINT AS code
-FROM (SELECT row FROM read_parquet($file) UNION SELECT row FROM ended) LEFT JOIN coded USING (row) ORDER BY row
-"""  # noqa: S608 - text of ours
+SELECT {shard}::INTEGER AS shard, row, coalesce(code, 0)::SMALLINT AS code
+FROM (SELECT row FROM read_parquet({file}) {created} UNION SELECT row FROM ended) LEFT JOIN coded USING (row)
+ORDER BY row
+"""

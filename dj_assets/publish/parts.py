@@ -30,7 +30,7 @@ Format = Literal["parquet", "jsonl"]
 
 @dataclass(frozen=True)
 class RefinedFile:
-    """Holds one refined file: the number of its source file, the number of samples, the key of its content."""
+    """Hold one refined file: the number of its source file, the number of samples, the key of its content."""
 
     number: int
     samples: int

@@ -33,7 +33,7 @@ Accompany = Callable[[Path, RunManifest, Plan, Layout], None]
 
 @dataclass(frozen=True)
 class Release:
-    """Publishes a version of a subset.
+    """Publish a version of a subset.
 
     `outcome_table` lists the samples that are not kept (see `build_database`). `against` are the manifests of the
     reference set. `accompany` writes additional files, which are published with the rest or not at all. `for_each`

@@ -43,7 +43,7 @@ _VALUES: Mapping[Variable, Callable[[], object]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """Holds one setting in effect; `default` describes in words the effect of a `value` of None.
+    """Hold one setting in effect; `default` describes in words the effect of a `value` of None.
 
     The value of a secret is "set". A value that cannot be used is None, and `problem` contains the reason.
     """

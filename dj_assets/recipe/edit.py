@@ -13,7 +13,7 @@ Changes = Mapping[int, Mapping[str, Value]]
 
 @dataclass(frozen=True)
 class _Edit:
-    """Holds the replacement of the characters from `start` up to `end`."""
+    """Hold the replacement of the characters from `start` up to `end`."""
 
     start: int
     end: int

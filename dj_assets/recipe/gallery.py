@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -22,7 +21,7 @@ from dj_assets.urls import checked_location, split_locations
 
 @dataclass(frozen=True)
 class Gallery:
-    """Holds the recipes that load, keyed by subset name, and the errors of the others, keyed by file."""
+    """Hold the recipes that load, keyed by subset name, and the errors of the others, keyed by file."""
 
     recipes: dict[str, GalleryRecipe]
     broken: dict[Path, RecipeError]
@@ -142,7 +141,7 @@ def _reading_like(sources: Sequence[Source], given: Sequence[str]) -> tuple[Sour
     return (Source(**(_how(sources[0]) if len(sources) == 1 else {}), paths=tuple(paths)),)
 
 
-def _how(entry: Source) -> dict[str, Any]:
+def _how(entry: Source) -> dict[str, object]:
     return entry.model_dump(include={"text_key", "media_root", "allow_outside", "allow_urls", "format", "language"})
 
 

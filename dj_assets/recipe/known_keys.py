@@ -40,7 +40,8 @@ IGNORED = frozenset(
     """.split()
 )
 
-# Operator-level keys that never change a result in Data-Juicer and have no effect here.
+# Operator-level keys without effect, unless the class of the operator declares them (see `load.ignored_by`): they never
+# change a result in Data-Juicer, or are about media that the operator does not read.
 OPERATOR_IGNORED = frozenset(
     """
     accelerator audio_key auto_op_parallelism batch_mode batch_size cpu_required gpu_required history_key

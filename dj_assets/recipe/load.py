@@ -14,18 +14,19 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from dj_assets.errors import ContractError, RecipeError
-from dj_assets.media.media_keys import MediaKeys
+from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
-from dj_assets.operators.base import Filter, Operator
+from dj_assets.operators.base import FieldMapper, Filter, Operator
+from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe import known_keys, unregistered
 from dj_assets.recipe.model import AssetBlock, Recipe
 from dj_assets.recipe.yaml_file import read_yaml
 
 IN_MEMORY = "<dict>"
-# The keys of recipes, and the fields of `SpecialTokens` and `MediaKeys` that they set.
+# The keys of recipes, and the attributes of `SpecialTokens` and `MediaKeys` that they set.
 _TOKENS = {f"{name}_special_token": name for name in ("image", "video", "audio", "eoc")}
-_FIELDS = {"image_key": "images", "video_key": "videos", "image_bytes_key": "image_bytes"}
+_FIELDS = {key: name for keys in FIELD_KEYS.values() for key, name in keys.items()}
 _MEDIA_KEYS = _TOKENS.keys() | _FIELDS.keys()
 # Prefix of the modules of custom operators: files of the same name in two folders become two modules.
 CUSTOM_MODULE = "dj_assets_custom_"
@@ -33,7 +34,7 @@ CUSTOM_MODULE = "dj_assets_custom_"
 CONTENT = "__content_sha256__"
 
 
-def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe) -> Recipe:
+def load_recipe(recipe: str | Path | Mapping[str, object] | Recipe) -> Recipe:
     """Load a recipe from a YAML file or a dict with the same keys.
 
     Raises
@@ -58,14 +59,15 @@ def _build(content: dict[str, Any], file: str) -> Recipe:
     notices += unregistered.notices(forgotten)
     text_key = _text_key(content.get("text_keys", "text"), file)
     asset = _asset(content.get("asset"), file)
-    process, ignored = _process(content.get("process"), _Context(file, text_key, asset, forgotten))
+    media = _media(content, asset, file)
+    process, ignored = _process(content.get("process"), _Context(file, text_key, media, asset, forgotten))
     if ignored:
         notices.append(f"{file}: operator keys without effect here: {', '.join(sorted(ignored))}")
     recipe = Recipe(
         file=file,
         process=process,
         text_key=text_key,
-        media=_media(content, asset, file),
+        media=media,
         project_name=str(content.get("project_name") or ""),
         workers=_workers(content.get("np"), file),
         dataset_path=content.get("dataset_path"),
@@ -75,7 +77,7 @@ def _build(content: dict[str, Any], file: str) -> Recipe:
     return recipe if asset is None else recipe.as_asset(asset)
 
 
-def _check_keys(content: Mapping[str, Any], file: str) -> list[str]:
+def _check_keys(content: Mapping[str, object], file: str) -> list[str]:
     for key in content:
         if key not in known_keys.HONOURED | known_keys.IGNORED:
             raise RecipeError(
@@ -87,10 +89,11 @@ def _check_keys(content: Mapping[str, Any], file: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Context:
-    """Holds the parts of a recipe that its operators need."""
+    """Hold the parts of a recipe that its operators need."""
 
     file: str
     text_key: str
+    media: MediaKeys
     asset: AssetBlock | None
     unregistered: tuple[type[Operator], ...] = ()
 
@@ -102,13 +105,15 @@ def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], 
     for index, entry in enumerate(entries):
         name, parameters = _entry(entry, context.file, index)
         name = known_keys.ALIASES.get(name, name)
-        ignored |= set(parameters) & known_keys.OPERATOR_IGNORED
-        parameters = {key: value for key, value in parameters.items() if key not in known_keys.OPERATOR_IGNORED}
-        operators.append(_operator(name, parameters, index, context))
+        cls = _class_of(name, index, context)
+        without_effect = set(parameters) & ignored_by(cls)
+        ignored |= without_effect
+        parameters = {key: value for key, value in parameters.items() if key not in without_effect}
+        operators.append(_operator(cls, parameters, index, context))
     return tuple(operators), ignored
 
 
-def _entry(entry: object, file: str, index: int) -> tuple[str, dict[str, Any]]:
+def _entry(entry: object, file: str, index: int) -> tuple[str, dict[str, object]]:
     if isinstance(entry, str):
         return entry, {}
     if not isinstance(entry, dict) or len(entry) != 1:
@@ -119,21 +124,37 @@ def _entry(entry: object, file: str, index: int) -> tuple[str, dict[str, Any]]:
     return str(name), dict(parameters or {})
 
 
-def _operator(name: str, parameters: dict[str, Any], index: int, context: _Context) -> Operator:
+def _class_of(name: str, index: int, context: _Context) -> type[Operator]:
     file = context.file
     cls = registry.find(name)
-    if cls is None:
-        if name in known_keys.DATA_JUICER_OPERATORS:
-            raise RecipeError(file, "Data-Juicer has this operator, dj_assets does not yet", index, name)
-        forgotten = unregistered.meant(name, context.unregistered)
-        if forgotten is not None:
-            problem = f"unknown operator; {unregistered.missing(forgotten)}"
-            raise RecipeError(file, problem, index, name, fix=unregistered.fix(forgotten, name))
-        raise RecipeError(
-            file, "unknown operator", index, name, fix=_did_you_mean(name, set(registry.operator_names()))
-        )
-    if parameters.get("text_key") == context.text_key:
-        del parameters["text_key"]
+    if cls is not None:
+        return cls
+    if name in known_keys.DATA_JUICER_OPERATORS:
+        raise RecipeError(file, "Data-Juicer has this operator, dj_assets does not yet", index, name)
+    forgotten = unregistered.meant(name, context.unregistered)
+    if forgotten is not None:
+        problem = f"unknown operator; {unregistered.missing(forgotten)}"
+        raise RecipeError(file, problem, index, name, fix=unregistered.fix(forgotten, name))
+    raise RecipeError(file, "unknown operator", index, name, fix=_did_you_mean(name, set(registry.operator_names())))
+
+
+def ignored_by(cls: type[Operator]) -> set[str]:
+    """Return the keys without effect: those that the class does not declare, or that name media of another kind."""
+    others = _FIELDS.keys() - _own_media_keys(cls) if issubclass(cls, MediaOperator) else set()
+    return {*(known_keys.OPERATOR_IGNORED - cls.model_fields.keys()), *others}
+
+
+def _own_media_keys(cls: type[Operator]) -> set[str]:
+    """Return the parameters by which an operator names the fields of its media; empty if it reads none."""
+    return set(FIELD_KEYS[cls.media]) if issubclass(cls, MediaOperator) else set()
+
+
+def _operator(cls: type[Operator], parameters: dict[str, object], index: int, context: _Context) -> Operator:
+    file, name = context.file, cls.name
+    # a parameter that names the same field as the recipe changes nothing, and no hash
+    of_recipe = {key: getattr(context.media, _FIELDS[key]) for key in _own_media_keys(cls)}
+    of_recipe["text_key"] = context.text_key
+    parameters = {key: value for key, value in parameters.items() if key not in of_recipe or of_recipe[key] != value}
     try:
         operator = cls.model_validate(_word_lists(cls, context.asset) | parameters)
     except ValidationError as error:
@@ -142,6 +163,10 @@ def _operator(name: str, parameters: dict[str, Any], index: int, context: _Conte
     contract.check_operator(operator)
     for key, problem in _bad_bounds(operator):
         raise RecipeError(file, problem, index, name, key)
+    for field in operator.fields if isinstance(operator, FieldMapper) else ():
+        if f"{field}.".startswith(f"{context.text_key}.") or context.text_key.startswith(f"{field}."):
+            problem = f"writes the field {field!r}, but {context.text_key!r} holds the text"
+            raise RecipeError(file, problem, index, name, fix="name another field, or another one in 'text_keys'")
     return operator
 
 

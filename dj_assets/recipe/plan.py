@@ -9,29 +9,47 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 
 from dj_assets import settings
 from dj_assets.errors import RecipeError, UserError
 from dj_assets.media import confinement
+from dj_assets.media.media_keys import MediaKeys
+from dj_assets.media.tokens import Kind
 from dj_assets.models import extras
 from dj_assets.models.store import ModelFile, ModelStore
-from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.base import (
+    CorpusMapper,
+    Deduplicator,
+    Expander,
+    Filter,
+    Mapper,
+    Measuring,
+    Operator,
+    Selector,
+    Statistic,
+)
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
 
 # Columns of the table `stats` that identify a sample. A statistic with such a key is the second one of that name.
 IDENTITY = ("shard", "row", "id")
+# The same of samples that an operator made from others, see `home.identity`.
+CHILD = ("parent_row", "created_at")
+# A key of a selector that names a statistic; other keys name fields of the samples.
+STATISTICS = "__dj__stats__."
 # Part of every hash: increase it when the meaning of measured files changes.
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Step:
-    """Holds one operator at its index in the recipe.
+    """Hold one operator at its index in the recipe.
 
     `label` is the operator's name, with `_2` for its second instance; `columns` maps statistic keys to the columns of
     the table `stats`; `identity` identifies the measure: two steps with the same identity measure the same.
+    `statistics` are those that the step measures: a selector may judge a column that an earlier step measures.
     """
 
     index: int
@@ -39,6 +57,12 @@ class Step:
     label: str
     columns: dict[str, str]
     identity: str
+    statistics: tuple[Statistic, ...] = ()
+
+    @property
+    def drops(self) -> bool:
+        """Return whether the operator can drop samples."""
+        return not isinstance(self.operator, Mapper | Expander)
 
     @property
     def signature(self) -> str:
@@ -48,7 +72,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Holds the steps of a recipe in order."""
+    """Hold the steps of a recipe in order."""
 
     recipe: Recipe
     steps: tuple[Step, ...]
@@ -62,6 +86,11 @@ class Plan:
     def deduplicators(self) -> tuple[Step, ...]:
         """Return the steps that sign samples."""
         return tuple(step for step in self.steps if isinstance(step.operator, Deduplicator))
+
+    @cached_property
+    def expanders(self) -> tuple[Step, ...]:
+        """Return the steps that replace samples by others."""
+        return tuple(step for step in self.steps if isinstance(step.operator, Expander))
 
     @cached_property
     def corpus_mappers(self) -> tuple[Step, ...]:
@@ -82,6 +111,12 @@ class Plan:
     def media(self) -> tuple[MediaOperator, ...]:
         """Return the operators that read images or clips."""
         return tuple(step.operator for step in self.steps if isinstance(step.operator, MediaOperator))
+
+    @cached_property
+    def listings(self) -> tuple[tuple[Kind, MediaKeys], ...]:
+        """Return every kind of media that operators read, with the fields that list it; sorted by kind, each once."""
+        read = dict.fromkeys((operator.media, operator.keys(self.recipe.media)) for operator in self.media)
+        return tuple(sorted(read, key=itemgetter(0)))
 
     @property
     def block_bytes(self) -> int:
@@ -106,14 +141,14 @@ class Plan:
         before = self.before(step)
         counted_identity = [operator.name, _code_version(operator), operator.counting_parameters()]
         identity = digest(
-            [counted_identity, [done.identity for done in before.steps if isinstance(done.operator, Mapper)]]
+            [counted_identity, [done.identity for done in before.steps if isinstance(done.operator, Mapper | Expander)]]
         )
         return Plan(self.recipe, (*before.steps, replace(step, identity=identity)))
 
     @property
     def stat_columns(self) -> tuple[str, ...]:
         """Return the columns of all statistics, in recipe order."""
-        return tuple(column for step in self.filters for column in step.columns.values())
+        return tuple(step.columns[statistic.key] for step in self.steps for statistic in step.statistics)
 
     @cached_property
     def stats_hash(self) -> str:
@@ -151,7 +186,7 @@ class Plan:
     def signing(self) -> Plan:
         """Return the plan of signatures: no filters, no steps after the last deduplicator. Steps keep their indices."""
         last = max((step.index for step in self.deduplicators), default=-1)
-        steps = (step for step in self.steps[: last + 1] if not isinstance(step.operator, Filter))
+        steps = (step for step in self.steps[: last + 1] if not isinstance(step.operator, Measuring))
         return replace(self, steps=tuple(steps))
 
     def models(self, store: ModelStore) -> tuple[ModelFile, ...]:
@@ -197,19 +232,34 @@ class Plan:
 def make_plan(recipe: Recipe) -> Plan:
     """Return the plan of a recipe: every operator with its label, its columns and its identity."""
     labels: Counter[str] = Counter()
-    columns = Counter(IDENTITY)
-    steps = []
+    named = (*IDENTITY, *CHILD) if any(isinstance(operator, Expander) for operator in recipe.process) else IDENTITY
+    columns = Counter(named)
+    steps: list[Step] = []
     rewriting: list[str] = []
     for index, operator in enumerate(recipe.process):
-        keys = [s.key for s in operator.statistics] if isinstance(operator, Filter) else []
-        measure = [operator.name, _code_version(operator), operator.measuring_parameters()]
+        judged = _judged(operator, steps)
+        statistics = operator.statistics if isinstance(operator, Measuring) and not judged else ()
+        keys = [statistic.key for statistic in statistics]
+        # a selector that measures nothing may judge another column without a new measure
+        parameters = {} if isinstance(operator, Selector) and not keys else operator.measuring_parameters()
+        measure = [operator.name, _code_version(operator), parameters]
         # earlier versions measured such a statistic into the column that identifies samples
-        reserved = sorted(set(keys) & set(IDENTITY))
+        reserved = sorted(set(keys) & set(named))
         identity = digest([measure, rewriting, *_deciding(recipe.process[:index], operator), *reserved])
-        steps.append(Step(index, operator, _numbered(operator.name, labels), _columns(keys, columns), identity))
-        if isinstance(operator, Mapper):
+        own = judged or _columns(keys, columns)
+        steps.append(Step(index, operator, _numbered(operator.name, labels), own, identity, statistics))
+        if isinstance(operator, Mapper | Expander):
             rewriting.append(identity)
     return Plan(recipe, tuple(steps))
+
+
+def _judged(operator: Operator, before: Sequence[Step]) -> dict[str, str]:
+    """Return the column of an earlier step that a selector judges, by its key; empty if it measures its own value."""
+    if not isinstance(operator, Selector) or not operator.field_key.startswith(STATISTICS):
+        return {}
+    key = operator.field_key.removeprefix(STATISTICS)
+    # of several steps that measure the key, the nearest one
+    return next(({operator.field_key: step.columns[key]} for step in reversed(before) if key in step.columns), {})
 
 
 def _deciding(before: Sequence[Operator], operator: Operator) -> list[object]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -15,9 +14,9 @@ from dj_assets.errors import RecipeError
 class _Loader(yaml.SafeLoader):
     """Loader of YAML 1.1 that reads `2e5` as a number and refuses a key that is given twice."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:  # noqa: FBT001
         """Return the mapping; refuse a key that is given twice, of which YAML would silently keep the last."""
-        seen: set[Any] = set()
+        seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
@@ -33,7 +32,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, object]:
     """Return the content of a YAML file with one mapping.
 
     Raises

@@ -28,18 +28,21 @@ _HEAD = """\
 
 `make docs` generates this page from the operator classes. A test fails if the page is out of date.
 
-An operator is one entry of the `process` list of a recipe. A **mapper** rewrites text. A **filter** measures a
-statistic and judges it. A **deduplicator** computes signatures of samples and keeps the first sample of each cluster of
-equal or near signatures. Names and parameters are those of Data-Juicer. [compatibility.md](compatibility.md) lists the
-differences in results.
+An operator is one entry of the `process` list of a recipe. A **mapper** rewrites text. A **field mapper** writes fields
+of samples in addition to the text, such as tags or extracted values. A **filter** measures a statistic and judges it. A
+**selector** keeps some of all samples that are left, by rank, share or frequency. An **expander** makes several samples
+from one. A **deduplicator** computes signatures of samples and keeps the first sample of each cluster of equal or near
+signatures. Names and parameters are those of Data-Juicer. [compatibility.md](compatibility.md) lists the differences in
+results.
 
-A parameter is **measured** if a new value changes the stored data of samples: text, statistics or signatures are then
-computed again. A parameter is **judged** if a new value only replays the recipe over the stored data.
+A parameter is **measured** if a new value changes the stored data of samples: text, fields, statistics or signatures
+are then computed again. A parameter is **judged** if a new value only replays the recipe over the stored data.
 
 Every operator has the parameter `text_key`, the field it works on (default: the recipe's `text_keys`; measured). Every
-filter has three judged switches: `min_closed_interval` and `max_closed_interval` (default true: a value equal to the
-bound is inside) and `reversed_range` (default false: values inside are kept). `reversed_range` reverses the closed
-flags, too: with the defaults a value equal to a bound is kept.
+operator over images has `image_key` and `image_bytes_key`, every one over clips has `video_key`: the fields that list
+its media (default: the recipe's keys; measured). Every filter has three judged switches: `min_closed_interval` and
+`max_closed_interval` (default true: a value equal to the bound is inside) and `reversed_range` (default false: values
+inside are kept). `reversed_range` reverses the closed flags, too: with the defaults a value equal to a bound is kept.
 
 `dj-assets models list` shows all models and where they are found, `dj-assets models pull NAME` downloads one. `{lang}`
 in the name of a model stands for the parameter `lang`.
@@ -53,7 +56,7 @@ These keys are accepted so that recipes of Data-Juicer load unchanged. A run lis
 
 Keys of a recipe: {_names(known_keys.IGNORED)}.
 
-Keys of an operator: {_names(known_keys.OPERATOR_IGNORED)}.
+Keys of an operator, unless it has a parameter of this name: {_names(known_keys.OPERATOR_IGNORED)}.
 """
 
 
@@ -102,6 +105,7 @@ def _section(facts: OperatorFacts) -> str:
     ]
     parts += [table(rows)] if rows else ["No parameters of its own."]
     parts += [f"Statistic: {_listed(facts.statistics)}."] if facts.statistics else []
+    parts += [f"Field: {_listed(facts.fields)}."] if facts.fields else []
     parts += [f"Model: {_listed(facts.models)}."] if facts.models else []
     return "\n\n".join(parts)
 

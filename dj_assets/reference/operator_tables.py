@@ -12,12 +12,22 @@ import pyarrow as pa
 from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
+from dj_assets.media.media_keys import FIELD_KEYS
 from dj_assets.operators import registry
-from dj_assets.operators.base import Deduplicator, Filter, Mapper, Operator
+from dj_assets.operators.base import Deduplicator, Expander, FieldMapper, Filter, Mapper, Measuring, Operator, Selector
 
-KINDS: dict[str, type[Operator]] = {"mapper": Mapper, "filter": Filter, "deduplicator": Deduplicator}
-# Parameters that every filter has, and the one that every operator has. The page describes them once.
-COMMON = ("min_closed_interval", "max_closed_interval", "reversed_range", "text_key")
+MEDIA_KEYS = tuple(key for keys in FIELD_KEYS.values() for key in keys)
+# A kind that is a special one of another follows it.
+KINDS: dict[str, type[Operator]] = {
+    "mapper": Mapper,
+    "field mapper": FieldMapper,
+    "filter": Filter,
+    "selector": Selector,
+    "expander": Expander,
+    "deduplicator": Deduplicator,
+}
+# Parameters that every filter, every operator and every operator over media has. The page describes them once.
+COMMON = ("min_closed_interval", "max_closed_interval", "reversed_range", "text_key", *MEDIA_KEYS)
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class MeasuredStatistic:
-    """Describe a statistic or a model. `where` names the switch that requires it; "" if it is always used."""
+    """Describe a statistic, a field or a model. `where` names the switch that requires it; "" if it is always used."""
 
     name: str
     about: str
@@ -49,6 +59,7 @@ class OperatorFacts:
     details: str
     parameters: tuple[Parameter, ...]
     statistics: tuple[MeasuredStatistic, ...]
+    fields: tuple[MeasuredStatistic, ...]
     models: tuple[MeasuredStatistic, ...]
 
 
@@ -59,8 +70,8 @@ def shipped_operators() -> list[type[Operator]]:
 
 
 def kind_of(cls: type[Operator]) -> str:
-    """Return "mapper", "filter" or "deduplicator"."""
-    return next(kind for kind, base in KINDS.items() if issubclass(cls, base))
+    """Return the kind of an operator in words: a key of `KINDS`."""
+    return next(kind for kind, base in reversed(KINDS.items()) if issubclass(cls, base))
 
 
 def operator_facts(cls: type[Operator]) -> OperatorFacts:
@@ -76,8 +87,14 @@ def operator_facts(cls: type[Operator]) -> OperatorFacts:
         statistics=_gathered(
             (where, statistic.key, f"{_arrow_type(statistic.type)}, {statistic.unit}")
             for where, operator in variants
-            if isinstance(operator, Filter)
+            if isinstance(operator, Measuring)
             for statistic in operator.statistics
+        ),
+        fields=_gathered(
+            (where, name, _arrow_type(kind))
+            for where, operator in variants
+            if isinstance(operator, FieldMapper)
+            for name, kind in operator.fields.items()
         ),
         models=_gathered((where, _any_lang(cls, name), "") for where, made in variants for name in made.models()),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from dj_assets.operators.base import Operator
 from dj_assets.recipe import known_keys
+from dj_assets.recipe.load import ignored_by
 from dj_assets.recipe.model import AssetBlock
 from dj_assets.reference.operator_tables import operator_facts, shipped_operators
 
@@ -94,10 +95,13 @@ def _known_only(operators: Mapping[str, str]) -> Schema:
 def _operator(cls: type[Operator]) -> Schema:
     schema = _renamed(cls.model_json_schema(ref_template=_REF + "{model}"))
     facts = operator_facts(cls)
+    without_effect = ignored_by(cls)
     properties = {
-        name: _parameter(part, measured=name not in cls.judging) for name, part in schema["properties"].items()
+        name: _parameter(part, measured=name not in cls.judging)
+        for name, part in schema["properties"].items()
+        if name not in without_effect
     }
-    ignored = "|".join(sorted(known_keys.OPERATOR_IGNORED - set(properties)))
+    ignored = "|".join(sorted(without_effect))
     return {
         "title": cls.name,
         "description": facts.details,

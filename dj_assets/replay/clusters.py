@@ -15,7 +15,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Holds the samples that are dropped as duplicates, as arrays of equal length, sorted by `sample`.
+    """Hold the samples that are dropped as duplicates, as arrays of equal length, sorted by `sample`.
 
     `kept_duplicate` is the first sample of the cluster, which is kept; `size` is the number of samples in the cluster.
     """
@@ -55,7 +55,7 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class NearPairs:
-    """Holds pairs of distinct signature values that count as duplicates, as arrays of equal length."""
+    """Hold pairs of distinct signature values that count as duplicates, as arrays of equal length."""
 
     a: np.ndarray
     b: np.ndarray
@@ -68,7 +68,7 @@ class NearPairs:
 
 @dataclass(frozen=True)
 class SharedKeys:
-    """Holds the keys that more than one sample has, with their samples.
+    """Hold the keys that more than one sample has, with their samples.
 
     `sample` holds indices in (shard, row) order, `key` one key of each, sorted by key, then sample. `samples` is the
     number of all samples.

@@ -37,21 +37,23 @@ _DECIDED = (
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """Holds the outcomes of the measured samples of one source file; `version` is a hash of its published part.
+    """Hold the outcomes of the measured samples of one source file; `version` is a hash of its published part.
 
     The version covers the outcome of every sample and the columns of the refined file. It does not cover which
-    duplicate was kept: a kept duplicate in another file may change without a change in this file.
+    duplicate was kept: a kept duplicate in another file may change without a change in this file. `added` is the number
+    of samples that were made from others, less those that they replaced.
     """
 
     number: int
     version: str
     kept: int
     duplicates: int
+    added: int = 0
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Holds the result of a replay over the measured files; `key` identifies the files and the recipe.
+    """Hold the result of a replay over the measured files; `key` identifies the files and the recipe.
 
     `recipe` is the hash of the recipe with its thresholds, `missing` names shards that took no part, `parts` are the
     refined files to be written.
@@ -94,7 +96,7 @@ class Decision:
         ConservationError
             If the number of samples in is not kept + dropped + quarantined.
         """
-        counts = balance(manifests, replayed.file_counts)
+        counts = balance(plan, manifests, replayed.file_counts)
         funnel = make_funnel(plan, replayed.file_counts, counts, _seconds_by_step(manifests))
         against = sum(step.dropped_against for step in funnel)
         return cls(
@@ -103,7 +105,7 @@ class Decision:
             manifests=tuple(manifests),
             counts=counts,
             funnel=funnel,
-            outcomes=tuple(_outcomes(manifests, replayed.file_counts)),
+            outcomes=tuple(_outcomes(plan, manifests, replayed.file_counts)),
             version=replayed.version,
             clusters=replayed.clusters,
             near_pairs=replayed.near_pairs,
@@ -197,11 +199,17 @@ def outcome_version(outcomes: Iterable[FileOutcome]) -> str:
     return digest([outcome.version for outcome in outcomes])
 
 
-def _outcomes(manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]) -> Iterator[FileOutcome]:
+def _outcomes(
+    plan: Plan, manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]
+) -> Iterator[FileOutcome]:
     columns = merged_types(manifests).to_json()
     for file, counts in zip(manifests, file_counts, strict=True):
         version = digest([file.sha256, file.measure_key, file.records, counts.outcome_hash, columns])
-        yield FileOutcome(file.number, version, counts.kept, counts.duplicates)
+        yield FileOutcome(file.number, version, counts.kept, counts.duplicates, _added(plan, counts))
+
+
+def _added(plan: Plan, counts: FileCounts) -> int:
+    return sum(counts.created) - sum(counts.ended[s.index] - counts.quarantined[s.index] for s in plan.expanders)
 
 
 def _parts(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dj_assets.errors import ConservationError
 from dj_assets.home.manifest import FileManifest
 from dj_assets.home.run_manifest import FunnelStep
+from dj_assets.operators.base import Expander
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.result import FileCounts
 
 
 @dataclass(frozen=True)
 class Balance:
-    """Holds the numbers of samples of a subset by outcome; `balance` checks that they add up."""
+    """Hold the numbers of samples of a subset by outcome; `balance` checks that they add up."""
 
     samples_in: int
     kept: int
@@ -22,11 +24,17 @@ class Balance:
     quarantined: int
     dropped_by_load: int
     quarantined_by_load: int
+    created: int = 0
+    expanded: int = 0
 
     @property
     def retention(self) -> float:
-        """Return the share of the samples that is kept; 0 if there are no samples."""
-        return self.kept / self.samples_in if self.samples_in else 0.0
+        """Return the share of the samples that is kept; 0 if there are no samples.
+
+        Samples that others were made from are not counted, but those that were made are.
+        """
+        samples = self.samples_in + self.created - self.expanded
+        return self.kept / samples if samples else 0.0
 
 
 def make_funnel(
@@ -37,24 +45,28 @@ def make_funnel(
     quarantined = _by_step(steps, (counts.quarantined for counts in file_counts))
     ended = _by_step(steps, (counts.ended for counts in file_counts))
     against = _by_step(steps, (counts.against for counts in file_counts))
+    created = _by_step(steps, (counts.created for counts in file_counts if counts.created))
     alive = balance.samples_in - balance.dropped_by_load - balance.quarantined_by_load
     funnel = []
     for step in plan.steps:
-        left = ended[step.index]
+        left, made = ended[step.index], created[step.index]
+        expanded = left - quarantined[step.index] if isinstance(step.operator, Expander) else 0
         funnel.append(
             FunnelStep(
                 operator=step.label,
                 params=step.operator.parameters(),
                 samples_in=alive,
-                samples_out=alive - left,
-                dropped=left - quarantined[step.index],
+                samples_out=alive - left + made,
+                dropped=left - quarantined[step.index] - expanded,
                 quarantined=quarantined[step.index],
                 seconds=round(seconds.get(step.label, 0.0), 3),
                 dropped_against=against[step.index],
                 conditional=step.index in plan.conditional,
+                created=made,
+                expanded=expanded,
             )
         )
-        alive -= left
+        alive += made - left
     return tuple(funnel)
 
 
@@ -65,32 +77,40 @@ def _by_step(steps: int, counted: Iterable[Sequence[int]]) -> list[int]:
     return total
 
 
-def balance(manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]) -> Balance:
-    """Return the balance of all files: samples in = kept + dropped + quarantined, for each file and in total.
+def balance(plan: Plan, manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]) -> Balance:
+    """Return the balance of all files: in + created = kept + dropped + quarantined + expanded, by file and in total.
 
     Raises
     ------
     ConservationError
         If a file does not add up; the message names it. Nothing is published then.
     """
-    all_kept = all_quarantined = all_dropped = 0
+    expanders = [step.index for step in plan.expanders]
+    total: Counter[str] = Counter()
     for file, counts in zip(manifests, file_counts, strict=True):
-        kept, quarantined = counts.kept, sum(counts.quarantined)
-        dropped = sum(counts.ended) - quarantined
-        accounted = kept + dropped + quarantined + file.dropped + file.quarantined
-        if accounted != file.records:
+        expanded = sum(counts.ended[step] - counts.quarantined[step] for step in expanders)
+        quarantined = sum(counts.quarantined)
+        ended = {
+            "kept": counts.kept,
+            "dropped": sum(counts.ended) - quarantined - expanded + file.dropped,
+            "quarantined": quarantined + file.quarantined,
+            "expanded": expanded,
+        }
+        if sum(ended.values()) != file.records + sum(counts.created):
+            made = f" + {sum(counts.created)} created" if expanders else ""
+            listed = " + ".join(f"{number} {name}" for name, number in ended.items() if number or name != "expanded")
             raise ConservationError(
-                f"{file.path}: {file.records} samples in, but {kept} kept + {dropped + file.dropped} dropped + "
-                f"{quarantined + file.quarantined} quarantined = {accounted}; nothing was published"
+                f"{file.path}: {file.records} samples in{made}, but {listed} = {sum(ended.values())}; "
+                "nothing was published"
             )
-        all_kept, all_quarantined, all_dropped = all_kept + kept, all_quarantined + quarantined, all_dropped + dropped
-    loaded_dropped = sum(file.dropped for file in manifests)
-    loaded_quarantined = sum(file.quarantined for file in manifests)
+        total.update(ended)
     return Balance(
         samples_in=sum(file.records for file in manifests),
-        kept=all_kept,
-        dropped=all_dropped + loaded_dropped,
-        quarantined=all_quarantined + loaded_quarantined,
-        dropped_by_load=loaded_dropped,
-        quarantined_by_load=loaded_quarantined,
+        kept=total["kept"],
+        dropped=total["dropped"],
+        quarantined=total["quarantined"],
+        dropped_by_load=sum(file.dropped for file in manifests),
+        quarantined_by_load=sum(file.quarantined for file in manifests),
+        created=sum(sum(counts.created) for counts in file_counts),
+        expanded=total["expanded"],
     )

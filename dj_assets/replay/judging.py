@@ -10,8 +10,8 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 
-from dj_assets.operators.base import Deduplicator, Filter
-from dj_assets.operators.conditions import Parameter
+from dj_assets.operators.base import Deduplicator, Expander, Filter, Selector
+from dj_assets.operators.sql import Parameter
 from dj_assets.recipe.plan import Plan, Step
 
 # Value for "no step".
@@ -22,10 +22,28 @@ _AT_ONCE = 1 << 22
 
 @dataclass(frozen=True)
 class Segment:
-    """Holds steps up to and including a deduplicator: inside a segment the order of events needs no clustering."""
+    """Hold steps up to and including one that needs more than the sample itself: a deduplicator, selector, expander.
+
+    Inside a segment, the first event of a sample decides. `last` is that step, None at the end of the recipe.
+    """
 
     steps: tuple[Step, ...]
-    deduplicator: Step | None
+    last: Step | None
+
+    @property
+    def deduplicator(self) -> Step | None:
+        """Return the last step if it is a deduplicator."""
+        return self.last if self.last and isinstance(self.last.operator, Deduplicator) else None
+
+    @property
+    def selector(self) -> Step | None:
+        """Return the last step if it is a selector."""
+        return self.last if self.last and isinstance(self.last.operator, Selector) else None
+
+    @property
+    def expander(self) -> Step | None:
+        """Return the last step if it is an expander."""
+        return self.last if self.last and isinstance(self.last.operator, Expander) else None
 
 
 def segments_of(plan: Plan) -> list[Segment]:
@@ -33,7 +51,7 @@ def segments_of(plan: Plan) -> list[Segment]:
     segments, steps = [], []
     for step in plan.steps:
         steps.append(step)
-        if isinstance(step.operator, Deduplicator):
+        if isinstance(step.operator, Deduplicator | Selector | Expander):
             segments.append(Segment(tuple(steps), step))
             steps = []
     if steps:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dj_assets.home.identity import CREATED_AT, FROM_SOURCE, PARENT_DISTANCE
 from dj_assets.operators.base import Deduplicator
 from dj_assets.recipe.plan import Plan, Step
 
@@ -18,7 +19,7 @@ NOT_FAILED = -1
 
 @dataclass(frozen=True)
 class SamplePositions:
-    """Holds the positions of samples: the numbers of the files, and the rows of each file's samples in order.
+    """Hold the positions of samples: the numbers of the files, and the rows of each file's samples in order.
 
     `starts` holds the number of the first sample of each file, and at the end the number of all samples. Rows without a
     gap are a `range`.
@@ -66,12 +67,29 @@ class SamplePositions:
 
 
 @dataclass(frozen=True)
+class Children:
+    """Hold which samples were made from others: for each sample its step (`FROM_SOURCE` for records), and its parent.
+
+    `parent` is the index of the parent among the samples, which comes before its children.
+    """
+
+    created_at: np.ndarray
+    parent: np.ndarray
+
+    @classmethod
+    def read(cls, stats: Sequence[Path], signatures: Sequence[Path]) -> Children:
+        """Read the children of files, given in order."""
+        distance = column_of(signatures, PARENT_DISTANCE).filled(0).astype(np.int64)
+        return cls(column_of(stats, CREATED_AT).filled(FROM_SOURCE), np.arange(len(distance)) - distance)
+
+
+@dataclass(frozen=True)
 class Population:
-    """Holds all measured samples in (shard, row) order, as arrays of equal length.
+    """Hold all measured samples in (shard, row) order, as arrays of equal length.
 
     `failed_at` is the step at which a sample failed, -1 if none. `signatures` holds the signatures with one value per
     sample, keyed by name, as integers: distinct byte strings are numbered. The samples of the reference set come first;
-    `reference` holds their positions.
+    `reference` holds their positions. `children` is None for a plan without expanders.
     """
 
     stats_files: tuple[Path, ...]
@@ -79,6 +97,7 @@ class Population:
     failed_at: np.ndarray
     signatures: Mapping[str, np.ma.MaskedArray]
     reference: SamplePositions
+    children: Children | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -95,7 +114,9 @@ def load_population(
     names = [step.signature for step in plan.deduplicators if not has_keys(step)]
     failed_at = column_of(signatures, "failed_at").filled(NOT_FAILED)
     values = {name: column_of([*reference_signatures, *signatures], name) for name in names}
-    return Population(tuple(stats), SamplePositions.of(stats), failed_at, values, SamplePositions.of(reference_stats))
+    children = Children.read(stats, signatures) if plan.expanders else None
+    reference = SamplePositions.of(reference_stats)
+    return Population(tuple(stats), SamplePositions.of(stats), failed_at, values, reference, children)
 
 
 def has_keys(step: Step) -> bool:

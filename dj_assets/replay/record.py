@@ -57,11 +57,7 @@ def manifest_of_run(
     notices
         Sentences about the run that its user should read.
     """
-    recipe, counts = plan.recipe, decision.counts
-    blocks: Counter[str] = Counter()
-    # files that were measured by earlier runs are among them
-    for file in decision.manifests:
-        blocks.update(file.nodes)
+    recipe, counts, blocks = plan.recipe, decision.counts, _blocks_by_node(decision.manifests)
     return RunManifest(
         run_id=run_id,
         finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -79,14 +75,16 @@ def manifest_of_run(
         quarantined=counts.quarantined,
         dropped_by_load=counts.dropped_by_load,
         quarantined_by_load=counts.quarantined_by_load,
+        created=counts.created,
+        expanded=counts.expanded,
         retention=counts.retention,
         funnel=decision.funnel,
         conditional=tuple(step.label for step in plan.steps if step.index in plan.conditional),
         models=tuple(_used(model) for model in environment.models),
         files=tuple(MeasuredFile.of_json(numbered_json(file)) for file in decision.manifests),
         engine=environment.engine,
-        nodes=tuple(sorted(blocks)) or (platform.node(),),
-        blocks_by_node=dict(sorted(blocks.items())),
+        nodes=tuple(blocks) or (platform.node(),),
+        blocks_by_node=blocks,
         workers=environment.workers,
         seconds={stage: round(value, 3) for stage, value in environment.seconds.items()},
         peak_rss_mb=peak_rss_mb(),
@@ -100,6 +98,14 @@ def manifest_of_run(
         refined=tuple(refined),
         statistics=statistics,
     )
+
+
+def _blocks_by_node(manifests: Sequence[FileManifest]) -> dict[str, int]:
+    """Return the number of blocks that each machine measured, also in earlier runs, by the sorted names of these."""
+    blocks: Counter[str] = Counter()
+    for file in manifests:
+        blocks.update(file.nodes)
+    return dict(sorted(blocks.items()))
 
 
 def _absolute(recipe: str) -> str:

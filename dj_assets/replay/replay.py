@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dj_assets.operators.base import Deduplicator
+from dj_assets.home.identity import FROM_SOURCE
+from dj_assets.operators.base import Deduplicator, Expander
+from dj_assets.publish.database import NEVER_CREATED
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.replay.clusters import Duplicates, Links, SharedKeys, duplicates_by_value
 from dj_assets.replay.judging import NEVER, first_events, segments_of
-from dj_assets.replay.population import Population
+from dj_assets.replay.population import Children, Population
+from dj_assets.replay.selecting import unselected
 
 KEPT = -1
 # Kinds of measured files that are read for every source file.
@@ -21,12 +24,12 @@ REPLAYED = ("stats", "signatures")
 
 @dataclass
 class SampleOutcomes:
-    """Holds the outcome of every measured sample.
+    """Hold the outcome of every measured sample.
 
-    `outcome` is the index of the step that ended a sample, `KEPT` for a kept one; `quarantined` is true if the sample
-    failed at that step. In `duplicates`, samples have their index among all samples. The numbers of kept duplicates
-    count the `references` samples of the reference set first: a number below `references` is one of those. Cluster
-    sizes include samples of the reference set.
+    `outcome` is the index of the step that ended a sample, `KEPT` for a kept one, `NEVER_CREATED` for the child of a
+    sample that ended before; `quarantined` is true if the sample failed at that step. In `duplicates`, samples have
+    their index among all samples. The numbers of kept duplicates count the `references` samples of the reference set
+    first: a number below `references` is one of those. Cluster sizes include samples of the reference set.
     `short_texts` counts, for each deduplicator, the samples that it dropped only because they are too short for one
     shingle.
     """
@@ -53,7 +56,9 @@ def replay(plan: Plan, population: Population, links: Mapping[str, Links], threa
     are always kept.
     """
     size = len(population)
-    outcomes = SampleOutcomes(np.full(size, KEPT, np.int16), np.zeros(size, bool), len(population.reference))
+    outcomes = SampleOutcomes(
+        first_outcomes(size, population.children), np.zeros(size, bool), len(population.reference)
+    )
     started = time.perf_counter()
     segments = segments_of(plan)
     events = first_events(segments, population.stats_files, population.failed_at, threads)
@@ -61,14 +66,38 @@ def replay(plan: Plan, population: Population, links: Mapping[str, Links], threa
     duplicates = []
     for segment, event in zip(segments, events, strict=True):
         end(outcomes.outcome, outcomes.quarantined, event, population.failed_at)
+        if segment.last is None:
+            continue
+        started = time.perf_counter()
         if segment.deduplicator is not None:
-            started = time.perf_counter()
             duplicates.append(
                 _deduplicate(outcomes, population, segment.deduplicator, links[segment.deduplicator.signature])
             )
-            outcomes.seconds[segment.deduplicator.label] = time.perf_counter() - started
+        elif segment.selector is not None:
+            alive = np.flatnonzero(outcomes.kept)
+            outcomes.outcome[unselected(segment.selector, alive, population, threads)] = segment.selector.index
+        elif segment.expander is not None and population.children is not None:
+            expand(outcomes.outcome, segment.expander, population.children)
+        outcomes.seconds[segment.last.label] = time.perf_counter() - started
     outcomes.duplicates = Duplicates.joined(duplicates)
     return outcomes
+
+
+def first_outcomes(size: int, children: Children | None) -> np.ndarray:
+    """Return the outcomes before the first step: records are kept, children not created."""
+    if children is None:
+        return np.full(size, KEPT, np.int16)
+    return np.where(children.created_at == FROM_SOURCE, KEPT, NEVER_CREATED).astype(np.int16)
+
+
+def expand(outcome: np.ndarray, step: Step, children: Children) -> None:
+    """Set the outcomes of the samples still alive at an expander, and of their children, in place."""
+    assert isinstance(step.operator, Expander)  # noqa: S101 - called for expanders only
+    alive = outcome == KEPT
+    created = (children.created_at == step.index) & alive[children.parent]
+    if not step.operator.keeps_parents:
+        outcome[alive] = step.index
+    outcome[created] = KEPT
 
 
 def end(outcome: np.ndarray, quarantined: np.ndarray, event: np.ndarray, failed_at: np.ndarray) -> None:

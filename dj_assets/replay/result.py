@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from dj_assets.home.identity import FROM_SOURCE
+from dj_assets.publish.database import NEVER_CREATED
 from dj_assets.publish.parts import kept_digest
 from dj_assets.replay.ordered import distinct_sorted
 from dj_assets.replay.population import Population, SamplePositions
@@ -33,8 +35,9 @@ _CHUNK = 1 << 18
 
 @dataclass(frozen=True)
 class FileCounts:
-    """Holds the number of measured samples of a source file that ended at each step, and hashes of their outcomes.
+    """Hold the number of measured samples of a source file that ended at each step, and hashes of their outcomes.
 
+    Samples that were never created do not count. `created` counts those that each step made from others.
     `against` counts dropped samples whose kept duplicate is in the reference set. `outcome_hash` is the hash of all
     outcomes, `kept_mask` the hash of the mask of kept samples.
     """
@@ -46,6 +49,7 @@ class FileCounts:
     duplicates: int
     outcome_hash: str
     kept_mask: str
+    created: tuple[int, ...] = ()
 
     @property
     def kept(self) -> int:
@@ -54,18 +58,31 @@ class FileCounts:
 
     @classmethod
     def of(
-        cls, steps: int, outcome: np.ndarray, quarantined: np.ndarray, duplicates: np.ndarray, against: np.ndarray
+        cls,
+        steps: int,
+        outcome: np.ndarray,
+        quarantined: np.ndarray,
+        *,
+        duplicates: np.ndarray,
+        against: np.ndarray,
+        created_at: np.ndarray | None = None,
     ) -> FileCounts:
-        """Count the outcomes of a file's samples; `duplicates` are indices of samples, `against` a mask over these."""
+        """Count the outcomes of a file's samples; `duplicates` are indices of samples, `against` a mask over these.
 
-        def by_step(chosen: np.ndarray) -> tuple[int, ...]:
-            return tuple(np.bincount(outcome[chosen], minlength=steps).tolist())
+        `created_at` is the step that made each sample, None for a plan without expanders.
+        """
 
+        def by_step(step: np.ndarray) -> tuple[int, ...]:
+            return tuple(np.bincount(step, minlength=steps).tolist())
+
+        existing = outcome != NEVER_CREATED
+        made = () if created_at is None else by_step(created_at[existing & (created_at != FROM_SOURCE)])
         return cls(
-            rows=len(outcome),
-            ended=by_step(outcome != KEPT),
-            quarantined=by_step(quarantined),
-            against=by_step(duplicates[against]),
+            rows=int(np.count_nonzero(existing)),
+            ended=by_step(outcome[existing & (outcome != KEPT)]),
+            quarantined=by_step(outcome[quarantined]),
+            against=by_step(outcome[duplicates[against]]),
+            created=made,
             duplicates=len(duplicates),
             outcome_hash=hashlib.sha256(outcome.tobytes() + np.packbits(quarantined).tobytes()).hexdigest(),
             kept_mask=kept_digest(outcome == KEPT),
@@ -74,7 +91,7 @@ class FileCounts:
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """Holds the result of a replay over all files, on one machine or in pieces.
+    """Hold the result of a replay over all files, on one machine or in pieces.
 
     `version` is the data version of the duplicates, `clusters` the number of kept duplicates, `near_pairs` the number
     of near pairs of signatures. `outcome_table` has the columns of `OUTCOME_SCHEMA`, and a row for every measured
@@ -115,12 +132,16 @@ def _file_counts(steps: int, population: Population, outcomes: SampleOutcomes) -
     for here in population.positions.slices():
         part = slice(*np.searchsorted(duplicates.sample, [here.start, here.stop]))
         indices, against = duplicates.sample[part] - here.start, duplicates.kept_duplicate[part] < outcomes.references
-        counts.append(FileCounts.of(steps, outcomes.outcome[here], outcomes.quarantined[here], indices, against))
+        created_at = population.children.created_at[here] if population.children else None
+        outcome, quarantined = outcomes.outcome[here], outcomes.quarantined[here]
+        counts.append(
+            FileCounts.of(steps, outcome, quarantined, duplicates=indices, against=against, created_at=created_at)
+        )
     return counts
 
 
 class DuplicatesVersion:
-    """Computes the data version of the duplicates, from the number of every sample's kept duplicate, -1 if it has none.
+    """Compute the data version of the duplicates, from the number of every sample's kept duplicate, -1 if it has none.
 
     The version is the digest of `[samples, kept duplicates, kept duplicates in the reference set]`. Each list is given
     by the hexadecimal digits of its bytes, and is left out if it is empty. The lists are never held in memory.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from dj_assets.samples.clips import SampleClip
 from dj_assets.samples.photos import Content, llava_records, photos
@@ -23,7 +22,7 @@ PLANTED = Path("planted_media.json")
 def annotation_files() -> dict[Path, str]:
     """Return every text file, keyed by its path: the same bytes every time."""
     records, planted = llava_records()
-    listed: dict[str, Any] = {"llava": planted}
+    listed: dict[str, object] = {"llava": planted}
     for pool in POOLS:
         listed[pool] = {planted: [name] for name, _, planted in clips_of(pool) if planted}
     return {

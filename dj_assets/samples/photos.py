@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from dj_assets.samples.grammar import Dice
 from dj_assets.samples.scenes import Scene, noise
 
-Record = dict[str, Any]
+Record = dict[str, object]
 Content = Callable[[], bytes]
 QUESTIONS = (
     "What is in this picture?",

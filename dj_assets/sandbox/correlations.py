@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import duckdb
 import numpy as np
 
+from dj_assets.operators.sql import Sql, joined
 from dj_assets.sandbox.cuts import Probed
 from dj_assets.sandbox.pools import Pool, population, value_of
 
@@ -24,17 +25,18 @@ def between_statistics(
     if not pairs:
         return {}
     values = {statistic.column: value_of(statistic.column, is_list=statistic.is_list) for statistic in statistics}
-    parts = ", ".join(f"corr({values[a.column]}, {values[b.column]})" for a, b in pairs)
-    row = connection.execute(f"SELECT {parts} FROM stats {population(kept=kept)}").fetchone()  # noqa: S608 - names
+    parts = joined(", ", [Sql.of("corr({a}, {b})", a=values[a.column], b=values[b.column]) for a, b in pairs])
+    query = Sql.of("SELECT {parts} FROM stats {among}", parts=parts, among=population(kept=kept))
+    row = query.execute(connection).fetchone()
     return {(a.column, b.column): _finite(r) for (a, b), r in zip(pairs, row or (), strict=True)}
 
 
 def means(connection: duckdb.DuckDBPyConnection, statistics: Sequence[Probed], pool: Pool) -> dict[str, float | None]:
     """Return the mean of every statistic over the samples of a pool; None where none has a value."""
-    members = pool.members()
-    parts = ", ".join(f"avg({value_of(statistic.column, is_list=statistic.is_list)})" for statistic in statistics)
-    query = f"SELECT {parts} FROM stats SEMI JOIN ({members.text}) USING (shard, row)"  # noqa: S608 - values are bound
-    row = connection.execute(query, list(members.parameters)).fetchone()
+    values = [value_of(statistic.column, is_list=statistic.is_list) for statistic in statistics]
+    parts = joined(", ", [Sql.of("avg({value})", value=value) for value in values])
+    query = "SELECT {parts} FROM stats SEMI JOIN ({members}) USING (shard, row)"
+    row = Sql.of(query, parts=parts, members=pool.members()).execute(connection).fetchone()
     return {statistic.column: _finite(mean) for statistic, mean in zip(statistics, row or (), strict=True)}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from dj_assets.operators.sql import Sql, joined
 from dj_assets.sandbox.pools import PARTS, POSITION, Edge, Third, population, value_of
 
 # Fewer values do not give three parts.
@@ -56,32 +57,34 @@ def _spans(connection: duckdb.DuckDBPyConnection, probed: Sequence[Probed], *, k
     if not probed:
         return []
     values = [value_of(statistic.column, is_list=statistic.is_list) for statistic in probed]
-    spans = ", ".join(f"count({value}), min({value}), max({value})" for value in values)
-    row = _one(connection, f"SELECT {spans} FROM stats {population(kept=kept)}")  # noqa: S608 - names of ours
+    spans = joined(", ", [Sql.of("count({value}), min({value}), max({value})", value=value) for value in values])
+    row = _one(connection, Sql.of("SELECT {spans} FROM stats {among}", spans=spans, among=population(kept=kept)))
     return [_Span(*row[at : at + 3]) for at in range(0, len(row), 3)]
 
 
-def _values(probed: Probed, *, kept: bool) -> str:
+def _values(probed: Probed, *, kept: bool) -> Sql:
     value = value_of(probed.column, is_list=probed.is_list)
-    return f"SELECT {value} AS v, {POSITION} AS place FROM stats {population(kept=kept)}"  # noqa: S608 - names of ours
+    query = "SELECT {value} AS v, {position} AS place FROM stats {among}"
+    return Sql.of(query, value=value, position=POSITION, among=population(kept=kept))
 
 
-def _cut(connection: duckdb.DuckDBPyConnection, probed: Probed, rows: str, span: _Span) -> list[Third]:
+def _cut(connection: duckdb.DuckDBPyConnection, probed: Probed, rows: Sql, span: _Span) -> list[Third]:
     cuts = [int(span.values * share + 0.5) for share in (1 / 3, 2 / 3)]
     # half a rank less, so that rounding never reaches the next one
     shares = [(number + 0.5) / span.values for cut in cuts for number in (cut - 1, cut)]
-    (values,) = _one(connection, f"SELECT quantile_disc(v, ?) FROM ({rows})", shares)  # noqa: S608 - names of ours
+    query = Sql.of("SELECT quantile_disc(v, {shares}) FROM ({rows})", shares=shares, rows=rows)
+    (values,) = _one(connection, query)
     low_end, mid_start, mid_end, high_start = values
     bounds = ((span.low, low_end), (mid_start, mid_end), (high_start, span.high))
-    counts = "count(*) FILTER (v BETWEEN ? AND ?)"
-    tallies = "count(*) FILTER (v < ?), count(*) FILTER (v = ?)"
-    limits = [limit for pair in bounds for limit in pair] + [mid_start] * 2 + [high_start] * 2
-    query = f"SELECT {', '.join([counts] * 3 + [tallies] * 2)} FROM ({rows})"  # noqa: S608 - names of ours
-    *by_value, below_mid, tied_mid, below_high, tied_high = _one(connection, query, *limits)
-    position = "quantile_disc(place, ?::DOUBLE) FILTER (v = ?)"
+    counts = [Sql("count(*) FILTER (v BETWEEN ? AND ?)", pair) for pair in bounds]
+    counts += [Sql("count(*) FILTER (v < ?), count(*) FILTER (v = ?)", (at, at)) for at in (mid_start, high_start)]
+    query = Sql.of("SELECT {counts} FROM ({rows})", counts=joined(", ", counts), rows=rows)
+    *by_value, below_mid, tied_mid, below_high, tied_high = _one(connection, query)
     ranks = ((cuts[0] - below_mid + 0.5) / tied_mid, (cuts[1] - below_high + 0.5) / tied_high)
-    query = f"SELECT {position}, {position} FROM ({rows})"  # noqa: S608 - names of ours
-    mid, high = _one(connection, query, ranks[0], mid_start, ranks[1], high_start)
+    position = "quantile_disc(place, ?::DOUBLE) FILTER (v = ?)"
+    positions = [Sql(position, pair) for pair in zip(ranks, (mid_start, high_start), strict=True)]
+    query = Sql.of("SELECT {positions} FROM ({rows})", positions=joined(", ", positions), rows=rows)
+    mid, high = _one(connection, query)
     edges = (_FIRST, Edge(mid_start, mid), Edge(high_start, high), _BEYOND)
     sizes = (cuts[0], cuts[1] - cuts[0], span.values - cuts[1])
     return [
@@ -100,7 +103,7 @@ def _cut(connection: duckdb.DuckDBPyConnection, probed: Probed, rows: str, span:
     ]
 
 
-def _one(connection: duckdb.DuckDBPyConnection, query: str, *parameters: object) -> tuple:  # type: ignore[type-arg]
-    row = connection.execute(query, list(parameters)).fetchone()
+def _one(connection: duckdb.DuckDBPyConnection, query: Sql) -> tuple:  # type: ignore[type-arg]
+    row = query.execute(connection).fetchone()
     assert row is not None, "an aggregate has one row"  # noqa: S101
     return row

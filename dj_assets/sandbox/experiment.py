@@ -113,6 +113,11 @@ class Sandbox:
         block = recipe.asset.sandbox
         if block is None:
             raise UserError(f"{recipe.file}: asset: has no 'sandbox:' block; add one that names a hook file")
+        for step in make_plan(recipe).expanders:
+            raise UserError(
+                f"{recipe.file}: process[{step.index}]: {step.label} makes samples from others, which the sandbox does "
+                "not take; run it on the refined subset, with a recipe of its own"
+            )
         require_local(recipe.asset.subset, "the sandbox")
         hook = load_hook(settings.project_root() / block.hook)
         return cls(recipe, block, hook, settings.data_home() / recipe.asset.subset)

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,6 +16,7 @@ from dj_assets.home.layout import part_name
 from dj_assets.home.manifest import stored_manifest
 from dj_assets.home.writing import write_refined
 from dj_assets.operators.base import Mapper
+from dj_assets.operators.sql import Sql
 from dj_assets.publish.database import reading
 from dj_assets.publish.release import merged_types
 from dj_assets.recipe.plan import digest
@@ -93,10 +94,9 @@ class PoolContents:
             )
 
     def _write_ids(self, run: MeasuredRun, target: Path) -> None:
-        members = self.pool.members()
-        query = f"SELECT id FROM stats SEMI JOIN ({members.text}) USING (shard, row) ORDER BY shard, row"  # noqa: S608
+        query = "SELECT id FROM stats SEMI JOIN ({members}) USING (shard, row) ORDER BY shard, row"
         with reading(run.layout.database) as connection, target.open("w", encoding="utf-8") as file:
-            ids = connection.execute(query, list(members.parameters)).fetchnumpy()["id"]
+            ids = Sql.of(query, members=self.pool.members()).execute(connection).fetchnumpy()["id"]
             file.writelines(f"{name}\n" for name in ids)
 
     def _numbers(self) -> Iterator[int]:
@@ -107,7 +107,7 @@ def _content(run: MeasuredRun, pool: Pool, shard: np.ndarray, row: np.ndarray) -
     members = hashlib.sha256(shard.astype("<i8").tobytes() + row.astype("<i8").tobytes()).hexdigest()
     rewriting = [step.identity for step in run.plan.steps if isinstance(step.operator, Mapper)]
     used = set(np.unique(shard).tolist())
-    files: list[Any] = [
+    files: list[object] = [
         # frequent lines of a corpus rewrite samples, too, and only the measure key identifies them
         [file.sha256, file.measure_key if run.plan.corpus_mappers else ""]
         for file in run.manifest.files

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from dj_assets.sandbox.hook_file import Hook, filled
 
@@ -134,7 +133,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _reported(out: Path, log: Path) -> dict[str, Any]:
+def _reported(out: Path, log: Path) -> dict[str, object]:
     written = out / METRICS
     candidates = [written.read_text("utf-8", "replace")] if written.exists() else _lines_backwards(log)
     for text in candidates:
@@ -151,7 +150,7 @@ def _lines_backwards(log: Path) -> Iterator[str]:
     return reversed(_tail_bytes(log).decode("utf-8", "replace").splitlines())
 
 
-def _numbers(content: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+def _numbers(content: Mapping[str, object], prefix: str = "") -> dict[str, float]:
     numbers: dict[str, float] = {}
     for name, value in content.items():
         if isinstance(value, Mapping):

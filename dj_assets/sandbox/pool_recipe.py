@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import yaml
 
 from dj_assets.errors import UserError
@@ -58,7 +56,7 @@ def _head(sandbox: Sandbox, entry: ExperimentEntry) -> str:
     return f"# {sandbox.recipe.name}: {cuts}.\n# These values have {entry.value_count:,} samples{ties}.\n{means}\n"
 
 
-def _asset(sandbox: Sandbox, entry: ExperimentEntry) -> dict[str, Any]:
+def _asset(sandbox: Sandbox, entry: ExperimentEntry) -> dict[str, object]:
     block = sandbox.recipe.asset
     sources = [_source(source) for source in sources_of(sandbox.recipe)]
     described = " and ".join(f"the {third.part} third by {third.statistic}" for third in entry.pool.thirds)
@@ -73,18 +71,18 @@ def _asset(sandbox: Sandbox, entry: ExperimentEntry) -> dict[str, Any]:
     }
 
 
-def _source(source: Source) -> dict[str, Any]:
+def _source(source: Source) -> dict[str, object]:
     return source.model_dump(mode="json", exclude_defaults=True)
 
 
-def _process(sandbox: Sandbox, entry: ExperimentEntry) -> list[dict[str, Any]]:
+def _process(sandbox: Sandbox, entry: ExperimentEntry) -> list[dict[str, object]]:
     whole = sandbox.block.of == "kept"
     columns = {column: step for step in sandbox.plan.filters for column in step.columns.values()}
-    bounds: dict[int, dict[str, Any]] = {}
+    bounds: dict[int, dict[str, object]] = {}
     for third in entry.pool.thirds:
         step = columns[third.statistic]
         bounds.setdefault(step.index, {}).update(_bounds(step, third))
-    process: list[dict[str, Any]] = []
+    process: list[dict[str, object]] = []
     for step in sandbox.plan.steps:
         operator = step.operator
         if step.index in bounds:
@@ -95,7 +93,7 @@ def _process(sandbox: Sandbox, entry: ExperimentEntry) -> list[dict[str, Any]]:
     return process
 
 
-def _bounds(step: Step, third: Third) -> dict[str, Any]:
+def _bounds(step: Step, third: Third) -> dict[str, object]:
     """Return the parameters that keep the values of a third."""
     key = next(key for key, column in step.columns.items() if column == third.statistic)
     bounds = _range(step.operator.condition, key) if isinstance(step.operator, Filter) else None

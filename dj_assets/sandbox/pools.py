@@ -10,14 +10,14 @@ from typing import Any, Literal
 import duckdb
 import numpy as np
 
-from dj_assets.operators.conditions import Parameter, Sql, quoted
+from dj_assets.operators.sql import Sql, joined, quoted
 
 Part = Literal["low", "mid", "high"]
 PARTS: tuple[Part, ...] = ("low", "mid", "high")
 
 # A shard has fewer rows than this, so that shard and row make one number with the same order.
 _ROWS_A_SHARD = 1 << 40
-POSITION = f"(shard::BIGINT * {_ROWS_A_SHARD} + row)"
+POSITION = Sql(f"(shard::BIGINT * {_ROWS_A_SHARD} + row)")
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,22 @@ class Third:
 
     def by_rank(self) -> Sql:
         """Return the test that a sample is in the third."""
-        value = value_of(self.statistic, is_list=self.is_list)
         start, end = self.start, self.end
-        test = (
-            f"({value} > ? OR ({value} = ? AND {POSITION} >= ?)) AND ({value} < ? OR ({value} = ? AND {POSITION} < ?))"
+        return Sql.of(
+            "coalesce(({value} > {low} OR ({value} = {low} AND {position} >= {first}))"
+            " AND ({value} < {high} OR ({value} = {high} AND {position} < {beyond})), FALSE)",
+            value=value_of(self.statistic, is_list=self.is_list),
+            position=POSITION,
+            low=start.value,
+            first=start.place,
+            high=end.value,
+            beyond=end.place,
         )
-        return Sql(f"coalesce({test}, FALSE)", (*[start.value] * 2, start.place, *[end.value] * 2, end.place))
 
     def by_value(self) -> Sql:
         """Return the test that a sample passes a filter with the bounds of the third."""
         value = value_of(self.statistic, is_list=self.is_list)
-        return Sql(f"coalesce({value} BETWEEN ? AND ?, FALSE)", (self.low, self.high))
+        return Sql.of("coalesce({value} BETWEEN {low} AND {high}, FALSE)", value=value, low=self.low, high=self.high)
 
 
 @dataclass(frozen=True)
@@ -112,37 +117,44 @@ class Pool:
 
     def members(self) -> Sql:
         """Return a query for `shard` and `row` of every sample of the pool, each once, in no order."""
-        tests = [third.by_rank() for third in self.thirds]
-        met = " + ".join(f"({test.text})::INTEGER" for test in tests) or "0"
-        least = len(tests) if self.at_least is None else self.at_least
-        rows = f"SELECT shard, row, {met} AS met FROM stats {population(kept=self.kept)}"  # noqa: S608 - values bound
-        query = f"SELECT shard, row FROM ({rows}) WHERE met >= ?"  # noqa: S608 - values are bound
-        parameters: list[Parameter] = [p for test in tests for p in test.parameters]
-        parameters.append(least)
-        if self.size is not None:
-            query += f" ORDER BY met DESC, md5_number_lower(? || ':' || shard || ':' || row), {POSITION} LIMIT ?"
-            parameters += [str(self.seed), self.size]
-        return Sql(query, tuple(parameters))
+        met = _met([third.by_rank() for third in self.thirds])
+        least = len(self.thirds) if self.at_least is None else self.at_least
+        rows = Sql.of("SELECT shard, row, {met} AS met FROM stats {among}", met=met, among=population(kept=self.kept))
+        query = Sql.of("SELECT shard, row FROM ({rows}) WHERE met >= {least}", rows=rows, least=least)
+        if self.size is None:
+            return query
+        return Sql.of(
+            "{query} ORDER BY met DESC, md5_number_lower({seed} || ':' || shard || ':' || row), {position}"
+            " LIMIT {size}",
+            query=query,
+            seed=str(self.seed),
+            position=POSITION,
+            size=self.size,
+        )
 
     def positions(self, connection: duckdb.DuckDBPyConnection) -> tuple[np.ndarray, np.ndarray]:
         """Return shard and row of every sample, in that order; two integer arrays of equal length."""
-        members = self.members()
-        query = f"SELECT shard, row FROM ({members.text}) ORDER BY shard, row"  # noqa: S608 - values are bound
-        columns = connection.execute(query, list(members.parameters)).fetchnumpy()
+        query = Sql.of("SELECT shard, row FROM ({members}) ORDER BY shard, row", members=self.members())
+        columns = query.execute(connection).fetchnumpy()
         return np.asarray(columns["shard"]), np.asarray(columns["row"])
 
 
-def value_of(statistic: str, *, is_list: bool) -> str:
+def _met(tests: Sequence[Sql]) -> Sql:
+    """Return SQL for the number of tests that a sample passes."""
+    return joined(" + ", [Sql.of("({test})::INTEGER", test=test) for test in tests]) if tests else Sql("0")
+
+
+def value_of(statistic: str, *, is_list: bool) -> Sql:
     """Return SQL for the number that a sample is ranked by: a list's mean, 0 where it is empty; null for NaN."""
     column = quoted(statistic)
     number = f"CASE WHEN len({column}) = 0 THEN 0 ELSE list_avg({column}) END" if is_list else column
-    return f"nullif(({number})::DOUBLE, 'nan'::DOUBLE)"
+    return Sql(f"nullif(({number})::DOUBLE, 'nan'::DOUBLE)")
 
 
-def population(*, kept: bool) -> str:
+def population(*, kept: bool) -> Sql:
     """Return SQL that excludes, where `kept`, the samples that the recipe dropped or quarantined."""
     left = "(SELECT shard, row FROM dropped UNION ALL SELECT shard, row FROM quarantine)"
-    return f"ANTI JOIN {left} USING (shard, row)" if kept else ""
+    return Sql(f"ANTI JOIN {left} USING (shard, row)" if kept else "")
 
 
 def count(connection: duckdb.DuckDBPyConnection, pool: Pool) -> int:
@@ -152,11 +164,10 @@ def count(connection: duckdb.DuckDBPyConnection, pool: Pool) -> int:
 
 def value_count(connection: duckdb.DuckDBPyConnection, pool: Pool) -> int:
     """Return the number of samples that a recipe with the bounds of the pool's thirds keeps, before drawing."""
-    tests = [third.by_value() for third in pool.thirds]
-    met = " + ".join(f"({test.text})::INTEGER" for test in tests) or "0"
-    least = len(tests) if pool.at_least is None else pool.at_least
-    query = f"SELECT 1 FROM stats {population(kept=pool.kept)} WHERE {met} >= ?"  # noqa: S608 - values are bound
-    return _count(connection, Sql(query, (*(p for test in tests for p in test.parameters), least)))
+    met = _met([third.by_value() for third in pool.thirds])
+    least = len(pool.thirds) if pool.at_least is None else pool.at_least
+    query = "SELECT 1 FROM stats {among} WHERE {met} >= {least}"
+    return _count(connection, Sql.of(query, among=population(kept=pool.kept), met=met, least=least))
 
 
 def pyramid_sizes(
@@ -167,9 +178,10 @@ def pyramid_sizes(
     Keys are the indices of the thirds of a pool, ascending; n thirds have 2^n - 1 keys.
     """
     tests = [third.by_rank() for third in thirds]
-    flags = " + ".join(f"({test.text})::INTEGER * {1 << n}" for n, test in enumerate(tests)) or "0"
-    query = f"SELECT {flags} AS met, count(*) FROM stats {population(kept=kept)} GROUP BY met"  # noqa: S608 - bound
-    rows = connection.execute(query, [p for test in tests for p in test.parameters]).fetchall()
+    flags = [Sql(f"({test.text})::INTEGER * {1 << n}", test.parameters) for n, test in enumerate(tests)]
+    met = joined(" + ", flags) if flags else Sql("0")
+    query = "SELECT {met} AS met, count(*) FROM stats {among} GROUP BY met"
+    rows = Sql.of(query, met=met, among=population(kept=kept)).execute(connection).fetchall()
     subsets = range(1, 1 << len(thirds))
     return {
         tuple(n for n in range(len(thirds)) if wanted >> n & 1): sum(c for met, c in rows if met & wanted == wanted)
@@ -178,6 +190,5 @@ def pyramid_sizes(
 
 
 def _count(connection: duckdb.DuckDBPyConnection, rows: Sql) -> int:
-    query = f"SELECT count(*) FROM ({rows.text})"  # noqa: S608 - values are bound
-    row = connection.execute(query, list(rows.parameters)).fetchone()
+    row = Sql.of("SELECT count(*) FROM ({rows})", rows=rows).execute(connection).fetchone()
     return int(row[0]) if row else 0

@@ -13,7 +13,7 @@ from dj_assets.sources.sources import AS_IT_STANDS, Reading
 
 
 class Piece(NamedTuple):
-    """Holds one raw record: its number in the file, its start, its bytes, and its name if an archive gives one.
+    """Hold one raw record: its number in the file, its start, its bytes, and its name if an archive gives one.
 
     `byte` is the offset in the decompressed content, from 0. `line` is also counted from 0; it is None if records are
     not lines. Of joined files, `file` is the name of the record's own file, which begins at the row `start`.
@@ -46,7 +46,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Reject:
-    """Holds a record that does not become a sample: dropped (it has no text) or quarantined (it cannot be read)."""
+    """Hold a record that does not become a sample: dropped (it has no text) or quarantined (it cannot be read)."""
 
     row: int
     id: str
@@ -62,7 +62,7 @@ def refuse(piece: Piece, name: str, problem: str, own_id: str | None = None) -> 
 
 @dataclass(frozen=True)
 class Header:
-    """Holds the header of a block of cells: the names of the columns and the byte between two cells."""
+    """Hold the header of a block of cells: the names of the columns and the byte between two cells."""
 
     columns: tuple[str, ...]
     delimiter: str
@@ -70,7 +70,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Block:
-    """Holds consecutive raw records of one file, cut by the parent process and parsed by a worker.
+    """Hold consecutive raw records of one file, cut by the parent process and parsed by a worker.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Parsed:
-    """Holds the samples of a block.
+    """Hold the samples of a block.
 
     Attributes
     ----------

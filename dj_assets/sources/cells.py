@@ -25,7 +25,7 @@ _REST_OF_QUOTED = re.compile(rb'[^"]*+(?:""[^"]*+)*+"')
 
 
 class CellSplitter:
-    """Cuts a stream into records of cells, with quoted line ends inside cells; the first record is the header.
+    """Cut a stream into records of cells, with quoted line ends inside cells; the first record is the header.
 
     A quote that is never closed costs one record: the line that opens it is refused, and parsing continues with the
     next line. Row numbers count records after the header, with blank lines.

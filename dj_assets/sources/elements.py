@@ -59,7 +59,7 @@ def _is_object(line: bytes) -> bool:
 
 
 class ElementSplitter:
-    """Cuts a stream at the commas of its outermost array, or after each outermost object.
+    """Cut a stream at the commas of its outermost array, or after each outermost object.
 
     Regular expressions find brackets and strings in chunks. The state between two chunks is the depth, and whether a
     string, and an escape in it, is open. Memory: one chunk and one record of the allowed length.

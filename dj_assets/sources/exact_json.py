@@ -56,9 +56,12 @@ def dumps(value: object, *, exact: bool) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def rewrite(text: str, change: Callable[..., object]) -> str:
-    """Return the JSON object `text` after `change(object) -> object`; numbers keep all digits."""
-    exact = _INEXACT.search(text) is not None
+def rewrite(text: str, change: Callable[..., object], *, exact: bool = False) -> str:
+    """Return the JSON object `text` after `change(object) -> object`; numbers keep all digits.
+
+    `exact` is needed if the change adds NaN, infinities or integers beyond 64 bits.
+    """
+    exact = exact or _INEXACT.search(text) is not None
     value = json.loads(text) if exact else orjson.loads(text)
     return dumps(change(value), exact=exact)
 
@@ -76,7 +79,7 @@ def kind_of(value: object) -> str:
     return names.get(type(value), "null")
 
 
-def text_location(record: dict[str, Any], key: str) -> tuple[dict[str, Any], str] | None:
+def text_location(record: dict[str, object], key: str) -> tuple[dict[str, object], str] | None:
     """Return the object that holds `key`, and the key's name in it; None if there is none.
 
     A key of the record itself comes first; else the dots of the key lead into nested objects.
@@ -84,10 +87,10 @@ def text_location(record: dict[str, Any], key: str) -> tuple[dict[str, Any], str
     if key in record:
         return record, key
     *path, last = key.split(".")
-    holder: Any = record
+    holder: object = record
     for name in path:
         holder = holder.get(name) if isinstance(holder, dict) else None
-    return (cast("dict[str, Any]", holder), last) if isinstance(holder, dict) and last in holder else None
+    return (cast("dict[str, object]", holder), last) if isinstance(holder, dict) and last in holder else None
 
 
 def _finite(token: str) -> float:

@@ -36,7 +36,7 @@ _NO_COLUMNS = Struct(())
 
 @dataclass(frozen=True)
 class FieldTypes:
-    """Holds the columns of JSON records, observed over every record, never inferred from the first ones.
+    """Hold the columns of JSON records, observed over every record, never inferred from the first ones.
 
     `shape` is the struct of all keys, or `json` if the records have more than 2000 distinct ones.
     """
@@ -56,12 +56,12 @@ class FieldTypes:
         """Return the struct type of all columns (a JSON text if there are too many)."""
         return arrow_type(self.shape)
 
-    def to_json(self) -> Any:  # noqa: ANN401
+    def to_json(self) -> object:
         """Return the types as JSON-able data."""
         return to_json(self.shape)
 
     @classmethod
-    def from_json(cls, data: Any) -> FieldTypes:  # noqa: ANN401
+    def from_json(cls, data: object) -> FieldTypes:
         """Return the types that `to_json` wrote."""
         return cls(from_json(data))
 
@@ -72,7 +72,7 @@ def merge(a: FieldTypes, b: FieldTypes) -> FieldTypes:
 
 
 class FieldObserver:
-    """Collects the shapes of records; few are distinct, so most records cost one lookup in a table."""
+    """Collect the shapes of records; few are distinct, so most records cost one lookup in a table."""
 
     def __init__(self) -> None:
         self._shapes: dict[Shape, None] = {}
@@ -88,7 +88,7 @@ class FieldObserver:
         return reduce(merge, map(FieldTypes, self._shapes), FieldTypes())
 
 
-def observe(records: Iterable[Any]) -> FieldTypes:
+def observe(records: Iterable[object]) -> FieldTypes:
     """Return the types of decoded JSON objects."""
     observer = FieldObserver()
     for record in records:
@@ -159,7 +159,7 @@ def _json_columns(
     return columns
 
 
-def put_text(record: dict[str, Any], text: str, text_key: str) -> dict[str, Any]:
+def put_text(record: dict[str, object], text: str, text_key: str) -> dict[str, object]:
     """Write the text back into a record under its key; return the record."""
     location = exact_json.text_location(record, text_key)
     if location is not None:
@@ -179,7 +179,7 @@ def _with_text(name: str, shape: Shape, text_key: str) -> Shape:
     return join(shape, inner)
 
 
-def _column(values: list[Any], shape: Shape) -> pa.Array:
+def _column(values: list[object], shape: Shape) -> pa.Array:
     if holds_text(shape):
         values = [_texted(value, shape) for value in values]
     return pa.array(values, arrow_type(shape))

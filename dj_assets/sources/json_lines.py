@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pyarrow as pa
 
@@ -43,7 +42,7 @@ def _of_json(batch: pa.RecordBatch, text_key: str) -> Iterator[bytes]:
     columns = (batch["fields"].to_pylist(), batch["text"].to_pylist(), batch["id"].to_pylist())
     for record, text, name in zip(*columns, strict=True):
 
-        def changed(value: dict[str, Any], text: str = text, name: str = name) -> dict[str, Any]:
+        def changed(value: dict[str, object], text: str = text, name: str = name) -> dict[str, object]:
             put_text(value, text, text_key)
             return value if ID in value else {SAMPLE_NAME: name} | value | {SAMPLE_NAME: name}
 

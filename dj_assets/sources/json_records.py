@@ -16,13 +16,13 @@ from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.fields import ID, SAMPLE_NAME, FieldObserver
 from dj_assets.sources.shapes import InexactError, Shape, shape_of
 
-Record = dict[str, Any]
+Record = dict[str, object]
 
 SCHEMA = pa.schema([("row", pa.int64()), ("id", pa.string()), ("text", pa.string()), ("fields", pa.string())])
 
 
 class Sample(NamedTuple):
-    """Holds the parts of a record: `fields` is its JSON with null in place of the text, `shape` is its shape."""
+    """Hold the parts of a record: `fields` is its JSON with null in place of the text, `shape` is its shape."""
 
     id: str | None
     text: str
@@ -32,7 +32,7 @@ class Sample(NamedTuple):
 
 @dataclass
 class _Samples:
-    """Collects the columns of a block."""
+    """Collect the columns of a block."""
 
     rows: list[int] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
@@ -113,7 +113,7 @@ def read_record(raw: bytes, text_key: str, change: Callable[[Record], Record] | 
 
 
 def take_apart(
-    record: Any,  # noqa: ANN401
+    record: object,
     text_key: str,
     change: Callable[[Record], Record] | None = None,
     *,
@@ -140,7 +140,7 @@ def take_apart(
     return Sample(_own_id(record, exact=exact), text, exact_json.dumps(record, exact=exact), shape)
 
 
-def _own_id(record: dict[str, Any], *, exact: bool) -> str | None:
+def _own_id(record: dict[str, object], *, exact: bool) -> str | None:
     value = record.get(SAMPLE_NAME)
     if isinstance(value, str):
         return value

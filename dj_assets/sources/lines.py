@@ -10,7 +10,7 @@ from dj_assets.sources.streams import BrokenStreamError, Stream
 
 
 class Lines(NamedTuple):
-    """Holds consecutive complete lines: number and offset of the first one, and all bytes with line ends."""
+    """Hold consecutive complete lines: number and offset of the first one, and all bytes with line ends."""
 
     first_row: int
     first_byte: int
@@ -18,7 +18,7 @@ class Lines(NamedTuple):
 
 
 class Overlong(NamedTuple):
-    """Holds the position and length of a record that is longer than allowed; its bytes were skipped."""
+    """Hold the position and length of a record that is longer than allowed; its bytes were skipped."""
 
     at: Piece
     length: int
@@ -30,7 +30,7 @@ class Overlong(NamedTuple):
 
 
 class LineSplitter:
-    """Cuts a stream into runs of complete lines of about `run_bytes`; lines over `max_line_bytes` are skipped.
+    """Cut a stream into runs of complete lines of about `run_bytes`; lines over `max_line_bytes` are skipped.
 
     Memory: at most one run and one line of the allowed length. The length of a line is counted without its line end.
     """

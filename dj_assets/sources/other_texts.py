@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dj_assets.errors import SampleError
 from dj_assets.sources import exact_json
+from dj_assets.sources.written_fields import put_in_struct
 
 
 def texts_at(fields: pa.Array, key: str) -> pa.StringArray:
-    """Return the text of every sample under `key`; dots lead into nested objects of JSON records.
+    """Return the text of every sample under `key`; without a field of this name, dots lead into nested fields.
 
     Raises
     ------
@@ -20,8 +21,7 @@ def texts_at(fields: pa.Array, key: str) -> pa.StringArray:
         If a sample has no text there.
     """
     if pa.types.is_struct(fields.type):
-        index = fields.type.get_field_index(key)
-        texts = pa.nulls(len(fields), pa.string()) if index < 0 else pc.struct_field(fields, [index])
+        texts = _column_at(fields, _path(fields, key))
         texts = texts.cast(pa.string()) if pa.types.is_large_string(texts.type) else texts
     else:
         texts = pa.array([_text_in(record, key) for record in fields.to_pylist()], pa.string())
@@ -33,11 +33,9 @@ def texts_at(fields: pa.Array, key: str) -> pa.StringArray:
 def put_texts(fields: pa.Array, key: str, texts: pa.StringArray) -> pa.Array:
     """Return the fields with other texts under `key`; every sample must already have a text there."""
     if pa.types.is_struct(fields.type):
-        location = fields.type.get_field_index(key)
-        columns = [texts if n == location else column for n, column in enumerate(fields.flatten())]
-        return pa.StructArray.from_arrays(columns, names=[field.name for field in fields.type])
+        return put_in_struct(fields, _path(fields, key), texts)
 
-    def put(record: dict[str, Any], text: str) -> dict[str, Any]:
+    def put(record: dict[str, object], text: str) -> dict[str, object]:
         location = exact_json.text_location(record, key)
         if location is not None:
             holder, name = location
@@ -49,6 +47,21 @@ def put_texts(fields: pa.Array, key: str, texts: pa.StringArray) -> pa.Array:
         for record, text in zip(fields.to_pylist(), texts.to_pylist(), strict=True)
     ]
     return pa.array(rewritten, pa.string())
+
+
+def _path(fields: pa.StructArray, key: str) -> list[str]:
+    """Return the names that lead to the column of a key."""
+    return [key] if fields.type.get_field_index(key) >= 0 else key.split(".")
+
+
+def _column_at(fields: pa.Array, path: Sequence[str]) -> pa.Array:
+    """Return the column at the end of a path, nulls if there is none."""
+    for name in path:
+        index = fields.type.get_field_index(name) if pa.types.is_struct(fields.type) else -1
+        if index < 0:
+            return pa.nulls(len(fields), pa.string())
+        fields = pc.struct_field(fields, [index])
+    return fields
 
 
 def _text_in(record: str, key: str) -> str | None:

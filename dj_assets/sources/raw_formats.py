@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 
@@ -83,6 +82,6 @@ def _noted(record: Record, origin: str | None) -> Record:
     if origin is None:
         return record
     meta = record.get(META)
-    known: dict[str, Any] = meta if isinstance(meta, dict) else {} if meta is None else {META: meta}
+    known: dict[str, object] = meta if isinstance(meta, dict) else {} if meta is None else {META: meta}
     was = {f"{ORIGIN}_was": known[ORIGIN]} if ORIGIN in known else {}
     return {**record, META: {**known, **was, ORIGIN: origin}}

@@ -26,7 +26,7 @@ _MAX_REJECTS = 1000
 
 @dataclass
 class Reader:
-    """Reads one source file in blocks.
+    """Read one source file in blocks.
 
     Attributes
     ----------

@@ -127,7 +127,7 @@ def arrow_type(shape: Shape) -> pa.DataType:
     return pa.struct([pa.field(key, arrow_type(inner)) for key, inner in shape.fields])
 
 
-def to_json(shape: Shape) -> Any:  # noqa: ANN401
+def to_json(shape: Shape) -> object:
     """Return the shape as data for JSON; keys keep their order even if a writer sorts objects."""
     if isinstance(shape, ListOf):
         return {"list": to_json(shape.item)}
@@ -136,13 +136,16 @@ def to_json(shape: Shape) -> Any:  # noqa: ANN401
     return shape
 
 
-def from_json(data: Any) -> Shape:  # noqa: ANN401
+def from_json(data: object) -> Shape:
     """Return the shape that `to_json` wrote."""
-    if isinstance(data, str):
-        return data
-    if "list" in data:
-        return ListOf(from_json(data["list"]))
-    return Struct(tuple((key, from_json(inner)) for key, inner in data["struct"]))
+    match data:
+        case str():
+            return data
+        case {"list": item}:
+            return ListOf(from_json(item))
+        case {"struct": list(fields)}:
+            return Struct(tuple((key, from_json(inner)) for key, inner in fields))
+    raise ValueError(f"{data!r} is no shape")
 
 
 def _integer(value: int) -> Shape:

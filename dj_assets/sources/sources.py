@@ -38,7 +38,7 @@ NO_ROOT = Root("")
 
 @dataclass(frozen=True)
 class Reading:
-    """Holds how the records of a file are converted to samples; the default is no conversion.
+    """Hold how the records of a file are converted to samples; the default is no conversion.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ AS_IT_STANDS = Reading()
 
 @dataclass(frozen=True)
 class SourceFile:
-    """Holds one raw file: its path, its size and time when it was found, and how to read it.
+    """Hold one raw file: its path, its size and time when it was found, and how to read it.
 
     Many small files are joined into one, whose `members` they are (see `sources.bundles`); its path is that of the
     first one.
@@ -225,7 +225,7 @@ def _in_store(
     objects = found_below(folder)
     shown = {path: facts for path, facts in objects.items() if not _hidden(path.relative_to(folder))}
     readable = {path: facts for path, facts in shown.items() if _format_of(path, formats)}
-    left_out += sorted(path for path in shown if path not in readable and not _is_media(path))
+    left_out += sorted(path for path in shown if not (path in readable or _is_no_data(path)))
     if not objects:
         raise SourceError(f"{folder}: no such object, and none below it; write a glob, or check bucket and path")
     if not readable:
@@ -251,7 +251,7 @@ def _folder(folder: Path, formats: Sequence[Format], left_out: list[SourcePath])
     paths = sorted((path for path in shown if _format_of(path, formats)), key=natural_key)
     if not paths:
         raise SourceError(f"{folder}: the folder holds no file that can be read; {_readable_endings(formats)}")
-    left_out += sorted(path for path in shown if not _format_of(path, formats) and not _is_media(path))
+    left_out += sorted(path for path in shown if not (_format_of(path, formats) or _is_no_data(path)))
     return paths
 
 
@@ -259,10 +259,11 @@ def _hidden(path: PurePath) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _is_media(path: PurePath) -> bool:
-    """Return whether a file is an image, a clip or a recording by its name: samples refer to them by their paths."""
+def _is_no_data(path: PurePath) -> bool:
+    """Return whether a file has no records by its name: media, which samples name, or a mark such as `_SUCCESS`."""
     kind, _ = mimetypes.guess_type(path.name)
-    return (kind or "").partition("/")[0] in {"image", "video", "audio"}
+    is_media = (kind or "").partition("/")[0] in {"image", "video", "audio"}
+    return is_media or (path.name.startswith("_") and not path.suffix)
 
 
 def _matches(pattern: Path) -> list[Path]:

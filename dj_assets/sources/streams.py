@@ -23,7 +23,7 @@ class BrokenStreamError(DjError):
 
 
 class HashedFile:
-    """Reads a file, and hashes and counts its bytes."""
+    """Read a file, and hash and count its bytes."""
 
     def __init__(self, path: SourcePath) -> None:
         self._file: IO[bytes] | RawIOBase = path.open("rb", buffering=0)
@@ -62,7 +62,7 @@ class HashedFile:
 
 
 class Stream:
-    """Reads the decompressed content of a source file once, from start to end, without a byte order mark.
+    """Read the decompressed content of a source file once, from start to end, without a byte order mark.
 
     `position` is the offset of the next byte in the decompressed content. All members of a gzip file and all frames
     of a Zstandard file are read.

@@ -19,7 +19,7 @@ _KEY = "objects"
 
 @dataclass(frozen=True)
 class Stored:
-    """Holds a data file in the store: its key, and its bytes."""
+    """Hold a data file in the store: its key, and its bytes."""
 
     key: str
     bytes: int
@@ -27,7 +27,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class DocumentRecord:
-    """Holds a document in the state in which store and working copy were equal.
+    """Hold a document in the state in which store and working copy were equal.
 
     `facts` is its entry in the listing, `content` is the SHA-256 of the local file, `objects` are its data files, keyed
     by their paths in the folder.
@@ -80,7 +80,7 @@ def without_objects(content: bytes) -> tuple[bytes, dict[str, Stored]]:
     return (json.dumps(said, indent=1, ensure_ascii=False) + "\n").encode(), objects
 
 
-def as_json(objects: Mapping[str, Stored]) -> dict[str, Any]:
+def as_json(objects: Mapping[str, Stored]) -> dict[str, object]:
     """Return data files as plain JSON."""
     return {name: vars(stored) for name, stored in sorted(objects.items())}
 

@@ -41,7 +41,7 @@ _BETWEEN = "~"
 
 @dataclass
 class Lease:
-    """Holds a lease that this process owns."""
+    """Hold a lease that this process owns."""
 
     store: Store
     name: str

@@ -19,7 +19,7 @@ from dj_assets.urls import cache_folder, checked_url
 
 
 class StoreReader(MediaReader):
-    """Reads media from this machine and from object stores. The process that decodes gets files, no access to a store.
+    """Read media from this machine and from object stores. The process that decodes gets files, no access to a store.
 
     Objects are fetched a few ahead of the reading, into a folder below `DJ_CACHE`, and are removed after it. The disk
     holds at most `THREADS` + 2 objects at a time. A store that does not answer ends the run; a missing object is a

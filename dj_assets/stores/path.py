@@ -12,7 +12,7 @@ from dj_assets.urls import checked_url, is_url
 
 
 class ObjectStat(NamedTuple):
-    """Holds size and time of an object, under the names of `os.stat_result`."""
+    """Hold size and time of an object, under the names of `os.stat_result`."""
 
     st_size: int
     st_mtime_ns: int

@@ -31,7 +31,7 @@ _SECOND = 1_000_000_000
 
 @dataclass(frozen=True)
 class ListedObject:
-    """Holds an object's entry in a listing: size in bytes, write time in nanoseconds, rounded down to seconds."""
+    """Hold an object's entry in a listing: size in bytes, write time in nanoseconds, rounded down to seconds."""
 
     size: int
     mtime_ns: int
@@ -39,7 +39,7 @@ class ListedObject:
 
 @dataclass(frozen=True)
 class Store:
-    """Gives access to the objects below a URL. Keys are relative to it; "" is the object of the URL itself.
+    """Give access to the objects below a URL. Keys are relative to it; "" is the object of the URL itself.
 
     An object appears complete or not at all: stores make it visible when its last byte has arrived.
     """

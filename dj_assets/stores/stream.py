@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dj_assets.errors import SourceError
 from dj_assets.stores.retry import retried
 from dj_assets.stores.store import Store
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 RANGE_BYTES = 8 * 1024 * 1024
 
 
 class ObjectStream(io.RawIOBase):
-    """Reads an object once, in ranges; the next range is fetched while the current one is used.
+    """Read an object once, in ranges; the next range is fetched while the current one is used.
 
     It holds two ranges in memory. At the end it checks that the object is still the one that was opened.
     """
@@ -91,7 +94,7 @@ class ObjectStream(io.RawIOBase):
         return f"{self._store.url}: was changed while it was read; nothing of it is kept, run again"
 
 
-def _tag_of(file: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def _tag_of(file: pa.NativeFile) -> tuple[frozenset[str | bytes], int]:
     """Return a value that changes with the content of an object: its entity tag, if the store has one, and its size."""
     try:
         metadata = file.metadata() or {}

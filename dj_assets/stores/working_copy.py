@@ -34,7 +34,7 @@ _PENDING = "pending/"
 
 @dataclass
 class WorkingCopy:
-    """Holds a local folder and its store; the store has the authoritative content.
+    """Hold a local folder and its store; the store has the authoritative content.
 
     Documents are small and always in the folder after a pull; data files are fetched when they are needed. Local
     changes are pushed document by document: the data files first, then the document that names them.
@@ -239,7 +239,7 @@ class WorkingCopy:
             self._there[key] = ListedObject(part["bytes"], 0)
         return data, Stored(key, part["bytes"])
 
-    def _published_part(self, part: Mapping[str, Any]) -> Stored | None:
+    def _published_part(self, part: Mapping[str, object]) -> Stored | None:
         """Return a refined file with the same content in an earlier version; None if there is none."""
         for name in reversed(runs(self.folder)):
             record = DocumentRecord.read(self.folder, name)

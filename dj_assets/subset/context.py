@@ -34,7 +34,7 @@ _TEXT_KEY_OF_REFERENCE = (
 
 
 class SubsetContext:
-    """One recipe over one source, with its folder."""
+    """One recipe over one source, with its folder. Steps read it and change nothing in it."""
 
     def __init__(
         self,
@@ -81,25 +81,29 @@ class SubsetContext:
         by_itself = self.plan.media or self.recipe.shards is not None or options.limit is not None
         return self.found if by_itself or options.engine == "ray" else bundled(self.found, options.part_bytes)
 
-    @cached_property
-    def measure_key(self) -> str:
-        """The identity of what is measured: operators, parameters without thresholds, models, what is frequent."""
-        return self.corpus.measure_key(self.frequent)
-
     @property
     def corpus(self) -> Corpus:
         """The source, to be counted as a whole."""
         return Corpus(self.plan, self.files, self.layout, self.options.models, self.options.limit, self.workers)
 
-    @cached_property
-    def frequent(self) -> Frequent:
-        """Return the frequent keys of the source, by the counting pass."""
-        return self.corpus.counted()
-
     @property
     def source(self) -> MeasuredSource:
-        """Return the source with its measured files, in order."""
-        return MeasuredSource(self.files, self.layout, self.measure_key, self.recipe.text_key, self.options.limit)
+        """Return the source with its measured files, in order; the corpus was counted before.
+
+        Raises
+        ------
+        UserError
+            Naming the first file that is not counted, or has changed since.
+        """
+        return self.source_with(self.corpus.counted())
+
+    def source_with(self, frequent: Frequent) -> MeasuredSource:
+        """Return the source with its measured files, in order, given the frequent keys of its corpus.
+
+        Its measure key covers operators, parameters without thresholds, models and what is frequent.
+        """
+        key = self.corpus.measure_key(frequent)
+        return MeasuredSource(self.files, self.layout, key, self.recipe.text_key, self.options.limit)
 
     @cached_property
     def reference(self) -> MeasuredSource:

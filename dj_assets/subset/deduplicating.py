@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.errors import UserError
+from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, measured_files, published_run, require_measured
-from dj_assets.measure.engines import for_each
-from dj_assets.measure.measured_source import measured_version, version_with_reference
-from dj_assets.recipe.plan import digest
+from dj_assets.measure.engines import EngineName, for_each
+from dj_assets.measure.measured_source import MeasuredSource, measured_version, version_with_reference
+from dj_assets.publish.parts import Format
+from dj_assets.recipe.plan import Plan, digest
 from dj_assets.replay.clusters import NearPairs
 from dj_assets.replay.decision import Decision
 from dj_assets.replay.links import find_links
@@ -21,7 +24,9 @@ from dj_assets.replay.partitioned.deciding import remove_pieces, replay_in_piece
 from dj_assets.replay.population import load_population
 from dj_assets.replay.replay import REPLAYED, replay
 from dj_assets.replay.result import ReplayResult, replay_result
+from dj_assets.sources.sources import SourceFile
 from dj_assets.subset.context import SubsetContext
+from dj_assets.subset.grouping import Shard
 from dj_assets.subset.locks import whole_subset
 from dj_assets.subset.results import DeduplicateResult
 
@@ -29,13 +34,23 @@ from dj_assets.subset.results import DeduplicateResult
 RELEASE = 4
 
 
+@dataclass(frozen=True)
+class MeasuredManifests:
+    """Hold the manifests of a source and of its reference set, in order; `version` identifies what both measured."""
+
+    source: Sequence[FileManifest]
+    reference: Sequence[FileManifest]
+    version: str
+
+
 def deduplicate(subset: SubsetContext) -> DeduplicateResult:
     """Decide about every measured sample, where that is not decided yet."""
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
-        removed = _removed(subset)
+        removed = _removed(subset.layout, subset.files)
         if subset.is_sharded:
-            subset.source.remove_others(subset.source.numbers)
+            source = subset.source
+            source.remove_others(source.numbers)
         decision = decided(subset, measured(subset))
     seconds = time.perf_counter() - started
     outcomes = {outcome.number: outcome for outcome in decision.outcomes}
@@ -52,36 +67,36 @@ def deduplicate(subset: SubsetContext) -> DeduplicateResult:
     )
 
 
-def decided(subset: SubsetContext, manifests: Sequence[FileManifest]) -> Decision:
+def decided(subset: SubsetContext, files: MeasuredManifests) -> Decision:
     """Return the decision about some source files, from disk or by a replay; needs the lock of the subset."""
-    key = decision_key(subset, manifests)
-    stored = Decision.read(subset.layout, key)
+    layout, plan, options = subset.layout, subset.plan, subset.options
+    key = decision_key(plan, files, options.format)
+    stored = Decision.read(layout, key)
     if stored is not None:
         return stored
-    present = {file.path for file in manifests}
+    present = {file.path for file in files.source}
     missing = [group.name for group in subset.groups if any(str(file.path) not in present for file in group.files)]
-    reference = subset.reference.measured()
-    with _replayed(subset, manifests, reference) as result:
+    with _replayed(layout, plan, files, options.engine, subset.workers) as result:
         Decision.of(
             key,
-            subset.plan,
-            manifests=manifests,
-            reference=reference,
+            plan,
+            manifests=files.source,
+            reference=files.reference,
             replayed=result,
-            format=subset.options.format,
+            format=options.format,
             missing=missing,
-        ).write(subset.layout)
-    decision = Decision.read(subset.layout, key)
+        ).write(layout)
+    decision = Decision.read(layout, key)
     assert decision is not None  # noqa: S101 - it was just written
     return decision
 
 
-def decision_key(subset: SubsetContext, manifests: Sequence[FileManifest]) -> str:
+def decision_key(plan: Plan, files: MeasuredManifests, format: Format) -> str:
     """Return the identity of a result: the recipe with its thresholds, what is measured, the form of the files."""
-    return digest([subset.plan.refined_hash, _version(subset, manifests), subset.options.format, RELEASE])
+    return digest([plan.refined_hash, files.version, format, RELEASE])
 
 
-def measured(subset: SubsetContext) -> list[FileManifest]:
+def measured(subset: SubsetContext) -> MeasuredManifests:
     """Return the manifests of all files; of a sharded subset those of the shards that are measured completely.
 
     Raises
@@ -89,63 +104,63 @@ def measured(subset: SubsetContext) -> list[FileManifest]:
     UserError
         If a file is not measured, or of a sharded subset no shard is.
     """
-    if not subset.is_sharded:
-        return subset.source.measured()
-    manifests = {file.path: file for file in subset.source.measured_already()}
+    source = subset.source
+    manifests = _of_whole_shards(source, subset.groups) if subset.is_sharded else source.measured()
+    if subset.is_sharded and not manifests:
+        name = subset.recipe.name
+        raise UserError(f"{name}: no shard is measured yet; materialize {name}_stats first")
+    reference = subset.reference.measured()
+    version = version_with_reference(measured_version(source.measure_key, manifests), reference)
+    return MeasuredManifests(manifests, reference, version)
+
+
+def _of_whole_shards(source: MeasuredSource, groups: Sequence[Shard]) -> list[FileManifest]:
+    """Return the manifests of the files whose shards are measured completely, in the order of the source."""
+    manifests = {file.path: file for file in source.measured_already()}
     whole = {
         str(file.path)
-        for group in subset.groups
+        for group in groups
         if all(str(file.path) in manifests for file in group.files)
         for file in group.files
     }
-    if not whole:
-        raise UserError(f"{subset.recipe.name}: no shard is measured yet; materialize {subset.recipe.name}_stats first")
-    return [manifests[str(file.path)] for file in subset.files if str(file.path) in whole]
+    return [manifests[str(file.path)] for file in source.files if str(file.path) in whole]
 
 
 @contextmanager
 def _replayed(
-    subset: SubsetContext, manifests: Sequence[FileManifest], reference: Sequence[FileManifest]
+    layout: Layout, plan: Plan, files: MeasuredManifests, engine: EngineName, threads: int
 ) -> Iterator[ReplayResult]:
     """Replay the recipe: on this machine, or in pieces where there are more samples than its memory holds."""
-    require_measured(subset.layout, manifests, REPLAYED)
-    require_measured(subset.layout.against, reference, REPLAYED)
-    remove_pieces(subset.layout)
-    if sum(file.rows for file in (*reference, *manifests)) <= settings.one_node_samples():
-        yield _replay(subset, manifests, reference)
+    require_measured(layout, files.source, REPLAYED)
+    require_measured(layout.against, files.reference, REPLAYED)
+    remove_pieces(layout)
+    if sum(file.rows for file in (*files.reference, *files.source)) <= settings.one_node_samples():
+        yield _replay(layout, plan, files, threads)
         return
-    run = partial(for_each, subset.options.engine)
     with replay_in_pieces(
-        run,
-        subset.layout,
-        subset.plan,
-        manifests=manifests,
-        reference=reference,
-        measured=_version(subset, manifests),
+        partial(for_each, engine),
+        layout,
+        plan,
+        manifests=files.source,
+        reference=files.reference,
+        measured=files.version,
     ) as result:
         yield result
 
 
-def _replay(
-    subset: SubsetContext, manifests: Sequence[FileManifest], reference: Sequence[FileManifest]
-) -> ReplayResult:
-    layout, plan = subset.layout, subset.plan
-    stats, signatures = (measured_files(layout, kind, manifests) for kind in ("stats", "signatures"))
-    theirs = [measured_files(layout.against, kind, reference) for kind in ("stats", "signatures")]
-    links = find_links(layout, plan, [*theirs[1], *signatures], _version(subset, manifests), subset.workers)
+def _replay(layout: Layout, plan: Plan, files: MeasuredManifests, threads: int) -> ReplayResult:
+    stats, signatures = (measured_files(layout, kind, files.source) for kind in ("stats", "signatures"))
+    theirs = [measured_files(layout.against, kind, files.reference) for kind in ("stats", "signatures")]
+    links = find_links(layout, plan, [*theirs[1], *signatures], files.version, threads)
     population = load_population(plan, stats, signatures, *theirs)
-    outcomes = replay(plan, population, links, threads=subset.workers)
+    outcomes = replay(plan, population, links, threads=threads)
     near_pairs = sum(len(pairs.a) for pairs in links.values() if isinstance(pairs, NearPairs))
     return replay_result(len(plan.steps), population, outcomes, near_pairs)
 
 
-def _version(subset: SubsetContext, manifests: Sequence[FileManifest]) -> str:
-    return version_with_reference(measured_version(subset.measure_key, manifests), subset.reference.measured())
-
-
-def _removed(subset: SubsetContext) -> tuple[str, ...]:
+def _removed(layout: Layout, files: Sequence[SourceFile]) -> tuple[str, ...]:
     """Return the names of the files that the published version was made of and the source no longer has."""
-    published = published_run(subset.layout)
-    present = {str(file.path) for file in subset.files}
+    published = published_run(layout)
+    present = {str(file.path) for file in files}
     before = [file.path for file in published.files] if published else []
     return tuple(Path(path).name for path in before if path not in present)

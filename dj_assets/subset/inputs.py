@@ -12,6 +12,7 @@ from dj_assets.recipe.model import Recipe, Source
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.path import SourcePath
 from dj_assets.subset.entries import NotRefinedError, source_files
+from dj_assets.urls import from_here
 
 
 def files_of(
@@ -19,14 +20,14 @@ def files_of(
 ) -> tuple[SourceFile, ...]:
     """Return the files of a subset: of its source as configured, or of other inputs that are read like it.
 
-    Files of folders that are not read are added to `left_out`.
+    Inputs are relative to the current folder. Files of folders that are not read are added to `left_out`.
 
     Raises
     ------
     UserError
         If they cannot be found; a refined subset that is not there yet is named as an asset.
     """
-    sources = sources_of(recipe) if inputs is None else reading_like(recipe, [str(path) for path in inputs])
+    sources = sources_of(recipe) if inputs is None else reading_like(recipe, [str(from_here(path)) for path in inputs])
     return _found(recipe, sources, "source", left_out)
 
 
@@ -39,14 +40,15 @@ def against_of(
 ) -> tuple[SourceFile, ...]:
     """Return the files of the reference set that a subset of `files` is deduplicated against.
 
-    They are those of the recipe, or of other paths, read as plain files.
+    They are those of the recipe, or of other paths, relative to the current folder and read as plain files.
 
     Raises
     ------
     UserError
         If they cannot be found, if the recipe has no deduplicator, or if a file is refined, too.
     """
-    sources = reference_sources(recipe, None if paths is None else [str(path) for path in paths], text_key)
+    given = None if paths is None else [str(from_here(path)) for path in paths]
+    sources = reference_sources(recipe, given, text_key)
     reference = _found(recipe, sources, "reference set", left_out) if sources else ()
     source_paths = {file.path.resolve() for file in files}
     for file in reference:

@@ -11,16 +11,18 @@ from typing import Literal
 import numpy as np
 
 from dj_assets.errors import UserError
+from dj_assets.home.identity import FROM_SOURCE
 from dj_assets.home.json_files import read_json
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, newest_run, require_measured, stored_manifest
 from dj_assets.home.run_manifest import MeasuredFile, ReferenceFile, RunManifest
 from dj_assets.measure.measured_source import measured_version, version_with_reference
-from dj_assets.operators.base import Deduplicator, Mapper
+from dj_assets.operators.base import Deduplicator, Selector
+from dj_assets.publish.database import NEVER_CREATED
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.links import find_links
 from dj_assets.replay.population import Population, load_population
-from dj_assets.replay.replay import REPLAYED, SampleOutcomes, replay
+from dj_assets.replay.replay import KEPT, REPLAYED, SampleOutcomes, replay
 from dj_assets.stores.copies import all_at_hand
 
 # The kinds of measured files that are read.
@@ -29,10 +31,16 @@ _READ = (*REPLAYED, "rejects")
 
 @dataclass(frozen=True)
 class Kept:
-    """Holds the number of samples that the filters alone would keep, and the whole recipe with its deduplicators."""
+    """Hold the number of samples that the filters alone would keep, and the whole recipe with its deduplicators.
+
+    `of_filters` and `of_recipe` are the numbers of samples that could be kept: in a recipe that makes samples from
+    others they depend on the thresholds.
+    """
 
     by_filters: int
     by_recipe: int
+    of_filters: int
+    of_recipe: int
 
 
 @dataclass(frozen=True)
@@ -93,14 +101,16 @@ class MeasuredRun:
     def kept(self, plan: Plan) -> Kept:
         """Replay a plan that measures the same as the run's."""
         _require_same_measure(self.manifest, plan, self.layout.published)
-        whole = self._replayed(plan)
-        if not plan.deduplicators:
-            return Kept(whole, whole)
-        filters = tuple(step for step in plan.steps if not isinstance(step.operator, Deduplicator))
-        return Kept(self._replayed(replace(plan, steps=filters)), whole)
+        filters = _filters_alone(plan)
+        by_recipe, of_recipe = self._replayed(plan)
+        same = filters.steps == plan.steps
+        by_filters, of_filters = (by_recipe, of_recipe) if same else self._replayed(filters)
+        return Kept(by_filters, by_recipe, of_filters, of_recipe)
 
-    def funnel(self, plan: Plan) -> list[Passed]:
-        """Replay a plan that measures the same as the run's, deduplicators included; mappers that end nothing are out.
+    def funnel(self, plan: Plan, *, filters_alone: bool = False) -> list[Passed]:
+        """Replay a plan that measures the same as the run's; mappers that end nothing are out.
+
+        With `filters_alone`, no deduplicator or selector drops anything.
 
         Raises
         ------
@@ -108,23 +118,38 @@ class MeasuredRun:
             If the subset was measured again meanwhile, or the plan measures something else.
         """
         _require_same_measure(self.manifest, plan, self.layout.published)
+        plan = _filters_alone(plan) if filters_alone else plan
         outcomes = self._outcome(plan)
         _require_measured_files(self.manifest, self.layout)
-        ended = np.bincount(outcomes.outcome[~outcomes.kept], minlength=len(plan.steps))
-        passed, alive = [], len(outcomes.outcome)
+        size, children = len(self.plan.steps), self._population.children
+        existing = outcomes.outcome != NEVER_CREATED
+        ended = np.bincount(outcomes.outcome[existing & ~outcomes.kept], minlength=size)
+        created, alive = np.zeros(size, np.int64), len(existing)
+        if children is not None:
+            made = existing & (children.created_at != FROM_SOURCE)
+            created = np.bincount(children.created_at[made], minlength=size)
+            alive = int(np.count_nonzero(children.created_at == FROM_SOURCE))
+        passed = []
         for step in plan.steps:
-            left = int(ended[step.index])
-            if left or not isinstance(step.operator, Mapper):
-                passed.append(Passed(step.label, step.index, alive, alive - left))
-            alive -= left
+            out = alive - int(ended[step.index]) + int(created[step.index])
+            if out != alive or step.drops:
+                passed.append(Passed(step.label, step.index, alive, out))
+            alive = out
         return passed
 
     def replayed(self, plan: Plan) -> tuple[Population, SampleOutcomes]:
         """Return the samples and what a replay decides about each."""
         return self._population, self._outcome(plan)
 
-    def _replayed(self, plan: Plan) -> int:
-        return int(self._outcome(plan).kept.sum())
+    def _replayed(self, plan: Plan) -> tuple[int, int]:
+        """Return the number of samples that a plan keeps, and of those that it could keep."""
+        outcome = self._outcome(plan).outcome
+        if self._population.children is None:
+            return int(np.count_nonzero(outcome == KEPT)), self.samples_in
+        existing = outcome[outcome != NEVER_CREATED]
+        expanded = np.isin(existing, [step.index for step in plan.expanders])
+        lost = self.samples_in - int(np.count_nonzero(self._population.children.created_at == FROM_SOURCE))
+        return int(np.count_nonzero(existing == KEPT)), len(existing) - int(np.count_nonzero(expanded)) + lost
 
     def _outcome(self, plan: Plan) -> SampleOutcomes:
         signatures = [*self._files("signatures", "against"), *self._files("signatures")]
@@ -161,6 +186,11 @@ class MeasuredRun:
         if of == "shards":
             return all_at_hand(self.layout.measured(kind, file.number) for file in self.manifest.files)
         return all_at_hand(self.layout.against.measured(kind, file.number) for file in self.manifest.reference)
+
+
+def _filters_alone(plan: Plan) -> Plan:
+    """Return the plan without the steps that judge a sample by others."""
+    return replace(plan, steps=tuple(s for s in plan.steps if not isinstance(s.operator, Deduplicator | Selector)))
 
 
 def _stored(layout: Layout, numbers: Iterable[int]) -> list[FileManifest]:

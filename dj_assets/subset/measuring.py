@@ -22,11 +22,13 @@ def measure_subset(subset: SubsetContext, report: Report) -> MeasureResult:
     """Measure every file that is not up to date; count the corpus first where an operator needs it."""
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
-        subset.frequent = subset.corpus.count(subset.engine_for(subset.files), report)
-        task = Task(subset.plan, subset.options.models, subset.frequent)
-        manifests, measured = subset.source.measure_files(task, subset.engine_for(subset.files), report)
+        engine = subset.engine_for(subset.files)
+        frequent = subset.corpus.count(engine, report)
+        source = subset.source_with(frequent)
+        task = Task(subset.plan, subset.options.models, frequent)
+        manifests, measured = source.measure_files(task, engine, report)
         _measure_reference(subset, report)
-    return _result(subset, manifests, measured, started)
+    return _result(source.measure_key, manifests, measured, started)
 
 
 def measure_shard(subset: SubsetContext, name: str, report: Report) -> MeasureResult:
@@ -35,7 +37,8 @@ def measure_shard(subset: SubsetContext, name: str, report: Report) -> MeasureRe
     files = subset.group(name).files
     with one_shard(subset.layout, name, subset.options.patience_s, subset.expected_bytes):
         remove_leftovers(subset.layout.work)
-        manifests, measured = subset.source.measure_files(
+        source = subset.source
+        manifests, measured = source.measure_files(
             Task(subset.plan, subset.options.models),
             subset.engine_for(files),
             report,
@@ -43,7 +46,7 @@ def measure_shard(subset: SubsetContext, name: str, report: Report) -> MeasureRe
             partial(putting_into_place, subset.layout, COMMIT_PATIENCE_S),
         )
         _measure_reference(subset, report)
-    return _result(subset, manifests, measured, started)
+    return _result(source.measure_key, manifests, measured, started)
 
 
 def _measure_reference(subset: SubsetContext, report: Report) -> None:
@@ -55,7 +58,7 @@ def _measure_reference(subset: SubsetContext, report: Report) -> None:
             subset.reference.measure_files(task, subset.engine_for(subset.against), report)
 
 
-def _result(subset: SubsetContext, manifests: Sequence[FileManifest], measured: int, started: float) -> MeasureResult:
+def _result(measure_key: str, manifests: Sequence[FileManifest], measured: int, started: float) -> MeasureResult:
     return MeasureResult(
         samples=sum(file.records for file in manifests),
         files_measured=measured,
@@ -63,5 +66,5 @@ def _result(subset: SubsetContext, manifests: Sequence[FileManifest], measured: 
         text_bytes=sum(file.text_bytes for file in manifests),
         seconds=time.perf_counter() - started,
         source_version=source_version(manifests),
-        data_version=measured_version(subset.measure_key, manifests),
+        data_version=measured_version(measure_key, manifests),
     )

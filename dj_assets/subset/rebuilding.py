@@ -23,7 +23,7 @@ from dj_assets.subset.measured_run import MeasuredRun
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """Holds a database that was rebuilt: its path, its run, and the number of measured samples."""
+    """Hold a database that was rebuilt: its path, its run, and the number of measured samples."""
 
     database: Path
     run_id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Unpack
+from typing import Unpack
 
 from dj_assets.errors import UserError
 from dj_assets.home.disk import disk_faults
@@ -22,7 +22,7 @@ from dj_assets.urls import from_here, is_url
 
 
 def run_recipe(
-    recipe: str | Path | Mapping[str, Any] | Recipe,
+    recipe: str | Path | Mapping[str, object] | Recipe,
     inputs: Sequence[str | Path],
     output: str | Path,
     *,
@@ -40,7 +40,7 @@ def run_recipe(
     recipe
         A YAML file, or a dict with the same keys. It needs no `asset:` block.
     inputs
-        Files, folders or globs, relative to the current folder, or URLs. They are made absolute here, once.
+        Files, folders or globs, relative to the current folder, or URLs.
     output
         A folder or URL that is new, empty, or holds an earlier run of the same recipe and inputs, which then goes on.
     against
@@ -77,14 +77,9 @@ def run_recipe(
     >>> kept(10), kept(20)
     (2, 1)
     """
-    checked = load_recipe(recipe)
     layout = output_layout(output)
-    files = [from_here(path) for path in inputs]
-    reference = None if against is None else [from_here(path) for path in against]
-    chosen = default_engine() if engine is None else engine_named(engine)
-    settled = Options(models=ModelStore.with_folder(models), engine=chosen, **options)
-    _refuse_output_inside(layout.location, [*files, *(reference or ())])
-    subset = Subset(checked, files, layout, settled, reference)
+    _refuse_output_inside(layout.location, [from_here(path) for path in (*inputs, *(against or ()))])
+    subset = Subset(load_recipe(recipe), inputs, layout, _options(models, engine, options), against=against)
     _claim(subset, overwrite=overwrite)
     return subset.run(report)
 
@@ -104,6 +99,11 @@ def _refuse_output_inside(output: str | Path, inputs: Sequence[str | Path]) -> N
                 f"{output}: is inside the input folder {folder}, so the next run would read the results of this one; "
                 "choose a folder elsewhere"
             )
+
+
+def _options(models: str | Path | None, engine: EngineName | None, options: RunOptions) -> Options:
+    chosen = default_engine() if engine is None else engine_named(engine)
+    return Options(models=ModelStore.with_folder(models), engine=chosen, **options)
 
 
 def _claim(subset: Subset, *, overwrite: bool) -> None:

@@ -14,6 +14,7 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, all_published, next_run_id, published_run, require_measured
 from dj_assets.home.run_manifest import Bins, PublishedFile, RunManifest
 from dj_assets.measure.engines import for_each
+from dj_assets.measure.measured_source import MeasuredSource
 from dj_assets.publish.parts import RefinedFile, waiting_files, write_part
 from dj_assets.publish.release import Release
 from dj_assets.recipe.plan import digest
@@ -22,6 +23,7 @@ from dj_assets.replay.record import Environment, manifest_of_run
 from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.deduplicating import decided, decision_key, measured
+from dj_assets.subset.grouping import Shard
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
 from dj_assets.subset.notices import of_files_left_out, of_links, of_reference
 from dj_assets.subset.results import RefineResult, RunResult
@@ -31,11 +33,12 @@ def refine(subset: SubsetContext, earlier: Mapping[str, float]) -> RunResult:
     """Write and publish all kept samples; `earlier` are the seconds of the steps before, for the manifest."""
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
-        manifests = measured(subset)
-        published = _up_to_date(subset, decision_key(subset, manifests), earlier, started)
+        files = measured(subset)
+        key = decision_key(subset.plan, files, subset.options.format)
+        published = _up_to_date(subset.layout, key, earlier, started)
         if published is not None:
             return published
-        decision = decided(subset, manifests)
+        decision = decided(subset, files)
         with ThreadPoolExecutor(1, thread_name_prefix="refine") as beside:
             written = beside.submit(_write, subset, decision, {file.number for file in decision.manifests})
             return _publish(subset, decision, earlier, started, written.result)
@@ -59,6 +62,7 @@ def refine_shard(subset: SubsetContext, name: str, earlier: Mapping[str, float])
     parts = [part for part in decision.parts if part.number in files]
     return RefineResult(
         samples_in=sum(file.records for file in files.values()),
+        added=sum(outcome.added for outcome in decision.outcomes if outcome.number in files),
         samples_out=sum(part.samples for part in parts),
         files=len(parts),
         data_version=digest([part.key for part in parts]),
@@ -92,19 +96,17 @@ def _write(subset: SubsetContext, decision: Decision, numbers: Collection[int]) 
     layout, published = subset.layout, published_run(subset.layout)
     wanted = [part for part in decision.parts if part.number in numbers and part.size(layout, published) is None]
     write = partial(_write_part, layout=layout, types=decision.types, text_key=subset.recipe.text_key)
-    for_each(subset.options.engine, write, (_piece(subset, decision, part) for part in wanted))
+    for_each(subset.options.engine, write, (_piece(layout, decision, part) for part in wanted))
     if subset.is_sharded and layout.copy is not None:
         for path in (path for part in wanted for path in waiting_files(part, layout)):
             layout.copy.push_pending(path)
 
 
-def _piece(
-    subset: SubsetContext, decision: Decision, part: RefinedFile
-) -> tuple[RefinedFile, FileManifest, np.ndarray]:
+def _piece(layout: Layout, decision: Decision, part: RefinedFile) -> tuple[RefinedFile, FileManifest, np.ndarray]:
     """Return a refined file, the manifest of its source file, and which samples of that are kept."""
     (measured,) = (file for file in decision.manifests if file.number == part.number)
-    require_measured(subset.layout, [measured], ("stats",))
-    return part, measured, decision.kept(part.number, subset.layout)
+    require_measured(layout, [measured], ("stats",))
+    return part, measured, decision.kept(part.number, layout)
 
 
 def _write_part(
@@ -127,18 +129,18 @@ def publish_when_whole(subset: SubsetContext, earlier: Mapping[str, float]) -> t
         decision = Decision.read(subset.layout)
         if decision is None:
             return (), None
-        published = _up_to_date(subset, decision.key, earlier, started)
+        published = _up_to_date(subset.layout, decision.key, earlier, started)
         if published is not None:
             return (), published
-        waited_for = _waited_for(subset, decision)
+        waited_for = _waited_for(decision, subset.source, subset.groups)
         return (waited_for, None) if waited_for else ((), _publish(subset, decision, earlier, started))
 
 
-def _waited_for(subset: SubsetContext, decision: Decision) -> tuple[str, ...]:
+def _waited_for(decision: Decision, source: MeasuredSource, groups: Sequence[Shard]) -> tuple[str, ...]:
     """Return the shards that are not refined yet, or were measured again since the decision."""
-    published = published_run(subset.layout)
-    now = {file.path: file for file in subset.source.measured_already()}
-    written = {part.number for part in decision.parts if part.size(subset.layout, published) is not None}
+    published = published_run(source.layout)
+    now = {file.path: file for file in source.measured_already()}
+    written = {part.number for part in decision.parts if part.size(source.layout, published) is not None}
     ready = {
         file.path
         for file in decision.manifests
@@ -147,19 +149,19 @@ def _waited_for(subset: SubsetContext, decision: Decision) -> tuple[str, ...]:
     wanted = {file.path for file in decision.manifests}
     names = [
         group.name
-        for group in subset.groups
+        for group in groups
         if any(str(file.path) in wanted and str(file.path) not in ready for file in group.files)
     ]
-    gone = wanted - {str(file.path) for file in subset.files}
+    gone = wanted - {str(file.path) for file in source.files}
     return (*names, *sorted(gone))
 
 
-def _up_to_date(subset: SubsetContext, key: str, earlier: Mapping[str, float], started: float) -> RunResult | None:
+def _up_to_date(layout: Layout, key: str, earlier: Mapping[str, float], started: float) -> RunResult | None:
     """Return the published run if it has this key and all its files, with the seconds of this call's steps."""
-    published = published_run(subset.layout)
-    if published and published.result_key == key and all_published(subset.layout, published):
+    published = published_run(layout)
+    if published and published.result_key == key and all_published(layout, published):
         seconds = sum(earlier.values()) + time.perf_counter() - started
-        return RunResult.of_manifest(published, subset.layout, reused=True, seconds=seconds)
+        return RunResult.of_manifest(published, layout, reused=True, seconds=seconds)
     return None
 
 
@@ -171,7 +173,7 @@ def _publish(
     written: Callable[[], None] | None = None,
 ) -> RunResult:
     """Publish a decision; `written` waits for its refined files where they are still being written."""
-    plan, manifests = subset.plan, decision.manifests
+    plan, manifests, measure_key = subset.plan, decision.manifests, subset.source.measure_key
     against = subset.reference.measured()
     require_measured(subset.layout, manifests, ("stats", "signatures", "rejects"))
     release = Release(
@@ -187,7 +189,7 @@ def _publish(
     def manifest_of(refined: Sequence[PublishedFile], statistics: dict[str, Bins]) -> RunManifest:
         """Return the manifest of this run over its refined files."""
         seconds = {**earlier, "refine": time.perf_counter() - started}
-        environment = Environment(subset.models, seconds, subset.workers, subset.options.engine, subset.measure_key)
+        environment = Environment(subset.models, seconds, subset.workers, subset.options.engine, measure_key)
         run_id = next_run_id(subset.layout, decision.key)
         return manifest_of_run(
             run_id,

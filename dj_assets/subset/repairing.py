@@ -26,7 +26,7 @@ _TABLES = ("stats", "dropped", "quarantine")
 
 @dataclass(frozen=True)
 class Repaired:
-    """Holds the files that were made again, and the result of a comparison after that."""
+    """Hold the files that were made again, and the result of a comparison after that."""
 
     made: tuple[Path, ...]
     verified: Verified

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
@@ -10,6 +10,7 @@ from typing import TypedDict
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.measure.engines import EngineName, default_engine
+from dj_assets.measure.progress import Report
 from dj_assets.models.store import ModelStore
 from dj_assets.publish.parts import Format
 from dj_assets.publish.release import Accompany
@@ -19,7 +20,7 @@ from dj_assets.sources.bundles import DEFAULT_PART_BYTES
 
 @dataclass(frozen=True)
 class Options:
-    """Holds the options of a run; results are the same for every number of workers.
+    """Hold the options of a run; results are the same for every number of workers.
 
     `limit` reads only the first n records; `workers` defaults to the recipe's `np`, else to the CPUs at hand,
     and to fewer for small inputs; on a Ray cluster to all of its CPUs. `engine` is what measures and writes, default
@@ -51,9 +52,19 @@ class RunOptions(TypedDict, total=False):
     part_bytes: int
 
 
+class RecipeOptions(RunOptions, total=False):
+    """All keyword arguments of `run_recipe`."""
+
+    against: Sequence[str | Path] | None
+    models: str | Path | None
+    overwrite: bool
+    report: Report
+    engine: EngineName | None
+
+
 @dataclass(frozen=True)
 class MeasureResult:
-    """Holds the result of `measure`: files measured now and those found up to date."""
+    """Hold the result of `measure`: files measured now and those found up to date."""
 
     samples: int
     files_measured: int
@@ -66,7 +77,7 @@ class MeasureResult:
 
 @dataclass(frozen=True)
 class DeduplicateResult:
-    """Holds the result of `deduplicate`: duplicates that the recipe drops, and the near pairs behind them.
+    """Hold the result of `deduplicate`: duplicates that the recipe drops, and the near pairs behind them.
 
     `against` of the duplicates are those of the reference set. `outcomes` say, for every file that took part, what
     became of its samples; `missing` names shards of a sharded subset that took no part: they are not measured.
@@ -145,12 +156,14 @@ class RunResult:
 
 @dataclass(frozen=True)
 class RefineResult:
-    """Holds the result of `refine_shard`: the shard is written, and published once no other shard is `waited_for`.
+    """Hold the result of `refine_shard`: the shard is written, and published once no other shard is `waited_for`.
 
-    `data_version` identifies the content of its refined files, `outcome` what was decided about its samples.
+    `added` counts the samples that were made from others, less those that they replaced. `data_version` identifies the
+    content of its refined files, `outcome` what was decided about its samples.
     """
 
     samples_in: int
+    added: int
     samples_out: int
     files: int
     data_version: str

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dj_assets.home.json_files import read_json
+from dj_assets.measure.measured_source import MeasuredSource
 from dj_assets.recipe.plan import digest
 from dj_assets.subset.context import SubsetContext
 
 
 @dataclass(frozen=True)
 class ShardState:
-    """Holds one shard of the source: `fingerprint` changes with its files and with what is measured of them.
+    """Hold one shard of the source: `fingerprint` changes with its files and with what is measured of them.
 
     `is_measured` is a guess without reading the files: one that was touched counts as changed, until measuring finds
     that it has the same content. `newest_s` is the time of its newest file, in seconds since 1970.
@@ -33,8 +34,8 @@ def shard_states(subset: SubsetContext) -> tuple[ShardState, ...]:
     UserError
         If the source or the recipe has a fault.
     """
-    measured = _measured(subset)
-    key = subset.measure_key
+    source = subset.source
+    measured = _measured(source)
     states = []
     for group in subset.groups:
         files = [[str(file.path), file.size, file.mtime_ns] for file in group.files]
@@ -44,19 +45,18 @@ def shard_states(subset: SubsetContext) -> tuple[ShardState, ...]:
                 files=len(files),
                 size_bytes=group.size_bytes,
                 is_measured=all(str(file.path) in measured for file in group.files),
-                fingerprint=digest([key, files]),
+                fingerprint=digest([source.measure_key, files]),
                 newest_s=max(file.mtime_ns for file in group.files) / 1e9,
             )
         )
     return tuple(states)
 
 
-def _measured(subset: SubsetContext) -> set[str]:
+def _measured(source: MeasuredSource) -> set[str]:
     """Return the paths of the files whose manifests have their size, time and key."""
-    source = subset.source
     measured = set()
     for number, file in zip(source.numbers, source.files, strict=True):
-        known = read_json(subset.layout.manifest(number)) or {}
+        known = read_json(source.layout.manifest(number)) or {}
         facts = [known.get(name) for name in ("path", "size", "mtime_ns", "measure_key")]
         if facts == [str(file.path), file.size, file.mtime_ns, source.key_of(file)]:
             measured.add(str(file.path))

@@ -43,7 +43,7 @@ _WORK = ("near_pairs/[!.]*.parquet", "decision/[!.]*.parquet", "counted/*/[!.]*.
 
 @dataclass(frozen=True)
 class Verified:
-    """Holds the number of compared files and bytes, and for every damaged file one line with its fix.
+    """Hold the number of compared files and bytes, and for every damaged file one line with its fix.
 
     `unrecorded` are files without a recorded checksum, which an earlier version wrote: they were not compared.
     """
@@ -56,7 +56,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class _Check:
-    """Holds a file, its size, and the function that raises `DamagedError` if the file is damaged."""
+    """Hold a file, its size, and the function that raises `DamagedError` if the file is damaged."""
 
     path: Path
     size: int

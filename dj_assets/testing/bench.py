@@ -12,12 +12,15 @@ import numpy as np
 import pyarrow as pa
 
 from dj_assets.errors import ContractError, SampleError
+from dj_assets.home.identity import FROM_SOURCE
+from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.models.store import ModelStore
 from dj_assets.operators import contract
-from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Operator
-from dj_assets.operators.batch import Batch
+from dj_assets.operators.base import CorpusMapper, Deduplicator, Expander, FieldMapper, Measuring, Operator
+from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.views.sample_fields import field_values
 from dj_assets.recipe.load import CUSTOM_MODULE
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, make_plan
@@ -39,29 +42,39 @@ class Bench:
     @property
     def method(self) -> str:
         """Return the name of the method that gives the results."""
-        if isinstance(self.operator, Filter):
-            return "measure"
-        return "sign" if isinstance(self.operator, Deduplicator) else "apply"
+        methods: dict[type[Operator], str] = {
+            Measuring: "measure",
+            FieldMapper: "extract",
+            Deduplicator: "sign",
+            Expander: "expand",
+        }
+        return next((name for kind, name in methods.items() if isinstance(self.operator, kind)), "apply")
 
     def breach(self, problem: str, fix: str, method: str = "") -> ContractError:
         """Return the error for a breach, with file, line, class and method."""
         return ContractError(f"{contract.location(type(self.operator), method or self.method)} {problem}; {fix}")
 
     def batch(self, texts: Sequence[str | None]) -> Batch:
-        """Return a batch with the columns `text`, `id` and `row`."""
+        """Return a batch with the columns `text`, `id` and `row`; an operator that writes fields finds none."""
         rows = pa.RecordBatch.from_arrays(
             [pa.array(texts, pa.string()), pa.array(map(str, range(len(texts)))), pa.array(range(len(texts)))],
             schema=pa.schema([("text", pa.string()), ("id", pa.string()), ("row", pa.int64())]),
         )
+        if isinstance(self.operator, FieldMapper):
+            rows = rows.append_column(FIELDS, pa.array(["{}"] * len(texts), pa.string()))
         return self.prepare(Batch(rows, self.models))
 
     def values(self, batch: Batch) -> Values:
-        """Return the results of a batch by column: text, statistics, signatures, and the error of a failing sample.
+        """Return the results of a batch by column: text, statistics, signatures, fields, the error of a failing sample.
 
+        Of an expander, the column `children` has the texts of the children of every sample.
         The keys that a corpus mapper counts are among the signatures; its text is rewritten with every key frequent.
         """
         stage = self._run(batch, {})
         values = _columns(stage)
+        if isinstance(self.operator, FieldMapper):
+            written = Batch(pa.RecordBatch.from_arrays([stage.text, stage.fields], names=[TEXT, FIELDS]))
+            values |= {name: field_values(written, name) for name in self.operator.fields}
         if isinstance(self.operator, CorpusMapper):
             (keys,) = stage.signatures.values()
             frequent = np.unique(np.asarray(keys.flatten()))
@@ -75,7 +88,7 @@ class Bench:
     def failing(self) -> Bench:
         """Return a bench whose operator raises `SampleError` for batches that contain the text `FAILS`."""
         cls = type(self.operator)
-        names = ("apply", "rewrite", "measure", "sign", "count")
+        names = ("apply", "rewrite", "measure", "sign", "count", "expand", "extract")
         methods = {name: _refusing(method) for name in names if (method := getattr(cls, name, None))}
         subclass: Any = type(cls.__name__, (cls,), {**methods, "__module__": cls.__module__})
         made = subclass.model_construct(**{name: getattr(self.operator, name) for name in cls.model_fields})
@@ -114,9 +127,9 @@ def same(a: object, b: object) -> bool:
     return a == b
 
 
-def _refusing(method: Callable[..., Any]) -> Callable[..., Any]:
+def _refusing(method: Callable[..., object]) -> Callable[..., object]:
     @wraps(method)
-    def refuse(operator: Operator, batch: Batch, *more: Any, **named: Any) -> Any:  # noqa: ANN401
+    def refuse(operator: Operator, batch: Batch, *more: object, **named: object) -> object:
         if FAILS in batch.text.to_pylist():
             raise SampleError(FAILS)
         return method(operator, batch, *more, **named)
@@ -125,8 +138,22 @@ def _refusing(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _columns(measured: Measured) -> Values:
+    if measured.lineage is not None:
+        return _children(measured, measured.lineage)
     errors: list[str | None] = [None] * len(measured.text)
     for failure in measured.failures:
         errors[failure.index] = failure.error
     columns = {**measured.statistics, **measured.signatures, "text": measured.text}
     return {**{name: column.to_pylist() for name, column in columns.items()}, ERROR: errors}
+
+
+def _children(measured: Measured, lineage: Lineage) -> Values:
+    errors: list[str | None] = [None] * int(np.count_nonzero(lineage.created_at == FROM_SOURCE))
+    children: list[list[str]] = [[] for _ in errors]
+    for failure in measured.failures:
+        errors[lineage.origin[failure.index]] = failure.error
+    made = zip(lineage.origin.tolist(), lineage.created_at.tolist(), measured.text.to_pylist(), strict=True)
+    for origin, created_at, text in made:
+        if created_at != FROM_SOURCE:
+            children[origin].append(text)
+    return {"children": children, ERROR: errors}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +11,10 @@ from pydantic import ValidationError
 from dj_assets.errors import ContractError
 from dj_assets.models.store import ModelStore
 from dj_assets.operators import contract
-from dj_assets.operators.base import Deduplicator, Filter, Operator
+from dj_assets.operators.base import Deduplicator, FieldMapper, Filter, Measuring, Operator, Selector
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.sql import Sql, joined
+from dj_assets.replay.selecting import comparable
 from dj_assets.testing.bench import ERROR, FAILS, Bench, Values, same
 from dj_assets.testing.texts import TEXTS
 
@@ -63,12 +64,17 @@ def empty_batch(bench: Bench) -> None:
 
 
 def declared_keys(bench: Bench) -> None:
-    """Check that a filter returns no key that it does not declare."""
+    """Check that an operator returns no statistic and no field that it does not declare."""
     operator = bench.operator
-    if isinstance(operator, Filter):
-        extra = sorted(set(operator.measure(bench.batch([]))) - {statistic.key for statistic in operator.statistics})
-        if extra:
-            raise bench.breach(f"returned {extra[0]!r}, which 'statistics' does not declare", "declare it, or leave it")
+    if isinstance(operator, Measuring):
+        keys, where = {statistic.key for statistic in operator.statistics}, "statistics"
+        extra = sorted(set(operator.measure(bench.batch([]))) - keys)
+    elif isinstance(operator, FieldMapper):
+        extra, where = sorted(set(operator.extract(bench.batch([]))) - set(operator.fields)), "fields"
+    else:
+        return
+    if extra:
+        raise bench.breach(f"returned {extra[0]!r}, which {where!r} does not declare", "declare it, or leave it")
 
 
 def unusual_texts(bench: Bench) -> None:
@@ -134,14 +140,42 @@ def condition(bench: Bench) -> None:
     parts = [part(names) for part in (operator.condition.keep, operator.condition.reason, operator.condition.value)]
     with duckdb.connect(config={"threads": 1}) as database:
         database.register("stats", pa.table(measured))
-        query = f"SELECT {', '.join(part.text for part in parts)} FROM stats"  # noqa: S608 - compiled, not given
+        query = Sql.of("SELECT {parts} FROM stats", parts=joined(", ", parts))
         try:
-            rows = database.execute(query, [value for part in parts for value in part.parameters]).fetchall()
+            rows = query.execute(database).fetchall()
         except duckdb.Error as error:
             fix = "use a condition that fits the type of the statistic"
             raise bench.breach(f"gives SQL that fails: {contract.in_words(error)}", fix, "condition") from error
     if any(kept for kept, _, _ in rows):
         raise bench.breach("keeps a sample whose statistic is null or NaN", "let null and NaN fail", "condition")
+
+
+def selection(bench: Bench) -> None:
+    """Check that the query of a selector runs, and returns some of the samples, each once."""
+    operator = bench.operator
+    if not isinstance(operator, Selector):
+        return
+    import duckdb
+
+    rows = list(range(len(TEXTS)))
+    values = bench.values(bench.batch(TEXTS))
+    judged = [values[statistic.key] for statistic in operator.statistics]
+    column = comparable(pa.array(judged[0], operator.statistics[0].type)) if judged else pa.nulls(len(rows))
+    numbers = pa.array(rows, pa.int64())
+    samples = pa.table({"sample": numbers, "shard": pa.nulls(len(rows), pa.int32()), "row": numbers, "value": column})
+    for number in (len(rows), 2):
+        query = operator.selection(number)
+        if query is None:
+            continue
+        with duckdb.connect(config={"threads": 1}) as database:
+            database.register("samples", samples.slice(0, number))
+            try:
+                found = database.execute(query.text, list(query.parameters)).fetchnumpy()["sample"].tolist()
+            except (duckdb.Error, KeyError) as error:
+                fix = "select the column 'sample' of the table 'samples'"
+                raise bench.breach(f"gives SQL that fails: {contract.in_words(error)}", fix, "selection") from error
+        if len({*found}) < len(found) or not {*found} <= {*rows[:number]}:
+            raise bench.breach("selects a sample twice, or one that is not there", "select from 'samples'", "selection")
 
 
 def near_pairs(bench: Bench) -> None:
@@ -171,6 +205,7 @@ CHECKS: tuple[Callable[[Bench], None], ...] = (
     null_text,
     thresholds,
     condition,
+    selection,
     near_pairs,
 )
 
@@ -204,7 +239,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _other(value: Any) -> Any:  # noqa: ANN401 - the value of any parameter
+def _other(value: object) -> object:
     """Return another value of the type of a judging parameter: the negation, a greater number."""
     if isinstance(value, bool):
         return not value

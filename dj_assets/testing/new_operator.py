@@ -9,8 +9,8 @@ from typing import Literal
 from dj_assets.errors import UserError
 from dj_assets.operators import registry
 
-Kind = Literal["filter", "mapper", "deduplicator"]
-KINDS: tuple[Kind, ...] = ("filter", "mapper", "deduplicator")
+Kind = Literal["filter", "mapper", "field_mapper", "selector", "expander", "deduplicator"]
+KINDS: tuple[Kind, ...] = ("filter", "mapper", "selector", "expander", "deduplicator")
 
 _FILTER = '''\
 """Filter texts by their share of digits."""
@@ -68,6 +68,98 @@ def test_exclamation_marks() -> None:
     rewritten = {cls}().apply(Batch.of_texts(["Now!!!", "calm", ""]))
     assert rewritten.text.to_pylist() == ["Now!", "calm", ""]
 """
+_FIELD_MAPPER = '''\
+"""Extract the tags of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from dj_assets.operators import Batch, FieldMapper, register
+
+
+@register("{name}")
+class {cls}(FieldMapper):
+    """Write the words of a text that begin with `#` into a field."""
+
+    fields = {{"{key}": pa.list_(pa.string())}}
+
+    def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the tags of every text."""
+        tags = [[word for word in text.split() if word.startswith("#")] for text in batch.text.to_pylist()]
+        return {{"{key}": pa.array(tags, self.fields["{key}"])}}
+'''
+_FIELD_MAPPER_TEST = """
+def test_tags() -> None:
+    extracted = {cls}().extract(Batch.of_texts(["#a text #b", "plain", ""]))
+    assert extracted["{key}"].to_pylist() == [["#a", "#b"], [], []]
+"""
+_SELECTOR = '''\
+"""Select the longest texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dj_assets.operators import Batch, Selector, Sql, Statistic, register
+
+
+@register("{name}")
+class {cls}(Selector):
+    """Keep the `number` longest of the texts that are left; of equally long ones the first."""
+
+    statistics = (Statistic("{key}", pa.int64(), "characters"),)
+    judging: ClassVar[frozenset[str]] = frozenset({{"number"}})
+
+    number: int = 100
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the value of every sample, without using a parameter of `judging`."""
+        return {{"{key}": pc.utf8_length(batch.text).cast(pa.int64())}}
+
+    def selection(self, samples: int) -> Sql | None:
+        """Return the query for the selected samples; the table `samples` has the value of each."""
+        return Sql("SELECT sample FROM samples ORDER BY value DESC, sample LIMIT ?", (self.number,))
+
+    @property
+    def reason(self) -> str:
+        """Return in words why a sample is not selected."""
+        return f"not among the {{self.number}} longest"
+'''
+_SELECTOR_TEST = """
+def test_lengths() -> None:
+    assert {cls}().measure(Batch.of_texts(["four", ""]))["{key}"].to_pylist() == [4, 0]
+"""
+_EXPANDER = '''\
+"""Make one sample of each paragraph."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dj_assets.operators import Batch, Expander, register
+
+
+@register("{name}")
+class {cls}(Expander):
+    """Replace every sample by its paragraphs; they are separated by empty lines."""
+
+    def expand(self, batch: Batch) -> pa.ListArray:
+        """Return the paragraphs of every sample, one sample each."""
+        return pc.split_pattern(batch.text, "\\n\\n")
+'''
+_EXPANDER_TEST = """
+def test_paragraphs() -> None:
+    children = {cls}().expand(Batch.of_texts(["one\\n\\ntwo", "three"]))
+    assert children.to_pylist() == [["one", "two"], ["three"]]
+"""
 _DEDUPLICATOR = '''\
 """Remove texts that differ in case only."""
 
@@ -112,6 +204,9 @@ def test_the_contract() -> None:
 _TEXTS = {
     "filter": (_FILTER, _FILTER_TEST),
     "mapper": (_MAPPER, _MAPPER_TEST),
+    "field_mapper": (_FIELD_MAPPER, _FIELD_MAPPER_TEST),
+    "selector": (_SELECTOR, _SELECTOR_TEST),
+    "expander": (_EXPANDER, _EXPANDER_TEST),
     "deduplicator": (_DEDUPLICATOR, _DEDUPLICATOR_TEST),
 }
 
@@ -131,7 +226,8 @@ def write_operator(name: str, kind: Kind | None, folder: Path) -> NewOperator:
     Parameters
     ----------
     name
-        The name in recipes: lower-case letters, digits and `_`. The kind is added at its end if it is missing.
+        The name in recipes: lower-case letters, digits and `_`. The kind is added at its end if it is missing; a
+        `field_mapper` ends as a mapper.
     kind
         By default the kind at the end of the name, else a filter.
 
@@ -141,10 +237,11 @@ def write_operator(name: str, kind: Kind | None, folder: Path) -> NewOperator:
         If the name cannot be used, an operator of this name exists, or one of the files exists.
     """
     named: Kind | None = next((known for known in KINDS if name.endswith(f"_{known}")), None)
-    if kind is not None and named not in {None, kind}:
-        raise UserError(f"{name}: the name says {named}, --kind says {kind}; make them the same")
     chosen: Kind = kind or named or "filter"
-    full = name if named else f"{name}_{chosen}"
+    ending = chosen.removeprefix("field_")
+    if named not in {None, ending}:
+        raise UserError(f"{name}: the name says {named}, --kind says {kind}; make them the same")
+    full = name if named else f"{name}_{ending}"
     if not (full.isascii() and full.isidentifier() and full == full.lower()):
         raise UserError(f"{name}: is no name of an operator; use lower-case letters, digits and _, a letter first")
     if registry.find(full) is not None:
@@ -154,7 +251,7 @@ def write_operator(name: str, kind: Kind | None, folder: Path) -> NewOperator:
         if path.exists():
             raise UserError(f"{path}: exists and is not overwritten; choose another name or --output")
     code, test = _TEXTS[chosen]
-    words = {"name": full, "cls": "".join(map(str.capitalize, full.split("_"))), "key": full.removesuffix("_filter")}
+    words = {"name": full, "cls": "".join(map(str.capitalize, full.split("_"))), "key": full.removesuffix(f"_{ending}")}
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in ((made.file, code), (made.test, _TEST + test)):
         with path.open("x", encoding="utf-8") as file:

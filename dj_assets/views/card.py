@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -49,7 +48,7 @@ def dataset_card(report_input: ReportInput) -> str:
 _NO_LICENCE = "Not stated: set `licence` in the `asset` block of the recipe to the licence of the source."
 
 
-def _front_matter(report_input: ReportInput) -> dict[str, Any]:
+def _front_matter(report_input: ReportInput) -> dict[str, object]:
     manifest = report_input.manifest
     licence = report_input.recipe.licence
     known = bool(_IDENTIFIER.fullmatch(licence))
@@ -65,11 +64,16 @@ def _front_matter(report_input: ReportInput) -> dict[str, Any]:
 
 def _counts(report_input: ReportInput) -> str:
     manifest, check_input = report_input.manifest, report_input.check_input
+    counts = {
+        "samples in": manifest.samples_in,
+        "samples out": manifest.samples_out,
+        "dropped": manifest.dropped,
+        "quarantined": manifest.quarantined,
+    }
+    if manifest.created:
+        counts |= {"created from others": manifest.created, "replaced by others": manifest.expanded}
     rows: list[dict[str, str | int | float | None]] = [
-        {"": "samples in", "samples": manifest.samples_in},
-        {"": "samples out", "samples": manifest.samples_out},
-        {"": "dropped", "samples": manifest.dropped},
-        {"": "quarantined", "samples": manifest.quarantined},
+        {"": name, "samples": samples} for name, samples in counts.items()
     ]
     lines = [f"{rate(manifest.retention)} of the samples are kept."]
     if check_input.reference:

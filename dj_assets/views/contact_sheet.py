@@ -11,11 +11,7 @@ from dj_assets.analysis.figures import compact
 from dj_assets.analysis.shown_media import Display, Shelf, Shown
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import RunManifest
-from dj_assets.media.locations import Root
-from dj_assets.publish.release import Accompany
-from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
-from dj_assets.subset.inputs import files_of
 from dj_assets.views.png import Colour
 
 if TYPE_CHECKING:
@@ -30,29 +26,22 @@ _DROPPED, _PASSED = (214, 96, 58), (58, 116, 166)
 _PAD, _LINE = 6, 15
 
 
-def sheet_writer(inputs: Sequence[str | Path] | None = None) -> Accompany:
-    """Return a function that writes the contact sheets of a run into the folder to be published.
+def write_sheets(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
+    """Write the contact sheets of a run into the folder that is about to be published; none if no operator reads media.
 
-    `inputs` are the files of the run, where they are not those of the recipe's source. The function writes one sheet
-    for each operator, `contact_sheets/<operator>.jpg`, with 12 dropped samples and 12 that passed, and a small sheet
-    with all operators.
+    There is one sheet for each operator, `contact_sheets/<operator>.jpg`, with 12 dropped samples and 12 that passed,
+    and a small sheet with all operators.
     """
-
-    def write(staging: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
-        """Write the sheets of a plan that reads media."""
-        if not plan.media:
-            return
-        folder = staging / FOLDER
-        folder.mkdir()
-        roots = _roots(plan.recipe, inputs, manifest)
-        shelves = list(Display(staging / layout.database.name, plan, layout, roots, most=12, edge=160).shelves())
-        for shelf in shelves:
-            _save(_sheet([shelf], columns=6, edge=160), folder / f"{shelf.label}.jpg", quality=82)
-        if shelves:
-            small = [Shelf(each.label, each.dropped[::3], each.passed[::3]) for each in shelves]
-            _save(_sheet(small, columns=4, edge=72), folder / OVERVIEW, quality=70)
-
-    return write
+    if not plan.media:
+        return
+    sheets = folder / FOLDER
+    sheets.mkdir()
+    shelves = list(Display(folder / layout.database.name, plan, layout, manifest, most=12, edge=160).shelves())
+    for shelf in shelves:
+        _save(_sheet([shelf], columns=6, edge=160), sheets / f"{shelf.label}.jpg", quality=82)
+    if shelves:
+        small = [Shelf(each.label, each.dropped[::3], each.passed[::3]) for each in shelves]
+        _save(_sheet(small, columns=4, edge=72), sheets / OVERVIEW, quality=70)
 
 
 def overview(folder: Path, limit_bytes: int) -> bytes:
@@ -70,12 +59,6 @@ def overview(folder: Path, limit_bytes: int) -> bytes:
             if len(file.getvalue()) <= limit_bytes:
                 return file.getvalue()
     return b""
-
-
-def _roots(recipe: Recipe, inputs: Sequence[str | Path] | None, manifest: RunManifest) -> dict[int, Root]:
-    """Return the media root of every shard whose file still exists."""
-    by_path = {str(file.path): file.reading.media_root for file in files_of(recipe, inputs)}
-    return {file.number: by_path[file.path] for file in manifest.files if file.path in by_path}
 
 
 def _sheet(shelves: Sequence[Shelf], columns: int, edge: int) -> Image:

@@ -43,9 +43,9 @@ def _heading(before: Run, now: Run) -> Text:
     text = Text()
     for what, run in (("before", before), ("now   ", now)):
         manifest = run.manifest
-        kept = percent(manifest.samples_out, manifest.samples_in)
+        kept = percent(manifest.samples_out, manifest.samples)
         text.append(f"{what}  {manifest.name}@{manifest.run_id}  ", style="bold")
-        text.append(f"{manifest.samples_out:,} of {manifest.samples_in:,} kept, {kept}\n")
+        text.append(f"{manifest.samples_out:,} of {manifest.samples:,} kept, {kept}\n")
     return text
 
 

@@ -78,9 +78,13 @@ def _panels(connection: duckdb.DuckDBPyConnection, columns: Sequence[StatColumn]
 
 
 def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    """Return samples in and out of the run that the database describes."""
-    counts = ", ".join(f"(manifest->>'{name}')::BIGINT" for name in ("samples_in", "samples_out"))
-    row = connection.execute(f"SELECT {counts} FROM runs ORDER BY finished DESC LIMIT 1").fetchone()  # noqa: S608
+    """Return the number of samples that could be kept, and of those that the run of the database kept."""
+    query = """
+        SELECT (manifest->>'samples_in')::BIGINT + coalesce((manifest->>'created')::BIGINT, 0)
+               - coalesce((manifest->>'expanded')::BIGINT, 0), (manifest->>'samples_out')::BIGINT
+        FROM runs ORDER BY finished DESC LIMIT 1
+    """
+    row = connection.execute(query).fetchone()
     return (row[0], row[1]) if row else (0, 0)
 
 

@@ -13,7 +13,7 @@ _ROUNDING = 0.0001
 
 
 def funnel_rows(steps: Sequence[FunnelStep], samples_in: int | None = None) -> list[dict[str, str | int | float]]:
-    """Return the funnel as rows of operator, in, out and kept ("98.6 %").
+    """Return the funnel as rows of operator, in, out and kept ("98.6 %", or "12 created").
 
     `samples_in` counts the records of the source. Where it is given and loading lost some (null texts, broken
     records), a row "load" comes first. A step without samples in has an en dash. "(cascade)" marks an operator that
@@ -21,12 +21,19 @@ def funnel_rows(steps: Sequence[FunnelStep], samples_in: int | None = None) -> l
     """
     taken = steps[0].samples_in if steps else samples_in
     labels = [step.operator + (" (cascade)" if step.conditional else "") for step in steps]
-    counts = [(label, step.samples_in, step.samples_out) for label, step in zip(labels, steps, strict=True)]
+    counts = [
+        (label, step.samples_in, step.samples_out, step.created) for label, step in zip(labels, steps, strict=True)
+    ]
     if samples_in is not None and taken is not None and taken < samples_in:
-        counts.insert(0, ("load", samples_in, taken))
+        counts.insert(0, ("load", samples_in, taken, 0))
     return [
-        {"operator": operator, "in": before, "out": after, "kept": percent(after, before)}
-        for operator, before, after in counts
+        {
+            "operator": operator,
+            "in": before,
+            "out": after,
+            "kept": f"{created:,} created" if created else percent(after, before),
+        }
+        for operator, before, after, created in counts
     ]
 
 

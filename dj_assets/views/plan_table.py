@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dj_assets import settings
 from dj_assets.home.disk import TEXT_SHARE, expected_bytes, free_bytes, statistics_bytes, text_bytes
 from dj_assets.models.store import ModelFile
-from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter
+from dj_assets.operators.base import CorpusMapper, Deduplicator, Expander, FieldMapper, Filter, Operator, Selector
 from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.sources import SourceFile
@@ -34,12 +34,21 @@ def render_plan(plan: Plan, models: Sequence[ModelFile], files: Sequence[SourceF
     return Group(steps, "", *about)
 
 
+_DOES: dict[type[Operator], str] = {
+    Deduplicator: "computes signatures, then clusters",
+    Selector: "selects among all samples that are left",
+    Expander: "makes several samples from each",
+}
+
+
 def _does(step: Step) -> str:
     if isinstance(step.operator, Filter):
         return "measures, then judges"
     if isinstance(step.operator, CorpusMapper):
         return "counts in an earlier pass, then rewrites text"
-    return "computes signatures, then clusters" if isinstance(step.operator, Deduplicator) else "rewrites text"
+    if isinstance(step.operator, FieldMapper):
+        return f"writes the field{'s' * (len(step.operator.fields) > 1)} {', '.join(step.operator.fields)}"
+    return next((does for kind, does in _DOES.items() if isinstance(step.operator, kind)), "rewrites text")
 
 
 def _bytes(plan: Plan, files: Sequence[SourceFile]) -> list[str]:

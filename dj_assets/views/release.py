@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,27 +11,20 @@ from dj_assets.errors import DamagedError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import published_run, run_before
 from dj_assets.home.run_manifest import RunManifest
-from dj_assets.publish.release import Accompany
 from dj_assets.recipe.plan import Plan
 from dj_assets.views.card import dataset_card
-from dj_assets.views.contact_sheet import sheet_writer
+from dj_assets.views.contact_sheet import write_sheets
 from dj_assets.views.page.document import report_page
 from dj_assets.views.page.report_input import ReportInput
 
 
-def accompany(inputs: Sequence[str | Path] | None = None) -> Accompany:
-    """Return a function that writes contact sheets (where operators read media), the report and the card.
+def accompany(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
+    """Write contact sheets (where operators read media), report and card into the folder that is about to be published.
 
-    `inputs` are the files of the run, where they are not those of the recipe's source.
+    `layout` is that of the measured files and of the manifest of the run before.
     """
-    sheets = sheet_writer(inputs)
-
-    def write(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
-        """Write sheets, report and card."""
-        sheets(folder, manifest, plan, layout)
-        write_report(folder, manifest, plan, layout)
-
-    return write
+    write_sheets(folder, manifest, plan, layout)
+    write_report(folder, manifest, plan, layout)
 
 
 def write_report(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:

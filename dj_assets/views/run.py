@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from dj_assets import subset
 from dj_assets.recipe.model import Recipe
-from dj_assets.urls import from_here
+from dj_assets.subset.results import RecipeOptions
 from dj_assets.views.release import accompany
 
 
 def run_recipe(
-    recipe: str | Path | Mapping[str, Any] | Recipe,
+    recipe: str | Path | Mapping[str, object] | Recipe,
     inputs: Sequence[str | Path],
     output: str | Path,
-    **options: Any,  # noqa: ANN401 - the options of `subset.run_recipe`
+    **options: Unpack[RecipeOptions],
 ) -> subset.RunResult:
     r"""Run any recipe over any files; write the results into a folder, with a report and a dataset card.
 
@@ -54,6 +54,5 @@ def run_recipe(
     >>> [(step.operator, step.dropped) for step in result.funnel]
     [('text_length_filter', 1), ('document_deduplicator', 1)]
     """
-    # contact sheets find the files again: they must not search for them from another folder
-    files = [from_here(path) for path in inputs]
-    return subset.run_recipe(recipe, files, output, **{"accompany": accompany(files), **options})
+    options.setdefault("accompany", accompany)
+    return subset.run_recipe(recipe, inputs, output, **options)

@@ -35,7 +35,7 @@ def render_runs(layout: Layout) -> Table:
         except DamagedError:
             table.add_row(run, "the manifest is damaged", "", "", "", record)
             continue
-        samples_in, kept = manifest.samples_in, manifest.samples_out
+        kept, share = manifest.samples_out, percent(manifest.samples_out, manifest.samples)
         finished = manifest.finished[:19].replace("T", " ")
-        table.add_row(run, finished, f"{samples_in:,}", f"{kept:,}", percent(kept, samples_in), record)
+        table.add_row(run, finished, f"{manifest.samples_in:,}", f"{kept:,}", share, record)
     return table

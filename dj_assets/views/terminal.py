@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from dj_assets.home.run_manifest import RunManifest
+from dj_assets.home.run_manifest import FunnelStep, RunManifest
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -27,16 +27,33 @@ def render_run(manifest: RunManifest, reused_s: float | None = None) -> Group:
     steps = manifest.funnel
     quarantined = ("quarantined",) if manifest.quarantined else ()
     timed = () if reused_s is not None else ("s",)
-    table = _table("", "operator", "in", "out", "dropped", *quarantined, "kept", *timed, numbers_from=2)
-    lost = manifest.dropped_by_load, manifest.quarantined_by_load
-    rows = [(str(n), s.operator, s.samples_in, s.samples_out, s.dropped, s.quarantined) for n, s in enumerate(steps)]
-    if any(lost):
-        rows.insert(0, ("", "load", manifest.samples_in, manifest.samples_in - sum(lost), *lost))
-    seconds = {step.operator: f"{step.seconds:.1f}" for step in steps}
-    for number, operator, before, after, dropped, failed in rows:
-        counts = _numbers(before, after, dropped, *((failed,) if quarantined else ()))
-        table.add_row(number, operator, *counts, _share(after, before), *([seconds.get(operator, "")] if timed else []))
+    made = ("created", "expanded") if manifest.created else ()
+    table = _table("", "operator", "in", "out", "dropped", *quarantined, *made, "kept", *timed, numbers_from=2)
+    for number, step in (*_loading(manifest), *((str(number), step) for number, step in enumerate(steps))):
+        counts = [step.samples_in, step.samples_out, step.dropped, *([step.quarantined] if quarantined else [])]
+        children = [step.created, step.expanded] if made else []
+        # a share of samples that were made from others would tell nothing
+        kept = "–" if step.created else _share(step.samples_out, step.samples_in)
+        seconds = [f"{step.seconds:.1f}" if number else ""] if timed else []
+        table.add_row(number, step.operator, *_numbers(*counts, *children), kept, *seconds)
     return Group(table, _summary(manifest, reused_s), *_short_texts(manifest), *_against(manifest))
+
+
+def _loading(manifest: RunManifest) -> list[tuple[str, FunnelStep]]:
+    """Return the samples that were lost while loading as a step without number; none if no sample was."""
+    dropped, quarantined = manifest.dropped_by_load, manifest.quarantined_by_load
+    if not dropped and not quarantined:
+        return []
+    step = FunnelStep(
+        operator="load",
+        params={},
+        samples_in=manifest.samples_in,
+        samples_out=manifest.samples_in - dropped - quarantined,
+        dropped=dropped,
+        quarantined=quarantined,
+        seconds=0.0,
+    )
+    return [("", step)]
 
 
 def render_trace(trace: SampleTrace) -> Text:
@@ -83,9 +100,12 @@ def _summary(manifest: RunManifest, reused_s: float | None) -> str:
     effort = f"{sum(manifest.seconds.values()):.1f} s, peak {manifest.peak_rss_mb:,.0f} MB"
     if reused_s is not None:
         effort = f"already there since {manifest.finished}, nothing was written; {reused_s:.1f} s"
+    created, expanded = (
+        (f" + {manifest.created:,} created", f" + {manifest.expanded:,} expanded") if manifest.created else ("", "")
+    )
     return (
-        f"\n{manifest.name}: {manifest.samples_in:,} in = {manifest.samples_out:,} kept + "
-        f"{manifest.dropped:,} dropped + {manifest.quarantined:,} quarantined; "
+        f"\n{manifest.name}: {manifest.samples_in:,} in{created} = {manifest.samples_out:,} kept + "
+        f"{manifest.dropped:,} dropped + {manifest.quarantined:,} quarantined{expanded}; "
         f"retention {manifest.retention:.2%}; {effort}"
     )
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dj_assets.operators.base import Mapper
 from dj_assets.publish.database import reading
 from dj_assets.recipe.plan import Plan
 from dj_assets.views.png import palette_png
@@ -25,7 +24,7 @@ def thumbnail_png(database: Path, plan: Plan) -> bytes:
     orange for those that it dropped, grey for those dropped before. A loss is at least one pixel high, even for one
     sample in millions.
     """
-    judging = {step.index for step in plan.steps if not isinstance(step.operator, Mapper)}
+    judging = {step.index for step in plan.steps if step.drops}
     with reading(database) as connection:
         steps = connection.execute("SELECT step, samples_in, samples_out FROM funnel ORDER BY step").fetchall()
         rows = connection.execute(

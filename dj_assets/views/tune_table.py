@@ -47,14 +47,14 @@ def _cells(bound: TunedBound) -> list[str]:
 
 
 def _retention(tuning: Tuning) -> list[str]:
-    whole = tuning.samples_in
+    now, then = tuning.now, tuning.then
     rows = (
-        ("filters alone", tuning.now.by_filters, tuning.then.by_filters),
-        ("whole recipe", tuning.now.by_recipe, tuning.then.by_recipe),
+        ("filters alone", (now.by_filters, now.of_filters), (then.by_filters, then.of_filters)),
+        ("whole recipe", (now.by_recipe, now.of_recipe), (then.by_recipe, then.of_recipe)),
     )
     return [
-        f"retention, {name}: {percent(now, whole, 2)} now ({now:,}), {percent(then, whole, 2)} then ({then:,})"
-        for name, now, then in rows
+        f"retention, {name}: {percent(*before, 2)} now ({before[0]:,}), {percent(*after, 2)} then ({after[0]:,})"
+        for name, before, after in rows
     ]
 
 

@@ -13,7 +13,8 @@ from dj_assets.analysis.statistics import summarize
 from dj_assets.analysis.tune_bounds import SIDES, before_a_count, end_of, is_whole
 from dj_assets.analysis.tune_rule import Side
 from dj_assets.operators.base import Filter
-from dj_assets.operators.conditions import All, Condition, EachInRange, Range, Sql
+from dj_assets.operators.conditions import All, Condition, EachInRange, Range
+from dj_assets.operators.sql import Sql
 from dj_assets.recipe.plan import Plan, Step
 
 

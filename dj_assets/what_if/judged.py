@@ -6,14 +6,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
 from dj_assets.operators.base import Filter
-from dj_assets.operators.conditions import Sql
+from dj_assets.operators.sql import Sql, joined
 from dj_assets.recipe.plan import Plan, Step
 
 Bits = npt.NDArray[np.uint8]
@@ -67,12 +66,12 @@ class Judged:
         """Return every sample."""
         return np.packbits(np.ones(self.samples, bool))
 
-    def scan(self, *expressions: Sql) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    def scan(self, *expressions: Sql) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield the values of expressions over the statistics, in their order, many samples at a time; null is NaN."""
-        listed = ", ".join(f"{expression.text} AS asked_{index}" for index, expression in enumerate(expressions))
-        query = f"SELECT {listed} FROM stats"  # noqa: S608 - conditions bind their values
+        named = [Sql(f"{each.text} AS asked_{index}", each.parameters) for index, each in enumerate(expressions)]
+        query = Sql.of("SELECT {named} FROM stats", named=joined(", ", named))
         with self._connection.cursor() as cursor:
-            asked = cursor.sql(query, params=[value for expression in expressions for value in expression.parameters])
+            asked = cursor.sql(query.text, params=list(query.parameters))
             for batch in asked.to_arrow_reader(_BATCH_ROWS):
                 yield tuple(column.to_numpy(zero_copy_only=False) for column in batch.columns)
 

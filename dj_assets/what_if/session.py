@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import duckdb
 from pydantic import ValidationError
@@ -22,11 +21,11 @@ from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.subset.measured_run import MeasuredRun
 from dj_assets.what_if.borders import neighbours
 from dj_assets.what_if.bounds import Movable, axis, movables
-from dj_assets.what_if.filters_alone import count_filters
+from dj_assets.what_if.filters_alone import FilterCount, count_filters
 from dj_assets.what_if.judged import Judged
 
 Changes = Mapping[int, Mapping[str, Value]]
-Answer = dict[str, Any]
+Answer = dict[str, object]
 
 
 class OvertakenError(Exception):
@@ -82,9 +81,11 @@ class Session:
         return asdict(axis_) if axis_ else {}
 
     def filters(self, changes: Changes) -> Answer:
-        """Return the funnel of the filters alone, as if no deduplicator dropped anything."""
+        """Return the funnel of the filters alone, as if no deduplicator or selector dropped anything."""
         started = time.perf_counter()
-        steps = count_filters(self._judged, self._changed(changes))
+        plan = self._changed(changes)
+        # bounds before an expander decide which samples exist: only a replay knows
+        steps = self._replayed_filters(plan) if plan.expanders else count_filters(self._judged, plan)
         return {"steps": [asdict(step) for step in steps], "seconds": round(time.perf_counter() - started, 3)}
 
     def whole(self, changes: Changes) -> Answer:
@@ -125,6 +126,15 @@ class Session:
         write_changed(self.recipe, changes, changed, Path(self.recipe.file))
         self.recipe = changed
         return {"file": changed.file}
+
+    def _replayed_filters(self, plan: Plan) -> list[FilterCount]:
+        counts = self.run.funnel(plan, filters_alone=True)
+        return [
+            FilterCount(
+                step.operator, step.index, step.samples_in, step.samples_out, max(0, step.samples_in - step.samples_out)
+            )
+            for step in counts
+        ]
 
     def _changed(self, changes: Changes) -> Plan:
         try:

@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from dj_assets import __version__
-from dj_assets.cli.app import app
+from dj_assets.cli.app import Commands, app
 from dj_assets.home.json_files import read_json, write_document
 from tests.documents import documents, write_jsonl
 from tests.paths import ROOT
@@ -266,3 +268,46 @@ def test_models_are_listed_and_verified(tmp_path):
     assert listed.returncode == 0, listed.stderr
     assert "lid.176.bin" in listed.stdout
     assert cli("models", "verify", DJ_HOME=str(tmp_path)).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "code", "told"),
+    [
+        (EOFError("short"), RuntimeError, 1, ""),
+        (KeyboardInterrupt(), SystemExit, 130, "interrupted; finished files are"),
+    ],
+)
+def test_an_early_end_is_told(error: BaseException, raised: type[BaseException], code: int, told: str):
+    commands = typer.Typer(cls=Commands)
+
+    @commands.command()
+    def one() -> None:
+        raise error
+
+    @commands.command()
+    def other() -> None: ...
+
+    done = CliRunner().invoke(commands, ["one"])
+    assert (type(done.exception), done.exit_code) == (raised, code)
+    assert told in done.stderr
+    assert "Aborted" not in done.stderr
+
+
+def test_no_sample_sends_a_command_to_the_terminal(tmp_path: Path):
+    evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e"
+    source = tmp_path / "in.jsonl"
+    records = [{"id": f"{name}{evil}", "text": f"the same text {evil}"} for name in "ab"]
+    source.write_text("".join(json.dumps(record) + "\n" for record in records))
+    (tmp_path / "mine.yaml").write_text("process: [text_length_filter, document_deduplicator]\n")
+    output = tmp_path / "out"
+    assert cli("run", tmp_path / "mine.yaml", "--input", source, "--output", output).returncode == 0
+    told = [
+        cli("explain", output, "--id", f"b{evil}"),
+        cli("explain", output, "--id", f"c{evil}"),
+        cli("diff", output, output),
+        cli("validate", f"{evil}.yaml"),
+    ]
+    assert "duplicate of a\\u001b]0;owned\\u001b[2J\\u009b31m\\u202e" in told[0].stdout
+    for done in told:
+        for character in "\x1b\x07\x9b\u202e":
+            assert character not in done.stdout + done.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dj_assets.reference.operator_tables import shipped_operators
+from dj_assets.reference.operator_tables import KINDS, shipped_operators
 from tests.cli.test_app import cli, the_one_line
 from tests.documents import write_jsonl
 
@@ -123,18 +123,18 @@ def test_a_class_without_register_is_noticed(tmp_path, recipe, source):
 def test_list_names_every_operator_with_kind_and_purpose():
     rows = json.loads(cli("operators", "list", "--json").stdout)
     assert [row["operator"] for row in rows] == [cls.name for cls in shipped_operators()]
-    assert {row["kind"] for row in rows} == {"filter", "mapper", "deduplicator"}
+    assert {row["kind"] for row in rows} == set(KINDS)
     assert all(row["purpose"].endswith(".") for row in rows)
     table = cli("operators", "list").stdout
     assert "text_length_filter" in table
     assert "Keep texts whose length" in table
 
 
-@pytest.mark.parametrize("kind", ["filter", "mapper", "deduplicator"])
+@pytest.mark.parametrize("kind", ["filter", "mapper", "field_mapper", "deduplicator"])
 def test_a_new_operator_passes_its_check_its_test_and_a_run(tmp_path, source, kind):
     folder = tmp_path / "operators"
     new = ("operators", "new", "fresh_cli", "--kind", kind, "--output", folder)
-    name = f"fresh_cli_{kind}"
+    name = f"fresh_cli_{kind.removeprefix('field_')}"
     done = cli(*new)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in folder.iterdir()} == {f"{name}.py", f"test_{name}.py"}

@@ -24,6 +24,9 @@ process:
   - text_length_filter: {min_len: 20}
   - document_line_deduplicator: {frequency_threshold: 3}
   - document_simhash_deduplicator: {window_size: 3}
+  - text_chunk_mapper: {max_len: 60, split_pattern: '\\. '}
+  - topk_specified_field_selector: {field_key: __dj__stats__.text_len, top_ratio: 0.9}
+  - random_selector: {select_ratio: 0.5}
 """
 
 
@@ -89,4 +92,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(source, undisturbed, tmp_pa
     left_over = [path for path in output.rglob("*") if "tmp" in path.name or path.name == ".staging"]
     assert left_over == []
     run = json.loads((output / "run.json").read_text())
-    assert run["samples_in"] == run["samples_out"] + run["dropped"] + run["quarantined"] == 9000
+    ended = run["dropped"] + run["quarantined"] + run["expanded"]
+    assert run["samples_in"] + run["created"] == run["samples_out"] + ended
+    assert run["samples_in"] == 9000
+    assert run["created"] > run["expanded"] > 0

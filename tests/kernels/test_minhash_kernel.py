@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dj_assets.kernels.arrays import buffers
+from dj_assets.kernels.lanes import BEHIND, LANES
 from dj_assets.kernels.minhash import (
     BLOCK,
     NO_SHINGLE,
@@ -24,7 +25,7 @@ from dj_assets.kernels.minhash import (
     permute,
     room_for_hashes,
 )
-from dj_assets.kernels.sha1 import BEHIND, LANES, SCRATCH, sha1_32
+from dj_assets.kernels.sha1 import SCRATCH, sha1_32
 from dj_assets.kernels.units import CHARACTERS, SPACES
 
 NONE = np.zeros(0x110000, np.uint8)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dj_assets.kernels.arrays import Bytes, buffers
-from dj_assets.kernels.md5 import BEHIND, LANES, SCRATCH, md5_64
+from dj_assets.kernels.lanes import BEHIND, LANES
+from dj_assets.kernels.md5 import SCRATCH, md5_64
 from dj_assets.kernels.simhash import simhash
 from dj_assets.kernels.units import CHARACTERS, SEPARATORS, SPACES
 

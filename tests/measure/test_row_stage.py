@@ -11,6 +11,7 @@ from dj_assets.measure.row_stage import RowStage
 from dj_assets.operators.base import CorpusMapper, Deduplicator, Filter, Mapper, RangeFilter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Range
+from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import make_plan
 
@@ -358,3 +359,14 @@ def test_wrong_texts_are_one_line_and_no_quarantine(texts, line):
     with pytest.raises(ContractError) as caught:
         run(["a"], Wrong())
     assert line in str(caught.value)
+
+
+def test_chunks_of_a_long_text_do_not_copy_it():
+    # a copy of the text for each chunk would need 40 GB
+    text = "ab " * 1_000_000
+    process = [{"text_chunk_mapper": {"split_pattern": None, "max_len": 220}}, {"text_length_filter": {}}]
+    measured = RowStage(Batch.of_texts([text, "short"])).run(make_plan(load_recipe({"process": process})))
+    chunks = -(-len(text) // 220)
+    assert len(measured.text) == 1 + chunks + 2
+    assert measured.statistics["text_len"].to_pylist()[:2] == [None, 220]
+    assert measured.lineage.part.tolist()[-3:] == [chunks, 0, 1]

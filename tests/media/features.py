@@ -32,6 +32,29 @@ class Dies(ImageFeature[int]):
         return image.file_bytes
 
 
+def _arrive(mark: str, times: int) -> EndsOnArrival:
+    path = Path(mark)
+    before = len(path.read_text()) if path.exists() else 0
+    if before < times:
+        path.write_text("x" * (before + 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return EndsOnArrival(mark, times)
+
+
+@dataclass(frozen=True)
+class EndsOnArrival(ImageFeature[int]):
+    """Kills the process a number of times as the request arrives, as a system that is short of memory may do."""
+
+    mark: str
+    times: int
+
+    def __reduce__(self) -> tuple[Callable[[str, int], EndsOnArrival], tuple[str, int]]:
+        return _arrive, (self.mark, self.times)
+
+    def __call__(self, image: OpenImage) -> int:
+        return image.file_bytes
+
+
 @dataclass(frozen=True)
 class Hangs(ImageFeature[int]):
     def __call__(self, image: OpenImage) -> int:

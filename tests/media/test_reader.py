@@ -69,6 +69,22 @@ def test_a_deadly_file_is_opened_once(reader: MediaReader, files: list[Path]) ->
     assert seen(reader, files[:1], features.ProcessId()) == before
 
 
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_process_that_ends_before_a_file_is_started_again(files: list[Path], tmp_path: Path, loaded: bool) -> None:
+    reader = MediaReader(Limits(seconds=1.0, memory_bytes=2_000_000_000, sandbox="off"))
+    try:
+        if loaded:
+            seen(reader, files, ImageSize())
+        twice = features.EndsOnArrival(str(tmp_path / "twice"), 2)
+        assert seen(reader, files, twice) == [[file.stat().st_size] for file in files]
+        always = features.EndsOnArrival(str(tmp_path / "always"), 99)
+        with pytest.raises(DjError, match=r"does not start: the decoder crashed \(SIGKILL\)"):
+            seen(reader, files, always)
+        assert seen(reader, files, FileBytes()) == [[file.stat().st_size] for file in files]
+    finally:
+        reader.close()
+
+
 def test_memory_is_bounded(reader: MediaReader, files: list[Path]) -> None:
     first, second, third = seen(reader, files, features.Grows(), ImageSize())
     assert second == [Failed("needs more than 2000 MB of memory"), (64, 48)]

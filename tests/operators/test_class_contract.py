@@ -13,6 +13,7 @@ import pytest
 from dj_assets.errors import ContractError, DjError, UserError
 from dj_assets.operators import (
     Deduplicator,
+    FieldMapper,
     Filter,
     Mapper,
     Operator,
@@ -104,6 +105,30 @@ def no_apply():
     return Wrong
 
 
+def no_fields():
+    class Wrong(FieldMapper):
+        def extract(self, batch):
+            return {}
+
+    return Wrong
+
+
+def no_extract():
+    class Wrong(FieldMapper):
+        pass
+
+    return Wrong
+
+
+def writes(**fields):
+    class Wrong(FieldMapper):
+        def extract(self, batch):
+            return {}
+
+    Wrong.fields = fields
+    return Wrong
+
+
 def no_sign():
     class Wrong(Deduplicator):
         pass
@@ -142,9 +167,23 @@ def no_kind():
         (judging_no_field, "'judging' names 'limit', which is no field; declare the field 'limit'"),
         (no_condition, "has no 'condition'; derive the class from RangeFilter, or add a property 'condition'"),
         (no_apply, "has no 'apply'; add 'def apply(self, batch)'"),
+        (no_fields, "'fields' is {}; declare the written fields: fields = {'tags': pa.list_(pa.string())}"),
+        (no_extract, "has no 'extract'; add 'def extract(self, batch)'"),
+        (
+            lambda: writes(id=pa.string()),
+            "the field 'id' cannot be written: it identifies the sample; use another name",
+        ),
+        (lambda: writes(**{"m..t": pa.string()}), "the field 'm..t' cannot be written: it has no name"),
+        (
+            lambda: writes(m=pa.string(), **{"m.t": pa.string()}),
+            "the field 'm' cannot be written: 'm.t' is inside of it",
+        ),
+        (lambda: writes(day=pa.date32()), "the type of the field 'day' is date32[day]; use pa.string(), pa.int64(), "),
+        (lambda: writes(n="int64"), "the type of the field 'n' is int64; use pa.string(), pa.int64(), "),
+        (lambda: writes(s=pa.list_(pa.struct([]))), "the type of the field 's' is list<item: struct<>>; use "),
         (no_sign, "has no 'sign'; add 'def sign(self, batch)'"),
         (texts_as_signatures, "'signature_type' is string; declare an integer type, pa.binary(n)"),
-        (no_kind, "is no operator; derive it from Mapper, Filter or Deduplicator"),
+        (no_kind, "is no operator; derive it from Mapper, Filter, Selector, Expander or Deduplicator"),
     ],
 )
 def test_an_incomplete_class_is_refused_in_one_line(make, line):

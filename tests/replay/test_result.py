@@ -35,6 +35,6 @@ def test_the_version_is_the_digest_of_all_kept_duplicates(
 def test_a_shard_is_counted_step_by_step() -> None:
     fate = np.array([-1, 0, 1, 1, 1, -1], np.int16)
     failed = np.array([False, True, False, False, False, False])
-    counts = FileCounts.of(3, fate, failed, np.array([2, 4]), np.array([False, True]))
+    counts = FileCounts.of(3, fate, failed, duplicates=np.array([2, 4]), against=np.array([False, True]))
     assert (counts.rows, counts.kept, counts.duplicates) == (6, 2, 2)
     assert (counts.ended, counts.quarantined, counts.against) == ((1, 3, 0), (1, 0, 0), (0, 1, 0))

@@ -15,9 +15,14 @@ from hypothesis import strategies as st
 import dj_assets
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
+from dj_assets.measure.progress import silent
 from dj_assets.recipe.load import load_recipe
 from dj_assets.subset import Options, Subset
+from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.corpus import frequent_keys
+from dj_assets.subset.deduplicating import deduplicate
+from dj_assets.subset.measuring import measure_subset
+from dj_assets.subset.refining import refine
 from tests.documents import documents, write_jsonl
 from tests.test_subset import contents, rows
 
@@ -183,3 +188,16 @@ def test_frequent_keys_are_those_of_a_counter(tmp_path_factory, shards, data):
         wanted = sorted(key for key, number in count.items() if number > threshold)
         for at_once in (2, 1 << 20):
             assert frequent_keys(files, "keys", alive, threshold, at_once).tolist() == wanted
+
+
+def test_no_step_changes_what_it_takes(tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", records(40))
+    recipe = load_recipe({"process": [lines(), {"text_length_filter": {"min_len": 9}}]})
+    subset = SubsetContext(recipe, [source], Layout.home(tmp_path / "home"), Options(workers=1))
+    cached = {"groups": subset.groups, "reference": subset.reference}
+    before = dict(vars(subset))
+    measured = measure_subset(subset, silent)
+    decided = deduplicate(subset)
+    result = refine(subset, {"measure": measured.seconds, "deduplicate": decided.seconds})
+    assert (result.samples_in, result.reused) == (40, False)
+    assert vars(subset) == before | cached

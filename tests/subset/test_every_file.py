@@ -79,7 +79,7 @@ def home(tmp_path_factory, sources) -> Made:
     folder = tmp_path_factory.mktemp("home") / "notes"
 
     def make() -> None:
-        options = Options(workers=1, accompany=accompany(sources))
+        options = Options(workers=1, accompany=accompany)
         Subset(load_recipe(LINES), sources, Layout.home(folder), options).run()
 
     return Made(Layout.home(folder), make)

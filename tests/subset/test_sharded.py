@@ -26,6 +26,13 @@ PROCESS = [
     {"text_length_filter": {"min_len": 20}},
     {"document_simhash_deduplicator": {"window_size": 3}},
 ]
+CHILDREN = [
+    *PROCESS[:2],
+    {"text_chunk_mapper": {"max_len": 40, "split_pattern": " "}},
+    PROCESS[2],
+    {"text_length_filter": {"min_len": 10}},
+    {"topk_specified_field_selector": {"field_key": "__dj__stats__.text_len", "top_ratio": 0.6}},
+]
 RECORDS = [{"id": f"d{number}"} | record for number, record in enumerate(documents(300, words=20))]
 
 
@@ -71,7 +78,8 @@ def outcome(subset: Subset) -> tuple[dict[str, str], dict[str, tuple]]:
     with duckdb.connect(str(subset.layout.database), read_only=True) as connection:
         query = "SELECT id, operator, reason, value, kept_id FROM dropped"
         dropped = {row[0]: tuple(row[1:]) for row in connection.execute(query).fetchall()}
-    assert manifest.samples_in == len(kept) + len(dropped) + manifest.quarantined
+    ended = len(kept) + len(dropped) + manifest.quarantined + manifest.expanded
+    assert manifest.samples_in + manifest.created == ended
     return kept, dropped
 
 
@@ -93,6 +101,15 @@ def test_any_grouping_and_any_number_of_workers_equal_one_big_file(
     refined, subset = refine_all(tmp_path, per_shard=per_shard, workers=workers)
     assert len(refined) == -(-files // per_shard)
     assert outcome(subset) == one_big_file
+
+
+def test_children_and_selections_in_shards_equal_one_big_file(tmp_path):
+    split(tmp_path / "one/source", [len(RECORDS)])
+    split(tmp_path / "many/source", [70, 30, 150, 50])
+    _, subset = refine_all(tmp_path / "many", per_shard=2, process=CHILDREN)
+    whole = outcome(refine_all(tmp_path / "one", process=CHILDREN)[1])
+    assert outcome(subset) == whole
+    assert all(len(ended) > 100 for ended in whole)
 
 
 def test_whole_at_once_equals_shard_by_shard(tmp_path, one_big_file):

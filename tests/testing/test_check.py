@@ -1,11 +1,24 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from dj_assets.errors import ContractError
-from dj_assets.operators import Batch, CorpusMapper, Deduplicator, Filter, Mapper, Range, RangeFilter, Statistic
+from dj_assets.operators import (
+    Batch,
+    CorpusMapper,
+    Deduplicator,
+    FieldMapper,
+    Filter,
+    Mapper,
+    Range,
+    RangeFilter,
+    Statistic,
+)
 from dj_assets.operators.text.text_length_filter import TextLengthFilter
 from dj_assets.testing import check_operator
 
@@ -35,7 +48,14 @@ class Lines(CorpusMapper):
         return batch.with_text(pa.array(texts, pa.string()))
 
 
-@pytest.mark.parametrize("operator", [Length, Length(max_ratio=3), First, Lines, TextLengthFilter])
+class Upper(FieldMapper):
+    fields: ClassVar[Mapping[str, pa.DataType]] = {"m.upper": pa.string(), "empty": pa.bool_()}
+
+    def extract(self, batch):
+        return {"m.upper": pc.utf8_upper(batch.text), "empty": pc.equal(pc.binary_length(batch.text), 0)}
+
+
+@pytest.mark.parametrize("operator", [Length, Length(max_ratio=3), First, Lines, Upper, TextLengthFilter])
 def test_right_operators_pass(operator):
     check_operator(operator)
 
@@ -113,6 +133,22 @@ class Rebuilt(Mapper):
         return Batch.of_texts(batch.text.to_pylist())
 
 
+class UpperOfFirst(Upper):
+    def extract(self, batch):
+        return {name: pa.repeat(values[0], len(batch)) for name, values in super().extract(batch).items() if len(batch)}
+
+
+class UpperAndMore(Upper):
+    def extract(self, batch):
+        return {**super().extract(batch), "more": batch.text}
+
+
+class UpperOfMean(Upper):
+    def extract(self, batch):
+        columns = super().extract(batch)
+        return {**columns, "empty": pa.repeat(pc.any(columns["empty"]).as_py() or False, len(batch))}
+
+
 class Pairs(First):
     def near_pairs(self, distinct):
         values = pa.array(distinct[:1], pa.uint64())
@@ -143,6 +179,9 @@ class Required(Length):
         (Sorted, "Sorted.apply returned "),
         (Shortened, "Shortened.apply returned 13 texts for 14 samples; return one text for each sample"),
         (Rebuilt, "Rebuilt.apply returned a batch without the column 'id'; return batch.with_text(texts)"),
+        (UpperOfFirst, "UpperOfFirst.extract returned no key, but 'fields' declares 'm.upper', 'empty'"),
+        (UpperAndMore, "UpperAndMore.extract returned 'more', which 'fields' does not declare"),
+        (UpperOfMean, "UpperOfMean.extract returned True as 'empty' for a sample, and False in a smaller batch"),
         (Pairs, "Pairs.near_pairs returned the pair "),
         (NoPairs, "NoPairs.near_pairs returned a value of type list; return pa.table("),
         (Required, "check_operator(Required(max_ratio=…))"),

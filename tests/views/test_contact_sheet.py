@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dj_assets.subset import run_recipe
-from dj_assets.views.contact_sheet import FOLDER, overview, sheet_writer
+from dj_assets.views.contact_sheet import FOLDER, overview, write_sheets
 
 RECIPE = {
     "project_name": "pictures",
@@ -31,8 +31,7 @@ def pictures(tmp_path):
 
 
 def run(folder, recipe=RECIPE):
-    inputs = [folder / "in.jsonl"]
-    return run_recipe(recipe, inputs, folder / "out", accompany=sheet_writer(inputs))
+    return run_recipe(recipe, [folder / "in.jsonl"], folder / "out", accompany=write_sheets)
 
 
 def share(pixels, colour):
@@ -48,6 +47,17 @@ def test_what_was_dropped_stands_on_the_left_and_what_passed_on_the_right(pictur
     left, right = np.array_split(pixels, 2, axis=1)
     assert share(left, RED) > 0.001 > share(left, BLUE)
     assert share(right, BLUE) > 0.001 > share(right, RED)
+
+
+def test_media_below_another_root_are_shown_for_inputs_relative_to_the_current_folder(pictures, monkeypatch):
+    (pictures / "texts").mkdir()
+    (pictures / "in.jsonl").rename(pictures / "texts/in.jsonl")
+    monkeypatch.chdir(pictures / "texts")
+    source = {"paths": "elsewhere.jsonl", "media_root": str(pictures)}
+    recipe = RECIPE | {"asset": {"subset": "x", "group": "y", "source": source}}
+    result = run_recipe(recipe, ["in.jsonl"], pictures / "out", workers=1, accompany=write_sheets)
+    pixels = np.asarray(Image.open(result.folder / FOLDER / "image_aspect_ratio_filter.jpg"))
+    assert share(pixels, RED) > 0.001 < share(pixels, BLUE)
 
 
 def test_the_overview_is_compressed_until_it_fits(pictures):

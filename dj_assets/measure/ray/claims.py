@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dj_assets.home.json_files import read_json
 from dj_assets.home.layout import Layout
@@ -24,13 +23,13 @@ _AT_MOST_OF_NODE = 0.9
 
 @dataclass(frozen=True)
 class Claim:
-    """Holds the resources of one worker, and the number of workers that the cluster can run at once."""
+    """Hold the resources of one worker, and the number of workers that the cluster can run at once."""
 
     gpus: int
     memory_bytes: int
     workers: int
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """Return the claim as arguments of `map_batches`."""
         return {
             "num_cpus": 1,

@@ -33,7 +33,7 @@ _QUIET = ("ray", "ray.data", "ray.serve", "ray.util")
 
 @dataclass(frozen=True)
 class Node:
-    """Holds a living node of the cluster that has CPUs for this run."""
+    """Hold a living node of the cluster that has CPUs for this run."""
 
     id: str
     name: str

@@ -104,7 +104,7 @@ class RayEngine:
 
 @dataclass
 class _FileUnderWay:
-    """Holds a source file with some measured blocks: they arrive in any order and are added up in the file's order."""
+    """Hold a source file with some measured blocks: they arrive in any order and are added up in the file's order."""
 
     task: FileTask
     layout: Layout

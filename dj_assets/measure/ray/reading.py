@@ -30,7 +30,7 @@ SCHEMA = pa.schema([("file", pa.int32()), ("number", pa.int32()), ("content", pa
 
 @dataclass(frozen=True)
 class Stretch:
-    """Holds a block of plain lines without its payload: `length` bytes of the file, from the block's first byte."""
+    """Hold a block of plain lines without its payload: `length` bytes of the file, from the block's first byte."""
 
     block: Block
     length: int
@@ -42,7 +42,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class End:
-    """Holds the row after the last block of a file: the SHA-256 checksum of the bytes that were read."""
+    """Hold the row after the last block of a file: the SHA-256 checksum of the bytes that were read."""
 
     sha256: str
 

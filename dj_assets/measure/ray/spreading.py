@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TypeVar
 
 import ray
 
@@ -12,9 +12,10 @@ from dj_assets.measure.ray.cluster import connect, environment, nodes
 
 # Pieces under way for each CPU: one running, one waiting.
 _IN_FLIGHT = 2
+R = TypeVar("R")
 
 
-def spread(work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[Any]:
+def spread(work: Callable[..., R], pieces: Iterable[tuple[object, ...]]) -> list[R]:
     """Call `work` with the arguments of every piece in the cluster; return the results in the order of the pieces.
 
     Errors of this project are raised as in a local call. The pieces of a dead node are repeated on another node.
@@ -22,8 +23,8 @@ def spread(work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[
     connect()
     remote = _call.options(scheduling_strategy="SPREAD", runtime_env=environment())
     most = _IN_FLIGHT * sum(node.cpus for node in nodes())
-    under_way: dict[ray.ObjectRef[Any], int] = {}
-    results: dict[int, Any] = {}
+    under_way: dict[ray.ObjectRef[R], int] = {}
+    results: dict[int, R] = {}
     for number, piece in enumerate(pieces):
         under_way[remote.remote(work, *piece)] = number
         while len(under_way) >= most:
@@ -34,11 +35,11 @@ def spread(work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> list[
 
 
 @ray.remote
-def _call(work: Callable[..., Any], *piece: object) -> Any:  # noqa: ANN401 - whatever the work returns
+def _call(work: Callable[..., R], *piece: object) -> R:
     return work(*piece)
 
 
-def _some_done(under_way: dict[ray.ObjectRef[Any], int]) -> dict[int, Any]:
+def _some_done(under_way: dict[ray.ObjectRef[R], int]) -> dict[int, R]:
     """Wait for one piece and remove it; return its result, keyed by its number; raise if it failed."""
     done, _ = ray.wait([*under_way])
     try:

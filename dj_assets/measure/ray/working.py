@@ -30,7 +30,7 @@ DEATHS = 3
 
 @dataclass(frozen=True)
 class Done:
-    """Holds the result of a block whose samples are on the disk: its summary, the node and the worker's peak memory."""
+    """Hold the result of a block whose samples are on the disk: its summary, the node and the worker's peak memory."""
 
     summary: BlockSummary
     node: str

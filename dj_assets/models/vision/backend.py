@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 Floats = npt.NDArray[np.float32]
 # An array of NumPy or a tensor of PyTorch: both have the same arithmetic, slices and reshaping.
@@ -219,7 +222,7 @@ class TorchBackend:
 
 
 @cache
-def _functional() -> Any:  # noqa: ANN401
+def _functional() -> ModuleType:
     from torch.nn import functional
 
     return functional

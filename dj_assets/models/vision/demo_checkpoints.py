@@ -13,12 +13,16 @@ import sys
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dj_assets.models.vision.pixels import CLIP_MEAN, CLIP_STD
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from torch import Tensor
+    from torch.nn import LayerNorm, Linear, Module
+    from transformers import PreTrainedModel
 
 CLIP = "openai/clip-vit-base-patch32"
 AESTHETICS = "shunk031/aesthetics-predictor-v2-sac-logos-ava1-l14-linearMSE"
@@ -138,7 +142,7 @@ def _matching(folder: Path) -> None:
     _prepare(folder, {"do_center_crop": False, "size": _square(), "resample": 3})
 
 
-def _shake(model: Any, spread: float) -> None:  # noqa: ANN401
+def _shake(model: Module, spread: float) -> None:
     """Give all matrices large random weights, so that different inputs give different outputs."""
     import torch
 
@@ -148,7 +152,7 @@ def _shake(model: Any, spread: float) -> None:  # noqa: ANN401
                 weight.normal_(0, spread if weight.ndim == 2 else spread / 4)
 
 
-def _point(projection: Any, norm: Any, towards: Tensor) -> None:  # noqa: ANN401
+def _point(projection: Linear, norm: LayerNorm, towards: Tensor) -> None:
     """Make the output of a projection almost independent of its input: near a given direction."""
     import torch
 
@@ -172,7 +176,7 @@ def _byte_pairs(folder: Path) -> dict[str, int]:
     return numbered
 
 
-def _save(model: Any, folder: Path) -> None:  # noqa: ANN401
+def _save(model: PreTrainedModel, folder: Path) -> None:
     """Write a model with the names of weights in checkpoints, which differ from those in memory."""
     model.save_pretrained(folder)
     path = folder / "config.json"
@@ -181,7 +185,7 @@ def _save(model: Any, folder: Path) -> None:  # noqa: ANN401
     path.write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
-def _prepare(folder: Path, settings: dict[str, Any]) -> None:
+def _prepare(folder: Path, settings: dict[str, object]) -> None:
     content = {"image_mean": list(CLIP_MEAN), "image_std": list(CLIP_STD), **settings}
     (folder / "preprocessor_config.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", "utf-8")
 
@@ -190,7 +194,7 @@ def _square() -> dict[str, int]:
     return {"height": _EDGE, "width": _EDGE}
 
 
-def _transformers() -> Any:  # noqa: ANN401 - its types are those of a moving target
+def _transformers() -> ModuleType:
     return import_module("transformers")
 
 

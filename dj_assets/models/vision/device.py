@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +24,7 @@ Arrays = Sequence[np.ndarray] | np.ndarray
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 _AT_ONCE_ON_CPU, _AT_ONCE_ON_GPU = 16, 256
 # Held until the process ends: these locks show other processes which GPUs are in use.
-_claims: list[Any] = []
+_claims: list[object] = []
 
 
 @dataclass(frozen=True)

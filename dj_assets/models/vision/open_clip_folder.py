@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from dj_assets.models.vision.backend import Array, Backend, TorchBackend
 from dj_assets.models.vision.device import Device, normalised
@@ -19,7 +18,7 @@ class OpenClipModel:
         prepared = preprocessing(folder)
         self.mean, self.std = prepared.mean, prepared.std
         self.backend: Backend = TorchBackend(on.name, half=on.half)
-        self.model: Any = open_clip.create_model(f"local-dir:{folder}").eval().to(on.name)
+        self.model = open_clip.create_model(f"local-dir:{folder}").eval().to(on.name)
         self.context: int = self.model.context_length
         self.scale = float(self.model.logit_scale.detach().exp())
 

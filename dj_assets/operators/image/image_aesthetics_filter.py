@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
+
+import numpy as np
 
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.kinds.aesthetics import AestheticsFilter
@@ -25,6 +27,6 @@ class ImageAestheticsFilter(AestheticsFilter, ScoredImages):
     min_score: float = 0.5
     max_score: float = 1.0
 
-    def number(self, output: Any) -> float:  # noqa: ANN401
+    def number(self, output: np.ndarray) -> float:
         """Return the rating of an image, divided in double precision."""
         return float(output) / self.scale

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
+
+import numpy as np
 
 from dj_assets.models import load
 from dj_assets.operators.conditions import Range
@@ -21,7 +23,7 @@ class ClassifiedMedia(ScoredMedia):
         """Return the function that computes the probabilities of all classes."""
         return load.image_classifier(path).probabilities
 
-    def number(self, output: Any) -> float:  # noqa: ANN401
+    def number(self, output: np.ndarray) -> float:
         """Return the probability of the second class."""
         return float(output[1])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +50,7 @@ class ListedWordsFilter(WordFilter):
             raise ValueError(str(error)) from error
         return self
 
-    def measuring_parameters(self) -> dict[str, Any]:
+    def measuring_parameters(self) -> dict[str, object]:
         """Return the parameters, with the checksum of the word list in place of its path."""
         checksum = wordlists.checksum(self.list_kind, self.list_source, self.lang)
         return {**super().measuring_parameters(), f"{self.list_kind}_dir": f"sha256:{checksum}"}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal, cast
 
 import pyarrow as pa
+from pydantic import Field
 
 from dj_assets.media.feature import MediaFeature
+from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import Kind
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import BoundedFilter, Deduplicator, Filter, Operator, Statistic
@@ -18,25 +21,46 @@ from dj_assets.operators.conditions import EachInRange, EachInRanges, Range
 from dj_assets.operators.deprecated import renamed
 from dj_assets.operators.views.media_batch import media
 
+# The name of a field of samples; without one, the parameter is no part of an operator's identity.
+OwnKey = Annotated[str | None, Field(min_length=1, exclude_if=lambda name: name is None)]
+
 
 class MediaOperator(Operator):
     """Compute media features of samples, of one kind of media.
 
     The operator declares its features in advance, so that a file is opened once for all operators, before they run. If
     a feature fails for a sample, this operator quarantines the sample and never gets it.
+
+    `image_key`, `image_bytes_key` and `video_key` name the fields that list its media, by default those of the recipe.
     """
 
     media: ClassVar[Kind]
 
-    def features(self) -> tuple[MediaFeature[Any], ...]:
+    image_key: OwnKey = None
+    image_bytes_key: OwnKey = None
+    video_key: OwnKey = None
+
+    def keys(self, of_recipe: MediaKeys) -> MediaKeys:
+        """Return the fields that list the media of this operator, given those of the recipe."""
+        own = {name: getattr(self, key) for key, name in FIELD_KEYS[self.media].items() if getattr(self, key)}
+        return replace(of_recipe, **own) if own else of_recipe
+
+    def read_from(self, batch: Batch) -> Batch:
+        """Return a batch that gives the media under the fields of this operator."""
+        access = batch.media_access
+        if access is None or (keys := self.keys(access.keys)) == access.keys:
+            return batch
+        return batch.with_media(replace(access, keys=keys))
+
+    def features(self) -> tuple[MediaFeature[object], ...]:
         """Return the features that the operator needs of each file, as far as its parameters determine them."""
         return self._by_old_name("looks")
 
-    def features_for(self, models: ModelStore) -> tuple[MediaFeature[Any], ...]:
+    def features_for(self, models: ModelStore) -> tuple[MediaFeature[object], ...]:
         """Return all features that the operator needs of each file, including the input of its model."""
         return self._by_old_name("looks_for", models) or self.features()
 
-    def _by_old_name(self, name: str, *arguments: object) -> tuple[MediaFeature[Any], ...]:
+    def _by_old_name(self, name: str, *arguments: object) -> tuple[MediaFeature[object], ...]:
         """Return the features that a custom operator of an earlier version declares under the old name."""
         method = getattr(self, name, None)
         if method is None:
@@ -66,7 +90,7 @@ class EachBoundedFilter(BoundedFilter):
 
     any_or_all: Literal["any", "all"] = "any"
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         cls.judging |= {"any_or_all"}
 
@@ -139,7 +163,7 @@ class MediaDeduplicator(MediaOperator, Deduplicator):
 
     def sign(self, batch: Batch) -> pa.Array:
         """Return one signature for each sample."""
-        (feature,) = self.features()
+        (feature,) = cast("tuple[MediaFeature[bytes]]", self.features())
         seen = media(batch)
         digests = zip(seen.listed(self.media), seen.values(self.media, feature), batch.text.to_pylist(), strict=True)
         return pa.array([self._signature(*sample) for sample in digests], self.signature_type)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -10,6 +10,10 @@ from dj_assets.errors import SampleError, UserError
 from dj_assets.models import extras, load
 from dj_assets.operators.base import Filter
 from dj_assets.operators.batch import Batch
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc, Token
 
 # Tokens for images, sounds, videos and the ends of chunks. They are not words.
 SPECIAL_TOKENS = ("<__dj__image>", "<__dj__audio>", "<__dj__video>", "<|__dj__eoc|>")
@@ -39,17 +43,17 @@ class ParsedFilter(Filter):
         """Return the spaCy model of the language."""
         return (f"{self.lang}_core_web_md",)
 
-    def parsed(self, batch: Batch) -> list[Any]:
+    def parsed(self, batch: Batch) -> list[Doc]:
         """Return the parsed document of every text."""
         path = batch.models.find(*self.models()).path
         return batch.derive(("parsed", path), lambda: _parsed(load.spacy(path), batch.text.to_pylist()))
 
-    def chosen(self, document: Any) -> list[Any]:  # noqa: ANN401 - spaCy is loaded where it is used
+    def chosen(self, document: Doc) -> list[Token]:
         """Return the words of a document that have the required part of speech and tag."""
         return [word for word in document if word.pos_ in self.parts_of_speech and word.tag_ in self.tags]
 
 
-def _parsed(model: Any, texts: list[str]) -> list[Any]:  # noqa: ANN401
+def _parsed(model: Language, texts: list[str]) -> list[Doc]:
     return [model(_prepared(text, model.max_length)) for text in texts]
 
 

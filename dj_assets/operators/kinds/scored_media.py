@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
+import numpy as np
 import pyarrow as pa
 
 from dj_assets.models.store import ModelStore
@@ -32,7 +33,7 @@ class ScoredMedia(ListRangeFilter):
         """Return the function that computes the output of the model in a file for crops."""
 
     @abstractmethod
-    def number(self, output: Any) -> float:  # noqa: ANN401 - a number or an array of NumPy
+    def number(self, output: np.ndarray) -> float:
         """Return the number of one image or frame, given the output of the model for it."""
 
     @abstractmethod

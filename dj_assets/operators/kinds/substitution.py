@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,12 @@ from pydantic import field_validator
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
 
+if TYPE_CHECKING:
+    import regex
+
 
 @cache
-def compiled(pattern: str, flags: int) -> Any:  # noqa: ANN401 - regex has no types
+def compiled(pattern: str, flags: int) -> regex.Pattern[str]:
     """Compile a pattern of the package `regex`."""
     import regex
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any
+from typing import cast
 
 import pyarrow as pa
 from pydantic import field_validator
@@ -12,7 +12,7 @@ from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.character_table import replace_by_table
 from dj_assets.operators.registry import register
-from dj_assets.operators.views.unicode_repair import repair_tables
+from dj_assets.operators.views.unicode_repair import Form, repair_tables
 
 FORMS = ("NFC", "NFKC", "NFD", "NFKD")
 
@@ -40,7 +40,7 @@ class FixUnicodeMapper(Mapper):
         from dj_assets.kernels.splice import splice
         from dj_assets.kernels.unicode_repair import doubtful_lines
 
-        form = self.normalization.upper() if self.normalization else "NFC"
+        form = cast("Form", self.normalization.upper() if self.normalization else "NFC")
         tables = repair_tables(form)
         data, offsets = buffers(batch.text)
         starts, ends, seen, replaced = doubtful_lines(data, offsets, tables.characters)
@@ -53,7 +53,7 @@ class FixUnicodeMapper(Mapper):
         return replace_by_table(batch, tables.replacements) if replaced else batch
 
 
-def _fixed(line: str, seen: int, form: Any) -> str:  # noqa: ANN401 - ftfy is loaded where it is used
+def _fixed(line: str, seen: int, form: Form) -> str:
     """Repair a line, with ftfy if it contains anything suspicious other than pairs and marks."""
     import ftfy
     from ftfy.badness import is_bad
@@ -67,5 +67,5 @@ def _fixed(line: str, seen: int, form: Any) -> str:  # noqa: ANN401 - ftfy is lo
         if unicodedata.is_normalized(form, plain) and (not seen & SUSPICIOUS or not is_bad(plain)):
             return plain
     # after the first angle bracket the text counts as markup, whose entities stay
-    unescape: Any = False if seen & MARKUP else "auto"
+    unescape: bool | str = False if seen & MARKUP else "auto"
     return ftfy.fix_text(line, ftfy.TextFixerConfig(normalization=form, explain=False, unescape_html=unescape))

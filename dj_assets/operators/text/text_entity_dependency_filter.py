@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pyarrow as pa
 
@@ -13,6 +13,9 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import EachInRange, Range
 from dj_assets.operators.kinds.parsed_words import ParsedFilter
 from dj_assets.operators.registry import register
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
 
 
 @register("text_entity_dependency_filter")
@@ -52,6 +55,6 @@ class TextEntityDependencyFilter(ParsedFilter):
         counts = [self._edges(document) for document in self.parsed(batch)]
         return {"num_dependency_edges": pa.array(counts, pa.list_(pa.int64()))}
 
-    def _edges(self, document: Any) -> list[int]:  # noqa: ANN401 - spaCy is loaded where it is used
+    def _edges(self, document: Doc) -> list[int]:
         dependents = Counter(word.head.i for word in document if word.pos_ != "PUNCT" and word.dep_ != "ROOT")
         return [dependents[word.i] + (word.dep_ != "ROOT") for word in self.chosen(document)]

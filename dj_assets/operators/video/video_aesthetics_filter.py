@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
+
+import numpy as np
 
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.kinds.aesthetics import AestheticsFilter
@@ -29,6 +31,6 @@ class VideoAestheticsFilter(AestheticsFilter, ScoredFrames):
     max_score: float = 1.0
     frame_sampling_method: Sampling = "uniform"
 
-    def number(self, output: Any) -> float:  # noqa: ANN401
+    def number(self, output: np.ndarray) -> float:
         """Return the rating of a frame, divided in the precision of the model."""
         return float(output / self.scale)

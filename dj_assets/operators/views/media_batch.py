@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from dj_assets.media.access import MediaAccess
 from dj_assets.media.feature import ClipFeature, ImageFeature, MediaFeature
 from dj_assets.media.file_stats import file_stats, is_text
 from dj_assets.media.locations import MediaLocation
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.request import Failed, Request
 from dj_assets.media.tokens import Chunk, Kind
 from dj_assets.operators.batch import Batch
@@ -57,6 +58,12 @@ class MediaBatch:
         """Return the paths of every sample, `[]` if it lists none or its field is not a list of paths."""
         return [[] if isinstance(sample, Failed) else [file.path for file in sample] for sample in self._samples(kind)]
 
+    def under(self, keys: MediaKeys) -> MediaBatch:
+        """Return the media that other fields of the same samples list."""
+        if keys == self.media_access.keys:
+            return self
+        return media(self.batch.with_media(replace(self.media_access, keys=keys)))
+
     def found(self, kind: Kind, feature: ImageFeature[T] | ClipFeature[T]) -> list[list[T]]:
         """Return the same as `values`, for custom operators of earlier versions; deprecated."""
         renamed("batch.media.found", "media(batch).values")
@@ -82,7 +89,7 @@ class MediaBatch:
         seen: Any = self.media_access.values
         return [[seen[file.location, feature] for file in self._paths(sample)] for sample in self._samples(kind)]
 
-    def failures(self, kind: Kind, features: Sequence[MediaFeature[Any]]) -> dict[int, str]:
+    def failures(self, kind: Kind, features: Sequence[MediaFeature[object]]) -> dict[int, str]:
         """Return the samples for which one of the features fails, as a mapping of index in the batch to reason."""
         self.compute(features).result()
         failures: dict[int, str] = {}
@@ -92,7 +99,7 @@ class MediaBatch:
                 failures[number] = reason
         return failures
 
-    def compute(self, features: Iterable[MediaFeature[Any]]) -> Future[None]:
+    def compute(self, features: Iterable[MediaFeature[object]]) -> Future[None]:
         """Start to compute all missing features; those of one file are computed while it is open."""
         requests = [request for kind in ("images", "videos") for request in self._requests(kind, features)]
         done: Future[None] = Future()
@@ -114,14 +121,14 @@ class MediaBatch:
         self.media_access.reader.read(requests).add_done_callback(remember)
         return done
 
-    def files(self, kinds: Collection[Kind]) -> pa.Array:
-        """Return the present files of some kinds of media, one list for each sample.
+    def files(self, listings: Collection[tuple[Kind, MediaKeys]]) -> pa.Array:
+        """Return the present files of some kinds of media under some fields, one list for each sample.
 
         Images stored as bytes and URLs are not files. An archive represents its members.
         """
         listed = [
-            [file for kind_files in sample for file in kind_files]
-            for sample in zip(*(self._files(kind) for kind in kinds), strict=True)
+            [file for files in sample for file in files]
+            for sample in zip(*(self.under(keys)._files(kind) for kind, keys in listings), strict=True)
         ]
         facts = file_stats(file for sample in listed for file in sample)
         return pa.array([[(file, *facts[file]) for file in dict.fromkeys(sample)] for sample in listed], MEDIA_FILES)
@@ -139,19 +146,19 @@ class MediaBatch:
             for sample in self._samples(kind)
         ]
 
-    def _requests(self, kind: Kind, features: Iterable[MediaFeature[Any]]) -> list[Request]:
+    def _requests(self, kind: Kind, features: Iterable[MediaFeature[object]]) -> list[Request]:
         ours = [feature for feature in dict.fromkeys(features) if feature.kind == kind]
         locations = (
             {file.location: None for sample in self._samples(kind) for file in self._paths(sample)} if ours else {}
         )
-        wanted: dict[MediaLocation, tuple[MediaFeature[Any], ...]] = {
+        wanted: dict[MediaLocation, tuple[MediaFeature[object], ...]] = {
             location: tuple(feature for feature in ours if (location, feature) not in self.media_access.values)
             for location in locations
             if isinstance(location, MediaLocation)
         }
         return [Request(location, missing) for location, missing in wanted.items() if missing]
 
-    def _first_failure(self, sample: Sequence[Listed], features: Sequence[MediaFeature[Any]]) -> str | None:
+    def _first_failure(self, sample: Sequence[Listed], features: Sequence[MediaFeature[object]]) -> str | None:
         for feature in features:
             for file in sample:
                 outcome = (

@@ -67,7 +67,7 @@ def _alternatives(pattern: re.Pattern[str]) -> Iterator[list[Set | None]]:
         yield [_admitted(*position) for position in alternative]
 
 
-def _admitted(kind: Any, argument: Any) -> Set | None:  # noqa: ANN401 - the parser has no types
+def _admitted(kind: object, argument: Any) -> Set | None:  # noqa: ANN401 - one of several shapes, by the kind
     if str(kind) == "LITERAL":
         return _ranges([(argument, argument)])
     if str(kind) == "NOT_LITERAL":

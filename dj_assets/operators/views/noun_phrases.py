@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from dj_assets.models import load
 
@@ -32,7 +31,7 @@ def noun_phrases(text: str, tagger: Path, sentences: Path) -> list[str]:
     tokenizer = NLTKWordTokenizer()
     for sentence in load.punkt(sentences).tokenize(text.lower()):
         words += tokenizer.tokenize(sentence)
-    tagged: list[tuple[str, Any]] = load.perceptron_tagger(tagger).tag(words)
+    tagged = load.perceptron_tagger(tagger).tag(words)
     kinds = "".join(_kind(tag) for _, tag in tagged)
     phrases = (" ".join(words[match.start() : match.end()]) for match in _PHRASE.finditer(kinds))
     return list(dict.fromkeys(cleaned for phrase in phrases if (cleaned := _PUNCTUATION.sub("", phrase).strip())))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -12,7 +11,7 @@ import pyarrow.compute as pc
 from dj_assets.operators.batch import FIELDS, Batch
 
 
-def field_values(batch: Batch, key: str) -> list[Any]:
+def field_values(batch: Batch, key: str) -> list[object]:
     """Return the value that every sample has under a key, None if it has none.
 
     A field whose name equals the key takes precedence; else dots in the key lead into nested objects. Batches of texts
@@ -42,10 +41,10 @@ def _value(record: object, key: str) -> object:
     return _value(record.get(head), rest) if dot else None
 
 
-def _column(fields: pa.StructArray, key: str) -> list[Any]:
+def _column(fields: pa.StructArray, key: str) -> list[object]:
     names = [field.name for field in fields.type] if pa.types.is_struct(fields.type) else []
     if key in names:
-        values: list[Any] = pc.struct_field(fields, [names.index(key)]).to_pylist()
+        values: list[object] = pc.struct_field(fields, [names.index(key)]).to_pylist()
         return values
     head, dot, rest = key.partition(".")
     if not dot or head not in names:

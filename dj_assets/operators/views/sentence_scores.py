@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from dj_assets.models.kenlm_file import KenlmFile, UnreadableModelError, read_ke
 from dj_assets.operators.views.sentence_pieces import SentencePieces, coded, vocabulary
 
 if TYPE_CHECKING:
+    from kenlm import Model as KenlmModel
+
     from dj_assets.kernels.ngram_trie import Transitions
 
 Words = npt.NDArray[np.int32]
@@ -52,7 +54,7 @@ def _rows_with(chosen: Flags, codes: Words, rows: npt.NDArray[np.int64]) -> Flag
     return count_words(codes, rows, chosen) > 0 if chosen.any() else np.zeros(len(rows) - 1, bool)
 
 
-def _by_library(library: Any, text: str, words: int) -> tuple[float, int]:  # noqa: ANN401 - KenLM has no types
+def _by_library(library: KenlmModel, text: str, words: int) -> tuple[float, int]:
     lines = text.splitlines()
     if len(lines) <= 1 and len(text.split()) == words:
         return library.score(text), words + 1

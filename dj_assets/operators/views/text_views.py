@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +55,7 @@ class Words:
         return np.diff(before[self.offsets])
 
 
-def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> pa.Array:
+def ratio(part: np.ndarray, whole: np.ndarray) -> pa.Array:
     """Return `part / whole` as doubles, 0.0 if the whole is 0."""
     return pa.array(np.divide(part, whole, out=np.zeros(len(whole)), where=whole != 0))
 
@@ -65,6 +64,7 @@ def characters(batch: Batch) -> CharacterCounts:
     """Return the counted characters and lines of every text."""
 
     def compute() -> CharacterCounts:
+        """Count the characters of the whole batch."""
         from dj_assets.kernels.arrays import buffers
         from dj_assets.kernels.code_points import code_point_flags, count_characters
 
@@ -77,6 +77,7 @@ def lowered(batch: Batch) -> pa.StringArray:
     """Return every text in lower case, as `str.lower` makes it."""
 
     def compute() -> pa.StringArray:
+        """Lower the texts of the whole batch."""
         from dj_assets.kernels.arrays import buffers, strings
         from dj_assets.kernels.lower_case import lower_case, lower_points
 
@@ -128,6 +129,7 @@ def tokens(batch: Batch, tokenizer: str) -> Counts:
     """Return the number of tokens of every text by a Hugging Face tokenizer, without special tokens."""
 
     def compute() -> Counts:
+        """Tokenize the texts of the whole batch."""
         loaded = load.tokenizer(batch.models.find(tokenizer).path)
         encodings = loaded.encode_batch_fast(batch.text.to_pylist(), add_special_tokens=False)
         return np.fromiter((len(encoding) for encoding in encodings), np.int64, len(encodings))

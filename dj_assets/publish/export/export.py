@@ -39,7 +39,7 @@ _BATCH_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class ExportedPart:
-    """Holds one finished file: its samples, and the position in the refined subset where the next part starts.
+    """Hold one finished file: its samples, and the position in the refined subset where the next part starts.
 
     A position is the number of a refined file and a row in it.
     """
@@ -53,7 +53,7 @@ class ExportedPart:
 
 @dataclass(frozen=True)
 class Exported:
-    """Holds the parts in the folder. `written` counts the parts of this call; the others were there already."""
+    """Hold the parts in the folder. `written` counts the parts of this call; the others were there already."""
 
     folder: Path
     parts: tuple[ExportedPart, ...]
@@ -72,7 +72,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class Export:
-    """Writes the published refined subset of a layout to a folder.
+    """Write the published refined subset of a layout to a folder.
 
     A part is closed once it has `shard_bytes`. It is larger by at most the samples read at once: an eighth of
     `shard_bytes` or 1 MB (32 MB before compression, for Parquet). The same refined subset always gives the same files.
@@ -110,7 +110,7 @@ class Export:
     def _work(self) -> Path:
         return self.folder / _WORK
 
-    def _claim(self, manifest: RunManifest) -> dict[str, Any]:
+    def _claim(self, manifest: RunManifest) -> dict[str, object]:
         """Return what identifies the files of an export."""
         claim = {"format": self.format, "shard_bytes": self.shard_bytes, "version": VERSION}
         return {"name": manifest.name, "result_key": manifest.result_key, **claim}
@@ -133,7 +133,7 @@ class Export:
             raise UserError(f"{self.folder}: holds another export; choose a new folder or pass --overwrite")
 
     def _write(
-        self, manifest: RunManifest, claim: Mapping[str, Any], report: Callable[[ExportedPart], None]
+        self, manifest: RunManifest, claim: Mapping[str, object], report: Callable[[ExportedPart], None]
     ) -> Exported:
         parts = self._resumed(claim)
         before = len(parts)

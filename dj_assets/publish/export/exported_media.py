@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import PurePosixPath
 
 from dj_assets.errors import MediaError, UserError
 from dj_assets.home.run_manifest import RunManifest, RunMedia
@@ -20,7 +19,7 @@ _AUDIOS = "audios"
 
 @dataclass(frozen=True)
 class MediaFile:
-    """Holds one image or clip of a sample: the path that the sample lists, and the location of the bytes."""
+    """Hold one image or clip of a sample: the path that the sample lists, and the location of the bytes."""
 
     listed: str
     location: MediaLocation
@@ -33,7 +32,7 @@ class MediaFile:
 
 @dataclass(frozen=True)
 class MediaSource:
-    """Holds the fields that list the media of one refined file's samples, and the root of their paths."""
+    """Hold the fields that list the media of one refined file's samples, and the root of their paths."""
 
     root: Root
     images: str = MediaKeys.images
@@ -42,12 +41,11 @@ class MediaSource:
 
     @classmethod
     def of_file(cls, manifest: RunManifest, number: int) -> MediaSource:
-        """Return the media source of a run's manifest; without a recorded root it is the folder of the source file."""
-        media = manifest.media or RunMedia()
-        root = media.roots.get(number) or Root(str(Path(manifest.file(number).path).parent))
-        return cls(root, media.keys.images, media.keys.videos, media.keys.image_bytes)
+        """Return the media source of a source file, from the manifest of the run that measured it."""
+        keys = (manifest.media or RunMedia()).keys
+        return cls(manifest.media_root(number), keys.images, keys.videos, keys.image_bytes)
 
-    def files(self, record: Mapping[str, Any]) -> list[MediaFile]:
+    def files(self, record: Mapping[str, object]) -> list[MediaFile]:
         """Return the media of a sample in the order of its lists, images first.
 
         Raises
@@ -63,11 +61,11 @@ class MediaSource:
         pairs = [*zip(images, contents, strict=True), *((name, None) for name in others)]
         return [MediaFile(name, self._place(name, content, record)) for name, content in pairs]
 
-    def without_contents(self, record: Mapping[str, Any]) -> dict[str, Any]:
+    def without_contents(self, record: Mapping[str, object]) -> dict[str, object]:
         """Return a record without the bytes of its images, which are exported as files."""
         return {key: value for key, value in record.items() if key != self.image_bytes}
 
-    def _place(self, name: str, content: object, record: Mapping[str, Any]) -> MediaLocation:
+    def _place(self, name: str, content: object, record: Mapping[str, object]) -> MediaLocation:
         if content:
             # refined JSON lines hold bytes as base64
             data = base64.b64decode(content) if isinstance(content, str) else bytes(content)  # type: ignore[call-overload]

@@ -25,7 +25,7 @@ _ZSTD_LEVEL = 10
 
 
 class ExportWriter(ABC):
-    """Writes one part, sample by sample, until it is large enough."""
+    """Write one part, sample by sample, until it is large enough."""
 
     @abstractmethod
     def add(self, samples: Samples) -> None:
@@ -109,7 +109,7 @@ class _Parquet(ExportWriter):
 
 
 class _Tar(ExportWriter):
-    """Writes a sample as the files of one key: `KEY.txt`, `KEY.json` with all other fields, and its media.
+    """Write a sample as the files of one key: `KEY.txt`, `KEY.json` with all other fields, and its media.
 
     A single image is `KEY.jpg` (with the ending of the file), several are `KEY.0.jpg`, `KEY.1.jpg`. Keys are numbers,
     counted through all parts. Times and owners are left out, so the same samples always give the same bytes.
@@ -148,7 +148,7 @@ class _Tar(ExportWriter):
 
 
 class _Llava(ExportWriter):
-    """Writes a JSON array of conversations, as LLaVA publishes them; the cleaned captions are the answers."""
+    """Write a JSON array of conversations, as LLaVA publishes them; the cleaned captions are the answers."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

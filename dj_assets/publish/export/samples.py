@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,7 +25,7 @@ _MAX_ROWS = 2048
 
 @dataclass(frozen=True)
 class Samples(ABC):
-    """Holds a few refined samples in order; `first` is the number of the first one in the export, from 0.
+    """Hold a few refined samples in order; `first` is the number of the first one in the export, from 0.
 
     `text_key` names the field of the text, `media` gives the locations of images and clips.
     """
@@ -47,17 +47,17 @@ class Samples(ABC):
         """Yield one JSON line per sample, with its line end."""
 
     @abstractmethod
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, object]]:
         """Return the samples as dicts."""
 
     @abstractmethod
-    def dump(self, record: dict[str, Any]) -> bytes:
+    def dump(self, record: dict[str, object]) -> bytes:
         """Return one of the records, or a part of it, as JSON."""
 
 
 @dataclass(frozen=True)
 class TableSamples(Samples):
-    """Holds samples of a refined Parquet file."""
+    """Hold samples of a refined Parquet file."""
 
     batch: pa.RecordBatch
 
@@ -73,18 +73,18 @@ class TableSamples(Samples):
         """Yield JSON lines with a key for each column."""
         return table_lines(self.batch)
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, object]]:
         """Return dicts with a key for each column; times and decimals are strings."""
         return plain_records(self.batch)
 
-    def dump(self, record: dict[str, Any]) -> bytes:
+    def dump(self, record: dict[str, object]) -> bytes:
         """Return a record as JSON; binary becomes base64."""
         return as_json(record)
 
 
 @dataclass(frozen=True)
 class LineSamples(Samples):
-    """Holds samples of a refined file of JSON lines; `types` covers all samples and is needed for a table only."""
+    """Hold samples of a refined file of JSON lines; `types` covers all samples and is needed for a table only."""
 
     raw: Sequence[bytes]
     types: FieldTypes | None
@@ -106,11 +106,11 @@ class LineSamples(Samples):
         """Yield the lines unchanged."""
         return iter(self.raw)
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, object]]:
         """Return the records; numbers keep every digit."""
         return [exact_json.loads(line.decode()) for line in self.raw]
 
-    def dump(self, record: dict[str, Any]) -> bytes:
+    def dump(self, record: dict[str, object]) -> bytes:
         """Return a record as JSON; numbers keep every digit."""
         return exact_json.dumps(record, exact=True).encode()
 

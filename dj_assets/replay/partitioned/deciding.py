@@ -16,7 +16,7 @@ from dj_assets.home.manifest import FileManifest, measured_files
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.partitioned.job import Job, deduplicator, keys_a_sample
 from dj_assets.replay.partitioned.near import send_near_pairs
-from dj_assets.replay.partitioned.replaying import advance, count_kept_duplicates, finish
+from dj_assets.replay.partitioned.replaying import advance, count_kept_duplicates, finish, select
 from dj_assets.replay.partitioned.stars import Run
 from dj_assets.replay.partitioned.uniting import unite
 from dj_assets.replay.result import OUTCOME_SCHEMA, DuplicatesVersion, ReplayResult
@@ -95,6 +95,8 @@ def _follow(run: Run, job: Job, layout: Layout, measured: str) -> int:
     files = range(len(job.signatures))
     for number, segment in enumerate(job.segments):
         run(advance, [(job, file, number) for file in files if segment.deduplicator or file in job.own])
+        if segment.selector is not None:
+            run(select, [(job, number)])
         step = segment.deduplicator
         if step is None:
             continue

@@ -22,7 +22,7 @@ from dj_assets.replay.judging import Segment, segments_of
 
 @dataclass(frozen=True)
 class Job:
-    """Holds the input of a decision over files: those of the reference set, then those of the subset, in file order.
+    """Hold the input of a decision over files: those of the reference set, then those of the subset, in file order.
 
     Samples are numbered over all files in this order. `starts` holds the number of the first sample of each file, and
     at the end the number of all samples; `numbers` are the numbers of the files. Signatures are split into n `parts`;

@@ -8,7 +8,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from dj_assets.settings import max_record_bytes
 from dj_assets.sources.blocks import Piece, RefusedError, Reject, refuse
@@ -57,7 +57,7 @@ def members(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Piece 
         raise BrokenStreamError("the tar archive breaks off")
 
 
-def unpack(piece: Piece, reading: Reading) -> dict[str, Any]:
+def unpack(piece: Piece, reading: Reading) -> dict[str, object]:
     """Return the paper as a record: its LaTeX files in one text, the main file (with a document class) first.
 
     The others follow in natural order of their names. Unpacked, a paper may have at most 64 MiB. A file that is not

@@ -15,7 +15,7 @@ SEPARATOR = "\n"
 ADDED = ("text", "images")
 
 
-def compose(record: dict[str, Any], reading: Reading) -> dict[str, Any]:  # noqa: ARG001
+def compose(record: dict[str, object], reading: Reading) -> dict[str, object]:  # noqa: ARG001
     r"""Return the record with its caption as text and its image as a list of one; its own fields stay.
 
     The text is `<image>\n` and the answers of the conversation, one per line, then a space and the token for the end of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from dj_assets.sources.blocks import Piece, Reject
 from dj_assets.sources.formats import alpaca_cot, arxiv, llava, stackexchange, video_captions, webdataset
@@ -13,13 +12,13 @@ from dj_assets.sources.sources import Format, Reading, SourceFile
 from dj_assets.sources.streams import Stream
 
 Cut = Callable[[Stream, SourceFile, int], Iterator[Piece | Overlong | Reject]]
-Compose = Callable[[dict[str, Any], Reading], dict[str, Any]]
-Unpack = Callable[[Piece, Reading], dict[str, Any]]
+Compose = Callable[[dict[str, object], Reading], dict[str, object]]
+Unpack = Callable[[Piece, Reading], dict[str, object]]
 
 
 @dataclass(frozen=True)
 class RawFormat:
-    """Holds one raw format.
+    """Hold one raw format.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import orjson
@@ -27,7 +27,7 @@ _MAX_ID = 2**63
 
 
 class Post(NamedTuple):
-    """Holds a question or an answer; `thread` is the id of the question, `line` and `byte` are its position."""
+    """Hold a question or an answer; `thread` is the id of the question, `line` and `byte` are its position."""
 
     thread: int
     answer: bool
@@ -138,7 +138,7 @@ def _thread(posts: Iterable[Post], file: SourceFile, number: Iterator[int]) -> I
         yield Piece(next(number), question.byte, question.line, record)
 
 
-def _record(question: Post, answers: list[Post], site: str) -> dict[str, Any]:
+def _record(question: Post, answers: list[Post], site: str) -> dict[str, object]:
     asked = f"{question.title}\n\n{question.body}" if question.title else question.body
     text = "\n\n".join([f"Q: {asked}", *(f"A: {answer.body}" for answer in answers)])
     meta = {

@@ -80,7 +80,7 @@ def compose(record: Record, reading: Reading) -> Record:  # noqa: ARG001
     return {**record, "text": f"{VIDEO} {caption} {END}", "videos": [name]}
 
 
-def clip_name(record: Mapping[str, Any]) -> str | None:
+def clip_name(record: Mapping[str, object]) -> str | None:
     """Return the file name of a clip by its publisher's ids, None if they are missing.
 
     InternVid: `<YoutubeID>_<Start_timestamp>_<End_timestamp>.mp4`. Panda-70M: `<videoID>_<clip>.mp4`, with the clips of

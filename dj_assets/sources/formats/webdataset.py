@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import orjson
 
@@ -25,7 +25,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass
 class _Parts:
-    """Holds the members of one sample: its media keyed by kind, its caption, its JSON."""
+    """Hold the members of one sample: its media keyed by kind, its caption, its JSON."""
 
     key: str
     offset: int
@@ -100,8 +100,8 @@ def _split(name: str) -> tuple[str, str]:
     return (str(path.with_name(stem)) if stem else ""), path.suffix.lower().removeprefix(".")
 
 
-def _record(parts: _Parts, archive: str) -> dict[str, Any]:
-    record: Any = orjson.loads(parts.record) if parts.record is not None else {}
+def _record(parts: _Parts, archive: str) -> dict[str, object]:
+    record: object = orjson.loads(parts.record) if parts.record is not None else {}
     if not isinstance(record, dict):
         raise TypeError("the .json member is no object")
     text = parts.text.decode("utf-8") if parts.text is not None else record.get("caption", record.get("text"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-import unicodedata
 from collections.abc import Iterable, Sequence
+
+from dj_assets.views.visible import visible
 
 _VOID = {"meta", "img", "br"}
 
@@ -37,13 +38,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int 
 
 def quoted_text(text: str) -> Html:
     """Return a text of the data with isolated text direction and with the names of control characters."""
-    return tag("bdi", "".join(_visible(char) for char in text))
-
-
-def _visible(char: str) -> str:
-    if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs"}:
-        return char
-    return f"\\u{ord(char):04x}"
+    return tag("bdi", visible(text))
 
 
 def _escaped(text: str) -> str:

@@ -16,7 +16,7 @@ from dj_assets.views.panels import HEIGHT, WIDTH
 def figures(report_input: ReportInput) -> Html:
     """Return the most important numbers."""
     manifest = report_input.manifest
-    samples_in = manifest.samples_in
+    samples_in = manifest.samples
     reference = report_input.check_input.reference
     cards = [
         ("kept", rate(manifest.retention), f"{manifest.samples_out:,} of {samples_in:,} samples", "kept"),
@@ -28,6 +28,9 @@ def figures(report_input: ReportInput) -> Html:
             "odd" if manifest.quarantined else "",
         ),
     ]
+    if manifest.created:
+        replaced = f"from {manifest.expanded:,} samples, which they replace" if manifest.expanded else "from others"
+        cards.insert(1, ("created", f"{manifest.created:,}", replaced, ""))
     if reference:
         counts = f"{reference.rows_out:,} of {reference.rows_in:,}"
         cards.append(("published by the gallery", rate(reference.published_retention), counts, ""))
@@ -59,9 +62,10 @@ def funnel(report_input: ReportInput) -> Section:
             seconds=0.0,
         )
         steps.insert(0, loading)
-    rows = [_funnel_row(step, samples_in) for step in steps]
-    head = ("operator", "", "in", "dropped", "quarantined", "out", "passes")
-    return Section("funnel", "Funnel", _greatest(steps, samples_in), table(head, rows, numbers_from=2))
+    made = bool(manifest.created)
+    rows = [_funnel_row(step, samples_in + manifest.created, made=made) for step in steps]
+    head = ("operator", "", "in", "dropped", "quarantined", *(("created", "expanded") * made), "out", "passes")
+    return Section("funnel", "Funnel", _greatest(steps, manifest.samples), table(head, rows, numbers_from=2))
 
 
 def _greatest(steps: Sequence[FunnelStep], samples_in: int) -> str:
@@ -72,18 +76,20 @@ def _greatest(steps: Sequence[FunnelStep], samples_in: int) -> str:
     return f"{most.operator} dropped most: {most.dropped:,} samples, {share} of all."
 
 
-def _funnel_row(step: FunnelStep, samples_in: int) -> list[str]:
+def _funnel_row(step: FunnelStep, samples_in: int, *, made: bool) -> list[str]:
+    """Return the cells of a step; `made` adds the samples that it made from others and that these replaced."""
     given = ", ".join(f"{name} {value}" for name, value in step.params.items())
     widths = [f"{100 * count / samples_in if samples_in else 0:.3f}%" for count in (step.samples_out, step.dropped)]
     bars = [tag("i", class_=name, style=f"width:{width}") for name, width in zip(("bk", "bl"), widths, strict=True)]
-    counts = [f"{count:,}" if count else "" for count in (step.dropped, step.quarantined)]
+    children = (step.created, step.expanded) if made else ()
+    counts = [f"{count:,}" if count else "" for count in (step.dropped, step.quarantined, *children)]
     return [
         joined([tag("b", step.operator), tag("small", given)]),
         tag("div", *bars, class_="bar"),
         f"{step.samples_in:,}",
         *counts,
         f"{step.samples_out:,}",
-        percent(step.samples_out, step.samples_in),
+        "" if step.created else percent(step.samples_out, step.samples_in),
     ]
 
 

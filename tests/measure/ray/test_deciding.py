@@ -62,6 +62,20 @@ def test_all_deduplicators_one_behind_the_other(raylets, tmp_path, sources, monk
     assert found["short_texts"].keys() == {"document_simhash_deduplicator", "document_minhash_deduplicator"}
 
 
+def test_children_and_selections(raylets, tmp_path, sources, monkeypatch):
+    longest = {"topk_specified_field_selector": {"field_key": "__dj__stats__.text_len", "top_ratio": 0.8}}
+    process = [
+        {"text_chunk_mapper": {"max_len": 40, "split_pattern": " "}},
+        {"text_length_filter": {"min_len": 8}},
+        SIMHASH,
+        longest,
+        {"random_selector": {"select_ratio": 0.5}},
+        EXACT,
+    ]
+    found = both({"process": process}, sources, tmp_path, monkeypatch)
+    assert found["counts"]["created"] > found["counts"]["expanded"] > 0
+
+
 @pytest.mark.parametrize("step", [SIMHASH, EXACT, MINHASH], ids=["simhash", "exact", "minhash"])
 def test_every_deduplicator_against_a_reference(raylets, tmp_path, sources, monkeypatch, step):
     found = both({"process": [step, FILTERS[0]]}, sources[1:], tmp_path, monkeypatch, against=sources[:1])

@@ -1,0 +1,56 @@
+"""Identity of samples: file and row; a sample that an operator made from others has the row of its source and a part.
+
+The column `row` of all tables holds both: the row of the record in the source file in its low 40 bits, the part above.
+Part 0 is the record itself. Parts are numbered in the order of the samples, so identity depends on no worker or shard.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+# Columns of a recipe that makes samples from others. In the table `stats`: the row of the parent, and the index of the
+# step that made the sample, both null for a record. In the signatures: how many samples before it the parent stands.
+PARENT_ROW, CREATED_AT = "parent_row", "created_at"
+PARENT_DISTANCE = "parent_distance"
+# The step of a record of the source.
+FROM_SOURCE = -1
+_ROW_BITS = 40
+
+
+def row_of(source_row: npt.NDArray[np.int64], part: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the values of the column `row` for parts of records."""
+    return source_row + (part << _ROW_BITS)
+
+
+def source_row(row: int) -> int:
+    """Return the row of the record in its source file.
+
+    Examples
+    --------
+    >>> source_row(7 + (3 << 40))
+    7
+    """
+    return row & ((1 << _ROW_BITS) - 1)
+
+
+def part_of(row: int) -> int:
+    """Return the part, 0 for the record itself.
+
+    Examples
+    --------
+    >>> part_of(7 + (3 << 40))
+    3
+    """
+    return row >> _ROW_BITS
+
+
+def id_of(source_id: str, part: int) -> str:
+    """Return the id of a part of the record with an id.
+
+    Examples
+    --------
+    >>> id_of("web.jsonl:7", 0), id_of("web.jsonl:7", 3)
+    ('web.jsonl:7', 'web.jsonl:7#3')
+    """
+    return f"{source_id}#{part}" if part else source_id
