@@ -21,9 +21,9 @@ from dj_assets.media.locations import Root
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.recipe.plan import Plan, digest
-from dj_assets.sources.fields import FieldTypes, merge
+from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.readers import Block, parse
-from dj_assets.sources.written_fields import with_declared
+from dj_assets.sources.written_fields import written_types
 
 REJECTS = pa.schema(
     [
@@ -71,7 +71,7 @@ class BlockSummary:
     text_bytes: int
     file_bytes: int
     missing_key: tuple[str, ...] | None
-    field_types: FieldTypes | None
+    field_types: ColumnTypes
     seconds: Mapping[str, float]
     media: str = ""
 
@@ -120,7 +120,7 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
             text_bytes=rows.column("text").nbytes,
             file_bytes=block.file_bytes,
             missing_key=parsed.missing_key,
-            field_types=None if parsed.field_types is None else _with_written(parsed.field_types, measured.written),
+            field_types=_with_written(parsed.field_types, measured.written),
             seconds=measured.seconds,
             media=_media_digest(measured),
         ),
@@ -146,9 +146,9 @@ def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured
     return RowStage(batch, task.frequent).run(task.plan)
 
 
-def _with_written(types: FieldTypes, written: Sequence[Mapping[str, pa.DataType]]) -> FieldTypes:
+def _with_written(types: ColumnTypes, written: Sequence[Mapping[str, pa.DataType]]) -> ColumnTypes:
     """Return the types of the fields after operators wrote theirs into each part of a block."""
-    return reduce(merge, (with_declared(types, fields) for fields in written))
+    return reduce(ColumnTypes.merge, (written_types(types, fields) for fields in written))
 
 
 def _identity(rows: pa.RecordBatch, lineage: Lineage | None) -> tuple[pa.Array, pa.Array]:

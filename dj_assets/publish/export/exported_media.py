@@ -11,6 +11,7 @@ from dj_assets.home.run_manifest import RunManifest, RunMedia
 from dj_assets.media.listing import entries, without_contents
 from dj_assets.media.locations import MediaLocation, Root
 from dj_assets.media.media_keys import MediaKeys
+from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.stores.media_reader import with_content
 
 _AUDIOS = "audios"
@@ -71,7 +72,8 @@ class MediaSource:
         try:
             return with_content(self.root.find(name))
         except MediaError as error:
+            sample = record.get(SAMPLE_NAME, record.get(ID))
             raise UserError(
-                f"{name}: {error}, but sample {record.get('id')} names it (looked in {self.root.folder}); "
+                f"{name}: {error}, but sample {sample} names it (looked in {self.root.folder}); "
                 "bring it back, or export as jsonl or parquet, which list paths alone"
             ) from None
