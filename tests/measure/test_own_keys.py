@@ -93,6 +93,20 @@ def test_an_own_key_is_measured_and_the_key_of_the_recipe_changes_no_hash() -> N
     assert "image_key" not in plan(SHAPE).steps[0].operator.measuring_parameters()
 
 
+def test_the_manifest_of_a_run_gives_its_recipe_with_the_keys_of_media(pictures: Path) -> None:
+    process = [SHAPE, {SHAPE: {"image_key": "images"}}]
+    out = pictures.parent / "out"
+    run_recipe({"process": process, "image_key": "pictures"}, [pictures / "0.jsonl"], out, workers=1)
+    manifest = newest_run(Layout.output(out))
+    assert manifest is not None
+    assert manifest.recipe_content() == {
+        "text_keys": "text",
+        "image_key": "pictures",
+        "process": list(manifest.process),
+    }
+    assert make_plan(load_recipe(manifest.recipe_content())).stats_hash == manifest.stats_hash
+
+
 def test_a_key_of_media_that_an_operator_does_not_read_has_no_effect_and_a_notice() -> None:
     (notice,) = load_recipe({"process": [{SHAPE: {"video_key": "clips", "image_key": "pictures"}}]}).notices
     assert notice == "<dict>: operator keys without effect here: video_key"
