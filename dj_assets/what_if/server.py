@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import duckdb
 
-from dj_assets.errors import UserError
+from dj_assets.errors import DjError, UserError
 from dj_assets.what_if.session import OvertakenError, Session
 
 HOST = "127.0.0.1"
@@ -22,6 +22,8 @@ DEFAULT_PORT = 3010
 # A page of another site may send a custom header only if the server allows it, and this server never does.
 _GUARD = "X-Dj-Assets"
 _MOST_BYTES = 1_000_000
+# Errors of a request that is not what the page sends, and of values that the recipe refuses.
+_WRONG = (DjError, ValueError, KeyError, TypeError, AttributeError, RecursionError, duckdb.Error)
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -158,6 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: LocalServer
     protocol_version = "HTTP/1.1"
+    # a client that sends nothing for this time, in seconds, loses its connection
+    timeout = 20
 
     def do_GET(self) -> None:
         """Answer a GET request with the page."""
@@ -165,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             page = self.server.page(unquote(self.path))
-        except UserError as error:
+        except DjError as error:
             self._send(HTTPStatus.NOT_FOUND, str(error).encode(), "text/plain; charset=utf-8")
             return
         if page is None:
@@ -175,17 +179,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer a POST request: JSON in, JSON out."""
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > _MOST_BYTES:
-            self.close_connection = True
-            self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": "too long"})
-            return
-        body = self.rfile.read(length)
+        # what is left of a refused request is not taken for the next one
+        self.close_connection = True
         if not self._named_right():
             return
         if self.headers.get(_GUARD) is None:
             self._say(HTTPStatus.FORBIDDEN, {"error": "the request does not come from the page"})
             return
+        body = self._body()
+        if body is None:
+            return
+        self.close_connection = False
         path, _, question = unquote(self.path).rpartition("ask/")
         trial = self.server.trial(path)
         if trial is None:
@@ -195,8 +199,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(HTTPStatus.OK, trial.answer(question, json.loads(body or b"{}")))
         except OvertakenError:
             self._say(HTTPStatus.OK, {"overtaken": True})
-        except (UserError, ValueError, KeyError, TypeError, duckdb.Error) as error:
+        except _WRONG as error:
             self._say(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+
+    def _body(self) -> bytes | None:
+        """Return the body of the request; None if it was refused, or did not arrive in time."""
+        given = self.headers.get("Content-Length") or "0"
+        if not given.isdecimal() or self.headers.get("Transfer-Encoding"):
+            self._say(HTTPStatus.BAD_REQUEST, {"error": "the request has no length"})
+            return None
+        if int(given) > _MOST_BYTES:
+            self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": "too long"})
+            return None
+        try:
+            return self.rfile.read(int(given))
+        except TimeoutError:
+            return None
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing: the terminal shows the address of the page only."""

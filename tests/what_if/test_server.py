@@ -3,7 +3,9 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,46 @@ def test_other_sites_get_nothing(server):
     assert request(server, "POST", "/ask/write", {"changes": {"1": {"min_len": 1}}})[0] == 403
     assert request(server, "POST", "/ask/about", {}, Host="evil.example", **{"X-Dj-Assets": "x"})[0] == 403
     assert request(server, "GET", "/../../etc/passwd")[0] == 404
+
+
+def raw(server, text: str) -> bytes:
+    """Send a request as it is, and return everything that the server answers before it closes the connection."""
+    with socket.create_connection(server.server_address[:2], timeout=30) as connection:
+        connection.sendall(text.encode())
+        return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("Content-Length: -1", b"400"),
+        ("Content-Length: many", b"400"),
+        ("Content-Length: 99999999999999", b"413"),
+        ("Transfer-Encoding: chunked", b"400"),
+    ],
+)
+def test_a_request_of_a_strange_length_is_refused_at_once(server, head, status):
+    host = f"Host: 127.0.0.1:{server.server_address[1]}"
+    answer = raw(server, f"POST /ask/about HTTP/1.1\r\n{host}\r\nX-Dj-Assets: x\r\n{head}\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_slow_request_loses_its_connection_and_others_are_answered(server, monkeypatch):
+    monkeypatch.setattr(server.RequestHandlerClass, "timeout", 1)
+    host = f"Host: 127.0.0.1:{server.server_address[1]}"
+    slow = f"POST /ask/about HTTP/1.1\r\n{host}\r\nX-Dj-Assets: x\r\nContent-Length: 50\r\n\r\n{{"
+    with ThreadPoolExecutor(20) as pool:
+        waiting = [pool.submit(raw, server, text) for text in (slow, "POST ", "") * 6]
+        assert request(server, "GET", "/")[0] == 200
+        assert {answer.result() for answer in waiting} == {b""}
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, "[]", "7", '{"changes": []}', '{"changes": {"x": {}}}', "no JSON"])
+def test_a_body_that_is_no_question_is_refused(server, body, capfd):
+    host = f"Host: 127.0.0.1:{server.server_address[1]}"
+    head = f"POST /ask/filters HTTP/1.1\r\n{host}\r\nX-Dj-Assets: x\r\nConnection: close\r\n"
+    assert raw(server, f"{head}Content-Length: {len(body)}\r\n\r\n{body}").startswith(b"HTTP/1.1 400")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_writing_changes_the_file_and_nothing_else_in_it(server, own):
