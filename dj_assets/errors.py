@@ -50,6 +50,10 @@ class SourceError(UserError):
     """A source that cannot be read at all: no such path, an empty folder, a text key that no record has."""
 
 
+class UnreadableFileError(SourceError):
+    """One file of a source cannot be read: it is cut off, damaged, or of another kind than its name says."""
+
+
 @dataclass
 class MissingModelError(UserError):
     """A model or word list that no folder of the search path holds; found before any data is read."""

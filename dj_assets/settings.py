@@ -151,6 +151,11 @@ def memory_bytes(file: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
         return memory
 
 
+def max_record_bytes() -> int:
+    """Return the length of the largest record that is read, in bytes: `DJ_MAX_RECORD_MB`, default 64 MiB."""
+    return variables.MAX_RECORD_MB.whole(MAX_LINE_BYTES // 2**20, least=1) * 2**20
+
+
 def device() -> str | None:
     """Return the device of models, by PyTorch's name: `DJ_DEVICE`, such as `cpu` or `cuda:1`; None if not set."""
     return variables.DEVICE.given()

@@ -166,6 +166,13 @@ ONE_NODE_SAMPLES = Variable(
     "samples",
     "the number that half of the memory holds",
 )
+MAX_RECORD_MB = Variable(
+    "DJ_MAX_RECORD_MB",
+    "The largest record that is read: a JSON record, a row of cells, a member of an archive; a longer one goes to "
+    "quarantine. Rows of Parquet have no limit. With another value, files are measured again.",
+    "MiB",
+    "64",
+)
 MEDIA_SECONDS = Variable(
     "DJ_MEDIA_SECONDS",
     "The time limit for decoding one image or one clip; a sample that takes longer goes to quarantine.",
@@ -283,7 +290,7 @@ XDG_CACHE_HOME = Variable("XDG_CACHE_HOME", "The cache folder of the user.", "fo
 
 GROUPS: dict[str, tuple[Variable, ...]] = {
     "Folders and files": (PROJECT, HOME, RECIPES, MODELS, CACHE, SOURCE, AGAINST),
-    "Runs": (ENGINE, DEVICE, ONE_NODE_SAMPLES, MEDIA_SECONDS, MEDIA_MEMORY_MB, MEDIA_SANDBOX),
+    "Runs": (ENGINE, DEVICE, ONE_NODE_SAMPLES, MAX_RECORD_MB, MEDIA_SECONDS, MEDIA_MEMORY_MB, MEDIA_SANDBOX),
     "Dagster": (NIGHTLY, SENSOR_SECONDS, SHARDS_A_RUN, MODEL_POOLS, WHAT_IF),
     "Object stores": (S3_ENDPOINT, AZURE_ENDPOINT),
     "Variables of other programs": (

@@ -61,7 +61,7 @@ def test_a_run_writes_what_the_readme_promises(tmp_path):
     ):
         assert (out / name).exists()
     kept = rows(out / "refined/part-00000.parquet")
-    assert [list(row) for row in kept[:1]] == [["id", "text", "meta"]]
+    assert [list(row) for row in kept[:1]] == [["__dj_id__", "text", "meta"]]
     assert len(kept) == result.samples_out
     dropped = rows(out / "dropped.parquet")
     assert len(dropped) == result.dropped
@@ -125,7 +125,7 @@ def test_a_duplicate_counts_only_among_the_living(tmp_path):
     alnum = {"alphanumeric_filter": {"min_ratio": 0.4}}
     after = dj_assets.run_recipe(recipe(alnum, strip), [source], tmp_path / "after")
     before = dj_assets.run_recipe(recipe(strip, alnum), [source], tmp_path / "before")
-    assert [row["id"] for row in rows(after.refined[0])] == ["a.jsonl:1"]
+    assert [row["__dj_id__"] for row in rows(after.refined[0])] == ["a.jsonl:1"]
     assert before.samples_out == 0
 
 
@@ -199,7 +199,7 @@ def test_jsonl_comes_back_as_it_was_but_for_the_text(tmp_path):
 def test_the_text_key_of_the_recipe(tmp_path):
     source = write_jsonl(tmp_path / "a.jsonl", [{"content": "x" * 30, "text": "other"}])
     result = dj_assets.run_recipe(recipe("text_length_filter", text_keys="content"), [source], tmp_path / "out")
-    assert rows(result.refined[0]) == [{"id": "a.jsonl:0", "content": "x" * 30, "text": "other"}]
+    assert rows(result.refined[0]) == [{"__dj_id__": "a.jsonl:0", "content": "x" * 30, "text": "other"}]
     with pytest.raises(SourceError, match=r"no record has the key 'body' \(keys seen: content, text\); .*'text_keys'"):
         dj_assets.run_recipe(recipe("text_length_filter", text_keys="body"), [source], tmp_path / "out2")
 
@@ -216,7 +216,7 @@ def test_an_operator_with_a_text_key_of_its_own(tmp_path):
         {"text_length_filter": {"text_key": "text", "max_len": 14}},
     )
     result = dj_assets.run_recipe(process, [write_jsonl(tmp_path / "a.jsonl", records)], tmp_path / "out")
-    kept = [{"id": "a.jsonl:0", "text": "kept as it is ", "meta": {"title": "A title"}, "n": 1}]
+    kept = [{"__dj_id__": "a.jsonl:0", "text": "kept as it is ", "meta": {"title": "A title"}, "n": 1}]
     assert rows(result.refined[0]) == kept
     (missing,) = rows(tmp_path / "out/quarantine.parquet")
     assert missing["error"] == "SampleError: no text under the key 'meta.title'"

@@ -18,7 +18,7 @@ from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.identity import source_row
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, stored_manifest
-from dj_assets.home.run_manifest import MeasuredFile, RunManifest
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.measure.own_keys import rewriting, seen_by
 from dj_assets.measure.row_stage import expanded
 from dj_assets.models.store import ModelStore
@@ -112,11 +112,13 @@ class _Tracer:
         ended_by, outcome = self._outcome(shard, row)
         source = self.manifest.file(shard)
         if ended_by == LOAD:
-            return SampleTrace(sample, shard, row, source.path, outcome, ())
-        file = next((file for file in self.files if str(file.path) == source.path), None)
-        raw = _raw(source, source_row(row), self.plan.recipe.text_key, self.models, file)
+            return SampleTrace(sample, shard, row, source.position(row)[0], outcome, ())
+        path, own_row = source.position(source_row(row))
+        whole = [member for file in self.files for member in (file, *file.members)]
+        file = next((file for file in whole if str(file.path) == path and not file.members), None)
+        raw = _raw(path, own_row, self.plan.recipe.text_key, self.models, file)
         steps = self._steps(shard, row, raw, ended_by, quarantined=outcome.startswith("quarantined"))
-        return SampleTrace(sample, shard, row, source.path, outcome, steps, self._kept_duplicate(shard, row))
+        return SampleTrace(sample, shard, row, path, outcome, steps, self._kept_duplicate(shard, row))
 
     def _outcome(self, shard: int, row: int) -> tuple[str | None, str]:
         dropped = self._row(Sql("SELECT operator, reason FROM dropped WHERE shard = ? AND row = ?", (shard, row)))
@@ -301,16 +303,14 @@ def _rewritten(
     return new, StepTrace(step.label, summary, tuple(changes))
 
 
-def _raw(
-    source: MeasuredFile, row: int, text_key: str, models: ModelStore, file: SourceFile | None = None
-) -> Batch | None:
+def _raw(source: str, row: int, text_key: str, models: ModelStore, file: SourceFile | None = None) -> Batch | None:
     """Return the sample as loaded again from its source; None where the source is gone or has no text."""
     from dj_assets.sources.readers import Reader, parse
 
-    path = source_path(source.path)
+    path = source_path(source)
     if not path.exists():
         return None
-    for block in Reader(file or SourceFile.at(path), source.number).blocks():
+    for block in Reader(file or SourceFile.at(path), 0).blocks():
         rows = parse(block, text_key=text_key, name=path.name).rows
         numbers: Sequence[int] = rows.column("row").to_pylist()
         if row in numbers:

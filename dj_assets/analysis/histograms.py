@@ -20,6 +20,8 @@ _WIDE, _WIDEST = 30.0, 1e30
 # ... or where the upper half of the values is this many times as wide as the lower, over at least this ratio.
 _SKEW, _SKEWED_SPAN = 5.0, 8.0
 _MARGIN = 0.03
+# An axis may become this many times as wide as what it shows.
+_WIDER = 4
 
 OUTCOMES = ("kept", "elsewhere", "fails")
 
@@ -67,12 +69,15 @@ def choose_scale(summary: Summary, bounds: Range | None, *, whole: bool) -> Scal
     """Return the axis for a column: 1st to 99th percentile, widened to contain the thresholds.
 
     It is logarithmic where the values are positive and skewed and are not shares. Bins begin at thresholds, so that no
-    bin holds samples from both sides of one. None where there is no finite value.
+    bin holds samples from both sides of one. None where there is no finite value, or where the range of the values
+    is too large for a float.
     """
     low, middle, high = summary.one_percent, summary.median, summary.ninety_nine_percent
     if low is None or middle is None or high is None:
         return None
     limits = [limit for limit in (bounds.low, bounds.high) if limit is not None] if bounds else []
+    if not math.isfinite(_WIDER * (max([high, *limits]) - min([low, *limits]))):
+        return None
     if _skewed(summary, max(high, *limits, 0.0), min([low, *(limit for limit in limits if limit > 0)])):
         positive = [math.log(limit) for limit in limits if limit > 0]
         span = [math.log(low if low > 0 else middle / 100), math.log(high), *positive]

@@ -12,6 +12,7 @@ import duckdb
 
 from dj_assets.analysis.run_changes import paired_files
 from dj_assets.errors import UserError
+from dj_assets.home.identity import source_row
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, require_written
 from dj_assets.home.run_manifest import RunManifest
@@ -210,8 +211,8 @@ def _named(rows: Sequence[tuple[Any, ...]], before: Run, now: Run) -> tuple[Move
     names = [_ids(run, [(row[side], row[2]) for row in rows]) for side, run in enumerate((before, now))]
     moved = []
     for a, b, row, gained, operator, reason in rows:
-        path = now.manifest.file(b).path
-        name = names[1].get((b, row)) or names[0].get((a, row)) or f"{Path(path).name} row {row}"
+        path, own_row = now.manifest.file(b).position(source_row(row))
+        name = names[1].get((b, row)) or names[0].get((a, row)) or f"{Path(path).name} row {own_row}"
         moved.append(Moved(name, path, row, gained, operator, reason))
     return tuple(moved)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import sys
 from typing import Annotated, Any
 
@@ -61,6 +62,10 @@ for name, group in groups.items():
 def main() -> None:
     """Run the command line; exit with 2 and one line for a mistake of the user, with 1 for any other error."""
     gc.set_threshold(settings.COLLECT_AFTER)
+    for stream in (sys.stdout, sys.stderr):
+        # a name that the console cannot show must not end a finished run
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(spread(sys.argv[1:]))
     except DjError as error:

@@ -33,6 +33,9 @@ def run(
         list[str] | None,
         typer.Option("--against", help="Drop duplicates of samples in these files or URLs, too."),
     ] = None,
+    against_text_key: Annotated[
+        str | None, typer.Option(help="The key of the text in the files of --against, if it is another one.")
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Number of worker processes; default: np of the recipe, else the number of CPUs."),
@@ -48,6 +51,9 @@ def run(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Read only this number of records, from the first on.")
     ] = None,
+    part_size: Annotated[
+        str, typer.Option(help="About the size of small source files that become one refined file.")
+    ] = "4MB",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write into an output folder that holds another run.")
     ] = False,
@@ -77,8 +83,21 @@ def run(
                 workers=workers,
                 limit=limit,
                 format=format,
+                against_text_key=against_text_key,
+                part_bytes=_bytes(part_size),
             )
         console().print(render_run(result.manifest, result.seconds if result.reused else None))
+        tell(*result.manifest.notices)
+
+
+def _bytes(size: str) -> int:
+    from dj_assets.errors import UserError
+    from dj_assets.recipe.sizes import parse_bytes
+
+    try:
+        return parse_bytes(size)
+    except ValueError as error:
+        raise UserError(f"--part-size: {error}") from None
 
 
 def _early_workers(workers: int | None, inputs: list[str]) -> AbstractContextManager[None]:

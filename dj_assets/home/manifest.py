@@ -24,7 +24,7 @@ MEASURE_AGAIN = "run the subset again: only damaged files are measured again"
 REFINE_AGAIN = "run the subset again: it is refined again from the measured files"
 _TIME = "%Y%m%dT%H%M%S.%f"
 # A manifest without these is still right.
-_CAME_LATER = {"nodes", "worker_mb", "media"}
+_CAME_LATER = {"nodes", "worker_mb", "media", "decoders", "members"}
 _TICK = datetime.timedelta(microseconds=1)
 T = TypeVar("T")
 
@@ -38,7 +38,8 @@ class FileManifest:
     subset. `seconds` is the time every step took, summed over workers. `files` has size and CRC-32 of every measured
     file, by its kind. `nodes` counts the blocks that each machine measured; `worker_mb` is the largest size of a worker
     of a cluster, 0 where nobody asked. `media` is a digest of the files of media that its samples list, empty where
-    there are none.
+    there are none. `decoders` is the version of the choice of decoders (`media.decoded_by.DECODERS`). `members` are the
+    paths of joined files, each with the row at which it begins.
     """
 
     number: int
@@ -60,6 +61,8 @@ class FileManifest:
     nodes: dict[str, int] = field(default_factory=dict)
     worker_mb: float = 0.0
     media: str = ""
+    decoders: int = 1
+    members: tuple[tuple[str, int], ...] = ()
 
     def written(self, kind: str) -> Sum:
         """Return size and CRC-32 of the measured file of a kind, as it was written."""
@@ -73,7 +76,8 @@ class FileManifest:
     def of_json(cls, content: Mapping[str, Any]) -> FileManifest:
         """Return a manifest from its JSON."""
         files = {kind: tuple(sums) for kind, sums in content["files"].items()}
-        return of_numbered_json(cls, {**content, "files": files})
+        members = tuple((path, row) for path, row in content.get("members", ()))
+        return of_numbered_json(cls, {**content, "files": files, "members": members})
 
 
 _KEYS = {"shard" if f.name == "number" else f.name for f in dataclasses.fields(FileManifest)}

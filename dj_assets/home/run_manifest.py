@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import bisect
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
@@ -102,6 +103,8 @@ class UsedModel(_Record):
 class MeasuredFile(_Record):
     """A source file as it was measured; the fields are those of `FileManifest`."""
 
+    _optional = frozenset({"members"})
+
     number: int = Field(alias="shard")
     path: str
     size: int
@@ -118,6 +121,18 @@ class MeasuredFile(_Record):
     files: dict[str, tuple[int, int | None]] = Field(default_factory=dict)
     worker_mb: float = 0.0
     media: str = ""
+    members: tuple[tuple[str, int], ...] = ()
+
+    def position(self, row: int) -> tuple[str, int]:
+        """Return the path of a record's own file, and the number of the record in it."""
+        at = bisect.bisect_right([start for _, start in self.members], row) - 1
+        return (self.members[at][0], row - self.members[at][1]) if at >= 0 else (self.path, row)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the file for people; of joined files, the first one and the number of the others."""
+        others = f" and {len(self.members) - 1:,} more" if self.members else ""
+        return f"{PurePath(self.path).name}{others}"
 
 
 class ReferenceFile(_Record):
@@ -176,13 +191,15 @@ class RunManifest(_Record):
     whose statistics are known only of samples that the filters before keep. `seconds` is the time of each stage.
     `blocks_by_node` counts the blocks that each machine measured. `short_texts` counts, for each deduplicator, the
     duplicates that are texts shorter than a shingle. `missing_shards` names the shards of a sharded subset that are not
-    in this version. `database_bytes` and `database_crc32` are those of the published database. `checksums` has size and
-    CRC-32 of all other published files that are not refined files, by path: tables, report, card, contact sheets.
-    `record` has those of the record of outcomes. Runs of earlier versions have neither. The copy of the manifest in the
-    database has none of the four.
+    in this version. `notices` are sentences for the user of the run. `database_bytes` and `database_crc32` are those of
+    the published database. `checksums` has size and CRC-32 of all other published files that are not refined files, by
+    path: tables, report, card, contact sheets. `record` has those of the record of outcomes. Runs of earlier versions
+    have neither. The copy of the manifest in the database has none of the four.
     """
 
-    _optional = frozenset({"conditional", "against", "media", "missing_shards", "created", "expanded"}) | _LATE
+    _optional = (
+        frozenset({"conditional", "against", "media", "missing_shards", "notices", "created", "expanded"}) | _LATE
+    )
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
@@ -220,6 +237,7 @@ class RunManifest(_Record):
     against: Against | None = None
     media: RunMedia | None = None
     missing_shards: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
     refined: tuple[PublishedFile, ...]
     statistics: dict[str, Bins] = Field(default_factory=dict)
     database_bytes: int | None = None

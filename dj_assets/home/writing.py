@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dj_assets.home.damage import Sum
-from dj_assets.sources.fields import FieldTypes, restore
+from dj_assets.sources.column_types import ColumnTypes, plain, without_rows
 from dj_assets.sources.json_lines import json_lines
+from dj_assets.sources.tables import batches_of
 from dj_assets.stores.atomic import sync_path, temporary_beside
 
 _BATCH_BYTES = 16 * 1024 * 1024
@@ -41,6 +43,23 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         sync_path(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def open_parquet(target: Path | BinaryIO, schema: pa.Schema, **options: object) -> pq.ParquetWriter:
+    """Return a writer of a zstd Parquet file whose readers get `schema`; its tables must be `plain`.
+
+    pyarrow 26 does not write every nested string view. A view and a string are the same in Parquet: only the schema in
+    the metadata, which is what pyarrow writes, names the view.
+    """
+    stored = plain(without_rows(schema)).schema
+    same = stored.equals(schema)
+    writer = pq.ParquetWriter(
+        target, stored, compression="zstd", write_page_checksum=True, store_schema=same, **options
+    )
+    if not same:
+        named = {"ARROW:schema": base64.b64encode(schema.serialize()).decode("ascii")}
+        writer.add_key_value_metadata({**(schema.metadata or {}), **named})
+    return writer
 
 
 class ParquetFileWriter:
@@ -71,16 +90,14 @@ class ParquetFileWriter:
 
     def _flush(self) -> None:
         if self._pending_rows:
-            table = pa.Table.from_batches(self._pending, self._schema)
+            table = pa.Table.from_batches([plain(rows) for rows in self._pending], self._writer.schema)
             self._writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
         self._pending, self._pending_bytes, self._pending_rows = [], 0, 0
 
     def __enter__(self) -> ParquetFileWriter:
         self._temporary = temporary = self._place.__enter__()
         dictionary = [field.name for field in self._schema if _repeats(field.type)]
-        self._writer = pq.ParquetWriter(
-            temporary, self._schema, compression="zstd", use_dictionary=dictionary, write_page_checksum=True
-        )
+        self._writer = open_parquet(temporary, self._schema, use_dictionary=dictionary)
         return self
 
     def __exit__(
@@ -103,7 +120,7 @@ def write_refined(
     fields: Path,
     keep: np.ndarray,
     *,
-    types: FieldTypes | None,
+    types: ColumnTypes,
     text_key: str,
     format: Literal["parquet", "jsonl"],
 ) -> int:
@@ -118,13 +135,13 @@ def write_refined(
     keep
         Which rows to write; bool, shape `(rows,)`.
     types
-        The types of the JSON fields of all files; None where the fields are a struct.
+        The types of the columns of all files.
     text_key
         Where the text goes back to.
     format
-        `parquet` restores columns (see `restore`). `jsonl` writes each JSON record as it was, with the cleaned text in
-        its place and `id` in front where it had none; of a struct, dates, times and decimals become strings, binary
-        becomes base64, NaN null.
+        `parquet` restores columns (see `ColumnTypes.restored`). `jsonl` writes each JSON record as it was, with the
+        cleaned text in its place; without an `id` it gets `__dj_id__`. Of a struct, dates, times and decimals become
+        strings, binary becomes base64, NaN null.
 
     Raises
     ------
@@ -133,13 +150,13 @@ def write_refined(
     """
     samples = _kept(cleaned, fields, keep)
     if format == "jsonl":
-        return _write_lines(target, samples, text_key)
+        return _write_lines(target, samples, text_key, types)
     struct = pq.read_schema(fields).field("fields").type
     none = pa.nulls(0, pa.string())
-    schema = restore(pa.array([], struct), none, none, types, text_key).schema
+    schema = types.restored(pa.nulls(0, struct), none, none, text_key).schema
     with ParquetFileWriter(target, schema) as writer:
         for batch in samples:
-            writer.write(restore(batch["fields"], batch["text"], batch["id"], types, text_key))
+            writer.write(types.restored(batch["fields"], batch["text"], batch["id"], text_key))
     return writer.rows
 
 
@@ -152,8 +169,8 @@ def _kept(cleaned: Path, fields: Path, keep: np.ndarray) -> Iterator[pa.RecordBa
                 f"{cleaned}: {texts.metadata.num_rows} rows, but {others.metadata.num_rows} fields, {len(keep)} marks"
             )
         rows = min(_rows_per_batch(texts.metadata), _rows_per_batch(others.metadata))
-        left = texts.iter_batches(rows, columns=list(_CLEANED), use_threads=False)
-        right = others.iter_batches(rows, columns=list(_FIELDS), use_threads=False)
+        left = batches_of(texts, rows, list(_CLEANED))
+        right = batches_of(others, rows, list(_FIELDS))
         for text, other in _in_step(left, right):
             if not text["row"].equals(other["row"]):
                 raise ValueError(f"{cleaned}: row numbers differ from those of {fields} near row {at}")
@@ -185,11 +202,11 @@ def _rows_per_batch(metadata: pq.FileMetaData) -> int:
     return max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES * int(metadata.num_rows) // max(1, size)))
 
 
-def _write_lines(target: Path, samples: Iterator[pa.RecordBatch], text_key: str) -> int:
+def _write_lines(target: Path, samples: Iterator[pa.RecordBatch], text_key: str, types: ColumnTypes) -> int:
     rows = 0
     with replace_atomically(target) as temporary, temporary.open("wb") as file:
         for batch in samples:
-            file.writelines(json_lines(batch, text_key))
+            file.writelines(json_lines(batch, text_key, types))
             rows += batch.num_rows
     return rows
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from dj_assets import settings
-from dj_assets.errors import UserError
+from dj_assets.errors import UnreadableFileError, UserError
 from dj_assets.home.commit import Commit
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest
@@ -20,6 +20,8 @@ from dj_assets.models.extras import require
 from dj_assets.publish.flat import one_by_one
 
 EngineName = Literal["local", "ray"]
+# A source with as many files that cannot be read is not read to its end.
+_MOST_UNREADABLE = 10
 R = TypeVar("R")
 ENGINES: tuple[EngineName, ...] = ("local", "ray")
 
@@ -72,9 +74,25 @@ class Local:
     def measure_files(
         self, tasks: Iterable[FileTask], layout: Layout, tell: Tell, commit: Commit
     ) -> Iterator[FileManifest]:
-        """Measure and commit one file after another; the next task is taken when a file is done."""
+        """Measure and commit one file after another; the next task is taken when a file is done.
+
+        Raises
+        ------
+        UnreadableFileError
+            After all other files are measured, with one line for each file that cannot be read, at most ten.
+        """
+        unreadable: list[str] = []
         for task in tasks:
-            yield measure_file(task, layout, self.workers.measure_blocks, self.task, tell=tell, commit=commit)
+            try:
+                done = measure_file(task, layout, self.workers.measure_blocks, self.task, tell=tell, commit=commit)
+            except UnreadableFileError as error:
+                unreadable.append(str(error))
+                if len(unreadable) == _MOST_UNREADABLE:
+                    break
+            else:
+                yield done
+        if unreadable:
+            raise UnreadableFileError("\n".join(unreadable))
 
 
 @contextmanager

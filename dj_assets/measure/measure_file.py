@@ -52,7 +52,7 @@ def measure_file(
             tally.add(block.summary, platform.node())
             files.write(block.tables)
             tell(tally)
-        return commit_file(tally.manifest(reader.sha256), layout, files.close, commit)
+        return commit_file(tally.manifest(reader.sha256, reader.members), layout, files.close, commit)
 
 
 def reader_of(task: FileTask, wanted_bytes: int) -> Reader:
@@ -60,7 +60,7 @@ def reader_of(task: FileTask, wanted_bytes: int) -> Reader:
     # a table may contain the bytes of the media
     block_bytes = settings.BATCH_BYTES if task.file.format == "parquet" else wanted_bytes
     return Reader(
-        task.file, task.number, block_bytes=block_bytes, max_line_bytes=settings.MAX_LINE_BYTES, limit=task.limit
+        task.file, task.number, block_bytes=block_bytes, max_line_bytes=settings.max_record_bytes(), limit=task.limit
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
+from dj_assets import settings
 from dj_assets.errors import UserError
 from dj_assets.home.commit import Commit
 from dj_assets.home.disk import require_room
@@ -16,9 +17,9 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, measured_manifest
 from dj_assets.home.numbering import numbers_of
 from dj_assets.measure.engines import OpenEngine
-from dj_assets.measure.media_files import media_unchanged
+from dj_assets.measure.media_validity import media_up_to_date
 from dj_assets.measure.progress import Progress, Report
-from dj_assets.measure.tally import FileTally, FileTask
+from dj_assets.measure.tally import TEXT_KEY_FIX, FileTally, FileTask
 from dj_assets.measure.work import Task
 from dj_assets.media.locations import Root
 from dj_assets.recipe.plan import digest
@@ -39,6 +40,7 @@ class MeasuredSource:
     measure_key: str
     text_key: str
     limit: int | None = None
+    text_key_fix: str = TEXT_KEY_FIX
 
     def measured(self) -> list[FileManifest]:
         """Return the manifests of all files.
@@ -84,7 +86,7 @@ class MeasuredSource:
                 wanted = []
                 for file in turn:
                     stored = measured_manifest(self.layout, file.number, file.file, file.measure_key, file.limit)
-                    if stored is None or not media_unchanged(self.layout, stored):
+                    if stored is None or not media_up_to_date(task, self.layout, stored, file):
                         wanted.append(file)
                     else:
                         pace.finish(stored)
@@ -102,7 +104,7 @@ class MeasuredSource:
     ) -> Iterator[Sequence[FileTask]]:
         """Yield the files that can be measured at once: all, or one by one until `manifests` reaches the limit."""
         tasks = (
-            FileTask(file, number, self.key_of(file), self.text_key, limit)
+            FileTask(file, number, self.key_of(file), self.text_key, limit, self.text_key_fix)
             for number, file, limit in self._each(manifests)
             if chosen is None or file.path in chosen
         )
@@ -126,6 +128,9 @@ class MeasuredSource:
         # the folder of the file adds nothing to the key: the manifest has the path of its file
         usual = file.reading.media_root in (NO_ROOT, Root(str(file.path.parent.absolute())))
         elsewhere = [] if usual else [root]
+        longest = settings.max_record_bytes()
+        if longest != settings.MAX_LINE_BYTES:
+            elsewhere = [*elsewhere, {"max_record_bytes": longest}]
         if file.reading.as_it_stands and not elsewhere:
             return self.measure_key
         return digest([self.measure_key, reading, *elsewhere])

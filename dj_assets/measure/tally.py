@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dj_assets.errors import SourceError
 from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.work import BlockSummary
+from dj_assets.media.decoded_by import DECODERS
 from dj_assets.recipe.plan import digest
-from dj_assets.sources.fields import FieldTypes
-from dj_assets.sources.sources import SourceFile
+from dj_assets.sources.column_types import ColumnTypes
+from dj_assets.sources.sources import SourceFile, is_as_found
 
 # After this number of records without the text key, the file fails at once instead of at its end.
 ENOUGH_RECORDS = 1000
+TEXT_KEY_FIX = "name the right one with 'text_keys' in the recipe"
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class FileTask:
     measure_key: str
     text_key: str
     limit: int | None = None
+    text_key_fix: str = TEXT_KEY_FIX
 
 
 @dataclass
@@ -43,7 +47,7 @@ class FileTally:
     text_bytes: int = 0
     file_bytes: int = 0
     text_key_seen: bool = False
-    field_types: FieldTypes | None = None
+    field_types: ColumnTypes = field(default_factory=ColumnTypes)
     seconds: Counter[str] = field(default_factory=Counter)
     nodes: Counter[str] = field(default_factory=Counter)
     peak_rss_mb: float = 0.0
@@ -70,16 +74,14 @@ class FileTally:
         self.peak_rss_mb = max(self.peak_rss_mb, peak_rss_mb)
         if block.media:
             self.media = block.media if not self.media else digest([self.media, block.media])
-        if block.field_types is not None:
-            known = self.field_types
-            self.field_types = block.field_types if known is None else known.merge(block.field_types)
+        self.field_types = self.field_types.merge(block.field_types)
         self.text_key_seen |= block.missing_key is None
         self._keys_seen = block.missing_key or ()
         if not self.text_key_seen and self.records >= ENOUGH_RECORDS:
             raise SourceError(self._no_text_key())
 
-    def manifest(self, sha256: str) -> FileManifest:
-        """Return the manifest of the file, once all of its blocks are added.
+    def manifest(self, sha256: str, members: Sequence[tuple[str, int]] = ()) -> FileManifest:
+        """Return the manifest of the file, once all of its blocks are added; `members` are those of joined files.
 
         Raises
         ------
@@ -89,10 +91,8 @@ class FileTally:
         task, file = self.task, self.task.file
         if not self.text_key_seen:
             raise SourceError(self._no_text_key())
-        now = file.path.stat()
-        if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
+        if not is_as_found(file):
             raise SourceError(f"{file.path}: was changed while it was read; nothing of it is kept, run again")
-        types = None if self.field_types is None else self.field_types.to_json()
         return FileManifest(
             number=task.number,
             path=str(file.path),
@@ -106,17 +106,19 @@ class FileTally:
             dropped=self.dropped,
             quarantined=self.quarantined,
             text_bytes=self.text_bytes,
-            field_types=types,
+            field_types=self.field_types.to_json(),
             left_out=self.left_out,
             seconds={label: round(seconds, 4) for label, seconds in self.seconds.items()},
             nodes={name: blocks for name, blocks in sorted(self.nodes.items()) if name},
             worker_mb=self.peak_rss_mb,
             media=self.media,
+            decoders=DECODERS,
+            members=tuple(members),
         )
 
     def _no_text_key(self) -> str:
         file, keys = self.task.file, ", ".join(self._keys_seen) or "none"
         return (
             f"{file.path}: no record has the key {file.reading.text_key or self.task.text_key!r} "
-            f"(keys seen: {keys}); name the right one with 'text_keys' in the recipe"
+            f"(keys seen: {keys}); {self.task.text_key_fix}"
         )

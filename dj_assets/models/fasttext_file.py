@@ -97,6 +97,26 @@ def read_fasttext(path: Path) -> FastTextFile:
         raise UnreadableModelError(f"{path}: {error}") from error
 
 
+@cache
+def labels_of(path: Path) -> tuple[str, ...]:
+    """Return the labels of a classifier without its prefix; its vectors are not read.
+
+    Raises
+    ------
+    UnreadableModelError
+        If it is no fastText model of file version 12.
+    """
+    try:
+        file = _File(path)
+        if file.numbers("ii") != (MAGIC, VERSION):
+            raise UnreadableModelError(f"{path}: is no fastText model of file version {VERSION}")
+        file.numbers("12i")
+        file.numbers("d")
+        return _dictionary(file)[1]
+    except (struct.error, ValueError, IndexError) as error:
+        raise UnreadableModelError(f"{path}: {error}") from error
+
+
 def _classifier(file: _File, path: Path) -> FastTextFile:
     if file.numbers("ii") != (MAGIC, VERSION):
         raise UnreadableModelError(f"{path}: is no fastText model of file version {VERSION}")

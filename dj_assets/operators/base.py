@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, get_args
 
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Condition, Range
 from dj_assets.operators.sql import Sql
@@ -89,6 +90,10 @@ class Operator(BaseModel):
     def models(self) -> tuple[str, ...]:
         """Return the names of the models and word lists that this operator loads, as in the model manifest."""
         return ()
+
+    def languages(self, models: ModelStore) -> tuple[Collection[str], Collection[str]]:  # noqa: ARG002
+        """Return the languages that the parameters name, and those that the model knows; by default none."""
+        return (), ()
 
     def warm_up(self, batch: Batch) -> None:
         """Load models and compile kernels before the first batch. `batch` is empty."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from dj_assets.operators.sql import Parameter, Sql, quoted
 
 Columns = Mapping[str, str]
 
+# The reasons why a value without a number is not kept.
+NO_VALUE, NOT_A_NUMBER = "no value", "NaN, not a number"
 # First characters of JSON, other than white space.
 _JSON_STARTS = frozenset('"[{-0123456789tfnNI')
 
@@ -30,6 +33,10 @@ class Condition(ABC):
     @abstractmethod
     def value(self, columns: Columns) -> Sql:
         """Return a numeric expression: the value that was judged, null if it is not a number."""
+
+    def ranges(self) -> tuple[Range, ...]:
+        """Return all ranges of numbers that the condition tests."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -66,15 +73,38 @@ class Range(Condition):
         return Sql(f"({number} AND {'NOT ' if self.reversed else ''}({inside}))", parameters)
 
     def reason(self, columns: Columns) -> Sql:
-        """Return "below min_ratio 0.65" or "above max_ratio 0.9" (or "between …" for a reversed range)."""
+        """Return "below min_ratio 0.65" or "above max_ratio 0.9" (or "inside …" for a reversed range).
+
+        For a value that is no number it is "no value" or "NaN, not a number".
+        """
         column = quoted(columns[self.key])
+        outside = self._side(column)
+        text = f"CASE WHEN {column} IS NULL THEN ? WHEN isnan({column}::DOUBLE) THEN ? ELSE {outside.text} END"
+        return Sql(text, (NO_VALUE, NOT_A_NUMBER, *outside.parameters))
+
+    def _side(self, column: str) -> Sql:
+        """Return the reason why a number was not kept."""
         if self.reversed:
             return Sql("?", (f"inside {self.low_name} {self.low} .. {self.high_name} {self.high}",))
         above, _ = self._tests(column)
         if above is None:
             return Sql("?", (f"above {self.high_name} {self.high}",))
         low, high = f"below {self.low_name} {self.low}", f"above {self.high_name} {self.high}"
-        return Sql(f"CASE WHEN {above.text} THEN ? ELSE ? END", (*above.parameters, high, low))
+        return Sql(f"(CASE WHEN {above.text} THEN ? ELSE ? END)", (*above.parameters, high, low))
+
+    def ranges(self) -> tuple[Range, ...]:
+        """Return the range itself."""
+        return (self,)
+
+    @property
+    def fault(self) -> tuple[str, str] | None:
+        """Return the name of a bound that no value can satisfy, and what is wrong with it; None if both are right."""
+        for name, bound in ((self.low_name, self.low), (self.high_name, self.high)):
+            if bound is not None and math.isnan(bound):
+                return name, "is NaN, which is no bound"
+        if self.low is not None and self.high is not None and self.low > self.high:
+            return self.low_name, f"is {self.low}, above {self.high_name} {self.high}"
+        return None
 
     def value(self, columns: Columns) -> Sql:
         """Return the statistic as a double."""
@@ -181,6 +211,10 @@ class EachInRange(Condition):
     quantifier: str = "all"
     empty: bool = False
 
+    def ranges(self) -> tuple[Range, ...]:
+        """Return the range of the elements."""
+        return (self.elements,)
+
     def keep(self, columns: Columns) -> Sql:
         """Return the test that all elements pass, or that one of them does."""
         column = quoted(columns[self.elements.key])
@@ -210,6 +244,10 @@ class EachInRanges(Condition):
     first: Range
     second: Range
     quantifier: str = "any"
+
+    def ranges(self) -> tuple[Range, ...]:
+        """Return the ranges of both lists."""
+        return (self.first, self.second)
 
     def keep(self, columns: Columns) -> Sql:
         """Return the test that all pairs pass, or that one of them does."""
@@ -252,6 +290,10 @@ class All(Condition):
     """Test that every part keeps. Reason and value are those of the first part that does not."""
 
     parts: tuple[Condition, ...]
+
+    def ranges(self) -> tuple[Range, ...]:
+        """Return the ranges of all parts."""
+        return tuple(found for part in self.parts for found in part.ranges())
 
     def keep(self, columns: Columns) -> Sql:
         """Return the conjunction of the parts."""

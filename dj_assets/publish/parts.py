@@ -19,11 +19,11 @@ from dj_assets.home.manifest import FileManifest
 from dj_assets.home.run_manifest import PublishedFile, RunManifest
 from dj_assets.home.writing import write_refined
 from dj_assets.recipe.plan import digest
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.stores.copies import all_at_hand, is_stored
 
 # Part of the key of a refined file: increase it when the format of the content changes.
-FORM = 1
+FORM = 2
 
 Format = Literal["parquet", "jsonl"]
 
@@ -96,18 +96,17 @@ def kept_digest(kept: np.ndarray) -> str:
     return hashlib.sha256(np.packbits(kept).tobytes()).hexdigest()
 
 
-def part_key(
-    manifest: FileManifest, kept: str, types: FieldTypes | None, text_key: str, format: Format = "parquet"
-) -> str:
+def part_key(manifest: FileManifest, kept: str, types: ColumnTypes, text_key: str, format: Format = "parquet") -> str:
     """Return the key of a refined file's content: its measured files, its kept samples, its columns.
 
     `kept` is a `kept_digest`.
     """
-    measured = [manifest.sha256, manifest.measure_key, manifest.records]
-    return digest([FORM, measured, kept, None if types is None else types.to_json(), text_key, format])
+    # samples without an id are named by their file
+    measured = [manifest.sha256, manifest.measure_key, manifest.records, Path(manifest.path).name]
+    return digest([FORM, measured, kept, types.to_json(), text_key, format])
 
 
-def write_part(part: RefinedFile, kept: np.ndarray, layout: Layout, types: FieldTypes | None, text_key: str) -> None:
+def write_part(part: RefinedFile, kept: np.ndarray, layout: Layout, types: ColumnTypes, text_key: str) -> None:
     """Write a refined file to the path where it waits for the others; it appears complete or not at all."""
     cleaned, fields = all_at_hand(layout.measured(kind, part.number) for kind in ("cleaned", "fields"))
     layout.pending.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from dj_assets.publish.flat import ForEach, one_by_one, write_flat
 from dj_assets.publish.outcomes import keep_newest, record_file, write_record
 from dj_assets.publish.parts import RefinedFile, gather_parts, remove_pending
 from dj_assets.recipe.plan import Plan
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.stores.atomic import staged
 
 # Writes additional files for readers, for example a report, into the folder that is about to be published. Arguments:
@@ -129,11 +130,6 @@ def _checksums(staging: Path) -> dict[str, Sum]:
     return {name: Sum.of(path) for name, path in names.items() if not name.startswith("refined/")}
 
 
-def merged_types(manifests: Sequence[FileManifest]) -> FieldTypes | None:
-    """Return the types of the JSON fields over all files: every refined file gets the same schema."""
-    merged: FieldTypes | None = None
-    for file in manifests:
-        if file.field_types is not None:
-            types = FieldTypes.from_json(file.field_types)
-            merged = types if merged is None else merged.merge(types)
-    return merged
+def merged_types(manifests: Sequence[FileManifest]) -> ColumnTypes:
+    """Return the types of the columns over all files: every refined file gets the same schema."""
+    return reduce(ColumnTypes.merge, (ColumnTypes.from_json(file.field_types) for file in manifests), ColumnTypes())

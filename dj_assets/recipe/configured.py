@@ -29,6 +29,7 @@ _VALUES: Mapping[Variable, Callable[[], object]] = {
     variables.ENGINE: settings.engine,
     variables.DEVICE: settings.device,
     variables.ONE_NODE_SAMPLES: settings.one_node_samples,
+    variables.MAX_RECORD_MB: lambda: settings.max_record_bytes() // 2**20,
     variables.MEDIA_SECONDS: settings.media_seconds,
     variables.MEDIA_MEMORY_MB: lambda: settings.media_memory_bytes() // 1_000_000,
     variables.MEDIA_SANDBOX: settings.media_sandbox,

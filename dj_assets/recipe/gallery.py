@@ -85,8 +85,12 @@ def sources_of(recipe: Recipe) -> tuple[Source, ...]:
     )
 
 
-def reference_sources(recipe: Recipe, paths: Sequence[str] | None = None) -> tuple[Source, ...]:
+def reference_sources(
+    recipe: Recipe, paths: Sequence[str] | None = None, text_key: str | None = None
+) -> tuple[Source, ...]:
     """Return the reference set of a subset: the given paths, else the configured ones, else nothing.
+
+    `text_key` is the key of the text in its records, if it is not that of the recipe.
 
     Raises
     ------
@@ -94,6 +98,8 @@ def reference_sources(recipe: Recipe, paths: Sequence[str] | None = None) -> tup
         If there is a reference set, but no deduplicator in the recipe.
     """
     sources = _references(recipe) if paths is None else tuple(Source(paths=(path,)) for path in paths)
+    if text_key is not None:
+        sources = tuple(source.model_copy(update={"text_key": text_key}) for source in sources)
     if sources and not any(isinstance(operator, Deduplicator) for operator in recipe.process):
         fix = "add one, such as document_simhash_deduplicator"
         raise RecipeError(recipe.file, "has no deduplicator to work with", key="asset.against", fix=fix)

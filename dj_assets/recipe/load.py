@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from dj_assets.errors import ContractError, RecipeError
 from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
-from dj_assets.operators.base import FieldMapper, Operator
+from dj_assets.operators.base import FieldMapper, Filter, Operator
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe import known_keys, unregistered
 from dj_assets.recipe.model import AssetBlock, Recipe
@@ -160,11 +161,23 @@ def _operator(cls: type[Operator], parameters: dict[str, object], index: int, co
         key, problem, fix = _explain(error, cls)
         raise RecipeError(file, problem, index, name, key or None, fix) from None
     contract.check_operator(operator)
+    for key, problem in _bad_bounds(operator):
+        raise RecipeError(file, problem, index, name, key)
     for field in operator.fields if isinstance(operator, FieldMapper) else ():
         if f"{field}.".startswith(f"{context.text_key}.") or context.text_key.startswith(f"{field}."):
             problem = f"writes the field {field!r}, but {context.text_key!r} holds the text"
             raise RecipeError(file, problem, index, name, fix="name another field, or another one in 'text_keys'")
     return operator
+
+
+def _bad_bounds(operator: Operator) -> Iterator[tuple[str, str]]:
+    """Yield the parameters that no sample can satisfy, each with what is wrong: NaN, or a minimum above its maximum."""
+    for key in type(operator).model_fields:
+        value = getattr(operator, key)
+        if isinstance(value, float) and math.isnan(value):
+            yield key, "is NaN, which is no bound"
+    condition = operator.condition if isinstance(operator, Filter) else None
+    yield from (range_.fault for range_ in (condition.ranges() if condition else ()) if range_.fault)
 
 
 def _word_lists(cls: type[Operator], asset: AssetBlock | None) -> dict[str, str]:

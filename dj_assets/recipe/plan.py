@@ -197,7 +197,8 @@ class Plan:
         MissingModelError
             If a model is missing; the message names the recipe, the operator and the command that gets the model.
         RecipeError
-            If a package that an operator needs is not installed; the message names the command that installs it.
+            If a package that an operator needs is not installed; the message names the command that installs it. If a
+            model does not know a language that the recipe names.
         """
         files: dict[str, ModelFile] = {}
         for step in self.steps:
@@ -205,7 +206,16 @@ class Plan:
             for name in step.operator.models():
                 if name not in files:
                     files[name] = store.find(name, wanted_by=f"{self.recipe.file}: process[{step.index}]: {step.label}")
+            self._check_languages(step, store)
         return tuple(files.values())
+
+    def _check_languages(self, step: Step, store: ModelStore) -> None:
+        named, known = step.operator.languages(store)
+        for language in named:
+            if language not in known:
+                codes = sorted(known, key=lambda code: (code[:1] != language[:1].lower(), code))
+                problem = f"the model does not know {language!r}; its languages are {', '.join(codes[:12])} …"
+                raise RecipeError(self.recipe.file, problem, step.index, step.label, "lang")
 
     def _check_packages(self, step: Step) -> None:
         for package, extra in step.operator.packages.items():

@@ -24,7 +24,7 @@ from dj_assets.recipe.plan import Plan, digest
 from dj_assets.replay.funnel import Balance, balance, make_funnel
 from dj_assets.replay.near_pairs import is_stored, store
 from dj_assets.replay.result import FileCounts, ReplayResult
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.column_types import ColumnTypes
 
 # The files of the deduplicate step, in the work folder; those of processes at work begin with a dot.
 _DECIDED = (
@@ -167,8 +167,8 @@ class Decision:
         return sum(outcome.duplicates for outcome in self.outcomes)
 
     @cached_property
-    def types(self) -> FieldTypes | None:
-        """Return the types of the JSON fields over all files: every refined file gets the same schema."""
+    def types(self) -> ColumnTypes:
+        """Return the types of the columns over all files: every refined file gets the same schema."""
         return merged_types(self.manifests)
 
     def kept(self, number: int, layout: Layout) -> np.ndarray:
@@ -202,8 +202,7 @@ def outcome_version(outcomes: Iterable[FileOutcome]) -> str:
 def _outcomes(
     plan: Plan, manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]
 ) -> Iterator[FileOutcome]:
-    types = merged_types(manifests)
-    columns = None if types is None else types.to_json()
+    columns = merged_types(manifests).to_json()
     for file, counts in zip(manifests, file_counts, strict=True):
         version = digest([file.sha256, file.measure_key, file.records, counts.outcome_hash, columns])
         yield FileOutcome(file.number, version, counts.kept, counts.duplicates, _added(plan, counts))

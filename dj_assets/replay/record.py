@@ -44,6 +44,7 @@ def manifest_of_run(
     files: Sequence[SourceFile],
     refined: Sequence[PublishedFile],
     statistics: dict[str, Bins],
+    notices: Sequence[str] = (),
 ) -> RunManifest:
     """Return the manifest of a run, without its database, which is not finished yet.
 
@@ -53,6 +54,8 @@ def manifest_of_run(
         The source files as the recipe reads them.
     refined, statistics
         The refined files, and the histograms of the statistics.
+    notices
+        Sentences about the run that its user should read.
     """
     recipe, counts, blocks = plan.recipe, decision.counts, _blocks_by_node(decision.manifests)
     return RunManifest(
@@ -91,6 +94,7 @@ def manifest_of_run(
         against=decision.against,
         media=_media(plan, files, decision.manifests),
         missing_shards=decision.missing,
+        notices=tuple(notices),
         refined=tuple(refined),
         statistics=statistics,
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.sources import AS_IT_STANDS, Reading
 
 
@@ -16,7 +16,7 @@ class Piece(NamedTuple):
     """Hold one raw record: its number in the file, its start, its bytes, and its name if an archive gives one.
 
     `byte` is the offset in the decompressed content, from 0. `line` is also counted from 0; it is None if records are
-    not lines.
+    not lines. Of joined files, `file` is the name of the record's own file, which begins at the row `start`.
     """
 
     row: int
@@ -24,12 +24,23 @@ class Piece(NamedTuple):
     line: int | None
     raw: bytes
     name: str = ""
+    file: str = ""
+    start: int = 0
+
+    @property
+    def whole_row(self) -> int:
+        """Return the number of the record among those of all joined files."""
+        return self.start + self.row
+
+    def id_in(self, name: str) -> str:
+        """Return the id of a record without an id of its own; `name` is that of the file, if it is not joined."""
+        return f"{self.file or name}:{self.row}"
 
     @property
     def position(self) -> str:
         """Return the position of the record as text: lines are counted from 1 as in editors, rows and bytes from 0."""
         number = f"record {self.row + 1}" if self.line is None else f"line {self.line + 1}"
-        named = f"{self.name}, " if self.name else ""
+        named = "".join(f"{name}, " for name in (self.file, self.name) if name)
         return f"{named}{number} (row {self.row}), byte {self.byte}"
 
 
@@ -45,8 +56,8 @@ class Reject:
 
 def refuse(piece: Piece, name: str, problem: str, own_id: str | None = None) -> Reject:
     """Return the record as a quarantined one; the error contains its position."""
-    known = f"{name}:{piece.row}" if own_id is None else own_id
-    return Reject(piece.row, known, dropped=False, error=f"{problem} at {piece.position}")
+    known = piece.id_in(name) if own_id is None else own_id
+    return Reject(piece.whole_row, known, dropped=False, error=f"{problem} at {piece.position}")
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,8 @@ class Block:
         Records that the reader itself refused.
     header
         Names and delimiter if the payload is rows of cells.
+    schema
+        The schema of the source if the payload is rows of a table; the payload has plain types.
     reading
         How the records become samples.
     """
@@ -85,6 +98,7 @@ class Block:
     file_bytes: int
     rejects: tuple[Reject, ...] = ()
     header: Header | None = None
+    schema: pa.Schema | None = None
     reading: Reading = AS_IT_STANDS
 
     @classmethod
@@ -112,7 +126,7 @@ class Parsed:
     rejects
         The records that are not in `rows`, sorted by row.
     field_types
-        The observed types of the fields of JSON records; None if `fields` is a struct.
+        The observed types of the fields of JSON records, or the types of the columns of a table.
     missing_key
         The keys that were seen, if no record of the block has the text key; else None. A block may be a single record,
         so the run fails only if no block of the file has the key.
@@ -122,7 +136,7 @@ class Parsed:
 
     rows: pa.RecordBatch
     rejects: list[Reject] = field(default_factory=list)
-    field_types: FieldTypes | None = None
+    field_types: ColumnTypes = field(default_factory=ColumnTypes)
     missing_key: tuple[str, ...] | None = None
     left_out: int = 0
 

@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from dj_assets.errors import SourceError
 from dj_assets.sources.blocks import Block, Header, Parsed, Piece, RefusedError, Reject, invalid_utf8, refuse
-from dj_assets.sources.fields import ID
+from dj_assets.sources.column_types import TableTypes
+from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.lines import Lines, LineSplitter, Overlong
 from dj_assets.sources.streams import Stream
-from dj_assets.sources.tables import assemble
+from dj_assets.sources.tables import assemble, sample_ids
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
@@ -134,11 +135,13 @@ def parse_cells(block: Block, header: Header, text_key: str, name: str) -> Parse
     columns = [pa.array(column, pa.string()) for column in zip(*records, strict=True)] or [
         pa.array([], pa.string()) for _ in header.columns
     ]
-    if ID in header.columns:
-        at = header.columns.index(ID)
-        columns[at] = pa.array([value or None for value in columns[at].to_pylist()], pa.string())
     table = pa.RecordBatch.from_arrays(columns, names=list(header.columns))
-    return assemble(pa.array(rows, pa.int64()), table, rejects, text_key, name)
+    known = next((key for key in (SAMPLE_NAME, ID) if key in header.columns), None)
+    # an empty cell is no id
+    own = None if known is None else pa.array([value or None for value in table.column(known).to_pylist()], pa.string())
+    numbers = pa.array(rows, pa.int64())
+    ids = sample_ids(numbers, own, name)
+    return assemble(numbers, table, rejects, text_key, ids=ids, types=TableTypes(table.schema))
 
 
 def cells_of(raw: bytes, delimiter: str, count: int | None = None) -> list[str]:

@@ -15,6 +15,7 @@ from dj_assets.sources.streams import Stream
 Layout = Literal["lines", "array", "objects"]
 
 _PEEK_BYTES = 1 << 20
+_ARRAY_OF_OBJECTS = re.compile(rb"\[\s*\{")
 _BACKSLASH = ord("\\")
 _REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _BRACKET = re.compile(rb'["{}\[\]]')
@@ -33,6 +34,19 @@ def layout_of(stream: Stream) -> Layout:
     lines = head.split(b"\n")
     spans_lines = head.startswith(b"{") and len(lines) > 1 and not any(_is_object(line) for line in lines)
     return "objects" if spans_lines else "lines"
+
+
+def is_array(stream: Stream) -> bool:
+    """Return whether a file of JSON lines is one array of objects: its first line is not a value, or the only line."""
+    head = stream.peek(_PEEK_BYTES).lstrip()
+    if _ARRAY_OF_OBJECTS.match(head) is None:
+        return False
+    first, _, rest = head.partition(b"\n")
+    try:
+        orjson.loads(first)
+    except orjson.JSONDecodeError:
+        return True
+    return not rest.strip()
 
 
 def _is_object(line: bytes) -> bool:

@@ -25,6 +25,8 @@ from dj_assets.sources.shapes import (
 
 MAX_COLUMNS = 2000
 ID = "id"
+# The key of the name of a sample in refined files: its own id as a text, else the name of its file and its row.
+SAMPLE_NAME = "__dj_id__"
 # The single column of records with more keys than a table may have columns.
 FIELDS = "fields"
 
@@ -95,7 +97,7 @@ def observe(records: Iterable[object]) -> FieldTypes:
 
 
 def restore(
-    fields: pa.Array, text: pa.StringArray, ids: pa.Array, types: FieldTypes | None, text_key: str
+    fields: pa.Array, text: pa.StringArray, ids: pa.Array | None, types: FieldTypes | None, text_key: str
 ) -> pa.RecordBatch:
     """Return the original columns in their order, with the cleaned text under its own key.
 
@@ -104,7 +106,7 @@ def restore(
     fields
         JSON texts or a struct, as returned by `parse`; shape `(n,)`, like all arrays.
     text, ids
-        The cleaned texts and the ids. An original `id` column is replaced by `ids`, else `id` comes first.
+        The cleaned texts, and the names of the samples, which come first as `__dj_id__`, unless `ids` is None.
     types
         The types over all files; not used if `fields` is a struct.
     text_key
@@ -121,8 +123,9 @@ def restore(
         raise ValueError("JSON fields need their types")
     else:
         columns = _json_columns(fields, text, types, text_key)
-    added = {ID: (pa.field(ID, pa.string()), ids.cast(pa.string()))}
-    columns = {**columns, **added} if ID in columns else {**added, **columns}
+    if ids is not None:
+        named = (pa.field(SAMPLE_NAME, pa.string()), ids.cast(pa.string()))
+        columns = {SAMPLE_NAME: named} | columns | {SAMPLE_NAME: named}
     if text_key in columns or not _is_nested(columns, text_key):
         columns[text_key] = (pa.field(text_key, pa.string()), text)
     schema = pa.schema([field for field, _ in columns.values()])
@@ -151,8 +154,7 @@ def _json_columns(
     columns = {}
     for name, merged in types.columns:
         shape = _with_text(name, merged, text_key) if nested else merged
-        skip = name in (ID, text_key)
-        values = [None] * len(records) if skip else [record.get(name) for record in records]
+        values = [None] * len(records) if name == text_key else [record.get(name) for record in records]
         columns[name] = (pa.field(name, arrow_type(shape)), _column(values, shape))
     return columns
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from dj_assets.sources import exact_json
 from dj_assets.sources.blocks import Block, Parsed, Piece, RefusedError, Reject, invalid_utf8, refuse
-from dj_assets.sources.fields import ID, FieldObserver
+from dj_assets.sources.column_types import ColumnTypes
+from dj_assets.sources.fields import ID, SAMPLE_NAME, FieldObserver
 from dj_assets.sources.shapes import InexactError, Shape, shape_of
 
 Record = dict[str, object]
@@ -39,9 +40,9 @@ class _Samples:
     fields: list[str] = field(default_factory=list)
     observer: FieldObserver = field(default_factory=FieldObserver)
 
-    def add(self, row: int, name: str, sample: Sample) -> None:
-        self.rows.append(row)
-        self.ids.append(f"{name}:{row}" if sample.id is None else sample.id)
+    def add(self, piece: Piece, name: str, sample: Sample) -> None:
+        self.rows.append(piece.start + piece.row)
+        self.ids.append(piece.id_in(name) if sample.id is None else sample.id)
         self.texts.append(sample.text)
         self.fields.append(sample.fields)
         self.observer.add(sample.shape)
@@ -80,21 +81,21 @@ def parse_records(block: Block, text_key: str, name: str, load: Callable[[Piece]
     left_out = 0
     for piece in block.pieces():
         try:
-            samples.add(piece.row, name, load(piece) if load else read_record(piece.raw, text_key))
+            samples.add(piece, name, load(piece) if load else read_record(piece.raw, text_key))
         except ElsewhereError:
             has_key = True
             left_out += 1
         except NoTextError as refused:
             has_key |= refused.has_key
             seen.update(dict.fromkeys(refused.keys or ()))
-            own_id = f"{name}:{piece.row}" if refused.own_id is None else refused.own_id
-            rejects.append(Reject(piece.row, own_id, dropped=True, error=refused.problem))
+            own_id = piece.id_in(name) if refused.own_id is None else refused.own_id
+            rejects.append(Reject(piece.whole_row, own_id, dropped=True, error=refused.problem))
         except RefusedError as refused:
             has_key |= refused.has_key
             rejects.append(refuse(piece, name, refused.problem, refused.own_id))
     missing = tuple(seen) if seen and not has_key and not samples.rows else None
     rejects.sort(key=lambda reject: reject.row)
-    return Parsed(samples.batch(), rejects, samples.observer.types(), missing, left_out)
+    return Parsed(samples.batch(), rejects, ColumnTypes(samples.observer.types()), missing, left_out)
 
 
 def read_record(raw: bytes, text_key: str, change: Callable[[Record], Record] | None = None) -> Sample:
@@ -140,6 +141,9 @@ def take_apart(
 
 
 def _own_id(record: dict[str, object], *, exact: bool) -> str | None:
+    value = record.get(SAMPLE_NAME)
+    if isinstance(value, str):
+        return value
     value = record.get(ID)
     return value if value is None or isinstance(value, str) else exact_json.dumps(value, exact=exact)
 

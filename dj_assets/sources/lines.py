@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dj_assets.sources.blocks import Piece, Reject
-from dj_assets.sources.streams import Stream
+from dj_assets.sources.streams import BrokenStreamError, Stream
 
 
 class Lines(NamedTuple):
@@ -47,8 +47,14 @@ class LineSplitter:
         while chunk := self._stream.read(self._run_bytes):
             seen = len(carry)
             carry += chunk
+            try:
+                is_last = not self._stream.peek(1)
+            except BrokenStreamError:
+                # the lines before the damage are counted
+                yield from self._run(bytes(carry[: carry.rfind(b"\n") + 1]))
+                raise
             # a last line without line end is added to the last run
-            cut = carry.rfind(b"\n", seen) + 1 if self._stream.peek(1) else len(carry)
+            cut = len(carry) if is_last else carry.rfind(b"\n", seen) + 1
             if cut:
                 payload = bytes(carry[:cut])
                 del carry[:cut]

@@ -11,7 +11,7 @@ from dj_assets.sources.blocks import Block, Parsed, Piece
 from dj_assets.sources.cells import parse_cells
 from dj_assets.sources.exact_json import text_location
 from dj_assets.sources.formats.registry import RAW_FORMATS, TEXT, Cut, RawFormat
-from dj_assets.sources.json_lines import json_lines
+from dj_assets.sources.json_lines import source_table, table_lines
 from dj_assets.sources.json_records import NoTextError, Record, Sample, parse_records, read_record, take_apart
 from dj_assets.sources.sources import Reading
 from dj_assets.sources.tables import parse_table
@@ -47,7 +47,8 @@ def parse_composed(block: Block, text_key: str, name: str) -> Parsed:
     if not isinstance(block.payload, pa.RecordBatch) and block.header is None:
         return parse_records(block, text_key, name, load)
     table = parse_plain(block, own_key, name)
-    rows = zip(table.rows["row"].to_pylist(), json_lines(table.rows, own_key), strict=True)
+    lines = table_lines(source_table(table.rows, own_key, table.field_types))
+    rows = zip(table.rows["row"].to_pylist(), lines, strict=True)
     records = tuple(Piece(row, 0, None, line) for row, line in rows)
     as_json = replace(block, payload=records, header=None, rejects=tuple(table.rejects))
     return replace(parse_records(as_json, text_key, name, load), missing_key=table.missing_key)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from dj_assets.errors import SourceError
+from dj_assets.errors import SourceError, UnreadableFileError
 from dj_assets.settings import BATCH_BYTES, MAX_LINE_BYTES
 from dj_assets.sources.blocks import Block, Header, Parsed, Piece, Reject
 from dj_assets.sources.cells import DELIMITERS, CellSplitter
-from dj_assets.sources.elements import ElementSplitter, layout_of
+from dj_assets.sources.elements import ElementSplitter, is_array, layout_of
 from dj_assets.sources.lines import LineSplitter, Overlong
 from dj_assets.sources.raw_formats import cut_of, parse_composed, parse_plain
-from dj_assets.sources.sources import SourceFile, content_sha256
+from dj_assets.sources.sources import SourceFile, content_sha256, members_sha256
 from dj_assets.sources.streams import BrokenStreamError, Stream
 from dj_assets.sources.tables import compact, table_blocks
 
@@ -38,6 +38,8 @@ class Reader:
         A record over this length is quarantined and never held in memory. Rows of Parquet have no limit.
     limit
         The largest number of records to read; blank lines do not count.
+    members
+        The paths of joined files that were read, each with the row at which it begins.
     """
 
     file: SourceFile
@@ -45,6 +47,7 @@ class Reader:
     block_bytes: int = BATCH_BYTES
     max_line_bytes: int = MAX_LINE_BYTES
     limit: int | None = None
+    members: list[tuple[str, int]] = field(default_factory=list)
     _sha256: str | None = field(default=None, repr=False)
 
     @property
@@ -69,6 +72,9 @@ class Reader:
     def _blocks(self) -> Iterator[Block]:
         if self.file.size == 0:
             return
+        if self.file.members:
+            yield from self._bundle()
+            return
         row = 0
         try:
             source = self._table() if self.file.format == "parquet" else self._stream()
@@ -76,9 +82,45 @@ class Reader:
                 row = _end_row(block)
                 yield block
         except BrokenStreamError as error:
-            raise SourceError(
+            raise UnreadableFileError(
                 f"{self.file.path}: {error}, after row {row}: the file is incomplete or damaged; fetch it again"
             ) from error
+
+    def _bundle(self) -> Iterator[Block]:
+        """Yield the records of joined files; one error names all that cannot be read, after the others."""
+        pieces: list[Piece] = []
+        rejects: list[Reject] = []
+        start = size = consumed = 0
+        unreadable: list[str] = []
+        sums: list[tuple[str, str]] = []
+        for member in self.file.members:
+            reader = Reader(member, self.file_number, self.block_bytes, self.max_line_bytes)
+            self.members.append((str(member.path), start))
+            rows = 0
+            try:
+                for block in reader.blocks():
+                    found = [piece._replace(file=member.path.name, start=start) for piece in block.pieces()]
+                    pieces += found
+                    rejects += [replace(reject, row=start + reject.row) for reject in block.rejects]
+                    size += sum(len(piece.raw) for piece in found)
+                    rows = _end_row(block)
+                sums.append((str(member.path), reader.sha256))
+            except UnreadableFileError as error:
+                unreadable.append(str(error))
+            start += rows
+            consumed += member.size
+            if size >= self.block_bytes or len(rejects) >= _MAX_REJECTS:
+                yield self._joined(pieces, rejects, consumed)
+                pieces, rejects, size = [], [], 0
+        if unreadable:
+            raise UnreadableFileError("\n".join(unreadable))
+        if pieces or rejects:
+            yield self._joined(pieces, rejects, consumed)
+        self._sha256 = members_sha256(sums)
+
+    def _joined(self, pieces: list[Piece], rejects: list[Reject], consumed: int) -> Block:
+        first = min([piece.whole_row for piece in pieces[:1]] + [reject.row for reject in rejects[:1]])
+        return Block(self.file_number, first, 0, tuple(pieces), consumed, tuple(rejects))
 
     def _table(self) -> Iterator[Block]:
         yield from table_blocks(self.file, self.file_number, self.block_bytes)
@@ -95,7 +137,7 @@ class Reader:
             self._sha256 = stream.raw.sha256
 
     def _json(self, stream: Stream) -> Iterator[Block]:
-        layout = layout_of(stream) if self.file.format == "json" else "lines"
+        layout = layout_of(stream) if self.file.format == "json" or is_array(stream) else "lines"
         if layout == "lines":
             for run in LineSplitter(stream, self.block_bytes, self.max_line_bytes):
                 if isinstance(run, Overlong):
@@ -111,7 +153,7 @@ class Reader:
         try:
             header = splitter.header()
         except SourceError as error:
-            raise SourceError(f"{self.file.path}: {error}") from None
+            raise UnreadableFileError(f"{self.file.path}: {error}") from None
         if header is not None:
             yield from self._packed(splitter, stream, header)
 
@@ -122,19 +164,27 @@ class Reader:
         pieces: list[Piece] = []
         rejects: list[Reject] = []
         size = 0
-        for record in records:
+        broken: BrokenStreamError | None = None
+        read = iter(records)
+        while broken is None:
+            try:
+                record = next(read, None)
+            except BrokenStreamError as error:
+                record, broken = None, error
             if isinstance(record, Piece):
                 pieces.append(record)
                 size += len(record.raw)
             elif isinstance(record, Overlong):
                 rejects.append(record.reject(self.file.path.name, self.max_line_bytes))
-            else:
+            elif record is not None:
                 rejects.append(record)
-            if size >= self.block_bytes or len(rejects) >= _MAX_REJECTS:
+            if size >= self.block_bytes or len(rejects) >= _MAX_REJECTS or (record is None and (pieces or rejects)):
                 yield self._pack(pieces, rejects, stream, header)
                 pieces, rejects, size = [], [], 0
-        if pieces or rejects:
-            yield self._pack(pieces, rejects, stream, header)
+            if record is None:
+                break
+        if broken is not None:
+            raise broken
 
     def _pack(self, pieces: list[Piece], rejects: list[Reject], stream: Stream, header: Header | None) -> Block:
         first_row = min([piece.row for piece in pieces[:1]] + [reject.row for reject in rejects[:1]])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import glob
 import hashlib
+import mimetypes
+import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Literal, cast
@@ -70,7 +72,11 @@ AS_IT_STANDS = Reading()
 
 @dataclass(frozen=True)
 class SourceFile:
-    """Hold one raw file: its path, its size and time when it was found, and how to read it."""
+    """Hold one raw file: its path, its size and time when it was found, and how to read it.
+
+    Many small files are joined into one, whose `members` they are (see `sources.bundles`); its path is that of the
+    first one.
+    """
 
     path: SourcePath
     size: int
@@ -78,6 +84,7 @@ class SourceFile:
     format: Format
     compression: Compression | None = None
     reading: Reading = AS_IT_STANDS
+    members: tuple[SourceFile, ...] = ()
 
     @classmethod
     def at(cls, path: SourcePath, formats: Sequence[Format] = PLAIN, known: ListedObject | None = None) -> SourceFile:
@@ -98,7 +105,11 @@ class SourceFile:
 
 
 def resolve(
-    paths: Sequence[str | Path], base: Path, formats: Sequence[Format] = PLAIN, in_folders: Sequence[Format] = PLAIN
+    paths: Sequence[str | Path],
+    base: Path,
+    formats: Sequence[Format] = PLAIN,
+    in_folders: Sequence[Format] = PLAIN,
+    left_out: list[SourcePath] | None = None,
 ) -> tuple[SourceFile, ...]:
     """Return the files that `paths` name, in the given order, with natural sort inside a folder or glob.
 
@@ -111,6 +122,8 @@ def resolve(
         The folder that relative paths start from.
     formats, in_folders
         The formats that are read, and the formats that are searched in a folder.
+    left_out
+        A list to which the files of folders are added that are not read, without hidden ones and media.
 
     Raises
     ------
@@ -120,19 +133,39 @@ def resolve(
     named: dict[SourcePath, str | Path] = {}
     files = []
     for given in paths:
-        for path, known in _expand(given, base, in_folders):
-            real = path.resolve()
-            if real in named:
-                raise SourceError(f"{path}: named twice, by '{named[real]}' and by '{given}'; name it once")
-            named[real] = given
+        for path, known in _expand(given, base, in_folders, [] if left_out is None else left_out):
+            name = full_name(path)
+            if name in named:
+                raise SourceError(f"{path}: named twice, by '{named[name]}' and by '{given}'; name it once")
+            named[name] = given
             files.append(SourceFile.at(path, formats, known))
     return tuple(files)
 
 
+def full_name(path: SourcePath) -> SourcePath:
+    """Return the absolute path; links are not followed, since two names of one file are two files."""
+    return path if isinstance(path, ObjectPath) else Path(os.path.abspath(path))  # noqa: PTH100
+
+
 def content_sha256(file: SourceFile) -> str:
-    """Return the SHA-256 of the file's bytes on the disk, in hexadecimal."""
+    """Return the SHA-256 of the file's bytes on the disk, in hexadecimal; of members, that of their names and sums."""
+    if file.members:
+        return members_sha256([(str(member.path), content_sha256(member)) for member in file.members])
     with file.path.open("rb") as raw:
         return hashlib.file_digest(raw, "sha256").hexdigest()
+
+
+def members_sha256(members: Sequence[tuple[str, str]]) -> str:
+    """Return the SHA-256 of joined files, given the path and the SHA-256 of each, in hexadecimal."""
+    return hashlib.sha256("".join(f"{checksum} {path}\n" for path, checksum in members).encode()).hexdigest()
+
+
+def is_as_found(file: SourceFile) -> bool:
+    """Return whether size and time of a file, or of all its members, are as when it was found."""
+    if file.members:
+        return all(is_as_found(member) for member in file.members)
+    now = file.path.stat()
+    return (now.st_size, now.st_mtime_ns) == (file.size, file.mtime_ns)
 
 
 def natural_key(path: PurePath) -> tuple[tuple[tuple[int, int, str], ...], ...]:
@@ -167,30 +200,32 @@ def _readable_endings(formats: Sequence[Format]) -> str:
 
 
 def _expand(
-    given: str | Path, base: Path, in_folders: Sequence[Format]
+    given: str | Path, base: Path, in_folders: Sequence[Format], left_out: list[SourcePath]
 ) -> Iterable[tuple[SourcePath, ListedObject | None]]:
     """Yield the files that a path names, each with its entry in a listing, if there is one."""
     if is_url(given):
-        return _expand_url(str(given), in_folders)
-    return ((path, None) for path in _expand_path(given, base, in_folders))
+        return _expand_url(str(given), in_folders, left_out)
+    return ((path, None) for path in _expand_path(given, base, in_folders, left_out))
 
 
-def _expand_url(url: str, in_folders: Sequence[Format]) -> list[tuple[SourcePath, ListedObject | None]]:
+def _expand_url(
+    url: str, in_folders: Sequence[Format], left_out: list[SourcePath]
+) -> list[tuple[SourcePath, ListedObject | None]]:
     path = ObjectPath.of(url)
     facts = path.store.facts() if not glob.has_magic(url) else None
     if facts is not None:
         return [(path, facts)]
-    objects = matches(path) if glob.has_magic(url) else _in_store(path, in_folders)
+    objects = matches(path) if glob.has_magic(url) else _in_store(path, in_folders, left_out)
     return [(match, objects[match]) for match in sorted(objects, key=natural_key)]
 
 
-def _in_store(folder: ObjectPath, formats: Sequence[Format]) -> dict[ObjectPath, ListedObject]:
+def _in_store(
+    folder: ObjectPath, formats: Sequence[Format], left_out: list[SourcePath]
+) -> dict[ObjectPath, ListedObject]:
     objects = found_below(folder)
-    readable = {
-        path: facts
-        for path, facts in objects.items()
-        if _format_of(path, formats) and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    }
+    shown = {path: facts for path, facts in objects.items() if not _hidden(path.relative_to(folder))}
+    readable = {path: facts for path, facts in shown.items() if _format_of(path, formats)}
+    left_out += sorted(path for path in shown if not (path in readable or _is_no_data(path)))
     if not objects:
         raise SourceError(f"{folder}: no such object, and none below it; write a glob, or check bucket and path")
     if not readable:
@@ -198,10 +233,12 @@ def _in_store(folder: ObjectPath, formats: Sequence[Format]) -> dict[ObjectPath,
     return readable
 
 
-def _expand_path(given: str | Path, base: Path, in_folders: Sequence[Format]) -> Iterable[Path]:
+def _expand_path(
+    given: str | Path, base: Path, in_folders: Sequence[Format], left_out: list[SourcePath]
+) -> Iterable[Path]:
     path = base / Path(given).expanduser()
     if path.is_dir():
-        return _folder(path, in_folders)
+        return _folder(path, in_folders, left_out)
     if path.exists():
         return (path,)
     if glob.has_magic(str(given)):
@@ -209,18 +246,24 @@ def _expand_path(given: str | Path, base: Path, in_folders: Sequence[Format]) ->
     raise SourceError(f"{path}: no such file or folder{_nearest(path)}")
 
 
-def _folder(folder: Path, formats: Sequence[Format]) -> list[Path]:
-    paths = sorted(_readable(folder, formats), key=natural_key)
+def _folder(folder: Path, formats: Sequence[Format], left_out: list[SourcePath]) -> list[Path]:
+    shown = [path for path in folder.rglob("*") if not _hidden(path.relative_to(folder)) and path.is_file()]
+    paths = sorted((path for path in shown if _format_of(path, formats)), key=natural_key)
     if not paths:
         raise SourceError(f"{folder}: the folder holds no file that can be read; {_readable_endings(formats)}")
+    left_out += sorted(path for path in shown if not (_format_of(path, formats) or _is_no_data(path)))
     return paths
 
 
-def _readable(folder: Path, formats: Sequence[Format]) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and _format_of(path, formats) and path.is_file():
-            yield path
+def _hidden(path: PurePath) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _is_no_data(path: PurePath) -> bool:
+    """Return whether a file has no records by its name: media, which samples name, or a mark such as `_SUCCESS`."""
+    kind, _ = mimetypes.guess_type(path.name)
+    is_media = (kind or "").partition("/")[0] in {"image", "video", "audio"}
+    return is_media or (path.name.startswith("_") and not path.suffix)
 
 
 def _matches(pattern: Path) -> list[Path]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from io import RawIOBase
 from types import TracebackType
 from typing import IO
 
-import pyarrow as pa
-
-from dj_assets.errors import DjError
+from dj_assets.errors import DjError, UnreadableFileError
+from dj_assets.sources.file_kinds import HEAD_BYTES, mistaken_content, mistaken_packing
 from dj_assets.sources.sources import SourceFile
+from dj_assets.sources.unpacking import DamagedStreamError, Gzip, Zstandard
 from dj_assets.stores.path import SourcePath
 
 _BOM = b"\xef\xbb\xbf"
@@ -27,11 +28,20 @@ class HashedFile:
     def __init__(self, path: SourcePath) -> None:
         self._file: IO[bytes] | RawIOBase = path.open("rb", buffering=0)
         self._hash = hashlib.sha256()
+        self._ahead = b""
         self.consumed_bytes = 0
+
+    def peek(self, size: int) -> bytes:
+        """Return up to the first `size` bytes, before any is read."""
+        self._ahead = self._file.read(size) or b""
+        return self._ahead
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes; empty at the end."""
-        data = self._file.read(size) or b""
+        if self._ahead and size >= 0:
+            data, self._ahead = self._ahead[:size], self._ahead[size:]
+        else:
+            data, self._ahead = self._ahead + (self._file.read(size) or b""), b""
         self._hash.update(data)
         self.consumed_bytes += len(data)
         return data
@@ -56,6 +66,11 @@ class Stream:
 
     `position` is the offset of the next byte in the decompressed content. All members of a gzip file and all frames
     of a Zstandard file are read.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is of another kind than its name says.
     """
 
     def __init__(self, file: SourceFile) -> None:
@@ -63,23 +78,28 @@ class Stream:
         self.position = 0
         self._size = file.size
         self._codec = _CODECS[file.compression] if file.compression else None
-        opened = pa.PythonFile(self.raw, "r")
-        self._content = pa.CompressedInputStream(opened, self._codec) if self._codec else opened
         self._ahead = b""
+        self._require(file, mistaken_packing(file, self.raw.peek(HEAD_BYTES)))
+        self._content: Gzip | Zstandard | HashedFile = self.raw
+        if file.compression:
+            self._content = Gzip(self.raw) if file.compression == "gz" else Zstandard(self.raw)
+        with suppress(BrokenStreamError):
+            self._require(file, mistaken_content(file, self.peek(HEAD_BYTES)))
+            self._skip_mark()
+
+    def _require(self, file: SourceFile, mistake: str | None) -> None:
+        if mistake is not None:
+            self.raw.close()
+            raise UnreadableFileError(f"{file.path}: {mistake}")
+
+    def _skip_mark(self) -> None:
         if self.peek(len(_BOM)) == _BOM:
             self.read(len(_BOM))
 
     def read(self, size: int) -> bytes:
-        """Return up to `size` bytes; empty at the end.
-
-        Raises
-        ------
-        BrokenStreamError
-            If the compressed stream is truncated or damaged.
-        """
+        """Return up to `size` bytes; empty at the end. Raises as `peek`."""
+        self.peek(size)
         data, self._ahead = self._ahead[:size], self._ahead[size:]
-        if len(data) < size:
-            data += self._decompressed(size - len(data), len(data))
         self.position += len(data)
         return data
 
@@ -89,24 +109,35 @@ class Stream:
         self.position -= len(data)
 
     def peek(self, size: int) -> bytes:
-        """Return the next `size` bytes, fewer only at the end, without consuming them."""
-        while len(self._ahead) < size:
-            more = self._decompressed(size - len(self._ahead), len(self._ahead))
+        """Return the next `size` bytes, fewer only at the end or before a damage, without consuming them.
+
+        Raises
+        ------
+        BrokenStreamError
+            If the damage is the next byte.
+        """
+        parts, missing = [self._ahead], size - len(self._ahead)
+        while missing > 0:
+            try:
+                more = self._decompressed(missing, size - missing)
+            except BrokenStreamError:
+                if missing < size:
+                    break
+                raise
             if not more:
                 break
-            self._ahead += more
+            parts.append(more)
+            missing -= len(more)
+        self._ahead = b"".join(parts)
         return self._ahead[:size]
 
     def _decompressed(self, size: int, ahead: int) -> bytes:
         """Return up to `size` bytes from `ahead` bytes after the position."""
         try:
-            return bytes(self._content.read(size))
-        except OSError as error:
-            if self._codec is None:
-                raise
-            what = "breaks off" if "Truncated" in str(error) else f"is damaged ({error})"
+            return self._content.read(size)
+        except DamagedStreamError as error:
             raise BrokenStreamError(
-                f"the {self._codec} stream {what} near byte {self.raw.consumed_bytes} of {self._size}"
+                f"the {self._codec} stream {error} near byte {self.raw.consumed_bytes} of {self._size}"
                 f" (byte {self.position + ahead} of the content)"
             ) from error
 

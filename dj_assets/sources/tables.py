@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dj_assets.errors import SourceError
+from dj_assets.errors import UnreadableFileError
+from dj_assets.sources.arrow_types import has_inner_dictionary
 from dj_assets.sources.blocks import Block, Parsed, Reject
-from dj_assets.sources.fields import ID
+from dj_assets.sources.column_types import ColumnTypes, TableTypes, plain, without_rows
+from dj_assets.sources.fields import ID, SAMPLE_NAME
+from dj_assets.sources.file_kinds import HEAD_BYTES, mistaken_content
+from dj_assets.sources.json_values import json_texts
 from dj_assets.sources.sources import SourceFile
 from dj_assets.sources.streams import Stream
 from dj_assets.stores.path import ObjectPath
@@ -30,27 +33,43 @@ def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterat
 
     Raises
     ------
-    SourceError
+    UnreadableFileError
         If the file is not Parquet or is damaged, or two columns have the same name.
     """
     row = 0
     try:
-        with _opened(file) as raw, pq.ParquetFile(raw, buffer_size=_COPY_BYTES) as table:
-            _check_names(table.schema_arrow.names)
+        with _opened(file) as raw, _checked(file, raw), pq.ParquetFile(raw, buffer_size=_COPY_BYTES) as table:
+            schema = table.schema_arrow
+            _check_names(file, schema.names)
             rows = max(1, table.metadata.num_rows)
-            for batch in table.iter_batches(_rows_per_batch(table.metadata, block_bytes), use_threads=False):
-                for part in _split(batch, block_bytes):
+            for batch in batches_of(table, _rows_per_batch(table.metadata, block_bytes)):
+                for part in _split(plain(batch), block_bytes):
                     done = file.size * (row + part.num_rows) // rows
-                    yield Block(file_number, row, 0, part, done)
+                    yield Block(file_number, row, 0, part, done, schema=schema)
                     row += part.num_rows
+            if not row:
+                yield Block(file_number, 0, 0, plain(without_rows(schema)), file.size, schema=schema)
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise SourceError(f"{file.path}: no readable Parquet after row {row} ({reason}); fetch it again") from error
+        raise UnreadableFileError(
+            f"{file.path}: no readable Parquet after row {row} ({reason}); fetch it again"
+        ) from error
+
+
+def batches_of(table: pq.ParquetFile, rows: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Parquet file in batches of at most `rows`.
+
+    pyarrow reads dictionaries inside lists and structs from one row group at a time.
+    """
+    nested = any(has_inner_dictionary(field.type) for field in table.schema_arrow)
+    for groups in ([number] for number in range(table.num_row_groups)) if nested else [None]:
+        yield from table.iter_batches(rows, row_groups=groups, columns=columns, use_threads=False)
 
 
 def parse_table(block: Block, text_key: str, name: str) -> Parsed:
     """Return the samples of a block of table rows."""
     table = cast("pa.RecordBatch", block.payload)
+    types = TableTypes.of_table(block.schema or table.schema, table)
     rows = pa.array(range(block.first_row, block.first_row + table.num_rows), pa.int64())
     rejects = list(block.rejects)
     bad = _invalid_rows(table, text_key)
@@ -61,16 +80,23 @@ def parse_table(block: Block, text_key: str, name: str) -> Parsed:
             rejects.append(Reject(row, f"{name}:{row}", dropped=False, error=error))
         keep = pa.array([i not in bad for i in range(table.num_rows)])
         rows, table = rows.filter(keep), table.filter(keep)
-    return assemble(rows, table, rejects, text_key, name)
+    return assemble(rows, table, rejects, text_key, ids=_ids(rows, table, name), types=types)
 
 
-def assemble(rows: pa.Array, table: pa.RecordBatch, rejects: list[Reject], text_key: str, name: str) -> Parsed:
-    """Return the samples of valid table rows; `rows` are the numbers of the rows.
+def assemble(
+    rows: pa.Array,
+    table: pa.RecordBatch,
+    rejects: list[Reject],
+    text_key: str,
+    *,
+    ids: pa.StringArray,
+    types: TableTypes,
+) -> Parsed:
+    """Return the samples of valid table rows; `rows` are the numbers of the rows, `ids` the names of the samples.
 
     The text column stays in the struct of fields as a column of nulls, which keeps the order of the columns.
     """
     names = table.schema.names
-    ids = _ids(rows, table, name)
     text = _as_string(table.column(text_key)) if text_key in names else pa.nulls(len(rows), pa.string())
     keep = text.is_valid() if text is not None else pa.repeat(False, len(rows))
     without = pc.invert(keep)
@@ -79,7 +105,7 @@ def assemble(rows: pa.Array, table: pa.RecordBatch, rejects: list[Reject], text_
     columns = [rows, ids, pa.nulls(len(rows), pa.string()) if text is None else text, _fields(table, text_key)]
     batch = pa.RecordBatch.from_arrays(columns, names=["row", "id", "text", "fields"]).filter(keep)
     missing = tuple(names) if text_key not in names and len(rows) else None
-    return Parsed(batch, sorted(rejects, key=lambda reject: reject.row), None, missing)
+    return Parsed(batch, sorted(rejects, key=lambda reject: reject.row), ColumnTypes(tables=types), missing)
 
 
 def _without_text(row: int, sample_id: str, table: pa.RecordBatch, text_key: str) -> Reject:
@@ -100,17 +126,38 @@ def _fields(table: pa.RecordBatch, text_key: str) -> pa.StructArray:
     return pa.StructArray.from_arrays(columns, fields=fields)
 
 
-def _ids(rows: pa.Array, table: pa.RecordBatch, name: str) -> pa.StringArray:
+def sample_ids(rows: pa.Array, ids: pa.Array | None, name: str) -> pa.StringArray:
+    """Return the names of samples: their ids as texts; without an id, the name of the file and the row."""
     made = pa.array([f"{name}:{row}" for row in rows.to_pylist()], pa.string())
-    if ID not in table.schema.names:
-        return made
-    ids = table.column(ID)
+    return made if ids is None else cast("pa.StringArray", pc.coalesce(_as_texts(ids), made))
+
+
+def _ids(rows: pa.Array, table: pa.RecordBatch, name: str) -> pa.StringArray:
+    known = next((key for key in (SAMPLE_NAME, ID) if key in table.schema.names), None)
+    return sample_ids(rows, None if known is None else table.column(known), name)
+
+
+def _as_texts(ids: pa.Array) -> pa.StringArray:
+    """Return ids as texts: binary that is not UTF-8 in hexadecimal, nested values as JSON."""
+    if isinstance(ids, pa.ExtensionArray) or _is_binary(ids.type):
+        return pa.array([_as_text(value) for value in ids.to_pylist()], pa.string())
     try:
-        ids = ids.cast(pa.string())
+        return ids.cast(pa.string())
     except pa.ArrowNotImplementedError:
-        values = [None if value is None else json.dumps(value, default=str) for value in ids.to_pylist()]
-        ids = pa.array(values, pa.string())
-    return cast("pa.StringArray", pc.coalesce(ids, made))
+        return json_texts(ids)
+
+
+def _as_text(value: object) -> str | None:
+    if not isinstance(value, bytes):
+        return None if value is None else str(value)
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.hex()
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
 
 
 def _as_string(column: pa.Array) -> pa.StringArray | None:
@@ -120,6 +167,8 @@ def _as_string(column: pa.Array) -> pa.StringArray | None:
 
 
 def _textual(kind: pa.DataType) -> bool:
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     # writers without the annotation for strings write plain binary; it was checked to be UTF-8
@@ -156,10 +205,10 @@ def _valid(column: pa.Array) -> bool:
     return True
 
 
-def _check_names(names: list[str]) -> None:
+def _check_names(file: SourceFile, names: list[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise pa.ArrowInvalid(f"two columns are named '{twice[0]}'")
+        raise UnreadableFileError(f"{file.path}: two columns are named '{twice[0]}'; give each its own name")
 
 
 def _rows_per_batch(metadata: pq.FileMetaData, block_bytes: int) -> int:
@@ -180,6 +229,16 @@ def _split(batch: pa.RecordBatch, block_bytes: int) -> Iterator[pa.RecordBatch]:
 def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a copy of a slice: a slice would be sent to a worker with its complete buffers."""
     return batch.take(pa.array(range(batch.num_rows), pa.int64()))
+
+
+@contextmanager
+def _checked(file: SourceFile, raw: IO[bytes]) -> Iterator[None]:
+    """Raise for a file that is not Parquet."""
+    mistake = mistaken_content(file, raw.read(HEAD_BYTES))
+    if mistake is not None:
+        raise UnreadableFileError(f"{file.path}: {mistake}")
+    raw.seek(0)
+    yield
 
 
 @contextmanager

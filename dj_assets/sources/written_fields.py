@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 
 from dj_assets.errors import SampleError
 from dj_assets.sources import exact_json
+from dj_assets.sources.arrow_types import plain_type
+from dj_assets.sources.column_types import ColumnTypes, TableTypes, plain, without_rows
 from dj_assets.sources.fields import MAX_COLUMNS, FieldTypes
 from dj_assets.sources.shapes import MAX_KEYS, ListOf, Shape, Struct, join
 
@@ -55,6 +57,30 @@ def with_declared(types: FieldTypes, declared: Mapping[str, pa.DataType]) -> Fie
     for name, kind in declared.items():
         shape = _with_field(shape, name.split("."), _shape_of_type(kind), MAX_COLUMNS)
     return FieldTypes(shape)
+
+
+def written_types(types: ColumnTypes, declared: Mapping[str, pa.DataType]) -> ColumnTypes:
+    """Return the types of the columns after fields of the declared types were written into every sample."""
+    shapes = None if types.shapes is None else with_declared(types.shapes, declared)
+    tables = None if types.tables is None or not declared else _written_into(types.tables, declared)
+    return ColumnTypes(shapes, tables or types.tables)
+
+
+def _written_into(tables: TableTypes, declared: Mapping[str, pa.DataType]) -> TableTypes | None:
+    """Return the types of tables with written fields; None if no sample can have them."""
+    none = plain(without_rows(tables.schema)).to_struct_array()
+    try:
+        written = put_fields(none, {name: pa.nulls(0, kind) for name, kind in declared.items()})
+    except SampleError:
+        return None
+    known = {field.name: field for field in tables.schema}
+    fields = [
+        known[field.name] if field.name in known and plain_type(known[field.name].type) == field.type else field
+        for field in written.type
+    ]
+    # an integer may be one that no floating-point number represents
+    wide = {name for name, kind in declared.items() if kind == pa.int64()}
+    return TableTypes(pa.schema(fields, metadata=tables.schema.metadata), tables.wide | wide, tables.mixed)
 
 
 def converted(fields: pa.Array, kind: pa.DataType) -> pa.Array:

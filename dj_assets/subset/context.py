@@ -17,7 +17,9 @@ from dj_assets.measure.engines import OpenEngine, on_ray, on_this_machine
 from dj_assets.measure.measured_source import MeasuredSource
 from dj_assets.recipe.model import GalleryRecipe, Recipe
 from dj_assets.recipe.plan import Plan, digest, make_plan
+from dj_assets.sources.bundles import bundled
 from dj_assets.sources.sources import SourceFile
+from dj_assets.stores.path import SourcePath
 from dj_assets.subset.corpus import Corpus, Frequent
 from dj_assets.subset.grouping import Shard, shards_of
 from dj_assets.subset.inputs import against_of, files_of
@@ -26,6 +28,9 @@ from dj_assets.urls import is_url
 
 # Below this many bytes of (compressed) input a further worker costs more to start than it saves.
 BYTES_A_WORKER = 1_000_000
+_TEXT_KEY_OF_REFERENCE = (
+    "the reference set has its own key: name it with --against-text-key, or as 'text_key' of asset.against"
+)
 
 
 class SubsetContext:
@@ -48,8 +53,12 @@ class SubsetContext:
         self.layout = layout
         self.options = options
         self.models = self.plan.models(options.models)
-        self.files: tuple[SourceFile, ...] = files_of(recipe, inputs)
-        self.against: tuple[SourceFile, ...] = against_of(recipe, self.files, against)
+        self.left_out: list[SourcePath] = []
+        self.found: tuple[SourceFile, ...] = files_of(recipe, inputs, self.left_out)
+        self.files = self._bundled()
+        self.against: tuple[SourceFile, ...] = against_of(
+            recipe, self.found, against, self.left_out, options.against_text_key
+        )
         if self.against and self.plan.corpus_mappers:
             label = self.plan.corpus_mappers[0].label
             raise UserError(f"{recipe.file}: {label} cannot stand in a recipe that is deduplicated against another set")
@@ -65,6 +74,12 @@ class SubsetContext:
             If the source, a model or the recipe has a fault; no data is read before.
         """
         return cls(recipe, None, home_layout(recipe.asset.subset), options or Options())
+
+    def _bundled(self) -> tuple[SourceFile, ...]:
+        """Return the source files, many small ones joined, where nothing needs each of them by itself."""
+        options = self.options
+        by_itself = self.plan.media or self.recipe.shards is not None or options.limit is not None
+        return self.found if by_itself or options.engine == "ray" else bundled(self.found, options.part_bytes)
 
     @property
     def corpus(self) -> Corpus:
@@ -96,7 +111,9 @@ class SubsetContext:
         # signatures are found by names that tell the place of their step
         names = [step.signature for step in self.plan.deduplicators]
         key = digest([self.plan.signing.measure_key(self.options.models), names])
-        return MeasuredSource(self.against, self.layout.against, key, self.recipe.text_key)
+        return MeasuredSource(
+            self.against, self.layout.against, key, self.recipe.text_key, text_key_fix=_TEXT_KEY_OF_REFERENCE
+        )
 
     @property
     def is_sharded(self) -> bool:

@@ -12,7 +12,7 @@ from dj_assets.home.manifest import newest_run
 from dj_assets.media.locations import Root
 from dj_assets.recipe.model import Source
 from dj_assets.sources.formats.registry import RAW_FORMATS
-from dj_assets.sources.sources import PLAIN, Reading, SourceFile, resolve
+from dj_assets.sources.sources import PLAIN, Reading, SourceFile, full_name, resolve
 from dj_assets.stores.copies import all_at_hand
 from dj_assets.stores.path import SourcePath
 from dj_assets.urls import checked_url, is_url
@@ -26,7 +26,14 @@ class NotRefinedError(SourceError):
         self.subset = subset
 
 
-def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tuple[SourceFile, ...]:
+def source_files(
+    entries: Sequence[Source],
+    base: Path,
+    data_home: Path,
+    *,
+    media_base: Path | None = None,
+    left_out: list[SourcePath] | None = None,
+) -> tuple[SourceFile, ...]:
     """Return the files of all sources in the order given.
 
     Parameters
@@ -37,6 +44,10 @@ def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tupl
         The folder that relative paths start from.
     data_home
         The folder of refined subsets.
+    media_base
+        The folder that relative paths of media roots start from; default is `base`.
+    left_out
+        A list to which the files of folders are added that are not read.
 
     Raises
     ------
@@ -48,26 +59,28 @@ def source_files(entries: Sequence[Source], base: Path, data_home: Path) -> tupl
     named: dict[SourcePath, str] = {}
     files = []
     for entry in entries:
-        for file in _files(entry, base, data_home):
-            real = file.path.resolve()
-            if real in named:
-                raise SourceError(f"{file.path}: belongs to the sources {named[real]} and {entry.origin}; name it once")
-            named[real] = entry.origin
+        for file in _files(entry, base, data_home, media_base or base, left_out):
+            name = full_name(file.path)
+            if name in named:
+                raise SourceError(f"{file.path}: belongs to the sources {named[name]} and {entry.origin}; name it once")
+            named[name] = entry.origin
             files.append(replace(file, reading=replace(file.reading, origin=entry.origin)) if entries[1:] else file)
     return tuple(files)
 
 
-def _files(entry: Source, base: Path, data_home: Path) -> Iterator[SourceFile]:
+def _files(
+    entry: Source, base: Path, data_home: Path, media_base: Path, left_out: list[SourcePath] | None
+) -> Iterator[SourceFile]:
     plain = Reading(text_key=entry.text_key)
     if entry.format is None:
-        paths = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base)
+        paths = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base, left_out=left_out)
         for file in paths:
-            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, base)))
+            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, media_base)))
         return
     patterns = RAW_FORMATS[entry.format].files
-    for file in resolve(entry.paths, base, (*patterns, *PLAIN), patterns):
+    for file in resolve(entry.paths, base, (*patterns, *PLAIN), patterns, left_out):
         name = "/".join(file.path.resolve().parts[-2:])
-        root = _media_root(entry, file, base)
+        root = _media_root(entry, file, media_base)
         raw = replace(plain, format=entry.format, language=entry.language, place=name)
         # other files than the format's hold samples already
         yield replace(file, reading=replace(raw if file.format in patterns else plain, media_root=root))

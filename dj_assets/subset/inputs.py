@@ -10,14 +10,17 @@ from dj_assets.errors import UserError
 from dj_assets.recipe.gallery import find_gallery, reading_like, reference_sources, sources_of
 from dj_assets.recipe.model import Recipe, Source
 from dj_assets.sources.sources import SourceFile
+from dj_assets.stores.path import SourcePath
 from dj_assets.subset.entries import NotRefinedError, source_files
 from dj_assets.urls import from_here
 
 
-def files_of(recipe: Recipe, inputs: Sequence[str | Path] | None = None) -> tuple[SourceFile, ...]:
+def files_of(
+    recipe: Recipe, inputs: Sequence[str | Path] | None = None, left_out: list[SourcePath] | None = None
+) -> tuple[SourceFile, ...]:
     """Return the files of a subset: of its source as configured, or of other inputs that are read like it.
 
-    Inputs are relative to the current folder.
+    Inputs are relative to the current folder. Files of folders that are not read are added to `left_out`.
 
     Raises
     ------
@@ -25,11 +28,15 @@ def files_of(recipe: Recipe, inputs: Sequence[str | Path] | None = None) -> tupl
         If they cannot be found; a refined subset that is not there yet is named as an asset.
     """
     sources = sources_of(recipe) if inputs is None else reading_like(recipe, [str(from_here(path)) for path in inputs])
-    return _found(recipe, sources, "source")
+    return _found(recipe, sources, "source", left_out)
 
 
 def against_of(
-    recipe: Recipe, files: Sequence[SourceFile], paths: Sequence[str | Path] | None = None
+    recipe: Recipe,
+    files: Sequence[SourceFile],
+    paths: Sequence[str | Path] | None = None,
+    left_out: list[SourcePath] | None = None,
+    text_key: str | None = None,
 ) -> tuple[SourceFile, ...]:
     """Return the files of the reference set that a subset of `files` is deduplicated against.
 
@@ -40,8 +47,9 @@ def against_of(
     UserError
         If they cannot be found, if the recipe has no deduplicator, or if a file is refined, too.
     """
-    sources = reference_sources(recipe, None if paths is None else [str(from_here(path)) for path in paths])
-    reference = _found(recipe, sources, "reference set") if sources else ()
+    given = None if paths is None else [str(from_here(path)) for path in paths]
+    sources = reference_sources(recipe, given, text_key)
+    reference = _found(recipe, sources, "reference set", left_out) if sources else ()
     source_paths = {file.path.resolve() for file in files}
     for file in reference:
         if file.path.resolve() in source_paths:
@@ -49,9 +57,19 @@ def against_of(
     return reference
 
 
-def _found(recipe: Recipe, sources: Sequence[Source], role: str) -> tuple[SourceFile, ...]:
+def _media_base(recipe: Recipe) -> Path:
+    """Return the folder of a relative `media_root`: that of one's own recipe, the project for the gallery's recipes."""
+    path = Path(recipe.file).absolute()
+    in_gallery = any(path.is_relative_to(folder.absolute()) for folder in settings.recipe_folders())
+    return path.parent if path.is_file() and not in_gallery else settings.project_root()
+
+
+def _found(
+    recipe: Recipe, sources: Sequence[Source], role: str, left_out: list[SourcePath] | None
+) -> tuple[SourceFile, ...]:
+    base = settings.project_root()
     try:
-        return source_files(sources, settings.project_root(), settings.data_home())
+        return source_files(sources, base, settings.data_home(), media_base=_media_base(recipe), left_out=left_out)
     except NotRefinedError as error:
         upstream = find_gallery().recipes.get(error.subset)
         name = upstream.name if upstream else error.subset

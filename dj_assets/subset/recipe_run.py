@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Unpack
 
 from dj_assets.errors import UserError
@@ -15,8 +15,10 @@ from dj_assets.measure.progress import Report, silent
 from dj_assets.models.store import ModelStore
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
+from dj_assets.sources.bundles import DEFAULT_PART_BYTES
 from dj_assets.subset.results import Options, RunOptions, RunResult
 from dj_assets.subset.steps import Subset
+from dj_assets.urls import from_here, is_url
 
 
 def run_recipe(
@@ -53,7 +55,9 @@ def run_recipe(
         `RAY_ADDRESS` names or that runs on this machine, else one that is started here); default `DJ_ENGINE`. Results
         are the same.
     options
-        `workers`, `limit` (records read), `format` of the refined shards ("parquet" or "jsonl"), `accompany`.
+        `workers`, `limit` (records read), `format` of the refined shards ("parquet" or "jsonl"), `accompany`,
+        `against_text_key` (the key of the text in the reference set), `part_bytes` (about the bytes of small source
+        files that become one refined file).
 
     Raises
     ------
@@ -73,11 +77,28 @@ def run_recipe(
     >>> kept(10), kept(20)
     (2, 1)
     """
-    subset = Subset(
-        load_recipe(recipe), inputs, output_layout(output), _options(models, engine, options), against=against
-    )
+    layout = output_layout(output)
+    _refuse_output_inside(layout.location, [from_here(path) for path in (*inputs, *(against or ()))])
+    subset = Subset(load_recipe(recipe), inputs, layout, _options(models, engine, options), against=against)
     _claim(subset, overwrite=overwrite)
     return subset.run(report)
+
+
+def _refuse_output_inside(output: str | Path, inputs: Sequence[str | Path]) -> None:
+    """Raise for an output folder inside an input folder: the next run would read the results of this one."""
+    for folder in inputs:
+        inside = (
+            PurePosixPath(str(output)).is_relative_to(PurePosixPath(str(folder)))
+            if is_url(folder)
+            else not is_url(output)
+            and Path(folder).is_dir()
+            and Path(output).resolve().is_relative_to(Path(folder).resolve())
+        )
+        if inside:
+            raise UserError(
+                f"{output}: is inside the input folder {folder}, so the next run would read the results of this one; "
+                "choose a folder elsewhere"
+            )
 
 
 def _options(models: str | Path | None, engine: EngineName | None, options: RunOptions) -> Options:
@@ -91,9 +112,11 @@ def _claim(subset: Subset, *, overwrite: bool) -> None:
     options = subset.options
     claim = {
         "refined_hash": subset.plan.refined_hash,
-        "inputs": [str(file.path) for file in subset.files],
+        "inputs": [str(file.path) for file in subset.found],
         "options": [options.limit, options.format],
         **({"against": [str(file.path) for file in subset.against]} if subset.against else {}),
+        **({"part_bytes": options.part_bytes} if options.part_bytes != DEFAULT_PART_BYTES else {}),
+        **({"against_text_key": options.against_text_key} if options.against_text_key else {}),
     }
     if not overwrite and subset.layout.is_occupied() and read_json(mark) != claim:
         raise UserError(

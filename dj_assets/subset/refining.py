@@ -20,11 +20,12 @@ from dj_assets.publish.release import Release
 from dj_assets.recipe.plan import digest
 from dj_assets.replay.decision import Decision, outcome_version
 from dj_assets.replay.record import Environment, manifest_of_run
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.deduplicating import decided, decision_key, measured
 from dj_assets.subset.grouping import Shard
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
+from dj_assets.subset.notices import of_files_left_out, of_links, of_reference
 from dj_assets.subset.results import RefineResult, RunResult
 
 
@@ -114,7 +115,7 @@ def _write_part(
     kept: np.ndarray,
     *,
     layout: Layout,
-    types: FieldTypes | None,
+    types: ColumnTypes,
     text_key: str,
 ) -> None:
     require_measured(layout, [measured], ("cleaned", "fields"))
@@ -191,7 +192,18 @@ def _publish(
         environment = Environment(subset.models, seconds, subset.workers, subset.options.engine, measure_key)
         run_id = next_run_id(subset.layout, decision.key)
         return manifest_of_run(
-            run_id, plan, decision, environment, files=subset.files, refined=refined, statistics=statistics
+            run_id,
+            plan,
+            decision,
+            environment,
+            files=subset.files,
+            refined=refined,
+            statistics=statistics,
+            notices=(
+                *of_files_left_out(subset.left_out),
+                *of_links(subset.found),
+                *of_reference(against, subset.reference.layout),
+            ),
         )
 
     manifest = release.publish(decision.parts, manifest_of, threads=subset.workers, written=written)

@@ -15,6 +15,7 @@ from dj_assets.models.store import ModelStore
 from dj_assets.publish.parts import Format
 from dj_assets.publish.release import Accompany
 from dj_assets.replay.decision import FileOutcome
+from dj_assets.sources.bundles import DEFAULT_PART_BYTES
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class Options:
     `limit` reads only the first n records; `workers` defaults to the recipe's `np`, else to the CPUs at hand,
     and to fewer for small inputs; on a Ray cluster to all of its CPUs. `engine` is what measures and writes, default
     `DJ_ENGINE`: worker processes of this machine ("local"), or a Ray cluster. `accompany` writes what people read
-    next to the data, see `Release`. `patience_s` is how long to wait for another run that is at work in the folder.
+    next to the data, see `Release`. `against_text_key` is the key of the text in the reference set, default the text
+    key of the recipe. `part_bytes` are about the bytes of small source files that become one refined
+    file. `patience_s` is how long to wait for another run that is at work in the folder.
     """
 
     workers: int | None = None
@@ -34,6 +37,8 @@ class Options:
     accompany: Accompany | None = None
     patience_s: float = 0
     engine: EngineName = field(default_factory=default_engine)
+    against_text_key: str | None = None
+    part_bytes: int = DEFAULT_PART_BYTES
 
 
 class RunOptions(TypedDict, total=False):
@@ -43,6 +48,8 @@ class RunOptions(TypedDict, total=False):
     limit: int | None
     format: Format
     accompany: Accompany | None
+    against_text_key: str | None
+    part_bytes: int
 
 
 class RecipeOptions(RunOptions, total=False):

@@ -84,8 +84,7 @@ def _counts(report_input: ReportInput) -> str:
 def _sources(report_input: ReportInput) -> str:
     shards = report_input.manifest.files
     rows: list[dict[str, str | int | float | None]] = [
-        {"file": _plain(Path(shard.path).name), "sha256": shard.sha256, "samples": shard.records}
-        for shard in shards[:_MOST_FILES]
+        {"file": _plain(shard.name), "sha256": shard.sha256, "samples": shard.records} for shard in shards[:_MOST_FILES]
     ]
     more = f"\n\n… and {len(shards) - _MOST_FILES:,} more files" if len(shards) > _MOST_FILES else ""
     return table_markdown(rows, limit_bytes=64_000) + more

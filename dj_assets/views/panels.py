@@ -57,7 +57,8 @@ def draw_panel(panel: Panel) -> str:
     elif isinstance(panel.shown, Frequencies) and panel.shown.rows:
         body = _names(panel.shown, panel.summary.values)
     else:
-        body = text(WIDTH / 2, (_TOP + _BOTTOM) / 2, "no values", "z m") + line(0, _BOTTOM, WIDTH, _BOTTOM, "tick")
+        remark = "the range of the values is too large to draw" if panel.summary.finite else "no values"
+        body = text(WIDTH / 2, (_TOP + _BOTTOM) / 2, remark, "z m") + line(0, _BOTTOM, WIDTH, _BOTTOM, "tick")
     return element("g", *_heading(panel), body)
 
 

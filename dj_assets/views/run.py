@@ -32,7 +32,8 @@ def run_recipe(
         A folder or URL that is new or empty, or that holds an earlier run of the same recipe and inputs.
     options
         The other parameters of `dj_assets.subset.run_recipe`: `against`, `models`, `overwrite`, `report`, `engine`,
-        `workers`, `limit` and `format`.
+        `workers`, `limit`, `format` and
+        `against_text_key`.
 
     Raises
     ------

@@ -108,3 +108,8 @@ def test_names_are_counted_most_frequent_first(tmp_path: Path) -> None:
         ("b", {"kept": 2, "elsewhere": 0, "fails": 0}),
         ("c", {"kept": 0, "elsewhere": 0, "fails": 1}),
     )
+
+
+def test_a_range_that_is_too_large_for_a_float_has_no_axis() -> None:
+    assert choose_scale(summary(-1e308, 1.0, 1e308), Range("x", 0, 10), whole=False) is None
+    assert choose_scale(summary(0.0, 1.0, 1e300), Range("x", 0, 10), whole=False) is not None

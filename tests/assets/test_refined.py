@@ -88,7 +88,7 @@ def test_metadata_of_the_refined_asset(project, instance):
     assert metadata["reference_computed"] == 0.75
     assert metadata["dagster/row_count"] == 40
     assert metadata["dagster/uri"] == str(project.root / "data_home/notes/refined")
-    assert [column.name for column in metadata["dagster/column_schema"].columns] == ["id", "text", "url"]
+    assert [column.name for column in metadata["dagster/column_schema"].columns] == ["__dj_id__", "text", "url"]
     assert metadata["kept/text_length"] == pytest.approx(43 / 44, abs=1e-6)
     assert "kept/whitespace_normalization" not in metadata
     assert all(len(key) < 28 for key in metadata)

@@ -52,7 +52,7 @@ def test_json_lines_are_the_records_as_they_were(tmp_path: Path) -> None:
     parsed = read_all(tmp_path, "a.jsonl", LINES)
     target = refine(tmp_path, parsed, [True, True, True, True, False], "jsonl")
     assert target.read_text().splitlines() == [
-        '{"id":"a.jsonl:0","b":1,"text":"ONE","meta":{"x":123456789012345678901234567890}}',
+        '{"__dj_id__":"a.jsonl:0","b":1,"text":"ONE","meta":{"x":123456789012345678901234567890}}',
         '{"text":"TWO","id":7,"n":NaN}',
         '{"text":"THREE","id":null,"b":2.5}',
         '{"id":"own","text":"FOUR","meta":[1]}',
@@ -62,10 +62,17 @@ def test_json_lines_are_the_records_as_they_were(tmp_path: Path) -> None:
 def test_parquet_has_the_columns_of_all_records(tmp_path: Path) -> None:
     parsed = read_all(tmp_path, "a.jsonl", LINES)
     table = pq.read_table(refine(tmp_path, parsed, [True, False, True, True, True], "parquet"))
-    assert table.schema.names == ["b", "text", "meta", "id", "n"]
+    assert table.schema.names == ["__dj_id__", "b", "text", "meta", "id", "n"]
     assert table.to_pylist()[:2] == [
-        {"b": 1.0, "text": "ONE", "meta": '{"x":123456789012345678901234567890}', "id": "a.jsonl:0", "n": None},
-        {"b": 2.5, "text": "THREE", "meta": None, "id": "a.jsonl:2", "n": None},
+        {
+            "__dj_id__": "a.jsonl:0",
+            "b": 1.0,
+            "text": "ONE",
+            "meta": '{"x":123456789012345678901234567890}',
+            "id": None,
+            "n": None,
+        },
+        {"__dj_id__": "a.jsonl:2", "b": 2.5, "text": "THREE", "meta": None, "id": None, "n": None},
     ]
 
 
@@ -112,7 +119,7 @@ def typed(folder: Path) -> tuple[pa.Table, Parsed]:
 def test_parquet_types_come_back_as_they_were(tmp_path: Path) -> None:
     table, parsed = typed(tmp_path)
     found = pq.read_table(refine(tmp_path, parsed, [True, False, True], "parquet"))
-    assert found.schema.names == ["id", *table.schema.names]
+    assert found.schema.names == ["__dj_id__", *table.schema.names]
     for name in table.schema.names:
         if name != "text":
             assert found.schema.field(name).type == table.schema.field(name).type
@@ -125,7 +132,7 @@ def test_parquet_types_come_back_as_they_were(tmp_path: Path) -> None:
 def test_parquet_types_as_json_lines(tmp_path: Path) -> None:
     _, parsed = typed(tmp_path)
     first, second, third = map(json.loads, refine(tmp_path, parsed, [True] * 3, "jsonl").read_text().splitlines())
-    assert list(first)[:3] == ["id", "ns", "us"]
+    assert list(first)[:3] == ["__dj_id__", "ns", "us"]
     assert first["ns"].startswith("2024-02-29 12:30:15.123456789")
     assert (first["price"], first["big"], first["text"]) == ("1.10", 2**64 - 1, "A")
     assert base64.b64decode(first["raw"]) == b"\x00\xff"
@@ -138,7 +145,7 @@ def test_parquet_types_as_json_lines(tmp_path: Path) -> None:
 def test_a_nested_text_goes_back(tmp_path: Path) -> None:
     parsed = read_all(tmp_path, "a.jsonl", b'{"m":{"t":"x","k":1}}', text_key="m.t")
     target = refine(tmp_path, parsed, [True], "jsonl", text_key="m.t")
-    assert json.loads(target.read_text()) == {"id": "a.jsonl:0", "m": {"t": "X", "k": 1}}
+    assert json.loads(target.read_text()) == {"__dj_id__": "a.jsonl:0", "m": {"t": "X", "k": 1}}
 
 
 def test_files_that_do_not_match_are_refused(tmp_path: Path) -> None:
@@ -150,7 +157,13 @@ def test_files_that_do_not_match_are_refused(tmp_path: Path) -> None:
     pq.write_table(moved.set_column(0, "row", pa.array([0, 1, 2, 4, 3])), fields)
     with pytest.raises(ValueError, match="row numbers differ"):
         write_refined(
-            tmp_path / "x.jsonl", cleaned, fields, np.ones(5, bool), types=None, text_key="text", format="jsonl"
+            tmp_path / "x.jsonl",
+            cleaned,
+            fields,
+            np.ones(5, bool),
+            types=parsed.field_types,
+            text_key="text",
+            format="jsonl",
         )
     assert not (tmp_path / "x.jsonl").exists()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,25 @@ def test_a_recipe_uses_the_tokens_that_the_reader_of_its_format_writes():
     with pytest.raises(RecipeError, match=r"image_special_token: is .*set it to '<image>'"):
         load_recipe({"process": ["text_length_filter"], "asset": block})
     load_recipe({"process": ["text_length_filter"], "asset": block, "image_special_token": "<image>"})
+
+
+@pytest.mark.parametrize(
+    ("operator", "place"),
+    [
+        ("text_length_filter: {min_len: 10, max_len: 5}", "text_length_filter: min_len: is 10, above max_len 5"),
+        ("alphanumeric_filter: {min_ratio: .nan}", "alphanumeric_filter: min_ratio: is NaN"),
+        ("language_id_score_filter: {min_score: .nan}", "language_id_score_filter: min_score: is NaN"),
+        ("image_shape_filter: {min_height: 9, max_height: 8}", "min_height: is 9, above max_height 8"),
+        ("image_watermark_filter: {prob_threshold: .nan}", "image_watermark_filter: prob_threshold: is NaN"),
+        ("video_motion_score_filter: {min_score: 2, max_score: 1}", "video_motion_score_filter: min_score: is 2"),
+        ("specified_numeric_field_filter: {field_key: n, max_value: .nan}", "max_value: is NaN"),
+        ("specified_field_filter: {field_key: n, target_value: [.nan]}", None),
+    ],
+)
+def test_bounds_that_no_value_satisfies_are_refused(tmp_path, operator, place):
+    recipe = write(tmp_path, f"process:\n  - {operator}\n")
+    if place is None:
+        assert len(load_recipe(recipe).process) == 1
+        return
+    with pytest.raises(RecipeError, match=re.escape(place)):
+        load_recipe(recipe)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
 import zstandard
 
 from dj_assets.sources.blocks import Parsed
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.readers import Reader, parse
 from dj_assets.sources.sources import SourceFile
 
@@ -42,11 +43,7 @@ def together(blocks: list[Parsed]) -> Parsed:
     rows = pa.Table.from_batches([block.rows for block in blocks]).combine_chunks().to_batches()
     batch = rows[0] if rows else blocks[0].rows
     rejects = [reject for block in blocks for reject in block.rejects]
-    types = [block.field_types for block in blocks if block.field_types is not None]
-    merged: FieldTypes | None = types[0] if types else None
-    for other in types[1:]:
-        merged = merged.merge(other)
-    return Parsed(batch, rejects, merged)
+    return Parsed(batch, rejects, reduce(ColumnTypes.merge, (block.field_types for block in blocks), ColumnTypes()))
 
 
 def read_all(folder: Path, name: str, content: bytes, **options: object) -> Parsed:

@@ -13,7 +13,7 @@ def test_the_header_names_the_columns_in_any_order(tmp_path: Path) -> None:
     parsed = read_all(tmp_path, "a.csv", b'n,"text",id\n1,a,x\n2,"b ""q"", c\nd",\n')
     assert parsed.rows.to_pylist() == [
         {"row": 0, "id": "x", "text": "a", "fields": {"n": "1", "text": None, "id": "x"}},
-        {"row": 1, "id": "a.csv:1", "text": 'b "q", c\nd', "fields": {"n": "2", "text": None, "id": None}},
+        {"row": 1, "id": "a.csv:1", "text": 'b "q", c\nd', "fields": {"n": "2", "text": None, "id": ""}},
     ]
 
 

@@ -28,18 +28,23 @@ def restored(*records: str, text_key: str = "text") -> pa.RecordBatch:
 
 def test_columns_come_back_in_their_order_with_the_cleaned_text() -> None:
     batch = restored('{"b": 1, "text": "x", "a": "q"}', '{"text": "y", "a": "r", "c": true}')
-    assert batch.schema.names == ["id", "b", "text", "a", "c"]
+    assert batch.schema.names == ["__dj_id__", "b", "text", "a", "c"]
     assert batch.to_pylist() == [
-        {"id": "a:0", "b": 1, "text": "X", "a": "q", "c": None},
-        {"id": "a:1", "b": None, "text": "Y", "a": "r", "c": True},
+        {"__dj_id__": "a:0", "b": 1, "text": "X", "a": "q", "c": None},
+        {"__dj_id__": "a:1", "b": None, "text": "Y", "a": "r", "c": True},
     ]
 
 
-def test_an_own_id_becomes_a_string_in_its_place() -> None:
+def test_an_own_id_stays_and_the_name_of_the_sample_comes_first() -> None:
     batch = restored('{"text": "x", "id": 7, "z": 1}', '{"text": "y", "id": null}')
-    assert batch.schema.names == ["text", "id", "z"]
-    assert batch["id"].to_pylist() == ["7", "a:1"]
-    assert batch.schema.field("id").type == pa.string()
+    assert batch.schema.names == ["__dj_id__", "text", "id", "z"]
+    assert batch["__dj_id__"].to_pylist() == ["7", "a:1"]
+    assert batch["id"].to_pylist() == [7, None]
+
+
+def test_the_name_of_an_earlier_run_stays() -> None:
+    batch = restored('{"text": "x", "__dj_id__": "b:3", "id": 7}')
+    assert batch.to_pylist() == [{"__dj_id__": "b:3", "text": "X", "id": 7}]
 
 
 def test_the_first_rows_decide_nothing() -> None:
@@ -82,20 +87,20 @@ def test_large_integers_stay_exact_beside_floats() -> None:
 
 def test_a_nested_text_goes_back_inside() -> None:
     batch = restored('{"meta": {"n": 1, "text": "x"}}', '{"meta": {"text": "y"}, "k": 2}', text_key="meta.text")
-    assert batch.schema.names == ["id", "meta", "k"]
+    assert batch.schema.names == ["__dj_id__", "meta", "k"]
     assert batch["meta"].to_pylist() == [{"n": 1, "text": "X"}, {"n": None, "text": "Y"}]
 
 
 def test_a_key_with_a_dot_in_it() -> None:
     batch = restored('{"meta.text": "x", "k": 1}', text_key="meta.text")
-    assert batch.to_pylist() == [{"id": "a:0", "meta.text": "X", "k": 1}]
+    assert batch.to_pylist() == [{"__dj_id__": "a:0", "meta.text": "X", "k": 1}]
 
 
 @pytest.mark.parametrize("text_key", ["text", "meta.text"])
 def test_more_keys_than_columns_become_one_json_column(text_key: str) -> None:
     wide = {"text": "x", "meta": {"text": "y"}, **dict.fromkeys(map(str, range(MAX_COLUMNS)), 1)}
     batch = restored(json.dumps(wide), text_key=text_key)
-    assert batch.schema.names == (["id", "fields", "text"] if text_key == "text" else ["id", "fields"])
+    assert batch.schema.names == (["__dj_id__", "fields", "text"] if text_key == "text" else ["__dj_id__", "fields"])
     record = json.loads(batch["fields"][0].as_py())
     assert len(record) == len(wide)
     assert (record["text"] if text_key == "text" else record["meta"]["text"]).isupper()
@@ -106,7 +111,7 @@ def test_no_rows_have_the_schema_of_the_types() -> None:
     none = pa.array([], pa.string())
     schema = restore(none, none, none, types, "text").schema
     assert schema == pa.schema(
-        [("id", pa.string()), ("a", pa.int64()), ("text", pa.string()), ("b", pa.list_(pa.null()))]
+        [("__dj_id__", pa.string()), ("a", pa.int64()), ("text", pa.string()), ("b", pa.list_(pa.null()))]
     )
 
 
@@ -137,4 +142,4 @@ def test_many_different_records_are_folded_on_the_way() -> None:
 def test_a_slice_of_a_struct_restores_its_own_rows() -> None:
     table = pa.StructArray.from_arrays([pa.array([1, 2, 3]), pa.nulls(3)], names=["n", "text"]).slice(1, 2)
     batch = restore(table, pa.array(["b", "c"]), pa.array(["x", "y"]), None, "text")
-    assert batch.to_pylist() == [{"id": "x", "n": 2, "text": "b"}, {"id": "y", "n": 3, "text": "c"}]
+    assert batch.to_pylist() == [{"__dj_id__": "x", "n": 2, "text": "b"}, {"__dj_id__": "y", "n": 3, "text": "c"}]

@@ -97,8 +97,8 @@ def test_ids_are_strings(tmp_path: Path) -> None:
 def test_the_keys_keep_their_order(tmp_path: Path, order: tuple[str, ...]) -> None:
     parsed = parse_lines(tmp_path, json.dumps(dict.fromkeys(order, "x")).encode())
     assert list(json.loads(parsed.rows["fields"][0].as_py())) == list(order)
-    assert parsed.field_types is not None
-    assert [name for name, _ in parsed.field_types.columns or ()] == list(order)
+    assert parsed.field_types.shapes is not None
+    assert [name for name, _ in parsed.field_types.shapes.columns or ()] == list(order)
 
 
 @pytest.mark.parametrize(

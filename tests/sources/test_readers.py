@@ -130,12 +130,58 @@ def test_a_stream_that_breaks_off_names_file_byte_and_row(tmp_path: Path, name: 
     assert (seen > 1000) == (name != "a.parquet")
 
 
-@pytest.mark.parametrize("packing", [".gz", ".zst"])
-def test_a_damaged_stream_is_an_error(tmp_path: Path, packing: str) -> None:
+@pytest.mark.parametrize(("packing", "rest"), [(".gz", PACK[".gz"](b"more")[:-8] + bytes(8)), (".zst", b"garbage")])
+def test_a_damaged_stream_is_an_error(tmp_path: Path, packing: str, rest: bytes) -> None:
     path = tmp_path / f"a.jsonl{packing}"
-    path.write_bytes(PACK[packing](LINES) + b"garbage")
+    path.write_bytes(PACK[packing](LINES) + rest)
     with pytest.raises(SourceError, match="is damaged"):
         list(open_blocks(SourceFile.at(path), 0))
+
+
+@pytest.mark.parametrize("rest", [bytes(1), bytes(100_000), b"garbage", bytes(5000) + b"garbage"])
+def test_bytes_after_a_gzip_stream_are_ignored_as_by_gzip(tmp_path: Path, rest: bytes) -> None:
+    content = PACK[".gz"](LINES) + bytes(70_000) + PACK[".gz"](LINES) + rest
+    (tmp_path / "a.jsonl.gz").write_bytes(content)
+    reader = Reader(SourceFile.at(tmp_path / "a.jsonl.gz"), 0)
+    assert b"".join(block.payload for block in reader.blocks()) == LINES + LINES
+    assert reader.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.jsonl", PACK[".gz"](b"{}"), "is packed with gzip, although its name says something else; give its name"),
+        ("a.parquet", PACK[".gz"](b"{}"), "is packed with gzip"),
+        ("a.jsonl.gz", PACK[".zst"](b"{}"), "is packed with Zstandard"),
+        ("a.jsonl.gz", b'{"text": "x"}\n', "is not packed, although its name ends in .gz"),
+        ("a.jsonl.zst", b'{"text": "x"}\n', "is not packed, although its name ends in .zst"),
+        ("a.jsonl.gz", PACK[".gz"](PACK[".gz"](b"{}")), "is packed with gzip"),
+        ("a.csv", "text\nx\n".encode("utf-16"), "is text in UTF-16"),
+        ("a.jsonl", '{"text": "x"}\n'.encode("utf-16-le"), "is text in UTF-16"),
+        ("a.json.gz", PACK[".gz"]('{"text": "x"}\n'.encode("utf-16-be")), "is text in UTF-16"),
+        ("a.jsonl", b"PK\x03\x04" + bytes(60), "is a ZIP archive"),
+        ("a.tsv", parquet_bytes(pa.table({"text": ["a"]})), "is Parquet"),
+        ("a.json", b"<!DOCTYPE html><html>", "is an HTML page"),
+        ("a.parquet", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of Git LFS"),
+    ],
+)
+def test_a_file_of_another_kind_than_its_name_is_told(tmp_path: Path, name: str, content: bytes, kind: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError) as error:
+        list(open_blocks(SourceFile.at(tmp_path / name), 0))
+    assert str(error.value).startswith(f"{tmp_path / name}: {kind}")
+    assert "fetch it again" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b'[{"text":"a"},{"text":"b"}]', b'[\n {"text":"a"},\n {"text":"b"}\n]\n'])
+def test_json_lines_that_are_one_array_are_read(tmp_path: Path, content: bytes) -> None:
+    assert read_all(tmp_path, "a.jsonl", content).rows["text"].to_pylist() == ["a", "b"]
+
+
+def test_a_line_with_an_array_is_refused_alone(tmp_path: Path) -> None:
+    parsed = read_all(tmp_path, "a.jsonl", b'[{"text":"a"}]\n{"text":"b"}\n')
+    assert parsed.rows["text"].to_pylist() == ["b"]
+    assert len(parsed.rejects) == 1
 
 
 @pytest.mark.parametrize("content", [b"PAR1 this is none PAR1", b"{}", parquet_bytes(pa.table({"a": [1] * 999}))[:-9]])

@@ -44,7 +44,7 @@ def test_samples_of_several_sources_have_one_text_key_and_their_origin(tmp_path)
     assert [records(file) for file in files] == [
         [("one", {"text": None, "meta": {"path": "p", "origin": "a.jsonl", "origin_was": "before"}})],
         [("two", {"text": None, "original_text": "something else", "id": "7", "meta": {"origin": "second"}})],
-        [("three", {"id": "c.parquet:0", "text": None, "n": 3, "meta": {"meta": "a string", "origin": "c.parquet"}})],
+        [("three", {"text": None, "n": 3, "meta": {"meta": "a string", "origin": "c.parquet"}})],
         [("four", {"deep": {"n": 1}, "text": None, "meta": {"origin": "d.jsonl"}})],
     ]
 

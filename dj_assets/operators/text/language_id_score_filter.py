@@ -9,6 +9,8 @@ from typing import ClassVar
 import pyarrow as pa
 
 from dj_assets.models import load
+from dj_assets.models.fasttext_file import UnreadableModelError, labels_of
+from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import Filter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import All, Condition, OneOf, Range
@@ -40,6 +42,17 @@ class LanguageIdScoreFilter(Filter):
         """Return the language identification model."""
         return (MODEL,)
 
+    def languages(self, models: ModelStore) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the languages to keep, and the labels of the model; of another kind of model they are not known."""
+        named = self._named()
+        try:
+            return (named, labels_of(models.find(MODEL).path)) if named else ((), ())
+        except UnreadableModelError:
+            return (), ()
+
+    def _named(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.lang,) if isinstance(self.lang, str) else self.lang))
+
     @property
     def condition(self) -> Condition:
         """Return the condition: a score within bounds and, if `lang` names any, one of these languages."""
@@ -51,8 +64,8 @@ class LanguageIdScoreFilter(Filter):
             high_closed=self.max_closed_interval,
             reversed=self.reversed_range,
         )
-        langs = (self.lang,) if isinstance(self.lang, str) else self.lang
-        return All((OneOf("lang", langs), score)) if any(langs) else score
+        langs = self._named()
+        return All((OneOf("lang", langs), score)) if langs else score
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the language code and the probability of the most likely language of every text."""

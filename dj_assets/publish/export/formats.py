@@ -11,7 +11,10 @@ from typing import IO, BinaryIO, Literal, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dj_assets.home.writing import open_parquet
 from dj_assets.publish.export.samples import Samples
+from dj_assets.sources.column_types import plain
+from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.formats.llava import to_llava
 
 ExportFormat = Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"]
@@ -83,9 +86,9 @@ class _Parquet(ExportWriter):
     def add(self, samples: Samples) -> None:
         batch = samples.table()
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._file, batch.schema, compression="zstd", write_page_checksum=True)
-        self._pending.append(batch)
-        self._pending_bytes += batch.nbytes
+            self._writer = open_parquet(self._file, batch.schema)
+        self._pending.append(plain(batch))
+        self._pending_bytes += self._pending[-1].nbytes
         if self._pending_bytes >= _ROW_GROUP_BYTES:
             self._flush()
 
@@ -153,7 +156,10 @@ class _Llava(ExportWriter):
 
     def add(self, samples: Samples) -> None:
         for record in samples.records():
-            conversation = to_llava({**record, "text": record.get(samples.text_key)})
+            text, name = record.get(samples.text_key), record.pop(SAMPLE_NAME, None)
+            # LLaVA's format has an id for every record
+            named = {ID: name} | {key: value for key, value in record.items() if value is not None}
+            conversation = to_llava({**named, "text": text})
             self._file.write(self._before + samples.dump(conversation))
             self._before = b",\n"
 

@@ -14,8 +14,11 @@ import pyarrow.parquet as pq
 
 from dj_assets.publish.export.exported_media import MediaSource
 from dj_assets.sources import exact_json
-from dj_assets.sources.fields import ID, FieldTypes, observe, restore
-from dj_assets.sources.json_lines import as_json, plain_records, table_lines
+from dj_assets.sources.column_types import without_rows
+from dj_assets.sources.fields import FieldTypes, observe, restore
+from dj_assets.sources.json_lines import table_lines
+from dj_assets.sources.json_values import as_json, plain_records
+from dj_assets.sources.tables import batches_of
 
 _MAX_ROWS = 2048
 
@@ -96,9 +99,8 @@ class LineSamples(Samples):
         records = [exact_json.loads(text) for text in texts]
         locations = [exact_json.text_location(record, self.text_key) for record in records]
         cleaned = [None if location is None else location[0].get(location[1]) for location in locations]
-        columns = (texts, cleaned, [_id(record.get(ID)) for record in records])
-        fields, text, ids = (pa.array(column, pa.string()) for column in columns)
-        return restore(fields, text, ids, self.types or FieldTypes(), self.text_key)
+        fields, text = (pa.array(column, pa.string()) for column in (texts, cleaned))
+        return restore(fields, text, None, self.types or FieldTypes(), self.text_key)
 
     def lines(self) -> Iterator[bytes]:
         """Yield the lines unchanged."""
@@ -142,10 +144,10 @@ def _tables(path: Path, batch_bytes: int) -> Iterator[tuple[Make, int]]:
     with pq.ParquetFile(path) as file:
         metadata = file.metadata
         if not metadata.num_rows:
-            yield partial(TableSamples, batch=pa.RecordBatch.from_pylist([], schema=file.schema_arrow)), 0
+            yield partial(TableSamples, batch=without_rows(file.schema_arrow)), 0
         size = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
         rows = max(1, min(_MAX_ROWS, batch_bytes * metadata.num_rows // max(1, size)))
-        for batch in file.iter_batches(rows, use_threads=False):
+        for batch in batches_of(file, rows):
             yield partial(TableSamples, batch=batch), len(batch)
 
 
@@ -158,7 +160,3 @@ def _lines(path: Path, batch_bytes: int, types: FieldTypes | None) -> Iterator[t
             for at in range(0, len(raw), _MAX_ROWS):
                 part = raw[at : at + _MAX_ROWS]
                 yield partial(LineSamples, raw=part, types=types), len(part)
-
-
-def _id(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else exact_json.dumps(value, exact=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from dj_assets.settings import MAX_LINE_BYTES
+from dj_assets.settings import max_record_bytes
 from dj_assets.sources.blocks import Piece, RefusedError, Reject, refuse
 from dj_assets.sources.lines import Overlong
 from dj_assets.sources.sources import Reading, SourceFile, natural_key
@@ -93,11 +93,11 @@ def _yymm(own_id: str) -> str | None:
 def _unzipped(raw: bytes) -> bytes:
     unzip = zlib.decompressobj(_GZIP)
     try:
-        content = unzip.decompress(raw, MAX_LINE_BYTES)
+        content = unzip.decompress(raw, max_record_bytes())
     except zlib.error as error:
         raise RefusedError(f"no readable gzip ({error})") from None
     if unzip.unconsumed_tail:
-        raise RefusedError(f"unpacked more than the {MAX_LINE_BYTES} bytes allowed")
+        raise RefusedError(f"unpacked more than the {max_record_bytes()} bytes allowed")
     if not unzip.eof:
         raise RefusedError("the gzip breaks off")
     return content

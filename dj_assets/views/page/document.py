@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from dj_assets.analysis.figures import rate
+from dj_assets.errors import DjError
 from dj_assets.views.page import provenance, results, samples
 from dj_assets.views.page.html import Html, joined, tag
 from dj_assets.views.page.report_input import ReportInput, Section
@@ -33,12 +35,24 @@ def report_page(report_input: ReportInput) -> str:
     """Return the report of a run as one HTML document that needs no other file."""
     # the texts of examples and of duplicates are read at the same time
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="report") as pool:
-        sections = list(pool.map(lambda section: section(report_input), SECTIONS))
+        sections = list(pool.map(partial(_made, report_input), SECTIONS))
     manifest = report_input.manifest
     title = f"{manifest.name}: {rate(manifest.retention)} kept"
     return whole_page(
         title, _header(report_input, sections), tag("main", results.figures(report_input), *map(_section, sections))
     )
+
+
+def _made(report_input: ReportInput, section: Callable[[ReportInput], Section]) -> Section:
+    """Return a section; one that cannot be made is left out with a remark, since a report must not end a run."""
+    try:
+        return section(report_input)
+    except (DjError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - any value of the data, any library that draws
+        name = section.__name__
+        remark = f"This section could not be made ({type(error).__name__}: {error}). The results are complete."
+        return Section(name, name.capitalize(), "", tag("p", remark))
 
 
 def _header(report_input: ReportInput, sections: Sequence[Section]) -> Html:

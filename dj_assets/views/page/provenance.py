@@ -25,13 +25,15 @@ def sources(report_input: ReportInput) -> Section:
     total = sum(shard.size for shard in shards)
     about = f"{len(shards):,} {'file' if len(shards) == 1 else 'files'}, {_bytes(total)}."
     head = ("file", "sha256", "size", "samples", "kept")
-    body = joined([table(head, rows, numbers_from=2), *more, *_against(manifest)])
+    notices = [tag("p", quoted_text(notice)) for notice in manifest.notices]
+    body = joined([*notices, table(head, rows, numbers_from=2), *more, *_against(manifest)])
     return Section("sources", "Source files", about, body)
 
 
 def _source(shard: MeasuredFile, kept: int) -> list[str]:
     counts = f"{shard.records:,}", f"{kept:,}"
-    return [_path(shard.path), _checksum(shard.sha256), _bytes(shard.size), *counts]
+    others = f" and {len(shard.members) - 1:,} more" if shard.members else ""
+    return [joined([_path(shard.path), others]), _checksum(shard.sha256), _bytes(shard.size), *counts]
 
 
 def _against(manifest: RunManifest) -> list[Html]:

@@ -212,7 +212,24 @@ def test_images_in_cells_stand_beside_their_samples(tmp_path, format):
     files = exported_files(tmp_path / "out", tmp_path / "e")
     assert files["000000000.0.png"] == b"\x89first"
     assert files["000000000.1.jpg"] == b"second"
-    assert json.loads(files["000000000.json"]) == {"id": "one", "images": ["a.png", "b.jpg"]}
+    named = {"__dj_id__": "one"} if format == "parquet" else {}
+    assert json.loads(files["000000000.json"]) == named | {"id": "one", "images": ["a.png", "b.jpg"]}
+
+
+@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+def test_images_of_hugging_face_stand_beside_their_samples(tmp_path, format):
+    images = [{"bytes": b"\x89first", "path": "a.png"}, {"bytes": b"second", "path": None}]
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    column = pa.array([images], pa.list_(struct))
+    pq.write_table(pa.table({"id": ["one"], "text": ["two pictures"], "image": column}), tmp_path / "cells.parquet")
+    recipe = {**ALL, "image_key": "image"}
+    dj_assets.run_recipe(recipe, [tmp_path / "cells.parquet"], tmp_path / "out", workers=1, format=format)
+    files = exported_files(tmp_path / "out", tmp_path / "e")
+    assert files["000000000.0.png"] == b"\x89first"
+    assert files["000000000.1.bin"] == b"second"
+    exported = json.loads(files["000000000.json"])
+    assert [image["path"] for image in exported["image"]] == ["a.png", None]
+    assert not any(image["bytes"] for image in exported["image"])
 
 
 @pytest.mark.parametrize("to", ["jsonl", "jsonl.zst", "parquet", "webdataset"])
@@ -250,7 +267,7 @@ def test_nothing_kept_is_an_export_of_nothing(tmp_path):
     dj_assets.run_recipe(PROCESS, [source], tmp_path / "out", workers=1)
     (part,) = export(tmp_path / "out", tmp_path / "e", "parquet").run().parts
     assert part.samples == 0
-    assert pq.read_table(tmp_path / "e" / part.name).column_names == ["id", "text"]
+    assert pq.read_table(tmp_path / "e" / part.name).column_names == ["__dj_id__", "text"]
 
 
 def test_the_same_samples_give_the_same_bytes(out, tmp_path):

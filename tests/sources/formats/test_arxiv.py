@@ -65,7 +65,7 @@ def test_a_bundle_gives_one_sample_a_paper_main_file_first(tmp_path, name):
 
 
 def test_what_has_no_latex_is_quarantined_with_its_reason_and_place(tmp_path, monkeypatch):
-    monkeypatch.setattr(arxiv, "MAX_LINE_BYTES", 5000)
+    monkeypatch.setattr(arxiv, "max_record_bytes", lambda: 5000)
     whole = gzip.compress(PAPER)
     bundle = {
         "2101/2101.00001.pdf": b"%PDF-1.4",

@@ -1,0 +1,55 @@
+"""Kinds of files by their first bytes, to say what a file is whose name says something else."""
+
+from __future__ import annotations
+
+import re
+
+from dj_assets.sources.sources import SourceFile
+
+# The number of bytes that tell the kind of a file.
+HEAD_BYTES = 64
+
+_FLAGS = re.DOTALL | re.IGNORECASE
+_PACKED = (
+    (rb"\x1f\x8b", "packed with gzip", "give its name the ending .gz"),
+    (rb"\x28\xb5\x2f\xfd", "packed with Zstandard", "give its name the ending .zst"),
+    (rb"BZh[1-9]1AY&SY", "packed with bzip2", "unpack it first"),
+    (rb"\xfd7zXZ\0", "packed with xz", "unpack it first"),
+    (rb"PK\x03\x04", "a ZIP archive", "unpack it first"),
+    (rb"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
+)
+_PLAIN = (
+    (rb"PAR1\x15", "Parquet", "give its name the ending .parquet"),
+    (rb"ARROW1\0", "an Arrow file", "write it as Parquet"),
+    (rb"Obj\x01", "Avro", "write it as Parquet"),
+    (rb"version https://git-lfs", "a pointer of Git LFS, not the file itself", "get the file with 'git lfs pull'"),
+    (rb"\s*<(!doctype html|html)", "an HTML page", "look at the page: it may say why the download failed"),
+    (
+        rb"\xff\xfe|\xfe\xff|\0[^\0]\0[^\0]|[^\0]\0[^\0]\0",
+        "text in UTF-16",
+        "convert it with 'iconv -f UTF-16 -t UTF-8'",
+    ),
+)
+_BY_COMPRESSION = {"gz": rb"\x1f\x8b", "zst": rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"}
+_PARQUET = rb"PAR[1E]"
+
+
+def mistaken_packing(file: SourceFile, head: bytes) -> str | None:
+    """Return what a file is, with the cure, if its first bytes are not packed as its name says; None if they are."""
+    if not head or file.compression is None or re.match(_BY_COMPRESSION[file.compression], head):
+        return None
+    kind = _kind_of(head, (*_PACKED, *_PLAIN))
+    return kind or f"is not packed, although its name ends in .{file.compression}; take that ending from its name"
+
+
+def mistaken_content(file: SourceFile, head: bytes) -> str | None:
+    """Return what the content of a file is, with the cure, if it is not what its name says; None if it may be."""
+    if not head or (file.format == "parquet" and re.match(_PARQUET, head)):
+        return None
+    # an archive begins with the name of a member, and XML declares its encoding
+    return _kind_of(head, _PACKED if file.format in {"tar", "xml"} else (*_PACKED, *_PLAIN))
+
+
+def _kind_of(head: bytes, kinds: tuple[tuple[bytes, str, str], ...]) -> str | None:
+    found = next(((kind, cure) for pattern, kind, cure in kinds if re.match(pattern, head, _FLAGS)), None)
+    return found and f"is {found[0]}, although its name says something else; {found[1]}"
