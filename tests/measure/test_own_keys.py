@@ -16,6 +16,7 @@ from PIL import Image
 import dj_assets
 from dj_assets import settings
 from dj_assets.analysis.explain import explain
+from dj_assets.errors import SourceError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
 from dj_assets.operators.text.text_length_filter import TextLengthFilter
@@ -105,6 +106,11 @@ def test_the_manifest_of_a_run_gives_its_recipe_with_the_keys_of_media(pictures:
         "process": list(manifest.process),
     }
     assert make_plan(load_recipe(manifest.recipe_content())).stats_hash == manifest.stats_hash
+
+
+def test_a_key_of_an_operator_that_no_record_has_is_a_mistake(pictures: Path) -> None:
+    with pytest.raises(SourceError, match="no record has the key 'photos'"):
+        stats_of(pictures, [SHAPE, {SHAPE: {"image_key": "photos"}}])
 
 
 def test_a_key_of_media_that_an_operator_does_not_read_has_no_effect_and_a_notice() -> None:
