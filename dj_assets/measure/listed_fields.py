@@ -13,7 +13,7 @@ from dj_assets.home.manifest import FileManifest
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.tokens import Kind
 from dj_assets.recipe.plan import Plan
-from dj_assets.sources.fields import FieldTypes
+from dj_assets.sources.column_types import ColumnTypes
 
 _WORDS = {"images": "images", "videos": "clips"}
 _RECIPE_KEYS = {"images": "image_key", "videos": "video_key"}
@@ -68,8 +68,9 @@ def _keys(keys: MediaKeys, kind: Kind) -> tuple[str, ...]:
 
 def _fields(layout: Layout, manifest: FileManifest) -> pa.DataType:
     """Return the type of the fields of a measured file: a struct, or a text if the records have too many keys."""
-    if manifest.field_types is not None:
-        return FieldTypes.from_json(manifest.field_types).arrow_type()
+    shapes = ColumnTypes.from_json(manifest.field_types).shapes
+    if shapes is not None:
+        return shapes.arrow_type()
     return pq.read_schema(layout.fetched("fields", manifest.number)).field("fields").type
 
 
