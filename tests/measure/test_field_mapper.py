@@ -80,6 +80,7 @@ class Halves(Expander):
         return pa.array(lists, pa.list_(CHILD))
 """
 TYPES = {
+    "__dj_id__": pa.string(),
     "id": pa.string(),
     "text": pa.string(),
     "tags": pa.list_(pa.string()),
