@@ -20,6 +20,7 @@ _PACKED = (
 )
 _PLAIN = (
     (rb"PAR1\x15", "Parquet", "give its name the ending .parquet"),
+    (rb"PARE", "encrypted Parquet", "decrypt it first"),
     (rb"ARROW1\0", "an Arrow file", "write it as Parquet"),
     (rb"Obj\x01", "Avro", "write it as Parquet"),
     (rb"version https://git-lfs", "a pointer of Git LFS, not the file itself", "get the file with 'git lfs pull'"),
@@ -31,7 +32,7 @@ _PLAIN = (
     ),
 )
 _BY_COMPRESSION = {"gz": rb"\x1f\x8b", "zst": rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"}
-_PARQUET = rb"PAR[1E]"
+_PARQUET = rb"PAR1"
 
 
 def mistaken_packing(file: SourceFile, head: bytes) -> str | None:

@@ -161,6 +161,7 @@ def test_bytes_after_a_gzip_stream_are_ignored_as_by_gzip(tmp_path: Path, rest: 
         ("a.json.gz", PACK[".gz"]('{"text": "x"}\n'.encode("utf-16-be")), "is text in UTF-16"),
         ("a.jsonl", b"PK\x03\x04" + bytes(60), "is a ZIP archive"),
         ("a.tsv", parquet_bytes(pa.table({"text": ["a"]})), "is Parquet"),
+        ("a.parquet", b"PARE" + bytes(60), "is encrypted Parquet"),
         ("a.json", b"<!DOCTYPE html><html>", "is an HTML page"),
         ("a.parquet", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of Git LFS"),
     ],
