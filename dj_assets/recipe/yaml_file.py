@@ -32,6 +32,36 @@ _Loader.add_implicit_resolver(
 )
 
 
+# A recipe has hundreds of values. Aliases of aliases can make billions from a few lines.
+_MOST_VALUES = 1_000_000
+
+
+def _values(content: object, known: dict[int, int]) -> int:
+    """Return the number of values in a content, of an alias all of them each time.
+
+    `known` has the numbers of the lists and mappings that were counted, by their identity; 0 while one is counted.
+
+    Raises
+    ------
+    ValueError
+        If there are too many, or an alias contains itself.
+    """
+    if not isinstance(content, list | dict):
+        return 1
+    number = known.get(id(content))
+    if number is not None:
+        if not number:
+            raise ValueError("an alias contains itself")
+        return number
+    known[id(content)] = 0
+    entries = [*content, *content.values()] if isinstance(content, dict) else content
+    number = 1 + sum(_values(entry, known) for entry in entries)
+    if number > _MOST_VALUES:
+        raise ValueError(f"its aliases make more than {_MOST_VALUES:,} values")
+    known[id(content)] = number
+    return number
+
+
 def read_yaml(path: Path) -> dict[str, object]:
     """Return the content of a YAML file with one mapping.
 
@@ -42,10 +72,15 @@ def read_yaml(path: Path) -> dict[str, object]:
     """
     try:
         content = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+        _values(content, {})
     except FileNotFoundError:
         raise RecipeError(str(path), "no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(str(path), f"cannot be read: {error}") from None
+    except RecursionError:
+        raise RecipeError(str(path), "its lists or mappings are nested too deep") from None
+    except ValueError as error:
+        raise RecipeError(str(path), str(error)) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""

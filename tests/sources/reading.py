@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +14,12 @@ from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.readers import Reader, parse
 from dj_assets.sources.sources import SourceFile
 
-PACK = {"": lambda data: data, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
+PACK = {
+    "": lambda data: data,
+    # without the time: parameters of tests must be the same in every process
+    ".gz": partial(gzip.compress, mtime=0),
+    ".zst": zstandard.ZstdCompressor().compress,
+}
 
 
 def write(folder: Path, name: str, content: bytes) -> SourceFile:
