@@ -46,10 +46,7 @@ def explain(
     from dj_assets.views.terminal import render_trace
 
     layout, manifest = finished(subset)
-    content = {"process": list(manifest.process), "text_keys": manifest.text_keys}
-    if manifest.custom_operator_paths:
-        content["custom_operator_paths"] = list(manifest.custom_operator_paths)
-    plan = make_plan(load_recipe(content))
+    plan = make_plan(load_recipe(manifest.recipe_content()))
     files = _read_as_then(manifest)
     for trace in explain(plan, layout, manifest, sample, ModelStore.with_folder(models), files=files):
         console().print(render_trace(trace))

@@ -6,6 +6,8 @@ Part 0 is the record itself. Parts are numbered in the order of the samples, so 
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -34,8 +36,11 @@ def source_row(row: int) -> int:
     return row & ((1 << _ROW_BITS) - 1)
 
 
-def part_of(row: int) -> int:
-    """Return the part, 0 for the record itself.
+Row = TypeVar("Row", int, npt.NDArray[np.int64])
+
+
+def part_of(row: Row) -> Row:
+    """Return the part, 0 for the record itself; also of an array of rows.
 
     Examples
     --------

@@ -24,7 +24,7 @@ MEASURE_AGAIN = "run the subset again: only damaged files are measured again"
 REFINE_AGAIN = "run the subset again: it is refined again from the measured files"
 _TIME = "%Y%m%dT%H%M%S.%f"
 # A manifest without these is still right.
-_CAME_LATER = {"nodes", "worker_mb", "media", "members"}
+_CAME_LATER = {"nodes", "worker_mb", "media", "decoders", "members"}
 _TICK = datetime.timedelta(microseconds=1)
 T = TypeVar("T")
 
@@ -38,7 +38,8 @@ class FileManifest:
     subset. `seconds` is the time every step took, summed over workers. `files` has size and CRC-32 of every measured
     file, by its kind. `nodes` counts the blocks that each machine measured; `worker_mb` is the largest size of a worker
     of a cluster, 0 where nobody asked. `media` is a digest of the files of media that its samples list, empty where
-    there are none. `members` are the paths of joined files, each with the row at which it begins.
+    there are none. `decoders` is the version of the choice of decoders (`media.decoded_by.DECODERS`). `members` are the
+    paths of joined files, each with the row at which it begins.
     """
 
     number: int
@@ -60,6 +61,7 @@ class FileManifest:
     nodes: dict[str, int] = field(default_factory=dict)
     worker_mb: float = 0.0
     media: str = ""
+    decoders: int = 1
     members: tuple[tuple[str, int], ...] = ()
 
     def written(self, kind: str) -> Sum:

@@ -17,7 +17,7 @@ from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.damage import Sum
 from dj_assets.home.json_files import content_checksum, taken_checksum, write_document
 from dj_assets.media.locations import Root
-from dj_assets.media.media_keys import MediaKeys
+from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 
 # The database is written before these are known: its copy of the manifest does not have them.
 _LATE = frozenset({"database_bytes", "database_crc32", "files", "record"})
@@ -271,6 +271,18 @@ class RunManifest(_Record):
             first = error.errors(include_url=False)[0]
             key = ".".join(map(str, first["loc"]))
             raise _damaged(path, f"{key}: {first['msg']}") from None
+
+    def recipe_content(self) -> dict[str, object]:
+        """Return the keys of a recipe that runs the same operators over the same fields again."""
+        fields, usual = self.media.keys if self.media else MediaFields(), MediaFields()
+        names = {key: name for of_kind in FIELD_KEYS.values() for key, name in of_kind.items()}
+        paths = list(self.custom_operator_paths)
+        return {
+            "text_keys": self.text_keys,
+            **{key: getattr(fields, of) for key, of in names.items() if getattr(fields, of) != getattr(usual, of)},
+            **({"custom_operator_paths": paths} if paths else {}),
+            "process": list(self.process),
+        }
 
     def write(self, path: Path) -> None:
         """Write the manifest; the file appears whole or not at all."""

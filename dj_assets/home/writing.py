@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dj_assets.home.damage import Sum
+from dj_assets.home.identity import part_of
 from dj_assets.sources.column_types import ColumnTypes, plain, without_rows
 from dj_assets.sources.json_lines import json_lines
 from dj_assets.sources.tables import batches_of
@@ -161,7 +162,7 @@ def write_refined(
 
 
 def _kept(cleaned: Path, fields: Path, keep: np.ndarray) -> Iterator[pa.RecordBatch]:
-    """Yield the kept rows, columns `id`, `text`, `fields`."""
+    """Yield the kept rows, columns `row`, `id`, `text`, `fields`."""
     at = 0
     with pq.ParquetFile(cleaned) as texts, pq.ParquetFile(fields) as others:
         if not texts.metadata.num_rows == others.metadata.num_rows == len(keep):
@@ -175,7 +176,7 @@ def _kept(cleaned: Path, fields: Path, keep: np.ndarray) -> Iterator[pa.RecordBa
             if not text["row"].equals(other["row"]):
                 raise ValueError(f"{cleaned}: row numbers differ from those of {fields} near row {at}")
             both = pa.RecordBatch.from_arrays(
-                [text["id"], text["text"], other["fields"]], names=["id", "text", "fields"]
+                [text["row"], text["id"], text["text"], other["fields"]], names=["row", "id", "text", "fields"]
             )
             mask = pa.array(keep[at : at + len(both)].astype(bool, copy=False))
             at += len(both)
@@ -206,7 +207,8 @@ def _write_lines(target: Path, samples: Iterator[pa.RecordBatch], text_key: str,
     rows = 0
     with replace_atomically(target) as temporary, temporary.open("wb") as file:
         for batch in samples:
-            file.writelines(json_lines(batch, text_key, types))
+            made = bool(np.any(part_of(batch["row"].to_numpy())))
+            file.writelines(json_lines(batch, text_key, types, named=made))
             rows += batch.num_rows
     return rows
 

@@ -17,7 +17,7 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, measured_manifest
 from dj_assets.home.numbering import numbers_of
 from dj_assets.measure.engines import OpenEngine
-from dj_assets.measure.media_files import media_unchanged
+from dj_assets.measure.media_validity import media_up_to_date
 from dj_assets.measure.progress import Progress, Report
 from dj_assets.measure.tally import TEXT_KEY_FIX, FileTally, FileTask
 from dj_assets.measure.work import Task
@@ -86,7 +86,7 @@ class MeasuredSource:
                 wanted = []
                 for file in turn:
                     stored = measured_manifest(self.layout, file.number, file.file, file.measure_key, file.limit)
-                    if stored is None or not media_unchanged(self.layout, stored):
+                    if stored is None or not media_up_to_date(task, self.layout, stored, file):
                         wanted.append(file)
                     else:
                         pace.finish(stored)

@@ -17,15 +17,17 @@ from dj_assets.home.identity import FROM_SOURCE
 from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.access import MediaAccess
+from dj_assets.media.decoded_by import ClipDecodedBy, decoders_of, unusual_decoders
 from dj_assets.media.feature import MediaFeature
 from dj_assets.media.locations import Root
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.reader import MediaReader
+from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.recipe.load import import_operators
-from dj_assets.recipe.plan import Plan
+from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.media_reader import StoreReader
 
 # One reader for each set of user's modules, in each worker process: a reader must know the features that it computes.
@@ -49,7 +51,8 @@ def measure_in_parts(
             for features in ahead[2]:
                 features.result()
             done = RowStage(ahead[0], frequent).run(plan)
-            measured.append(replace(done, media=_with_later(_of_records(ahead[1], done.lineage), done.media)))
+            listed = _with_later(_of_records(ahead[1], done.lineage), done.media)
+            measured.append(replace(done, media=listed, decoders=unusual_decoders(media(ahead[0]).computed)))
         ahead = upcoming
     joined = _joined(measured)
     joined.seconds.update(_with_feature_seconds(joined.seconds, plan, batch, _reader(plan.recipe.custom_operators)))
@@ -81,12 +84,33 @@ def _compute_ahead(plan: Plan, part: Batch) -> list[Future[None]]:
     Those of conditional operators, and of operators after an expander, are not.
     """
     end = plan.expanders[0].index if plan.expanders else len(plan.steps)
+    steps = [step for step in plan.steps[:end] if step.index not in plan.conditional]
+    return [media(part).under(keys).compute(wanted) for keys, wanted in _features(plan, steps, part.models).items()]
+
+
+def clip_decoders(plan: Plan, models: ModelStore) -> list[ClipDecodedBy]:
+    """Return the features that name the decoders of clips for a plan; none if it decodes no clips."""
+    return decoders_of([feature for wanted in _features(plan, plan.steps, models).values() for feature in wanted])
+
+
+def decoded_otherwise(plan: Plan, batch: Batch, root: Root) -> bool:
+    """Return whether a file of the samples is decoded otherwise than an earlier version of the decoders did."""
+    for part in _parts(plan, batch, root):
+        for keys, wanted in _features(plan, plan.steps, part.models).items():
+            media(part).under(keys).compute(decoders_of(wanted)).result()
+        if unusual_decoders(media(part).computed):
+            return True
+    return False
+
+
+def _features(plan: Plan, steps: Sequence[Step], models: ModelStore) -> dict[MediaKeys, list[MediaFeature[object]]]:
+    """Return the features that steps need, by the fields that list their media."""
     features: dict[MediaKeys, list[MediaFeature[object]]] = {}
-    for step in plan.steps[:end]:
-        if isinstance(step.operator, MediaOperator) and step.index not in plan.conditional:
+    for step in steps:
+        if isinstance(step.operator, MediaOperator):
             keys = step.operator.keys(plan.recipe.media)
-            features.setdefault(keys, []).extend(step.operator.features_for(part.models))
-    return [media(part).under(keys).compute(wanted) for keys, wanted in features.items()]
+            features.setdefault(keys, []).extend(step.operator.features_for(models))
+    return features
 
 
 def _with_feature_seconds(
@@ -165,4 +189,5 @@ def _joined(parts: Sequence[Measured]) -> Measured:
         lineage=Lineage.joined(lineages, records) if lineages else None,
         media=None if first.media is None else pa.concat_arrays([part.media for part in parts]),
         written=tuple(written for part in parts for written in part.written),
+        decoders={file: decoder for part in parts for file, decoder in part.decoders.items()},
     )

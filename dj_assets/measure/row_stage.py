@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -54,10 +54,11 @@ class Measured:
     null, too. The keys that a corpus mapper counts are among the signatures. `failed_at` is the step of the failure,
     else null. `lineage` is None without expanders; else the arrays have the children as well, after their parents.
     `media` holds the media files that every sample lists, or is None if no operator reads media
-    (`MediaBatch.files`). `fields` are the samples' other fields, if the batch has them; only operators with their own
-    `text_key` and operators that write fields change them. A failed sample has its original fields, null where it has
-    none of the type that was written. `written` holds the names and types of the fields that operators wrote, in their
-    order, for each part of the batch that was measured by itself.
+    (`MediaBatch.files`); `decoders` names the unusual decoders of these files (`unusual_decoders`). `fields` are the
+    samples' other fields, if the batch has them; only operators with their own `text_key` and operators that write
+    fields change them. A failed sample has its original fields, null where it has none of the type that was written.
+    `written` holds the names and types of the fields that operators wrote, in their order, for each part of the batch
+    that was measured by itself.
     """
 
     text: pa.StringArray
@@ -70,6 +71,7 @@ class Measured:
     lineage: Lineage | None = None
     media: pa.Array | None = None
     written: tuple[Mapping[str, pa.DataType], ...] = ()
+    decoders: Mapping[str, str] = field(default_factory=dict)
 
 
 class RowStage:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from dj_assets.errors import SourceError
 from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.work import BlockSummary
+from dj_assets.media.decoded_by import DECODERS
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.sources import SourceFile, is_as_found
@@ -111,6 +112,7 @@ class FileTally:
             nodes={name: blocks for name, blocks in sorted(self.nodes.items()) if name},
             worker_mb=self.peak_rss_mb,
             media=self.media,
+            decoders=DECODERS,
             members=tuple(members),
         )
 

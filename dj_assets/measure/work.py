@@ -14,12 +14,13 @@ import pyarrow as pa
 from dj_assets.home.identity import id_of, row_of
 from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.media_files import MEDIA, media_files
-from dj_assets.measure.media_stage import measure_in_parts
+from dj_assets.measure.media_stage import decoded_otherwise, measure_in_parts
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.file_stats import digest_of
+from dj_assets.media.locations import Root
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
-from dj_assets.recipe.plan import Plan
+from dj_assets.recipe.plan import Plan, digest
 from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.readers import Block, parse
 from dj_assets.sources.written_fields import written_types
@@ -121,17 +122,27 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
             missing_key=parsed.missing_key,
             field_types=_with_written(parsed.field_types, measured.written),
             seconds=measured.seconds,
-            media="" if measured.media is None else digest_of(media_files(measured.media)),
+            media=_media_digest(measured),
         ),
     )
+
+
+def _media_digest(measured: Measured) -> str:
+    """Return a digest of the media files of the samples, and of their decoders as far as these are not the usual."""
+    files = "" if measured.media is None else digest_of(media_files(measured.media))
+    return digest([files, sorted(measured.decoders.items())]) if measured.decoders else files
+
+
+def decoded_otherwise_than_before(task: Task, file: str, block: Block) -> bool:
+    """Return whether a block of a file, given by its path, lists media that are now decoded otherwise."""
+    rows = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name).rows
+    return decoded_otherwise(task.plan, Batch(rows, task.models), _root(file, block))
 
 
 def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured:
     """Measure the samples of a block; a plan over media measures them in parts."""
     if task.plan.media:
-        root = block.reading.media_root
-        root = replace(root, folder=root.folder or str(Path(file).parent))
-        return measure_in_parts(task.plan, batch, root, task.frequent)
+        return measure_in_parts(task.plan, batch, _root(file, block), task.frequent)
     return RowStage(batch, task.frequent).run(task.plan)
 
 
@@ -148,6 +159,11 @@ def _identity(rows: pa.RecordBatch, lineage: Lineage | None) -> tuple[pa.Array, 
     row = row_of(rows.column("row").to_numpy()[lineage.origin], part)
     ids = rows.column("id").take(pa.array(lineage.origin)).to_pylist()
     return pa.array(row), pa.array([id_of(*named) for named in zip(ids, part.tolist(), strict=True)], pa.string())
+
+
+def _root(file: str, block: Block) -> Root:
+    root = block.reading.media_root
+    return replace(root, folder=root.folder or str(Path(file).parent))
 
 
 def _rejects(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dj_assets.errors import MediaError
-from dj_assets.media.containers import OPEN_OPTIONS, require_container
-from dj_assets.media.frames import Frames
+from dj_assets.media.containers import open_container, require_container
+from dj_assets.media.decoders import frames_of
+from dj_assets.media.frames import Frames, known
 from dj_assets.media.handed import Content, local_path
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class OpenClip:
         self._held: dict[int, np.ndarray] | None = None
         self._close = ExitStack()
 
+    def still_alive(self) -> None:
+        """Restart the time limit of the feature that is computed now."""
+        self.alive()
+
     @property
     def width(self) -> int:
         """Return the width of the coded frames in pixels; a rotation that players apply is ignored."""
@@ -54,10 +59,23 @@ class OpenClip:
 
     @property
     def duration(self) -> float | None:
-        """Return the seconds by the video stream, else by the container; None if neither has a duration."""
+        """Return the seconds by the video stream, else by the container, else by the packets; None without times."""
         if self.stream.duration is not None and self.stream.time_base is not None:
             return float(self.stream.duration * self.stream.time_base)
-        return None if self.container.duration is None else self.container.duration / 1_000_000
+        if self.container.duration is not None:
+            return self.container.duration / 1_000_000
+        return self._packets_s
+
+    @cached_property
+    def _packets_s(self) -> float | None:
+        """Return the seconds from the first packet to the end of the last; the header of a recording may have none."""
+        shown = [
+            (packet.pts, packet.pts + (packet.duration or 0)) for packet in self.packets() if packet.pts is not None
+        ]
+        if not shown or self.stream.time_base is None:
+            return None
+        start, end = min(start for start, _ in shown), max(end for _, end in shown)
+        return float((end - start) * self.stream.time_base) or None
 
     @property
     def fps(self) -> float | None:
@@ -156,42 +174,26 @@ class OpenClip:
     @cached_property
     def local_path(self) -> str:
         """Return the path of an open descriptor for libraries that open files themselves; only containers have one."""
-        self._require_container()
+        with self.location.open() as content:
+            require_container(content)
         return local_path(self.location, self._close)
 
     @cached_property
     def decoder(self) -> Frames:
         """Return the decoder of the frames; a file that was cut off has none."""
-        frames = Frames(self.local_path)
+        frames = frames_of(self)
         self.refuse_cut_off(len(frames))
         return frames
 
     @cached_property
     def container(self) -> InputContainer:
         """Return the file, opened by PyAV."""
-        import av
-
-        self._require_container()
-        content = self._close.enter_context(self.location.open())
-        try:
-            opened = av.open(content, "r", container_options=dict(OPEN_OPTIONS), metadata_errors="replace")
-            return self._close.enter_context(opened)
-        except av.FFmpegError as error:
-            raise MediaError(f"is no clip that can be read: {error.strerror}") from None
-
-    def _require_container(self) -> None:
-        with self.location.open() as content:
-            require_container(content)
+        return self._close.enter_context(open_container(self.location))
 
     @property
     def stream(self) -> VideoStream:
         """Return the first video stream."""
-        if not self.container.streams.video:
-            raise MediaError("has no video stream")
-        stream = self.container.streams.video[0]
-        if stream.codec_context is None:
-            raise MediaError("has a video stream of an unknown kind")
-        return stream
+        return known(next(iter(self.container.streams.video), None))
 
     def close(self) -> None:
         """Close the files and release decoders and frames.

@@ -9,9 +9,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import IO
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
 
 from dj_assets.errors import MediaError
+from dj_assets.media.file_formats import named
+from dj_assets.media.handed import Content
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 # Every signature is within this number of bytes; that of a transport stream needs four packets.
 HEAD_BYTES = 4096
@@ -36,9 +42,13 @@ _SIGNATURES = re.compile(
     rb")",
     re.DOTALL,
 )
+# The entry of a table of samples in MP4 and QuickTime, and the codec of a track in Matroska.
+_CODEC_MARKS = re.compile(rb"stsd.{12}([ -~]{4})|(V_[A-Z0-9_/]{2,30})", re.DOTALL)
+_HEADERS_BYTES = 1 << 20
 # A packet of a transport stream starts with 0x47; some have a time stamp before it or a checksum after it.
 _PACKET_SIZES = (188, 192, 204)
 _SYNC, _PACKETS = 0x47, 4
+_TRANSPORT_STREAM = "mpegts"
 # The path to the data references of a movie, their kinds, and a limit on boxes that no valid file reaches.
 _BOXES_OF_BOXES = frozenset({b"moov", b"trak", b"mdia", b"minf", b"dinf"})
 _REFERENCES = frozenset({b"alis", b"url ", b"urn ", b"rsrc"})
@@ -52,8 +62,10 @@ _NAMES_OTHERS: Mapping[str, re.Pattern[bytes]] = {
 }
 
 
-def require_container(content: IO[bytes]) -> None:
+def require_container(content: IO[bytes]) -> str | None:
     """Read the first bytes of a clip and make sure that they start a container that may be decoded.
+
+    Return the name of its demuxer if FFmpeg fails to recognise short files of it: a transport stream, else None.
 
     Raises
     ------
@@ -61,15 +73,51 @@ def require_container(content: IO[bytes]) -> None:
         If they do not. The reason names the kind of file that refers to other files.
     """
     head = content.read(HEAD_BYTES)
-    if _SIGNATURES.match(head) or _is_transport_stream(head):
+    if _SIGNATURES.match(head):
         if head[4:8].isalnum() and any(_external_references(content)):
             raise MediaError("is no clip that can be read: it is a movie whose frames are in other files")
-        return
+        return None
+    if _is_transport_stream(head):
+        return _TRANSPORT_STREAM
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     kind = next((kind for kind, pattern in _NAMES_OTHERS.items() if pattern.match(text)), None)
     if kind is not None:
         raise MediaError(f"is no clip that can be read: it is {kind}, which names other files")
-    raise MediaError("is no clip that can be read: it starts like no container that is decoded")
+    raise MediaError(f"is no clip that can be read{named(head) or ': it starts like no container that is decoded'}")
+
+
+@contextmanager
+def open_container(content: Content) -> Iterator[InputContainer]:
+    """Open a clip by PyAV, after its first bytes were checked, and close it again.
+
+    Raises
+    ------
+    MediaError
+        If it is no container that may be decoded, PyAV cannot read its header, or no library here knows its codec.
+    """
+    import av
+
+    with content.open() as file:
+        demuxer = require_container(file)
+        file.seek(0)
+        try:
+            opened = av.open(file, "r", demuxer, container_options=dict(OPEN_OPTIONS), metadata_errors="replace")
+        except av.FFmpegError as error:
+            raise MediaError(f"is no clip that can be read: {error.strerror}") from None
+        with opened:
+            if opened.streams.video and all(stream.codec_context is None for stream in opened.streams.video):
+                raise MediaError(f"has a video stream whose codec is not known here{_codec_marks(file)}")
+            yield opened
+
+
+def _codec_marks(content: IO[bytes]) -> str:
+    """Return the marks of codecs in the headers of MP4, QuickTime or Matroska, in brackets; empty if none is found."""
+    end = content.seek(0, os.SEEK_END)
+    content.seek(0)
+    headers = content.read(_HEADERS_BYTES)
+    content.seek(max(len(headers), end - _HEADERS_BYTES))
+    marks = [b"".join(mark).decode("ascii", "replace") for mark in _CODEC_MARKS.findall(headers + content.read())]
+    return f" ({', '.join(dict.fromkeys(marks))})" if marks else ""
 
 
 def _external_references(content: IO[bytes]) -> Iterator[bytes]:

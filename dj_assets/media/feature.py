@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.image import OpenImage
@@ -12,6 +12,8 @@ from dj_assets.media.tokens import Kind
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+# The purposes of decoding a clip: frames for models, or for motion. Each has its decoders.
+Purpose = Literal["frames", "motion"]
 
 
 class ImageFeature(ABC, Generic[T_co]):
@@ -35,6 +37,8 @@ class ClipFeature(ABC, Generic[T_co]):
     """Compute one feature of a clip; see `ImageFeature`."""
 
     kind: ClassVar[Kind] = "videos"
+    # None if nothing is decoded; the decoder is part of the identity of what is measured, see `decoded_by`
+    decoded_for: ClassVar[Purpose | None] = "frames"
 
     def load(self) -> None:
         """Load the kernels of the feature, as `ImageFeature.load` does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from dj_assets.errors import MediaError
 from dj_assets.media.clip import OpenClip
@@ -34,6 +35,8 @@ class FileBytes(ImageFeature[int]):
 class ClipSize(ClipFeature[Size]):
     """Compute width and height of the coded frames of a clip in pixels."""
 
+    decoded_for: ClassVar[None] = None
+
     def __call__(self, clip: OpenClip) -> Size:
         """Return width and height."""
         return clip.width, clip.height
@@ -42,6 +45,8 @@ class ClipSize(ClipFeature[Size]):
 @dataclass(frozen=True)
 class ClipDuration(ClipFeature[float]):
     """Compute the duration of a clip in seconds."""
+
+    decoded_for: ClassVar[None] = None
 
     def __call__(self, clip: OpenClip) -> float:
         """Return the duration; a clip without one fails."""
@@ -53,6 +58,8 @@ class ClipDuration(ClipFeature[float]):
 @dataclass(frozen=True)
 class PacketDigest(ClipFeature[bytes]):
     """Compute the MD5 of the packets of a clip's video stream; it does not depend on the container."""
+
+    decoded_for: ClassVar[None] = None
 
     def __call__(self, clip: OpenClip) -> bytes:
         """Return the 16 bytes of the digest."""

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, cast
 import numpy as np
 
 from dj_assets.errors import MediaError
+from dj_assets.media.file_formats import HEAD_BYTES, named
 from dj_assets.media.handed import Content
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class OpenImage:
     def pil(self) -> Image:
         """Return the image as Pillow's RGB: alpha dropped, palettes expanded, the first frame of an animation.
 
+        Grey pixels of more than 8 bits are cut off at 255, as in Data-Juicer.
         The missing part of a truncated file is grey or black.
 
         Raises
@@ -81,7 +83,8 @@ class OpenImage:
         try:
             return cast("Image.Image", Image.open(self._file, formats=FORMATS))
         except UnidentifiedImageError:
-            raise MediaError("is no image that can be read") from None
+            self._file.seek(0)
+            raise MediaError(f"is no image that can be read{named(self._file.read(HEAD_BYTES))}") from None
 
     def close(self) -> None:
         """Close the file."""

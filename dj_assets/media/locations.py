@@ -26,6 +26,14 @@ _STORES = ("s3://", "gs://", "az://")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
+class MissingFileError(MediaError):
+    """There is no file at the path that a sample lists; `path` is where it was looked for."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("no such file")
+        self.path = path
+
+
 @dataclass(frozen=True)
 class MediaLocation:
     """Hold the location of the bytes: a file, a part of one, bytes in memory, a URL, or an object of a store.
@@ -143,7 +151,7 @@ class Root:
             listed = listed.removeprefix(f"{self.folder}/")
         if _URL.match(listed):
             if not self.allow_urls:
-                raise MediaError("is a URL, and URLs are not read unless the recipe allows it")
+                raise MediaError("is a URL; set 'allow_urls: true' in the source of the recipe if it should be fetched")
             return MediaLocation(listed, stored=listed.startswith(_STORES))
         if remote:
             return self._object(listed)
@@ -159,18 +167,22 @@ class Root:
         outside = not path.startswith(f"{bucket if self.allow_outside else root}/")
         # a path that leaves its bucket has no bucket, and an absolute path of a disk is not in the store
         if outside or listed.startswith("/"):
-            raise MediaError(f"lies outside of the media root {self.folder}")
+            raise self._outside()
         if "\0" in listed:
             raise MediaError("cannot be looked up: a path has no null bytes")
         return MediaLocation(f"{scheme}://{path}", stored=True)
+
+    def _outside(self) -> MediaError:
+        fix = "set 'allow_outside: true' in the source of the recipe if that is wanted"
+        return MediaError(f"lies outside of the media root {self.folder}; {fix}")
 
     def _found(self, path: Path) -> MediaLocation:
         archive = next((parent for parent in path.parents if parent.suffix == ".tar" and parent.is_file()), None)
         real = (archive or path).resolve()
         if not self.allow_outside and not real.is_relative_to(_resolved(self.folder)):
-            raise MediaError(f"lies outside of the media root {self.folder}")
+            raise self._outside()
         if not real.is_file():
-            raise MediaError("no such file" if not real.exists() else "is no regular file")
+            raise MediaError("is no regular file") if real.exists() else MissingFileError(str(real))
         return MediaLocation(str(real)) if archive is None else _member(str(real), path.relative_to(archive).as_posix())
 
 

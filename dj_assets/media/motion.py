@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
 import numpy as np
 
 from dj_assets.errors import MediaError
+from dj_assets.media.captures import Capture
 from dj_assets.media.clip import OpenClip
-from dj_assets.media.feature import ClipFeature
+from dj_assets.media.decoders import capture_of
+from dj_assets.media.feature import ClipFeature, Purpose
 from dj_assets.media.optical_flow import Farneback
 from dj_assets.media.positions import Positions
-
-if TYPE_CHECKING:
-    from cv2 import VideoCapture
 
 NO_PAIR = -1.0
 # Digits after these differ from run to run: they depend on the memory addresses of the frames.
@@ -53,6 +53,8 @@ class MotionScore(ClipFeature[float]):
     Frames 0 and 1 and every `step`-th frame are sampled. Data-Juicer seeks them; here one pass decodes them.
     """
 
+    decoded_for: ClassVar[Purpose] = "motion"
+
     sampling_fps: float = 2.0
     resizing: Resizing = Resizing()
     relative: bool = False
@@ -64,20 +66,27 @@ class MotionScore(ClipFeature[float]):
             pass
 
     def __call__(self, clip: OpenClip) -> float:
-        """Return the score; -1 if there are no two frames. A clip that was cut off fails."""
-        import cv2
+        """Return the score; -1 if the clip has one frame. A clip that was cut off fails."""
+        return self.of_capture(clip, capture_of(clip))
 
-        cv2.setNumThreads(1)
-        capture = cv2.VideoCapture(clip.local_path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-        try:
-            if not capture.isOpened():
-                raise MediaError("is no clip that can be read")
-            fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-            positions = Positions.of(clip, fps, count)
-            clip.refuse_cut_off(len(positions.numbers))
-            return self._score(self._greys(capture, positions.sampled(self.sampling_fps)), clip)
-        finally:
-            capture.release()
+    def of_capture(self, clip: OpenClip, capture: Capture) -> float:
+        """Return the score by the frames of one decoder, which is closed then.
+
+        Raises
+        ------
+        MediaError
+            If the clip was cut off, has no frame rate, or has several frames of which no two can be decoded.
+        """
+        with closing(capture):
+            positions = Positions.of(clip, capture.fps, capture.count)
+            frames = len(positions.numbers)
+            clip.refuse_cut_off(frames)
+            if frames > 1 and capture.fps <= 0:
+                raise MediaError("does not tell how many frames it has per second")
+            score = self._score(self._greys(capture, positions.sampled(self.sampling_fps)), clip)
+        if score == NO_PAIR and frames > 1:
+            raise MediaError(f"is damaged: {capture.name} decodes no two of its {frames:,} frames")
+        return score
 
     def _score(self, greys: Iterator[np.ndarray], clip: OpenClip) -> float:
         first = next(greys, None)
@@ -90,7 +99,7 @@ class MotionScore(ClipFeature[float]):
             lengths.append(length / unit)
         return round(float(np.mean(lengths)), _DECIMALS) if lengths else NO_PAIR
 
-    def _greys(self, capture: VideoCapture, numbers: Sequence[int]) -> Iterator[np.ndarray]:
+    def _greys(self, capture: Capture, numbers: Sequence[int]) -> Iterator[np.ndarray]:
         """Yield frames in the given order, in grey; numbers may go back a little; stop at the end of the clip."""
         last_use = {number: location for location, number in enumerate(numbers)}
         held: dict[int, np.ndarray] = {}
@@ -101,7 +110,7 @@ class MotionScore(ClipFeature[float]):
                     return
                 read += 1
                 if read in last_use:
-                    held[read] = self._grey(capture.retrieve()[1])
+                    held[read] = self._grey(capture.retrieve())
             yield held[number]
             if last_use[number] == location:
                 del held[number]

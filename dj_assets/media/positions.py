@@ -8,11 +8,12 @@ follow the positions.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from dj_assets.media.clip import OpenClip
+from dj_assets.media.frames import lacks_times
 
 # The distance before a position at which OpenCV first searches for a key frame.
 _BACK = 16
@@ -55,6 +56,8 @@ class Positions:
     def of(cls, clip: OpenClip, fps: float, count: int) -> Positions:
         """Read the positions from the packets of a clip; nothing is decoded."""
         stream = clip.stream
+        if lacks_times(clip.packets()):
+            return cls._even(fps, [packet.is_keyframe for packet in clip.packets() if packet.size])
         packets = list(_packets(clip))
         shown = sorted(packet.shown for packet in packets if not packet.hidden)
         start, ticks = stream.start_time or 0, 1 / float(stream.time_base or 1)
@@ -73,6 +76,13 @@ class Positions:
             stamps=tuple(sorted(packet.decoded + shift for packet in packets)),
             indexed=indexed,
         )
+
+    @classmethod
+    def _even(cls, fps: float, keys: Sequence[bool]) -> Positions:
+        """Return the positions of frames without times, as if they were evenly spaced; `keys` are the key frames."""
+        numbers = tuple(range(len(keys)))
+        sought = tuple((number, number) for number in numbers if keys[number])
+        return cls(fps, len(keys), 0, fps, numbers, sought, numbers, indexed=True)
 
     def sampled(self, sampling_fps: float) -> list[int]:
         """Return the frames at positions 0, 1 and every further step, up to the last frame.

@@ -45,8 +45,8 @@ _KINDS = {
 # Columns that identify a sample. The table of statistics has them, too.
 IDENTITY = ("shard", "row", "id")
 STORED = "use pa.string(), pa.int64(), pa.float64(), pa.bool_(), or lists and structs of these"
-# The field of refined samples that holds their identity.
-SAMPLE_ID = "id"
+# The fields of refined samples that hold their identity: that of the record, and the name of the sample.
+SAMPLE_IDS = ("id", "__dj_id__")
 
 _FIXES = {
     "apply": "add 'def apply(self, batch)', which returns batch.with_text(texts)",
@@ -369,7 +369,7 @@ def _field_problem(name: object, fields: Iterable[object]) -> str:
     """Return why an operator cannot write a field of this name; "" if it can."""
     if not isinstance(name, str) or not all(name.split(".")):
         return "it has no name"
-    if name.split(".")[0] == SAMPLE_ID:
+    if name.split(".")[0] in SAMPLE_IDS:
         return "it identifies the sample"
     inside = next((other for other in fields if str(other).startswith(f"{name}.")), None)
     return f"{inside!r} is inside of it" if inside else ""

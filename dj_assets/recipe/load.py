@@ -236,6 +236,14 @@ def _media(content: Mapping[str, Any], asset: AssetBlock | None, file: str) -> M
     return media
 
 
+def keys_of_media(media: MediaKeys) -> dict[str, str]:
+    """Return the keys of a recipe that set these fields and tokens, without those that have their defaults."""
+    usual = MediaKeys()
+    fields = {key: getattr(media, of) for key, of in _FIELDS.items() if getattr(media, of) != getattr(usual, of)}
+    tokens = {key: getattr(media.tokens, of) for key, of in _TOKENS.items()}
+    return fields | {key: token for key, token in tokens.items() if token != getattr(usual.tokens, _TOKENS[key])}
+
+
 def _check_written(format: str | None, media: MediaKeys, file: str) -> None:
     """Raise for tokens that the reader of a raw format does not write: the texts would have no media."""
     for name, token in known_keys.WRITTEN_TOKENS.get(format or "", {}).items():

@@ -48,7 +48,8 @@ class Source(_Strict):
     text_key
         The field with the text of its records; default is the text key of the recipe.
     media_root
-        The folder of relative paths of images and clips, relative to the project; default is the folder of each file.
+        The folder of relative paths of images and clips, relative to the folder of one's own recipe, or to the project
+        for a recipe of the gallery; default is the folder of each file.
     allow_outside, allow_urls
         Permit images and clips outside of that folder, and URLs. Otherwise they are refused.
     format

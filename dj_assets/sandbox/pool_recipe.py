@@ -8,6 +8,7 @@ from dj_assets.errors import UserError
 from dj_assets.operators.base import Filter, Mapper
 from dj_assets.operators.conditions import Condition, Range
 from dj_assets.recipe.gallery import sources_of
+from dj_assets.recipe.load import keys_of_media
 from dj_assets.recipe.model import Source
 from dj_assets.recipe.plan import Step
 from dj_assets.sandbox.experiment import TOP, ExperimentEntry, Sandbox
@@ -35,6 +36,7 @@ def pool_recipe(sandbox: Sandbox, name: str) -> str:
     content = {
         "project_name": f"{sandbox.subset}-{name.removeprefix(TOP)}",
         "text_keys": sandbox.recipe.text_key,
+        **keys_of_media(sandbox.recipe.media),
         "asset": _asset(sandbox, entry),
         "process": _process(sandbox, entry),
     }

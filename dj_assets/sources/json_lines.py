@@ -12,8 +12,12 @@ from dj_assets.sources.fields import ID, SAMPLE_NAME, put_text, restore
 from dj_assets.sources.json_values import as_json, plain_records
 
 
-def json_lines(batch: pa.RecordBatch, text_key: str, types: ColumnTypes | None = None) -> Iterator[bytes]:
-    """Yield one line per sample, with its line end; without an `id`, the name of the sample comes first as `__dj_id__`.
+def json_lines(
+    batch: pa.RecordBatch, text_key: str, types: ColumnTypes | None = None, *, named: bool = False
+) -> Iterator[bytes]:
+    """Yield one line per sample, with its line end.
+
+    The name of a sample comes first as `__dj_id__` if the record has no `id`, or several samples are `named` alike.
 
     Parameters
     ----------
@@ -24,10 +28,12 @@ def json_lines(batch: pa.RecordBatch, text_key: str, types: ColumnTypes | None =
         The key to which the text is written back.
     types
         The types of the source, for the columns of a struct.
+    named
+        Whether samples were made from others: these have the `id` of their record.
     """
     if not pa.types.is_struct(batch["fields"].type):
-        return _of_json(batch, text_key)
-    has_id = batch["fields"].type.get_field_index(ID) >= 0
+        return _of_json(batch, text_key, named=named)
+    has_id = not named and batch["fields"].type.get_field_index(ID) >= 0
     return table_lines(source_table(batch, text_key, types or ColumnTypes(), None if has_id else batch["id"]))
 
 
@@ -38,13 +44,13 @@ def source_table(
     return types.retyped(restore(batch["fields"], batch["text"], ids, None, text_key))
 
 
-def _of_json(batch: pa.RecordBatch, text_key: str) -> Iterator[bytes]:
+def _of_json(batch: pa.RecordBatch, text_key: str, *, named: bool) -> Iterator[bytes]:
     columns = (batch["fields"].to_pylist(), batch["text"].to_pylist(), batch["id"].to_pylist())
     for record, text, name in zip(*columns, strict=True):
 
         def changed(value: dict[str, object], text: str = text, name: str = name) -> dict[str, object]:
             put_text(value, text, text_key)
-            return value if ID in value else {SAMPLE_NAME: name} | value | {SAMPLE_NAME: name}
+            return value if ID in value and not named else {SAMPLE_NAME: name} | value | {SAMPLE_NAME: name}
 
         yield exact_json.rewrite(record, changed).encode("utf-8") + b"\n"
 

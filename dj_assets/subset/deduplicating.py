@@ -14,6 +14,7 @@ from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, measured_files, published_run, require_measured
 from dj_assets.measure.engines import EngineName, for_each
+from dj_assets.measure.listed_fields import require_media_keys
 from dj_assets.measure.measured_source import MeasuredSource, measured_version, version_with_reference
 from dj_assets.publish.parts import Format
 from dj_assets.recipe.plan import Plan, digest
@@ -44,14 +45,22 @@ class MeasuredManifests:
 
 
 def deduplicate(subset: SubsetContext) -> DeduplicateResult:
-    """Decide about every measured sample, where that is not decided yet."""
+    """Decide about every measured sample, where that is not decided yet.
+
+    Raises
+    ------
+    SourceError
+        If operators read media, and no record of the source has their key.
+    """
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
         removed = _removed(subset.layout, subset.files)
         if subset.is_sharded:
             source = subset.source
             source.remove_others(source.numbers)
-        decision = decided(subset, measured(subset))
+        manifests = measured(subset)
+        require_media_keys(subset.plan, subset.layout, manifests.source)
+        decision = decided(subset, manifests)
     seconds = time.perf_counter() - started
     outcomes = {outcome.number: outcome for outcome in decision.outcomes}
     return DeduplicateResult(

@@ -27,7 +27,12 @@ class NotRefinedError(SourceError):
 
 
 def source_files(
-    entries: Sequence[Source], base: Path, data_home: Path, left_out: list[SourcePath] | None = None
+    entries: Sequence[Source],
+    base: Path,
+    data_home: Path,
+    *,
+    media_base: Path | None = None,
+    left_out: list[SourcePath] | None = None,
 ) -> tuple[SourceFile, ...]:
     """Return the files of all sources in the order given.
 
@@ -39,6 +44,8 @@ def source_files(
         The folder that relative paths start from.
     data_home
         The folder of refined subsets.
+    media_base
+        The folder that relative paths of media roots start from; default is `base`.
     left_out
         A list to which the files of folders are added that are not read.
 
@@ -52,7 +59,7 @@ def source_files(
     named: dict[SourcePath, str] = {}
     files = []
     for entry in entries:
-        for file in _files(entry, base, data_home, left_out):
+        for file in _files(entry, base, data_home, media_base or base, left_out):
             name = full_name(file.path)
             if name in named:
                 raise SourceError(f"{file.path}: belongs to the sources {named[name]} and {entry.origin}; name it once")
@@ -61,17 +68,19 @@ def source_files(
     return tuple(files)
 
 
-def _files(entry: Source, base: Path, data_home: Path, left_out: list[SourcePath] | None) -> Iterator[SourceFile]:
+def _files(
+    entry: Source, base: Path, data_home: Path, media_base: Path, left_out: list[SourcePath] | None
+) -> Iterator[SourceFile]:
     plain = Reading(text_key=entry.text_key)
     if entry.format is None:
         paths = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base, left_out=left_out)
         for file in paths:
-            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, base)))
+            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, media_base)))
         return
     patterns = RAW_FORMATS[entry.format].files
     for file in resolve(entry.paths, base, (*patterns, *PLAIN), patterns, left_out):
         name = "/".join(file.path.resolve().parts[-2:])
-        root = _media_root(entry, file, base)
+        root = _media_root(entry, file, media_base)
         raw = replace(plain, format=entry.format, language=entry.language, place=name)
         # other files than the format's hold samples already
         yield replace(file, reading=replace(raw if file.format in patterns else plain, media_root=root))

@@ -76,7 +76,4 @@ def plan_of(manifest: RunManifest) -> Plan:
             same = [{step.operator.name: step.operator.parameters()} for step in plan.steps]
             if same == list(manifest.process):
                 return plan
-    content = {"process": list(manifest.process), "text_keys": manifest.text_keys}
-    if manifest.custom_operator_paths:
-        content["custom_operator_paths"] = list(manifest.custom_operator_paths)
-    return make_plan(load_recipe(content))
+    return make_plan(load_recipe(manifest.recipe_content()))

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GalleryRow:
-    """One subset. Retention is a share from 0 to 1; `published` is None where the gallery states no rate."""
+    """One subset. Retention is a share from 0 to 1; `published` is None where the gallery states no rate.
+
+    `samples` is the number of samples that could be kept.
+    """
 
     subset: str
     samples_in: int
@@ -25,6 +28,7 @@ class GalleryRow:
     published: float | None
     seconds: float
     quarantined: int
+    samples: int
 
 
 def gallery_table(results: Iterable[tuple[Recipe, RunResult]]) -> list[GalleryRow]:
@@ -38,11 +42,12 @@ def render_gallery(rows: Sequence[GalleryRow]) -> Table:
 
     table = Table(box=None, header_style="bold", pad_edge=False, show_footer=len(rows) > 1, footer_style="dim")
     samples_in, samples_out = sum(row.samples_in for row in rows), sum(row.samples_out for row in rows)
+    samples = sum(row.samples for row in rows)
     columns = {
         "subset": f"{len(rows)} subsets",
         "in": f"{samples_in:,}",
         "out": f"{samples_out:,}",
-        "kept": percent(samples_out, samples_in),
+        "kept": percent(samples_out, samples),
         "published": "",
         "s": f"{sum(row.seconds for row in rows):.1f}",
         "quar.": f"{sum(row.quarantined for row in rows):,}",
@@ -65,6 +70,7 @@ def _row(recipe: Recipe, result: RunResult) -> GalleryRow:
         published=reference.published_retention if reference else None,
         seconds=round(sum(result.manifest.seconds.values()), 1),
         quarantined=result.quarantined,
+        samples=result.manifest.samples,
     )
 
 
@@ -73,7 +79,7 @@ def _cells(row: GalleryRow) -> list[str]:
         row.subset,
         f"{row.samples_in:,}",
         f"{row.samples_out:,}",
-        percent(row.samples_out, row.samples_in),
+        percent(row.samples_out, row.samples),
         "–" if row.published is None else rate(row.published),
         f"{row.seconds:.1f}",
         f"{row.quarantined:,}" if not row.quarantined else f"[yellow]{row.quarantined:,}[/]",

@@ -40,7 +40,7 @@ def thumbnail_png(database: Path, plan: Plan) -> bytes:
 def _draw(bars: Sequence[tuple[int, int]]) -> np.ndarray:
     pixels = np.full((HEIGHT, WIDTH), _PAPER, np.uint8)
     floor, depth = HEIGHT - _PAD, HEIGHT - 2 * _PAD
-    whole = max(bars[0][0], 1)
+    whole = max(1, *(max(bar) for bar in bars))
     pitch = max(2, min((WIDTH - 2 * _PAD) // len(bars), 40))
     for number, (before, after) in enumerate(bars):
         left = _PAD + number * pitch

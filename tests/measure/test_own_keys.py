@@ -16,6 +16,7 @@ from PIL import Image
 import dj_assets
 from dj_assets import settings
 from dj_assets.analysis.explain import explain
+from dj_assets.errors import SourceError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
 from dj_assets.operators.text.text_length_filter import TextLengthFilter
@@ -91,6 +92,25 @@ def test_an_own_key_is_measured_and_the_key_of_the_recipe_changes_no_hash() -> N
     assert plan(OWN).stats_hash != plan(SHAPE).stats_hash
     assert plan(OWN).stats_hash == plan({SHAPE: {**OWN[SHAPE], "min_width": 7}}).stats_hash
     assert "image_key" not in plan(SHAPE).steps[0].operator.measuring_parameters()
+
+
+def test_the_manifest_of_a_run_gives_its_recipe_with_the_keys_of_media(pictures: Path) -> None:
+    process = [SHAPE, {SHAPE: {"image_key": "images"}}]
+    out = pictures.parent / "out"
+    run_recipe({"process": process, "image_key": "pictures"}, [pictures / "0.jsonl"], out, workers=1)
+    manifest = newest_run(Layout.output(out))
+    assert manifest is not None
+    assert manifest.recipe_content() == {
+        "text_keys": "text",
+        "image_key": "pictures",
+        "process": list(manifest.process),
+    }
+    assert make_plan(load_recipe(manifest.recipe_content())).stats_hash == manifest.stats_hash
+
+
+def test_a_key_of_an_operator_that_no_record_has_is_a_mistake(pictures: Path) -> None:
+    with pytest.raises(SourceError, match="no record has the key 'photos'"):
+        stats_of(pictures, [SHAPE, {SHAPE: {"image_key": "photos"}}])
 
 
 def test_a_key_of_media_that_an_operator_does_not_read_has_no_effect_and_a_notice() -> None:

@@ -70,6 +70,21 @@ def test_packets_are_those_of_another_container(tmp_path: Path) -> None:
     assert opened(one).packets_md5() == opened(other).packets_md5() != opened(third).packets_md5()
 
 
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"<!DOCTYPE html><html>", "it is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a pointer of Git LFS"),
+        (b"", "it is empty"),
+        (b"no clip", "it starts like no container"),
+    ],
+)
+def test_a_file_of_a_known_format_is_said_by_name(tmp_path: Path, content: bytes, name: str) -> None:
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(MediaError, match=f"is no clip that can be read: {name}"):
+        _ = opened(tmp_path / "a.mp4").width
+
+
 @pytest.mark.parametrize("content", [b"", b"no clip", bytes(3000)])
 def test_what_is_no_clip_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.mp4").write_bytes(content)

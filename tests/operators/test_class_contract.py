@@ -173,6 +173,7 @@ def no_kind():
             lambda: writes(id=pa.string()),
             "the field 'id' cannot be written: it identifies the sample; use another name",
         ),
+        (lambda: writes(__dj_id__=pa.string()), "the field '__dj_id__' cannot be written: it identifies the sample"),
         (lambda: writes(**{"m..t": pa.string()}), "the field 'm..t' cannot be written: it has no name"),
         (
             lambda: writes(m=pa.string(), **{"m.t": pa.string()}),

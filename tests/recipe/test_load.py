@@ -8,7 +8,7 @@ import pytest
 from dj_assets.errors import RecipeError
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.tokens import SpecialTokens
-from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.load import keys_of_media, load_recipe
 
 GOOD = "process:\n  - clean_email_mapper:\n  - text_length_filter:\n      min_len: 10\n      max_len: 2e5\n"
 
@@ -131,6 +131,8 @@ def test_the_keys_of_media_have_data_juicers_defaults_and_names():
     media = load_recipe({**named, "process": ["text_length_filter"]}).media
     assert (media.images, media.videos, media.image_bytes) == ("pictures", "clips", "raw")
     assert media.tokens == SpecialTokens("<image>", "<v>", "<a>", "<end>")
+    assert keys_of_media(media) == named
+    assert keys_of_media(MediaKeys()) == {}
 
 
 def test_a_token_that_is_no_name_is_one_line():

@@ -74,7 +74,7 @@ def outcome(subset: Subset) -> tuple[dict[str, str], dict[str, tuple]]:
     """Return the kept texts by id, and reason and kept duplicate of the dropped."""
     manifest = newest_run(subset.layout)
     parts = [pq.read_table(subset.layout.refined / part.name) for part in manifest.refined]
-    kept = {row["id"]: row["text"] for part in parts for row in part.to_pylist()}
+    kept = {row["__dj_id__"]: row["text"] for part in parts for row in part.to_pylist()}
     with duckdb.connect(str(subset.layout.database), read_only=True) as connection:
         query = "SELECT id, operator, reason, value, kept_id FROM dropped"
         dropped = {row[0]: tuple(row[1:]) for row in connection.execute(query).fetchall()}

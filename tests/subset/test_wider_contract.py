@@ -196,6 +196,19 @@ def _counts(result: dj_assets.RunResult) -> list[tuple[int, int]]:
     return [(step.samples_in, step.samples_out) for step in result.funnel]
 
 
+@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+def test_children_keep_the_id_of_their_record_and_have_a_name_of_their_own(source, tmp_path, format):
+    result = dj_assets.run_recipe(RECIPE, source, tmp_path / "out", workers=1, format=format)
+    paths = [str(path) for path in result.refined]
+    if format == "parquet":
+        rows = ds.dataset(paths).to_table().to_pylist()
+    else:
+        rows = [json.loads(line) for path in result.refined for line in path.read_text().splitlines()]
+    names = [row["__dj_id__"] for row in rows]
+    assert len({*names}) == len(names) == result.samples_out
+    assert all(name.partition("#")[0] == row["id"] for name, row in zip(names, rows, strict=True))
+
+
 def test_every_sample_is_accounted_for(source, tmp_path):
     result = dj_assets.run_recipe(RECIPE, source, tmp_path / "out", workers=2)
     run = result.manifest

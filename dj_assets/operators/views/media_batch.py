@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -11,9 +11,11 @@ import pyarrow as pa
 
 from dj_assets.errors import MediaError, SampleError
 from dj_assets.media.access import MediaAccess
+from dj_assets.media.decoded_by import decoders_of
 from dj_assets.media.feature import ClipFeature, ImageFeature, MediaFeature
 from dj_assets.media.file_stats import file_stats, is_text
-from dj_assets.media.locations import MediaLocation
+from dj_assets.media.listing import Entry, entries
+from dj_assets.media.locations import MediaLocation, MissingFileError
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.request import Failed, Request
 from dj_assets.media.tokens import Chunk, Kind
@@ -101,7 +103,9 @@ class MediaBatch:
 
     def compute(self, features: Iterable[MediaFeature[object]]) -> Future[None]:
         """Start to compute all missing features; those of one file are computed while it is open."""
-        requests = [request for kind in ("images", "videos") for request in self._requests(kind, features)]
+        wanted = [*features]
+        wanted += decoders_of(wanted)
+        requests = [request for kind in ("images", "videos") for request in self._requests(kind, wanted)]
         done: Future[None] = Future()
         if not requests:
             done.set_result(None)
@@ -120,6 +124,11 @@ class MediaBatch:
 
         self.media_access.reader.read(requests).add_done_callback(remember)
         return done
+
+    @property
+    def computed(self) -> Mapping[tuple[MediaLocation, MediaFeature[object]], object]:
+        """Return the features that were computed so far, or `Failed`, by file and feature."""
+        return self.media_access.values
 
     def files(self, listings: Collection[tuple[Kind, MediaKeys]]) -> pa.Array:
         """Return the present files of some kinds of media under some fields, one list for each sample.
@@ -182,19 +191,20 @@ class MediaBatch:
         key = keys.field_of(kind)
         contents = field_values(self.batch, keys.image_bytes) if kind == "images" else [None] * len(self.batch)
         pairs = zip(field_values(self.batch, key), contents, strict=True)
-        return [self._of_sample(value, content, key) for value, content in pairs]
+        return [self._of_sample(entries(value, key, content, keys.image_bytes), key) for value, content in pairs]
 
-    def _of_sample(self, value: object, contents: object, key: str) -> list[Listed] | Failed:
-        paths = [] if value is None else [value] if isinstance(value, str) else value
-        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+    def _of_sample(self, listed: list[Entry] | None, key: str) -> list[Listed] | Failed:
+        if listed is None:
             return Failed(f"{key} is no list of paths")
-        if isinstance(contents, list) and len(contents) == len(paths):
-            pairs = zip(paths, contents, strict=True)
-            return [Listed(path, MediaLocation(path, content=bytes(c)) if c else self._find(path)) for path, c in pairs]
-        return [Listed(path, self._find(path)) for path in paths]
+        return [
+            Listed(name, self._find(name) if content is None else MediaLocation(name, content=content))
+            for name, content in listed
+        ]
 
     def _find(self, path: str) -> MediaLocation | Failed:
         try:
             return self.media_access.root.find(path)
+        except MissingFileError as error:
+            return Failed(f"{error} (looked for {error.path})")
         except MediaError as error:
             return Failed(str(error))

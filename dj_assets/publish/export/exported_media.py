@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from dj_assets.errors import MediaError, UserError
 from dj_assets.home.run_manifest import RunManifest, RunMedia
+from dj_assets.media.listing import entries, without_contents
 from dj_assets.media.locations import MediaLocation, Root
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.sources.fields import ID, SAMPLE_NAME
@@ -53,23 +53,22 @@ class MediaSource:
         UserError
             If one is missing or refused; the message names the sample.
         """
-        contents = record.get(self.image_bytes)
-        images = list(_paths(record.get(self.images)))
-        if not isinstance(contents, list) or len(contents) != len(images):
-            contents = [None] * len(images)
-        others = [name for key in (self.videos, _AUDIOS) for name in _paths(record.get(key))]
-        pairs = [*zip(images, contents, strict=True), *((name, None) for name in others)]
-        return [MediaFile(name, self._place(name, content, record)) for name, content in pairs]
+        images = entries(record.get(self.images), self.images, record.get(self.image_bytes), self.image_bytes) or []
+        others = [entry for key in (self.videos, _AUDIOS) for entry in entries(record.get(key), key) or []]
+        return [MediaFile(name, self._location(name, content, record)) for name, content in (*images, *others)]
 
     def without_contents(self, record: Mapping[str, object]) -> dict[str, object]:
-        """Return a record without the bytes of its images, which are exported as files."""
-        return {key: value for key, value in record.items() if key != self.image_bytes}
+        """Return a record without the bytes of its media, which are exported as files."""
+        listing = {self.images, self.videos, _AUDIOS}
+        return {
+            key: without_contents(value) if key in listing else value
+            for key, value in record.items()
+            if key != self.image_bytes
+        }
 
-    def _place(self, name: str, content: object, record: Mapping[str, object]) -> MediaLocation:
-        if content:
-            # refined JSON lines hold bytes as base64
-            data = base64.b64decode(content) if isinstance(content, str) else bytes(content)  # type: ignore[call-overload]
-            return MediaLocation(name, content=data)
+    def _location(self, name: str, content: bytes | None, record: Mapping[str, object]) -> MediaLocation:
+        if content is not None:
+            return MediaLocation(name, content=content)
         try:
             return with_content(self.root.find(name))
         except MediaError as error:
@@ -78,8 +77,3 @@ class MediaSource:
                 f"{name}: {error}, but sample {sample} names it (looked in {self.root.folder}); "
                 "bring it back, or export as jsonl or parquet, which list paths alone"
             ) from None
-
-
-def _paths(listed: object) -> Iterator[str]:
-    values = [listed] if isinstance(listed, str) else listed if isinstance(listed, list) else ()
-    return (value for value in values if isinstance(value, str))

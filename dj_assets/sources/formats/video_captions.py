@@ -93,6 +93,8 @@ def clip_name(record: Mapping[str, object]) -> str | None:
 
 
 _CLIP = "clip"
+# The lists of Panda-70M with an element for each clip.
+_PANDA_LISTS = ("timestamp", "caption", "matching_score", "desirable_filtering", "shot_boundary_detection")
 _IDS = (("YoutubeID", "Start_timestamp", "End_timestamp"), ("videoID", _CLIP), ("video_id",))
 
 
@@ -146,6 +148,9 @@ def _clips_of(piece: Piece, file: SourceFile, number: Iterator[int]) -> Iterator
 def _panda(record: Record) -> Iterable[Record]:
     """Return the clips of a source video; each clip gets its element of every list."""
     lists = {key: value for key in record if isinstance(value := _listed(record[key]), list)}
+    broken = next((key for key in _PANDA_LISTS if key in record and key not in lists), None)
+    if broken is not None:
+        raise RefusedError(f"'{broken}' is no list that can be read,")
     clips = len(lists.get("timestamp", ()))
     if not clips or any(len(values) != clips for values in lists.values()):
         raise RefusedError("the lists of its clips differ in length,")

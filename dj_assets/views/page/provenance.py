@@ -65,8 +65,7 @@ def recipe(report_input: ReportInput) -> Section:
 
 def recipe_yaml(manifest: RunManifest) -> str:
     """Return the operators of a run as the YAML of a recipe that runs them again."""
-    content = {"text_keys": manifest.text_keys, "process": list(manifest.process)}
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(manifest.recipe_content(), sort_keys=False, allow_unicode=True)
 
 
 def run(report_input: ReportInput) -> Section:

@@ -216,6 +216,22 @@ def test_images_in_cells_stand_beside_their_samples(tmp_path, format):
     assert json.loads(files["000000000.json"]) == named | {"id": "one", "images": ["a.png", "b.jpg"]}
 
 
+@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+def test_images_of_hugging_face_stand_beside_their_samples(tmp_path, format):
+    images = [{"bytes": b"\x89first", "path": "a.png"}, {"bytes": b"second", "path": None}]
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    column = pa.array([images], pa.list_(struct))
+    pq.write_table(pa.table({"id": ["one"], "text": ["two pictures"], "image": column}), tmp_path / "cells.parquet")
+    recipe = {**ALL, "image_key": "image"}
+    dj_assets.run_recipe(recipe, [tmp_path / "cells.parquet"], tmp_path / "out", workers=1, format=format)
+    files = exported_files(tmp_path / "out", tmp_path / "e")
+    assert files["000000000.0.png"] == b"\x89first"
+    assert files["000000000.1.bin"] == b"second"
+    exported = json.loads(files["000000000.json"])
+    assert [image["path"] for image in exported["image"]] == ["a.png", None]
+    assert not any(image["bytes"] for image in exported["image"])
+
+
 @pytest.mark.parametrize("to", ["jsonl", "jsonl.zst", "parquet", "webdataset"])
 def test_refined_json_lines_are_exported_too(out, tmp_path, to):
     sources = [out.parent / f"part-{n}.jsonl" for n in range(3)]

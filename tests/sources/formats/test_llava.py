@@ -87,3 +87,34 @@ def test_a_sample_that_never_was_a_conversation_becomes_one():
         "image": "cat.jpg",
         "conversations": [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": "A cat."}],
     }
+
+
+def test_a_list_of_images_has_a_token_for_each(tmp_path):
+    """As in LLaVA-NeXT (Interleave, OneVision)."""
+    record = {**RECORD, "image": ["a.jpg", "b.jpg"]}
+    (sample,) = samples(parsed(tmp_path, [record]))
+    assert sample["text"].startswith("<image>\n<image>\nselect luxury")
+    assert sample["images"] == ["a.jpg", "b.jpg"]
+    assert to_llava(sample) == record
+    changed = to_llava({**sample, "text": "<image>\n<image>\nTwo. <|__dj__eoc|>"})
+    assert changed == {**record, "conversations": [record["conversations"][0], {"from": "gpt", "value": "Two."}]}
+    (reject,) = parsed(tmp_path, [record, {**record, "image": ["a.jpg", 7]}]).rejects
+    assert "'image' is no string and no list of strings" in reject.error
+
+
+def test_a_sample_without_images_gets_no_token_of_one():
+    assert to_llava({"id": "a", "text": " plain text\n"}) == {
+        "id": "a",
+        "conversations": [{"from": "human", "value": ""}, {"from": "gpt", "value": " plain text\n"}],
+    }
+    two = to_llava({"text": "<image>\n<image>\nTwo. <|__dj__eoc|>", "images": ["a.jpg", "b.jpg"]})
+    assert two["image"] == ["a.jpg", "b.jpg"]
+    assert two["conversations"][0]["value"] == "<image>\n<image>"
+    assert two["conversations"][1]["value"] == "Two."
+
+
+@pytest.mark.parametrize("answer", [" starts and ends with spaces ", "an <image> in the text", "two\nlines", "\n", ""])
+def test_an_answer_that_no_mapper_changed_stays_as_it_is(tmp_path, answer):
+    record = {**RECORD, "conversations": [RECORD["conversations"][0], {"from": "gpt", "value": answer}]}
+    (sample,) = samples(parsed(tmp_path, [record]))
+    assert to_llava(sample) == record

@@ -53,6 +53,25 @@ def test_a_row_of_panda_is_as_many_samples_as_the_video_has_clips(tmp_path):
     assert reject.row == 2
 
 
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"caption": "['A cat's tail.', 'It sleeps.']"}, "caption"),
+        ({"caption": "['A cat', 'It sl"}, "caption"),
+        ({"caption": "A cat"}, "caption"),
+        ({"timestamp": "[['0:00:01.0', '0:00"}, "timestamp"),
+        ({"matching_score": "[0.5, nan]"}, "matching_score"),
+    ],
+)
+def test_a_row_of_panda_whose_list_cannot_be_read_is_quarantined(tmp_path, change, key):
+    row = {"videoID": "v1", "timestamp": "[[1, 2], [3, 4]]", "caption": "['A', 'B']", "matching_score": "[0.5, 0.4]"}
+    found = parsed(tmp_path, "panda.jsonl", lines({**row, **change}, row))
+    assert [video for _, (video,) in listed(found)] == ["v1_0.mp4", "v1_1.mp4"]
+    (reject,) = found.rejects
+    assert f"'{key}' is no list that can be read" in reject.error
+    assert not reject.dropped
+
+
 def test_every_video_of_msr_vtt_gets_its_first_sentence(tmp_path):
     sentences = [{"video_id": f"video{n % 2}", "sen_id": n, "caption": f"sentence {n}"} for n in range(4)]
     videos = [{"video_id": f"video{n}", "category": n} for n in range(3)]

@@ -1,0 +1,92 @@
+"""The fields of the records of a measured file, and whether they are those that the operators over media read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dj_assets.errors import SourceError
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import FileManifest
+from dj_assets.media.media_keys import MediaKeys
+from dj_assets.media.tokens import Kind
+from dj_assets.recipe.plan import Plan
+from dj_assets.sources.column_types import ColumnTypes
+
+_WORDS = {"images": "images", "videos": "clips"}
+_RECIPE_KEYS = {"images": "image_key", "videos": "video_key"}
+
+
+def require_media_keys(plan: Plan, layout: Layout, manifests: Sequence[FileManifest]) -> None:
+    """Make sure that some record has the key under which an operator of the plan looks for media.
+
+    A usual key, such as `videos`, may be missing if records list media of another kind that the plan reads.
+
+    Raises
+    ------
+    SourceError
+        If no record of the source has it: the operator would keep every sample without reading anything.
+    """
+    listings = plan.listings
+    types = [_fields(layout, manifest) for manifest in manifests if manifest.rows] if listings else []
+    missing = [
+        (kind, keys)
+        for kind, keys in listings
+        if not any(_type_at(fields, key) for fields in types for key in _keys(keys, kind))
+    ]
+    usual = MediaKeys()
+    if len(missing) < len(listings):
+        missing = [(kind, keys) for kind, keys in missing if keys.field_of(kind) != usual.field_of(kind)]
+    for kind, keys in missing if types else ():
+        seen = ", ".join(dict.fromkeys(name for fields in types for name in _names(fields))) or "none"
+        raise SourceError(
+            f"{manifests[0].path}: no record has the key {keys.field_of(kind)!r} (keys seen: {seen}), which lists "
+            f"{_WORDS[kind]}; name the right one with {_RECIPE_KEYS[kind]!r} in the recipe"
+        )
+
+
+def holds_files(plan: Plan, layout: Layout, manifest: FileManifest) -> bool:
+    """Return whether records hold the bytes of media where earlier versions read lists of paths only."""
+    fields = _fields(layout, manifest)
+    for kind, listing in plan.listings:
+        keys = _keys(listing, kind)
+        listed = _type_at(fields, keys[0])
+        if listed is None and _type_at(fields, keys[-1]) is not None:
+            return True
+        while listed is not None and _is_list(listed):
+            listed = listed.value_type
+        if listed is not None and (pa.types.is_struct(listed) or pa.types.is_binary(listed)):
+            return True
+    return False
+
+
+def _keys(keys: MediaKeys, kind: Kind) -> tuple[str, ...]:
+    return (keys.images, keys.image_bytes) if kind == "images" else (keys.videos,)
+
+
+def _fields(layout: Layout, manifest: FileManifest) -> pa.DataType:
+    """Return the type of the fields of a measured file: a struct, or a text if the records have too many keys."""
+    shapes = ColumnTypes.from_json(manifest.field_types).shapes
+    if shapes is not None:
+        return shapes.arrow_type()
+    return pq.read_schema(layout.fetched("fields", manifest.number)).field("fields").type
+
+
+def _names(fields: pa.DataType) -> Iterator[str]:
+    return (field.name for field in fields) if pa.types.is_struct(fields) else iter(())
+
+
+def _type_at(fields: pa.DataType, key: str) -> pa.DataType | None:
+    """Return the type of the values under a key, of which dots lead into objects; texts may hold any key."""
+    if not pa.types.is_struct(fields):
+        return fields
+    if key in _names(fields):
+        return fields.field(key).type
+    head, dot, rest = key.partition(".")
+    return _type_at(fields.field(head).type, rest) if dot and head in _names(fields) else None
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
