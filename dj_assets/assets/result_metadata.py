@@ -11,7 +11,14 @@ from dagster import MetadataValue, TableRecord
 from dj_assets.analysis.figures import percent
 from dj_assets.assets.description import reference_metadata
 from dj_assets.assets.labels import Metadata, metadata_key, short_name
-from dj_assets.assets.pictures import contact_sheets, distributions, duplicate_differences, examples, funnel_plot
+from dj_assets.assets.pictures import (
+    contact_sheets,
+    distributions,
+    duplicate_differences,
+    examples,
+    funnel_plot,
+    literal,
+)
 from dj_assets.assets.stage_metadata import MAX_ROWS, column_schema
 from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.recipe.model import GalleryRecipe
@@ -23,6 +30,7 @@ from dj_assets.views.funnel import funnel_rows
 # The largest size of an event in the event log, and the part of it that is not metadata: keys, tags, the run.
 MAX_EVENT_BYTES = 64_000
 ENVELOPE_BYTES = 3_000
+_MOST_NOTICES, _NOTICE_CHARACTERS = 5, 500
 
 
 def refined(recipe: GalleryRecipe, subset: Subset, result: RunResult, earlier_s: float) -> Metadata:
@@ -43,6 +51,7 @@ def refined(recipe: GalleryRecipe, subset: Subset, result: RunResult, earlier_s:
         "funnel": funnel(result),
         **sources(result.manifest),
         **kept(subset, result.funnel),
+        **notices(result.manifest),
         **models(result.manifest),
         "versions": MetadataValue.md(", ".join(f"{name} {v}" for name, v in result.manifest.versions.items())),
         **table(subset, result),
@@ -136,6 +145,12 @@ def kept(subset: Subset, funnel: tuple[FunnelStep, ...]) -> dict[str, float]:
         for step in funnel
         if step.operator in judging and step.samples_in
     }
+
+
+def notices(manifest: RunManifest) -> Metadata:
+    """Return what the user of the run should read, such as the files that are not read; empty if there is nothing."""
+    lines = [f"- {literal(notice[:_NOTICE_CHARACTERS])}" for notice in manifest.notices[:_MOST_NOTICES]]
+    return {"notices": MetadataValue.md("\n".join(lines))} if lines else {}
 
 
 def models(manifest: RunManifest) -> Metadata:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dj_assets.recipe.model import Recipe
     from dj_assets.recipe.plan import Plan
     from dj_assets.sources.sources import SourceFile
+    from dj_assets.stores.path import SourcePath
 
 app = typer.Typer()
 
@@ -174,8 +175,11 @@ def _files(recipe: Recipe, inputs: list[str] | None) -> tuple[SourceFile, ...]:
     """Return the files of `--input`, else those of the recipe's source; check its reference set, if there is one."""
     from dj_assets.recipe.model import GalleryRecipe
     from dj_assets.subset.inputs import against_of, files_of
+    from dj_assets.subset.notices import of_files_left_out
 
     named = isinstance(recipe, GalleryRecipe) or recipe.dataset_path is not None
-    files = files_of(recipe, inputs or None) if inputs or named else ()
-    against_of(recipe, files)
+    left_out: list[SourcePath] = []
+    files = files_of(recipe, inputs or None, left_out) if inputs or named else ()
+    against_of(recipe, files, left_out=left_out)
+    tell(*of_files_left_out(left_out))
     return files
