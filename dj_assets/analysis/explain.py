@@ -15,7 +15,7 @@ from dj_assets.analysis.differences import differences
 from dj_assets.analysis.duplicate_pairs import duplicates_query
 from dj_assets.analysis.examples import LOAD
 from dj_assets.errors import DamagedError, UserError
-from dj_assets.home.identity import source_row
+from dj_assets.home.identity import in_words, source_row
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, stored_manifest
 from dj_assets.home.run_manifest import RunManifest
@@ -239,7 +239,7 @@ class _Tracer:
         reference = "" if against is None else f" in {against} of the reference set"
         apart = "" if distance is None else f", distance {distance:.3g}"
         cluster = f"{size} samples in the cluster{apart}"
-        head = f"the kept duplicate is {kept_id}{reference} (shard {kept_shard}, row {kept_row}; {cluster})"
+        head = f"the kept duplicate is {kept_id}{reference} (shard {kept_shard}, {in_words(kept_row)}; {cluster})"
         kept = self._cleaned(self.layout if against is None else self.layout.against, kept_shard, kept_row)
         dropped = self._cleaned(self.layout, shard, row)
         return (head, *(differences(kept, dropped) or ("their cleaned texts are the same",)))

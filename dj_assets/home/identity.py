@@ -50,6 +50,17 @@ def part_of(row: Row) -> Row:
     return row >> _ROW_BITS
 
 
+def in_words(row: int) -> str:
+    """Return the row of a sample in words.
+
+    Examples
+    --------
+    >>> in_words(7), in_words(7 + (3 << 40))
+    ('row 7', 'row 7, part 3')
+    """
+    return f"row {source_row(row)}" + (f", part {part_of(row)}" if part_of(row) else "")
+
+
 def id_of(source_id: str, part: int) -> str:
     """Return the id of a part of the record with an id.
 

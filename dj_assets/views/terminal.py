@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from dj_assets.home.identity import in_words
 from dj_assets.home.run_manifest import FunnelStep, RunManifest
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def render_trace(trace: SampleTrace) -> Text:
 
     text = Text()
     text.append(f"{trace.id}: {trace.outcome}\n", style="bold")
-    text.append(f"{trace.source}, shard {trace.shard}, row {trace.row}\n", style="dim")
+    text.append(f"{trace.source}, shard {trace.shard}, {in_words(trace.row)}\n", style="dim")
     text.append("\n" if trace.steps else "no operator processed it\n")
     width = max((len(step.operator) for step in trace.steps), default=0)
     for step in trace.steps:
