@@ -33,12 +33,29 @@ class Raw(Protocol):
         """Close the file."""
 
 
+class _Member(Protocol):
+    """Interface of the decompressor of zlib, whose class is private."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+
+    def copy(self) -> _Member: ...
+
+    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
+
+
 class Gzip:
     """Unpacks all members of a gzip stream. As in gzip, zeros and other bytes after the last member are ignored."""
 
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
-        self._member = zlib.decompressobj(_GZIP_WINDOW)
+        self._member: _Member = zlib.decompressobj(_GZIP_WINDOW)
         self._packed = b""
         self._damage: DamagedStreamError | None = None
 
@@ -108,14 +125,14 @@ class Zstandard:
         raise self._damage
 
 
-def _ended() -> zlib._Decompress:
+def _ended() -> _Member:
     """Return the state after the end of a stream without content."""
     member = zlib.decompressobj(_GZIP_WINDOW)
     member.decompress(zlib.compress(b"", wbits=_GZIP_WINDOW))
     return member
 
 
-def _up_to_damage(member: zlib._Decompress, packed: bytes) -> bytes:
+def _up_to_damage(member: _Member, packed: bytes) -> bytes:
     content = b""
     for at in range(len(packed)):
         try:

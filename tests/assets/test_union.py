@@ -87,4 +87,4 @@ def test_a_union_is_deduplicated_across_its_sources_and_says_where_each_sample_i
     assert [row["meta"]["origin"] for row in rows] == ["za"] * 4 + ["zb"] * 3
     assert [row["meta"]["path"] for row in rows[:4]] == [f"{i}.py" for i in range(4)]
     assert [row["lang"] for row in rows[4:]] == ["py"] * 3
-    assert [row["id"] for row in rows[4:]] == ["b.jsonl:2", "b.jsonl:3", "b.jsonl:4"]
+    assert [row["__dj_id__"] for row in rows[4:]] == ["b.jsonl:2", "b.jsonl:3", "b.jsonl:4"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import os
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.sources.sources import SourceFile
 from dj_assets.subset.rebuilding import rebuild
+from tests.browser.server import wait_for
 from tests.documents import documents, write_jsonl
 from tests.paths import ROOT
 from tests.subset.conftest import RECIPE
@@ -143,7 +145,14 @@ def small_disk(place: Path, options: str) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", place], check=True)
+        # a caught error keeps the frames that hold files open until it is collected
+        gc.collect()
+        unmount = ["umount", str(place)]
+        wait_for(
+            lambda: subprocess.run(unmount, check=False, capture_output=True).returncode == 0,
+            lambda: subprocess.run(unmount, check=False, capture_output=True, text=True).stderr,
+            seconds=20,
+        )
 
 
 def cli(*arguments: object, **env: str) -> subprocess.CompletedProcess:
