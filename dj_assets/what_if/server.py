@@ -180,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer a POST request: JSON in, JSON out."""
         # what is left of a refused request is not taken for the next one
-        self.close_connection = True
+        wanted, self.close_connection = self.close_connection, True
         if not self._named_right():
             return
         if self.headers.get(_GUARD) is None:
@@ -189,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         if body is None:
             return
-        self.close_connection = False
+        self.close_connection = wanted
         path, _, question = unquote(self.path).rpartition("ask/")
         trial = self.server.trial(path)
         if trial is None:
