@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_KIND = re.compile(r"_(mapper|filter|deduplicator)(?=(_\d+)?$)")
+_KIND = re.compile(r"_(mapper|filter|selector|deduplicator)(?=(_\d+)?$)")
 
 
 def short_name(label: str) -> str:
