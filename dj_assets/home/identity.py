@@ -11,9 +11,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from dj_assets.recipe.plan import CHILD
+
 # Columns of a recipe that makes samples from others. In the table `stats`: the row of the parent, and the index of the
 # step that made the sample, both null for a record. In the signatures: how many samples before it the parent stands.
-PARENT_ROW, CREATED_AT = "parent_row", "created_at"
+PARENT_ROW, CREATED_AT = CHILD
 PARENT_DISTANCE = "parent_distance"
 # The step of a record of the source.
 FROM_SOURCE = -1

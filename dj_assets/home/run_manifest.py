@@ -302,6 +302,23 @@ class RunManifest(_Record):
         return Sum(self.database_bytes or 0, self.database_crc32)
 
     @property
+    def loading(self) -> tuple[FunnelStep, ...]:
+        """The step `load` before the operators; empty if loading lost no sample."""
+        lost = self.dropped_by_load + self.quarantined_by_load
+        if not lost:
+            return ()
+        step = FunnelStep(
+            operator="load",
+            params={},
+            samples_in=self.samples_in,
+            samples_out=self.samples_in - lost,
+            dropped=self.dropped_by_load,
+            quarantined=self.quarantined_by_load,
+            seconds=0.0,
+        )
+        return (step,)
+
+    @property
     def samples(self) -> int:
         """The number of samples that could be kept: those made from others count, those that these replaced do not."""
         return self.samples_in + self.created - self.expanded

@@ -13,6 +13,7 @@ from dj_assets.home.manifest import FileManifest
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.tokens import Kind
 from dj_assets.recipe.plan import Plan
+from dj_assets.sources.arrow_types import is_list
 from dj_assets.sources.column_types import ColumnTypes
 
 _WORDS = {"images": "images", "videos": "clips"}
@@ -55,7 +56,7 @@ def holds_files(plan: Plan, layout: Layout, manifest: FileManifest) -> bool:
         listed = _type_at(fields, keys[0])
         if listed is None and _type_at(fields, keys[-1]) is not None:
             return True
-        while listed is not None and _is_list(listed):
+        while listed is not None and is_list(listed):
             listed = listed.value_type
         if listed is not None and (pa.types.is_struct(listed) or pa.types.is_binary(listed)):
             return True
@@ -86,7 +87,3 @@ def _type_at(fields: pa.DataType, key: str) -> pa.DataType | None:
         return fields.field(key).type
     head, dot, rest = key.partition(".")
     return _type_at(fields.field(head).type, rest) if dot and head in _names(fields) else None
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))

@@ -29,13 +29,12 @@ from dj_assets.operators.base import (
     Selector,
     Statistic,
 )
+from dj_assets.operators.contract import IDENTITY
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
 
-# Columns of the table `stats` that identify a sample. A statistic with such a key is the second one of that name.
-IDENTITY = ("shard", "row", "id")
-# The same of samples that an operator made from others, see `home.identity`.
+# Columns of the table `stats` of samples that an operator made from others, see `home.identity`.
 CHILD = ("parent_row", "created_at")
 # A key of a selector that names a statistic; other keys name fields of the samples.
 STATISTICS = "__dj__stats__."
@@ -232,6 +231,7 @@ class Plan:
 def make_plan(recipe: Recipe) -> Plan:
     """Return the plan of a recipe: every operator with its label, its columns and its identity."""
     labels: Counter[str] = Counter()
+    # a statistic with the key of a column that identifies samples is the second one of that name
     named = (*IDENTITY, *CHILD) if any(isinstance(operator, Expander) for operator in recipe.process) else IDENTITY
     columns = Counter(named)
     steps: list[Step] = []

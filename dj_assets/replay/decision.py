@@ -205,11 +205,9 @@ def _outcomes(
     columns = merged_types(manifests).to_json()
     for file, counts in zip(manifests, file_counts, strict=True):
         version = digest([file.sha256, file.measure_key, file.records, counts.outcome_hash, columns])
-        yield FileOutcome(file.number, version, counts.kept, counts.duplicates, _added(plan, counts))
-
-
-def _added(plan: Plan, counts: FileCounts) -> int:
-    return sum(counts.created) - sum(counts.ended[s.index] - counts.quarantined[s.index] for s in plan.expanders)
+        yield FileOutcome(
+            file.number, version, counts.kept, counts.duplicates, sum(counts.created) - counts.expanded(plan)
+        )
 
 
 def _parts(

@@ -85,10 +85,9 @@ def balance(plan: Plan, manifests: Sequence[FileManifest], file_counts: Sequence
     ConservationError
         If a file does not add up; the message names it. Nothing is published then.
     """
-    expanders = [step.index for step in plan.expanders]
     total: Counter[str] = Counter()
     for file, counts in zip(manifests, file_counts, strict=True):
-        expanded = sum(counts.ended[step] - counts.quarantined[step] for step in expanders)
+        expanded = counts.expanded(plan)
         quarantined = sum(counts.quarantined)
         ended = {
             "kept": counts.kept,
@@ -97,7 +96,7 @@ def balance(plan: Plan, manifests: Sequence[FileManifest], file_counts: Sequence
             "expanded": expanded,
         }
         if sum(ended.values()) != file.records + sum(counts.created):
-            made = f" + {sum(counts.created)} created" if expanders else ""
+            made = f" + {sum(counts.created)} created" if plan.expanders else ""
             listed = " + ".join(f"{number} {name}" for name, number in ended.items() if number or name != "expanded")
             raise ConservationError(
                 f"{file.path}: {file.records} samples in{made}, but {listed} = {sum(ended.values())}; "

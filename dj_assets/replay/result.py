@@ -13,6 +13,7 @@ import pyarrow.dataset as ds
 from dj_assets.home.identity import FROM_SOURCE
 from dj_assets.publish.database import NEVER_CREATED
 from dj_assets.publish.parts import kept_digest
+from dj_assets.recipe.plan import Plan
 from dj_assets.replay.ordered import distinct_sorted
 from dj_assets.replay.population import Population, SamplePositions
 from dj_assets.replay.replay import KEPT, SampleOutcomes
@@ -55,6 +56,10 @@ class FileCounts:
     def kept(self) -> int:
         """Return the number of kept samples."""
         return self.rows - sum(self.ended)
+
+    def expanded(self, plan: Plan) -> int:
+        """Return the number of samples that others replaced: those that ended at an expander without an error."""
+        return sum(self.ended[step.index] - self.quarantined[step.index] for step in plan.expanders)
 
     @classmethod
     def of(

@@ -108,7 +108,7 @@ def _joined_texts(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
 
 
 def _joined_lists(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    if not (_is_list(a) and _is_list(b)):
+    if not (is_list(a) and is_list(b)):
         return None
     item = joined_field(a.value_field, b.value_field)
     large = any(pa.types.is_large_list(kind) or pa.types.is_large_list_view(kind) for kind in (a, b))
@@ -133,7 +133,8 @@ def _joined_maps(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     return None if key is None or item is None else pa.map_(key, item, a.keys_sorted and b.keys_sorted)
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Return whether a type is one of the lists of Arrow."""
     tests = (
         pa.types.is_list,
         pa.types.is_large_list,

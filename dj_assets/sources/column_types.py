@@ -24,7 +24,7 @@ _EXACT_INT = 2**53
 
 @dataclass(frozen=True)
 class TableTypes:
-    """Holds the columns of tables, with names, order, types and metadata.
+    """Hold the columns of tables, with names, order, types and metadata.
 
     `wide` names the columns with an integer that a float64 may not represent exactly. `mixed` names those whose types
     differ between files so that only JSON text covers them all; their type is string.
@@ -85,7 +85,7 @@ class TableTypes:
 
 @dataclass(frozen=True)
 class ColumnTypes:
-    """Holds the columns of a source file, or of all source files of a subset.
+    """Hold the columns of a source file, or of all source files of a subset.
 
     `shapes` are those of JSON records, `tables` those of tables; None if there are none, or if an earlier version
     measured the tables.

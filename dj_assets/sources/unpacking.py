@@ -51,7 +51,7 @@ class _Member(Protocol):
 
 
 class Gzip:
-    """Unpacks all members of a gzip stream. As in gzip, zeros and other bytes after the last member are ignored."""
+    """Unpack all members of a gzip stream. As in gzip, zeros and other bytes after the last member are ignored."""
 
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
@@ -107,7 +107,7 @@ class Gzip:
 
 
 class Zstandard:
-    """Unpacks all frames of a Zstandard stream."""
+    """Unpack all frames of a Zstandard stream."""
 
     def __init__(self, raw: Raw) -> None:
         self._content = pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from dj_assets.home.identity import in_words
-from dj_assets.home.run_manifest import FunnelStep, RunManifest
+from dj_assets.home.run_manifest import RunManifest
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -30,7 +30,8 @@ def render_run(manifest: RunManifest, reused_s: float | None = None) -> Group:
     timed = () if reused_s is not None else ("s",)
     made = ("created", "expanded") if manifest.created else ()
     table = _table("", "operator", "in", "out", "dropped", *quarantined, *made, "kept", *timed, numbers_from=2)
-    for number, step in (*_loading(manifest), *((str(number), step) for number, step in enumerate(steps))):
+    numbered = ((str(number), step) for number, step in enumerate(steps))
+    for number, step in (*(("", step) for step in manifest.loading), *numbered):
         counts = [step.samples_in, step.samples_out, step.dropped, *([step.quarantined] if quarantined else [])]
         children = [step.created, step.expanded] if made else []
         # a share of samples that were made from others would tell nothing
@@ -38,23 +39,6 @@ def render_run(manifest: RunManifest, reused_s: float | None = None) -> Group:
         seconds = [f"{step.seconds:.1f}" if number else ""] if timed else []
         table.add_row(number, step.operator, *_numbers(*counts, *children), kept, *seconds)
     return Group(table, _summary(manifest, reused_s), *_short_texts(manifest), *_against(manifest))
-
-
-def _loading(manifest: RunManifest) -> list[tuple[str, FunnelStep]]:
-    """Return the samples that were lost while loading as a step without number; none if no sample was."""
-    dropped, quarantined = manifest.dropped_by_load, manifest.quarantined_by_load
-    if not dropped and not quarantined:
-        return []
-    step = FunnelStep(
-        operator="load",
-        params={},
-        samples_in=manifest.samples_in,
-        samples_out=manifest.samples_in - dropped - quarantined,
-        dropped=dropped,
-        quarantined=quarantined,
-        seconds=0.0,
-    )
-    return [("", step)]
 
 
 def render_trace(trace: SampleTrace) -> Text:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from dj_assets.operators.base import Selector, Statistic, StatisticsByParameters
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.sql import Sql
-from dj_assets.operators.views.sample_fields import field_values
+from dj_assets.operators.views.sample_fields import field_values, number_in
 
 
 class FieldSelector(Selector):
@@ -41,9 +41,9 @@ class FieldSelector(Selector):
     def value_of(self, value: object) -> object:
         """Return the number in a field: of a list the mean, of a text the number that it contains."""
         if isinstance(value, list):
-            numbers = [number for entry in value if (number := _number(entry)) is not None]
+            numbers = [number for entry in value if (number := number_in(entry)) is not None]
             return sum(numbers) / len(numbers) if numbers else None
-        return _number(value)
+        return number_in(value)
 
     def selection(self, samples: int) -> Sql | None:
         """Return the query of the selected samples; None if there is no key or no bound."""
@@ -76,10 +76,3 @@ def limits(ratio: float | None, number: int | None, things: str) -> str:
     """
     counted = [] if number is None else [f"{number} {things}"]
     return " or ".join([*counted, *([] if ratio is None else [f"{ratio:g} of the {things}"])])
-
-
-def _number(value: object) -> float | None:
-    try:
-        return float(value) if isinstance(value, (str, int, float)) else None
-    except (ValueError, OverflowError):
-        return None

@@ -13,7 +13,7 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Range
 from dj_assets.operators.registry import register
 from dj_assets.operators.text.specified_field_filter import NO_FIELD
-from dj_assets.operators.views.sample_fields import field_values
+from dj_assets.operators.views.sample_fields import field_values, number_in
 
 
 @register("specified_numeric_field_filter")
@@ -44,11 +44,4 @@ class SpecifiedNumericFieldFilter(RangeFilter):
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the number in the field of every sample."""
         values = field_values(batch, self.field_key) if self.field_key else [0.0] * len(batch)
-        return {self.statistics[0].key: pa.array([_number(value) for value in values], pa.float64())}
-
-
-def _number(value: object) -> float | None:
-    try:
-        return float(value) if isinstance(value, (str, int, float)) else None
-    except (ValueError, OverflowError):
-        return None
+        return {self.statistics[0].key: pa.array([number_in(value) for value in values], pa.float64())}

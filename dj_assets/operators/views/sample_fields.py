@@ -26,6 +26,14 @@ def field_values(batch: Batch, key: str) -> list[object]:
     return [_value(record, key) for record in records]
 
 
+def number_in(value: object) -> float | None:
+    """Return the number in a field: a number, or a text that Python reads as one; None for any other value."""
+    try:
+        return float(value) if isinstance(value, (str, int, float)) else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def _parsed(record: str) -> object:
     try:
         return orjson.loads(record)

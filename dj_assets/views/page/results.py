@@ -48,22 +48,9 @@ def _card(title: str, value: str, about: str, style: str) -> Html:
 def funnel(report_input: ReportInput) -> Section:
     """Return the samples in and out of every operator, with a sentence about the greatest loss."""
     manifest = report_input.manifest
-    steps = list(manifest.funnel)
-    samples_in = manifest.samples_in
-    lost = manifest.dropped_by_load, manifest.quarantined_by_load
-    if any(lost):
-        loading = FunnelStep(
-            operator="load",
-            params={},
-            samples_in=samples_in,
-            samples_out=samples_in - sum(lost),
-            dropped=lost[0],
-            quarantined=lost[1],
-            seconds=0.0,
-        )
-        steps.insert(0, loading)
+    steps = [*manifest.loading, *manifest.funnel]
     made = bool(manifest.created)
-    rows = [_funnel_row(step, samples_in + manifest.created, made=made) for step in steps]
+    rows = [_funnel_row(step, manifest.samples_in + manifest.created, made=made) for step in steps]
     head = ("operator", "", "in", "dropped", "quarantined", *(("created", "expanded") * made), "out", "passes")
     return Section("funnel", "Funnel", _greatest(steps, manifest.samples), table(head, rows, numbers_from=2))
 
