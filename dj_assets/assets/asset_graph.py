@@ -18,7 +18,7 @@ from dj_assets.assets.sandbox import sandbox_assets
 from dj_assets.assets.sharded import sharded_assets
 from dj_assets.assets.specs import broken_specs, origin_specs, stage_specs
 from dj_assets.errors import RecipeError
-from dj_assets.recipe.gallery import Gallery, find_gallery, refined_references, refined_sources
+from dj_assets.recipe.gallery import Gallery, find_gallery, refined_references, refined_sources, required
 from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.subset.context import refuse_unshardable
@@ -28,8 +28,13 @@ def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
     """Return assets, checks and jobs of every recipe in the recipe folders; a broken recipe is an asset with its fault.
 
     All steps run in the process of the run: they are short calls, and parallelism is inside a measure and across runs.
+
+    Raises
+    ------
+    UserError
+        If there is no recipe, or no data home.
     """
-    gallery = _shardable(gallery or find_gallery())
+    gallery = _shardable(required(gallery or find_gallery()))
     recipes = [(recipe, make_plan(recipe)) for recipe in gallery.recipes.values()]
     whole = [(recipe, plan) for recipe, plan in recipes if not is_sharded(recipe)]
     sharded = [(recipe, plan) for recipe, plan in recipes if is_sharded(recipe)]

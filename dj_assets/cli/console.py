@@ -42,6 +42,7 @@ def finished(subset: str) -> tuple[Layout, RunManifest]:
 
     A subset is given by its name, the name of its asset (`redpajama/c4`), or the file of its recipe.
     """
+    from dj_assets import settings
     from dj_assets.home.home import home_layout, output_layout
     from dj_assets.home.layout import Layout
     from dj_assets.home.manifest import newest_run
@@ -52,7 +53,7 @@ def finished(subset: str) -> tuple[Layout, RunManifest]:
     if is_url(subset):
         output = output_layout(subset)
         layouts = [output, Layout.home(output.published)]
-    elif name:
+    elif name and (settings.has_data_home() or not layouts):
         layouts.append(home_layout(name))
     for layout in layouts:
         manifest = newest_run(layout)

@@ -41,8 +41,8 @@ class Source(_Strict):
     Attributes
     ----------
     paths
-        Files, folders or globs, relative to the project, or URLs such as `s3://bucket/c4/*.json.gz`. `path` is accepted
-        for a single one.
+        Files, folders or globs, relative to the project, URLs such as `s3://bucket/c4/*.json.gz`, or included sample
+        data such as `sample:c4`. `path` is accepted for a single one.
     subset
         The name of a refined subset of the gallery, in place of `paths`.
     text_key
