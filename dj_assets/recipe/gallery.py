@@ -67,6 +67,23 @@ def required(gallery: Gallery) -> Gallery:
     return gallery
 
 
+def known_recipe(subset: str) -> GalleryRecipe:
+    """Return the recipe of a subset, whose name may be given with its group.
+
+    Raises
+    ------
+    UserError
+        If the gallery has no such subset; the message names the nearest one.
+    """
+    recipes = find_gallery().recipes
+    name = subset.rpartition("/")[2].removesuffix(".yaml")
+    if name not in recipes:
+        near = nearest(name.lower(), sorted(recipes))
+        cure = f"did you mean {near!r}?" if near else "'dj-assets prune' lists those that were run"
+        raise UserError(f"{subset}: is neither a folder nor a subset of the gallery; {cure}")
+    return recipes[name]
+
+
 def _is_included(path: Path) -> bool:
     return path.is_relative_to(settings.included_recipes())
 
