@@ -30,6 +30,8 @@ class Gallery:
 def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
     """Load every YAML file below the recipe folders; a subset comes after the subsets that are its sources.
 
+    A single file may stand in place of a folder.
+
     A file without an `asset:` block takes its group from its folder and its subset from its name. A recipe that is
     broken, or uses the subset name of another recipe, does not hide the others. A recipe of the user's takes the place
     of an included one with the same subset name.
@@ -67,15 +69,15 @@ def required(gallery: Gallery) -> Gallery:
     return gallery
 
 
-def known_recipe(subset: str) -> GalleryRecipe:
-    """Return the recipe of a subset, whose name may be given with its group.
+def known_recipe(subset: str, folders: tuple[Path, ...] | None = None) -> GalleryRecipe:
+    """Return the recipe of a subset, whose name may be given with its group; `folders` as in `find_gallery`.
 
     Raises
     ------
     UserError
         If the gallery has no such subset; the message names the nearest one.
     """
-    recipes = find_gallery().recipes
+    recipes = find_gallery(folders).recipes
     name = subset.rpartition("/")[2].removesuffix(".yaml")
     if name not in recipes:
         near = nearest(name.lower(), sorted(recipes))
@@ -251,7 +253,11 @@ def _unusable(recipe: Recipe, role: str, problem: str, fix: str | None = None) -
 
 
 def _recipe_files(folders: tuple[Path, ...]) -> list[Path]:
-    return [path for folder in folders for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml")))]
+    return [
+        path
+        for folder in folders
+        for path in ([folder] if folder.is_file() else sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))))
+    ]
 
 
 def _identifier(text: str) -> str:
