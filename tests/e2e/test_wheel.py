@@ -20,7 +20,10 @@ from numba.core.caching import UserWideCacheLocator
 from tests.paths import ROOT
 
 # What a wheel is built from.
-SOURCES = ("dj_assets", "recipes", "dagster_home", "examples", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+SOURCES = (
+    "dj_assets", "recipes", "dagster_home", "examples", "pyproject.toml", "setup.py", "README.md", "LICENSE",
+    "THIRD_PARTY.md",
+)  # fmt: skip
 OWN = "process:\n  - whitespace_normalization_mapper:\n  - text_length_filter: {min_len: 100}\n"
 SPECS = (
     "from dj_assets.definitions import defs\n"
@@ -112,6 +115,7 @@ def test_the_wheel_holds_the_recipes_and_no_compiled_kernel(wheel: Path) -> None
     prefix = "dj_assets/included/"
     copied = {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
     assert copied == recipes | {"dagster_home/dagster.yaml", "examples/sandbox/hook.yaml", "examples/sandbox/train.py"}
+    assert {name.rpartition("/")[2] for name in names if "/licenses/" in name} == {"LICENSE", "THIRD_PARTY.md"}
     assert not [name for name in names if name.endswith((".nbi", ".nbc", ".pyc"))]
 
 
