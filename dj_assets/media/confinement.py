@@ -37,6 +37,8 @@ _SYSTEM = (
 )
 _WRITABLE = ("/dev/null",)
 _MODULES = frozenset({".py", ".pyc", ".so"})
+# Names of folders that hold installed packages and nothing else.
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 def missing() -> tuple[str, ...]:
@@ -101,11 +103,15 @@ def confine(handed: Iterable[int] = ()) -> None:
 
 
 def _libraries() -> Iterator[str]:
-    """Yield the paths that Python imports from: its own folders as a whole, of others only packages, without data."""
+    """Yield the paths that Python imports from: its own folders as a whole, of others only packages, without data.
+
+    Folders of installed packages are whole, too, also those of the user or of the system: `pillow.libs` is no package.
+    """
     # the folder in which numba caches compiled kernels if the tree cannot be written
     yield from filter(None, (variables.NUMBA_CACHE_DIR.given(), str(Path("~/.cache/numba").expanduser())))
     folders = {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))}
     folders |= {str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.exec_prefix, sys.base_prefix)}
+    folders |= {entry for entry in sys.path if Path(entry).name in _INSTALLED}
     yield from folders
     for entry in map(Path, dict.fromkeys(filter(None, sys.path))):
         if not any(entry.is_relative_to(folder) for folder in folders):

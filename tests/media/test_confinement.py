@@ -111,3 +111,16 @@ def test_an_unknown_machine_has_no_filter_of_calls(monkeypatch: pytest.MonkeyPat
     assert seccomp.available()
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     assert not seccomp.available()
+
+
+def test_libraries_of_packages_of_the_user_can_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pip install --user` puts `pillow.libs`, which is no package, where Python's own folders are not."""
+    site, other = tmp_path / "lib/python3/site-packages", tmp_path / "project"
+    for folder in (site, other):
+        (folder / "pillow.libs").mkdir(parents=True)
+        (folder / "PIL").mkdir()
+        (folder / "PIL/__init__.py").write_text("")
+    monkeypatch.setattr("sys.path", [str(site), str(other)])
+    readable = set(confinement._libraries())
+    assert str(site) in readable
+    assert {path for path in readable if path.startswith(str(other))} == {str(other / "PIL")}
