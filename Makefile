@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision dev test azurite check format docs docs-site bench clean lock
+.PHONY: demo demo-vision dev test retest azurite check format docs docs-site bench clean lock
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -22,6 +22,10 @@ dev: $(VENV)/.stamp-base
 
 test: $(VENV)/.stamp-dev
 	$(BIN)/pytest -n $(WORKERS)
+
+# The tests that failed in the last run once more, one at a time: what passes now depends on the machine, and is named.
+retest: $(VENV)/.stamp-dev
+	$(BIN)/pytest --last-failed --last-failed-no-failures none -rA
 
 # Azure's blob service on loopback, for the tests of az://; they are skipped where it is not there.
 azurite: $(VENV)/azurite/node_modules/azurite
