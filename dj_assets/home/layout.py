@@ -92,6 +92,14 @@ class Layout:
         """Return the near pairs of one deduplicator."""
         return self.work / "near_pairs" / f"{signature}.parquet"
 
+    def groups(self, number: int) -> Path:
+        """Return the file of the groups that a grouper formed; `number` is `home.numbering.number_of_aggregates`."""
+        return self.decision.with_name(f"groups-{number:05d}.parquet")
+
+    def members(self, number: int) -> Path:
+        """Return the file that says in which group every member is."""
+        return self.decision.with_name(f"members-{number:05d}.parquet")
+
     @property
     def frequent(self) -> Path:
         """Return the path of the frequent keys of a counting pass."""

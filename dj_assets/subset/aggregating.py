@@ -19,9 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dj_assets.errors import UserError
+from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, measured_files, require_measured
 from dj_assets.home.numbering import number_of_aggregates
+from dj_assets.home.writing import ParquetFileWriter
 from dj_assets.measure.measured_source import MeasuredSource
 from dj_assets.measure.progress import silent
 from dj_assets.measure.work import Task
@@ -34,6 +36,7 @@ from dj_assets.replay.result import ReplayResult
 from dj_assets.sources.fields import SAMPLE_NAME
 from dj_assets.sources.other_texts import texts_at
 from dj_assets.sources.sources import SourceFile
+from dj_assets.stores.copies import at_hand
 from dj_assets.subset.context import SubsetContext
 
 # Arrow's texts of a list hold at most as many bytes together.
@@ -49,7 +52,7 @@ class Groups:
     step: Step
     layout: Layout
     manifests: Sequence[FileManifest]
-    key: bytes
+    key: str
 
     @classmethod
     def of(cls, plan: Plan, step: Step, layout: Layout, manifests: Sequence[FileManifest], version: str) -> Groups:
@@ -57,7 +60,7 @@ class Groups:
         before = plan.before(step)
         forming = [plan.recipe.text_key, grouper(step).model_dump(mode="json"), _aggregator(plan, step).text_key]
         key = digest([version, before.refined_hash, step.identity, forming])
-        return cls(plan, step, layout, manifests, key.encode())
+        return cls(plan, step, layout, manifests, key)
 
     @property
     def number(self) -> int:
@@ -67,29 +70,35 @@ class Groups:
     @property
     def stored(self) -> bool:
         """Return whether the groups are formed already, and are not damaged."""
-        # the groups are written last
-        return all(is_stored(path(self.number), self.key) for path in (self.layout.groups, self.layout.members))
+        groups = self.layout.groups(self.number)
+        return at_hand(groups).exists() and is_stored(self.layout.members(self.number), self._key_with(groups))
+
+    def _key_with(self, groups: Path) -> bytes:
+        """Return the key under which the members are stored: it also names the content of the file of groups."""
+        return digest([self.key, *Sum.of(groups)]).encode()
 
     def write(self, before: ReplayResult, threads: int) -> None:
         """Form the groups of the samples that the steps before the grouper keep."""
         require_measured(self.layout, self.manifests, ("cleaned", "stats"))
-        self.layout.decision.parent.mkdir(parents=True, exist_ok=True)
+        groups = self.layout.groups(self.number)
+        groups.parent.mkdir(parents=True, exist_ok=True)
         with (
-            TemporaryDirectory(prefix=".grouping-", dir=self.layout.work) as folder,
+            TemporaryDirectory(prefix=".grouping-", suffix=".tmp", dir=self.layout.work) as folder,
             duckdb.connect(config={"threads": threads, "temp_directory": folder}) as connection,
         ):
             self._form(connection, before)
-            members = connection.sql("SELECT shard, row, aggregate FROM members ORDER BY sample")
-            store(self.layout.members(self.number), members.to_arrow_reader(), self.key)
-            texts = self._texts(Path(folder))
-            rows = connection.execute(
-                "SELECT aggregate, m.id, text, CAST(value AS VARCHAR) AS value "
-                "FROM members m JOIN read_parquet(?) USING (shard, row) ORDER BY aggregate, sample",
-                [[str(path) for path in texts]],
-            ).to_arrow_reader(_ROWS_AT_ONCE)
+            query = """
+                SELECT aggregate, m.id, text, CAST(value AS VARCHAR) AS value
+                FROM members m JOIN read_parquet(?) USING (shard, row) ORDER BY aggregate, sample
+            """
+            texts = [str(path) for path in self._texts(Path(folder))]
             schema = self._schema()
-            made = (self._made(pieces, schema) for pieces in _by_group(rows))
-            store(self.layout.groups(self.number), pa.RecordBatchReader.from_batches(schema, made), self.key)
+            with ParquetFileWriter(groups, schema) as writer:
+                for pieces in _by_group(connection.sql(query, params=[texts]).to_arrow_reader(_ROWS_AT_ONCE)):
+                    writer.write(self._made(pieces, schema))
+            members = connection.sql("SELECT shard, row, aggregate FROM members ORDER BY sample")
+            # written last: its key says that the groups are there
+            store(self.layout.members(self.number), members.to_arrow_reader(), self._key_with(groups))
 
     def _form(self, connection: duckdb.DuckDBPyConnection, before: ReplayResult) -> None:
         """Create the table `members`: every sample that is left, with the number of its group."""

@@ -25,7 +25,7 @@ def measure_subset(subset: SubsetContext, report: Report) -> MeasureResult:
         engine = subset.engine_for(subset.files)
         frequent = subset.corpus.count(engine, report)
         source = subset.source_with(frequent)
-        task = Task(subset.plan, subset.options.models, frequent)
+        task = Task.of_stage(subset.plan, 0, subset.options.models, frequent)
         manifests, measured = source.measure_files(task, engine, report)
         _measure_reference(subset, report)
     return _result(source.measure_key, manifests, measured, started)
@@ -39,7 +39,7 @@ def measure_shard(subset: SubsetContext, name: str, report: Report) -> MeasureRe
         remove_leftovers(subset.layout.work)
         source = subset.source
         manifests, measured = source.measure_files(
-            Task(subset.plan, subset.options.models),
+            Task.of_stage(subset.plan, 0, subset.options.models, {}),
             subset.engine_for(files),
             report,
             {file.path for file in files},

@@ -40,7 +40,7 @@ def refine(subset: SubsetContext, earlier: Mapping[str, float]) -> RunResult:
             return published
         decision = decided(subset, files)
         with ThreadPoolExecutor(1, thread_name_prefix="refine") as beside:
-            written = beside.submit(_write, subset, decision, {file.number for file in decision.manifests})
+            written = beside.submit(_write, subset, decision, {part.number for part in decision.parts})
             return _publish(subset, decision, earlier, started, written.result)
 
 

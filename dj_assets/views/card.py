@@ -70,8 +70,8 @@ def _counts(report_input: ReportInput) -> str:
         "dropped": manifest.dropped,
         "quarantined": manifest.quarantined,
     }
-    if manifest.created:
-        counts |= {"created from others": manifest.created, "replaced by others": manifest.expanded}
+    named = {"created": "created from others", "expanded": "replaced by others", "grouped": "members of others"}
+    counts |= {named[name]: count for name, count in manifest.made.items()}
     rows: list[dict[str, str | int | float | None]] = [
         {"": name, "samples": samples} for name, samples in counts.items()
     ]
@@ -82,7 +82,7 @@ def _counts(report_input: ReportInput) -> str:
 
 
 def _sources(report_input: ReportInput) -> str:
-    shards = report_input.manifest.files
+    shards = report_input.manifest.sources
     rows: list[dict[str, str | int | float | None]] = [
         {"file": _plain(shard.name), "sha256": shard.sha256, "samples": shard.records} for shard in shards[:_MOST_FILES]
     ]

@@ -17,6 +17,17 @@ ID = "id"
 MEMBER = pa.struct([(ID, pa.string()), (TEXT, pa.string())])
 
 
+def without_members(batch: Batch) -> Batch:
+    """Return the batch with null in place of the members of aggregates; other batches as they are."""
+    fields = batch.rows.column(FIELDS) if FIELDS in batch.rows.schema.names else pa.nulls(0)
+    names = [field.name for field in fields.type] if pa.types.is_struct(fields.type) else []
+    if MEMBERS not in names:
+        return batch
+    columns = fields.flatten()
+    columns[names.index(MEMBERS)] = pa.nulls(len(batch), fields.type.field(MEMBERS).type)
+    return batch.with_column(FIELDS, pa.StructArray.from_arrays(columns, fields=[*fields.type]))
+
+
 def members_of(batch: Batch) -> tuple[pa.ListArray, pa.ListArray]:
     """Return the ids and the texts of the members of every group, in their order."""
     fields = batch.rows.column(FIELDS)
