@@ -7,10 +7,11 @@ judged. Only aggregates are measured again for another threshold, and only if th
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import cast
 
 import duckdb
@@ -83,15 +84,15 @@ class Groups:
         groups = self.layout.groups(self.number)
         groups.parent.mkdir(parents=True, exist_ok=True)
         with (
-            TemporaryDirectory(prefix=".grouping-", suffix=".tmp", dir=self.layout.work) as folder,
-            duckdb.connect(config={"threads": threads, "temp_directory": folder}) as connection,
+            _emptied(self.layout.work / "under_way" / "groups") as folder,
+            duckdb.connect(config={"threads": threads, "temp_directory": str(folder)}) as connection,
         ):
             self._form(connection, before)
             query = """
                 SELECT aggregate, m.id, text, CAST(value AS VARCHAR) AS value
                 FROM members m JOIN read_parquet(?) USING (shard, row) ORDER BY aggregate, sample
             """
-            texts = [str(path) for path in self._texts(Path(folder))]
+            texts = [str(path) for path in self._texts(folder)]
             schema = self._schema()
             with ParquetFileWriter(groups, schema) as writer:
                 for pieces in _by_group(connection.sql(query, params=[texts]).to_arrow_reader(_ROWS_AT_ONCE)):
@@ -224,6 +225,19 @@ def measure_aggregates(subset: SubsetContext, groups: Groups, stage: int) -> Fil
     task = Task.of_stage(subset.plan, stage, subset.options.models, frequent)
     (manifest,), _ = source.measure_files(task, subset.engine_for([file]), silent, {file.path})
     return manifest
+
+
+@contextmanager
+def _emptied(folder: Path) -> Iterator[Path]:
+    """Make a folder, without what a killed process left in it, and remove it at the end."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # others are at work there
+            folder.parent.rmdir()
 
 
 def _aggregator(plan: Plan, step: Step) -> Aggregator:

@@ -20,7 +20,7 @@ from dj_assets.operators import contract
 from dj_assets.operators.base import Aggregator, CorpusMapper, Deduplicator, Expander, FieldMapper, Measuring, Operator
 from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
-from dj_assets.operators.views.group_members import MEMBER, MEMBERS
+from dj_assets.operators.views.group_members import alone
 from dj_assets.operators.views.sample_fields import field_values
 from dj_assets.recipe.load import CUSTOM_MODULE
 from dj_assets.recipe.model import Recipe
@@ -68,9 +68,8 @@ class Bench:
         if isinstance(self.operator, FieldMapper):
             rows = rows.append_column(FIELDS, pa.array(["{}"] * len(texts), pa.string()))
         if isinstance(self.operator, Aggregator):
-            members = [[{"id": str(row), "text": text}] for row, text in enumerate(texts)]
-            fields = pa.array([{MEMBERS: listed} for listed in members], pa.struct([(MEMBERS, pa.list_(MEMBER))]))
-            rows = rows.set_column(0, TEXT, pa.array([""] * len(texts), pa.string())).append_column(FIELDS, fields)
+            empty = pa.array([""] * len(texts), pa.string())
+            rows = rows.set_column(0, TEXT, empty).append_column(FIELDS, alone(texts))
         return self.prepare(Batch(rows, self.models))
 
     def values(self, batch: Batch) -> Values:

@@ -15,6 +15,7 @@ from dj_assets.analysis.explain import explain
 from dj_assets.errors import RecipeError, UserError
 from dj_assets.home.home import output_layout
 from dj_assets.home.identity import part_of
+from dj_assets.publish.fetching import fetch
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.subset.measured_run import MeasuredRun
@@ -298,3 +299,15 @@ def test_a_set_to_compare_with_is_no_aggregate(tmp_path):
     recipe = {"process": ["naive_grouper", JOIN, "document_deduplicator"]}
     with pytest.raises(UserError, match="document_deduplicator stands behind a grouper"):
         dj_assets.run_recipe(recipe, [source], tmp_path / "out", against=[other])
+
+
+def test_in_an_object_store_as_on_a_disk(lake, source, result, tmp_path, monkeypatch):
+    stored = dj_assets.run_recipe(RECIPE, source, f"{lake}/out", workers=1)
+    assert texts(stored) == texts(result)
+    monkeypatch.setenv("DJ_CACHE", str(tmp_path / "another"))
+    again = dj_assets.run_recipe(with_bound(5, 60), source, f"{lake}/out", overwrite=True, workers=1)
+    fresh = dj_assets.run_recipe(with_bound(5, 60), source, tmp_path / "fresh", workers=1)
+    fetch(output_layout(f"{lake}/out"), again.manifest.run_id, tmp_path / "fetched")
+    parts = [str(path) for path in (tmp_path / "fetched").rglob("part-*.parquet")]
+    assert ds.dataset(parts).to_table()["text"].to_pylist() == texts(fresh)
+    assert verify(output_layout(f"{lake}/out"), again.manifest).damaged == ()

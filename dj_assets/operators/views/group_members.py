@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import pyarrow as pa
@@ -15,6 +16,12 @@ MEMBERS = "__dj_members__"
 GROUP = "__dj_group__"
 ID = "id"
 MEMBER = pa.struct([(ID, pa.string()), (TEXT, pa.string())])
+
+
+def alone(texts: Sequence[str | None]) -> pa.StructArray:
+    """Return the fields of groups, each with one of the texts as its only member."""
+    members = [{MEMBERS: [{ID: str(row), TEXT: text}]} for row, text in enumerate(texts)]
+    return pa.array(members, pa.struct([(MEMBERS, pa.list_(MEMBER))]))
 
 
 def without_members(batch: Batch) -> Batch:
