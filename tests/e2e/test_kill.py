@@ -20,6 +20,7 @@ RECIPE = """
 process:
   - fix_unicode_mapper:
   - clean_links_mapper:
+  - extract_tables_from_html_mapper:
   - character_repetition_filter: {max_ratio: 0.5}
   - text_length_filter: {min_len: 20}
   - document_line_deduplicator: {frequency_threshold: 3}

@@ -78,6 +78,7 @@ def test_children_and_selections(raylets, tmp_path, sources, monkeypatch):
 
 def test_groups(raylets, tmp_path, sources, monkeypatch):
     process = [
+        {"extract_tables_from_html_mapper": {"tables_field_name": "tables"}},
         FILTERS[0],
         SIMHASH,
         {"fixed_size_grouper": {"group_size": 4}},
