@@ -18,7 +18,7 @@ from dj_assets.sources.sources import SourceFile, content_sha256, members_sha256
 from dj_assets.sources.streams import BrokenStreamError, Stream
 from dj_assets.sources.tables import compact, table_blocks
 
-__all__ = ["Block", "Parsed", "Reader", "Reject", "limited", "open_blocks", "parse"]
+__all__ = ["Block", "Parsed", "Reader", "Reject", "limited", "open_blocks", "parse", "records_in"]
 
 # Refused records add no bytes to a block, so their number closes it.
 _MAX_REJECTS = 1000
@@ -234,6 +234,11 @@ def limited(blocks: Iterable[Block], limit: int) -> Iterator[Block]:
             return
         left -= len(rows)
         yield block
+
+
+def records_in(block: Block) -> int:
+    """Return the number of records of a block, with refused ones."""
+    return len(_record_rows(block))
 
 
 def _record_rows(block: Block) -> list[int]:

@@ -19,7 +19,7 @@ from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.file_kinds import HEAD_BYTES, mistaken_content
 from dj_assets.sources.json_values import json_texts
 from dj_assets.sources.sources import SourceFile
-from dj_assets.sources.streams import Stream
+from dj_assets.sources.streams import BrokenStreamError, Stream
 from dj_assets.stores.path import ObjectPath
 
 _COPY_BYTES = 1 << 20
@@ -38,9 +38,8 @@ def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterat
     """
     row = 0
     try:
-        with _opened(file) as raw, _checked(file, raw), pq.ParquetFile(raw, buffer_size=_COPY_BYTES) as table:
+        with _table(file) as table:
             schema = table.schema_arrow
-            _check_names(file, schema.names)
             rows = max(1, table.metadata.num_rows)
             for batch in batches_of(table, _rows_per_batch(table.metadata, block_bytes)):
                 for part in _split(plain(batch), block_bytes):
@@ -50,10 +49,22 @@ def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterat
             if not row:
                 yield Block(file_number, 0, 0, plain(without_rows(schema)), file.size, schema=schema)
     except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UnreadableFileError(
-            f"{file.path}: no readable Parquet after row {row} ({reason}); fetch it again"
-        ) from error
+        raise _unreadable(file, error, row) from error
+
+
+def table_schema(file: SourceFile) -> tuple[pa.Schema, int]:
+    """Return the schema of a Parquet file and the number of its rows.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is not Parquet or is damaged, or two columns have the same name.
+    """
+    try:
+        with _table(file) as table:
+            return table.schema_arrow, table.metadata.num_rows
+    except (pa.ArrowInvalid, OSError, BrokenStreamError) as error:
+        raise _unreadable(file, error) from error
 
 
 def batches_of(table: pq.ParquetFile, rows: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -229,6 +240,19 @@ def _split(batch: pa.RecordBatch, block_bytes: int) -> Iterator[pa.RecordBatch]:
 def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a copy of a slice: a slice would be sent to a worker with its complete buffers."""
     return batch.take(pa.array(range(batch.num_rows), pa.int64()))
+
+
+@contextmanager
+def _table(file: SourceFile) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; raise for one that is not Parquet, or has two columns of one name."""
+    with _opened(file) as raw, _checked(file, raw), pq.ParquetFile(raw, buffer_size=_COPY_BYTES) as table:
+        _check_names(file, table.schema_arrow.names)
+        yield table
+
+
+def _unreadable(file: SourceFile, error: Exception, row: int = 0) -> UnreadableFileError:
+    reason = str(error).splitlines()[0]
+    return UnreadableFileError(f"{file.path}: no readable Parquet after row {row} ({reason}); fetch it again")
 
 
 @contextmanager
