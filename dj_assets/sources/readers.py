@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from dj_assets.errors import SourceError, UnreadableFileError
 from dj_assets.settings import BATCH_BYTES, MAX_LINE_BYTES
-from dj_assets.sources.blocks import Block, Header, Parsed, Piece, Reject
+from dj_assets.sources.blocks import Block, Header, Origin, Parsed, Piece, Reject
 from dj_assets.sources.cells import DELIMITERS, CellSplitter
 from dj_assets.sources.elements import ElementSplitter, is_array, layout_of
+from dj_assets.sources.joined_blocks import JoinedBlocks
 from dj_assets.sources.lines import LineSplitter, Overlong
 from dj_assets.sources.raw_formats import cut_of, parse_composed, parse_plain
 from dj_assets.sources.sources import SourceFile, content_sha256, members_sha256
@@ -88,9 +89,8 @@ class Reader:
 
     def _bundle(self) -> Iterator[Block]:
         """Yield the records of joined files; one error names all that cannot be read, after the others."""
-        pieces: list[Piece] = []
-        rejects: list[Reject] = []
-        start = size = consumed = 0
+        waiting = JoinedBlocks(self.file_number)
+        start = consumed = 0
         unreadable: list[str] = []
         sums: list[tuple[str, str]] = []
         for member in self.file.members:
@@ -99,28 +99,22 @@ class Reader:
             rows = 0
             try:
                 for block in reader.blocks():
-                    found = [piece._replace(file=member.path.name, start=start) for piece in block.pieces()]
-                    pieces += found
-                    rejects += [replace(reject, row=start + reject.row) for reject in block.rejects]
-                    size += sum(len(piece.raw) for piece in found)
+                    if not waiting.takes(block):
+                        yield waiting.joined(consumed)
+                    waiting.add(block, Origin(member.path.name, start))
                     rows = _end_row(block)
                 sums.append((str(member.path), reader.sha256))
             except UnreadableFileError as error:
                 unreadable.append(str(error))
             start += rows
             consumed += member.size
-            if size >= self.block_bytes or len(rejects) >= _MAX_REJECTS:
-                yield self._joined(pieces, rejects, consumed)
-                pieces, rejects, size = [], [], 0
+            if waiting.size >= self.block_bytes or len(waiting.rejects) >= _MAX_REJECTS:
+                yield waiting.joined(consumed)
         if unreadable:
             raise UnreadableFileError("\n".join(unreadable))
-        if pieces or rejects:
-            yield self._joined(pieces, rejects, consumed)
+        if not waiting.is_empty:
+            yield waiting.joined(consumed)
         self._sha256 = members_sha256(sums)
-
-    def _joined(self, pieces: list[Piece], rejects: list[Reject], consumed: int) -> Block:
-        first = min([piece.whole_row for piece in pieces[:1]] + [reject.row for reject in rejects[:1]])
-        return Block(self.file_number, first, 0, tuple(pieces), consumed, tuple(rejects))
 
     def _table(self) -> Iterator[Block]:
         yield from table_blocks(self.file, self.file_number, self.block_bytes)
@@ -263,7 +257,8 @@ def _cut(block: Block, last_row: int) -> Block:
 def _end_row(block: Block) -> int:
     """Return the number of the first record after the block."""
     if isinstance(block.payload, bytes):
-        return block.first_row + block.payload.count(b"\n")
+        # the last line may have no line end
+        return block.first_row + block.payload.count(b"\n") + (block.payload[-1:] not in {b"", b"\n"})
     if isinstance(block.payload, pa.RecordBatch):
         return block.first_row + int(block.payload.num_rows)
     return 1 + max([piece.row for piece in block.payload[-1:]] + [reject.row for reject in block.rejects[-1:]])

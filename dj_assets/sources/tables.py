@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, cast
 
@@ -87,11 +87,13 @@ def parse_table(block: Block, text_key: str, name: str) -> Parsed:
     if bad:
         for i, column in bad.items():
             row = block.first_row + i
-            error = f"invalid UTF-8 in column '{column}' at row {row}"
-            rejects.append(Reject(row, f"{name}:{row}", dropped=False, error=error))
+            error = f"invalid UTF-8 in column '{column}' at {block.position_of(row)}"
+            (named,) = block.names_of([row], name)
+            rejects.append(Reject(row, named, dropped=False, error=error))
         keep = pa.array([i not in bad for i in range(table.num_rows)])
         rows, table = rows.filter(keep), table.filter(keep)
-    return assemble(rows, table, rejects, text_key, ids=_ids(rows, table, name), types=types)
+    ids = _ids(table, block.names_of(rows.to_pylist(), name))
+    return assemble(rows, table, rejects, text_key, ids=ids, types=types, position_of=block.position_of)
 
 
 def assemble(
@@ -102,6 +104,7 @@ def assemble(
     *,
     ids: pa.StringArray,
     types: TableTypes,
+    position_of: Callable[[int], str],
 ) -> Parsed:
     """Return the samples of valid table rows; `rows` are the numbers of the rows, `ids` the names of the samples.
 
@@ -112,20 +115,23 @@ def assemble(
     keep = text.is_valid() if text is not None else pa.repeat(False, len(rows))
     without = pc.invert(keep)
     refused = zip(rows.filter(without).to_pylist(), ids.filter(without).to_pylist(), strict=True)
-    rejects = [*rejects, *(_without_text(row, sample_id, table, text_key) for row, sample_id in refused)]
+    rejects = [*rejects, *(_without_text(row, named, table, text_key, position_of) for row, named in refused)]
     columns = [rows, ids, pa.nulls(len(rows), pa.string()) if text is None else text, _fields(table, text_key)]
     batch = pa.RecordBatch.from_arrays(columns, names=["row", "id", "text", "fields"]).filter(keep)
     missing = tuple(names) if text_key not in names and len(rows) else None
     return Parsed(batch, sorted(rejects, key=lambda reject: reject.row), ColumnTypes(tables=types), missing)
 
 
-def _without_text(row: int, sample_id: str, table: pa.RecordBatch, text_key: str) -> Reject:
+def _without_text(
+    row: int, sample_id: str, table: pa.RecordBatch, text_key: str, position_of: Callable[[int], str]
+) -> Reject:
     if text_key not in table.schema.names:
         return Reject(row, sample_id, dropped=True, error=f"no key '{text_key}'")
     kind = table.schema.field(text_key).type
     if _textual(kind) or pa.types.is_null(kind):
         return Reject(row, sample_id, dropped=True, error="no text")
-    return Reject(row, sample_id, dropped=False, error=f"the text is of type {kind}, not a string, at row {row}")
+    error = f"the text is of type {kind}, not a string, at {position_of(row)}"
+    return Reject(row, sample_id, dropped=False, error=error)
 
 
 def _fields(table: pa.RecordBatch, text_key: str) -> pa.StructArray:
@@ -137,15 +143,15 @@ def _fields(table: pa.RecordBatch, text_key: str) -> pa.StructArray:
     return pa.StructArray.from_arrays(columns, fields=fields)
 
 
-def sample_ids(rows: pa.Array, ids: pa.Array | None, name: str) -> pa.StringArray:
-    """Return the names of samples: their ids as texts; without an id, the name of the file and the row."""
-    made = pa.array([f"{name}:{row}" for row in rows.to_pylist()], pa.string())
+def sample_ids(ids: pa.Array | None, names: Sequence[str]) -> pa.StringArray:
+    """Return the names of samples: their ids as texts; without an id, the given name of file and row."""
+    made = pa.array(names, pa.string())
     return made if ids is None else cast("pa.StringArray", pc.coalesce(_as_texts(ids), made))
 
 
-def _ids(rows: pa.Array, table: pa.RecordBatch, name: str) -> pa.StringArray:
+def _ids(table: pa.RecordBatch, names: Sequence[str]) -> pa.StringArray:
     known = next((key for key in (SAMPLE_NAME, ID) if key in table.schema.names), None)
-    return sample_ids(rows, None if known is None else table.column(known), name)
+    return sample_ids(None if known is None else table.column(known), names)
 
 
 def _as_texts(ids: pa.Array) -> pa.StringArray:
