@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from dj_assets.home.home import output_layout
 from dj_assets.home.writing import open_parquet
 from dj_assets.publish.export.export import Export
-from dj_assets.sources.arrow_types import converted, with_inner
+from dj_assets.sources.arrow_types import in_type, with_inner
 from dj_assets.sources.column_types import TableTypes, plain
 from dj_assets.subset import run_recipe
 
@@ -74,7 +74,7 @@ def array_of(kind: pa.DataType, seed: int, nullable: bool, rows: int = 5) -> pa.
     """Return values of any type; with nulls if allowed. Values are casts of small numbers."""
     stored = _storage(kind)
     values = [None if nullable and n == 1 else _value(kind, seed + n) for n in range(rows)]
-    return converted(pa.array(values, stored), kind)
+    return in_type(pa.array(values, stored), kind)
 
 
 def _storage(kind: pa.DataType) -> pa.DataType:
