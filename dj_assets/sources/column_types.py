@@ -180,7 +180,8 @@ def _text_field(field: pa.Field, every: TableTypes) -> pa.Field:
 
 
 def _as_field(own: pa.RecordBatch, field: pa.Field, *, as_text: bool) -> pa.Array:
-    if field.name not in own.schema.names:
+    # without rows, the text may have a type that no text has
+    if field.name not in own.schema.names or not own.num_rows:
         return pa.nulls(own.num_rows, field.type)
     column = own.column(field.name)
     if as_text:

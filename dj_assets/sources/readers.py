@@ -12,6 +12,7 @@ from dj_assets.settings import BATCH_BYTES, MAX_LINE_BYTES
 from dj_assets.sources.blocks import Block, Header, Origin, Parsed, Piece, Reject
 from dj_assets.sources.cells import DELIMITERS, CellSplitter
 from dj_assets.sources.elements import ElementSplitter, is_array, layout_of
+from dj_assets.sources.file_kinds import mistaken_line_ends
 from dj_assets.sources.joined_blocks import JoinedBlocks
 from dj_assets.sources.lines import LineSplitter, Overlong
 from dj_assets.sources.raw_formats import cut_of, parse_composed, parse_plain
@@ -23,6 +24,8 @@ __all__ = ["Block", "Parsed", "Reader", "Reject", "limited", "open_blocks", "par
 
 # Refused records add no bytes to a block, so their number closes it.
 _MAX_REJECTS = 1000
+# Line ends are looked for in as many bytes.
+_HEAD_BYTES = 1 << 16
 
 
 @dataclass
@@ -133,6 +136,7 @@ class Reader:
     def _json(self, stream: Stream) -> Iterator[Block]:
         layout = layout_of(stream) if self.file.format == "json" or is_array(stream) else "lines"
         if layout == "lines":
+            self._require_line_ends(stream)
             for run in LineSplitter(stream, self.block_bytes, self.max_line_bytes):
                 if isinstance(run, Overlong):
                     yield from self._packed([run], stream)
@@ -142,6 +146,7 @@ class Reader:
             yield from self._packed(ElementSplitter(stream, layout, self.block_bytes, self.max_line_bytes), stream)
 
     def _cells(self, stream: Stream) -> Iterator[Block]:
+        self._require_line_ends(stream)
         delimiter = DELIMITERS[self.file.format]
         splitter = CellSplitter(stream, self.file.path.name, delimiter, self.block_bytes, self.max_line_bytes)
         try:
@@ -150,6 +155,11 @@ class Reader:
             raise UnreadableFileError(f"{self.file.path}: {error}") from None
         if header is not None:
             yield from self._packed(splitter, stream, header)
+
+    def _require_line_ends(self, stream: Stream) -> None:
+        mistake = mistaken_line_ends(self.file, stream.peek(_HEAD_BYTES))
+        if mistake is not None:
+            raise UnreadableFileError(f"{self.file.path}: {mistake}")
 
     def _packed(
         self, records: Iterable[Piece | Overlong | Reject], stream: Stream, header: Header | None = None

@@ -24,6 +24,7 @@ from dj_assets.stores.path import ObjectPath
 
 _COPY_BYTES = 1 << 20
 _MAX_BATCH_ROWS = 65536
+_MOST_MICROSECONDS = (2**63 - 1) // 1000
 
 
 def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterator[Block]:
@@ -118,7 +119,7 @@ def assemble(
     rejects = [*rejects, *(_without_text(row, named, table, text_key, position_of) for row, named in refused)]
     columns = [rows, ids, pa.nulls(len(rows), pa.string()) if text is None else text, _fields(table, text_key)]
     batch = pa.RecordBatch.from_arrays(columns, names=["row", "id", "text", "fields"]).filter(keep)
-    missing = tuple(names) if text_key not in names and len(rows) else None
+    missing = tuple(names) if text_key not in names and (len(rows) or rejects) else None
     return Parsed(batch, sorted(rejects, key=lambda reject: reject.row), ColumnTypes(tables=types), missing)
 
 
@@ -251,9 +252,44 @@ def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
 @contextmanager
 def _table(file: SourceFile) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file; raise for one that is not Parquet, or has two columns of one name."""
-    with _opened(file) as raw, _checked(file, raw), pq.ParquetFile(raw, buffer_size=_COPY_BYTES) as table:
-        _check_names(file, table.schema_arrow.names)
-        yield table
+    with _opened(file) as raw, _checked(file, raw):
+        with pq.ParquetFile(raw, buffer_size=_COPY_BYTES) as table:
+            _check_names(file, table.schema_arrow.names)
+            old = [
+                leaf.path
+                for leaf in map(table.schema.column, range(len(table.schema)))
+                if leaf.physical_type == "INT96"
+            ]
+            if not old:
+                yield table
+                return
+        unit = _unit_of(raw, old)
+        with pq.ParquetFile(raw, buffer_size=_COPY_BYTES, coerce_int96_timestamp_unit=unit) as table:
+            yield table
+
+
+def _unit_of(raw: IO[bytes], leaves: Sequence[str]) -> str:
+    """Return the unit that holds the times of columns of type INT96: nanoseconds, or else microseconds.
+
+    pyarrow reads times before 1678 and after 2261, such as 9999-12-31, as other times in nanoseconds.
+    """
+    with pq.ParquetFile(raw, buffer_size=_COPY_BYTES, coerce_int96_timestamp_unit="us") as table:
+        for batch in table.iter_batches(columns=[*leaves], use_threads=False):
+            if not all(_fits(column) for column in batch.columns):
+                return "us"
+    return "ns"
+
+
+def _fits(column: pa.Array) -> bool:
+    """Return whether all times in a column, at any depth, can be counted in nanoseconds."""
+    if pa.types.is_timestamp(column.type):
+        ends = pc.min_max(column.cast(pa.int64()))
+        return all(abs(end.as_py() or 0) <= _MOST_MICROSECONDS for end in ends.values())
+    if pa.types.is_struct(column.type):
+        return all(_fits(inner) for inner in column.flatten())
+    if pa.types.is_map(column.type):
+        return _fits(column.keys) and _fits(column.items)
+    return not isinstance(column, pa.ListArray) or _fits(column.flatten())
 
 
 def _unreadable(file: SourceFile, error: Exception, row: int = 0) -> UnreadableFileError:

@@ -289,3 +289,10 @@ def test_columns_of_a_manifest_are_read_back():
     again = TableTypes.from_json(json.loads(json.dumps(types.to_json())))
     assert again == types
     assert again.schema.equals(schema, check_metadata=True)
+
+
+def test_a_text_that_is_a_list_is_quarantined_and_the_run_ends(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": [["a"], ["b"]], "n": [1, 2]}), tmp_path / "in.parquet")
+    result = run_recipe({"process": ["text_length_filter"]}, [tmp_path / "in.parquet"], tmp_path / "out", workers=1)
+    assert (result.samples_out, result.quarantined) == (0, 2)
+    assert pq.read_table(tmp_path / "out/refined").schema.field("text").type == pa.list_(pa.string())
