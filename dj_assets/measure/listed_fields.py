@@ -50,7 +50,7 @@ def require_media_keys_before(plan: Plan, layout: Layout, files: Sequence[Source
         If no record has it.
     """
     keys = [key for kind, keys in plan.listings for key in _keys(keys, kind)]
-    if not keys or _may_be_written(plan, keys) or not _missing(plan, _measured_before(layout)):
+    if not keys or _may_be_written(plan, keys) or any(not _missing(plan, [old]) for old in _measured_before(layout)):
         return
     seen: dict[pa.DataType, None] = {}
     with suppress(UnreadableFileError):  # what is wrong with the file is said when it is measured

@@ -18,7 +18,7 @@ from dj_assets.sources.shapes import InexactError, Shape, shape_of
 
 Record = dict[str, object]
 
-# What may stand before a record: the separator of JSON text sequences (RFC 7464), and a byte order mark where files
+# Either may stand before a record: the separator of JSON text sequences (RFC 7464), and a byte order mark where files
 # were joined.
 _SEPARATOR, _BOM = b"\x1e", b"\xef\xbb\xbf"
 _NULLS = b"\0 \t\r\n"
