@@ -15,6 +15,7 @@ _PACKED = (
     (rb"\x28\xb5\x2f\xfd", "packed with Zstandard", "give its name the ending .zst"),
     (rb"BZh[1-9]1AY&SY", "packed with bzip2", "unpack it first"),
     (rb"\xfd7zXZ\0", "packed with xz", "unpack it first"),
+    (rb"PK\x03\x04.{26}(\[Content_Types\]\.xml|_rels/|xl/)", "an Excel file", "save it as CSV"),
     (rb"PK\x03\x04", "a ZIP archive", "unpack it first"),
     (rb"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
 )
@@ -24,6 +25,10 @@ _PLAIN = (
     (rb"ARROW1\0", "an Arrow file", "write it as Parquet"),
     (rb"Obj\x01", "Avro", "write it as Parquet"),
     (rb"version https://git-lfs", "a pointer of Git LFS, not the file itself", "get the file with 'git lfs pull'"),
+    (rb"ORC", "ORC", "write it as Parquet"),
+    (rb"\x93NUMPY", "an array of NumPy", "write it as Parquet"),
+    (rb"SQLite format 3\0", "a database of SQLite", "export its table as CSV"),
+    (rb"\s*<\?xml", "an XML page", "look at it: it may say why the download failed"),
     (rb"\s*<(!doctype html|html)", "an HTML page", "look at the page: it may say why the download failed"),
     (rb".{257}ustar", "a tar archive", "unpack it first"),
     (rb"\xff\xfe\0\0|\0\0\xfe\xff", "text in UTF-32", "convert it with 'iconv -f UTF-32 -t UTF-8'"),

@@ -30,13 +30,23 @@ def json_texts(column: pa.Array) -> pa.StringArray:
     return pa.array([None if value is None else encoder.encode(value) for value in values], pa.string())
 
 
+def as_strings(column: pa.Array) -> pa.StringArray:
+    """Return times or decimals as strings; times of a zone that is not known here are those of UTC."""
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowInvalid:
+        if not pa.types.is_timestamp(column.type):
+            raise
+        return column.cast(pa.timestamp(column.type.unit, "UTC")).cast(pa.string())
+
+
 def _plain(column: pa.Array) -> pa.Array:
     """Return the column with times and decimals as strings, at any depth of lists, structs and maps."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
     if pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
-        return _as_strings(column)
+        return as_strings(column)
     if pa.types.is_struct(kind):
         children = [_plain(child) for child in column.flatten()]
         names = [field.name for field in kind]
@@ -55,16 +65,6 @@ def _plain(column: pa.Array) -> pa.Array:
         index = pa.array(offsets, pa.int32() if pa.types.is_list(kind) else pa.int64())
         return made.from_arrays(index, _plain(column.flatten()), mask=column.is_null())
     return column
-
-
-def _as_strings(column: pa.Array) -> pa.StringArray:
-    """Return times or decimals as strings; times of a zone that is not known here are those of UTC."""
-    try:
-        return column.cast(pa.string())
-    except pa.ArrowInvalid:
-        if not pa.types.is_timestamp(column.type):
-            raise
-        return column.cast(pa.timestamp(column.type.unit, "UTC")).cast(pa.string())
 
 
 def _as_text(value: object) -> str:

@@ -17,7 +17,7 @@ from dj_assets.sources.blocks import Block, Parsed, Reject
 from dj_assets.sources.column_types import ColumnTypes, TableTypes, plain, without_rows
 from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.file_kinds import HEAD_BYTES, mistaken_content
-from dj_assets.sources.json_values import json_texts
+from dj_assets.sources.json_values import as_strings, json_texts
 from dj_assets.sources.sources import SourceFile
 from dj_assets.sources.streams import BrokenStreamError, Stream
 from dj_assets.stores.path import ObjectPath
@@ -160,7 +160,7 @@ def _as_texts(ids: pa.Array) -> pa.StringArray:
     if isinstance(ids, pa.ExtensionArray) or _is_binary(ids.type):
         return pa.array([_as_text(value) for value in ids.to_pylist()], pa.string())
     try:
-        return ids.cast(pa.string())
+        return as_strings(ids)
     except pa.ArrowNotImplementedError:
         return json_texts(ids)
 

@@ -25,6 +25,14 @@ def of_files_left_out(paths: Sequence[SourcePath]) -> Iterator[str]:
         yield f"{count} not read, by the ending of the name: {listed}"
 
 
+def of_empty_files(files: Sequence[SourceFile]) -> Iterator[str]:
+    """Yield a notice about files of 0 bytes that cannot be whole: Parquet and packed files have some bytes always."""
+    empty = [str(file.path) for file in files if not file.size and (file.format == "parquet" or file.compression)]
+    if empty:
+        count = "1 file has" if len(empty) == 1 else f"{len(empty):,} files have"
+        yield f"{count} 0 bytes, which no whole file of this kind has; fetch again: {_listed(empty)}"
+
+
 def of_partitions(files: Sequence[SourceFile]) -> Iterator[str]:
     """Yield a notice about columns that only the names of folders hold, as Spark and DuckDB write partitions."""
     found = [match for file in files for match in map(_PARTITION.fullmatch, file.path.parent.parts) if match]

@@ -91,6 +91,7 @@ def test_old_times_of_spark_keep_their_value(tmp_path: Path, far: datetime) -> N
     [
         (pa.array([5, None]), ["5", "a.parquet:1"]),
         (pa.array([1.5, 2.0]), ["1.5", "2"]),
+        (pa.array([1, None], pa.timestamp("us", "Z")), ["1970-01-01 00:00:00.000001Z", "a.parquet:1"]),
         (pa.array(["x", ""]), ["x", ""]),
         (pa.array([[1], None]), ["[1]", "a.parquet:1"]),
     ],

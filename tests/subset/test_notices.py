@@ -38,6 +38,18 @@ def test_files_of_a_folder_that_are_not_read_are_named(tmp_path):
     assert (alone.notices, notices(alone)) == ((), {})
 
 
+def test_empty_files_that_cannot_be_whole_are_named(tmp_path):
+    names = ("a.parquet", "b.jsonl.gz", "c.jsonl", "d.csv")
+    for name in names:
+        (tmp_path / name).touch()
+    inputs = [write_jsonl(tmp_path / "z.jsonl", [{"text": "one"}]), *(tmp_path / name for name in names)]
+    result = dj_assets.run_recipe(RECIPE, inputs, tmp_path / "out", workers=1)
+    assert result.manifest.notices == (
+        "2 files have 0 bytes, which no whole file of this kind has; fetch again: "
+        f"{tmp_path / 'a.parquet'}, {tmp_path / 'b.jsonl.gz'}",
+    )
+
+
 def test_columns_in_the_names_of_folders_are_named(tmp_path):
     for year in (2019, 2020):
         write_jsonl(tmp_path / f"data/year={year}/lang=en/a.jsonl", [{"text": f"one of {year}"}])
