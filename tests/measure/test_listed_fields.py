@@ -13,6 +13,7 @@ import pytest
 import dj_assets
 from dj_assets.errors import SourceError
 from dj_assets.home.layout import Layout
+from dj_assets.measure.engines import ENGINES
 from dj_assets.measure.listed_fields import require_media_keys_before
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
@@ -66,8 +67,10 @@ def test_a_missing_key_is_said_before_anything_is_measured(tmp_path: Path) -> No
     message = "0.jsonl: no record has the key 'image' \\(keys seen: text, images\\).*'image_key'"
     recipe = {"image_key": "image", **IMAGES}
     for limit in (None, 1):
-        with pytest.raises(SourceError, match=message):
-            dj_assets.run_recipe(recipe, sources, tmp_path / f"out{limit}", workers=1, limit=limit)
+        for engine in ENGINES:  # no cluster is needed, since nothing is measured
+            out = tmp_path / f"{engine}{limit}"
+            with pytest.raises(SourceError, match=message):
+                dj_assets.run_recipe(recipe, sources, out, workers=1, limit=limit, engine=engine)
     assert not [*tmp_path.rglob("*.parquet")]
 
 

@@ -44,10 +44,9 @@ def test_empty_files_that_cannot_be_whole_are_named(tmp_path):
         (tmp_path / name).touch()
     inputs = [write_jsonl(tmp_path / "z.jsonl", [{"text": "one"}]), *(tmp_path / name for name in names)]
     result = dj_assets.run_recipe(RECIPE, inputs, tmp_path / "out", workers=1)
-    assert result.manifest.notices == (
-        "2 files have 0 bytes, which no whole file of this kind has; fetch again: "
-        f"{tmp_path / 'a.parquet'}, {tmp_path / 'b.jsonl.gz'}",
-    )
+    (notice,) = result.manifest.notices
+    assert notice.startswith("2 files have 0 bytes, which no whole file of this kind has; fetch again: ")
+    assert notice.endswith(f"{tmp_path / 'a.parquet'}, {tmp_path / 'b.jsonl.gz'}")
 
 
 def test_columns_in_the_names_of_folders_are_named(tmp_path):
