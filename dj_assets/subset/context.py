@@ -81,8 +81,9 @@ class SubsetContext:
     def _bundled(self) -> tuple[SourceFile, ...]:
         """Return the source files, many small ones joined, where nothing needs each of them by itself."""
         options = self.options
-        by_itself = self.plan.media or self.recipe.shards is not None or options.limit is not None
-        return self.found if by_itself or options.engine == "ray" else bundled(self.found, options.part_bytes)
+        if self.recipe.shards is not None or options.limit is not None:
+            return self.found
+        return bundled(self.found, options.part_bytes, with_media=bool(self.plan.media))
 
     @property
     def corpus(self) -> Corpus:

@@ -26,7 +26,7 @@ from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.deduplicating import decided, decision_key, measured
 from dj_assets.subset.grouping import Shard
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
-from dj_assets.subset.notices import of_files_left_out, of_links, of_reference
+from dj_assets.subset.notices import of_empty_files, of_files_left_out, of_links, of_partitions, of_reference
 from dj_assets.subset.results import RefineResult, RunResult
 
 
@@ -209,6 +209,8 @@ def _publish(
             notices=(
                 *of_files_left_out(subset.left_out),
                 *of_links(subset.found),
+                *of_partitions(subset.found),
+                *of_empty_files(subset.found),
                 *of_reference(against, subset.reference.layout),
             ),
         )

@@ -45,6 +45,11 @@ def dataset_card(report_input: ReportInput) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def card_of_remark(remark: str) -> str:
+    """Return a card that holds a remark alone."""
+    return f"{_plain(remark)}\n"
+
+
 _NO_LICENCE = "Not stated: set `licence` in the `asset` block of the recipe to the licence of the source."
 
 
