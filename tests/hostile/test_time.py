@@ -88,6 +88,17 @@ def test_a_megabyte_takes_less_than_two_seconds(warmed: tuple[Any, Bench], name:
     assert time.process_time() - began < 2
 
 
+def test_signs_and_long_words_do_not_occupy_the_parser(bench: Bench) -> None:
+    operator = registry.find("text_action_filter")()
+    run_of_signs = texts.text("ampersands", 100_000)
+    for text in (run_of_signs, texts.text("domain of dots", 100_000)):
+        began = time.process_time()
+        with pytest.raises(SampleError, match="characters without white space"):
+            run(operator, text, bench.models)
+        assert time.process_time() - began < 2
+    run(operator, f"A rule {'-' * 200} parts {'一' * 2000} texts.", bench.models)
+
+
 PARTS = "a b z 1 . - : / // ( ) (a) ' é _ % ſ K İ ! , www. http: a.bc/ ab:c 一 ， « x.com/".split()
 
 
