@@ -132,7 +132,7 @@ def _become_nobody() -> None:
 def _nobody_can_run() -> bool:
     code = [sys.executable, "-c", "import dj_assets, pyarrow"]
     try:
-        return not subprocess.run(code, preexec_fn=_become_nobody, check=False).returncode  # noqa: PLW1509 - no thread
+        return not subprocess.run(code, preexec_fn=_become_nobody, check=False).returncode
     except PermissionError:
         return False
 
