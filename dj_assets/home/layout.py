@@ -70,10 +70,14 @@ class Layout:
         return copy_of(self.published)
 
     def is_occupied(self) -> bool:
-        """Return whether there is anything in the published folder, or of a working copy in the store."""
+        """Return whether there is anything in the published folder, or of a working copy in the store.
+
+        A work folder without files does not count: a run that found the disk full leaves no more.
+        """
         if self.copy is not None:
             return self.copy.is_occupied()
-        return self.published.exists() and any(self.published.iterdir())
+        entries = self.published.iterdir() if self.published.exists() else ()
+        return any(entry != self.work or any(entry.iterdir()) for entry in entries)
 
     @property
     def location(self) -> str:

@@ -8,6 +8,7 @@ import hashlib
 import mimetypes
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -93,14 +94,18 @@ class SourceFile:
         Raises
         ------
         SourceError
-            If the name ends in none of `formats`.
+            If the name ends in none of `formats`, or if it is no regular file: pipes and devices may have no end.
         """
         detected = _format_of(path, formats)
         if detected is None:
             raise SourceError(f"{path}: {_unread(path, formats)}")
         if known is None:
-            stat = path.stat()
-            known = ListedObject(stat.st_size, stat.st_mtime_ns)
+            facts = path.stat()
+            if isinstance(facts, os.stat_result) and not stat.S_ISREG(facts.st_mode):
+                raise SourceError(
+                    f"{path}: is a {_kind_of(facts.st_mode)}, no regular file; write its content into one"
+                )
+            known = ListedObject(facts.st_size, facts.st_mtime_ns)
         return cls(path, known.size, known.mtime_ns, *detected)
 
 
@@ -161,6 +166,9 @@ def content_sha256(file: SourceFile) -> str:
     """Return the SHA-256 of the file's bytes on the disk, in hexadecimal; of members, that of their names and sums."""
     if file.members:
         return members_sha256([(str(member.path), content_sha256(member)) for member in file.members])
+    if not file.size:
+        # files of the kernel have no size, and reading them may wait without end
+        return hashlib.sha256().hexdigest()
     with file.path.open("rb") as raw:
         return hashlib.file_digest(raw, "sha256").hexdigest()
 
@@ -186,6 +194,11 @@ def natural_key(path: PurePath) -> tuple[tuple[tuple[int, int, str], ...], ...]:
 def _piece_key(piece: str) -> tuple[int, int, str]:
     # isascii excludes digits such as "²", which int() refuses
     return (0, int(piece), piece) if piece.isascii() and piece.isdigit() else (1, 0, piece)
+
+
+def _kind_of(mode: int) -> str:
+    kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
+    return kinds.get(stat.S_IFMT(mode), "special file")
 
 
 def _format_of(path: PurePath, formats: Sequence[Format]) -> tuple[Format, Compression | None] | None:

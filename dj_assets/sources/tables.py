@@ -236,12 +236,22 @@ def _rows_per_batch(metadata: pq.FileMetaData, block_bytes: int) -> int:
 
 def _split(batch: pa.RecordBatch, block_bytes: int) -> Iterator[pa.RecordBatch]:
     """Yield the batch in parts of at most twice `block_bytes`, each with buffers of its own."""
-    if batch.nbytes <= 2 * block_bytes or batch.num_rows <= 1:
+    if _decoded_bytes(batch) <= 2 * block_bytes or batch.num_rows <= 1:
         yield batch
         return
     half = batch.num_rows // 2
     for part in (batch.slice(0, half), batch.slice(half)):
         yield from _split(compact(part), block_bytes)
+
+
+def _decoded_bytes(batch: pa.RecordBatch) -> int:
+    """Return the size of a batch with the values of dictionaries in every row: a few bytes may name a megabyte each."""
+    size = int(batch.nbytes)
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type) and _textual(column.type):
+            lengths = pc.binary_length(column.dictionary).take(column.indices)
+            size += pc.sum(lengths.cast(pa.int64())).as_py() or 0
+    return size
 
 
 def compact(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -10,6 +10,7 @@ import pytest
 
 from dj_assets.errors import SourceError
 from dj_assets.sources.blocks import Parsed
+from dj_assets.sources.readers import Reader, parse
 from dj_assets.sources.sources import SourceFile
 from tests.sources.reading import read, read_all, write
 
@@ -126,3 +127,12 @@ def test_a_row_much_larger_than_the_others_does_not_drag_them_along(tmp_path: Pa
     blocks = read(write(tmp_path, "a.parquet", sink.getvalue()), block_bytes=10_000)
     assert [text for block in blocks for text in block.rows["text"].to_pylist()] == texts
     assert max(block.rows.num_rows for block in blocks if block.rows.nbytes > 500_000) < 50
+
+
+def test_values_of_dictionaries_count_in_every_row(tmp_path):
+    values = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), pa.array(["x" * 1_000_000]))
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"id": range(5000), "text": values}), path)
+    blocks = Reader(SourceFile.at(path), 0, block_bytes=4_000_000).blocks()
+    parsed = [parse(block, text_key="text", name="a.parquet") for block, _ in zip(blocks, range(3), strict=False)]
+    assert all(0 < block.rows.num_rows <= 8 for block in parsed)
