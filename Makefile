@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision dev test retest hostile azurite check format docs docs-site bench clean lock
+.PHONY: demo demo-vision dev test retest hostile azurite check format docs licences docs-site bench clean lock
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -54,6 +54,10 @@ docs: $(VENV)/.stamp-base
 	$(BIN)/python -m dj_assets.reference.operator_docs
 	$(BIN)/python -m dj_assets.reference.gallery_docs
 	$(BIN)/python -m dj_assets.reference.configuration_docs
+
+# The licences of installed packages and shipped files: in an environment with all extras.
+licences: $(VENV)/.stamp-dev
+	$(BIN)/python -m dj_assets.reference.third_party
 
 # The pages of docs/ as a site in site/; a link that leads nowhere is an error. Nothing is fetched from the network.
 docs-site: $(VENV)/.stamp-dev

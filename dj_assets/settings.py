@@ -7,8 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dj_assets import variables
+from dj_assets.included import included
+from dj_assets.project import find_project, project_root, takes_gallery
 from dj_assets.urls import checked_url, is_url, location_of
 from dj_assets.variables import Variable
+
+# The functions of the project are settings, too.
+__all__ = ["find_project", "project_root"]
 
 # One thread per worker in every library that would otherwise start a thread pool.
 SINGLE_THREAD_ENV: Mapping[str, str] = dict.fromkeys(
@@ -43,19 +48,34 @@ DECIDED_BYTES = 50
 COLLECT_AFTER = 50_000
 
 
-def project_root() -> Path:
-    """Return the folder that holds `recipes/`: `DJ_PROJECT`, or the folder from which the package was installed."""
-    given = variables.PROJECT.given()
-    return Path(given).resolve() if given else Path(__file__).resolve().parents[1]
-
-
 def data_home() -> Path:
     """Return the folder of all subsets' results: `DJ_HOME`, default `<project>/data_home`.
 
     If `DJ_HOME` is a URL, it is the folder of the working copies on this machine.
+
+    Raises
+    ------
+    NoProjectError
+        If there is neither a `DJ_HOME` nor a project.
     """
     given = variables.HOME.given()
     return location_of(given).resolve() if given else project_root() / "data_home"
+
+
+def has_data_home() -> bool:
+    """Return whether there is a data home: without a project, only recipes over files of one's own can be run."""
+    return variables.HOME.given() is not None or find_project() is not None
+
+
+def base_folder() -> Path:
+    """Return the folder that relative paths of a recipe start from: the project, else the current folder."""
+    return find_project() or Path.cwd()
+
+
+def project_file(name: str) -> Path:
+    """Return the path of a file that a recipe names: in the project, else the included one, where only that exists."""
+    own, shipped = base_folder() / name, included(name)
+    return shipped if shipped.exists() and not own.exists() else own
 
 
 def home_url() -> str | None:
@@ -65,13 +85,25 @@ def home_url() -> str | None:
 
 
 def recipe_folders() -> tuple[Path, ...]:
-    """Return the folders searched for recipes: `<project>/recipes`, then those named by `DJ_RECIPES` (`:` between)."""
-    return (project_root() / "recipes", *_path_list(variables.RECIPES))
+    """Return the folders searched for recipes, in this order.
+
+    `recipes` of the project, those that `DJ_RECIPES` names (`:` between), the included recipes of the gallery.
+    """
+    root = find_project()
+    own = () if root is None else (root / "recipes",)
+    shipped = (included_recipes(),) if takes_gallery(root) else ()
+    return tuple(dict.fromkeys((*own, *_path_list(variables.RECIPES), *shipped)))
+
+
+def included_recipes() -> Path:
+    """Return the folder of the included recipes: `recipes/` of the checkout, or its copy in the wheel."""
+    return included("recipes")
 
 
 def model_folders() -> tuple[Path, ...]:
     """Return the folders searched for models: those of `DJ_MODELS` (`:` between), then `<DJ_HOME>/models`."""
-    return (*_path_list(variables.MODELS), pulled_models())
+    pulled = (pulled_models(),) if has_data_home() else ()
+    return (*_path_list(variables.MODELS), *pulled)
 
 
 def pulled_models() -> Path:
@@ -79,9 +111,10 @@ def pulled_models() -> Path:
     return data_home() / "models"
 
 
-def sources_file() -> Path:
-    """Return the file that points subsets at real data."""
-    return project_root() / "sources.yaml"
+def sources_file() -> Path | None:
+    """Return the file that points subsets at real data; None without a project."""
+    root = find_project()
+    return None if root is None else root / "sources.yaml"
 
 
 def sensor_seconds() -> int:

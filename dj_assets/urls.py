@@ -10,14 +10,15 @@ from urllib.parse import urlsplit
 
 from dj_assets import variables
 from dj_assets.errors import UserError
+from dj_assets.included import is_sample
 from dj_assets.variables import Variable
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 # The credentials of URLs in a text: a name with a password, and a query up to the sign that ends it.
 _USER = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)[^/\s?#]*@")
 _QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://[^\s?#]*)\?\S*?(?=[:,;.)\]'\"]*(?:\s|$))")
-# A path separator that is not the colon of a scheme.
-_BETWEEN = re.compile(rf"{re.escape(os.pathsep)}(?!//)")
+# A path separator that is not the colon of a scheme, and not that of a sample, such as `sample:c4`.
+_BETWEEN = re.compile(rf"(?:(?<!^sample)(?<!{re.escape(os.pathsep)}sample)|(?=:[/~.])){re.escape(os.pathsep)}(?!//)")
 _ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "az", "abfss": "az", "adl": "az"}
 
 
@@ -38,7 +39,7 @@ def without_credentials(text: str) -> str:
 
 
 def split_locations(text: str) -> list[str]:
-    """Return the paths and URLs of a list separated by `:`, such as that of an environment variable."""
+    """Return the paths, URLs and samples of a list separated by `:`, such as that of an environment variable."""
     return [location for location in _BETWEEN.split(text) if location]
 
 
@@ -154,8 +155,8 @@ def location_of(location: str | Path, base: Path | None = None) -> Path:
 
 
 def from_here(location: str | Path) -> str | Path:
-    """Return the absolute path of a location given in the current folder, `~` expanded; a URL unchanged."""
-    return str(location) if is_url(location) else Path.cwd() / Path(location).expanduser()
+    """Return the absolute path of a location given in the current folder, `~` expanded; a URL or a sample unchanged."""
+    return str(location) if is_url(location) or is_sample(location) else Path.cwd() / Path(location).expanduser()
 
 
 def url_of(folder: Path) -> str | None:

@@ -106,9 +106,9 @@ class Variable:
 
 PROJECT = Variable(
     "DJ_PROJECT",
-    "The folder that holds `recipes/`, `sources.yaml` and `dagster_home/`.",
+    "The project: the folder that holds `recipes/`, `sources.yaml` and `dagster_home/`.",
     "folder",
-    "the checkout that the package is installed from",
+    "the nearest folder with a `dj_assets.yaml`, from the current one upwards, else the checkout that is installed",
 )
 HOME = Variable(
     "DJ_HOME",
@@ -118,7 +118,7 @@ HOME = Variable(
 )
 RECIPES = Variable(
     "DJ_RECIPES",
-    "More folders with recipes, searched after `recipes/` of the project.",
+    "More folders with recipes, searched after `recipes/` of the project and before the included ones.",
     "folders, `:` between them",
     "no more folders",
 )
@@ -137,7 +137,7 @@ CACHE = Variable(
 SOURCE = Variable(
     "DJ_SOURCE_<SUBSET>",
     "The raw files of a subset; it replaces the entry of `sources.yaml` and the source in the recipe.",
-    "paths and URLs, `:` between them",
+    "paths, URLs and samples (`sample:c4`), `:` between them",
     "`sources.yaml`, else the recipe",
 )
 AGAINST = Variable(
@@ -274,6 +274,12 @@ AZURE_CLIENT_SECRET = Variable(
     secret=True,
 )
 
+DAGSTER_HOME = Variable(
+    "DAGSTER_HOME",
+    "The folder of the Dagster instance.",
+    "folder",
+    "`dagster_home` in the project folder",
+)
 RAY_ADDRESS = Variable(
     "RAY_ADDRESS",
     "The Ray cluster for the engine `ray`.",
@@ -310,6 +316,7 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         AZURE_STORAGE_SAS_TOKEN,
         AZURE_STORAGE_CONNECTION_STRING,
         AZURE_CLIENT_SECRET,
+        DAGSTER_HOME,
         RAY_ADDRESS,
         NUMBA_CACHE_DIR,
         XDG_CACHE_HOME,

@@ -22,7 +22,16 @@ BASES = [
     for value in vars(base).values()
     if inspect.isclass(value) and value.__module__ == base.__name__ and issubclass(value, Operator | base.Statistic)
 ]
-PUBLIC = [dj_assets.run_recipe, run_recipe, RunResult, registry.register, batch.Batch, *BASES]
+PUBLIC = [
+    dj_assets.run_recipe,
+    dj_assets.open,
+    dj_assets.FinishedRun,
+    run_recipe,
+    RunResult,
+    registry.register,
+    batch.Batch,
+    *BASES,
+]
 
 
 def test_the_base_classes_are_found() -> None:

@@ -80,6 +80,7 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path, monkeypatch):
     )
     assert ran.returncode == 0, ran.stderr
     assert "document_simhash_deduplicator" in ran.stdout
+    assert "<FinishedRun redpajama/c4: 201 of 220 samples kept" in ran.stdout
     assert all(not cell.get("outputs") for cell in notebook["cells"])
 
 

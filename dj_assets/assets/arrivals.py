@@ -19,7 +19,7 @@ from dj_assets.assets.concurrency import pools_of
 from dj_assets.assets.instance import project_instance
 from dj_assets.assets.lost_runs import fail_lost_runs
 from dj_assets.errors import UserError
-from dj_assets.recipe.gallery import find_gallery
+from dj_assets.recipe.gallery import find_gallery, required
 from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.subset import Subset
@@ -77,7 +77,8 @@ def prepare_instance() -> list[str]:
     The pools of large models get their limits; otherwise Dagster would get them only when it launches the first runs.
     The shards of every sharded subset become its partitions. Runs that were lost in a crash are marked as failed.
     """
-    recipes = [recipe for recipe in find_gallery().recipes.values() if recipe.asset.shards is not None]
+    gallery = required(find_gallery())
+    recipes = [recipe for recipe in gallery.recipes.values() if recipe.asset.shards is not None]
     messages: list[str] = []
     with project_instance() as instance:
         messages += [f"run {run[:8]}: its process is gone; it is started again" for run in fail_lost_runs(instance)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -18,47 +19,74 @@ from dj_assets.assets.sandbox import sandbox_assets
 from dj_assets.assets.sharded import sharded_assets
 from dj_assets.assets.specs import broken_specs, origin_specs, stage_specs
 from dj_assets.errors import RecipeError
-from dj_assets.recipe.gallery import Gallery, find_gallery, refined_references, refined_sources
+from dj_assets.recipe.gallery import Gallery, find_gallery, refined_references, refined_sources, required
 from dj_assets.recipe.model import GalleryRecipe
-from dj_assets.recipe.plan import make_plan
+from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.subset.context import refuse_unshardable
+
+Asset = dg.AssetsDefinition | dg.AssetSpec
 
 
 def gallery_definitions(gallery: Gallery | None = None) -> dg.Definitions:
     """Return assets, checks and jobs of every recipe in the recipe folders; a broken recipe is an asset with its fault.
 
     All steps run in the process of the run: they are short calls, and parallelism is inside a measure and across runs.
+
+    Raises
+    ------
+    UserError
+        If there is no recipe, or no data home.
     """
-    gallery = _shardable(gallery or find_gallery())
+    gallery = _shardable(required(gallery or find_gallery()))
+    whole = [SubsetKeys.of(recipe) for recipe in gallery.recipes.values() if not is_sharded(recipe)]
+    return dg.Definitions(**_definitions(gallery), jobs=list(group_jobs(whole)), executor=dg.in_process_executor)
+
+
+def hosted_definitions(
+    gallery: Gallery, *, prefix: Sequence[str] = (), group: str | None = None, blocking_checks: bool = False
+) -> dg.Definitions:
+    """Return assets and checks for a project that has its own executor and jobs.
+
+    `prefix` is that of recipes that do not load; the others have theirs in the `asset:` block. `group` is that of all
+    assets in the UI.
+    """
+    parts = _definitions(_shardable(required(gallery)), prefix=prefix, blocking_checks=blocking_checks)
+    if group is not None:
+        parts["assets"] = dg.map_asset_specs(lambda spec: spec.replace_attributes(group_name=group), parts["assets"])
+    return dg.Definitions(**parts)
+
+
+def _definitions(gallery: Gallery, *, prefix: Sequence[str] = (), blocking_checks: bool = False) -> dict[str, Any]:
+    """Return assets, checks, resources, sensors and schedules as arguments of `Definitions`."""
     recipes = [(recipe, make_plan(recipe)) for recipe in gallery.recipes.values()]
-    whole = [(recipe, plan) for recipe, plan in recipes if not is_sharded(recipe)]
-    sharded = [(recipe, plan) for recipe, plan in recipes if is_sharded(recipe)]
-    made_of = {recipe.file: _upstream(recipe, refined_sources(recipe), gallery) for recipe, _ in recipes}
-    against = {recipe.file: _upstream(recipe, refined_references(recipe), gallery) for recipe, _ in recipes}
     keys = [SubsetKeys.of(recipe) for recipe, _ in recipes]
-    return dg.Definitions(
-        assets=[
-            *(
-                refined_asset(recipe, plan, _keys([*made_of[recipe.file], *against[recipe.file]]))
-                for recipe, plan in whole
-            ),
-            *(asset for recipe, plan in sharded for asset in sharded_assets(recipe, plan, against[recipe.file])),
-            *(
-                spec
-                for recipe, plan in recipes
-                for spec in stage_specs(recipe, plan, made_of[recipe.file], against[recipe.file])
-            ),
-            *(export_asset(recipe) for recipe, _ in recipes),
-            *(asset for recipe, _ in recipes for asset in sandbox_assets(recipe)),
+    return {
+        "assets": [
+            *(asset for recipe, plan in recipes for asset in _of_recipe(recipe, plan, gallery)),
             *origin_specs([recipe for recipe, _ in recipes]),
-            *broken_specs(gallery.broken, {key.refined for key in keys}),
+            *broken_specs(gallery.broken, {key.refined for key in keys}, prefix),
         ],
-        asset_checks=[refined_checks(recipe, plan) for recipe, plan in recipes],
-        jobs=list(group_jobs([SubsetKeys.of(recipe) for recipe, _ in whole])),
-        executor=dg.in_process_executor,
-        resources=cluster_resources(),
-        **unattended([recipe for recipe, _ in sharded]),
+        "asset_checks": [refined_checks(recipe, plan, blocking=blocking_checks) for recipe, plan in recipes],
+        "resources": cluster_resources(),
+        **unattended([recipe for recipe, _ in recipes if is_sharded(recipe)]),
+    }
+
+
+def _of_recipe(recipe: GalleryRecipe, plan: Plan, gallery: Gallery) -> Sequence[Asset]:
+    """Return all assets of one recipe, with the owners and tags of its `asset:` block."""
+    made_of = _upstream(recipe, refined_sources(recipe), gallery)
+    against = _upstream(recipe, refined_references(recipe), gallery)
+    refined = (
+        sharded_assets(recipe, plan, against)
+        if is_sharded(recipe)
+        else [refined_asset(recipe, plan, _keys([*made_of, *against]))]
     )
+    stages = stage_specs(recipe, plan, made_of, against)
+    assets: list[Asset] = [*refined, *stages, export_asset(recipe), *sandbox_assets(recipe)]
+    owners, tags = recipe.asset.owners, recipe.asset.tags
+    if not owners and not tags:
+        return assets
+    return dg.map_asset_specs(lambda spec: spec.merge_attributes(owners=owners, tags=tags), assets)
 
 
 def is_sharded(recipe: GalleryRecipe) -> bool:

@@ -11,20 +11,24 @@ from dj_assets.recipe.model import GalleryRecipe
 
 @dataclass(frozen=True)
 class SubsetKeys:
-    """The keys of one subset: `<group>/<subset>` is the refined subset; the stages before it have a suffix."""
+    """The keys of one subset: `<group>/<subset>` is the refined subset; the stages before it have a suffix.
+
+    The parts of `prefix` come before the group.
+    """
 
     group: str
     subset: str
+    prefix: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, recipe: GalleryRecipe) -> SubsetKeys:
         """Return the keys of a gallery recipe."""
         block = recipe.asset
-        return cls(block.group, block.subset)
+        return cls(block.group, block.subset, block.key_prefix)
 
     def origin(self, name: str) -> dg.AssetKey:
         """Return the key of one of several raw sources, which subsets of the group may share."""
-        return dg.AssetKey([self.group, name])
+        return dg.AssetKey([*self.prefix, self.group, name])
 
     @property
     def source(self) -> dg.AssetKey:
@@ -56,7 +60,7 @@ class SubsetKeys:
         return self._stage(f"_{part}")
 
     def _stage(self, suffix: str) -> dg.AssetKey:
-        return dg.AssetKey([self.group, self.subset + suffix])
+        return dg.AssetKey([*self.prefix, self.group, self.subset + suffix])
 
 
 def shard_partitions(keys: SubsetKeys) -> dg.DynamicPartitionsDefinition:

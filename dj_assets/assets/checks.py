@@ -17,13 +17,19 @@ from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan
 
 
-def refined_checks(recipe: GalleryRecipe, plan: Plan) -> dg.AssetChecksDefinition:
-    """Return all checks of one refined subset; they do not block, and each gives its result in a sentence."""
+def refined_checks(recipe: GalleryRecipe, plan: Plan, *, blocking: bool = False) -> dg.AssetChecksDefinition:
+    """Return all checks of one refined subset; each gives its result in a sentence.
+
+    With `blocking`, a check that fails as an error stops the assets downstream of the subset in the same run.
+    """
     keys = SubsetKeys.of(recipe)
 
     @dg.multi_asset_check(
         name=f"{keys.subset}_checks",
-        specs=[dg.AssetCheckSpec(check.name, asset=keys.refined, description=check.question) for check in CHECKS],
+        specs=[
+            dg.AssetCheckSpec(check.name, asset=keys.refined, description=check.question, blocking=blocking)
+            for check in CHECKS
+        ],
         can_subset=True,
     )
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:

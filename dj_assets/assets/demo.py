@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import dagster as dg
@@ -30,17 +31,24 @@ class Materialized:
     error: str = ""
 
 
-def materialize_gallery(gallery: Gallery | None = None, *, vision: bool = False) -> list[Materialized]:
+def materialize_gallery(
+    gallery: Gallery | None = None, *, vision: bool = False, only: Sequence[GalleryRecipe] = ()
+) -> list[Materialized]:
     """Materialize the subsets of text, or those with images and clips, in the project's `dagster_home`.
 
-    A subset that fails does not stop the others.
+    With `only`, materialize just these, in the order of the gallery. A subset that fails does not stop the others.
     """
     gallery = gallery or find_gallery()
-    chosen = [recipe for recipe in gallery.recipes.values() if bool(make_plan(recipe).media) == vision]
+    names = {recipe.name for recipe in only}
+    recipes = [recipe for recipe in gallery.recipes.values() if not is_sharded(recipe)]
+    chosen = [
+        recipe for recipe in recipes if (recipe.name in names if names else bool(make_plan(recipe).media) == vision)
+    ]
     definitions = gallery_definitions(gallery)
     with project_instance() as instance:
-        done = [_materialize(recipe, definitions, instance) for recipe in chosen if not is_sharded(recipe)]
-    return done + [Materialized(file.stem, error=str(error)) for file, error in gallery.broken.items()]
+        done = [_materialize(recipe, definitions, instance) for recipe in chosen]
+    broken = [] if names else gallery.broken.items()
+    return done + [Materialized(file.stem, error=str(error)) for file, error in broken]
 
 
 def _materialize(recipe: GalleryRecipe, definitions: dg.Definitions, instance: dg.DagsterInstance) -> Materialized:

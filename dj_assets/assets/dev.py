@@ -34,13 +34,15 @@ def start_dev(port: int | None = None, host: str = "127.0.0.1") -> int:
     """
     port = DEFAULT_PORT if port is None else port
     refuse_taken(host, port)
-    environment = {**os.environ, "DAGSTER_HOME": str(dagster_home())}
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(settings.project_root() / "workspace.yaml")]
+    project = settings.project_root()
+    # the project is found from the current folder, which code servers and runs do not share
+    own = {variables.DAGSTER_HOME.name: str(dagster_home()), variables.PROJECT.name: str(project)}
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(project / "workspace.yaml")]
     with _passing_signals_on() as passed, _what_if(port + WHAT_IF_BEHIND) as what_if:
         # A separate session: a Ctrl-C of the terminal reaches the child once, through this process, and not twice.
         child = subprocess.Popen(  # noqa: S603 - a fixed command
             [*command, "--host", host, "--port", str(port)],
-            env=environment | {variables.WHAT_IF.name: what_if},
+            env={**os.environ, **own, variables.WHAT_IF.name: what_if},
             start_new_session=True,
         )
         passed.children.append(child)

@@ -37,7 +37,7 @@ def refined_asset(recipe: GalleryRecipe, plan: Plan, sources: Sequence[dg.AssetK
 
     @dg.graph_asset(
         name=keys.subset,
-        key_prefix=keys.group,
+        key_prefix=[*keys.prefix, keys.group],
         group_name=keys.group,
         description=refined_description(recipe, plan),
         ins={name: dg.AssetIn(key, dagster_type=dg.Nothing) for name, key in {**stages, **upstream}.items()},

@@ -87,17 +87,19 @@ def origins_of(recipe: GalleryRecipe) -> dict[dg.AssetKey, Source]:
     return {key: source for key, source in named.items() if key not in keys_of_subset}
 
 
-def broken_specs(broken: dict[Path, RecipeError], taken: set[dg.AssetKey]) -> list[dg.AssetSpec]:
+def broken_specs(
+    broken: dict[Path, RecipeError], taken: set[dg.AssetKey], prefix: Sequence[str] = ()
+) -> list[dg.AssetSpec]:
     """Return one asset with the fault for every recipe file that does not load, at the key of its subset."""
-    return [_broken_spec(file, error, taken) for file, error in broken.items()]
+    return [_broken_spec(file, error, taken, prefix) for file, error in broken.items()]
 
 
-def _broken_spec(file: Path, error: RecipeError, taken: set[dg.AssetKey]) -> dg.AssetSpec:
+def _broken_spec(file: Path, error: RecipeError, taken: set[dg.AssetKey], prefix: Sequence[str]) -> dg.AssetSpec:
     group, name = dg_name(file.parent.name), dg_name(file.stem)
-    key = dg.AssetKey([group, name])
+    key = dg.AssetKey([*prefix, group, name])
     while key in taken:
         name += "_broken"
-        key = dg.AssetKey([group, name])
+        key = dg.AssetKey([*prefix, group, name])
     taken.add(key)
     return dg.AssetSpec(
         key,

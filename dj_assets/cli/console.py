@@ -38,30 +38,10 @@ ModelsFolder = Annotated[
 
 
 def finished(subset: str) -> tuple[Layout, RunManifest]:
-    """Return the layout and the newest manifest of an output folder or its URL, or of a subset of the gallery.
+    """Return the layout and the newest manifest of a subset or an output folder, see `finished_run`."""
+    from dj_assets.subset.finished import finished_run
 
-    A subset is given by its name, the name of its asset (`redpajama/c4`), or the file of its recipe.
-    """
-    from dj_assets.home.home import home_layout, output_layout
-    from dj_assets.home.layout import Layout
-    from dj_assets.home.manifest import newest_run
-    from dj_assets.urls import is_url
-
-    folder, name = Path.cwd() / subset, Path(subset).name.removesuffix(".yaml")
-    layouts = [Layout.output(folder), Layout.home(folder)] if folder.is_dir() else []
-    if is_url(subset):
-        output = output_layout(subset)
-        layouts = [output, Layout.home(output.published)]
-    elif name:
-        layouts.append(home_layout(name))
-    for layout in layouts:
-        manifest = newest_run(layout)
-        if manifest is not None:
-            return layout, manifest
-    if folder.is_dir() or is_url(subset):
-        raise UserError(f"{subset}: holds no finished run; 'dj-assets run' writes one into its --output")
-    known_recipe(subset)
-    raise UserError(f"{subset}: was not run yet; materialize it in the UI, which 'dj-assets dev' starts")
+    return finished_run(subset)
 
 
 def names_damage(command: Callable[P, None]) -> Callable[P, None]:
@@ -157,16 +137,9 @@ def show_rows(rows: Sequence[Mapping[str, str]]) -> None:
 
 def known_recipe(subset: str) -> GalleryRecipe:
     """Return the gallery's recipe of a subset, whose name may be given with its group."""
-    from dj_assets.operators.registry import nearest
-    from dj_assets.recipe.gallery import find_gallery
+    from dj_assets.recipe.gallery import known_recipe
 
-    recipes = find_gallery().recipes
-    name = subset.rpartition("/")[2].removesuffix(".yaml")
-    if name not in recipes:
-        near = nearest(name.lower(), sorted(recipes))
-        cure = f"did you mean {near!r}?" if near else "'dj-assets prune' lists those that were run"
-        raise UserError(f"{subset}: is neither a folder nor a subset of the gallery; {cure}")
-    return recipes[name]
+    return known_recipe(subset)
 
 
 def several(count: int, thing: str) -> str:

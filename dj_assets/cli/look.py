@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dj_assets.cli.console import Finished, ModelsFolder, console, finished, named_run, names_damage, tell
 from dj_assets.errors import UserError
-
-if TYPE_CHECKING:
-    from dj_assets.home.run_manifest import RunManifest
-    from dj_assets.sources.sources import SourceFile
 
 app = typer.Typer()
 
@@ -43,29 +39,14 @@ def explain(
     from dj_assets.models.store import ModelStore
     from dj_assets.recipe.load import load_recipe
     from dj_assets.recipe.plan import make_plan
+    from dj_assets.subset.finished import files_as_read
     from dj_assets.views.terminal import render_trace
 
     layout, manifest = finished(subset)
     plan = make_plan(load_recipe(manifest.recipe_content()))
-    files = _read_as_then(manifest)
+    files = files_as_read(manifest)
     for trace in explain(plan, layout, manifest, sample, ModelStore.with_folder(models), files=files):
         console().print(render_trace(trace))
-
-
-def _read_as_then(manifest: RunManifest) -> tuple[SourceFile, ...]:
-    """Return the source files of a run, read as its recipe says; none where the recipe or a file does not exist."""
-    from dj_assets.recipe.gallery import find_gallery
-    from dj_assets.recipe.load import load_recipe
-    from dj_assets.subset.inputs import files_of
-
-    recipe = find_gallery().recipes.get(manifest.name.rpartition("/")[2])
-    try:
-        if recipe is not None and recipe.name == manifest.name:
-            return files_of(recipe)
-        paths = [file.path for file in manifest.sources]
-        return files_of(load_recipe(Path(manifest.recipe)), paths)
-    except UserError:
-        return ()
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets runs c4")

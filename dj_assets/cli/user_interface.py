@@ -1,16 +1,31 @@
-"""Commands for the whole gallery: the UI and the demo."""
+"""Commands for the whole project: a new one, the UI and the demo."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dj_assets.cli.console import console, tell
+from dj_assets.cli.console import console, known_recipe, tell
 
 app = typer.Typer()
 
 _PANEL = "Start"
+
+
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets init my-data")
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder; default: the current one.")] = Path(),
+) -> None:
+    """Write a project: recipes/, sources.yaml and the settings of Dagster. No existing file is changed."""
+    from dj_assets.new_project import write_project
+
+    made = write_project(folder.expanduser().absolute())
+    names = ", ".join(made.written) or "nothing to write, it is a project already"
+    console().print(f"{made.folder}: {names}", markup=False, highlight=False, soft_wrap=True)
+    if made.written and made.kept:
+        tell(f"not changed, because they exist: {', '.join(made.kept)}")
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets dev --port 3001")
@@ -27,17 +42,20 @@ def dev(
     raise typer.Exit(start_dev(port=port, host=host))
 
 
-@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets demo")
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets demo c4 arxiv")
 def demo(
+    subsets: Annotated[
+        list[str] | None, typer.Argument(metavar="[SUBSET]...", help="Subsets of the gallery; default: all of text.")
+    ] = None,
     vision: Annotated[
         bool, typer.Option("--vision", help="Use the subsets with images and clips instead of those of text.")
     ] = False,
 ) -> None:
-    """Refine every subset of the gallery on the included samples, and show the results."""
+    """Refine every subset of the gallery, or some, on the included samples, and show the results."""
     from dj_assets.assets.demo import materialize_gallery
     from dj_assets.views.run_table import render_gallery
 
-    outcomes = materialize_gallery(vision=vision)
+    outcomes = materialize_gallery(vision=vision, only=[known_recipe(subset) for subset in subsets or ()])
     console().print(render_gallery([outcome.row for outcome in outcomes if outcome.row]))
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:

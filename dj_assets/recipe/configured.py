@@ -21,8 +21,8 @@ Value = str | int | float | bool | list[str] | None
 _AGAINST = ".against"
 # The value of a setting is computed by the function that the rest of the package calls.
 _VALUES: Mapping[Variable, Callable[[], object]] = {
-    variables.PROJECT: settings.project_root,
-    variables.HOME: lambda: settings.home_url() or settings.data_home(),
+    variables.PROJECT: settings.find_project,
+    variables.HOME: lambda: settings.home_url() or (settings.data_home() if settings.has_data_home() else None),
     variables.RECIPES: settings.recipe_folders,
     variables.MODELS: settings.model_folders,
     variables.CACHE: urls.cache_folder,
@@ -110,8 +110,8 @@ def _of_subsets(group: str, variable: Variable) -> list[Setting]:
     return settings_of_subsets or [_described(group, variable, lambda: None, "default")]
 
 
-def _keys(file: Path) -> Iterator[str]:
-    return map(str, read_yaml(file)) if file.exists() else iter(())
+def _keys(file: Path | None) -> Iterator[str]:
+    return map(str, read_yaml(file)) if file is not None and file.exists() else iter(())
 
 
 def _entry(key: str) -> list[str]:

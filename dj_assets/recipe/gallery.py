@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dj_assets import settings, variables
-from dj_assets.errors import RecipeError
+from dj_assets.errors import RecipeError, UserError
 from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.registry import nearest
 from dj_assets.recipe.load import load_recipe
@@ -31,8 +31,11 @@ class Gallery:
 def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
     """Load every YAML file below the recipe folders; a subset comes after the subsets that are its sources.
 
+    A single file may stand in place of a folder.
+
     A file without an `asset:` block takes its group from its folder and its subset from its name. A recipe that is
-    broken, or uses the subset name of another recipe, does not hide the others.
+    broken, or uses the subset name of another recipe, does not hide the others. A recipe of the user's takes the place
+    of an included one with the same subset name.
     """
     recipes: dict[str, GalleryRecipe] = {}
     broken: dict[Path, RecipeError] = {}
@@ -43,12 +46,49 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
             broken[path] = error
             continue
         subset = recipe.asset.subset
+        if subset in recipes and _is_included(path) and not _is_included(Path(recipes[subset].file)):
+            continue
         if subset in recipes:
             taken = f"subset {subset!r} is taken by {recipes[subset].file}"
             broken[path] = RecipeError(str(path), taken, key="asset.subset", fix="rename one")
             continue
         recipes[subset] = recipe
     return Gallery(_upstream_first(recipes, broken), broken)
+
+
+def required(gallery: Gallery) -> Gallery:
+    """Return a gallery that has a recipe.
+
+    Raises
+    ------
+    UserError
+        If the folders hold no recipe at all; the message names them.
+    """
+    if not gallery.recipes and not gallery.broken:
+        folders = ", ".join(str(folder) for folder in settings.recipe_folders())
+        raise UserError(f"{folders}: no recipe; add one, or write 'gallery: true' into dj_assets.yaml of the project")
+    return gallery
+
+
+def known_recipe(subset: str, folders: tuple[Path, ...] | None = None) -> GalleryRecipe:
+    """Return the recipe of a subset, whose name may be given with its group; `folders` as in `find_gallery`.
+
+    Raises
+    ------
+    UserError
+        If the gallery has no such subset; the message names the nearest one.
+    """
+    recipes = find_gallery(folders).recipes
+    name = subset.rpartition("/")[2].removesuffix(".yaml")
+    if name not in recipes:
+        near = nearest(name.lower(), sorted(recipes))
+        cure = f"did you mean {near!r}?" if near else "'dj-assets prune' lists those that were run"
+        raise UserError(f"{subset}: is neither a folder nor a subset of the gallery; {cure}")
+    return recipes[name]
+
+
+def _is_included(path: Path) -> bool:
+    return path.is_relative_to(settings.included_recipes())
 
 
 def as_asset(recipe: Recipe, path: Path) -> GalleryRecipe:
@@ -149,7 +189,7 @@ def _how(entry: Source) -> dict[str, object]:
 def configured_sources(key: str, sources: Sequence[Source]) -> tuple[Source, ...]:
     """Return the entry of `sources.yaml` under a key, empty if there is none; plain paths are read like `sources`."""
     path = settings.sources_file()
-    value = read_yaml(path).get(key) if path.exists() else None
+    value = read_yaml(path).get(key) if path is not None and path.exists() else None
     if value is None:
         return ()
     if isinstance(value, str):
@@ -219,7 +259,11 @@ def _unusable(recipe: Recipe, role: str, problem: str, fix: str | None = None) -
 
 
 def _recipe_files(folders: tuple[Path, ...]) -> list[Path]:
-    return [path for folder in folders for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml")))]
+    return [
+        path
+        for folder in folders
+        for path in ([folder] if folder.is_file() else sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))))
+    ]
 
 
 def _identifier(text: str) -> str:

@@ -33,6 +33,11 @@ class _Strict(BaseModel):
 RawFormat = Literal["alpaca_cot", "arxiv", "llava", "stackexchange", "video_captions", "webdataset"]
 Language = Literal["en", "zh"]
 _NAME = r"^[a-z][a-z0-9_]*$"
+# As Dagster takes them: one recipe that it refuses would hide all others.
+_OWNER = r"^(team:[A-Za-z0-9_.\-]+|[^@\s]+@[^@\s.]+(\.[^@\s.]+)+)$"
+_TAG_KEY = r"^([A-Za-z0-9_.\-]{1,63}/)?[A-Za-z0-9_.\-]{1,63}$"
+_TAG_VALUE = r"^[A-Za-z0-9_.\-]{0,63}$"
+_KEY_PART = r"^[A-Za-z0-9_.\-]+$"
 
 
 class Source(_Strict):
@@ -41,8 +46,8 @@ class Source(_Strict):
     Attributes
     ----------
     paths
-        Files, folders or globs, relative to the project, or URLs such as `s3://bucket/c4/*.json.gz`. `path` is accepted
-        for a single one.
+        Files, folders or globs, relative to the project, URLs such as `s3://bucket/c4/*.json.gz`, or included sample
+        data such as `sample:c4`. `path` is accepted for a single one.
     subset
         The name of a refined subset of the gallery, in place of `paths`.
     text_key
@@ -178,7 +183,8 @@ class AssetBlock(_Strict):
     the dataset card: an identifier such as `odc-by`, or a sentence. `stats` selects the samples for which statistics
     are measured: with `full` all samples; with `cascade` costly statistics (perplexity, motion, scores of models over
     media) are measured only for samples that the filters before keep. The refined samples are the same, but with
-    `cascade` every threshold before a costly filter affects which samples are measured.
+    `cascade` every threshold before a costly filter affects which samples are measured. `owners` (an e-mail address, or
+    `team:` and a name), `tags` and `key_prefix` are those of the assets in Dagster.
     """
 
     subset: str = Field(pattern=_NAME)
@@ -195,6 +201,11 @@ class AssetBlock(_Strict):
     sandbox: SandboxBlock | None = None
     shards: Sharding | None = None
     stats: Literal["full", "cascade"] = "full"
+    owners: tuple[Annotated[str, Field(pattern=_OWNER)], ...] = ()
+    tags: dict[Annotated[str, Field(pattern=_TAG_KEY)], Annotated[str, Field(pattern=_TAG_VALUE)]] = Field(
+        default_factory=dict
+    )
+    key_prefix: Annotated[tuple[Annotated[str, Field(pattern=_KEY_PART)], ...], BeforeValidator(_as_tuple)] = ()
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,8 @@ def write_gallery_page(path: Path, home: Path) -> None:
 
 
 def shipped_recipes() -> list[GalleryRecipe]:
-    """Return the recipes of the project in the order of the gallery, without those of `DJ_RECIPES`."""
-    return list(find_gallery((settings.project_root() / "recipes",)).recipes.values())
+    """Return the included recipes in the order of the gallery, without those of the user."""
+    return list(find_gallery((settings.included_recipes(),)).recipes.values())
 
 
 def _published(recipe: GalleryRecipe) -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ import filelock
 
 from dj_assets.evaluation.evaluation_records import EvaluationRecord, append, records_folder
 from dj_assets.home.json_files import read_json, write_json
+from dj_assets.included import samples_folder
 from dj_assets.recipe.plan import digest
 from dj_assets.sandbox.experiment import ExperimentEntry, Sandbox
 from dj_assets.sandbox.files import PoolContents
@@ -163,6 +164,7 @@ def _run(sandbox: Sandbox, entry: ExperimentEntry, seed: int, key: str, stop: th
             "pool": entry.pool.name,
             "slot": str(slot),
             "python": interpreter(),
+            "samples": str(samples_folder()),
         }
         try:
             metrics = Call(hook, values, attempt, stop).run()

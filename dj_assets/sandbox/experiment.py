@@ -120,7 +120,7 @@ class Sandbox:
                 "not take; run it on the refined subset, with a recipe of its own"
             )
         require_local(recipe.asset.subset, "the sandbox")
-        hook = load_hook(settings.project_root() / block.hook)
+        hook = load_hook(settings.project_file(block.hook))
         return cls(recipe, block, hook, settings.data_home() / recipe.asset.subset)
 
     @property

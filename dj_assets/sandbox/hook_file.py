@@ -14,11 +14,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from dj_assets.errors import UserError
+from dj_assets.included import samples_folder
 from dj_assets.operators.registry import nearest
 from dj_assets.recipe.plan import digest
 from dj_assets.recipe.yaml_file import read_yaml
 
-PLACEHOLDERS = ("data", "count", "seed", "out", "base", "pool", "slot", "python")
+PLACEHOLDERS = ("data", "count", "seed", "out", "base", "pool", "slot", "python", "samples")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _STAGES = ("train", "infer", "eval")
 
@@ -50,7 +51,7 @@ class Hook(BaseModel):
         ones run one after the other and share `{out}`. The numbers of the last one count. Placeholders: `{data}` the
         file of the pool, or its folder where the format is Parquet, `{count}` the number of its samples, `{seed}`,
         `{out}` a folder for this evaluation only, `{base}`, `{pool}` the name of the pool, `{slot}`, `{python}` the
-        interpreter that runs this.
+        interpreter that runs this, `{samples}` the folder of the included sample data.
     metrics
         Numbers that must be reported, in the last line of standard output that is a JSON object, or in
         `{out}/metrics.json`. Nested objects are flattened with dots.
@@ -123,7 +124,8 @@ class Hook(BaseModel):
         Time-out, slots, repeats and the weights of metrics are not part of it.
         """
         named = {*self.files, *(argument for command in self.commands for argument in command)}
-        files = ((name, self.working_folder / name) for name in sorted(named))
+        paths = {name: name.replace("{samples}", str(samples_folder())) for name in named}
+        files = ((name, self.working_folder / paths[name]) for name in sorted(named))
         contents = {name: _sha256(path, path.stat().st_mtime_ns) for name, path in files if path.is_file()}
         return digest([self.commands, self.environment, self.folder, self.base, self.format, contents])
 

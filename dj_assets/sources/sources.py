@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 from typing import Literal, cast
 
 from dj_assets.errors import SourceError
+from dj_assets.included import is_sample, sample_path
 from dj_assets.media.locations import Root
 from dj_assets.stores.globs import matches
 from dj_assets.stores.path import ObjectPath, SourcePath, found_below
@@ -122,7 +123,7 @@ def resolve(
     ----------
     paths
         Files, folders (every readable file below, without hidden ones) and globs (`**` descends), on this machine or,
-        as URLs, in an object store.
+        as URLs, in an object store, and included sample data, such as `sample:c4`.
     base
         The folder that relative paths start from.
     formats, in_folders
@@ -259,7 +260,7 @@ def _in_store(
 def _expand_path(
     given: str | Path, base: Path, in_folders: Sequence[Format], left_out: list[SourcePath]
 ) -> Iterable[Path]:
-    path = base / Path(given).expanduser()
+    path = sample_path(str(given)) if is_sample(given) else base / Path(given).expanduser()
     if path.is_dir():
         return _folder(path, in_folders, left_out)
     if path.exists():

@@ -61,15 +61,17 @@ def _media_base(recipe: Recipe) -> Path:
     """Return the folder of a relative `media_root`: that of one's own recipe, the project for the gallery's recipes."""
     path = Path(recipe.file).absolute()
     in_gallery = any(path.is_relative_to(folder.absolute()) for folder in settings.recipe_folders())
-    return path.parent if path.is_file() and not in_gallery else settings.project_root()
+    return path.parent if path.is_file() and not in_gallery else settings.base_folder()
 
 
 def _found(
     recipe: Recipe, sources: Sequence[Source], role: str, left_out: list[SourcePath] | None
 ) -> tuple[SourceFile, ...]:
-    base = settings.project_root()
+    base = settings.base_folder()
+    # without a project, there is a data home only if a source is in it
+    home = settings.data_home() if any(source.subset for source in sources) else base
     try:
-        return source_files(sources, base, settings.data_home(), media_base=_media_base(recipe), left_out=left_out)
+        return source_files(sources, base, home, media_base=_media_base(recipe), left_out=left_out)
     except NotRefinedError as error:
         upstream = find_gallery().recipes.get(error.subset)
         name = upstream.name if upstream else error.subset

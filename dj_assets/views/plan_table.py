@@ -78,4 +78,5 @@ def _bytes(plan: Plan, files: Sequence[SourceFile]) -> list[str]:
 
 def _folder(plan: Plan) -> Path:
     """Return the data home for an asset; another recipe has no known folder yet, so return the current one."""
-    return settings.data_home() if isinstance(plan.recipe, GalleryRecipe) else Path.cwd()
+    in_home = isinstance(plan.recipe, GalleryRecipe) and settings.has_data_home()
+    return settings.data_home() if in_home else Path.cwd()

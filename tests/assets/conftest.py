@@ -70,6 +70,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("DJ_PROJECT", str(tmp_path))
     monkeypatch.setenv("DJ_HOME", str(tmp_path / "data_home"))
     monkeypatch.delenv("DJ_RECIPES", raising=False)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
     (tmp_path / "dagster_home").mkdir()
     shutil.copy(ROOT / "dagster_home" / "dagster.yaml", tmp_path / "dagster_home")
     made = Project(tmp_path)

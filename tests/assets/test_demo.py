@@ -8,8 +8,7 @@ from tests.assets.conftest import RECIPE
 from tests.assets.staleness import stale_statuses
 
 
-def test_every_subset_is_materialized_into_the_instance_that_the_ui_shows(project, monkeypatch):
-    monkeypatch.setenv("DAGSTER_HOME", "/nowhere")
+def test_every_subset_is_materialized_into_the_instance_that_the_ui_shows(project):
     project.write_recipe(RECIPE.replace("notes", "absent"), "absent")
     project.write_recipe("process: 3\n", "broken")
     outcomes = {outcome.name: outcome for outcome in materialize_gallery(find_gallery((project.root / "recipes",)))}

@@ -47,8 +47,14 @@ def test_without_a_dagster_yaml_it_says_what_is_missing(project):
         start_dev(port=free_port())
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_home_port_and_signals_reach_the_server(project, sent):
+def test_a_home_that_is_set_must_be_a_folder(project, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "relative")
+    with pytest.raises(UserError, match="DAGSTER_HOME: relative is not the absolute path of a folder"):
+        start_dev(port=free_port())
+
+
+@pytest.mark.parametrize(("sent", "home"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+def test_home_port_and_signals_reach_the_server(project, sent, home):
     stub = project.root / "python"
     stub.write_text(STUB.format(python=sys.executable))
     stub.chmod(stub.stat().st_mode | stat.S_IXUSR)
@@ -58,7 +64,7 @@ def test_home_port_and_signals_reach_the_server(project, sent):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"DAGSTER_HOME": "relative"},
+        env=os.environ | ({"DAGSTER_HOME": str(project.root)} if home else {}),
         start_new_session=True,
     )
     first = child.stdout.readline().split()
@@ -66,7 +72,8 @@ def test_home_port_and_signals_reach_the_server(project, sent):
         assert b"No subset has a finished run yet" in page.read()
     child.send_signal(sent)
     out, err = child.communicate(timeout=30)
-    assert first[0] == str(project.root / "dagster_home")
+    # a home that is set is used, else that of the project
+    assert first[0] == str(project.root if home else project.root / "dagster_home")
     assert first[1:4] == ["-m", "dagster", "dev"]
     assert first[-1] == str(port)
     assert out == "stopped by SIGINT\n"

@@ -35,8 +35,7 @@ with project_instance() as instance:
 
 
 @pytest.fixture
-def begun(project, monkeypatch):
-    monkeypatch.setenv("DAGSTER_HOME", "set by the instance")
+def begun(project):
     process = subprocess.Popen([sys.executable, "-c", RUN], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout.readline() == b"begun\n"
     yield process

@@ -24,8 +24,7 @@ STATS, DUPLICATES, REFINED = (dg.AssetKey(["mine", f"notes{stage}"]) for stage i
 
 
 @pytest.fixture
-def sharded(project, monkeypatch):
-    monkeypatch.setenv("DAGSTER_HOME", "/nowhere")
+def sharded(project):
     project.write_recipe(SHARDED)
     for number in range(4):
         write(project, f"part-{number}", GOOD[10 * number : 10 * number + 10])

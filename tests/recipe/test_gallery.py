@@ -6,6 +6,7 @@ import pytest
 
 from dj_assets import settings
 from dj_assets.errors import RecipeError
+from dj_assets.included import sample_path
 from dj_assets.recipe.gallery import (
     find_gallery,
     reading_like,
@@ -111,7 +112,7 @@ def test_every_shipped_recipe_loads_and_its_source_is_there():
         for source in recipe.asset.source:
             assert source.subset is None or source.subset in gallery.recipes
             for path in source.paths:
-                assert (settings.project_root() / path).exists(), path
+                assert sample_path(path).exists(), path
 
 
 def test_a_yaml_without_asset_block_becomes_an_asset_named_by_its_place(tmp_path):
