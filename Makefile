@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision dev test azurite check format docs licences docs-site bench clean lock
+.PHONY: demo demo-vision dev test retest hostile azurite check format docs licences docs-site bench clean lock
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -22,6 +22,16 @@ dev: $(VENV)/.stamp-base
 
 test: $(VENV)/.stamp-dev
 	$(BIN)/pytest -n $(WORKERS)
+
+# The tests that failed in the last run once more, one at a time: what passes now depends on the machine, and is named.
+retest: $(VENV)/.stamp-dev
+	$(BIN)/pytest --last-failed --last-failed-no-failures none -rA
+
+# The long attacks, an hour and more: texts against every operator, kills at 100 moments, full disks, hostile files. The
+# figures go into the table of docs/security.md. Some parts alone: make hostile HOSTILE="kills disk --kills 20"
+hostile: $(VENV)/.stamp-dev
+	$(BIN)/python -m tests.hostile.table --write $(HOSTILE)
+	DJ_TEST_ALL_WAYS=1 $(BIN)/pytest tests/cli/test_damaged_files.py
 
 # Azure's blob service on loopback, for the tests of az://; they are skipped where it is not there.
 azurite: $(VENV)/azurite/node_modules/azurite

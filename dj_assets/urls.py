@@ -14,6 +14,9 @@ from dj_assets.included import is_sample
 from dj_assets.variables import Variable
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
+# The credentials of URLs in a text: a name with a password, and a query up to the sign that ends it.
+_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)[^/\s?#]*@")
+_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://[^\s?#]*)\?\S*?(?=[:,;.)\]'\"]*(?:\s|$))")
 # A path separator that is not the colon of a scheme, and not that of a sample, such as `sample:c4`.
 _BETWEEN = re.compile(rf"(?:(?<!^sample)(?<!{re.escape(os.pathsep)}sample)|(?=:[/~.])){re.escape(os.pathsep)}(?!//)")
 _ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "az", "abfss": "az", "adl": "az"}
@@ -22,6 +25,17 @@ _ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "az", "abfss": "az", 
 def is_url(text: object) -> bool:
     """Return whether a location is a URL, such as `s3://bucket/prefix`, and not a path."""
     return _URL.match(str(text)) is not None
+
+
+def without_credentials(text: str) -> str:
+    """Return a text in which no URL has a name, a password or a query: queries of signed URLs are credentials.
+
+    Examples
+    --------
+    >>> without_credentials("http://me:secret@host/a.png?sign=secret: cannot be fetched")
+    'http://***@host/a.png?***: cannot be fetched'
+    """
+    return _QUERY.sub(r"\1?***", _USER.sub(r"\1***@", text))
 
 
 def split_locations(text: str) -> list[str]:
@@ -43,14 +57,14 @@ def checked_url(url: str) -> str:
     if "@" in bucket or ":" in bucket:
         shown = f"{scheme}://***@{bucket.rpartition('@')[2]}/{key}" if "@" in bucket else f"{scheme}://{key or '…'}"
         raise UserError(
-            f"{shown}: a URL must not carry credentials; give scheme, bucket and path alone, and the credentials in "
-            "the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for instance)"
+            f"{without_credentials(shown)}: a URL must not carry credentials; give scheme, bucket and path alone, and "
+            "the credentials in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for instance)"
         )
     if not bucket:
-        raise UserError(f"{url}: names no bucket; write {scheme}://BUCKET/PATH")
+        raise UserError(f"{without_credentials(url)}: names no bucket; write {scheme}://BUCKET/PATH")
     parts = [part for part in key.split("/") if part]
     if any(part in {".", ".."} for part in parts):
-        raise UserError(f"{url}: a path in an object store has no '.' and no '..'")
+        raise UserError(f"{without_credentials(url)}: a path in an object store has no '.' and no '..'")
     return "/".join([f"{scheme}://{bucket}", *parts])
 
 

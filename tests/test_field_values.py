@@ -10,6 +10,7 @@ import pytest
 
 import dj_assets
 from dj_assets.errors import RecipeError
+from dj_assets.views import release
 from dj_assets.views.page import document
 from dj_assets.views.page.report_input import ReportInput, Section
 
@@ -48,6 +49,18 @@ def test_a_section_of_the_report_that_fails_is_left_out(tmp_path, monkeypatch):
     page = (tmp_path / "out/report.html").read_text()
     assert "This section could not be made (ZeroDivisionError" in page
     assert 'id="checks"' in page
+
+
+@pytest.mark.parametrize("fails", ["dataset_card", "report_page", "run_facts"])
+def test_a_page_that_fails_is_left_out(tmp_path, monkeypatch, fails):
+    def broken(*_: object) -> str:
+        raise ZeroDivisionError("<b>*x*</b>")
+
+    monkeypatch.setattr(release, fails, broken)
+    run(tmp_path, [1])
+    card, report = ((tmp_path / "out" / name).read_text() for name in ("dataset_card.md", "report.html"))
+    assert ("could not be made (ZeroDivisionError: &#60;b" in card) == (fails != "report_page")
+    assert ("could not be made (ZeroDivisionError: &lt;b&gt;*x*" in report) == (fails != "dataset_card")
 
 
 @pytest.mark.parametrize("lang", ["english", ["en", "eng"]])

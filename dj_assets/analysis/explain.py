@@ -18,11 +18,12 @@ from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.identity import in_words, source_row
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, stored_manifest
+from dj_assets.home.numbering import are_aggregates, step_of_aggregates
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.measure.own_keys import rewriting, seen_by
-from dj_assets.measure.row_stage import expanded
+from dj_assets.measure.row_stage import aggregated, expanded
 from dj_assets.models.store import ModelStore
-from dj_assets.operators.base import CorpusMapper, Expander, FieldMapper, Filter, Mapper, Selector
+from dj_assets.operators.base import Aggregator, CorpusMapper, Expander, FieldMapper, Filter, Grouper, Mapper, Selector
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.sql import Sql, joined, quoted
@@ -35,7 +36,7 @@ from dj_assets.subset.corpus import stored_frequent
 
 # Characters of the value of a written field that are shown.
 _LONGEST_VALUE = 200
-# This number of children is listed by their ids; of more, the first and the last are shown.
+# This number of children or members is listed by their ids; of more, the first and the last are shown.
 _MOST_CHILDREN = 12
 
 
@@ -118,6 +119,8 @@ class _Tracer:
         file = next((file for file in whole if str(file.path) == path and not file.members), None)
         raw = _raw(path, own_row, self.plan.recipe.text_key, self.models, file)
         steps = self._steps(shard, row, raw, ended_by, quarantined=outcome.startswith("quarantined"))
+        if are_aggregates(shard):
+            path = f"groups of {self.plan.steps[step_of_aggregates(shard)].label}"
         return SampleTrace(sample, shard, row, path, outcome, steps, self._kept_duplicate(shard, row))
 
     def _outcome(self, shard: int, row: int) -> tuple[str | None, str]:
@@ -132,17 +135,34 @@ class _Tracer:
             expanded = self._row(Sql(query, (shard, row)))
             if expanded:
                 return expanded[0], f"replaced by {_samples(expanded[1])} of {expanded[0]}"
-        return None, "kept"
+        aggregate = self._aggregate(shard, row)
+        return (aggregate[0], f"member of {aggregate[1]} of {aggregate[0]}") if aggregate else (None, "kept")
+
+    def _aggregate(self, shard: int, row: int) -> tuple[str, str] | None:
+        """Return the grouper that made the sample a member, and the name of the aggregate; None if it is no member."""
+        query = "SELECT operator, aggregate_id FROM grouped WHERE shard = ? AND row = ?"
+        found = self._row(Sql(query, (shard, row))) if self.plan.groupers else None
+        return (str(found[0]), str(found[1])) if found else None
+
+    def _members(self, shard: int, row: int) -> list[str]:
+        """Return the names of the members of an aggregate, in their order."""
+        query = "SELECT id FROM grouped WHERE aggregate_shard = ? AND aggregate_row = ? ORDER BY rowid"
+        return [str(name) for (name,) in self.connection.execute(query, [shard, row]).fetchall()]
 
     def _steps(
         self, shard: int, row: int, raw: Batch | None, ended_by: str | None, *, quarantined: bool
     ) -> tuple[StepTrace, ...]:
-        """Return the traces of all steps; those before the sample was created are of the sample it was made from."""
+        """Return the traces of all steps; those before the sample was created are of the sample it was made from.
+
+        The traces of an aggregate begin with its grouper.
+        """
         created = self._created(shard, row)
         now = source_row(row)
         measured = self._measured(shard, now)
+        first = step_of_aggregates(shard) if are_aggregates(shard) else -1
+        members = self._members(shard, now) if first >= 0 else []
         traces, over = [], False
-        for step in self.plan.steps:
+        for step in self.plan.steps[max(0, first) :]:
             ended = step.label == ended_by and now == row
             if over:
                 trace = StepTrace(step.label, "not reached")
@@ -158,6 +178,13 @@ class _Tracer:
                     raw = None if raw is None else expanded(step.operator, raw).slice(place, 1)
                     measured = self._measured(shard, now)
                     trace = _made(step, place, siblings, self._name(shard, parent))
+            elif isinstance(step.operator, Grouper):
+                aggregate = self._aggregate(shard, now)
+                trace = _grouped(step, members if step.index == first else None, aggregate, ended=ended)
+                over = step.index != first
+            elif isinstance(step.operator, Aggregator):
+                raw = None if raw is None else aggregated(step.operator, raw)
+                trace = StepTrace(step.label, f"makes one text of {_samples(len(members))}")
             elif isinstance(step.operator, Mapper):
                 raw, trace = _rewritten(step, step.operator, self._rewriting(step, step.operator, (shard, now)), raw)
             elif isinstance(step.operator, Filter):
@@ -278,9 +305,22 @@ def _samples(number: int) -> str:
 
 def _expanded(operator: Expander, step: Step, names: Sequence[str], *, ended: bool) -> StepTrace:
     """Return the trace of a sample that others were made from."""
-    listed = (", ".join(names),) if len(names) < _MOST_CHILDREN else (f"{names[0]} … {names[-1]}",)
     stays = "and stays" if operator.keeps_parents else "which replace it"
-    return StepTrace(step.label, f"makes {_samples(len(names))} from it, {stays}", listed if names else (), ended=ended)
+    return StepTrace(step.label, f"makes {_samples(len(names))} from it, {stays}", _listed(names), ended=ended)
+
+
+def _grouped(step: Step, members: Sequence[str] | None, aggregate: tuple[str, str] | None, *, ended: bool) -> StepTrace:
+    """Return the trace of the step that made a sample of `members`, or that made the sample a member of another."""
+    if members is not None:
+        return StepTrace(step.label, f"makes this sample of {_samples(len(members))}", _listed(members))
+    summary = f"makes it a member of {aggregate[1]}" if aggregate else "forms groups of the samples that are left"
+    return StepTrace(step.label, summary, ended=ended)
+
+
+def _listed(names: Sequence[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    return (", ".join(names),) if len(names) < _MOST_CHILDREN else (f"{names[0]} … {names[-1]}",)
 
 
 def _made(step: Step, place: int, siblings: Sequence[tuple[int, str]], parent: str) -> StepTrace:

@@ -39,9 +39,9 @@ def changed_versions(before: RunManifest, now: RunManifest) -> list[str]:
 
 def changed_files(before: RunManifest, now: RunManifest) -> list[str]:
     """Return a line for every source file that was added, removed or changed; a file that only moved is the same."""
-    pairs = paired_files(before.files, now.files)
-    gone = [file for index, file in enumerate(before.files) if index not in pairs]
-    new = [file for index, file in enumerate(now.files) if index not in pairs.values()]
+    pairs = paired_files(before.sources, now.sources)
+    gone = [file for index, file in enumerate(before.sources) if index not in pairs]
+    new = [file for index, file in enumerate(now.sources) if index not in pairs.values()]
     paths = {file.path for file in gone} & {file.path for file in new}
     return [
         *(_file("changed" if file.path in paths else "only before", file) for file in gone),

@@ -136,7 +136,7 @@ def judging_operators(plan: Plan) -> frozenset[str]:
 
 
 def conservation(run: CheckInput) -> CheckResult:
-    """Check that in + created = kept + dropped + quarantined + expanded, counted in the published files."""
+    """Check that in + created = kept + dropped + quarantined + expanded + grouped, counted in the published files."""
     total = sum(run.rows.values())
     parts = " + ".join(f"{count:,} {name}" for name, count in run.rows.items())
     made = run.manifest.created

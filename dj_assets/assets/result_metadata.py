@@ -76,15 +76,10 @@ def figures(recipe: GalleryRecipe, result: RunResult, earlier_s: float) -> Metad
         "dropped": result.dropped,
         **against(result.manifest),
         "quarantined": result.quarantined,
-        **created(result.manifest),
+        **result.manifest.made,
         "short_texts_collapsed": sum(result.manifest.short_texts.values()),
         "seconds": round(earlier_s + (0 if result.reused else sum(result.manifest.seconds.values())), 2),
     }
-
-
-def created(manifest: RunManifest) -> dict[str, int]:
-    """Return how many samples were made from others, and how many of these they replaced; empty if none."""
-    return {"created": manifest.created, "expanded": manifest.expanded} if manifest.created else {}
 
 
 def against(manifest: RunManifest) -> dict[str, int]:
@@ -118,7 +113,7 @@ def documents(subset: Subset) -> Metadata:
 def sources(manifest: RunManifest) -> Metadata:
     """Return the source files with the number of samples kept of each."""
     kept = {part.number: part.samples for part in manifest.refined}
-    shards = manifest.files[:MAX_ROWS]
+    shards = manifest.sources[:MAX_ROWS]
     rows = [
         TableRecord(
             {

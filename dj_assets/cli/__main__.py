@@ -1,5 +1,5 @@
 """`python -m dj_assets.cli`: the same as `dj-assets`."""
 
-from dj_assets.cli.app import main
+from dj_assets.cli import main
 
 main()

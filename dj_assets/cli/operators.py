@@ -39,7 +39,8 @@ def operators_list(
 def operators_new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name in recipes, such as shout_filter.")],
     kind: Annotated[
-        Literal["filter", "mapper", "field_mapper", "selector", "expander", "deduplicator"] | None,
+        Literal["filter", "mapper", "field_mapper", "selector", "expander", "grouper", "aggregator", "deduplicator"]
+        | None,
         typer.Option(help="The kind; default: the one at the end of the name, else a filter."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", help="The folder for both files.")] = Path(),

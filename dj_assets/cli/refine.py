@@ -118,7 +118,7 @@ def _warm_early(plan: Plan, models: Path | None) -> None:
     from dj_assets.measure.workers import warm_early
     from dj_assets.models.store import ModelStore
 
-    warm_early(Task(plan, ModelStore.with_folder(models)))
+    warm_early(Task.of_stage(plan, 0, ModelStore.with_folder(models), {}))
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets validate mine.yaml --input data/")

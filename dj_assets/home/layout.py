@@ -70,10 +70,14 @@ class Layout:
         return copy_of(self.published)
 
     def is_occupied(self) -> bool:
-        """Return whether there is anything in the published folder, or of a working copy in the store."""
+        """Return whether there is anything in the published folder, or of a working copy in the store.
+
+        A work folder without files does not count: a run that found the disk full leaves no more.
+        """
         if self.copy is not None:
             return self.copy.is_occupied()
-        return self.published.exists() and any(self.published.iterdir())
+        entries = self.published.iterdir() if self.published.exists() else ()
+        return any(entry != self.work or any(entry.iterdir()) for entry in entries)
 
     @property
     def location(self) -> str:
@@ -91,6 +95,14 @@ class Layout:
     def near_pairs(self, signature: str) -> Path:
         """Return the near pairs of one deduplicator."""
         return self.work / "near_pairs" / f"{signature}.parquet"
+
+    def groups(self, number: int) -> Path:
+        """Return the file of the groups that a grouper formed; `number` is `home.numbering.number_of_aggregates`."""
+        return self.decision.with_name(f"groups-{number:05d}.parquet")
+
+    def members(self, number: int) -> Path:
+        """Return the file that says in which group every member is."""
+        return self.decision.with_name(f"members-{number:05d}.parquet")
 
     @property
     def frequent(self) -> Path:

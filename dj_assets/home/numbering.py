@@ -17,6 +17,24 @@ from dj_assets.home.layout import Layout
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.agreement import agreed
 
+# Aggregates are measured like the samples of a source file. Their numbers are above those of all source files.
+_AGGREGATES = 1_000_000
+
+
+def number_of_aggregates(step: int) -> int:
+    """Return the number of the file of the aggregates of a grouper, given the index of its step."""
+    return _AGGREGATES + step
+
+
+def step_of_aggregates(number: int) -> int:
+    """Return the index of the step of the grouper whose aggregates the file with a number holds."""
+    return number - _AGGREGATES
+
+
+def are_aggregates(number: int) -> bool:
+    """Return whether the file with a number holds aggregates."""
+    return number >= _AGGREGATES
+
 
 def numbers_of(layout: Layout, files: Sequence[SourceFile]) -> tuple[int, ...]:
     """Return the number of every file; a new one takes the smallest that is free, in the order given.

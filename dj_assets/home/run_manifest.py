@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.damage import Sum
 from dj_assets.home.json_files import content_checksum, taken_checksum, write_document
+from dj_assets.home.numbering import are_aggregates
 from dj_assets.media.locations import Root
 from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 
@@ -58,10 +59,11 @@ class FunnelStep(_Record):
 
     `dropped_against` counts the dropped samples that are duplicates of a sample of the reference set. `conditional` is
     true if the operator has statistics only for samples that the filters before it keep. `created` counts the samples
-    that the operator made from others, `expanded` those that these replaced.
+    that the operator made from others, `expanded` those that these replaced, `grouped` those that became members of one
+    of these.
     """
 
-    _optional = frozenset({"conditional", "created", "expanded"})
+    _optional = frozenset({"conditional", "created", "expanded", "grouped"})
 
     operator: str
     params: dict[str, object]
@@ -74,6 +76,7 @@ class FunnelStep(_Record):
     conditional: bool = False
     created: int = 0
     expanded: int = 0
+    grouped: int = 0
 
 
 class Bins(_Record):
@@ -198,7 +201,8 @@ class RunManifest(_Record):
     """
 
     _optional = (
-        frozenset({"conditional", "against", "media", "missing_shards", "notices", "created", "expanded"}) | _LATE
+        frozenset({"conditional", "against", "media", "missing_shards", "notices", "created", "expanded", "grouped"})
+        | _LATE
     )
 
     schema_version: int = SCHEMA_VERSION
@@ -220,6 +224,7 @@ class RunManifest(_Record):
     quarantined_by_load: int
     created: int = 0
     expanded: int = 0
+    grouped: int = 0
     retention: float
     funnel: tuple[FunnelStep, ...]
     conditional: tuple[str, ...] = ()
@@ -319,12 +324,23 @@ class RunManifest(_Record):
         return (step,)
 
     @property
+    def made(self) -> dict[str, int]:
+        """Samples made from others, and those that became others: `created`, `expanded`, `grouped`, as far as not 0."""
+        counts = {"created": self.created, "expanded": self.expanded, "grouped": self.grouped}
+        return {name: count for name, count in counts.items() if count}
+
+    @property
     def samples(self) -> int:
         """The number of samples that could be kept: those made from others count, those that these replaced do not."""
-        return self.samples_in + self.created - self.expanded
+        return self.samples_in + self.created - self.expanded - self.grouped
+
+    @property
+    def sources(self) -> tuple[MeasuredFile, ...]:
+        """The source files, without the files of aggregates."""
+        return tuple(file for file in self.files if not are_aggregates(file.number))
 
     def file(self, number: int) -> MeasuredFile:
-        """Return the source file with a number."""
+        """Return the measured file with a number."""
         return next(file for file in self.files if file.number == number)
 
     def media_root(self, number: int) -> Root:

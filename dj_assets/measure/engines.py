@@ -15,13 +15,12 @@ from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.local import InProcess, WorkerPool, local_engine
 from dj_assets.measure.measure_file import Tell, measure_file
 from dj_assets.measure.tally import FileTask
+from dj_assets.measure.unreadable import Unreadable
 from dj_assets.measure.work import Task
 from dj_assets.models.extras import require
 from dj_assets.publish.flat import one_by_one
 
 EngineName = Literal["local", "ray"]
-# A source with as many files that cannot be read is not read to its end.
-_MOST_UNREADABLE = 10
 R = TypeVar("R")
 ENGINES: tuple[EngineName, ...] = ("local", "ray")
 
@@ -81,18 +80,17 @@ class Local:
         UnreadableFileError
             After all other files are measured, with one line for each file that cannot be read, at most ten.
         """
-        unreadable: list[str] = []
+        unreadable = Unreadable()
         for task in tasks:
             try:
                 done = measure_file(task, layout, self.workers.measure_blocks, self.task, tell=tell, commit=commit)
             except UnreadableFileError as error:
-                unreadable.append(str(error))
-                if len(unreadable) == _MOST_UNREADABLE:
+                unreadable.add(task.number, error)
+                if unreadable.are_enough:
                     break
             else:
                 yield done
-        if unreadable:
-            raise UnreadableFileError("\n".join(unreadable))
+        unreadable.raise_if_any()
 
 
 @contextmanager

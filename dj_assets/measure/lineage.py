@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -36,15 +36,21 @@ class Lineage:
 
     def in_stats(self, row: pa.Array) -> dict[str, pa.Array]:
         """Return the columns of the statistics, given the rows of all samples."""
-        record = self.created_at == FROM_SOURCE
+        first = self.parent == np.arange(len(self.parent))
         return {
-            PARENT_ROW: row.take(pa.array(self.parent, mask=record)),
-            CREATED_AT: pa.array(self.created_at, pa.int16(), mask=record),
+            PARENT_ROW: row.take(pa.array(self.parent, mask=first)),
+            CREATED_AT: pa.array(self.created_at, pa.int16(), mask=self.created_at == FROM_SOURCE),
         }
 
     def in_signatures(self) -> dict[str, pa.Array]:
         """Return the column of the signatures."""
         return {PARENT_DISTANCE: pa.array(np.arange(len(self.parent)) - self.parent, pa.int32())}
+
+    def beginning_at(self, step: int) -> Lineage:
+        """Return the same lineage of samples that a step made, in place of records."""
+        return replace(
+            self, created_at=np.where(self.created_at == FROM_SOURCE, step, self.created_at).astype(np.int16)
+        )
 
     @classmethod
     def joined(cls, several: list[Lineage], records: list[int]) -> Lineage:

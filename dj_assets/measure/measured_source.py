@@ -15,14 +15,14 @@ from dj_assets.home.commit import Commit
 from dj_assets.home.disk import require_room
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, measured_manifest
-from dj_assets.home.numbering import numbers_of
+from dj_assets.home.numbering import are_aggregates, number_of_aggregates, numbers_of
 from dj_assets.measure.engines import OpenEngine
 from dj_assets.measure.media_validity import media_up_to_date
 from dj_assets.measure.progress import Progress, Report
 from dj_assets.measure.tally import TEXT_KEY_FIX, FileTally, FileTask
 from dj_assets.measure.work import Task
 from dj_assets.media.locations import Root
-from dj_assets.recipe.plan import digest
+from dj_assets.recipe.plan import Plan, digest
 from dj_assets.sources.sources import NO_ROOT, SourceFile
 from dj_assets.stores.path import SourcePath
 
@@ -32,7 +32,8 @@ class MeasuredSource:
     """Hold the files of a source, in order, and where their measured files are; a `limit` ends the source early.
 
     Each file has its number and its measured files of that number (see `home.numbering`). Shards group files (see
-    `subset.grouping`). They decide which process measures which files, and do not change the results.
+    `subset.grouping`). They decide which process measures which files, and do not change the results. A file of
+    `aggregates` has the number that its grouper has.
     """
 
     files: tuple[SourceFile, ...]
@@ -41,6 +42,7 @@ class MeasuredSource:
     text_key: str
     limit: int | None = None
     text_key_fix: str = TEXT_KEY_FIX
+    aggregates: int | None = None
 
     def measured(self) -> list[FileManifest]:
         """Return the manifests of all files.
@@ -96,7 +98,7 @@ class MeasuredSource:
                     manifests[done.number] = done
                 measured += len(wanted)
         if chosen is None:
-            self.remove_others(manifests)
+            self.remove_others([*manifests, *aggregates_of(task.whole or task.plan)])
         return [manifests[number] for number in self.numbers if number in manifests], measured
 
     def _turns(
@@ -104,7 +106,9 @@ class MeasuredSource:
     ) -> Iterator[Sequence[FileTask]]:
         """Yield the files that can be measured at once: all, or one by one until `manifests` reaches the limit."""
         tasks = (
-            FileTask(file, number, self.key_of(file), self.text_key, limit, self.text_key_fix)
+            FileTask(
+                file, number, self.key_of(file), self.text_key, limit, self.text_key_fix, self.aggregates is not None
+            )
             for number, file, limit in self._each(manifests)
             if chosen is None or file.path in chosen
         )
@@ -148,10 +152,12 @@ class MeasuredSource:
     @cached_property
     def numbers(self) -> tuple[int, ...]:
         """Return the numbers of the files."""
+        if self.aggregates is not None:
+            return (self.aggregates,)
         return numbers_of(self.layout, self.files)
 
     def remove_others(self, numbers: Iterable[int]) -> None:
-        """Remove the measured files of all numbers but `numbers`: the source no longer has those files."""
+        """Remove the measured files of all numbers but `numbers`: there are no such files any more."""
         kept = set(numbers)
         for manifest in self.layout.manifest(0).parent.glob("*.json"):
             if int(manifest.stem) not in kept:
@@ -160,6 +166,11 @@ class MeasuredSource:
                 manifest.unlink(missing_ok=True)
                 for kind in self.layout.kinds:
                     self.layout.measured(kind, int(manifest.stem)).unlink(missing_ok=True)
+
+
+def aggregates_of(plan: Plan) -> list[int]:
+    """Return the numbers of the files of aggregates of a plan."""
+    return [number_of_aggregates(step.index) for step in plan.groupers]
 
 
 def source_version(manifests: Sequence[FileManifest]) -> str:
@@ -177,6 +188,17 @@ def version_with_reference(version: str, reference: Sequence[FileManifest]) -> s
     """Join the version of the measured files of a source with that of its reference set, if it has one."""
     return (
         digest([version, [file.measure_key for file in reference], source_version(reference)]) if reference else version
+    )
+
+
+def versions_of(
+    measure_key: str, manifests: Sequence[FileManifest], reference: Sequence[FileManifest] = ()
+) -> tuple[str, ...]:
+    """Return the data versions of measured files: without aggregates, then with those of each grouper in turn."""
+    sources = sum(not are_aggregates(file.number) for file in manifests)
+    return tuple(
+        version_with_reference(measured_version(measure_key, manifests[:end]), reference)
+        for end in range(sources, len(manifests) + 1)
     )
 
 

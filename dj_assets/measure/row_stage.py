@@ -17,6 +17,7 @@ from dj_assets.measure.lineage import Expansion, Lineage
 from dj_assets.measure.own_keys import rewriting, seen_by
 from dj_assets.operators import contract
 from dj_assets.operators.base import (
+    Aggregator,
     CorpusMapper,
     Deduplicator,
     Expander,
@@ -28,6 +29,7 @@ from dj_assets.operators.base import (
 )
 from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.views.group_members import MEMBERS, members_of, without_members
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.other_texts import put_texts
@@ -149,7 +151,7 @@ class RowStage:
             and whether it is that sample itself.
         """
         lists = self._guarded(lambda batch: {"": contract.expanded(operator, seen_by(operator, batch))}, step)[""]
-        self._note_change(operator, contract.fields_of_children(lists))
+        self._note_change(operator, contract.fields_besides_text(lists.type.value_type))
         children, parents = _children(operator, self.batch, lists)
         owner = self.indices[parents]
         if alive is not None and not alive[owner].all():
@@ -213,6 +215,8 @@ class RowStage:
         elif isinstance(operator, Mapper):
             self.batch = self._guarded(rewriting(operator, operator.apply), step)
             self._note_change(operator, operator.fields if isinstance(operator, FieldMapper) else {})
+        elif isinstance(operator, Aggregator):
+            self._aggregate(operator, step)
         elif isinstance(operator, Measuring) and step.statistics:
             self._measure(operator, step)
         elif isinstance(operator, Deduplicator):
@@ -220,6 +224,11 @@ class RowStage:
                 lambda batch: {step.signature: contract.signed(operator, seen_by(operator, batch))}, step
             )
             self.signatures[step.signature] = self._spread(signatures[step.signature], operator.signature_type)
+
+    def _aggregate(self, operator: Aggregator, step: Step) -> None:
+        written: dict[str, pa.DataType] = {}
+        self.batch = self._guarded(lambda batch: aggregated(operator, batch, written), step)
+        self._note_change(operator, written)
 
     def _note_change(self, operator: Operator, written: Mapping[str, pa.DataType]) -> None:
         """Record the fields that an operator wrote, and whether it changed any."""
@@ -324,22 +333,42 @@ def expanded(operator: Expander, batch: Batch) -> Batch:
     return _children(operator, batch, contract.expanded(operator, seen_by(operator, batch)))[0]
 
 
+def aggregated(operator: Aggregator, batch: Batch, written: dict[str, pa.DataType] | None = None) -> Batch:
+    """Return groups with the text that an aggregator makes of the texts of their members, of which the ids stay.
+
+    The names and types of the fields that change are added to `written`.
+    """
+    ids, texts = members_of(batch)
+    text, columns = _texts_and_fields(contract.aggregated(operator, texts))
+    columns = {**columns, MEMBERS: ids}
+    if written is not None:
+        written.update({name: column.type for name, column in columns.items()})
+    return batch.with_text(text).with_column(FIELDS, put_fields(batch.rows.column(FIELDS), columns))
+
+
 def _children(operator: Expander, batch: Batch, lists: pa.ListArray) -> tuple[Batch, np.ndarray]:
     """Return copies of the samples with the values that make children of them, and the index of the parent of each.
 
     The values are texts, or structs of several fields.
     """
     parents = lists.value_parent_indices().to_numpy().astype(np.int64)
-    # copies of long texts, one for each chunk, could fill the memory
+    # copies of long texts and of many members, for each chunk, could fill the memory
     parent_texts = batch if operator.text_key else batch.with_text(pa.repeat(pa.scalar("", pa.string()), len(batch)))
-    copies, texts = parent_texts.take(parents), lists.flatten()
-    if pa.types.is_struct(texts.type):
-        columns = {field.name: column for field, column in zip(texts.type, texts.flatten(), strict=True)}
-        texts = columns.pop(TEXT)
+    copies = without_members(parent_texts).take(parents)
+    texts, columns = _texts_and_fields(lists.flatten())
+    if columns:
         copies = copies.with_column(FIELDS, put_fields(copies.rows.column(FIELDS), columns))
     if operator.text_key is None:
         return copies.with_text(texts), parents
     return copies.with_column(FIELDS, put_texts(copies.rows.column(FIELDS), operator.text_key, texts)), parents
+
+
+def _texts_and_fields(samples: pa.Array) -> tuple[pa.StringArray, dict[str, pa.Array]]:
+    """Return the texts and the other fields of samples that an operator made: texts, or structs of several fields."""
+    if not pa.types.is_struct(samples.type):
+        return samples, {}
+    columns = {field.name: column for field, column in zip(samples.type, samples.flatten(), strict=True)}
+    return columns.pop(TEXT), columns
 
 
 def _with_fields_of(children: Batch, parents: Batch) -> Batch:

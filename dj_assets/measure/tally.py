@@ -21,7 +21,10 @@ TEXT_KEY_FIX = "name the right one with 'text_keys' in the recipe"
 
 @dataclass(frozen=True)
 class FileTask:
-    """Hold one source file to be measured: the file, its number, and the measure key of its measured files."""
+    """Hold one source file to be measured: the file, its number, and the measure key of its measured files.
+
+    The samples of a file of `aggregates` are no records of the source.
+    """
 
     file: SourceFile
     number: int
@@ -29,6 +32,7 @@ class FileTask:
     text_key: str
     limit: int | None = None
     text_key_fix: str = TEXT_KEY_FIX
+    aggregates: bool = False
 
 
 @dataclass
@@ -101,7 +105,7 @@ class FileTally:
             sha256=sha256,
             measure_key=task.measure_key,
             limit=task.limit,
-            records=self.records,
+            records=0 if task.aggregates else self.records,
             rows=self.rows,
             dropped=self.dropped,
             quarantined=self.quarantined,

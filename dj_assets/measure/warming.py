@@ -12,10 +12,11 @@ import pyarrow as pa
 from dj_assets import settings
 from dj_assets.measure.row_stage import RowStage
 from dj_assets.measure.work import Task
-from dj_assets.operators.base import Operator
-from dj_assets.operators.batch import Batch
+from dj_assets.operators.base import Aggregator, Operator
+from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.crops import load_kernels
+from dj_assets.operators.views.group_members import alone
 from dj_assets.recipe.plan import Plan
 
 # Every kernel finds something in this text; the results are thrown away.
@@ -41,7 +42,11 @@ def load_task(pickled: bytes) -> None:
     if plan.media:
         _import_for_models(task)
         plan = Plan(plan.recipe, tuple(step for step in plan.steps if not _needs_device(step.operator)))
-    RowStage(Batch.of_texts([_TEXT], task.models), task.frequent).run(plan)
+    # operators may read and write fields; an aggregator, the first of its plan, reads those of a group
+    grouped = bool(plan.steps) and isinstance(plan.steps[0].operator, Aggregator)
+    fields = alone([_TEXT]) if grouped else pa.array(["{}"])
+    rows = pa.RecordBatch.from_arrays([pa.array([_TEXT]), fields], names=[TEXT, FIELDS])
+    RowStage(Batch(rows, task.models), task.frequent).run(plan)
 
 
 def _needs_device(operator: Operator) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dj_assets.home.identity import id_of, row_of
+from dj_assets.home.identity import FROM_SOURCE, id_of, row_of
 from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.media_files import MEDIA, media_files
 from dj_assets.measure.media_stage import decoded_otherwise, measure_in_parts
@@ -19,6 +19,7 @@ from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.file_stats import digest_of
 from dj_assets.media.locations import Root
 from dj_assets.models.store import ModelStore
+from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.batch import Batch
 from dj_assets.recipe.plan import Plan, digest
 from dj_assets.sources.column_types import ColumnTypes
@@ -44,12 +45,26 @@ class Task:
     """Hold the data that a worker loads once: plan, model store, frequent keys of the corpus. Picklable.
 
     `frequent` holds the sorted frequent keys of the plan's corpus mappers, keyed by label. The keys of a mapper without
-    an entry are counted.
+    an entry are counted. In a recipe with groupers, `plan` is one of the stages of the `whole` plan; the measured files
+    have the columns of all of them.
     """
 
     plan: Plan
     models: ModelStore
     frequent: Mapping[str, np.ndarray] = field(default_factory=dict)
+    whole: Plan | None = None
+
+    @classmethod
+    def of_stage(cls, whole: Plan, number: int, models: ModelStore, frequent: Mapping[str, np.ndarray]) -> Task:
+        """Return the task of a stage: the records of the source (0), or the aggregates of the n-th grouper (n)."""
+        if not whole.groupers:
+            return cls(whole, models, frequent)
+        return cls(whole.stage(number), models, frequent, whole)
+
+    @property
+    def made_at(self) -> int:
+        """Return the index of the grouper that made the samples, `FROM_SOURCE` for the records of the source."""
+        return self.plan.steps[0].index - 1 if self.whole else FROM_SOURCE
 
 
 @dataclass(frozen=True)
@@ -88,7 +103,7 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
     """Parse and measure one block of a file, given by its path."""
     parsed = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name)
     rows = parsed.rows
-    measured = measure_batch(task, file, block, Batch(rows, task.models))
+    measured = _with_all_columns(task, measure_batch(task, file, block, Batch(rows, task.models)))
     row, ids = _identity(rows, measured.lineage)
     shard = pa.repeat(pa.scalar(block.file_number, pa.int32()), len(row))
     made = measured.lineage
@@ -125,6 +140,33 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
             media=_media_digest(measured),
         ),
     )
+
+
+def _with_all_columns(task: Task, measured: Measured) -> Measured:
+    """Return what one stage measured with the columns of all stages, null in the others."""
+    whole = task.whole
+    if whole is None:
+        return measured
+    size = len(measured.text)
+    lineage = measured.lineage or Lineage.of_source(size)
+    signed = ((step.signature, step.operator) for step in whole.deduplicators)
+    types = {name: operator.signature_type for name, operator in signed if isinstance(operator, Deduplicator)}
+    return replace(
+        measured,
+        statistics={
+            step.columns[statistic.key]: _or_nulls(
+                measured.statistics.get(step.columns[statistic.key]), size, statistic.type
+            )
+            for step in whole.steps
+            for statistic in step.statistics
+        },
+        signatures={name: _or_nulls(measured.signatures.get(name), size, kind) for name, kind in types.items()},
+        lineage=lineage.beginning_at(task.made_at),
+    )
+
+
+def _or_nulls(column: pa.Array | None, size: int, kind: pa.DataType) -> pa.Array:
+    return pa.nulls(size, kind) if column is None else column
 
 
 def _media_digest(measured: Measured) -> str:

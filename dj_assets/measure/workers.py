@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import queue
+import resource
 import signal
 import subprocess
 import sys
@@ -16,10 +17,12 @@ from multiprocessing import Pipe
 from typing import TYPE_CHECKING
 
 from dj_assets import settings
-from dj_assets.errors import WorkerDiedError
+from dj_assets.errors import UserError, WorkerDiedError
 from dj_assets.measure.fork_server import Ended, Fork, Warm
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from dj_assets.measure.work import MeasuredBlock, Task
     from dj_assets.sources.readers import Block
 
@@ -32,6 +35,10 @@ main(control, lines)
 """
 
 
+# Files that a process opens in addition to the connections to its workers.
+_OTHER_FILES = 32
+
+
 class Workers:
     """Hold up to `most` processes that measure blocks. Libraries load at once, models and operators with `start`."""
 
@@ -40,7 +47,7 @@ class Workers:
         self._started = False
         self._ask = threading.Lock()
         self._idle: queue.SimpleQueue[int] = queue.SimpleQueue()
-        (self._control, theirs), *lines = (Pipe() for _ in range(most + 1))
+        (self._control, theirs), *lines = _pipes(most + 1)
         self._lines = [here for here, _ in lines]
         ends = [theirs, *(there for _, there in lines)]
         numbers = [end.fileno() for end in ends]
@@ -126,6 +133,31 @@ class Workers:
         except (EOFError, OSError):
             return "and the process it was forked from"
         return f"{signal.Signals(-code).name}({code})" if code < 0 else f"exit code {code}"
+
+
+def _pipes(number: int) -> list[tuple[Connection, Connection]]:
+    """Return connections, each as both of its ends.
+
+    Raises
+    ------
+    UserError
+        If they are more than the open files that the system allows.
+    """
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2 * number + _OTHER_FILES
+    without_limit = resource.RLIM_INFINITY
+    if allowed != without_limit and allowed < needed:
+        if most != without_limit and most < needed:
+            raise _too_many(number - 1, needed, allowed)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
+    return [Pipe() for _ in range(number)]
+
+
+def _too_many(workers: int, needed: int, allowed: int) -> UserError:
+    return UserError(
+        f"{workers} worker processes need about {needed} open files, and the system allows {allowed}; "
+        f"use fewer (--workers), or raise the limit (ulimit -n {needed})"
+    )
 
 
 # Workers that load their libraries while this process still reads the recipe.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from dj_assets.errors import MediaError
+from dj_assets.media.archives import Member, members
 from dj_assets.media.handed import Handed
 
 # Longer archive members and cells are refused instead of being read into memory.
@@ -192,21 +193,26 @@ def _resolved(folder: str) -> Path:
 
 
 def _member(archive: str, name: str) -> MediaLocation:
-    try:
-        members = _members(archive, Path(archive).stat().st_mtime_ns)
-    except tarfile.TarError as error:
-        raise MediaError(f"its archive cannot be read: {error}") from None
-    if name not in members:
-        raise MediaError("the archive has no such member")
-    offset, length = members[name]
+    facts = Path(archive).stat()
+    known, damage = _members(archive, facts.st_mtime_ns, facts.st_size)
+    if name not in known:
+        raise MediaError(f"its archive cannot be read: {damage}" if damage else "the archive has no such member")
+    offset, length = known[name]
     return MediaLocation(archive, offset, length)
 
 
 @lru_cache(maxsize=32)
-def _members(archive: str, _changed_ns: int) -> Mapping[str, tuple[int, int]]:
-    """Return offset and length of every file of an archive."""
-    with tarfile.open(archive, "r:") as tar:
-        return {member.name.removeprefix("./"): (member.offset_data, member.size) for member in tar if member.isreg()}
+def _members(archive: str, _changed_ns: int, _archive_bytes: int) -> tuple[Mapping[str, tuple[int, int]], str]:
+    """Return offset and length of every file of an archive before its damage, and the damage in words."""
+    known: dict[str, tuple[int, int]] = {}
+    try:
+        with tarfile.open(archive, "r:", tarinfo=Member) as tar:
+            for member in members(tar):
+                if member.isreg() and not member.issparse():
+                    known[member.name.removeprefix("./")] = (member.offset_data, member.size)
+    except tarfile.TarError as error:
+        return known, str(error)
+    return known, ""
 
 
 def _fetched_within(seconds: float, url: str) -> bytes:

@@ -84,6 +84,16 @@ def spacy(path: Path) -> Language:
     return spacy.load(config.parent, exclude=["ner", "lemmatizer"])
 
 
+def _without_time_limits() -> None:
+    """Let NLTK take the time that it needs: its limit of 5 s would make results depend on the speed of the machine.
+
+    The patterns are those of NLTK, and take linear time.
+    """
+    from nltk import redos
+
+    redos.DEFAULT_TIMEOUT = None
+
+
 @cache
 def punkt(path: Path) -> PunktSentenceTokenizer:
     """Load a Punkt sentence splitter from the folder of one language of NLTK's `punkt_tab`: tables, no pickles."""
@@ -99,6 +109,7 @@ def punkt(path: Path) -> PunktSentenceTokenizer:
         parameters.abbrev_types = decoder.txt2set(table)
     with (path / "ortho_context.tab").open(encoding="utf-8") as table:
         parameters.ortho_context = decoder.tab2intdict(table)
+    _without_time_limits()
     return PunktSentenceTokenizer(parameters)
 
 
@@ -152,6 +163,7 @@ def perceptron_tagger(path: Path) -> PerceptronTagger:
     """Load NLTK's averaged perceptron tagger from its folder of JSON files."""
     from nltk.tag.perceptron import PerceptronTagger
 
+    _without_time_limits()
     tagger = PerceptronTagger(load=False)
     weights, tags, classes = (
         json.loads((path / f"{path.name}.{part}.json").read_text("utf-8")) for part in ("weights", "tagdict", "classes")

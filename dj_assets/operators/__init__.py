@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dj_assets.errors import ContractError, SampleError
     from dj_assets.operators.base import (
+        Aggregator,
         BoundedFilter,
         ByParameters,
         CorpusMapper,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         Expander,
         FieldMapper,
         Filter,
+        Grouper,
         Mapper,
         Operator,
         RangeFilter,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from dj_assets.operators.sql import Sql
 
 __all__ = [
+    "Aggregator",
     "Batch",
     "BoundedFilter",
     "ByParameters",
@@ -40,6 +43,7 @@ __all__ = [
     "Expander",
     "FieldMapper",
     "Filter",
+    "Grouper",
     "Mapper",
     "OneOf",
     "Operator",

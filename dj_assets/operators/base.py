@@ -1,4 +1,4 @@
-"""Define the kinds of operators: mapper, filter, selector, expander, deduplicator; parameters are fields."""
+"""Define the kinds of operators: mapper, filter, deduplicator and others; parameters are fields."""
 
 from __future__ import annotations
 
@@ -424,6 +424,71 @@ class Expander(Operator):
     def warm_up(self, batch: Batch) -> None:
         """Expand an empty batch, which loads everything that a full batch needs."""
         self.expand(batch)
+
+
+class Grouper(Measuring):
+    """Form groups of the samples that the operators before it keep. An aggregator follows it in the recipe.
+
+    One new sample, the aggregate, takes the place of the members of each group. The value to group by is the only
+    statistic; a grouper without one, such as a grouper by number, measures nothing.
+
+    Examples
+    --------
+    A grouper of the samples whose texts have the same length:
+
+    >>> import pyarrow.compute as pc
+    >>> from dj_assets.operators.sql import Sql
+    >>> class LengthGrouper(Grouper):
+    ...     statistics = (Statistic("length", pa.int64(), "characters"),)
+    ...     def measure(self, batch):
+    ...         return {"length": pc.utf8_length(batch.text).cast(pa.int64())}
+    ...     @property
+    ...     def grouping(self):
+    ...         return Sql('SELECT sample, value AS "group" FROM samples')
+    >>> LengthGrouper().grouping.parameters
+    ()
+    """
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:  # noqa: ARG002
+        """Return the value of every sample; nothing for a grouper without a statistic."""
+        return {}
+
+    @property
+    @abstractmethod
+    def grouping(self) -> Sql:
+        """Return a query for the groups.
+
+        It has the columns `sample` and `group`, of any type, over the table `samples`, which has the columns `sample`
+        (BIGINT, ascending in the order of the samples), `shard` (INTEGER), `row` (BIGINT) and `value` (NULL without a
+        statistic). Every sample belongs to one group; samples with an equal `group`, also NULL, belong together.
+        """
+
+
+class Aggregator(Operator):
+    """Make one sample of every group that the grouper before it forms.
+
+    With `text_key`, the texts of the members are those of that field.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> class LongestTextAggregator(Aggregator):
+    ...     def aggregate(self, groups):
+    ...         return pa.array([max(texts, key=len) for texts in groups.to_pylist()], pa.string())
+    >>> LongestTextAggregator().aggregate(pa.array([["a", "abc"], ["de"]])).to_pylist()
+    ['abc', 'de']
+    """
+
+    @abstractmethod
+    def aggregate(self, groups: pa.ListArray) -> pa.Array:
+        """Return one sample for each group: a text, or a struct with the field `text` and further fields.
+
+        `groups` has one list of texts for each group, those of its members in their order; no list is empty.
+        """
+
+    def warm_up(self, batch: Batch) -> None:  # noqa: ARG002
+        """Aggregate no groups, which loads everything that groups need."""
+        self.aggregate(pa.array([], pa.list_(pa.string())))
 
 
 class Deduplicator(Operator):

@@ -7,7 +7,7 @@ operator raises for its samples is no breach; it passes through.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from dj_assets.errors import ContractError, DjError, SampleError
 from dj_assets.operators.base import (
+    Aggregator,
     BoundedFilter,
     ByParameters,
     CorpusMapper,
@@ -23,6 +24,7 @@ from dj_assets.operators.base import (
     Expander,
     FieldMapper,
     Filter,
+    Grouper,
     Mapper,
     Measuring,
     Operator,
@@ -49,11 +51,13 @@ STORED = "use pa.string(), pa.int64(), pa.float64(), pa.bool_(), or lists and st
 SAMPLE_IDS = ("id", "__dj_id__")
 
 _FIXES = {
+    "aggregate": "add 'def aggregate(self, groups)', which returns one text for each group",
     "apply": "add 'def apply(self, batch)', which returns batch.with_text(texts)",
     "condition": "derive the class from RangeFilter, or add a property 'condition' that returns a Condition",
     "expand": "add 'def expand(self, batch)', which returns one list of texts for each sample",
     "count": "add 'def count(self, batch)', which returns one list of keys for each sample",
     "extract": "add 'def extract(self, batch)', which returns {name: array} with one value for each sample",
+    "grouping": "add a property 'grouping', which returns a query for the groups",
     "measure": "add 'def measure(self, batch)', which returns {key: array} with one value for each sample",
     "rewrite": "add 'def rewrite(self, batch, frequent)', which returns batch.with_text(texts)",
     "reason": "add a property 'reason', which returns in words why a sample is not selected",
@@ -99,29 +103,56 @@ def expanded(operator: Expander, batch: Batch) -> pa.ListArray:
         problem = f"returned {_several(len(returned), 'list')} for {_several(len(batch), 'sample')}"
         raise _breach(operator, "expand", problem, "return one list for each sample, empty if it has no children")
     inner = returned.type.value_type if _is_list(returned.type) else pa.null()
-    names = [field.name for field in inner] if pa.types.is_struct(inner) else []
-    text = inner.field(names.index(TEXT)).type if names.count(TEXT) == 1 else inner
-    if not pa.types.is_string(text):
+    if not _makes_samples(operator, "expand", inner):
         raise _breach(operator, "expand", f"returned values of type {returned.type}", fix)
-    reserved = sorted(set(names) & set(IDENTITY))
-    if reserved:
-        raise _breach(operator, "expand", f"returned the field {reserved[0]!r}, which names a sample", "leave it out")
     returned = returned.cast(pa.list_(inner))
-    written = fields_of_children(returned)
-    for name, kind in written.items():
-        if _field_problem(name, written) or not _is_stored(kind):
-            raise _breach(operator, "expand", f"returned the field {name!r} of type {kind}", STORED)
-    values = returned.flatten()
-    texts = pc.struct_field(values, names.index(TEXT)) if names else values
-    if returned.null_count or values.null_count or texts.null_count:
+    if returned.null_count or _has_null_texts(returned.flatten()):
         raise _breach(operator, "expand", "returned a null", "return an empty list, or a text for each child")
     return returned
 
 
-def fields_of_children(lists: pa.ListArray) -> dict[str, pa.DataType]:
-    """Return names and types of the fields that an expander writes in addition to the text of its children."""
-    inner = lists.type.value_type
-    return {field.name: field.type for field in inner if field.name != TEXT} if pa.types.is_struct(inner) else {}
+def aggregated(operator: Aggregator, groups: pa.ListArray) -> pa.Array:
+    """Aggregate groups of texts; return one text for each, or one struct with a field `text`."""
+    returned = _called(operator, "aggregate", groups, lambda: operator.aggregate(groups))
+    fix = "return pa.array(texts, pa.string()), or structs with a field 'text'"
+    if isinstance(returned, pa.ChunkedArray):
+        returned = returned.combine_chunks()
+    if not isinstance(returned, pa.Array):
+        raise _breach(operator, "aggregate", f"returned {_kind_of(returned)}", fix)
+    if len(returned) != len(groups):
+        problem = f"returned {_several(len(returned), 'sample')} for {_several(len(groups), 'group')}"
+        raise _breach(operator, "aggregate", problem, "return one sample for each group")
+    if not _makes_samples(operator, "aggregate", returned.type):
+        raise _breach(operator, "aggregate", f"returned values of type {returned.type}", fix)
+    if _has_null_texts(returned):
+        raise _breach(operator, "aggregate", "returned a null", "return a text for each group, '' if it is empty")
+    return returned
+
+
+def fields_besides_text(kind: pa.DataType) -> dict[str, pa.DataType]:
+    """Return names and types of the fields that made samples have in addition to the text."""
+    return {field.name: field.type for field in kind if field.name != TEXT} if pa.types.is_struct(kind) else {}
+
+
+def _makes_samples(operator: Operator, method: str, kind: pa.DataType) -> bool:
+    """Return whether values of a type make samples: texts, or structs with a text and fields that can be written."""
+    names = [field.name for field in kind] if pa.types.is_struct(kind) else []
+    text = kind.field(names.index(TEXT)).type if names.count(TEXT) == 1 else kind
+    if not pa.types.is_string(text):
+        return False
+    reserved = sorted(set(names) & set(IDENTITY))
+    if reserved:
+        raise _breach(operator, method, f"returned the field {reserved[0]!r}, which names a sample", "leave it out")
+    written = fields_besides_text(kind)
+    for name, of_type in written.items():
+        if _field_problem(name, written) or not _is_stored(of_type):
+            raise _breach(operator, method, f"returned the field {name!r} of type {of_type}", STORED)
+    return True
+
+
+def _has_null_texts(samples: pa.Array) -> bool:
+    texts = pc.struct_field(samples, TEXT) if pa.types.is_struct(samples.type) else samples
+    return bool(samples.null_count or texts.null_count)
 
 
 def rewritten(operator: Mapper, batch: Batch, rewrite: Callable[[Batch], Batch]) -> Batch:
@@ -184,15 +215,15 @@ def check_class(cls: type[Operator]) -> None:
         If a method is missing, a declaration has the wrong type, or a bound is no field.
     """
     given: object = cls
-    if not (isinstance(given, type) and issubclass(given, (Mapper, Measuring, Expander, Deduplicator))):
-        kinds = "Mapper, Filter, Selector, Expander or Deduplicator"
+    if not (isinstance(given, type) and issubclass(given, (Mapper, Measuring, Expander, Aggregator, Deduplicator))):
+        kinds = "Mapper, Filter, Selector, Expander, Grouper, Aggregator or Deduplicator"
         raise ContractError(f"{location(cls)} is no operator; derive it from {kinds}")
     for method in sorted(getattr(cls, "__abstractmethods__", ())):
         fix = _FIXES.get(method, f"add the method {method!r}")
         raise ContractError(f"{location(cls)} has no {method!r}; {fix}")
     if issubclass(cls, Measuring):
         by_parameters = isinstance(inspect.getattr_static(cls, "statistics"), ByParameters)
-        # a selector may have none
+        # selectors and groupers may have none
         none = not cls.statistics and not issubclass(cls, Filter)
         if not by_parameters and not none:
             _check_statistics(cls, cls.statistics)
@@ -226,6 +257,8 @@ def check_operator(operator: Operator) -> None:
         _check_statistics(cls, operator.statistics, reserved=())
     if isinstance(operator, Selector):
         _check_selection(operator)
+    if isinstance(operator, Grouper):
+        _check_grouping(operator)
     if not isinstance(operator, Filter):
         return
     columns = {statistic.key: statistic.key for statistic in operator.statistics}
@@ -261,8 +294,8 @@ def location(cls: type, method: str = "") -> str:
         return f"{cls.__module__}: {name}"
 
 
-def _called(operator: Operator, method: str, batch: Batch, call: Callable[[], T]) -> T:
-    """Call a method of an operator for a batch.
+def _called(operator: Operator, method: str, batch: Sized, call: Callable[[], T]) -> T:
+    """Call a method of an operator for a batch, or for groups.
 
     Texts that do not fit their batch are a breach, and so is an exception for a batch without samples: no sample can be
     quarantined for it.
@@ -399,6 +432,19 @@ def _check_selection(operator: Selector) -> None:
     if not isinstance(reason, str) or not (selection is None or isinstance(selection, Sql)):
         fix = "return Sql('SELECT sample FROM samples WHERE …') and a text"
         raise _breach(operator, "selection", f"returned {_kind_of(selection)} and {_kind_of(reason)}", fix)
+
+
+def _check_grouping(operator: Grouper) -> None:
+    if len(operator.statistics) > 1:
+        problem = f"declares {len(operator.statistics)} statistics, but a grouper groups by one value"
+        raise ContractError(f"{location(type(operator))} {problem}; declare one")
+    fix = "return Sql('SELECT sample, … AS \"group\" FROM samples')"
+    try:
+        grouping: object = operator.grouping
+    except Exception as error:
+        raise _breach(operator, "grouping", f"raised {in_words(error)}", fix) from error
+    if not isinstance(grouping, Sql):
+        raise _breach(operator, "grouping", f"returned {_kind_of(grouping)}", fix)
 
 
 def _check_bounds(cls: type[BoundedFilter]) -> None:

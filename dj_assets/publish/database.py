@@ -14,6 +14,7 @@ import pyarrow.dataset as ds
 from dj_assets.errors import DamagedError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import require_written
+from dj_assets.home.numbering import number_of_aggregates
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.operators.base import Filter, Selector
 from dj_assets.operators.sql import Sql, bound, literals, quoted
@@ -46,6 +47,12 @@ _SCHEMA_OF_CHILDREN = """
 CREATE TABLE expanded (shard INTEGER, row BIGINT, id VARCHAR, operator VARCHAR, children BIGINT);
 ALTER TABLE funnel ADD COLUMN created BIGINT;
 ALTER TABLE funnel ADD COLUMN expanded BIGINT;
+"""
+# The same of a recipe that makes one sample of many.
+_SCHEMA_OF_GROUPS = """
+CREATE TABLE grouped (shard INTEGER, row BIGINT, id VARCHAR, operator VARCHAR, aggregate_shard INTEGER,
+                      aggregate_row BIGINT, aggregate_id VARCHAR);
+ALTER TABLE funnel ADD COLUMN grouped BIGINT;
 """
 
 
@@ -119,7 +126,8 @@ def build_database(
     path
         Path of the new database; must not exist yet.
     files
-        The measured files of all source files, in file order, under `stats`, `rejects` and `signatures`.
+        The measured files of all source files, in file order, under `stats`, `rejects` and `signatures`; the members of
+        the groups of every grouper under `members`.
     outcome_table
         One row for every measured sample that was not kept, with the columns of `replay.result.OUTCOME_SCHEMA`: shard,
         row, step index of the outcome, quarantined, kept_shard and kept_row (null except for duplicates), against (true
@@ -132,14 +140,17 @@ def build_database(
         connection.execute(_SCHEMA)
         connection.register("arrow_outcomes", outcome_table)
         connection.execute("CREATE TEMP TABLE outcomes AS SELECT * FROM arrow_outcomes")
-        _stats(connection, files["stats"], native=_is_native(connection, files["stats"]), children=bool(plan.expanders))
+        _stats(connection, files["stats"], native=_is_native(connection, files["stats"]), children=plan.makes_samples)
         connection.execute("CREATE TEMP TABLE rejects AS SELECT * FROM read_parquet(?)", [_names(files["rejects"])])
         add_duplicates(connection, plan, files.get("signatures", ()), against)
         _dropped(connection, plan)
         _quarantine(connection, plan)
-        if plan.expanders:
+        if plan.makes_samples:
             connection.execute(_SCHEMA_OF_CHILDREN)
             _expanded(connection, plan)
+        if plan.groupers:
+            connection.execute(_SCHEMA_OF_GROUPS)
+            _grouped(connection, plan, files["members"])
     finally:
         connection.close()
 
@@ -153,8 +164,9 @@ def add_run(path: Path, manifest: RunManifest, content: Mapping[str, object] | N
     try:
         for number, step in enumerate(manifest.funnel):
             values = (step.operator, json.dumps(step.params), step.samples_in, step.samples_out, step.dropped)
-            made = (step.created, step.expanded) if _has_children(connection) else ()
-            row = [number, *values, step.quarantined, step.seconds, step.dropped_against, *made]
+            made = (step.created, step.expanded) if _has(connection, "expanded") else ()
+            grouped = (step.grouped,) if _has(connection, "grouped") else ()
+            row = [number, *values, step.quarantined, step.seconds, step.dropped_against, *made, *grouped]
             Sql.of("INSERT INTO funnel VALUES ({row})", row=bound(row)).execute(connection)
         row = [manifest.run_id, manifest.finished, json.dumps(content or manifest.as_json())]
         connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
@@ -175,7 +187,7 @@ def export_table(database: Path, table: str, target: Path, file_number: int | No
 
 def ended_tables(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     """Return the tables that list the samples that are not kept."""
-    return ("dropped", "quarantine", *(("expanded",) if _has_children(connection) else ()))
+    return ("dropped", "quarantine", *(table for table in ("expanded", "grouped") if _has(connection, table)))
 
 
 def ended_samples(connection: duckdb.DuckDBPyConnection, columns: str = "shard, row") -> str:
@@ -189,10 +201,9 @@ def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _has_children(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Return whether the recipe of a database makes samples from others."""
-    names = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'expanded'").fetchall()
-    return bool(names)
+def _has(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Return whether a database has a table; some have only the recipes that make samples from others."""
+    return bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]).fetchall())
 
 
 def _count(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> int:
@@ -273,6 +284,20 @@ def _expanded(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             WHERE o.fate = ? AND NOT o.quarantined GROUP BY ALL ORDER BY s.shard, s.row
             """,
             [step.label, step.index],
+        )
+
+
+def _grouped(connection: duckdb.DuckDBPyConnection, plan: Plan, members: Sequence[Path]) -> None:
+    for step, file in zip(plan.groupers, members, strict=True):
+        connection.execute(
+            """
+            INSERT INTO grouped
+            SELECT s.shard, s.row, s.id, ?, ?, m.aggregate, a.id
+            FROM read_parquet(?) m JOIN stats s USING (shard, row)
+                 LEFT JOIN stats a ON a.shard = ? AND a.row = m.aggregate
+            ORDER BY s.shard, s.row
+            """,
+            [step.label, number_of_aggregates(step.index), str(file), number_of_aggregates(step.index)],
         )
 
 

@@ -22,7 +22,7 @@ from dj_assets.home.writing import replace_atomically
 from dj_assets.operators.sql import Sql
 from dj_assets.publish.database import ended_tables, reading
 
-Kind = Literal["kept", "dropped", "quarantined", "expanded"]
+Kind = Literal["kept", "dropped", "quarantined", "expanded", "grouped"]
 
 # The fix for a damaged record.
 RECORD_LOST = "compare other runs; the record of a run that was replaced cannot be made again"
@@ -121,8 +121,12 @@ def _ended(connection: duckdb.DuckDBPyConnection) -> Sql:
         FROM dropped
         UNION ALL SELECT shard, row, 'quarantined', operator, '' FROM quarantine
     """
-    made = "UNION ALL SELECT shard, row, 'expanded', operator, '' FROM expanded"
-    return Sql(ended + (made if "expanded" in ended_tables(connection) else ""))
+    replaced = {
+        "expanded": "UNION ALL SELECT shard, row, 'expanded', operator, '' FROM expanded",
+        "grouped": "UNION ALL SELECT shard, row, 'grouped', operator, '' FROM grouped",
+    }
+    there = ended_tables(connection)
+    return Sql(ended + " ".join(query for table, query in replaced.items() if table in there))
 
 
 _FREQUENT = """

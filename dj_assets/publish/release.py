@@ -15,6 +15,7 @@ from dj_assets.home.damage import Sum
 from dj_assets.home.json_files import write_json
 from dj_assets.home.layout import MEASURED, Layout
 from dj_assets.home.manifest import FileManifest, measured_files, published_run
+from dj_assets.home.numbering import number_of_aggregates
 from dj_assets.home.run_manifest import Bins, PublishedFile, RunManifest
 from dj_assets.publish.bins import bins_of
 from dj_assets.publish.database import add_run, build_database, export_table, reading
@@ -25,6 +26,7 @@ from dj_assets.publish.parts import RefinedFile, gather_parts, remove_pending
 from dj_assets.recipe.plan import Plan
 from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.stores.atomic import staged
+from dj_assets.stores.copies import all_at_hand
 
 # Writes additional files for readers, for example a report, into the folder that is about to be published. Arguments:
 # that folder, the manifest of the run, its plan, and the layout of the measured files.
@@ -120,7 +122,8 @@ class Release:
         return MeasuredReference(names, stats, signatures)
 
     def _files(self) -> Mapping[str, list[Path]]:
-        return {kind: measured_files(self.layout, kind, self.manifests) for kind in MEASURED}
+        members = all_at_hand(self.layout.members(number_of_aggregates(step.index)) for step in self.plan.groupers)
+        return {kind: measured_files(self.layout, kind, self.manifests) for kind in MEASURED} | {"members": members}
 
 
 def _checksums(staging: Path) -> dict[str, Sum]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -94,7 +95,7 @@ def as_asset(recipe: Recipe, path: Path) -> GalleryRecipe:
     """Return the recipe with an `asset:` block; a missing block is made from the names of folder and file."""
     if isinstance(recipe, GalleryRecipe):
         return recipe
-    source = (Source(paths=(recipe.dataset_path,)),) if recipe.dataset_path else ()
+    source = (_source((recipe.dataset_path,)),) if recipe.dataset_path else ()
     block = AssetBlock(subset=_identifier(path.stem), group=_identifier(path.parent.name), source=source)
     return recipe.as_asset(block)
 
@@ -119,7 +120,7 @@ def sources_of(recipe: Recipe) -> tuple[Source, ...]:
     if recipe.source:
         return recipe.source
     if recipe.dataset_path:
-        return (Source(paths=(recipe.dataset_path,)),)
+        return (_source((recipe.dataset_path,)),)
     raise RecipeError(
         recipe.file, "has no source", key="asset.source.paths", fix=f"add it, or {subset!r} to sources.yaml"
     )
@@ -137,7 +138,7 @@ def reference_sources(
     RecipeError
         If there is a reference set, but no deduplicator in the recipe.
     """
-    sources = _references(recipe) if paths is None else tuple(Source(paths=(path,)) for path in paths)
+    sources = _references(recipe) if paths is None else tuple(_source((path,)) for path in paths)
     if text_key is not None:
         sources = tuple(source.model_copy(update={"text_key": text_key}) for source in sources)
     if sources and not any(isinstance(operator, Deduplicator) for operator in recipe.process):
@@ -175,10 +176,10 @@ def _reading_like(sources: Sequence[Source], given: Sequence[str]) -> tuple[Sour
     paths = [checked_location(path) for path in given]
     if len(sources) == len(paths) > 1:
         return tuple(
-            Source(**{**_how(entry), "name": entry.origin}, paths=(path,))
+            _source((path,), **{**_how(entry), "name": entry.origin})
             for entry, path in zip(sources, paths, strict=True)
         )
-    return (Source(**(_how(sources[0]) if len(sources) == 1 else {}), paths=tuple(paths)),)
+    return (_source(paths, **(_how(sources[0]) if len(sources) == 1 else {})),)
 
 
 def _how(entry: Source) -> dict[str, object]:
@@ -200,6 +201,11 @@ def configured_sources(key: str, sources: Sequence[Source]) -> tuple[Source, ...
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]["msg"]
         raise RecipeError(str(path), f"must be paths or sources ({problem})", key=key) from None
+
+
+def _source(paths: Sequence[str], **how: Any) -> Source:  # noqa: ANN401 - the keys of a source
+    """Return paths as a source. A URL with credentials is refused here: an error of Pydantic would repeat it."""
+    return Source(**how, paths=tuple(checked_location(path) for path in paths))
 
 
 def refined_sources(recipe: Recipe) -> tuple[str, ...]:

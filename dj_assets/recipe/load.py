@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from dj_assets.errors import ContractError, RecipeError
 from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
-from dj_assets.operators.base import FieldMapper, Filter, Operator
+from dj_assets.operators.base import Aggregator, CorpusMapper, FieldMapper, Filter, Grouper, Operator
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe import known_keys, unregistered
 from dj_assets.recipe.model import AssetBlock, Recipe
@@ -110,7 +110,26 @@ def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], 
         ignored |= without_effect
         parameters = {key: value for key, value in parameters.items() if key not in without_effect}
         operators.append(_operator(cls, parameters, index, context))
+    _check_groups(operators, context.file)
     return tuple(operators), ignored
+
+
+def _check_groups(operators: Sequence[Operator], file: str) -> None:
+    """Check that every grouper has its aggregator, and that nothing after it counts the corpus."""
+    before: Operator | None = None
+    grouped: Operator | None = None
+    for index, operator in enumerate([*operators, None]):
+        if isinstance(before, Grouper) and not isinstance(operator, Aggregator):
+            fix = "put an aggregator behind it, such as join_text_aggregator"
+            raise RecipeError(file, "no aggregator follows this grouper", index - 1, before.name, fix=fix)
+        if isinstance(operator, Aggregator) and not isinstance(before, Grouper):
+            fix = "put a grouper in front of it, such as key_value_grouper"
+            raise RecipeError(file, "no grouper stands before this aggregator", index, operator.name, fix=fix)
+        if isinstance(operator, CorpusMapper) and grouped is not None:
+            problem = f"counts the corpus, which {grouped.name} before it changes"
+            raise RecipeError(file, problem, index, operator.name, fix="put it in front of the grouper")
+        before = operator
+        grouped = before if isinstance(before, Grouper) else grouped
 
 
 def _entry(entry: object, file: str, index: int) -> tuple[str, dict[str, object]]:

@@ -19,10 +19,12 @@ from dj_assets.media.tokens import Kind
 from dj_assets.models import extras
 from dj_assets.models.store import ModelFile, ModelStore
 from dj_assets.operators.base import (
+    Aggregator,
     CorpusMapper,
     Deduplicator,
     Expander,
     Filter,
+    Grouper,
     Mapper,
     Measuring,
     Operator,
@@ -38,6 +40,8 @@ from dj_assets.recipe.model import Recipe, Source
 CHILD = ("parent_row", "created_at")
 # A key of a selector that names a statistic; other keys name fields of the samples.
 STATISTICS = "__dj__stats__."
+# The operators that change what later ones read.
+_REWRITING = (Mapper, Expander, Grouper, Aggregator)
 # Part of every hash: increase it when the meaning of measured files changes.
 FORMAT = 1
 
@@ -61,7 +65,7 @@ class Step:
     @property
     def drops(self) -> bool:
         """Return whether the operator can drop samples."""
-        return not isinstance(self.operator, Mapper | Expander)
+        return not isinstance(self.operator, Mapper | Expander | Grouper | Aggregator)
 
     @property
     def signature(self) -> str:
@@ -90,6 +94,29 @@ class Plan:
     def expanders(self) -> tuple[Step, ...]:
         """Return the steps that replace samples by others."""
         return tuple(step for step in self.steps if isinstance(step.operator, Expander))
+
+    @cached_property
+    def groupers(self) -> tuple[Step, ...]:
+        """Return the steps that form groups of samples; an aggregator follows each."""
+        return tuple(step for step in self.steps if isinstance(step.operator, Grouper))
+
+    @property
+    def makes_samples(self) -> bool:
+        """Return whether steps make samples from others."""
+        return bool(self.expanders or self.groupers)
+
+    def stage(self, number: int) -> Plan:
+        """Return the steps that measure the records of the source (0), or the aggregates of the n-th grouper (n).
+
+        A stage ends with a grouper, and the aggregates that the grouper makes begin the next one. Steps keep their
+        indices.
+        """
+        ends = [-1, *(step.index for step in self.groupers), len(self.steps)]
+        return replace(self, steps=self.steps[ends[number] + 1 : ends[number + 1] + 1])
+
+    def stage_of(self, step: Step) -> int:
+        """Return the number of the stage of a step."""
+        return sum(grouper.index < step.index for grouper in self.groupers)
 
     @cached_property
     def corpus_mappers(self) -> tuple[Step, ...]:
@@ -140,7 +167,7 @@ class Plan:
         before = self.before(step)
         counted_identity = [operator.name, _code_version(operator), operator.counting_parameters()]
         identity = digest(
-            [counted_identity, [done.identity for done in before.steps if isinstance(done.operator, Mapper | Expander)]]
+            [counted_identity, [done.identity for done in before.steps if isinstance(done.operator, _REWRITING)]]
         )
         return Plan(self.recipe, (*before.steps, replace(step, identity=identity)))
 
@@ -232,7 +259,8 @@ def make_plan(recipe: Recipe) -> Plan:
     """Return the plan of a recipe: every operator with its label, its columns and its identity."""
     labels: Counter[str] = Counter()
     # a statistic with the key of a column that identifies samples is the second one of that name
-    named = (*IDENTITY, *CHILD) if any(isinstance(operator, Expander) for operator in recipe.process) else IDENTITY
+    makes_samples = any(isinstance(operator, Expander | Grouper) for operator in recipe.process)
+    named = (*IDENTITY, *CHILD) if makes_samples else IDENTITY
     columns = Counter(named)
     steps: list[Step] = []
     rewriting: list[str] = []
@@ -241,14 +269,14 @@ def make_plan(recipe: Recipe) -> Plan:
         statistics = operator.statistics if isinstance(operator, Measuring) and not judged else ()
         keys = [statistic.key for statistic in statistics]
         # a selector that measures nothing may judge another column without a new measure
-        parameters = {} if isinstance(operator, Selector) and not keys else operator.measuring_parameters()
+        parameters = {} if isinstance(operator, Selector | Grouper) and not keys else operator.measuring_parameters()
         measure = [operator.name, _code_version(operator), parameters]
         # earlier versions measured such a statistic into the column that identifies samples
         reserved = sorted(set(keys) & set(named))
         identity = digest([measure, rewriting, *_deciding(recipe.process[:index], operator), *reserved])
         own = judged or _columns(keys, columns)
         steps.append(Step(index, operator, _numbered(operator.name, labels), own, identity, statistics))
-        if isinstance(operator, Mapper | Expander):
+        if isinstance(operator, _REWRITING):
             rewriting.append(identity)
     return Plan(recipe, tuple(steps))
 

@@ -32,6 +32,8 @@ _Loader.add_implicit_resolver(
 )
 
 
+# A recipe has kilobytes. A device or a data file would be read without end.
+_MOST_BYTES = 10_000_000
 # A recipe has hundreds of values. Aliases of aliases can make billions from a few lines.
 _MOST_VALUES = 1_000_000
 
@@ -62,6 +64,14 @@ def _values(content: object, known: dict[int, int]) -> int:
     return number
 
 
+def _text_of(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"has more than {_MOST_BYTES:,} bytes, which is no recipe")
+    return content.decode("utf-8")
+
+
 def read_yaml(path: Path) -> dict[str, object]:
     """Return the content of a YAML file with one mapping.
 
@@ -71,7 +81,7 @@ def read_yaml(path: Path) -> dict[str, object]:
         If the file cannot be read, is not YAML, or is not a mapping; the message has file, line and problem.
     """
     try:
-        content = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+        content = yaml.load(_text_of(path), _Loader)  # noqa: S506 - a SafeLoader
         _values(content, {})
     except FileNotFoundError:
         raise RecipeError(str(path), "no such file") from None

@@ -112,7 +112,7 @@ def _sample_runs(recipes: Iterable[GalleryRecipe], home: Path) -> Iterable[tuple
     for recipe in recipes:
         layout = Layout.home(home / recipe.asset.subset)
         manifest = newest_run(layout)
-        paths = [Path(shard.path).resolve() for shard in manifest.files] if manifest else []
+        paths = [Path(shard.path).resolve() for shard in manifest.sources] if manifest else []
         if manifest and all(any(path.is_relative_to(folder) for folder in known) for path in paths):
             known.append(layout.refined.resolve())
             yield recipe, manifest

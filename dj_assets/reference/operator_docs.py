@@ -31,9 +31,10 @@ _HEAD = """\
 An operator is one entry of the `process` list of a recipe. A **mapper** rewrites text. A **field mapper** writes fields
 of samples in addition to the text, such as tags or extracted values. A **filter** measures a statistic and judges it. A
 **selector** keeps some of all samples that are left, by rank, share or frequency. An **expander** makes several samples
-from one. A **deduplicator** computes signatures of samples and keeps the first sample of each cluster of equal or near
-signatures. Names and parameters are those of Data-Juicer. [compatibility.md](compatibility.md) lists the differences in
-results.
+from one. A **grouper** forms groups of the samples that are left, and the **aggregator** after it makes one sample of
+each group. A **deduplicator** computes signatures of samples and keeps the first sample of each cluster of equal or
+near signatures. Names and parameters are those of Data-Juicer. [compatibility.md](compatibility.md) lists the
+differences in results.
 
 A parameter is **measured** if a new value changes the stored data of samples: text, fields, statistics or signatures
 are then computed again. A parameter is **judged** if a new value only replays the recipe over the stored data.

@@ -14,7 +14,18 @@ from pydantic_core import PydanticUndefined
 
 from dj_assets.media.media_keys import FIELD_KEYS
 from dj_assets.operators import registry
-from dj_assets.operators.base import Deduplicator, Expander, FieldMapper, Filter, Mapper, Measuring, Operator, Selector
+from dj_assets.operators.base import (
+    Aggregator,
+    Deduplicator,
+    Expander,
+    FieldMapper,
+    Filter,
+    Grouper,
+    Mapper,
+    Measuring,
+    Operator,
+    Selector,
+)
 
 MEDIA_KEYS = tuple(key for keys in FIELD_KEYS.values() for key in keys)
 # A kind that is a special one of another follows it.
@@ -24,6 +35,8 @@ KINDS: dict[str, type[Operator]] = {
     "filter": Filter,
     "selector": Selector,
     "expander": Expander,
+    "grouper": Grouper,
+    "aggregator": Aggregator,
     "deduplicator": Deduplicator,
 }
 # Parameters that every filter, every operator and every operator over media has. The page describes them once.

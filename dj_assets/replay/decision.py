@@ -17,6 +17,7 @@ from dj_assets.home.damage import Sum
 from dj_assets.home.json_files import read_json, write_document
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, numbered_json, of_numbered_json
+from dj_assets.home.numbering import are_aggregates
 from dj_assets.home.run_manifest import Against, FunnelStep, ReferenceFile
 from dj_assets.publish.parts import Format, RefinedFile, part_key
 from dj_assets.publish.release import merged_types
@@ -168,8 +169,8 @@ class Decision:
 
     @cached_property
     def types(self) -> ColumnTypes:
-        """Return the types of the columns over all files: every refined file gets the same schema."""
-        return merged_types(self.manifests)
+        """Return the types of the columns over all refined files, which all get the same schema."""
+        return merged_types(_refined(self.manifests))
 
     def kept(self, number: int, layout: Layout) -> np.ndarray:
         """Return which measured samples of a source file are kept, in the order of its measured files; bool."""
@@ -202,19 +203,32 @@ def outcome_version(outcomes: Iterable[FileOutcome]) -> str:
 def _outcomes(
     plan: Plan, manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]
 ) -> Iterator[FileOutcome]:
-    columns = merged_types(manifests).to_json()
+    columns = merged_types(_refined(manifests)).to_json()
     for file, counts in zip(manifests, file_counts, strict=True):
         version = digest([file.sha256, file.measure_key, file.records, counts.outcome_hash, columns])
         yield FileOutcome(
-            file.number, version, counts.kept, counts.duplicates, sum(counts.created) - counts.expanded(plan)
+            file.number,
+            version,
+            counts.kept,
+            counts.duplicates,
+            sum(counts.created) - counts.expanded(plan) - counts.grouped(plan),
         )
+
+
+def _refined(manifests: Sequence[FileManifest]) -> Sequence[FileManifest]:
+    """Return the files of which samples may be kept: after a grouper, only the aggregates of the last one."""
+    newest = max((file.number for file in manifests if are_aggregates(file.number)), default=None)
+    return manifests if newest is None else [file for file in manifests if file.number == newest]
 
 
 def _parts(
     text_key: str, manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts], format: Format
 ) -> Iterator[RefinedFile]:
-    types = merged_types(manifests)
-    for file, counts in zip(manifests, file_counts, strict=True):
+    refined = _refined(manifests)
+    types = merged_types(refined)
+    counted = {file.number: counts for file, counts in zip(manifests, file_counts, strict=True)}
+    for file in refined:
+        counts = counted[file.number]
         yield RefinedFile(file.number, counts.kept, part_key(file, counts.kept_mask, types, text_key, format), format)
 
 

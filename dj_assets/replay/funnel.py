@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dj_assets.errors import ConservationError
 from dj_assets.home.manifest import FileManifest
 from dj_assets.home.run_manifest import FunnelStep
-from dj_assets.operators.base import Expander
+from dj_assets.operators.base import Expander, Grouper
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.result import FileCounts
 
@@ -26,6 +26,7 @@ class Balance:
     quarantined_by_load: int
     created: int = 0
     expanded: int = 0
+    grouped: int = 0
 
     @property
     def retention(self) -> float:
@@ -33,7 +34,7 @@ class Balance:
 
         Samples that others were made from are not counted, but those that were made are.
         """
-        samples = self.samples_in + self.created - self.expanded
+        samples = self.samples_in + self.created - self.expanded - self.grouped
         return self.kept / samples if samples else 0.0
 
 
@@ -50,20 +51,23 @@ def make_funnel(
     funnel = []
     for step in plan.steps:
         left, made = ended[step.index], created[step.index]
-        expanded = left - quarantined[step.index] if isinstance(step.operator, Expander) else 0
+        replaced = left - quarantined[step.index]
+        expanded = replaced if isinstance(step.operator, Expander) else 0
+        grouped = replaced if isinstance(step.operator, Grouper) else 0
         funnel.append(
             FunnelStep(
                 operator=step.label,
                 params=step.operator.parameters(),
                 samples_in=alive,
                 samples_out=alive - left + made,
-                dropped=left - quarantined[step.index] - expanded,
+                dropped=replaced - expanded - grouped,
                 quarantined=quarantined[step.index],
                 seconds=round(seconds.get(step.label, 0.0), 3),
                 dropped_against=against[step.index],
                 conditional=step.index in plan.conditional,
                 created=made,
                 expanded=expanded,
+                grouped=grouped,
             )
         )
         alive += made - left
@@ -78,7 +82,9 @@ def _by_step(steps: int, counted: Iterable[Sequence[int]]) -> list[int]:
 
 
 def balance(plan: Plan, manifests: Sequence[FileManifest], file_counts: Sequence[FileCounts]) -> Balance:
-    """Return the balance of all files: in + created = kept + dropped + quarantined + expanded, by file and in total.
+    """Return the balance of all files, by file and in total.
+
+    In + created = kept + dropped + quarantined + expanded + grouped.
 
     Raises
     ------
@@ -87,17 +93,19 @@ def balance(plan: Plan, manifests: Sequence[FileManifest], file_counts: Sequence
     """
     total: Counter[str] = Counter()
     for file, counts in zip(manifests, file_counts, strict=True):
-        expanded = counts.expanded(plan)
+        expanded, grouped = counts.expanded(plan), counts.grouped(plan)
         quarantined = sum(counts.quarantined)
         ended = {
             "kept": counts.kept,
-            "dropped": sum(counts.ended) - quarantined - expanded + file.dropped,
+            "dropped": sum(counts.ended) - quarantined - expanded - grouped + file.dropped,
             "quarantined": quarantined + file.quarantined,
             "expanded": expanded,
+            "grouped": grouped,
         }
         if sum(ended.values()) != file.records + sum(counts.created):
-            made = f" + {sum(counts.created)} created" if plan.expanders else ""
-            listed = " + ".join(f"{number} {name}" for name, number in ended.items() if number or name != "expanded")
+            made = f" + {sum(counts.created)} created" if plan.makes_samples else ""
+            always = ("kept", "dropped", "quarantined")
+            listed = " + ".join(f"{number} {name}" for name, number in ended.items() if number or name in always)
             raise ConservationError(
                 f"{file.path}: {file.records} samples in{made}, but {listed} = {sum(ended.values())}; "
                 "nothing was published"
@@ -112,4 +120,5 @@ def balance(plan: Plan, manifests: Sequence[FileManifest], file_counts: Sequence
         quarantined_by_load=sum(file.quarantined for file in manifests),
         created=sum(sum(counts.created) for counts in file_counts),
         expanded=total["expanded"],
+        grouped=total["grouped"],
     )

@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 
-from dj_assets.operators.base import Deduplicator, Expander, Filter, Selector
+from dj_assets.operators.base import Deduplicator, Expander, Filter, Grouper, Selector
 from dj_assets.operators.sql import Parameter
 from dj_assets.recipe.plan import Plan, Step
 
@@ -22,9 +22,10 @@ _AT_ONCE = 1 << 22
 
 @dataclass(frozen=True)
 class Segment:
-    """Hold steps up to and including one that needs more than the sample itself: a deduplicator, selector, expander.
+    """Hold steps up to and including one that is more than a condition on the sample itself.
 
-    Inside a segment, the first event of a sample decides. `last` is that step, None at the end of the recipe.
+    Such a step is a deduplicator, a selector, an expander or a grouper. Inside a segment, the first event of a sample
+    decides. `last` is that step, None at the end of the recipe.
     """
 
     steps: tuple[Step, ...]
@@ -45,13 +46,18 @@ class Segment:
         """Return the last step if it is an expander."""
         return self.last if self.last and isinstance(self.last.operator, Expander) else None
 
+    @property
+    def grouper(self) -> Step | None:
+        """Return the last step if it is a grouper."""
+        return self.last if self.last and isinstance(self.last.operator, Grouper) else None
+
 
 def segments_of(plan: Plan) -> list[Segment]:
     """Return the segments of a plan, in its order."""
     segments, steps = [], []
     for step in plan.steps:
         steps.append(step)
-        if isinstance(step.operator, Deduplicator | Selector | Expander):
+        if isinstance(step.operator, Deduplicator | Selector | Expander | Grouper):
             segments.append(Segment(tuple(steps), step))
             steps = []
     if steps:

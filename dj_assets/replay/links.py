@@ -16,16 +16,21 @@ from dj_assets.replay.shared_keys import find_shared_keys
 
 
 def find_links(
-    layout: Layout, plan: Plan, signature_files: Sequence[Path], measured: str, threads: int = 1
+    layout: Layout, plan: Plan, signature_files: Sequence[Path], versions: Sequence[str], threads: int = 1
 ) -> Mapping[str, Links]:
     """Return the links of every deduplicator of a plan, keyed by the name of its signature.
 
-    `measured` identifies the measured files of all files, given in file order.
+    `versions` identify the measured files, given in file order: those of the source, then those with the aggregates of
+    each grouper (`measure.measured_source.versions_of`).
     """
-    return {step.signature: _links(layout, step, signature_files, measured, threads) for step in plan.deduplicators}
+    return {
+        step.signature: _links(layout, step, signature_files, (versions[-1], versions[plan.stage_of(step)]), threads)
+        for step in plan.deduplicators
+    }
 
 
-def _links(layout: Layout, step: Step, files: Sequence[Path], measured: str, threads: int) -> Links:
+def _links(layout: Layout, step: Step, files: Sequence[Path], versions: tuple[str, str], threads: int) -> Links:
+    measured, own = versions
     operator = step.operator
     if not isinstance(operator, Deduplicator):
         raise TypeError(f"{step.label} does not sign samples")
@@ -33,4 +38,5 @@ def _links(layout: Layout, step: Step, files: Sequence[Path], measured: str, thr
         return find_shared_keys(layout, step, files, measured)
     if not operator.may_be_near:
         return NearPairs.none()
-    return find_near_pairs(layout, step, operator, files, measured, threads=threads)
+    # aggregates have no signature of a step before them
+    return find_near_pairs(layout, step, operator, files, own, threads=threads)

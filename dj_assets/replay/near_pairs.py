@@ -88,16 +88,19 @@ def is_stored(path: Path, key: bytes) -> bool:
         return False
 
 
-def store(path: Path, pairs: pa.Table | ds.Dataset, key: bytes) -> None:
+def store(path: Path, rows: pa.Table | ds.Dataset | pa.RecordBatchReader, key: bytes) -> None:
     """Store a table under a key, batch by batch; the file appears complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    schema = pairs.schema.with_metadata({_KEY: key})
+    schema = rows.schema.with_metadata({_KEY: key})
     with ParquetFileWriter(path, schema) as writer:
-        for batch in _batches(pairs):
+        for batch in _batches(rows):
             writer.write(batch.replace_schema_metadata({_KEY: key}))
 
 
-def _batches(rows: pa.Table | ds.Dataset) -> Iterator[pa.RecordBatch]:
+def _batches(rows: pa.Table | ds.Dataset | pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    if isinstance(rows, pa.RecordBatchReader):
+        yield from rows
+        return
     if isinstance(rows, pa.Table):
         yield from rows.to_batches()
         return

@@ -70,7 +70,8 @@ class SamplePositions:
 class Children:
     """Hold which samples were made from others: for each sample its step (`FROM_SOURCE` for records), and its parent.
 
-    `parent` is the index of the parent among the samples, which comes before its children.
+    `parent` is the index of the parent among the samples, which comes before its children. Records and aggregates,
+    which have no single parent, are their own.
     """
 
     created_at: np.ndarray
@@ -89,7 +90,7 @@ class Population:
 
     `failed_at` is the step at which a sample failed, -1 if none. `signatures` holds the signatures with one value per
     sample, keyed by name, as integers: distinct byte strings are numbered. The samples of the reference set come first;
-    `reference` holds their positions. `children` is None for a plan without expanders.
+    `reference` holds their positions. `children` is None for a plan that makes no samples.
     """
 
     stats_files: tuple[Path, ...]
@@ -114,7 +115,7 @@ def load_population(
     names = [step.signature for step in plan.deduplicators if not has_keys(step)]
     failed_at = column_of(signatures, "failed_at").filled(NOT_FAILED)
     values = {name: column_of([*reference_signatures, *signatures], name) for name in names}
-    children = Children.read(stats, signatures) if plan.expanders else None
+    children = Children.read(stats, signatures) if plan.makes_samples else None
     reference = SamplePositions.of(reference_stats)
     return Population(tuple(stats), SamplePositions.of(stats), failed_at, values, reference, children)
 

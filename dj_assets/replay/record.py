@@ -77,6 +77,7 @@ def manifest_of_run(
         quarantined_by_load=counts.quarantined_by_load,
         created=counts.created,
         expanded=counts.expanded,
+        grouped=counts.grouped,
         retention=counts.retention,
         funnel=decision.funnel,
         conditional=tuple(step.label for step in plan.steps if step.index in plan.conditional),

@@ -78,6 +78,8 @@ def replay(plan: Plan, population: Population, links: Mapping[str, Links], threa
             outcomes.outcome[unselected(segment.selector, alive, population, threads)] = segment.selector.index
         elif segment.expander is not None and population.children is not None:
             expand(outcomes.outcome, segment.expander, population.children)
+        elif segment.grouper is not None and population.children is not None:
+            group(outcomes.outcome, segment.grouper, population.children)
         outcomes.seconds[segment.last.label] = time.perf_counter() - started
     outcomes.duplicates = Duplicates.joined(duplicates)
     return outcomes
@@ -98,6 +100,12 @@ def expand(outcome: np.ndarray, step: Step, children: Children) -> None:
     if not step.operator.keeps_parents:
         outcome[alive] = step.index
     outcome[created] = KEPT
+
+
+def group(outcome: np.ndarray, step: Step, children: Children) -> None:
+    """Set the outcomes of the samples still alive at a grouper, and of the aggregates that replace them, in place."""
+    outcome[outcome == KEPT] = step.index
+    outcome[children.created_at == step.index] = KEPT
 
 
 def end(outcome: np.ndarray, quarantined: np.ndarray, event: np.ndarray, failed_at: np.ndarray) -> None:

@@ -61,6 +61,10 @@ class FileCounts:
         """Return the number of samples that others replaced: those that ended at an expander without an error."""
         return sum(self.ended[step.index] - self.quarantined[step.index] for step in plan.expanders)
 
+    def grouped(self, plan: Plan) -> int:
+        """Return the number of samples that became members of an aggregate."""
+        return sum(self.ended[step.index] - self.quarantined[step.index] for step in plan.groupers)
+
     @classmethod
     def of(
         cls,
@@ -74,7 +78,7 @@ class FileCounts:
     ) -> FileCounts:
         """Count the outcomes of a file's samples; `duplicates` are indices of samples, `against` a mask over these.
 
-        `created_at` is the step that made each sample, None for a plan without expanders.
+        `created_at` is the step that made each sample, None for a plan that makes no samples.
         """
 
         def by_step(step: np.ndarray) -> tuple[int, ...]:

@@ -113,7 +113,8 @@ class Sandbox:
         block = recipe.asset.sandbox
         if block is None:
             raise UserError(f"{recipe.file}: asset: has no 'sandbox:' block; add one that names a hook file")
-        for step in make_plan(recipe).expanders:
+        plan = make_plan(recipe)
+        for step in (*plan.expanders, *plan.groupers):
             raise UserError(
                 f"{recipe.file}: process[{step.index}]: {step.label} makes samples from others, which the sandbox does "
                 "not take; run it on the refined subset, with a recipe of its own"

@@ -26,7 +26,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     return with_inner(kind, lambda field: field.with_type(plain_type(field.type)))
 
 
-def converted(array: pa.Array, kind: pa.DataType) -> pa.Array:
+def in_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """Return an array in another type, at any depth; fields that a struct lacks are null.
 
     The function `cast` of pyarrow 26 refuses list views, and gives invalid lists of a fixed size.
@@ -39,9 +39,9 @@ def converted(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if array.type == kind:
         return array
     if isinstance(array, pa.ExtensionArray):
-        return converted(array.storage, kind)
+        return in_type(array.storage, kind)
     if isinstance(kind, pa.BaseExtensionType):
-        return pa.ExtensionArray.from_storage(kind, converted(array, kind.storage_type))
+        return pa.ExtensionArray.from_storage(kind, in_type(array, kind.storage_type))
     rebuild = next((make for test, make in _REBUILD.items() if test(kind) and test(array.type)), None)
     return array.cast(kind) if rebuild is None else rebuild(array, kind)
 
@@ -171,24 +171,31 @@ def has_inner_dictionary(kind: pa.DataType) -> bool:
     return any(pa.types.is_dictionary(each) or has_inner_dictionary(each) for each in inner)
 
 
-def _struct(array: pa.StructArray, kind: pa.StructType) -> pa.StructArray:
-    held = {field.name: array.field(number) for number, field in enumerate(array.type)}
+def with_fields(
+    array: pa.StructArray, kind: pa.StructType, convert: Callable[[pa.Array, pa.DataType], pa.Array]
+) -> pa.StructArray:
+    """Return a struct with the fields of another type, each converted by a function; fields that it lacks are null."""
+    held = {field.name: column for field, column in zip(array.type, array.flatten(), strict=True)}
     columns = [
-        converted(held[field.name], field.type) if field.name in held else pa.nulls(len(array), field.type)
+        convert(held[field.name], field.type) if field.name in held else pa.nulls(len(array), field.type)
         for field in kind
     ]
     return pa.StructArray.from_arrays(columns, fields=list(kind), mask=array.is_null())
 
 
+def _struct(array: pa.StructArray, kind: pa.StructType) -> pa.StructArray:
+    return with_fields(array, kind, in_type)
+
+
 def _list(array: pa.ListArray, kind: pa.ListType) -> pa.ListArray:
     # the offsets of a slice begin elsewhere: a copy takes a mask
     offsets = pa.array(array.offsets.to_numpy(zero_copy_only=False).copy())
-    return type(array).from_arrays(offsets, converted(array.values, kind.value_type), type=kind, mask=array.is_null())
+    return type(array).from_arrays(offsets, in_type(array.values, kind.value_type), type=kind, mask=array.is_null())
 
 
 def _list_view(array: pa.ListViewArray, kind: pa.ListViewType) -> pa.ListViewArray:
     offsets, sizes = (pa.array(each.to_numpy(zero_copy_only=False).copy()) for each in (array.offsets, array.sizes))
-    values = converted(array.values, kind.value_type)
+    values = in_type(array.values, kind.value_type)
     return type(array).from_arrays(offsets, sizes, values, type=kind, mask=array.is_null())
 
 
@@ -197,12 +204,12 @@ def _fixed_size_list(array: pa.FixedSizeListArray, kind: pa.FixedSizeListType) -
     if size != kind.list_size:
         return array.cast(kind)
     values = array.values.slice(array.offset * size, len(array) * size)
-    return pa.FixedSizeListArray.from_arrays(converted(values, kind.value_type), type=kind, mask=array.is_null())
+    return pa.FixedSizeListArray.from_arrays(in_type(values, kind.value_type), type=kind, mask=array.is_null())
 
 
 def _map(array: pa.MapArray, kind: pa.MapType) -> pa.MapArray:
     offsets = pa.array(array.offsets.to_numpy(zero_copy_only=False).copy())
-    keys, items = converted(array.keys, kind.key_type), converted(array.items, kind.item_type)
+    keys, items = in_type(array.keys, kind.key_type), in_type(array.items, kind.item_type)
     return pa.MapArray.from_arrays(offsets, keys, items, type=kind, mask=array.is_null())
 
 

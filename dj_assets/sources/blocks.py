@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import bisect
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,6 +11,13 @@ import pyarrow as pa
 
 from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.sources import AS_IT_STANDS, Reading
+
+
+class Origin(NamedTuple):
+    """Hold the name of a joined file, and the row among those of all joined files at which it begins."""
+
+    file: str = ""
+    start: int = 0
 
 
 class Piece(NamedTuple):
@@ -89,6 +97,8 @@ class Block:
         The schema of the source if the payload is rows of a table; the payload has plain types.
     reading
         How the records become samples.
+    origins
+        The joined files that the rows of a table, or of cells, come from, in order; none if the file is not joined.
     """
 
     file_number: int
@@ -100,6 +110,23 @@ class Block:
     header: Header | None = None
     schema: pa.Schema | None = None
     reading: Reading = AS_IT_STANDS
+    origins: tuple[Origin, ...] = ()
+
+    def origin_of(self, row: int) -> Origin:
+        """Return the joined file of a row; without joined files, the beginning of the file."""
+        at = bisect.bisect_right(self.origins, row, key=lambda origin: origin.start) - 1
+        return self.origins[at] if at >= 0 else Origin()
+
+    def names_of(self, rows: Iterable[int], name: str) -> list[str]:
+        """Return the ids of rows without an id of their own; `name` is that of the file, if it is not joined."""
+        if not self.origins:
+            return [f"{name}:{row}" for row in rows]
+        return [f"{origin.file}:{row - origin.start}" for row in rows for origin in (self.origin_of(row),)]
+
+    def position_of(self, row: int) -> str:
+        """Return the position of a row of a table as text."""
+        file, start = self.origin_of(row)
+        return f"{file}, row {row - start}" if file else f"row {row}"
 
     @classmethod
     def empty(cls, file_number: int) -> Block:

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from dj_assets import settings
 from dj_assets.errors import SourceError
 from dj_assets.sources.blocks import Block, Header, Parsed, Piece, RefusedError, Reject, invalid_utf8, refuse
 from dj_assets.sources.column_types import TableTypes
 from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.lines import Lines, LineSplitter, Overlong
+from dj_assets.sources.sources import SourceFile
 from dj_assets.sources.streams import Stream
 from dj_assets.sources.tables import assemble, sample_ids
 
@@ -21,7 +23,21 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 # The longest cell that the csv module can accept; its default limit of 128 KiB is too small.
 _MAX_CELL = 2**31 - 1
+_HEAD_BYTES = 1 << 16
 _REST_OF_QUOTED = re.compile(rb'[^"]*+(?:""[^"]*+)*+"')
+
+
+def header_of(file: SourceFile) -> Header | None:
+    """Return the header of a file of cells; None if there is nothing but blank lines.
+
+    Raises
+    ------
+    SourceError, BrokenStreamError
+        If it cannot be read.
+    """
+    with Stream(file) as stream:
+        delimiter = DELIMITERS[file.format]
+        return CellSplitter(stream, file.path.name, delimiter, _HEAD_BYTES, settings.MAX_LINE_BYTES).header()
 
 
 class CellSplitter:
@@ -123,14 +139,15 @@ def ends_in_quotes(line: bytes, delimiter: bytes, *, inside: bool) -> bool:
 
 def parse_cells(block: Block, header: Header, text_key: str, name: str) -> Parsed:
     """Return the samples of a block of cells; all columns are strings."""
-    rows, records, rejects = [], [], list(block.rejects)
+    rows, names, records, rejects = [], [], [], list(block.rejects)
     for piece in block.pieces():
         try:
             cells = cells_of(piece.raw, header.delimiter, len(header.columns))
         except RefusedError as refused:
             rejects.append(refuse(piece, name, refused.problem))
         else:
-            rows.append(piece.row)
+            rows.append(piece.whole_row)
+            names.append(piece.id_in(name))
             records.append(cells)
     columns = [pa.array(column, pa.string()) for column in zip(*records, strict=True)] or [
         pa.array([], pa.string()) for _ in header.columns
@@ -139,9 +156,15 @@ def parse_cells(block: Block, header: Header, text_key: str, name: str) -> Parse
     known = next((key for key in (SAMPLE_NAME, ID) if key in header.columns), None)
     # an empty cell is no id
     own = None if known is None else pa.array([value or None for value in table.column(known).to_pylist()], pa.string())
-    numbers = pa.array(rows, pa.int64())
-    ids = sample_ids(numbers, own, name)
-    return assemble(numbers, table, rejects, text_key, ids=ids, types=TableTypes(table.schema))
+    return assemble(
+        pa.array(rows, pa.int64()),
+        table,
+        rejects,
+        text_key,
+        ids=sample_ids(own, names),
+        types=TableTypes(table.schema),
+        position_of=block.position_of,
+    )
 
 
 def cells_of(raw: bytes, delimiter: str, count: int | None = None) -> list[str]:

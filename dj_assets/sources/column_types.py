@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dj_assets.sources.arrow_types import converted, joined_field, plain_type, shared_metadata
+from dj_assets.sources.arrow_types import in_type, joined_field, plain_type, shared_metadata
 from dj_assets.sources.fields import FIELDS, SAMPLE_NAME, FieldTypes, restore
 from dj_assets.sources.json_values import json_texts
 from dj_assets.sources.shapes import Struct, arrow_type
@@ -137,7 +137,7 @@ class ColumnTypes:
         """Return a table with the types of the source, wherever a column was only carried in another form."""
         known = {} if self.tables is None else {field.name: field.type for field in self.tables.schema}
         columns = [
-            converted(column, kind)
+            in_type(column, kind)
             if (kind := known.get(name)) is not None and plain_type(kind) == column.type
             else column
             for name, column in zip(table.schema.names, table.columns, strict=True)
@@ -167,7 +167,7 @@ def without_rows(schema: pa.Schema) -> pa.RecordBatch:
 def plain(table: pa.RecordBatch) -> pa.RecordBatch:
     """Return a table with its columns in their `plain_type`."""
     fields = [field.with_type(plain_type(field.type)) for field in table.schema]
-    columns = [converted(column, field.type) for column, field in zip(table.columns, fields, strict=True)]
+    columns = [in_type(column, field.type) for column, field in zip(table.columns, fields, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields, metadata=table.schema.metadata))
 
 
@@ -180,12 +180,13 @@ def _text_field(field: pa.Field, every: TableTypes) -> pa.Field:
 
 
 def _as_field(own: pa.RecordBatch, field: pa.Field, *, as_text: bool) -> pa.Array:
-    if field.name not in own.schema.names:
+    # without rows, the text may have a type that no text has
+    if field.name not in own.schema.names or not own.num_rows:
         return pa.nulls(own.num_rows, field.type)
     column = own.column(field.name)
     if as_text:
         return json_texts(column)
-    return converted(column, field.type)
+    return in_type(column, field.type)
 
 
 def _with_name(metadata: dict[bytes, bytes] | None) -> dict[bytes, bytes] | None:

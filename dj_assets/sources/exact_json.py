@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
 import orjson
 
+# Characters of a number that an error shows.
+_SHOWN = 40
 # Numbers that orjson reads as a rounded float, and words that it does not read at all.
 _INEXACT = re.compile(r"\d{19}|NaN|Infinity")
+
+
+class _TooLargeError(ValueError):
+    pass
 
 
 def loads_exact(raw: bytes) -> Any:  # noqa: ANN401
@@ -32,6 +39,11 @@ def loads_exact(raw: bytes) -> Any:  # noqa: ANN401
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except (json.JSONDecodeError, UnicodeError, _TooLargeError):
+        raise
+    except ValueError:
+        # Python refuses to convert them, since that takes quadratic time
+        raise ValueError(f"an integer of more than {sys.get_int_max_str_digits():,} digits") from None
     return value
 
 
@@ -96,5 +108,6 @@ def text_location(record: dict[str, object], key: str) -> tuple[dict[str, object
 def _finite(token: str) -> float:
     value = float(token)
     if math.isinf(value):
-        raise ValueError(f"the number {token} is too large for a float")
+        shown = token if len(token) <= _SHOWN else f"{token[:_SHOWN]}…"
+        raise _TooLargeError(f"the number {shown} is too large for a float")
     return value

@@ -18,6 +18,11 @@ from dj_assets.sources.shapes import InexactError, Shape, shape_of
 
 Record = dict[str, object]
 
+# Either may stand before a record: the separator of JSON text sequences (RFC 7464), and a byte order mark where files
+# were joined.
+_SEPARATOR, _BOM = b"\x1e", b"\xef\xbb\xbf"
+_NULLS = b"\0 \t\r\n"
+
 SCHEMA = pa.schema([("row", pa.int64()), ("id", pa.string()), ("text", pa.string()), ("fields", pa.string())])
 
 
@@ -149,8 +154,10 @@ def _own_id(record: dict[str, object], *, exact: bool) -> str | None:
 
 
 def _loads_exact(raw: bytes) -> Any:  # noqa: ANN401
+    if not raw.strip(_NULLS):
+        raise RefusedError("broken JSON (nothing but null bytes, as an interrupted writer leaves them)")
     try:
-        return exact_json.loads_exact(raw)
+        return exact_json.loads_exact(raw.removeprefix(_SEPARATOR).removeprefix(_BOM))
     except UnicodeDecodeError as error:
         raise invalid_utf8(error) from None
     except UnicodeEncodeError as error:

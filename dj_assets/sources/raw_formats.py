@@ -48,8 +48,11 @@ def parse_composed(block: Block, text_key: str, name: str) -> Parsed:
         return parse_records(block, text_key, name, load)
     table = parse_plain(block, own_key, name)
     lines = table_lines(source_table(table.rows, own_key, table.field_types))
-    rows = zip(table.rows["row"].to_pylist(), lines, strict=True)
-    records = tuple(Piece(row, 0, None, line) for row, line in rows)
+    records = tuple(
+        Piece(row - start, 0, None, line, file=file, start=start)
+        for row, line in zip(table.rows["row"].to_pylist(), lines, strict=True)
+        for file, start in (block.origin_of(row),)
+    )
     as_json = replace(block, payload=records, header=None, rejects=tuple(table.rejects))
     return replace(parse_records(as_json, text_key, name, load), missing_key=table.missing_key)
 

@@ -9,19 +9,23 @@ import pyarrow as pa
 
 from dj_assets.errors import SourceError, UnreadableFileError
 from dj_assets.settings import BATCH_BYTES, MAX_LINE_BYTES
-from dj_assets.sources.blocks import Block, Header, Parsed, Piece, Reject
+from dj_assets.sources.blocks import Block, Header, Origin, Parsed, Piece, Reject
 from dj_assets.sources.cells import DELIMITERS, CellSplitter
 from dj_assets.sources.elements import ElementSplitter, is_array, layout_of
+from dj_assets.sources.file_kinds import mistaken_line_ends
+from dj_assets.sources.joined_blocks import JoinedBlocks
 from dj_assets.sources.lines import LineSplitter, Overlong
 from dj_assets.sources.raw_formats import cut_of, parse_composed, parse_plain
 from dj_assets.sources.sources import SourceFile, content_sha256, members_sha256
 from dj_assets.sources.streams import BrokenStreamError, Stream
 from dj_assets.sources.tables import compact, table_blocks
 
-__all__ = ["Block", "Parsed", "Reader", "Reject", "limited", "open_blocks", "parse"]
+__all__ = ["Block", "Parsed", "Reader", "Reject", "limited", "open_blocks", "parse", "records_in"]
 
 # Refused records add no bytes to a block, so their number closes it.
 _MAX_REJECTS = 1000
+# Line ends are looked for in as many bytes.
+_HEAD_BYTES = 1 << 16
 
 
 @dataclass
@@ -88,9 +92,8 @@ class Reader:
 
     def _bundle(self) -> Iterator[Block]:
         """Yield the records of joined files; one error names all that cannot be read, after the others."""
-        pieces: list[Piece] = []
-        rejects: list[Reject] = []
-        start = size = consumed = 0
+        waiting = JoinedBlocks(self.file_number)
+        start = consumed = 0
         unreadable: list[str] = []
         sums: list[tuple[str, str]] = []
         for member in self.file.members:
@@ -99,28 +102,22 @@ class Reader:
             rows = 0
             try:
                 for block in reader.blocks():
-                    found = [piece._replace(file=member.path.name, start=start) for piece in block.pieces()]
-                    pieces += found
-                    rejects += [replace(reject, row=start + reject.row) for reject in block.rejects]
-                    size += sum(len(piece.raw) for piece in found)
+                    if not waiting.takes(block):
+                        yield waiting.joined(consumed)
+                    waiting.add(block, Origin(member.path.name, start))
                     rows = _end_row(block)
                 sums.append((str(member.path), reader.sha256))
             except UnreadableFileError as error:
                 unreadable.append(str(error))
             start += rows
             consumed += member.size
-            if size >= self.block_bytes or len(rejects) >= _MAX_REJECTS:
-                yield self._joined(pieces, rejects, consumed)
-                pieces, rejects, size = [], [], 0
+            if waiting.size >= self.block_bytes or len(waiting.rejects) >= _MAX_REJECTS:
+                yield waiting.joined(consumed)
         if unreadable:
             raise UnreadableFileError("\n".join(unreadable))
-        if pieces or rejects:
-            yield self._joined(pieces, rejects, consumed)
+        if not waiting.is_empty:
+            yield waiting.joined(consumed)
         self._sha256 = members_sha256(sums)
-
-    def _joined(self, pieces: list[Piece], rejects: list[Reject], consumed: int) -> Block:
-        first = min([piece.whole_row for piece in pieces[:1]] + [reject.row for reject in rejects[:1]])
-        return Block(self.file_number, first, 0, tuple(pieces), consumed, tuple(rejects))
 
     def _table(self) -> Iterator[Block]:
         yield from table_blocks(self.file, self.file_number, self.block_bytes)
@@ -139,6 +136,7 @@ class Reader:
     def _json(self, stream: Stream) -> Iterator[Block]:
         layout = layout_of(stream) if self.file.format == "json" or is_array(stream) else "lines"
         if layout == "lines":
+            self._require_line_ends(stream)
             for run in LineSplitter(stream, self.block_bytes, self.max_line_bytes):
                 if isinstance(run, Overlong):
                     yield from self._packed([run], stream)
@@ -148,6 +146,7 @@ class Reader:
             yield from self._packed(ElementSplitter(stream, layout, self.block_bytes, self.max_line_bytes), stream)
 
     def _cells(self, stream: Stream) -> Iterator[Block]:
+        self._require_line_ends(stream)
         delimiter = DELIMITERS[self.file.format]
         splitter = CellSplitter(stream, self.file.path.name, delimiter, self.block_bytes, self.max_line_bytes)
         try:
@@ -156,6 +155,11 @@ class Reader:
             raise UnreadableFileError(f"{self.file.path}: {error}") from None
         if header is not None:
             yield from self._packed(splitter, stream, header)
+
+    def _require_line_ends(self, stream: Stream) -> None:
+        mistake = mistaken_line_ends(self.file, stream.peek(_HEAD_BYTES))
+        if mistake is not None:
+            raise UnreadableFileError(f"{self.file.path}: {mistake}")
 
     def _packed(
         self, records: Iterable[Piece | Overlong | Reject], stream: Stream, header: Header | None = None
@@ -236,6 +240,11 @@ def limited(blocks: Iterable[Block], limit: int) -> Iterator[Block]:
         yield block
 
 
+def records_in(block: Block) -> int:
+    """Return the number of records of a block, with refused ones."""
+    return len(_record_rows(block))
+
+
 def _record_rows(block: Block) -> list[int]:
     """Return the numbers of all records of a block, with refused ones, in order."""
     refused = [reject.row for reject in block.rejects]
@@ -258,7 +267,8 @@ def _cut(block: Block, last_row: int) -> Block:
 def _end_row(block: Block) -> int:
     """Return the number of the first record after the block."""
     if isinstance(block.payload, bytes):
-        return block.first_row + block.payload.count(b"\n")
+        # the last line may have no line end
+        return block.first_row + block.payload.count(b"\n") + (block.payload[-1:] not in {b"", b"\n"})
     if isinstance(block.payload, pa.RecordBatch):
         return block.first_row + int(block.payload.num_rows)
     return 1 + max([piece.row for piece in block.payload[-1:]] + [reject.row for reject in block.rejects[-1:]])

@@ -8,7 +8,8 @@ import hashlib
 import mimetypes
 import os
 import re
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Literal, cast
@@ -94,14 +95,18 @@ class SourceFile:
         Raises
         ------
         SourceError
-            If the name ends in none of `formats`.
+            If the name ends in none of `formats`, or if it is no regular file: pipes and devices may have no end.
         """
         detected = _format_of(path, formats)
         if detected is None:
             raise SourceError(f"{path}: {_unread(path, formats)}")
         if known is None:
-            stat = path.stat()
-            known = ListedObject(stat.st_size, stat.st_mtime_ns)
+            facts = path.stat()
+            if isinstance(facts, os.stat_result) and not stat.S_ISREG(facts.st_mode):
+                raise SourceError(
+                    f"{path}: is a {_kind_of(facts.st_mode)}, no regular file; write its content into one"
+                )
+            known = ListedObject(facts.st_size, facts.st_mtime_ns)
         return cls(path, known.size, known.mtime_ns, *detected)
 
 
@@ -136,11 +141,21 @@ def resolve(
     for given in paths:
         for path, known in _expand(given, base, in_folders, [] if left_out is None else left_out):
             name = full_name(path)
+            _require_characters(name)
             if name in named:
                 raise SourceError(f"{path}: named twice, by '{named[name]}' and by '{given}'; name it once")
             named[name] = given
             files.append(SourceFile.at(path, formats, known))
     return tuple(files)
+
+
+def _require_characters(path: SourcePath) -> None:
+    """Raise for a path with bytes that are no characters: samples could not be named by it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        raise SourceError(f"{shown}: the name is not in UTF-8; rename it, for example with convmv") from None
 
 
 def full_name(path: SourcePath) -> SourcePath:
@@ -152,6 +167,9 @@ def content_sha256(file: SourceFile) -> str:
     """Return the SHA-256 of the file's bytes on the disk, in hexadecimal; of members, that of their names and sums."""
     if file.members:
         return members_sha256([(str(member.path), content_sha256(member)) for member in file.members])
+    if not file.size:
+        # files of the kernel have no size, and reading them may wait without end
+        return hashlib.sha256().hexdigest()
     with file.path.open("rb") as raw:
         return hashlib.file_digest(raw, "sha256").hexdigest()
 
@@ -177,6 +195,11 @@ def natural_key(path: PurePath) -> tuple[tuple[tuple[int, int, str], ...], ...]:
 def _piece_key(piece: str) -> tuple[int, int, str]:
     # isascii excludes digits such as "²", which int() refuses
     return (0, int(piece), piece) if piece.isascii() and piece.isdigit() else (1, 0, piece)
+
+
+def _kind_of(mode: int) -> str:
+    kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
+    return kinds.get(stat.S_IFMT(mode), "special file")
 
 
 def _format_of(path: PurePath, formats: Sequence[Format]) -> tuple[Format, Compression | None] | None:
@@ -243,17 +266,42 @@ def _expand_path(
     if path.exists():
         return (path,)
     if glob.has_magic(str(given)):
-        return _matches(path)
+        return _matches(path, in_folders)
     raise SourceError(f"{path}: no such file or folder{_nearest(path)}")
 
 
 def _folder(folder: Path, formats: Sequence[Format], left_out: list[SourcePath]) -> list[Path]:
-    shown = [path for path in folder.rglob("*") if not _hidden(path.relative_to(folder)) and path.is_file()]
+    shown = [path for path in _below(folder) if _is_file(path, formats)]
     paths = sorted((path for path in shown if _format_of(path, formats)), key=natural_key)
     if not paths:
         raise SourceError(f"{folder}: the folder holds no file that can be read; {_readable_endings(formats)}")
     left_out += sorted(path for path in shown if not (_format_of(path, formats) or _is_no_data(path)))
     return paths
+
+
+def _below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Yield all paths below a folder that are no folders, without hidden ones; links to folders are followed."""
+    real = folder.resolve()
+    if real in above:
+        return
+    try:
+        inside = [*folder.iterdir()]
+    except OSError as error:
+        raise SourceError(f"{folder}: the folder cannot be read ({error.strerror})") from None
+    for path in inside:
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _below(path, above | {real})
+        else:
+            yield path
+
+
+def _is_file(path: Path, formats: Sequence[Format]) -> bool:
+    """Return whether a path is a file; raise for a link to nothing whose name says that it holds records."""
+    if path.is_symlink() and not path.exists() and _format_of(path, formats):
+        raise SourceError(f"{path}: is a link to {path.readlink()}, which does not exist; fetch it, or remove the link")
+    return path.is_file()
 
 
 def _hidden(path: PurePath) -> bool:
@@ -267,10 +315,10 @@ def _is_no_data(path: PurePath) -> bool:
     return is_media or (path.name.startswith("_") and not path.suffix)
 
 
-def _matches(pattern: Path) -> list[Path]:
+def _matches(pattern: Path, formats: Sequence[Format]) -> list[Path]:
     # pathlib cannot start a pattern at an absolute path
     paths = [Path(match) for match in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207
-    files = sorted((path for path in paths if path.is_file()), key=natural_key)
+    files = sorted((path for path in paths if _is_file(path, formats)), key=natural_key)
     if not files:
         raise SourceError(f"{pattern}: no file matches")
     return files

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, cast
 
@@ -17,13 +17,14 @@ from dj_assets.sources.blocks import Block, Parsed, Reject
 from dj_assets.sources.column_types import ColumnTypes, TableTypes, plain, without_rows
 from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.file_kinds import HEAD_BYTES, mistaken_content
-from dj_assets.sources.json_values import json_texts
+from dj_assets.sources.json_values import as_strings, json_texts
 from dj_assets.sources.sources import SourceFile
-from dj_assets.sources.streams import Stream
+from dj_assets.sources.streams import BrokenStreamError, Stream
 from dj_assets.stores.path import ObjectPath
 
 _COPY_BYTES = 1 << 20
 _MAX_BATCH_ROWS = 65536
+_MOST_MICROSECONDS = (2**63 - 1) // 1000
 
 
 def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterator[Block]:
@@ -38,9 +39,8 @@ def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterat
     """
     row = 0
     try:
-        with _opened(file) as raw, _checked(file, raw), pq.ParquetFile(raw, buffer_size=_COPY_BYTES) as table:
+        with _table(file) as table:
             schema = table.schema_arrow
-            _check_names(file, schema.names)
             rows = max(1, table.metadata.num_rows)
             for batch in batches_of(table, _rows_per_batch(table.metadata, block_bytes)):
                 for part in _split(plain(batch), block_bytes):
@@ -50,10 +50,22 @@ def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterat
             if not row:
                 yield Block(file_number, 0, 0, plain(without_rows(schema)), file.size, schema=schema)
     except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UnreadableFileError(
-            f"{file.path}: no readable Parquet after row {row} ({reason}); fetch it again"
-        ) from error
+        raise _unreadable(file, error, row) from error
+
+
+def table_schema(file: SourceFile) -> tuple[pa.Schema, int]:
+    """Return the schema of a Parquet file and the number of its rows.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is not Parquet or is damaged, or two columns have the same name.
+    """
+    try:
+        with _table(file) as table:
+            return table.schema_arrow, table.metadata.num_rows
+    except (pa.ArrowInvalid, OSError, BrokenStreamError) as error:
+        raise _unreadable(file, error) from error
 
 
 def batches_of(table: pq.ParquetFile, rows: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -76,11 +88,13 @@ def parse_table(block: Block, text_key: str, name: str) -> Parsed:
     if bad:
         for i, column in bad.items():
             row = block.first_row + i
-            error = f"invalid UTF-8 in column '{column}' at row {row}"
-            rejects.append(Reject(row, f"{name}:{row}", dropped=False, error=error))
+            error = f"invalid UTF-8 in column '{column}' at {block.position_of(row)}"
+            (named,) = block.names_of([row], name)
+            rejects.append(Reject(row, named, dropped=False, error=error))
         keep = pa.array([i not in bad for i in range(table.num_rows)])
         rows, table = rows.filter(keep), table.filter(keep)
-    return assemble(rows, table, rejects, text_key, ids=_ids(rows, table, name), types=types)
+    ids = _ids(table, block.names_of(rows.to_pylist(), name))
+    return assemble(rows, table, rejects, text_key, ids=ids, types=types, position_of=block.position_of)
 
 
 def assemble(
@@ -91,6 +105,7 @@ def assemble(
     *,
     ids: pa.StringArray,
     types: TableTypes,
+    position_of: Callable[[int], str],
 ) -> Parsed:
     """Return the samples of valid table rows; `rows` are the numbers of the rows, `ids` the names of the samples.
 
@@ -101,20 +116,23 @@ def assemble(
     keep = text.is_valid() if text is not None else pa.repeat(False, len(rows))
     without = pc.invert(keep)
     refused = zip(rows.filter(without).to_pylist(), ids.filter(without).to_pylist(), strict=True)
-    rejects = [*rejects, *(_without_text(row, sample_id, table, text_key) for row, sample_id in refused)]
+    rejects = [*rejects, *(_without_text(row, named, table, text_key, position_of) for row, named in refused)]
     columns = [rows, ids, pa.nulls(len(rows), pa.string()) if text is None else text, _fields(table, text_key)]
     batch = pa.RecordBatch.from_arrays(columns, names=["row", "id", "text", "fields"]).filter(keep)
-    missing = tuple(names) if text_key not in names and len(rows) else None
+    missing = tuple(names) if text_key not in names and (len(rows) or rejects) else None
     return Parsed(batch, sorted(rejects, key=lambda reject: reject.row), ColumnTypes(tables=types), missing)
 
 
-def _without_text(row: int, sample_id: str, table: pa.RecordBatch, text_key: str) -> Reject:
+def _without_text(
+    row: int, sample_id: str, table: pa.RecordBatch, text_key: str, position_of: Callable[[int], str]
+) -> Reject:
     if text_key not in table.schema.names:
         return Reject(row, sample_id, dropped=True, error=f"no key '{text_key}'")
     kind = table.schema.field(text_key).type
     if _textual(kind) or pa.types.is_null(kind):
         return Reject(row, sample_id, dropped=True, error="no text")
-    return Reject(row, sample_id, dropped=False, error=f"the text is of type {kind}, not a string, at row {row}")
+    error = f"the text is of type {kind}, not a string, at {position_of(row)}"
+    return Reject(row, sample_id, dropped=False, error=error)
 
 
 def _fields(table: pa.RecordBatch, text_key: str) -> pa.StructArray:
@@ -126,15 +144,15 @@ def _fields(table: pa.RecordBatch, text_key: str) -> pa.StructArray:
     return pa.StructArray.from_arrays(columns, fields=fields)
 
 
-def sample_ids(rows: pa.Array, ids: pa.Array | None, name: str) -> pa.StringArray:
-    """Return the names of samples: their ids as texts; without an id, the name of the file and the row."""
-    made = pa.array([f"{name}:{row}" for row in rows.to_pylist()], pa.string())
+def sample_ids(ids: pa.Array | None, names: Sequence[str]) -> pa.StringArray:
+    """Return the names of samples: their ids as texts; without an id, the given name of file and row."""
+    made = pa.array(names, pa.string())
     return made if ids is None else cast("pa.StringArray", pc.coalesce(_as_texts(ids), made))
 
 
-def _ids(rows: pa.Array, table: pa.RecordBatch, name: str) -> pa.StringArray:
+def _ids(table: pa.RecordBatch, names: Sequence[str]) -> pa.StringArray:
     known = next((key for key in (SAMPLE_NAME, ID) if key in table.schema.names), None)
-    return sample_ids(rows, None if known is None else table.column(known), name)
+    return sample_ids(None if known is None else table.column(known), names)
 
 
 def _as_texts(ids: pa.Array) -> pa.StringArray:
@@ -142,7 +160,7 @@ def _as_texts(ids: pa.Array) -> pa.StringArray:
     if isinstance(ids, pa.ExtensionArray) or _is_binary(ids.type):
         return pa.array([_as_text(value) for value in ids.to_pylist()], pa.string())
     try:
-        return ids.cast(pa.string())
+        return as_strings(ids)
     except pa.ArrowNotImplementedError:
         return json_texts(ids)
 
@@ -218,7 +236,7 @@ def _rows_per_batch(metadata: pq.FileMetaData, block_bytes: int) -> int:
 
 def _split(batch: pa.RecordBatch, block_bytes: int) -> Iterator[pa.RecordBatch]:
     """Yield the batch in parts of at most twice `block_bytes`, each with buffers of its own."""
-    if batch.nbytes <= 2 * block_bytes or batch.num_rows <= 1:
+    if _decoded_bytes(batch) <= 2 * block_bytes or batch.num_rows <= 1:
         yield batch
         return
     half = batch.num_rows // 2
@@ -226,9 +244,67 @@ def _split(batch: pa.RecordBatch, block_bytes: int) -> Iterator[pa.RecordBatch]:
         yield from _split(compact(part), block_bytes)
 
 
+def _decoded_bytes(batch: pa.RecordBatch) -> int:
+    """Return the size of a batch with the values of dictionaries in every row: a few bytes may name a megabyte each."""
+    size = int(batch.nbytes)
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type) and _textual(column.type):
+            lengths = pc.binary_length(column.dictionary).take(column.indices)
+            size += pc.sum(lengths.cast(pa.int64())).as_py() or 0
+    return size
+
+
 def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a copy of a slice: a slice would be sent to a worker with its complete buffers."""
     return batch.take(pa.array(range(batch.num_rows), pa.int64()))
+
+
+@contextmanager
+def _table(file: SourceFile) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; raise for one that is not Parquet, or has two columns of one name."""
+    with _opened(file) as raw, _checked(file, raw):
+        with pq.ParquetFile(raw, buffer_size=_COPY_BYTES) as table:
+            _check_names(file, table.schema_arrow.names)
+            old = [
+                leaf.path
+                for leaf in map(table.schema.column, range(len(table.schema)))
+                if leaf.physical_type == "INT96"
+            ]
+            if not old:
+                yield table
+                return
+        unit = _unit_of(raw, old)
+        with pq.ParquetFile(raw, buffer_size=_COPY_BYTES, coerce_int96_timestamp_unit=unit) as table:
+            yield table
+
+
+def _unit_of(raw: IO[bytes], leaves: Sequence[str]) -> str:
+    """Return the unit that holds the times of columns of type INT96: nanoseconds, or else microseconds.
+
+    pyarrow reads times before 1678 and after 2261, such as 9999-12-31, as other times in nanoseconds.
+    """
+    with pq.ParquetFile(raw, buffer_size=_COPY_BYTES, coerce_int96_timestamp_unit="us") as table:
+        for batch in table.iter_batches(columns=[*leaves], use_threads=False):
+            if not all(_fits(column) for column in batch.columns):
+                return "us"
+    return "ns"
+
+
+def _fits(column: pa.Array) -> bool:
+    """Return whether all times in a column, at any depth, can be counted in nanoseconds."""
+    if pa.types.is_timestamp(column.type):
+        ends = pc.min_max(column.cast(pa.int64()))
+        return all(abs(end.as_py() or 0) <= _MOST_MICROSECONDS for end in ends.values())
+    if pa.types.is_struct(column.type):
+        return all(_fits(inner) for inner in column.flatten())
+    if pa.types.is_map(column.type):
+        return _fits(column.keys) and _fits(column.items)
+    return not isinstance(column, pa.ListArray) or _fits(column.flatten())
+
+
+def _unreadable(file: SourceFile, error: Exception, row: int = 0) -> UnreadableFileError:
+    reason = str(error).splitlines()[0]
+    return UnreadableFileError(f"{file.path}: no readable Parquet after row {row} ({reason}); fetch it again")
 
 
 @contextmanager

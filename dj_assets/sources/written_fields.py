@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from dj_assets.errors import SampleError
 from dj_assets.sources import exact_json
-from dj_assets.sources.arrow_types import plain_type
+from dj_assets.sources.arrow_types import plain_type, with_fields
 from dj_assets.sources.column_types import ColumnTypes, TableTypes, plain, without_rows
 from dj_assets.sources.fields import MAX_COLUMNS, FieldTypes
 from dj_assets.sources.shapes import MAX_KEYS, ListOf, Shape, Struct, join
@@ -84,17 +84,15 @@ def _written_into(tables: TableTypes, declared: Mapping[str, pa.DataType]) -> Ta
 
 
 def converted(fields: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return the fields of samples as another struct; what they lack, or have with another type, is null."""
+    """Return the fields of samples as another struct; what they lack, or have with another type, is null.
+
+    Unlike `arrow_types.in_type`, it changes no value.
+    """
     if fields.type == kind:
         return fields
     if not (pa.types.is_struct(fields.type) and pa.types.is_struct(kind)):
         return pa.nulls(len(fields), kind)
-    known = {field.name: column for field, column in zip(fields.type, fields.flatten(), strict=True)}
-    columns = [
-        converted(known[field.name], field.type) if field.name in known else pa.nulls(len(fields), field.type)
-        for field in kind
-    ]
-    return pa.StructArray.from_arrays(columns, fields=list(kind), mask=fields.is_null())
+    return with_fields(fields, kind, converted)
 
 
 def _put_in_record(record: dict[str, Any], name: str, value: object) -> None:

@@ -16,7 +16,7 @@ from dj_assets.home.layout import Layout
 from dj_assets.measure.engines import OpenEngine, on_ray, on_this_machine
 from dj_assets.measure.measured_source import MeasuredSource
 from dj_assets.recipe.model import GalleryRecipe, Recipe
-from dj_assets.recipe.plan import Plan, digest, make_plan
+from dj_assets.recipe.plan import Plan, Step, digest, make_plan
 from dj_assets.sources.bundles import bundled
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.path import SourcePath
@@ -62,6 +62,9 @@ class SubsetContext:
         if self.against and self.plan.corpus_mappers:
             label = self.plan.corpus_mappers[0].label
             raise UserError(f"{recipe.file}: {label} cannot stand in a recipe that is deduplicated against another set")
+        if self.against and (late := deduplicators_of_aggregates(self.plan)):
+            label = late[0].label
+            raise UserError(f"{recipe.file}: {label} stands behind a grouper and cannot compare with another set")
         refuse_remote_archives(self.plan, (*self.files, *self.against))
 
     @classmethod
@@ -78,8 +81,9 @@ class SubsetContext:
     def _bundled(self) -> tuple[SourceFile, ...]:
         """Return the source files, many small ones joined, where nothing needs each of them by itself."""
         options = self.options
-        by_itself = self.plan.media or self.recipe.shards is not None or options.limit is not None
-        return self.found if by_itself or options.engine == "ray" else bundled(self.found, options.part_bytes)
+        if self.recipe.shards is not None or options.limit is not None:
+            return self.found
+        return bundled(self.found, options.part_bytes, with_media=bool(self.plan.media))
 
     @property
     def corpus(self) -> Corpus:
@@ -168,6 +172,12 @@ class SubsetContext:
     def _useful_workers(self, files: Sequence[SourceFile]) -> int:
         enough = self.plan.block_bytes if self.plan.media else BYTES_A_WORKER
         return max(1, math.ceil(sum(file.size for file in files) / enough))
+
+
+def deduplicators_of_aggregates(plan: Plan) -> tuple[Step, ...]:
+    """Return the deduplicators that compare samples made of many."""
+    first = min((step.index for step in plan.groupers), default=len(plan.steps))
+    return tuple(step for step in plan.deduplicators if step.index > first)
 
 
 def refuse_remote_archives(plan: Plan, files: Sequence[SourceFile]) -> None:

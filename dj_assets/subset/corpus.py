@@ -98,7 +98,7 @@ class Corpus:
         stats, signatures = (measured_files(layout, kind, manifests) for kind in layout.kinds)
         require_measured(layout, manifests, layout.kinds)
         before = self.plan.before(step)
-        links = find_links(layout, before, signatures, version, self.threads)
+        links = find_links(layout, before, signatures, [version], self.threads)
         alive = replay(before, load_population(before, stats, signatures), links, threads=self.threads).kept
         return frequent_keys(signatures, step.signature, alive, operator.frequency_threshold)
 

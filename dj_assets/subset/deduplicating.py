@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from dj_assets import settings
 from dj_assets.errors import UserError
@@ -15,9 +16,9 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, measured_files, published_run, require_measured
 from dj_assets.measure.engines import EngineName, for_each
 from dj_assets.measure.listed_fields import require_media_keys
-from dj_assets.measure.measured_source import MeasuredSource, measured_version, version_with_reference
+from dj_assets.measure.measured_source import MeasuredSource, aggregates_of, versions_of
 from dj_assets.publish.parts import Format
-from dj_assets.recipe.plan import Plan, digest
+from dj_assets.recipe.plan import Plan, Step, digest
 from dj_assets.replay.clusters import NearPairs
 from dj_assets.replay.decision import Decision
 from dj_assets.replay.links import find_links
@@ -26,6 +27,7 @@ from dj_assets.replay.population import load_population
 from dj_assets.replay.replay import REPLAYED, replay
 from dj_assets.replay.result import ReplayResult, replay_result
 from dj_assets.sources.sources import SourceFile
+from dj_assets.subset.aggregating import Groups, measure_aggregates
 from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.grouping import Shard
 from dj_assets.subset.locks import whole_subset
@@ -37,11 +39,24 @@ RELEASE = 4
 
 @dataclass(frozen=True)
 class MeasuredManifests:
-    """Hold the manifests of a source and of its reference set, in order; `version` identifies what both measured."""
+    """Hold the manifests of a source, with those of aggregates, and of its reference set, in order.
+
+    `versions` identify what both measured, stage by stage (`versions_of`).
+    """
 
     source: Sequence[FileManifest]
     reference: Sequence[FileManifest]
-    version: str
+    versions: Sequence[str]
+
+    @classmethod
+    def of(cls, measure_key: str, source: Sequence[FileManifest], reference: Sequence[FileManifest]) -> Self:
+        """Return the manifests with their versions."""
+        return cls(source, reference, versions_of(measure_key, source, reference))
+
+    @property
+    def version(self) -> str:
+        """Return what identifies everything that is measured."""
+        return self.versions[-1]
 
 
 def deduplicate(subset: SubsetContext) -> DeduplicateResult:
@@ -57,7 +72,7 @@ def deduplicate(subset: SubsetContext) -> DeduplicateResult:
         removed = _removed(subset.layout, subset.files)
         if subset.is_sharded:
             source = subset.source
-            source.remove_others(source.numbers)
+            source.remove_others([*source.numbers, *aggregates_of(subset.plan)])
         manifests = measured(subset)
         require_media_keys(subset.plan, subset.layout, manifests.source)
         decision = decided(subset, manifests)
@@ -108,6 +123,8 @@ def decision_key(plan: Plan, files: MeasuredManifests, format: Format) -> str:
 def measured(subset: SubsetContext) -> MeasuredManifests:
     """Return the manifests of all files; of a sharded subset those of the shards that are measured completely.
 
+    Groups are formed where they are not up to date, and their aggregates measured; this needs the lock of the subset.
+
     Raises
     ------
     UserError
@@ -119,8 +136,21 @@ def measured(subset: SubsetContext) -> MeasuredManifests:
         name = subset.recipe.name
         raise UserError(f"{name}: no shard is measured yet; materialize {name}_stats first")
     reference = subset.reference.measured()
-    version = version_with_reference(measured_version(source.measure_key, manifests), reference)
-    return MeasuredManifests(manifests, reference, version)
+    files = MeasuredManifests.of(source.measure_key, manifests, reference)
+    for stage, step in enumerate(subset.plan.groupers, start=1):
+        aggregates = _aggregates(subset, files, step, stage)
+        files = MeasuredManifests.of(source.measure_key, [*files.source, aggregates], reference)
+    return files
+
+
+def _aggregates(subset: SubsetContext, files: MeasuredManifests, step: Step, stage: int) -> FileManifest:
+    """Return the manifest of the aggregates that a grouper makes of the samples of files."""
+    layout, plan = subset.layout, subset.plan
+    groups = Groups.of(plan, step, layout, files.source, files.version)
+    if not groups.stored:
+        with _replayed(layout, plan.before(step), files, subset.options.engine, subset.workers) as before:
+            groups.write(before, subset.workers)
+    return measure_aggregates(subset, groups, stage)
 
 
 def _of_whole_shards(source: MeasuredSource, groups: Sequence[Shard]) -> list[FileManifest]:
@@ -152,7 +182,7 @@ def _replayed(
         plan,
         manifests=files.source,
         reference=files.reference,
-        measured=files.version,
+        versions=files.versions,
     ) as result:
         yield result
 
@@ -160,7 +190,7 @@ def _replayed(
 def _replay(layout: Layout, plan: Plan, files: MeasuredManifests, threads: int) -> ReplayResult:
     stats, signatures = (measured_files(layout, kind, files.source) for kind in ("stats", "signatures"))
     theirs = [measured_files(layout.against, kind, files.reference) for kind in ("stats", "signatures")]
-    links = find_links(layout, plan, [*theirs[1], *signatures], files.version, threads)
+    links = find_links(layout, plan, [*theirs[1], *signatures], files.versions, threads)
     population = load_population(plan, stats, signatures, *theirs)
     outcomes = replay(plan, population, links, threads=threads)
     near_pairs = sum(len(pairs.a) for pairs in links.values() if isinstance(pairs, NearPairs))
@@ -171,5 +201,5 @@ def _removed(layout: Layout, files: Sequence[SourceFile]) -> tuple[str, ...]:
     """Return the names of the files that the published version was made of and the source no longer has."""
     published = published_run(layout)
     present = {str(file.path) for file in files}
-    before = [file.path for file in published.files] if published else []
+    before = [file.path for file in published.sources] if published else []
     return tuple(Path(path).name for path in before if path not in present)

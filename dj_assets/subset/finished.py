@@ -50,7 +50,7 @@ def files_as_read(manifest: RunManifest) -> tuple[SourceFile, ...]:
     try:
         if recipe is not None and recipe.name == manifest.name:
             return files_of(recipe)
-        paths = [file.path for file in manifest.files]
+        paths = [file.path for file in manifest.sources]
         return files_of(load_recipe(Path(manifest.recipe)), paths)
     except UserError:
         return ()

@@ -16,10 +16,10 @@ from dj_assets.home.json_files import read_json
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, newest_run, require_measured, stored_manifest
 from dj_assets.home.run_manifest import MeasuredFile, ReferenceFile, RunManifest
-from dj_assets.measure.measured_source import measured_version, version_with_reference
+from dj_assets.measure.measured_source import versions_of
 from dj_assets.operators.base import Deduplicator, Selector
 from dj_assets.publish.database import NEVER_CREATED
-from dj_assets.recipe.plan import Plan
+from dj_assets.recipe.plan import Plan, Step
 from dj_assets.replay.links import find_links
 from dj_assets.replay.population import Population, load_population
 from dj_assets.replay.replay import KEPT, REPLAYED, SampleOutcomes, replay
@@ -147,23 +147,33 @@ class MeasuredRun:
         if self._population.children is None:
             return int(np.count_nonzero(outcome == KEPT)), self.samples_in
         existing = outcome[outcome != NEVER_CREATED]
-        expanded = np.isin(existing, [step.index for step in plan.expanders])
+        replaced = np.isin(existing, [step.index for step in (*plan.expanders, *plan.groupers)])
         lost = self.samples_in - int(np.count_nonzero(self._population.children.created_at == FROM_SOURCE))
-        return int(np.count_nonzero(existing == KEPT)), len(existing) - int(np.count_nonzero(expanded)) + lost
+        return int(np.count_nonzero(existing == KEPT)), len(existing) - int(np.count_nonzero(replaced)) + lost
 
     def _outcome(self, plan: Plan) -> SampleOutcomes:
+        self._require_same_groups(plan)
         signatures = [*self._files("signatures", "against"), *self._files("signatures")]
-        links = find_links(self.layout, plan, signatures, self._measured, self.threads)
+        links = find_links(self.layout, plan, signatures, self._versions, self.threads)
         return replay(plan, self._population, links, threads=self.threads)
+
+    def _require_same_groups(self, plan: Plan) -> None:
+        """Raise for a plan that forms other groups: their aggregates are not measured."""
+        for step in self.plan.groupers:
+            if _up_to(step, plan) != _up_to(step, self.plan):
+                raise UserError(
+                    f"{self.layout.published}: {step.label} makes other samples of other members; run the recipe with "
+                    "the changed bounds to see what it keeps (bounds behind it can be tried out)"
+                )
 
     def measured_files(self, kind: str) -> list[Path]:
         """Return the measured files of one kind, in the order of the source files."""
         return self._files(kind)
 
     @cached_property
-    def _measured(self) -> str:
-        """Return the data version of the measured files in the run; the stored near pairs are keyed by it."""
-        return version_with_reference(measured_version(self.manifest.measure_key, self.manifests), self.reference)
+    def _versions(self) -> tuple[str, ...]:
+        """Return the data versions of the measured files in the run; the stored near pairs are keyed by them."""
+        return versions_of(self.manifest.measure_key, self.manifests, self.reference)
 
     @property
     def manifests(self) -> list[FileManifest]:
@@ -188,9 +198,15 @@ class MeasuredRun:
         return all_at_hand(self.layout.against.measured(kind, file.number) for file in self.manifest.reference)
 
 
+def _up_to(last: Step, plan: Plan) -> list[Step]:
+    return [step for step in plan.steps if step.index <= last.index]
+
+
 def _filters_alone(plan: Plan) -> Plan:
-    """Return the plan without the steps that judge a sample by others."""
-    return replace(plan, steps=tuple(s for s in plan.steps if not isinstance(s.operator, Deduplicator | Selector)))
+    """Return the plan without the steps that judge a sample by others; those that decide about groups stay."""
+    grouped = max((step.index for step in plan.groupers), default=-1)
+    alone = (s for s in plan.steps if s.index < grouped or not isinstance(s.operator, Deduplicator | Selector))
+    return replace(plan, steps=tuple(alone))
 
 
 def _stored(layout: Layout, numbers: Iterable[int]) -> list[FileManifest]:

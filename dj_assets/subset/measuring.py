@@ -9,6 +9,7 @@ from functools import partial
 import filelock
 
 from dj_assets.home.manifest import FileManifest
+from dj_assets.measure.listed_fields import require_media_keys_before
 from dj_assets.measure.measured_source import measured_version, source_version
 from dj_assets.measure.progress import Report
 from dj_assets.measure.work import Task
@@ -22,10 +23,11 @@ def measure_subset(subset: SubsetContext, report: Report) -> MeasureResult:
     """Measure every file that is not up to date; count the corpus first where an operator needs it."""
     started = time.perf_counter()
     with whole_subset(subset.layout, subset.options.patience_s, subset.expected_bytes):
+        _require_media_keys(subset)
         engine = subset.engine_for(subset.files)
         frequent = subset.corpus.count(engine, report)
         source = subset.source_with(frequent)
-        task = Task(subset.plan, subset.options.models, frequent)
+        task = Task.of_stage(subset.plan, 0, subset.options.models, frequent)
         manifests, measured = source.measure_files(task, engine, report)
         _measure_reference(subset, report)
     return _result(source.measure_key, manifests, measured, started)
@@ -37,9 +39,10 @@ def measure_shard(subset: SubsetContext, name: str, report: Report) -> MeasureRe
     files = subset.group(name).files
     with one_shard(subset.layout, name, subset.options.patience_s, subset.expected_bytes):
         remove_leftovers(subset.layout.work)
+        _require_media_keys(subset)
         source = subset.source
         manifests, measured = source.measure_files(
-            Task(subset.plan, subset.options.models),
+            Task.of_stage(subset.plan, 0, subset.options.models, {}),
             subset.engine_for(files),
             report,
             {file.path for file in files},
@@ -47,6 +50,11 @@ def measure_shard(subset: SubsetContext, name: str, report: Report) -> MeasureRe
         )
         _measure_reference(subset, report)
     return _result(source.measure_key, manifests, measured, started)
+
+
+def _require_media_keys(subset: SubsetContext) -> None:
+    """Raise if operators read media, and no record of the source has their key."""
+    require_media_keys_before(subset.plan, subset.layout, subset.files, subset.options.limit)
 
 
 def _measure_reference(subset: SubsetContext, report: Report) -> None:

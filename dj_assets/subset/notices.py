@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.path import SourcePath
 
 _SHOWN = 5
+_PARTITION = re.compile(r"([A-Za-z_]\w*)=.+")
 
 
 def of_files_left_out(paths: Sequence[SourcePath]) -> Iterator[str]:
@@ -21,6 +23,22 @@ def of_files_left_out(paths: Sequence[SourcePath]) -> Iterator[str]:
         listed = _listed([str(path) for path in paths])
         count = "1 file of the folders is" if len(paths) == 1 else f"{len(paths):,} files of the folders are"
         yield f"{count} not read, by the ending of the name: {listed}"
+
+
+def of_empty_files(files: Sequence[SourceFile]) -> Iterator[str]:
+    """Yield a notice about files of 0 bytes that cannot be whole: Parquet and packed files have some bytes always."""
+    empty = [str(file.path) for file in files if not file.size and (file.format == "parquet" or file.compression)]
+    if empty:
+        count = "1 file has" if len(empty) == 1 else f"{len(empty):,} files have"
+        yield f"{count} 0 bytes, which no whole file of this kind has; fetch again: {_listed(empty)}"
+
+
+def of_partitions(files: Sequence[SourceFile]) -> Iterator[str]:
+    """Yield a notice about columns that only the names of folders hold, as Spark and DuckDB write partitions."""
+    found = [match for file in files for match in map(_PARTITION.fullmatch, file.path.parent.parts) if match]
+    if found:
+        listed = _listed([*dict.fromkeys(match[1] for match in found)])
+        yield f"the names of folders hold values, such as {found[0][0]}; no column is made of them: {listed}"
 
 
 def of_links(files: Sequence[SourceFile]) -> Iterator[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, all_published, next_run_id, published_run, require_measured
+from dj_assets.home.numbering import are_aggregates
 from dj_assets.home.run_manifest import Bins, PublishedFile, RunManifest
 from dj_assets.measure.engines import for_each
 from dj_assets.measure.measured_source import MeasuredSource
@@ -25,7 +26,7 @@ from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.deduplicating import decided, decision_key, measured
 from dj_assets.subset.grouping import Shard
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
-from dj_assets.subset.notices import of_files_left_out, of_links, of_reference
+from dj_assets.subset.notices import of_empty_files, of_files_left_out, of_links, of_partitions, of_reference
 from dj_assets.subset.results import RefineResult, RunResult
 
 
@@ -40,12 +41,12 @@ def refine(subset: SubsetContext, earlier: Mapping[str, float]) -> RunResult:
             return published
         decision = decided(subset, files)
         with ThreadPoolExecutor(1, thread_name_prefix="refine") as beside:
-            written = beside.submit(_write, subset, decision, {file.number for file in decision.manifests})
+            written = beside.submit(_write, subset, decision, {part.number for part in decision.parts})
             return _publish(subset, decision, earlier, started, written.result)
 
 
 def refine_shard(subset: SubsetContext, name: str, earlier: Mapping[str, float]) -> RefineResult:
-    """Write what is kept of one shard; publish all of them where no other is still to be written.
+    """Write what is kept of one shard, and of aggregates; publish all where nothing else is still to be written.
 
     Raises
     ------
@@ -57,7 +58,9 @@ def refine_shard(subset: SubsetContext, name: str, earlier: Mapping[str, float])
     with one_shard(subset.layout, name, subset.options.patience_s, subset.expected_bytes):
         decision = _decision_about(subset, name, paths)
         files = {file.number: file for file in decision.manifests if file.path in paths}
-        _write(subset, decision, files)
+        # aggregates belong to no shard: whoever comes first writes them
+        aggregates = {part.number for part in decision.parts if are_aggregates(part.number)}
+        _write(subset, decision, {*files, *aggregates})
     waited_for, published = publish_when_whole(subset, earlier)
     parts = [part for part in decision.parts if part.number in files]
     return RefineResult(
@@ -141,12 +144,16 @@ def _waited_for(decision: Decision, source: MeasuredSource, groups: Sequence[Sha
     published = published_run(source.layout)
     now = {file.path: file for file in source.measured_already()}
     written = {part.number for part in decision.parts if part.size(source.layout, published) is not None}
+    # a file without a part has no samples of its own any more: all have become members of aggregates
+    needed = {part.number for part in decision.parts} - written
     ready = {
         file.path
         for file in decision.manifests
-        if file.number in written and file.path in now and not _differ(file, now[file.path])
+        if file.number not in needed and file.path in now and not _differ(file, now[file.path])
     }
-    wanted = {file.path for file in decision.manifests}
+    if any(are_aggregates(number) for number in needed):
+        ready = set()
+    wanted = {file.path for file in decision.manifests if not are_aggregates(file.number)}
     names = [
         group.name
         for group in groups
@@ -202,6 +209,8 @@ def _publish(
             notices=(
                 *of_files_left_out(subset.left_out),
                 *of_links(subset.found),
+                *of_partitions(subset.found),
+                *of_empty_files(subset.found),
                 *of_reference(against, subset.reference.layout),
             ),
         )

@@ -17,9 +17,10 @@ from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.models.store import ModelStore
 from dj_assets.operators import contract
-from dj_assets.operators.base import CorpusMapper, Deduplicator, Expander, FieldMapper, Measuring, Operator
+from dj_assets.operators.base import Aggregator, CorpusMapper, Deduplicator, Expander, FieldMapper, Measuring, Operator
 from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.views.group_members import alone
 from dj_assets.operators.views.sample_fields import field_values
 from dj_assets.recipe.load import CUSTOM_MODULE
 from dj_assets.recipe.model import Recipe
@@ -47,6 +48,7 @@ class Bench:
             FieldMapper: "extract",
             Deduplicator: "sign",
             Expander: "expand",
+            Aggregator: "aggregate",
         }
         return next((name for kind, name in methods.items() if isinstance(self.operator, kind)), "apply")
 
@@ -55,13 +57,19 @@ class Bench:
         return ContractError(f"{contract.location(type(self.operator), method or self.method)} {problem}; {fix}")
 
     def batch(self, texts: Sequence[str | None]) -> Batch:
-        """Return a batch with the columns `text`, `id` and `row`; an operator that writes fields finds none."""
+        """Return a batch with the columns `text`, `id` and `row`; an operator that writes fields finds none.
+
+        An aggregator finds each text as the only member of a group.
+        """
         rows = pa.RecordBatch.from_arrays(
             [pa.array(texts, pa.string()), pa.array(map(str, range(len(texts)))), pa.array(range(len(texts)))],
             schema=pa.schema([("text", pa.string()), ("id", pa.string()), ("row", pa.int64())]),
         )
         if isinstance(self.operator, FieldMapper):
             rows = rows.append_column(FIELDS, pa.array(["{}"] * len(texts), pa.string()))
+        if isinstance(self.operator, Aggregator):
+            empty = pa.array([""] * len(texts), pa.string())
+            rows = rows.set_column(0, TEXT, empty).append_column(FIELDS, alone(texts))
         return self.prepare(Batch(rows, self.models))
 
     def values(self, batch: Batch) -> Values:
@@ -88,7 +96,7 @@ class Bench:
     def failing(self) -> Bench:
         """Return a bench whose operator raises `SampleError` for batches that contain the text `FAILS`."""
         cls = type(self.operator)
-        names = ("apply", "rewrite", "measure", "sign", "count", "expand", "extract")
+        names = ("apply", "rewrite", "measure", "sign", "count", "expand", "extract", "aggregate")
         methods = {name: _refusing(method) for name in names if (method := getattr(cls, name, None))}
         subclass: Any = type(cls.__name__, (cls,), {**methods, "__module__": cls.__module__})
         made = subclass.model_construct(**{name: getattr(self.operator, name) for name in cls.model_fields})
@@ -129,8 +137,9 @@ def same(a: object, b: object) -> bool:
 
 def _refusing(method: Callable[..., object]) -> Callable[..., object]:
     @wraps(method)
-    def refuse(operator: Operator, batch: Batch, *more: object, **named: object) -> object:
-        if FAILS in batch.text.to_pylist():
+    def refuse(operator: Operator, batch: Batch | pa.ListArray, *more: object, **named: object) -> object:
+        texts = batch.text if isinstance(batch, Batch) else batch.flatten()
+        if FAILS in texts.to_pylist():
             raise SampleError(FAILS)
         return method(operator, batch, *more, **named)
 

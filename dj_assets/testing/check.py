@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from dj_assets.errors import ContractError
 from dj_assets.models.store import ModelStore
 from dj_assets.operators import contract
-from dj_assets.operators.base import Deduplicator, FieldMapper, Filter, Measuring, Operator, Selector
+from dj_assets.operators.base import Deduplicator, FieldMapper, Filter, Grouper, Measuring, Operator, Selector
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.sql import Sql, joined
 from dj_assets.replay.selecting import comparable
@@ -155,27 +156,57 @@ def selection(bench: Bench) -> None:
     operator = bench.operator
     if not isinstance(operator, Selector):
         return
-    import duckdb
-
-    rows = list(range(len(TEXTS)))
-    values = bench.values(bench.batch(TEXTS))
-    judged = [values[statistic.key] for statistic in operator.statistics]
-    column = comparable(pa.array(judged[0], operator.statistics[0].type)) if judged else pa.nulls(len(rows))
-    numbers = pa.array(rows, pa.int64())
-    samples = pa.table({"sample": numbers, "shard": pa.nulls(len(rows), pa.int32()), "row": numbers, "value": column})
-    for number in (len(rows), 2):
+    for number in (len(TEXTS), 2):
         query = operator.selection(number)
         if query is None:
             continue
-        with duckdb.connect(config={"threads": 1}) as database:
-            database.register("samples", samples.slice(0, number))
-            try:
-                found = database.execute(query.text, list(query.parameters)).fetchnumpy()["sample"].tolist()
-            except (duckdb.Error, KeyError) as error:
-                fix = "select the column 'sample' of the table 'samples'"
-                raise bench.breach(f"gives SQL that fails: {contract.in_words(error)}", fix, "selection") from error
-        if len({*found}) < len(found) or not {*found} <= {*rows[:number]}:
+        found = [row["sample"] for row in _asked(bench, query, _judged(bench, operator).slice(0, number), "selection")]
+        if len({*found}) < len(found) or not {*found} <= {*range(number)}:
             raise bench.breach("selects a sample twice, or one that is not there", "select from 'samples'", "selection")
+
+
+def grouping(bench: Bench) -> None:
+    """Check that the query of a grouper runs, and puts every sample into one group."""
+    operator = bench.operator
+    if not isinstance(operator, Grouper):
+        return
+    rows = _asked(bench, operator.grouping, _judged(bench, operator), "grouping")
+    if rows and "group" not in rows[0]:
+        fix = "select the columns 'sample' and 'group'"
+        raise bench.breach("returns no column 'group'", fix, "grouping")
+    if sorted(row["sample"] for row in rows) != [*range(len(TEXTS))]:
+        problem = "leaves a sample out, or puts it into several groups"
+        raise bench.breach(problem, "return every row of 'samples' once", "grouping")
+
+
+def _judged(bench: Bench, operator: Selector | Grouper) -> pa.Table:
+    """Return the table `samples` of the unusual texts, with the values that the operator measures."""
+    values = bench.values(bench.batch(TEXTS))
+    judged = [pa.array(values[statistic.key], statistic.type) for statistic in operator.statistics]
+    column = judged[0] if judged else pa.nulls(len(TEXTS))
+    if isinstance(operator, Selector) and judged:
+        column = comparable(column)
+    numbers = pa.array(range(len(TEXTS)), pa.int64())
+    nowhere = pa.nulls(len(TEXTS), pa.int32())
+    return pa.table({"sample": numbers, "shard": nowhere, "row": numbers, "value": column})
+
+
+def _asked(bench: Bench, query: Sql, samples: pa.Table, method: str) -> list[dict[str, Any]]:
+    """Return the rows of a query over samples."""
+    import duckdb
+
+    with duckdb.connect(config={"threads": 1}) as database:
+        database.register("samples", samples)
+        try:
+            found = database.execute(query.text, list(query.parameters))
+            names = [name for name, *_ in found.description or ()]
+            rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        except duckdb.Error as error:
+            fix = "select the column 'sample' of the table 'samples'"
+            raise bench.breach(f"gives SQL that fails: {contract.in_words(error)}", fix, method) from error
+    if rows and "sample" not in rows[0]:
+        raise bench.breach("returns no column 'sample'", "select the column 'sample' of the table 'samples'", method)
+    return rows
 
 
 def near_pairs(bench: Bench) -> None:
@@ -206,6 +237,7 @@ CHECKS: tuple[Callable[[Bench], None], ...] = (
     thresholds,
     condition,
     selection,
+    grouping,
     near_pairs,
 )
 

@@ -9,8 +9,8 @@ from typing import Literal
 from dj_assets.errors import UserError
 from dj_assets.operators import registry
 
-Kind = Literal["filter", "mapper", "field_mapper", "selector", "expander", "deduplicator"]
-KINDS: tuple[Kind, ...] = ("filter", "mapper", "selector", "expander", "deduplicator")
+Kind = Literal["filter", "mapper", "field_mapper", "selector", "expander", "grouper", "aggregator", "deduplicator"]
+KINDS: tuple[Kind, ...] = ("filter", "mapper", "selector", "expander", "grouper", "aggregator", "deduplicator")
 
 _FILTER = '''\
 """Filter texts by their share of digits."""
@@ -160,6 +160,62 @@ def test_paragraphs() -> None:
     children = {cls}().expand(Batch.of_texts(["one\\n\\ntwo", "three"]))
     assert children.to_pylist() == [["one", "two"], ["three"]]
 """
+_GROUPER = '''\
+"""Form groups of texts that begin alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dj_assets.operators import Batch, Grouper, Sql, Statistic, register
+
+
+@register("{name}")
+class {cls}(Grouper):
+    """Form groups of the texts with the same first character, case ignored."""
+
+    statistics = (Statistic("{key}", pa.string(), "first character"),)
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the value that the members of a group share."""
+        return {{"{key}": pc.utf8_lower(pc.utf8_slice_codeunits(batch.text, 0, 1))}}
+
+    @property
+    def grouping(self) -> Sql:
+        """Return the group of every sample."""
+        return Sql('SELECT sample, value AS "group" FROM samples')
+'''
+_GROUPER_TEST = """
+def test_the_first_character() -> None:
+    measured = {cls}().measure(Batch.of_texts(["One", "other", "two", ""]))
+    assert measured["{key}"].to_pylist() == ["o", "o", "t", ""]
+"""
+_AGGREGATOR = '''\
+"""Keep the longest text of a group."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from dj_assets.operators import Aggregator, register
+
+
+@register("{name}")
+class {cls}(Aggregator):
+    """Make one sample of every group: its longest text, the first of several. A grouper stands before it."""
+
+    def aggregate(self, groups: pa.ListArray) -> pa.Array:
+        """Return one text for each group."""
+        return pa.array([max(texts, key=len) for texts in groups.to_pylist()], pa.string())
+'''
+_AGGREGATOR_TEST = """
+def test_the_longest_text() -> None:
+    groups = pa.array([["one", "three"], ["four", "five"]])
+    assert {cls}().aggregate(groups).to_pylist() == ["three", "four"]
+"""
 _DEDUPLICATOR = '''\
 """Remove texts that differ in case only."""
 
@@ -191,9 +247,7 @@ def test_case_is_ignored() -> None:
 _TEST = '''\
 """Tests of {name}."""
 
-from {name} import {cls}
-
-from dj_assets.operators import Batch
+{imports}
 from dj_assets.testing import check_operator
 
 
@@ -201,12 +255,23 @@ def test_the_contract() -> None:
     check_operator({cls})
 
 '''
+_IMPORTS = """\
+from {name} import {cls}
+
+from dj_assets.operators import Batch"""
+# an aggregator sees no batch
+_AGGREGATOR_IMPORTS = """\
+import pyarrow as pa
+from {name} import {cls}
+"""
 _TEXTS = {
     "filter": (_FILTER, _FILTER_TEST),
     "mapper": (_MAPPER, _MAPPER_TEST),
     "field_mapper": (_FIELD_MAPPER, _FIELD_MAPPER_TEST),
     "selector": (_SELECTOR, _SELECTOR_TEST),
     "expander": (_EXPANDER, _EXPANDER_TEST),
+    "grouper": (_GROUPER, _GROUPER_TEST),
+    "aggregator": (_AGGREGATOR, _AGGREGATOR_TEST),
     "deduplicator": (_DEDUPLICATOR, _DEDUPLICATOR_TEST),
 }
 
@@ -252,6 +317,8 @@ def write_operator(name: str, kind: Kind | None, folder: Path) -> NewOperator:
             raise UserError(f"{path}: exists and is not overwritten; choose another name or --output")
     code, test = _TEXTS[chosen]
     words = {"name": full, "cls": "".join(map(str.capitalize, full.split("_"))), "key": full.removesuffix(f"_{ending}")}
+    imports = _AGGREGATOR_IMPORTS if chosen == "aggregator" else _IMPORTS
+    words["imports"] = imports.format_map(words)
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in ((made.file, code), (made.test, _TEST + test)):
         with path.open("x", encoding="utf-8") as file:

@@ -45,6 +45,11 @@ def dataset_card(report_input: ReportInput) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def card_of_remark(remark: str) -> str:
+    """Return a card that holds a remark alone."""
+    return f"{_plain(remark)}\n"
+
+
 _NO_LICENCE = "Not stated: set `licence` in the `asset` block of the recipe to the licence of the source."
 
 
@@ -70,8 +75,8 @@ def _counts(report_input: ReportInput) -> str:
         "dropped": manifest.dropped,
         "quarantined": manifest.quarantined,
     }
-    if manifest.created:
-        counts |= {"created from others": manifest.created, "replaced by others": manifest.expanded}
+    named = {"created": "created from others", "expanded": "replaced by others", "grouped": "members of others"}
+    counts |= {named[name]: count for name, count in manifest.made.items()}
     rows: list[dict[str, str | int | float | None]] = [
         {"": name, "samples": samples} for name, samples in counts.items()
     ]
@@ -82,7 +87,7 @@ def _counts(report_input: ReportInput) -> str:
 
 
 def _sources(report_input: ReportInput) -> str:
-    shards = report_input.manifest.files
+    shards = report_input.manifest.sources
     rows: list[dict[str, str | int | float | None]] = [
         {"file": _plain(shard.name), "sha256": shard.sha256, "samples": shard.records} for shard in shards[:_MOST_FILES]
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from dj_assets.analysis.shown_media import Display, Shelf, Shown
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.recipe.plan import Plan
+from dj_assets.views.left_out import or_remark
 from dj_assets.views.png import Colour
 
 if TYPE_CHECKING:
@@ -36,12 +38,31 @@ def write_sheets(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout
         return
     sheets = folder / FOLDER
     sheets.mkdir()
-    shelves = list(Display(folder / layout.database.name, plan, layout, manifest, most=12, edge=160).shelves())
+    display = Display(folder / layout.database.name, plan, layout, manifest, most=12, edge=160)
+    or_remark(
+        lambda: _write(display, sheets),
+        lambda remark: _save(_note(remark), sheets / OVERVIEW, quality=82),
+        "contact sheet",
+    )
+
+
+def _write(display: Display, sheets: Path) -> None:
+    shelves = list(display.shelves())
     for shelf in shelves:
-        _save(_sheet([shelf], columns=6, edge=160), sheets / f"{shelf.label}.jpg", quality=82)
+        sheet = or_remark(partial(_sheet, [shelf], columns=6, edge=160), _note, "contact sheet")
+        _save(sheet, sheets / f"{shelf.label}.jpg", quality=82)
     if shelves:
         small = [Shelf(each.label, each.dropped[::3], each.passed[::3]) for each in shelves]
         _save(_sheet(small, columns=4, edge=72), sheets / OVERVIEW, quality=70)
+
+
+def _note(remark: str) -> Image:
+    """Draw a sheet with a remark alone."""
+    from PIL import Image, ImageDraw
+
+    image = Image.new("RGB", (800, 2 * _PAD + _LINE), _PAPER)
+    ImageDraw.Draw(image).text((_PAD, _PAD), remark, fill=_INK, font=_font(11))
+    return image
 
 
 def overview(folder: Path, limit_bytes: int) -> bytes:

@@ -81,7 +81,8 @@ def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     """Return the number of samples that could be kept, and of those that the run of the database kept."""
     query = """
         SELECT (manifest->>'samples_in')::BIGINT + coalesce((manifest->>'created')::BIGINT, 0)
-               - coalesce((manifest->>'expanded')::BIGINT, 0), (manifest->>'samples_out')::BIGINT
+               - coalesce((manifest->>'expanded')::BIGINT, 0) - coalesce((manifest->>'grouped')::BIGINT, 0),
+               (manifest->>'samples_out')::BIGINT
         FROM runs ORDER BY finished DESC LIMIT 1
     """
     row = connection.execute(query).fetchone()

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 from dj_assets import settings
 from dj_assets.home.disk import TEXT_SHARE, expected_bytes, free_bytes, statistics_bytes, text_bytes
 from dj_assets.models.store import ModelFile
-from dj_assets.operators.base import CorpusMapper, Deduplicator, Expander, FieldMapper, Filter, Operator, Selector
+from dj_assets.operators.base import (
+    Aggregator,
+    CorpusMapper,
+    Deduplicator,
+    Expander,
+    FieldMapper,
+    Filter,
+    Grouper,
+    Operator,
+    Selector,
+)
 from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.sources import SourceFile
@@ -38,6 +48,8 @@ _DOES: dict[type[Operator], str] = {
     Deduplicator: "computes signatures, then clusters",
     Selector: "selects among all samples that are left",
     Expander: "makes several samples from each",
+    Grouper: "forms groups of all samples that are left",
+    Aggregator: "makes one sample of each group",
 }
 
 

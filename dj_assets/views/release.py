@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from dj_assets.analysis.run_checks import check_input_of
@@ -12,9 +13,10 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import published_run, run_before
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.recipe.plan import Plan
-from dj_assets.views.card import dataset_card
+from dj_assets.views.card import card_of_remark, dataset_card
 from dj_assets.views.contact_sheet import write_sheets
-from dj_assets.views.page.document import report_page
+from dj_assets.views.left_out import or_remark
+from dj_assets.views.page.document import page_of_remark, report_page
 from dj_assets.views.page.report_input import ReportInput
 
 
@@ -37,12 +39,23 @@ def write_report(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout
     layout
         The layout of its measured files and of the manifest of the run before.
     """
-    report_input = run_facts(folder, manifest, plan, layout)
-    for path, content in (
-        (report_input.layout.report, report_page(report_input)),
-        (report_input.layout.card, dataset_card(report_input)),
-    ):
-        path.write_text(content, "utf-8")
+    published = replace(layout, published=folder)
+    report, card = or_remark(
+        lambda: _pages(run_facts(folder, manifest, plan, layout)),
+        lambda remark: (page_of_remark(remark), card_of_remark(remark)),
+        "report",
+    )
+    for path, content in ((published.report, report), (published.card, card)):
+        # names of files may have bytes that are no characters
+        path.write_text(content, "utf-8", errors="replace")
+
+
+def _pages(report_input: ReportInput) -> tuple[str, str]:
+    """Return report and card."""
+    return (
+        or_remark(partial(report_page, report_input), page_of_remark, "report"),
+        or_remark(partial(dataset_card, report_input), card_of_remark, "dataset card"),
+    )
 
 
 def run_facts(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> ReportInput:

@@ -28,16 +28,15 @@ def render_run(manifest: RunManifest, reused_s: float | None = None) -> Group:
     steps = manifest.funnel
     quarantined = ("quarantined",) if manifest.quarantined else ()
     timed = () if reused_s is not None else ("s",)
-    made = ("created", "expanded") if manifest.created else ()
-    table = _table("", "operator", "in", "out", "dropped", *quarantined, *made, "kept", *timed, numbers_from=2)
+    table = _table("", "operator", "in", "out", "dropped", *quarantined, *manifest.made, "kept", *timed, numbers_from=2)
     numbered = ((str(number), step) for number, step in enumerate(steps))
     for number, step in (*(("", step) for step in manifest.loading), *numbered):
         counts = [step.samples_in, step.samples_out, step.dropped, *([step.quarantined] if quarantined else [])]
-        children = [step.created, step.expanded] if made else []
+        made = [int(getattr(step, name)) for name in manifest.made]
         # a share of samples that were made from others would tell nothing
         kept = "–" if step.created else _share(step.samples_out, step.samples_in)
         seconds = [f"{step.seconds:.1f}" if number else ""] if timed else []
-        table.add_row(number, step.operator, *_numbers(*counts, *children), kept, *seconds)
+        table.add_row(number, step.operator, *_numbers(*counts, *made), kept, *seconds)
     return Group(table, _summary(manifest, reused_s), *_short_texts(manifest), *_against(manifest))
 
 
@@ -85,12 +84,11 @@ def _summary(manifest: RunManifest, reused_s: float | None) -> str:
     effort = f"{sum(manifest.seconds.values()):.1f} s, peak {manifest.peak_rss_mb:,.0f} MB"
     if reused_s is not None:
         effort = f"already there since {manifest.finished}, nothing was written; {reused_s:.1f} s"
-    created, expanded = (
-        (f" + {manifest.created:,} created", f" + {manifest.expanded:,} expanded") if manifest.created else ("", "")
-    )
+    created = f" + {manifest.created:,} created" if manifest.created else ""
+    became = "".join(f" + {count:,} {name}" for name, count in manifest.made.items() if name != "created")
     return (
         f"\n{manifest.name}: {manifest.samples_in:,} in{created} = {manifest.samples_out:,} kept + "
-        f"{manifest.dropped:,} dropped + {manifest.quarantined:,} quarantined{expanded}; "
+        f"{manifest.dropped:,} dropped + {manifest.quarantined:,} quarantined{became}; "
         f"retention {manifest.retention:.2%}; {effort}"
     )
 

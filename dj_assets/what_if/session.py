@@ -85,7 +85,7 @@ class Session:
         started = time.perf_counter()
         plan = self._changed(changes)
         # bounds before an expander decide which samples exist: only a replay knows
-        steps = self._replayed_filters(plan) if plan.expanders else count_filters(self._judged, plan)
+        steps = self._replayed_filters(plan) if plan.makes_samples else count_filters(self._judged, plan)
         return {"steps": [asdict(step) for step in steps], "seconds": round(time.perf_counter() - started, 3)}
 
     def whole(self, changes: Changes) -> Answer:

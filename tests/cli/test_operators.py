@@ -130,7 +130,7 @@ def test_list_names_every_operator_with_kind_and_purpose():
     assert "Keep texts whose length" in table
 
 
-@pytest.mark.parametrize("kind", ["filter", "mapper", "field_mapper", "deduplicator"])
+@pytest.mark.parametrize("kind", ["filter", "mapper", "field_mapper", "deduplicator", "grouper", "aggregator"])
 def test_a_new_operator_passes_its_check_its_test_and_a_run(tmp_path, source, kind):
     folder = tmp_path / "operators"
     new = ("operators", "new", "fresh_cli", "--kind", kind, "--output", folder)
@@ -145,10 +145,12 @@ def test_a_new_operator_passes_its_check_its_test_and_a_run(tmp_path, source, ki
     assert "2 passed" in tested.stdout
     recipe = tmp_path / "fresh.yaml"
     # a folder is read without its tests
-    recipe.write_text(f"custom_operator_paths: operators\nprocess: [{name}]\n")
+    process = {"grouper": [name, "join_text_aggregator"], "aggregator": ["naive_grouper", name]}.get(kind, [name])
+    recipe.write_text(f"custom_operator_paths: operators\nprocess: {json.dumps(process)}\n")
     done = cli("run", recipe, "--input", source, "--output", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert "3 in = 3 kept" in done.stdout
+    made = kind in {"grouper", "aggregator"}
+    assert ("3 grouped" if made else "3 in = 3 kept") in done.stdout
     (folder / f"{name}.py").unlink()
     assert "exists and is not overwritten" in the_one_line(cli(*new))
     assert not (folder / f"{name}.py").exists()

@@ -20,6 +20,7 @@ RECIPE = """
 process:
   - fix_unicode_mapper:
   - clean_links_mapper:
+  - extract_tables_from_html_mapper:
   - character_repetition_filter: {max_ratio: 0.5}
   - text_length_filter: {min_len: 20}
   - document_line_deduplicator: {frequency_threshold: 3}
@@ -27,6 +28,9 @@ process:
   - text_chunk_mapper: {max_len: 60, split_pattern: '\\. '}
   - topk_specified_field_selector: {field_key: __dj__stats__.text_len, top_ratio: 0.9}
   - random_selector: {select_ratio: 0.5}
+  - fixed_size_grouper: {group_size: 20}
+  - join_text_aggregator:
+  - text_length_filter: {min_len: 600}
 """
 
 
@@ -40,6 +44,10 @@ def first_shard(output: Path) -> bool:
 
 def near_pairs(output: Path) -> bool:
     return any((output / ".dj/near_pairs").glob("*"))
+
+
+def grouping(output: Path) -> bool:
+    return (output / ".dj/under_way/groups").exists()
 
 
 def staging(output: Path) -> bool:
@@ -68,7 +76,7 @@ def start(source: Path, output: Path) -> subprocess.Popen:
     return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-@pytest.mark.parametrize("moment", [first_counted, first_shard, near_pairs, staging])
+@pytest.mark.parametrize("moment", [first_counted, first_shard, near_pairs, grouping, staging])
 def test_a_killed_run_goes_on_as_if_nothing_had_been(source, undisturbed, tmp_path, moment: Callable[[Path], bool]):
     output = tmp_path / "out"
     process = start(source, output)
@@ -92,7 +100,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(source, undisturbed, tmp_pa
     left_over = [path for path in output.rglob("*") if "tmp" in path.name or path.name == ".staging"]
     assert left_over == []
     run = json.loads((output / "run.json").read_text())
-    ended = run["dropped"] + run["quarantined"] + run["expanded"]
+    ended = run["dropped"] + run["quarantined"] + run["expanded"] + run["grouped"]
     assert run["samples_in"] + run["created"] == run["samples_out"] + ended
     assert run["samples_in"] == 9000
-    assert run["created"] > run["expanded"] > 0
+    assert run["created"] > run["grouped"] > 20 * run["samples_out"] > 0
+    assert run["expanded"] > 0

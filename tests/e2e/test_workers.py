@@ -123,6 +123,9 @@ def test_two_workers_refine_one_subset_together_and_survive_the_daemon(project, 
         monkeypatch.setenv("DAGSTER_PG_URL", stack.enter_context(postgres()))
         code = ("dagster", "api", "grpc", "-m", "dj_assets.definitions", "-h", "127.0.0.1", "-p", str(port))
         stack.enter_context(process(project, *code))
+        # a daemon that starts before the code server answers forgets the assets of a backfill until it asks again
+        started = project / "dagster.log"
+        wait_for(lambda: "Started Dagster code server" in started.read_text(), started.read_text)
         first = stack.enter_context(process(project, *daemon))
         web = ("dagster_webserver", "-w", daemon[-1], "-h", "127.0.0.1", "-p", str(ui))
         server = Server(f"http://127.0.0.1:{ui}", stack.enter_context(process(project, *web)), project / "web.log")

@@ -23,6 +23,11 @@ from dj_assets.subset import Options, Subset, run_recipe
 from tests.documents import write_jsonl
 from tests.media import made
 
+SHIPPED = [
+    {"usage_counter_mapper": {}},
+    {"whitespace_normalization_mapper": {"text_key": "said.twice"}},
+    {"extract_tables_from_html_mapper": {}},
+]
 OPERATOR = '''
 import pyarrow as pa
 from dj_assets.operators import Batch, FieldMapper, SampleError, register
@@ -268,3 +273,11 @@ def test_a_parent_that_is_no_object_quarantines_the_sample(source: Path) -> None
     pq.write_table(pa.Table.from_pylist(records[:1]), source / "in.parquet")
     run = run_recipe(recipe_of(source, ["first_words_mapper"]), [source / "in.parquet"], source / "out2", workers=1)
     assert (run.samples_out, run.quarantined) == (0, 1)
+
+
+def test_shipped_operators_over_fields_run_in_processes_that_were_warmed_up(tmp_path: Path) -> None:
+    rows = [{"text": "<table><tr><td>a</td></tr></table>", "said": {"twice": "b\u00a0b"}} for _ in range(20)]
+    sources = [write_jsonl(tmp_path / f"{part}.jsonl", rows) for part in range(2)]
+    result = run_recipe({"process": SHIPPED}, sources, tmp_path / "out", workers=2)
+    (*_, row) = (row for path in result.refined for row in pq.read_table(path).to_pylist())
+    assert (row["said"]["twice"], row["__dj__meta__"]["html_tables"]) == ("b b", [[["a"]]])

@@ -12,6 +12,13 @@ import pytest
 
 import dj_assets
 from dj_assets.errors import SourceError
+from dj_assets.home.layout import Layout
+from dj_assets.measure.engines import ENGINES
+from dj_assets.measure.listed_fields import require_media_keys_before
+from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.plan import make_plan
+from dj_assets.sources.sources import SourceFile
+from dj_assets.subset import Options, Subset
 from tests.media import made
 from tests.media.formats import Clip
 
@@ -53,6 +60,67 @@ def test_a_key_that_no_record_has_is_said(
     message = f"in.{format}: no record has the key '{key}' \\(keys seen: text, images, videos, meta\\).*'{setting}'"
     with pytest.raises(SourceError, match=message):
         run(recipe, source)
+
+
+def test_a_missing_key_is_said_before_anything_is_measured(tmp_path: Path) -> None:
+    sources = [lines(tmp_path / f"{n}.jsonl", *[{"text": "a", "images": []}] * 2000) for n in range(3)]
+    message = "0.jsonl: no record has the key 'image' \\(keys seen: text, images\\).*'image_key'"
+    recipe = {"image_key": "image", **IMAGES}
+    for limit in (None, 1):
+        for engine in ENGINES:  # no cluster is needed, since nothing is measured
+            out = tmp_path / f"{engine}{limit}"
+            with pytest.raises(SourceError, match=message):
+                dj_assets.run_recipe(recipe, sources, out, workers=1, limit=limit, engine=engine)
+    assert not [*tmp_path.rglob("*.parquet")]
+
+
+def test_a_missing_key_is_said_by_the_first_shard(tmp_path: Path) -> None:
+    for number in range(3):
+        lines(tmp_path / f"{number}.jsonl", {"text": "a", "images": []})
+    block = {"subset": "notes", "group": "mine", "shards": {"files": 1}}
+    recipe = load_recipe({"image_key": "image", **IMAGES, "asset": block})
+    subset = Subset(recipe, [tmp_path / "*.jsonl"], Layout.home(tmp_path / "home"), Options(workers=1))
+    with pytest.raises(SourceError, match=r"0\.jsonl: no record has the key 'image'"):
+        subset.measure(shard="1")
+    assert not [*(tmp_path / "home").rglob("*.parquet")]
+
+
+def find_keys(recipe: dict[str, Any], *sources: Path, limit: int | None = None) -> None:
+    """Look for the keys of a recipe as a run does before it measures."""
+    layout = Layout.output(sources[0].parent / "out")
+    require_media_keys_before(make_plan(load_recipe(recipe)), layout, [*map(SourceFile.at, sources)], limit)
+
+
+@pytest.mark.parametrize("key", ["picture", "画像", "meta.picture", 'pic"ture'])
+def test_the_key_may_come_late(tmp_path: Path, key: str) -> None:
+    head, _, rest = key.partition(".")
+    plain = [{"id": f"{n}", "text": "a", "meta": {"name": "x" * 4000}} for n in range(20)]
+    last = {"text": "b", head: {rest: "a.png"} if rest else "a.png"}
+    source = lines(tmp_path / "in.jsonl", *plain, last)
+    pq.write_table(pa.Table.from_pylist(plain), tmp_path / "0.parquet")
+    recipe = {"image_key": key, **IMAGES}
+    find_keys(recipe, source)
+    find_keys(recipe, tmp_path / "0.parquet", source)
+    find_keys(recipe, tmp_path / "0.parquet", source, limit=41)
+    for limit in (20, 40):
+        with pytest.raises(SourceError, match="no record has the key"):
+            find_keys(recipe, tmp_path / "0.parquet", source, limit=limit)
+
+
+def test_a_key_that_an_operator_writes_is_no_missing_key(tmp_path: Path) -> None:
+    made.image(tmp_path / "a.png", 60, 60)
+    (tmp_path / "listing.py").write_text(
+        "import pyarrow as pa\n"
+        "from dj_assets.operators import FieldMapper, register\n\n\n"
+        "@register('test_listing_mapper')\nclass Listing(FieldMapper):\n"
+        "    fields = {'listed': pa.list_(pa.string())}\n\n"
+        "    def extract(self, batch):\n"
+        "        return {'listed': pa.array([['a.png']] * len(batch), pa.list_(pa.string()))}\n"
+    )
+    source = lines(tmp_path / "in.jsonl", {"id": "a", "text": "a"})
+    process = ["test_listing_mapper", *IMAGES["process"]]
+    recipe = {"image_key": "listed", "custom_operator_paths": [str(tmp_path / "listing.py")], "process": process}
+    assert run(recipe, source) == ([], {})
 
 
 def test_some_records_may_have_no_media(tmp_path: Path) -> None:

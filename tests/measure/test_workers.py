@@ -185,3 +185,14 @@ def run(arguments: list[str], given: str | None = None) -> subprocess.CompletedP
         check=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
+
+
+def test_more_workers_than_open_files_are_refused_in_one_line() -> None:
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+        "from dj_assets.errors import UserError; from dj_assets.measure.workers import Workers\n"
+        "try: Workers(64)\nexcept UserError as error: print(error)\n"
+        "Workers(4).close()\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("64 worker processes need about 162 open files, and the system allows 64; use fewer")

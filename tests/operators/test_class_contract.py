@@ -184,7 +184,10 @@ def no_kind():
         (lambda: writes(s=pa.list_(pa.struct([]))), "the type of the field 's' is list<item: struct<>>; use "),
         (no_sign, "has no 'sign'; add 'def sign(self, batch)'"),
         (texts_as_signatures, "'signature_type' is string; declare an integer type, pa.binary(n)"),
-        (no_kind, "is no operator; derive it from Mapper, Filter, Selector, Expander or Deduplicator"),
+        (
+            no_kind,
+            "is no operator; derive it from Mapper, Filter, Selector, Expander, Grouper, Aggregator or Deduplicator",
+        ),
     ],
 )
 def test_an_incomplete_class_is_refused_in_one_line(make, line):

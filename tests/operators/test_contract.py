@@ -10,7 +10,18 @@ import pyarrow as pa
 import pytest
 
 from dj_assets.operators import registry
-from dj_assets.operators.base import Deduplicator, Expander, FieldMapper, Filter, Mapper, Measuring, Operator, Selector
+from dj_assets.operators.base import (
+    Aggregator,
+    Deduplicator,
+    Expander,
+    FieldMapper,
+    Filter,
+    Grouper,
+    Mapper,
+    Measuring,
+    Operator,
+    Selector,
+)
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaDeduplicator, MediaOperator
 from dj_assets.operators.kinds.parsed_words import ParsedFilter
@@ -35,6 +46,9 @@ def result(operator: Operator, batch: Batch) -> dict[str, pa.Array]:
         return dict(operator.measure(batch))
     if isinstance(operator, Expander):
         return {"children": operator.expand(batch)}
+    if isinstance(operator, Aggregator):
+        groups = pa.array([[text] for text in batch.text.to_pylist()], pa.list_(pa.string()))
+        return {"text": operator.aggregate(groups)}
     assert isinstance(operator, Deduplicator)
     return {"signature": operator.sign(batch)}
 
@@ -60,8 +74,8 @@ def test_results_have_the_declared_lengths_and_types(operator: Operator, bench: 
     found = result(operator, bench.batch(operator, list(TEXTS)))
     assert {key: column.type for key, column in found.items()} == declared(operator)
     assert {len(column) for column in found.values()} <= {len(TEXTS)}
-    if isinstance(operator, FieldMapper | Selector):
-        # a field may have no value, a selector no statistic
+    if isinstance(operator, FieldMapper | Selector | Grouper):
+        # a field may have no value, a selector or grouper no statistic
         return
     # what lists no media has no signature of them
     missing = len(TEXTS) if isinstance(operator, MediaDeduplicator) else 0

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from dj_assets.home.home import output_layout
 from dj_assets.home.writing import open_parquet
 from dj_assets.publish.export.export import Export
-from dj_assets.sources.arrow_types import converted, with_inner
+from dj_assets.sources.arrow_types import in_type, with_inner
 from dj_assets.sources.column_types import TableTypes, plain
 from dj_assets.subset import run_recipe
 
@@ -74,7 +74,7 @@ def array_of(kind: pa.DataType, seed: int, nullable: bool, rows: int = 5) -> pa.
     """Return values of any type; with nulls if allowed. Values are casts of small numbers."""
     stored = _storage(kind)
     values = [None if nullable and n == 1 else _value(kind, seed + n) for n in range(rows)]
-    return converted(pa.array(values, stored), kind)
+    return in_type(pa.array(values, stored), kind)
 
 
 def _storage(kind: pa.DataType) -> pa.DataType:
@@ -289,3 +289,10 @@ def test_columns_of_a_manifest_are_read_back():
     again = TableTypes.from_json(json.loads(json.dumps(types.to_json())))
     assert again == types
     assert again.schema.equals(schema, check_metadata=True)
+
+
+def test_a_text_that_is_a_list_is_quarantined_and_the_run_ends(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": [["a"], ["b"]], "n": [1, 2]}), tmp_path / "in.parquet")
+    result = run_recipe({"process": ["text_length_filter"]}, [tmp_path / "in.parquet"], tmp_path / "out", workers=1)
+    assert (result.samples_out, result.quarantined) == (0, 2)
+    assert pq.read_table(tmp_path / "out/refined").schema.field("text").type == pa.list_(pa.string())

@@ -74,6 +74,11 @@ def test_a_missing_column_is_marked(tmp_path: Path) -> None:
     assert [(reject.dropped, reject.error) for reject in block.rejects] == [(True, "no key 'text'")]
 
 
+def test_a_missing_column_is_marked_where_every_row_is_refused(tmp_path: Path) -> None:
+    (block,) = read(write(tmp_path, "a.csv", b"# made by a program\ntext,n\na,1\n"))
+    assert block.missing_key == ("# made by a program",)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -19,7 +19,7 @@ def parse_lines(folder: Path, *lines: bytes, text_key: str = "text") -> Parsed:
         (b'{"text": "a', "broken JSON ("),
         (b"{'text': 1}", "broken JSON ("),
         (b'{"text": "a"} {"text": "b"}', "broken JSON ("),
-        (b"\x00", "broken JSON ("),
+        (b"\x00" * 99, "broken JSON (nothing but null bytes"),
         (b'{"text": "a", "n": 1e999}', "broken JSON (the number 1e999 is too large"),
         (b'{"text": "a", "n": ' + b"9" * 5000 + b"}", "broken JSON ("),
         (b'{"text": "a", "n": ' + b"[" * 5000 + b"]" * 5000 + b"}", "broken JSON (nested too deeply)"),
@@ -46,6 +46,13 @@ def test_a_bad_record_is_quarantined_with_its_place(tmp_path: Path, line: bytes,
     assert reject.error.endswith(" at line 3 (row 2), byte 20")
     assert "\n" not in reject.error
     assert parsed.records == 3
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\x1e", b"\x1e\xef\xbb\xbf"])
+def test_marks_before_a_record_are_no_part_of_it(tmp_path: Path, mark: bytes) -> None:
+    parsed = parse_lines(tmp_path, b'{"text": "a"}', mark + b'{"text": "b", "n": 1}', mark + b'{"text": "c"}')
+    assert parsed.rows["text"].to_pylist() == ["a", "b", "c"]
+    assert [json.loads(fields) for fields in parsed.rows["fields"].to_pylist()][1] == {"text": None, "n": 1}
 
 
 def test_an_overlong_line_is_quarantined_with_its_place(tmp_path: Path) -> None:

@@ -155,11 +155,19 @@ def test_bytes_after_a_gzip_stream_are_ignored_as_by_gzip(tmp_path: Path, rest: 
         ("a.jsonl.gz", PACK[".zst"](b"{}"), "is packed with Zstandard"),
         ("a.jsonl.gz", b'{"text": "x"}\n', "is not packed, although its name ends in .gz"),
         ("a.jsonl.zst", b'{"text": "x"}\n', "is not packed, although its name ends in .zst"),
-        ("a.jsonl.gz", PACK[".gz"](PACK[".gz"](b"{}")), "is packed with gzip"),
+        ("a.jsonl.gz", PACK[".gz"](PACK[".gz"](b"{}")), "is packed with gzip within .gz, so packed twice; unpack"),
         ("a.csv", "text\nx\n".encode("utf-16"), "is text in UTF-16"),
         ("a.jsonl", '{"text": "x"}\n'.encode("utf-16-le"), "is text in UTF-16"),
         ("a.json.gz", PACK[".gz"]('{"text": "x"}\n'.encode("utf-16-be")), "is text in UTF-16"),
+        ("a.jsonl", '{"text": "x"}\n'.encode("utf-32"), "is text in UTF-32"),
         ("a.jsonl", b"PK\x03\x04" + bytes(60), "is a ZIP archive"),
+        ("a.csv", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml" + bytes(60), "is an Excel file"),
+        ("a.parquet", b"ORC" + bytes(60), "is ORC"),
+        ("a.json", b"SQLite format 3\0" + bytes(60), "is a database of SQLite"),
+        ("a.jsonl", b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>', "is an XML page"),
+        ("a.jsonl.gz", PACK[".gz"](b"x.jsonl".ljust(257, b"\0") + b"ustar".ljust(255, b"\0")), "is a tar archive"),
+        ("a.jsonl", b'{"text": "x"}\r{"text": "y"}\r', "its lines end in CR alone"),
+        ("a.csv", b"text,n\rx,1\ry,2\r", "its lines end in CR alone"),
         ("a.tsv", parquet_bytes(pa.table({"text": ["a"]})), "is Parquet"),
         ("a.parquet", b"PARE" + bytes(60), "is encrypted Parquet"),
         ("a.json", b"<!DOCTYPE html><html>", "is an HTML page"),
@@ -172,6 +180,12 @@ def test_a_file_of_another_kind_than_its_name_is_told(tmp_path: Path, name: str,
         list(open_blocks(SourceFile.at(tmp_path / name), 0))
     assert str(error.value).startswith(f"{tmp_path / name}: {kind}")
     assert "fetch it again" not in str(error.value)
+
+
+@pytest.mark.parametrize("order", ["LE", "BE"])
+def test_text_in_utf_16_without_a_mark_is_told_with_its_byte_order(tmp_path: Path, order: str) -> None:
+    with pytest.raises(SourceError, match=f"iconv -f UTF-16{order} -t UTF-8"):
+        read(write(tmp_path, "a.jsonl", '{"text": "x"}\n'.encode(f"utf-16-{order.lower()}")))
 
 
 @pytest.mark.parametrize("content", [b'[{"text":"a"},{"text":"b"}]', b'[\n {"text":"a"},\n {"text":"b"}\n]\n'])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,32 @@ def test_mistakes_are_one_line(tmp_path: Path, given: list[str], message: str) -
         resolve(given, tmp_path)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_links_are_followed_in_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "d/a.jsonl", "elsewhere/x.jsonl", "elsewhere/deep/y.jsonl")
+    (tmp_path / "d/b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/deep/up").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "d/c.jsonl").symlink_to(tmp_path / "elsewhere/x.jsonl")
+    found = ["d/a.jsonl", "d/b/deep/y.jsonl", "d/b/x.jsonl", "d/c.jsonl"]
+    assert names(resolve(["d"], tmp_path), tmp_path) == found
+
+
+@pytest.mark.parametrize("given", ["d", "d/*.jsonl"])
+def test_a_link_to_nothing_is_named(tmp_path: Path, given: str) -> None:
+    touch(tmp_path, "d/a.jsonl")
+    (tmp_path / "d/notes.txt").symlink_to("gone.txt")
+    (tmp_path / "d/b.jsonl").symlink_to("../blobs/5f3a")
+    with pytest.raises(SourceError, match=r"d/b\.jsonl: is a link to \.\./blobs/5f3a, which does not exist"):
+        resolve([given], tmp_path)
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jsonl"))
+    path.write_bytes(b"{}\n")
+    with pytest.raises(SourceError, match=r"caf\\xe9\.jsonl: the name is not in UTF-8; rename it") as error:
+        resolve([tmp_path], tmp_path)
+    assert str(error.value).isprintable()
 
 
 def test_the_checksum_is_that_of_the_bytes_on_the_disk(tmp_path: Path) -> None:

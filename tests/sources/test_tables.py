@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +10,8 @@ import pytest
 
 from dj_assets.errors import SourceError
 from dj_assets.sources.blocks import Parsed
+from dj_assets.sources.readers import Reader, parse
+from dj_assets.sources.sources import SourceFile
 from tests.sources.reading import read, read_all, write
 
 
@@ -69,11 +72,27 @@ def test_a_column_that_is_no_text_is_quarantined(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("far", [datetime(1, 1, 1), datetime(9999, 12, 31)])
+def test_old_times_of_spark_keep_their_value(tmp_path: Path, far: datetime) -> None:
+    near = datetime(2020, 1, 1, 0, 0, 0, 1)
+    for times, unit in (([near, None], "ns"), ([near, far], "us")):
+        columns = {"text": ["a", "b"], "t": pa.array([near, None], pa.timestamp("us"))}
+        table = pa.table(columns | {"m": pa.array([[{"t": time}] for time in times])})
+        pq.write_table(table, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True)
+        (parsed,) = read(SourceFile.at(tmp_path / "a.parquet"))
+        fields = parsed.rows["fields"]
+        assert fields.type.field("t").type == pa.timestamp(unit)
+        assert fields.field("m").cast(pa.list_(pa.struct([("t", pa.timestamp("us"))]))).to_pylist() == [
+            [{"t": time}] for time in times
+        ]
+
+
 @pytest.mark.parametrize(
     ("ids", "strings"),
     [
         (pa.array([5, None]), ["5", "a.parquet:1"]),
         (pa.array([1.5, 2.0]), ["1.5", "2"]),
+        (pa.array([1, None], pa.timestamp("us", "Z")), ["1970-01-01 00:00:00.000001Z", "a.parquet:1"]),
         (pa.array(["x", ""]), ["x", ""]),
         (pa.array([[1], None]), ["[1]", "a.parquet:1"]),
     ],
@@ -108,3 +127,12 @@ def test_a_row_much_larger_than_the_others_does_not_drag_them_along(tmp_path: Pa
     blocks = read(write(tmp_path, "a.parquet", sink.getvalue()), block_bytes=10_000)
     assert [text for block in blocks for text in block.rows["text"].to_pylist()] == texts
     assert max(block.rows.num_rows for block in blocks if block.rows.nbytes > 500_000) < 50
+
+
+def test_values_of_dictionaries_count_in_every_row(tmp_path):
+    values = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), pa.array(["x" * 1_000_000]))
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"id": range(5000), "text": values}), path)
+    blocks = Reader(SourceFile.at(path), 0, block_bytes=4_000_000).blocks()
+    parsed = [parse(block, text_key="text", name="a.parquet") for block, _ in zip(blocks, range(3), strict=False)]
+    assert all(0 < block.rows.num_rows <= 8 for block in parsed)

@@ -237,3 +237,14 @@ def test_the_estimate_is_near_what_a_run_takes(out, sources):
     taken = sum(path.stat().st_size for path in out.rglob("*") if path.is_file() and path.stat().st_nlink == 1)
     assert 0.2 * taken < disk.expected_bytes(plan, files) < 2 * taken
     shutil.rmtree(out)
+
+
+def test_an_empty_work_folder_is_no_other_run(tmp_path: Path) -> None:
+    # a run that finds the disk full at its first byte leaves no more
+    (tmp_path / "out/.dj").mkdir(parents=True)
+    source = write_jsonl(tmp_path / "a.jsonl", documents(20))
+    assert dj_assets.run_recipe(RECIPE, [source], tmp_path / "out", workers=1).samples_in == 20
+    (tmp_path / "other/.dj").mkdir(parents=True)
+    (tmp_path / "other/.dj/claim.json").write_text("{}")
+    with pytest.raises(UserError, match="in use by another run"):
+        dj_assets.run_recipe(RECIPE, [source], tmp_path / "other", workers=1)

@@ -38,6 +38,26 @@ def test_files_of_a_folder_that_are_not_read_are_named(tmp_path):
     assert (alone.notices, notices(alone)) == ((), {})
 
 
+def test_empty_files_that_cannot_be_whole_are_named(tmp_path):
+    names = ("a.parquet", "b.jsonl.gz", "c.jsonl", "d.csv")
+    for name in names:
+        (tmp_path / name).touch()
+    inputs = [write_jsonl(tmp_path / "z.jsonl", [{"text": "one"}]), *(tmp_path / name for name in names)]
+    result = dj_assets.run_recipe(RECIPE, inputs, tmp_path / "out", workers=1)
+    (notice,) = result.manifest.notices
+    assert notice.startswith("2 files have 0 bytes, which no whole file of this kind has; fetch again: ")
+    assert notice.endswith(f"{tmp_path / 'a.parquet'}, {tmp_path / 'b.jsonl.gz'}")
+
+
+def test_columns_in_the_names_of_folders_are_named(tmp_path):
+    for year in (2019, 2020):
+        write_jsonl(tmp_path / f"data/year={year}/lang=en/a.jsonl", [{"text": f"one of {year}"}])
+    result = dj_assets.run_recipe(RECIPE, [tmp_path / "data"], tmp_path / "out", workers=1)
+    assert result.manifest.notices == (
+        "the names of folders hold values, such as year=2019; no column is made of them: year, lang",
+    )
+
+
 def test_records_of_a_reference_set_that_cannot_be_read_are_named(tmp_path):
     source = write_jsonl(tmp_path / "a.jsonl", [{"text": "one"}, {"text": "two"}])
     (tmp_path / "test.jsonl").write_bytes(b'{"text": "one"}\n{"text": "two"\n{"text": null}\n')

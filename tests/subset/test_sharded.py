@@ -33,7 +33,16 @@ CHILDREN = [
     {"text_length_filter": {"min_len": 10}},
     {"topk_specified_field_selector": {"field_key": "__dj__stats__.text_len", "top_ratio": 0.6}},
 ]
-RECORDS = [{"id": f"d{number}"} | record for number, record in enumerate(documents(300, words=20))]
+GROUPS = [
+    *PROCESS,
+    {"key_value_grouper": {"group_by_keys": ["kind"]}},
+    "join_text_aggregator",
+    {"text_chunk_mapper": {"max_len": 200, "split_pattern": " "}},
+    {"text_length_filter": {"min_len": 190}},
+]
+RECORDS = [
+    {"id": f"d{number}", "kind": "abc"[number % 3]} | record for number, record in enumerate(documents(300, words=20))
+]
 
 
 def split(folder: Path, sizes: list[int], ending: str = "jsonl") -> list[Path]:
@@ -78,7 +87,7 @@ def outcome(subset: Subset) -> tuple[dict[str, str], dict[str, tuple]]:
     with duckdb.connect(str(subset.layout.database), read_only=True) as connection:
         query = "SELECT id, operator, reason, value, kept_id FROM dropped"
         dropped = {row[0]: tuple(row[1:]) for row in connection.execute(query).fetchall()}
-    ended = len(kept) + len(dropped) + manifest.quarantined + manifest.expanded
+    ended = len(kept) + len(dropped) + manifest.quarantined + manifest.expanded + manifest.grouped
     assert manifest.samples_in + manifest.created == ended
     return kept, dropped
 
@@ -110,6 +119,21 @@ def test_children_and_selections_in_shards_equal_one_big_file(tmp_path):
     whole = outcome(refine_all(tmp_path / "one", process=CHILDREN)[1])
     assert outcome(subset) == whole
     assert all(len(ended) > 100 for ended in whole)
+
+
+def test_groups_over_all_shards_equal_those_of_one_big_file(tmp_path):
+    split(tmp_path / "one/source", [len(RECORDS)])
+    split(tmp_path / "many/source", [70, 30, 150, 50])
+    _, subset = refine_all(tmp_path / "many", process=GROUPS)
+    assert outcome(subset) == outcome(refine_all(tmp_path / "one", process=GROUPS)[1])
+    # a shard more, and other members
+    write_jsonl(tmp_path / "many/source/part-9.jsonl", [{"id": "new", "text": "a new text of a kind", "kind": "d"}])
+    moved = [*GROUPS[:1], {"text_length_filter": {"min_len": 5}}, *GROUPS[2:-1]]
+    for steps in (GROUPS, moved):
+        refine_all(tmp_path / "many", process=steps)
+        manifest = newest_run(opened(tmp_path / "many", process=steps).layout)
+        assert manifest.funnel[3].created == len({record["kind"] for record in RECORDS}) + 1
+        assert manifest.samples_in == len(RECORDS) + 1
 
 
 def test_whole_at_once_equals_shard_by_shard(tmp_path, one_big_file):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,11 +15,15 @@ import dj_assets
 from dj_assets.analysis.explain import explain
 from dj_assets.errors import SourceError
 from dj_assets.home.home import output_layout
+from dj_assets.home.manifest import newest_run
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
+from dj_assets.sources import bundles
 from dj_assets.sources.bundles import bundled
 from dj_assets.sources.sources import resolve
+from dj_assets.subset import inputs
 from tests.documents import documents, write_jsonl
+from tests.media import made
 
 RECIPE = {
     "process": [
@@ -27,10 +33,11 @@ RECIPE = {
     ]
 }
 FILES = 130
+FEW = 44
 
 
 def write_files(folder: Path, count: int = FILES) -> list[Path]:
-    """Write small files: every third with a blank line and a broken one, some packed, some as one JSON array."""
+    """Write small files: some with a blank line and a broken one, packed, without a last line end, as a JSON array."""
     paths = []
     for number in range(count):
         records = documents(3, seed=number % 40, words=12)
@@ -38,6 +45,8 @@ def write_files(folder: Path, count: int = FILES) -> list[Path]:
         path = write_jsonl(folder / f"f{number}.jsonl{packed}", records)
         if number % 3 == 1 and not packed:
             path.write_bytes(b'\n{"text": "broken\n' + path.read_bytes())
+        if number % 4 == 3 and not packed:
+            path.write_bytes(path.read_bytes().rstrip())
         if number % 7 == 2 and not packed:
             path.unlink()
             path = folder / f"f{number}.json"
@@ -70,21 +79,95 @@ def joined(tmp_path_factory) -> tuple[Path, Path]:
     return folder / "data", folder / "out"
 
 
-def test_joined_files_give_the_samples_of_each(joined, tmp_path):
-    data, out = joined
-    files = sorted(data.iterdir(), key=lambda path: int(path.name[1:].partition(".")[0]))
-    halves = files[:65], files[65:]
-    # at most 100 files are read one by one
-    for number, half in enumerate(halves):
-        dj_assets.run_recipe({"process": RECIPE["process"][:2]}, half, tmp_path / f"{number}", workers=1)
-    apart = [tables(tmp_path / f"{number}") for number in range(2)]
-    dj_assets.run_recipe({"process": RECIPE["process"][:2]}, [data], tmp_path / "all", workers=1)
-    together = tables(tmp_path / "all")
-    assert len(list((tmp_path / "0/refined").iterdir())) == 65
-    assert len(list((tmp_path / "all/refined").iterdir())) < 10
+def both(recipe: dict, data: list[Path], tmp_path: Path, monkeypatch, **options) -> tuple[dict, int, int]:
+    """Run over joined files, and file by file; return what the first published, once it is the same, and the parts."""
+    monkeypatch.setattr(bundles, "_MANY_FILES", 10)
+    dj_assets.run_recipe(recipe, data, tmp_path / "joined", workers=1, **options)
+    monkeypatch.setattr(bundles, "_MANY_FILES", 10**6)
+    dj_assets.run_recipe(recipe, data, tmp_path / "apart", workers=1)
+    together, apart = (tables(tmp_path / name) for name in ("joined", "apart"))
     for name, rows in together.items():
-        assert rows == apart[0][name] + apart[1][name], name
-    assert len(together["quarantine"]) > 20
+        assert rows == apart[name], name
+    schemas = [
+        {pq.read_schema(part).to_string() for part in (tmp_path / name / "refined").iterdir()}
+        for name in ("joined", "apart")
+    ]
+    assert schemas[0] == schemas[1]
+    assert len(schemas[0]) == 1
+    return together, *(len(list((tmp_path / name / "refined").iterdir())) for name in ("joined", "apart"))
+
+
+def test_joined_files_give_the_samples_of_each(joined, tmp_path, monkeypatch):
+    rows, few, many = both(RECIPE, sorted(joined[0].iterdir())[:FEW], tmp_path, monkeypatch)
+    assert len(rows["quarantine"]) > 8
+    assert (few < 4, many) == (True, FEW)
+
+
+def write_cells(folder: Path, number: int) -> None:
+    """Write a file of cells: some packed, with another header, with an open quote, without an id, without rows."""
+    delimiter = "\t" if number > 34 else ","
+    ending = "tsv" if number > 34 else "csv"
+    columns = ["id", "text", "n"] if number // 10 % 2 else ["text", "n"]
+    rows = [[f"a{number}-{n}", f"{'text' * 6} {n} {number % 50}\nof a cell", str(n)][-len(columns) :] for n in range(3)]
+    lines = [delimiter.join(f'"{cell}"' for cell in row) for row in [columns, *(rows if number % 9 else [])]]
+    if number % 7 == 1:
+        lines += ["", f'"open {delimiter}x', delimiter.join(["y"] * (len(columns) + 1))]
+    content = ("\ufeff" * (number % 3 == 0) + "\n".join(lines)).encode()
+    packed = number % 5 == 0
+    path = folder / f"f{number}.{ending}{'.gz' if packed else ''}"
+    path.write_bytes(gzip.compress(content) if packed else content)
+
+
+def write_table(folder: Path, number: int) -> None:
+    """Write a Parquet file: some with other columns, metadata or types, with bytes that are no UTF-8, without rows."""
+    count = 0 if number % 9 == 3 else 3
+    texts = [f"{'text' * 6} {number % 50} and {n}".encode() for n in range(count)]
+    if number % 7 == 1 and texts:
+        texts[1] = b"\xff"
+    table = pa.table({"text": texts, "n": pa.array(range(count), pa.int32())})
+    if number // 10 % 2:
+        table = table.append_column("id", pa.array([f"{number}-{n}" for n in range(count)]))
+        table = table.append_column("tag", pa.array(["x"] * count).dictionary_encode() if number > 34 else table["n"])
+    metadata = {"rows": f"{count}", "same": "same"} if number % 4 == 0 else {"same": "same"}
+    pq.write_table(table.replace_schema_metadata(metadata), folder / f"f{number}.parquet")
+
+
+@pytest.mark.parametrize("write", [write_cells, write_table])
+@pytest.mark.parametrize("composed", [False, True])
+def test_joined_tables_give_the_samples_of_each(write, composed, tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    for number in range(FEW):
+        write(tmp_path / "data", number)
+    recipe = RECIPE
+    if composed:
+        source = {"path": str(tmp_path / "data"), "text_key": "text"}
+        recipe = RECIPE | {"text_keys": "content", "asset": {"subset": "notes", "group": "mine", "source": source}}
+    rows, few, many = both(recipe, [tmp_path / "data"], tmp_path, monkeypatch)
+    assert len(rows["refined"]) > 90
+    assert len(rows["quarantine"]) > 4
+    assert (few < 20, many) == (True, FEW)
+    sample = rows["refined"][-1]["__dj_id__"]
+    plan, layout = make_plan(load_recipe(recipe)), output_layout(tmp_path / "joined")
+    files = inputs.files_of(plan.recipe, [tmp_path / "data"])
+    (trace,) = explain(plan, layout, newest_run(layout), sample, files=files)
+    assert trace.outcome == "kept"
+    assert Path(trace.source).name == f"f{FEW - 1}.{'tsv' if write is write_cells else 'parquet'}"
+    assert "no longer exists" not in " ".join(step.summary for step in trace.steps)
+
+
+def test_joined_files_find_their_images(tmp_path, monkeypatch):
+    for number in range(FEW):
+        folder = tmp_path / f"data/{number // 14}"
+        folder.mkdir(parents=True, exist_ok=True)
+        image = made.image(folder / "a.png", 20 + number // 14, 30)
+        record = {"text": f"{number}", "images": [image.name] if number % 9 else ["no.png"]}
+        (folder / f"f{number}.jsonl").write_text(json.dumps(record))
+    process = [{"image_shape_filter": {"min_width": 22}}]
+    rows, few, many = both({"process": process}, [tmp_path / "data"], tmp_path, monkeypatch)
+    assert [row["id"] for row in rows["stats"]] == [f"f{number}.jsonl:0" for number in range(FEW)]
+    assert len(rows["refined"]) == 15
+    assert {row["error"].partition(" (looked for ")[0] for row in rows["quarantine"]} == {"no.png: no such file"}
+    assert (4 <= few < 8, many) == (True, FEW)
 
 
 def test_a_sample_of_joined_files_is_explained_by_its_own_file(joined):

@@ -35,8 +35,9 @@ def filter_length(samples, least):
 
 
 def chunk_at_bars(samples):
+    # a bar is a chunk of its own, as in Data-Juicer
     return [
-        {**sample, "text": part} for sample in samples for part in re.split(r" \| ", sample["text"]) if part.strip()
+        {**sample, "text": part} for sample in samples for part in re.split(r"( \| )", sample["text"]) if part.strip()
     ]
 
 
@@ -68,7 +69,10 @@ def most_frequent(samples, number):
 
 
 def without_copies(samples):
-    return list({sample["text"]: sample for sample in reversed(samples)}.values())[::-1]
+    first = {}
+    for sample in samples:
+        first.setdefault(sample["text"].strip(), sample)
+    return list(first.values())
 
 
 # an operator of a recipe, and the loop that does the same

@@ -72,3 +72,15 @@ def test_the_overview_is_compressed_until_it_fits(pictures):
 def test_a_recipe_that_looks_at_no_media_has_no_sheets(pictures):
     result = run(pictures, {"process": ["text_length_filter"]})
     assert not (result.folder / FOLDER).exists()
+
+
+@pytest.mark.parametrize("fails", ["_sheet", "Display.shelves"])
+def test_a_sheet_that_fails_is_left_out(pictures, monkeypatch, fails):
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a picture")
+
+    monkeypatch.setattr(f"dj_assets.views.contact_sheet.{fails}", broken)
+    result = run(pictures)
+    assert result.samples_out == 6
+    pixels = np.asarray(Image.open(result.folder / FOLDER / "overview.jpg"))
+    assert share(pixels, (32, 38, 46)) > 0.001, "the remark is drawn"

@@ -12,7 +12,7 @@ import ray
 import ray.data
 from ray.data import ActorPoolStrategy
 
-from dj_assets.errors import DjError
+from dj_assets.errors import DjError, UnreadableFileError
 from dj_assets.home.commit import Commit, Sums, commit_files
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest
@@ -23,6 +23,7 @@ from dj_assets.measure.ray.joining import join_blocks
 from dj_assets.measure.ray.reading import End, SourceBlocks, content_of
 from dj_assets.measure.ray.working import Done, Worker
 from dj_assets.measure.tally import FileTally, FileTask
+from dj_assets.measure.unreadable import Unreadable
 from dj_assets.measure.work import Task
 
 # One reader decompresses and cuts blocks faster than this number of workers measures them.
@@ -44,7 +45,8 @@ class RayEngine:
         Raises
         ------
         UserError
-            If the cluster cannot be used, or a source file has an error.
+            If the cluster cannot be used, or a source file has an error. Files that cannot be read are named after all
+            others are measured, one line each, at most ten.
         WorkerDiedError
             If workers die repeatedly over a block; the message names the file and the rows.
         """
@@ -55,18 +57,26 @@ class RayEngine:
         cluster = nodes()
         look_over(cluster, layout.work, [file.task.file.path for file in files.values()])
         joining: dict[ray.ObjectRef[Sums], _FileUnderWay] = {}
+        unreadable = Unreadable()
         try:
             claim = claim_of(self.task, cluster, layout, self.workers)
             with closing(self._measured(files, layout, claim)) as measured:
                 for file_number, number, content in measured:
                     file = files[file_number]
-                    file.add(number, content)
+                    try:
+                        file.add(number, content)
+                    except UnreadableFileError as error:
+                        unreadable.add(file_number, error)
+                        if unreadable.are_enough:
+                            break
+                        continue
                     tell(file.tally)
                     if file.is_whole:
                         joining[file.join()] = file
                     yield from _committed(joining, commit, timeout=0)
             while joining:
                 yield from _committed(joining, commit, timeout=None)
+            unreadable.raise_if_any()
         finally:
             for file in files.values():
                 shutil.rmtree(layout.under_way(file.task.number).work, ignore_errors=True)
@@ -148,7 +158,9 @@ class _FileUnderWay:
         assert self.end is not None  # noqa: S101
         aside, number = self.layout.under_way(self.task.number), self.task.number
         files = {kind: aside.measured(kind, number) for kind in self.layout.kinds}
-        committed = commit_files(self.tally.manifest(self.end.sha256), self.layout, files, commit, joined)
+        committed = commit_files(
+            self.tally.manifest(self.end.sha256, self.end.members), self.layout, files, commit, joined
+        )
         shutil.rmtree(aside.work, ignore_errors=True)
         return committed
 

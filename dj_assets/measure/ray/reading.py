@@ -42,9 +42,10 @@ class Stretch:
 
 @dataclass(frozen=True)
 class End:
-    """Hold the row after the last block of a file: the SHA-256 checksum of the bytes that were read."""
+    """Hold the row after the last block of a file: the SHA-256 checksum of the bytes that were read, joined files."""
 
     sha256: str
+    members: tuple[tuple[str, int], ...] = ()
 
 
 def row(file_number: int, number: int, content: object) -> pa.Table:
@@ -98,7 +99,7 @@ def _read(task: FileTask, block_bytes: int) -> Iterator[pa.Table]:
         if not number:
             yield row(task.number, number, Block.empty(task.number))
             number += 1
-        yield row(task.number, number, End(reader.sha256))
+        yield row(task.number, number, End(reader.sha256, tuple(reader.members)))
     except DjError as error:
         yield row(task.number, number, error)
 

@@ -10,11 +10,17 @@ from dj_assets.errors import SampleError, UserError
 from dj_assets.models import extras, load
 from dj_assets.operators.base import Filter
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.substitution import compiled
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Token
 
+# The longest run of characters without white space: addresses are searched in it in quadratic time.
+LONGEST_WORD = 50_000
+SHORT_WORD = 1000
+# Limit on the signs at the ends of a word, times its length.
+MOST_STRIPPING = 20_000_000
 # Tokens for images, sounds, videos and the ends of chunks. They are not words.
 SPECIAL_TOKENS = ("<__dj__image>", "<__dj__audio>", "<__dj__video>", "<|__dj__eoc|>")
 
@@ -23,7 +29,8 @@ class ParsedFilter(Filter):
     """Filter by the words of a text as spaCy parses them.
 
     The model is `en_core_web_md` or `zh_core_web_md`. Special tokens for media are removed before. A text longer than
-    the model accepts, a million characters, is quarantined.
+    the model accepts, a million characters, is quarantined. So is one with 50,000 characters without white space, or
+    with thousands of signs at the end of a word, which take quadratic time.
     """
 
     parts_of_speech: ClassVar[frozenset[str]]
@@ -62,4 +69,16 @@ def _prepared(text: str, longest: int) -> str:
         text = text.replace(token, "")
     if len(text) > longest:
         raise SampleError(f"the text has {len(text)} characters, more than the {longest} that the parser takes")
+    _check_cost(text)
     return text.strip()
+
+
+def _check_cost(text: str) -> None:
+    """Refuse texts that take the tokenizer quadratic time: it takes signs off the ends of a word one by one."""
+    for word in text.split():
+        if len(word) < SHORT_WORD:
+            continue
+        first, last = (compiled(pattern, 0).search(word) for pattern in (r"[^\W_]", r"(?r)[^\W_]"))
+        signs = len(word) - (last.end() - first.start() if first and last else 0)
+        if len(word) > LONGEST_WORD or signs * len(word) > MOST_STRIPPING:
+            raise SampleError(f"{len(word)} characters without white space, too many to be parsed in time")

@@ -104,7 +104,11 @@ class SubstitutionMapper(Mapper):
             everything = pa.array([True] * len(batch), pa.bool_())
             return rewrite(batch, everything, lambda text: str(expression.sub(self.repl, text)))
         expression = compiled(self.default_pattern, self.default_flags | int(regex.DOTALL))
-        return rewrite_words(batch, self.neighbours, self.trace, lambda word: str(expression.sub(self.repl, word)))
+        return rewrite_words(batch, self.neighbours, self.trace, lambda word: self.replaced(word, expression))
+
+    def replaced(self, word: str, expression: regex.Pattern[str]) -> str:
+        """Return a word with every match of the default pattern replaced."""
+        return str(expression.sub(self.repl, word))
 
 
 def _bare(pattern: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from functools import partial
 
 import pyarrow.compute as pc
 
@@ -41,8 +39,6 @@ class ExpandMacroMapper(Mapper):
 
 
 def _expanded(text: str) -> str:
-    import regex
-
     searched = 0
     macros = {name: value for pattern in DEFINITIONS for name, value in _definitions(pattern, text)}
     for name, value in macros.items():
@@ -51,12 +47,25 @@ def _expanded(text: str) -> str:
         if searched > LONGEST_SEARCH or len(text) + uses * (len(value) - len(name)) > LONGEST_EXPANSION:
             raise SampleError(f"the text grows without end: {len(macros)} macros, {len(text)} characters at {name}")
         if uses:
-            text = regex.sub(f"\\{name}([^a-zA-Z0-9])", partial(_use, value), text)
+            text = _used(name, value, text)
     return text
 
 
-def _use(value: str, macro: re.Match[str]) -> str:
-    return value + macro[1]
+def _used(name: str, value: str, text: str) -> str:
+    """Replace a macro wherever one more character follows it, which is no letter and no digit.
+
+    The next search begins behind that character. A search for the name takes no longer for a long one, as a pattern
+    with the name in it does.
+    """
+    parts, done, found = [], 0, text.find(name)
+    while found >= 0:
+        end = found + len(name)
+        follows = text[end : end + 1]
+        if follows and not (follows.isascii() and follows.isalnum()):
+            parts += [text[done:found], value]
+            done, end = end, end + 1
+        found = text.find(name, end)
+    return "".join([*parts, text[done:]])
 
 
 def _definitions(pattern: str, text: str) -> Iterator[tuple[str, str]]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import html
 import unicodedata
+from itertools import pairwise
 from typing import cast
 
 import pyarrow as pa
 from pydantic import field_validator
 
+from dj_assets.errors import SampleError
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.character_table import replace_by_table
+from dj_assets.operators.kinds.substitution import compiled
 from dj_assets.operators.registry import register
 from dj_assets.operators.views.unicode_repair import Form, repair_tables
 
 FORMS = ("NFC", "NFKC", "NFD", "NFKD")
+# Texts of no language have more marks on one letter.
+MOST_MARKS = 1000
+# Limit on the levels of entities, times the length of the line: each level is one more pass over it.
+LONGEST_DECODING = 5_000_000
 
 
 @register("fix_unicode_mapper")
@@ -22,6 +30,9 @@ class FixUnicodeMapper(Mapper):
     """Repair mojibake, HTML entities, control characters, quotes and widths with ftfy (Speer 2019), then normalise.
 
     `normalization` is NFC (the default), NFKC, NFD or NFKD, in any case.
+
+    A text is quarantined if it takes too long to repair: with 1,000 combining marks in a row that are not in their
+    order, or with entities of entities of entities in a long line.
     """
 
     normalization: str | None = None
@@ -53,8 +64,31 @@ class FixUnicodeMapper(Mapper):
         return replace_by_table(batch, tables.replacements) if replaced else batch
 
 
+def _check_cost(line: str) -> None:
+    """Refuse lines that ftfy repairs in quadratic time: entities of entities of entities, and marks out of order.
+
+    Every pass decodes one level of the entities, and the last pass sorts the marks, also those that were entities.
+    """
+    chains = compiled(r"&(?:#?[0-9A-Za-z]{1,24};){2,}+", 0).finditer(line)
+    if max((chain[0].count(";") for chain in chains), default=0) * len(line) > LONGEST_DECODING:
+        raise SampleError("entities of entities, too many to be decoded in time")
+    for text in (line, _decoded(line)) if "&" in line else (line,):
+        for run in compiled(rf"(?<!\p{{M}})\p{{M}}{{{MOST_MARKS},}}+", 0).finditer(text):
+            marks = (part for mark in run[0] for part in unicodedata.normalize("NFD", mark))
+            if any(before > after > 0 for before, after in pairwise(map(unicodedata.combining, marks))):
+                raise SampleError(f"{len(run[0])} combining marks in a row, out of order")
+
+
+def _decoded(line: str) -> str:
+    while (decoded := html.unescape(line)) != line:
+        line = decoded
+    return line
+
+
 def _fixed(line: str, seen: int, form: Form) -> str:
     """Repair a line, with ftfy if it contains anything suspicious other than pairs and marks."""
+    if len(line) >= MOST_MARKS:
+        _check_cost(line)
     import ftfy
     from ftfy.badness import is_bad
 

@@ -22,6 +22,7 @@ from dj_assets.media.tokens import Chunk, Kind
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.deprecated import renamed
 from dj_assets.operators.views.sample_fields import field_values
+from dj_assets.urls import without_credentials
 
 T = TypeVar("T")
 # The record of every file that a sample lists; size and time are null if the file is missing.
@@ -176,7 +177,7 @@ class MediaBatch:
                     else self.media_access.values[file.location, feature]
                 )
                 if isinstance(outcome, Failed):
-                    return f"{file.path}: {outcome.reason}"
+                    return without_credentials(f"{file.path}: {outcome.reason}")
         return None
 
     @staticmethod

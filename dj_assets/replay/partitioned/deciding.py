@@ -35,17 +35,17 @@ def replay_in_pieces(
     *,
     manifests: Sequence[FileManifest],
     reference: Sequence[FileManifest],
-    measured: str,
+    versions: Sequence[str],
 ) -> Iterator[ReplayResult]:
     """Replay a plan over all files; the outcomes are in files, which are removed at the end of the `with` block.
 
-    `run` calls a function with the arguments of every piece, on any machine. `measured` identifies the measured files
-    of all files.
+    `run` calls a function with the arguments of every piece, on any machine. `versions` identify the measured files
+    of all files (`find_links`).
     """
     remove_pieces(layout)
     try:
         job = _job(_folder(layout), layout, plan, manifests, reference)
-        pairs = _follow(run, job, layout, measured)
+        pairs = _follow(run, job, layout, versions)
         yield _summed_up(run, job, plan, pairs)
     finally:
         remove_pieces(layout)
@@ -89,7 +89,7 @@ def _job(
     return job
 
 
-def _follow(run: Run, job: Job, layout: Layout, measured: str) -> int:
+def _follow(run: Run, job: Job, layout: Layout, versions: Sequence[str]) -> int:
     """Take all samples through the recipe; return the number of near pairs."""
     near_pairs = 0
     files = range(len(job.signatures))
@@ -102,7 +102,7 @@ def _follow(run: Run, job: Job, layout: Layout, measured: str) -> int:
             continue
         near = None
         if deduplicator(step).may_be_near:
-            near, count = send_near_pairs(run, job, layout, step, measured)
+            near, count = send_near_pairs(run, job, layout, step, versions[job.plan.stage_of(step)])
             near_pairs += count
         unite(run, job, number, near)
     return near_pairs

@@ -17,7 +17,7 @@ from dj_assets.replay.ordered import distinct_sorted
 from dj_assets.replay.partitioned.exchange import gather, receiver_of, records, scatter, write_array
 from dj_assets.replay.partitioned.job import Job, deduplicator, signed
 from dj_assets.replay.population import NOT_FAILED, Children, column_of
-from dj_assets.replay.replay import KEPT, end, expand, first_outcomes
+from dj_assets.replay.replay import KEPT, end, expand, first_outcomes, group
 from dj_assets.replay.result import FileCounts, outcome_rows
 from dj_assets.replay.selecting import selector, values_of
 
@@ -60,6 +60,8 @@ def advance(job: Job, file: int, segment: int) -> None:
         children = children_of(job, file)
         if now.expander is not None and children is not None:
             expand(state.outcome, now.expander, children)
+        if now.grouper is not None and children is not None:
+            group(state.outcome, now.grouper, children)
         if now.selector is not None:
             _offer(job, file, segment, np.flatnonzero(state.outcome == KEPT))
         state.write(job.sent("state", segment)[file])
@@ -100,8 +102,8 @@ def _before(job: Job, file: int, segment: int) -> _State:
 
 
 def children_of(job: Job, file: int) -> Children | None:
-    """Return which samples of a file were made from others; None for a plan without expanders."""
-    if not job.plan.expanders:
+    """Return which samples of a file were made from others; None for a plan that makes none."""
+    if not job.plan.makes_samples:
         return None
     return Children.read([job.stats[file - job.own.start]], [job.signatures[file]])
 

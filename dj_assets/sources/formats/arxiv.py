@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from dj_assets.media import archives
 from dj_assets.settings import max_record_bytes
 from dj_assets.sources.blocks import Piece, RefusedError, Reject, refuse
 from dj_assets.sources.lines import Overlong
@@ -35,8 +36,8 @@ def members(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Piece 
     """
     row = 0
     try:
-        with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|", bufsize=_CHUNK_BYTES) as bundle:
-            for member in bundle:
+        with archives.streamed(stream) as bundle:
+            for member in archives.members(bundle):
                 if not member.isfile():
                     continue
                 piece = Piece(row, member.offset, None, b"", member.name)
@@ -110,12 +111,14 @@ def _latex(content: bytes) -> list[bytes]:
     if content[257:262] != b"ustar":
         return [content]
     try:
-        with tarfile.open(fileobj=io.BytesIO(content)) as paper:
-            files = {
-                member.name: cast("IO[bytes]", paper.extractfile(member)).read()
-                for member in paper
-                if member.isfile() and member.name.lower().endswith(".tex")
-            }
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:", tarinfo=archives.Member) as paper:
+            chosen = [
+                member for member in archives.members(paper) if member.isfile() and member.name.lower().endswith(".tex")
+            ]
+            # a sparse member has more bytes than the archive
+            if sum(member.size for member in chosen) > max_record_bytes():
+                raise RefusedError(f"unpacked more than the {max_record_bytes()} bytes allowed")
+            files = {member.name: cast("IO[bytes]", paper.extractfile(member)).read() for member in chosen}
     except tarfile.TarError as error:
         raise RefusedError(f"the tar archive of the paper is broken ({error})") from None
     if not files:

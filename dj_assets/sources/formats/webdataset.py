@@ -6,10 +6,10 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import IO, cast
 
 import orjson
 
+from dj_assets.media.archives import members, streamed
 from dj_assets.sources.blocks import Piece, Reject, refuse
 from dj_assets.sources.lines import Overlong
 from dj_assets.sources.sources import SourceFile
@@ -32,10 +32,11 @@ class _Parts:
     media: dict[str, list[str]] = field(default_factory=lambda: {"images": [], "videos": []})
     text: bytes | None = None
     record: bytes | None = None
+    overlong: int = 0
 
 
 def samples(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Piece | Overlong | Reject]:
-    """Yield one JSON record per sample of an archive, in its order; captions over `max_bytes` are skipped.
+    """Yield one JSON record per sample of an archive, in its order; captions over `max_bytes` are refused.
 
     Images and clips are listed as `<archive>/<member>` and are read from the archive. The caption is the member `.txt`
     (or `.caption`, `.text`), else the `caption` or `text` of the member `.json`, whose other keys are the sample's
@@ -51,6 +52,9 @@ def samples(stream: Stream, file: SourceFile, max_bytes: int) -> Iterator[Piece 
         raise BrokenStreamError("a packed tar archive, whose images and clips cannot be read in place; unpack it")
     for row, parts in enumerate(_grouped(stream, max_bytes)):
         piece = Piece(row, parts.offset, None, b"", parts.key)
+        if parts.overlong:
+            yield Overlong(piece, parts.overlong)
+            continue
         try:
             yield piece._replace(raw=orjson.dumps(_record(parts, file.path.name)))
         except (ValueError, TypeError) as error:
@@ -61,8 +65,8 @@ def _grouped(stream: Stream, max_bytes: int) -> Iterator[_Parts]:
     """Yield the samples; the members of a sample are adjacent in the archive."""
     parts: _Parts | None = None
     try:
-        with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|", bufsize=_CHUNK_BYTES) as archive:
-            for member in archive:
+        with streamed(stream) as archive:
+            for member in members(archive):
                 key, ending = _split(member.name)
                 if not member.isfile() or not key:
                     continue
@@ -84,7 +88,9 @@ def _add(parts: _Parts, member: tarfile.TarInfo, ending: str, archive: tarfile.T
     kind = "images" if ending in IMAGES else "videos" if ending in VIDEOS else None
     if kind is not None:
         parts.media[kind].append(member.name.removeprefix("./"))
-    elif (ending in TEXTS or ending == "json") and member.size <= max_bytes:
+    elif (ending in TEXTS or ending == "json") and member.size > max_bytes:
+        parts.overlong = member.size
+    elif ending in TEXTS or ending == "json":
         content = archive.extractfile(member)
         raw = content.read() if content else b""
         if ending == "json":

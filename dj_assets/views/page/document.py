@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from dj_assets.analysis.figures import rate
-from dj_assets.errors import DjError
+from dj_assets.views.left_out import or_remark
 from dj_assets.views.page import provenance, results, samples
 from dj_assets.views.page.html import Html, joined, tag
 from dj_assets.views.page.report_input import ReportInput, Section
@@ -43,16 +43,19 @@ def report_page(report_input: ReportInput) -> str:
     )
 
 
+def page_of_remark(remark: str) -> str:
+    """Return a report that holds a remark alone."""
+    return whole_page("Report", tag("header"), tag("main", tag("p", remark)))
+
+
 def _made(report_input: ReportInput, section: Callable[[ReportInput], Section]) -> Section:
     """Return a section; one that cannot be made is left out with a remark, since a report must not end a run."""
-    try:
-        return section(report_input)
-    except (DjError, OSError):
-        raise
-    except Exception as error:  # noqa: BLE001 - any value of the data, any library that draws
-        name = section.__name__
-        remark = f"This section could not be made ({type(error).__name__}: {error}). The results are complete."
-        return Section(name, name.capitalize(), "", tag("p", remark))
+    name = section.__name__
+    return or_remark(
+        partial(section, report_input),
+        lambda remark: Section(name, name.capitalize(), "", tag("p", remark)),
+        "section",
+    )
 
 
 def _header(report_input: ReportInput, sections: Sequence[Section]) -> Html:

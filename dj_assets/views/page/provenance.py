@@ -19,7 +19,7 @@ def sources(report_input: ReportInput) -> Section:
     """Return the source files with their checksums, and the number of samples kept of each."""
     manifest = report_input.manifest
     kept = {part.number: part.samples for part in manifest.refined}
-    shards = manifest.files
+    shards = manifest.sources
     rows = [_source(shard, kept.get(shard.number, 0)) for shard in shards[:_MOST_FILES]]
     more = [tag("p", f"… and {len(shards) - _MOST_FILES:,} more", class_="about")] if len(shards) > _MOST_FILES else []
     total = sum(shard.size for shard in shards)

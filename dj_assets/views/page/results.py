@@ -29,7 +29,8 @@ def figures(report_input: ReportInput) -> Html:
         ),
     ]
     if manifest.created:
-        replaced = f"from {manifest.expanded:,} samples, which they replace" if manifest.expanded else "from others"
+        replacing = manifest.expanded + manifest.grouped
+        replaced = f"from {replacing:,} samples, which they replace" if replacing else "from others"
         cards.insert(1, ("created", f"{manifest.created:,}", replaced, ""))
     if reference:
         counts = f"{reference.rows_out:,} of {reference.rows_in:,}"
@@ -49,9 +50,9 @@ def funnel(report_input: ReportInput) -> Section:
     """Return the samples in and out of every operator, with a sentence about the greatest loss."""
     manifest = report_input.manifest
     steps = [*manifest.loading, *manifest.funnel]
-    made = bool(manifest.created)
-    rows = [_funnel_row(step, manifest.samples_in + manifest.created, made=made) for step in steps]
-    head = ("operator", "", "in", "dropped", "quarantined", *(("created", "expanded") * made), "out", "passes")
+    made = tuple(manifest.made)
+    rows = [_funnel_row(step, manifest.samples_in + manifest.created, made) for step in steps]
+    head = ("operator", "", "in", "dropped", "quarantined", *made, "out", "passes")
     return Section("funnel", "Funnel", _greatest(steps, manifest.samples), table(head, rows, numbers_from=2))
 
 
@@ -63,13 +64,13 @@ def _greatest(steps: Sequence[FunnelStep], samples_in: int) -> str:
     return f"{most.operator} dropped most: {most.dropped:,} samples, {share} of all."
 
 
-def _funnel_row(step: FunnelStep, samples_in: int, *, made: bool) -> list[str]:
-    """Return the cells of a step; `made` adds the samples that it made from others and that these replaced."""
+def _funnel_row(step: FunnelStep, samples_in: int, made: Sequence[str]) -> list[str]:
+    """Return the cells of a step; `made` are the further counts that the table shows."""
     given = ", ".join(f"{name} {value}" for name, value in step.params.items())
     widths = [f"{100 * count / samples_in if samples_in else 0:.3f}%" for count in (step.samples_out, step.dropped)]
     bars = [tag("i", class_=name, style=f"width:{width}") for name, width in zip(("bk", "bl"), widths, strict=True)]
-    children = (step.created, step.expanded) if made else ()
-    counts = [f"{count:,}" if count else "" for count in (step.dropped, step.quarantined, *children)]
+    more = [int(getattr(step, name)) for name in made]
+    counts = [f"{count:,}" if count else "" for count in (step.dropped, step.quarantined, *more)]
     return [
         joined([tag("b", step.operator), tag("small", given)]),
         tag("div", *bars, class_="bar"),

@@ -76,6 +76,21 @@ def test_children_and_selections(raylets, tmp_path, sources, monkeypatch):
     assert found["counts"]["created"] > found["counts"]["expanded"] > 0
 
 
+def test_groups(raylets, tmp_path, sources, monkeypatch):
+    process = [
+        {"extract_tables_from_html_mapper": {"tables_field_name": "tables"}},
+        FILTERS[0],
+        SIMHASH,
+        {"fixed_size_grouper": {"group_size": 4}},
+        {"join_text_aggregator": {"separator": " "}},
+        {"text_chunk_mapper": {"max_len": 120, "split_pattern": " "}},
+        MINHASH,
+        {"random_selector": {"select_ratio": 0.5}},
+    ]
+    found = both({"process": process}, sources, tmp_path, monkeypatch)
+    assert found["counts"]["grouped"] > 4 * found["counts"]["expanded"] - 4 > 0
+
+
 @pytest.mark.parametrize("step", [SIMHASH, EXACT, MINHASH], ids=["simhash", "exact", "minhash"])
 def test_every_deduplicator_against_a_reference(raylets, tmp_path, sources, monkeypatch, step):
     found = both({"process": [step, FILTERS[0]]}, sources[1:], tmp_path, monkeypatch, against=sources[:1])

@@ -17,6 +17,7 @@ from dj_assets import settings
 from dj_assets.errors import ContractError, SourceError, UserError, WorkerDiedError
 from dj_assets.measure.progress import Progress, Report, silent
 from dj_assets.publish import flat
+from dj_assets.sources import bundles
 from tests.documents import documents, write_jsonl
 from tests.measure.ray.conftest import NODES
 from tests.paths import ROOT, shared
@@ -111,6 +112,18 @@ def test_real_c4_with_its_models(raylets, tmp_path, small_blocks):
     both(recipe, [shared() / "data/redpajama_c4.jsonl.zst"], tmp_path, models=models, limit=300)
 
 
+def test_many_small_files_are_joined(raylets, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundles, "_MANY_FILES", 10)
+    records = documents(3)
+    inputs = [write_jsonl(tmp_path / f"{n}.jsonl", records) for n in range(8)]
+    for number in range(8):
+        inputs.append(tmp_path / f"{number}.csv")
+        inputs[-1].write_text(f"text\na text of cells with the number {number}\n")
+    run = both({"process": ["text_length_filter", SIMHASH]}, inputs, tmp_path)
+    assert sum(len(file["members"]) for file in run["shards"]) == len(inputs)
+    assert len(run["shards"]) < 5
+
+
 def test_a_deadly_block_is_named(raylets, tmp_path, small_blocks):
     (tmp_path / "killer.py").write_text(
         "import os, signal\n"
@@ -149,12 +162,18 @@ def test_a_breach_of_an_operators_contract_is_one_line(raylets, tmp_path, small_
     assert not (tmp_path / "out/refined").exists()
 
 
-def test_faults_of_a_source_are_one_line(raylets, tmp_path):
+def test_all_files_that_cannot_be_read_are_told_at_once(raylets, tmp_path):
     good = write_jsonl(tmp_path / "good.jsonl", documents(20))
-    cut = tmp_path / "cut.jsonl.gz"
-    cut.write_bytes(gzip.compress(good.read_bytes())[:-200])
-    with pytest.raises(SourceError, match=r"cut\.jsonl\.gz: .*breaks off"):
-        dj_assets.run_recipe({"process": ["text_length_filter"]}, [good, cut], tmp_path / "out", engine="ray")
+    cut = [tmp_path / f"{name}.jsonl.gz" for name in ("a", "z")]
+    for path in cut:
+        path.write_bytes(gzip.compress(good.read_bytes())[:-200])
+    with pytest.raises(SourceError, match=r"\.jsonl\.gz: .*breaks off") as error:
+        dj_assets.run_recipe(
+            {"process": ["text_length_filter"]}, [cut[0], good, cut[1]], tmp_path / "out", engine="ray"
+        )
+    assert [line.partition(":")[0] for line in str(error.value).splitlines()] == [str(path) for path in cut]
+    assert len([*(tmp_path / "out/.dj/stats").iterdir()]) == 1, "the other file is measured and kept"
+    assert not (tmp_path / "out/.dj/under_way").exists()
 
 
 def test_what_a_node_does_not_see_is_named(raylets, tmp_path):

@@ -61,6 +61,17 @@ def test_one_sentence_a_line(bench: Any) -> None:
     assert bench.rewritten(SentenceSplitMapper(), text, "") == [wanted, ""]
 
 
+def test_no_clock_decides_about_a_long_text(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nltk import redos
+
+    from dj_assets.models import load
+
+    monkeypatch.setattr(redos, "DEFAULT_TIMEOUT", 0.001)
+    load.punkt.cache_clear()
+    [split] = bench.rewritten(SentenceSplitMapper(), "It rained. " * 20_000)
+    assert split.split("\n") == ["It rained."] * 20_000
+
+
 def test_each_language_has_its_model() -> None:
     assert SentenceSplitMapper(lang="fr").models() == ("punkt_tab/french",)
     assert TextActionFilter(lang="zh").models() == ("zh_core_web_md",)

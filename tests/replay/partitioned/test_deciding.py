@@ -95,7 +95,7 @@ def told(found: ReplayResult) -> dict:
 def on_one_machine(layout: Layout, plan, manifests, reference) -> ReplayResult:
     stats, signatures = ([layout.measured(kind, s.number) for s in manifests] for kind in ("stats", "signatures"))
     theirs = [[layout.against.measured(kind, s.number) for s in reference] for kind in ("stats", "signatures")]
-    links = find_links(layout, plan, [*theirs[1], *signatures], "one")
+    links = find_links(layout, plan, [*theirs[1], *signatures], ["one"])
     population = load_population(plan, stats, signatures, *theirs)
     near_pairs = sum(len(found.a) for found in links.values() if isinstance(found, NearPairs))
     return replay_result(len(plan.steps), population, replay(plan, population, links), near_pairs)
@@ -130,7 +130,7 @@ def test_pieces_decide_what_one_machine_does(data, tmp_path_factory):
         patch.setattr(deciding, "_PARTS", (data.draw(st.sampled_from([1, 3])),) * 2)
         patch.setattr(near, "_AT_ONCE", data.draw(st.sampled_from([2, 100])))
         in_pieces = partial(replay_in_pieces, manifests=manifests, reference=reference)
-        with in_pieces(run, layout, plan, measured="pieces") as found:
+        with in_pieces(run, layout, plan, versions=["pieces"]) as found:
             now = told(found)
     pairs = {path: pq.read_table(path) for path in layout.work.glob("near_pairs/*")}
     alone = told(on_one_machine(layout, plan, manifests, reference))

@@ -1,0 +1,1 @@
+"""Operators that make one sample of many: groupers, and the aggregators that follow them."""

@@ -1,0 +1,186 @@
+"""Runs operators over texts that are built against them, each in a process that can be ended, and measures CPU time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.hostile import texts
+
+SIZE = 1_000_000
+# An operator that has not answered after this CPU time hangs.
+HANGS_AFTER_S = 20.0
+# A parser of language reads 20,000 words a second, and refuses more than a million characters.
+PARSERS = ("text_action_filter", "text_entity_dependency_filter")
+PARSED = 50_000
+PYTHIA = "EleutherAI/pythia-6.9b-deduped"
+# Operators with parameters that take another way through the code.
+VARIANTS: Sequence[tuple[str, Mapping[str, Any]]] = (
+    ("alphanumeric_filter", {"tokenization": True}),
+    ("character_repetition_filter", {"rep_len": 1}),
+    ("character_repetition_filter", {"rep_len": 3}),
+    ("character_repetition_filter", {"rep_len": 500_000}),
+    ("chinese_convert_mapper", {"mode": "s2twp"}),
+    ("chinese_convert_mapper", {"mode": "tw2sp"}),
+    ("document_deduplicator", {"lowercase": True, "ignore_non_character": True}),
+    ("document_line_deduplicator", {"lowercase": True, "ignore_special_character": True}),
+    ("document_minhash_deduplicator", {"tokenization": "character"}),
+    ("document_minhash_deduplicator", {"tokenization": "punctuation"}),
+    ("document_minhash_deduplicator", {"window_size": 100_000}),
+    ("document_simhash_deduplicator", {"tokenization": "character"}),
+    ("document_simhash_deduplicator", {"tokenization": "punctuation"}),
+    ("document_simhash_deduplicator", {"window_size": 100_000}),
+    ("document_simhash_deduplicator", {"ignore_pattern": r"\p{P}"}),
+    ("extract_tables_from_html_mapper", {"retain_html_tags": True}),
+    ("fix_unicode_mapper", {"normalization": "NFKC"}),
+    ("fix_unicode_mapper", {"normalization": "NFD"}),
+    ("flagged_words_filter", {"tokenization": True}),
+    ("remove_long_words_mapper", {"max_len": 5}),
+    ("remove_repeat_sentences_mapper", {"lowercase": True, "ignore_special_character": False}),
+    ("remove_words_with_incorrect_substrings_mapper", {"tokenization": True}),
+    ("stopwords_filter", {"use_words_aug": True}),
+    ("text_chunk_mapper", {"max_len": 10}),
+    ("text_chunk_mapper", {"max_len": 1000}),
+    ("text_chunk_mapper", {"max_len": 1000, "split_pattern": None, "tokenizer": PYTHIA}),
+    ("text_chunk_mapper", {"max_len": 100, "tokenizer": PYTHIA}),
+    ("word_repetition_filter", {"rep_len": 1}),
+    ("word_repetition_filter", {"rep_len": 50_000}),
+    ("word_repetition_filter", {"tokenization": True}),
+    ("words_num_filter", {"tokenization": True}),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an operator did with a text: `kind` is done, quarantined, failed, hung or absent (a model is missing)."""
+
+    operator: str
+    text: str
+    kind: str
+    seconds: float = 0.0
+    message: str = ""
+
+
+class Attacked:
+    """One operator in a process of its own, which is started again after a hang."""
+
+    def __init__(self, name: str, parameters: Mapping[str, Any], models: Path) -> None:
+        self.name = name
+        self._arguments = (name, dict(parameters), models)
+        self._process: BaseProcess | None = None
+        self._line: Connection | None = None
+
+    def asked(self, text: str, size: int = SIZE) -> Answer:
+        if self._process is None:
+            self._line, theirs = multiprocessing.get_context("spawn").Pipe()
+            process = multiprocessing.get_context("spawn").Process(target=_serve, args=(*self._arguments, theirs))
+            process.daemon = True
+            process.start()
+            theirs.close()
+            self._process = process
+            missing = self._line.recv()
+            if missing:
+                return Answer(self.name, text, "absent", 0.0, missing)
+        assert self._line is not None
+        self._line.send((text, size))
+        before = _cpu_seconds(self._process)
+        while not self._line.poll(0.2):
+            if _cpu_seconds(self._process) - before > HANGS_AFTER_S:
+                self.close()
+                return Answer(self.name, text, "hung", HANGS_AFTER_S)
+        try:
+            kind, seconds, message = self._line.recv()
+        except EOFError:
+            self.close()
+            return Answer(self.name, text, "failed", 0.0, "the process died")
+        return Answer(self.name, text, kind, seconds, message)
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+
+
+def answers(chosen: Mapping[str, Sequence[str]] | None, models: Path, size: int = SIZE) -> Iterator[Answer]:
+    """Yield the answer of every operator and variant to every text, or to the texts chosen for its name."""
+    for name, parameters in [*((name, {}) for name in text_operators()), *VARIANTS]:
+        attacked = Attacked(name, parameters, models)
+        try:
+            for text in texts.NAMES if chosen is None else chosen.get(name, ()):
+                answer = attacked.asked(text, min(size, PARSED) if name in PARSERS else size)
+                yield answer
+                if answer.kind == "absent":
+                    break
+        finally:
+            attacked.close()
+
+
+def text_operators() -> list[str]:
+    """Return the names of the operators of this package that read no media."""
+    from dj_assets.operators import registry
+    from dj_assets.operators.kinds.media_filter import MediaOperator
+
+    classes = {name: registry.find(name) for name in registry.operator_names()}
+    ours = {name: cls for name, cls in classes.items() if cls.__module__.startswith("dj_assets.")}
+    return [name for name, cls in ours.items() if not issubclass(cls, MediaOperator)]
+
+
+def run(operator: Any, text: str, models: Any) -> None:
+    """Run an operator over one text, in all of its passes."""
+    import numpy as np
+
+    from dj_assets.operators.base import CorpusMapper
+    from dj_assets.operators.batch import Batch
+    from tests.operators.test_contract import result
+
+    batch = Batch.of_texts([text], models)
+    if isinstance(operator, CorpusMapper):
+        operator.rewrite(batch, np.unique(np.asarray(operator.count(batch).flatten())))
+    else:
+        result(operator, batch)
+
+
+def _cpu_seconds(process: BaseProcess) -> float:
+    try:
+        return float(sum(psutil.Process(process.pid).cpu_times()[:2]))
+    except psutil.NoSuchProcess:
+        return float("inf")
+
+
+def _serve(name: str, parameters: dict[str, Any], folder: Path, line: Connection) -> None:
+    from dj_assets.errors import DjError, SampleError
+    from dj_assets.models.store import ModelStore
+    from dj_assets.operators import registry
+    from tests.operators.conftest import MODELS
+
+    models = ModelStore((*ModelStore.with_folder(MODELS if MODELS.is_dir() else None).folders, folder))
+    try:
+        operator = registry.find(name)(**parameters)
+        for model in operator.models():
+            models.find(model)
+        for warm in ("A text, with http://a.bc/d a@b.cd <b>x</b>\n Ã© é 一 &amp;", texts.text("noise", 2000)):
+            run(operator, warm, models)
+    except DjError as error:
+        line.send(str(error))
+        return
+    line.send("")
+    while True:
+        text = texts.text(*line.recv())
+        began = time.process_time()
+        try:
+            run(operator, text, models)
+            kind, message = "done", ""
+        except SampleError as error:
+            kind, message = "quarantined", str(error)
+        except Exception as error:
+            kind, message = "failed", f"{type(error).__name__}: {error}"
+        line.send((kind, time.process_time() - began, message[:200]))
