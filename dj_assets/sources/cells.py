@@ -17,7 +17,7 @@ from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.lines import Lines, LineSplitter, Overlong
 from dj_assets.sources.sources import SourceFile
 from dj_assets.sources.streams import Stream
-from dj_assets.sources.tables import assemble, sample_ids
+from dj_assets.sources.tables import assemble, first_repeated, sample_ids
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
@@ -73,9 +73,9 @@ class CellSplitter:
             columns = tuple(cells_of(record.raw, self._delimiter))
         except RefusedError as refused:
             raise SourceError(f"the header (line 1) cannot be read: {refused.problem}") from None
-        twice = sorted({column for column in columns if columns.count(column) > 1})
-        if twice:
-            raise SourceError(f"the header (line 1) names the column '{twice[0]}' twice; give each its own name")
+        twice = first_repeated(columns)
+        if twice is not None:
+            raise SourceError(f"the header (line 1) names the column '{twice}' twice; give each its own name")
         return Header(columns, self._delimiter)
 
     def __iter__(self) -> Iterator[Piece | Overlong | Reject]:

@@ -130,7 +130,11 @@ class ColumnTypes:
         schema = every.schema
         listed = [_text_field(field, every) if field.name == text_key else field for field in schema]
         columns = [pa.field(SAMPLE_NAME, pa.string()), *(field for field in listed if field.name != SAMPLE_NAME)]
-        arrays = [_as_field(own, field, as_text=field.name in converted) for field in columns]
+        # a name is looked up in all names of a record batch, which takes long for thousands of columns
+        known = dict(zip(own.schema.names, own.columns, strict=True)) if own.num_rows else {}
+        arrays = [
+            _as_field(known.get(field.name), field, own.num_rows, as_text=field.name in converted) for field in columns
+        ]
         return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(columns, metadata=_with_name(schema.metadata)))
 
     def retyped(self, table: pa.RecordBatch) -> pa.RecordBatch:
@@ -179,11 +183,10 @@ def _text_field(field: pa.Field, every: TableTypes) -> pa.Field:
     return field.with_type(pa.dictionary(pa.int32(), kind.value_type)) if pa.types.is_dictionary(kind) else field
 
 
-def _as_field(own: pa.RecordBatch, field: pa.Field, *, as_text: bool) -> pa.Array:
+def _as_field(column: pa.Array | None, field: pa.Field, rows: int, *, as_text: bool) -> pa.Array:
     # without rows, the text may have a type that no text has
-    if field.name not in own.schema.names or not own.num_rows:
-        return pa.nulls(own.num_rows, field.type)
-    column = own.column(field.name)
+    if column is None:
+        return pa.nulls(rows, field.type)
     if as_text:
         return json_texts(column)
     return in_type(column, field.type)

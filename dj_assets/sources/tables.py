@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, cast
@@ -224,9 +225,14 @@ def _valid(column: pa.Array) -> bool:
 
 
 def _check_names(file: SourceFile, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UnreadableFileError(f"{file.path}: two columns are named '{twice[0]}'; give each its own name")
+    twice = first_repeated(names)
+    if twice is not None:
+        raise UnreadableFileError(f"{file.path}: two columns are named '{twice}'; give each its own name")
+
+
+def first_repeated(names: Sequence[str]) -> str | None:
+    """Return the first name, by the alphabet, of those that are there more than once; None if there is none."""
+    return min((name for name, count in Counter(names).items() if count > 1), default=None)
 
 
 def _rows_per_batch(metadata: pq.FileMetaData, block_bytes: int) -> int:
