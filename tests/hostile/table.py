@@ -1,7 +1,7 @@
 """Run the long attacks, and write their figures into the table of `docs/security.md`.
 
 `python -m tests.hostile.table` runs all parts, `python -m tests.hostile.table kills time` some; `--write` changes the
-rows of these parts in the page. `--kills N` and `--seed N` choose how often, and which moments.
+rows of these parts in the page. `--kills N`, `--texts N` and `--seed N` choose how many, and which.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ SLOW_S = 2.0
 Figures = Counter[str]
 
 
-def of_time(_: argparse.Namespace) -> Figures:
+def of_time(options: argparse.Namespace) -> Figures:
     """Ask every operator for every text of a megabyte."""
     figures: Figures = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        for answer in operators.answers(None, make_models(Path(folder))):
+        for answer in operators.answers(make_models(Path(folder)), options.texts, options.seed):
             kind = {"done": "survived", "quarantined": "survived", "failed": "wrong", "absent": "not run"}
             found = kind.get(answer.kind, answer.kind)
             if found == "survived" and answer.seconds > SLOW_S:
@@ -129,6 +129,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--texts", type=int, help="a seeded choice of so many texts for each operator, not all")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     bad = 0
