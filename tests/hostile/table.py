@@ -90,7 +90,7 @@ PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Figures]]] = {
     "disk": ("full, read-only and vanished folders", of_disk),
     "media": ("media that name other files and addresses", _of_tests("tests/hostile/test_media.py")),
     "damage": ("damaged images and clips", _of_tests("tests/media/test_damage.py")),
-    "archives": ("archives whose headers lie", _of_tests("tests/hostile/test_archives.py")),
+    "archives": ("archives with false headers", _of_tests("tests/hostile/test_archives.py")),
     "inputs": ("inputs that are no files, bombs of JSON", _of_tests("tests/hostile/test_inputs.py")),
     "recipes": ("recipes that explode or name code", _of_tests("tests/recipe/test_yaml_file.py")),
     "server": ("requests to the page of sliders", _of_tests("tests/what_if/test_server.py")),
