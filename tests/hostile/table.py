@@ -85,7 +85,8 @@ def _of_tests(*files: str) -> Callable[[argparse.Namespace], Figures]:
 
 
 PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Figures]]] = {
-    "time": ("texts of 1 MB against operators", of_time),
+    "time": ("texts of 1 MB against every operator", of_time),
+    "texts": ("texts that occupied an operator once", _of_tests("tests/hostile/test_time.py")),
     "kills": ("kills at random moments", of_kills),
     "disk": ("full, read-only and vanished folders", of_disk),
     "media": ("media that name other files and addresses", _of_tests("tests/hostile/test_media.py")),
