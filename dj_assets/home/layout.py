@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from dj_assets.stores.atomic import TEMPORARY
 from dj_assets.stores.copies import at_hand, copy_of, open_copy
 from dj_assets.stores.working_copy import WorkingCopy
 from dj_assets.urls import is_url, url_of
@@ -72,12 +73,16 @@ class Layout:
     def is_occupied(self) -> bool:
         """Return whether there is anything in the published folder, or of a working copy in the store.
 
-        A work folder without files does not count: a run that found the disk full leaves no more.
+        A work folder with nothing but temporary files and a lock does not count: a run that was killed or found the
+        disk full before it claimed the folder leaves no more.
         """
         if self.copy is not None:
             return self.copy.is_occupied()
         entries = self.published.iterdir() if self.published.exists() else ()
-        return any(entry != self.work or any(entry.iterdir()) for entry in entries)
+        return any(entry != self.work or any(map(self._is_content, entry.iterdir())) for entry in entries)
+
+    def _is_content(self, entry: Path) -> bool:
+        return entry != self.lock and not entry.match(TEMPORARY)
 
     @property
     def location(self) -> str:

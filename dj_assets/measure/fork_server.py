@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def main(control: int, ends: Sequence[int]) -> None:
     codes: dict[int, int] = {}
     try:
         while True:
-            said = connection.recv()
+            said = received(connection)
             if isinstance(said, Warm):
                 warming.load_task(said.task)
             elif isinstance(said, Fork):
@@ -71,6 +71,20 @@ def main(control: int, ends: Sequence[int]) -> None:
             os.waitpid(pid, 0)
         # no clean-up of the interpreter is needed
         os._exit(0)
+
+
+def received(connection: Connection) -> Any:  # noqa: ANN401 - any message
+    """Return the next message.
+
+    Raises
+    ------
+    EOFError
+        If the other process is gone, also in the middle of a message.
+    """
+    try:
+        return connection.recv()
+    except OSError:
+        raise EOFError from None
 
 
 def _fork(said: Fork, control: Connection, lines: list[Connection]) -> list[int]:
@@ -109,7 +123,7 @@ def _work(line: Connection, said: Fork) -> NoReturn:
         if task.plan.media:
             fork_ahead()
         while True:
-            file, block = line.recv()
+            file, block = received(line)
             try:
                 line.send(measure_block(task, file, block))
             except Exception as error:  # noqa: BLE001 - raised again in the parent

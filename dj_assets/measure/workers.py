@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from dj_assets import settings
 from dj_assets.errors import UserError, WorkerDiedError
-from dj_assets.measure.fork_server import Ended, Fork, Warm
+from dj_assets.measure.fork_server import Ended, Fork, Warm, received
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -102,7 +102,7 @@ class Workers:
         line = self._lines[number]
         try:
             line.send((file, block))
-            answer: MeasuredBlock | Exception = line.recv()
+            answer: MeasuredBlock | Exception = received(line)
         except (EOFError, ConnectionError):
             raise WorkerDiedError(
                 f"{file}: a worker process died ({self._cause(number)}) while the rows from {block.first_row} on were "

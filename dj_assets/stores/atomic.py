@@ -60,7 +60,7 @@ def remove_leftovers(work: Path) -> None:
 
     The state of processes on other machines is unknown: their files are removed when they are a day old.
     """
-    for path in (*work.glob(f"*/{TEMPORARY}"), *work.glob(f"counted/**/{TEMPORARY}")):
+    for path in (*work.glob(TEMPORARY), *work.glob(f"*/{TEMPORARY}"), *work.glob(f"counted/**/{TEMPORARY}")):
         writer, _, machine = path.name.split(".")[-2].partition("@")
         if _is_forsaken(path) if machine and machine != _machine() else not _lives(writer):
             path.unlink(missing_ok=True)

@@ -53,11 +53,13 @@ def outcomes(world: kills.World) -> Iterator[Outcome]:
     yield _as_nobody(world, opened / "out")
 
 
-def _run(world: kills.World, output: Path, before: Callable[[], None] | None = None) -> tuple[int | None, str]:
+def _run(
+    world: kills.World, output: Path, before: Callable[[], None] | None = None, *more: str
+) -> tuple[int | None, str]:
     """Run the recipe; return its exit code, None if it hangs, and what it says."""
     command = [sys.executable, "-m", "dj_assets.cli", "run", str(world.folder / "recipe.yaml"), "--workers", "2"]
     process = subprocess.Popen(
-        [*command, "--input", str(world.folder / "source"), "--output", str(output)],
+        [*command, *more, "--input", str(world.folder / "source"), "--output", str(output)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -73,17 +75,17 @@ def _run(world: kills.World, output: Path, before: Callable[[], None] | None = N
     return process.returncode, said
 
 
-def _judged(attack: str, world: kills.World, output: Path, code: int | None, said: str) -> Outcome:
-    """Judge a run that may fail in one line, and an undisturbed run after it."""
+def _judged(attack: str, world: kills.World, output: Path, code: int | None, said: str, *more: str) -> Outcome:
+    """Judge a run that may fail in one line, and an undisturbed run after it, with more options."""
     if code is None:
         return Outcome(attack, "hung", said[-500:])
     if "Traceback" in said:
         return Outcome(attack, "wrong", said[-900:])
-    again, more = _run(world, output)
+    again, then = _run(world, output, None, *more)
     if again is None:
-        return Outcome(attack, "hung", more[-500:])
+        return Outcome(attack, "hung", then[-500:])
     same = again == 0 and contents(output) == world.expected
-    return Outcome(attack, "survived" if same else "wrong", "" if same else more[-500:])
+    return Outcome(attack, "survived" if same else "wrong", "" if same else then[-500:])
 
 
 def _limited(world: kills.World, most: int) -> Outcome:
@@ -106,7 +108,8 @@ def _vanished(world: kills.World, share: float) -> Outcome:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         return Outcome(attack, "hung")
-    return _judged(attack, world, output, code, Path(f"{output}.log").read_text())
+    # the folder then holds files that nothing claims
+    return _judged(attack, world, output, code, Path(f"{output}.log").read_text(), "--overwrite")
 
 
 def _refused(world: kills.World, attack: str, output: Path, *, as_nobody: bool = False) -> Outcome:

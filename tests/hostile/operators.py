@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,13 +111,14 @@ class Attacked:
             self._process = None
 
 
-def answers(chosen: Mapping[str, Sequence[str]] | None, models: Path, size: int = SIZE) -> Iterator[Answer]:
-    """Yield the answer of every operator and variant to every text, or to the texts chosen for its name."""
+def answers(models: Path, number: int | None = None, seed: int = 0) -> Iterator[Answer]:
+    """Yield the answer of every operator and variant to every text, or to a seeded choice of a number of them."""
+    chosen = random.Random(seed)
     for name, parameters in [*((name, {}) for name in text_operators()), *VARIANTS]:
         attacked = Attacked(name, parameters, models)
         try:
-            for text in texts.NAMES if chosen is None else chosen.get(name, ()):
-                answer = attacked.asked(text, min(size, PARSED) if name in PARSERS else size)
+            for text in texts.NAMES if number is None else chosen.sample(texts.NAMES, number):
+                answer = attacked.asked(text, PARSED if name in PARSERS else SIZE)
                 yield answer
                 if answer.kind == "absent":
                     break

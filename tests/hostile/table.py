@@ -1,7 +1,7 @@
 """Run the long attacks, and write their figures into the table of `docs/security.md`.
 
 `python -m tests.hostile.table` runs all parts, `python -m tests.hostile.table kills time` some; `--write` changes the
-rows of these parts in the page. `--kills N` and `--seed N` choose how often, and which moments.
+rows of these parts in the page. `--kills N`, `--texts N` and `--seed N` choose how many, and which.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ SLOW_S = 2.0
 Figures = Counter[str]
 
 
-def of_time(_: argparse.Namespace) -> Figures:
+def of_time(options: argparse.Namespace) -> Figures:
     """Ask every operator for every text of a megabyte."""
     figures: Figures = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        for answer in operators.answers(None, make_models(Path(folder))):
+        for answer in operators.answers(make_models(Path(folder)), options.texts, options.seed):
             kind = {"done": "survived", "quarantined": "survived", "failed": "wrong", "absent": "not run"}
             found = kind.get(answer.kind, answer.kind)
             if found == "survived" and answer.seconds > SLOW_S:
@@ -85,12 +85,13 @@ def _of_tests(*files: str) -> Callable[[argparse.Namespace], Figures]:
 
 
 PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Figures]]] = {
-    "time": ("texts of 1 MB against operators", of_time),
+    "time": ("texts of 1 MB against every operator", of_time),
+    "texts": ("texts that occupied an operator once", _of_tests("tests/hostile/test_time.py")),
     "kills": ("kills at random moments", of_kills),
     "disk": ("full, read-only and vanished folders", of_disk),
     "media": ("media that name other files and addresses", _of_tests("tests/hostile/test_media.py")),
     "damage": ("damaged images and clips", _of_tests("tests/media/test_damage.py")),
-    "archives": ("archives whose headers lie", _of_tests("tests/hostile/test_archives.py")),
+    "archives": ("archives with false headers", _of_tests("tests/hostile/test_archives.py")),
     "inputs": ("inputs that are no files, bombs of JSON", _of_tests("tests/hostile/test_inputs.py")),
     "recipes": ("recipes that explode or name code", _of_tests("tests/recipe/test_yaml_file.py")),
     "server": ("requests to the page of sliders", _of_tests("tests/what_if/test_server.py")),
@@ -129,6 +130,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--texts", type=int, help="a seeded choice of so many texts for each operator, not all")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     bad = 0

@@ -17,7 +17,7 @@ from dj_assets.errors import RecipeError, SourceError
 from dj_assets.recipe.yaml_file import read_yaml
 from dj_assets.sources.sources import SourceFile, content_sha256
 from dj_assets.subset import run_recipe
-from tests.sources.reading import read_all
+from tests.sources.reading import read, read_all, together, write
 
 GOOD = b'{"id": "good", "text": "A good sample."}'
 
@@ -128,8 +128,9 @@ def test_a_packed_line_without_end_is_skipped_in_little_memory(tmp_path: Path, p
     import tracemalloc
 
     content = b'{"id": "bomb", "text": "' + b" " * (200 << 20) + b'"}\n' + GOOD
+    file = write(tmp_path, f"a.jsonl{packed}", content)
     tracemalloc.start()
-    found = read_all(tmp_path, f"a.jsonl{packed}", content)
+    found = together(read(file))
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found.rows["id"].to_pylist() == ["good"]

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import Pipe
 from pathlib import Path
 
 import psutil
@@ -12,6 +13,7 @@ import pytest
 
 from dj_assets.errors import WorkerDiedError
 from dj_assets.measure import workers
+from dj_assets.measure.fork_server import received
 from dj_assets.measure.local import local_engine
 from dj_assets.measure.work import Task
 from dj_assets.measure.workers import early_workers, take_workers
@@ -196,3 +198,12 @@ def test_more_workers_than_open_files_are_refused_in_one_line() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.startswith("64 worker processes need about 162 open files, and the system allows 64; use fewer")
+
+
+def test_a_process_that_dies_within_a_message_is_gone() -> None:
+    here, there = Pipe()
+    # the length of a message, and less than that
+    os.write(there.fileno(), b"\0\0\0\x10abc")
+    there.close()
+    with pytest.raises(EOFError):
+        received(here)

@@ -107,3 +107,14 @@ def test_temporary_files_go_with_their_process_and_those_of_other_machines_after
 
     assert killed != ours
     assert set(stats.iterdir()) == {ours, elsewhere}
+
+
+def test_leftovers_in_the_work_folder_itself_are_removed(tmp_path):
+    killed = tmp_path / f".numbering.json.999999999@{temporary_beside(tmp_path / 'a').name.split('@')[1]}"
+    killed.touch()
+    (tmp_path / "numbering.json").touch()
+
+    remove_leftovers(tmp_path)
+
+    assert not killed.exists()
+    assert (tmp_path / "numbering.json").exists()

@@ -240,8 +240,9 @@ def test_the_estimate_is_near_what_a_run_takes(out, sources):
 
 
 def test_an_empty_work_folder_is_no_other_run(tmp_path: Path) -> None:
-    # a run that finds the disk full at its first byte leaves no more
+    # a run that is killed, or finds the disk full, at its first byte leaves no more
     (tmp_path / "out/.dj").mkdir(parents=True)
+    (tmp_path / "out/.dj/.claim.json.1@elsewhere.tmp").write_text("{")
     source = write_jsonl(tmp_path / "a.jsonl", documents(20))
     assert dj_assets.run_recipe(RECIPE, [source], tmp_path / "out", workers=1).samples_in == 20
     (tmp_path / "other/.dj").mkdir(parents=True)
