@@ -21,9 +21,10 @@ dev: $(VENV)/.stamp-base
 	$(BIN)/dj-assets dev
 
 test: $(VENV)/.stamp-dev
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) || { test $$? -eq 1 && test -n "$(RETEST)" && $(MAKE) retest; }
 
 # The tests that failed in the last run once more, one at a time: what passes now depends on the machine, and is named.
+# make test RETEST=1 does so by itself, unless the run broke off.
 retest: $(VENV)/.stamp-dev
 	$(BIN)/pytest --last-failed --last-failed-no-failures none -rA
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+# Several threads of OpenBLAS in each of two processes waited for each other without end, busy all the time. It reads
+# the variable when NumPy is imported, which is later.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # What starts Dagster and a browser, or a cluster, is heavy: one of each at a time, and its tests keep their order.
 TOGETHER = {
