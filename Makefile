@@ -32,7 +32,7 @@ retest: $(VENV)/.stamp-dev
 # figures go into the table of docs/security.md. Some parts alone: make hostile HOSTILE="kills disk --kills 20"
 hostile: $(VENV)/.stamp-dev
 	$(BIN)/python -m tests.hostile.table --write $(HOSTILE)
-	DJ_TEST_ALL_WAYS=1 $(BIN)/pytest tests/cli/test_damaged_files.py
+	TEST_ALL_WAYS=1 $(BIN)/pytest tests/cli/test_damaged_files.py
 
 # Azure's blob service on loopback, for the tests of az://; they are skipped where it is not there.
 azurite: $(VENV)/azurite/node_modules/azurite

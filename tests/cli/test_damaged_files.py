@@ -45,7 +45,7 @@ def emptied(path: Path) -> None:
     path.touch()
 
 
-ALL_WAYS = "DJ_TEST_ALL_WAYS" in os.environ
+ALL_WAYS = "TEST_ALL_WAYS" in os.environ
 WAYS: dict[str, Callable[[Path], None]] = {"flipped": flipped, "cut": cut, "emptied": emptied, "deleted": Path.unlink}
 
 
