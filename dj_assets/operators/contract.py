@@ -95,10 +95,7 @@ def expanded(operator: Expander, batch: Batch) -> pa.ListArray:
     """Expand a batch; return one list for each sample: of texts, or of structs with a field `text`."""
     returned = _called(operator, "expand", batch, lambda: operator.expand(batch))
     fix = "return pa.array(lists, pa.list_(pa.string())), or lists of structs with a field 'text'"
-    if isinstance(returned, pa.ChunkedArray):
-        returned = returned.combine_chunks()
-    if not isinstance(returned, pa.Array):
-        raise _breach(operator, "expand", f"returned {_kind_of(returned)}", fix)
+    returned = _whole_array(operator, "expand", returned, fix)
     if len(returned) != len(batch):
         problem = f"returned {_several(len(returned), 'list')} for {_several(len(batch), 'sample')}"
         raise _breach(operator, "expand", problem, "return one list for each sample, empty if it has no children")
@@ -115,10 +112,7 @@ def aggregated(operator: Aggregator, groups: pa.ListArray) -> pa.Array:
     """Aggregate groups of texts; return one text for each, or one struct with a field `text`."""
     returned = _called(operator, "aggregate", groups, lambda: operator.aggregate(groups))
     fix = "return pa.array(texts, pa.string()), or structs with a field 'text'"
-    if isinstance(returned, pa.ChunkedArray):
-        returned = returned.combine_chunks()
-    if not isinstance(returned, pa.Array):
-        raise _breach(operator, "aggregate", f"returned {_kind_of(returned)}", fix)
+    returned = _whole_array(operator, "aggregate", returned, fix)
     if len(returned) != len(groups):
         problem = f"returned {_several(len(returned), 'sample')} for {_several(len(groups), 'group')}"
         raise _breach(operator, "aggregate", problem, "return one sample for each group")
@@ -126,6 +120,15 @@ def aggregated(operator: Aggregator, groups: pa.ListArray) -> pa.Array:
         raise _breach(operator, "aggregate", f"returned values of type {returned.type}", fix)
     if _has_null_texts(returned):
         raise _breach(operator, "aggregate", "returned a null", "return a text for each group, '' if it is empty")
+    return returned
+
+
+def _whole_array(operator: Operator, method: str, returned: object, fix: str) -> pa.Array:
+    """Return what an operator returned as one Arrow array."""
+    if isinstance(returned, pa.ChunkedArray):
+        returned = returned.combine_chunks()
+    if not isinstance(returned, pa.Array):
+        raise _breach(operator, method, f"returned {_kind_of(returned)}", fix)
     return returned
 
 

@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 from dj_assets.home.identity import FROM_SOURCE
 from dj_assets.publish.database import NEVER_CREATED
 from dj_assets.publish.parts import kept_digest
-from dj_assets.recipe.plan import Plan
+from dj_assets.recipe.plan import Plan, Step
 from dj_assets.replay.ordered import distinct_sorted
 from dj_assets.replay.population import Population, SamplePositions
 from dj_assets.replay.replay import KEPT, SampleOutcomes
@@ -59,11 +59,15 @@ class FileCounts:
 
     def expanded(self, plan: Plan) -> int:
         """Return the number of samples that others replaced: those that ended at an expander without an error."""
-        return sum(self.ended[step.index] - self.quarantined[step.index] for step in plan.expanders)
+        return self._without_error(plan.expanders)
 
     def grouped(self, plan: Plan) -> int:
         """Return the number of samples that became members of an aggregate."""
-        return sum(self.ended[step.index] - self.quarantined[step.index] for step in plan.groupers)
+        return self._without_error(plan.groupers)
+
+    def _without_error(self, steps: Sequence[Step]) -> int:
+        """Return the number of samples that ended at some steps without an error."""
+        return sum(self.ended[step.index] - self.quarantined[step.index] for step in steps)
 
     @classmethod
     def of(

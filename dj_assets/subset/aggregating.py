@@ -223,8 +223,11 @@ def measure_aggregates(subset: SubsetContext, groups: Groups, stage: int) -> Fil
     key = subset.corpus.measure_key(frequent)
     source = MeasuredSource((file,), subset.layout, key, subset.recipe.text_key, aggregates=groups.number)
     task = Task.of_stage(subset.plan, stage, subset.options.models, frequent)
-    (manifest,), _ = source.measure_files(task, subset.engine_for([file]), silent, {file.path})
-    return manifest
+    # refining asks again: an engine is opened only if there is work for it
+    manifests = (
+        source.measured_already() or source.measure_files(task, subset.engine_for([file]), silent, {file.path})[0]
+    )
+    return manifests[0]
 
 
 @contextmanager
