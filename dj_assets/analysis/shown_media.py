@@ -135,7 +135,7 @@ class Display:
             if not source_path(self.manifest.file(shard).path).exists():
                 continue
             rows = sorted({sample.position[1] for sample in chosen if sample.position[0] == shard})
-            media_access = MediaAccess(keys, self.manifest.media_root(shard), reader)
+            media_access = MediaAccess(keys, self.manifest.media_root(shard, self.layout.made_media), reader)
             batch = replace(_batch(self.layout, shard, rows), media_access=media_access)
             failures = media(batch).failures(kind, (feature,))
             shown = batch.select(pa.array([index not in failures for index in range(len(batch))], pa.bool_()))

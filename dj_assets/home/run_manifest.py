@@ -8,6 +8,7 @@ from __future__ import annotations
 import bisect
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import ClassVar, Self
 
@@ -343,10 +344,13 @@ class RunManifest(_Record):
         """Return the measured file with a number."""
         return next(file for file in self.files if file.number == number)
 
-    def media_root(self, number: int) -> Root:
-        """Return the root of the media paths in a source file; where none is recorded, it is the folder of the file."""
+    def media_root(self, number: int, made: str) -> Root:
+        """Return the root of the media paths in a source file, given the folder or URL of the media that were made.
+
+        Where no root is recorded, it is the folder of the file.
+        """
         recorded = self.media.roots.get(number) if self.media else None
-        return recorded or Root(str(Path(self.file(number).path).parent))
+        return replace(recorded or Root(str(Path(self.file(number).path).parent)), made=made)
 
     @property
     def reference(self) -> tuple[ReferenceFile, ...]:

@@ -83,7 +83,7 @@ class MeasuredSource:
         manifests: dict[int, FileManifest] = {}
         measured = 0
         pace = _Pace([file for file in self.files if chosen is None or file.path in chosen], report)
-        with open_engine(task) as engine:
+        with open_engine(task.writing_to(self.layout.made_media)) as engine:
             for turn in self._turns(manifests, chosen):
                 wanted = []
                 for file in turn:
@@ -131,7 +131,8 @@ class MeasuredSource:
         root = reading.pop("media_root")
         # the folder of the file adds nothing to the key: the manifest has the path of its file
         usual = file.reading.media_root in (NO_ROOT, Root(str(file.path.parent.absolute())))
-        elsewhere = [] if usual else [root]
+        # folders of made media are no part of earlier keys
+        elsewhere = [] if usual else [{name: value for name, value in root.items() if value or "made" not in name}]
         longest = settings.max_record_bytes()
         if longest != settings.MAX_LINE_BYTES:
             elsewhere = [*elsewhere, {"max_record_bytes": longest}]

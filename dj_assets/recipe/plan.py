@@ -33,6 +33,7 @@ from dj_assets.operators.base import (
 )
 from dj_assets.operators.contract import IDENTITY
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.kinds.media_maker import MediaMaker
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
 
@@ -99,6 +100,11 @@ class Plan:
     def groupers(self) -> tuple[Step, ...]:
         """Return the steps that form groups of samples; an aggregator follows each."""
         return tuple(step for step in self.steps if isinstance(step.operator, Grouper))
+
+    @property
+    def makes_media(self) -> bool:
+        """Return whether steps make media files."""
+        return any(isinstance(step.operator, MediaMaker) for step in self.steps)
 
     @property
     def makes_samples(self) -> bool:
@@ -185,11 +191,17 @@ class Plan:
 
     @cached_property
     def conditional(self) -> frozenset[int]:
-        """Return the indices of the steps that measure only samples that the filters before them keep."""
-        if not self.recipe.is_cascade:
-            return frozenset()
-        behind = self.filters[1:]
-        return frozenset(s.index for s in behind if isinstance(s.operator, Filter) and s.operator.costly)
+        """Return the indices of the steps that take only samples that the filters before them keep.
+
+        These are the steps that make media files, unless `stats` is `full`; with `cascade`, costly filters, too.
+        """
+        first = self.filters[0].index if self.filters else len(self.steps)
+        return frozenset(step.index for step in self.steps if step.index > first and self._is_conditional(step))
+
+    def _is_conditional(self, step: Step) -> bool:
+        if isinstance(step.operator, MediaMaker):
+            return self.recipe.stats != "full"
+        return self.recipe.stats == "cascade" and isinstance(step.operator, Filter) and step.operator.costly
 
     def _narrowing(self) -> list[object]:
         """Return the values that decide which samples are measured: all filters before the last conditional step."""

@@ -40,10 +40,13 @@ class MediaSource:
     image_bytes: str = MediaKeys.image_bytes
 
     @classmethod
-    def of_file(cls, manifest: RunManifest, number: int) -> MediaSource:
-        """Return the media source of a source file, from the manifest of the run that measured it."""
+    def of_file(cls, manifest: RunManifest, number: int, made: str) -> MediaSource:
+        """Return the media source of a source file, from the manifest of the run that measured it.
+
+        `made` is the folder, or the URL, of the media that operators made.
+        """
         keys = (manifest.media or RunMedia()).keys
-        return cls(manifest.media_root(number), keys.images, keys.videos, keys.image_bytes)
+        return cls(manifest.media_root(number, made), keys.images, keys.videos, keys.image_bytes)
 
     def files(self, record: Mapping[str, object]) -> list[MediaFile]:
         """Return the media of a sample in the order of its lists, images first.
