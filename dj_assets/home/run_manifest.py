@@ -12,7 +12,15 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_serializer,
+    model_serializer,
+)
 
 from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.damage import Sum
@@ -174,10 +182,11 @@ class PublishedFile(_Record):
 
 
 class MediaFields(_Record):
-    """The fields of a sample that list its images and clips."""
+    """The fields of a sample that list its images, clips and sounds."""
 
     images: str = MediaKeys.images
     videos: str = MediaKeys.videos
+    audios: str = MediaKeys.audios
     image_bytes: str = MediaKeys.image_bytes
 
 
@@ -186,6 +195,10 @@ class RunMedia(_Record):
 
     keys: MediaFields = MediaFields()
     roots: dict[int, Root] = Field(default_factory=dict)
+
+    @field_serializer("roots")
+    def _roots_as_json(self, roots: dict[int, Root]) -> dict[int, dict[str, object]]:
+        return {number: root.as_json() for number, root in roots.items()}
 
 
 class RunManifest(_Record):

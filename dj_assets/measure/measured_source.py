@@ -128,11 +128,10 @@ class MeasuredSource:
     def key_of(self, file: SourceFile) -> str:
         """Return the measure key of a file: a digest of the measures and of how the file is read."""
         reading = dataclasses.asdict(file.reading)
-        root = reading.pop("media_root")
+        del reading["media_root"]
         # the folder of the file adds nothing to the key: the manifest has the path of its file
         usual = file.reading.media_root in (NO_ROOT, Root(str(file.path.parent.absolute())))
-        # folders of made media are no part of earlier keys
-        elsewhere = [] if usual else [{name: value for name, value in root.items() if value or "made" not in name}]
+        elsewhere = [] if usual else [file.reading.media_root.as_json()]
         longest = settings.max_record_bytes()
         if longest != settings.MAX_LINE_BYTES:
             elsewhere = [*elsewhere, {"max_record_bytes": longest}]

@@ -144,7 +144,7 @@ def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
     whole = media(media_access(batch))
     weights = [0] * len(batch)
     for kind, listing in plan.listings:
-        weight_of_one = settings.IMAGES_A_CLIP if kind == "videos" else 1
+        weight_of_one = 1 if kind == "images" else settings.IMAGES_A_CLIP
         listed = whole.under(listing).listed(kind)
         weights = [total + weight_of_one * len(paths) for total, paths in zip(weights, listed, strict=True)]
     start = weight = 0

@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -135,6 +135,10 @@ class Root:
     allow_urls: bool = False
     made: str = ""
     made_before: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the values by their names; folders of made files only where there are some, as in earlier versions."""
+        return {name: value for name, value in asdict(self).items() if value or "made" not in name}
 
     def file_of(self, listed: str) -> str | None:
         """Return the file of a listed path, whether it exists or not; None for a URL."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 HONOURED = frozenset(
     {
         "asset",
+        "audio_key",
         "audio_special_token",
         "custom_operator_paths",
         "dataset_path",
@@ -25,10 +26,10 @@ HONOURED = frozenset(
 )
 
 # Top-level keys that are accepted and have no effect: the function is always on (tracing, statistics, checkpoints), or
-# it does not exist here (caches, monitors), or the key is about audio, which no operator here reads.
+# it does not exist here (caches, monitors).
 IGNORED = frozenset(
     """
-    adaptive_batch_size audio_key auto auto_num auto_op_parallelism backup_count batch_size cache_compress
+    adaptive_batch_size auto auto_num auto_op_parallelism backup_count batch_size cache_compress
     checkpoint config conflict_resolve_strategy data_probe_algo data_probe_ratio dataset debug ds_cache_dir
     event_log_dir event_logging executor_type export_aws_credentials export_extra_args export_in_parallel
     export_original_dataset export_path export_shard_size export_type fusion_strategy generated_dataset_config

@@ -156,7 +156,7 @@ class Plan:
         kinds = {operator.media for operator in self.media}
         if not kinds:
             return settings.BATCH_BYTES
-        return settings.CLIP_BLOCK_BYTES if "videos" in kinds else settings.IMAGE_BLOCK_BYTES
+        return settings.IMAGE_BLOCK_BYTES if kinds == {"images"} else settings.CLIP_BLOCK_BYTES
 
     def before(self, step: Step) -> Plan:
         """Return the plan of the steps before `step`."""
@@ -186,7 +186,7 @@ class Plan:
     def stats_hash(self) -> str:
         """Return the code version of the measured files: operators, measuring parameters, order; no thresholds."""
         identity = [FORMAT, self.recipe.text_key, [step.identity for step in self.steps]]
-        media = [asdict(self.recipe.media)] if self.media else []
+        media = [_without_unused(asdict(self.recipe.media))] if self.media else []
         return digest([*identity, *self._readings(), *media, *self._narrowing()])
 
     @cached_property
@@ -291,6 +291,11 @@ def make_plan(recipe: Recipe) -> Plan:
         if isinstance(operator, _REWRITING):
             rewriting.append(identity)
     return Plan(recipe, tuple(steps))
+
+
+def _without_unused(keys: dict[str, object]) -> dict[str, object]:
+    """Return the fields that list media without that of sounds if it is the usual one, as in earlier hashes."""
+    return {name: value for name, value in keys.items() if name != "audios" or value != MediaKeys.audios}
 
 
 def _judged(operator: Operator, before: Sequence[Step]) -> dict[str, str]:

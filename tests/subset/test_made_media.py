@@ -185,7 +185,7 @@ def test_workers_and_shards_change_nothing(source, tmp_path):
     names = [group.name for group in subset.groups]
     assert len(names) == 3
     for name in names:
-        subset.measure_shard(name)
+        subset.measure(shard=name)
     subset.deduplicate()
     for name in names:
         subset.refine_shard(name)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 import pyarrow as pa
 
 from dj_assets.errors import MediaError, SampleError
 from dj_assets.media.access import MediaAccess
 from dj_assets.media.decoded_by import decoders_of
-from dj_assets.media.feature import ClipFeature, ImageFeature, MediaFeature
+from dj_assets.media.feature import MediaFeature
 from dj_assets.media.file_stats import FileStat, file_stats, is_text
 from dj_assets.media.listing import Entry, entries
 from dj_assets.media.locations import MediaLocation, MissingFileError
@@ -70,7 +70,7 @@ class MediaBatch:
             return self
         return media(self.batch.with_media(replace(self.media_access, keys=keys)))
 
-    def found(self, kind: Kind, feature: ImageFeature[T] | ClipFeature[T]) -> list[list[T]]:
+    def found(self, kind: Kind, feature: MediaFeature[T]) -> list[list[T]]:
         """Return the same as `values`, for custom operators of earlier versions; deprecated."""
         renamed("batch.media.found", "media(batch).values")
         return self.values(kind, feature)
@@ -81,7 +81,7 @@ class MediaBatch:
         pairs = zip(self.batch.text.to_pylist(), self.listed(kind), strict=True)
         return [tokens.chunks(text, kind, len(paths)) for text, paths in pairs]
 
-    def values(self, kind: Kind, feature: ImageFeature[T] | ClipFeature[T]) -> list[list[T]]:
+    def values(self, kind: Kind, feature: MediaFeature[T]) -> list[list[T]]:
         """Return a media feature of every listed path, nested like the paths.
 
         Raises
@@ -109,7 +109,7 @@ class MediaBatch:
         """Start to compute all missing features; those of one file are computed while it is open."""
         wanted = [*features]
         wanted += decoders_of(wanted)
-        requests = [request for kind in ("images", "videos") for request in self._requests(kind, wanted)]
+        requests = [request for kind in get_args(Kind) for request in self._requests(kind, wanted)]
         done: Future[None] = Future()
         if not requests:
             done.set_result(None)
