@@ -6,11 +6,18 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PlainSerializer,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
@@ -19,6 +26,21 @@ from dj_assets.operators.sql import Sql
 
 T = TypeVar("T")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+
+def _limit(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    if type(value) is int:
+        return value
+    number = handler(value)
+    return int(number) if number.is_integer() else number
+
+
+def _as_it_is(number: float) -> float:
+    return number
+
+
+# A bound of whole numbers. It may have a fraction, and a whole number stays one: no float holds the largest of them.
+Limit = Annotated[float, WrapValidator(_limit), PlainSerializer(_as_it_is, return_type=Any)]
 
 
 @dataclass(frozen=True)
