@@ -217,6 +217,17 @@ def media_sandbox() -> str:
     return variables.MEDIA_SANDBOX.choice("auto")
 
 
+def allow_code() -> bool:
+    """Return whether Python code of recipes may run: `DJ_ALLOW_CODE`.
+
+    Raises
+    ------
+    UserError
+        If the variable is neither 0 nor 1.
+    """
+    return variables.ALLOW_CODE.choice("0") == "1"
+
+
 def _path_list(variable: Variable) -> tuple[Path, ...]:
     parts = (variable.given() or "").split(os.pathsep)
     return tuple(Path(part).expanduser().resolve() for part in parts if part)

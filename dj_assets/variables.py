@@ -185,6 +185,13 @@ MEDIA_MEMORY_MB = Variable(
     "MB",
     "4000",
 )
+ALLOW_CODE = Variable(
+    "DJ_ALLOW_CODE",
+    "Whether Python code of recipes may run (`python_lambda_mapper`, `python_file_mapper`).",
+    "`0` or `1`",
+    "`0`",
+    choices=("0", "1"),
+)
 MEDIA_SANDBOX = Variable(
     "DJ_MEDIA_SANDBOX",
     "Whether the process that decodes images and clips is confined: as far as the system can, wholly or not at all.",
@@ -296,7 +303,16 @@ XDG_CACHE_HOME = Variable("XDG_CACHE_HOME", "The cache folder of the user.", "fo
 
 GROUPS: dict[str, tuple[Variable, ...]] = {
     "Folders and files": (PROJECT, HOME, RECIPES, MODELS, CACHE, SOURCE, AGAINST),
-    "Runs": (ENGINE, DEVICE, ONE_NODE_SAMPLES, MAX_RECORD_MB, MEDIA_SECONDS, MEDIA_MEMORY_MB, MEDIA_SANDBOX),
+    "Runs": (
+        ENGINE,
+        DEVICE,
+        ONE_NODE_SAMPLES,
+        MAX_RECORD_MB,
+        MEDIA_SECONDS,
+        MEDIA_MEMORY_MB,
+        MEDIA_SANDBOX,
+        ALLOW_CODE,
+    ),
     "Dagster": (NIGHTLY, SENSOR_SECONDS, SHARDS_A_RUN, MODEL_POOLS, WHAT_IF),
     "Object stores": (S3_ENDPOINT, AZURE_ENDPOINT),
     "Variables of other programs": (

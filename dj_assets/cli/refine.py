@@ -13,6 +13,7 @@ from dj_assets.cli.console import ModelsFolder, RecipePath, console, known_recip
 
 if TYPE_CHECKING:
     from dj_assets.recipe.model import Recipe
+    from dj_assets.recipe.parameters import Unknown
     from dj_assets.recipe.plan import Plan
     from dj_assets.sources.sources import SourceFile
     from dj_assets.stores.path import SourcePath
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _PANEL = "Run"
+UnknownParameters = Annotated[
+    Literal["error", "notice"] | None,
+    typer.Option(help="Refuse unknown parameters, or leave them out with a notice; default: as the recipe says."),
+]
 
 # Bytes of input up to which one process does everything, where the number of workers is not given.
 _SMALL_INPUT = 1_000_000
@@ -58,10 +63,11 @@ def run(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write into an output folder that holds another run.")
     ] = False,
+    unknown_parameters: UnknownParameters = None,
 ) -> None:
     """Run any recipe over any files, without touching the project."""
     with _early_workers(workers, inputs):
-        made = _plan(recipe, models)
+        made = _plan(recipe, models, unknown_parameters)
         checked = made.recipe
         _warm_early(made, models)
 
@@ -128,9 +134,10 @@ def validate(
         list[str] | None, typer.Option("--input", help="Check that these files or URLs can be read, too.")
     ] = None,
     models: ModelsFolder = None,
+    unknown_parameters: UnknownParameters = None,
 ) -> None:
     """Check a recipe, its models and its inputs before any data is read."""
-    plan = _plan(recipe, models)
+    plan = _plan(recipe, models, unknown_parameters)
     if plan.recipe.custom_operators:
         from dj_assets.models.store import ModelStore
         from dj_assets.testing.bench import try_custom_operators
@@ -146,21 +153,22 @@ def plan(
     recipe: RecipePath,
     inputs: Annotated[list[str] | None, typer.Option("--input", help="The files or URLs to plan for.")] = None,
     models: ModelsFolder = None,
+    unknown_parameters: UnknownParameters = None,
 ) -> None:
     """Show the plan of a run: stages, statistics, models, bytes."""
     from dj_assets.models.store import ModelStore
     from dj_assets.views.plan_table import render_plan
 
-    made = _plan(recipe, models)
+    made = _plan(recipe, models, unknown_parameters)
     console().print(render_plan(made, made.models(ModelStore.with_folder(models)), _files(made.recipe, inputs)))
 
 
-def _plan(recipe: Path, models: Path | None) -> Plan:
+def _plan(recipe: Path, models: Path | None, unknown: Unknown | None) -> Plan:
     from dj_assets.models.store import ModelStore
     from dj_assets.recipe.load import load_recipe
     from dj_assets.recipe.plan import make_plan
 
-    made = make_plan(load_recipe(_file_of(recipe)))
+    made = make_plan(load_recipe(_file_of(recipe), unknown))
     tell(*made.notices(), *(model.warning for model in made.models(ModelStore.with_folder(models)) if model.note))
     return made
 
@@ -177,7 +185,7 @@ def _files(recipe: Recipe, inputs: list[str] | None) -> tuple[SourceFile, ...]:
     from dj_assets.subset.inputs import against_of, files_of
     from dj_assets.subset.notices import of_files_left_out
 
-    named = isinstance(recipe, GalleryRecipe) or recipe.dataset_path is not None
+    named = isinstance(recipe, GalleryRecipe) or bool(recipe.inputs)
     left_out: list[SourcePath] = []
     files = files_of(recipe, inputs or None, left_out) if inputs or named else ()
     against_of(recipe, files, left_out=left_out)

@@ -26,12 +26,14 @@ from dj_assets.operators.base import (
     Mapper,
     Measuring,
     Operator,
+    RecordMapper,
 )
 from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.media_maker import MediaMaker
 from dj_assets.operators.views.group_members import MEMBERS, members_of, without_members
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
+from dj_assets.operators.views.sample_statistics import with_statistics, without_statistics
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.other_texts import put_texts
 from dj_assets.sources.written_fields import converted, put_fields
@@ -235,6 +237,18 @@ class RowStage:
             self._watch(seen.files([(operator.media, operator.written_to(seen.media_access.keys))]))
 
     def _step(self, step: Step) -> None:
+        if not step.reads:
+            self._run(step)
+            return
+        measured = {key: self.statistics.get(column) for key, column in step.reads.items()}
+        indices = pa.array(self.indices)
+        self.batch = with_statistics(
+            self.batch, {key: values.take(indices) for key, values in measured.items() if values is not None}
+        )
+        self._run(step)
+        self.batch = without_statistics(self.batch)
+
+    def _run(self, step: Step) -> None:
         operator = step.operator
         self._take_media(operator, step)
         if isinstance(operator, CorpusMapper):
@@ -261,7 +275,7 @@ class RowStage:
         """Record the fields that an operator wrote, and whether it changed any."""
         # a field that is written again is moved to the end
         self.written = {name: kind for name, kind in self.written.items() if name not in written} | dict(written)
-        self.fields_changed |= bool(written) or operator.text_key is not None
+        self.fields_changed |= bool(written) or operator.text_key is not None or isinstance(operator, RecordMapper)
 
     def _watch(self, files: pa.Array) -> None:
         """Record the media files that fields list after operators changed the fields."""

@@ -16,7 +16,14 @@ Kind = Literal["flagged_words", "stopwords"]
 WordLists = Mapping[str, frozenset[str]]
 ALL_LANGUAGES = "all"
 
-_SHIPPED: Mapping[Kind, str] = {"flagged_words": "ldnoobw", "stopwords": "stopwordsiso"}
+KINDS: tuple[Kind, ...] = ("flagged_words", "stopwords")
+# The name of the list of each kind in the package.
+SHIPPED: Mapping[Kind, str] = {"flagged_words": "ldnoobw", "stopwords": "stopwordsiso"}
+
+
+def exists(kind: Kind, source: str) -> bool:
+    """Return whether `source` is the list in the package, or a folder with files of this kind."""
+    return source == SHIPPED[kind] or bool(_files(kind, source))
 
 
 def words(kind: Kind, source: str, lang: str) -> frozenset[str]:
@@ -60,15 +67,19 @@ def word_lists(kind: Kind, source: str) -> WordLists:
     UserError
         If `source` is neither a list in the package nor a folder with files of this kind, or a file cannot be read.
     """
-    if source == _SHIPPED[kind]:
+    if source == SHIPPED[kind]:
         return _ldnoobw() if kind == "flagged_words" else _stopwordsiso()
-    folder = Path(source).expanduser()
-    files = sorted(folder.glob(f"*{kind}*.json")) if folder.is_dir() else []
+    files = _files(kind, source)
     if not files:
         raise UserError(
-            f"{source!r} is neither a folder with *{kind}*.json files nor a list that ships ({_SHIPPED[kind]!r})"
+            f"{source!r} is neither a folder with *{kind}*.json files nor a list that ships ({SHIPPED[kind]!r})"
         )
     return _read(files)
+
+
+def _files(kind: Kind, source: str) -> list[Path]:
+    folder = Path(source).expanduser()
+    return sorted(folder.glob(f"*{kind}*.json")) if folder.is_dir() else []
 
 
 def _ldnoobw() -> WordLists:

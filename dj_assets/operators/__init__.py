@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Mapper,
         Operator,
         RangeFilter,
+        RecordMapper,
         Selector,
         Statistic,
     )
@@ -49,6 +50,7 @@ __all__ = [
     "Operator",
     "Range",
     "RangeFilter",
+    "RecordMapper",
     "SampleError",
     "Selector",
     "Sql",

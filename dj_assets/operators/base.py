@@ -6,11 +6,19 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PlainSerializer,
+    PrivateAttr,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
@@ -19,6 +27,21 @@ from dj_assets.operators.sql import Sql
 
 T = TypeVar("T")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+
+def _limit(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    if type(value) is int:
+        return value
+    number = handler(value)
+    return int(number) if number.is_integer() else number
+
+
+def _as_it_is(number: float) -> float:
+    return number
+
+
+# A bound of whole numbers. It may have a fraction, and a whole number stays one: no float holds the largest of them.
+Limit = Annotated[float, WrapValidator(_limit), PlainSerializer(_as_it_is, return_type=Any)]
 
 
 @dataclass(frozen=True)
@@ -57,10 +80,31 @@ class Operator(BaseModel):
     name: ClassVar[str] = ""
     version: ClassVar[int] = 1
     judging: ClassVar[frozenset[str]] = frozenset()
+    # False for an operator whose `text_key` names a field that it writes.
+    reads_text: ClassVar[bool] = True
     # Imported packages that are optional, each with the extra that installs it.
     packages: ClassVar[Mapping[str, str]] = {}
 
     text_key: str | None = None
+    # The key of the text in the recipe, which the loader sets.
+    _text_of_recipe: str = PrivateAttr("text")
+
+    @property
+    def text_name(self) -> str:
+        """Return the key under which records have the text that this operator works on."""
+        return self.text_key or self._text_of_recipe
+
+    def __eq__(self, other: object) -> bool:
+        """Compare parameters: the recipe that an operator belongs to is none of them."""
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), *map(repr, self.__dict__.values())))
+
+    def in_recipe(self, text_key: str) -> Self:
+        """Return the operator as one of a recipe whose records have their text under `text_key`."""
+        self._text_of_recipe = text_key
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -86,6 +130,11 @@ class Operator(BaseModel):
     def measuring_parameters(self) -> dict[str, object]:
         """Return the parameters that affect measured values: all but the judging ones, defaults included."""
         return self.model_dump(mode="json", exclude=set(self.judging))
+
+    @property
+    def reads_statistics(self) -> tuple[str, ...]:
+        """Return the keys of earlier operators' statistics that this one reads, by `views.sample_statistics`."""
+        return ()
 
     def models(self) -> tuple[str, ...]:
         """Return the names of the models and word lists that this operator loads, as in the model manifest."""
@@ -140,7 +189,9 @@ class Mapper(Operator):
 
 
 class FieldMapper(Mapper):
-    """Write fields of samples in addition to the text, such as tags or extracted values. The text stays as it is.
+    """Write fields of samples in addition to the text, such as tags or extracted values.
+
+    The text stays as it is, unless `apply` rewrites it, too.
 
     `fields` declares the Arrow type of every written field: `pa.string()`, `pa.int64()`, `pa.float64()`, `pa.bool_()`,
     and lists and structs of these. Dots in a name lead into nested fields. A field of the same name is replaced. Later
@@ -170,6 +221,25 @@ class FieldMapper(Mapper):
     def warm_up(self, batch: Batch) -> None:
         """Extract from an empty batch, which loads everything that a full batch needs."""
         self.extract(batch)
+
+
+class RecordMapper(Mapper):
+    """Rewrite the text of samples by `apply`, and their other fields by `edit`, which keeps names and types.
+
+    Examples
+    --------
+    >>> class NoSpacesMapper(RecordMapper):
+    ...     def apply(self, batch):
+    ...         return batch.with_text(pa.array([text.replace(" ", "") for text in batch.text.to_pylist()]))
+    ...     def edit(self, name, value):
+    ...         return value.replace(" ", "") if isinstance(value, str) else value
+    >>> NoSpacesMapper().edit("title", "A long title")
+    'Alongtitle'
+    """
+
+    @abstractmethod
+    def edit(self, name: str, value: object) -> object:
+        """Return the new value of a field, of the same type: a text for a text, an equally nested value for others."""
 
 
 class CorpusMapper(Mapper):

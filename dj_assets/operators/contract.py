@@ -57,6 +57,7 @@ _FIXES = {
     "expand": "add 'def expand(self, batch)', which returns one list of texts for each sample",
     "count": "add 'def count(self, batch)', which returns one list of keys for each sample",
     "extract": "add 'def extract(self, batch)', which returns {name: array} with one value for each sample",
+    "edit": "add 'def edit(self, name, value)', which returns a value of the same type",
     "grouping": "add a property 'grouping', which returns a query for the groups",
     "measure": "add 'def measure(self, batch)', which returns {key: array} with one value for each sample",
     "rewrite": "add 'def rewrite(self, batch, frequent)', which returns batch.with_text(texts)",

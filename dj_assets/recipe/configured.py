@@ -33,6 +33,7 @@ _VALUES: Mapping[Variable, Callable[[], object]] = {
     variables.MEDIA_SECONDS: settings.media_seconds,
     variables.MEDIA_MEMORY_MB: lambda: settings.media_memory_bytes() // 1_000_000,
     variables.MEDIA_SANDBOX: settings.media_sandbox,
+    variables.ALLOW_CODE: settings.allow_code,
     variables.NIGHTLY: settings.nightly_cron,
     variables.SENSOR_SECONDS: settings.sensor_seconds,
     variables.SHARDS_A_RUN: settings.shards_a_run,

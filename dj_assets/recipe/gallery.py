@@ -95,8 +95,7 @@ def as_asset(recipe: Recipe, path: Path) -> GalleryRecipe:
     """Return the recipe with an `asset:` block; a missing block is made from the names of folder and file."""
     if isinstance(recipe, GalleryRecipe):
         return recipe
-    source = (_source((recipe.dataset_path,)),) if recipe.dataset_path else ()
-    block = AssetBlock(subset=_identifier(path.stem), group=_identifier(path.parent.name), source=source)
+    block = AssetBlock(subset=_identifier(path.stem), group=_identifier(path.parent.name), source=recipe.inputs)
     return recipe.as_asset(block)
 
 
@@ -117,10 +116,9 @@ def sources_of(recipe: Recipe) -> tuple[Source, ...]:
     listed = configured_sources(subset, recipe.source)
     if listed:
         return listed
-    if recipe.source:
-        return recipe.source
-    if recipe.dataset_path:
-        return (_source((recipe.dataset_path,)),)
+    named = recipe.source or recipe.inputs
+    if named:
+        return named
     raise RecipeError(
         recipe.file, "has no source", key="asset.source.paths", fix=f"add it, or {subset!r} to sources.yaml"
     )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -19,8 +19,10 @@ from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
 from dj_assets.operators.base import Aggregator, CorpusMapper, FieldMapper, Filter, Grouper, Operator
 from dj_assets.operators.kinds.media_filter import MediaOperator
-from dj_assets.recipe import known_keys, unregistered
+from dj_assets.recipe import data_juicer, known_keys, unregistered
+from dj_assets.recipe.inputs import inputs_of
 from dj_assets.recipe.model import AssetBlock, Recipe
+from dj_assets.recipe.parameters import Entry, Unknown, adapted, did_you_mean
 from dj_assets.recipe.yaml_file import read_yaml
 
 IN_MEMORY = "<dict>"
@@ -34,8 +36,16 @@ CUSTOM_MODULE = "dj_assets_custom_"
 CONTENT = "__content_sha256__"
 
 
-def load_recipe(recipe: str | Path | Mapping[str, object] | Recipe) -> Recipe:
+def load_recipe(
+    recipe: str | Path | Mapping[str, object] | Recipe, unknown_parameters: Unknown | None = None
+) -> Recipe:
     """Load a recipe from a YAML file or a dict with the same keys.
+
+    Parameters
+    ----------
+    unknown_parameters
+        With `notice`, parameters that no version of the operator has are left out with a notice, as Data-Juicer leaves
+        them out without one. By default the key `unknown_parameters` of the recipe, else `error`.
 
     Raises
     ------
@@ -46,13 +56,15 @@ def load_recipe(recipe: str | Path | Mapping[str, object] | Recipe) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
     if isinstance(recipe, Mapping):
-        return _build(dict(recipe), IN_MEMORY)
+        return _build(dict(recipe), IN_MEMORY, unknown_parameters)
     path = Path(recipe)
-    return _build(read_yaml(path), str(path))
+    return _build(read_yaml(path), str(path), unknown_parameters)
 
 
-def _build(content: dict[str, Any], file: str) -> Recipe:
+def _build(content: dict[str, Any], file: str, unknown: Unknown | None) -> Recipe:
     notices = _check_keys(content, file)
+    # as in Data-Juicer, a null is no value
+    content = {key: value for key, value in content.items() if value is not None}
     custom_operators = _custom_operators(content.get("custom_operator_paths"), file)
     import_operators(custom_operators)
     forgotten = unregistered.unregistered(sys.modules[module_name(path)] for path in custom_operators)
@@ -60,9 +72,10 @@ def _build(content: dict[str, Any], file: str) -> Recipe:
     text_key = _text_key(content.get("text_keys", "text"), file)
     asset = _asset(content.get("asset"), file)
     media = _media(content, asset, file)
-    process, ignored = _process(content.get("process"), _Context(file, text_key, media, asset, forgotten))
-    if ignored:
-        notices.append(f"{file}: operator keys without effect here: {', '.join(sorted(ignored))}")
+    unknown = unknown or _unknown_parameters(content.get("unknown_parameters", "error"), file)
+    process, found = _process(content.get("process"), _Context(file, text_key, media, asset, forgotten, unknown))
+    inputs = inputs_of(content, file)
+    notices += [*found, *inputs.notices]
     recipe = Recipe(
         file=file,
         process=process,
@@ -70,7 +83,7 @@ def _build(content: dict[str, Any], file: str) -> Recipe:
         media=media,
         project_name=str(content.get("project_name") or ""),
         workers=_workers(content.get("np"), file),
-        dataset_path=content.get("dataset_path"),
+        inputs=inputs.sources,
         custom_operators=custom_operators,
         notices=tuple(notices),
     )
@@ -81,7 +94,7 @@ def _check_keys(content: Mapping[str, object], file: str) -> list[str]:
     for key in content:
         if key not in known_keys.HONOURED | known_keys.IGNORED:
             raise RecipeError(
-                file, "unknown key", key=str(key), fix=_did_you_mean(str(key), known_keys.HONOURED | known_keys.IGNORED)
+                file, "unknown key", key=str(key), fix=did_you_mean(str(key), known_keys.HONOURED | known_keys.IGNORED)
             )
     ignored = sorted(set(content) & known_keys.IGNORED)
     return [f"{file}: keys without effect here: {', '.join(ignored)}"] if ignored else []
@@ -96,22 +109,31 @@ class _Context:
     media: MediaKeys
     asset: AssetBlock | None
     unregistered: tuple[type[Operator], ...] = ()
+    unknown_parameters: Unknown = "error"
 
 
-def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], set[str]]:
+def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], list[str]]:
+    """Return the operators, and sentences about names and parameters that are read otherwise than written."""
     if not isinstance(entries, list) or not entries:
         raise RecipeError(context.file, "needs a list of at least one operator", key="process")
-    operators, ignored = [], set()
+    operators: list[Operator] = []
+    ignored: set[str] = set()
+    notices: list[str] = []
     for index, entry in enumerate(entries):
-        name, parameters = _entry(entry, context.file, index)
-        name = known_keys.ALIASES.get(name, name)
-        cls = _class_of(name, index, context)
-        without_effect = set(parameters) & ignored_by(cls)
-        ignored |= without_effect
-        parameters = {key: value for key, value in parameters.items() if key not in without_effect}
-        operators.append(_operator(cls, parameters, index, context))
+        written, parameters = _entry(entry, context.file, index)
+        name = known_keys.RENAMED_OPERATORS.get(written, written)
+        if name != written:
+            earlier = f"is an earlier name of {name} and read as that"
+            notices.append(str(RecipeError(context.file, earlier, index, written)))
+        cls = _class_of(known_keys.ALIASES.get(name, name), index, context)
+        taken = adapted(Entry(context.file, index, name, cls, parameters), context.unknown_parameters)
+        ignored |= taken.without_effect
+        notices += taken.notices
+        operators.append(_operator(cls, taken.parameters, index, context))
     _check_groups(operators, context.file)
-    return tuple(operators), ignored
+    if ignored:
+        notices.append(f"{context.file}: operator keys without effect here: {', '.join(sorted(ignored))}")
+    return tuple(operators), notices
 
 
 def _check_groups(operators: Sequence[Operator], file: str) -> None:
@@ -148,19 +170,14 @@ def _class_of(name: str, index: int, context: _Context) -> type[Operator]:
     cls = registry.find(name)
     if cls is not None:
         return cls
-    if name in known_keys.DATA_JUICER_OPERATORS:
-        raise RecipeError(file, "Data-Juicer has this operator, dj_assets does not yet", index, name)
+    missing = data_juicer.operators().get(name)
+    if missing is not None:
+        raise RecipeError(file, missing.problem, index, name, fix=missing.fix)
     forgotten = unregistered.meant(name, context.unregistered)
     if forgotten is not None:
         problem = f"unknown operator; {unregistered.missing(forgotten)}"
         raise RecipeError(file, problem, index, name, fix=unregistered.fix(forgotten, name))
-    raise RecipeError(file, "unknown operator", index, name, fix=_did_you_mean(name, set(registry.operator_names())))
-
-
-def ignored_by(cls: type[Operator]) -> set[str]:
-    """Return the keys without effect: those that the class does not declare, or that name media of another kind."""
-    others = _FIELDS.keys() - _own_media_keys(cls) if issubclass(cls, MediaOperator) else set()
-    return {*(known_keys.OPERATOR_IGNORED - cls.model_fields.keys()), *others}
+    raise RecipeError(file, "unknown operator", index, name, fix=did_you_mean(name, set(registry.operator_names())))
 
 
 def _own_media_keys(cls: type[Operator]) -> set[str]:
@@ -175,7 +192,7 @@ def _operator(cls: type[Operator], parameters: dict[str, object], index: int, co
     of_recipe["text_key"] = context.text_key
     parameters = {key: value for key, value in parameters.items() if key not in of_recipe or of_recipe[key] != value}
     try:
-        operator = cls.model_validate(_word_lists(cls, context.asset) | parameters)
+        operator = cls.model_validate(_word_lists(cls, context.asset) | parameters).in_recipe(context.text_key)
     except ValidationError as error:
         key, problem, fix = _explain(error, cls)
         raise RecipeError(file, problem, index, name, key or None, fix) from None
@@ -220,18 +237,13 @@ def _explain(error: ValidationError, cls: type[BaseModel]) -> tuple[str, str, st
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function-"))
     if first["type"] == "extra_forbidden":
-        return key, "unknown parameter", _did_you_mean(key, set(cls.model_fields))
+        return key, "unknown parameter", did_you_mean(key, set(cls.model_fields))
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if first["type"] == "missing":
         return key, "is required", None
     if first["type"] == "value_error":
         return key, message, None
     return key, f"must be {message}, not {first['input']!r}", None
-
-
-def _did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    near = registry.nearest(name, sorted(known))
-    return f"did you mean {near!r}?" if near else None
 
 
 def _text_key(value: object, file: str) -> str:
@@ -270,6 +282,12 @@ def _check_written(format: str | None, media: MediaKeys, file: str) -> None:
         if active != token:
             problem = f"is {active!r}, but the format {format} writes {token!r}"
             raise RecipeError(file, problem, key=f"{name}_special_token", fix=f"set it to {token!r}")
+
+
+def _unknown_parameters(value: object, file: str) -> Unknown:
+    if value not in get_args(Unknown):
+        raise RecipeError(file, f"must be 'error' or 'notice', not {value!r}", key="unknown_parameters")
+    return cast("Unknown", value)
 
 
 def _workers(value: object, file: str) -> int | None:

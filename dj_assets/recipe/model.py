@@ -213,8 +213,9 @@ class AssetBlock(_Strict):
 class Recipe:
     """Hold a checked recipe, which need not be one of the gallery.
 
-    `file` is a path, or `<dict>` if the recipe comes from Python. `notices` are sentences about accepted keys without
-    effect, to be shown once. Properties that an `asset:` block sets have their defaults here.
+    `file` is a path, or `<dict>` if the recipe comes from Python. `inputs` are the sources that its keys `dataset_path`
+    or `dataset` name. `notices` are sentences about accepted keys without effect, to be shown once. Properties that an
+    `asset:` block sets have their defaults here.
     """
 
     file: str
@@ -223,7 +224,7 @@ class Recipe:
     media: MediaKeys = field(default_factory=MediaKeys)
     project_name: str = ""
     workers: int | None = None
-    dataset_path: str | None = None
+    inputs: tuple[Source, ...] = ()
     custom_operators: tuple[Path, ...] = ()
     notices: tuple[str, ...] = ()
 

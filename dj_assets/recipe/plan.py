@@ -6,8 +6,8 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from operator import itemgetter
 
@@ -34,6 +34,7 @@ from dj_assets.operators.base import (
 from dj_assets.operators.contract import IDENTITY
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.media_maker import MediaMaker
+from dj_assets.operators.kinds.python_code import CodeMapper
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
 
@@ -53,7 +54,8 @@ class Step:
 
     `label` is the operator's name, with `_2` for its second instance; `columns` maps statistic keys to the columns of
     the table `stats`; `identity` identifies the measure: two steps with the same identity measure the same.
-    `statistics` are those that the step measures: a selector may judge a column that an earlier step measures.
+    `statistics` are those that the step measures: a selector may judge a column that an earlier step measures. `reads`
+    maps the keys of statistics that the operator reads to their columns.
     """
 
     index: int
@@ -62,6 +64,7 @@ class Step:
     columns: dict[str, str]
     identity: str
     statistics: tuple[Statistic, ...] = ()
+    reads: dict[str, str] = field(default_factory=dict)
 
     @property
     def drops(self) -> bool:
@@ -241,6 +244,7 @@ class Plan:
         files: dict[str, ModelFile] = {}
         for step in self.steps:
             self._check_packages(step)
+            self._check_code(step)
             for name in step.operator.models():
                 if name not in files:
                     files[name] = store.find(name, wanted_by=f"{self.recipe.file}: process[{step.index}]: {step.label}")
@@ -254,6 +258,16 @@ class Plan:
                 codes = sorted(known, key=lambda code: (code[:1] != language[:1].lower(), code))
                 problem = f"the model does not know {language!r}; its languages are {', '.join(codes[:12])} …"
                 raise RecipeError(self.recipe.file, problem, step.index, step.label, "lang")
+
+    def _check_code(self, step: Step) -> None:
+        if not isinstance(step.operator, CodeMapper):
+            return
+        if not settings.allow_code():
+            fix = "if you trust it, set DJ_ALLOW_CODE=1"
+            raise RecipeError(self.recipe.file, "runs Python code of the recipe", step.index, step.label, fix=fix)
+        problem = step.operator.problem()
+        if problem:
+            raise RecipeError(self.recipe.file, problem, step.index, step.label)
 
     def _check_packages(self, step: Step) -> None:
         for package, extra in step.operator.packages.items():
@@ -285,9 +299,12 @@ def make_plan(recipe: Recipe) -> Plan:
         measure = [operator.name, _code_version(operator), parameters]
         # earlier versions measured such a statistic into the column that identifies samples
         reserved = sorted(set(keys) & set(named))
-        identity = digest([measure, rewriting, *_deciding(recipe.process[:index], operator), *reserved])
+        read = {key: step for key in operator.reads_statistics if (step := _measuring(key, steps))}
+        deciding = [*_deciding(recipe.process[:index], operator), *([_identities(read)] if read else [])]
+        identity = digest([measure, rewriting, *deciding, *reserved])
         own = judged or _columns(keys, columns)
-        steps.append(Step(index, operator, _numbered(operator.name, labels), own, identity, statistics))
+        reads = {key: step.columns[key] for key, step in read.items()}
+        steps.append(Step(index, operator, _numbered(operator.name, labels), own, identity, statistics, reads))
         if isinstance(operator, _REWRITING):
             rewriting.append(identity)
     return Plan(recipe, tuple(steps))
@@ -303,8 +320,17 @@ def _judged(operator: Operator, before: Sequence[Step]) -> dict[str, str]:
     if not isinstance(operator, Selector) or not operator.field_key.startswith(STATISTICS):
         return {}
     key = operator.field_key.removeprefix(STATISTICS)
-    # of several steps that measure the key, the nearest one
-    return next(({operator.field_key: step.columns[key]} for step in reversed(before) if key in step.columns), {})
+    step = _measuring(key, before)
+    return {operator.field_key: step.columns[key]} if step else {}
+
+
+def _measuring(key: str, before: Sequence[Step]) -> Step | None:
+    """Return the step that measures a statistic, of several ones the nearest; None if there is none."""
+    return next((step for step in reversed(before) if key in step.columns), None)
+
+
+def _identities(read: Mapping[str, Step]) -> dict[str, str]:
+    return {key: step.identity for key, step in read.items()}
 
 
 def _deciding(before: Sequence[Operator], operator: Operator) -> list[object]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.home.writing import replace_atomically
-from dj_assets.recipe import known_keys
+from dj_assets.operators import registry
+from dj_assets.recipe import data_juicer, known_keys
+from dj_assets.recipe.data_juicer import DataJuicerOperator
+from dj_assets.recipe.parameters import of_data_juicer_only
 from dj_assets.reference.operator_tables import (
     KINDS,
     MeasuredStatistic,
@@ -51,19 +54,8 @@ in the name of a model stands for the parameter `lang`.
 """
 
 
-_WITHOUT_EFFECT = f"""\
-## Keys without effect
-
-These keys are accepted so that recipes of Data-Juicer load unchanged. A run lists the ones in its recipe in one notice.
-
-Keys of a recipe: {_names(known_keys.IGNORED)}.
-
-Keys of an operator, unless it has a parameter of this name: {_names(known_keys.OPERATOR_IGNORED)}.
-"""
-
-
 def render_operators(facts: Sequence[OperatorFacts]) -> str:
-    """Return the page: an index and the operators of each kind, then the missing ones of Data-Juicer."""
+    """Return the page: an index and the operators of each kind, then the table of those of Data-Juicer."""
     parts = [_HEAD]
     for kind in KINDS:
         chosen = [operator for operator in facts if operator.kind == kind]
@@ -71,7 +63,7 @@ def render_operators(facts: Sequence[OperatorFacts]) -> str:
             {"operator": f"[`{operator.name}`](#{operator.name})", "purpose": operator.sentence} for operator in chosen
         ]
         parts += [f"## {kind.capitalize()}s", table(rows), *(_section(operator) for operator in chosen)]
-    return "\n\n".join(part.strip() for part in [*parts, _missing(facts), _WITHOUT_EFFECT]) + "\n"
+    return "\n\n".join(part.strip() for part in [*parts, _of_data_juicer(facts), _without_effect()]) + "\n"
 
 
 def write_operator_docs(folder: Path) -> None:
@@ -121,13 +113,54 @@ def _listed(entries: Sequence[MeasuredStatistic]) -> str:
     )
 
 
-def _missing(facts: Sequence[OperatorFacts]) -> str:
+def _of_data_juicer(facts: Sequence[OperatorFacts]) -> str:
+    """Return the table of all operators of Data-Juicer: available or not, and why not."""
     here = {operator.name for operator in facts}
-    missing = {name for name in known_keys.DATA_JUICER_OPERATORS - here if known_keys.ALIASES.get(name) not in here}
+    rows = [
+        {"operator": f"`{name}`", "kind": operator.kind, "available": _available(name, operator, here)}
+        for name, operator in data_juicer.operators().items()
+    ]
+    available = sum(row["available"].startswith("yes") for row in rows)
     return f"""\
-## Operators that are not available
+## Operators of Data-Juicer
 
-A recipe with one of these operators of Data-Juicer is an error when it loads: {_names(missing)}.
+Data-Juicer 1.6.1 has {len(rows)} operators; {available} of them are available. A recipe with another one is an error
+when it loads.
+
+{table(rows)}
+"""
+
+
+def _available(name: str, operator: DataJuicerOperator, here: Collection[str]) -> str:
+    own = known_keys.ALIASES.get(name, name)
+    if own in here:
+        return "yes" if own == name else f"yes, as `{own}`"
+    if operator.never:
+        return f"no: {operator.why}; {operator.fix}"
+    return f"not yet: {operator.why}"
+
+
+def _single() -> list[str]:
+    """Return the parameters without effect of single operators, in words."""
+    found: dict[str, set[str]] = {name: set(keys) for name, keys in known_keys.DEAD_PARAMETERS.items()}
+    for name in data_juicer.operators():
+        cls = registry.find(known_keys.ALIASES.get(name, name))
+        keys = of_data_juicer_only(name, cls) - known_keys.OPERATOR_IGNORED if cls else set()
+        found |= {name: found.get(name, set()) | keys} if keys else {}
+    return [f"{_names(found[name])} of `{name}`" for name in sorted(found)]
+
+
+def _without_effect() -> str:
+    return f"""\
+## Keys without effect
+
+These keys are accepted so that recipes of Data-Juicer load unchanged. A run lists the ones in its recipe in one notice.
+
+Keys of a recipe: {_names(known_keys.IGNORED)}.
+
+Keys of an operator, unless it has a parameter of this name: {_names(known_keys.OPERATOR_IGNORED)}.
+
+Parameters of single operators: {"; ".join(_single())}.
 """
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from dj_assets.operators.base import Operator
 from dj_assets.recipe import known_keys
-from dj_assets.recipe.load import ignored_by
 from dj_assets.recipe.model import AssetBlock
+from dj_assets.recipe.parameters import ignored_by
 from dj_assets.reference.operator_tables import operator_facts, shipped_operators
 
 Schema = dict[str, Any]
@@ -29,7 +29,19 @@ _KEYS: dict[str, Schema] = {
     "eoc_special_token": {**_NAME, "description": "The token that ends a chunk of text with its media."},
     "open_tracer": {"description": "Has no effect: changes and drops by operators are always kept."},
     "project_name": {"type": ["string", "null"], "description": "A name for a recipe without an asset block."},
-    "dataset_path": {"type": ["string", "null"], "description": "The source, if the asset block names none."},
+    "dataset": {
+        "type": ["object", "array", "null"],
+        "description": "The sources as 'configs', if neither the asset block nor 'dataset_path' names one.",
+    },
+    "dataset_path": {
+        "type": ["string", "null"],
+        "description": "The source, if the asset block names none: a path, or weights and paths.",
+    },
+    "unknown_parameters": {
+        "enum": ["error", "notice", None],
+        "default": "error",
+        "description": "Refuse parameters that no version of an operator has, or leave them out with a notice.",
+    },
     "np": {"type": ["integer", "null"], "minimum": 1, "description": "Worker processes. Results never depend on it."},
     "text_keys": {
         "description": "The field with the text; of a list, the first one is used.",

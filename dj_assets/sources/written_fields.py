@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -49,6 +50,55 @@ def put_fields(fields: pa.Array, columns: Mapping[str, pa.Array]) -> pa.Array:
         for row, record in enumerate(fields.to_pylist())
     ]
     return pa.array(written, pa.string())
+
+
+def edit_fields(fields: pa.Array, edit: Callable[[str, object], object]) -> pa.Array:
+    """Return the fields of samples after `edit(name, value)` of every field; fields of dates or bytes stay.
+
+    Parameters
+    ----------
+    fields
+        JSON texts or a struct, as returned by `parse`.
+
+    Raises
+    ------
+    SampleError
+        If a new value has another type than the column of a table.
+    """
+    if not pa.types.is_struct(fields.type):
+        return pa.array(
+            [exact_json.rewrite(record, partial(_edited, edit)) for record in fields.to_pylist()], pa.string()
+        )
+    columns = [
+        _edited_column(field.name, column, edit) if _is_json(field.type) else column
+        for field, column in zip(fields.type, fields.flatten(), strict=True)
+    ]
+    return pa.StructArray.from_arrays(columns, fields=[*fields.type])
+
+
+def _edited(edit: Callable[[str, object], object], record: dict[str, object]) -> dict[str, object]:
+    return {name: edit(name, value) for name, value in record.items()}
+
+
+def _edited_column(name: str, column: pa.Array, edit: Callable[[str, object], object]) -> pa.Array:
+    values = column.to_pylist()
+    edited = [edit(name, value) for value in values]
+    if edited == values:
+        return column
+    try:
+        return pa.array(edited, column.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise SampleError(f"the field {name!r} cannot be edited: {error}") from None
+
+
+def _is_json(kind: pa.DataType) -> bool:
+    """Return whether all values of a type survive the way through Python: what JSON has, at any depth."""
+    if pa.types.is_struct(kind):
+        return all(_is_json(field.type) for field in kind)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _is_json(kind.value_type)
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_float64)
+    return kind in (pa.null(), pa.bool_()) or any(test(kind) for test in tests)
 
 
 def with_declared(types: FieldTypes, declared: Mapping[str, pa.DataType]) -> FieldTypes:

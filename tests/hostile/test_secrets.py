@@ -63,8 +63,8 @@ def test_no_command_repeats_a_secret(folder: Path, name: str) -> None:
 
 
 def test_libraries_are_not_asked_about_urls_with_credentials(folder: Path) -> None:
-    recipe = Recipe("recipe.yaml", (), dataset_path=URL)
-    for ask in (lambda: files_of(recipe), lambda: against_of(recipe, (), [URL])):
+    recipe = Recipe("recipe.yaml", ())
+    for ask in (lambda: files_of(recipe, [URL]), lambda: against_of(recipe, (), [URL])):
         with pytest.raises(UserError, match=r"s3://\*\*\*@bucket"):
             ask()
 

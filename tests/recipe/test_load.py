@@ -28,7 +28,7 @@ def test_a_plain_data_juicer_file_loads(tmp_path):
     assert [operator.name for operator in recipe.process] == ["clean_email_mapper", "text_length_filter"]
     assert recipe.text_key == "content"
     assert recipe.workers == 4
-    assert recipe.dataset_path == "a.jsonl"
+    assert recipe.inputs[0].paths == ("a.jsonl",)
     (notice,) = recipe.notices
     assert "executor_type, export_path, use_cache" in notice
 

@@ -9,7 +9,8 @@ from jsonschema import Draft7Validator
 
 from dj_assets.errors import RecipeError
 from dj_assets.recipe import known_keys
-from dj_assets.recipe.load import ignored_by, load_recipe
+from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.parameters import ignored_by
 from dj_assets.recipe.yaml_file import read_yaml
 from dj_assets.reference.operator_tables import shipped_operators
 from dj_assets.reference.recipe_schema import recipe_schema
@@ -62,7 +63,7 @@ WRONG = [
     "process: [{text_length_filter: {}, clean_email_mapper: {}}]\n",
     "process: [{text_length_filter: {min_length: 1}}]\n",
     "process: [{text_length_filter: {min_len: many}}]\n",
-    "process: [{text_length_filter: {min_len: 1.5}}]\n",
+    "process: [{text_length_filter: {min_len: many}}]\n",
     "process: [{text_length_filter: 7}]\n",
     "process: [{character_repetition_filter: {rep_len: 0}}]\n",
     "process: [{document_simhash_deduplicator: {tokenization: words}}]\n",

@@ -15,7 +15,7 @@ from dj_assets.media.feature import MediaFeature
 from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import Kind
 from dj_assets.models.store import ModelStore
-from dj_assets.operators.base import BoundedFilter, Deduplicator, Filter, Operator, Statistic
+from dj_assets.operators.base import BoundedFilter, Deduplicator, Filter, Limit, Operator, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import EachInRange, EachInRanges, Range
 from dj_assets.operators.deprecated import renamed
@@ -112,10 +112,10 @@ class ShapeFilter(MediaFilter):
     judging: ClassVar[frozenset[str]] = MediaFilter.judging | {"min_width", "max_width", "min_height", "max_height"}
     statistics: ClassVar[tuple[Statistic, Statistic]]
 
-    min_width: int = 1
-    max_width: int = sys.maxsize
-    min_height: int = 1
-    max_height: int = sys.maxsize
+    min_width: Limit = 1
+    max_width: Limit = sys.maxsize
+    min_height: Limit = 1
+    max_height: Limit = sys.maxsize
 
     @property
     def condition(self) -> EachInRanges:
@@ -130,7 +130,7 @@ class ShapeFilter(MediaFilter):
             self.any_or_all,
         )
 
-    def _range(self, key: str, low: int, high: int, side: str) -> Range:
+    def _range(self, key: str, low: float, high: float, side: str) -> Range:
         return Range(
             key=key,
             low=low,

@@ -90,7 +90,7 @@ class SubstitutionMapper(Mapper):
         import regex
 
         try:
-            regex.compile(_bare(pattern or ""))
+            regex.compile(bare(pattern or ""))
         except regex.error as error:
             raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
         return pattern
@@ -100,7 +100,7 @@ class SubstitutionMapper(Mapper):
         import regex
 
         if self.pattern is not None:
-            expression = compiled(_bare(self.pattern), int(regex.DOTALL))
+            expression = compiled(bare(self.pattern), int(regex.DOTALL))
             everything = pa.array([True] * len(batch), pa.bool_())
             return rewrite(batch, everything, lambda text: str(expression.sub(self.repl, text)))
         expression = compiled(self.default_pattern, self.default_flags | int(regex.DOTALL))
@@ -111,7 +111,7 @@ class SubstitutionMapper(Mapper):
         return str(expression.sub(self.repl, word))
 
 
-def _bare(pattern: str) -> str:
+def bare(pattern: str) -> str:
     """Return a pattern without the quotes of a Python raw string."""
     quoted = len(pattern) > 2 and pattern.startswith(("r'", 'r"')) and pattern[-1] == pattern[1]
     return pattern[2:-1] if quoted else pattern

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from dj_assets.operators.base import RangeFilter, Statistic
+from dj_assets.operators.base import Limit, RangeFilter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
 from dj_assets.operators.views.text_views import characters, ratio
@@ -24,8 +24,8 @@ class AverageLineLengthFilter(RangeFilter):
     bounds = ("min_len", "max_len")
     statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("avg_line_length", pa.float64(), "characters per line"),)
 
-    min_len: int = 10
-    max_len: int = sys.maxsize
+    min_len: Limit = 10
+    max_len: Limit = sys.maxsize
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the code points per line of every text."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dj_assets.operators.base import Mapper
+from dj_assets.operators.base import Limit, Mapper
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.word_removal import keep_words
 from dj_assets.operators.registry import register
@@ -24,8 +24,8 @@ class RemoveLongWordsMapper(Mapper):
     again: runs of spaces, empty lines and white space at the ends of lines are removed, even if no word is.
     """
 
-    min_len: int = 1
-    max_len: int = sys.maxsize
+    min_len: Limit = 1
+    max_len: Limit = sys.maxsize
 
     def apply(self, batch: Batch) -> Batch:
         """Return the batch without the words."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from dj_assets.operators.base import Filter, Statistic
+from dj_assets.operators.base import Filter, Limit, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Range
 from dj_assets.operators.kinds.parsed_words import ParsedFilter
@@ -23,7 +23,7 @@ class TextActionFilter(ParsedFilter):
     parts_of_speech: ClassVar[frozenset[str]] = frozenset({"VERB"})
     tags: ClassVar[frozenset[str]] = frozenset("VV VB VBP VBZ VBD VBG VBN".split())
 
-    min_action_num: int = 1
+    min_action_num: Limit = 1
 
     @property
     def condition(self) -> Range:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pyarrow as pa
 
-from dj_assets.operators.base import Filter, Statistic
+from dj_assets.operators.base import Filter, Limit, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import EachInRange, Range
 from dj_assets.operators.kinds.parsed_words import ParsedFilter
@@ -34,7 +34,7 @@ class TextEntityDependencyFilter(ParsedFilter):
     parts_of_speech: ClassVar[frozenset[str]] = frozenset({"NOUN", "PROPN", "PRON"})
     tags: ClassVar[frozenset[str]] = frozenset("NN NR PN NNS NNP NNPS PRP".split())
 
-    min_dependency_num: int = 1
+    min_dependency_num: Limit = 1
     any_or_all: Literal["any", "all"] = "all"
 
     @property

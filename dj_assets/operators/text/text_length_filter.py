@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from dj_assets.operators.base import RangeFilter, Statistic
+from dj_assets.operators.base import Limit, RangeFilter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
 from dj_assets.operators.views.text_views import characters
@@ -21,8 +21,8 @@ class TextLengthFilter(RangeFilter):
     bounds = ("min_len", "max_len")
     statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("text_len", pa.int64(), "characters"),)
 
-    min_len: int = 10
-    max_len: int = sys.maxsize
+    min_len: Limit = 10
+    max_len: Limit = sys.maxsize
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the number of code points of every text."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from dj_assets.operators.base import RangeFilter, Statistic
+from dj_assets.operators.base import Limit, RangeFilter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
 from dj_assets.operators.views.text_views import PYTHIA, tokens
@@ -26,8 +26,8 @@ class TokenNumFilter(RangeFilter):
     statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("num_token", pa.int64(), "tokens"),)
 
     hf_tokenizer: str = PYTHIA
-    min_num: int = 10
-    max_num: int = sys.maxsize
+    min_num: Limit = 10
+    max_num: Limit = sys.maxsize
 
     def models(self) -> tuple[str, ...]:
         """Return the tokenizer."""

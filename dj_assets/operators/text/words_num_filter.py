@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from dj_assets.operators.base import Statistic
+from dj_assets.operators.base import Limit, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.word_filter import WordFilter
 from dj_assets.operators.registry import register
@@ -21,8 +21,8 @@ class WordsNumFilter(WordFilter):
     bounds = ("min_num", "max_num")
     statistics: ClassVar[tuple[Statistic, ...]] = (Statistic("num_words", pa.int64(), "words"),)
 
-    min_num: int = 10
-    max_num: int = sys.maxsize
+    min_num: Limit = 10
+    max_num: Limit = sys.maxsize
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the number of words of every text."""

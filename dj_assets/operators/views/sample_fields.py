@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -22,8 +24,22 @@ def field_values(batch: Batch, key: str) -> list[object]:
     fields = batch.rows.column(FIELDS)
     if pa.types.is_struct(fields.type):
         return _column(fields, key)
-    records = batch.derive(FIELDS, lambda: [_parsed(record) for record in fields.to_pylist()])
-    return [_value(record, key) for record in records]
+    return [_value(record, key) for record in _parsed_records(batch)]
+
+
+def records(batch: Batch) -> list[dict[str, Any]]:
+    """Return the fields of every sample as a dict that the caller may change; batches of texts have none."""
+    if FIELDS not in batch.rows.schema.names:
+        return [{} for _ in range(len(batch))]
+    fields = batch.rows.column(FIELDS)
+    if pa.types.is_struct(fields.type):
+        listed: list[dict[str, Any]] = fields.to_pylist()
+        return listed
+    return copy.deepcopy([record if isinstance(record, dict) else {} for record in _parsed_records(batch)])
+
+
+def _parsed_records(batch: Batch) -> list[object]:
+    return batch.derive(FIELDS, lambda: [_parsed(record) for record in batch.rows.column(FIELDS).to_pylist()])
 
 
 def number_in(value: object) -> float | None:

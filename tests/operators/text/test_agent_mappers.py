@@ -17,10 +17,15 @@ from dj_assets.operators.text.usage_counter_mapper import UsageCounterMapper
 from dj_assets.recipe.load import load_recipe
 
 
+def batch_of(*samples: dict[str, Any]) -> Batch:
+    """Return a batch of samples with empty texts and these fields."""
+    columns = [pa.array([""] * len(samples), pa.string()), pa.array(map(json.dumps, samples), pa.string())]
+    return Batch(pa.RecordBatch.from_arrays(columns, names=[TEXT, FIELDS]))
+
+
 def extracted(operator: FieldMapper, *samples: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the fields that an operator writes into each sample, without the name of the common parent."""
-    columns = [pa.array([""] * len(samples), pa.string()), pa.array(map(json.dumps, samples), pa.string())]
-    written = operator.extract(Batch(pa.RecordBatch.from_arrays(columns, names=[TEXT, FIELDS])))
+    written = operator.extract(batch_of(*samples))
     assert {name: column.type for name, column in written.items()} == dict(operator.fields)
     names = [name.removeprefix("__dj__meta__.") for name in written]
     rows = zip(*(column.to_pylist() for column in written.values()), strict=True)

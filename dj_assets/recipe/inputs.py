@@ -1,0 +1,117 @@
+"""Read the keys of a recipe that name its input: `dataset_path`, and `dataset` with its `configs`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from dj_assets.errors import RecipeError
+from dj_assets.recipe.model import Source
+
+_WEIGHTLESS = "weights have no effect without max_sample_num, as in Data-Juicer"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Hold the sources that a recipe names, and sentences about what is not read."""
+
+    sources: tuple[Source, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def inputs_of(content: Mapping[str, Any], file: str) -> Inputs:
+    """Return the input that a recipe names by `dataset_path`, else by `dataset`.
+
+    Raises
+    ------
+    RecipeError
+        If one of them is malformed, or a path is not acceptable.
+
+    Examples
+    --------
+    >>> [source.paths for source in inputs_of({"dataset_path": "0.3 a.jsonl 0.7 b.jsonl"}, "x.yaml").sources]
+    [('a.jsonl',), ('b.jsonl',)]
+    >>> inputs_of({"dataset": {"configs": [{"type": "local", "path": "a.jsonl"}]}}, "x.yaml").sources[0].paths
+    ('a.jsonl',)
+    """
+    path = content.get("dataset_path")
+    if path:
+        return _of_path(path, file)
+    dataset = content.get("dataset")
+    return _of_dataset(dataset, file) if dataset else Inputs()
+
+
+def _of_path(path: object, file: str) -> Inputs:
+    """Return the sources of a path, or of several paths each with or without a weight before it."""
+    if not isinstance(path, str):
+        raise RecipeError(file, f"must be a path, not {path!r}", key="dataset_path")
+    try:
+        words = shlex.split(path)
+    except ValueError:
+        words = [path]
+    if not any(map(_is_number, words)):
+        return Inputs(_sources([path], file, "dataset_path"))
+    paths = [word for word in words if not _is_number(word)]
+    if not paths:
+        raise RecipeError(file, f"names no path: {path!r}", key="dataset_path")
+    return Inputs(_sources(paths, file, "dataset_path"), (f"{file}: dataset_path: {_WEIGHTLESS}",))
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _of_dataset(dataset: object, file: str) -> Inputs:
+    configs = dataset.get("configs") if isinstance(dataset, dict) else None
+    if not isinstance(dataset, dict) or not isinstance(configs, list) or not configs:
+        raise RecipeError(file, "needs a list 'configs' with at least one entry", key="dataset")
+    paths: list[str] = []
+    notices: list[str] = []
+    for index, config in enumerate(configs):
+        key = f"dataset.configs[{index}]"
+        path = config.get("path") if isinstance(config, dict) else None
+        if not isinstance(path, str) or not path:
+            raise RecipeError(file, "needs a path", key=key)
+        sentence = _unread(config, path)
+        if sentence is None:
+            paths.append(path)
+        else:
+            notices.append(f"{file}: {key}: {sentence}")
+        if credentials := sorted(name for name in config if name.startswith("aws_")):
+            notices.append(f"{file}: {key}: not used: {', '.join(credentials)}; set the variables AWS_… in their place")
+    return Inputs(_sources(paths, file, "dataset"), (*notices, *_sampling(dataset, configs, file)))
+
+
+def _unread(config: Mapping[str, object], path: str) -> str | None:
+    """Return why an entry is not read, None if it is: a local path, or a URL of a store."""
+    source = config.get("source") or config.get("type")
+    if config.get("type") in {None, "local"} or source == "s3":
+        return None
+    return f"{path!r} from {source} is not read; fetch it before, and name the files with --input"
+
+
+def _sampling(dataset: Mapping[str, object], configs: Sequence[Mapping[str, object]], file: str) -> list[str]:
+    most = dataset.get("max_sample_num")
+    if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
+        raise RecipeError(file, f"must be a whole number above 0, not {most!r}", key="dataset.max_sample_num")
+    if most is not None:
+        return [f"{file}: dataset.max_sample_num: has no effect here; all samples are read, --limit reads the first n"]
+    weighted = any(config.get("weight") not in {None, 1} for config in configs)
+    return [f"{file}: dataset: {_WEIGHTLESS}"] if weighted else []
+
+
+def _sources(paths: Sequence[str], file: str, key: str) -> tuple[Source, ...]:
+    """Return one source for each path; of several, a source is named after its whole path."""
+    try:
+        return tuple(Source(paths=(path,), name=path if len(paths) > 1 else None) for path in paths)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise RecipeError(file, problem, key=key) from None
