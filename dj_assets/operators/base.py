@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Condition, Range
@@ -101,8 +102,8 @@ class Operator(BaseModel):
     def __hash__(self) -> int:
         return hash((type(self), *map(repr, self.__dict__.values())))
 
-    def in_recipe(self, text_key: str) -> Self:
-        """Return the operator as one of a recipe whose records have their text under `text_key`."""
+    def in_recipe(self, text_key: str, media_keys: MediaKeys | None = None) -> Self:  # noqa: ARG002
+        """Return the operator as one of a recipe, given the fields of its records that hold the text and list media."""
         self._text_of_recipe = text_key
         return self
 
