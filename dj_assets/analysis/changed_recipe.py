@@ -34,7 +34,7 @@ def write_changed(recipe: Recipe, changes: Changes, changed: Recipe, target: Pat
     source = Path(recipe.file)
     text = _text_of(source)
     try:
-        text = set_parameters(text, changes)
+        text = set_parameters(text, _in_file(recipe, changes))
         with replace_atomically(target) as temporary:
             temporary.write_text(text, "utf-8", newline="")
             _require_same(load_recipe(temporary), changed)
@@ -47,11 +47,18 @@ def changed_lines(recipe: Recipe, changes: Changes) -> str:
     source = Path(recipe.file)
     before = _text_of(source)
     try:
-        after = set_parameters(before, changes)
+        after = set_parameters(before, _in_file(recipe, changes))
     except ValueError as error:
         raise UserError(f"{source}: cannot be edited in place ({error}); set the values manually") from error
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), source.name, source.name, n=1, lineterm="")
     return "\n".join(lines)
+
+
+def _in_file(recipe: Recipe, changes: Changes) -> Changes:
+    """Return the changes by the indices of the operators in the list of the file."""
+    if any(index < recipe.prepended for index in changes):
+        raise ValueError("the operator is not in the list of the file")
+    return {index - recipe.prepended: values for index, values in changes.items()}
 
 
 def _text_of(source: Path) -> str:

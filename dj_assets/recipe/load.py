@@ -76,9 +76,11 @@ def _build(content: dict[str, Any], file: str, unknown: Unknown | None) -> Recip
     process, found = _process(content.get("process"), _Context(file, text_key, media, asset, forgotten, unknown))
     inputs = inputs_of(content, file)
     notices += [*found, *inputs.notices]
+    mixture = (inputs.mixture,) if inputs.mixture else ()
     recipe = Recipe(
         file=file,
-        process=process,
+        process=(*mixture, *process),
+        prepended=len(mixture),
         text_key=text_key,
         media=media,
         project_name=str(content.get("project_name") or ""),
