@@ -23,7 +23,17 @@ from dj_assets.home.run_manifest import RunManifest
 from dj_assets.measure.own_keys import rewriting, seen_by
 from dj_assets.measure.row_stage import aggregated, expanded
 from dj_assets.models.store import ModelStore
-from dj_assets.operators.base import Aggregator, CorpusMapper, Expander, FieldMapper, Filter, Grouper, Mapper, Selector
+from dj_assets.operators.base import (
+    Aggregator,
+    CorpusMapper,
+    Expander,
+    FieldMapper,
+    Filter,
+    Grouper,
+    Mapper,
+    Operator,
+    Selector,
+)
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.sql import Sql, joined, quoted
@@ -175,7 +185,7 @@ class _Tracer:
                 if step.index in created:
                     parent, now = now, created[step.index]
                     place = [child for child, _ in siblings].index(now)
-                    raw = None if raw is None else expanded(step.operator, raw).slice(place, 1)
+                    raw = self._child(step.operator, raw, place)
                     measured = self._measured(shard, now)
                     trace = _made(step, place, siblings, self._name(shard, parent))
             elif isinstance(step.operator, Grouper):
@@ -195,6 +205,13 @@ class _Tracer:
                 trace = StepTrace(step.label, "computes the signature of the sample", ended=ended)
             traces.append(trace)
         return tuple(traces)
+
+    @staticmethod
+    def _child(operator: Operator, raw: Batch | None, place: int) -> Batch | None:
+        """Return a child of a sample as it was before the next steps; None if only its media could tell."""
+        if raw is None or isinstance(operator, MediaOperator) or not isinstance(operator, Expander):
+            return None
+        return expanded(operator, raw).slice(place, 1)
 
     def _created(self, shard: int, row: int) -> dict[int, int]:
         """Return the rows of the sample and of those it was made from, by the index of the step that made each."""
@@ -332,7 +349,7 @@ def _rewritten(
     step: Step, operator: Mapper, rewrite: Callable[[Batch], Batch], raw: Batch | None
 ) -> tuple[Batch | None, StepTrace]:
     if raw is None:
-        return None, StepTrace(step.label, "rewrites the text (the source no longer exists)")
+        return None, StepTrace(step.label, "rewrites the text (the text before this step cannot be read again)")
     new = rewrite(raw)
     if isinstance(operator, FieldMapper):
         written = {name: field_values(new, name)[0] for name in operator.fields}

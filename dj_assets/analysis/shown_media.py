@@ -16,7 +16,7 @@ from dj_assets.home.run_manifest import RunManifest
 from dj_assets.media.access import MediaAccess
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
-from dj_assets.operators.base import Filter
+from dj_assets.operators.base import Filter, Operator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.sql import Sql, bound
@@ -94,7 +94,7 @@ class Display:
         Samples are spread evenly over the values, from the least to the greatest. The guarded reader opens the media;
         a sample whose first medium cannot be shown is left out.
         """
-        steps = [step for step in self.plan.steps if isinstance(step.operator, MediaOperator)]
+        steps = [step for step in self.plan.steps if self._is_shown(step.operator)]
         with reading(self.database) as connection:
             picked = [(step, *self._pick(connection, step)) for step in steps]
         reader = StoreReader()
@@ -106,6 +106,11 @@ class Display:
                     yield Shelf(step.label, _shown(dropped, pictures), _shown(passed, pictures))
         finally:
             reader.close()
+
+    @staticmethod
+    def _is_shown(operator: Operator) -> bool:
+        """Return whether an operator reads media that have pictures."""
+        return isinstance(operator, MediaOperator) and operator.media != "audios"
 
     def _pick(self, connection: duckdb.DuckDBPyConnection, step: Step) -> tuple[list[_Chosen], list[_Chosen]]:
         """Return some samples that an operator dropped, and some that passed it."""
@@ -135,7 +140,7 @@ class Display:
             if not source_path(self.manifest.file(shard).path).exists():
                 continue
             rows = sorted({sample.position[1] for sample in chosen if sample.position[0] == shard})
-            media_access = MediaAccess(keys, self.manifest.media_root(shard), reader)
+            media_access = MediaAccess(keys, self.manifest.media_root(shard, self.layout.made_media), reader)
             batch = replace(_batch(self.layout, shard, rows), media_access=media_access)
             failures = media(batch).failures(kind, (feature,))
             shown = batch.select(pa.array([index not in failures for index in range(len(batch))], pa.bool_()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from dj_assets.media.made import FOLDER
 from dj_assets.stores.atomic import TEMPORARY
 from dj_assets.stores.copies import at_hand, copy_of, open_copy
 from dj_assets.stores.working_copy import WorkingCopy
@@ -167,6 +168,11 @@ class Layout:
     def refined(self) -> Path:
         """The folder of the published refined files."""
         return self.published / "refined"
+
+    @property
+    def made_media(self) -> str:
+        """Return the folder, or the URL, of the media files that operators made; samples list them as `media/…`."""
+        return self.copy.store.named(FOLDER) if self.copy else str(self.published.absolute() / FOLDER)
 
     @property
     def export(self) -> Path:

@@ -8,10 +8,19 @@ from __future__ import annotations
 import bisect
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_serializer,
+    model_serializer,
+)
 
 from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.damage import Sum
@@ -173,10 +182,11 @@ class PublishedFile(_Record):
 
 
 class MediaFields(_Record):
-    """The fields of a sample that list its images and clips."""
+    """The fields of a sample that list its images, clips and sounds."""
 
     images: str = MediaKeys.images
     videos: str = MediaKeys.videos
+    audios: str = MediaKeys.audios
     image_bytes: str = MediaKeys.image_bytes
 
 
@@ -185,6 +195,10 @@ class RunMedia(_Record):
 
     keys: MediaFields = MediaFields()
     roots: dict[int, Root] = Field(default_factory=dict)
+
+    @field_serializer("roots")
+    def _roots_as_json(self, roots: dict[int, Root]) -> dict[int, dict[str, object]]:
+        return {number: root.as_json() for number, root in roots.items()}
 
 
 class RunManifest(_Record):
@@ -343,10 +357,13 @@ class RunManifest(_Record):
         """Return the measured file with a number."""
         return next(file for file in self.files if file.number == number)
 
-    def media_root(self, number: int) -> Root:
-        """Return the root of the media paths in a source file; where none is recorded, it is the folder of the file."""
+    def media_root(self, number: int, made: str) -> Root:
+        """Return the root of the media paths in a source file, given the folder or URL of the media that were made.
+
+        Where no root is recorded, it is the folder of the file.
+        """
         recorded = self.media.roots.get(number) if self.media else None
-        return recorded or Root(str(Path(self.file(number).path).parent))
+        return replace(recorded or Root(str(Path(self.file(number).path).parent)), made=made)
 
     @property
     def reference(self) -> tuple[ReferenceFile, ...]:

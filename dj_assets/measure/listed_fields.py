@@ -20,8 +20,8 @@ from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.record_fields import record_fields
 from dj_assets.sources.sources import SourceFile
 
-_WORDS = {"images": "images", "videos": "clips"}
-_RECIPE_KEYS = {"images": "image_key", "videos": "video_key"}
+_WORDS = {"images": "images", "videos": "clips", "audios": "sounds"}
+_RECIPE_KEYS = {"images": "image_key", "videos": "video_key", "audios": "audio_key"}
 
 
 def require_media_keys(plan: Plan, layout: Layout, manifests: Sequence[FileManifest]) -> None:
@@ -118,7 +118,7 @@ def holds_files(plan: Plan, layout: Layout, manifest: FileManifest) -> bool:
 
 
 def _keys(keys: MediaKeys, kind: Kind) -> tuple[str, ...]:
-    return (keys.images, keys.image_bytes) if kind == "images" else (keys.videos,)
+    return (keys.images, keys.image_bytes) if kind == "images" else (keys.field_of(kind),)
 
 
 def _fields(layout: Layout, manifest: FileManifest) -> pa.DataType:

@@ -83,7 +83,7 @@ class MeasuredSource:
         manifests: dict[int, FileManifest] = {}
         measured = 0
         pace = _Pace([file for file in self.files if chosen is None or file.path in chosen], report)
-        with open_engine(task) as engine:
+        with open_engine(task.writing_to(self.layout.made_media)) as engine:
             for turn in self._turns(manifests, chosen):
                 wanted = []
                 for file in turn:
@@ -128,10 +128,10 @@ class MeasuredSource:
     def key_of(self, file: SourceFile) -> str:
         """Return the measure key of a file: a digest of the measures and of how the file is read."""
         reading = dataclasses.asdict(file.reading)
-        root = reading.pop("media_root")
+        del reading["media_root"]
         # the folder of the file adds nothing to the key: the manifest has the path of its file
         usual = file.reading.media_root in (NO_ROOT, Root(str(file.path.parent.absolute())))
-        elsewhere = [] if usual else [root]
+        elsewhere = [] if usual else [file.reading.media_root.as_json()]
         longest = settings.max_record_bytes()
         if longest != settings.MAX_LINE_BYTES:
             elsewhere = [*elsewhere, {"max_record_bytes": longest}]

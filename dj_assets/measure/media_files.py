@@ -8,7 +8,9 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest
-from dj_assets.media.file_stats import FileStat, unchanged
+from dj_assets.media.file_stats import FileStat, file_stats, unchanged
+from dj_assets.media.locations import Root
+from dj_assets.media.made import path_in_folder
 
 # Column of the media files among the signatures, see `operators.views.media_batch.MEDIA_FILES`.
 MEDIA = "media"
@@ -29,4 +31,8 @@ def media_unchanged(layout: Layout, manifest: FileManifest) -> bool:
     if not manifest.media:
         return True
     table = pq.read_table(layout.fetched("signatures", manifest.number), columns=[MEDIA])
-    return unchanged(media_files(table[MEDIA]))
+    files = media_files(table[MEDIA])
+    made = {name: files.pop(name) for name in [*files] if path_in_folder(name) is not None}
+    root = Root("", made=layout.made_media)
+    now = {name: FileStat(file_stats([file])[file].size) for name in made if (file := root.file_of(name)) is not None}
+    return unchanged(files) and all(now.get(name, facts) == facts for name, facts in made.items())

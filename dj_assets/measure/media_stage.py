@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,14 @@ from dj_assets.media.locations import Root
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.reader import MediaReader
 from dj_assets.models.store import ModelStore
+from dj_assets.operators.base import Expander
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.kinds.media_maker import MediaMaker
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.recipe.load import import_operators
 from dj_assets.recipe.plan import Plan, Step
+from dj_assets.stores.made_media import MadeMedia
 from dj_assets.stores.media_reader import StoreReader
 
 # One reader for each set of user's modules, in each worker process: a reader must know the features that it computes.
@@ -81,10 +85,10 @@ def close_readers() -> None:
 def _compute_ahead(plan: Plan, part: Batch) -> list[Future[None]]:
     """Start to compute the features of all operators whose samples are known.
 
-    Those of conditional operators, and of operators after an expander, are not.
+    Those of conditional operators, and of operators after an expander or after new files, are not.
     """
-    end = plan.expanders[0].index if plan.expanders else len(plan.steps)
-    steps = [step for step in plan.steps[:end] if step.index not in plan.conditional]
+    known = takewhile(lambda step: not isinstance(step.operator, Expander | MediaMaker), plan.steps)
+    steps = [step for step in known if step.index not in plan.conditional]
     return [media(part).under(keys).compute(wanted) for keys, wanted in _features(plan, steps, part.models).items()]
 
 
@@ -131,15 +135,16 @@ def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
     """Yield the batch in parts, each with a cache of features of its own; at least one part, which may be empty."""
     keys = plan.recipe.media
     reader = _reader(plan.recipe.custom_operators)
+    files = MadeMedia(root.made) if root.made else None
 
     def media_access(part: Batch) -> Batch:
         """Return the samples with access to their media."""
-        return replace(part, media_access=MediaAccess(keys, root, reader))
+        return replace(part, media_access=MediaAccess(keys, root, reader, files=files))
 
     whole = media(media_access(batch))
     weights = [0] * len(batch)
     for kind, listing in plan.listings:
-        weight_of_one = settings.IMAGES_A_CLIP if kind == "videos" else 1
+        weight_of_one = 1 if kind == "images" else settings.IMAGES_A_CLIP
         listed = whole.under(listing).listed(kind)
         weights = [total + weight_of_one * len(paths) for total, paths in zip(weights, listed, strict=True)]
     start = weight = 0

@@ -30,6 +30,7 @@ from dj_assets.operators.base import (
 )
 from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.kinds.media_maker import MediaMaker
 from dj_assets.operators.views.group_members import MEMBERS, members_of, without_members
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.operators.views.sample_statistics import with_statistics, without_statistics
@@ -39,6 +40,7 @@ from dj_assets.sources.written_fields import converted, put_fields
 
 Columns = Mapping[str, pa.Array]
 T = TypeVar("T", Batch, Columns)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,10 @@ class RowStage:
                 living = self._living(steps[:number])[owner] if plan.conditional else None
                 stage = RowStage(rest, self.frequent, living)
                 stage.fields_changed = self.fields_changed
+                stage._watch_made(step.operator)
                 return self._with_children(step, owner, itself, stage.run(plan, steps[number + 1 :]))
-            if alive is None:
-                self._step(step)
-            else:
-                self._step_of_the_living(step, alive)
+            self._among(alive, partial(self._step, step), rewrites=isinstance(step.operator, Mapper))
+            self._watch_made(step.operator)
             self.seconds[step.label] = time.perf_counter() - started
         return Measured(
             text=self._full_text(),
@@ -152,12 +153,7 @@ class RowStage:
             The samples for the next steps; for each, the index of the sample in the whole batch that it was made from,
             and whether it is that sample itself.
         """
-        lists = self._guarded(lambda batch: {"": contract.expanded(operator, seen_by(operator, batch))}, step)[""]
-        self._note_change(operator, contract.fields_besides_text(lists.type.value_type))
-        children, parents = _children(operator, self.batch, lists)
-        owner = self.indices[parents]
-        if alive is not None and not alive[owner].all():
-            children, owner = children.select(pa.array(alive[owner])), owner[alive[owner]]
+        children, owner = self._among(alive, lambda: self._children(operator, step))
         if not operator.keeps_parents:
             return children, owner, np.zeros(len(owner), bool)
         owners = np.concatenate((self.indices, owner))
@@ -165,6 +161,14 @@ class RowStage:
         kept = _with_fields_of(children, self.batch)
         both = Batch(pa.concat_batches([kept.rows, children.rows]), self.batch.models, self.batch.media_access)
         return both.take(order), owners[order], order < len(self.indices)
+
+    def _children(self, operator: Expander, step: Step) -> tuple[Batch, np.ndarray]:
+        """Return the children of all samples, and for each the index of its parent in the whole batch."""
+        self._take_media(operator, step)
+        lists = self._guarded(lambda batch: {"": contract.expanded(operator, seen_by(operator, batch))}, step)[""]
+        self._note_change(operator, contract.fields_besides_text(lists.type.value_type))
+        children, parents = _children(operator, self.batch, lists)
+        return children, self.indices[parents]
 
     def _with_children(self, step: Step, owner: np.ndarray, itself: np.ndarray, behind: Measured) -> Measured:
         """Return what was measured before and after an expander, every child after its parent."""
@@ -193,17 +197,44 @@ class RowStage:
             written=tuple({**self.written, **written} for written in behind.written),
         )
 
-    def _step_of_the_living(self, step: Step, living: np.ndarray) -> None:
-        """Run a step over the samples that no filter before it drops; results for the others would change nothing."""
-        alive = living[self.indices]
-        if alive.all():
-            self._step(step)
-            return
+    def _among(self, living: np.ndarray | None, work: Callable[[], R], *, rewrites: bool = False) -> R:
+        """Do some work over the samples that no filter before drops; results for the others would change nothing.
+
+        `living` is None for all samples; `rewrites` tells whether the work changes the samples themselves.
+        """
+        if living is None or living[self.indices].all():
+            return work()
         whole, indices = self.batch, self.indices
+        alive = living[indices]
         self.batch, self.indices = whole.select(pa.array(alive)), indices[alive]
-        self._step(step)
+        result = work()
+        if rewrites:
+            rest = _with_fields_of(self.batch, whole.select(pa.array(~alive)))
+            self.indices = np.concatenate((self.indices, indices[~alive]))
+            order = np.argsort(self.indices)
+            both = Batch(pa.concat_batches([self.batch.rows, rest.rows]), whole.models, whole.media_access)
+            self.batch, self.indices = both.take(order), self.indices[order]
+            return result
         left = ~alive | np.isin(indices, self.indices)
         self.batch, self.indices = whole if left.all() else whole.select(pa.array(left)), indices[left]
+        return result
+
+    def _take_media(self, operator: Operator, step: Step) -> None:
+        """Read the media that an operator needs, and make its new files; set aside the samples that this fails for."""
+        if not isinstance(operator, MediaOperator):
+            return
+        seen = media(operator.read_from(self.batch))
+        if self.fields_changed:
+            self._watch(seen.files([(operator.media, seen.media_access.keys)]))
+        self._set_aside(seen.failures(operator.media, operator.features_for(self.batch.models)), step)
+        if isinstance(operator, MediaMaker):
+            self._set_aside(media(operator.read_from(self.batch)).make(operator.media, operator.making()), step)
+
+    def _watch_made(self, operator: Operator) -> None:
+        """Record the media files that an operator made."""
+        if isinstance(operator, MediaMaker):
+            seen = media(operator.read_from(self.batch))
+            self._watch(seen.files([(operator.media, operator.written_to(seen.media_access.keys))]))
 
     def _step(self, step: Step) -> None:
         if not step.reads:
@@ -219,11 +250,7 @@ class RowStage:
 
     def _run(self, step: Step) -> None:
         operator = step.operator
-        if isinstance(operator, MediaOperator):
-            seen = media(operator.read_from(self.batch))
-            if self.fields_changed:
-                self._watch(seen.files([(operator.media, seen.media_access.keys)]))
-            self._set_aside(seen.failures(operator.media, operator.features_for(self.batch.models)), step)
+        self._take_media(operator, step)
         if isinstance(operator, CorpusMapper):
             self._count_or_rewrite(operator, step)
         elif isinstance(operator, Mapper):

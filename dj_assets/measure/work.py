@@ -46,13 +46,14 @@ class Task:
 
     `frequent` holds the sorted frequent keys of the plan's corpus mappers, keyed by label. The keys of a mapper without
     an entry are counted. In a recipe with groupers, `plan` is one of the stages of the `whole` plan; the measured files
-    have the columns of all of them.
+    have the columns of all of them. `made` is the folder, or the URL, of the media files that its operators make.
     """
 
     plan: Plan
     models: ModelStore
     frequent: Mapping[str, np.ndarray] = field(default_factory=dict)
     whole: Plan | None = None
+    made: str = ""
 
     @classmethod
     def of_stage(cls, whole: Plan, number: int, models: ModelStore, frequent: Mapping[str, np.ndarray]) -> Task:
@@ -60,6 +61,10 @@ class Task:
         if not whole.groupers:
             return cls(whole, models, frequent)
         return cls(whole.stage(number), models, frequent, whole)
+
+    def writing_to(self, made: str) -> Task:
+        """Return the task with the folder, or the URL, for the media files that its operators make, if any does."""
+        return replace(self, made=made) if self.plan.makes_media else self
 
     @property
     def made_at(self) -> int:
@@ -184,7 +189,7 @@ def decoded_otherwise_than_before(task: Task, file: str, block: Block) -> bool:
 def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured:
     """Measure the samples of a block; a plan over media measures them in parts."""
     if task.plan.media:
-        return measure_in_parts(task.plan, batch, _root(file, block), task.frequent)
+        return measure_in_parts(task.plan, batch, replace(_root(file, block), made=task.made), task.frequent)
     return RowStage(batch, task.frequent).run(task.plan)
 
 

@@ -17,23 +17,28 @@ from dj_assets.media.channel import Channel
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.confinement import confine
 from dj_assets.media.containers import OPEN_OPTIONS
-from dj_assets.media.feature import ClipFeature, MediaFeature
+from dj_assets.media.feature import ClipFeature, MediaFeature, SoundFeature
 from dj_assets.media.image import OpenImage
 from dj_assets.media.request import BEGUN, Failed, Limits, Work
+from dj_assets.media.sound import OpenSound
 
 
 def answer(request: Work, tell: Callable[[object], None], limits: Limits) -> None:
     """Compute every feature of a request; send the outcome and CPU time of each as soon as they are known."""
-    with OpenImage(request.content) as image, OpenClip(request.content) as clip:
+    content = request.content
+    with OpenImage(content) as image, OpenClip(content) as clip, OpenSound(content) as sound:
         clip.announced = lambda: _wanted(clip, request.features)
         for feature in request.features:
             alive = _alarm(limits)
-            clip.alive = alive
+            clip.alive = sound.alive = alive
             started = time.process_time()
-            seen = _limited(
-                partial(feature, clip) if isinstance(feature, ClipFeature) else partial(feature, image), limits, alive
-            )
-            tell((seen, time.process_time() - started))
+            if isinstance(feature, ClipFeature):
+                work = partial(feature, clip)
+            elif isinstance(feature, SoundFeature):
+                work = partial(feature, sound)
+            else:
+                work = partial(feature, image)
+            tell((_limited(work, limits, alive), time.process_time() - started))
 
 
 def _wanted(clip: OpenClip, features: Sequence[MediaFeature[object]]) -> Iterator[int]:

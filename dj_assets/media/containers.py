@@ -26,6 +26,8 @@ DEMUXERS = (
     *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "ogg", "asf", "gif", "apng", "ivf"),
     *("h264", "hevc", "m4v", "obu", "mjpeg", "mxf", "nut", "dv", "yuv4mpegpipe", "rm", "wtv"),
 )
+# The same for files that hold a sound and no frames.
+SOUND_DEMUXERS = ("wav", "w64", "mp3", "aac", "flac", "aiff", "amr", "caf", "au", "ac3", "eac3", "wv")
 # Options of FFmpeg's `avformat_open_input`: which demuxers it may choose, and how files are opened.
 OPEN_OPTIONS: Mapping[str, str] = {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"}
 
@@ -39,6 +41,13 @@ _SIGNATURES = re.compile(
     rb"|DKIF|\x12\x00|\xff\xd8\xff|\x06\x0e\x2b\x34\x02\x05"  # IVF, AV1, MJPEG, MXF
     rb"|nut/multimedia container|\x1f\x07\x00|YUV4MPEG2 |\.RMF"  # NUT, DV, YUV4MPEG, RealMedia
     rb"|\xb7\xd8\x00\x20\x37\x49\xda\x11"  # WTV
+    rb")",
+    re.DOTALL,
+)
+_SOUND_SIGNATURES = re.compile(
+    rb"(?:RIFF.{4}WAVE|RF64.{4}WAVE|riff\x2e\x91\xcf\x11"  # WAV, Wave64
+    rb"|ID3[\x02-\x04]|\xff[\xe0-\xfe]|fLaC|\x0b\x77|wvpk"  # MP3 and AAC, FLAC, AC-3, WavPack
+    rb"|FORM.{4}AIF[FC]|#!AMR|caff\x00\x01|\.snd"  # AIFF, AMR, Core Audio, AU
     rb")",
     re.DOTALL,
 )
@@ -84,6 +93,37 @@ def require_container(content: IO[bytes]) -> str | None:
     if kind is not None:
         raise MediaError(f"is no clip that can be read: it is {kind}, which names other files")
     raise MediaError(f"is no clip that can be read{named(head) or ': it starts like no container that is decoded'}")
+
+
+@contextmanager
+def open_sound(content: Content) -> Iterator[InputContainer]:
+    """Open a sound, or the sound of a clip, by PyAV, after its first bytes were checked, and close it again.
+
+    Raises
+    ------
+    MediaError
+        If it is no container that may be decoded, or PyAV cannot read its header.
+    """
+    import av
+
+    with content.open() as file:
+        demuxer = None if _SOUND_SIGNATURES.match(file.read(HEAD_BYTES)) else _container_of_sound(file)
+        file.seek(0)
+        options = {**OPEN_OPTIONS, "format_whitelist": ",".join((*DEMUXERS, *SOUND_DEMUXERS))}
+        try:
+            opened = av.open(file, "r", demuxer, container_options=options, metadata_errors="replace")
+        except av.FFmpegError as error:
+            raise MediaError(f"is no sound that can be read: {error.strerror}") from None
+        with opened:
+            yield opened
+
+
+def _container_of_sound(file: IO[bytes]) -> str | None:
+    file.seek(0)
+    try:
+        return require_container(file)
+    except MediaError as error:
+        raise MediaError(str(error).replace("is no clip", "is no sound", 1)) from None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Media features: values of an image or a clip for operators, computed by pure functions where it is decoded."""
+"""Media features: values of images, clips and sounds, computed by pure functions where these are decoded."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar, Generic, Literal, TypeVar
 
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.image import OpenImage
+from dj_assets.media.sound import OpenSound
 from dj_assets.media.tokens import Kind
 
 T = TypeVar("T")
@@ -52,4 +53,17 @@ class ClipFeature(ABC, Generic[T_co]):
         """Return the value of the feature for a clip."""
 
 
-MediaFeature = ImageFeature[T] | ClipFeature[T]
+class SoundFeature(ABC, Generic[T_co]):
+    """Compute one feature of a sound; see `ImageFeature`."""
+
+    kind: ClassVar[Kind] = "audios"
+
+    def load(self) -> None:
+        """Load the kernels of the feature, as `ImageFeature.load` does."""
+
+    @abstractmethod
+    def __call__(self, sound: OpenSound) -> T_co:
+        """Return the value of the feature for a sound."""
+
+
+MediaFeature = ImageFeature[T] | ClipFeature[T] | SoundFeature[T]

@@ -1,4 +1,4 @@
-"""Media features that read headers: sizes, durations, numbers of bytes. They decode nothing."""
+"""Media features of headers and sizes: widths, durations, numbers of bytes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from dj_assets.errors import MediaError
 from dj_assets.media.clip import OpenClip
-from dj_assets.media.feature import ClipFeature, ImageFeature
+from dj_assets.media.feature import ClipFeature, ImageFeature, SoundFeature
 from dj_assets.media.image import OpenImage
+from dj_assets.media.sound import OpenSound
 
 Size = tuple[int, int]
 
@@ -53,6 +54,24 @@ class ClipDuration(ClipFeature[float]):
         if clip.duration is None:
             raise MediaError("does not tell how long it is")
         return clip.duration
+
+
+@dataclass(frozen=True)
+class SoundBytes(SoundFeature[int]):
+    """Compute the size of an audio file in bytes; the file need not be a valid sound."""
+
+    def __call__(self, sound: OpenSound) -> int:
+        """Return the number of bytes."""
+        return sound.file_bytes
+
+
+@dataclass(frozen=True)
+class SoundDuration(SoundFeature[float]):
+    """Compute the duration of a sound in seconds; the whole sound is decoded."""
+
+    def __call__(self, sound: OpenSound) -> float:
+        """Return the duration."""
+        return sound.duration
 
 
 @dataclass(frozen=True)

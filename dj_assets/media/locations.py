@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -19,6 +19,7 @@ from typing import IO
 from dj_assets.errors import MediaError
 from dj_assets.media.archives import Member, members
 from dj_assets.media.handed import Handed
+from dj_assets.media.made import FOLDER, path_in_folder
 
 # Longer archive members and cells are refused instead of being read into memory.
 MAX_MEMBER_BYTES = 1 << 30
@@ -125,18 +126,34 @@ class Root:
     """Hold the folder in which the paths of a source are looked up, or its URL in an object store.
 
     On a disk, a path may lead into a tar archive: `photos/1.tar/cat.jpg` is the member `cat.jpg` of `photos/1.tar`.
+    `made` is the folder, or the URL, of the files that operators made; their names are recognized, see `media.made`.
+    `made_before` is that of the refined subset that the source is, if it is one.
     """
 
     folder: str
     allow_outside: bool = False
     allow_urls: bool = False
+    made: str = ""
+    made_before: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the values by their names; folders of made files only where there are some, as in earlier versions."""
+        return {name: value for name, value in asdict(self).items() if value or "made" not in name}
 
     def file_of(self, listed: str) -> str | None:
         """Return the file of a listed path, whether it exists or not; None for a URL."""
+        if (made := self._made(listed)) is not None:
+            return made.path if made.is_file else None
         if _URL.match(listed):
             return None
         path = Path(self.folder, listed)
         return str(next((parent for parent in path.parents if parent.suffix == ".tar"), path))
+
+    def name_of_made(self, file: str) -> str | None:
+        """Return the path that samples list for a file that operators made; None for another file."""
+        if not self.made or not file.startswith(f"{self.made}/"):
+            return None
+        return f"{FOLDER}{file.removeprefix(self.made)}"
 
     def find(self, listed: str) -> MediaLocation:
         """Return the location of a listed path.
@@ -147,6 +164,10 @@ class Root:
             If there is no such file, or it is refused: a URL, or a file outside of the root, by an absolute path, `..`
             or a symbolic link. Missing objects in a store are detected when they are fetched.
         """
+        if (made := self._made(listed)) is not None:
+            if made.is_file and not Path(made.path).is_file():
+                raise MissingFileError(made.path)
+            return made
         remote = _URL.match(self.folder) is not None
         if remote and listed.startswith(f"{self.folder}/"):
             listed = listed.removeprefix(f"{self.folder}/")
@@ -160,6 +181,15 @@ class Root:
             return self._found(Path(self.folder, listed))
         except (OSError, ValueError) as error:
             raise MediaError(f"cannot be looked up: {getattr(error, 'strerror', None) or error}") from None
+
+    def _made(self, listed: str) -> MediaLocation | None:
+        """Return the location of a file that an operator made, whether it exists or not; None for another file."""
+        path = path_in_folder(listed)
+        folders = [folder for folder in (self.made, self.made_before) if folder]
+        if path is None or not folders:
+            return None
+        here = next((folder for folder in folders if Path(folder, path).is_file()), folders[0])
+        return MediaLocation(f"{here}/{path}", stored=_URL.match(here) is not None)
 
     def _object(self, listed: str) -> MediaLocation:
         scheme, _, root = self.folder.partition("://")

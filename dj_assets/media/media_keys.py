@@ -11,16 +11,17 @@ from dj_assets.media.tokens import Kind, SpecialTokens
 FIELD_KEYS: Mapping[Kind, Mapping[str, str]] = {
     "images": {"image_key": "images", "image_bytes_key": "image_bytes"},
     "videos": {"video_key": "videos"},
+    "audios": {"audio_key": "audios"},
 }
 
 
 @dataclass(frozen=True)
 class MediaKeys:
-    """Hold the fields in which samples list their images and clips; the source defines their locations.
+    """Hold the fields in which samples list their images, clips and sounds; the source defines their locations.
 
     Attributes
     ----------
-    images, videos
+    images, videos, audios
         The fields that list the paths.
     image_bytes
         The field that may hold the images themselves, in the order of their paths.
@@ -30,9 +31,11 @@ class MediaKeys:
 
     images: str = "images"
     videos: str = "videos"
+    audios: str = "audios"
     image_bytes: str = "image_bytes"
     tokens: SpecialTokens = field(default_factory=SpecialTokens)
 
     def field_of(self, kind: Kind) -> str:
         """Return the field that lists the paths of a kind."""
-        return self.images if kind == "images" else self.videos
+        field_name: str = getattr(self, kind)
+        return field_name

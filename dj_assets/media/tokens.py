@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Kind = Literal["images", "videos"]
+Kind = Literal["images", "videos", "audios"]
 
 
 class Chunk(NamedTuple):
@@ -30,7 +30,7 @@ class SpecialTokens:
         Each mark of a chunk takes the next of the `listed` media. Chunks without a mark, and chunks after the last
         medium is taken, are left out.
         """
-        token = self.image if kind == "images" else self.video
+        token = {"images": self.image, "videos": self.video, "audios": self.audio}[kind]
         chunks: list[Chunk] = []
         taken = 0
         for piece in text.split(self.eoc):

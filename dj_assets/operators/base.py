@@ -92,7 +92,12 @@ class Operator(BaseModel):
     @property
     def text_name(self) -> str:
         """Return the key under which records have the text that this operator works on."""
-        return self.text_key or self._text_of_recipe
+        return self.text_key or self.text_of_recipe
+
+    @property
+    def text_of_recipe(self) -> str:
+        """Return the key under which records have the text of their sample."""
+        return self._text_of_recipe
 
     def in_recipe(self, text_key: str) -> Self:
         """Return the operator as one of a recipe whose records have their text under `text_key`."""

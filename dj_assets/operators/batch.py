@@ -27,6 +27,8 @@ TEXT = "text"
 FIELDS = "fields"
 # The field of samples into which operators of Data-Juicer write tags and extracted values, each as a nested field.
 META = "__dj__meta__"
+# The field in which operators of Data-Juicer that make media files name the file that each was made of.
+SOURCE_FILE = "__dj__source_file__"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from dj_assets.operators.contract import check_class, location
 OperatorType = TypeVar("OperatorType", bound=type[Operator])
 _OPERATORS: dict[str, type[Operator]] = {}
 ENTRY_POINT = "dj_assets.operators"
-PACKAGES = tuple(f"dj_assets.operators.{kind}" for kind in ("text", "image", "video", "dedup", "selectors", "groups"))
+_KINDS = ("text", "image", "video", "audio", "dedup", "selectors", "groups")
+PACKAGES = tuple(f"dj_assets.operators.{kind}" for kind in _KINDS)
 
 
 def register(name: str) -> Callable[[OperatorType], OperatorType]:

@@ -19,7 +19,7 @@ NOT_YET = {
     "language model": "it calls a language model",
     "lists of texts": "it takes samples apart whose text is a list, and a text is one text here",
     "random words": "it changes words at random, by a package that is no dependency here",
-    "sound": "it reads sound",
+    "sound": "it analyses sound, or changes it",
     "text model": "it runs a classifier or an embedding model over texts",
     "vision language model": "it asks a model about images",
     "vision model": "it runs a vision model",

@@ -6,6 +6,7 @@ from __future__ import annotations
 HONOURED = frozenset(
     {
         "asset",
+        "audio_key",
         "audio_special_token",
         "custom_operator_paths",
         "dataset",
@@ -27,10 +28,10 @@ HONOURED = frozenset(
 )
 
 # Top-level keys that are accepted and have no effect: the function is always on (tracing, statistics, checkpoints), or
-# it does not exist here (caches, monitors), or the key is about audio, which no operator here reads.
+# it does not exist here (caches, monitors).
 IGNORED = frozenset(
     """
-    adaptive_batch_size audio_key auto auto_num auto_op_parallelism backup_count batch_size cache_compress
+    adaptive_batch_size auto auto_num auto_op_parallelism backup_count batch_size cache_compress
     checkpoint checkpoint_dir config conflict_resolve_strategy data_probe_algo data_probe_ratio debug
     decrypt_after_reading ds_cache_dir elastic_juicer_adaptive_batching elastic_juicer_profile_seed
     encrypt_before_export encryption_key_path event_log_dir event_logging executor_type export_aws_credentials

@@ -180,11 +180,12 @@ class AssetBlock(_Strict):
     the environment must name the source. `against` is the same for a reference set: samples that are duplicates of its
     samples are dropped, and none of its own samples is published. `shards` makes the asset partitioned: separate runs
     measure and refine its shards. Without `shards` one run does everything. `licence` is the licence of the data for
-    the dataset card: an identifier such as `odc-by`, or a sentence. `stats` selects the samples for which statistics
-    are measured: with `full` all samples; with `cascade` costly statistics (perplexity, motion, scores of models over
-    media) are measured only for samples that the filters before keep. The refined samples are the same, but with
-    `cascade` every threshold before a costly filter affects which samples are measured. `owners` (an e-mail address, or
-    `team:` and a name), `tags` and `key_prefix` are those of the assets in Dagster.
+    the dataset card: an identifier such as `odc-by`, or a sentence. `stats` selects the samples that costly steps take:
+    with `full` all samples; with `cascade` only samples that the filters before keep. Costly steps are those that make
+    media files, and filters by perplexity, motion or models over media. Without `stats`, only steps that make media
+    files are conditional. The refined samples are the same, but every threshold before a conditional step affects which
+    samples it takes. `owners` (an e-mail address, or `team:` and a name), `tags` and `key_prefix` are those of the
+    assets in Dagster.
     """
 
     subset: str = Field(pattern=_NAME)
@@ -200,7 +201,7 @@ class AssetBlock(_Strict):
     licence: str = ""
     sandbox: SandboxBlock | None = None
     shards: Sharding | None = None
-    stats: Literal["full", "cascade"] = "full"
+    stats: Literal["full", "cascade"] | None = None
     owners: tuple[Annotated[str, Field(pattern=_OWNER)], ...] = ()
     tags: dict[Annotated[str, Field(pattern=_TAG_KEY)], Annotated[str, Field(pattern=_TAG_VALUE)]] = Field(
         default_factory=dict
@@ -261,9 +262,9 @@ class Recipe:
         return None
 
     @property
-    def is_cascade(self) -> bool:
-        """Return whether costly statistics are measured only for samples that the filters before keep."""
-        return False
+    def stats(self) -> Literal["full", "cascade"] | None:
+        """Return for which samples statistics are measured; None if the recipe leaves it open, see `AssetBlock`."""
+        return None
 
     @property
     def description(self) -> str:
@@ -318,9 +319,9 @@ class GalleryRecipe(Recipe):
         return self.asset.shards
 
     @property
-    def is_cascade(self) -> bool:
-        """Return whether `stats` is `cascade`."""
-        return self.asset.stats == "cascade"
+    def stats(self) -> Literal["full", "cascade"] | None:
+        """Return `stats` of the asset block."""
+        return self.asset.stats
 
     @property
     def description(self) -> str:

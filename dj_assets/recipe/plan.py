@@ -33,6 +33,7 @@ from dj_assets.operators.base import (
 )
 from dj_assets.operators.contract import IDENTITY
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.kinds.media_maker import MediaMaker
 from dj_assets.operators.kinds.python_code import CodeMapper
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
@@ -104,6 +105,11 @@ class Plan:
         return tuple(step for step in self.steps if isinstance(step.operator, Grouper))
 
     @property
+    def makes_media(self) -> bool:
+        """Return whether steps make media files."""
+        return any(isinstance(step.operator, MediaMaker) for step in self.steps)
+
+    @property
     def makes_samples(self) -> bool:
         """Return whether steps make samples from others."""
         return bool(self.expanders or self.groupers)
@@ -153,7 +159,7 @@ class Plan:
         kinds = {operator.media for operator in self.media}
         if not kinds:
             return settings.BATCH_BYTES
-        return settings.CLIP_BLOCK_BYTES if "videos" in kinds else settings.IMAGE_BLOCK_BYTES
+        return settings.IMAGE_BLOCK_BYTES if kinds == {"images"} else settings.CLIP_BLOCK_BYTES
 
     def before(self, step: Step) -> Plan:
         """Return the plan of the steps before `step`."""
@@ -183,16 +189,22 @@ class Plan:
     def stats_hash(self) -> str:
         """Return the code version of the measured files: operators, measuring parameters, order; no thresholds."""
         identity = [FORMAT, self.recipe.text_key, [step.identity for step in self.steps]]
-        media = [asdict(self.recipe.media)] if self.media else []
+        media = [_without_unused(asdict(self.recipe.media))] if self.media else []
         return digest([*identity, *self._readings(), *media, *self._narrowing()])
 
     @cached_property
     def conditional(self) -> frozenset[int]:
-        """Return the indices of the steps that measure only samples that the filters before them keep."""
-        if not self.recipe.is_cascade:
-            return frozenset()
-        behind = self.filters[1:]
-        return frozenset(s.index for s in behind if isinstance(s.operator, Filter) and s.operator.costly)
+        """Return the indices of the steps that take only samples that the filters before them keep.
+
+        These are the steps that make media files, unless `stats` is `full`; with `cascade`, costly filters, too.
+        """
+        first = self.filters[0].index if self.filters else len(self.steps)
+        return frozenset(step.index for step in self.steps if step.index > first and self._is_conditional(step))
+
+    def _is_conditional(self, step: Step) -> bool:
+        if isinstance(step.operator, MediaMaker):
+            return self.recipe.stats != "full"
+        return self.recipe.stats == "cascade" and isinstance(step.operator, Filter) and step.operator.costly
 
     def _narrowing(self) -> list[object]:
         """Return the values that decide which samples are measured: all filters before the last conditional step."""
@@ -304,6 +316,11 @@ def make_plan(recipe: Recipe) -> Plan:
         if isinstance(operator, _REWRITING):
             rewriting.append(identity)
     return Plan(recipe, tuple(steps))
+
+
+def _without_unused(keys: dict[str, object]) -> dict[str, object]:
+    """Return the fields that list media without that of sounds if it is the usual one, as in earlier hashes."""
+    return {name: value for name, value in keys.items() if name != "audios" or value != MediaKeys.audios}
 
 
 def _judged(operator: Operator, before: Sequence[Step]) -> dict[str, str]:

@@ -43,10 +43,11 @@ A parameter is **measured** if a new value changes the stored data of samples: t
 are then computed again. A parameter is **judged** if a new value only replays the recipe over the stored data.
 
 Every operator has the parameter `text_key`, the field it works on (default: the recipe's `text_keys`; measured). Every
-operator over images has `image_key` and `image_bytes_key`, every one over clips has `video_key`: the fields that list
-its media (default: the recipe's keys; measured). Every filter has three judged switches: `min_closed_interval` and
-`max_closed_interval` (default true: a value equal to the bound is inside) and `reversed_range` (default false: values
-inside are kept). `reversed_range` reverses the closed flags, too: with the defaults a value equal to a bound is kept.
+operator over images has `image_key` and `image_bytes_key`, every one over clips `video_key`, and every one over sounds
+`audio_key`: the fields that list its media (default: the recipe's keys; measured). Every filter has three judged
+switches: `min_closed_interval` and `max_closed_interval` (default true: a value equal to the bound is inside) and
+`reversed_range` (default false: values inside are kept). `reversed_range` reverses the closed flags, too: with the
+defaults a value equal to a bound is kept.
 
 `dj-assets models list` shows all models and where they are found, `dj-assets models pull NAME` downloads one. `{lang}`
 in the name of a model stands for the parameter `lang`.

@@ -21,6 +21,7 @@ _NAME: Schema = {"type": ["string", "null"], "minLength": 1}
 _KEYS: dict[str, Schema] = {
     "image_key": {**_NAME, "description": "The field with the paths of images.", "default": "images"},
     "video_key": {**_NAME, "description": "The field with the paths of clips.", "default": "videos"},
+    "audio_key": {**_NAME, "description": "The field with the paths of sounds.", "default": "audios"},
     "image_bytes_key": {**_NAME, "description": "The field with the bytes of images.", "default": "image_bytes"},
     "image_special_token": {**_NAME, "description": "The token for an image in a text."},
     "video_special_token": {**_NAME, "description": "The token for a clip in a text."},

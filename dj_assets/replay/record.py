@@ -124,7 +124,7 @@ def _media(plan: Plan, files: Sequence[SourceFile], manifests: Sequence[FileMani
     A usual folder is that of the source file.
     """
     keys = plan.recipe.media
-    named = MediaFields(images=keys.images, videos=keys.videos, image_bytes=keys.image_bytes)
+    named = MediaFields(images=keys.images, videos=keys.videos, audios=keys.audios, image_bytes=keys.image_bytes)
     roots = {str(file.path): file.reading.media_root for file in files}
     elsewhere = {
         file.number: root

@@ -10,6 +10,7 @@ from dj_assets.errors import SourceError
 from dj_assets.home.home import layout_in
 from dj_assets.home.manifest import newest_run
 from dj_assets.media.locations import Root
+from dj_assets.media.made import FOLDER
 from dj_assets.recipe.model import Source
 from dj_assets.sources.formats.registry import RAW_FORMATS
 from dj_assets.sources.sources import PLAIN, Reading, SourceFile, full_name, resolve
@@ -75,25 +76,33 @@ def _files(
     if entry.format is None:
         paths = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base, left_out=left_out)
         for file in paths:
-            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, media_base)))
+            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, media_base, data_home)))
         return
     patterns = RAW_FORMATS[entry.format].files
     for file in resolve(entry.paths, base, (*patterns, *PLAIN), patterns, left_out):
         name = "/".join(file.path.resolve().parts[-2:])
-        root = _media_root(entry, file, media_base)
+        root = _media_root(entry, file, media_base, data_home)
         raw = replace(plain, format=entry.format, language=entry.language, place=name)
         # other files than the format's hold samples already
         yield replace(file, reading=replace(raw if file.format in patterns else plain, media_root=root))
 
 
-def _media_root(entry: Source, file: SourceFile, base: Path) -> Root:
+def _media_root(entry: Source, file: SourceFile, base: Path, data_home: Path) -> Root:
     """Return the root of relative media paths of a file: the folder that the source names, else that of the file."""
+    made_before = _made_before(entry.subset, data_home) if entry.subset else ""
     # an archive holds its media itself
     elsewhere = entry.media_root if file.format != "tar" else None
     if elsewhere and is_url(elsewhere):
-        return Root(checked_url(elsewhere), entry.allow_outside, entry.allow_urls)
+        return Root(checked_url(elsewhere), entry.allow_outside, entry.allow_urls, made_before=made_before)
     named = base / Path(elsewhere).expanduser() if elsewhere else file.path.parent
-    return Root(str(named.absolute()), entry.allow_outside, entry.allow_urls)
+    return Root(str(named.absolute()), entry.allow_outside, entry.allow_urls, made_before=made_before)
+
+
+def _made_before(subset: str, data_home: Path) -> str:
+    """Return the folder of the media that the operators of a refined subset made; empty if they made none."""
+    layout = layout_in(data_home, subset)
+    there = FOLDER in layout.copy.sizes() if layout.copy else Path(layout.made_media).is_dir()
+    return layout.made_media if there else ""
 
 
 def _refined(subset: str, data_home: Path) -> tuple[SourceFile, ...]:

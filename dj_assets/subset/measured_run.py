@@ -221,9 +221,10 @@ def _stored(layout: Layout, numbers: Iterable[int]) -> list[FileManifest]:
 
 def _require_same_measure(manifest: RunManifest, plan: Plan, folder: Path) -> None:
     if plan.stats_hash != manifest.stats_hash:
+        narrowed = f", or bounds before {manifest.conditional[-1]}" if manifest.conditional else ""
         raise UserError(
             f"{folder}: the run there measured something else than {plan.recipe.file} (other operators, order or "
-            "measuring parameters); run this recipe first"
+            f"measuring parameters{narrowed}); run this recipe first"
         )
 
 

@@ -23,6 +23,7 @@ from dj_assets.stores.documents import is_document
 from dj_assets.stores.path import ObjectPath
 from dj_assets.stores.working_copy import WorkingCopy
 from dj_assets.subset.locks import whole_subset
+from dj_assets.subset.made_media import unlisted
 
 # Data are pushed before the document that names them: this long they may belong to a run that is at work.
 WRITING_S = 24 * 3600
@@ -77,7 +78,7 @@ def housekeeping(
 def _keep_house(folder: Path, gallery: Gallery, keep_runs: int, *, delete: bool) -> Housekeeping:
     layout = Layout.home(folder)
     with _alone(layout) as free, disk_faults(folder):
-        spare = _surplus(layout, gallery, keep_runs) if free else []
+        spare = [*_surplus(layout, gallery, keep_runs), *unlisted(layout)] if free else []
         done = Housekeeping(folder.name, folder, disk_usage(layout), spare, busy=not free)
         if delete:
             for file in spare:

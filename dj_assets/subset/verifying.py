@@ -26,6 +26,7 @@ from dj_assets.replay.decision import decided_files
 from dj_assets.stores.copies import at_hand
 from dj_assets.stores.documents import PUBLISHED, documents
 from dj_assets.subset.locks import whole_subset
+from dj_assets.subset.made_media import listed, require_made
 
 DECIDE_AGAIN = "run the subset again: only the duplicates are found again"
 # The fixes for damaged documents, by the folder or name of the document.
@@ -93,6 +94,7 @@ def _checks(layout: Layout, manifest: RunManifest) -> Iterator[_Check]:
     """Yield every file with a checksum, each once."""
     yield from _documents(layout, manifest)
     yield from _measured(layout, manifest)
+    yield from _made(layout, manifest)
     yield from _decided(layout)
     yield from _records(layout, manifest)
     for part in manifest.refined:
@@ -147,6 +149,14 @@ def _measured(layout: Layout, manifest: RunManifest) -> Iterator[_Check]:
                     yield _Check(area.measured(kind, number), size, partial(require_measured, area, [file], [kind]))
             elif number not in there or read_json(area.manifest(number)) is not None:
                 yield _Check(area.manifest(number), 0, partial(_tell_unmeasured, area.manifest(number)))
+
+
+def _made(layout: Layout, manifest: RunManifest) -> Iterator[_Check]:
+    """Yield the media files that operators made; those in an object store have no local copies."""
+    manifests = (stored_manifest(layout, file.number) for file in manifest.files if layout.copy is None)
+    sizes = {name: size for file in manifests if file is not None for name, size in listed(layout, file).items()}
+    for name, size in sorted(sizes.items()):
+        yield _Check(layout.published / name, size, partial(require_made, layout, name))
 
 
 def _tell_unmeasured(manifest: Path) -> None:

@@ -31,7 +31,8 @@ class MediaOperator(Operator):
     The operator declares its features in advance, so that a file is opened once for all operators, before they run. If
     a feature fails for a sample, this operator quarantines the sample and never gets it.
 
-    `image_key`, `image_bytes_key` and `video_key` name the fields that list its media, by default those of the recipe.
+    `image_key`, `image_bytes_key`, `video_key` and `audio_key` name the fields that list its media, by default those of
+    the recipe.
     """
 
     media: ClassVar[Kind]
@@ -39,6 +40,7 @@ class MediaOperator(Operator):
     image_key: OwnKey = None
     image_bytes_key: OwnKey = None
     video_key: OwnKey = None
+    audio_key: OwnKey = None
 
     def keys(self, of_recipe: MediaKeys) -> MediaKeys:
         """Return the fields that list the media of this operator, given those of the recipe."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, get_args
 
 import pyarrow as pa
 
 from dj_assets.errors import MediaError, SampleError
 from dj_assets.media.access import MediaAccess
 from dj_assets.media.decoded_by import decoders_of
-from dj_assets.media.feature import ClipFeature, ImageFeature, MediaFeature
-from dj_assets.media.file_stats import file_stats, is_text
+from dj_assets.media.feature import MediaFeature
+from dj_assets.media.file_stats import FileStat, file_stats, is_text
 from dj_assets.media.listing import Entry, entries
 from dj_assets.media.locations import MediaLocation, MissingFileError
+from dj_assets.media.made import MadeFiles
+from dj_assets.media.making import ClipContent, ImageContent, Making, NewFile, key_of
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.request import Failed, Request
 from dj_assets.media.tokens import Chunk, Kind
@@ -25,6 +27,7 @@ from dj_assets.operators.views.sample_fields import field_values
 from dj_assets.urls import without_credentials
 
 T = TypeVar("T")
+_CONTENT: Mapping[Kind, ImageContent | ClipContent] = {"images": ImageContent(), "videos": ClipContent()}
 # The record of every file that a sample lists; size and time are null if the file is missing.
 MEDIA_FILES = pa.list_(pa.struct([("path", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64())]))
 
@@ -67,7 +70,7 @@ class MediaBatch:
             return self
         return media(self.batch.with_media(replace(self.media_access, keys=keys)))
 
-    def found(self, kind: Kind, feature: ImageFeature[T] | ClipFeature[T]) -> list[list[T]]:
+    def found(self, kind: Kind, feature: MediaFeature[T]) -> list[list[T]]:
         """Return the same as `values`, for custom operators of earlier versions; deprecated."""
         renamed("batch.media.found", "media(batch).values")
         return self.values(kind, feature)
@@ -78,7 +81,7 @@ class MediaBatch:
         pairs = zip(self.batch.text.to_pylist(), self.listed(kind), strict=True)
         return [tokens.chunks(text, kind, len(paths)) for text, paths in pairs]
 
-    def values(self, kind: Kind, feature: ImageFeature[T] | ClipFeature[T]) -> list[list[T]]:
+    def values(self, kind: Kind, feature: MediaFeature[T]) -> list[list[T]]:
         """Return a media feature of every listed path, nested like the paths.
 
         Raises
@@ -106,7 +109,7 @@ class MediaBatch:
         """Start to compute all missing features; those of one file are computed while it is open."""
         wanted = [*features]
         wanted += decoders_of(wanted)
-        requests = [request for kind in ("images", "videos") for request in self._requests(kind, wanted)]
+        requests = [request for kind in get_args(Kind) for request in self._requests(kind, wanted)]
         done: Future[None] = Future()
         if not requests:
             done.set_result(None)
@@ -131,17 +134,81 @@ class MediaBatch:
         """Return the features that were computed so far, or `Failed`, by file and feature."""
         return self.media_access.values
 
+    def make(self, kind: Kind, making: Making) -> dict[int, str]:
+        """Make new files of every listed file; return the samples for which this fails, by index, with the reason.
+
+        A file with the same content gives the files that were made of it before.
+        """
+        failures = self.failures(kind, (_CONTENT[kind], making))
+        for number, sample in enumerate(self._samples(kind)):
+            for file in self._paths(sample) if number not in failures else ():
+                names = self._make(file, kind, making)
+                if isinstance(names, Failed):
+                    failures[number] = without_credentials(f"{file.path}: {names.reason}")
+                    break
+        return failures
+
+    def made(self, kind: Kind, making: Making) -> list[list[tuple[str, ...]]]:
+        """Return the names of the files that were made of every listed path, nested like the paths.
+
+        Raises
+        ------
+        SampleError
+            If they cannot be made for one of the samples. A row stage quarantines these samples before.
+        """
+        failures = self.make(kind, making)
+        if failures:
+            raise SampleError(next(iter(failures.values())))
+        made: Any = self.media_access.made
+        return [[made[file.location, making] for file in self._paths(sample)] for sample in self._samples(kind)]
+
+    def _make(self, file: Listed, kind: Kind, making: Making) -> tuple[str, ...] | Failed:
+        access = self.media_access
+        if access.files is None:
+            raise ValueError("this batch does not know where new files belong")
+        if isinstance(file.location, Failed):
+            return file.location
+        if (file.location, making) not in access.made:
+            content, new = access.values[file.location, _CONTENT[kind]], access.values[file.location, making]
+            key = key_of(cast("str", content), making)
+            made = access.files.recorded(key) or self._write(
+                file.location, cast("Sequence[NewFile]", new), access.files
+            )
+            if not isinstance(made, Failed):
+                access.files.record(key, made)
+            access.made[file.location, making] = made
+        return access.made[file.location, making]
+
+    def _write(
+        self, location: MediaLocation, features: Sequence[NewFile], files: MadeFiles
+    ) -> tuple[str, ...] | Failed:
+        """Write one new file after another: only one is in memory at a time."""
+        names = []
+        for feature in features:
+            ((content,),) = self.media_access.reader.read([Request(location, (feature,))]).result()
+            if isinstance(content, Failed):
+                return content
+            names.append(files.write(cast("bytes", content), feature.suffix))
+        return tuple(names)
+
     def files(self, listings: Collection[tuple[Kind, MediaKeys]]) -> pa.Array:
         """Return the present files of some kinds of media under some fields, one list for each sample.
 
-        Images stored as bytes and URLs are not files. An archive represents its members.
+        Images stored as bytes and URLs are not files. An archive represents its members. Files that operators made have
+        their listed names and no time: these name their content, wherever the folder is.
         """
         listed = [
             [file for files in sample for file in files]
             for sample in zip(*(self.under(keys)._files(kind) for kind, keys in listings), strict=True)
         ]
         facts = file_stats(file for sample in listed for file in sample)
-        return pa.array([[(file, *facts[file]) for file in dict.fromkeys(sample)] for sample in listed], MEDIA_FILES)
+        return pa.array(
+            [[self._record(file, facts[file]) for file in dict.fromkeys(sample)] for sample in listed], MEDIA_FILES
+        )
+
+    def _record(self, file: str, facts: FileStat) -> tuple[str, int | None, int | None]:
+        name = self.media_access.root.name_of_made(file)
+        return (file, *facts) if name is None else (name, facts.size, None)
 
     def _files(self, kind: Kind) -> list[list[str]]:
         root = self.media_access.root

@@ -189,7 +189,7 @@ class Export:
         """Yield the refined samples from a place on, a few at a time, each with the place behind them."""
         refined = manifest.refined
         for number, part in enumerate(refined[at[0] :], at[0]):
-            media = MediaSource.of_file(manifest, part.number)
+            media = MediaSource.of_file(manifest, part.number, self.layout.made_media)
             skipped = at[1] if number == at[0] else 0
             batch_bytes = min(_BATCH_BYTES, self.shard_bytes // 8)
             for make, following in read_samples(self.layout.refined / part.name, skipped, batch_bytes, self._types):

@@ -14,8 +14,6 @@ from dj_assets.media.media_keys import MediaKeys
 from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.stores.media_reader import with_content
 
-_AUDIOS = "audios"
-
 
 @dataclass(frozen=True)
 class MediaFile:
@@ -37,13 +35,17 @@ class MediaSource:
     root: Root
     images: str = MediaKeys.images
     videos: str = MediaKeys.videos
+    audios: str = MediaKeys.audios
     image_bytes: str = MediaKeys.image_bytes
 
     @classmethod
-    def of_file(cls, manifest: RunManifest, number: int) -> MediaSource:
-        """Return the media source of a source file, from the manifest of the run that measured it."""
+    def of_file(cls, manifest: RunManifest, number: int, made: str) -> MediaSource:
+        """Return the media source of a source file, from the manifest of the run that measured it.
+
+        `made` is the folder, or the URL, of the media that operators made.
+        """
         keys = (manifest.media or RunMedia()).keys
-        return cls(manifest.media_root(number), keys.images, keys.videos, keys.image_bytes)
+        return cls(manifest.media_root(number, made), keys.images, keys.videos, keys.audios, keys.image_bytes)
 
     def files(self, record: Mapping[str, object]) -> list[MediaFile]:
         """Return the media of a sample in the order of its lists, images first.
@@ -54,12 +56,12 @@ class MediaSource:
             If one is missing or refused; the message names the sample.
         """
         images = entries(record.get(self.images), self.images, record.get(self.image_bytes), self.image_bytes) or []
-        others = [entry for key in (self.videos, _AUDIOS) for entry in entries(record.get(key), key) or []]
+        others = [entry for key in (self.videos, self.audios) for entry in entries(record.get(key), key) or []]
         return [MediaFile(name, self._location(name, content, record)) for name, content in (*images, *others)]
 
     def without_contents(self, record: Mapping[str, object]) -> dict[str, object]:
         """Return a record without the bytes of its media, which are exported as files."""
-        listing = {self.images, self.videos, _AUDIOS}
+        listing = {self.images, self.videos, self.audios}
         return {
             key: without_contents(value) if key in listing else value
             for key, value in record.items()

@@ -20,6 +20,7 @@ from dj_assets.publish import flat
 from dj_assets.sources import bundles
 from tests.documents import documents, write_jsonl
 from tests.measure.ray.conftest import NODES
+from tests.media import made
 from tests.paths import ROOT, shared
 
 SAMPLES = ROOT / "dj_assets/samples"
@@ -110,6 +111,21 @@ def test_real_c4_with_its_models(raylets, tmp_path, small_blocks):
     models = shared() / "conformance/models"
     recipe = ROOT / "recipes/redpajama/c4.yaml"
     both(recipe, [shared() / "data/redpajama_c4.jsonl.zst"], tmp_path, models=models, limit=300)
+
+
+def test_parts_of_clips_are_made_on_the_nodes(raylets, tmp_path):
+    paths = []
+    for number in range(3):
+        made.clip(tmp_path / f"{number}.mp4", 12 + number, seed=number)
+        sample = {"text": f"<__dj__video> {number}", "videos": [f"{number}.mp4"]}
+        paths.append(write_jsonl(tmp_path / f"{number}.jsonl", [sample]))
+    cut = {"split_duration": 0.5, "keep_original_sample": False}
+    recipe = {"process": [{"video_split_by_duration_mapper": cut}, {"video_duration_filter": {"min_duration": 0.2}}]}
+    run = both(recipe, paths, tmp_path)
+    assert (run["created"], run["samples_out"]) == (3, 3)
+    files = [{path.name for path in (tmp_path / engine / "media").glob("*/[!.]*")} for engine in ("local", "ray")]
+    assert files[0] == files[1]
+    assert len(files[0]) == 9
 
 
 def test_many_small_files_are_joined(raylets, tmp_path, monkeypatch):
