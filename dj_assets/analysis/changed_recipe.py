@@ -18,8 +18,9 @@ def with_parameters(recipe: Recipe, changes: Mapping[int, Mapping[str, Value]]) 
     """Return a recipe with parameters of some operators, given by index, set to other values."""
     process = list(recipe.process)
     for index, values in changes.items():
-        given = process[index].model_dump(exclude_unset=True)
-        process[index] = type(process[index]).model_validate(given | dict(values))
+        before = process[index]
+        given = before.model_dump(exclude_unset=True)
+        process[index] = type(before).model_validate(given | dict(values)).in_recipe(before.text_of_recipe)
     return replace(recipe, process=tuple(process))
 
 

@@ -141,7 +141,8 @@ def test_the_selector_of_a_mixture_is_in_front_and_not_in_the_file() -> None:
 def test_a_changed_threshold_is_written_to_the_operator_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "mix.yaml"
     path.write_text(
-        "dataset: {configs: [{path: a.jsonl}], max_sample_num: 5}\nprocess:\n  - text_length_filter: {min_len: 3}\n"
+        "text_keys: content\ndataset: {configs: [{path: a.jsonl}], max_sample_num: 5}\n"
+        "process:\n  - text_length_filter: {min_len: 3}\n"
     )
     recipe = load_recipe(path)
     changes = {1: {"min_len": 4}}
