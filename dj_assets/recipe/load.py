@@ -179,7 +179,8 @@ def _class_of(name: str, index: int, context: _Context) -> type[Operator]:
     if forgotten is not None:
         problem = f"unknown operator; {unregistered.missing(forgotten)}"
         raise RecipeError(file, problem, index, name, fix=unregistered.fix(forgotten, name))
-    raise RecipeError(file, "unknown operator", index, name, fix=did_you_mean(name, set(registry.operator_names())))
+    known = {*registry.operator_names(), *data_juicer.operators()}
+    raise RecipeError(file, "unknown operator", index, name, fix=did_you_mean(name, known))
 
 
 def _own_media_keys(cls: type[Operator]) -> set[str]:
