@@ -99,6 +99,13 @@ class Operator(BaseModel):
         """Return the key under which records have the text of their sample."""
         return self._text_of_recipe
 
+    def __eq__(self, other: object) -> bool:
+        """Compare parameters: the recipe that an operator belongs to is none of them."""
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), *map(repr, self.__dict__.values())))
+
     def in_recipe(self, text_key: str) -> Self:
         """Return the operator as one of a recipe whose records have their text under `text_key`."""
         self._text_of_recipe = text_key

@@ -77,8 +77,6 @@ def test_no_parameter_of_data_juicer_is_unknown():
         "video_aesthetics_filter": {"frame_field"},
         "video_motion_score_filter": {"frame_field", "if_output_optical_flow", "optical_flow_key", "original_fps"},
         "video_nsfw_filter": {"frame_field"},
-        "video_split_by_duration_mapper": {"ffmpeg_extra_args"},
-        "video_split_by_key_frame_mapper": {"ffmpeg_extra_args"},
     }
     recipe = loaded({"video_motion_score_filter": {"frame_field": None, "original_fps": 25, "min_score": 0.5}})
     assert recipe.process[0].min_score == 0.5

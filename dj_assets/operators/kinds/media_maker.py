@@ -56,6 +56,7 @@ class VideoSplitter(MediaMaker, Expander):
     keep_original_sample: bool = True
     save_dir: str | None = None
     video_backend: Literal["ffmpeg", "av"] = "ffmpeg"
+    ffmpeg_extra_args: str = ""
     output_format: Literal["path"] = "path"
     legacy_split_by_text_token: bool = True
 
