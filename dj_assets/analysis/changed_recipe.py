@@ -18,8 +18,11 @@ def with_parameters(recipe: Recipe, changes: Mapping[int, Mapping[str, Value]]) 
     """Return a recipe with parameters of some operators, given by index, set to other values."""
     process = list(recipe.process)
     for index, values in changes.items():
-        given = process[index].model_dump(exclude_unset=True)
-        process[index] = type(process[index]).model_validate(given | dict(values))
+        before = process[index]
+        given = before.model_dump(exclude_unset=True)
+        process[index] = (
+            type(before).model_validate(given | dict(values)).in_recipe(before.text_of_recipe, before.media_of_recipe)
+        )
     return replace(recipe, process=tuple(process))
 
 
@@ -34,7 +37,7 @@ def write_changed(recipe: Recipe, changes: Changes, changed: Recipe, target: Pat
     source = Path(recipe.file)
     text = _text_of(source)
     try:
-        text = set_parameters(text, changes)
+        text = set_parameters(text, _in_file(recipe, changes))
         with replace_atomically(target) as temporary:
             temporary.write_text(text, "utf-8", newline="")
             _require_same(load_recipe(temporary), changed)
@@ -47,11 +50,18 @@ def changed_lines(recipe: Recipe, changes: Changes) -> str:
     source = Path(recipe.file)
     before = _text_of(source)
     try:
-        after = set_parameters(before, changes)
+        after = set_parameters(before, _in_file(recipe, changes))
     except ValueError as error:
         raise UserError(f"{source}: cannot be edited in place ({error}); set the values manually") from error
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), source.name, source.name, n=1, lineterm="")
     return "\n".join(lines)
+
+
+def _in_file(recipe: Recipe, changes: Changes) -> Changes:
+    """Return the changes by the indices of the operators in the list of the file."""
+    if any(index < recipe.prepended for index in changes):
+        raise ValueError("the operator is not in the list of the file")
+    return {index - recipe.prepended: values for index, values in changes.items()}
 
 
 def _text_of(source: Path) -> str:

@@ -32,12 +32,13 @@ from dj_assets.operators.base import (
     Grouper,
     Mapper,
     Operator,
+    RecordMapper,
     Selector,
 )
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.sql import Sql, joined, quoted
-from dj_assets.operators.views.sample_fields import field_values
+from dj_assets.operators.views.sample_fields import field_values, records
 from dj_assets.publish.database import reading, require_database
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.sources import SourceFile
@@ -356,8 +357,15 @@ def _rewritten(
         return new, StepTrace(step.label, ", ".join(f"writes {_short(name, value)}" for name, value in written.items()))
     before, after = (seen_by(operator, batch).text[0].as_py() for batch in (raw, new))
     changes = differences(before, after)
-    summary = f"changes {len(changes)} places" if changes else "changes nothing"
-    return new, StepTrace(step.label, summary, tuple(changes))
+    edited = _edited_fields(raw, new) if isinstance(operator, RecordMapper) else []
+    parts = [*([f"{len(changes)} places"] if changes else []), *(["the fields " + ", ".join(edited)] if edited else [])]
+    return new, StepTrace(step.label, f"changes {' and '.join(parts) or 'nothing'}", tuple(changes))
+
+
+def _edited_fields(before: Batch, after: Batch) -> list[str]:
+    """Return the names of the fields of a sample that differ."""
+    old, new = (records(batch)[0] for batch in (before, after))
+    return [name for name in new if new[name] != old.get(name)]
 
 
 def _raw(source: str, row: int, text_key: str, models: ModelStore, file: SourceFile | None = None) -> Batch | None:

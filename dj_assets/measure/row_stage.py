@@ -397,7 +397,7 @@ def _children(operator: Expander, batch: Batch, lists: pa.ListArray) -> tuple[Ba
     parent_texts = batch if operator.text_key else batch.with_text(pa.repeat(pa.scalar("", pa.string()), len(batch)))
     copies = without_members(parent_texts).take(parents)
     texts, columns = _texts_and_fields(lists.flatten())
-    if columns:
+    if columns and FIELDS in copies.rows.schema.names:
         copies = copies.with_column(FIELDS, put_fields(copies.rows.column(FIELDS), columns))
     if operator.text_key is None:
         return copies.with_text(texts), parents

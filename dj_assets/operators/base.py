@@ -89,11 +89,17 @@ class Operator(BaseModel):
     text_key: str | None = None
     # The key of the text in the recipe, which the loader sets.
     _text_of_recipe: str = PrivateAttr("text")
+    _media_of_recipe: MediaKeys = PrivateAttr(default_factory=MediaKeys)
 
     @property
     def text_name(self) -> str:
         """Return the key under which records have the text that this operator works on."""
-        return self.text_key or self._text_of_recipe
+        return self.text_key or self.text_of_recipe
+
+    @property
+    def text_of_recipe(self) -> str:
+        """Return the key under which records have the text of their sample."""
+        return self._text_of_recipe
 
     def __eq__(self, other: object) -> bool:
         """Compare parameters: the recipe that an operator belongs to is none of them."""
@@ -102,10 +108,16 @@ class Operator(BaseModel):
     def __hash__(self) -> int:
         return hash((type(self), *map(repr, self.__dict__.values())))
 
-    def in_recipe(self, text_key: str, media_keys: MediaKeys | None = None) -> Self:  # noqa: ARG002
+    def in_recipe(self, text_key: str, media_keys: MediaKeys | None = None) -> Self:
         """Return the operator as one of a recipe, given the fields of its records that hold the text and list media."""
         self._text_of_recipe = text_key
+        self._media_of_recipe = media_keys or MediaKeys()
         return self
+
+    @property
+    def media_of_recipe(self) -> MediaKeys:
+        """Return the fields that list media in the recipe."""
+        return self._media_of_recipe
 
     @model_validator(mode="before")
     @classmethod

@@ -167,7 +167,7 @@ def reading_like(recipe: Recipe, paths: Sequence[str]) -> tuple[Source, ...]:
     With one source in the recipe, all paths are read like it. With n sources and n paths, each path is read like the
     source with the same index. Else the paths are plain files.
     """
-    return _reading_like(recipe.source, paths)
+    return _reading_like(recipe.source or recipe.inputs, paths)
 
 
 def _reading_like(sources: Sequence[Source], given: Sequence[str]) -> tuple[Source, ...]:

@@ -10,17 +10,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from dj_assets.errors import RecipeError
+from dj_assets.operators.selectors.mixture_selector import MixtureSelector
 from dj_assets.recipe.model import Source
 
+# The seed with which Data-Juicer shuffles.
+SEED = 42
 _WEIGHTLESS = "weights have no effect without max_sample_num, as in Data-Juicer"
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Hold the sources that a recipe names, and sentences about what is not read."""
+    """Hold the sources that a recipe names, how many samples of each to take, and sentences about what is not read."""
 
     sources: tuple[Source, ...] = ()
     notices: tuple[str, ...] = ()
+    mixture: MixtureSelector | None = None
 
 
 def inputs_of(content: Mapping[str, Any], file: str) -> Inputs:
@@ -87,7 +91,11 @@ def _of_dataset(dataset: object, file: str) -> Inputs:
             notices.append(f"{file}: {key}: {sentence}")
         if credentials := sorted(name for name in config if name.startswith("aws_")):
             notices.append(f"{file}: {key}: not used: {', '.join(credentials)}; set the variables AWS_… in their place")
-    return Inputs(_sources(paths, file, "dataset"), (*notices, *_sampling(dataset, configs, file)))
+    sources = _sources(paths, file, "dataset")
+    mixture = _mixture(dataset, configs, sources, file)
+    weighted = any(config.get("weight") not in {None, 1} for config in configs)
+    notices += [f"{file}: dataset: {_WEIGHTLESS}"] if weighted and mixture is None else []
+    return Inputs(sources, tuple(notices), mixture)
 
 
 def _unread(config: Mapping[str, object], path: str) -> str | None:
@@ -98,14 +106,23 @@ def _unread(config: Mapping[str, object], path: str) -> str | None:
     return f"{path!r} from {source} is not read; fetch it before, and name the files with --input"
 
 
-def _sampling(dataset: Mapping[str, object], configs: Sequence[Mapping[str, object]], file: str) -> list[str]:
+def _mixture(
+    dataset: Mapping[str, object], configs: Sequence[Mapping[str, object]], sources: Sequence[Source], file: str
+) -> MixtureSelector | None:
+    """Return the selector of `max_sample_num` samples by the weights of the sources; None if all are taken."""
     most = dataset.get("max_sample_num")
-    if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
-        raise RecipeError(file, f"must be a whole number above 0, not {most!r}", key="dataset.max_sample_num")
-    if most is not None:
-        return [f"{file}: dataset.max_sample_num: has no effect here; all samples are read, --limit reads the first n"]
-    weighted = any(config.get("weight") not in {None, 1} for config in configs)
-    return [f"{file}: dataset: {_WEIGHTLESS}"] if weighted else []
+    if most is None:
+        return None
+    # of a single source, samples carry no origin
+    names = [source.origin for source in sources] if len(sources) > 1 else []
+    weights = [config.get("weight", 1.0) for config in configs] if len(names) == len(configs) else []
+    try:
+        # the seed is given so that every manifest records it
+        return MixtureSelector(max_sample_num=most, weights=dict(zip(names, weights, strict=False)), seed=SEED)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = f"dataset.{'.'.join(map(str, first['loc']))}"
+        raise RecipeError(file, f"{first['msg']}, not {first['input']!r}", key=key) from None
 
 
 def _sources(paths: Sequence[str], file: str, key: str) -> tuple[Source, ...]:

@@ -76,9 +76,11 @@ def _build(content: dict[str, Any], file: str, unknown: Unknown | None) -> Recip
     process, found = _process(content.get("process"), _Context(file, text_key, media, asset, forgotten, unknown))
     inputs = inputs_of(content, file)
     notices += [*found, *inputs.notices]
+    mixture = (inputs.mixture,) if inputs.mixture else ()
     recipe = Recipe(
         file=file,
-        process=process,
+        process=(*mixture, *process),
+        prepended=len(mixture),
         text_key=text_key,
         media=media,
         project_name=str(content.get("project_name") or ""),
@@ -177,7 +179,8 @@ def _class_of(name: str, index: int, context: _Context) -> type[Operator]:
     if forgotten is not None:
         problem = f"unknown operator; {unregistered.missing(forgotten)}"
         raise RecipeError(file, problem, index, name, fix=unregistered.fix(forgotten, name))
-    raise RecipeError(file, "unknown operator", index, name, fix=did_you_mean(name, set(registry.operator_names())))
+    known = {*registry.operator_names(), *data_juicer.operators()}
+    raise RecipeError(file, "unknown operator", index, name, fix=did_you_mean(name, known))
 
 
 def _own_media_keys(cls: type[Operator]) -> set[str]:

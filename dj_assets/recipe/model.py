@@ -214,8 +214,9 @@ class Recipe:
     """Hold a checked recipe, which need not be one of the gallery.
 
     `file` is a path, or `<dict>` if the recipe comes from Python. `inputs` are the sources that its keys `dataset_path`
-    or `dataset` name. `notices` are sentences about accepted keys without effect, to be shown once. Properties that an
-    `asset:` block sets have their defaults here.
+    or `dataset` name. The first `prepended` operators of `process` are not in the list of the file. `notices` are
+    sentences about accepted keys without effect, to be shown once. Properties that an `asset:` block sets have their
+    defaults here.
     """
 
     file: str
@@ -225,6 +226,7 @@ class Recipe:
     project_name: str = ""
     workers: int | None = None
     inputs: tuple[Source, ...] = ()
+    prepended: int = 0
     custom_operators: tuple[Path, ...] = ()
     notices: tuple[str, ...] = ()
 

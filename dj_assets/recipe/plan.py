@@ -247,7 +247,8 @@ class Plan:
             self._check_code(step)
             for name in step.operator.models():
                 if name not in files:
-                    files[name] = store.find(name, wanted_by=f"{self.recipe.file}: process[{step.index}]: {step.label}")
+                    wanted_by = f"{self.recipe.file}: process[{self._index(step)}]: {step.label}"
+                    files[name] = store.find(name, wanted_by=wanted_by)
             self._check_languages(step, store)
         return tuple(files.values())
 
@@ -257,24 +258,31 @@ class Plan:
             if language not in known:
                 codes = sorted(known, key=lambda code: (code[:1] != language[:1].lower(), code))
                 problem = f"the model does not know {language!r}; its languages are {', '.join(codes[:12])} …"
-                raise RecipeError(self.recipe.file, problem, step.index, step.label, "lang")
+                raise self._error(step, problem, "lang")
 
     def _check_code(self, step: Step) -> None:
         if not isinstance(step.operator, CodeMapper):
             return
         if not settings.allow_code():
             fix = "if you trust it, set DJ_ALLOW_CODE=1"
-            raise RecipeError(self.recipe.file, "runs Python code of the recipe", step.index, step.label, fix=fix)
+            raise self._error(step, "runs Python code of the recipe", fix=fix)
         problem = step.operator.problem()
         if problem:
-            raise RecipeError(self.recipe.file, problem, step.index, step.label)
+            raise self._error(step, problem)
 
     def _check_packages(self, step: Step) -> None:
         for package, extra in step.operator.packages.items():
             try:
                 extras.require(package, extra)
             except UserError as error:
-                raise RecipeError(self.recipe.file, str(error), step.index, step.label) from None
+                raise self._error(step, str(error)) from None
+
+    def _index(self, step: Step) -> int:
+        """Return the index of a step in the list of the file."""
+        return step.index - self.recipe.prepended
+
+    def _error(self, step: Step, problem: str, key: str | None = None, fix: str | None = None) -> RecipeError:
+        return RecipeError(self.recipe.file, problem, self._index(step), step.label, key, fix)
 
     def measure_key(self, store: ModelStore) -> str:
         """Return the key of measured files: a digest of the stats hash and the checksum of every model."""

@@ -57,7 +57,11 @@ def declared(operator: Operator) -> dict[str, pa.DataType]:
     if isinstance(operator, Measuring):
         return {s.key: s.type for s in operator.statistics}
     if isinstance(operator, Expander):
-        return {"children": pa.list_(pa.string())}
+        # texts, or structs of texts and fields, whatever the samples are
+        children = operator.expand(Batch.of_texts([])).type.value_type
+        text = children.field("text").type if pa.types.is_struct(children) else children
+        assert text == pa.string()
+        return {"children": pa.list_(children)}
     if isinstance(operator, Deduplicator):
         return {"signature": operator.signature_type}
     if isinstance(operator, FieldMapper):

@@ -127,6 +127,10 @@ def test_every_operator_of_data_juicer_is_here_or_has_a_reason():
         assert operator.why in refused(name)
 
 
+def test_a_misspelt_operator_of_data_juicer_is_named():
+    assert refused("image_blurr_mapper").endswith("unknown operator; did you mean 'image_blur_mapper'?")
+
+
 def test_an_operator_that_is_never_here_says_what_to_do():
     problem = refused("human_preference_annotation_mapper")
     assert "dj_assets does not: it waits for people at a Label Studio server; export the samples" in problem

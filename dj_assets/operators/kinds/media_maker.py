@@ -5,10 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import pyarrow as pa
-from pydantic import PrivateAttr
 
 from dj_assets.errors import SampleError
 from dj_assets.media.making import Making
@@ -52,18 +51,10 @@ class MediaRewriter(MediaMaker, FieldMapper):
 
     fields: ClassVar[ByParameters[Mapping[str, pa.DataType]]] = ByParameters(lambda operator: operator.written_fields)
 
-    # The fields that list media in the recipe, which the loader sets.
-    _media_of_recipe: MediaKeys = PrivateAttr(default_factory=MediaKeys)
-
-    def in_recipe(self, text_key: str, media_keys: MediaKeys | None = None) -> Self:
-        """Return the operator as one of a recipe whose records list their media under some fields."""
-        self._media_of_recipe = media_keys or MediaKeys()
-        return super().in_recipe(text_key, media_keys)
-
     @property
     def written_fields(self) -> Mapping[str, pa.DataType]:
         """Return the names and types of the fields that list the new files and their sources."""
-        keys = self.written_to(self.keys(self._media_of_recipe))
+        keys = self.written_to(self.keys(self.media_of_recipe))
         return {keys.field_of(self.media): _PATHS, SOURCE_FILE: _PATHS}
 
     def extract(self, batch: Batch) -> Mapping[str, pa.Array]:

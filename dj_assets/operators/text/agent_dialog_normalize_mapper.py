@@ -127,11 +127,13 @@ class AgentDialogNormalizeMapper(FieldMapper):
         return "\n\n".join(f"{label}: {text}" for label, text in said if text)
 
     def _request_ids(self, batch: Batch) -> list[str | None]:
-        rows = zip(*(field_values(batch, key) for key in self.request_id_keys), strict=True)
-        found = [
-            next((text for value in row if value is not None and (text := str(value).strip())), None) for row in rows
+        # a recipe over messages alone may take the id for the text
+        texts = {self.text_of_recipe: batch.text.to_pylist()}
+        columns = [texts.get(key) or field_values(batch, key) for key in self.request_id_keys]
+        rows = zip(*columns, strict=True) if columns else [()] * len(batch)
+        return [
+            next(filter(None, ("" if value is None else str(value).strip() for value in row)), None) for row in rows
         ]
-        return found or [None] * len(batch)
 
 
 class _Dialog:

@@ -115,7 +115,7 @@ def test_records_without_a_text_and_operators_behind(tmp_path: Path) -> None:
     (sample,) = [json.loads(line) for part in (run.folder / "refined").glob("*.jsonl") for line in part.open()]
     assert sample["text"] == f"User: {QUESTION}\n\nAssistant: {ANSWER}\n\nUser: Thanks"
     assert sample["__dj__meta__"]["primary_tool_type"] == "search"
-    assert sample["id"] == "one"
+    assert sample["id"] == sample["__dj__meta__"]["agent_request_id"] == "one"
 
 
 def test_the_text_of_the_sample_becomes_the_dialog(tmp_path: Path) -> None:

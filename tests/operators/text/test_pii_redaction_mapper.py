@@ -152,3 +152,12 @@ def test_columns_of_tables_keep_their_types(tmp_path: Path) -> None:
 
 def test_the_text_is_redacted_in_a_batch() -> None:
     assert REDACT.apply(Batch.of_texts(["a@b.com", ""])).text.to_pylist() == ["[EMAIL_REDACTED]", ""]
+
+
+def test_an_explanation_names_the_edited_fields(tmp_path: Path) -> None:
+    source = tmp_path / "a.jsonl"
+    source.write_text(json.dumps(SAMPLE) + "\n")
+    dj_assets.run_recipe({"process": ["pii_redaction_mapper"]}, [source], tmp_path / "out", workers=1)
+    with dj_assets.open(tmp_path / "out") as run:
+        said = str(run.explain("a.jsonl:0"))
+    assert "changes 1 places and the fields query, dialog_history, messages, meta" in said
