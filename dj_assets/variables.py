@@ -218,9 +218,9 @@ MODEL_POOLS = Variable(
     "one pool for all large models",
     choices=("each",),
 )
-WHAT_IF = Variable(
-    "DJ_WHAT_IF",
-    "The address of the pages with sliders; `dj-assets dev` sets it for the processes that it starts.",
+EXPLORE = Variable(
+    "DJ_EXPLORE",
+    "The address of the pages of Explore; `dj-assets dev` sets it for the processes that it starts.",
     "URL",
 )
 
@@ -297,7 +297,7 @@ XDG_CACHE_HOME = Variable("XDG_CACHE_HOME", "The cache folder of the user.", "fo
 GROUPS: dict[str, tuple[Variable, ...]] = {
     "Folders and files": (PROJECT, HOME, RECIPES, MODELS, CACHE, SOURCE, AGAINST),
     "Runs": (ENGINE, DEVICE, ONE_NODE_SAMPLES, MAX_RECORD_MB, MEDIA_SECONDS, MEDIA_MEMORY_MB, MEDIA_SANDBOX),
-    "Dagster": (NIGHTLY, SENSOR_SECONDS, SHARDS_A_RUN, MODEL_POOLS, WHAT_IF),
+    "Dagster": (NIGHTLY, SENSOR_SECONDS, SHARDS_A_RUN, MODEL_POOLS, EXPLORE),
     "Object stores": (S3_ENDPOINT, AZURE_ENDPOINT),
     "Variables of other programs": (
         AWS_ENDPOINT_URL_S3,

@@ -42,12 +42,17 @@ _MOST_CHILDREN = 12
 
 @dataclass(frozen=True)
 class StepTrace:
-    """The effect of one operator on the sample. `ended` marks the operator that dropped or quarantined it."""
+    """The effect of one operator on the sample. `ended` marks the operator that dropped or quarantined it.
+
+    `before` and `after` are the whole texts around a mapper that changes the text; both None for any other step.
+    """
 
     operator: str
     summary: str
     details: tuple[str, ...] = ()
     ended: bool = False
+    before: str | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,14 @@ def explain(
             raise UserError(
                 f"{layout.published}: no sample has the id {sample!r}; ids are in stats.parquet and stats.duckdb"
             )
-        tracer = _Tracer(plan, layout, manifest, connection, models or ModelStore(), files)
+        tracer = Tracer(plan, layout, manifest, connection, models or ModelStore(), files)
         return [tracer.trace(sample, shard, row) for shard, row in positions]
 
 
 @dataclass(frozen=True)
-class _Tracer:
+class Tracer:
+    """Trace samples of one run by their positions; the parameters are those of `explain`."""
+
     plan: Plan
     layout: Layout
     manifest: RunManifest
@@ -340,7 +347,7 @@ def _rewritten(
     before, after = (seen_by(operator, batch).text[0].as_py() for batch in (raw, new))
     changes = differences(before, after)
     summary = f"changes {len(changes)} places" if changes else "changes nothing"
-    return new, StepTrace(step.label, summary, tuple(changes))
+    return new, StepTrace(step.label, summary, tuple(changes), before=before, after=after)
 
 
 def _raw(source: str, row: int, text_key: str, models: ModelStore, file: SourceFile | None = None) -> Batch | None:

@@ -43,7 +43,7 @@ def refined_asset(recipe: GalleryRecipe, plan: Plan, sources: Sequence[dg.AssetK
         ins={name: dg.AssetIn(key, dagster_type=dg.Nothing) for name, key in {**stages, **upstream}.items()},
         kinds={"duckdb", "parquet"},
         tags={"dj/subset": keys.subset},
-        metadata=refined_metadata(recipe),
+        metadata=refined_metadata(recipe, plan),
         code_version=plan.refined_hash,
     )
     def subset(stats: object, duplicates: object, **upstream_subsets: object) -> object:

@@ -22,7 +22,7 @@ def stop(number, frame):
     print("stopped by", signal.Signals(number).name, flush=True)
     sys.exit(0)
 signal.signal(signal.SIGINT, stop)
-print(os.environ["DAGSTER_HOME"], os.environ["DJ_WHAT_IF"], *sys.argv[1:], flush=True)
+print(os.environ["DAGSTER_HOME"], os.environ["DJ_EXPLORE"], *sys.argv[1:], flush=True)
 while True:
     time.sleep(0.05)
 """

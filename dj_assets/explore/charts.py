@@ -1,0 +1,155 @@
+"""Counts for the charts: histograms, scatter plots as densities, groups, and tables of two groupings."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dj_assets.analysis.columns import StatColumn
+from dj_assets.analysis.histograms import Scale, choose_scale
+from dj_assets.analysis.statistics import Summary
+from dj_assets.explore.samples import Codes, Mask, Numbers, Samples
+
+# Percentiles are those of about this number of values, evenly spread over the samples.
+_QUANTILE_VALUES = 200_000
+_GRID = 48
+MOST_GROUPS = 12
+
+Answer = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The axis of a statistic, and the bin of every sample; the last bin is of samples without a finite value."""
+
+    scale: Scale
+    bins: npt.NDArray[np.uint8]
+
+
+def axis(samples: Samples, column: StatColumn) -> Axis | None:
+    """Return the axis of a numeric statistic, made once; None where it has no finite value."""
+    made = samples.cached(("axis", column.name), lambda: (_axis(samples.numbers(column.name), column),))
+    return made[0] if isinstance(made[0], Axis) else None
+
+
+def histogram(samples: Samples, column: StatColumn, marks: Mask, before: Mask | None) -> Answer:
+    """Return the counts of kept and other samples of a selection by bin; `before` are those an earlier run kept."""
+    found = axis(samples, column)
+    if found is None:
+        return {}
+    bins, size = found.bins, found.scale.bins
+    counts = np.bincount(bins[marks & samples.kept], minlength=size + 1), np.bincount(bins[marks], minlength=size + 1)
+    answer: Answer = {
+        "scale": asdict(found.scale),
+        "kept": counts[0][:size].tolist(),
+        "all": counts[1][:size].tolist(),
+        "missing": int(counts[1][size]),
+    }
+    if before is not None:
+        answer["before"] = np.bincount(bins[marks & before], minlength=size + 1)[:size].tolist()
+    return answer
+
+
+def scatter(samples: Samples, columns: tuple[StatColumn, StatColumn], marks: Mask) -> Answer:
+    """Return the counts of kept and of all samples of a selection in a grid over two statistics."""
+    axes = [axis(samples, column) for column in columns]
+    if axes[0] is None or axes[1] is None:
+        return {}
+    across, up = axes[0], axes[1]
+    width, height = across.scale.bins + 1, up.scale.bins + 1
+    cells = across.bins.astype(np.int32) * height + up.bins
+    counts = [np.bincount(cells[chosen], minlength=width * height) for chosen in (marks, marks & samples.kept)]
+    grids = [grid.reshape(width, height)[:-1, :-1] for grid in counts]
+    return {
+        "x": asdict(across.scale),
+        "y": asdict(up.scale),
+        "all": grids[0].tolist(),
+        "kept": grids[1].tolist(),
+        "missing": int(counts[0].sum() - grids[0].sum()),
+    }
+
+
+def groups(samples: Samples, grouping: tuple[list[str], Codes], column: StatColumn | None, marks: Mask) -> Answer:
+    """Return, for the largest groups of a selection: all samples, kept samples, and percentiles of a statistic."""
+    names, codes = grouping
+    size = len(names)
+    everything = np.bincount(codes[marks], minlength=size)
+    kept = np.bincount(codes[marks & samples.kept], minlength=size)
+    largest = [int(index) for index in np.argsort(-everything, kind="stable")[:MOST_GROUPS] if everything[index]]
+    rows = [{"name": names[index], "all": int(everything[index]), "kept": int(kept[index])} for index in largest]
+    if column is not None:
+        values = samples.numbers(column.name)
+        step = max(1, len(values) // _QUANTILE_VALUES)
+        few, few_codes = np.where(marks[::step], values[::step], np.nan), codes[::step]
+        for row, index in zip(rows, largest, strict=True):
+            own = few[(few_codes == index) & np.isfinite(few)]
+            row["percentiles"] = np.percentile(own, (5, 25, 50, 75, 95)).tolist() if len(own) else None
+    return {"rows": rows, "groups": int(np.count_nonzero(everything)), "total": int(everything.sum())}
+
+
+def crossed(samples: Samples, first: tuple[list[str], Codes], second: tuple[list[str], Codes], marks: Mask) -> Answer:
+    """Return the counts of all and of kept samples of a selection in the largest groups of two groupings."""
+    (names, codes), (other_names, other_codes) = first, second
+    rows = _largest(codes[marks], len(names))
+    columns = _largest(other_codes[marks], len(other_names))
+    place, other_place = _places(rows, len(names)), _places(columns, len(other_names))
+    width = MOST_GROUPS + 1
+    cells = place[codes] * width + other_place[other_codes]
+    shape = (width, width)
+    counts = [np.bincount(cells[chosen], minlength=width * width) for chosen in (marks, marks & samples.kept)]
+    return {
+        "rows": [names[index] for index in rows],
+        "columns": [other_names[index] for index in columns],
+        "all": counts[0].reshape(shape)[: len(rows), : len(columns)].tolist(),
+        "kept": counts[1].reshape(shape)[: len(rows), : len(columns)].tolist(),
+    }
+
+
+def _largest(codes: Codes, size: int) -> list[int]:
+    counts = np.bincount(codes, minlength=size)
+    return [int(index) for index in np.argsort(-counts, kind="stable")[:MOST_GROUPS] if counts[index]]
+
+
+def _places(chosen: list[int], size: int) -> npt.NDArray[np.int32]:
+    """Return the place of every code in a table; codes that are not shown share the last place."""
+    places = np.full(size, MOST_GROUPS, np.int32)
+    places[chosen] = np.arange(len(chosen), dtype=np.int32)
+    return places
+
+
+def _axis(values: Numbers, column: StatColumn) -> Axis | None:
+    scale = choose_scale(_summary(values), column.bounds, whole=column.is_whole)
+    if scale is None:
+        return None
+    bins = np.full(len(values), scale.bins, np.uint8)
+    # a piece at a time: the positions on the axis need no memory of ten million numbers
+    for start in range(0, len(values), 1 << 20):
+        piece = values[start : start + (1 << 20)]
+        finite = np.isfinite(piece)
+        bins[start : start + (1 << 20)][finite] = _bins(piece[finite], scale)
+    return Axis(scale, bins)
+
+
+def _bins(values: Numbers, scale: Scale) -> npt.NDArray[np.uint8]:
+    if scale.log:
+        share = np.log(np.maximum(values, scale.low) / scale.low) / np.log(scale.high / scale.low)
+    else:
+        share = (values - scale.low) / (scale.high - scale.low)
+    bins: npt.NDArray[np.uint8] = np.clip(np.floor(share * scale.bins + 1e-9), 0, scale.bins - 1).astype(np.uint8)
+    return bins
+
+
+def _summary(values: Numbers) -> Summary:
+    """Return the summary of finite values; the percentiles are those of a part of them."""
+    few = values[:: max(1, len(values) // _QUANTILE_VALUES)]
+    few = few[np.isfinite(few)]
+    if not len(few):
+        few = values[np.isfinite(values)]
+    if not len(few):
+        return Summary(len(values), 0, 0, 0, None, None, None, None, None, None)
+    low, middle, high = np.percentile(few, (1, 50, 99)).tolist()
+    finite = np.where(np.isfinite(values), values, middle)
+    ends = float(finite.min()), float(finite.max())
+    return Summary(len(values), len(values), len(values), 0, ends[0], low, middle, high, ends[1], None)

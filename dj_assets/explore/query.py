@@ -1,0 +1,172 @@
+"""Which samples of a run a page shows, and in which order: a query as the address of the page holds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dj_assets.errors import UserError
+from dj_assets.explore.samples import Mask, Numbers, Samples
+
+Positions = npt.NDArray[np.int64]
+
+
+class Query(BaseModel):
+    """The filters of the table of samples, and its order. Empty filters choose all samples.
+
+    `ranges` are closed, None is an open end. `names` lists the chosen values of text statistics and record fields.
+    `text` is searched in the cleaned texts. `runs` names an earlier run and chooses the samples that are gained or lost
+    since then. `moved` has changed thresholds by operator index, and chooses what they gain or lose. The order is that
+    of the source, of the statistic `sort`, or random with `seed`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kinds: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    files: tuple[int, ...] = ()
+    created: bool = False
+    ranges: Mapping[str, tuple[float | None, float | None]] = {}
+    names: Mapping[str, tuple[str, ...]] = {}
+    text: str = ""
+    labels: tuple[str, ...] = ()
+    run: str = ""
+    moved: Mapping[int, Mapping[str, int | float]] = {}
+    change: str = ""
+    sort: str = ""
+    descending: bool = False
+    seed: int | None = None
+
+    @classmethod
+    def of(cls, asked: object) -> Self:
+        """Return a query from JSON.
+
+        Raises
+        ------
+        UserError
+            If it is not a query.
+        """
+        try:
+            return cls.model_validate(asked)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise UserError(f"the query in the address: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+    def filters_key(self) -> str:
+        """Return a key that two queries with the same filters share, whatever their order."""
+        return json.dumps(self.model_dump(exclude={"sort", "descending", "seed"}), sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a query finds what the record of the run does not have: each returns the samples that it chooses."""
+
+    text: Callable[[str], Mask]
+    label: Callable[[str], Mask]
+    run: Callable[[str, str], Mask]
+    moved: Callable[[Mapping[int, Mapping[str, int | float]], str], Mask]
+    names: Callable[[str], tuple[list[str], npt.NDArray[np.int32]]]
+    created: Callable[[], Mask]
+
+
+def chosen(samples: Samples, query: Query, sources: Sources) -> Mask:
+    """Return the samples that a query chooses.
+
+    Raises
+    ------
+    UserError
+        If the run has no such statistic or field.
+    """
+    marks = np.ones(len(samples), bool)
+    if query.kinds or query.operators or query.reasons:
+        marks &= samples.with_outcome(
+            lambda outcome: (
+                (not query.kinds or outcome.kind in query.kinds)
+                and (not query.operators or outcome.operator in query.operators)
+                and (not query.reasons or outcome.reason in query.reasons)
+            )
+        )
+    if query.files:
+        of_files = np.zeros(len(samples), bool)
+        for number in query.files:
+            of_files[samples.of_file(number)] = True
+        marks &= of_files
+    if query.created:
+        marks &= sources.created()
+    for name, (low, high) in query.ranges.items():
+        marks &= between(_statistic(samples, name), low, high)
+    for name, wanted in query.names.items():
+        known, codes = sources.names(name)
+        marks &= np.isin(codes, [index for index, value in enumerate(known) if value in wanted])
+    if query.labels:
+        marks &= np.logical_or.reduce([sources.label(label) for label in query.labels])
+    if query.run:
+        marks &= sources.run(query.run, query.change)
+    elif query.moved:
+        marks &= sources.moved(query.moved, query.change)
+    # last, because it needs the texts
+    return marks & sources.text(query.text) if query.text else marks
+
+
+def between(values: Numbers, low: float | None, high: float | None) -> Mask:
+    """Return the samples with a value in a closed range; those without a value are in none."""
+    marks = np.ones(len(values), bool) if low is None else values >= low
+    if high is not None:
+        marks &= values <= high
+    return marks & ~np.isnan(values) if low is None and high is None else marks
+
+
+def window(samples: Samples, query: Query, marks: Mask, start: int, size: int) -> Positions:
+    """Return the positions of the chosen samples from number `start` on, in the order of the query.
+
+    Only this window is put into order, so that the end of ten million samples is as near as their beginning. Samples
+    without a value are last, equal ones are in the order of the source.
+    """
+    positions = np.flatnonzero(marks)
+    end = min(start + size, len(positions))
+    if start >= end:
+        return np.zeros(0, np.int64)
+    if query.seed is None and not query.sort:
+        return positions[start:end][::1] if not query.descending else positions[::-1][start:end]
+    if query.seed is not None:
+        keys: npt.NDArray[Any] = shuffled(positions, query.seed)
+    else:
+        keys = _statistic(samples, query.sort)[positions]
+        keys = np.where(np.isnan(keys), np.inf, -keys if query.descending else keys)
+    return positions[ordered(keys, start, end)]
+
+
+def ordered(keys: npt.NDArray[Any], start: int, end: int) -> Positions:
+    """Return the indices of the keys that are from `start` up to `end` in a stable order, without sorting the rest."""
+    cut = np.partition(keys, sorted({start, end - 1}))
+    low, high = cut[start], cut[end - 1]
+    del cut
+    first = int(np.count_nonzero(keys < low))
+    lowest, inner = np.flatnonzero(keys == low), np.flatnonzero((keys > low) & (keys < high))
+    inner = inner[np.argsort(keys[inner], kind="stable")]
+    highest = np.flatnonzero(keys == high) if high > low else np.zeros(0, np.int64)
+    return np.concatenate([lowest, inner, highest])[start - first : end - first]
+
+
+def shuffled(positions: Positions, seed: int) -> npt.NDArray[np.uint64]:
+    """Return a pseudo-random key for every position (SplitMix64), the same for the same seed."""
+    start = np.uint64((seed * 0xBF58476D1CE4E5B9 + 0x632BE59BD9B4E019) % 2**64)
+    keys = positions.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + start
+    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return keys ^ (keys >> np.uint64(31))
+
+
+def _statistic(samples: Samples, name: str) -> Numbers:
+    column = samples.columns.get(name)
+    if column is None or not column.is_numeric:
+        known = ", ".join(name for name, column in samples.columns.items() if column.is_numeric)
+        raise UserError(f"the run has no numeric statistic {name!r}; it has {known or 'none'}")
+    return samples.numbers(name)
