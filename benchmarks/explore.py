@@ -31,13 +31,13 @@ process:
   - average_line_length_filter: {min_len: 20}
   - document_deduplicator:
 """
-# Texts of 6 to 30 words; every hundredth is one of a thousand texts that repeat.
+# Texts of 30 to 200 characters, with words and numbers; every hundredth is one of a thousand texts that repeat.
 WRITE = """
 COPY (
     SELECT CASE WHEN n % 100 = 0 THEN 'A text that repeats, number ' || (n // 100) % 1000 || ' of a thousand.'
-           ELSE array_to_string(list_transform(range(6 + (hash(n) % 25)::INTEGER), lambda w:
-                chr(97 + (hash(n, w) % 26)::INTEGER) || left(md5((hash(n, w) % 9973)::VARCHAR), 1 + (w % 7)::INTEGER)), ' ')
-           END AS text,
+           ELSE left(replace(replace(replace(concat(md5(n::VARCHAR), md5((n + 7)::VARCHAR), md5((n * 3)::VARCHAR),
+                md5((n * 5)::VARCHAR), md5((n * 9)::VARCHAR)), '0', ' '), '4', 'o, '), '7', 'n'),
+                30 + (hash(n) % 170)::INTEGER) END AS text,
            ['en', 'de', 'fr', 'es'][1 + n % 4] AS lang
     FROM range({first}, {last}) r(n)
 ) TO '{path}' (FORMAT parquet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,12 +41,12 @@ def histogram(samples: Samples, column: StatColumn, marks: Mask, before: Mask | 
     if found is None:
         return {}
     bins, size = found.bins, found.scale.bins
-    counts = np.bincount(bins[marks & samples.kept], minlength=size + 1), np.bincount(bins[marks], minlength=size + 1)
+    everything, kept = _counts(samples, bins, size + 1, marks)
     answer: Answer = {
         "scale": asdict(found.scale),
-        "kept": counts[0][:size].tolist(),
-        "all": counts[1][:size].tolist(),
-        "missing": int(counts[1][size]),
+        "kept": kept[:size].tolist(),
+        "all": everything[:size].tolist(),
+        "missing": int(everything[size]),
     }
     if before is not None:
         answer["before"] = np.bincount(bins[marks & before], minlength=size + 1)[:size].tolist()
@@ -59,8 +60,9 @@ def scatter(samples: Samples, columns: tuple[StatColumn, StatColumn], marks: Mas
         return {}
     across, up = axes[0], axes[1]
     width, height = across.scale.bins + 1, up.scale.bins + 1
-    cells = across.bins.astype(np.int32) * height + up.bins
-    counts = [np.bincount(cells[chosen], minlength=width * height) for chosen in (marks, marks & samples.kept)]
+    key = ("cells", columns[0].name, columns[1].name)
+    cells = samples.cached(key, lambda: across.bins.astype(np.uint16) * np.uint16(height) + up.bins)
+    counts = _counts(samples, cells, width * height, marks)
     grids = [grid.reshape(width, height)[:-1, :-1] for grid in counts]
     return {
         "x": asdict(across.scale),
@@ -75,8 +77,7 @@ def groups(samples: Samples, grouping: tuple[list[str], Codes], column: StatColu
     """Return, for the largest groups of a selection: all samples, kept samples, and percentiles of a statistic."""
     names, codes = grouping
     size = len(names)
-    everything = np.bincount(codes[marks], minlength=size)
-    kept = np.bincount(codes[marks & samples.kept], minlength=size)
+    everything, kept = _counts(samples, codes, size, marks)
     largest = [int(index) for index in np.argsort(-everything, kind="stable")[:MOST_GROUPS] if everything[index]]
     rows = [{"name": names[index], "all": int(everything[index]), "kept": int(kept[index])} for index in largest]
     if column is not None:
@@ -98,13 +99,24 @@ def crossed(samples: Samples, first: tuple[list[str], Codes], second: tuple[list
     width = MOST_GROUPS + 1
     cells = place[codes] * width + other_place[other_codes]
     shape = (width, width)
-    counts = [np.bincount(cells[chosen], minlength=width * width) for chosen in (marks, marks & samples.kept)]
+    counts = _counts(samples, cells, width * width, marks)
     return {
         "rows": [names[index] for index in rows],
         "columns": [other_names[index] for index in columns],
         "all": counts[0].reshape(shape)[: len(rows), : len(columns)].tolist(),
         "kept": counts[1].reshape(shape)[: len(rows), : len(columns)].tolist(),
     }
+
+
+def _counts(
+    samples: Samples, codes: npt.NDArray[Any], size: int, marks: Mask
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return how many samples of a selection have each code, and how many of them are kept, in one pass."""
+    wide = np.uint16 if 2 * size < 1 << 16 else np.int64
+    # the outcome is the last bit of the code
+    doubled = codes.astype(wide) * wide(2) + samples.kept
+    counts = np.bincount(doubled if marks.all() else doubled[marks], minlength=2 * size).reshape(-1, 2)
+    return counts.sum(axis=1), counts[:, 1]
 
 
 def _largest(codes: Codes, size: int) -> list[int]:

@@ -194,10 +194,18 @@ async function load(always = false) {
   scroller().setAttribute("aria-rowcount", total);
   showSearch(answer.search);
   draw();
-  const missing = answer.rows.map(row => row.position).filter(position => !(position in texts));
-  if (missing.length) {
+  readTexts();
+}
+// the texts in sight first, then the others of the window
+async function readTexts() {
+  const near = loaded.rows.slice(Math.max(0, first - loaded.start), first - loaded.start + inSight() + 1);
+  for (const rows of [near.slice(0, 6), near, loaded.rows]) {
+    const missing = rows.map(row => row.position).filter(position => !(position in texts));
+    if (!missing.length) continue;
     const got = await askTexts("texts", {positions: missing});
-    if (got) { Object.assign(texts, got.texts); draw(); }
+    if (!got) return;
+    for (const position of missing) texts[position] = got.texts[position] ?? "";
+    draw();
   }
 }
 function draw() {

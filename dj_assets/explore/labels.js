@@ -15,7 +15,9 @@ function move(bound, value) {
   if (!Object.keys(own).length) delete page.moved[bound.index];
 }
 
-export function showThresholds() {
+export async function showThresholds() {
+  page.about.recipe ??= await ask("recipe");
+  if (page.view !== "thresholds") return;
   const {bounds, why_not: whyNot, file} = page.about.recipe;
   if (page.query.moved && !Object.keys(page.moved).length) page.moved = structuredClone(page.query.moved);
   if (whyNot) { byId("thresholds").replaceChildren(make("h2", {}, "Thresholds"), make("p", {}, whyNot)); return; }
@@ -57,8 +59,8 @@ async function confirmWriting() {
     dialog.close();
     const written = await ask("write", {changes});
     page.moved = {};
-    page.about = await ask("about");
-    showThresholds();
+    page.about.recipe = null;
+    await showThresholds();
     result.replaceChildren(make("span", {id: "written"}, `Written into ${written.file}. Run or materialize the subset to apply it.`));
   }
 }

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 
 from dj_assets import settings
@@ -78,7 +80,7 @@ class OpenedRun:
             names=self.groupings.of,
             created=self._created,
         )
-        self._opening = threading.Lock()
+        threading.Thread(target=self._warm, daemon=True).start()
 
     def close(self) -> None:
         """End all passes and close the database."""
@@ -86,6 +88,11 @@ class OpenedRun:
         if "thresholds" in self.__dict__:
             self.thresholds.session.close()
         self._connection.close()
+
+    def _warm(self) -> None:
+        # the page is closed while columns are read: there is nobody to tell
+        with suppress(duckdb.Error):
+            self.samples.warm()
 
     def is_current(self) -> bool:
         """Return whether the run is still the newest one."""
@@ -102,6 +109,7 @@ class OpenedRun:
         """
         answers: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
             "about": lambda _: self.about(),
+            "recipe": lambda _: self.recipe(),
             "page": self.page,
             "texts": self.texts,
             "progress": self.progress,
@@ -162,7 +170,6 @@ class OpenedRun:
             "more_files": max(0, len(files) - _MOST_FILES),
             "groupings": self.groupings.names(),
             "runs": self._earlier_runs(),
-            "recipe": self._thresholds_about(),
             "labels": self.labels.counts(),
         }
 
@@ -346,7 +353,7 @@ class OpenedRun:
             "reversed": bool(bounds and bounds.reversed),
         }
 
-    def _thresholds_about(self) -> Answer:
+    def recipe(self) -> Answer:
         """Return the bounds that can be moved; where the recipe cannot be tried out, the reason."""
         try:
             session = self.thresholds.session

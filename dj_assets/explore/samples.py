@@ -29,7 +29,7 @@ Numbers = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
 
 _BATCH_ROWS = 1 << 20
-CACHE_BYTES = 1 << 30
+CACHE_BYTES = 2 << 30
 # A text column with more distinct values than this is one of names of samples, not of groups.
 MOST_NAMES = 10_000
 OTHERS = "(others)"
@@ -50,7 +50,8 @@ class Samples:
         self.outcomes: tuple[Outcome, ...] = read_outcomes(record)
         self.columns: dict[str, StatColumn] = {column.name: column for column in stat_columns(plan)}
         self._cache: OrderedDict[object, Any] = OrderedDict()
-        self._reading = threading.RLock()
+        self._making: dict[object, threading.RLock] = {}
+        self._reading = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.code)
@@ -109,12 +110,26 @@ class Samples:
     def cached(self, key: object, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - arrays and tuples of arrays
         """Return what was made for a key before, or make it; the least recently used go where memory is full."""
         with self._reading:
-            if key not in self._cache:
-                self._cache[key] = make()
+            making = self._making.setdefault(key, threading.RLock())
+        # what one thread makes keeps no other from what is there
+        with making:
+            with self._reading:
+                if key in self._cache:
+                    self._cache.move_to_end(key)
+                    return self._cache[key]
+            made = make()
+            with self._reading:
+                self._cache[key] = made
+                self._making.pop(key, None)
                 while len(self._cache) > 1 and sum(map(_bytes, self._cache.values())) > CACHE_BYTES:
                     self._cache.popitem(last=False)
-            self._cache.move_to_end(key)
-            return self._cache[key]
+            return made
+
+    def warm(self) -> None:
+        """Read the outcomes and all numeric statistics, so that the first click on one does not wait for the disk."""
+        names = [name for name, column in self.columns.items() if column.is_numeric]
+        for name in names[: CACHE_BYTES // max(1, 16 * len(self))]:
+            self.numbers(name)
 
     def spread(self, values: npt.NDArray[Any], missing: object) -> npt.NDArray[Any]:
         """Return values of the rows of `stats`, in their order, as a column of all samples."""

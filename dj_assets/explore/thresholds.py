@@ -92,9 +92,13 @@ def require_own(file: Path) -> None:
     UserError
         Naming the folders that recipes may be in.
     """
-    folders = [folder for folder in (*settings.recipe_folders(), settings.base_folder()) if not _is_installed(folder)]
+    folders = [
+        folder
+        for folder in (*settings.recipe_folders(), settings.base_folder(), Path.cwd())
+        if not _is_installed(folder)
+    ]
     if not any(file.resolve().is_relative_to(folder.resolve()) for folder in folders):
-        listed = ", ".join(map(str, folders))
+        listed = ", ".join(dict.fromkeys(map(str, folders)))
         raise UserError(f"{file}: is in none of the folders of your recipes ({listed}); copy it there to change it")
 
 
