@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dj_assets.analysis.columns import StatColumn
-from dj_assets.analysis.histograms import Scale, choose_scale
-from dj_assets.analysis.statistics import Summary
-from dj_assets.explore.samples import Codes, Mask, Numbers, Samples
+from dj_assets.explore.axes import QUANTILE_VALUES, axis, tally
+from dj_assets.explore.samples import Codes, Mask, Samples
 
-# Percentiles are those of about this number of values, evenly spread over the samples.
-_QUANTILE_VALUES = 200_000
-_GRID = 48
 MOST_GROUPS = 12
 
 Answer = dict[str, object]
-
-
-@dataclass(frozen=True)
-class Axis:
-    """The axis of a statistic, and the bin of every sample; the last bin is of samples without a finite value."""
-
-    scale: Scale
-    bins: npt.NDArray[np.uint8]
-
-
-def axis(samples: Samples, column: StatColumn) -> Axis | None:
-    """Return the axis of a numeric statistic, made once; None where it has no finite value."""
-    made = samples.cached(("axis", column.name), lambda: (_axis(samples.numbers(column.name), column),))
-    return made[0] if isinstance(made[0], Axis) else None
 
 
 def histogram(samples: Samples, column: StatColumn, marks: Mask, before: Mask | None) -> Answer:
@@ -49,7 +31,7 @@ def histogram(samples: Samples, column: StatColumn, marks: Mask, before: Mask | 
         "missing": int(everything[size]),
     }
     if before is not None:
-        answer["before"] = np.bincount(bins[marks & before], minlength=size + 1)[:size].tolist()
+        answer["before"] = tally(bins, size + 1, marks & before)[:size].tolist()
     return answer
 
 
@@ -82,7 +64,7 @@ def groups(samples: Samples, grouping: tuple[list[str], Codes], column: StatColu
     rows = [{"name": names[index], "all": int(everything[index]), "kept": int(kept[index])} for index in largest]
     if column is not None:
         values = samples.numbers(column.name)
-        step = max(1, len(values) // _QUANTILE_VALUES)
+        step = max(1, len(values) // QUANTILE_VALUES)
         few, few_codes = np.where(marks[::step], values[::step], np.nan), codes[::step]
         for row, index in zip(rows, largest, strict=True):
             own = few[(few_codes == index) & np.isfinite(few)]
@@ -93,8 +75,7 @@ def groups(samples: Samples, grouping: tuple[list[str], Codes], column: StatColu
 def crossed(samples: Samples, first: tuple[list[str], Codes], second: tuple[list[str], Codes], marks: Mask) -> Answer:
     """Return the counts of all and of kept samples of a selection in the largest groups of two groupings."""
     (names, codes), (other_names, other_codes) = first, second
-    rows = _largest(codes[marks], len(names))
-    columns = _largest(other_codes[marks], len(other_names))
+    rows, columns = _largest(codes, len(names), marks), _largest(other_codes, len(other_names), marks)
     place, other_place = _places(rows, len(names)), _places(columns, len(other_names))
     width = MOST_GROUPS + 1
     cells = place[codes] * width + other_place[other_codes]
@@ -112,15 +93,14 @@ def _counts(
     samples: Samples, codes: npt.NDArray[Any], size: int, marks: Mask
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return how many samples of a selection have each code, and how many of them are kept, in one pass."""
-    wide = np.uint16 if 2 * size < 1 << 16 else np.int64
     # the outcome is the last bit of the code
-    doubled = codes.astype(wide) * wide(2) + samples.kept
-    counts = np.bincount(doubled if marks.all() else doubled[marks], minlength=2 * size).reshape(-1, 2)
+    wide: Any = np.uint16 if 2 * size < 1 << 16 else np.int64
+    counts = tally(lambda part: codes[part].astype(wide) * wide(2) + samples.kept[part], 2 * size, marks).reshape(-1, 2)
     return counts.sum(axis=1), counts[:, 1]
 
 
-def _largest(codes: Codes, size: int) -> list[int]:
-    counts = np.bincount(codes, minlength=size)
+def _largest(codes: Codes, size: int, marks: Mask) -> list[int]:
+    counts = tally(codes, size, marks)
     return [int(index) for index in np.argsort(-counts, kind="stable")[:MOST_GROUPS] if counts[index]]
 
 
@@ -129,39 +109,3 @@ def _places(chosen: list[int], size: int) -> npt.NDArray[np.int32]:
     places = np.full(size, MOST_GROUPS, np.int32)
     places[chosen] = np.arange(len(chosen), dtype=np.int32)
     return places
-
-
-def _axis(values: Numbers, column: StatColumn) -> Axis | None:
-    scale = choose_scale(_summary(values), column.bounds, whole=column.is_whole)
-    if scale is None:
-        return None
-    bins = np.full(len(values), scale.bins, np.uint8)
-    # a piece at a time: the positions on the axis need no memory of ten million numbers
-    for start in range(0, len(values), 1 << 20):
-        piece = values[start : start + (1 << 20)]
-        finite = np.isfinite(piece)
-        bins[start : start + (1 << 20)][finite] = _bins(piece[finite], scale)
-    return Axis(scale, bins)
-
-
-def _bins(values: Numbers, scale: Scale) -> npt.NDArray[np.uint8]:
-    if scale.log:
-        share = np.log(np.maximum(values, scale.low) / scale.low) / np.log(scale.high / scale.low)
-    else:
-        share = (values - scale.low) / (scale.high - scale.low)
-    bins: npt.NDArray[np.uint8] = np.clip(np.floor(share * scale.bins + 1e-9), 0, scale.bins - 1).astype(np.uint8)
-    return bins
-
-
-def _summary(values: Numbers) -> Summary:
-    """Return the summary of finite values; the percentiles are those of a part of them."""
-    few = values[:: max(1, len(values) // _QUANTILE_VALUES)]
-    few = few[np.isfinite(few)]
-    if not len(few):
-        few = values[np.isfinite(values)]
-    if not len(few):
-        return Summary(len(values), 0, 0, 0, None, None, None, None, None, None)
-    low, middle, high = np.percentile(few, (1, 50, 99)).tolist()
-    finite = np.where(np.isfinite(values), values, middle)
-    ends = float(finite.min()), float(finite.max())
-    return Summary(len(values), len(values), len(values), 0, ends[0], low, middle, high, ends[1], None)

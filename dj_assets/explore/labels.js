@@ -1,5 +1,5 @@
 // Thresholds moved together with what they gain and lose, and every filter compared with the labels.
-import {ask, byId, count, histogram, make, newest, share, short, table} from "./dom.js";
+import {ask, byId, count, histogram, make, newest, short, table, valueOn} from "./dom.js";
 import {page, setQuery} from "./explore.js";
 
 const latest = newest(), latestScores = newest();
@@ -30,11 +30,19 @@ function boundOf(bound) {
   const number = make("input", {type: "number", id, step: bound.whole ? 1 : "any", value: valueOf(bound) ?? "", disabled: Boolean(bound.fixed), title: bound.fixed || null});
   const undo = make("button", {class: "link", hidden: valueOf(bound) === bound.value, "aria-label": `Undo ${bound.parameter} of ${bound.operator}`, onclick: () => { number.value = bound.value ?? ""; change(); }}, "undo");
   const change = () => { move(bound, number.value === "" ? null : Number(number.value)); undo.hidden = valueOf(bound) === bound.value; draw(); ask_moved(); };
-  number.onchange = change;
+  let typing;
+  number.oninput = () => { clearTimeout(typing); typing = setTimeout(change, 250); };
+  const drag = (scale, picture) => event => {
+    if (!event.buttons || bound.fixed) return;
+    const box = picture.getBoundingClientRect(), value = valueOn(scale, Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
+    number.value = bound.whole ? Math.round(value) : value;
+    change();
+  };
   async function draw() {
     pictures[bound.statistic] ??= ask("histogram", {query: {}, statistic: bound.statistic});
     const answer = await pictures[bound.statistic];
     const picture = answer.all ? histogram(answer, `Distribution of ${bound.statistic}`, [[bound.value, "cut"], ...(valueOf(bound) !== bound.value ? [[valueOf(bound), "moved"]] : [])]) : make("p", {class: "about"}, "no values");
+    if (answer.all) picture.onpointerdown = graph.onpointermove = drag(answer.scale, picture);
     graph.replaceChildren(picture);
   }
   draw();

@@ -159,27 +159,35 @@ class SamplePages:
 
 def measured_values(
     samples: Samples, cursor: duckdb.DuckDBPyConnection, positions: Sequence[int]
-) -> dict[tuple[int, int], dict[str, Any]]:
-    """Return id and statistics of samples by (shard, row); samples lost while they were loaded have only an id."""
-    if not positions:
-        return {}
-    keys = [(int(samples.shard[at]), int(samples.row[at])) for at in positions]
-    listed = joined(", ", [Sql("(?::INTEGER, ?::BIGINT)", key) for key in keys])
-    columns = joined(", ", [Sql(f"stats.{quoted(name)}") for name in ("shard", "row", "id", *samples.columns)])
-    query = """
-        WITH wanted AS (FROM (VALUES {listed}) AS w(shard, row))
-        SELECT {columns} FROM stats JOIN wanted USING (shard, row)
-    """
-    found = Sql.of(query, listed=listed, columns=columns).execute(cursor).fetchall()
-    rows = {(row[0], row[1]): dict(zip(("id", *samples.columns), row[2:], strict=True)) for row in found}
-    missing = [key for key in keys if key not in rows]
+) -> dict[int, dict[str, Any]]:
+    """Return id and statistics of samples by position; samples lost while they were loaded have only an id."""
+    columns = joined(", ", [Sql(f"stats.{quoted(name)}") for name in ("id", *samples.columns)])
+    named = ("id", *samples.columns)
+    numbers = samples.row_ids(positions)
+    if numbers is None:
+        shards, rows = (column[[*positions]].tolist() for column in (samples.shard, samples.row))
+        query = """
+            WITH wanted AS (SELECT unnest({positions}) AS at, unnest({shards})::INTEGER AS shard, unnest({rows}) AS row)
+            SELECT wanted.at, {columns} FROM stats JOIN wanted USING (shard, row)
+        """
+        asked = Sql.of(query, positions=[*positions], shards=shards, rows=rows, columns=columns)
+    else:
+        # a join by row number reads only the parts of the table that hold the rows
+        query = """
+            WITH wanted AS (SELECT unnest({positions}) AS at, unnest({numbers}) AS number)
+            SELECT wanted.at, {columns} FROM stats JOIN wanted ON stats.rowid = wanted.number
+        """
+        asked = Sql.of(query, positions=[*positions], numbers=numbers, columns=columns)
+    found = asked.execute(cursor).fetchall() if positions else []
+    values = {row[0]: dict(zip(named, row[1:], strict=True)) for row in found}
+    missing = {(int(samples.shard[at]), int(samples.row[at])): at for at in positions if at not in values}
     if missing:
         lost = "SELECT shard, row, id FROM {table} WHERE operator = 'load' AND (shard, row) IN ({missing})"
         pairs = joined(", ", [Sql("(?::INTEGER, ?::BIGINT)", key) for key in missing])
         for table in ("dropped", "quarantine"):
             for shard, row, name in Sql.of(lost, table=Sql(table), missing=pairs).execute(cursor).fetchall():
-                rows[shard, row] = {"id": name}
-    return rows
+                values[missing[shard, row]] = {"id": name}
+    return values
 
 
 def _step(step: StepTrace) -> Answer:

@@ -20,6 +20,7 @@ from dj_assets.analysis.examples import excerpts
 from dj_assets.analysis.run_diff import Run
 from dj_assets.errors import UserError
 from dj_assets.explore import charts
+from dj_assets.explore.axes import axis, tally
 from dj_assets.explore.earlier_run import KEPT, changed, outcomes_before
 from dj_assets.explore.groupings import Groupings, PendingError
 from dj_assets.explore.label_scores import proposals, scores
@@ -92,7 +93,9 @@ class OpenedRun:
     def _warm(self) -> None:
         # the page is closed while columns are read: there is nobody to tell
         with suppress(duckdb.Error):
-            self.samples.warm()
+            for column in self.samples.columns.values():
+                if column.is_numeric and self.samples.has_room():
+                    axis(self.samples, column)
 
     def is_current(self) -> bool:
         """Return whether the run is still the newest one."""
@@ -146,7 +149,8 @@ class OpenedRun:
 
     def about(self) -> Answer:
         """Return what the page offers: outcomes, statistics, files, fields, runs, thresholds and labels."""
-        counts = np.bincount(self.samples.code, minlength=len(self.samples.outcomes)).tolist()
+        everything = np.ones(len(self.samples), bool)
+        counts = tally(self.samples.code, len(self.samples.outcomes), everything).tolist()
         outcomes = [
             {**asdict(outcome), "count": count}
             for outcome, count in zip(self.samples.outcomes, counts, strict=True)
@@ -178,12 +182,13 @@ class OpenedRun:
         query = Query.of(asked["query"])
         marks, total, kept = self._chosen(query)
         size = min(_MOST_ROWS, int(asked.get("size", 50)))
-        positions = window(self.samples, query, marks, max(0, int(asked.get("start", 0))), size).tolist()
+        start = max(0, int(asked.get("start", 0)))
+        positions = window(self.samples, query, marks, (start, start + size), total).tolist()
         with self.samples.cursor() as cursor:
             measured = measured_values(self.samples, cursor, positions)
         rows = []
         for at, label in zip(positions, self.labels.of(positions), strict=True):
-            values = dict(measured.get((int(self.samples.shard[at]), int(self.samples.row[at])), {}))
+            values = dict(measured.get(at, {}))
             outcome = self.samples.outcomes[self.samples.code[at]]
             name = str(values.pop("id", ""))
             rows.append({"position": at, "id": name, **asdict(outcome), "label": label, "values": _plain(values)})
@@ -235,7 +240,7 @@ class OpenedRun:
         """Return everything that is stored about one sample."""
         at, name = self._named(asked["position"])
         with self.samples.cursor() as cursor:
-            values = next(iter(measured_values(self.samples, cursor, [at]).values()), {})
+            values = measured_values(self.samples, cursor, [at]).get(at, {})
         values.pop("id", None)
         return {**self.pages.sample(at, name, _plain(values)), "label": self.labels.of([at])[0]}
 
@@ -310,7 +315,7 @@ class OpenedRun:
     def _named(self, asked: object) -> tuple[int, str]:
         at = self._position(asked)
         with self.samples.cursor() as cursor:
-            values = next(iter(measured_values(self.samples, cursor, [at]).values()), {})
+            values = measured_values(self.samples, cursor, [at]).get(at, {})
         return at, str(values.get("id", ""))
 
     def _numeric(self, name: str) -> StatColumn:

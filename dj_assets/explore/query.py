@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dj_assets.errors import UserError
+from dj_assets.explore.axes import PART, axis, tally
 from dj_assets.explore.samples import Mask, Numbers, Samples
 
 Positions = npt.NDArray[np.int64]
@@ -123,22 +124,55 @@ def between(values: Numbers, low: float | None, high: float | None) -> Mask:
     return marks & ~np.isnan(values) if low is None and high is None else marks
 
 
-def window(samples: Samples, query: Query, marks: Mask, start: int, size: int) -> Positions:
-    """Return the positions of the chosen samples from number `start` on, in the order of the query.
+def window(samples: Samples, query: Query, marks: Mask, size: tuple[int, int], total: int) -> Positions:
+    """Return the positions of the chosen samples from one number up to another, in the order of the query.
 
-    Only this window is put into order, so that the end of ten million samples is as near as their beginning. Samples
-    without a value are last, equal ones are in the order of the source.
+    `total` is the number of chosen samples. Only this window is put into order, so that the end of ten million samples
+    is as near as their beginning. Samples without a finite value are last, equal ones are in the order of the source.
     """
-    positions = np.flatnonzero(marks)
-    end = min(start + size, len(positions))
+    start, end = size[0], min(size[1], total)
     if start >= end:
         return np.zeros(0, np.int64)
     if query.seed is not None:
-        return positions[shuffled(len(positions), query.seed, start, end)]
-    if not query.sort:
-        return positions[::-1][start:end] if query.descending else positions[start:end]
-    keys = _keys(samples, query.sort, descending=query.descending)
-    return positions[ordered(keys if len(positions) == len(keys) else keys[marks], start, end)]
+        return nth(marks, shuffled(total, query.seed, start, end))
+    if query.sort:
+        return _by_statistic(samples, query, marks, start, end)
+    numbers = np.arange(start, end)
+    return nth(marks, total - 1 - numbers if query.descending else numbers)
+
+
+def nth(marks: Mask, numbers: Positions) -> Positions:
+    """Return the positions of the marked samples with some numbers, counted from 0; a part of the marks at a time."""
+    starts = range(0, len(marks), PART)
+    counts = np.array([np.count_nonzero(marks[start : start + PART]) for start in starts])
+    ends = np.cumsum(counts)
+    parts = np.searchsorted(ends, numbers, side="right")
+    positions = np.zeros(len(numbers), np.int64)
+    for part in np.unique(parts):
+        inside = np.flatnonzero(marks[part * PART : (part + 1) * PART])
+        own = parts == part
+        positions[own] = part * PART + inside[numbers[own] - (ends[part] - counts[part])]
+    return positions
+
+
+def _by_statistic(samples: Samples, query: Query, marks: Mask, start: int, end: int) -> Positions:
+    """Return a window in the order of a statistic: only the bins of its histogram that hold the window are sorted."""
+    values, own = _statistic(samples, query.sort), axis(samples, samples.columns[query.sort])
+    if own is None:
+        numbers = np.arange(start, end)
+        return nth(marks, numbers)
+    # the last bin, of samples without a value, stays the last
+    bins = np.arange(own.scale.bins + 1)
+    order = np.append(bins[:-1][::-1], bins[-1]) if query.descending else bins
+    ends = np.cumsum(tally(own.bins, len(bins), marks)[order])
+    first, last = (int(at) for at in np.searchsorted(ends, (start, end - 1), side="right"))
+    wanted = np.zeros(len(bins), bool)
+    wanted[order[first : last + 1]] = True
+    positions = np.flatnonzero(marks & wanted[own.bins])
+    keys = values[positions]
+    keys = np.where(np.isfinite(keys), -keys if query.descending else keys, np.inf)
+    before = int(ends[first - 1]) if first else 0
+    return positions[ordered(keys, start - before, end - before)]
 
 
 def ordered(keys: Numbers, start: int, end: int) -> Positions:
@@ -177,15 +211,6 @@ def _permuted(numbers: npt.NDArray[np.uint64], seed: int, half: np.uint64) -> np
         mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0x94D049BB133111EB)
         left, right = right, (left ^ (mixed >> np.uint64(31))) & low_bits
     return (left << half) | right
-
-
-def _keys(samples: Samples, name: str, *, descending: bool) -> Numbers:
-    """Return the values by which samples are put into order; those without a value are last."""
-    values = _statistic(samples, name)
-    keys: Numbers = samples.cached(
-        ("keys", name, descending), lambda: np.where(np.isnan(values), np.inf, -values if descending else values)
-    )
-    return keys
 
 
 def _statistic(samples: Samples, name: str) -> Numbers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,13 @@ class Samples:
         at = part.start + int(np.searchsorted(self.row[part], row))
         return at if at < part.stop and self.row[at] == row else None
 
+    def row_ids(self, positions: Sequence[int]) -> list[int] | None:
+        """Return the row numbers of samples in the table `stats`, -1 for those that it lacks; None for a view."""
+        numbers = self._row_ids
+        if numbers is None:
+            return None
+        return [*positions] if not len(numbers) else [int(numbers[at]) for at in positions]
+
     def numbers(self, name: str) -> Numbers:
         """Return a numeric statistic of all samples; NaN where there is none. Of a list, the number that decides.
 
@@ -125,11 +132,10 @@ class Samples:
                     self._cache.popitem(last=False)
             return made
 
-    def warm(self) -> None:
-        """Read the outcomes and all numeric statistics, so that the first click on one does not wait for the disk."""
-        names = [name for name, column in self.columns.items() if column.is_numeric]
-        for name in names[: CACHE_BYTES // max(1, 16 * len(self))]:
-            self.numbers(name)
+    def has_room(self) -> bool:
+        """Return whether a further statistic can stay in memory with those that are there."""
+        with self._reading:
+            return sum(map(_bytes, self._cache.values())) + 16 * len(self) < CACHE_BYTES
 
     def spread(self, values: npt.NDArray[Any], missing: object) -> npt.NDArray[Any]:
         """Return values of the rows of `stats`, in their order, as a column of all samples."""
@@ -161,6 +167,19 @@ class Samples:
             part, own = np.flatnonzero(shard == number), self.of_file(int(number))
             slots[part] = own.start + np.searchsorted(self.row[own], row[part])
         return slots
+
+    @cached_property
+    def _row_ids(self) -> npt.NDArray[np.int64] | None:
+        """Return the row number of every sample in the table `stats`; an empty array where it is the position."""
+        with self.cursor() as cursor:
+            if not cursor.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'stats'").fetchall():
+                return None
+            row = cursor.execute("SELECT count(*), max(rowid) FROM stats").fetchone()
+        if self._slots is None and row and row[1] == row[0] - 1:
+            return np.zeros(0, np.int64)
+        # rows of samples that were never created were removed
+        numbers = np.concatenate([np.zeros(0, np.int64), *self._batches(Sql("rowid"))])
+        return self._spread(numbers, -1)
 
     def _spread(self, values: npt.NDArray[Any], missing: object) -> npt.NDArray[Any]:
         if self._slots is None:
@@ -221,5 +240,6 @@ def _text(column: StatColumn) -> Sql:
 
 
 def _bytes(value: Any) -> int:  # noqa: ANN401 - see `cached`
-    arrays = value if isinstance(value, tuple) else (value,)
+    parts = value if isinstance(value, tuple) else (value,)
+    arrays = [getattr(part, "bins", part) for part in parts]
     return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))

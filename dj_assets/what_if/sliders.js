@@ -151,12 +151,12 @@ function cardOf(filter) {
     const bars = axis.counts.flatMap((number, bin) => {
       const middle = (bin + .5) / axis.counts.length, inside = (middle >= from && middle <= to) !== filter.reversed;
       const tall = number ? Math.max(1.5, 78 * number / tallest) : 0;
-      return number ? [make("rect", {x: bin * width, y: 84 - tall, width: Math.max(.5, width - 1), height: tall, fill: inside ? "#4a7ba6" : "#e07a55"})] : [];
+      return number ? [make("rect", {x: bin * width, y: 84 - tall, width: Math.max(.5, width - 1), height: tall, style: inside ? "fill:var(--kept)" : "fill:var(--fails)"})] : [];
     });
     const cuts = filter.bounds.flatMap(bound => {
       const line = (value, style) => value === null ? [] : [make("line", {x1: 600 * place(axis, value), x2: 600 * place(axis, value), y1: 0, y2: 84, ...style})];
-      const value = valueOf(filter, bound), was = value === bound.value ? [] : line(bound.value, {stroke: "#93a0ad", "stroke-dasharray": "2 3"});
-      return [...was, ...line(value, {stroke: "#c2512f", "stroke-width": 2})];
+      const value = valueOf(filter, bound), was = value === bound.value ? [] : line(bound.value, {style: "stroke:var(--faint)", "stroke-dasharray": "2 3"});
+      return [...was, ...line(value, {style: "stroke:var(--cut)", "stroke-width": 2})];
     });
     graph.replaceChildren(...bars, ...cuts);
     ends.firstChild.textContent = Number(axis.low.toPrecision(4));
