@@ -42,7 +42,7 @@ class SubsetKeys:
     @property
     def evaluations(self) -> dg.AssetKey:
         """Return the key of the benchmark results of the subset."""
-        return self._stage("_evaluations")
+        return self._stage("_evaluation_records")
 
     @property
     def source(self) -> dg.AssetKey:

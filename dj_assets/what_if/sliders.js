@@ -183,6 +183,8 @@ byId("yes").onclick = async () => {
 async function load() {
   recipe = await ask("about");
   document.title = `What if: ${recipe.name}`;
+  // as a part of Explore, the page is below that of all samples
+  byId("back").hidden = !location.pathname.endsWith("/sliders/");
   byId("name").textContent = recipe.name;
   byId("about").textContent = `${count(recipe.samples_in)} samples of run ${recipe.run}`;
   now = {}; cards = recipe.filters.map(cardOf);

@@ -27,7 +27,7 @@ def stale_statuses(definitions: dg.Definitions, instance: dg.DagsterInstance) ->
     """
     graph = definitions.resolve_asset_graph()
     resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
-    keys = [key for key in graph.get_all_asset_keys() if not key.path[-1].endswith(("_export", "_evaluations"))]
+    keys = [key for key in graph.get_all_asset_keys() if not key.path[-1].endswith(("_export", "_evaluation_records"))]
     return {key.to_user_string(): resolver.get_status(key).value for key in keys}
 
 

@@ -60,9 +60,12 @@ def gallery_page(gallery: Gallery) -> str:
 
 
 def cards(entries: Sequence[GalleryEntry], link: Callable[[GalleryEntry], str]) -> Html:
-    """Return a card for every subset, in a section for every group; `link` gives the address behind a finished run."""
+    """Return a card for every subset, in a section for every group, those with a finished run first.
+
+    `link` gives the address behind a finished run.
+    """
     groups: dict[str, list[GalleryEntry]] = {}
-    for entry in entries:
+    for entry in sorted(entries, key=lambda entry: entry.manifest is None):
         groups.setdefault(entry.recipe.asset.group, []).append(entry)
     return joined(
         tag("section", tag("h2", group), tag("div", *(_card(entry, link) for entry in own), class_="subsets"))
