@@ -159,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         page, _, question = path.rpartition("ask/")
         try:
             answer = self.server.ask(page, question, json.loads(body or b"{}"))
-        except _WRONG as error:
+        except (*_WRONG, OSError) as error:
             self._say(HTTPStatus.BAD_REQUEST, {"error": str(error)})
             return
         if answer is None:
@@ -204,13 +204,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: HTTPStatus, reply: Reply) -> None:
         """Send a reply, or the range of it that the request names."""
         try:
-            start, end = self._range(reply.size)
+            whole = isinstance(reply.body, bytes)
+            start, end = (0, reply.size) if whole else self._range(reply.size)
             partial = (start, end) != (0, reply.size)
             self.send_response(HTTPStatus.PARTIAL_CONTENT if partial else status)
             headers = {**_SECURITY, **reply.headers, "Content-Type": reply.kind, "Content-Length": str(end - start)}
             if partial:
                 headers["Content-Range"] = f"bytes {start}-{end - 1}/{reply.size}"
-            if not isinstance(reply.body, bytes):
+            if not whole:
                 headers["Accept-Ranges"] = "bytes"
             for name, value in headers.items():
                 self.send_header(name, value)

@@ -1,4 +1,4 @@
-"""What else a subset is made with, as assets: models, word lists, the reference set; and its evaluation records.
+"""Models, word lists, the reference set and the evaluation records of a subset, as assets.
 
 They cannot be materialized. The steps of a subset report the version that they used: checksums of models and lists,
 a digest of the checksums of reference files, and one of the records.

@@ -84,7 +84,7 @@ def report(
         str, typer.Argument(metavar="SUBSET|DIR", help="A subset of the gallery, or the output folder of a run.")
     ] = "",
     all_subsets: Annotated[
-        bool, typer.Option("--all", help="Write one page with all subsets beside their published figures.")
+        bool, typer.Option("--all", help="Write one page with all subsets and their published figures.")
     ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:

@@ -19,7 +19,7 @@ from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.views.sample_fields import field_values
 from dj_assets.recipe.plan import Plan
 
-# What a browser shows, by the first bytes of the file: never its name, and nothing that can hold a script.
+# Types that a browser shows, by the first bytes of the file and never by its name; none of them can hold a script.
 _HEAD_BYTES = 16
 _TYPES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("image/jpeg", re.compile(rb"\xff\xd8\xff")),
@@ -64,7 +64,7 @@ class SampleMedia:
         Raises
         ------
         MediaError
-            If the sample lists no such file, the file lies outside of the media root or in an object store, or a
+            If the sample lists no such file, the file is outside of the media root or in an object store, or a
             browser cannot show it.
         """
         found = {str(name): listed for name, listed in self._entries(shard, row).items()}.get(kind, [])

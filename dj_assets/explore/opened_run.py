@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 
 from dj_assets import settings
@@ -81,21 +79,27 @@ class OpenedRun:
             names=self.groupings.of,
             created=self._created,
         )
-        threading.Thread(target=self._warm, daemon=True).start()
+        self._closing = threading.Event()
+        self._warming = threading.Thread(target=self._warm, daemon=True)
+        self._warming.start()
 
     def close(self) -> None:
         """End all passes and close the database."""
+        self._closing.set()
         self.scans.cancel()
+        # a connection that another thread uses cannot be closed
+        self._warming.join()
         if "thresholds" in self.__dict__:
             self.thresholds.session.close()
         self._connection.close()
 
     def _warm(self) -> None:
-        # the page is closed while columns are read: there is nobody to tell
-        with suppress(duckdb.Error):
-            for column in self.samples.columns.values():
-                if column.is_numeric and self.samples.has_room():
-                    axis(self.samples, column)
+        """Read the statistics one after another, so that the first click on one does not wait for the disk."""
+        for column in self.samples.columns.values():
+            if self._closing.is_set() or not self.samples.has_room():
+                return
+            if column.is_numeric:
+                axis(self.samples, column)
 
     def is_current(self) -> bool:
         """Return whether the run is still the newest one."""

@@ -52,6 +52,7 @@ class Samples:
         self._cache: OrderedDict[object, Any] = OrderedDict()
         self._making: dict[object, threading.RLock] = {}
         self._reading = threading.Lock()
+        self._asking = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.code)
@@ -143,7 +144,8 @@ class Samples:
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a cursor on the database, to be closed."""
-        return self._connection.cursor()
+        with self._asking:
+            return self._connection.cursor()
 
     @cached_property
     def _starts(self) -> npt.NDArray[np.int64]:

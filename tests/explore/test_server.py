@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
+import signal
+import subprocess
+import sys
 import threading
+import urllib.request
 
 import pytest
+from typer.testing import CliRunner
 
 import dj_assets
+from dj_assets.cli.app import app
 from dj_assets.explore.server import ExploreServer
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.subset import Options, Subset
@@ -87,6 +94,28 @@ def test_what_has_no_run_or_is_no_subset_says_so(gallery):
     assert ask(gallery, "/notes/more/ask/about")[0] == 404
     assert ask(gallery, "/notes/ask/passwords") == (400, {"error": "no such question: passwords"})
     assert request(gallery, "GET", "/", Host="evil.example")[0] == 403
+
+
+def test_one_page_has_all_subsets_with_their_published_figures(gallery, tmp_path):
+    done = CliRunner().invoke(app, ["report", "--all"])
+    assert (done.exit_code, done.stdout.strip()) == (0, str(tmp_path / "home/gallery.html"))
+    page = (tmp_path / "home/gallery.html").read_text()
+    assert "1 of 2 subsets have a finished run." in page
+    assert "50.00 %" in page
+    assert "points" in page
+
+
+def test_the_command_serves_an_output_folder_until_it_is_stopped(made):
+    command = [sys.executable, "-m", "dj_assets.cli", "explore", str(made / "out"), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        address = re.search(r"^Explore: (http://127.0.0.1:\d+/[\w-]{32}/out/)  \(Ctrl-C", line)
+        assert address, line
+        with urllib.request.urlopen(address[1], timeout=30) as page:
+            assert b'id="scroller"' in page.read()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
 
 
 def test_pages_and_scripts_load_nothing_from_elsewhere(server):

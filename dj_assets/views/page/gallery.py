@@ -1,4 +1,4 @@
-"""The gallery as a whole: every subset with its newest run beside the published figures, as cards or as a table."""
+"""The gallery as a whole: every subset with its newest run and the published figures, as cards or as a table."""
 
 from __future__ import annotations
 
