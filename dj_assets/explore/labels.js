@@ -24,6 +24,8 @@ export async function showThresholds() {
   result = make("div", {class: "result", role: "status", "aria-live": "polite"});
   byId("thresholds").replaceChildren(make("h2", {}, "Thresholds"), make("p", {class: "about"}, `Of ${file}. Change one or several, then look at the samples that all changes together gain and lose.`), result, ...bounds.map(boundOf));
   ask_moved();
+  // the server evaluates all filters now, so that the first change does not wait for it
+  if (!Object.keys(page.moved).length) latest("moved", {changes: {}}).catch(() => {});
 }
 function boundOf(bound) {
   const id = `bound-${bound.index}-${bound.parameter}`, graph = make("div");

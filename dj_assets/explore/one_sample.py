@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from dj_assets.analysis.differences import segments
 from dj_assets.analysis.duplicate_pairs import duplicates_query
@@ -188,6 +189,19 @@ def measured_values(
             for shard, row, name in Sql.of(lost, table=Sql(table), missing=pairs).execute(cursor).fetchall():
                 values[missing[shard, row]] = {"id": name}
     return values
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values that JSON has: numbers that are not finite by name, of long lists the beginning."""
+    return {name: _plain_value(value) for name, value in values.items()}
+
+
+def _plain_value(value: Any) -> Any:  # noqa: ANN401 - any value of DuckDB
+    if isinstance(value, list):
+        return [_plain_value(item) for item in value[:20]]
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value)
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _step(step: StepTrace) -> Answer:

@@ -23,7 +23,7 @@ from dj_assets.explore.earlier_run import KEPT, changed, outcomes_before
 from dj_assets.explore.groupings import Groupings, PendingError
 from dj_assets.explore.label_scores import proposals, scores
 from dj_assets.explore.labels import Labels
-from dj_assets.explore.one_sample import SamplePages, measured_values
+from dj_assets.explore.one_sample import SamplePages, measured_values, plain
 from dj_assets.explore.query import Query, Sources, chosen, window
 from dj_assets.explore.samples import Mask, Samples
 from dj_assets.explore.scans import Scan, Scans
@@ -195,7 +195,7 @@ class OpenedRun:
             values = dict(measured.get(at, {}))
             outcome = self.samples.outcomes[self.samples.code[at]]
             name = str(values.pop("id", ""))
-            rows.append({"position": at, "id": name, **asdict(outcome), "label": label, "values": _plain(values)})
+            rows.append({"position": at, "id": name, **asdict(outcome), "label": label, "values": plain(values)})
         return {"total": total, "kept": kept, "rows": rows, "search": self._search_progress(query)}
 
     def texts(self, asked: Mapping[str, Any]) -> Answer:
@@ -242,17 +242,16 @@ class OpenedRun:
 
     def sample(self, asked: Mapping[str, Any]) -> Answer:
         """Return everything that is stored about one sample."""
-        at, name = self._named(asked["position"])
-        with self.samples.cursor() as cursor:
-            values = measured_values(self.samples, cursor, [at]).get(at, {})
-        values.pop("id", None)
-        return {**self.pages.sample(at, name, _plain(values)), "label": self.labels.of([at])[0]}
+        at = self._position(asked["position"])
+        values = self._values(at)
+        name = str(values.pop("id", ""))
+        return {**self.pages.sample(at, name, plain(values)), "label": self.labels.of([at])[0]}
 
     def moved(self, asked: Mapping[str, Any]) -> Answer:
         """Return how many samples moved thresholds gain and lose."""
         changes = _changes(asked)
-        gained, lost = (int(np.count_nonzero(self.thresholds.changed(changes, way))) for way in ("gained", "lost"))
-        return {"gained": gained, "lost": lost, "how": ALONE}
+        gained, lost = map(np.count_nonzero, self.thresholds.gained_and_lost(changes))
+        return {"gained": int(gained), "lost": int(lost), "how": ALONE}
 
     def write(self, asked: Mapping[str, Any]) -> Answer:
         """Write moved thresholds into the recipe.
@@ -318,9 +317,11 @@ class OpenedRun:
 
     def _named(self, asked: object) -> tuple[int, str]:
         at = self._position(asked)
+        return at, str(self._values(at).get("id", ""))
+
+    def _values(self, at: int) -> dict[str, Any]:
         with self.samples.cursor() as cursor:
-            values = measured_values(self.samples, cursor, [at]).get(at, {})
-        return at, str(values.get("id", ""))
+            return measured_values(self.samples, cursor, [at]).get(at, {})
 
     def _numeric(self, name: str) -> StatColumn:
         column = self.samples.columns.get(name)
@@ -395,16 +396,3 @@ def _progress(scan: Scan) -> Answer:
 
 def _changes(asked: Mapping[str, Any]) -> dict[int, dict[str, int | float]]:
     return {int(index): dict(values) for index, values in asked.get("changes", {}).items()}
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values that JSON has: numbers that are not finite by name, of long lists the beginning."""
-    return {name: _plain_value(value) for name, value in values.items()}
-
-
-def _plain_value(value: Any) -> Any:  # noqa: ANN401 - any value of DuckDB
-    if isinstance(value, list):
-        return [_plain_value(item) for item in value[:20]]
-    if isinstance(value, float) and not np.isfinite(value):
-        return str(value)
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

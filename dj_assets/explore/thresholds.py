@@ -39,7 +39,12 @@ class Thresholds:
         return self._marks(self._judged.kept(step))
 
     def changed(self, changes: Changes, change: str) -> Mask:
-        """Return the samples that moved thresholds gain or lose; both, where `change` is neither.
+        """Return the samples that moved thresholds gain or lose; both, where `change` is neither."""
+        gained, lost = self.gained_and_lost(changes)
+        return gained if change == "gained" else lost if change == "lost" else gained | lost
+
+    def gained_and_lost(self, changes: Changes) -> tuple[Mask, Mask]:
+        """Return the samples that moved thresholds gain, and those that they lose.
 
         Lost are samples that the run kept and that a filter would drop. Gained are samples that a filter of the run
         dropped and that all filters would keep.
@@ -54,10 +59,13 @@ class Thresholds:
             raise UserError(
                 "this recipe makes samples from others, and thresholds decide which: the page of the sliders replays it"
             )
-        passing = self._passing_all(plan)
-        gained, lost = passing & self._dropped_by_filter(plan), ~passing & self._samples.kept
-        marks: Mask = {"gained": gained, "lost": lost}.get(change, gained | lost)
-        return marks
+
+        def make() -> tuple[Mask, Mask]:
+            passing = self._passing_all(plan)
+            return passing & self._dropped_by_filter(plan), ~passing & self._samples.kept
+
+        both: tuple[Mask, Mask] = self._samples.cached(("moved", plan.refined_hash), make)
+        return both
 
     def _passing_all(self, plan: Plan) -> Mask:
         bits = self._judged.all()
