@@ -50,11 +50,11 @@ class SampleMedia:
     layout: Layout
     manifest: RunManifest
 
-    def listed(self, shard: int, row: int) -> list[Medium]:
-        """Return the images and clips of a sample; none if its fields list none."""
+    def listed(self, sample: Batch | None) -> list[Medium]:
+        """Return the images and clips of a sample, given by its fields; none if they list none."""
         return [
             Medium(kind, number, PurePath(entry.name).name)
-            for kind, found in self._entries(shard, row).items()
+            for kind, found in self._entries(sample).items()
             for number, entry in enumerate(found)
         ]
 
@@ -67,7 +67,7 @@ class SampleMedia:
             If the sample lists no such file, the file is outside of the media root or in an object store, or a
             browser cannot show it.
         """
-        found = {str(name): listed for name, listed in self._entries(shard, row).items()}.get(kind, [])
+        found = {str(name): listed for name, listed in self._entries(self.fields(shard, row)).items()}.get(kind, [])
         if not 0 <= number < len(found):
             raise MediaError("the sample lists no such file")
         location = _location(found[number], self.manifest.media_root(shard))
@@ -89,8 +89,7 @@ class SampleMedia:
         table = pq.read_table(path, columns=[FIELDS], filters=[("row", "=", row)])
         return Batch(table.combine_chunks().to_batches()[0]) if len(table) else None
 
-    def _entries(self, shard: int, row: int) -> dict[Kind, list[Entry]]:
-        batch = self.fields(shard, row)
+    def _entries(self, batch: Batch | None) -> dict[Kind, list[Entry]]:
         if batch is None:
             return {}
         keys = self.plan.recipe.media

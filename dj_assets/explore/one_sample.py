@@ -21,7 +21,7 @@ from dj_assets.home.identity import source_row
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.models.store import ModelStore
-from dj_assets.operators.batch import FIELDS
+from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.sql import Sql, joined, quoted
 from dj_assets.recipe.plan import Plan
 from dj_assets.sources.sources import SourceFile
@@ -50,6 +50,7 @@ class SamplePages:
         outcome = self.samples.outcomes[self.samples.code[position]]
         path, own_row = self.manifest.file(shard).position(source_row(row))
         text = self._cleaned(self.layout, shard, row)
+        record = self.media.fields(shard, row)
         with self.samples.cursor() as cursor:
             reason = self._reason(cursor, shard, row)
             duplicate = self._kept_duplicate(cursor, shard, row, text or "")
@@ -63,11 +64,11 @@ class SamplePages:
             "reason": reason,
             "text": None if text is None else [asdict(piece) for piece in marked(text[:MOST_CHARACTERS], self.plan)],
             "characters": len(text or ""),
-            "fields": self._fields(shard, row),
+            "fields": _fields(record),
             "values": measured,
             "duplicate": duplicate,
             "relatives": relatives,
-            "media": [asdict(medium) for medium in self.media.listed(shard, row)],
+            "media": [asdict(medium) for medium in self.media.listed(record)],
         }
 
     def trace(self, position: int, name: str) -> Answer:
@@ -145,17 +146,17 @@ class SamplePages:
             for number, other, name in Sql.of(query, shard=shard, row=row).execute(cursor).fetchmany(_MOST_RELATIVES)
         ]
 
-    def _fields(self, shard: int, row: int) -> str:
-        """Return all other fields of the record as indented JSON."""
-        batch = self.media.fields(shard, row)
-        if batch is None:
-            return ""
-        value = batch.rows.column(FIELDS).to_pylist()[0]
-        try:
-            value = json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            return str(value)[:_MOST_FIELD_CHARACTERS]
-        return json.dumps(value, ensure_ascii=False, indent=1, default=_short)[:_MOST_FIELD_CHARACTERS]
+
+def _fields(batch: Batch | None) -> str:
+    """Return all other fields of a record as indented JSON."""
+    if batch is None:
+        return ""
+    value = batch.rows.column(FIELDS).to_pylist()[0]
+    try:
+        value = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return str(value)[:_MOST_FIELD_CHARACTERS]
+    return json.dumps(value, ensure_ascii=False, indent=1, default=_short)[:_MOST_FIELD_CHARACTERS]
 
 
 def measured_values(
