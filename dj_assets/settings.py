@@ -142,9 +142,9 @@ def pool_per_model() -> bool:
     return variables.MODEL_POOLS.given() == "each"
 
 
-def what_if_page(subset: str) -> str | None:
-    """Return the address of a subset's what-if page; None if `dj-assets dev` does not run."""
-    served = variables.WHAT_IF.given()
+def explore_page(subset: str) -> str | None:
+    """Return the address of a subset's page in Explore; None if `dj-assets dev` does not run."""
+    served = variables.EXPLORE.given()
     return f"{served}{subset}/" if served else None
 
 

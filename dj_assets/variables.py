@@ -225,9 +225,9 @@ MODEL_POOLS = Variable(
     "one pool for all large models",
     choices=("each",),
 )
-WHAT_IF = Variable(
-    "DJ_WHAT_IF",
-    "The address of the pages with sliders; `dj-assets dev` sets it for the processes that it starts.",
+EXPLORE = Variable(
+    "DJ_EXPLORE",
+    "The address of the pages of Explore; `dj-assets dev` sets it for the processes that it starts.",
     "URL",
 )
 
@@ -313,7 +313,7 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         MEDIA_SANDBOX,
         ALLOW_CODE,
     ),
-    "Dagster": (NIGHTLY, SENSOR_SECONDS, SHARDS_A_RUN, MODEL_POOLS, WHAT_IF),
+    "Dagster": (NIGHTLY, SENSOR_SECONDS, SHARDS_A_RUN, MODEL_POOLS, EXPLORE),
     "Object stores": (S3_ENDPOINT, AZURE_ENDPOINT),
     "Variables of other programs": (
         AWS_ENDPOINT_URL_S3,

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 _WORDS = re.compile(r"\s+|[^\s]+")
 # With more words than this difflib takes seconds; the rest is only counted.
@@ -60,6 +61,43 @@ def differences(before: str, after: str, most: int = 8) -> list[str]:
     if changes.more:
         shown.append(f"… and {changes.more} more places")
     return [*shown, f"the same in the first {_MOST_WORDS:,} words, then they differ"] if changes.beyond else shown
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A passage of two texts: `removed` is only in the first, `added` only in the second; both are equal else."""
+
+    text: str
+    kind: Literal["same", "removed", "added"]
+
+
+def segments(before: str, after: str) -> list[Segment]:
+    """Return two texts as one sequence of equal, removed and added passages, compared word by word.
+
+    Beyond the first 4,000 words of either, the rest is one passage removed and one added, or an equal one.
+
+    Examples
+    --------
+    >>> [(part.kind, part.text) for part in segments("one two", "one three")]
+    [('same', 'one '), ('removed', 'two'), ('added', 'three')]
+    """
+    if before == after:
+        return [Segment(before, "same")] if before else []
+    a, b = (_WORDS.findall(text) for text in (before, after))
+    first, second = a[:_MOST_WORDS], b[:_MOST_WORDS]
+    matcher = difflib.SequenceMatcher(None, first, second, autojunk=False)
+    parts: list[Segment] = []
+    for kind, i, j, m, n in matcher.get_opcodes():
+        if kind == "equal":
+            parts.append(Segment("".join(first[i:j]), "same"))
+            continue
+        parts += [Segment("".join(first[i:j]), "removed")] if j > i else []
+        parts += [Segment("".join(second[m:n]), "added")] if n > m else []
+    rest, other = ("".join(words[_MOST_WORDS:]) for words in (a, b))
+    if rest == other:
+        return [*parts, Segment(rest, "same")] if rest else parts
+    ends = (Segment(rest, "removed"), Segment(other, "added"))
+    return [*parts, *(part for part in ends if part.text)]
 
 
 def _changes(a: list[str], b: list[str]) -> Iterator[tuple[int, int, int, int]]:

@@ -134,21 +134,23 @@ def excerpts(layout: Layout, positions: Iterable[SamplePosition], width: int) ->
     rows_by_shard: defaultdict[int, list[int]] = defaultdict(list)
     for shard, row in sorted(positions):
         rows_by_shard[shard].append(row)
-    return {
-        (shard, row): excerpt
-        for shard, rows in rows_by_shard.items()
-        for row, excerpt in _shard_texts(layout.fetched("cleaned", shard), rows, width)
-    }
+    with duckdb.connect(config={"threads": 1}) as connection:
+        return {
+            (shard, row): excerpt
+            for shard, rows in rows_by_shard.items()
+            for row, excerpt in _shard_texts(connection, layout.fetched("cleaned", shard), rows, width)
+        }
 
 
-def _shard_texts(path: Path, rows: list[int], width: int) -> list[tuple[int, str]]:
+def _shard_texts(
+    connection: duckdb.DuckDBPyConnection, path: Path, rows: list[int], width: int
+) -> list[tuple[int, str]]:
     if not path.exists():
         return []
     # DuckDB skips the row groups that hold none of the rows
     query = "SELECT row, left(text, {most}) FROM read_parquet({path}) WHERE row IN ({rows})"
-    with duckdb.connect(config={"threads": 1}) as connection:
-        text = Sql.of(query, most=width * _READ_TIMES, path=str(path), rows=bound(rows))
-        records = text.execute(connection).fetchall()
+    text = Sql.of(query, most=width * _READ_TIMES, path=str(path), rows=bound(rows))
+    records = text.execute(connection).fetchall()
     return [(row, _excerpt(text, width)) for row, text in records]
 
 

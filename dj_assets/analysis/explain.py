@@ -53,12 +53,17 @@ _MOST_CHILDREN = 12
 
 @dataclass(frozen=True)
 class StepTrace:
-    """The effect of one operator on the sample. `ended` marks the operator that dropped or quarantined it."""
+    """The effect of one operator on the sample. `ended` marks the operator that dropped or quarantined it.
+
+    `before` and `after` are the whole texts around a mapper that changes the text; both None for any other step.
+    """
 
     operator: str
     summary: str
     details: tuple[str, ...] = ()
     ended: bool = False
+    before: str | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,12 +111,14 @@ def explain(
             raise UserError(
                 f"{layout.published}: no sample has the id {sample!r}; ids are in stats.parquet and stats.duckdb"
             )
-        tracer = _Tracer(plan, layout, manifest, connection, models or ModelStore(), files)
+        tracer = Tracer(plan, layout, manifest, connection, models or ModelStore(), files)
         return [tracer.trace(sample, shard, row) for shard, row in positions]
 
 
 @dataclass(frozen=True)
-class _Tracer:
+class Tracer:
+    """Trace samples of one run by their positions; the parameters are those of `explain`."""
+
     plan: Plan
     layout: Layout
     manifest: RunManifest
@@ -359,7 +366,9 @@ def _rewritten(
     changes = differences(before, after)
     edited = _edited_fields(raw, new) if isinstance(operator, RecordMapper) else []
     parts = [*([f"{len(changes)} places"] if changes else []), *(["the fields " + ", ".join(edited)] if edited else [])]
-    return new, StepTrace(step.label, f"changes {' and '.join(parts) or 'nothing'}", tuple(changes))
+    return new, StepTrace(
+        step.label, f"changes {' and '.join(parts) or 'nothing'}", tuple(changes), before=before, after=after
+    )
 
 
 def _edited_fields(before: Batch, after: Batch) -> list[str]:

@@ -14,6 +14,7 @@ from dj_assets.assets.asset_keys import SubsetKeys
 from dj_assets.assets.checks import refined_checks
 from dj_assets.assets.cluster import cluster_resources
 from dj_assets.assets.export import export_asset
+from dj_assets.assets.lineage import lineage_specs
 from dj_assets.assets.refined import refined_asset
 from dj_assets.assets.sandbox import sandbox_assets
 from dj_assets.assets.sharded import sharded_assets
@@ -64,6 +65,7 @@ def _definitions(gallery: Gallery, *, prefix: Sequence[str] = (), blocking_check
         "assets": [
             *(asset for recipe, plan in recipes for asset in _of_recipe(recipe, plan, gallery)),
             *origin_specs([recipe for recipe, _ in recipes]),
+            *lineage_specs(recipes),
             *broken_specs(gallery.broken, {key.refined for key in keys}, prefix),
         ],
         "asset_checks": [refined_checks(recipe, plan, blocking=blocking_checks) for recipe, plan in recipes],

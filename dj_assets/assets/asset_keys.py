@@ -30,6 +30,20 @@ class SubsetKeys:
         """Return the key of one of several raw sources, which subsets of the group may share."""
         return dg.AssetKey([*self.prefix, self.group, name])
 
+    def tool(self, kind: str, name: str) -> dg.AssetKey:
+        """Return the key of a model or word list, which the subsets of all groups share."""
+        return dg.AssetKey([*self.prefix, kind, name])
+
+    @property
+    def reference(self) -> dg.AssetKey:
+        """Return the key of the files that the subset is deduplicated against."""
+        return self._stage("_reference")
+
+    @property
+    def evaluations(self) -> dg.AssetKey:
+        """Return the key of the benchmark results of the subset."""
+        return self._stage("_evaluation_records")
+
     @property
     def source(self) -> dg.AssetKey:
         """Return the key of the raw files."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from itertools import groupby
 from pathlib import Path
+from urllib.parse import urlencode
 
 import dagster as dg
 from dagster import MetadataValue
@@ -61,18 +63,32 @@ def stage_descriptions(recipe: GalleryRecipe, plan: Plan) -> dict[str, str]:
     }
 
 
-def refined_metadata(recipe: GalleryRecipe) -> Metadata:
+def refined_metadata(recipe: GalleryRecipe, plan: Plan) -> Metadata:
     """Return the definition metadata: gallery links, the figures published by the gallery, the recipe and its path."""
     block = recipe.asset
     links = " · ".join(f"[{name}]({url})" for name, url in block.links.items())
     gallery = {"gallery": MetadataValue.md(links)} if links else {}
-    sliders = settings.what_if_page(block.subset)
+    explore = settings.explore_page(block.subset)
     return {
         **reference_metadata(recipe),
         **gallery,
-        **({"what_if": MetadataValue.url(sliders)} if sliders else {}),
+        **(_explore(explore, plan) if explore else {}),
         **benchmarks(block.subset),
         **recipe_metadata(Path(recipe.file)),
+    }
+
+
+def _explore(page: str, plan: Plan) -> Metadata:
+    """Return the pages of Explore and of the sliders, and a link to the samples that each operator drops."""
+    links = [
+        f"- [{short_name(step.label)}]({page}?{urlencode({'q': json.dumps({'operators': [step.label]})})})"
+        for step in plan.steps
+        if step.drops
+    ]
+    return {
+        "explore": MetadataValue.url(page),
+        "explore_dropped": MetadataValue.md("\n".join(links) or "no operator drops samples"),
+        "what_if": MetadataValue.url(f"{page}sliders/"),
     }
 
 

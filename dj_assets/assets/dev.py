@@ -16,16 +16,16 @@ from types import FrameType
 from dj_assets import settings, variables
 from dj_assets.assets.instance import dagster_home
 from dj_assets.errors import UserError
-from dj_assets.what_if.all_subsets import GalleryServer
+from dj_assets.explore.server import ExploreServer
 
 DEFAULT_PORT = 3000
-# The sliders listen at the port of the UI plus this number, or at any free port where that one is taken.
-WHAT_IF_BEHIND = 10
+# Explore listens at the port of the UI plus this number, or at any free port where that one is taken.
+EXPLORE_BEHIND = 10
 _ENDED = "Dagster exited, see above; its runs continue. Start 'dj-assets dev' again to see them.\n"
 
 
 def start_dev(port: int | None = None, host: str = "127.0.0.1") -> int:
-    """Run the web server, the daemon and the sliders until they are stopped; return the exit code.
+    """Run the web server, the daemon and Explore until they are stopped; return the exit code.
 
     Raises
     ------
@@ -38,15 +38,15 @@ def start_dev(port: int | None = None, host: str = "127.0.0.1") -> int:
     # the project is found from the current folder, which code servers and runs do not share
     own = {variables.DAGSTER_HOME.name: str(dagster_home()), variables.PROJECT.name: str(project)}
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(project / "workspace.yaml")]
-    with _passing_signals_on() as passed, _what_if(port + WHAT_IF_BEHIND) as what_if:
+    with _passing_signals_on() as passed, _explore(port + EXPLORE_BEHIND) as explore:
         # A separate session: a Ctrl-C of the terminal reaches the child once, through this process, and not twice.
         child = subprocess.Popen(  # noqa: S603 - a fixed command
             [*command, "--host", host, "--port", str(port)],
-            env={**os.environ, **own, variables.WHAT_IF.name: what_if},
+            env={**os.environ, **own, variables.EXPLORE.name: explore},
             start_new_session=True,
         )
         passed.children.append(child)
-        sys.stderr.write(f"Dagster UI: http://{host}:{port}   What if: {what_if}   (Ctrl-C stops both)\n")
+        sys.stderr.write(f"Dagster UI: http://{host}:{port}   Explore: {explore}   (Ctrl-C stops both)\n")
         returned = child.wait()
         if passed.stopped:
             return 0
@@ -70,12 +70,12 @@ def refuse_taken(host: str, port: int) -> None:
 
 
 @contextmanager
-def _what_if(port: int) -> Iterator[str]:
-    """Serve the sliders in a thread of this process; yield their address, which is for this machine only."""
+def _explore(port: int) -> Iterator[str]:
+    """Serve Explore in a thread of this process; yield their address, which is for this machine only."""
     try:
-        server = GalleryServer(port)
+        server = ExploreServer(port)
     except (UserError, OverflowError):
-        server = GalleryServer(0)
+        server = ExploreServer(0)
     with server:
         serving = threading.Thread(target=server.serve_forever, daemon=True)
         serving.start()

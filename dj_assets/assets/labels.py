@@ -22,3 +22,8 @@ def metadata_key(prefix: str, label: str) -> str:
     tail = number[0] if number else ""
     room = MAX_KEY - len(prefix) - 1 - len(tail)
     return f"{prefix}/{name.removesuffix(tail)[:room]}{tail}"
+
+
+def dg_name(text: str) -> str:
+    """Return a valid Dagster name for a group or key part: letters, digits and underscores."""
+    return "".join(char if char.isascii() and char.isalnum() else "_" for char in text) or "_"

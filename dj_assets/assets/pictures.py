@@ -17,11 +17,13 @@ from dj_assets.subset import RunResult, Subset
 from dj_assets.views import contact_sheet
 from dj_assets.views.distributions import LIMIT_BYTES, distributions_svg
 from dj_assets.views.markdown import embed_png, embed_svg, table_markdown
+from dj_assets.views.sankey import sankey_svg
 from dj_assets.views.thumbnail import thumbnail_png
 
 EXAMPLES_BYTES = 12_000
 # The size of the compressed picture; base64 makes it a third larger.
 SHEET_BYTES = 18_000
+FLOW_BYTES = 16_000
 _EXCERPT = 110
 _MARKUP = re.compile(r"[*_~`<>\[\]&$\\]")
 # The bytes of the Markdown around a picture, and the characters of base64 for three bytes.
@@ -31,6 +33,12 @@ _AROUND, _BASE64 = 200, 4 / 3
 def funnel_plot(result: RunResult, plan: Plan) -> MarkdownMetadataValue:
     """Return the funnel as a picture that is small enough for inline display."""
     return MetadataValue.md(embed_png(thumbnail_png(result.database, plan)))
+
+
+def funnel_flow(result: RunResult) -> MarkdownMetadataValue:
+    """Return the operators as a flow whose width is the number of samples; it opens in a dialog."""
+    steps = (*result.manifest.loading, *result.manifest.funnel)
+    return MetadataValue.md(embed_svg(sankey_svg(steps), FLOW_BYTES))
 
 
 def distributions(result: RunResult, plan: Plan, room_bytes: int) -> MarkdownMetadataValue:

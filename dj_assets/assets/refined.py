@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 
-from dj_assets.assets import result_metadata, stage_metadata
+from dj_assets.assets import lineage, result_metadata, stage_metadata
 from dj_assets.assets.asset_keys import SubsetKeys
 from dj_assets.assets.cluster import cluster_keys
 from dj_assets.assets.concurrency import pool_of
@@ -43,7 +43,7 @@ def refined_asset(recipe: GalleryRecipe, plan: Plan, sources: Sequence[dg.AssetK
         ins={name: dg.AssetIn(key, dagster_type=dg.Nothing) for name, key in {**stages, **upstream}.items()},
         kinds={"duckdb", "parquet"},
         tags={"dj/subset": keys.subset},
-        metadata=refined_metadata(recipe),
+        metadata=refined_metadata(recipe, plan),
         code_version=plan.refined_hash,
     )
     def subset(stats: object, duplicates: object, **upstream_subsets: object) -> object:
@@ -79,7 +79,7 @@ def _measure(recipe: GalleryRecipe, plan: Plan, upstream: Sequence[str]) -> dg.P
             subset = Subset.of_asset(recipe)
             result = subset.measure(ProgressLog(context.log))
         context.log.info(summary(result))
-        for event in stage_metadata.measured(recipe, subset, result):
+        for event in (*lineage.used_tools(recipe, subset), *stage_metadata.measured(recipe, subset, result)):
             context.log_event(event)
 
     return measure.alias("measure")
@@ -111,5 +111,7 @@ def _refine(recipe: GalleryRecipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
         earlier = stage_metadata.reported_seconds(context.instance, (keys.stats, keys.duplicates))
         context.add_output_metadata(result_metadata.refined(recipe, subset, result, earlier))
         context.set_data_version(keys.refined, dg.DataVersion(result.data_version))
+        for event in (*lineage.used_reference(recipe, result.manifest), *lineage.known_evaluations(recipe, subset)):
+            context.log_event(event)
 
     return refine.alias("refine")

@@ -16,6 +16,7 @@ from dj_assets.assets.pictures import (
     distributions,
     duplicate_differences,
     examples,
+    funnel_flow,
     funnel_plot,
     literal,
 )
@@ -46,6 +47,7 @@ def refined(recipe: GalleryRecipe, subset: Subset, result: RunResult, earlier_s:
         **documents(subset),
         "distributions": MetadataValue.md(""),
         "funnel_plot": funnel_plot(result, subset.plan),
+        "funnel_flow": funnel_flow(result),
         **contact_sheets(result),
         "duplicate_pairs": duplicate_differences(result, subset),
         "funnel": funnel(result),

@@ -147,7 +147,7 @@ def _refined(recipe: GalleryRecipe, plan: Plan) -> dg.AssetsDefinition:
         group_name=keys.group,
         kinds={"duckdb", "parquet"},
         description=refined_description(recipe, plan),
-        metadata=refined_metadata(recipe),
+        metadata=refined_metadata(recipe, plan),
         tags={"dj/subset": keys.subset},
         code_version=plan.refined_hash,
         partitions_def=shard_partitions(keys),

@@ -10,6 +10,8 @@ import dagster as dg
 
 from dj_assets.assets.asset_keys import SubsetKeys, shard_partitions
 from dj_assets.assets.description import recipe_metadata, stage_descriptions
+from dj_assets.assets.labels import dg_name
+from dj_assets.assets.lineage import reference_key, tool_keys
 from dj_assets.errors import RecipeError
 from dj_assets.recipe.gallery import sources_of
 from dj_assets.recipe.model import GalleryRecipe, Source
@@ -25,7 +27,7 @@ def stage_specs(
     `sources` are the refined subsets that its source consists of, `against` those that it is deduplicated against.
     """
     keys = SubsetKeys.of(recipe)
-    about = stage_descriptions(recipe, plan)
+    about, reference = stage_descriptions(recipe, plan), reference_key(recipe)
     source = dg.AssetSpec(
         keys.source,
         deps=[*sources, *origins_of(recipe)],
@@ -39,7 +41,7 @@ def stage_specs(
         source,
         dg.AssetSpec(
             keys.stats,
-            deps=[keys.source],
+            deps=[keys.source, *tool_keys(recipe, plan)],
             group_name=keys.group,
             kinds={"duckdb", "parquet"},
             description=about["stats"],
@@ -48,7 +50,7 @@ def stage_specs(
         ),
         dg.AssetSpec(
             keys.duplicates,
-            deps=[keys.stats, *against],
+            deps=[keys.stats, *against, *([reference] if reference else [])],
             group_name=keys.group,
             kinds={"duckdb"},
             description=about["duplicates"],
@@ -108,8 +110,3 @@ def _broken_spec(file: Path, error: RecipeError, taken: set[dg.AssetKey], prefix
         description=f"Does not load: {replace(error, file=file.name)}",
         metadata={"file": dg.MetadataValue.path(file), **(recipe_metadata(file) if file.is_file() else {})},
     )
-
-
-def dg_name(text: str) -> str:
-    """Return a valid Dagster name for a group or key part: letters, digits and underscores."""
-    return "".join(char if char.isascii() and char.isalnum() else "_" for char in text) or "_"

@@ -77,13 +77,23 @@ def diff(
     console().print(render_diff(first, second, diff_runs(first, second, examples)), markup=False, highlight=False)
 
 
-@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets report c4 --open")
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets report c4 --open    or    dj-assets report --all")
 @names_damage
 def report(
-    subset: Finished,
+    subset: Annotated[
+        str, typer.Argument(metavar="SUBSET|DIR", help="A subset of the gallery, or the output folder of a run.")
+    ] = "",
+    all_subsets: Annotated[
+        bool, typer.Option("--all", help="Write one page with all subsets and their published figures.")
+    ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Print the paths of the report (one HTML page) and the dataset card of the last run."""
+    if all_subsets == bool(subset):
+        raise UserError("name one subset or folder, or give --all")
+    if all_subsets:
+        _report_of_gallery(show=show)
+        return
     from dj_assets.home.manifest import require_written
     from dj_assets.stores.copies import at_hand
     from dj_assets.subset.verifying import repair_hint
@@ -97,6 +107,45 @@ def report(
     console().print(layout.report, at_hand(layout.card), sep="\n", markup=False, highlight=False, soft_wrap=True)
     if show:
         typer.launch(layout.report.as_uri())
+
+
+def _report_of_gallery(*, show: bool) -> None:
+    """Write the page of all subsets into the data home."""
+    from dj_assets import settings
+    from dj_assets.home.writing import replace_atomically
+    from dj_assets.recipe.gallery import find_gallery, required
+    from dj_assets.views.page.gallery import gallery_page
+
+    folder = settings.data_home() if settings.home_url() is None else Path.cwd()
+    page = folder / "gallery.html"
+    content = gallery_page(required(find_gallery()))
+    with replace_atomically(page) as temporary:
+        temporary.write_text(content, "utf-8")
+    console().print(page, markup=False, highlight=False, soft_wrap=True)
+    if show:
+        typer.launch(page.as_uri())
+
+
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets explore c4    or    dj-assets explore out")
+@names_damage
+def explore(
+    subset: Finished,
+    port: Annotated[int, typer.Option(help="The port of the page, which only this machine can open.")] = 3010,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Serve a page to look at all samples: filters, single samples, charts, labels, moved thresholds."""
+    from dj_assets.explore.server import ExploreServer, run_name
+    from dj_assets.urls import is_url
+
+    finished(subset)
+    is_folder = is_url(subset) or Path(subset).is_dir()
+    with ExploreServer(port, folder=subset if is_folder else None) as server:
+        url = f"{server.url}{run_name(subset)}/"
+        console(stderr=True).print(f"Explore: {url}  (Ctrl-C stops it)", markup=False, highlight=False, soft_wrap=True)
+        if show:
+            typer.launch(url)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 @app.command(
@@ -145,6 +194,8 @@ def _serve(recipe: str, data: str | None, port: int) -> None:
     from dj_assets.what_if.server import TuningServer
 
     with TuningServer(lambda: open_run(recipe, data), port) as server:
-        console(stderr=True).print(f"What if: {server.url}  (Ctrl-C stops it)", markup=False, highlight=False)
+        console(stderr=True).print(
+            f"What if: {server.url}  (Ctrl-C stops it)", markup=False, highlight=False, soft_wrap=True
+        )
         with suppress(KeyboardInterrupt):
             server.serve_forever()

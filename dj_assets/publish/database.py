@@ -82,11 +82,14 @@ def open_database(path: Path, threads: int | None = None) -> duckdb.DuckDBPyConn
     DamagedError
         If it is missing or damaged.
     """
-    config: dict[str, str | bool | int | float | list[str]] = {} if threads is None else {"threads": threads}
     try:
-        return duckdb.connect(str(at_hand(path)), read_only=True, config=config)
+        connection = duckdb.connect(str(at_hand(path)), read_only=True)
+        # a setting of its own for a connection would refuse all others of this process to the same file
+        if threads is not None:
+            connection.execute("SET threads = ?", [threads])
     except _DAMAGED as error:
         raise _damaged(path, error) from error
+    return connection
 
 
 def _damaged(path: Path, error: Exception) -> DamagedError:

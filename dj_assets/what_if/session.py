@@ -49,7 +49,7 @@ class Session:
         self.recipe = recipe
         self.run = MeasuredRun.open(folder, make_plan(recipe), threads)
         self._connection = open_database(self.run.layout.database, threads)
-        self._judged = Judged(self._connection, self.run.measured_files("rejects"))
+        self.judged = Judged(self._connection, self.run.measured_files("rejects"))
         self._replaying = threading.Lock()
         self._newest = 0
 
@@ -83,9 +83,9 @@ class Session:
     def filters(self, changes: Changes) -> Answer:
         """Return the funnel of the filters alone, as if no deduplicator or selector dropped anything."""
         started = time.perf_counter()
-        plan = self._changed(changes)
+        plan = self.changed(changes)
         # bounds before an expander decide which samples exist: only a replay knows
-        steps = self._replayed_filters(plan) if plan.makes_samples else count_filters(self._judged, plan)
+        steps = self._replayed_filters(plan) if plan.makes_samples else count_filters(self.judged, plan)
         return {"steps": [asdict(step) for step in steps], "seconds": round(time.perf_counter() - started, 3)}
 
     def whole(self, changes: Changes) -> Answer:
@@ -101,28 +101,28 @@ class Session:
             if ticket != self._newest:
                 raise OvertakenError
             started = time.perf_counter()
-            steps = self.run.funnel(self._changed(changes))
+            steps = self.run.funnel(self.changed(changes))
         return {"steps": [asdict(step) for step in steps], "seconds": round(time.perf_counter() - started, 3)}
 
     def border(self, changes: Changes, index: int, parameter: str) -> Answer:
         """Return the samples nearest to one bound, of those that all other filters keep."""
-        plan = self._changed(changes)
+        plan = self.changed(changes)
         movable = _find(
             plan,
             lambda movable_: movable_.step.index == index and any(b.parameter == parameter for b in movable_.bounds),
         )
         bound = next(bound for bound in movable.bounds if bound.parameter == parameter)
-        samples = neighbours(self._judged, plan, self.run.layout, (movable, bound))
+        samples = neighbours(self.judged, plan, self.run.layout, (movable, bound))
         return {"samples": [asdict(sample) for sample in samples]}
 
     def preview(self, changes: Changes) -> Answer:
         """Return the lines of the recipe's file that writing would change."""
-        self._changed(changes)
+        self.changed(changes)
         return {"file": self.recipe.file, "lines": changed_lines(self.recipe, changes)}
 
     def write(self, changes: Changes) -> Answer:
         """Write the recipe with the changed bounds; nothing else in its file changes."""
-        changed = self._changed(changes).recipe
+        changed = self.changed(changes).recipe
         write_changed(self.recipe, changes, changed, Path(self.recipe.file))
         self.recipe = changed
         return {"file": changed.file}
@@ -136,7 +136,14 @@ class Session:
             for step in counts
         ]
 
-    def _changed(self, changes: Changes) -> Plan:
+    def changed(self, changes: Changes) -> Plan:
+        """Return the plan of the recipe with changed bounds.
+
+        Raises
+        ------
+        UserError
+            If the recipe refuses a value, or has no such operator.
+        """
         try:
             return make_plan(with_parameters(self.recipe, changes))
         except (ValidationError, IndexError) as error:

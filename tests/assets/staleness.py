@@ -21,13 +21,13 @@ _LOADED = "from dj_assets.assets.asset_graph import gallery_definitions\n\ndefs 
 
 
 def stale_statuses(definitions: dg.Definitions, instance: dg.DagsterInstance) -> dict[str, str]:
-    """Return FRESH, STALE or MISSING of every asset but exports, which only a click makes, by `group/name`.
+    """Return FRESH, STALE or MISSING of every asset but exports and evaluations, which users make, by `group/name`.
 
     Dagster has no public call for it but GraphQL, which asks this class.
     """
     graph = definitions.resolve_asset_graph()
     resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
-    keys = [key for key in graph.get_all_asset_keys() if not key.path[-1].endswith("_export")]
+    keys = [key for key in graph.get_all_asset_keys() if not key.path[-1].endswith(("_export", "_evaluation_records"))]
     return {key.to_user_string(): resolver.get_status(key).value for key in keys}
 
 

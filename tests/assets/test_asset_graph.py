@@ -55,6 +55,7 @@ def test_an_asset_graph_from_source_to_the_refined_subset(project):
         "mine/notes_duplicates": {"mine/notes_stats"},
         "mine/notes": {"mine/notes_stats", "mine/notes_duplicates"},
         "mine/notes_export": {"mine/notes"},
+        "mine/notes_evaluation_records": {"mine/notes"},
     }
     refined = graph.get(dg.AssetKey(["mine", "notes"]))
     assert refined.group_name == "mine"
@@ -64,6 +65,19 @@ def test_an_asset_graph_from_source_to_the_refined_subset(project):
     assert "; deduplicated by document simhash.\n\n" in refined.description
     assert "`data/notes.jsonl`" in refined.description
     assert graph.get(dg.AssetKey(["mine", "notes_stats"])).is_external
+
+
+def test_models_word_lists_and_raw_references_are_in_the_graph_with_their_versions(project):
+    recipe = RECIPE.replace("process:", "process:\n  - stopwords_filter: {lang: en}\n  - perplexity_filter: {lang: en}")
+    recipe = recipe.replace("asset:", "asset:\n  against: {path: data/notes.jsonl}", 1)
+    project.write_recipe(recipe, "notes", "mine")
+    graph = project.definitions().resolve_asset_graph()
+    parents = {key.to_user_string() for key in graph.get(dg.AssetKey(["mine", "notes_stats"])).parent_keys}
+    lists = "word_lists/stopwords_stopwordsiso_en"
+    assert parents >= {"mine/notes_source", "models/en_arpa_bin", lists}
+    assert len(graph.get(dg.AssetKey(lists.split("/"))).code_version) == 64
+    duplicates = graph.get(dg.AssetKey(["mine", "notes_duplicates"])).parent_keys
+    assert dg.AssetKey(["mine", "notes_reference"]) in duplicates
 
 
 def test_definition_metadata_hold_the_reference_the_links_and_the_recipe(project):

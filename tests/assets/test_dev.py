@@ -22,7 +22,7 @@ def stop(number, frame):
     print("stopped by", signal.Signals(number).name, flush=True)
     sys.exit(0)
 signal.signal(signal.SIGINT, stop)
-print(os.environ["DAGSTER_HOME"], os.environ["DJ_WHAT_IF"], *sys.argv[1:], flush=True)
+print(os.environ["DAGSTER_HOME"], os.environ["DJ_EXPLORE"], *sys.argv[1:], flush=True)
 while True:
     time.sleep(0.05)
 """
@@ -69,7 +69,7 @@ def test_home_port_and_signals_reach_the_server(project, sent, home):
     )
     first = child.stdout.readline().split()
     with urllib.request.urlopen(first.pop(1), timeout=30) as page:
-        assert b"No subset has a finished run yet" in page.read()
+        assert b" subsets have a finished run" in page.read()
     child.send_signal(sent)
     out, err = child.communicate(timeout=30)
     # a home that is set is used, else that of the project
@@ -77,5 +77,7 @@ def test_home_port_and_signals_reach_the_server(project, sent, home):
     assert first[1:4] == ["-m", "dagster", "dev"]
     assert first[-1] == str(port)
     assert out == "stopped by SIGINT\n"
-    assert re.search(rf"^Dagster UI: http://127.0.0.1:{port}   What if: http://127.0.0.1:\d+/   \(Ctrl-C", err, re.M)
+    assert re.search(
+        rf"^Dagster UI: http://127.0.0.1:{port}   Explore: http://127.0.0.1:\d+/[\w-]+/   \(Ctrl-C", err, re.M
+    )
     assert child.returncode == 0

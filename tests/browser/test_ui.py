@@ -81,7 +81,7 @@ def test_the_page_of_sliders_is_one_click_away(page, server, clicked):
     from playwright.sync_api import expect
 
     page.goto(f"{server.url}/assets/redpajama/c4?view=overview", wait_until="domcontentloaded")
-    link = page.locator("a[href^='http://127.0.0.1'][href$='/c4/']").first
+    link = page.locator("a[href^='http://127.0.0.1'][href$='/c4/sliders/']").first
     expect(link).to_be_visible()
     page.goto(link.get_attribute("href"))
     expect(page.locator("#whole")).to_contain_text(re.compile(r"kept by the whole recipe: \d"))

@@ -37,7 +37,9 @@ def server(own):
 
 def request(server, method: str, path: str, body: object = None, **headers: str) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(*server.server_address[:2], timeout=30)
-    connection.request(method, path, json.dumps(body), {"Host": f"127.0.0.1:{server.server_address[1]}"} | headers)
+    connection.request(
+        method, f"/{server.token}{path}", json.dumps(body), {"Host": f"127.0.0.1:{server.server_address[1]}"} | headers
+    )
     answer = connection.getresponse()
     return answer.status, answer.read()
 
@@ -50,8 +52,11 @@ def ask(server, question: str, **asked: object) -> tuple[int, dict]:
 def test_the_page_needs_nothing_from_elsewhere(server):
     status, page = request(server, "GET", "/")
     assert status == 200
-    assert b"http://" not in page.replace(b"http://www.w3.org/2000/svg", b"")
+    assert b"http://" not in page
     assert b"https://" not in page
+    for name in ("sliders.js", "sliders.css"):
+        assert request(server, "GET", f"/{name}")[0] == 200
+    assert request(server, "GET", "/server.py")[0] == 404
 
 
 def test_questions_are_answered_as_json(server):
@@ -67,7 +72,17 @@ def test_other_sites_get_nothing(server):
     assert request(server, "GET", "/", Host="evil.example")[0] == 403
     assert request(server, "POST", "/ask/write", {"changes": {"1": {"min_len": 1}}})[0] == 403
     assert request(server, "POST", "/ask/about", {}, Host="evil.example", **{"X-Dj-Assets": "x"})[0] == 403
+    evil = {"Origin": "http://evil.example", "X-Dj-Assets": "x"}
+    assert request(server, "POST", "/ask/about", {}, **evil)[0] == 403
     assert request(server, "GET", "/../../etc/passwd")[0] == 404
+
+
+def test_without_the_token_nobody_on_this_machine_gets_anything(server):
+    host = f"127.0.0.1:{server.server_address[1]}"
+    for path in ("/", "/x/", f"/{server.token[:-1]}/", f"/{server.token}"):
+        connection = http.client.HTTPConnection(host, timeout=30)
+        connection.request("GET", path)
+        assert connection.getresponse().status == 403
 
 
 def raw(server, text: str) -> bytes:
@@ -88,14 +103,14 @@ def raw(server, text: str) -> bytes:
 )
 def test_a_request_of_a_strange_length_is_refused_at_once(server, head, status):
     host = f"Host: 127.0.0.1:{server.server_address[1]}"
-    answer = raw(server, f"POST /ask/about HTTP/1.1\r\n{host}\r\nX-Dj-Assets: x\r\n{head}\r\n\r\n")
+    answer = raw(server, f"POST /{server.token}/ask/about HTTP/1.1\r\n{host}\r\nX-Dj-Assets: x\r\n{head}\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 " + status)
 
 
 def test_a_slow_request_loses_its_connection_and_others_are_answered(server, monkeypatch):
     monkeypatch.setattr(server.RequestHandlerClass, "timeout", 1)
     host = f"Host: 127.0.0.1:{server.server_address[1]}"
-    slow = f"POST /ask/about HTTP/1.1\r\n{host}\r\nX-Dj-Assets: x\r\nContent-Length: 50\r\n\r\n{{"
+    slow = f"POST /{server.token}/ask/about HTTP/1.1\r\n{host}\r\nX-Dj-Assets: x\r\nContent-Length: 50\r\n\r\n{{"
     with ThreadPoolExecutor(20) as pool:
         waiting = [pool.submit(raw, server, text) for text in (slow, "POST ", "") * 6]
         assert request(server, "GET", "/")[0] == 200
@@ -105,7 +120,7 @@ def test_a_slow_request_loses_its_connection_and_others_are_answered(server, mon
 @pytest.mark.parametrize("body", ["[" * 100_000, "[]", "7", '{"changes": []}', '{"changes": {"x": {}}}', "no JSON"])
 def test_a_body_that_is_no_question_is_refused(server, body, capfd):
     host = f"Host: 127.0.0.1:{server.server_address[1]}"
-    head = f"POST /ask/filters HTTP/1.1\r\n{host}\r\nX-Dj-Assets: x\r\nConnection: close\r\n"
+    head = f"POST /{server.token}/ask/filters HTTP/1.1\r\n{host}\r\nX-Dj-Assets: x\r\nConnection: close\r\n"
     assert raw(server, f"{head}Content-Length: {len(body)}\r\n\r\n{body}").startswith(b"HTTP/1.1 400")
     assert "Traceback" not in capfd.readouterr().err
 

@@ -11,6 +11,7 @@ from dj_assets.views.distributions import LEGEND, drawn_panels
 from dj_assets.views.page.html import Html, joined, table, tag
 from dj_assets.views.page.report_input import ReportInput, Section
 from dj_assets.views.panels import HEIGHT, WIDTH
+from dj_assets.views.sankey import sankey_figure
 
 
 def figures(report_input: ReportInput) -> Html:
@@ -53,7 +54,9 @@ def funnel(report_input: ReportInput) -> Section:
     made = tuple(manifest.made)
     rows = [_funnel_row(step, manifest.samples_in + manifest.created, made) for step in steps]
     head = ("operator", "", "in", "dropped", "quarantined", *made, "out", "passes")
-    return Section("funnel", "Funnel", _greatest(steps, manifest.samples), table(head, rows, numbers_from=2))
+    flow = Html(sankey_figure(steps)) if steps else Html("")
+    body = joined([flow, table(head, rows, numbers_from=2)])
+    return Section("funnel", "Funnel", _greatest(steps, manifest.samples), body)
 
 
 def _greatest(steps: Sequence[FunnelStep], samples_in: int) -> str:

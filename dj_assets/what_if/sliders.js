@@ -1,70 +1,3 @@
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>What if</title>
-<link rel="icon" href="data:,">
-<style>
-:root{--ink:#1c2733;--soft:#64707d;--faint:#93a0ad;--line:#e3e8ee;--kept:#4a7ba6;--fails:#e07a55;--cut:#c2512f;--back:#f6f8fa}
-*{box-sizing:border-box}
-body{margin:0;background:var(--back);color:var(--ink);font:14px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}
-header{position:sticky;top:0;z-index:2;background:#fff;border-bottom:1px solid var(--line);padding:12px 24px;display:flex;gap:28px;align-items:center;flex-wrap:wrap}
-h1{font-size:18px;margin:0}h1 small{display:block;font-weight:400;font-size:12px;color:var(--soft)}
-.figure b{display:block;font-size:20px;font-variant-numeric:tabular-nums}.figure span{font-size:12px;color:var(--soft)}
-.waiting b{color:var(--faint)}
-header .actions{margin-left:auto;display:flex;gap:8px}
-button{font:inherit;padding:6px 12px;border:1px solid #c9d1d9;border-radius:6px;background:#fff;color:var(--ink);cursor:pointer}
-button.main{background:var(--kept);border-color:var(--kept);color:#fff}button:disabled{opacity:.45;cursor:default}
-button.link{border:0;background:none;color:var(--kept);padding:0;font-size:12px}
-main{display:grid;grid-template-columns:minmax(420px,1.15fr) minmax(420px,1fr);gap:20px;padding:20px 24px;max-width:1500px;margin:auto;align-items:start}
-aside{position:sticky;top:84px;display:grid;gap:20px;max-height:calc(100vh - 100px);overflow:auto}
-section.card{background:#fff;border:1px solid var(--line);border-radius:10px;padding:14px 16px}
-.filters{display:grid;gap:14px}
-.head{display:flex;gap:10px;align-items:baseline}.head h2{font-size:14px;margin:0}.head span{color:var(--soft);font-size:12px}
-.head .alone{margin-left:auto;color:var(--cut);font-variant-numeric:tabular-nums}
-svg{display:block;width:100%;height:84px;margin:6px 0 2px}
-.ends{display:flex;justify-content:space-between;color:var(--faint);font-size:11px}
-.bound{display:grid;grid-template-columns:110px 1fr 110px 44px;gap:10px;align-items:center;margin-top:4px}
-.bound label{font-size:12px;color:var(--soft)}
-input[type=range]{width:100%;accent-color:var(--cut)}
-input[type=number]{width:100%;font:inherit;padding:3px 6px;border:1px solid #c9d1d9;border-radius:5px;font-variant-numeric:tabular-nums}
-.changed input[type=number]{border-color:var(--cut);background:#fdf3ef}
-.note{color:var(--soft);font-size:12px;margin:4px 0 0}
-table{border-collapse:collapse;width:100%;font-size:13px}th{font-weight:500;color:var(--soft);font-size:12px;text-align:right;padding:2px 6px}
-td{padding:3px 6px;text-align:right;font-variant-numeric:tabular-nums;border-top:1px solid var(--line)}
-th:first-child,td:first-child{text-align:left}tr.dedup td:first-child{color:var(--kept)}.old{color:var(--faint)}
-.sample{border-top:1px solid var(--line);padding:7px 0}.sample p{margin:2px 0 0;color:var(--soft);font-size:12px;overflow-wrap:anywhere}
-.tag{font-size:11px;border-radius:4px;padding:1px 6px;color:#fff;background:var(--kept)}.tag.gone{background:var(--fails)}
-.error{background:#fdecea;border:1px solid #f0b8ae;color:#8a2f1c;border-radius:8px;padding:8px 14px;margin:14px 24px 0}
-dialog{border:1px solid var(--line);border-radius:10px;padding:20px;max-width:760px;width:90vw}dialog::backdrop{background:#1c273366}
-pre{background:var(--back);padding:10px;border-radius:6px;overflow:auto;font-size:12px}
-pre .plus{color:#22713a}pre .minus{color:#a8321c}
-</style>
-</head>
-<body>
-<header>
-  <h1><span id="name">…</span><small id="about"></small></h1>
-  <div class="figure" id="alone"><b>–</b><span>kept by the filters alone</span></div>
-  <div class="figure" id="whole"><b>–</b><span>kept by the whole recipe</span></div>
-  <div class="actions"><button id="reset" disabled>Reset</button><button id="write" class="main" disabled>Write into the recipe…</button></div>
-</header>
-<div class="error" id="error" role="alert" hidden></div>
-<main>
-  <div class="filters" id="filters"></div>
-  <aside>
-    <section class="card"><div class="head"><h2>Funnel</h2><span id="took"></span></div>
-      <table><thead><tr><th>operator</th><th>drops alone</th><th>left, filters alone</th><th>left, whole recipe</th></tr></thead><tbody id="funnel"></tbody></table>
-    </section>
-    <section class="card"><div class="head"><h2>Samples near the bound</h2><span id="border-of"></span></div><div id="border"></div></section>
-  </aside>
-</main>
-<dialog id="confirm">
-  <h2 id="confirm-head"></h2><pre id="lines"></pre>
-  <p class="note">Nothing else in the file changes. Materialize the subset to apply it: only the recipe is replayed, nothing is measured again.</p>
-  <div style="display:flex;gap:8px;justify-content:flex-end"><button id="no">Cancel</button><button id="yes" class="main">Write</button></div>
-</dialog>
-<script>
 "use strict";
 const STEPS = 1000, byId = id => document.getElementById(id);
 let recipe, changes = {}, axes = {}, last = null, now = {}, cards = [];
@@ -218,12 +151,12 @@ function cardOf(filter) {
     const bars = axis.counts.flatMap((number, bin) => {
       const middle = (bin + .5) / axis.counts.length, inside = (middle >= from && middle <= to) !== filter.reversed;
       const tall = number ? Math.max(1.5, 78 * number / tallest) : 0;
-      return number ? [make("rect", {x: bin * width, y: 84 - tall, width: Math.max(.5, width - 1), height: tall, fill: inside ? "#4a7ba6" : "#e07a55"})] : [];
+      return number ? [make("rect", {x: bin * width, y: 84 - tall, width: Math.max(.5, width - 1), height: tall, style: inside ? "fill:var(--kept)" : "fill:var(--fails)"})] : [];
     });
     const cuts = filter.bounds.flatMap(bound => {
       const line = (value, style) => value === null ? [] : [make("line", {x1: 600 * place(axis, value), x2: 600 * place(axis, value), y1: 0, y2: 84, ...style})];
-      const value = valueOf(filter, bound), was = value === bound.value ? [] : line(bound.value, {stroke: "#93a0ad", "stroke-dasharray": "2 3"});
-      return [...was, ...line(value, {stroke: "#c2512f", "stroke-width": 2})];
+      const value = valueOf(filter, bound), was = value === bound.value ? [] : line(bound.value, {style: "stroke:var(--faint)", "stroke-dasharray": "2 3"});
+      return [...was, ...line(value, {style: "stroke:var(--cut)", "stroke-width": 2})];
     });
     graph.replaceChildren(...bars, ...cuts);
     ends.firstChild.textContent = Number(axis.low.toPrecision(4));
@@ -250,6 +183,8 @@ byId("yes").onclick = async () => {
 async function load() {
   recipe = await ask("about");
   document.title = `What if: ${recipe.name}`;
+  // as a part of Explore, the page is below that of all samples
+  byId("back").hidden = !location.pathname.endsWith("/sliders/");
   byId("name").textContent = recipe.name;
   byId("about").textContent = `${count(recipe.samples_in)} samples of run ${recipe.run}`;
   now = {}; cards = recipe.filters.map(cardOf);
@@ -258,6 +193,3 @@ async function load() {
   for (const filter of recipe.filters) { axes[filter.statistic] = await ask("axis", {statistic: filter.statistic}); redraw(); }
 }
 load();
-</script>
-</body>
-</html>

@@ -1,0 +1,1 @@
+"""The pages over finished runs: all samples of a subset, one sample, charts, labels, and the gallery as cards."""

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import pytest
+from typer.testing import CliRunner
+
+import dj_assets
+from dj_assets.cli.app import app
+from dj_assets.explore.server import ExploreServer
+from dj_assets.recipe.gallery import find_gallery
+from dj_assets.subset import Options, Subset
+from tests.browser.chromium import keep_screenshot, opened_page
+from tests.documents import documents, write_jsonl
+
+GALLERY_RECIPE = """
+asset:
+  subset: NAME
+  group: mine
+  source: {path: "data.jsonl"}
+  reference: {rows_in: 1000, rows_out: 500, published_retention: 0.5}
+process: [{text_length_filter: {min_len: 20}}]
+"""
+
+
+def request(server, method: str, path: str, body: object = None, **headers: str):
+    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=30)
+    connection.request(method, f"/{server.token}{path}", json.dumps(body), headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read(), answer.headers
+
+
+def ask(server, path: str, **body: object):
+    status, content, _ = request(server, "POST", path, body, **{"X-Dj-Assets": "test"})
+    return status, json.loads(content)
+
+
+def served(server: ExploreServer):
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    yield server
+    server.shutdown()
+    serving.join()
+    server.server_close()
+
+
+@pytest.fixture
+def server(made):
+    yield from served(ExploreServer(0, folder=str(made / "out")))
+    (made / "out/labels.jsonl").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def gallery(tmp_path, monkeypatch):
+    for name, value in (("DJ_PROJECT", tmp_path), ("DJ_HOME", tmp_path / "home"), ("DJ_RECIPES", "")):
+        monkeypatch.setenv(name, str(value))
+    (tmp_path / "recipes/mine").mkdir(parents=True)
+    for name in ("letters", "notes"):
+        (tmp_path / f"recipes/mine/{name}.yaml").write_text(GALLERY_RECIPE.replace("NAME", name))
+    write_jsonl(tmp_path / "data.jsonl", documents(200))
+    subset = Subset.of_asset(find_gallery().recipes["notes"], Options(workers=1))
+    for step in (subset.measure, subset.deduplicate, subset.refine):
+        step()
+    yield from served(ExploreServer(0))
+
+
+def test_the_start_page_has_a_card_for_every_subset(gallery):
+    status, page, _ = request(gallery, "GET", "/")
+    assert status == 200
+    assert b'<a href="notes/">notes</a>' in page
+    assert b"published: 50.00 %" in page
+    assert b"up to date" in page
+    assert b"not run yet" in page
+    assert b"letters/" not in page
+    assert b'id="scroller"' in request(gallery, "GET", "/notes/")[1]
+    assert b'id="filters"' in request(gallery, "GET", "/notes/sliders/")[1]
+    assert ask(gallery, "/notes/ask/about")[1]["samples"] == 200
+    assert ask(gallery, "/notes/sliders/ask/about")[1]["samples_in"] == 200
+
+
+def test_what_has_no_run_or_is_no_subset_says_so(gallery):
+    status, said, _ = request(gallery, "GET", "/letters/")
+    assert (status, b"was not run yet" in said) == (404, True)
+    for path in ("/nothing/", "/notes", "/notes/more", "/../notes/", "/notes/../../etc/passwd", "/notes/server.py"):
+        assert request(gallery, "GET", path)[0] == 404, path
+    assert ask(gallery, "/nothing/ask/about")[0] == 400
+    assert ask(gallery, "/notes/more/ask/about")[0] == 404
+    assert ask(gallery, "/notes/ask/passwords") == (400, {"error": "no such question: passwords"})
+    assert request(gallery, "GET", "/", Host="evil.example")[0] == 403
+
+
+def test_one_page_has_all_subsets_with_their_published_figures(gallery, tmp_path):
+    done = CliRunner().invoke(app, ["report", "--all"])
+    assert (done.exit_code, done.stdout.strip()) == (0, str(tmp_path / "home/gallery.html"))
+    page = (tmp_path / "home/gallery.html").read_text()
+    assert "1 of 2 subsets have a finished run." in page
+    assert "50.00 %" in page
+    assert "points" in page
+
+
+def test_the_command_serves_an_output_folder_until_it_is_stopped(made):
+    command = [sys.executable, "-m", "dj_assets.cli", "explore", str(made / "out"), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        address = re.search(r"^Explore: (http://127.0.0.1:\d+/[\w-]{32}/out/)  \(Ctrl-C", line)
+        assert address, line
+        with urllib.request.urlopen(address[1], timeout=30) as page:
+            assert b'id="scroller"' in page.read()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+def test_pages_and_scripts_load_nothing_from_elsewhere(server):
+    for name in ("", "explore.js", "charts.js", "sample.js", "labels.js", "dom.js", "explore.css", "style.css"):
+        status, content, headers = request(server, "GET", f"/out/{name}")
+        assert status == 200
+        assert b"https://" not in content
+        assert b"http://" not in content.replace(b"http://www.w3.org/2000/svg", b"")
+        assert b"innerHTML" not in content
+        assert "script-src 'self';" in headers["Content-Security-Policy"]
+
+
+def test_only_listed_media_within_their_root_are_sent(tmp_path):
+    pytest.importorskip("PIL")
+    from PIL import Image
+
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "photos/a.png")
+    (tmp_path / "photos/note.jpg").write_text("<script>alert(1)</script>")
+    (tmp_path / "secret.png").write_bytes((tmp_path / "photos/a.png").read_bytes())
+    listed = ["a.png", "note.jpg", "../secret.png", str(tmp_path / "secret.png"), "https://evil.example/x.png"]
+    source = write_jsonl(tmp_path / "photos/a.jsonl", [{"text": "A text of some length.", "images": listed}])
+    recipe = {"process": [{"text_length_filter": {"min_len": 1}}]}
+    dj_assets.run_recipe(recipe, [source], tmp_path / "out", workers=1)
+    for server in served(ExploreServer(0, folder=str(tmp_path / "out"))):
+        media = [f"/out/media?position=0&kind=images&number={number}" for number in range(6)]
+        status, content, headers = request(server, "GET", media[0])
+        assert (status, headers["Content-Type"]) == (200, "image/png")
+        assert content == (tmp_path / "photos/a.png").read_bytes()
+        status, part, headers = request(server, "GET", media[0], Range="bytes=2-5")
+        assert (status, part, headers["Content-Range"]) == (206, content[2:6], f"bytes 2-5/{len(content)}")
+        for path in (
+            *media[1:],
+            "/out/media?position=0&kind=files&number=0",
+            "/out/media?position=9&kind=images&number=0",
+        ):
+            status, said, _ = request(server, "GET", path)
+            assert (status, b"alert" in said or b"PNG" in said) == (404, False), path
+
+
+@pytest.mark.browser
+def test_the_lost_samples_are_a_minute_away_by_keyboard_alone(server, made):
+    from playwright.sync_api import expect
+
+    with opened_page(height=900, patience_s=30) as page:
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.goto(f"{server.url}out/")
+        expect(page.locator("#count")).to_contain_text("302 of 302 samples")
+        page.locator("#tab-samples").focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        number = page.get_by_label("text_length_filter min_len")
+        number.focus()
+        page.keyboard.press("Control+A")
+        page.keyboard.type("300")
+        lost = page.get_by_role("button", name="lost samples")
+        expect(lost).to_be_enabled()
+        lost.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#chips")).to_contain_text("lost by moved thresholds")
+        expect(page.locator(".sample-row .kind").first).to_have_text("kept")
+        assert "moved" in page.url
+        # the same address shows the same samples
+        count = page.locator("#count").inner_text()
+        page.reload()
+        expect(page.locator("#count")).to_have_text(count)
+
+        page.goto(f"{server.url}out/")
+        page.locator("#scroller").focus()
+        for _ in range(7):
+            page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(page.locator("#sample-title")).to_have_text("<b>seven</b>")
+        expect(page.locator("#sample .text").first).to_contain_text("<img src=x onerror=alert(1)> </script>")
+        expect(page.locator("#sample .step").first).to_contain_text("whitespace_normalization_mapper")
+        page.keyboard.press("b")
+        expect(page.locator("#sample-label")).to_have_text("label: bad")
+        page.keyboard.press("j")
+        expect(page.locator("#sample-title")).to_have_text("a.jsonl:8")
+        expect(page.locator("#sample del").first).to_be_visible()
+        keep_screenshot(page, "explore-sample")
+        page.keyboard.press("Escape")
+        page.keyboard.press("/")
+        page.keyboard.type("sentence again\n")
+        expect(page.locator("#found")).to_contain_text("1 found")
+        page.locator("#tab-charts").click()
+        expect(page.locator("canvas")).to_be_visible()
+        assert page.title() == "Explore: r"
+    assert faults == []
+    assert '"label": "bad"' in (made / "out/labels.jsonl").read_text()
