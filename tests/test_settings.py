@@ -51,5 +51,7 @@ print(ctypes.CDLL(blas).scipy_openblas_get_num_threads64_())
 """
     free = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     for given, threads in (({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")):
-        done = subprocess.run([sys.executable, "-c", code], env=free | given, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=free | given, capture_output=True, text=True, check=True
+        )
         assert done.stdout.split()[-1] == threads
