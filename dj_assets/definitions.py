@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from dj_assets.assets.asset_graph import gallery_definitions
+from dj_assets import settings
+
+# steps measure in processes that load this module first
+settings.one_blas_thread()
+
+from dj_assets.assets.asset_graph import gallery_definitions  # noqa: E402
 
 defs = gallery_definitions()

@@ -1,12 +1,15 @@
-"""Measure the peak memory of a process."""
+"""Measure the memory of a process, and limit it."""
 
 from __future__ import annotations
 
 import re
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+_STATM = Path("/proc/self/statm")
 _HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 
 
@@ -26,3 +29,22 @@ def _peak_of(who: int) -> int:
     """Return the largest resident size in bytes; macOS counts `ru_maxrss` in bytes, Linux and the BSDs in kB."""
     peak = resource.getrusage(who).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+@contextmanager
+def limited_memory(more_bytes: int) -> Iterator[None]:
+    """Let this process have at most `more_bytes` more than now within the block; a library then raises `MemoryError`.
+
+    Linux alone has such a limit (`RLIMIT_DATA`); elsewhere there is none. All threads of the process share it.
+    """
+    if not _STATM.exists():
+        yield
+        return
+    before, most = resource.getrlimit(resource.RLIMIT_DATA)
+    taken = int(_STATM.read_text().split()[5]) * resource.getpagesize()
+    limits = [limit for limit in (before, most) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min([taken + more_bytes, *limits]), most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (before, most))

@@ -15,12 +15,14 @@ from dj_assets.variables import Variable
 # The functions of the project are settings, too.
 __all__ = ["find_project", "project_root"]
 
+_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+
 # One thread per worker in every library that would otherwise start a thread pool.
 SINGLE_THREAD_ENV: Mapping[str, str] = dict.fromkeys(
     (
         "OMP_NUM_THREADS",
         "MKL_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
+        _BLAS_THREADS,
         "NUMBA_NUM_THREADS",
         "ARROW_NUM_THREADS",
         "RAYON_NUM_THREADS",
@@ -46,6 +48,15 @@ DECIDED_BYTES = 50
 # Python's garbage collection starts after this number of new containers: imports and batches create many that are kept,
 # and hardly any cycle.
 COLLECT_AFTER = 50_000
+
+
+def one_blas_thread() -> None:
+    """Give the BLAS of NumPy one thread, unless the environment says otherwise; call it before NumPy is imported.
+
+    A run with one worker measures in its own process. Threads of OpenBLAS in two processes on two CPUs waited for each
+    other without end, busy all the time.
+    """
+    os.environ.setdefault(_BLAS_THREADS, "1")
 
 
 def data_home() -> Path:

@@ -168,8 +168,8 @@ ONE_NODE_SAMPLES = Variable(
 )
 MAX_RECORD_MB = Variable(
     "DJ_MAX_RECORD_MB",
-    "The largest record that is read: a JSON record, a row of cells, a member of an archive; a longer one goes to "
-    "quarantine. Rows of Parquet have no limit. With another value, files are measured again.",
+    "The largest record that is read: a JSON record, a row of cells or of Parquet, a member of an archive; a longer "
+    "one goes to quarantine. With another value, files are measured again.",
     "MiB",
     "64",
 )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -31,3 +33,25 @@ def test_one_machine_decides_what_half_its_memory_holds(tmp_path, monkeypatch):
     assert settings.one_node_samples() == settings.memory_bytes() // 2 // settings.DECIDED_BYTES
     monkeypatch.setenv("DJ_ONE_NODE_SAMPLES", "0")
     assert settings.one_node_samples() == 0
+
+
+@pytest.mark.parametrize("enters", ["from dj_assets.cli import main; main()", "import dj_assets.definitions"])
+def test_matrices_are_multiplied_by_one_thread(enters: str) -> None:
+    """NumPy starts its threads when it is imported; a run with one worker multiplies in the process of the command."""
+    code = f"""
+import ctypes, sys
+sys.argv = ["dj-assets", "--version"]
+try:
+    {enters}
+except SystemExit:
+    pass
+import numpy
+[blas, *_] = [line.split()[-1] for line in open("/proc/self/maps") if "openblas" in line]
+print(ctypes.CDLL(blas).scipy_openblas_get_num_threads64_())
+"""
+    free = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    for given, threads in (({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=free | given, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split()[-1] == threads

@@ -11,7 +11,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
+
+import filelock
 
 from dj_assets import settings, variables
 from dj_assets.assets.instance import dagster_home
@@ -30,15 +33,17 @@ def start_dev(port: int | None = None, host: str = "127.0.0.1") -> int:
     Raises
     ------
     UserError
-        If the port is taken. Two servers on one port would both start, and would answer alternately.
+        If the port is taken: two servers on one port would both start, and would answer alternately. Or if another
+        command serves this instance: the daemons of both would start the same runs.
     """
     port = DEFAULT_PORT if port is None else port
     refuse_taken(host, port)
     project = settings.project_root()
     # the project is found from the current folder, which code servers and runs do not share
-    own = {variables.DAGSTER_HOME.name: str(dagster_home()), variables.PROJECT.name: str(project)}
+    home = dagster_home()
+    own = {variables.DAGSTER_HOME.name: str(home), variables.PROJECT.name: str(project)}
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(project / "workspace.yaml")]
-    with _passing_signals_on() as passed, _explore(port + EXPLORE_BEHIND) as explore:
+    with _alone(home), _passing_signals_on() as passed, _explore(port + EXPLORE_BEHIND) as explore:
         # A separate session: a Ctrl-C of the terminal reaches the child once, through this process, and not twice.
         child = subprocess.Popen(  # noqa: S603 - a fixed command
             [*command, "--host", host, "--port", str(port)],
@@ -52,6 +57,16 @@ def start_dev(port: int | None = None, host: str = "127.0.0.1") -> int:
             return 0
         sys.stderr.write(_ENDED)
         return returned if returned > 0 else 1
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Serve the instance of a folder alone."""
+    try:
+        with filelock.FileLock(home / ".dev.lock", timeout=0):
+            yield
+    except filelock.Timeout:
+        raise UserError(f"{home}: another 'dj-assets dev' is at work there; stop it first") from None
 
 
 def refuse_taken(host: str, port: int) -> None:

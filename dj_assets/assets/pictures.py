@@ -19,6 +19,7 @@ from dj_assets.views.distributions import LIMIT_BYTES, distributions_svg
 from dj_assets.views.markdown import embed_png, embed_svg, table_markdown
 from dj_assets.views.sankey import sankey_svg
 from dj_assets.views.thumbnail import thumbnail_png
+from dj_assets.views.visible import visible
 
 EXAMPLES_BYTES = 12_000
 # The size of the compressed picture; base64 makes it a third larger.
@@ -99,8 +100,11 @@ def _change(change: Change) -> str:
 
 
 def literal(text: str) -> str:
-    """Return text escaped so that Markdown shows it unchanged: dropped samples often have asterisks and brackets."""
-    return _MARKUP.sub(lambda sign: f"&#{ord(sign[0])};", text)
+    """Return text escaped so that Markdown shows it unchanged, with the names of control characters.
+
+    Dropped samples often have asterisks and brackets.
+    """
+    return _MARKUP.sub(lambda sign: f"&#{ord(sign[0])};", visible(text))
 
 
 def _why(example: Example) -> str:

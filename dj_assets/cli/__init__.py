@@ -10,6 +10,9 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; end with one line if it is interrupted while its modules load."""
     try:
+        from dj_assets import settings
+
+        settings.one_blas_thread()
         from dj_assets.cli.app import main as run
 
         run()

@@ -26,6 +26,7 @@ _SURELY_NEEDED = 0.5
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+_GONE = {errno.ENOENT, errno.ENOTDIR}
 
 
 def text_bytes(files: Sequence[SourceFile]) -> int:
@@ -66,7 +67,9 @@ def free_bytes(folder: Path) -> int:
 
 @contextmanager
 def disk_faults(folder: Path, expected: Callable[[], int] | None = None) -> Iterator[None]:
-    """Turn a full or read-only disk into one line that names the place and the cure; `expected` is what it takes.
+    """Turn a full or read-only disk, or a folder that is gone, into one line that names the place and the cure.
+
+    `expected` is what a run takes in all.
 
     Raises
     ------
@@ -85,7 +88,20 @@ def disk_faults(folder: Path, expected: Callable[[], int] | None = None) -> Iter
                 f"{error.filename or folder}: cannot be written ({_reason(error)}); make it writable, or name another "
                 "folder with DJ_HOME or --output"
             ) from error
+        if number in _GONE and not isinstance(error, duckdb.Error) and _concerns(error, folder):
+            raise DiskError(
+                f"{folder}: cannot be written ({_reason(error)}: {error.filename}); if it was removed during the run, "
+                "run it again, else name another folder with DJ_HOME or --output"
+            ) from error
         raise
+
+
+def _concerns(error: OSError, folder: Path) -> bool:
+    """Return whether an error is about a path inside of a folder, or about one that the folder is in."""
+    if not isinstance(error.filename, str | Path):
+        return False
+    path = Path(error.filename)
+    return path.is_relative_to(folder) or folder.is_relative_to(path)
 
 
 def _number(error: BaseException) -> int | None:

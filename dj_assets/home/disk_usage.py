@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -10,6 +13,7 @@ from dj_assets.home.json_files import read_json
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, run_ids
 from dj_assets.recipe.plan import Plan
+from dj_assets.stores.atomic import TEMPORARY, is_leftover
 from dj_assets.stores.path import source_path
 
 KEEP_RUNS = 100
@@ -31,9 +35,18 @@ class Surplus:
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder; a file with several names counts once."""
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file() and not file.is_symlink()]
-    return sum({(stat.st_dev, stat.st_ino): stat.st_size for stat in (file.stat() for file in files)}.values())
+    """Return the bytes of a file, or of all files in a folder; a file with several names counts once.
+
+    Files that a run removes meanwhile are left out.
+    """
+    inside = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    sizes: dict[tuple[int, int], int] = {}
+    for file in (path, *inside):
+        with suppress(OSError):
+            facts = file.lstat()
+            if stat.S_ISREG(facts.st_mode):
+                sizes[facts.st_dev, facts.st_ino] = facts.st_size
+    return sum(sizes.values())
 
 
 def disk_usage(layout: Layout) -> dict[str, int]:
@@ -77,7 +90,8 @@ def _measured(layout: Layout) -> Iterator[Surplus]:
 
 def _leftovers(layout: Layout) -> Iterator[Surplus]:
     """Yield what killed processes left; a staging folder that is ready belongs to the next run, which completes it."""
-    for path in sorted(layout.work.rglob(".*.tmp")):
+    # a shard may have begun after the locks were taken
+    for path in filter(is_leftover, sorted(layout.work.rglob(TEMPORARY))):
         yield Surplus.at(path, "temporary, left by a killed process")
     staging = layout.published / ".staging"
     if staging.exists() and not (staging / _READY).exists():

@@ -17,7 +17,7 @@ from dj_assets.home.damage import Sum
 from dj_assets.home.identity import part_of
 from dj_assets.sources.column_types import ColumnTypes, plain, without_rows
 from dj_assets.sources.json_lines import json_lines
-from dj_assets.sources.tables import batches_of
+from dj_assets.sources.table_batches import batches_of
 from dj_assets.stores.atomic import sync_path, temporary_beside
 
 _BATCH_BYTES = 16 * 1024 * 1024

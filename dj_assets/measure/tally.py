@@ -12,7 +12,7 @@ from dj_assets.measure.work import BlockSummary
 from dj_assets.media.decoded_by import DECODERS
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.column_types import ColumnTypes
-from dj_assets.sources.sources import SourceFile, is_as_found
+from dj_assets.sources.sources import SourceFile, is_as_found, state_of
 
 # After this number of records without the text key, the file fails at once instead of at its end.
 ENOUGH_RECORDS = 1000
@@ -57,6 +57,10 @@ class FileTally:
     peak_rss_mb: float = 0.0
     media: str = ""
     _keys_seen: tuple[str, ...] = ()
+    _state: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        self._state = state_of(self.task.file)
 
     def add(self, block: BlockSummary, node: str = "", peak_rss_mb: float = 0.0) -> None:
         """Add one block, which a worker of `node` measured.
@@ -95,7 +99,7 @@ class FileTally:
         task, file = self.task, self.task.file
         if not self.text_key_seen:
             raise SourceError(self._no_text_key())
-        if not is_as_found(file):
+        if not is_as_found(file, self._state):
             raise SourceError(f"{file.path}: was changed while it was read; nothing of it is kept, run again")
         return FileManifest(
             number=task.number,

@@ -26,6 +26,25 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     return with_inner(kind, lambda field: field.with_type(plain_type(field.type)))
 
 
+def is_textual(kind: pa.DataType) -> bool:
+    """Return whether values of a type, or of its dictionary, are texts or bytes that may be UTF-8."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    # writers without the annotation for strings write plain binary; it was checked to be UTF-8
+    return any(
+        test(kind)
+        for test in (
+            pa.types.is_string,
+            pa.types.is_large_string,
+            pa.types.is_string_view,
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+        )
+    )
+
+
 def in_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """Return an array in another type, at any depth; fields that a struct lacks are null.
 

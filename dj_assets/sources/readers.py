@@ -18,7 +18,8 @@ from dj_assets.sources.lines import LineSplitter, Overlong
 from dj_assets.sources.raw_formats import cut_of, parse_composed, parse_plain
 from dj_assets.sources.sources import SourceFile, content_sha256, members_sha256
 from dj_assets.sources.streams import BrokenStreamError, Stream
-from dj_assets.sources.tables import compact, table_blocks
+from dj_assets.sources.table_batches import compact
+from dj_assets.sources.tables import table_blocks
 
 __all__ = ["Block", "Parsed", "Reader", "Reject", "limited", "open_blocks", "parse", "records_in"]
 
@@ -39,7 +40,7 @@ class Reader:
     block_bytes
         The approximate number of bytes of raw records in a block; a longer record makes a longer block.
     max_line_bytes
-        A record over this length is quarantined and never held in memory. Rows of Parquet have no limit.
+        A record over this length is quarantined. None but a row of Parquet is ever held in memory.
     limit
         The largest number of records to read; blank lines do not count.
     members
@@ -120,7 +121,7 @@ class Reader:
         self._sha256 = members_sha256(sums)
 
     def _table(self) -> Iterator[Block]:
-        yield from table_blocks(self.file, self.file_number, self.block_bytes)
+        yield from table_blocks(self.file, self.file_number, self.block_bytes, self.max_line_bytes)
 
     def _stream(self) -> Iterator[Block]:
         with Stream(self.file) as stream:

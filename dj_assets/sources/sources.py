@@ -164,14 +164,23 @@ def full_name(path: SourcePath) -> SourcePath:
 
 
 def content_sha256(file: SourceFile) -> str:
-    """Return the SHA-256 of the file's bytes on the disk, in hexadecimal; of members, that of their names and sums."""
+    """Return the SHA-256 of the file's bytes on the disk, in hexadecimal; of members, that of their names and sums.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read, for example because it is gone.
+    """
     if file.members:
         return members_sha256([(str(member.path), content_sha256(member)) for member in file.members])
     if not file.size:
         # files of the kernel have no size, and reading them may wait without end
         return hashlib.sha256().hexdigest()
-    with file.path.open("rb") as raw:
-        return hashlib.file_digest(raw, "sha256").hexdigest()
+    try:
+        with file.path.open("rb") as raw:
+            return hashlib.file_digest(raw, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{file.path}: cannot be read ({error.strerror or error})") from error
 
 
 def members_sha256(members: Sequence[tuple[str, str]]) -> str:
@@ -179,12 +188,25 @@ def members_sha256(members: Sequence[tuple[str, str]]) -> str:
     return hashlib.sha256("".join(f"{checksum} {path}\n" for path, checksum in members).encode()).hexdigest()
 
 
-def is_as_found(file: SourceFile) -> bool:
-    """Return whether size and time of a file, or of all its members, are as when it was found."""
-    if file.members:
-        return all(is_as_found(member) for member in file.members)
-    now = file.path.stat()
-    return (now.st_size, now.st_mtime_ns) == (file.size, file.mtime_ns)
+def state_of(file: SourceFile) -> tuple[tuple[int, ...], ...]:
+    """Return what changes when a file, or one of its members, is written, replaced or removed, even by its old time."""
+    return tuple(_state(each.path) for each in file.members or (file,))
+
+
+def _state(path: SourcePath) -> tuple[int, ...]:
+    """Return size, time of the content, and, of a file on this machine, its number and the time of its last change."""
+    try:
+        now = path.stat()
+    except OSError:
+        return ()
+    local = (now.st_ino, now.st_ctime_ns) if isinstance(now, os.stat_result) else ()
+    return (now.st_size, now.st_mtime_ns, *local)
+
+
+def is_as_found(file: SourceFile, state: tuple[tuple[int, ...], ...]) -> bool:
+    """Return whether a file, or all its members, are as when they were found, and as when their state was taken."""
+    found = [(each.size, each.mtime_ns) for each in file.members or (file,)]
+    return state_of(file) == state and [one[:2] for one in state] == found
 
 
 def natural_key(path: PurePath) -> tuple[tuple[tuple[int, int, str], ...], ...]:

@@ -23,10 +23,19 @@ class BrokenStreamError(DjError):
 
 
 class HashedFile:
-    """Read a file, and hash and count its bytes."""
+    """Read a file, and hash and count its bytes.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it cannot be opened, for example because it is gone.
+    """
 
     def __init__(self, path: SourcePath) -> None:
-        self._file: IO[bytes] | RawIOBase = path.open("rb", buffering=0)
+        try:
+            self._file: IO[bytes] | RawIOBase = path.open("rb", buffering=0)
+        except OSError as error:
+            raise UnreadableFileError(f"{path}: cannot be read ({error.strerror or error})") from error
         self._hash = hashlib.sha256()
         self._ahead = b""
         self.consumed_bytes = 0

@@ -6,14 +6,16 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import IO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dj_assets import settings
 from dj_assets.errors import UnreadableFileError
-from dj_assets.sources.arrow_types import has_inner_dictionary
+from dj_assets.sources.arrow_types import is_textual
 from dj_assets.sources.blocks import Block, Parsed, Reject
 from dj_assets.sources.column_types import ColumnTypes, TableTypes, plain, without_rows
 from dj_assets.sources.fields import ID, SAMPLE_NAME
@@ -21,37 +23,58 @@ from dj_assets.sources.file_kinds import HEAD_BYTES, mistaken_content
 from dj_assets.sources.json_values import as_strings, json_texts
 from dj_assets.sources.sources import SourceFile
 from dj_assets.sources.streams import BrokenStreamError, Stream
+from dj_assets.sources.table_batches import MOST_BYTES, batches_of, row_bytes, split
 from dj_assets.stores.path import ObjectPath
 
 _COPY_BYTES = 1 << 20
 _MAX_BATCH_ROWS = 65536
+# A file may take as many times its size in addition: as much as text is usually compressed, with room for copies.
+_UNPACKED = 8
 _MOST_MICROSECONDS = (2**63 - 1) // 1000
 
 
-def table_blocks(file: SourceFile, file_number: int, block_bytes: int) -> Iterator[Block]:
+def table_blocks(file: SourceFile, file_number: int, block_bytes: int, max_row_bytes: int) -> Iterator[Block]:
     """Yield the rows of a Parquet file in order, in blocks of about `block_bytes` or a single row.
 
-    A compressed file is unpacked into a temporary file first, since Parquet is read from its end.
+    A compressed file is unpacked into a temporary file first, since Parquet is read from its end. A row over
+    `max_row_bytes` is refused; its block has a row of nulls in its place.
 
     Raises
     ------
     UnreadableFileError
-        If the file is not Parquet or is damaged, or two columns have the same name.
+        If the file is not Parquet or is damaged, two columns have the same name, or its pages take too much memory.
     """
     row = 0
     try:
         with _table(file) as table:
             schema = table.schema_arrow
             rows = max(1, table.metadata.num_rows)
-            for batch in batches_of(table, _rows_per_batch(table.metadata, block_bytes)):
-                for part in _split(plain(batch), block_bytes):
+            for batch in batches_of(table, _rows_per_batch(table.metadata, block_bytes), most_bytes=_most_bytes(file)):
+                for part in split(plain(batch), min(2 * block_bytes, max_row_bytes)):
                     done = file.size * (row + part.num_rows) // rows
-                    yield Block(file_number, row, 0, part, done, schema=schema)
+                    block = Block(file_number, row, 0, part, done, schema=schema)
+                    yield _without_oversize(block, file.path.name, max_row_bytes)
                     row += part.num_rows
             if not row:
                 yield Block(file_number, 0, 0, plain(without_rows(schema)), file.size, schema=schema)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, OSError, MemoryError) as error:
         raise _unreadable(file, error, row) from error
+
+
+def _most_bytes(file: SourceFile) -> int:
+    return MOST_BYTES + min(_UNPACKED * file.size, settings.memory_bytes() // 2)
+
+
+def _without_oversize(block: Block, name: str, most_bytes: int) -> Block:
+    """Return a block, with a row of nulls and a reject if it is a single row that is too large."""
+    table = cast("pa.RecordBatch", block.payload)
+    size = row_bytes(table) if table.num_rows == 1 else 0
+    if size <= most_bytes:
+        return block
+    row = block.first_row
+    error = f"the row is {size} bytes long, more than the {most_bytes} allowed (DJ_MAX_RECORD_MB), at row {row}"
+    nulls = pa.RecordBatch.from_arrays([pa.nulls(1, field.type) for field in table.schema], schema=table.schema)
+    return replace(block, payload=nulls, rejects=(Reject(row, f"{name}:{row}", dropped=False, error=error),))
 
 
 def table_schema(file: SourceFile) -> tuple[pa.Schema, int]:
@@ -65,18 +88,8 @@ def table_schema(file: SourceFile) -> tuple[pa.Schema, int]:
     try:
         with _table(file) as table:
             return table.schema_arrow, table.metadata.num_rows
-    except (pa.ArrowInvalid, OSError, BrokenStreamError) as error:
+    except (pa.ArrowInvalid, OSError, MemoryError, BrokenStreamError) as error:
         raise _unreadable(file, error) from error
-
-
-def batches_of(table: pq.ParquetFile, rows: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a Parquet file in batches of at most `rows`.
-
-    pyarrow reads dictionaries inside lists and structs from one row group at a time.
-    """
-    nested = any(has_inner_dictionary(field.type) for field in table.schema_arrow)
-    for groups in ([number] for number in range(table.num_row_groups)) if nested else [None]:
-        yield from table.iter_batches(rows, row_groups=groups, columns=columns, use_threads=False)
 
 
 def parse_table(block: Block, text_key: str, name: str) -> Parsed:
@@ -85,10 +98,14 @@ def parse_table(block: Block, text_key: str, name: str) -> Parsed:
     types = TableTypes.of_table(block.schema or table.schema, table)
     rows = pa.array(range(block.first_row, block.first_row + table.num_rows), pa.int64())
     rejects = list(block.rejects)
+    refused = {reject.row for reject in rejects}
+    if refused:
+        keep = pa.array([row not in refused for row in rows.to_pylist()])
+        rows, table = rows.filter(keep), table.filter(keep)
     bad = _invalid_rows(table, text_key)
     if bad:
         for i, column in bad.items():
-            row = block.first_row + i
+            row = rows[i].as_py()
             error = f"invalid UTF-8 in column '{column}' at {block.position_of(row)}"
             (named,) = block.names_of([row], name)
             rejects.append(Reject(row, named, dropped=False, error=error))
@@ -130,7 +147,7 @@ def _without_text(
     if text_key not in table.schema.names:
         return Reject(row, sample_id, dropped=True, error=f"no key '{text_key}'")
     kind = table.schema.field(text_key).type
-    if _textual(kind) or pa.types.is_null(kind):
+    if is_textual(kind) or pa.types.is_null(kind):
         return Reject(row, sample_id, dropped=True, error="no text")
     error = f"the text is of type {kind}, not a string, at {position_of(row)}"
     return Reject(row, sample_id, dropped=False, error=error)
@@ -181,26 +198,8 @@ def _is_binary(kind: pa.DataType) -> bool:
 
 def _as_string(column: pa.Array) -> pa.StringArray | None:
     """Return the column as strings; None if it has another type."""
-    textual = _textual(column.type) or pa.types.is_null(column.type)
+    textual = is_textual(column.type) or pa.types.is_null(column.type)
     return cast("pa.StringArray", column.cast(pa.string())) if textual else None
-
-
-def _textual(kind: pa.DataType) -> bool:
-    if isinstance(kind, pa.BaseExtensionType):
-        kind = kind.storage_type
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    # writers without the annotation for strings write plain binary; it was checked to be UTF-8
-    return any(
-        test(kind)
-        for test in (
-            pa.types.is_string,
-            pa.types.is_large_string,
-            pa.types.is_string_view,
-            pa.types.is_binary,
-            pa.types.is_large_binary,
-        )
-    )
 
 
 def _invalid_rows(table: pa.RecordBatch, text_key: str) -> dict[int, str]:
@@ -240,31 +239,6 @@ def _rows_per_batch(metadata: pq.FileMetaData, block_bytes: int) -> int:
     return max(1, min(_MAX_BATCH_ROWS, block_bytes * int(metadata.num_rows) // max(1, size)))
 
 
-def _split(batch: pa.RecordBatch, block_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Yield the batch in parts of at most twice `block_bytes`, each with buffers of its own."""
-    if _decoded_bytes(batch) <= 2 * block_bytes or batch.num_rows <= 1:
-        yield batch
-        return
-    half = batch.num_rows // 2
-    for part in (batch.slice(0, half), batch.slice(half)):
-        yield from _split(compact(part), block_bytes)
-
-
-def _decoded_bytes(batch: pa.RecordBatch) -> int:
-    """Return the size of a batch with the values of dictionaries in every row: a few bytes may name a megabyte each."""
-    size = int(batch.nbytes)
-    for column in batch.columns:
-        if pa.types.is_dictionary(column.type) and _textual(column.type):
-            lengths = pc.binary_length(column.dictionary).take(column.indices)
-            size += pc.sum(lengths.cast(pa.int64())).as_py() or 0
-    return size
-
-
-def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a copy of a slice: a slice would be sent to a worker with its complete buffers."""
-    return batch.take(pa.array(range(batch.num_rows), pa.int64()))
-
-
 @contextmanager
 def _table(file: SourceFile) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file; raise for one that is not Parquet, or has two columns of one name."""
@@ -290,7 +264,7 @@ def _unit_of(raw: IO[bytes], leaves: Sequence[str]) -> str:
     pyarrow reads times before 1678 and after 2261, such as 9999-12-31, as other times in nanoseconds.
     """
     with pq.ParquetFile(raw, buffer_size=_COPY_BYTES, coerce_int96_timestamp_unit="us") as table:
-        for batch in table.iter_batches(columns=[*leaves], use_threads=False):
+        for batch in batches_of(table, _MAX_BATCH_ROWS, [*leaves]):
             if not all(_fits(column) for column in batch.columns):
                 return "us"
     return "ns"
@@ -309,6 +283,9 @@ def _fits(column: pa.Array) -> bool:
 
 
 def _unreadable(file: SourceFile, error: Exception, row: int = 0) -> UnreadableFileError:
+    if isinstance(error, MemoryError):
+        problem = f"row {row} takes more than {_most_bytes(file):,} bytes of memory to be read"
+        return UnreadableFileError(f"{file.path}: {problem}; write it again, with fewer or smaller rows in a page")
     reason = str(error).splitlines()[0]
     return UnreadableFileError(f"{file.path}: no readable Parquet after row {row} ({reason}); fetch it again")
 

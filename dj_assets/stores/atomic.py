@@ -61,9 +61,14 @@ def remove_leftovers(work: Path) -> None:
     The state of processes on other machines is unknown: their files are removed when they are a day old.
     """
     for path in (*work.glob(TEMPORARY), *work.glob(f"*/{TEMPORARY}"), *work.glob(f"counted/**/{TEMPORARY}")):
-        writer, _, machine = path.name.split(".")[-2].partition("@")
-        if _is_forsaken(path) if machine and machine != _machine() else not _lives(writer):
+        if is_leftover(path):
             path.unlink(missing_ok=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Return whether a temporary file was left by a killed process, as far as can be known."""
+    writer, _, machine = path.name.split(".")[-2].partition("@")
+    return _is_forsaken(path) if machine and machine != _machine() else not _lives(writer)
 
 
 def _machine() -> str:

@@ -12,6 +12,7 @@ from dj_assets.views.funnel import funnel_rows, reference_line
 from dj_assets.views.markdown import table_markdown
 from dj_assets.views.page.provenance import recipe_yaml
 from dj_assets.views.page.report_input import ReportInput
+from dj_assets.views.visible import visible
 
 # Data hubs accept this as the identifier of a licence; any other text is a sentence about it.
 _IDENTIFIER = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*")
@@ -114,4 +115,4 @@ def _recipe(report_input: ReportInput) -> str:
 
 def _plain(text: str) -> str:
     """Return text escaped so that Markdown shows it unchanged."""
-    return _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", " ".join(text.split()))
+    return _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", " ".join(visible(text).split()))

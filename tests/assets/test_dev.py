@@ -70,6 +70,11 @@ def test_home_port_and_signals_reach_the_server(project, sent, home):
     first = child.stdout.readline().split()
     with urllib.request.urlopen(first.pop(1), timeout=30) as page:
         assert b" subsets have a finished run" in page.read()
+        assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    if not home:
+        # the daemons of both would start the same runs
+        with pytest.raises(UserError, match="dagster_home: another 'dj-assets dev' is at work there; stop it first"):
+            start_dev(port=free_port())
     child.send_signal(sent)
     out, err = child.communicate(timeout=30)
     # a home that is set is used, else that of the project

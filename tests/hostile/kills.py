@@ -126,10 +126,8 @@ WAYS: dict[str, Callable[[subprocess.Popen[str]], None]] = {
 }
 
 
-def killed(world: World, way: str, after_s: float) -> Outcome:
-    """Start a run, kill it after some seconds in one way, and run it again to its end."""
-    output = world.folder / f"out-{way.replace(' ', '-').replace(',', '')}-{after_s:.3f}"
-    process = start(world.folder, output)
+def attacked(process: subprocess.Popen[str], way: str, after_s: float) -> Outcome | None:
+    """Kill a process after some seconds in one way; return what came of it if it hangs or leaves processes."""
     time.sleep(after_s)
     family = _family(process)
     with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
@@ -143,6 +141,15 @@ def killed(world: World, way: str, after_s: float) -> Outcome:
     if alive:
         _signal_some(alive, signal.SIGKILL)
         return Outcome(way, after_s, "orphans", f"{[child.cmdline()[:3] for child in alive]}")
+    return None
+
+
+def killed(world: World, way: str, after_s: float) -> Outcome:
+    """Start a run, kill it after some seconds in one way, and run it again to its end."""
+    output = world.folder / f"out-{way.replace(' ', '-').replace(',', '')}-{after_s:.3f}"
+    bad = attacked(start(world.folder, output), way, after_s)
+    if bad is not None:
+        return bad
     said = Path(f"{output}.log").read_text()
     # Python itself cannot be interrupted without one before it runs the command
     if _TRACEBACK in said and "dj_assets" in said.partition(_TRACEBACK)[2]:

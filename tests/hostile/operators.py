@@ -19,9 +19,6 @@ from tests.hostile import texts
 SIZE = 1_000_000
 # An operator that has not answered after this CPU time hangs.
 HANGS_AFTER_S = 20.0
-# A parser of language reads 20,000 words a second, and refuses more than a million characters.
-PARSERS = ("text_action_filter", "text_entity_dependency_filter")
-PARSED = 50_000
 PYTHIA = "EleutherAI/pythia-6.9b-deduped"
 # Operators with parameters that take another way through the code.
 VARIANTS: Sequence[tuple[str, Mapping[str, Any]]] = (
@@ -79,7 +76,7 @@ class Attacked:
         self._process: BaseProcess | None = None
         self._line: Connection | None = None
 
-    def asked(self, text: str, size: int = SIZE) -> Answer:
+    def asked(self, text: str) -> Answer:
         if self._process is None:
             self._line, theirs = multiprocessing.get_context("spawn").Pipe()
             process = multiprocessing.get_context("spawn").Process(target=_serve, args=(*self._arguments, theirs))
@@ -91,7 +88,7 @@ class Attacked:
             if missing:
                 return Answer(self.name, text, "absent", 0.0, missing)
         assert self._line is not None
-        self._line.send((text, size))
+        self._line.send(text)
         before = _cpu_seconds(self._process)
         while not self._line.poll(0.2):
             if _cpu_seconds(self._process) - before > HANGS_AFTER_S:
@@ -118,7 +115,7 @@ def answers(models: Path, number: int | None = None, seed: int = 0) -> Iterator[
         attacked = Attacked(name, parameters, models)
         try:
             for text in texts.NAMES if number is None else chosen.sample(texts.NAMES, number):
-                answer = attacked.asked(text, PARSED if name in PARSERS else SIZE)
+                answer = attacked.asked(text)
                 yield answer
                 if answer.kind == "absent":
                     break
@@ -176,7 +173,7 @@ def _serve(name: str, parameters: dict[str, Any], folder: Path, line: Connection
         return
     line.send("")
     while True:
-        text = texts.text(*line.recv())
+        text = texts.text(line.recv(), SIZE)
         began = time.process_time()
         try:
             run(operator, text, models)

@@ -7,6 +7,8 @@ rows of these parts in the page. `--kills N`, `--texts N` and `--seed N` choose 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.hostile import disk, kills, operators
+from tests.hostile import disk, kills, operators, power
 from tests.operators.language_models import make_models
 from tests.paths import ROOT
 
@@ -55,6 +57,20 @@ def of_kills(options: argparse.Namespace) -> Figures:
     return figures
 
 
+def of_power(options: argparse.Namespace) -> Figures:
+    """Let the power fail at random moments: what was not synced is cut."""
+    figures: Figures = Counter()
+    if shutil.which("strace") is None:
+        return Counter({"not run": options.kills})
+    with tempfile.TemporaryDirectory() as folder:
+        world = kills.world(Path(folder) / "world", files=2, samples=200)
+        for number, after_calls in enumerate(power.moments(world, options.kills, options.seed)):
+            outcome = power.lost(world, after_calls, number)
+            figures[{"same": "survived", "hung": "hung"}.get(outcome.kind, "wrong")] += 1
+            _tell(str(outcome))
+    return figures
+
+
 def of_disk(_: argparse.Namespace) -> Figures:
     """Run where the disk is full, or may not be written."""
     figures: Figures = Counter()
@@ -73,7 +89,8 @@ def _of_tests(*files: str) -> Callable[[argparse.Namespace], Figures]:
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.xml"
             command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *files]
-            subprocess.run(command, cwd=ROOT, check=False, stdout=sys.stderr)
+            all_ways = os.environ | {"TEST_ALL_WAYS": "1"}
+            subprocess.run(command, cwd=ROOT, check=False, stdout=sys.stderr, env=all_ways)
             for case in ET.parse(report).iter("testcase"):
                 kinds = {part.tag for part in case}
                 figures[
@@ -93,7 +110,21 @@ PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Figures]]] = {
     "damage": ("damaged images and clips", _of_tests("tests/media/test_damage.py")),
     "archives": ("archives with false headers", _of_tests("tests/hostile/test_archives.py")),
     "inputs": ("inputs that are no files, bombs of JSON", _of_tests("tests/hostile/test_inputs.py")),
-    "recipes": ("recipes that explode or name code", _of_tests("tests/recipe/test_yaml_file.py")),
+    "power": ("power loss at random moments", of_power),
+    "tables": ("Parquet files that unpack to gigabytes", _of_tests("tests/hostile/test_tables.py")),
+    "changes": ("inputs that change while they are read", _of_tests("tests/hostile/test_changing_inputs.py")),
+    "concurrency": (
+        "runs, readers and prune at once",
+        _of_tests("tests/hostile/test_concurrency.py", "tests/hostile/long_concurrency.py"),
+    ),
+    "images": ("images of absurd sizes and of two formats", _of_tests("tests/hostile/test_images.py")),
+    "injection": ("markup in samples", _of_tests("tests/hostile/test_injection.py")),
+    "limits": ("limits of files, rows, columns and memory", _of_tests("tests/hostile/long_limits.py")),
+    "dagster": ("kills of runs of Dagster", _of_tests("tests/hostile/long_dagster.py")),
+    "recipes": (
+        "recipes that explode, or name paths and code",
+        _of_tests("tests/recipe/test_yaml_file.py", "tests/hostile/test_recipes.py"),
+    ),
     "server": ("requests to the page of sliders", _of_tests("tests/what_if/test_server.py")),
     "secrets": ("planted secrets", _of_tests("tests/hostile/test_secrets.py")),
 }

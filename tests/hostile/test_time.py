@@ -54,6 +54,8 @@ AGAINST = {
     "remove_comments_mapper": ("percent words",),
     "remove_repeat_sentences_mapper": ("questions", "sentences of one letter"),
     "remove_table_text_mapper": ("rows of many cells", "cells in one line"),
+    "sentence_split_mapper": ("abbreviations", "initials"),
+    "text_action_filter": ("different words", "short words"),
     "text_chunk_mapper": ("line feeds",),
     "token_num_filter": ("letters", "spaces", "marks of two classes"),
     "word_repetition_filter": ("different words", "short words"),

@@ -63,7 +63,7 @@ def test_nothing_can_go_from_what_is_in_use(project):
 def test_what_is_listed_goes_and_the_rest_stays(project):
     home = project / "home/news"
     (home / "cleaned/00007.parquet").write_bytes(b"no manifest commits it")
-    (home / "stats/.00001.parquet.77.tmp").write_bytes(b"left by a killed process")
+    (home / "stats/.00001.parquet.99999999.tmp").write_bytes(b"left by a killed process")
     (home / ".staging/refined").mkdir(parents=True)
     (home / "near_pairs/document_minhash_deduplicator_1.parquet").write_bytes(b"of another recipe")
     (home / "counted/document_line_deduplicator").mkdir(parents=True)
@@ -72,7 +72,7 @@ def test_what_is_listed_goes_and_the_rest_stays(project):
     before = everything(project / "home")
     wanted = [
         "cleaned/00007.parquet",
-        "stats/.00001.parquet.77.tmp",
+        "stats/.00001.parquet.99999999.tmp",
         ".staging",
         "pending/0123456789abcdef.parquet",
         "runs/19990101T000000Z-x.parquet",

@@ -85,6 +85,35 @@ def test_without_the_token_nobody_on_this_machine_gets_anything(server):
         assert connection.getresponse().status == 403
 
 
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "GET / HTTP/1.1",
+        "GET /none HTTP/1.1",
+        "POST /ask/about HTTP/1.1",
+        "POST /ask/none HTTP/1.1",
+        "GET /%2e%2e/x HTTP/1.1",
+    ],
+)
+@pytest.mark.parametrize("host", ["127.0.0.1", "rebound.example"])
+def test_every_answer_has_a_policy_and_lets_no_other_site_in(server, request_line, host):
+    head = f"Host: {host}:{server.server_address[1]}\r\nOrigin: http://evil.example\r\nConnection: close"
+    guard = "" if "none" in request_line else "\r\nX-Dj-Assets: x"
+    answer = raw(server, f"{request_line}\r\n{head}{guard}\r\n\r\n")
+    assert b"Content-Security-Policy: default-src 'none';" in answer
+    assert b"Access-Control-Allow" not in answer
+    if host == "rebound.example":
+        assert answer.startswith(b"HTTP/1.1 403")
+
+
+def test_a_question_in_advance_of_another_site_is_refused(server):
+    host = f"Host: 127.0.0.1:{server.server_address[1]}\r\nOrigin: http://evil.example\r\nConnection: close"
+    asked = "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: x-dj-assets"
+    answer = raw(server, f"OPTIONS /ask/write HTTP/1.1\r\n{host}\r\n{asked}\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 501")
+    assert b"Access-Control-Allow" not in answer
+
+
 def raw(server, text: str) -> bytes:
     """Send a request as it is, and return everything that the server answers before it closes the connection."""
     with socket.create_connection(server.server_address[:2], timeout=30) as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from dj_assets.errors import SampleError, UserError
 from dj_assets.models import extras, load
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Token
 
+# Words that are parsed in about two seconds; the text has a hundred thousand characters then.
+MOST_WORDS = 20_000
 # The longest run of characters without white space: addresses are searched in it in quadratic time.
 LONGEST_WORD = 50_000
 SHORT_WORD = 1000
@@ -28,15 +30,17 @@ SPECIAL_TOKENS = ("<__dj__image>", "<__dj__audio>", "<__dj__video>", "<|__dj__eo
 class ParsedFilter(Filter):
     """Filter by the words of a text as spaCy parses them.
 
-    The model is `en_core_web_md` or `zh_core_web_md`. Special tokens for media are removed before. A text longer than
-    the model accepts, a million characters, is quarantined. So is an English one with 50,000 characters without white
-    space, or with thousands of signs at the end of a word, which take quadratic time.
+    The model is `en_core_web_md` or `zh_core_web_md`. Special tokens for media are removed before. A text with more
+    than `max_words` words and signs is quarantined: spaCy takes a second for 10,000 to 20,000 of them. So is a text
+    longer than the model accepts, a million characters, and an English one with 50,000 characters without white space,
+    or with thousands of signs at the end of a word, which take quadratic time.
     """
 
     parts_of_speech: ClassVar[frozenset[str]]
     tags: ClassVar[frozenset[str]]
 
     lang: Literal["en", "zh"] = "en"
+    max_words: int = Field(MOST_WORDS, ge=1)
 
     @model_validator(mode="after")
     def _spacy_is_installed(self) -> Self:
@@ -53,17 +57,31 @@ class ParsedFilter(Filter):
     def parsed(self, batch: Batch) -> list[Doc]:
         """Return the parsed document of every text."""
         path = batch.models.find(*self.models()).path
-        return batch.derive(("parsed", path), lambda: _parsed(load.spacy(path), batch.text.to_pylist()))
+        key = ("parsed", path, self.max_words)
+        return batch.derive(key, lambda: _parsed(load.spacy(path), batch.text.to_pylist(), self.max_words))
 
     def chosen(self, document: Doc) -> list[Token]:
         """Return the words of a document that have the required part of speech and tag."""
         return [word for word in document if word.pos_ in self.parts_of_speech and word.tag_ in self.tags]
 
 
-def _parsed(model: Language, texts: list[str]) -> list[Doc]:
+def _parsed(model: Language, texts: list[str], most_words: int) -> list[Doc]:
     # Chinese has no white space between words, and its tokenizer takes linear time
     spaced = model.lang != "zh"
-    return [model(_prepared(text, model.max_length, spaced=spaced)) for text in texts]
+    return [_parse(model, _prepared(text, model.max_length, spaced=spaced), most_words) for text in texts]
+
+
+def _parse(model: Language, text: str, most_words: int) -> Doc:
+    """Parse a text if its words are not too many. Those at white space, at most as many, are counted first: quickly."""
+    _check_number(len(text.split()), most_words)
+    words = model.make_doc(text)
+    _check_number(len(words), most_words)
+    return model(words)
+
+
+def _check_number(words: int, most: int) -> None:
+    if words > most:
+        raise SampleError(f"{words} words, more than the {most} that are parsed; split the text, or raise max_words")
 
 
 def _prepared(text: str, longest: int, *, spaced: bool) -> str:

@@ -18,7 +18,7 @@ from dj_assets.sources.column_types import without_rows
 from dj_assets.sources.fields import FieldTypes, observe, restore
 from dj_assets.sources.json_lines import table_lines
 from dj_assets.sources.json_values import as_json, plain_records
-from dj_assets.sources.tables import batches_of
+from dj_assets.sources.table_batches import batches_of
 
 _MAX_ROWS = 2048
 

@@ -55,6 +55,21 @@ def test_a_text_too_long_for_the_parser(bench: Any) -> None:
         bench.measured(TextActionFilter(), "a" * 1_000_001)
 
 
+def test_a_text_of_too_many_words_is_not_parsed(bench: Any) -> None:
+    text = "Tom plays piano. " * 3
+    assert bench.measured(TextActionFilter(max_words=12), text) == [3]
+    for most, counted in ((11, 12), (8, 9)):
+        with pytest.raises(SampleError, match=f"{counted} words, more than the {most} that are parsed"):
+            bench.measured(TextActionFilter(max_words=most), text)
+
+
+def test_a_text_of_nothing_but_ends_is_not_split(bench: Any) -> None:
+    with pytest.raises(SampleError, match="20001 ends of sentences in 60003 characters, too many"):
+        bench.rewritten(SentenceSplitMapper(), "a! " * 20_001)
+    prose = "It rained, and it rained again, and it did not stop. " * 20_100
+    assert bench.rewritten(SentenceSplitMapper(), prose, "..." * 30_000)[0].count("\n") == 20_099
+
+
 def test_one_sentence_a_line(bench: Any) -> None:
     text = "Dr. Adams left. The talk with Mr. Brown went on.\n\nIt rained."
     wanted = "Dr. Adams left.\nThe talk with Mr. Brown went on.\nIt rained."
