@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision dev test retest hostile azurite check format docs licences docs-site bench clean lock kernels wheel
+.PHONY: demo demo-vision dev test retest hostile azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -79,6 +79,10 @@ wheel: kernels
 	  build/$$python/bin/pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable . && \
 	  build/$$python/bin/python -m dj_assets.reference.compiled_kernels || exit 1; done
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+# Counters of a small run, which are the same on every machine, against those in benchmarks/results/guard.json.
+bench-guard: $(VENV)/.stamp-dev
+	$(BIN)/python -m benchmarks.guard
 
 # The lock: every version of an environment in which the whole test suite passed. What a CUDA build of PyTorch brings
 # along stays out: it names its exact versions itself, and a CPU build has no use for it.
