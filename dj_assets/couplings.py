@@ -81,7 +81,7 @@ class KernelCache:
             cache: Any = getattr(self, layer)
             # what another process is replacing, or a disk has lost, is compiled again
             with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError):
-                if cache is not None and (found := cache.load_overload(signature, context)) is not None:
+                if cache is not None and (found := _load(cache, signature, context)) is not None:
                     return found
         self._before_compiling(Path(self.cache_path) if self.cache_path else None)
         return None
@@ -111,10 +111,22 @@ class KernelCache:
         except RuntimeError:
             return None
         file = cache._cache_file
-        if not hasattr(file, "_source_stamp") or not hasattr(file, "_version"):
-            _changed("numba", "a cache has no _cache_file._source_stamp or _version")
+        if not hasattr(file, "_source_stamp") or not hasattr(file, "_version") or not hasattr(cache, "_load_overload"):
+            _changed("numba", "a cache has no _load_overload, _cache_file._source_stamp or _version")
         file._source_stamp, file._version = self._stamp, f"{file._version}, {self._stamp}"
         return cache
+
+
+def _load(cache: Any, signature: object, context: object) -> Any:  # noqa: ANN401 - numba has no types
+    """Load a compiled function, without the rules for compiling others.
+
+    numba reads those before each load, which takes as long as all kernels of a recipe. It reads them again before it
+    compiles. The memory of arrays is all that compiled code needs.
+    """
+    from numba.core.runtime import rtsys
+
+    rtsys.initialize(context)
+    return cache._load_overload(signature, context)
 
 
 def _locators() -> Sequence[type]:

@@ -85,6 +85,19 @@ def test_numba_loads_shipped_kernels_and_writes_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "__pycache__").glob("*.nbc")), changed("numba")
 
 
+def test_numba_loads_without_the_rules_for_compiling(tmp_path: Path) -> None:
+    cached(tmp_path, 1)
+    rules = "len(numba.core.registry.cpu_target.target_context._defns)"
+    module = (tmp_path / "cached.py").read_text()
+    (tmp_path / "cached.py").write_text(module.replace("len(one.stats.cache_hits)", rules))
+    command = [sys.executable, "-c", "import cached", "1"]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    done = subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    loaded = int(done.stdout.split()[-1])
+    # the function itself, and nothing of the thousand definitions that a compilation reads
+    assert loaded < 100, changed("numba")
+
+
 def test_numba_loads_from_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     cached(tmp_path, 1)
     confined = CACHED.format(name="Given").replace(
