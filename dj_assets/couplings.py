@@ -123,7 +123,7 @@ def _load(cache: Any, signature: object, context: object) -> Any:  # noqa: ANN40
     numba reads those before each load, which takes as long as all kernels of a recipe. It reads them again before it
     compiles. The memory of arrays is all that compiled code needs.
     """
-    from numba.core.runtime import rtsys
+    from numba.core.runtime import rtsys  # type: ignore[attr-defined]
 
     rtsys.initialize(context)
     return cache._load_overload(signature, context)

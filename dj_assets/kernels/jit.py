@@ -69,7 +69,11 @@ def _cached(function: Function, **options: object) -> Function:
 
 
 def kernel(function: Function) -> Function:
-    """Compile a function at its first call; it then runs without the GIL and is cached."""
+    """Compile a function at its first call; it then runs without the GIL and is cached.
+
+    A variable that begins as a literal and is handed to another kernel begins as `np.int64(0)`: numba would compile the
+    other one for the literal, too.
+    """
     return _cached(function)
 
 

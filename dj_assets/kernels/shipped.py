@@ -85,8 +85,8 @@ def describe(set_: Path, stamp: int, functions: int) -> None:
     (set_ / _ABOUT).write_text(json.dumps(asdict(description)) + "\n", "utf-8")
 
 
-def misfit(set_: Path, stamp: int) -> str | None:
-    """Return why a set cannot be loaded here, as half a sentence; None if it can."""
+def no_baseline() -> str | None:
+    """Return why kernels are compiled for this processor alone, as half a sentence; None if they are for all."""
     if variables.KERNELS.choice("shipped") != "shipped":
         return f"{variables.KERNELS.name} is not 'shipped'"
     chosen = _baseline()
@@ -94,6 +94,13 @@ def misfit(set_: Path, stamp: int) -> str | None:
         return "this processor lacks AVX2, or is of another kind"
     if (given := variables.NUMBA_CPU_NAME.given()) != chosen.processor:
         return f"NUMBA_CPU_NAME is {given}"
+    return None
+
+
+def misfit(set_: Path, stamp: int) -> str | None:
+    """Return why a set cannot be loaded here, as half a sentence; None if it can."""
+    if (reason := no_baseline()) is not None:
+        return reason
     if (found := about(set_)) is None:
         return f"there are none for {set_.name}"
     installed = importlib.metadata.version("numba")
