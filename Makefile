@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision dev test retest hostile azurite check format docs licences docs-site bench clean lock
+.PHONY: demo demo-vision dev test retest hostile azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -68,6 +68,22 @@ docs-site: $(VENV)/.stamp-dev
 bench: $(VENV)/.stamp-base
 	$(BIN)/python -m benchmarks.text_recipes $(BENCH)
 
+# Compiled kernels after a change of a kernel; without them, every user compiles once what a recipe needs.
+kernels: $(VENV)/.stamp-base
+	$(BIN)/python -m dj_assets.reference.compiled_kernels
+
+# The wheel, with compiled kernels for this Python. Those of more versions: make wheel PYTHONS="python3.12 python3.13"
+wheel: kernels
+	for python in $(PYTHONS); do \
+	  $$python -m venv build/$$python && \
+	  build/$$python/bin/pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable . && \
+	  build/$$python/bin/python -m dj_assets.reference.compiled_kernels || exit 1; done
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+# Counters of a small run, which are the same on every machine, against those in benchmarks/results/guard.json.
+bench-guard: $(VENV)/.stamp-dev
+	$(BIN)/python -m benchmarks.guard
+
 # The lock: every version of an environment in which the whole test suite passed. What a CUDA build of PyTorch brings
 # along stays out: it names its exact versions itself, and a CPU build has no use for it.
 lock: $(VENV)/.stamp-dev
@@ -79,6 +95,7 @@ clean:
 $(VENV)/.stamp-base: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
+	$(BIN)/python -m dj_assets.reference.compiled_kernels
 	touch $@
 
 $(VENV)/.stamp-vision: $(VENV)/.stamp-base

@@ -18,11 +18,13 @@ class BuildWithIncluded(build_py):
 
     def run(self) -> None:
         """Copy everything; an editable install reads the folders where they are."""
+        # what an earlier build left would be in the wheel
+        if not self.editable_mode:
+            shutil.rmtree(self._target(), ignore_errors=True)
+            shutil.rmtree(self._target().parent / "kernels/compiled", ignore_errors=True)
         super().run()
         if self.editable_mode:
             return
-        # what an earlier build left would be in the wheel
-        shutil.rmtree(self._target(), ignore_errors=True)
         for name in _included():
             target = self._target() / name
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,9 @@ Such parts can change without notice. So `pyproject.toml` bounds the versions of
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
+import pickle
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -30,77 +32,126 @@ class LibraryError(DjError):
     """An undocumented part of a library is gone or has changed: another version of the library is needed."""
 
 
-def set_cache_stamp(compiled: object, stamp: object) -> None:
-    """Let the disk cache of a numba function be valid for one stamp, instead of for the content of its module.
-
-    The stamp is part of the version of the cache, too: numba compares that first, and an index of other modules may
-    name types that are gone.
-
-    Raises
-    ------
-    LibraryError
-        If the cache of the installed numba has no stamp.
-    """
-    file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
-    if not hasattr(file, "_source_stamp") or not hasattr(file, "_version"):
-        _changed("numba", "a function compiled with cache=True has no _cache._cache_file._source_stamp or _version")
-    file._source_stamp, file._version = stamp, f"{file._version}, {stamp}"
+def cache_kernel(compiled: Any, cache: KernelCache) -> None:  # noqa: ANN401 - numba has no types
+    """Give a function that was compiled by `numba.njit`, without a cache of numba's, a cache with two layers."""
+    compiled._cache = cache
 
 
-def tolerate_unwritable_cache(compiled: object) -> None:
-    """Let a numba function keep in memory what it cannot write to its cache: on a full disk, in a confined process.
+class KernelCache:
+    """Hold two caches of one kernel: what is shipped, which is only read, and a folder of numba's choice.
 
-    Raises
-    ------
-    LibraryError
-        If the cache of the installed numba is not written by such a method.
-    """
-    cache: Any = getattr(compiled, "_cache", None)
-    if not hasattr(cache, "save_overload"):
-        _changed("numba", "a function compiled with cache=True has no _cache.save_overload")
-    save = cache.save_overload
-
-    def save_if_possible(signature: object, data: object) -> None:
-        """Save a compiled function; leave it in memory on an error of the disk."""
-        with contextlib.suppress(OSError):
-            save(signature, data)
-
-    cache.save_overload = save_if_possible
-
-
-def read_only_cache(compiled: Any, function: Callable[..., object]) -> bool:  # noqa: ANN401 - numba has no types
-    """Let a numba function load what other processes compiled, from a cache that this process cannot write.
-
-    numba itself takes a folder that it can write, or refuses. Return False where nothing is cached.
+    Parameters
+    ----------
+    function
+        The plain function.
+    shipped
+        A folder with files of such a cache; None if nothing is shipped.
+    stamp
+        A checksum of everything that the compiled code includes. It takes the place of the content of the module of the
+        function. It is part of the version, too: numba compares that first, and an index of other modules may name
+        types that are gone.
+    before_compiling
+        Called with the folder of the second cache, or None if no folder can be written.
 
     Raises
     ------
     LibraryError
         If the installed numba has no such parts.
     """
+
+    def __init__(
+        self,
+        function: Callable[..., object],
+        shipped: Path | None,
+        stamp: int,
+        before_compiling: Callable[[Path | None], None],
+    ) -> None:
+        self._function, self._stamp, self._before_compiling = function, stamp, before_compiling
+        self._shipped = self._cache([_read_only(_locators()[1], shipped)]) if shipped else None
+
+    @property
+    def cache_path(self) -> str | None:
+        """Return the folder that kernels are written to; numba shows it."""
+        return None if self._own is None else str(self._own.cache_path)
+
+    def load_overload(self, signature: object, context: object) -> Any:  # noqa: ANN401 - numba has no types
+        """Return the compiled function for the types of a call, None to have it compiled."""
+        # the second folder is searched only where it is needed
+        for layer in ("_shipped", "_own"):
+            cache: Any = getattr(self, layer)
+            # what another process is replacing, or a disk has lost, is compiled again
+            with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError):
+                if cache is not None and (found := _load(cache, signature, context)) is not None:
+                    return found
+        self._before_compiling(Path(self.cache_path) if self.cache_path else None)
+        return None
+
+    def save_overload(self, signature: object, data: object) -> None:
+        """Save a compiled function; leave it in memory where the disk is full or cannot be written."""
+        from filelock import FileLock
+
+        with contextlib.suppress(OSError):
+            if self._own is not None:
+                # an index is read and written as a whole, and other processes compile, too
+                with FileLock(Path(self._own.cache_path) / "kernels.lock", timeout=10):
+                    self._own.save_overload(signature, data)
+
+    @functools.cached_property
+    def _own(self) -> Any:  # noqa: ANN401 - numba has no types
+        """Return the cache in the first folder that can be written, else in the first that has kernels, else None."""
+        return self._cache(_locators()) or self._cache([_read_only(locator) for locator in _locators()])
+
+    def _cache(self, locators: Sequence[type]) -> Any:  # noqa: ANN401 - numba has no types
+        """Return the cache of the first folder that a locator takes, None if none does."""
+        from numba.core import caching
+
+        kind = type("Implementation", (caching.CompileResultCacheImpl,), {"_locator_classes": list(locators)})
+        try:
+            cache = type("Cache", (caching.FunctionCache,), {"_impl_class": kind})(self._function)
+        except RuntimeError:
+            return None
+        file = cache._cache_file
+        if not hasattr(file, "_source_stamp") or not hasattr(file, "_version") or not hasattr(cache, "_load_overload"):
+            _changed("numba", "a cache has no _load_overload, _cache_file._source_stamp or _version")
+        file._source_stamp, file._version = self._stamp, f"{file._version}, {self._stamp}"
+        return cache
+
+
+def _load(cache: Any, signature: object, context: object) -> Any:  # noqa: ANN401 - numba has no types
+    """Load a compiled function, without the rules for compiling others.
+
+    numba reads those before each load, which takes as long as all kernels of a recipe. It reads them again before it
+    compiles. The memory of arrays is all that compiled code needs.
+    """
+    from numba.core.runtime import rtsys  # type: ignore[attr-defined]
+
+    rtsys.initialize(context)
+    return cache._load_overload(signature, context)
+
+
+def _locators() -> Sequence[type]:
+    """Return numba's classes that choose a folder: of `NUMBA_CACHE_DIR`, in the tree, of the user."""
     try:
         from numba.core import caching
 
-        locators = (caching.UserProvidedCacheLocator, caching.InTreeCacheLocator, caching.UserWideCacheLocator)
-        bases = caching.CompileResultCacheImpl, caching.FunctionCache
+        given, tree, user = caching.UserProvidedCacheLocator, caching.InTreeCacheLocator, caching.UserWideCacheLocator
     except (ImportError, AttributeError) as error:
         _changed("numba", f"numba.core.caching is another one ({error})")
+    return given, tree, user
 
-    def ensure_cache_path(locator: Any) -> None:  # noqa: ANN401 - numba has no types
+
+def _read_only(locator: Any, folder: Path | None = None) -> type:  # noqa: ANN401 - numba has no types
+    """Return a class like a locator whose folder need not be writable: the given one, or that of the locator."""
+
+    def ensure_cache_path(self: Any) -> None:  # noqa: ANN401 - numba has no types
         """Raise where nothing is cached, for numba to try the next folder."""
-        if next(Path(locator.get_cache_path()).glob("*.nbi"), None) is None:
+        if next(Path(self.get_cache_path()).glob("*.nbi"), None) is None:
             raise OSError("no kernels are cached there")
 
-    methods = {"ensure_cache_path": ensure_cache_path}
-    implementation = type(
-        "Kernels", bases[:1], {"_locator_classes": [type("ReadOnly", (base,), methods) for base in locators]}
-    )
-    attributes = {"_impl_class": implementation, "save_overload": lambda *_: None}
-    try:
-        compiled._cache = type("ReadOnlyCache", bases[1:], attributes)(function)
-    except RuntimeError:
-        return False
-    return True
+    methods: dict[str, object] = {"ensure_cache_path": ensure_cache_path}
+    if folder:
+        methods["get_cache_path"] = lambda _: str(folder)
+    return type("ReadOnly", (locator,), methods)
 
 
 def load_array_functions() -> None:

@@ -173,6 +173,13 @@ MAX_RECORD_MB = Variable(
     "MiB",
     "64",
 )
+KERNELS = Variable(
+    "DJ_KERNELS",
+    "The compiled kernels: those that the wheel or the set-up brought, or kernels that are compiled at the first run.",
+    "`shipped` or `own`",
+    "`shipped`, where they fit Python, numba and the processor",
+    choices=("shipped", "own"),
+)
 MEDIA_SECONDS = Variable(
     "DJ_MEDIA_SECONDS",
     "The time limit for decoding one image or one clip; a sample that takes longer goes to quarantine.",
@@ -295,9 +302,15 @@ RAY_ADDRESS = Variable(
 )
 NUMBA_CACHE_DIR = Variable(
     "NUMBA_CACHE_DIR",
-    "The folder for compiled kernels.",
+    "The folder for kernels that are compiled on this machine, because the wheel has none that fit.",
     "folder",
-    "the folder of the modules, else a cache folder",
+    "the folder of the modules, else `~/.cache/numba`, else they are not kept",
+)
+NUMBA_CPU_NAME = Variable(
+    "NUMBA_CPU_NAME",
+    "The processor that kernels are compiled for; with another than the default, they are compiled at the first run.",
+    "name of LLVM",
+    "`x86-64-v3` or, on ARM, `generic`; else this processor",
 )
 XDG_CACHE_HOME = Variable("XDG_CACHE_HOME", "The cache folder of the user.", "folder", "`~/.cache`")
 
@@ -308,6 +321,7 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         DEVICE,
         ONE_NODE_SAMPLES,
         MAX_RECORD_MB,
+        KERNELS,
         MEDIA_SECONDS,
         MEDIA_MEMORY_MB,
         MEDIA_SANDBOX,
@@ -335,6 +349,7 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         DAGSTER_HOME,
         RAY_ADDRESS,
         NUMBA_CACHE_DIR,
+        NUMBA_CPU_NAME,
         XDG_CACHE_HOME,
     ),
 }

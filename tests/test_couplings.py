@@ -35,80 +35,106 @@ def changed(library: str) -> str:
 # one test for each row of the table
 
 
+# One kernel with the cache of this project: its folder of shipped kernels, its stamp, and what was called.
+CACHED = """
+import sys, numba
+from pathlib import Path
+from typing import NamedTuple
+from dj_assets.couplings import KernelCache, cache_kernel
+class {name}(NamedTuple):
+    number: int
+def plain(given):
+    return given.number
+one = numba.njit(plain)
+shipped = Path(sys.argv[2]) if sys.argv[2:] else None
+cache_kernel(one, KernelCache(plain, shipped, int(sys.argv[1]), lambda cached: print("compiled", cached)))
+print(one({name}(1)), len(one.stats.cache_hits))
+"""
+
+
+def cached(folder: Path, *arguments: object, name: str = "Given", **environment: str) -> list[str]:
+    """Return what a process prints that runs the kernel of `CACHED` in a folder."""
+    (folder / "cached.py").write_text(CACHED.format(name=name))
+    command = [sys.executable, "-c", "import cached", *map(str, arguments)]
+    variables = {**os.environ, "PYTHONPATH": f"{ROOT}:{folder}", **environment}
+    done = subprocess.run(command, check=False, cwd=folder, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, changed("numba") + done.stderr
+    return done.stdout.splitlines()
+
+
 def test_numba_compares_the_stamp_of_its_cache(tmp_path: Path) -> None:
-    (tmp_path / "stamped.py").write_text(
-        "import sys, numba\n"
-        "from dj_assets.couplings import set_cache_stamp\n"
-        "@numba.njit(cache=True)\n"
-        "def one():\n    return 1\n"
-        "set_cache_stamp(one, int(sys.argv[1]))\n"
-        "one()\n"
-        "print(len(one.stats.cache_hits))\n"
-    )
-
-    def hits(stamp: int) -> int:
-        command = [sys.executable, str(tmp_path / "stamped.py"), str(stamp)]
-        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-    assert [hits(1), hits(1), hits(2)] == [0, 1, 0], changed("numba")
+    compiled = f"compiled {tmp_path / '__pycache__'}"
+    assert cached(tmp_path, 1) == [compiled, "1 0"]
+    assert cached(tmp_path, 1) == ["1 1"], changed("numba")
+    assert cached(tmp_path, 2) == [compiled, "1 0"], changed("numba")
 
 
 def test_numba_does_not_unpickle_an_index_of_another_stamp(tmp_path: Path) -> None:
-    def run(name: str, stamp: int) -> None:
-        (tmp_path / "typed.py").write_text(
-            "import numba\n"
-            "from typing import NamedTuple\n"
-            "from dj_assets.couplings import set_cache_stamp\n"
-            f"class {name}(NamedTuple):\n    number: int\n"
-            "@numba.njit(cache=True)\n"
-            "def one(given):\n    return given.number\n"
-            f"set_cache_stamp(one, {stamp})\n"
-            f"one({name}(1))\n"
-        )
-        subprocess.run([sys.executable, "-c", "import typed"], check=True, cwd=tmp_path, capture_output=True)
-
-    run("Before", 1)
+    cached(tmp_path, 1, name="Before")
     # fails where the class of before is looked up
-    run("After", 2)
+    assert cached(tmp_path, 2, name="After")[-1] == "1 0"
 
 
-def test_numba_keeps_what_it_cannot_write(tmp_path: Path) -> None:
-    (tmp_path / "kept.py").write_text(
-        "import numba\n"
-        "from dj_assets.couplings import tolerate_unwritable_cache\n"
-        "@numba.njit(cache=True)\n"
-        "def one():\n    return 1\n"
-        "tolerate_unwritable_cache(one)\n"
-        "from dj_assets.media import landlock\n"
-        "landlock.allow_only(['/'], ['/dev/null'])\n"
-        "print(one(), len(one.stats.cache_misses))\n"
+def test_numba_loads_shipped_kernels_and_writes_nothing(tmp_path: Path) -> None:
+    cached(tmp_path, 1)
+    shipped = (tmp_path / "__pycache__").rename(tmp_path / "shipped")
+    assert cached(tmp_path, 1, shipped) == ["1 1"], changed("numba")
+    assert not list((tmp_path / "__pycache__").glob("*.nb?"))
+    # one of another state is no kernel
+    assert cached(tmp_path, 2, shipped)[-1] == "1 0", changed("numba")
+    assert list((tmp_path / "__pycache__").glob("*.nbc")), changed("numba")
+
+
+def test_numba_loads_without_the_rules_for_compiling(tmp_path: Path) -> None:
+    cached(tmp_path, 1)
+    rules = "len(numba.core.registry.cpu_target.target_context._defns)"
+    module = (tmp_path / "cached.py").read_text()
+    (tmp_path / "cached.py").write_text(module.replace("len(one.stats.cache_hits)", rules))
+    command = [sys.executable, "-c", "import cached", "1"]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    done = subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    loaded = int(done.stdout.split()[-1])
+    # the function itself, and nothing of the thousand definitions that a compilation reads
+    assert loaded < 100, changed("numba")
+
+
+def test_numba_loads_from_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    cached(tmp_path, 1)
+    confined = CACHED.format(name="Given").replace(
+        "one = ", "from dj_assets.media import landlock\nlandlock.allow_only(['/'], ['/dev/null'])\none = "
     )
-    command, environment = [sys.executable, "kept.py"], {**os.environ, "PYTHONPATH": str(ROOT)}
+    (tmp_path / "cached.py").write_text(confined)
+    line = next(number for number, text in enumerate(confined.splitlines(), 1) if text.startswith("def plain"))
+    before = next(number for number, text in enumerate(CACHED.splitlines(), 1) if text.startswith("def plain"))
+    assert line == before, "the cache knows a function by its line"
+    command = [sys.executable, "-c", "import cached", "1"]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
     done = subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.stdout.split() == ["1", "1"], changed("numba") + done.stderr
 
 
-def test_numba_loads_from_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    import numba
-    import numpy as np
-
-    from dj_assets.kernels.components import components
-
-    components(1, np.empty(0, np.int64), np.empty(0, np.int64))
-    function = components.py_func
-    compiled = numba.njit(nogil=True)(function)
-    assert couplings.read_only_cache(compiled, function), changed("numba")
-    monkeypatch.setattr(compiled._cache._cache_file, "_source_stamp", components._cache._cache_file._source_stamp)
-    monkeypatch.setattr(compiled._cache._cache_file, "_version", components._cache._cache_file._version)
-    compiled(1, np.empty(0, np.int64), np.empty(0, np.int64))
-    assert sum(compiled.stats.cache_hits.values()) == 1, changed("numba")
+def test_numba_keeps_what_it_cannot_write(tmp_path: Path) -> None:
+    # neither the tree nor the cache of the user is a folder
+    for name in ("__pycache__", ".cache"):
+        (tmp_path / name).write_text("")
+    environment = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / ".cache")}
+    assert cached(tmp_path, 1, **environment) == ["compiled None", "1 0"], changed("numba")
 
 
-def test_a_numba_without_stamps_is_named() -> None:
-    with pytest.raises(
-        couplings.LibraryError, match=r"numba 0\.\S+: a function compiled with cache=True has no _cache"
-    ):
-        couplings.set_cache_stamp(lambda: None, 1)
+def test_a_damaged_kernel_is_compiled_again(tmp_path: Path) -> None:
+    cached(tmp_path, 1)
+    (code,) = (tmp_path / "__pycache__").glob("*.nbc")
+    code.write_bytes(code.read_bytes()[:100])
+    assert cached(tmp_path, 1)[-1] == "1 0"
+    assert cached(tmp_path, 1) == ["1 1"]
+
+
+def test_a_numba_with_other_caches_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from numba.core import caching
+
+    monkeypatch.delattr(caching, "InTreeCacheLocator")
+    with pytest.raises(couplings.LibraryError, match=r"numba 0\.\S+: numba.core.caching is another one"):
+        couplings.KernelCache(changed, Path(), 1, print)
 
 
 def test_numba_compiles_without_reference_counts() -> None:
@@ -265,7 +291,8 @@ def test_every_row_has_its_test_and_every_test_its_row() -> None:
     tree = ast.parse(Path(__file__).read_text("utf-8"))
     defined = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     first, last = defined.index("changed"), defined.index("rows")
-    helpers = {"changed", "printed", "test_a_numba_without_stamps_is_named"}
+    helpers = {"changed", "printed", "cached", "test_a_damaged_kernel_is_compiled_again"}
+    helpers.add("test_a_numba_with_other_caches_is_named")
     assert named == set(defined[first:last]) - helpers
 
 

@@ -71,12 +71,14 @@ def run(
         checked = made.recipe
         _warm_early(made, models)
 
-        from dj_assets.kernels.import_guards import forget_pandas
+        if not checked.custom_operators:
+            from dj_assets.kernels.import_guards import forget_pandas
+
+            # before pyarrow.dataset is imported, which imports pandas, too
+            forget_pandas()
         from dj_assets.views.run import run_recipe
         from dj_assets.views.terminal import render_run
 
-        if not checked.custom_operators:
-            forget_pandas()
         with progress() as report:
             result = run_recipe(
                 checked,

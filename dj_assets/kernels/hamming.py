@@ -104,7 +104,7 @@ def _pairs_of_run(
     """
     wanted = len(masks) - distance
     if wanted == 1 or len(run) <= _FEW:
-        return _compare(run, masks, distance, 1, masks[first], a, b, count)
+        return _compare(run, masks, distance, np.int64(1), masks[first], a, b, count)
     length, block, groups = np.zeros(wanted, np.int64), np.zeros(wanted, np.int64), np.zeros(wanted, np.int64)
     group, start, agreed = np.zeros(wanted, np.int64), np.zeros(wanted, np.int64), np.zeros(wanted, np.uint64)
     index = np.zeros(wanted, np.int64)
@@ -151,7 +151,7 @@ def _pairs_from(values: UInt64s, masks: UInt64s, shifts: UInt64s, distance: int,
     room = np.empty((len(masks) - distance, longest), np.uint64)
     counters = np.empty((len(masks) - distance, len(ends)), np.int64)
     a, b = np.empty(64, np.uint64), np.empty(64, np.uint64)
-    count = start = 0
+    count = start = np.int64(0)
     for end in ends[: 1 << width]:
         more = count
         while end - start > 1:

@@ -1,21 +1,19 @@
-"""Compile kernels: without the GIL, cached on disk, and typed like the functions that they compile."""
+"""Compile kernels: without the GIL, loaded from the shipped set or a cache, and typed like what they compile."""
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from dj_assets.couplings import (
-    WITHOUT_REFERENCE_COUNTS,
-    load_array_functions,
-    read_only_cache,
-    set_cache_stamp,
-    tolerate_unwritable_cache,
-)
+from dj_assets.couplings import WITHOUT_REFERENCE_COUNTS, KernelCache, cache_kernel, load_array_functions
+from dj_assets.kernels import shipped
 from dj_assets.kernels.import_guards import without
+
+shipped.compile_for_baseline()
 
 # numba imports SciPy to find BLAS, which no kernel calls
 with without("scipy"):
@@ -24,43 +22,58 @@ with without("scipy"):
 
     load_array_functions()
 
+# numba may be imported already
+cast("Any", numba.config).reload_config()
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
 @cache
-def _stamp(folder: Path) -> int:
-    """Return a checksum of all modules in a folder."""
-    stamp = 0
+def stamp(folder: Path) -> int:
+    """Return a checksum of all modules in a folder: the compiled code of a kernel includes those that it calls."""
+    checksum = 0
     for path in sorted(folder.glob("*.py")):
-        stamp = zlib.crc32(path.read_bytes(), stamp)
-    return stamp
+        checksum = zlib.crc32(path.read_bytes(), checksum)
+    return checksum
+
+
+@cache
+def _misfit(folder: Path) -> str | None:
+    return shipped.misfit(shipped.folder(folder), stamp(folder))
+
+
+@cache
+def _say(folder: Path, cached: Path | None) -> None:
+    """Write one line for each user, not for each process, where a whole set of kernels has to be compiled."""
+    if folder != Path(__file__).parent or (reason := _misfit(folder)) is None:
+        return
+    try:
+        if cached:
+            (cached / f"kernels-{stamp(folder)}.said").open("x").close()
+    except FileExistsError:
+        return
+    except OSError:
+        pass
+    sys.stderr.write(f"note: kernels are compiled once, which takes about a minute: {reason}\n")
 
 
 def _cached(function: Function, **options: object) -> Function:
-    """Compile a function at its first call; cache the result next to its module until a module of the folder changes.
-
-    numba checks the module of the function alone, but the compiled code includes kernels of other modules. A stale
-    cache would run an old version of those, or crash.
-    """
-    compile_ = cast("Any", numba.njit)
-    try:
-        compiled = compile_(nogil=True, cache=True, **options)(function)
-    except RuntimeError:
-        # the cache folder cannot be written
-        compiled = compile_(nogil=True, **options)(function)
-        if not read_only_cache(compiled, function):
-            # nor read: the function is compiled in every process
-            return cast("Function", compiled)
+    """Compile a function at its first call, unless the result is cached for the present state of all its modules."""
+    compiled = cast("Any", numba.njit)(nogil=True, **options)(function)
     # with NUMBA_DISABLE_JIT, numba returns the function itself
     if compiled is not function:
-        tolerate_unwritable_cache(compiled)
-        set_cache_stamp(compiled, _stamp(Path(function.__code__.co_filename).parent))
+        folder = Path(function.__code__.co_filename).parent
+        set_ = None if _misfit(folder) else shipped.folder(folder)
+        cache_kernel(compiled, KernelCache(function, set_, stamp(folder), lambda cached: _say(folder, cached)))
     return cast("Function", compiled)
 
 
 def kernel(function: Function) -> Function:
-    """Compile a function at its first call; it then runs without the GIL and is cached next to its module."""
+    """Compile a function at its first call; it then runs without the GIL and is cached.
+
+    A variable that begins as a literal and is handed to another kernel begins as `np.int64(0)`: numba would compile the
+    other one for the literal, too.
+    """
     return _cached(function)
 
 

@@ -146,7 +146,7 @@ def _queue_word(
         if queued > QUEUE:
             _add(hidden, model.rows, queue[:queued])
             count += queued
-            queued = 0
+            queued = np.int64(0)
         queued = _queue_ngrams(model, word, start, min(start + CHUNK, len(word)), queue, queued)
     return queued, count + queued
 
@@ -182,7 +182,7 @@ def _queue_words(
         # room for one more row: a word that may be cached is not added in parts
         if queued >= QUEUE:
             _add(hidden, model.rows, scratch.queue[:queued])
-            queued = 0
+            queued = np.int64(0)
         first, code = words.starts[word], words.codes[word]
         length = words.ends[word] - first
         head = record(memo, data, first, length, code)
@@ -217,10 +217,10 @@ def _hidden(
     """Write the mean of the input rows of a text."""
     hidden[:] = np.float32(0)
     total: Int = 0
-    queued: Int = 0
+    queued: Int = np.int64(0)
     count, ended = WORDS, False
     while count == WORDS and not ended:
-        start, count = split_some(data, start, end, words)
+        start, count = split_some(data, np.int64(start), end, words)
         touch(memo, words.codes[:count], scratch.touched)
         queued, new, ended = _queue_words(model, memo, data, words, count, scratch, queued, hidden)
         total += new

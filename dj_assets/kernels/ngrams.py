@@ -219,7 +219,7 @@ def _count_ngrams(sequence: Sequence, n: int, widest: int, counts: NgramCounts) 
     larger = NgramCounts(
         np.empty(1 << bits, np.uint64), counts.powers, counts.having, counts.often, counts.known, counts.queue
     )
-    return _count_parts(sequence, n, widest, bits, 0, larger)
+    return _count_parts(sequence, n, widest, bits, np.int64(0), larger)
 
 
 @kernel
@@ -246,7 +246,7 @@ def character_repetition(data: Bytes, offsets: Int32s, n: int, table_bits: int =
 
     Scratch space is 16 to 32 bytes per byte of the longest row, but at most 8 for each of `2**table_bits` entries.
     """
-    longest = 0
+    longest = np.int64(0)
     for row in range(len(offsets) - 1):
         longest = max(longest, np.int64(offsets[row + 1]) - offsets[row])
     counts = _room(longest, n, WIDEST, table_bits)
@@ -265,7 +265,7 @@ def word_repetition(codes: Int32s, offsets: Int64s, n: int, table_bits: int = TA
     Row `i` has the words `codes[offsets[i]:offsets[i + 1]]`; equal codes mean equal words. Scratch space is that of
     `character_repetition`, with words instead of bytes.
     """
-    longest = 0
+    longest = np.int64(0)
     for row in range(len(offsets) - 1):
         longest = max(longest, offsets[row + 1] - offsets[row])
     counts = _room(longest, n, 1, table_bits)

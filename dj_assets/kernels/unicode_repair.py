@@ -117,7 +117,7 @@ def doubtful_lines(data: Bytes, offsets: Int32s, table: Characters) -> tuple[Int
     count = 0
     replacement = False
     for row in range(len(offsets) - 1):
-        markup = 0
+        markup = np.int64(0)
         i: Int = np.int64(offsets[row])
         while i < offsets[row + 1]:
             start = i

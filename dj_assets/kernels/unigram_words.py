@@ -218,7 +218,7 @@ def _encode_row(text: Bytes, starts: Int32s, model: Unigram, memo: PieceMemo, sc
     before = np.float32(0.0)
     letters, pieces, limits, scores, ids = memo.letters, memo.pieces, memo.limits, model.scores, output.ids
     counts = output.counts
-    position: Int = 0
+    position: Int = np.int64(0)
     while True:
         position, counts[0], before = _write_remembered(text, starts, memo, scores, ids, position, counts[0], before)
         if position + 1 == len(starts):
@@ -293,7 +293,7 @@ def encode(
     for row in range(len(offsets) - 1):
         room, size, words = normalized(data, offsets[row], offsets[row + 1], table, room)
         room.starts[words] = size
-        lengths = _with_room(lengths, 0, size + 1)
+        lengths = _with_room(lengths, np.int64(0), size + 1)
         ids, letters = _with_room(ids, counts[0], size), _with_room(letters, counts[1], size)
         ends = _with_room(ends, counts[2] + 1, size)
         output = Output(ids, letters, ends, counts)

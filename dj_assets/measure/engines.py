@@ -18,7 +18,7 @@ from dj_assets.measure.tally import FileTask
 from dj_assets.measure.unreadable import Unreadable
 from dj_assets.measure.work import Task
 from dj_assets.models.extras import require
-from dj_assets.publish.flat import one_by_one
+from dj_assets.publish.flat import by_threads, one_by_one
 
 EngineName = Literal["local", "ray"]
 R = TypeVar("R")
@@ -117,8 +117,10 @@ def on_ray(task: Task, workers: int) -> Iterator[Engine]:
     yield RayEngine(task, workers)
 
 
-def for_each(engine: EngineName, work: Callable[..., R], pieces: Iterable[tuple[object, ...]]) -> list[R]:
-    """Call `work` with the arguments of every piece: one after another here, or spread over the Ray cluster.
+def for_each(
+    engine: EngineName, work: Callable[..., R], pieces: Iterable[tuple[object, ...]], threads: int = 1
+) -> list[R]:
+    """Call `work` with the arguments of every piece: in `threads` of this process, or spread over the Ray cluster.
 
     The results are returned in the order of the pieces.
     """
@@ -127,4 +129,4 @@ def for_each(engine: EngineName, work: Callable[..., R], pieces: Iterable[tuple[
         from dj_assets.measure.ray.spreading import spread
 
         return spread(work, pieces)
-    return one_by_one(work, pieces)
+    return one_by_one(work, pieces) if threads == 1 else by_threads(work, pieces, threads)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING
 
-from dj_assets import settings
+from dj_assets import settings, variables
 from dj_assets.errors import UserError, WorkerDiedError
 from dj_assets.measure.fork_server import Ended, Fork, Warm, received
 
@@ -43,6 +43,8 @@ class Workers:
     """Hold up to `most` processes that measure blocks. Libraries load at once, models and operators with `start`."""
 
     def __init__(self, most: int) -> None:
+        # a mistake in it would be a traceback of the other process
+        variables.KERNELS.choice("shipped")
         self.most = most
         self._started = False
         self._ask = threading.Lock()

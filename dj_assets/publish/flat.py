@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -26,6 +27,18 @@ class ForEach(Protocol):
 def one_by_one(work: Callable[..., R], pieces: Iterable[tuple[object, ...]]) -> list[R]:
     """Call `work` with the arguments of every piece, in this process; return the results."""
     return [work(*piece) for piece in pieces]
+
+
+def by_threads(work: Callable[..., R], pieces: Iterable[tuple[object, ...]], threads: int) -> list[R]:
+    """Call `work` with the arguments of every piece, in as many threads; return the results in the order of the pieces.
+
+    After an error, pieces that have not begun are left out.
+    """
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="piece")
+    try:
+        return list(pool.map(lambda piece: work(*piece), pieces))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def write_flat(target: Path, database: Path, cleaned: Sequence[Path], for_each: ForEach = one_by_one) -> None:

@@ -29,6 +29,9 @@ from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, whole_subset
 from dj_assets.subset.notices import of_empty_files, of_files_left_out, of_links, of_partitions, of_reference
 from dj_assets.subset.results import RefineResult, RunResult
 
+# Arrow compresses without the GIL; each file that is being written takes up to 50 MB.
+_MOST_WRITERS = 8
+
 
 def refine(subset: SubsetContext, earlier: Mapping[str, float]) -> RunResult:
     """Write and publish all kept samples; `earlier` are the seconds of the steps before, for the manifest."""
@@ -99,7 +102,9 @@ def _write(subset: SubsetContext, decision: Decision, numbers: Collection[int]) 
     layout, published = subset.layout, published_run(subset.layout)
     wanted = [part for part in decision.parts if part.number in numbers and part.size(layout, published) is None]
     write = partial(_write_part, layout=layout, types=decision.types, text_key=subset.recipe.text_key)
-    for_each(subset.options.engine, write, (_piece(layout, decision, part) for part in wanted))
+    # a copy of an object store gets its files one by one
+    threads = 1 if layout.copy else max(1, min(subset.workers, len(wanted), _MOST_WRITERS))
+    for_each(subset.options.engine, write, (_piece(layout, decision, part) for part in wanted), threads)
     if subset.is_sharded and layout.copy is not None:
         for path in (path for part in wanted for path in waiting_files(part, layout)):
             layout.copy.push_pending(path)

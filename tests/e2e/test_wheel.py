@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from numba.core.caching import UserWideCacheLocator
 
+from tests.kernel_set import kernel_set
 from tests.paths import ROOT
 
 # What a wheel is built from.
@@ -47,9 +47,9 @@ class Installed:
     home: Path
     folder: Path
 
-    def run(self, *command: str, code: int = 0, cwd: str = ".") -> str:
+    def run(self, *command: str, code: int = 0, cwd: str = ".", home: str | None = None) -> str:
         """Run a program of the environment; return what it wrote."""
-        environment = {"PATH": f"{self.venv}/bin:/usr/bin:/bin", "HOME": str(self.home), "COLUMNS": "200"}
+        environment = {"PATH": f"{self.venv}/bin:/usr/bin:/bin", "HOME": home or str(self.home), "COLUMNS": "200"}
         done = subprocess.run(
             [self.venv / "bin" / command[0], *command[1:]],
             check=False,
@@ -66,20 +66,38 @@ class Installed:
         return {str(path): path.stat().st_mtime_ns for path in self.site.rglob("*")}
 
 
+def built(source: Path, out: Path) -> Path:
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--wheel-dir", out, source], check=True)
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from a copy: a build leaves files in its folder."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    ignored = shutil.ignore_patterns("__pycache__")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy what a clone has: a build leaves files in its folder."""
+    source = tmp_path_factory.mktemp("source")
+    ignored = shutil.ignore_patterns("__pycache__", "compiled")
     for name in SOURCES:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name, ignore=ignored)
         else:
             shutil.copy(ROOT / name, source / name)
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "--wheel-dir", out, source], check=True)
-    (built,) = out.glob("*.whl")
-    return built
+    return source
+
+
+@pytest.fixture(scope="module")
+def plain_wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel of a clone."""
+    return built(source, tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, plain_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel with compiled kernels, as `make wheel` does, in a folder in which one was built before."""
+    made = kernel_set()
+    shutil.copytree(made, source / made.relative_to(ROOT))
+    return built(source, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture
@@ -95,11 +113,7 @@ def installed(wheel: Path, tmp_path: Path) -> Iterator[Installed]:
     (site / "dependencies.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n")
     made = Installed(venv, site, tmp_path / "home", tmp_path / "folder")
     made.folder.mkdir()
-    # kernels that the suite compiled, in the cache of the user: otherwise they are compiled there once more
-    own = UserWideCacheLocator.get_suitable_cache_subpath(str(site / "dj_assets/kernels/jit.py"))
-    (made.home / ".cache/numba" / own).mkdir(parents=True)
-    for path in (ROOT / "dj_assets/kernels/__pycache__").glob("*.nb?"):
-        shutil.copy(path, made.home / ".cache/numba" / own)
+    made.home.mkdir()
     paths = [site, *site.rglob("*")]
     for path in paths:
         path.chmod(path.stat().st_mode & ~0o222)
@@ -108,8 +122,8 @@ def installed(wheel: Path, tmp_path: Path) -> Iterator[Installed]:
         path.chmod(path.stat().st_mode | 0o200)
 
 
-def test_the_wheel_holds_the_recipes_and_no_compiled_kernel(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
+def test_the_wheel_of_a_clone_holds_the_recipes_and_no_compiled_kernel(plain_wheel: Path) -> None:
+    names = zipfile.ZipFile(plain_wheel).namelist()
     recipes = {str(path.relative_to(ROOT)) for path in (ROOT / "recipes").rglob("*.yaml")}
     assert len(recipes) > 30
     prefix = "dj_assets/included/"
@@ -139,12 +153,18 @@ def test_a_user_installs_the_wheel_into_an_empty_environment(installed: Installe
     assert "demo/demo_process  186    6" in shown
     ran = ("run", "recipes/mine/long.yaml", "--input", "sample:c4", "--output", "out", "--limit", "50")
     assert "text_length_filter" in installed.run("dj-assets", *ran, "--workers", "1")
+    # no folder can be written, and kernels need none
+    ran = ("run", "c4", "--input", "sample:c4", "--output", "out_c4", "--limit", "10")
+    first = installed.run("dj-assets", *ran, "--workers", "2", home="/nonexistent")
+    assert "redpajama/c4: 10 in = 9 kept + 1 dropped" in first
+    assert "compiled" not in first
     keys = installed.run("python", "-c", SPECS).split()
     assert len(keys) > 100
     assert {"redpajama/c4", "mine/long", "llava/llava_pretrain"} <= set(keys)
 
     assert installed.listing() == before
+    assert not list(installed.home.rglob("*.nbi"))
     assert {path.name for path in installed.folder.iterdir()} == {
-        ".gitignore", "README.md", "dagster_home", "data_home", "dj_assets.yaml", "out", "recipes", "sources.yaml",
-        "workspace.yaml",
+        ".gitignore", "README.md", "dagster_home", "data_home", "dj_assets.yaml", "out", "out_c4", "recipes",
+        "sources.yaml", "workspace.yaml",
     }  # fmt: skip

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import threading
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from dj_assets.home import writing
-from dj_assets.publish.flat import join_parquet
+from dj_assets.publish.flat import by_threads, join_parquet
 
 
 @pytest.mark.parametrize("sizes", [[50], [50, 0, 30], [1, 200, 1]])
@@ -24,3 +26,23 @@ def test_parts_are_joined_in_their_order(tmp_path, monkeypatch, sizes):
         # no more than the row group that was read is held, whatever the number of parts
         written = pq.read_metadata(tmp_path / "all.parquet")
         assert max(written.row_group(place).num_rows for place in range(written.num_row_groups)) <= 40
+
+
+def test_pieces_in_threads_keep_their_order_and_stop_at_an_error() -> None:
+    barrier = threading.Barrier(2, timeout=60)
+
+    def together(number: int) -> int:
+        # nobody passes alone
+        barrier.wait()
+        return number
+
+    assert by_threads(together, [(number,) for number in range(4)], 2) == [0, 1, 2, 3]
+    begun = []
+
+    def failing(number: int) -> None:
+        begun.append(number)
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="the disk is full"):
+        by_threads(failing, [(number,) for number in range(1000)], 2)
+    assert len(begun) < 1000
