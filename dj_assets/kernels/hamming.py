@@ -38,7 +38,7 @@ def _bits_set(value: np.uint64) -> Int:
 
 
 @kernel
-def _first_agreeing(difference: np.uint64, masks: UInt64s, wanted: int) -> np.uint64:
+def _first_agreeing(difference: np.uint64, masks: UInt64s, wanted: Int) -> np.uint64:
     """Return the bits of the first `wanted` blocks in which two signatures agree."""
     bits = np.uint64(0)
     for mask in masks:
@@ -50,8 +50,8 @@ def _first_agreeing(difference: np.uint64, masks: UInt64s, wanted: int) -> np.ui
 
 @kernel
 def _compare(
-    run: UInt64s, masks: UInt64s, distance: int, level: int, agreed: np.uint64, a: UInt64s, b: UInt64s, count: int
-) -> int:
+    run: UInt64s, masks: UInt64s, distance: int, level: Int, agreed: np.uint64, a: UInt64s, b: UInt64s, count: Int
+) -> Int:
     """Compare all pairs of values of a run; report those whose first `level` agreeing blocks are `agreed`."""
     for i in range(1, len(run)):
         near = 0
@@ -95,8 +95,8 @@ def _pairs_of_run(
     counters: Int64s,
     a: UInt64s,
     b: UInt64s,
-    count: int,
-) -> int:
+    count: Int,
+) -> Int:
     """Find the pairs of a run of values that agree in block `first`; return their number so far, written or not.
 
     Runs are grouped by one block after another, until they agree in all required blocks or have few values. Each level
@@ -151,7 +151,8 @@ def _pairs_from(values: UInt64s, masks: UInt64s, shifts: UInt64s, distance: int,
     room = np.empty((len(masks) - distance, longest), np.uint64)
     counters = np.empty((len(masks) - distance, len(ends)), np.int64)
     a, b = np.empty(64, np.uint64), np.empty(64, np.uint64)
-    count = start = np.int64(0)
+    count: Int = np.int64(0)
+    start = 0
     for end in ends[: 1 << width]:
         more = count
         while end - start > 1:

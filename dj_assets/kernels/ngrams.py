@@ -119,7 +119,7 @@ def _count(sequence: Sequence, i: Int, length: Int, start: np.uint64, counts: Ng
 
 @kernel
 def _hash_queue(
-    sequence: Sequence, widest: int, at: Cursor, bits: int, parts: int, part: np.uint64, counts: NgramCounts
+    sequence: Sequence, widest: int, at: Cursor, bits: int, parts: Int, part: np.uint64, counts: NgramCounts
 ) -> tuple[Cursor, int]:
     """Hash n-grams until `QUEUE_SIZE` of them belong to the part; return where to continue, and the number of them."""
     size, count = len(sequence), 0
@@ -155,7 +155,7 @@ def _touch(sequence: Sequence, counts: NgramCounts, count: int) -> np.uint64:
 
 @kernel
 def _count_part(
-    sequence: Sequence, n: int, widest: int, bits: int, parts: int, part: np.uint64, counts: NgramCounts
+    sequence: Sequence, n: int, widest: int, bits: int, parts: Int, part: np.uint64, counts: NgramCounts
 ) -> Int:
     """Count the n-grams whose hashes begin with `part`, of `parts` binary digits; return the number of all n-grams.
 
@@ -195,7 +195,7 @@ def _find_often(counts: NgramCounts, bits: int) -> None:
 
 
 @kernel
-def _count_parts(sequence: Sequence, n: int, widest: int, bits: int, parts: int, counts: NgramCounts) -> Int:
+def _count_parts(sequence: Sequence, n: int, widest: int, bits: int, parts: Int, counts: NgramCounts) -> Int:
     """Count the n-grams of a sequence, part by part; return their number, -1 if a part was too large."""
     total: Int = 0
     counts.having[: counts.known[1] + 2] = 0

@@ -51,7 +51,7 @@ def _is_entity(data: Bytes, ampersand: Int, end: Int) -> bool:
 
 
 @kernel
-def _seen_in_ascii(data: Bytes, i: Int, end: Int, seen: int, table: Characters) -> int:
+def _seen_in_ascii(data: Bytes, i: Int, end: Int, seen: Int, table: Characters) -> int:
     """Return the findings that a character other than a letter, digit or bracket adds to its line."""
     byte = data[i]
     if byte == 60:
@@ -72,7 +72,7 @@ def _plain_end(data: Bytes, i: Int, end: Int) -> Int:
 
 
 @kernel
-def _line(data: Bytes, start: Int, end: Int, seen: int, table: Characters) -> tuple[Int, int]:
+def _line(data: Bytes, start: Int, end: Int, seen: Int, table: Characters) -> tuple[Int, Int]:
     """Return the end of a line and its findings."""
     before = np.uint64(0)
     i = start
@@ -117,7 +117,7 @@ def doubtful_lines(data: Bytes, offsets: Int32s, table: Characters) -> tuple[Int
     count = 0
     replacement = False
     for row in range(len(offsets) - 1):
-        markup = np.int64(0)
+        markup: Int = np.int64(0)
         i: Int = np.int64(offsets[row])
         while i < offsets[row + 1]:
             start = i
