@@ -42,9 +42,11 @@ class NgramQueue(NamedTuple):
 class NgramCounts(NamedTuple):
     """Hold the counts of n-grams, and the number of n-grams with each count.
 
-    An entry of `table` is 0, or the count of an n-gram in its upper half and one more than its first position in the
+    An entry of `table` is 0, or the count of an n-gram in its upper half and one more than its last position in the
     lower half. `having[c]` n-grams occur `c` times. `often` has the counts of those that occur `OFTEN` times or more.
     `known` has the number of these, the largest count below `OFTEN`, and the number of such entries in the table.
+    `match` has the distance of the last two equal n-grams, and where the later one ends. The elements before that end
+    are not compared again: long n-grams of a text that repeats itself would take the product of both lengths.
     """
 
     table: UInt64s
@@ -52,6 +54,7 @@ class NgramCounts(NamedTuple):
     having: Int64s
     often: Int64s
     known: Int64s
+    match: Int64s
     queue: NgramQueue
 
 
@@ -75,7 +78,8 @@ def _room(longest: Int, n: int, width: int, table_bits: int) -> NgramCounts:
     queue = NgramQueue(
         np.empty(QUEUE_SIZE + 1, np.int64), np.empty(QUEUE_SIZE + 1, np.int64), np.empty(QUEUE_SIZE + 1, np.uint64)
     )
-    return NgramCounts(table, powers, np.zeros(OFTEN, np.int64), often, np.zeros(3, np.int64), queue)
+    having, known, match = np.zeros(OFTEN, np.int64), np.zeros(3, np.int64), np.zeros(2, np.int64)
+    return NgramCounts(table, powers, having, often, known, match, queue)
 
 
 @unfolded
@@ -88,11 +92,16 @@ def _next(sequence: Sequence, i: Int, end: Int, widest: int) -> Int:
 
 
 @unfolded
-def _same(sequence: Sequence, a: Int, b: Int, length: Int) -> bool:
-    i = 0
-    while i < length and sequence[a + i] == sequence[b + i]:
+def _same(sequence: Sequence, a: Int, b: Int, length: Int, match: Int64s) -> bool:
+    """Return whether the n-gram at b is that at a, before it; elements that are known to be equal are skipped."""
+    i = max(b, match[1]) if match[0] == b - a else b
+    end = b + length
+    while i < end and sequence[i - (b - a)] == sequence[i]:
         i += 1
-    return i == length
+    if i < end:
+        return False
+    match[0], match[1] = b - a, i
+    return True
 
 
 @unfolded
@@ -101,8 +110,8 @@ def _count(sequence: Sequence, i: Int, length: Int, start: np.uint64, counts: Ng
     slot = start
     while counts.table[slot]:
         entry = counts.table[slot]
-        if _same(sequence, np.int64(entry & _POSITION) - 1, i, length):
-            counts.table[slot] = entry + _COUNT
+        if _same(sequence, np.int64(entry & _POSITION) - 1, i, length, counts.match):
+            counts.table[slot] = (entry & ~_POSITION) + _COUNT | np.uint64(i + 1)
             count = np.int64(entry >> np.uint64(32))
             if count < OFTEN:
                 counts.having[count] -= 1
@@ -163,6 +172,7 @@ def _count_part(
     """
     mask = np.uint64((1 << bits) - 1)
     counts.table[: 1 << bits] = 0
+    counts.match[:] = 0
     left = (1 << bits) - (1 << bits - 3)
     end: Int = 0
     rolling = np.uint64(0)
@@ -217,7 +227,13 @@ def _count_ngrams(sequence: Sequence, n: int, widest: int, counts: NgramCounts) 
     if total >= 0:
         return total
     larger = NgramCounts(
-        np.empty(1 << bits, np.uint64), counts.powers, counts.having, counts.often, counts.known, counts.queue
+        np.empty(1 << bits, np.uint64),
+        counts.powers,
+        counts.having,
+        counts.often,
+        counts.known,
+        counts.match,
+        counts.queue,
     )
     return _count_parts(sequence, n, widest, bits, np.int64(0), larger)
 

@@ -90,6 +90,17 @@ def test_a_megabyte_takes_less_than_two_seconds(warmed: tuple[Any, Bench], name:
     assert time.process_time() - began < 2
 
 
+@pytest.mark.parametrize("name", ["short words", "letters", "Fibonacci", "alternating", "questions"])
+def test_long_ngrams_of_texts_that_repeat_themselves(bench: Bench, name: str) -> None:
+    text = texts.text(name, 1_000_000)
+    for operator in ("character_repetition_filter", "word_repetition_filter"):
+        long = registry.find(operator)(rep_len=100_000)
+        run(long, text[:1000], bench.models)
+        began = time.process_time()
+        run(long, text, bench.models)
+        assert time.process_time() - began < 2
+
+
 def test_signs_and_long_words_do_not_occupy_the_parser(bench: Bench) -> None:
     operator = registry.find("text_action_filter")()
     # the model is loaded before the time is taken
