@@ -298,7 +298,7 @@ function connect() {
     const next = names[(names.indexOf(page.view) + by + names.length) % names.length];
     setQuery({}, {view: next}); byId("tab-" + next).focus();
   });
-  byId("search").onsubmit = event => { event.preventDefault(); setQuery({text: byId("text").value}, {view: "samples"}); };
+  byId("search").onsubmit = async event => { event.preventDefault(); const text = byId("text").value; if (text) await ask("search", {query: {text}}); setQuery({text}, {view: "samples"}); };
   byId("cancel").onclick = async () => { showSearch((await ask("cancel", {query: page.query})).search); };
   byId("sort").replaceChildren(make("option", {value: ""}, "of the source"), make("option", {value: "random"}, "random sample"), ...numeric().map(one => make("option", {value: one.name}, one.name)));
   byId("sort").onchange = event => setQuery(event.target.value === "random" ? {sort: "", seed: Number(byId("seed").value)} : {sort: event.target.value, seed: undefined});

@@ -27,7 +27,7 @@ from dj_assets.explore.one_sample import SamplePages, measured_values, plain
 from dj_assets.explore.query import Query, Sources, chosen, window
 from dj_assets.explore.samples import Mask, Samples
 from dj_assets.explore.scans import Scan, Scans
-from dj_assets.explore.thresholds import ALONE, Changes, Thresholds, recipe_now, require_own
+from dj_assets.explore.thresholds import ALONE, Thresholds, recipe_now, require_own
 from dj_assets.home.identity import part_of
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, run_ids, run_named
@@ -75,7 +75,7 @@ class OpenedRun:
             text=lambda needle: self.scans.text(needle).marks.copy(),
             label=self.labels.with_label,
             run=lambda run, change: changed(self.samples, self._before(run), change),
-            moved=self._moved,
+            moved=lambda *asked: self.thresholds.changed(*asked),  # noqa: PLW0108 - opened when first asked for
             names=self.groupings.of,
             created=self._created,
         )
@@ -119,6 +119,7 @@ class OpenedRun:
             "recipe": lambda _: self.recipe(),
             "page": self.page,
             "texts": self.texts,
+            "search": self.search,
             "progress": self.progress,
             "cancel": self.cancel,
             "histogram": self.histogram,
@@ -161,21 +162,19 @@ class OpenedRun:
             if count
         ]
         kinds: Counter[str] = Counter()
-        for outcome, count in zip(self.samples.outcomes, counts, strict=True):
-            kinds[outcome.kind] += count
-        files = [self.manifest.file(number) for number in self.samples.files()]
+        for outcome in outcomes:
+            kinds[str(outcome["kind"])] += int(outcome["count"])
+        files = [self.manifest.file(number) for number in self.samples.files()[:_MOST_FILES]]
         return {
             "name": self.manifest.name,
             "run": self.manifest.run_id,
             "finished": self.manifest.finished,
             "samples": len(self.samples),
-            "kinds": {kind: count for kind, count in kinds.items() if count},
+            "kinds": dict(kinds),
             "created": self.manifest.created,
             "outcomes": outcomes[:_MOST_REASONS],
-            "steps": [{"operator": step.label, "index": step.index, "drops": step.drops} for step in self.plan.steps],
             "statistics": [self._statistic(column) for column in self.samples.columns.values()],
-            "files": [{"number": file.number, "name": file.name} for file in files[:_MOST_FILES]],
-            "more_files": max(0, len(files) - _MOST_FILES),
+            "files": [{"number": file.number, "name": file.name} for file in files],
             "groupings": self.groupings.names(),
             "runs": self._earlier_runs(),
             "labels": self.labels.counts(),
@@ -204,6 +203,10 @@ class OpenedRun:
         keys = {(int(self.samples.shard[at]), int(self.samples.row[at])): at for at in positions}
         texts = excerpts(self.layout, keys, _EXCERPT)
         return {"texts": {str(keys[key]): text for key, text in texts.items()}}
+
+    def search(self, asked: Mapping[str, Any]) -> Answer:
+        """Begin the search of a query, again if it was stopped."""
+        return {"search": _progress(self.scans.text_again(Query.of(asked["query"]).text))}
 
     def progress(self, asked: Mapping[str, Any]) -> Answer:
         """Return how far the search of a query is."""
@@ -261,14 +264,12 @@ class OpenedRun:
         UserError
             If the recipe is not the user's, or cannot be edited in place.
         """
-        session = self.thresholds.session
-        require_own(Path(session.recipe.file))
-        return session.write(_changes(asked))
+        require_own(Path(self.thresholds.session.recipe.file))
+        return self.thresholds.session.write(_changes(asked))
 
     def label(self, asked: Mapping[str, Any]) -> Answer:
         """Give a sample a label, or take it back."""
-        at, name = self._named(asked["position"])
-        self.labels.give(at, name, str(asked["label"]))
+        self.labels.give(*self._named(asked["position"]), str(asked["label"]))
         return dict(self.labels.counts())
 
     def scores(self) -> Answer:
@@ -329,10 +330,6 @@ class OpenedRun:
             raise UserError(f"the run has no numeric statistic {name!r}")
         return column
 
-    def _moved(self, changes: Changes, change: str) -> Mask:
-        # the recipe is opened when it is first asked for
-        return self.thresholds.changed(changes, change)
-
     def _created(self) -> Mask:
         made: Mask = part_of(self.samples.row) != 0
         for number in self.samples.files():
@@ -367,6 +364,10 @@ class OpenedRun:
         """Return the bounds that can be moved; where the recipe cannot be tried out, the reason."""
         try:
             session = self.thresholds.session
+            if recipe_now(self.manifest, self.plan.recipe) != session.recipe:
+                # its file was changed since
+                del self.thresholds
+                session = self.thresholds.session
         except UserError as error:
             return {"file": "", "bounds": [], "why_not": str(error)}
         bounds = [

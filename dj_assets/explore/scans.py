@@ -121,9 +121,17 @@ class Scans:
         self._starting = threading.Lock()
 
     def text(self, needle: str) -> TextScan:
-        """Return the search for a text; it begins now if it is new."""
+        """Return the search for a text; it begins now if it is new. One that was stopped stays stopped."""
         with self._starting:
             return _started(self._texts, needle, lambda: TextScan(self._samples, self._layout, needle))
+
+    def text_again(self, needle: str) -> TextScan:
+        """Return the search for a text; it begins again if it was stopped."""
+        with self._starting:
+            known = self._texts.get(needle)
+            if known is not None and known.finished and not known.complete:
+                del self._texts[needle]
+        return self.text(needle)
 
     def field(self, name: str) -> FieldScan:
         """Return the reading of a field; it begins now if it is new."""
@@ -138,7 +146,7 @@ class Scans:
 
 def _started(known: dict[str, Started], key: str, make: Callable[[], Started]) -> Started:
     scan = known.get(key)
-    if scan is not None and (scan.complete or not scan.finished):
+    if scan is not None and not scan.error:
         return scan
     for other in known.values():
         other.cancel()

@@ -43,15 +43,8 @@ def sankey_svg(steps: Sequence[FunnelStep]) -> str:
 
 def sankey_figure(steps: Sequence[FunnelStep]) -> str:
     """Return the same for a page whose style sheet has the colours of the flow."""
-    about = escape(_title(steps))
-    return element(
-        "svg",
-        element("title", about),
-        *_flow(steps),
-        viewBox=f"0 0 {WIDTH:g} {_height(steps):g}",
-        class_="flow",
-        role="img",
-    )
+    size = f"0 0 {WIDTH:g} {_height(steps):g}"
+    return element("svg", *_flow(steps), viewBox=size, class_="flow", role="img", aria_label=_title(steps))
 
 
 def small_funnel(steps: Sequence[FunnelStep]) -> str:
@@ -63,10 +56,9 @@ def small_funnel(steps: Sequence[FunnelStep]) -> str:
     upper = [(index * across, middle - count / most * middle) for index, count in enumerate(counts)]
     lower = [(x, _SMALL_HEIGHT - y) for x, y in reversed(upper)]
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in (*upper, *lower)) + "z"
-    title = element("title", escape(_title(steps)))
     size = f"0 0 {_SMALL_WIDTH:g} {_SMALL_HEIGHT:g}"
     shape = element("path", d=path, class_="flow-kept")
-    return element("svg", title, shape, viewBox=size, class_="small-flow", role="img")
+    return element("svg", shape, viewBox=size, class_="small-flow", role="img", aria_label=_title(steps))
 
 
 def _height(steps: Sequence[FunnelStep]) -> float:

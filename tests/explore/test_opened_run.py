@@ -76,6 +76,11 @@ def test_a_search_finds_parts_of_texts_and_can_be_stopped(opened):
     scan.cancel()
     scan.wait(5)
     assert scan.finished
+    # what was stopped begins again only when it is asked for
+    stopped = opened.answer("cancel", {"query": {"text": "quick"}})["search"]
+    assert opened.answer("page", {"query": {"text": "quick"}})["search"] == stopped
+    opened.answer("search", {"query": {"text": "quick"}})
+    assert finished(opened, "progress", {"query": {"text": "quick"}})["search"]["complete"]
 
 
 def test_fields_of_the_records_are_filters_and_groups(opened):
