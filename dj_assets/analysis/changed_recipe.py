@@ -20,7 +20,9 @@ def with_parameters(recipe: Recipe, changes: Mapping[int, Mapping[str, Value]]) 
     for index, values in changes.items():
         before = process[index]
         given = before.model_dump(exclude_unset=True)
-        process[index] = type(before).model_validate(given | dict(values)).in_recipe(before.text_of_recipe)
+        process[index] = (
+            type(before).model_validate(given | dict(values)).in_recipe(before.text_of_recipe, before.media_of_recipe)
+        )
     return replace(recipe, process=tuple(process))
 
 

@@ -40,7 +40,8 @@ class ClipPart(NewClip):
     """Make a file of the part of a clip from `start_s` to `stop_s` seconds, or to its end.
 
     The frames are decoded and encoded again as H.264 by one thread, so that a part may begin at any frame and is the
-    same on every machine. Sound is copied if MP4 files may hold its codec, else encoded as AAC.
+    same on every machine. Sound is copied if MP4 files may hold its codec, else encoded as AAC. With `size`, the frames
+    are scaled to this width and height.
     """
 
     suffix: ClassVar[str] = ".mp4"
@@ -48,6 +49,7 @@ class ClipPart(NewClip):
 
     start_s: float
     stop_s: float | None = None
+    size: tuple[int, int] | None = None
 
     def __call__(self, clip: OpenClip) -> bytes:
         """Return the content of the new file.
@@ -67,7 +69,8 @@ class ClipPart(NewClip):
             try:
                 with av.open(content, "w", "mp4") as new:
                     # every track is declared before the first packet is written
-                    frames, sounds = _Frames(clip, source, video, new), _Sound(source, sound, new) if sound else None
+                    frames = _Frames(clip, source, video, new, self.size)
+                    sounds = _Sound(source, sound, new) if sound else None
                     count = frames.write(self.start_s, self.stop_s)
                     if sounds is not None:
                         sounds.write(self.start_s, self.stop_s)
@@ -81,14 +84,22 @@ class ClipPart(NewClip):
 class _Frames:
     """Encode frames of a clip into a new file."""
 
-    def __init__(self, clip: OpenClip, source: InputContainer, stream: VideoStream, new: OutputContainer) -> None:
+    def __init__(
+        self,
+        clip: OpenClip,
+        source: InputContainer,
+        stream: VideoStream,
+        new: OutputContainer,
+        size: tuple[int, int] | None,
+    ) -> None:
         self.clip, self.source, self.stream, self.new = clip, source, stream, new
         stream.codec_context.thread_count = 1
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         self.encoder = new.add_stream("libx264", rate=rate, options={"threads": "1"})
-        self.encoder.width, self.encoder.height = stream.width, stream.height
+        width, height = size or (stream.width, stream.height)
+        self.encoder.width, self.encoder.height = width, height
         # halved colour planes need even sides
-        self.encoder.pix_fmt = "yuv444p" if stream.width % 2 or stream.height % 2 else "yuv420p"
+        self.encoder.pix_fmt = "yuv444p" if width % 2 or height % 2 else "yuv420p"
 
     def write(self, start_s: float, stop_s: float | None) -> int:
         """Write the frames of a part; return their number."""
@@ -99,7 +110,7 @@ class _Frames:
         first = count = 0
         for shown, frame in self._shown(start_s, stop_s):
             first = first if count else shown
-            even = frame.reformat(format=self.encoder.pix_fmt)
+            even = frame.reformat(self.encoder.width, self.encoder.height, self.encoder.pix_fmt)
             even.pts, even.time_base, even.pict_type = shown - first, time_base, PictureType.NONE
             self.new.mux(self.encoder.encode(even))
             count += 1

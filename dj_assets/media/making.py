@@ -39,7 +39,7 @@ class ClipContent(ClipFeature[str]):
 
     def __call__(self, clip: OpenClip) -> str:
         """Return the checksum."""
-        return _sha256(clip.location)
+        return checksum(clip.location)
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,11 @@ class ImageContent(ImageFeature[str]):
 
     def __call__(self, image: OpenImage) -> str:
         """Return the checksum."""
-        return _sha256(image.location)
+        return checksum(image.location)
 
 
-def _sha256(location: Content) -> str:
+def checksum(location: Content) -> str:
+    """Return the SHA-256 of the bytes of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
     with location.open() as content:
         while part := content.read(_PART_BYTES):

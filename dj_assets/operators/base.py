@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from dj_assets.media.media_keys import MediaKeys
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Condition, Range
@@ -88,6 +89,7 @@ class Operator(BaseModel):
     text_key: str | None = None
     # The key of the text in the recipe, which the loader sets.
     _text_of_recipe: str = PrivateAttr("text")
+    _media_of_recipe: MediaKeys = PrivateAttr(default_factory=MediaKeys)
 
     @property
     def text_name(self) -> str:
@@ -106,10 +108,16 @@ class Operator(BaseModel):
     def __hash__(self) -> int:
         return hash((type(self), *map(repr, self.__dict__.values())))
 
-    def in_recipe(self, text_key: str) -> Self:
-        """Return the operator as one of a recipe whose records have their text under `text_key`."""
+    def in_recipe(self, text_key: str, media_keys: MediaKeys | None = None) -> Self:
+        """Return the operator as one of a recipe, given the fields of its records that hold the text and list media."""
         self._text_of_recipe = text_key
+        self._media_of_recipe = media_keys or MediaKeys()
         return self
+
+    @property
+    def media_of_recipe(self) -> MediaKeys:
+        """Return the fields that list media in the recipe."""
+        return self._media_of_recipe
 
     @model_validator(mode="before")
     @classmethod

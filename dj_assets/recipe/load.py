@@ -195,7 +195,9 @@ def _operator(cls: type[Operator], parameters: dict[str, object], index: int, co
     of_recipe["text_key"] = context.text_key
     parameters = {key: value for key, value in parameters.items() if key not in of_recipe or of_recipe[key] != value}
     try:
-        operator = cls.model_validate(_word_lists(cls, context.asset) | parameters).in_recipe(context.text_key)
+        operator = cls.model_validate(_word_lists(cls, context.asset) | parameters).in_recipe(
+            context.text_key, context.media
+        )
     except ValidationError as error:
         key, problem, fix = _explain(error, cls)
         raise RecipeError(file, problem, index, name, key or None, fix) from None

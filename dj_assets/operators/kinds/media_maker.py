@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import islice
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import pyarrow as pa
 
+from dj_assets.errors import SampleError
 from dj_assets.media.making import Making
 from dj_assets.media.media_keys import MediaKeys
-from dj_assets.media.tokens import SpecialTokens
-from dj_assets.operators.base import Expander
-from dj_assets.operators.batch import SOURCE_FILE, TEXT, Batch
+from dj_assets.operators.base import ByParameters, FieldMapper
+from dj_assets.operators.batch import SOURCE_FILE, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.media_batch import media
+from dj_assets.operators.views.sample_fields import field_values
+
+_PATHS = pa.list_(pa.string())
 
 
 class MediaMaker(MediaOperator):
@@ -41,56 +43,32 @@ class MediaMaker(MediaOperator):
         )
 
 
-class VideoSplitter(MediaMaker, Expander):
-    """Cut clips into parts. The sample with the parts, a child, stays next to the original sample, or replaces it.
+class MediaRewriter(MediaMaker, FieldMapper):
+    """Replace listed media by the files that are made of them; a medium of which none is made stays listed.
 
-    In the text of the child, the mark of a clip is repeated for every part of it, and every chunk that is not blank
-    ends with the mark for the end of a chunk. With `legacy_split_by_text_token`, the default, only clips with a mark in
-    the text are cut, in the order of the marks, and the child lists no others; without it, all are. A sample without
-    clips has no child. The field `__dj__source_file__` of the child names the clip of each part.
+    The field `__dj__source_file__` names the medium that each listed file was made of, or is.
     """
 
-    media: ClassVar[Literal["videos"]] = "videos"
-    packages: ClassVar[Mapping[str, str]] = {"av": "vision"}
-
-    keep_original_sample: bool = True
-    save_dir: str | None = None
-    video_backend: Literal["ffmpeg", "av"] = "ffmpeg"
-    ffmpeg_extra_args: str = ""
-    output_format: Literal["path"] = "path"
-    legacy_split_by_text_token: bool = True
+    fields: ClassVar[ByParameters[Mapping[str, pa.DataType]]] = ByParameters(lambda operator: operator.written_fields)
 
     @property
-    def keeps_parents(self) -> bool:
-        """Return whether the original sample stays."""
-        return self.keep_original_sample
+    def written_fields(self) -> Mapping[str, pa.DataType]:
+        """Return the names and types of the fields that list the new files and their sources."""
+        keys = self.written_to(self.keys(self.media_of_recipe))
+        return {keys.field_of(self.media): _PATHS, SOURCE_FILE: _PATHS}
 
-    def expand(self, batch: Batch) -> pa.ListArray:
-        """Return the child of every sample that lists clips."""
+    def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the files that every sample lists now, and the sources of these."""
         seen = media(batch)
         keys = seen.media_access.keys
-        names = self.written_to(keys).videos
-        kind = pa.struct([(TEXT, pa.string()), (names, pa.list_(pa.string())), (SOURCE_FILE, pa.list_(pa.string()))])
-        samples = zip(batch.text.to_pylist(), seen.listed("videos"), seen.made("videos", self.making()), strict=True)
-        children = []
-        for whole, listed, parts in samples:
-            text, cut = self._cut(whole, keys.tokens, parts)
-            sources = [file for file, own in zip(listed, cut, strict=False) for _ in own]
-            child = {TEXT: text, names: [name for own in cut for name in own], SOURCE_FILE: sources}
-            children.append([child] if listed else [])
-        return pa.array(children, pa.list_(kind))
-
-    def _cut(self, text: str, tokens: SpecialTokens, parts: Sequence[Sequence[str]]) -> tuple[str, list[Sequence[str]]]:
-        """Return the text with a mark for every part, and the parts of the clips that are cut."""
-        left = iter(parts)
-        cut: list[Sequence[str]] = []
-        chunks = []
-        for chunk in text.split(tokens.eoc):
-            if chunk.strip():
-                before, *behind = chunk.split(tokens.video)
-                own = [*islice(left, len(behind))]
-                cut += own
-                # a mark without a clip is left out
-                marks = [tokens.video * len(clip) for clip in own] + [""] * (len(behind) - len(own))
-                chunks.append(before + "".join(map("".join, zip(marks, behind, strict=True))) + tokens.eoc)
-        return "".join(chunks), cut if self.legacy_split_by_text_token else [*parts]
+        held = field_values(batch, keys.image_bytes) if self.media == "images" else [None] * len(batch)
+        lists, sources = [], []
+        samples = zip(seen.listed(self.media), seen.made(self.media, self.making()), held, strict=True)
+        for listed, made, content in samples:
+            if content is not None:
+                raise SampleError(f"{keys.image_bytes}: holds the images themselves, which are not replaced")
+            now = [list(new) or [path] for path, new in zip(listed, made, strict=True)]
+            lists.append([path for paths in now for path in paths])
+            sources.append([path for path, paths in zip(listed, now, strict=True) for _ in paths])
+        names = iter(self.written_fields)
+        return {next(names): pa.array(lists, _PATHS), next(names): pa.array(sources, _PATHS)}

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from dj_assets.media.clip_parts import PartsOfDuration
-from dj_assets.operators.kinds.media_maker import VideoSplitter
+from dj_assets.operators.kinds.video_splitter import VideoSplitter
 from dj_assets.operators.registry import register
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from dj_assets.media.clip_parts import PartsByKeyFrames
-from dj_assets.operators.kinds.media_maker import VideoSplitter
+from dj_assets.operators.kinds.video_splitter import VideoSplitter
 from dj_assets.operators.registry import register
 
 

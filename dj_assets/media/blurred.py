@@ -1,0 +1,49 @@
+"""Blurred images as new files."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from dj_assets.media.feature import ImageFeature
+from dj_assets.media.image import OpenImage
+from dj_assets.media.making import NewImage, checksum
+
+BlurType = Literal["mean", "box", "gaussian"]
+
+
+@dataclass(frozen=True)
+class BlurredImage(NewImage):
+    """Make a blurred PNG file of an image."""
+
+    suffix: ClassVar[str] = ".png"
+
+    blur: BlurType = "gaussian"
+    radius: float = 2
+
+    def __call__(self, image: OpenImage) -> bytes:
+        """Return the content of the new file."""
+        from PIL import ImageFilter
+
+        filters: dict[BlurType, type[ImageFilter.Filter] | ImageFilter.Filter] = {
+            "mean": ImageFilter.BLUR,
+            "box": ImageFilter.BoxBlur(self.radius),
+            "gaussian": ImageFilter.GaussianBlur(self.radius),
+        }
+        content = io.BytesIO()
+        image.pil.filter(filters[self.blur]).save(content, "PNG")
+        return content.getvalue()
+
+
+@dataclass(frozen=True)
+class BlurredSometimes(ImageFeature[tuple[BlurredImage, ...]]):
+    """Blur a share of the images. The content of an image decides whether it is blurred: every run blurs the same."""
+
+    share: float
+    image: BlurredImage
+
+    def __call__(self, image: OpenImage) -> tuple[BlurredImage, ...]:
+        """Return the new file, or none."""
+        drawn = int(checksum(image.location)[:16], 16)
+        return (self.image,) if drawn < self.share * 2**64 else ()
