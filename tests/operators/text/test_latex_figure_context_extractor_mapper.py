@@ -95,7 +95,7 @@ def test_a_megabyte_takes_seconds(part: str) -> None:
     source = r"\begin{figure}" + body + part * (500_000 // len(part)) + r"\end{figure}" + part * (500_000 // len(part))
     started = time.process_time()
     found(source)
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 3
 
 
 def test_samples_of_a_run_have_the_fields_of_their_figure(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_kinds_can_be_switched_and_named() -> None:
 def test_a_text_of_a_megabyte_takes_seconds(text: str) -> None:
     started = time.process_time()
     REDACT.redacted(text)
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 3
 
 
 SAMPLE: dict[str, Any] = {
