@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 
 import pytest
@@ -208,3 +209,20 @@ def test_the_lost_samples_are_a_minute_away_by_keyboard_alone(server, made):
         assert page.title() == "Explore: r"
     assert faults == []
     assert '"label": "bad"' in (made / "out/labels.jsonl").read_text()
+
+
+@pytest.mark.browser
+def test_the_lost_samples_are_under_a_minute_away_from_the_start_page(gallery):
+    from playwright.sync_api import expect
+
+    with opened_page(height=900, patience_s=30) as page:
+        started = time.perf_counter()
+        page.goto(gallery.url)
+        page.get_by_role("link", name="notes", exact=True).click()
+        page.get_by_role("tab", name="Thresholds").click()
+        page.get_by_role("spinbutton", name="text_length_filter min_len").fill("220")
+        page.get_by_role("button", name="Show the 10 lost samples").click()
+        expect(page.locator("#count")).to_contain_text("10 of 200 samples, 100.0 % kept")
+        expect(page.locator(".sample-row")).to_have_count(10)
+        expect(page.locator(".sample-row .excerpt").first).not_to_have_text("…")
+        assert time.perf_counter() - started < 60
