@@ -106,6 +106,11 @@ def test_shards_are_stale_after_a_word_list_changed(sharded):
         instance.report_runless_asset_event(newer)
         assert set(statuses(sharded, instance, STATS).values()) == {"STALE"}
         assert shard_causes(sharded.root, instance, STATS, "part-1") == [(words.path[-1], "has a new data version")]
+        # the list is the one of before after all: the shard is up to date without being measured again
+        again = run_range(sharded, instance, STATS, "part-1", "part-1")
+        (event,) = again.asset_materializations_for_node("mine__notes_stats")
+        assert (event.metadata["files_measured"].value, event.metadata["files_reused"].value) == (0, 1)
+        assert statuses(sharded, instance, STATS)["part-1"] == "FRESH"
 
 
 def test_a_failed_shard_loses_no_other_of_its_run_and_is_resumed_alone(sharded):
