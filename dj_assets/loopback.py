@@ -205,11 +205,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Send a reply, or the range of it that the request names."""
         try:
             whole = isinstance(reply.body, bytes)
-            start, end = (0, reply.size) if whole else self._range(reply.size)
-            partial = (start, end) != (0, reply.size)
-            self.send_response(HTTPStatus.PARTIAL_CONTENT if partial else status)
+            named = None if whole else self._range(reply.size)
+            start, end = named or (0, reply.size)
+            self.send_response(HTTPStatus.PARTIAL_CONTENT if named else status)
             headers = {**_SECURITY, **reply.headers, "Content-Type": reply.kind, "Content-Length": str(end - start)}
-            if partial:
+            if named:
                 headers["Content-Range"] = f"bytes {start}-{end - 1}/{reply.size}"
             if not whole:
                 headers["Accept-Ranges"] = "bytes"
@@ -232,15 +232,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(piece)
             start += len(piece)
 
-    def _range(self, size: int) -> tuple[int, int]:
-        """Return the first byte and the end of one requested range; the whole where none is named or it is not valid.
+    def _range(self, size: int) -> tuple[int, int] | None:
+        """Return the first byte and the end of one requested range; None where none is named or it is not valid.
 
-        Browsers ask for ranges of clips.
+        Browsers ask for ranges of clips, first for all bytes; some play a clip only if that is answered as a range.
         """
         unit, _, wanted = (self.headers.get("Range") or "").partition("=")
         first, dash, last = wanted.partition("-")
         if unit != "bytes" or not dash or not (first or last) or not f"{first}{last}".isdecimal():
-            return 0, size
+            return None
         start = int(first) if first else max(0, size - int(last))
         end = min(size, int(last) + 1) if first and last else size
-        return (start, end) if start < end else (0, size)
+        return (start, end) if start < end else None

@@ -6,7 +6,7 @@ from typing import get_args
 
 from dj_assets.analysis.columns import StatColumn
 from dj_assets.analysis.tune_rule import Side
-from dj_assets.operators.base import Operator
+from dj_assets.operators.base import Limit, Operator
 from dj_assets.operators.conditions import Range
 from dj_assets.recipe.plan import Plan
 
@@ -34,7 +34,9 @@ def end_of(both: Range, side: Side) -> float | None:
 
 
 def is_whole(operator: Operator, parameter: str) -> bool:
-    """Return whether a parameter takes whole numbers only."""
-    kind = type(operator).model_fields[parameter].annotation
-    kinds = {kind, *get_args(kind)}
-    return int in kinds and float not in kinds
+    """Return whether a parameter is a whole number, or the bound of a statistic of whole numbers."""
+    field = type(operator).model_fields[parameter]
+    kinds = {field.annotation, *get_args(field.annotation)}
+    # pydantic keeps the validator of a `Limit` apart from its type, which is that of a number with a fraction
+    is_limit = Limit in kinds or get_args(Limit)[1] in field.metadata
+    return is_limit or (int in kinds and float not in kinds)

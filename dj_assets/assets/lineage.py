@@ -47,9 +47,6 @@ def lineage_specs(recipes: Sequence[tuple[GalleryRecipe, Plan]]) -> list[dg.Asse
     """Return one asset for every model and word list, and those of each subset."""
     shared: dict[dg.AssetKey, dg.AssetSpec] = {}
     for recipe, plan in recipes:
-        # the shards of a sharded subset are measured at different times, with versions of their own
-        if recipe.asset.shards is not None:
-            continue
         keys = SubsetKeys.of(recipe)
         for model in _models(plan):
             key = keys.tool(MODELS, dg_name(model))

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from dj_assets import settings
-from dj_assets.assets import result_metadata, shard_metadata
+from dj_assets.assets import lineage, result_metadata, shard_metadata
 from dj_assets.assets.asset_keys import SubsetKeys, shard_partitions
 from dj_assets.assets.checks import evaluate
 from dj_assets.assets.cluster import cluster_keys
@@ -56,11 +56,11 @@ def shards_of_a_run() -> dg.BackfillPolicy:
 
 
 def _stats(recipe: GalleryRecipe, plan: Plan) -> dg.AssetsDefinition:
-    keys = SubsetKeys.of(recipe)
+    keys, tools = SubsetKeys.of(recipe), lineage.tool_keys(recipe, plan)
 
     @dg.asset(
         key=keys.stats,
-        deps=[keys.source],
+        deps=[keys.source, *tools],
         group_name=keys.group,
         kinds={"duckdb", "parquet"},
         description=stage_descriptions(recipe, plan)["stats"],
@@ -81,11 +81,13 @@ def _stats(recipe: GalleryRecipe, plan: Plan) -> dg.AssetsDefinition:
             result = subset.measure(ProgressLog(context.log), shard)
             context.log.info(f"{shard}: {summary(result)}")
             metadata = shard_metadata.source(subset, shard, result)
-            # reported immediately: the statistics are made from this version of the files
+            # reported immediately: the statistics are made from these versions of the files, models and word lists
             context.instance.report_runless_asset_event(
                 shard_metadata.event(keys.source, shard, result.source_version, metadata)
             )
-            seen = shard_metadata.pointers(context.instance, [keys.source])
+            for event in shard_metadata.changed(context.instance, lineage.used_tools(recipe, subset)):
+                context.instance.report_runless_asset_event(event)
+            seen = shard_metadata.pointers(context.instance, [keys.source, *tools])
             metadata = shard_metadata.stats(subset, result)
             return shard_metadata.event(
                 keys.stats, shard, result.data_version, metadata, seen=seen, code_version=plan.stats_hash

@@ -29,7 +29,7 @@ export function showCharts() {
   if (about.runs.length && names.length) runs();
 }
 function chart(title, tools, id) {
-  return make("div", {class: "chart"}, make("h2", {}, title), make("div", {class: "tools"}, ...tools), make("div", {id}));
+  return make("div", {class: "chart", role: "group", "aria-label": title}, make("h2", {}, title), make("div", {class: "tools"}, ...tools), make("div", {id}));
 }
 
 async function scatter() {
@@ -56,7 +56,7 @@ async function scatter() {
   for (const value of [statistic(y).low, statistic(y).high]) cut(answer.y, value, at => { paint.moveTo(0, 420 - 420 * at); paint.lineTo(720, 420 - 420 * at); });
   const brush = make("div", {class: "brush", hidden: true}), plot = make("div", {class: "plot"}, canvas, brush);
   dragged(canvas, brush, (a, b) => setQuery({ranges: {...page.query.ranges, [x]: [valueOn(answer.x, a.x), valueOn(answer.x, b.x)], [y]: [valueOn(answer.y, 1 - b.y), valueOn(answer.y, 1 - a.y)]}}, {view: "samples"}));
-  target.replaceChildren(plot, make("p", {class: "about"}, `${x}: ${short(answer.x.low)} to ${short(answer.x.high)}${answer.x.log ? " (log)" : ""}, ${y}: ${short(answer.y.low)} to ${short(answer.y.high)}${answer.y.log ? " (log)" : ""}. Darker: more samples; blue: kept, orange: not kept. Drag a rectangle to see its samples.${answer.missing ? ` ${count(answer.missing)} samples have no value.` : ""}`));
+  target.replaceChildren(plot, make("p", {class: "about"}, `${x}: ${short(answer.x.low)} to ${short(answer.x.high)}${answer.x.log ? " (log)" : ""}, ${y}: ${short(answer.y.low)} to ${short(answer.y.high)}${answer.y.log ? " (log)" : ""}. Darker: more samples; blue: kept, orange: not kept. Drag a rectangle to see its samples, or type both ranges under Filters.${answer.missing ? ` ${count(answer.missing)} samples have no value.` : ""}`));
 }
 function dragged(canvas, brush, done) {
   let start = null;
@@ -106,5 +106,5 @@ async function runs() {
   if (!answer || !gained || !lost) return;
   const link = (change, number) => make("button", {disabled: !number, onclick: () => setQuery({run, change, moved: {}}, {view: "samples"})}, `Show the ${count(number)} ${change} samples`);
   const picture = answer.all ? histogram({...answer, all: answer.kept}, `Kept samples by ${over}: now as area, in the earlier run as line`, [[statistic(over).low, "cut"], [statistic(over).high, "cut"]]) : make("p", {}, "no values");
-  target.replaceChildren(make("div", {class: "tools"}, link("gained", gained.total), link("lost", lost.total)), make("div", {class: "plot"}, picture), make("p", {class: "about"}, `Kept samples by ${over}. Area: run ${page.about.run}. Line: run ${run}.`));
+  target.replaceChildren(make("div", {class: "tools"}, link("gained", gained.total), link("lost", lost.total)), make("div", {class: "plot"}, picture), make("p", {class: "about"}, `Kept samples by ${over}, ${short(answer.scale?.low)} to ${short(answer.scale?.high)}${answer.scale?.log ? " (log)" : ""}. Area: run ${page.about.run}. Line: run ${run}.`));
 }

@@ -66,6 +66,13 @@ export function valueOn(scale, at) {
   return Number(value.toPrecision(4));
 }
 
+// A screen reader reads the ends of the axis and the marked values, which others see.
+const MARKS = {cut: "threshold", moved: "moved threshold", at: "this sample"};
+function spoken(label, scale, marked) {
+  const values = marked.map(([value, style]) => `, ${MARKS[style]} ${short(value)}`);
+  return `${label}; from ${short(scale.low)} to ${short(scale.high)}${scale.log ? " on a log scale" : ""}${values.join("")}`;
+}
+
 export function histogram(answer, label, lines = []) {
   const bins = answer.all.length, tallest = Math.max(1, ...answer.all, ...(answer.before || []));
   const tall = number => number ? Math.max(1.5, 66 * number / tallest) : 0;
@@ -74,9 +81,10 @@ export function histogram(answer, label, lines = []) {
     return all ? [make("rect", {...box, y: 70 - whole, height: whole - kept, class: "other"}), make("rect", {...box, y: 70 - kept, height: kept, class: "kept"})] : [];
   });
   const before = answer.before ? [make("path", {class: "before", d: "M" + answer.before.map((number, bin) => `${bin * 300 / bins} ${70 - tall(number)}L${(bin + 1) * 300 / bins} ${70 - tall(number)}`).join("L")})] : [];
-  const marks = lines.filter(([value]) => value !== null && value !== undefined && Number.isFinite(value)).map(([value, style]) => {
+  const marked = lines.filter(([value]) => value !== null && value !== undefined && Number.isFinite(value));
+  const marks = marked.map(([value, style]) => {
     const x = 300 * positionOn(answer.scale, value);
     return make("line", {x1: x, x2: x, y1: 0, y2: 70, class: style});
   });
-  return make("svg", {class: "histogram", viewBox: "0 0 300 70", preserveAspectRatio: "none", role: "img", "aria-label": label}, ...bars, ...before, ...marks);
+  return make("svg", {class: "histogram", viewBox: "0 0 300 70", preserveAspectRatio: "none", role: "img", "aria-label": spoken(label, answer.scale, marked)}, ...bars, ...before, ...marks);
 }

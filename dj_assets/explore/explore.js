@@ -101,7 +101,7 @@ function showFilters() {
 const ranges = [], groups = [];
 function rangeOf(column) {
   const graph = make("div"), low = make("input", {type: "number", step: "any", "aria-label": `least ${column.name}`}), high = make("input", {type: "number", step: "any", "aria-label": `greatest ${column.name}`});
-  const node = make("details", {ontoggle: () => refresh()}, make("summary", {}, column.name), make("p", {class: "about"}, `${column.unit}; drag over the histogram`), graph, make("div", {class: "ends"}, low, high));
+  const node = make("details", {"aria-label": column.name, ontoggle: () => refresh()}, make("summary", {}, column.name), make("p", {class: "about"}, `${column.unit}; drag over the histogram, or type the ends`), graph, make("div", {class: "ends"}, low, high));
   const latest = newest();
   let answer = null, key = "";
   const read = input => input.value === "" ? null : Number(input.value);
@@ -142,7 +142,7 @@ function rangeOf(column) {
   return {node, refresh};
 }
 function groupOf(by) {
-  const list = make("div", {class: "choices"}), node = make("details", {ontoggle: () => refresh()}, make("summary", {}, by), list);
+  const list = make("div", {class: "choices"}), node = make("details", {"aria-label": by, ontoggle: () => refresh()}, make("summary", {}, by), list);
   const latest = newest(), isFile = by === "source file";
   async function refresh() {
     if (!node.open) return;

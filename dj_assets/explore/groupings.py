@@ -61,9 +61,8 @@ class Groupings:
         if column is not None and not column.is_numeric:
             return self._samples.names(name)
         if name == FILE:
-            numbers = self._samples.files()
-            codes = np.searchsorted(np.array(numbers, np.int32), self._samples.shard).astype(np.int32)
-            return [self._manifest.file(number).name for number in numbers], codes
+            files = [self._manifest.file(number).name for number in self._samples.files()]
+            return files, self._samples.file_codes()
         if name not in {OUTCOME, OPERATOR}:
             raise UserError(f"there is no grouping {name!r}; there are {', '.join(self.names())}")
         outcomes = self._samples.outcomes

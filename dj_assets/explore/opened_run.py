@@ -363,11 +363,11 @@ class OpenedRun:
     def recipe(self) -> Answer:
         """Return the bounds that can be moved; where the recipe cannot be tried out, the reason."""
         try:
-            session = self.thresholds.session
-            if recipe_now(self.manifest, self.plan.recipe) != session.recipe:
+            opened = self.__dict__.get("thresholds")
+            if opened is not None and recipe_now(self.manifest, self.plan.recipe) != opened.session.recipe:
                 # its file was changed since
                 del self.thresholds
-                session = self.thresholds.session
+            session = self.thresholds.session
         except UserError as error:
             return {"file": "", "bounds": [], "why_not": str(error)}
         bounds = [

@@ -71,6 +71,10 @@ class Samples:
         """Return the numbers of the files, in their order."""
         return [int(self.shard[start]) for start in self._starts[:-1]]
 
+    def file_codes(self) -> Codes:
+        """Return the index of the file of every sample among `files()`."""
+        return np.repeat(np.arange(len(self._starts) - 1, dtype=np.int32), np.diff(self._starts))
+
     def of_file(self, number: int) -> slice:
         """Return the positions of the samples of one file; empty where it has none."""
         at = np.searchsorted(self.shard[self._starts[:-1]], number)

@@ -76,8 +76,13 @@ class Thresholds:
         return self._marks(bits)
 
     def _dropped_by_filter(self, plan: Plan) -> Mask:
-        labels = {step.label for step in plan.filters}
-        return self._samples.with_outcome(lambda outcome: outcome.kind == "dropped" and outcome.operator in labels)
+        labels = frozenset(step.label for step in plan.filters)
+
+        def make() -> Mask:
+            return self._samples.with_outcome(lambda outcome: outcome.kind == "dropped" and outcome.operator in labels)
+
+        dropped: Mask = self._samples.cached(("dropped by", labels), make)
+        return dropped
 
     def _marks(self, bits: Bits) -> Mask:
         marks: Mask = self._samples.spread(unpacked(bits, 0, self._judged.samples), np.False_)

@@ -92,6 +92,27 @@ def test_a_new_shard_makes_only_those_stale_whose_outcome_changed(sharded):
     assert (published(sharded).samples_in, published(sharded).samples_out) == (43, 41)
 
 
+def test_shards_are_stale_after_a_word_list_changed(sharded):
+    sharded.write_recipe(SHARDED.replace("process:", "process:\n  - stopwords_filter: {lang: en, min_ratio: 0.0}"))
+    words = dg.AssetKey(["word_lists", "stopwords_stopwordsiso_en"])
+    graph = sharded.definitions().resolve_asset_graph()
+    assert graph.get(STATS).parent_keys == {dg.AssetKey(["mine", "notes_source"]), words}
+    assert backfill("notes").problems is False
+    with project_instance() as instance:
+        (version,) = instance.fetch_materializations(words, limit=10).records  # one event for all four shards
+        assert version.asset_materialization.tags["dagster/data_version"] == graph.get(words).code_version
+        assert set(statuses(sharded, instance, STATS).values()) == {"FRESH"}
+        newer = dg.AssetMaterialization(words, tags={"dagster/data_version": "newer"})
+        instance.report_runless_asset_event(newer)
+        assert set(statuses(sharded, instance, STATS).values()) == {"STALE"}
+        assert shard_causes(sharded.root, instance, STATS, "part-1") == [(words.path[-1], "has a new data version")]
+        # the list is the one of before after all: the shard is up to date without being measured again
+        again = run_range(sharded, instance, STATS, "part-1", "part-1")
+        (event,) = again.asset_materializations_for_node("mine__notes_stats")
+        assert (event.metadata["files_measured"].value, event.metadata["files_reused"].value) == (0, 1)
+        assert statuses(sharded, instance, STATS)["part-1"] == "FRESH"
+
+
 def test_a_failed_shard_loses_no_other_of_its_run_and_is_resumed_alone(sharded):
     broken = sharded.root / "data/notes/part-2.jsonl.gz"
     whole = gzip.compress((sharded.root / "data/notes/part-2.jsonl").read_bytes())

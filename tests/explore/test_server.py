@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 
 import pytest
@@ -28,6 +29,10 @@ asset:
   reference: {rows_in: 1000, rows_out: 500, published_retention: 0.5}
 process: [{text_length_filter: {min_len: 20}}]
 """
+
+CONTROL = "button|checkbox|combobox|grid|group|img|link|region|search(?:box)?|slider|spinbutton|tab|tabpanel|textbox"
+# A line of the tree as YAML; the group of a summary has its text as content.
+NAMELESS = re.compile(rf"^\s*- '?(?:{CONTROL})(?: \[\w+\])*(?::$|$)", re.MULTILINE)
 
 
 def request(server, method: str, path: str, body: object = None, **headers: str):
@@ -208,3 +213,70 @@ def test_the_lost_samples_are_a_minute_away_by_keyboard_alone(server, made):
         assert page.title() == "Explore: r"
     assert faults == []
     assert '"label": "bad"' in (made / "out/labels.jsonl").read_text()
+
+
+@pytest.mark.browser
+def test_the_lost_samples_are_under_a_minute_away_from_the_start_page(gallery):
+    from playwright.sync_api import expect
+
+    with opened_page(height=900, patience_s=30) as page:
+        started = time.perf_counter()
+        page.goto(gallery.url)
+        page.get_by_role("link", name="notes", exact=True).click()
+        page.get_by_role("tab", name="Thresholds").click()
+        page.get_by_role("spinbutton", name="text_length_filter min_len").fill("220")
+        page.get_by_role("button", name="Show the 10 lost samples").click()
+        expect(page.locator("#count")).to_contain_text("10 of 200 samples, 100.0 % kept")
+        expect(page.locator(".sample-row")).to_have_count(10)
+        expect(page.locator(".sample-row .excerpt").first).not_to_have_text("…")
+        assert time.perf_counter() - started < 60
+
+
+def nameless(page, part: str = "body") -> list[str]:
+    tree = page.locator(part).aria_snapshot()
+    return [found.strip() for found in NAMELESS.findall(tree)]
+
+
+@pytest.mark.browser
+def test_every_control_of_all_pages_has_a_name(server):
+    from playwright.sync_api import expect
+
+    with opened_page(height=900, patience_s=30) as page:
+        page.goto(server.url)
+        assert page.get_by_role("link", name="out").count() == 1
+        assert nameless(page) == []
+        page.goto(f"{server.url}out/sliders/")
+        expect(page.get_by_role("slider", name="text_length_filter min_len")).to_be_visible()
+        assert nameless(page) == []
+
+        page.goto(f"{server.url}out/")
+        page.locator("summary", has_text="text_len").click()
+        distribution = "Distribution of text_len; kept samples below, others above; from "
+        expect(page.get_by_role("img", name=distribution)).to_have_accessible_name(re.compile(", threshold 20$"))
+        least = page.get_by_role("spinbutton", name="least text_len")
+        least.fill("100")
+        least.press("Enter")
+        expect(page.get_by_role("status").filter(has_text="of 302 samples")).not_to_contain_text("302 of 302")
+        assert nameless(page) == []
+        page.locator(".sample-row").first.click()
+        expect(page.get_by_role("img", name="text_len of this sample")).to_have_accessible_name(
+            re.compile("threshold 20, this sample [0-9]+$")
+        )
+        assert nameless(page, "#sample") == []
+        page.keyboard.press("Escape")
+
+        page.get_by_role("tab", name="Charts").click()
+        runs = page.get_by_role("group", name="Two runs")
+        runs.get_by_role("combobox", name="Statistic").select_option("alnum_ratio")
+        expect(runs.get_by_role("img", name="Kept samples by alnum_ratio: now as area")).to_be_visible()
+        expect(page.get_by_role("img", name="Density of")).to_be_visible()
+        assert nameless(page) == []
+        runs.scroll_into_view_if_needed()
+        keep_screenshot(page, "explore-two-runs")
+        page.get_by_role("tab", name="Thresholds").click()
+        bound = page.get_by_role("spinbutton", name="text_length_filter min_len")
+        bound.fill("300")
+        expect(page.get_by_role("status").filter(has_text="lost samples")).to_be_visible()
+        picture = page.locator("#thresholds").get_by_role("img", name="Distribution of text_len").first
+        expect(picture).to_have_accessible_name(re.compile(", threshold 20, moved threshold 300$"))
+        assert nameless(page) == []
