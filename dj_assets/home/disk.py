@@ -88,7 +88,7 @@ def disk_faults(folder: Path, expected: Callable[[], int] | None = None) -> Iter
                 f"{error.filename or folder}: cannot be written ({_reason(error)}); make it writable, or name another "
                 "folder with DJ_HOME or --output"
             ) from error
-        if number in _GONE and not isinstance(error, duckdb.Error) and _concerns(error, folder):
+        if number in _GONE and not isinstance(error, duckdb.Error) and _is_gone(error, folder):
             raise DiskError(
                 f"{folder}: cannot be written ({_reason(error)}: {error.filename}); if it was removed during the run, "
                 "run it again, else name another folder with DJ_HOME or --output"
@@ -96,12 +96,13 @@ def disk_faults(folder: Path, expected: Callable[[], int] | None = None) -> Iter
         raise
 
 
-def _concerns(error: OSError, folder: Path) -> bool:
-    """Return whether an error is about a path inside of a folder, or about one that the folder is in."""
+def _is_gone(error: OSError, folder: Path) -> bool:
+    """Return whether a folder, or one inside of it that an error is about, is not there."""
     if not isinstance(error.filename, str | Path):
         return False
     path = Path(error.filename)
-    return path.is_relative_to(folder) or folder.is_relative_to(path)
+    inside = path.is_relative_to(folder) and not path.parent.is_dir()
+    return inside or (not folder.is_dir() and (path.is_relative_to(folder) or folder.is_relative_to(path)))
 
 
 def _number(error: BaseException) -> int | None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from dj_assets.errors import UserError
 from dj_assets.home.json_files import read_json, write_json
 from dj_assets.home.layout import Layout
+from dj_assets.media.made import FOLDER, path_in_folder
+from dj_assets.stores.document_records import Stored
 from dj_assets.stores.store import each
 
 # File that names the run of the files in the folder.
@@ -23,7 +25,9 @@ class Fetched:
 
 
 def fetch(layout: Layout, run_id: str, folder: Path) -> Fetched:
-    """Fetch the newest version of a subset; files of the same run in the folder are not fetched again.
+    """Fetch the newest version of a subset, with the media that operators made.
+
+    Files of the same run in the folder are not fetched again.
 
     Raises
     ------
@@ -37,7 +41,9 @@ def fetch(layout: Layout, run_id: str, folder: Path) -> Fetched:
     if folder.exists() and any(folder.iterdir()) and (known or {}).get("run_id") != run_id:
         raise UserError(f"{folder}: holds other files; choose a new folder")
     write_json(folder / MARK, {"run_id": run_id, "place": layout.location})
-    wanted = copy.published()
+    # media that operators made have the same names in every version
+    made = {key: Stored(key, facts.size) for key, facts in copy.store.listing(FOLDER).items() if path_in_folder(key)}
+    wanted = {**made, **copy.published()}
     left = [
         name
         for name, stored in wanted.items()

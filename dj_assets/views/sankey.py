@@ -14,6 +14,8 @@ _BAND = 260.0
 _LABEL = 330.0
 _ROW, _TOP, _FOOTER = 40.0, 40.0, 34.0
 _ASIDE = 26.0
+# The width of a letter, and of the space between two notes.
+_LETTER, _GAP = 6.5, 14.0
 # Any flow is visible, even that of one sample in millions.
 _LEAST = 1.5
 _STYLE = """
@@ -98,12 +100,21 @@ def _step(step: FunnelStep, y: float, most: int) -> list[str]:
     notes = [
         (f"{step.dropped:,} dropped, {percent(step.dropped, step.samples_in)}", "n", step.dropped),
         (f"{step.quarantined:,} quarantined", "q", step.quarantined),
-        (f"{step.created:,} created", "c", step.created),
-        (f"{step.expanded + step.grouped:,} replaced", "c", step.expanded + step.grouped),
+        (_made(step), "c", step.created + step.expanded + step.grouped),
     ]
     said = [(note, style) for note, style, number in notes if number]
-    label = text(_LABEL, y + 17, step.operator, "t" if said else "")
-    return [*parts, label, *(text(_LABEL + 150 * at, y + 32, note, style) for at, (note, style) in enumerate(said))]
+    parts.append(text(_LABEL, y + 17, step.operator, "t" if said else ""))
+    x = _LABEL
+    for note, style in said:
+        parts.append(text(x, y + 32, note, style))
+        x += _LETTER * len(note) + _GAP
+    return parts
+
+
+def _made(step: FunnelStep) -> str:
+    """Return how many samples an operator made, and how many these replace."""
+    replaced = step.expanded + step.grouped
+    return f"{replaced:,} replaced by {step.created:,}" if replaced else f"{step.created:,} created"
 
 
 def _band(before: float, after: float, y: float) -> str:

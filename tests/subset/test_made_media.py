@@ -19,6 +19,8 @@ from dj_assets.analysis.explain import explain
 from dj_assets.errors import UserError
 from dj_assets.home.home import output_layout
 from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import newest_run
+from dj_assets.publish.fetching import fetch
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.stores.made_media import MadeMedia
@@ -257,6 +259,20 @@ def test_the_way_of_a_part_is_told(source, tmp_path):
     assert trace.steps[1].summary.startswith("makes this sample from 0.jsonl:1")
     [parent] = explain(make_plan(recipe), output_layout(tmp_path / "out"), result.manifest, "0.jsonl:1")
     assert parent.outcome.startswith("replaced by")
+
+
+def test_an_object_store_holds_the_same_files(source, tmp_path, lake, written):
+    run(source, tmp_path / "out")
+    written.clear()
+    run(source, f"{lake}/out", overwrite=False)
+    layout = output_layout(f"{lake}/out")
+    fetch(layout, newest_run(layout).run_id, tmp_path / "fetched")
+    assert refined(tmp_path / "fetched") == refined(tmp_path / "out")
+    assert files(tmp_path / "fetched") == files(tmp_path / "out")
+    assert len(written) == 8
+    written.clear()
+    run(source, f"{lake}/out", process(least=30))
+    assert written == [], "a tighter bound cuts nothing"
 
 
 SLOW = """

@@ -34,8 +34,7 @@ def test_a_flow_is_as_wide_as_its_samples_and_every_loss_has_its_number():
         "a<b_filter",
         "250 dropped, 25.0 %",
         "1 dropped, 0.1 %",
-        "1,500 created",
-        "749 replaced",
+        "749 replaced by 1,500",
         "6 quarantined",
     ):
         assert said in texts

@@ -9,10 +9,14 @@ from typing import Any, Self
 import pyarrow as pa
 from pydantic import NonNegativeInt, PositiveInt, field_validator, model_validator
 
+from dj_assets.errors import SampleError
 from dj_assets.models import load
 from dj_assets.operators.base import Expander
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
+
+# A tokenizer splits the rest of a text for every chunk. These are a minute or two of work for one text.
+MOST_CHARACTERS = 100_000_000
 
 
 @register("text_chunk_mapper")
@@ -23,7 +27,8 @@ class TextChunkMapper(Expander):
     chunk of its own; blank chunks are left out. With `max_len` alone, chunks have `max_len` characters, or tokens of
     the Hugging Face `tokenizer`, and share `overlap_len` with the next one. With both, a text that is too long is cut
     at the last match inside the first `max_len` characters or tokens, without the match; if there is none, after
-    `max_len` with the overlap. An empty match at the start of a text is no place to cut.
+    `max_len` with the overlap. An empty match at the start of a text is no place to cut. With a tokenizer, a text whose
+    rests have more than 100 million characters in all is quarantined: each rest is split into tokens.
     """
 
     max_len: PositiveInt | None = None
@@ -74,7 +79,14 @@ class TextChunkMapper(Expander):
             yield from self._cut(text, self.max_len, re.compile(self.split_pattern), units)
 
     def _cut(self, text: str, longest: int, pattern: re.Pattern[str], units: _Characters | _Tokens) -> Iterator[str]:
+        in_all = 0
         while True:
+            in_all += len(text)
+            if in_all > MOST_CHARACTERS and isinstance(units, _Tokens):
+                raise SampleError(
+                    f"its rest is split into tokens for every chunk, above {MOST_CHARACTERS:,} characters in all; use "
+                    "a larger max_len, or no tokenizer"
+                )
             whole = units.split(text)
             if len(whole) <= longest:
                 yield text

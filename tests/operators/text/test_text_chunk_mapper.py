@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dj_assets.errors import SampleError
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.text import text_chunk_mapper
 from dj_assets.operators.text.text_chunk_mapper import TextChunkMapper
 from dj_assets.operators.views.text_views import PYTHIA
 
@@ -82,3 +84,13 @@ def test_lengths_in_tokens(models):
 def test_mistakes_are_told(given, told):
     with pytest.raises(ValidationError, match=told):
         TextChunkMapper(**given)
+
+
+def test_a_text_whose_rests_are_too_long_for_a_tokenizer_is_refused(monkeypatch):
+    monkeypatch.setattr(text_chunk_mapper, "MOST_CHARACTERS", 1000)
+    batch = Batch.of_texts(["word " * 60])
+    whole = TextChunkMapper(max_len=50, split_pattern=" ", tokenizer=PYTHIA).expand(batch).to_pylist()
+    assert 1 < len(whole[0]) < 5
+    with pytest.raises(SampleError, match="above 1,000 characters in all"):
+        TextChunkMapper(max_len=5, split_pattern=" ", tokenizer=PYTHIA).expand(batch)
+    assert len(TextChunkMapper(max_len=5, split_pattern=" ").expand(batch).to_pylist()[0]) == 60
