@@ -90,6 +90,7 @@ RENAMED_OPERATORS = {
 
 # Parameters that were renamed, by operator: Data-Juicer 1.6.1 ignores the old name, here it means the new one.
 RENAMED_PARAMETERS = {
+    "generate_qa_from_text_mapper": {"api_model": "hf_model"},
     "image_nsfw_filter": {"score_threshold": "max_score"},
     "llm_analysis_filter": {"api_model": "api_or_hf_model"},
     "llm_difficulty_score_filter": {"api_model": "api_or_hf_model"},

@@ -134,6 +134,35 @@ def test_keywords(answer):
     assert operator.extract(batch({"text": "About water"}))["__dj__meta__.words"].to_pylist() == [None]
 
 
+def test_pairs_are_made_of_a_text(answer):
+    answer("Human: Who?\nAssistant: She.\nIndeed.\nHuman: no answer\nAssistant:\nHuman:When?Assistant:Now. ")
+    records = batch({"text": "She did it now."}, {"text": " "})
+    pairs = [("Who?", "She.\nIndeed."), ("When?", "Now.")]
+    made = [{"text": "She did it now.", "query": query, "response": response} for query, response in pairs]
+    assert find("generate_qa_from_text_mapper")().expand(records).to_pylist() == [made, []]
+    assert find("generate_qa_from_text_mapper")(max_num=1).expand(records).to_pylist() == [made[:1], []]
+    answer("There is nothing to ask.")
+    assert find("generate_qa_from_text_mapper")().expand(records).to_pylist() == [[], []]
+    with pytest.raises(ValueError, match="two groups"):
+        find("generate_qa_from_text_mapper")(output_pattern="(one)")
+
+
+def test_attributes_of_entities(answer):
+    answer("## age\n About 40.\n### Passages\n```\nshe is 40\n```\n```years old```")
+    records = batch({"text": "she is 40 years old"}, {"text": ""})
+    operator = find("extract_entity_attribute_mapper")(query_entities=["her", "him"], query_attributes=["age"])
+    assert {key: column.to_pylist() for key, column in operator.extract(records).items()} == {
+        "__dj__meta__.main_entities": [["her", "him"], []],
+        "__dj__meta__.attributes": [["age", "age"], []],
+        "__dj__meta__.attribute_descriptions": [["About 40.", "About 40."], []],
+        "__dj__meta__.attribute_support_texts": [[["she is 40", "years old"]] * 2, []],
+    }
+    answer("## age\nAbout 40.")
+    assert operator.extract(records)["__dj__meta__.attributes"].to_pylist() == [[], []]
+    lenient = operator.model_copy(update={"require_support_demos": False})
+    assert lenient.extract(records)["__dj__meta__.attributes"].to_pylist() == [["age", "age"], []]
+
+
 @pytest.mark.parametrize(
     ("parameters", "problem"),
     [
