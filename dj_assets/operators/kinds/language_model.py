@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
+import pyarrow as pa
 from pydantic import Field, PositiveInt, field_validator
 
 from dj_assets.errors import TextModelError
@@ -118,6 +119,11 @@ class LanguageModelOperator(Operator):
                 break
             left = unusable
         return found
+
+
+def without_text(batch: Batch) -> Batch:
+    """Return the batch with empty texts, for `drop_text`."""
+    return batch.with_text(pa.array([""] * len(batch), pa.string()))
 
 
 def filled(template: str, **values: str) -> str:

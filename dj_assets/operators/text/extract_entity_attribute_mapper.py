@@ -12,7 +12,7 @@ from pydantic import Field
 
 from dj_assets.operators.base import ByParameters, FieldMapper
 from dj_assets.operators.batch import META, Batch
-from dj_assets.operators.kinds.language_model import LanguageModelOperator, filled
+from dj_assets.operators.kinds.language_model import LanguageModelOperator, filled, without_text
 from dj_assets.operators.registry import register
 
 _SYSTEM = """\
@@ -38,7 +38,7 @@ class ExtractEntityAttributeMapper(LanguageModelOperator, FieldMapper):
     `attribute_key`, `attribute_desc_key` and `support_text_key` have an element for each call that was answered:
     entity, attribute, its description, and passages of the text. With `require_support_demos`, an answer without a
     passage cannot be used. Templates have `{entity}`, `{attribute}` and `{text}`; the first groups of the patterns are
-    the description and a passage.
+    the description and a passage. With `drop_text`, the text is emptied.
     """
 
     fields: ClassVar[ByParameters[Mapping[str, pa.DataType]]] = ByParameters(
@@ -57,6 +57,8 @@ class ExtractEntityAttributeMapper(LanguageModelOperator, FieldMapper):
     attr_pattern_template: str | None = None
     demo_pattern: str | None = None
     require_support_demos: bool = True
+
+    drop_text: bool = False
 
     @property
     def model(self) -> str | None:
@@ -101,3 +103,7 @@ class ExtractEntityAttributeMapper(LanguageModelOperator, FieldMapper):
         if not description or (self.require_support_demos and not passages):
             raise ValueError("does not have the form")
         return description, [passage for passage in passages if passage]
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return the batch, with empty texts if they are dropped."""
+        return without_text(batch) if self.drop_text else batch

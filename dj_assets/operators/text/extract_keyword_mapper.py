@@ -11,7 +11,7 @@ from pydantic import Field
 
 from dj_assets.operators.base import ByParameters
 from dj_assets.operators.batch import META, Batch
-from dj_assets.operators.kinds.language_model import filled
+from dj_assets.operators.kinds.language_model import filled, without_text
 from dj_assets.operators.kinds.llm_fields import LlmFieldMapper
 from dj_assets.operators.registry import register
 
@@ -32,7 +32,8 @@ class ExtractKeywordMapper(LlmFieldMapper):
     """Write the keywords of the text, as a language model names them, into a list `keyword_key` of `__dj__meta__`.
 
     `prompt_template` has `{input_text}` and `{completion_delimiter}`. The first group of `output_pattern` holds the
-    keywords, with commas between. A sample whose call failed has none. An empty text has an empty list.
+    keywords, with commas between. A sample whose call failed has none. An empty text has an empty list. With
+    `drop_text`, the text is emptied.
     """
 
     fields: ClassVar[ByParameters[Mapping[str, pa.DataType]]] = ByParameters(
@@ -44,6 +45,8 @@ class ExtractKeywordMapper(LlmFieldMapper):
     prompt_template: str | None = None
     completion_delimiter: str | None = None
     output_pattern: str | None = None
+
+    drop_text: bool = False
 
     @property
     def model(self) -> str | None:
@@ -71,3 +74,7 @@ class ExtractKeywordMapper(LlmFieldMapper):
         """Return an empty list for an empty text, else none."""
         [name] = self.fields
         return {name: [None if text.strip() else [] for text in batch.text.to_pylist()]}
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return the batch, with empty texts if they are dropped."""
+        return without_text(batch) if self.drop_text else batch

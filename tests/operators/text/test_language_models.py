@@ -130,6 +130,8 @@ def test_keywords(answer):
     operator = find("extract_keyword_mapper")(keyword_key="words")
     found = operator.extract(batch({"text": "About water"}, {"text": " "}))
     assert found["__dj__meta__.words"].to_pylist() == [["water", "水", "ice"], []]
+    dropping = operator.model_copy(update={"drop_text": True})
+    assert dropping.apply(batch({"text": "About water"})).text.to_pylist() == [""]
     answer("water, ice")
     assert operator.extract(batch({"text": "About water"}))["__dj__meta__.words"].to_pylist() == [None]
 
@@ -189,3 +191,13 @@ def test_such_steps_are_conditional_and_the_connection_measures_nothing_again():
     assert plan("full", model_params={"timeout": 3}, min_score=0.1, keep_failed=False).stats_hash == usual
     assert plan("full", api_or_hf_model=None).stats_hash != usual
     assert plan("full", sampling_params={"temperature": 1}).stats_hash != usual
+
+
+def test_where_the_model_runs_has_no_effect():
+    switches = {"is_hf_model": True, "enable_vllm": True}
+    names = ["llm_quality_score_filter", "optimize_query_mapper", "generate_qa_from_text_mapper"]
+    recipe = load_recipe({"process": [{name: switches} for name in names]})
+    assert [operator.parameters() for operator in recipe.process] == [{}] * 3
+    assert all(any(key in notice for notice in recipe.notices) for key in switches)
+    [filtering] = load_recipe({"process": [{"llm_quality_score_filter": {"api_model": "mine"}}]}).process
+    assert filtering.model == "mine"
