@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from dj_assets.errors import TextModelError
 from dj_assets.home.home import output_layout
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
+from dj_assets.stores.generations import Generations
 from tests.models.chat_server import ChatServer, chat_server
 
 KEY = "sk-a-key-that-no-file-may-have"
@@ -56,7 +58,9 @@ def process(shortest: int = 60, least: float = 0.5, **llm: object) -> list[objec
     ]
 
 
-def run(source: list[Path], out: Path, steps: list[object] | None = None, **options: object) -> dj_assets.RunResult:
+def run(
+    source: list[Path], out: Path | str, steps: list[object] | None = None, **options: object
+) -> dj_assets.RunResult:
     recipe = {"process": steps or process(), **options.pop("keys", {})}
     return dj_assets.run_recipe(recipe, source, out, **{"workers": 1, "overwrite": True, **options})
 
@@ -203,6 +207,20 @@ def test_no_file_has_the_key(source, tmp_path, server):
 
 def load_notices() -> tuple[str, ...]:
     return load_recipe({"process": process(model_params={"api_key": "sk-another-key"})}).notices
+
+
+def test_calls_of_a_subset_in_an_object_store_are_kept_there(source, tmp_path, server, lake):
+    out = f"{lake}/out"
+    run(source[:1], out)
+    first = server.calls
+    kept_calls = Generations(f"{out}/generations")
+    assert len([*kept_calls.records()]) == first > 0
+    # another machine has no working copy
+    shutil.rmtree(tmp_path / "cache")
+    run(source[:1], out, process(70))
+    assert server.calls == first
+    shown = CliRunner().invoke(app, ["generations", out])
+    assert f"{first} calls, 0 failed" in shown.output
 
 
 def test_explain_reads_what_was_answered(source, tmp_path, server):
