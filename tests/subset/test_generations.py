@@ -195,7 +195,7 @@ def test_no_file_has_the_key(source, tmp_path, server):
     out = tmp_path / "out"
     result = run(source, out, process(model_params={"api_key": "sk-another-key"}))
     assert server.keys == {f"Bearer {KEY}"}
-    assert any("api_key of a recipe is not used" in notice for notice in load_notices())
+    assert any("model_params: api_key without effect; set OPENAI_API_KEY" in notice for notice in load_notices())
     files = [path for path in out.rglob("*") if path.is_file()]
     assert len(files) > 20
     for path in files:

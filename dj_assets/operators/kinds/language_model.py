@@ -20,6 +20,9 @@ R = TypeVar("R")
 # Keys of `model_params`: how the server is reached. None of them is part of what was measured.
 CONNECTION = ("base_url", "timeout", "max_retries")
 KEY = "api_key"
+_MOST = 86_400
+# The names that parameters of `transformers` have on a server.
+_ON_SERVERS = {"max_new_tokens": "max_tokens"}
 
 
 class LanguageModelOperator(Operator):
@@ -55,6 +58,10 @@ class LanguageModelOperator(Operator):
         problem = problem_of_address(str(given["base_url"])) if given.get("base_url") else None
         if problem:
             raise ValueError(f"base_url {problem}")
+        for name, least in (("timeout", 0.001), ("max_retries", 0)):
+            value = given.get(name, least)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= _MOST:
+                raise ValueError(f"{name} is {value!r}; give a number from {least} to {_MOST}")
         return given
 
     @property
@@ -94,12 +101,13 @@ class LanguageModelOperator(Operator):
             return found
         name = self.model or self._back_end().model_name(None)
         head = (("system", system),) if system else ()
+        sampling = {_ON_SERVERS.get(key, key): value for key, value in self.sampling_params.items()}
         for attempt in range(self.try_num):
             requests = [
                 ChatRequest(
                     name,
                     (*head, ("user", str(prompts[index]))),
-                    self.sampling_params,
+                    sampling,
                     f"{self.name}/{self.prompt_version}",
                     attempt,
                     self.api_endpoint or ENDPOINT,

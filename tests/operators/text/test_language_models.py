@@ -171,6 +171,9 @@ def test_attributes_of_entities(answer):
         ({"model_params": {"api_key": "sk-secret-secret"}}, "api_key is never read from a recipe"),
         ({"model_params": {"retries": 3}}, "unknown key 'retries'"),
         ({"model_params": {"base_url": "localhost"}}, "base_url is no URL"),
+        ({"model_params": {"timeout": 0}}, "timeout is 0; give a number"),
+        ({"model_params": {"timeout": float("nan")}}, "timeout is nan; give a number"),
+        ({"model_params": {"max_retries": "many"}}, "max_retries is 'many'; give a number"),
     ],
 )
 def test_parameters_of_the_connection_are_checked(parameters, problem):
@@ -194,10 +197,10 @@ def test_such_steps_are_conditional_and_the_connection_measures_nothing_again():
 
 
 def test_where_the_model_runs_has_no_effect():
-    switches = {"is_hf_model": True, "enable_vllm": True}
+    switches = {"is_hf_model": True, "enable_vllm": True, "model_params": {"tensor_parallel_size": 2}}
     names = ["llm_quality_score_filter", "optimize_query_mapper", "generate_qa_from_text_mapper"]
     recipe = load_recipe({"process": [{name: switches} for name in names]})
-    assert [operator.parameters() for operator in recipe.process] == [{}] * 3
-    assert all(any(key in notice for notice in recipe.notices) for key in switches)
+    assert [operator.parameters() for operator in recipe.process] == [{"model_params": {}}] * 3
+    assert all(any(key in notice for notice in recipe.notices) for key in (*switches, "tensor_parallel_size"))
     [filtering] = load_recipe({"process": [{"llm_quality_score_filter": {"api_model": "mine"}}]}).process
     assert filtering.model == "mine"
