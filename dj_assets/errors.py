@@ -46,6 +46,10 @@ class ContractError(UserError):
     """
 
 
+class TextModelError(UserError):
+    """A language model that cannot be asked: none is configured, the server is not there, or refuses every call."""
+
+
 class SourceError(UserError):
     """A source that cannot be read at all: no such path, an empty folder, a text key that no record has."""
 

@@ -228,6 +228,21 @@ def media_sandbox() -> str:
     return variables.MEDIA_SANDBOX.choice("auto")
 
 
+def language_model() -> str | None:
+    """Return the language model that operators ask: `DJ_LLM`, else `OPENAI_BASE_URL`; None if neither is set."""
+    return variables.LLM.given() or variables.OPENAI_BASE_URL.given()
+
+
+def llm_calls() -> int:
+    """Return the number of calls of a language model that a worker has under way: `DJ_LLM_CALLS`, default 8."""
+    return variables.LLM_CALLS.whole(8, least=1)
+
+
+def llm_seconds() -> float:
+    """Return the time limit of one call of a language model in seconds: `DJ_LLM_SECONDS`, default 120."""
+    return variables.LLM_SECONDS.number(120.0)
+
+
 def allow_code() -> bool:
     """Return whether Python code of recipes may run: `DJ_ALLOW_CODE`.
 

@@ -199,6 +199,23 @@ ALLOW_CODE = Variable(
     "`0`",
     choices=("0", "1"),
 )
+LLM = Variable(
+    "DJ_LLM",
+    "The language model that operators ask: a server with the interface of OpenAI, or a JSON file `{prompt: answer}`.",
+    "URL, or `canned:FILE`",
+    "`OPENAI_BASE_URL`",
+)
+LLM_CALLS = Variable("DJ_LLM_CALLS", "The calls of a language model that one worker has under way.", "calls", "8")
+LLM_SECONDS = Variable(
+    "DJ_LLM_SECONDS",
+    "The time limit for one call of a language model; a recipe can set another by `timeout` in `model_params`.",
+    "seconds",
+    "120",
+)
+OPENAI_BASE_URL = Variable(
+    "OPENAI_BASE_URL", "The server with the interface of OpenAI, such as `http://127.0.0.1:8000/v1`.", "URL"
+)
+OPENAI_API_KEY = Variable("OPENAI_API_KEY", "The key for the server of language models.", "text", secret=True)
 MEDIA_SANDBOX = Variable(
     "DJ_MEDIA_SANDBOX",
     "Whether the process that decodes images and clips is confined: as far as the system can, wholly or not at all.",
@@ -327,6 +344,7 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         MEDIA_SANDBOX,
         ALLOW_CODE,
     ),
+    "Language models": (LLM, LLM_CALLS, LLM_SECONDS, OPENAI_BASE_URL, OPENAI_API_KEY),
     "Dagster": (NIGHTLY, SENSOR_SECONDS, SHARDS_A_RUN, MODEL_POOLS, EXPLORE),
     "Object stores": (S3_ENDPOINT, AZURE_ENDPOINT),
     "Variables of other programs": (

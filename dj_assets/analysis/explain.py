@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from dj_assets.operators.views.sample_fields import field_values, records
 from dj_assets.publish.database import reading, require_database
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.sources import SourceFile
+from dj_assets.stores.generations import Generations
 from dj_assets.stores.path import source_path
 from dj_assets.subset.corpus import stored_frequent
 
@@ -111,7 +112,9 @@ def explain(
             raise UserError(
                 f"{layout.published}: no sample has the id {sample!r}; ids are in stats.parquet and stats.duckdb"
             )
-        tracer = Tracer(plan, layout, manifest, connection, models or ModelStore(), files)
+        # what a model was asked in the run is read, and nothing is asked
+        known = replace(models or ModelStore(), answers=Generations(layout.generations, read_only=True))
+        tracer = Tracer(plan, layout, manifest, connection, known, files)
         return [tracer.trace(sample, shard, row) for shard, row in positions]
 
 

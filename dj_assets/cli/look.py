@@ -49,6 +49,30 @@ def explain(
         console().print(render_trace(trace))
 
 
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets generations out --failed")
+@names_damage
+def generations(
+    subset: Finished,
+    failed: Annotated[bool, typer.Option("--failed", help="List only the calls that failed.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each call as one line of JSON.")] = False,
+) -> None:
+    """List the calls of language models: prompt, answer, tokens, seconds and errors."""
+    import json
+
+    from dj_assets.stores.generations import FOLDER, Generations
+    from dj_assets.views.generation_list import render_generations
+
+    # a run that was killed has calls, too
+    folder = str(Path(subset, FOLDER)) if Path(subset).is_dir() else finished(subset)[0].generations
+    calls = [call for call in Generations(folder).records() if not failed or "error" in call[1]]
+    if not as_json:
+        console().print(render_generations(calls))
+        return
+    for key, record in calls:
+        line = json.dumps({"key": key, **record}, ensure_ascii=False)
+        console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets runs c4")
 @names_damage
 def runs(

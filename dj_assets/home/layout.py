@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dj_assets.media.made import FOLDER
+from dj_assets.stores import generations
 from dj_assets.stores.atomic import TEMPORARY
 from dj_assets.stores.copies import at_hand, copy_of, open_copy
 from dj_assets.stores.working_copy import WorkingCopy
@@ -173,6 +174,12 @@ class Layout:
     def made_media(self) -> str:
         """Return the folder, or the URL, of the media files that operators made; samples list them as `media/…`."""
         return self.copy.store.named(FOLDER) if self.copy else str(self.published.absolute() / FOLDER)
+
+    @property
+    def generations(self) -> str:
+        """Return the folder, or the URL, of the calls of language models."""
+        folder = generations.FOLDER
+        return self.copy.store.named(folder) if self.copy else str(self.published.absolute() / folder)
 
     @property
     def export(self) -> Path:

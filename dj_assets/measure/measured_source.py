@@ -83,7 +83,7 @@ class MeasuredSource:
         manifests: dict[int, FileManifest] = {}
         measured = 0
         pace = _Pace([file for file in self.files if chosen is None or file.path in chosen], report)
-        with open_engine(task.writing_to(self.layout.made_media)) as engine:
+        with open_engine(self._with_folders(task)) as engine:
             for turn in self._turns(manifests, chosen):
                 wanted = []
                 for file in turn:
@@ -100,6 +100,10 @@ class MeasuredSource:
         if chosen is None:
             self.remove_others([*manifests, *aggregates_of(task.whole or task.plan)])
         return [manifests[number] for number in self.numbers if number in manifests], measured
+
+    def _with_folders(self, task: Task) -> Task:
+        """Return the task with the folders for what its operators make and are answered."""
+        return task.writing_to(self.layout.made_media).keeping_answers(self.layout.generations)
 
     def _turns(
         self, manifests: Mapping[int, FileManifest], chosen: Collection[SourcePath] | None

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from dj_assets.errors import ContractError
+from dj_assets.errors import ContractError, TextModelError
 from dj_assets.measure.cascade import passing
 from dj_assets.measure.lineage import Expansion, Lineage
 from dj_assets.measure.own_keys import rewriting, seen_by
@@ -307,7 +307,7 @@ class RowStage:
         """Run an operator over the batch; if it fails, set aside the samples that it fails for and run it again."""
         try:
             return work(self.batch)
-        except ContractError:
+        except (ContractError, TextModelError):
             raise
         except Exception:  # noqa: BLE001 - the one per-sample boundary: any operator, any library
             self._set_aside(_failing(work, self.batch), step)
@@ -430,7 +430,7 @@ def _failing(work: Callable[[Batch], T], batch: Batch) -> dict[int, str]:
             continue
         try:
             work(batch.slice(start, stop - start))
-        except ContractError:
+        except (ContractError, TextModelError):
             raise
         except Exception as error:  # noqa: BLE001 - the same boundary, now one sample at a time
             if stop - start == 1:

@@ -14,6 +14,7 @@ from dj_assets.measure.row_stage import RowStage
 from dj_assets.measure.work import Task
 from dj_assets.operators.base import Aggregator, Operator
 from dj_assets.operators.batch import FIELDS, TEXT, Batch
+from dj_assets.operators.kinds.language_model import LanguageModelOperator
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.crops import load_kernels
 from dj_assets.operators.views.group_members import alone
@@ -42,6 +43,8 @@ def load_task(pickled: bytes) -> None:
     if plan.media:
         _import_for_models(task)
         plan = Plan(plan.recipe, tuple(step for step in plan.steps if not _needs_device(step.operator)))
+    # a call of a language model costs money, and its threads must not run in the fork server
+    plan = Plan(plan.recipe, tuple(step for step in plan.steps if not isinstance(step.operator, LanguageModelOperator)))
     # operators may read and write fields; an aggregator, the first of its plan, reads those of a group
     grouped = bool(plan.steps) and isinstance(plan.steps[0].operator, Aggregator)
     fields = alone([_TEXT]) if grouped else pa.array(["{}"])

@@ -25,6 +25,7 @@ from dj_assets.recipe.plan import Plan, digest
 from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.readers import Block, parse
 from dj_assets.sources.written_fields import written_types
+from dj_assets.stores.generations import Generations
 
 REJECTS = pa.schema(
     [
@@ -65,6 +66,12 @@ class Task:
     def writing_to(self, made: str) -> Task:
         """Return the task with the folder, or the URL, for the media files that its operators make, if any does."""
         return replace(self, made=made) if self.plan.makes_media else self
+
+    def keeping_answers(self, folder: str) -> Task:
+        """Return the task with the folder, or the URL, for the answers of language models, if any operator asks one."""
+        if not self.plan.asks_models:
+            return self
+        return replace(self, models=replace(self.models, answers=Generations(folder)))
 
     @property
     def made_at(self) -> int:

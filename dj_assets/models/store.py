@@ -11,6 +11,7 @@ from pathlib import Path
 from dj_assets import settings
 from dj_assets.errors import MissingModelError
 from dj_assets.models.manifest import how_to_get, manifest
+from dj_assets.models.text.chat import KeptAnswers
 
 DEMO = "demo and tests only"
 RANDOM = "random weights whose scores mean nothing, for demo and tests only"
@@ -45,6 +46,8 @@ class ModelStore:
     """Hold an ordered list of folders with models. It is small and picklable: it is sent to every worker."""
 
     folders: tuple[Path, ...] = field(default_factory=settings.model_folders)
+    # Where the answers of language models are kept during a run, see `models.text.ask`.
+    answers: KeptAnswers | None = None
 
     @classmethod
     def with_folder(cls, folder: Path | str | None) -> ModelStore:

@@ -51,12 +51,12 @@ IGNORED = frozenset(
 # change a result in Data-Juicer, or are about media that the operator does not read.
 OPERATOR_IGNORED = frozenset(
     """
-    accelerator adaptive_batching audio_key auto_op_parallelism batch_mode batch_size cpu_required gpu_required
-    history_key image_bytes_key image_key index_key instruction_key max_pending_edge_buffer_task
-    max_pending_filter_tasks mem_required memory memory_per_sample merge_batch_size minhash_batch_size num_cpus
-    num_edge_buffer_task num_filter_task num_gpus num_proc prompt_key query_key ray_execution_mode response_key
-    runtime_env skip_op_error stats_export_path system_key trust_remote_code turbo union_find_parallel_num
-    union_threshold video_key work_dir
+    accelerator adaptive_batching audio_key auto_op_parallelism batch_mode batch_size cpu_required enable_vllm
+    gpu_required history_key image_bytes_key image_key index_key instruction_key is_hf_model
+    max_pending_edge_buffer_task max_pending_filter_tasks mem_required memory memory_per_sample merge_batch_size
+    minhash_batch_size num_cpus num_edge_buffer_task num_filter_task num_gpus num_proc prompt_key query_key
+    ray_execution_mode response_key runtime_env skip_op_error stats_export_path system_key trust_remote_code turbo
+    union_find_parallel_num union_threshold video_key work_dir
     """.split()
 )
 
@@ -90,7 +90,11 @@ RENAMED_OPERATORS = {
 
 # Parameters that were renamed, by operator: Data-Juicer 1.6.1 ignores the old name, here it means the new one.
 RENAMED_PARAMETERS = {
+    "generate_qa_from_text_mapper": {"api_model": "hf_model"},
     "image_nsfw_filter": {"score_threshold": "max_score"},
+    "llm_analysis_filter": {"api_model": "api_or_hf_model"},
+    "llm_difficulty_score_filter": {"api_model": "api_or_hf_model"},
+    "llm_quality_score_filter": {"api_model": "api_or_hf_model"},
     "video_nsfw_filter": {"score_threshold": "max_score"},
 }
 

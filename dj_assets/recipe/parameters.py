@@ -11,6 +11,7 @@ from dj_assets.media.media_keys import FIELD_KEYS
 from dj_assets.models import wordlists
 from dj_assets.operators import registry
 from dj_assets.operators.base import Operator
+from dj_assets.operators.kinds.language_model import CONNECTION, KEY, LanguageModelOperator
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe import data_juicer, known_keys
 
@@ -59,6 +60,7 @@ def adapted(entry: Entry, unknown: Unknown = "error") -> Adapted:
     dead = given.keys() & known_keys.DEAD_PARAMETERS.get(entry.cls.name, frozenset())
     without_effect = dead | (given.keys() & _without_effect(entry))
     given = {key: value for key, value in given.items() if key not in without_effect}
+    given = _with_connection(entry, given, notices)
     unknown_keys = {key for key in given if key not in entry.cls.model_fields} if unknown == "notice" else set()
     notices += [_say(entry, _unknown(key, entry.cls), key) for key in sorted(unknown_keys)]
     given = {
@@ -127,6 +129,22 @@ def _with_word_lists(entry: Entry, given: dict[str, object], notices: list[str])
         notices.append(_say(entry, f"{source!r} holds no word lists; the list {shipped!r} is used", key))
         given = {name: value for name, value in given.items() if name != key}
     return given
+
+
+def _with_connection(entry: Entry, given: dict[str, object], notices: list[str]) -> dict[str, object]:
+    """Return the parameters of an operator that asks a model with those of the connection that have an effect.
+
+    Others are for models in the process of Data-Juicer. A key of the server would be written into the files of a run.
+    """
+    connection = given.get("model_params")
+    if not issubclass(entry.cls, LanguageModelOperator) or not isinstance(connection, dict):
+        return given
+    left_out = sorted(map(str, connection.keys() - set(CONNECTION)))
+    if not left_out:
+        return given
+    advice = "; set OPENAI_API_KEY" if KEY in left_out else ""
+    notices.append(_say(entry, f"{', '.join(left_out)} without effect{advice}", "model_params"))
+    return {**given, "model_params": {key: value for key, value in connection.items() if key in CONNECTION}}
 
 
 def _say(entry: Entry, sentence: str, key: str) -> str:

@@ -32,6 +32,7 @@ from dj_assets.operators.base import (
     Statistic,
 )
 from dj_assets.operators.contract import IDENTITY
+from dj_assets.operators.kinds.language_model import LanguageModelOperator
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.media_maker import MediaMaker
 from dj_assets.operators.kinds.python_code import CodeMapper
@@ -110,6 +111,11 @@ class Plan:
         return any(isinstance(step.operator, MediaMaker) for step in self.steps)
 
     @property
+    def asks_models(self) -> bool:
+        """Return whether steps ask language models."""
+        return any(isinstance(step.operator, LanguageModelOperator) for step in self.steps)
+
+    @property
     def makes_samples(self) -> bool:
         """Return whether steps make samples from others."""
         return bool(self.expanders or self.groupers)
@@ -140,7 +146,15 @@ class Plan:
         UserError
             If images or clips are decoded, and this system cannot provide what `DJ_MEDIA_SANDBOX=require` demands.
         """
-        return (*self.recipe.notices, *(confinement.notices(settings.media_sandbox()) if self.media else ()))
+        confined = confinement.notices(settings.media_sandbox()) if self.media else ()
+        return (*self.recipe.notices, *confined, *self._unanswered())
+
+    def _unanswered(self) -> tuple[str, ...]:
+        """Return a sentence that names the first step whose language model is not configured."""
+        for step in self.steps:
+            if isinstance(step.operator, LanguageModelOperator) and (problem := step.operator.problem()):
+                return (str(self._error(step, problem)),)
+        return ()
 
     @cached_property
     def media(self) -> tuple[MediaOperator, ...]:
@@ -196,13 +210,14 @@ class Plan:
     def conditional(self) -> frozenset[int]:
         """Return the indices of the steps that take only samples that the filters before them keep.
 
-        These are the steps that make media files, unless `stats` is `full`; with `cascade`, costly filters, too.
+        These are the steps that make media files or ask language models, unless `stats` is `full`; with `cascade`,
+        costly filters, too.
         """
         first = self.filters[0].index if self.filters else len(self.steps)
         return frozenset(step.index for step in self.steps if step.index > first and self._is_conditional(step))
 
     def _is_conditional(self, step: Step) -> bool:
-        if isinstance(step.operator, MediaMaker):
+        if isinstance(step.operator, MediaMaker | LanguageModelOperator):
             return self.recipe.stats != "full"
         return self.recipe.stats == "cascade" and isinstance(step.operator, Filter) and step.operator.costly
 

@@ -12,6 +12,7 @@ from dj_assets.errors import UserError
 from dj_assets.home.disk import disk_faults
 from dj_assets.home.layout import Layout
 from dj_assets.media.made import FOLDER
+from dj_assets.stores import generations
 from dj_assets.stores.atomic import recover, remove_leftovers
 from dj_assets.stores.lease import leased
 
@@ -38,6 +39,7 @@ def whole_subset(layout: Layout, patience_s: float = 0, expected: Callable[[], i
         recover(layout.published)
         remove_leftovers(layout.work)
         remove_leftovers(layout.published / FOLDER)
+        remove_leftovers(layout.published / generations.FOLDER)
         yield
 
 

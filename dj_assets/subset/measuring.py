@@ -14,6 +14,7 @@ from dj_assets.measure.measured_source import measured_version, source_version
 from dj_assets.measure.progress import Report
 from dj_assets.measure.work import Task
 from dj_assets.media.made import FOLDER
+from dj_assets.stores import generations
 from dj_assets.stores.atomic import remove_leftovers
 from dj_assets.subset.context import SubsetContext
 from dj_assets.subset.locks import COMMIT_PATIENCE_S, one_shard, putting_into_place, whole_subset
@@ -41,6 +42,7 @@ def measure_shard(subset: SubsetContext, name: str, report: Report) -> MeasureRe
     with one_shard(subset.layout, name, subset.options.patience_s, subset.expected_bytes):
         remove_leftovers(subset.layout.work)
         remove_leftovers(subset.layout.published / FOLDER)
+        remove_leftovers(subset.layout.published / generations.FOLDER)
         _require_media_keys(subset)
         source = subset.source
         manifests, measured = source.measure_files(

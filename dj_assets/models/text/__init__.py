@@ -1,0 +1,1 @@
+"""Language models that answer chats: servers, and tables of canned answers."""

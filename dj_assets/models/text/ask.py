@@ -1,0 +1,94 @@
+"""Choose the back end, and ask it for many answers at once. Each answer is kept, and never asked for again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from dj_assets import settings
+from dj_assets.errors import TextModelError
+from dj_assets.models.text.canned import CannedModel
+from dj_assets.models.text.chat import Answer, CallError, ChatRequest, KeptAnswers, TextModel
+from dj_assets.models.text.http_server import HttpModel, problem_of_address
+
+_CANNED = "canned:"
+NOT_CONFIGURED = "no language model is configured; set OPENAI_BASE_URL, or DJ_LLM to a URL or to canned:FILE"
+
+
+def text_model(parameters: Mapping[str, Any] | None = None) -> TextModel:
+    """Return the back end: `base_url` of the parameters, else `DJ_LLM`, else the server of `OPENAI_BASE_URL`.
+
+    Further parameters are `timeout` in seconds, by default that of `DJ_LLM_SECONDS`, and `max_retries`.
+
+    Raises
+    ------
+    TextModelError
+        If none is configured, or the address is no URL.
+    """
+    given = parameters or {}
+    where = given.get("base_url") or settings.language_model()
+    if not where:
+        raise TextModelError(NOT_CONFIGURED)
+    if where.startswith(_CANNED):
+        return CannedModel(Path(where.removeprefix(_CANNED)))
+    problem = problem_of_address(where)
+    if problem:
+        raise TextModelError(f"the address of the language model {problem}")
+    return HttpModel(
+        where, float(given.get("timeout") or settings.llm_seconds()), int(given.get("max_retries", HttpModel.retries))
+    )
+
+
+def answers(
+    requests: Sequence[ChatRequest], open_model: Callable[[], TextModel], kept: KeptAnswers | None
+) -> list[Answer | None]:
+    """Return the answer of every request, None for a call that failed.
+
+    Equal requests are asked once, at most `DJ_LLM_CALLS` at a time. `open_model` is called only if answers are missing.
+
+    Raises
+    ------
+    TextModelError
+        If every call would fail. Answers that came before are kept.
+    """
+    wanted = {request.key: request for request in requests}
+    found = {key: answer for key in wanted if (answer := _kept(kept, key)) is not None}
+    missing = [key for key in wanted if key not in found]
+    if missing and not (kept and kept.read_only):
+        model = open_model()
+        with ThreadPoolExecutor(min(len(missing), settings.llm_calls()), thread_name_prefix="call") as pool:
+            calls = {key: pool.submit(_asked, wanted[key], model, kept, key) for key in missing}
+            try:
+                found |= {key: answer for key, call in calls.items() if (answer := call.result()) is not None}
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return [found.get(request.key) for request in requests]
+
+
+def _kept(kept: KeptAnswers | None, key: str) -> Answer | None:
+    record = kept.read(key) if kept else None
+    if record is None or not isinstance(record.get("answer"), dict):
+        return None
+    try:
+        return Answer(**record["answer"])
+    except TypeError:
+        return None
+
+
+def _asked(request: ChatRequest, model: TextModel, kept: KeptAnswers | None, key: str) -> Answer | None:
+    """Ask a model, and keep its answer; of a failed call, keep the error."""
+    record: dict[str, Any] = {"request": asdict(request), "asked": time.time()}
+    answer = None
+    try:
+        answer = model.answer(request)
+        record["answer"] = asdict(answer)
+    except CallError as error:
+        record["error"] = str(error)
+    if kept:
+        kept.write(key, record)
+    return answer

@@ -1,0 +1,180 @@
+"""Define the base class of operators that ask a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import pyarrow as pa
+from pydantic import Field, PositiveInt, field_validator
+
+from dj_assets.errors import TextModelError
+from dj_assets.models.text.ask import answers, text_model
+from dj_assets.models.text.chat import ENDPOINT, RESPONSE_PATH, ChatRequest, TextModel
+from dj_assets.models.text.http_server import problem_of_address
+from dj_assets.operators.base import Operator
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.views.sample_fields import field_values
+
+R = TypeVar("R")
+# Keys of `model_params`: how the server is reached. None of them is part of what was measured.
+CONNECTION = ("base_url", "timeout", "max_retries")
+KEY = "api_key"
+_MOST = 86_400
+# The names that parameters of `transformers` have on a server.
+_ON_SERVERS = {"max_new_tokens": "max_tokens"}
+
+
+class LanguageModelOperator(Operator):
+    """Ask a language model about each sample. By default, the step takes only samples that the filters before it keep.
+
+    The subclass names the model by the field `model`, which may be a property, and the version of its prompt by
+    `prompt_version`: raise it if the prompt changes. Every call is kept in the folder of the subset, and is not
+    repeated while model, messages, sampling and prompt version are the same.
+    """
+
+    prompt_version: ClassVar[int] = 1
+    judging: ClassVar[frozenset[str]] = frozenset({"model_params"})
+
+    api_endpoint: str | None = None
+    response_path: str | None = None
+    try_num: PositiveInt = 3
+    model_params: dict[str, Any] = Field(default_factory=dict)
+    sampling_params: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("model_params", "sampling_params", mode="before")
+    @classmethod
+    def _none_is_empty(cls, value: object) -> object:
+        return {} if value is None else value
+
+    @field_validator("model_params")
+    @classmethod
+    def _reaches_a_server(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if KEY in given:
+            raise ValueError("api_key is never read from a recipe; set OPENAI_API_KEY and remove it")
+        unknown = sorted(set(given) - set(CONNECTION))
+        if unknown:
+            raise ValueError(f"unknown key {unknown[0]!r}; known are {', '.join(CONNECTION)}")
+        problem = problem_of_address(str(given["base_url"])) if given.get("base_url") else None
+        if problem:
+            raise ValueError(f"base_url {problem}")
+        for name, least in (("timeout", 0.001), ("max_retries", 0)):
+            value = given.get(name, least)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= _MOST:
+                raise ValueError(f"{name} is {value!r}; give a number from {least} to {_MOST}")
+        return given
+
+    @property
+    def model(self) -> str | None:
+        """Return the name of the model, None for the first one of the server."""
+        raise NotImplementedError
+
+    def problem(self) -> str | None:
+        """Return why no model can be asked, None if a back end is configured."""
+        try:
+            text_model(self.model_params)
+        except TextModelError as error:
+            return str(error)
+        return None
+
+    def _back_end(self) -> TextModel:
+        return text_model(self.model_params)
+
+    def values_of(self, batch: Batch, key: str) -> list[str]:
+        """Return a field of every sample as text; the key of the operator's text stands for the text itself."""
+        if key == self.text_name:
+            texts: list[str] = batch.text.to_pylist()
+            return texts
+        return ["" if value is None else str(value) for value in field_values(batch, key)]
+
+    def ask(
+        self, batch: Batch, prompts: Sequence[str | None], read: Callable[[str], R], system: str | None = None
+    ) -> list[R | None]:
+        """Ask for one answer to each prompt, and return what `read` makes of it.
+
+        `read` raises `ValueError` for an answer that it cannot use: the prompt is then asked again with another seed,
+        `try_num` times in all. None stands for a prompt without a usable answer, and for a prompt that is None.
+        """
+        found: list[R | None] = [None] * len(prompts)
+        left = [index for index, prompt in enumerate(prompts) if prompt is not None]
+        if not left:
+            return found
+        name = self.model or self._back_end().model_name(None)
+        head = (("system", system),) if system else ()
+        sampling = {_ON_SERVERS.get(key, key): value for key, value in self.sampling_params.items()}
+        for attempt in range(self.try_num):
+            requests = [
+                ChatRequest(
+                    name,
+                    (*head, ("user", str(prompts[index]))),
+                    sampling,
+                    f"{self.name}/{self.prompt_version}",
+                    attempt,
+                    self.api_endpoint or ENDPOINT,
+                    self.response_path or RESPONSE_PATH,
+                )
+                for index in left
+            ]
+            unusable = []
+            for index, answer in zip(left, answers(requests, self._back_end, batch.models.answers), strict=True):
+                if answer is None:
+                    continue
+                try:
+                    found[index] = read(answer.text)
+                except ValueError:
+                    unusable.append(index)
+            if not unusable:
+                break
+            left = unusable
+        return found
+
+
+def without_text(batch: Batch) -> Batch:
+    """Return the batch with empty texts, for `drop_text`."""
+    return batch.with_text(pa.array([""] * len(batch), pa.string()))
+
+
+def filled(template: str, **values: str) -> str:
+    """Return a template with `{name}` replaced; other braces stay, so that a template may contain JSON.
+
+    Examples
+    --------
+    >>> filled('Answer {"score": 1} about {text}.', text="a {b}")
+    'Answer {"score": 1} about a {b}.'
+    """
+    import re
+
+    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template)
+
+
+def checked_lengths(keys: Sequence[str], names: Sequence[str]) -> None:
+    """Raise `ValueError` unless there is a name for each key."""
+    if len(keys) != len(names):
+        raise ValueError(f"has {len(names)} names for {len(keys)} input_keys; give one for each")
+
+
+def without_fences(text: str) -> str:
+    """Return the JSON object in an answer: models write it into a block of code, or words around it.
+
+    Examples
+    --------
+    >>> without_fences('Here it is: ```json {"score": 1} ``` Anything else?')
+    '{"score": 1}'
+    """
+    return text[text.find("{") : text.rfind("}") + 1]
+
+
+def json_object(text: str) -> Mapping[str, Any]:
+    """Return the JSON object in an answer.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    import json
+
+    value = json.loads(without_fences(text))
+    if not isinstance(value, dict):
+        raise ValueError("is no JSON object")  # noqa: TRY004 - the answer of a model, no argument
+    return value
