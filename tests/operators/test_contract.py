@@ -58,7 +58,8 @@ def declared(operator: Operator) -> dict[str, pa.DataType]:
         return {s.key: s.type for s in operator.statistics}
     if isinstance(operator, Expander):
         # texts, or structs of texts and fields, whatever the samples are
-        children = operator.expand(Batch.of_texts([])).type.value_type
+        none = Batch.of_texts([])
+        children = operator.expand(with_media(none) if isinstance(operator, MediaOperator) else none).type.value_type
         text = children.field("text").type if pa.types.is_struct(children) else children
         assert text == pa.string()
         return {"children": pa.list_(children)}

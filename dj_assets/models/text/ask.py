@@ -22,7 +22,8 @@ NOT_CONFIGURED = "no language model is configured; set OPENAI_BASE_URL, or DJ_LL
 def text_model(parameters: Mapping[str, Any] | None = None) -> TextModel:
     """Return the back end: `base_url` of the parameters, else `DJ_LLM`, else the server of `OPENAI_BASE_URL`.
 
-    Further parameters are `timeout` in seconds, by default that of `DJ_LLM_SECONDS`, and `max_retries`.
+    Further parameters are `timeout` in seconds, by default that of `DJ_LLM_SECONDS`, and `max_retries`. The key of the
+    user is sent only to the server that the environment names.
 
     Raises
     ------
@@ -38,9 +39,9 @@ def text_model(parameters: Mapping[str, Any] | None = None) -> TextModel:
     problem = problem_of_address(where)
     if problem:
         raise TextModelError(f"the address of the language model {problem}")
-    return HttpModel(
-        where, float(given.get("timeout") or settings.llm_seconds()), int(given.get("max_retries", HttpModel.retries))
-    )
+    seconds = float(given.get("timeout") or settings.llm_seconds())
+    by_the_user = where == settings.language_model()
+    return HttpModel(where, seconds, int(given.get("max_retries", HttpModel.retries)), with_key=by_the_user)
 
 
 def answers(

@@ -50,8 +50,9 @@ _opener = urllib.request.build_opener(_NoRedirects)
 
 @dataclass(frozen=True)
 class HttpModel:
-    """Ask a server at `base_url`, such as `http://127.0.0.1:8000/v1`; the key is read from `OPENAI_API_KEY`.
+    """Ask a server at `base_url`, such as `http://127.0.0.1:8000/v1`.
 
+    With `with_key`, the key in `OPENAI_API_KEY` is sent. A server that only a recipe names must not get it.
     A call ends after `timeout` seconds. A call that fails for now is repeated up to `retries` times: too many requests,
     an error of the server, no answer in time, and an answer that is cut off or no JSON. The pause doubles each time, or
     is what the server asks for, at most a minute.
@@ -60,6 +61,7 @@ class HttpModel:
     base_url: str
     timeout: float
     retries: int = 5
+    with_key: bool = True
 
     def model_name(self, wanted: str | None) -> str:
         """Return the wanted name, by default the first of the server's list."""
@@ -109,7 +111,7 @@ class HttpModel:
         raise AssertionError("unreachable")
 
     def _once(self, endpoint: str, body: Mapping[str, Any] | None, path: str) -> dict[str, Any]:
-        key = variables.OPENAI_API_KEY.given()
+        key = variables.OPENAI_API_KEY.given() if self.with_key else None
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.base_url.rstrip("/") + endpoint, content, headers)  # noqa: S310 - checked

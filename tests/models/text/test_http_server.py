@@ -145,3 +145,14 @@ def test_an_address_that_is_none_is_one_line(url, problem):
     with pytest.raises(TextModelError, match=problem) as raised:
         text_model({"base_url": url})
     assert "secret" not in str(raised.value)
+
+
+def test_the_key_of_the_user_goes_only_to_the_server_of_the_environment(server, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
+    monkeypatch.delenv("DJ_LLM", raising=False)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    text_model({"base_url": server.url}).answer(HELLO)
+    assert server.keys == {None}
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    text_model().answer(HELLO)
+    assert server.keys == {None, "Bearer sk-0123456789"}
