@@ -55,6 +55,18 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}@{_machine()}.tmp")
 
 
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all, also after a loss of power; its folder is made if needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(path)
+    try:
+        temporary.write_bytes(content)
+        sync_path(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def remove_leftovers(work: Path) -> None:
     """Remove the temporary files of killed processes; living processes still write to theirs.
 

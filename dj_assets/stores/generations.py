@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dj_assets.stores.atomic import sync_path, temporary_beside
+from dj_assets.stores.atomic import write_synced
 from dj_assets.stores.store import Store
 from dj_assets.urls import is_url
 
@@ -51,16 +51,8 @@ class Generations:
         content = json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass")
         if is_url(self.folder):
             Store.at(self.folder).put(_name(key), content)
-            return
-        target = Path(self.folder, _name(key))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_beside(target)
-        try:
-            temporary.write_bytes(content)
-            sync_path(temporary)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        else:
+            write_synced(Path(self.folder, _name(key)), content)
 
     def records(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield key and record of every call, sorted by key."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dj_assets.errors import DjError
 from dj_assets.media.made import name_of, path_in_folder
-from dj_assets.stores.atomic import sync_path, temporary_beside
+from dj_assets.stores.atomic import write_synced
 from dj_assets.stores.store import Store
 from dj_assets.urls import is_url
 
@@ -72,16 +72,8 @@ class MadeMedia:
     def _write(self, path: str, content: bytes) -> None:
         if is_url(self.folder):
             Store.at(self.folder).put(path, content)
-            return
-        target = Path(self.folder, path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_beside(target)
-        try:
-            temporary.write_bytes(content)
-            sync_path(temporary)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        else:
+            write_synced(Path(self.folder, path), content)
 
 
 def _record(key: str) -> str:
