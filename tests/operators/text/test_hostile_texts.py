@@ -28,18 +28,18 @@ def test_ends_soon(name: str, bench: Any) -> None:
     bench.rewritten(made, "a")
     for pattern in PATTERNS:
         for text in (pattern * (SIZE // len(pattern)), "x\n" + pattern * (SIZE // len(pattern)) + "}]{\n"):
-            started = time.perf_counter()
+            started = time.process_time()
             try:
                 bench.rewritten(made, text)
             except SampleError as refused:
                 assert str(refused)
-            assert time.perf_counter() - started < LIMIT_S, (name, pattern)
+            assert time.process_time() - started < LIMIT_S, (name, pattern)
 
 
 def test_nested_braces_end_soon(bench: Any) -> None:
     text = "\\section{" * 100_000 + "}" * 100_000
     for name in MAPPERS:
         if "sentence" not in name:
-            started = time.perf_counter()
+            started = time.process_time()
             bench.rewritten(registry.find(name)(), text)
-            assert time.perf_counter() - started < LIMIT_S, name
+            assert time.process_time() - started < LIMIT_S, name
