@@ -219,7 +219,7 @@ def test_the_lost_samples_are_a_minute_away_by_keyboard_alone(server, made):
 def test_the_lost_samples_are_under_a_minute_away_from_the_start_page(gallery):
     from playwright.sync_api import expect
 
-    with opened_page(height=900, patience_s=30) as page:
+    with opened_page(height=900, patience_s=55) as page:
         started = time.perf_counter()
         page.goto(gallery.url)
         page.get_by_role("link", name="notes", exact=True).click()

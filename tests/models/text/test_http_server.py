@@ -82,7 +82,7 @@ def test_an_answer_that_drips_ends_at_the_limit(server):
         handler.send_response(200)
         handler.send_header("Content-Length", "100")
         handler.end_headers()
-        for _ in range(20):
+        for _ in range(200):
             handler.wfile.write(b" ")
             time.sleep(0.05)
 
@@ -90,7 +90,7 @@ def test_an_answer_that_drips_ends_at_the_limit(server):
     started = time.monotonic()
     with pytest.raises(CallError, match=r"no answer in 0\.2 s"):
         HttpModel(server.url, 0.2, retries=0).answer(HELLO)
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("as_date", [False, True])
