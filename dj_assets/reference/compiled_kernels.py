@@ -26,6 +26,7 @@ from dj_assets.kernels import shipped
 from dj_assets.models.store import ModelStore
 from dj_assets.operators import registry
 from dj_assets.operators.base import Operator
+from dj_assets.operators.kinds.language_model import LanguageModelOperator
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.testing.bench import Bench
@@ -59,7 +60,8 @@ def operators() -> list[Operator]:
 
 
 def _can_run(operator: Operator) -> bool:
-    if isinstance(operator, MediaOperator) or not type(operator).__module__.startswith("dj_assets."):
+    others = isinstance(operator, MediaOperator | LanguageModelOperator)
+    if others or not type(operator).__module__.startswith("dj_assets."):
         return False
     try:
         for name in operator.models():
