@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -20,6 +21,9 @@ from dj_assets.errors import UserError
 from dj_assets.home.home import output_layout
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
+from dj_assets.media.clip_parts import ClipPart, PartsOfDuration
+from dj_assets.media.reader import MediaReader
+from dj_assets.media.request import Request
 from dj_assets.publish.fetching import fetch
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
@@ -156,6 +160,28 @@ def test_a_bound_before_decides_which_clips_are_cut(source, tmp_path, written):
     written.clear()
     run(source, out, process(least=13, shortest=0))
     assert written == [], "a bound behind measures nothing"
+
+
+def test_a_clip_that_was_cut_is_not_looked_at_again(source, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run(source, out)
+    before = {path: path.stat().st_mtime_ns for path in (out / "media").glob("*/.*.json")}
+    assert len(before) == 4
+    asked: list[tuple[str, object]] = []
+    read = MediaReader.read
+
+    def reading(self: MediaReader, requests: Sequence[Request]) -> object:
+        asked.extend(
+            (Path(request.location.path).name, feature) for request in requests for feature in request.features
+        )
+        return read(self, requests)
+
+    monkeypatch.setattr(MediaReader, "read", reading)
+    run(source, out, process(least=6))
+    cut = {name for name, feature in asked if isinstance(feature, PartsOfDuration | ClipPart)}
+    assert {name for name, _ in asked} > cut
+    assert cut <= {"cut.mp4"}, "only the damaged one, of which nothing was made"
+    assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_all_samples_are_cut_where_the_recipe_says_so(source, tmp_path, written):

@@ -17,7 +17,7 @@ from dj_assets.media.file_stats import FileStat, file_stats, is_text
 from dj_assets.media.listing import Entry, entries
 from dj_assets.media.locations import MediaLocation, MissingFileError
 from dj_assets.media.made import MadeFiles
-from dj_assets.media.making import ClipContent, ImageContent, Making, NewFile, key_of
+from dj_assets.media.making import ClipContent, ImageContent, Making, key_of
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.request import Failed, Request
 from dj_assets.media.tokens import Chunk, Kind
@@ -139,10 +139,11 @@ class MediaBatch:
 
         A file with the same content gives the files that were made of it before.
         """
-        failures = self.failures(kind, (_CONTENT[kind], making))
+        # the decoders are part of what is measured, also where nothing is decoded because all is made
+        failures = self.failures(kind, (_CONTENT[kind], *decoders_of((making,))))
         for number, sample in enumerate(self._samples(kind)):
             for file in self._paths(sample) if number not in failures else ():
-                names = self._make(file, kind, making)
+                names = file.location if isinstance(file.location, Failed) else self._make(file.location, kind, making)
                 if isinstance(names, Failed):
                     failures[number] = without_credentials(f"{file.path}: {names.reason}")
                     break
@@ -162,34 +163,37 @@ class MediaBatch:
         made: Any = self.media_access.made
         return [[made[file.location, making] for file in self._paths(sample)] for sample in self._samples(kind)]
 
-    def _make(self, file: Listed, kind: Kind, making: Making) -> tuple[str, ...] | Failed:
+    def _make(self, location: MediaLocation, kind: Kind, making: Making) -> tuple[str, ...] | Failed:
         access = self.media_access
         if access.files is None:
             raise ValueError("this batch does not know where new files belong")
-        if isinstance(file.location, Failed):
-            return file.location
-        if (file.location, making) not in access.made:
-            content, new = access.values[file.location, _CONTENT[kind]], access.values[file.location, making]
-            key = key_of(cast("str", content), making)
-            made = access.files.recorded(key) or self._write(
-                file.location, cast("Sequence[NewFile]", new), access.files
-            )
-            if not isinstance(made, Failed):
-                access.files.record(key, made)
-            access.made[file.location, making] = made
-        return access.made[file.location, making]
+        if (location, making) not in access.made:
+            key = key_of(cast("str", access.values[location, _CONTENT[kind]]), making)
+            made: tuple[str, ...] | Failed | None = access.files.recorded(key)
+            if made is None:
+                made = self._write(location, making, access.files)
+                if not isinstance(made, Failed):
+                    access.files.record(key, made)
+            access.made[location, making] = made
+        return access.made[location, making]
 
-    def _write(
-        self, location: MediaLocation, features: Sequence[NewFile], files: MadeFiles
-    ) -> tuple[str, ...] | Failed:
+    def _write(self, location: MediaLocation, making: Making, files: MadeFiles) -> tuple[str, ...] | Failed:
         """Write one new file after another: only one is in memory at a time."""
+        new = self._value(location, making)
+        if isinstance(new, Failed):
+            return new
         names = []
-        for feature in features:
-            ((content,),) = self.media_access.reader.read([Request(location, (feature,))]).result()
+        for feature in new:
+            content = self._value(location, feature)
             if isinstance(content, Failed):
                 return content
-            names.append(files.write(cast("bytes", content), feature.suffix))
+            names.append(files.write(content, feature.suffix))
         return tuple(names)
+
+    def _value(self, location: MediaLocation, feature: MediaFeature[Any]) -> Any:  # noqa: ANN401 - the feature says it
+        """Compute a feature of one file, or `Failed`; it is not kept."""
+        ((value,),) = self.media_access.reader.read([Request(location, (feature,))]).result()
+        return value
 
     def files(self, listings: Collection[tuple[Kind, MediaKeys]]) -> pa.Array:
         """Return the present files of some kinds of media under some fields, one list for each sample.
