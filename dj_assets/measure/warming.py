@@ -14,8 +14,6 @@ from dj_assets.measure.row_stage import RowStage
 from dj_assets.measure.work import Task
 from dj_assets.operators.base import Aggregator, Operator
 from dj_assets.operators.batch import FIELDS, TEXT, Batch
-from dj_assets.operators.kinds.language_model import LanguageModelOperator
-from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.crops import load_kernels
 from dj_assets.operators.views.group_members import alone
 from dj_assets.recipe.plan import Plan
@@ -42,9 +40,9 @@ def load_task(pickled: bytes) -> None:
     plan = task.plan
     if plan.media:
         _import_for_models(task)
-        plan = Plan(plan.recipe, tuple(step for step in plan.steps if not _needs_device(step.operator)))
     # a call of a language model costs money, and its threads must not run in the fork server
-    plan = Plan(plan.recipe, tuple(step for step in plan.steps if not isinstance(step.operator, LanguageModelOperator)))
+    steps = (step for step in plan.steps if not step.operator.reaches_out)
+    plan = Plan(plan.recipe, tuple(step for step in steps if not (plan.media and _may_need_gpu(step.operator))))
     # operators may read and write fields; an aggregator, the first of its plan, reads those of a group
     grouped = bool(plan.steps) and isinstance(plan.steps[0].operator, Aggregator)
     fields = alone([_TEXT]) if grouped else pa.array(["{}"])
@@ -52,9 +50,9 @@ def load_task(pickled: bytes) -> None:
     RowStage(Batch(rows, task.models), task.frequent).run(plan)
 
 
-def _needs_device(operator: Operator) -> bool:
-    """Return whether an operator reads media, or has a model that may run on a GPU."""
-    return isinstance(operator, MediaOperator) or "safetensors" in operator.packages
+def _may_need_gpu(operator: Operator) -> bool:
+    """Return whether an operator has a model that may run on a GPU."""
+    return "safetensors" in operator.packages
 
 
 def _import_for_models(task: Task) -> None:

@@ -81,6 +81,10 @@ class Operator(BaseModel):
     name: ClassVar[str] = ""
     version: ClassVar[int] = 1
     judging: ClassVar[frozenset[str]] = frozenset()
+    # True for an operator that needs more than the samples themselves: their media files, or a server.
+    reaches_out: ClassVar[bool] = False
+    # True for an operator that by default takes only samples that the filters before it keep, see `Plan.conditional`.
+    by_default_conditional: ClassVar[bool] = False
     # False for an operator whose `text_key` names a field that it writes.
     reads_text: ClassVar[bool] = True
     # Imported packages that are optional, each with the extra that installs it.

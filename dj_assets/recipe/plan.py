@@ -217,7 +217,7 @@ class Plan:
         return frozenset(step.index for step in self.steps if step.index > first and self._is_conditional(step))
 
     def _is_conditional(self, step: Step) -> bool:
-        if isinstance(step.operator, MediaMaker | LanguageModelOperator):
+        if step.operator.by_default_conditional:
             return self.recipe.stats != "full"
         return self.recipe.stats == "cascade" and isinstance(step.operator, Filter) and step.operator.costly
 

@@ -33,6 +33,8 @@ class LanguageModelOperator(Operator):
     repeated while model, messages, sampling and prompt version are the same.
     """
 
+    reaches_out: ClassVar[bool] = True
+    by_default_conditional: ClassVar[bool] = True
     prompt_version: ClassVar[int] = 1
     judging: ClassVar[frozenset[str]] = frozenset({"model_params"})
 

@@ -35,6 +35,7 @@ class MediaOperator(Operator):
     the recipe.
     """
 
+    reaches_out: ClassVar[bool] = True
     media: ClassVar[Kind]
 
     image_key: OwnKey = None

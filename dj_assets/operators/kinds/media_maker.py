@@ -28,6 +28,8 @@ class MediaMaker(MediaOperator):
     step takes only samples that the filters before it keep.
     """
 
+    by_default_conditional: ClassVar[bool] = True
+
     save_field: str | None = None
 
     @abstractmethod
