@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, cast
+from typing import ClassVar
 
-import pyarrow as pa
-
-from dj_assets.media.feature import MediaFeature
-from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import EachInRange, Range
-from dj_assets.operators.kinds.media_filter import MediaFilter
+from dj_assets.operators.kinds.media_filter import OneFeatureFilter
 from dj_assets.operators.kinds.sizes import Size, size_in_bytes
-from dj_assets.operators.views.media_batch import media
 
 
-class FileSizeFilter(MediaFilter):
+class FileSizeFilter(OneFeatureFilter):
     """Keep samples whose files, any or all, have a size between two bounds, such as `"124KB"`.
 
     A kilobyte is 1,024 bytes. The only statistic is the number of bytes of each listed file, which the only feature
     computes.
     """
 
-    judging: ClassVar[frozenset[str]] = MediaFilter.judging | {"min_size", "max_size"}
+    judging: ClassVar[frozenset[str]] = OneFeatureFilter.judging | {"min_size", "max_size"}
 
     min_size: Size = "0"
     max_size: Size = "1TB"
@@ -41,9 +35,3 @@ class FileSizeFilter(MediaFilter):
             reversed=self.reversed_range,
         )
         return EachInRange(bounds, self.any_or_all, empty=True)
-
-    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return the sizes of every sample."""
-        (feature,) = cast("tuple[MediaFeature[int]]", self.features())
-        (statistic,) = self.statistics
-        return {statistic.key: pa.array(media(batch).values(self.media, feature), statistic.type)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, cast
 
@@ -86,6 +86,16 @@ class MediaFilter(MediaOperator, Filter):
     def costly(self) -> bool:
         """Return true if the filter uses a model."""
         return bool(self.models())
+
+
+class OneFeatureFilter(MediaFilter):
+    """Filter by one statistic: the only feature, for each listed file."""
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the feature of every file of every sample."""
+        (feature,) = self.features()
+        (statistic,) = self.statistics
+        return {statistic.key: pa.array(media(batch).values(self.media, feature), statistic.type)}
 
 
 class EachBoundedFilter(BoundedFilter):

@@ -9,6 +9,7 @@ from typing import ClassVar
 import pyarrow as pa
 from pydantic import field_validator
 
+from dj_assets.operators.base import ByParameters
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.llm_fields import LlmFieldMapper
 from dj_assets.operators.views.sample_fields import field_values
@@ -27,6 +28,9 @@ class OptimizedDialog(LlmFieldMapper):
     `{}` stands for the pair, or for question and answer. The groups of `output_pattern` are the new texts.
     """
 
+    fields: ClassVar[ByParameters[Mapping[str, pa.DataType]]] = ByParameters(
+        lambda operator: dict.fromkeys(operator.improved, pa.string())
+    )
     task: ClassVar[str]
     improved: ClassVar[tuple[str, ...]] = (QUERY, RESPONSE)
     form: ClassVar[str] = r"\[Question\]\s*(.*?)\s*\[Answer\]\s*(.*)"
@@ -79,11 +83,6 @@ class OptimizedDialog(LlmFieldMapper):
     def unanswered(self, batch: Batch) -> Mapping[str, list[object]]:
         """Return the fields as they are."""
         return {name: [*field_values(batch, name)] for name in self.improved}
-
-
-def dialog_fields(*names: str) -> dict[str, pa.DataType]:
-    """Return names and types of fields with texts."""
-    return dict.fromkeys(names, pa.string())
 
 
 def _put(template: str, *values: str) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
-import pyarrow as pa
-
-from dj_assets.operators.kinds.optimized_dialog import QUERY, RESPONSE, OptimizedDialog, dialog_fields
+from dj_assets.operators.kinds.optimized_dialog import OptimizedDialog
 from dj_assets.operators.registry import register
 
 
@@ -20,11 +17,6 @@ class OptimizeQaMapper(OptimizedDialog):
     `output_pattern` are the new texts.
     """
 
-    fields: ClassVar[Mapping[str, pa.DataType]] = dialog_fields(QUERY, RESPONSE)
-    improved: ClassVar[tuple[str, ...]] = (
-        QUERY,
-        RESPONSE,
-    )
     task: ClassVar[str] = (
         "Improve the question and the answer: make both more detailed and more accurate. Reply in this form and with "
         "nothing else:\n[Question]\nthe improved question\n[Answer]\nthe improved answer"

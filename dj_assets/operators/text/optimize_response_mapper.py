@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
-import pyarrow as pa
-
-from dj_assets.operators.kinds.optimized_dialog import ONE_TEXT, RESPONSE, OptimizedDialog, dialog_fields
+from dj_assets.operators.kinds.optimized_dialog import ONE_TEXT, RESPONSE, OptimizedDialog
 from dj_assets.operators.registry import register
 
 
@@ -20,7 +17,6 @@ class OptimizeResponseMapper(OptimizedDialog):
     `output_pattern` are the new texts.
     """
 
-    fields: ClassVar[Mapping[str, pa.DataType]] = dialog_fields(RESPONSE)
     improved: ClassVar[tuple[str, ...]] = (RESPONSE,)
     form: ClassVar[str] = ONE_TEXT
     task: ClassVar[str] = (
