@@ -20,8 +20,8 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, stored_manifest
 from dj_assets.home.numbering import are_aggregates, step_of_aggregates
 from dj_assets.home.run_manifest import RunManifest
+from dj_assets.measure.made_samples import aggregated, expanded
 from dj_assets.measure.own_keys import rewriting, seen_by
-from dj_assets.measure.row_stage import aggregated, expanded
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import (
     Aggregator,

@@ -14,6 +14,7 @@ import pyarrow as pa
 from dj_assets.errors import ContractError, TextModelError
 from dj_assets.measure.cascade import passing
 from dj_assets.measure.lineage import Expansion, Lineage
+from dj_assets.measure.made_samples import aggregated, children_of, with_fields_of
 from dj_assets.measure.own_keys import rewriting, seen_by
 from dj_assets.operators import contract
 from dj_assets.operators.base import (
@@ -28,15 +29,13 @@ from dj_assets.operators.base import (
     Operator,
     RecordMapper,
 )
-from dj_assets.operators.batch import FIELDS, TEXT, Batch
+from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.media_maker import MediaMaker
-from dj_assets.operators.views.group_members import MEMBERS, members_of, without_members
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.operators.views.sample_statistics import with_statistics, without_statistics
 from dj_assets.recipe.plan import Plan, Step
-from dj_assets.sources.other_texts import put_texts
-from dj_assets.sources.written_fields import converted, put_fields
+from dj_assets.sources.written_fields import converted
 
 Columns = Mapping[str, pa.Array]
 T = TypeVar("T", Batch, Columns)
@@ -158,7 +157,7 @@ class RowStage:
             return children, owner, np.zeros(len(owner), bool)
         owners = np.concatenate((self.indices, owner))
         order = np.argsort(owners, kind="stable")
-        kept = _with_fields_of(children, self.batch)
+        kept = with_fields_of(children, self.batch)
         both = Batch(pa.concat_batches([kept.rows, children.rows]), self.batch.models, self.batch.media_access)
         return both.take(order), owners[order], order < len(self.indices)
 
@@ -167,7 +166,7 @@ class RowStage:
         self._take_media(operator, step)
         lists = self._guarded(lambda batch: {"": contract.expanded(operator, seen_by(operator, batch))}, step)[""]
         self._note_change(operator, contract.fields_besides_text(lists.type.value_type))
-        children, parents = _children(operator, self.batch, lists)
+        children, parents = children_of(operator, self.batch, lists)
         return children, self.indices[parents]
 
     def _with_children(self, step: Step, owner: np.ndarray, itself: np.ndarray, behind: Measured) -> Measured:
@@ -209,7 +208,7 @@ class RowStage:
         self.batch, self.indices = whole.select(pa.array(alive)), indices[alive]
         result = work()
         if rewrites:
-            rest = _with_fields_of(self.batch, whole.select(pa.array(~alive)))
+            rest = with_fields_of(self.batch, whole.select(pa.array(~alive)))
             self.indices = np.concatenate((self.indices, indices[~alive]))
             order = np.argsort(self.indices)
             both = Batch(pa.concat_batches([self.batch.rows, rest.rows]), whole.models, whole.media_access)
@@ -367,57 +366,6 @@ def _failed_at(failures: Iterable[Failure], size: int) -> pa.Array:
 
 def _merged(expansion: Expansion, before: Columns, after: Columns) -> dict[str, pa.Array]:
     return {name: expansion.merged(before.get(name), after.get(name)) for name in {**before, **after}}
-
-
-def expanded(operator: Expander, batch: Batch) -> Batch:
-    """Return the children of all samples of a batch, in order."""
-    return _children(operator, batch, contract.expanded(operator, seen_by(operator, batch)))[0]
-
-
-def aggregated(operator: Aggregator, batch: Batch, written: dict[str, pa.DataType] | None = None) -> Batch:
-    """Return groups with the text that an aggregator makes of the texts of their members, of which the ids stay.
-
-    The names and types of the fields that change are added to `written`.
-    """
-    ids, texts = members_of(batch)
-    text, columns = _texts_and_fields(contract.aggregated(operator, texts))
-    columns = {**columns, MEMBERS: ids}
-    if written is not None:
-        written.update({name: column.type for name, column in columns.items()})
-    return batch.with_text(text).with_column(FIELDS, put_fields(batch.rows.column(FIELDS), columns))
-
-
-def _children(operator: Expander, batch: Batch, lists: pa.ListArray) -> tuple[Batch, np.ndarray]:
-    """Return copies of the samples with the values that make children of them, and the index of the parent of each.
-
-    The values are texts, or structs of several fields.
-    """
-    parents = lists.value_parent_indices().to_numpy().astype(np.int64)
-    # copies of long texts and of many members, for each chunk, could fill the memory
-    parent_texts = batch if operator.text_key else batch.with_text(pa.repeat(pa.scalar("", pa.string()), len(batch)))
-    copies = without_members(parent_texts).take(parents)
-    texts, columns = _texts_and_fields(lists.flatten())
-    if columns and FIELDS in copies.rows.schema.names:
-        copies = copies.with_column(FIELDS, put_fields(copies.rows.column(FIELDS), columns))
-    if operator.text_key is None:
-        return copies.with_text(texts), parents
-    return copies.with_column(FIELDS, put_texts(copies.rows.column(FIELDS), operator.text_key, texts)), parents
-
-
-def _texts_and_fields(samples: pa.Array) -> tuple[pa.StringArray, dict[str, pa.Array]]:
-    """Return the texts and the other fields of samples that an operator made: texts, or structs of several fields."""
-    if not pa.types.is_struct(samples.type):
-        return samples, {}
-    columns = {field.name: column for field, column in zip(samples.type, samples.flatten(), strict=True)}
-    return columns.pop(TEXT), columns
-
-
-def _with_fields_of(children: Batch, parents: Batch) -> Batch:
-    """Return parents with the columns of their children, so that both fit into one batch; new ones are null."""
-    if FIELDS not in children.rows.schema.names:
-        return parents
-    fields = parents.rows.column(FIELDS)
-    return parents.with_column(FIELDS, converted(fields, children.rows.schema.field(FIELDS).type))
 
 
 def _failing(work: Callable[[Batch], T], batch: Batch) -> dict[int, str]:
