@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dj_assets import settings
 from dj_assets.errors import TextModelError
 from dj_assets.models.text.canned import CannedModel
 from dj_assets.models.text.chat import Answer, CallError, ChatRequest, KeptAnswers, TextModel
-from dj_assets.models.text.http_server import HttpModel, problem_of_address
 
 _CANNED = "canned:"
 NOT_CONFIGURED = "no language model is configured; set OPENAI_BASE_URL, or DJ_LLM to a URL or to canned:FILE"
@@ -39,9 +39,30 @@ def text_model(parameters: Mapping[str, Any] | None = None) -> TextModel:
     problem = problem_of_address(where)
     if problem:
         raise TextModelError(f"the address of the language model {problem}")
+    # HTTP and TLS are loaded only where a server is asked
+    from dj_assets.models.text.http_server import HttpModel
+
     seconds = float(given.get("timeout") or settings.llm_seconds())
     by_the_user = where == settings.language_model()
     return HttpModel(where, seconds, int(given.get("max_retries", HttpModel.retries)), with_key=by_the_user)
+
+
+def problem_of_address(url: str) -> str | None:
+    """Return why a URL cannot be that of a server, None if it can.
+
+    Examples
+    --------
+    >>> problem_of_address("http://127.0.0.1:8000/v1") is None
+    True
+    >>> problem_of_address("127.0.0.1:8000")
+    'is no URL of a server; write one such as http://127.0.0.1:8000/v1'
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return "is no URL of a server; write one such as http://127.0.0.1:8000/v1"
+    if parts.username or parts.password or parts.query:
+        return "holds a name, a password or a query; give the key in OPENAI_API_KEY"
+    return None
 
 
 def answers(

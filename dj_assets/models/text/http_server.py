@@ -14,7 +14,6 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from dj_assets import variables
 from dj_assets.errors import TextModelError
@@ -156,24 +155,6 @@ class HttpModel:
     def _masked(self, message: str) -> str:
         key = variables.OPENAI_API_KEY.given()
         return message.replace(key, "***") if key else message
-
-
-def problem_of_address(url: str) -> str | None:
-    """Return why a URL cannot be that of a server, None if it can.
-
-    Examples
-    --------
-    >>> problem_of_address("http://127.0.0.1:8000/v1") is None
-    True
-    >>> problem_of_address("127.0.0.1:8000")
-    'is no URL of a server; write one such as http://127.0.0.1:8000/v1'
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return "is no URL of a server; write one such as http://127.0.0.1:8000/v1"
-    if parts.username or parts.password or parts.query:
-        return "holds a name, a password or a query; give the key in OPENAI_API_KEY"
-    return None
 
 
 def _read(response: Any, deadline: float) -> bytes:  # noqa: ANN401 - the type differs by scheme

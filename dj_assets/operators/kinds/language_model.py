@@ -9,9 +9,8 @@ import pyarrow as pa
 from pydantic import Field, PositiveInt, field_validator
 
 from dj_assets.errors import TextModelError
-from dj_assets.models.text.ask import answers, text_model
+from dj_assets.models.text.ask import answers, problem_of_address, text_model
 from dj_assets.models.text.chat import ENDPOINT, RESPONSE_PATH, ChatRequest, TextModel
-from dj_assets.models.text.http_server import problem_of_address
 from dj_assets.operators.base import Operator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.views.sample_fields import field_values
