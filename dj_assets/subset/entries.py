@@ -73,23 +73,23 @@ def _files(
     entry: Source, base: Path, data_home: Path, media_base: Path, left_out: list[SourcePath] | None
 ) -> Iterator[SourceFile]:
     plain = Reading(text_key=entry.text_key)
+    made_before = _made_before(entry.subset, data_home) if entry.subset else ""
     if entry.format is None:
         paths = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base, left_out=left_out)
         for file in paths:
-            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, media_base, data_home)))
+            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, media_base, made_before)))
         return
     patterns = RAW_FORMATS[entry.format].files
     for file in resolve(entry.paths, base, (*patterns, *PLAIN), patterns, left_out):
         name = "/".join(file.path.resolve().parts[-2:])
-        root = _media_root(entry, file, media_base, data_home)
+        root = _media_root(entry, file, media_base, made_before)
         raw = replace(plain, format=entry.format, language=entry.language, place=name)
         # other files than the format's hold samples already
         yield replace(file, reading=replace(raw if file.format in patterns else plain, media_root=root))
 
 
-def _media_root(entry: Source, file: SourceFile, base: Path, data_home: Path) -> Root:
+def _media_root(entry: Source, file: SourceFile, base: Path, made_before: str) -> Root:
     """Return the root of relative media paths of a file: the folder that the source names, else that of the file."""
-    made_before = _made_before(entry.subset, data_home) if entry.subset else ""
     # an archive holds its media itself
     elsewhere = entry.media_root if file.format != "tar" else None
     if elsewhere and is_url(elsewhere):
