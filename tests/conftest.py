@@ -6,32 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
+
+from tests.scheduling import TogetherScheduling
 
 # Several threads of OpenBLAS in each of two processes waited for each other without end, busy all the time. It reads
 # the variable when NumPy is imported, which is later.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# What starts Dagster and a browser, or a cluster, is heavy: one of each at a time, and its tests keep their order.
-TOGETHER = {
-    "tests/browser/": "Dagster",
-    "tests/e2e/test_operating.py": "Dagster",
-    "tests/e2e/test_workers.py": "Dagster",
-    "tests/measure/ray/": "Ray",
-}
 
-
-class TogetherScheduling(LoadScopeScheduling):
-    """Sends the tests below each place of `TOGETHER` to one process, all others wherever there is room.
-
-    It stands in for xdist's own groups, which name tests in a way that pytest 9.2 does not take.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return next((group for place, group in TOGETHER.items() if nodeid.startswith(place)), nodeid)
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherScheduling:
     """Give every run on several processes this scheduling."""
     return TogetherScheduling(config, log)
 
