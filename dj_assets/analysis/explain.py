@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from dj_assets.analysis.differences import differences
 from dj_assets.analysis.duplicate_pairs import duplicates_query
 from dj_assets.analysis.examples import LOAD
+from dj_assets.analysis.sample_calls import Call, WatchedAnswers
 from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.identity import in_words, source_row
 from dj_assets.home.layout import Layout
@@ -36,6 +37,7 @@ from dj_assets.operators.base import (
     Selector,
 )
 from dj_assets.operators.batch import FIELDS, Batch
+from dj_assets.operators.kinds.language_model import LanguageModelOperator
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.sql import Sql, joined, quoted
 from dj_assets.operators.views.sample_fields import field_values, records
@@ -57,6 +59,7 @@ class StepTrace:
     """The effect of one operator on the sample. `ended` marks the operator that dropped or quarantined it.
 
     `before` and `after` are the whole texts around a mapper that changes the text; both None for any other step.
+    `calls` are those of a language model about the sample.
     """
 
     operator: str
@@ -65,6 +68,7 @@ class StepTrace:
     ended: bool = False
     before: str | None = None
     after: str | None = None
+    calls: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,9 +116,7 @@ def explain(
             raise UserError(
                 f"{layout.published}: no sample has the id {sample!r}; ids are in stats.parquet and stats.duckdb"
             )
-        # what a model was asked in the run is read, and nothing is asked
-        known = replace(models or ModelStore(), answers=Generations(layout.generations, read_only=True))
-        tracer = Tracer(plan, layout, manifest, connection, known, files)
+        tracer = Tracer(plan, layout, manifest, connection, models or ModelStore(), files)
         return [tracer.trace(sample, shard, row) for shard, row in positions]
 
 
@@ -138,11 +140,23 @@ class Tracer:
         path, own_row = source.position(source_row(row))
         whole = [member for file in self.files for member in (file, *file.members)]
         file = next((file for file in whole if str(file.path) == path and not file.members), None)
-        raw = _raw(path, own_row, self.plan.recipe.text_key, self.models, file)
+        models = replace(self.models, answers=self._answers)
+        raw = _raw(path, own_row, self.plan.recipe.text_key, models, file)
         steps = self._steps(shard, row, raw, ended_by, quarantined=outcome.startswith("quarantined"))
         if are_aggregates(shard):
             path = f"groups of {self.plan.steps[step_of_aggregates(shard)].label}"
         return SampleTrace(sample, shard, row, path, outcome, steps, self._kept_duplicate(shard, row))
+
+    @cached_property
+    def _answers(self) -> WatchedAnswers:
+        """Return what models answered in the run; nothing is asked."""
+        return WatchedAnswers(Generations(self.layout.generations, read_only=True))
+
+    @staticmethod
+    def _read_calls(operator: Filter, sample: Batch | None) -> None:
+        """Read the answers of a language model from which a filter measured a sample."""
+        if sample is not None and issubclass(type(operator), LanguageModelOperator):
+            operator.measure(seen_by(operator, sample))
 
     def _outcome(self, shard: int, row: int) -> tuple[str | None, str]:
         dropped = self._row(Sql("SELECT operator, reason FROM dropped WHERE shard = ? AND row = ?", (shard, row)))
@@ -210,11 +224,12 @@ class Tracer:
                 raw, trace = _rewritten(step, step.operator, self._rewriting(step, step.operator, (shard, now)), raw)
             elif isinstance(step.operator, Filter):
                 trace = self._judged(step, step.operator, measured, (shard, now), ended=ended)
+                self._read_calls(step.operator, raw)
             elif isinstance(step.operator, Selector):
                 trace = self._selected(step, step.operator, measured, ended=ended)
             else:
                 trace = StepTrace(step.label, "computes the signature of the sample", ended=ended)
-            traces.append(trace)
+            traces.append(replace(trace, calls=self._answers.taken()))
         return tuple(traces)
 
     @staticmethod

@@ -67,9 +67,10 @@ function chips() {
   ];
 }
 function showChips() {
-  const shown = chips().map(([text, remove]) => make("span", {class: "chip"}, visible(text), make("button", {class: "link", "aria-label": `Remove the filter ${text}`, onclick: remove}, "×")));
+  const used = chips(), shown = used.map(([text, remove]) => make("span", {class: "chip"}, visible(text), make("button", {class: "link", "aria-label": `Remove the filter ${text}`, onclick: remove}, "×")));
   if (shown.length > 1) shown.push(make("button", {class: "link", onclick: () => { page.query = compact({sort: page.query.sort, descending: page.query.descending, seed: page.query.seed}); setQuery({}); }}, "Remove all"));
   byId("chips").replaceChildren(...shown);
+  byId("filters-in-use").textContent = used.length ? `${used.length} filter${used.length === 1 ? "" : "s"} in use` : "no filter in use";
 }
 
 // ---- the side with all filters

@@ -215,6 +215,7 @@ def _step(step: StepTrace) -> Answer:
         "details": list(step.details) if parts is None else [],
         "ended": step.ended,
         "parts": parts,
+        "calls": [asdict(call) for call in step.calls],
     }
 
 

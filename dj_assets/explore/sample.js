@@ -117,5 +117,12 @@ function showTrace(trace) {
   if (!trace || !byId("trace")) return;
   byId("trace").replaceChildren(...trace.steps.map(step => make("div", {class: "step" + (step.ended ? " ended" : "")}, make("b", {}, step.operator), ` ${visible(step.summary)}`,
     ...step.details.map(detail => make("p", {class: "about"}, visible(detail))),
-    step.parts ? make("div", {class: "text", tabindex: 0, role: "region", "aria-label": `Changes by ${step.operator}`}, ...parts(step.parts)) : null)));
+    step.parts ? make("div", {class: "text", tabindex: 0, role: "region", "aria-label": `Changes by ${step.operator}`}, ...parts(step.parts)) : null,
+    ...step.calls.map(call))));
+}
+// A call of a language model: what it was asked, and what it answered.
+function call(one) {
+  const block = (name, content) => [make("h4", {}, visible(name)), make("div", {class: "text", tabindex: 0, role: "region", "aria-label": `Language model, ${name}`}, visible(content))];
+  return make("details", {}, make("summary", {}, `Asked ${visible(one.model)}` + (one.error === null ? "" : ": failed")),
+    ...one.messages.flatMap(([role, content]) => block(role, content)), ...(one.error === null ? block("answer", one.answer) : block("error", one.error)));
 }

@@ -54,6 +54,10 @@ def render_trace(trace: SampleTrace) -> Text:
         text.append(f"{'×' if step.ended else ' '} {step.operator:{width}}  {step.summary}\n", style=style)
         for detail in step.details:
             text.append(f"    {detail}\n", style="dim")
+        for call in step.calls:
+            result = ("answer", call.answer) if call.error is None else ("error", call.error)
+            for role, content in (*call.messages, result):
+                text.append(f"    {role}: {content}\n", style="dim")
     for line in trace.kept_duplicate:
         text.append(f"\n{line}")
     return text

@@ -257,6 +257,7 @@ def test_every_control_of_all_pages_has_a_name(server):
         least.fill("100")
         least.press("Enter")
         expect(page.get_by_role("status").filter(has_text="of 302 samples")).not_to_contain_text("302 of 302")
+        expect(page.get_by_role("status").filter(has_text="1 filter in use")).to_be_visible()
         assert nameless(page) == []
         page.locator(".sample-row").first.click()
         expect(page.get_by_role("img", name="text_len of this sample")).to_have_accessible_name(
@@ -279,4 +280,7 @@ def test_every_control_of_all_pages_has_a_name(server):
         expect(page.get_by_role("status").filter(has_text="lost samples")).to_be_visible()
         picture = page.locator("#thresholds").get_by_role("img", name="Distribution of text_len").first
         expect(picture).to_have_accessible_name(re.compile(", threshold 20, moved threshold 300$"))
+        assert nameless(page) == []
+        page.get_by_role("tab", name="Labels").click()
+        expect(page.get_by_role("link", name="Export as JSON lines")).to_be_visible()
         assert nameless(page) == []

@@ -25,6 +25,7 @@ from dj_assets.home.home import output_layout
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.stores.generations import Generations
+from dj_assets.views.terminal import render_trace
 from tests.models.chat_server import ChatServer, chat_server
 
 KEY = "sk-a-key-that-no-file-may-have"
@@ -230,6 +231,10 @@ def test_explain_reads_what_was_answered(source, tmp_path, server):
     plan = make_plan(load_recipe({"process": process()}))
     [trace] = explain(plan, output_layout(out), result.manifest, "1.jsonl:9")
     assert "llm_quality_score = 1," in trace.steps[1].summary
+    [call] = trace.steps[1].calls
+    assert TEXTS[19] in call.messages[-1][1]
+    assert "5" in call.answer
+    assert f"answer: {call.answer}" in render_trace(trace).plain
     assert server.calls == calls
 
 
