@@ -18,6 +18,10 @@ from tests.test_subset import contents
 
 # The longest file that a run may write: nothing, the first small files, parts of the large ones.
 LIMITS = (0, 100, 1_000, 10_000, 50_000, 100_000, 200_000)
+# The room of a file system of its own: megabytes, and numbers of files and folders.
+SIZES_MB = (0.1, 0.3, 0.6, 1, 2, 4)
+INODES = (5, 15, 30, 60, 120)
+ENOUGH = "size=200m,nr_inodes=100000"
 NOBODY = 65534
 NO_PERMISSION = "an output without permission"
 NO_RIGHTS = "a user without rights, home and caches read-only"
@@ -40,6 +44,11 @@ def outcomes(world: kills.World) -> Iterator[Outcome]:
         yield _vanished(world, share)
     for output in ("/proc/no/out", "/dev/null/out"):
         yield _refused(world, f"output in {output}", Path(output))
+    for size in SIZES_MB:
+        yield _on_a_file_system(world, f"a file system of {size} MB", f"size={int(size * 1024)}k")
+    for number in INODES:
+        yield _on_a_file_system(world, f"a file system of {number} inodes", f"size=200m,nr_inodes={number}")
+    yield _on_a_file_system(world, "output on another file system than the source and the caches", ENOUGH)
     if os.geteuid() or not _nobody_can_run():
         for attack in (NO_PERMISSION, NO_RIGHTS):
             yield Outcome(attack, "not run", "needs root, and a Python that other users can run")
@@ -95,6 +104,20 @@ def _limited(world: kills.World, most: int) -> Outcome:
 
     output = world.folder / f"limited-{most}"
     return _judged(f"files of at most {most} bytes", world, output, *_run(world, output, limit))
+
+
+def _on_a_file_system(world: kills.World, attack: str, room: str) -> Outcome:
+    """Run into a file system with little room, and once more after it got enough."""
+    folder = world.folder / "mounted"
+    folder.mkdir(exist_ok=True)
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", room, "none", folder], check=False).returncode:
+        return Outcome(attack, "not run", "needs the right to mount")
+    try:
+        code, said = _run(world, folder / "out")
+        subprocess.run(["mount", "-o", f"remount,{ENOUGH}", folder], check=True)
+        return _judged(attack, world, folder / "out", code, said)
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def _vanished(world: kills.World, share: float) -> Outcome:

@@ -108,6 +108,7 @@ PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Figures]]] = {
     "disk": ("full, read-only and vanished folders", of_disk),
     "media": ("media that name other files and addresses", _of_tests("tests/hostile/test_media.py")),
     "damage": ("damaged images and clips", _of_tests("tests/media/test_damage.py")),
+    "files": ("damaged files of a finished run", _of_tests("tests/cli/test_damaged_files.py")),
     "archives": ("archives with false headers", _of_tests("tests/hostile/test_archives.py")),
     "inputs": ("inputs that are no files, bombs of JSON", _of_tests("tests/hostile/test_inputs.py")),
     "power": ("power loss at random moments", of_power),
