@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -60,9 +61,21 @@ def require_room(folder: Path, plan: Plan, files: Sequence[SourceFile]) -> None:
 
 def free_bytes(folder: Path) -> int:
     """Return what is free on the disk of a folder, which need not exist yet."""
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def _free_inodes(folder: Path) -> int:
+    """Return how many more files the file system of a folder takes; 1 where it has no limit of their number."""
+    if not hasattr(os, "statvfs"):
+        return 1
+    system = os.statvfs(_existing(folder))
+    return system.f_favail if system.f_files else 1
+
+
+def _existing(folder: Path) -> Path:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return folder
 
 
 @contextmanager
@@ -82,6 +95,8 @@ def disk_faults(folder: Path, expected: Callable[[], int] | None = None) -> Iter
         number = _number(error)
         if number in _FULL:
             needed = f"it takes about {_mb(expected())} in all" if expected else "there is no room for more"
+            if number == errno.ENOSPC and _free_inodes(folder) == 0:
+                needed = "it has no inodes left, so it takes no more files"
             raise DiskError(_too_little(folder, needed, free_bytes(folder))) from error
         if number in _READ_ONLY and not isinstance(error, duckdb.Error):
             raise DiskError(

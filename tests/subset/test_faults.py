@@ -182,6 +182,15 @@ def test_a_full_disk_leaves_the_old_version_and_says_how_much_is_needed(tmp_path
         assert run(sources, place / "out", OTHER).samples_in == 600
 
 
+def test_a_file_system_without_inodes_is_named(tmp_path, sources):
+    place = tmp_path / "small"
+    with (
+        small_disk(place, "size=200m,nr_inodes=15"),
+        pytest.raises(DiskError, match="it has no inodes left, so it takes no more files, "),
+    ):
+        run(sources, place / "out")
+
+
 def test_a_full_disk_while_publishing_leaves_the_old_version(tmp_path, sources, monkeypatch):
     place = tmp_path / "small"
     with small_disk(place, "size=6m"):
