@@ -25,6 +25,9 @@ _LEAST_BYTES = 2_000_000
 # Less than this share of what is expected is surely too little; the estimate itself may be twice too high.
 _SURELY_NEEDED = 0.5
 
+# A run that ended has freed those of its temporary files.
+_FEW_INODES = 100
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _GONE = {errno.ENOENT, errno.ENOTDIR}
@@ -65,11 +68,11 @@ def free_bytes(folder: Path) -> int:
 
 
 def _free_inodes(folder: Path) -> int:
-    """Return how many more files the file system of a folder takes; 1 where it has no limit of their number."""
+    """Return how many more files the file system of a folder takes; enough where their number has no limit."""
     if not hasattr(os, "statvfs"):
-        return 1
+        return _FEW_INODES
     system = os.statvfs(_existing(folder))
-    return system.f_favail if system.f_files else 1
+    return system.f_favail if system.f_files else _FEW_INODES
 
 
 def _existing(folder: Path) -> Path:
@@ -95,8 +98,8 @@ def disk_faults(folder: Path, expected: Callable[[], int] | None = None) -> Iter
         number = _number(error)
         if number in _FULL:
             needed = f"it takes about {_mb(expected())} in all" if expected else "there is no room for more"
-            if number == errno.ENOSPC and _free_inodes(folder) == 0:
-                needed = "it has no inodes left, so it takes no more files"
+            if number == errno.ENOSPC and _free_inodes(folder) < _FEW_INODES:
+                needed = "it has almost no inodes left, so it takes no more files"
             raise DiskError(_too_little(folder, needed, free_bytes(folder))) from error
         if number in _READ_ONLY and not isinstance(error, duckdb.Error):
             raise DiskError(
