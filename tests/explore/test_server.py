@@ -112,7 +112,8 @@ def test_one_page_has_all_subsets_with_their_published_figures(gallery, tmp_path
 
 def test_the_command_serves_an_output_folder_until_it_is_stopped(made):
     command = [sys.executable, "-m", "dj_assets.cli", "explore", str(made / "out"), "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
         assert process.stderr is not None
         line = process.stderr.readline()
         address = re.search(r"^Explore: (http://127.0.0.1:\d+/[\w-]{32}/out/)  \(Ctrl-C", line)
@@ -121,6 +122,9 @@ def test_the_command_serves_an_output_folder_until_it_is_stopped(made):
             assert b'id="scroller"' in page.read()
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_pages_and_scripts_load_nothing_from_elsewhere(server):
