@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from dj_assets import settings
 from dj_assets.analysis.columns import StatColumn
 from dj_assets.analysis.examples import excerpts
 from dj_assets.analysis.run_diff import Run
-from dj_assets.errors import UserError
+from dj_assets.errors import DjError, UserError
 from dj_assets.explore import charts
 from dj_assets.explore.axes import axis, tally
 from dj_assets.explore.earlier_run import KEPT, changed, outcomes_before
@@ -79,6 +79,8 @@ class OpenedRun:
             names=self.groupings.of,
             created=self._created,
         )
+        self._thresholds: Thresholds | None = None
+        self._opening = threading.Lock()
         self._closing = threading.Event()
         self._warming = threading.Thread(target=self._warm, daemon=True)
         self._warming.start()
@@ -89,17 +91,21 @@ class OpenedRun:
         self.scans.cancel()
         # a connection that another thread uses cannot be closed
         self._warming.join()
-        if "thresholds" in self.__dict__:
-            self.thresholds.session.close()
+        if self._thresholds is not None:
+            self._thresholds.session.close()
         self._connection.close()
 
     def _warm(self) -> None:
-        """Read the statistics one after another, so that the first click on one does not wait for the disk."""
+        """Read the statistics, and judge all samples by the thresholds: the first click on them need not wait."""
         for column in self.samples.columns.values():
             if self._closing.is_set() or not self.samples.has_room():
                 return
             if column.is_numeric:
                 axis(self.samples, column)
+        if self.plan.filters and not self._closing.is_set():
+            # the recipe may have other steps by now: the view of thresholds says so
+            with suppress(DjError):
+                self.thresholds.gained_and_lost({})
 
     def is_current(self) -> bool:
         """Return whether the run is still the newest one."""
@@ -281,7 +287,7 @@ class OpenedRun:
             "proposals": [asdict(proposal) for proposal in proposals(self.samples, plan, labelled)] if labelled else [],
         }
 
-    @cached_property
+    @property
     def thresholds(self) -> Thresholds:
         """Return the filters of the recipe as its file has it now.
 
@@ -290,8 +296,12 @@ class OpenedRun:
         UserError
             If the run measured something else.
         """
-        recipe = recipe_now(self.manifest, self.plan.recipe)
-        return Thresholds(self.samples, Session(recipe, self.layout.published, settings.default_workers()))
+        with self._opening:
+            if self._thresholds is None:
+                recipe = recipe_now(self.manifest, self.plan.recipe)
+                session = Session(recipe, self.layout.published, settings.default_workers())
+                self._thresholds = Thresholds(self.samples, session)
+            return self._thresholds
 
     def _chosen(self, query: Query) -> tuple[Mask, int, int]:
         """Return the samples of a query, how many they are, and how many of them are kept."""
