@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision dev test retest hostile azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel
+.PHONY: demo demo-vision dev test retest hostile read-back azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -33,6 +33,15 @@ retest: $(VENV)/.stamp-dev
 hostile: $(VENV)/.stamp-dev
 	$(BIN)/python -m tests.hostile.table --write $(HOSTILE)
 	TEST_ALL_WAYS=1 $(BIN)/pytest tests/cli/test_damaged_files.py
+
+# Exports for training, read back by Megatron-LM, MosaicML's Streaming and datasets, in an environment of their own.
+read-back: $(VENV)/.stamp-dev
+	test -x build/read-back/bin/python || $(PYTHON) -m venv build/read-back
+	build/read-back/bin/pip install --quiet --disable-pip-version-check numpy torch datasets mosaicml-streaming
+	build/read-back/bin/pip install --quiet --disable-pip-version-check --no-deps megatron-core
+	rm -rf build/read-back/exports && mkdir build/read-back/exports
+	$(BIN)/python -m tests.publish.export.read_back write build/read-back/exports
+	build/read-back/bin/python -W ignore -m tests.publish.export.read_back read build/read-back/exports
 
 # Azure's blob service on loopback, for the tests of az://; they are skipped where it is not there.
 azurite: $(VENV)/azurite/node_modules/azurite

@@ -12,6 +12,7 @@ from dj_assets.home.home import home_layout
 from dj_assets.publish.export.export import Export, ExportedPart
 from dj_assets.publish.export.formats import FORMATS, ExportFormat
 from dj_assets.publish.export.pushing import push_export
+from dj_assets.publish.export.tokens import TokenSettings
 from dj_assets.recipe.model import ExportBlock, GalleryRecipe
 from dj_assets.recipe.sizes import parse_bytes
 from dj_assets.urls import location_of, url_of
@@ -62,6 +63,7 @@ def export_asset(recipe: GalleryRecipe) -> dg.AssetsDefinition:
                 "bytes": done.bytes,
                 "parts": len(done.parts),
                 "written": done.written,
+                **{name: done.count(name) for name in ("tokens", "tokens_left_out") if done.count(name)},
                 "part_list": dg.MetadataValue.table(rows),
             }
         )
@@ -79,9 +81,22 @@ def _export(subset: str, block: ExportBlock, config: ExportConfig) -> tuple[Expo
         raise UserError(f"shard_size: {error}") from error
     target = location_of(folder, settings.project_root()) if folder else layout.export
     return (
-        Export(layout=layout, folder=target, format=checked_format(config.format or block.format), shard_bytes=size),
+        Export(
+            layout=layout,
+            folder=target,
+            format=checked_format(config.format or block.format),
+            shard_bytes=size,
+            tokens=_tokens(block),
+        ),
         url_of(target),
     )
+
+
+def _tokens(block: ExportBlock) -> TokenSettings | None:
+    if block.tokenizer is None:
+        return None
+    place = settings.project_root() / block.tokenizer
+    return TokenSettings(place, block.end_of_document, block.sequence_length)
 
 
 def checked_format(name: str) -> ExportFormat:

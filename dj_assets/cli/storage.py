@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from dj_assets.cli.console import Finished, console, finished, names_damage, several, tell
 from dj_assets.errors import UserError
+
+if TYPE_CHECKING:
+    from dj_assets.publish.export.export import Exported
 
 app = typer.Typer()
 
@@ -23,9 +26,20 @@ def export(
     subset: Finished,
     output: Annotated[str, typer.Option("--output", help="The folder for the parts, also as s3://….")],
     format: Annotated[
-        Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"], typer.Option(help="Format of the parts.")
+        Literal["jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds"],
+        typer.Option(help="Format of the parts."),
     ] = "parquet",
     shard_size: Annotated[str, typer.Option("--shard-size", help="The size at which a part is closed.")] = "256MB",
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="For megatron and mds: a tokenizer.json, a SentencePiece model, or a folder with one."),
+    ] = None,
+    end_of_document: Annotated[
+        str, typer.Option(help="The token behind each document; by default the one that the tokenizer names so.")
+    ] = "",
+    sequence_length: Annotated[
+        int, typer.Option(min=0, help="For mds: tokens of a sample; 0: a document is a sample.")
+    ] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write into a folder that holds another export.")
     ] = False,
@@ -33,6 +47,7 @@ def export(
     """Write a refined subset in parts with checksums; an interrupted export is continued."""
     from dj_assets.publish.export.export import Export
     from dj_assets.publish.export.pushing import push_export
+    from dj_assets.publish.export.tokens import TokenSettings
     from dj_assets.recipe.sizes import parse_bytes
     from dj_assets.urls import is_url, location_of
 
@@ -41,18 +56,26 @@ def export(
         size = parse_bytes(shard_size)
     except ValueError as error:
         raise UserError(f"--shard-size: {error}") from error
-    done = Export(layout, location_of(output).resolve(), format, size).run(overwrite=overwrite)
+    tokens = TokenSettings(tokenizer, end_of_document, sequence_length) if tokenizer else None
+    done = Export(layout, location_of(output).resolve(), format, size, tokens).run(overwrite=overwrite)
     if is_url(output):
         push_export(done, output)
     there = len(done.parts) - done.written
     target = output if is_url(output) else done.folder
     console().print(
-        f"{target}: {done.samples:,} samples in {several(len(done.parts), 'part')}, {done.bytes / 1e6:,.1f} MB"
-        + (f" ({several(there, 'part')} already there)" if there else ""),
+        f"{target}: {done.samples:,} samples{_tokens(done)} in {several(len(done.parts), 'part')}, "
+        f"{done.bytes / 1e6:,.1f} MB" + (f" ({several(there, 'part')} already there)" if there else ""),
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _tokens(done: Exported) -> str:
+    """Return the number of tokens in words; empty for a format without."""
+    tokens, left_out = done.count("tokens"), done.count("tokens_left_out")
+    without = f" ({left_out:,} behind the last full samples are left out)" if left_out else ""
+    return f", {tokens:,} tokens{without}" if tokens else ""
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets fetch c4 --output c4-refined")

@@ -155,16 +155,29 @@ class ExportBlock(_Strict):
     Attributes
     ----------
     format
-        jsonl, jsonl.zst, parquet, webdataset (a tar with several files for each sample, including its media) or llava.
+        jsonl, jsonl.zst, parquet, huggingface (Parquet with a card that `datasets` and the hub read), webdataset (a tar
+        with several files for each sample, including its media), llava, megatron (tokens as `.bin` and `.idx`) or mds
+        (tokens for MosaicML's Streaming).
     shard_size
         The size at which a part is closed, such as 256MB.
     folder
         The target folder, relative to the project; by default `export/` in the subset's folder of the data home.
+    tokenizer
+        For megatron and mds: a tokenizer.json, a SentencePiece model, or a folder with one, relative to the project.
+    end_of_document
+        The token behind each document; by default the one that the tokenizer names so.
+    sequence_length
+        For mds: tokens of a sample, documents packed one behind the other; by default a document is a sample.
     """
 
-    format: Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"] = "parquet"
+    format: Literal["jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds"] = (
+        "parquet"
+    )
     shard_size: str = "256MB"
     folder: str | None = Field(None, min_length=1)
+    tokenizer: str | None = Field(None, min_length=1)
+    end_of_document: str = ""
+    sequence_length: int = Field(0, ge=0)
 
     @field_validator("shard_size", mode="before")
     @classmethod

@@ -7,10 +7,10 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import filelock
 
@@ -23,8 +23,18 @@ from dj_assets.home.run_manifest import RunManifest
 from dj_assets.home.writing import replace_atomically
 from dj_assets.publish.database import SamplePosition
 from dj_assets.publish.export.exported_media import MediaSource
-from dj_assets.publish.export.formats import ExportFormat, ending, open_part
+from dj_assets.publish.export.formats import (
+    TABLE_FORMATS,
+    TOKEN_FORMATS,
+    ExportFormat,
+    ExportWriter,
+    ending,
+    open_part,
+)
+from dj_assets.publish.export.hub_card import hub_card
 from dj_assets.publish.export.samples import Samples, observed_types, read_samples
+from dj_assets.publish.export.token_shards import mds_column, mds_index, open_tokens
+from dj_assets.publish.export.tokens import Tokenizer, TokenSettings
 from dj_assets.sources.fields import FieldTypes
 
 DEFAULT_SHARD_BYTES = 256_000_000
@@ -38,10 +48,20 @@ _BATCH_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
-class ExportedPart:
-    """Hold one finished file: its samples, and the position in the refined subset where the next part starts.
+class ExportedFile:
+    """Hold name, size and checksum of a file."""
 
-    A position is the number of a refined file and a row in it.
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ExportedPart:
+    """Hold one finished part: its samples, and the position in the refined subset where the next part starts.
+
+    A position is the number of a refined file and a row in it. `companions` are the other files of the part, `counts`
+    what else it has, such as tokens.
     """
 
     name: str
@@ -49,6 +69,13 @@ class ExportedPart:
     bytes: int
     sha256: str
     next: SamplePosition
+    companions: tuple[ExportedFile, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def files(self) -> tuple[ExportedFile, ...]:
+        """Return the files of the part."""
+        return (ExportedFile(self.name, self.bytes, self.sha256), *self.companions)
 
 
 @dataclass(frozen=True)
@@ -58,6 +85,17 @@ class Exported:
     folder: Path
     parts: tuple[ExportedPart, ...]
     written: int
+    # those of the export as a whole
+    more: tuple[ExportedFile, ...] = ()
+
+    @property
+    def files(self) -> tuple[ExportedFile, ...]:
+        """Return all files, without the manifest and the checksums."""
+        return (*(file for part in self.parts for file in part.files), *self.more)
+
+    def count(self, name: str) -> int:
+        """Return the sum of a count over all parts, such as tokens."""
+        return sum(part.counts.get(name, 0) for part in self.parts)
 
     @property
     def samples(self) -> int:
@@ -67,7 +105,7 @@ class Exported:
     @property
     def bytes(self) -> int:
         """Return the bytes of all parts."""
-        return sum(part.bytes for part in self.parts)
+        return sum(file.bytes for file in self.files)
 
 
 @dataclass(frozen=True)
@@ -82,6 +120,8 @@ class Export:
     folder: Path
     format: ExportFormat
     shard_bytes: int = DEFAULT_SHARD_BYTES
+    # for the formats of tokens
+    tokens: TokenSettings | None = None
 
     def run(self, *, overwrite: bool = False, report: Callable[[ExportedPart], None] = lambda _: None) -> Exported:
         """Write the missing parts; `report` is called with every finished part.
@@ -112,7 +152,9 @@ class Export:
 
     def _claim(self, manifest: RunManifest) -> dict[str, object]:
         """Return what identifies the files of an export."""
-        claim = {"format": self.format, "shard_bytes": self.shard_bytes, "version": VERSION}
+        claim: dict[str, object] = {"format": self.format, "shard_bytes": self.shard_bytes, "version": VERSION}
+        if self.format in TOKEN_FORMATS:
+            claim |= self._token_settings.claim()
         return {"name": manifest.name, "result_key": manifest.result_key, **claim}
 
     def _exported(self, claim: Mapping[str, Any]) -> Exported | None:
@@ -121,11 +163,24 @@ class Export:
         if manifest is None or {key: manifest.get(key) for key in claim} != claim:
             return None
         parts = tuple(_part(entry) for entry in manifest["parts"])
-        return Exported(self.folder, parts, 0) if all(_is_there(self.folder, part) for part in parts) else None
+        done = Exported(self.folder, parts, 0, tuple(ExportedFile(**entry) for entry in manifest.get("files", ())))
+        return done if all(_is_there(self.folder, file) for file in done.files) else None
+
+    @property
+    def _token_settings(self) -> TokenSettings:
+        if self.tokens is None:
+            raise UserError(f"the format {self.format} needs a tokenizer; name a file or a folder by --tokenizer")
+        if self.tokens.length and self.format != "mds":
+            raise UserError(f"the format {self.format} has one sequence for each document; leave --sequence-length out")
+        return self.tokens
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return self._token_settings.open()
 
     def _require_ours(self, *, overwrite: bool) -> None:
         others = [path.name for path in self.folder.iterdir() if path.name not in {_WORK, MANIFEST, SUMS}]
-        known = {entry["name"] for entry in (read_json(self.folder / MANIFEST) or {}).get("parts", ())}
+        known = names_in(read_json(self.folder / MANIFEST) or {})
         foreign = sorted(set(others) - known)
         if foreign:
             raise UserError(f"{self.folder}: holds other files ({foreign[0]}); choose a new folder")
@@ -144,11 +199,26 @@ class Export:
             write_json(self._work / f"{parts[-1].name}.json", dataclasses.asdict(parts[-1]))
             report(parts[-1])
             at = parts[-1].next
+        more = tuple(self._write_whole(name, content) for name, content in self._whole(manifest, parts).items())
         listed = [dataclasses.asdict(part) for part in parts]
         whole = {**claim, "run_id": manifest.run_id, "samples": sum(part.samples for part in parts), "parts": listed}
-        write_json(self._work / MANIFEST, whole)
+        write_json(self._work / MANIFEST, whole | {"files": [dataclasses.asdict(file) for file in more]})
         self._finish_moving()
-        return Exported(self.folder, tuple(parts), len(parts) - before)
+        return Exported(self.folder, tuple(parts), len(parts) - before, more)
+
+    def _whole(self, manifest: RunManifest, parts: Sequence[ExportedPart]) -> dict[str, bytes]:
+        """Return the files of the export as a whole."""
+        if self.format == "mds":
+            shards = [(part.name, part.bytes, part.counts["samples"]) for part in parts]
+            return {"index.json": mds_index(mds_column(self._tokenizer, self._token_settings.length), shards)}
+        if self.format == "huggingface":
+            return {"README.md": hub_card(self.layout.card, manifest.name).encode()}
+        return {}
+
+    def _write_whole(self, name: str, content: bytes) -> ExportedFile:
+        with replace_atomically(self._work / name) as temporary:
+            temporary.write_bytes(content)
+        return ExportedFile(name, len(content), hashlib.sha256(content).hexdigest())
 
     def _resumed(self, claim: Mapping[str, Any]) -> list[ExportedPart]:
         """Return the parts that an interrupted export has finished."""
@@ -158,8 +228,7 @@ class Export:
             write_json(self._work / "claim.json", claim)
         notes = (read_json(path) for path in sorted(self._work.glob("part-*.json")))
         parts = [_part(note) for note in notes if note is not None]
-        whole = [part for part in parts if _is_there(self._work, part)]
-        return parts if len(whole) == len(parts) else []
+        return parts if all(_is_there(self._work, file) for part in parts for file in part.files) else []
 
     def _require_unchanged(self, manifest: RunManifest) -> None:
         now = newest_run(self.layout)
@@ -172,7 +241,7 @@ class Export:
         samples = 0
         with replace_atomically(self._work / name) as temporary:
             with temporary.open("wb") as file:
-                part = open_part(self.format, file)
+                part = self._open_part(file)
                 for samples_read, following in self._samples(manifest, at, first):
                     part.add(samples_read)
                     samples, at = samples + len(samples_read), following
@@ -181,7 +250,15 @@ class Export:
                 part.close()
             with temporary.open("rb") as written:
                 checksum = hashlib.file_digest(written, "sha256").hexdigest()
-        return ExportedPart(name, samples, (self._work / name).stat().st_size, checksum, at)
+        size = (self._work / name).stat().st_size
+        stem = Path(name).stem
+        others = (self._write_whole(stem + end, content) for end, content in part.companions().items())
+        return ExportedPart(name, samples, size, checksum, at, tuple(others), dict(part.counts))
+
+    def _open_part(self, file: BinaryIO) -> ExportWriter:
+        if self.format in TOKEN_FORMATS:
+            return open_tokens(self.format, file, self._tokenizer, self._token_settings.length)
+        return open_part(self.format, file)
 
     def _samples(
         self, manifest: RunManifest, at: SamplePosition, first: int
@@ -200,7 +277,7 @@ class Export:
     @cached_property
     def _types(self) -> FieldTypes | None:
         """Return the column types for a table of refined JSON lines, None if they are not needed."""
-        lines = sorted(self.layout.refined.glob("*.jsonl")) if self.format == "parquet" else []
+        lines = sorted(self.layout.refined.glob("*.jsonl")) if self.format in TABLE_FORMATS else []
         return observed_types(lines) if lines else None
 
     def _finish_moving(self) -> None:
@@ -210,28 +287,40 @@ class Export:
             return
         old = read_json(self.folder / MANIFEST) or {}
         (self.folder / MANIFEST).unlink(missing_ok=True)
-        new = [entry["name"] for entry in whole["parts"]]
+        new = files_in(whole)
         for name in new:
             if (self._work / name).exists():
                 (self._work / name).replace(self.folder / name)
-        for entry in old.get("parts", ()):
-            if entry["name"] not in new:
-                (self.folder / entry["name"]).unlink(missing_ok=True)
+        for name in names_in(old) - new.keys():
+            (self.folder / name).unlink(missing_ok=True)
         with replace_atomically(self.folder / SUMS) as temporary:
-            lines = [f"{entry['sha256']}  {entry['name']}\n" for entry in whole["parts"]]
+            lines = [f"{sha256}  {name}\n" for name, sha256 in new.items()]
             temporary.write_text("".join(lines), "utf-8")
         (self._work / MANIFEST).replace(self.folder / MANIFEST)
         for path in self._work.glob("*.json"):
             path.unlink()
 
 
+def files_in(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return the checksums of all files of an export by their names, from its manifest."""
+    parts = manifest.get("parts", ())
+    entries = [file for part in parts for file in (part, *part.get("companions", ()))]
+    return {str(entry["name"]): str(entry["sha256"]) for entry in (*entries, *manifest.get("files", ()))}
+
+
+def names_in(manifest: Mapping[str, Any]) -> set[str]:
+    """Return the names of all files of an export, from its manifest; none where there is no manifest."""
+    return {*files_in(manifest)}
+
+
 def _part(entry: Mapping[str, Any]) -> ExportedPart:
-    return ExportedPart(**{**entry, "next": tuple(entry["next"])})
+    companions = tuple(ExportedFile(**file) for file in entry.get("companions", ()))
+    return ExportedPart(**{**entry, "next": tuple(entry["next"]), "companions": companions})
 
 
-def _is_there(folder: Path, part: ExportedPart) -> bool:
-    path = folder / part.name
-    return path.exists() and path.stat().st_size == part.bytes
+def _is_there(folder: Path, file: ExportedFile) -> bool:
+    path = folder / file.name
+    return path.exists() and path.stat().st_size == file.bytes
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The formats of a part: JSON lines, plain or compressed, Parquet, a tar of samples (WebDataset), or LLaVA's JSON."""
+"""The formats of a part: JSON lines, plain or compressed, Parquet, a tar of samples (WebDataset), LLaVA's JSON."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from dj_assets.sources.column_types import plain
 from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.formats.llava import to_llava
 
-ExportFormat = Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"]
+ExportFormat = Literal["jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+TOKEN_FORMATS = frozenset({"megatron", "mds"})
+TABLE_FORMATS = frozenset({"parquet", "huggingface"})
 
 _ROW_GROUP_BYTES = 32 * 1024 * 1024
 _ZSTD_LEVEL = 10
@@ -39,6 +41,15 @@ class ExportWriter(ABC):
     @abstractmethod
     def close(self) -> None:
         """Write the buffered samples and finish the file."""
+
+    def companions(self) -> Mapping[str, bytes]:
+        """Return the files that belong to the part, by their endings; after it is closed."""
+        return {}
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Return what else the part has, by name; after it is closed."""
+        return {}
 
 
 class _Lines(ExportWriter):
@@ -171,10 +182,12 @@ class _Llava(ExportWriter):
         self._file.write(b"\n]\n" if self._before == b",\n" else b"[]\n")
 
 
-_OPENERS: Mapping[ExportFormat, tuple[str, Callable[[BinaryIO], ExportWriter]]] = {
+_TOKEN_ENDINGS: Mapping[str, str] = {"megatron": ".bin", "mds": ".mds"}
+_OPENERS: Mapping[str, tuple[str, Callable[[BinaryIO], ExportWriter]]] = {
     "jsonl": (".jsonl", _Lines),
     "jsonl.zst": (".jsonl.zst", _CompressedLines),
     "parquet": (".parquet", _Parquet),
+    "huggingface": (".parquet", _Parquet),
     "webdataset": (".tar", _Tar),
     "llava": (".json", _Llava),
 }
@@ -182,9 +195,9 @@ _OPENERS: Mapping[ExportFormat, tuple[str, Callable[[BinaryIO], ExportWriter]]] 
 
 def ending(format: ExportFormat) -> str:
     """Return the ending of the names of parts."""
-    return _OPENERS[format][0]
+    return _TOKEN_ENDINGS.get(format) or _OPENERS[format][0]
 
 
 def open_part(format: ExportFormat, file: BinaryIO) -> ExportWriter:
-    """Return the writer of a part into an open file."""
+    """Return the writer of a part into an open file, in a format of samples; see `token_shards` for those of tokens."""
     return _OPENERS[format][1](file)

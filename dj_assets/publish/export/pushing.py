@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from dj_assets.errors import UserError
-from dj_assets.publish.export.export import MANIFEST, SUMS, Exported
+from dj_assets.publish.export.export import MANIFEST, SUMS, Exported, files_in, names_in
 from dj_assets.stores.store import Store, each
 
 
@@ -24,15 +24,15 @@ def push_export(done: Exported, url: str) -> None:
     there = store.listing()
     manifest = (done.folder / MANIFEST).read_bytes()
     old = store.get(MANIFEST) if MANIFEST in there else b"{}"
-    known = {entry["name"] for entry in json.loads(old).get("parts", ())}
-    parts = {part.name: part.bytes for part in done.parts}
-    foreign = sorted(set(there) - known - parts.keys() - {MANIFEST, SUMS})
+    known = names_in(json.loads(old))
+    files = {file.name: file.bytes for file in done.files}
+    foreign = sorted(set(there) - known - files.keys() - {MANIFEST, SUMS})
     if foreign:
         raise UserError(f"{store.url}: holds other objects ({foreign[0]}); choose a new place")
     if old != manifest:
         store.delete([MANIFEST] if MANIFEST in there else [])
-        store.delete(known - parts.keys())
-    same = json.loads(old).get("parts") == json.loads(manifest)["parts"]
-    left = [name for name, size in parts.items() if not (same and name in there and there[name].size == size)]
+        store.delete(known - files.keys())
+    same = files_in(json.loads(old)) == files_in(json.loads(manifest))
+    left = [name for name, size in files.items() if not (same and name in there and there[name].size == size)]
     each(lambda name: store.upload(Path(done.folder, name), name), [*left, SUMS])
     store.put(MANIFEST, manifest)
