@@ -28,6 +28,8 @@ MOST_PARTS = 10_000
 # Codecs of sound that an MP4 file may hold; sound of another one is encoded as AAC.
 _COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
+# With more threads, or with macroblock trees, x264 gives other bytes at times: the trees read memory that nobody wrote.
+_SAME_BYTES = {"threads": "1", "x264-params": "mbtree=0"}
 # Frames between two signs of life of the encoder.
 _FRAMES_A_SIGN = 10
 # Time stamps are rounded to the clock of a stream.
@@ -95,7 +97,7 @@ class _Frames:
         self.clip, self.source, self.stream, self.new = clip, source, stream, new
         stream.codec_context.thread_count = 1
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        self.encoder = new.add_stream("libx264", rate=rate, options={"threads": "1"})
+        self.encoder = new.add_stream("libx264", rate=rate, options=_SAME_BYTES)
         width, height = size or (stream.width, stream.height)
         self.encoder.width, self.encoder.height = width, height
         # halved colour planes need even sides

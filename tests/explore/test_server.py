@@ -195,6 +195,8 @@ def test_the_lost_samples_are_a_minute_away_by_keyboard_alone(server, made):
         expect(page.locator("#count")).to_have_text(count)
 
         page.goto(f"{server.url}out/")
+        expect(page.locator("#count")).to_contain_text("302 of 302 samples")
+        expect(page.locator(".sample-row .excerpt").nth(7)).not_to_have_text("…")
         page.locator("#scroller").focus()
         for _ in range(7):
             page.keyboard.press("ArrowDown")

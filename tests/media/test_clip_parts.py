@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -14,6 +17,7 @@ from dj_assets.media.clip import OpenClip
 from dj_assets.media.clip_parts import ClipPart, PartsByKeyFrames, PartsOfDuration
 from dj_assets.media.handed import Handed
 from tests.media import made
+from tests.paths import ROOT
 
 
 def opened(path: Path) -> OpenClip:
@@ -50,6 +54,32 @@ def with_sound(path: Path, codec: str, seconds: float = 3.0, rate: int = 16_000)
             container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
     return path
+
+
+ENCODE = """
+import hashlib, sys
+from dj_assets.media.clip_parts import ClipPart
+from tests.media.test_clip_parts import Path, opened
+with opened(Path(sys.argv[1])) as clip:
+    print([hashlib.sha256(ClipPart(start, start + 1)(clip)).hexdigest() for start in (0.0, 1.0)])
+"""
+
+
+def test_bytes_do_not_depend_on_what_was_in_memory(tmp_path):
+    path = made.clip(tmp_path / "a.mp4", frames=20, seed=20)
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", ENCODE, str(path)],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            # glibc fills memory with this byte before it gives it away
+            env=os.environ | {"MALLOC_PERTURB_": byte},
+        ).stdout
+        for byte in ("1", "85", "254")
+    }
+    assert len(found) == 1
 
 
 def test_a_part_has_the_frames_of_its_time(tmp_path):

@@ -39,7 +39,8 @@ def test_llava_is_refined_by_a_run_on_the_cluster(raylets, tmp_path, monkeypatch
     here, there = (Layout.home(home / "llava_pretrain") for home in homes.values())
     run = newest_run(there)
     assert run.engine == "ray"
-    assert len(run.nodes) > 1
+    # one node may take all blocks before a process on another one has begun
+    assert run.nodes
     assert steps(run) == steps(newest_run(here))
     assert run.samples_in == 61
     for path in sorted(there.refined.glob("*.parquet")):
