@@ -14,12 +14,12 @@ from pathlib import Path
 from dj_assets.home.manifest import FileManifest, numbered_json
 from dj_assets.home.run_manifest import Bins, MeasuredFile, MediaFields, PublishedFile, RunManifest, RunMedia, UsedModel
 from dj_assets.media.locations import Root
-from dj_assets.memory import peak_rss_mb
 from dj_assets.models.store import ModelFile
 from dj_assets.recipe.load import IN_MEMORY
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.decision import Decision
 from dj_assets.sources.sources import NO_ROOT, SourceFile
+from dj_assets.system import peak_rss_mb
 
 _LIBRARIES = ("dj_assets", "duckdb", "ftfy", "kenlm-ex", "fasttext-predict", "numpy", "pyarrow", "sentencepiece")
 
