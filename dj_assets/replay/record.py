@@ -8,6 +8,7 @@ import platform
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,11 @@ from dj_assets.replay.decision import Decision
 from dj_assets.sources.sources import NO_ROOT, SourceFile
 from dj_assets.system import peak_rss_mb
 
-_LIBRARIES = ("dj_assets", "duckdb", "ftfy", "kenlm-ex", "fasttext-predict", "numpy", "pyarrow", "sentencepiece")
+# Libraries that results depend on; those that are not installed are left out.
+_LIBRARIES = (
+    "dj_assets", "duckdb", "ftfy", "kenlm-ex", "fasttext-predict", "fasttext-predict-v2", "numpy", "pyarrow",
+    "sentencepiece",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,4 +140,8 @@ def _media(plan: Plan, files: Sequence[SourceFile], manifests: Sequence[FileMani
 
 
 def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    versions = {}
+    for name in _LIBRARIES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
