@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision dev test retest hostile azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix
+.PHONY: demo demo-vision dev test retest hostile azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -84,6 +84,10 @@ wheel: kernels
 # build/matrix, so the first call takes minutes.
 matrix: kernels
 	$(BIN)/python -m tests.e2e.matrix $(if $(PYTHONS),--pythons $(PYTHONS))
+
+# The lowest versions that pyproject.toml allows, and packages that must resolve with ours.
+floors: kernels
+	$(BIN)/python -m tests.e2e.floors
 
 # Counters of a small run, which are the same on every machine, against those in benchmarks/results/guard.json.
 bench-guard: $(VENV)/.stamp-dev
