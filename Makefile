@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision dev test retest hostile azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors
+.PHONY: demo demo-vision dev test retest hostile azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors dg-project image-check
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -88,6 +88,10 @@ matrix: kernels
 # The lowest versions that pyproject.toml allows, and packages that must resolve with ours.
 floors: kernels
 	$(BIN)/python -m tests.e2e.floors
+
+# A project of dg with the component: dg check yaml, dg check defs, dg list.
+dg-project: kernels
+	$(BIN)/python -m tests.e2e.dg_project
 
 # Counters of a small run, which are the same on every machine, against those in benchmarks/results/guard.json.
 bench-guard: $(VENV)/.stamp-dev

@@ -39,7 +39,8 @@ class Python:
     version: str
     program: Path
 
-    def environment(self) -> Path:
+    def venv(self) -> Path:
+        """Return the folder of its environment."""
         return FOLDER / self.version
 
 
@@ -87,7 +88,7 @@ def built() -> Path:
 
 def checked(python: Python, wheel: Path, constraint: Path | None) -> bool:
     """Install the wheel under a Python and use it; print what was done, and return whether all went well."""
-    venv = python.environment()
+    venv = python.venv()
     if not (venv / "bin/python").exists():
         subprocess.run([uv(), "venv", "--quiet", "--python", python.program, venv], check=True)
     bounds = ["--constraint", str(constraint)] if constraint else []
@@ -110,7 +111,7 @@ def checked(python: Python, wheel: Path, constraint: Path | None) -> bool:
     ]
     for name, command in steps:
         cwd = folder / "checks" if name == "tests" else folder
-        done = subprocess.run(command, cwd=cwd, env=_environment(venv), capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=cwd, env=environment(venv), capture_output=True, text=True, check=False)
         last = (done.stdout.strip() or "-").splitlines()[-1]
         ended = "FAILED" if done.returncode else "ok"
         print(f"  {name}: {ended}, {time.monotonic() - started:.0f} s: {last}", flush=True)
@@ -121,7 +122,8 @@ def checked(python: Python, wheel: Path, constraint: Path | None) -> bool:
     return True
 
 
-def _environment(venv: Path) -> dict[str, str]:
+def environment(venv: Path) -> dict[str, str]:
+    """Return the environment variables of a program of a virtual environment."""
     kept = ("HOME", "LANG", "PIP_CONFIG_FILE", "SSL_CERT_FILE", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
     named = {name: os.environ[name] for name in kept if name in os.environ}
     pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
