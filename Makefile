@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision dev test retest hostile read-back azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel
+.PHONY: demo demo-vision dev test retest hostile read-back azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors dg-project image-check
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -88,6 +88,19 @@ wheel: kernels
 	  build/$$python/bin/pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable . && \
 	  build/$$python/bin/python -m dj_assets.reference.compiled_kernels || exit 1; done
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+# The wheel under each Python that is found: a demo, a recipe and a part of the tests. Environments are kept in
+# build/matrix, so the first call takes minutes.
+matrix: kernels
+	$(BIN)/python -m tests.e2e.matrix $(if $(PYTHONS),--pythons $(PYTHONS))
+
+# The lowest versions that pyproject.toml allows, and packages that must resolve with ours.
+floors: kernels
+	$(BIN)/python -m tests.e2e.floors
+
+# A project of dg with the component: dg check yaml, dg check defs, dg list.
+dg-project: kernels
+	$(BIN)/python -m tests.e2e.dg_project
 
 # Counters of a small run, which are the same on every machine, against those in benchmarks/results/guard.json.
 bench-guard: $(VENV)/.stamp-dev

@@ -27,7 +27,6 @@ from benchmarks.process import command_line
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.engines import for_each
-from dj_assets.memory import peak_rss_mb
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.replay.links import find_links
@@ -36,6 +35,7 @@ from dj_assets.replay.partitioned.deciding import replay_in_pieces
 from dj_assets.replay.population import load_population
 from dj_assets.replay.replay import replay
 from dj_assets.replay.result import replay_result
+from dj_assets.system import peak_rss_mb
 
 RESULTS = Path(__file__).parent / "results"
 ROWS_A_FILE = 350_000

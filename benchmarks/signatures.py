@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from benchmarks.process import command_line
 from dj_assets.kernels.hamming import near_pairs
-from dj_assets.memory import peak_rss_mb
 from dj_assets.replay.clusters import NearPairs, duplicates_by_value
 from dj_assets.replay.ordered import distinct_sorted
+from dj_assets.system import peak_rss_mb
 
 RESULTS = Path(__file__).parent / "results"
 

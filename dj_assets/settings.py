@@ -9,6 +9,7 @@ from pathlib import Path
 from dj_assets import variables
 from dj_assets.included import included
 from dj_assets.project import find_project, project_root, takes_gallery
+from dj_assets.system import usable_cpus
 from dj_assets.urls import checked_url, is_url, location_of
 from dj_assets.variables import Variable
 
@@ -161,7 +162,7 @@ def explore_page(subset: str) -> str | None:
 
 def default_workers() -> int:
     """Return the number of CPUs that this process may use, limited by its CPU affinity and its container's quota."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cpus = usable_cpus()
     return max(1, min(cpus, cpu_quota() or cpus))
 
 

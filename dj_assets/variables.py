@@ -216,6 +216,12 @@ OPENAI_BASE_URL = Variable(
     "OPENAI_BASE_URL", "The server with the interface of OpenAI, such as `http://127.0.0.1:8000/v1`.", "URL"
 )
 OPENAI_API_KEY = Variable("OPENAI_API_KEY", "The key for the server of language models.", "text", secret=True)
+OPENLINEAGE_URL = Variable(
+    "OPENLINEAGE_URL", "The server that gets the OpenLineage events of runs; without it none are made.", "URL"
+)
+OPENLINEAGE_NAMESPACE = Variable(
+    "OPENLINEAGE_NAMESPACE", "The namespace of jobs in OpenLineage events.", "text", "`dj_assets`"
+)
 MEDIA_SANDBOX = Variable(
     "DJ_MEDIA_SANDBOX",
     "Whether the process that decodes images and clips is confined: as far as the system can, wholly or not at all.",
@@ -348,6 +354,8 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
     "Dagster": (NIGHTLY, SENSOR_SECONDS, SHARDS_A_RUN, MODEL_POOLS, EXPLORE),
     "Object stores": (S3_ENDPOINT, AZURE_ENDPOINT),
     "Variables of other programs": (
+        OPENLINEAGE_URL,
+        OPENLINEAGE_NAMESPACE,
         AWS_ENDPOINT_URL_S3,
         AWS_ENDPOINT_URL,
         AWS_REGION,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def _definitions(gallery: Gallery, *, prefix: Sequence[str] = (), blocking_check
 
 
 def _of_recipe(recipe: GalleryRecipe, plan: Plan, gallery: Gallery) -> Sequence[Asset]:
-    """Return all assets of one recipe, with the owners and tags of its `asset:` block."""
+    """Return all assets of one recipe, with the owners, tags and freshness policy of its `asset:` block."""
     made_of = _upstream(recipe, refined_sources(recipe), gallery)
     against = _upstream(recipe, refined_references(recipe), gallery)
     refined = (
@@ -83,12 +84,28 @@ def _of_recipe(recipe: GalleryRecipe, plan: Plan, gallery: Gallery) -> Sequence[
         if is_sharded(recipe)
         else [refined_asset(recipe, plan, _keys([*made_of, *against]))]
     )
+    policy = _freshness(recipe)
+    if policy is not None:
+        key = SubsetKeys.of(recipe).refined
+        refined = [
+            *dg.map_asset_specs(
+                lambda spec: spec.replace_attributes(freshness_policy=policy) if spec.key == key else spec, refined
+            )
+        ]
     stages = stage_specs(recipe, plan, made_of, against)
     assets: list[Asset] = [*refined, *stages, export_asset(recipe), *sandbox_assets(recipe)]
     owners, tags = recipe.asset.owners, recipe.asset.tags
     if not owners and not tags:
         return assets
     return dg.map_asset_specs(lambda spec: spec.merge_attributes(owners=owners, tags=tags), assets)
+
+
+def _freshness(recipe: GalleryRecipe) -> dg.FreshnessPolicy | None:
+    hours = recipe.asset.freshness
+    if hours is None:
+        return None
+    warn = None if hours.warn_hours is None else timedelta(hours=hours.warn_hours)
+    return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=hours.fail_hours), warn_window=warn)
 
 
 def is_sharded(recipe: GalleryRecipe) -> bool:

@@ -17,6 +17,7 @@ from dj_assets.assets.concurrency import pool_of
 from dj_assets.assets.description import refined_description, refined_metadata
 from dj_assets.assets.failures import one_clear_line
 from dj_assets.assets.progress_log import ProgressLog, summary
+from dj_assets.publish.open_lineage import LineageRun
 from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan
 from dj_assets.subset import Options, Subset
@@ -75,7 +76,9 @@ def _measure(recipe: GalleryRecipe, plan: Plan, upstream: Sequence[str]) -> dg.P
         """Run mappers, statistics and signatures over every sample in one pass."""
         for notice in plan.notices():
             context.log.info(notice)
-        with one_clear_line():
+        events = LineageRun(keys.refined.to_user_string(), context.run_id)
+        events.start()
+        with one_clear_line(), events.failures():
             subset = Subset.of_asset(recipe)
             result = subset.measure(ProgressLog(context.log))
         context.log.info(summary(result))
@@ -91,7 +94,8 @@ def _deduplicate(recipe: GalleryRecipe) -> dg.PendingNodeInvocation[dg.OpDefinit
     @_step(keys, "deduplicate", ("measured", "stats"))
     def deduplicate(context: dg.OpExecutionContext) -> None:
         """Find near pairs among the signatures and join them into clusters."""
-        with one_clear_line():
+        events = LineageRun(keys.refined.to_user_string(), context.run_id)
+        with one_clear_line(), events.failures():
             subset = Subset.of_asset(recipe)
             result = subset.deduplicate()
         context.log_event(stage_metadata.deduplicated(keys, subset, result))
@@ -105,9 +109,11 @@ def _refine(recipe: GalleryRecipe) -> dg.PendingNodeInvocation[dg.OpDefinition]:
     @_step(keys, "refine", ("deduplicated", "duplicates"))
     def refine(context: dg.OpExecutionContext) -> None:
         """Replay the recipe over the statistics and publish the kept samples."""
-        with one_clear_line():
+        events = LineageRun(keys.refined.to_user_string(), context.run_id)
+        with one_clear_line(), events.failures():
             subset = Subset.of_asset(recipe, Options(accompany=accompany))
             result = subset.refine()
+        events.complete(result.manifest, subset.layout.location)
         earlier = stage_metadata.reported_seconds(context.instance, (keys.stats, keys.duplicates))
         context.add_output_metadata(result_metadata.refined(recipe, subset, result, earlier))
         context.set_data_version(keys.refined, dg.DataVersion(result.data_version))

@@ -20,6 +20,7 @@ from dj_assets.cli import (
     operators,
     refine,
     sandbox,
+    similar,
     storage,
     user_interface,
 )
@@ -52,7 +53,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # in the order of --help
-for part in (user_interface, operate, refine, look, storage, config):
+for part in (user_interface, operate, refine, look, similar, storage, config):
     app.add_typer(part.app)
 groups = {"operators": operators.app, "models": models.app, "sandbox": sandbox.app, "eval": evaluations.app}
 for name, group in groups.items():

@@ -14,6 +14,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
+from dj_assets import system
+
 
 @dataclass(frozen=True)
 class Warm:
@@ -97,7 +99,7 @@ def _fork(said: Fork, control: Connection, lines: list[Connection]) -> list[int]
     sys.stderr.flush()
     pids = []
     for number in range(said.workers):
-        pid = os.fork()
+        pid = system.fork()
         if not pid:
             control.close()
             for other in lines[number + 1 :]:

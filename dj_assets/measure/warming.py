@@ -12,6 +12,7 @@ import pyarrow as pa
 from dj_assets import settings
 from dj_assets.measure.row_stage import RowStage
 from dj_assets.measure.work import Task
+from dj_assets.media.frames import load_decoders
 from dj_assets.operators.base import Aggregator, Operator
 from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.views.crops import load_kernels
@@ -68,6 +69,8 @@ def _import_for_models(task: Task) -> None:
         if step.operator.models():
             for package in step.operator.packages:
                 importlib.import_module(package)
+            if "av" in step.operator.packages:
+                load_decoders()
             if may_need_torch():
                 importlib.import_module("torch")
 

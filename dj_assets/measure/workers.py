@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import queue
-import resource
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING
 
-from dj_assets import settings, variables
+from dj_assets import settings, system, variables
 from dj_assets.errors import UserError, WorkerDiedError
 from dj_assets.measure.fork_server import Ended, Fork, Warm, received
 
@@ -145,13 +144,10 @@ def _pipes(number: int) -> list[tuple[Connection, Connection]]:
     UserError
         If they are more than the open files that the system allows.
     """
-    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = 2 * number + _OTHER_FILES
-    without_limit = resource.RLIM_INFINITY
-    if allowed != without_limit and allowed < needed:
-        if most != without_limit and most < needed:
-            raise _too_many(number - 1, needed, allowed)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
+    allowed = system.allow_open_files(needed)
+    if allowed is not None:
+        raise _too_many(number - 1, needed, allowed)
     return [Pipe() for _ in range(number)]
 
 

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
+from dj_assets import system
 from dj_assets.errors import DjError
 from dj_assets.media.channel import Channel
 from dj_assets.media.clip import OpenClip
@@ -97,7 +97,7 @@ def main(*, forked: bool = False) -> None:
         confine(descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
-    _bound(start.limits.memory_bytes + (_address_space() if forked else 0))
+    system.limit_address_space(start.limits.memory_bytes + (system.address_space_bytes() if forked else 0))
     threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
     channel.send(BEGUN)
     _serve(channel, start.limits)
@@ -118,22 +118,6 @@ def _serve(channel: Channel, limits: Limits) -> None:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-
-
-def _bound(most_bytes: int) -> None:
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _address_space() -> int:
-    """Return the address space of this process in bytes; 0 if the system does not report it."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _leave_with(parent: int) -> None:

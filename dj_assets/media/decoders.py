@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from dj_assets.errors import MediaError
 from dj_assets.media.captures import AvCapture, Capture, OpenCvCapture
 from dj_assets.media.containers import open_container
-from dj_assets.media.frames import AvFrames, DecordFrames, Frames, best_stream, decoded, known, lacks_times
+from dj_assets.media.frames import AvFrames, DecordFrames, Frames, best_stream, decoded, has_decord, known, lacks_times
 from dj_assets.media.handed import Content
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Decodable(Protocol):
 
 
 def frames_of(clip: Decodable) -> Frames:
-    """Return the decoder of frames for models: decord where it reads the clip rightly, else PyAV.
+    """Return the decoder of frames for models: decord where it is installed and reads the clip rightly, else PyAV.
 
     Raises
     ------
@@ -49,6 +49,8 @@ def frames_of(clip: Decodable) -> Frames:
         If the clip cannot be opened.
     """
     by_pyav = AvFrames(clip.location, clip.still_alive)
+    if not has_decord():
+        return by_pyav
     with open_container(clip.location) as container:
         if container.format.name in _MISREAD_CONTAINERS or _misleads(container) or _has_leading_frames(container):
             return by_pyav

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from subprocess import TimeoutExpired
 from typing import NoReturn
 
+from dj_assets import system
 from dj_assets.media.channel import Channel
 
 _POLL_S = 0.01
@@ -52,7 +53,7 @@ _ahead: list[Forked] = []
 def fork_ahead() -> None:
     """Fork a process that decodes, for the next reader of this process. This process must have one thread."""
     ours, theirs = Channel.pair()
-    pid = os.fork()
+    pid = system.fork()
     if not pid:
         _decode(theirs)
     theirs.close()

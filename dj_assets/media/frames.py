@@ -1,11 +1,15 @@
-"""Decoders of frames for models: decord, and PyAV for clips that decord does not read rightly."""
+"""Decoders of frames for models: decord, and PyAV for clips that decord does not read rightly.
+
+decord has wheels for Linux on x86-64 only. Elsewhere PyAV decodes all clips.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.util import find_spec
 from itertools import dropwhile, groupby, pairwise
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -31,6 +35,20 @@ _USUAL_RATE = 25
 
 # Times beyond this are no times: decord computes with a time stamp that a packet does not have.
 _MOST_SECONDS = 1e9
+
+
+@cache
+def has_decord() -> bool:
+    """Return whether decord is installed."""
+    return find_spec("decord") is not None
+
+
+def load_decoders() -> None:
+    """Import the decoders in a process from which those that decode are forked."""
+    import av  # noqa: F401
+
+    if has_decord():
+        import decord  # noqa: F401
 
 
 class Frames(ABC):

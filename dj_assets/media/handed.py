@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import IO, Protocol
 
+from dj_assets.system import descriptor_path
+
 _BUFFER_BYTES = 64 * 1024
 
 
@@ -59,22 +61,18 @@ def local_path(content: Content, close: ExitStack) -> str:
     copy without a name, in memory if the system can.
     """
     if isinstance(content, Handed) and content.by_path:
-        return _path_of(content.descriptor)
+        return descriptor_path(content.descriptor)
     copy = close.enter_context(_nameless())
     with content.open() as original:
         shutil.copyfileobj(original, copy, 1 << 20)
     copy.flush()
-    return _path_of(copy.fileno())
+    return descriptor_path(copy.fileno())
 
 
 def _nameless() -> IO[bytes]:
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("media"), "w+b")
     return tempfile.TemporaryFile()
-
-
-def _path_of(descriptor: int) -> str:
-    return f"/proc/self/fd/{descriptor}" if os.path.isdir("/proc/self/fd") else f"/dev/fd/{descriptor}"  # noqa: PTH112
 
 
 class _Part(io.RawIOBase):

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.errors import DjError, MediaError
@@ -23,6 +22,7 @@ from dj_assets.media.forked import Forked, take_forked
 from dj_assets.media.handed import Handed
 from dj_assets.media.locations import MediaLocation, handed
 from dj_assets.media.request import Failed, Limits, Request, Start, Work
+from dj_assets.system import reopens_descriptors
 
 Outcomes = list[object]
 
@@ -118,7 +118,7 @@ class MediaReader:
 
     def _by_path_from(self) -> int | None:
         """Return the size from which a file is opened again by its descriptor, None if it never is."""
-        if not Path("/proc/self/fd").is_dir():
+        if not reopens_descriptors():
             return None
         return COPIED_BYTES if self._confined else 0
 

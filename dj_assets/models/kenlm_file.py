@@ -87,7 +87,7 @@ def _model(content: mmap.mmap, path: Path) -> KenlmFile:
     vocabulary = -(-(PARAMETERS + 20 + 8 * order) // 8) * 8
     [known] = struct.unpack_from("<Q", content, vocabulary)
     unigrams = vocabulary + 8 + 8 * words
-    levels, end = _levels(counts, unigrams + UNIGRAM_BYTES * (words + 2))
+    levels, end = levels_from(counts, unigrams + UNIGRAM_BYTES * (words + 2))
     if end > len(content):
         raise UnreadableModelError(f"{path}: ends after {len(content)} bytes, not {end}")
     return KenlmFile(
@@ -100,7 +100,7 @@ def _model(content: mmap.mmap, path: Path) -> KenlmFile:
     )
 
 
-def _levels(counts: tuple[int, ...], at: int) -> tuple[tuple[Level, ...], int]:
+def levels_from(counts: tuple[int, ...], at: int) -> tuple[tuple[Level, ...], int]:
     """Return the levels, stored one after the other from byte `at` on, and the end of the last."""
     levels = []
     word_bits = counts[0].bit_length()

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from dj_assets.models.extras import require
+
 if TYPE_CHECKING:
     from kenlm import Model as KenlmModel
     from nltk.tag.perceptron import PerceptronTagger
@@ -41,7 +43,14 @@ def sentencepiece(path: Path) -> SentencePieceProcessor:
 
 @cache
 def kenlm(path: Path) -> KenlmModel:
-    """Load a KenLM model: binary, ARPA or gzipped ARPA."""
+    """Load a KenLM model: binary, ARPA or gzipped ARPA.
+
+    Raises
+    ------
+    UserError
+        If the package is not installed.
+    """
+    require("kenlm", "kenlm")
     import kenlm
 
     quiet = kenlm.Config()

@@ -9,7 +9,6 @@ documentation.
 from __future__ import annotations
 
 import ast
-import gzip
 import io
 import pydoc_data.topics
 import re
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dj_assets.models import kneser_ney
+from dj_assets.models.kenlm_writer import write_kenlm
 from dj_assets.samples import generate, instructions
 from dj_assets.samples.grammar import Dice
 from dj_assets.samples.subsets import SUBSETS
@@ -64,14 +64,13 @@ def train(folder: Path) -> None:
 
 
 def train_english(folder: Path) -> None:
-    """Write `en.sp.model` and `en.arpa.gz` into the folder."""
+    """Write `en.sp.model` and `en.arpa.bin` into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     documents = [text for text in (re.sub(r"[ \t]+", " ", text).strip() for text in training_text()) if text]
     processor = _train_pieces(documents, folder / "en.sp.model", PIECES)
     # One document is one "sentence" of the model, as in the perplexity filter.
     pieces = (_whole_word_pieces(document, processor) for document in dict.fromkeys(documents))
-    with (folder / "en.arpa.gz").open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
-        packed.write(_arpa(pieces))
+    write_kenlm(folder / "en.arpa.bin", _arpa(pieces))
 
 
 def train_chinese(folder: Path) -> None:
@@ -125,15 +124,15 @@ def _sentences(document: str) -> list[str]:
     return [sentence for sentence in re.split(r"\n+|(?<=[.!?])\s+", document) if sentence.strip()]
 
 
-def _arpa(sentences: Iterator[list[str]]) -> bytes:
+def _arpa(sentences: Iterator[list[str]]) -> list[str]:
     lmplz = shutil.which("lmplz")
     if lmplz is None:
-        return "\n".join((*kneser_ney.arpa(kneser_ney.estimate(sentences, ORDER, PRUNE)), "")).encode()
+        return [*kneser_ney.arpa(kneser_ney.estimate(sentences, ORDER, PRUNE))]
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as text:
         text.writelines(" ".join(pieces) + "\n" for pieces in sentences)
         text.flush()
         command = [lmplz, "-o", str(ORDER), "--prune", "0", "0", str(PRUNE), "-S", "20%", "--text", text.name]
-        return subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603
+        return subprocess.run(command, check=True, capture_output=True).stdout.decode().split("\n")  # noqa: S603
 
 
 def _is_prose(paragraph: str) -> bool:

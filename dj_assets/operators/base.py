@@ -161,6 +161,10 @@ class Operator(BaseModel):
         """Return the languages that the parameters name, and those that the model knows; by default none."""
         return (), ()
 
+    def problem_with_models(self, models: ModelStore) -> str:  # noqa: ARG002
+        """Return why a model that was found cannot be used here; empty if all can."""
+        return ""
+
     def warm_up(self, batch: Batch) -> None:
         """Load models and compile kernels before the first batch. `batch` is empty."""
 

@@ -149,6 +149,22 @@ class Sharding(_Strict):
     megabytes: float = Field(256.0, gt=0)
 
 
+class Freshness(_Strict):
+    """Set the age, in hours since the last materialization, from which Dagster shows the refined subset as stale.
+
+    From `warn_hours` on it is a warning, from `fail_hours` on a failure. The daemon checks it.
+    """
+
+    fail_hours: float = Field(gt=0)
+    warn_hours: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _warns_first(self) -> Self:
+        if self.warn_hours is not None and self.warn_hours >= self.fail_hours:
+            raise ValueError("warn_hours must be less than fail_hours")
+        return self
+
+
 class ExportBlock(_Strict):
     """Set how the asset `<subset>_export` writes the refined subset.
 
@@ -197,8 +213,8 @@ class AssetBlock(_Strict):
     with `full` all samples; with `cascade` only samples that the filters before keep. Costly steps are those that make
     media files, and filters by perplexity, motion or models over media. Without `stats`, only steps that make media
     files are conditional. The refined samples are the same, but every threshold before a conditional step affects which
-    samples it takes. `owners` (an e-mail address, or `team:` and a name), `tags` and `key_prefix` are those of the
-    assets in Dagster.
+    samples it takes. `freshness` is the policy of the refined asset. `owners` (an e-mail address, or `team:` and a
+    name), `tags` and `key_prefix` are those of the assets in Dagster.
     """
 
     subset: str = Field(pattern=_NAME)
@@ -215,6 +231,7 @@ class AssetBlock(_Strict):
     sandbox: SandboxBlock | None = None
     shards: Sharding | None = None
     stats: Literal["full", "cascade"] | None = None
+    freshness: Freshness | None = None
     owners: tuple[Annotated[str, Field(pattern=_OWNER)], ...] = ()
     tags: dict[Annotated[str, Field(pattern=_TAG_KEY)], Annotated[str, Field(pattern=_TAG_VALUE)]] = Field(
         default_factory=dict

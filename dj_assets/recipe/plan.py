@@ -253,8 +253,8 @@ class Plan:
         MissingModelError
             If a model is missing; the message names the recipe, the operator and the command that gets the model.
         RecipeError
-            If a package that an operator needs is not installed; the message names the command that installs it. If a
-            model does not know a language that the recipe names.
+            If a package that an operator or a model file needs is not installed; the message names the command that
+            installs it. If a model does not know a language that the recipe names.
         """
         files: dict[str, ModelFile] = {}
         for step in self.steps:
@@ -265,6 +265,8 @@ class Plan:
                     wanted_by = f"{self.recipe.file}: process[{self._index(step)}]: {step.label}"
                     files[name] = store.find(name, wanted_by=wanted_by)
             self._check_languages(step, store)
+            if problem := step.operator.problem_with_models(store):
+                raise self._error(step, problem)
         return tuple(files.values())
 
     def _check_languages(self, step: Step, store: ModelStore) -> None:

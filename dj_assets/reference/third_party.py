@@ -39,7 +39,7 @@ SHIPPED = (
         "CC-BY-4.0",
     ),
     Shipped(
-        ("models/demo/*.model", "models/demo/en.arpa.gz", "models/demo/EleutherAI/*", "models/demo/README.md"),
+        ("models/demo/*.model", "models/demo/en.arpa.bin", "models/demo/EleutherAI/*", "models/demo/README.md"),
         "trained by this project on documentation and code of Python (copyright Python Software Foundation) and on "
         "generated text",
         "CC0-1.0 AND PSF-2.0",
@@ -82,6 +82,8 @@ _INSIDE = (
     ("decord", "FFmpeg with x264", "GPL-2.0-or-later (its libraries in `decord.libs`)"),
     ("opencv-python-headless", "FFmpeg without x264", "LGPL-2.1-or-later"),
 )
+# Packages that other systems or other versions of Python need, with the licence in their metadata.
+_ELSEWHERE = (("fasttext-predict-v2", "MIT", "-"),)
 _SPDX = {
     "mit": "MIT",
     "mit license": "MIT",
@@ -128,7 +130,7 @@ _PARTS = """\
 ## Parts of packages under another licence
 
 Whoever passes on an environment or an image with these packages passes on these parts, too. `kenlm-ex` is under the
-LGPL: it is loaded as a library and can be replaced.
+LGPL: it is optional, is loaded as a library and can be replaced.
 """
 
 
@@ -155,6 +157,8 @@ def needed_packages() -> dict[str, Needed]:
             key = normalised(name)
             if not any(fnmatch(key, pattern) for pattern in _WITH_CUDA):
                 found.setdefault(key, Needed(name, licence_of(name))).extras.add(extra)
+    for name, licence, extra in _ELSEWHERE:
+        found.setdefault(normalised(name), Needed(name, licence, {extra}))
     return found
 
 

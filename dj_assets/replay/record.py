@@ -8,20 +8,25 @@ import platform
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dj_assets.home.manifest import FileManifest, numbered_json
 from dj_assets.home.run_manifest import Bins, MeasuredFile, MediaFields, PublishedFile, RunManifest, RunMedia, UsedModel
 from dj_assets.media.locations import Root
-from dj_assets.memory import peak_rss_mb
 from dj_assets.models.store import ModelFile
 from dj_assets.recipe.load import IN_MEMORY
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.decision import Decision
 from dj_assets.sources.sources import NO_ROOT, SourceFile
+from dj_assets.system import peak_rss_mb
 
-_LIBRARIES = ("dj_assets", "duckdb", "ftfy", "kenlm-ex", "fasttext-predict", "numpy", "pyarrow", "sentencepiece")
+# Libraries that results depend on; those that are not installed are left out.
+_LIBRARIES = (
+    "dj_assets", "duckdb", "ftfy", "kenlm-ex", "fasttext-predict", "fasttext-predict-v2", "numpy", "pyarrow",
+    "sentencepiece",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,4 +140,8 @@ def _media(plan: Plan, files: Sequence[SourceFile], manifests: Sequence[FileMani
 
 
 def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    versions = {}
+    for name in _LIBRARIES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.dataset as ds
 
@@ -228,7 +229,7 @@ def outcome_rows(
     alone = np.ones(rows, bool)
     alone[duplicates] = False
     for name, values in kept_positions.items():
-        columns[name] = _placed(rows, duplicates, values, OUTCOME_SCHEMA.field(name).type.to_pandas_dtype())
+        columns[name] = _placed(rows, duplicates, values, values.dtype)
     columns["against"] = _placed(rows, duplicates, against, np.bool_)
     columns["cluster_size"] = _placed(rows, duplicates, sizes, np.int32)
     arrays = [pa.array(columns[name], mask=alone if name in kept_positions else None) for name in OUTCOME_SCHEMA.names]
@@ -237,7 +238,7 @@ def outcome_rows(
     )
 
 
-def _placed(size: int, indices: np.ndarray, values: np.ndarray, dtype: type) -> np.ndarray:
+def _placed(size: int, indices: np.ndarray, values: np.ndarray, dtype: npt.DTypeLike) -> np.ndarray:
     placed: np.ndarray = np.zeros(size, dtype)
     placed[indices] = values
     return placed

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dj_assets.memory import limited_memory
 from dj_assets.sources.arrow_types import has_inner_dictionary, is_textual
+from dj_assets.system import limited_memory
 
 # Memory that reading one batch may take; the allocator of pyarrow reserves a gigabyte at a time.
 MOST_BYTES = 2 << 30

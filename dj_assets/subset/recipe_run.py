@@ -13,6 +13,7 @@ from dj_assets.home.json_files import read_json, write_document
 from dj_assets.measure.engines import EngineName, default_engine, engine_named
 from dj_assets.measure.progress import Report, silent
 from dj_assets.models.store import ModelStore
+from dj_assets.publish.open_lineage import LineageRun
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
 from dj_assets.sources.bundles import DEFAULT_PART_BYTES
@@ -81,7 +82,12 @@ def run_recipe(
     _refuse_output_inside(layout.location, [from_here(path) for path in (*inputs, *(against or ()))])
     subset = Subset(load_recipe(recipe), inputs, layout, _options(models, engine, options), against=against)
     _claim(subset, overwrite=overwrite)
-    return subset.run(report)
+    lineage = LineageRun(subset.recipe.name)
+    lineage.start()
+    with lineage.failures():
+        result = subset.run(report)
+    lineage.complete(result.manifest, layout.location)
+    return result
 
 
 def _refuse_output_inside(output: str | Path, inputs: Sequence[str | Path]) -> None:

@@ -16,6 +16,7 @@ from dj_assets import settings
 from dj_assets.analysis.changed_recipe import with_parameters
 from dj_assets.analysis.explain import SampleTrace, explain
 from dj_assets.analysis.figures import percent
+from dj_assets.analysis.similar import SimilarSample, similar
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import FunnelStep, RunManifest
@@ -111,6 +112,23 @@ class FinishedRun:
             If no sample has that id.
         """
         return explain(self.plan, self.layout, self.manifest, sample, files=files_as_read(self.manifest))
+
+    def similar(self, *texts: str, threshold: float = 0.5, most: int = 10) -> list[SimilarSample]:
+        """Return the samples nearest to each text by MinHash, dropped ones included, the most similar first.
+
+        Parameters
+        ----------
+        threshold
+            The least Jaccard similarity of the shingles of both texts, from 0 to 1.
+        most
+            The most samples for each text. To search in several runs, see `dj_assets.analysis.similar.similar`.
+
+        Raises
+        ------
+        UserError
+            If a text is too short for a shingle, five words.
+        """
+        return similar({self.name: (self.layout, self.manifest)}, texts, threshold=threshold, most=most)
 
     def what_if(self, changes: Mapping[str, Mapping[str, Value]]) -> duckdb.DuckDBPyRelation:
         """Return the funnel that other thresholds would give, by a replay; nothing is measured and nothing written.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +13,7 @@ import pytest
 from dagster.components.testing import create_defs_folder_sandbox
 
 from dj_assets.dagster import RecipesComponent, gallery_definitions, refined_asset
-from dj_assets.errors import UserError
+from dj_assets.errors import RecipeError, UserError
 from dj_assets.recipe.load import load_recipe
 from tests.assets.conftest import RECIPE, Project
 from tests.paths import ROOT
@@ -64,6 +65,17 @@ def test_prefix_group_owners_and_tags_reach_every_asset(project: Project) -> Non
     assert {"tier": "gold", "cost": "low"}.items() <= spec.tags.items()
     (key,) = {check.asset_key for check in definitions.resolve_asset_graph().asset_check_keys}
     assert key == spec.key
+
+
+def test_the_freshness_policy_of_a_recipe(project: Project) -> None:
+    block = "  subset: notes\n  freshness: {fail_hours: 48, warn_hours: 24}\n"
+    project.write_recipe(RECIPE.replace("  subset: notes\n", block))
+    specs = list(gallery_definitions(project.root / "recipes").resolve_all_asset_specs())
+    (fresh,) = (spec for spec in specs if spec.freshness_policy)
+    assert fresh.key.path == ["mine", "notes"]
+    assert fresh.freshness_policy == dg.FreshnessPolicy.time_window(timedelta(hours=48), timedelta(hours=24))
+    with pytest.raises(RecipeError, match="warn_hours must be less than fail_hours"):
+        load_recipe(project.write_recipe(RECIPE.replace("  subset: notes\n", block.replace("24", "72"))))
 
 
 def test_a_run_reports_its_stages_below_the_prefix(project: Project, instance: dg.DagsterInstance) -> None:

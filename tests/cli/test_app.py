@@ -182,7 +182,7 @@ def test_validate_and_plan(tmp_path, recipe, source):
 def test_a_demo_model_is_announced():
     done = cli("validate", "recipes/redpajama/c4.yaml", DJ_HOME="/nowhere", DJ_MODELS="")
     assert done.returncode == 0
-    assert "note: en.arpa.bin is en.arpa.gz (demo and tests only)" in done.stderr
+    assert "note: en.arpa.bin is en.arpa.bin (demo and tests only)" in done.stderr
 
 
 def test_version_and_help_are_quick():

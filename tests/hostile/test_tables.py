@@ -21,7 +21,7 @@ import json, sys
 from itertools import islice
 from pathlib import Path
 from dj_assets.errors import SourceError
-from dj_assets.memory import peak_rss_mb
+from dj_assets.system import peak_rss_mb
 from dj_assets.sources import tables
 from dj_assets.sources.readers import Reader
 from dj_assets.sources.sources import SourceFile

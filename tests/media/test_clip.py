@@ -10,6 +10,7 @@ import pytest
 
 from dj_assets.errors import MediaError
 from dj_assets.media import clip as clips
+from dj_assets.media import decoders
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.locations import MediaLocation
 from dj_assets.media.motion import MotionScore
@@ -36,6 +37,19 @@ def test_key_frames_and_frames_at_equal_distances(tmp_path: Path) -> None:
         assert clip.uniform(50) == clip.uniform(5)
     with opened(made.clip(tmp_path / "c.mp4", 1)) as clip:
         assert clip.uniform(3) == [0]
+
+
+def test_without_decord_pyav_decodes_the_same_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = made.clip(tmp_path / "a.mp4", 20)
+    with opened(path) as clip:
+        assert clip.decoder.name == "decord"
+        numbers, pixels, times = clip.uniform(5), clip.decoder.decode([0, 3, 19]), clip.decoder.starts_s
+    monkeypatch.setattr(decoders, "has_decord", lambda: False)
+    with opened(path) as clip:
+        assert clip.decoder.name == "PyAV"
+        assert (clip.uniform(5), clip.key_frames) == (numbers, (0, 8, 16))
+        assert np.allclose(clip.decoder.starts_s, times)
+        assert np.abs(clip.decoder.decode([0, 3, 19]).astype(int) - pixels).max() <= 2
 
 
 @pytest.mark.parametrize("held_bytes", [clips.HELD_BYTES, 50_000])

@@ -24,7 +24,7 @@ def perplexity(text: str) -> float:
 
 
 def _perplexity(pieces: list[str]) -> float:
-    score = load.kenlm(FOLDER / "en.arpa.gz").score(" ".join(pieces))
+    score = load.kenlm(FOLDER / "en.arpa.bin").score(" ".join(pieces))
     return float(10 ** (-score / (len(pieces) + 1)))
 
 
@@ -36,7 +36,7 @@ def test_the_store_gives_the_demo_pair_with_its_note(tmp_path: Path) -> None:
 
 def test_files_are_small_and_as_the_readme_says() -> None:
     readme = (FOLDER / "README.md").read_text("utf-8")
-    for name, limit in (("en.sp.model", 400_000), ("en.arpa.gz", 4_000_000)):
+    for name, limit in (("en.sp.model", 400_000), ("en.arpa.bin", 4_000_000)):
         content = (FOLDER / name).read_bytes()
         assert len(content) < limit
         assert hashlib.sha256(content).hexdigest() in readme

@@ -317,7 +317,7 @@ def test_arrays_are_cut_at_their_own_commas(
 PEAK = """
 import sys
 from pathlib import Path
-from dj_assets.memory import peak_rss_mb
+from dj_assets.system import peak_rss_mb
 from dj_assets.sources.readers import open_blocks, parse
 from dj_assets.sources.sources import SourceFile
 rows, rejects = [], []

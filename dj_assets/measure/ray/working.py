@@ -19,10 +19,10 @@ from dj_assets.measure.ray.joining import block_file, write_block
 from dj_assets.measure.ray.reading import End, Stretch, content_of, row
 from dj_assets.measure.tally import FileTask
 from dj_assets.measure.work import BlockSummary, Task, measure_block
-from dj_assets.memory import peak_rss_mb
 from dj_assets.recipe.load import import_operators
 from dj_assets.sources.readers import Block
 from dj_assets.stores.path import SourcePath
+from dj_assets.system import peak_rss_mb
 
 # A block is rejected after this number of dead workers; fewer may have died with their nodes.
 DEATHS = 3

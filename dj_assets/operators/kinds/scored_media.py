@@ -70,7 +70,7 @@ class ScoredImages(ScoredMedia):
 class ScoredFrames(ScoredMedia, FramesFilter):
     """Filter by one number for each distinct clip, combined over its frames; 0.0 for a clip without frames."""
 
-    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "safetensors": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision", "safetensors": "vision"}
 
     def numbers(self, batch: Batch, output: str, scorer: Model) -> list[list[float]]:
         """Return the number of every listed clip."""

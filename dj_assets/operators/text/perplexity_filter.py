@@ -7,6 +7,9 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from dj_assets.models import extras
+from dj_assets.models.kenlm_file import UnreadableModelError, read_kenlm
+from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import RangeFilter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import register
@@ -39,6 +42,18 @@ class PerplexityFilter(RangeFilter):
     def costly(self) -> bool:
         """Return true: the filter uses a language model."""
         return True
+
+    def problem_with_models(self, models: ModelStore) -> str:
+        """Return which package is missing for a model file that only KenLM itself reads."""
+        path = models.find(f"{self.lang}.arpa.bin").path
+        if extras.installed("kenlm"):
+            return ""
+        try:
+            read_kenlm(path)
+        except UnreadableModelError:
+            needed = "is no plain binary trie, so the library kenlm must read it: pip install 'dj_assets[kenlm]'"
+            return f"the model {path} {needed}"
+        return ""
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the perplexity of every text."""

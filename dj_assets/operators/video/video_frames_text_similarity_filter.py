@@ -27,7 +27,7 @@ class VideoFramesTextSimilarityFilter(TextSimilarityFilter, FramesFilter):
     clip is left for it.
     """
 
-    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "safetensors": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision", "safetensors": "vision"}
     statistics: ClassVar[tuple[Statistic, ...]] = (
         Statistic("video_frames_text_similarity", LISTS, "scaled cosine of each chunk"),
     )

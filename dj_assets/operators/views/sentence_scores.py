@@ -1,7 +1,8 @@
-"""Score sentences of pieces by a kernel with the results of KenLM, and by KenLM where the kernel cannot."""
+"""Score sentences of pieces by a kernel with the results of KenLM, and other kinds of model files by KenLM itself."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,8 +17,6 @@ from dj_assets.models.kenlm_file import KenlmFile, UnreadableModelError, read_ke
 from dj_assets.operators.views.sentence_pieces import SentencePieces, coded, vocabulary
 
 if TYPE_CHECKING:
-    from kenlm import Model as KenlmModel
-
     from dj_assets.kernels.ngram_trie import Transitions
 
 Words = npt.NDArray[np.int32]
@@ -32,18 +31,21 @@ def sentence_scores(model: Path, pieces: Path, sentence_pieces: SentencePieces) 
     """
     codes, strings = coded(sentence_pieces, vocabulary(pieces))
     counts = np.diff(sentence_pieces.rows)
-    asked = _rows_with(_left_to_library(pieces, strings), codes, sentence_pieces.rows)
+    again = _rows_with(_split_again(pieces, strings), codes, sentence_pieces.rows)
     scores = np.zeros(len(counts))
+    sentence_score: Callable[[str], float]
     try:
-        scores[:] = _scorer(model, pieces).scores(codes, strings, sentence_pieces.rows)
+        scorer = _scorer(model, pieces)
+        sentence_score = scorer.sentence_score
+        scores[:] = scorer.scores(codes, strings, sentence_pieces.rows)
     except UnreadableModelError:
-        asked[:] = True
+        sentence_score = load.kenlm(model).score
+        again[:] = True
     lengths = np.where(counts, counts + 1, 0)
     scored = list(zip(scores.tolist(), lengths.tolist(), strict=True))
-    library = load.kenlm(model) if asked.any() else None
-    for row in np.flatnonzero(asked & (counts > 0)).tolist():
+    for row in np.flatnonzero(again & (counts > 0)).tolist():
         words = strings.take(pa.array(codes[sentence_pieces.rows[row] : sentence_pieces.rows[row + 1]])).to_pylist()
-        scored[row] = _by_library(library, " ".join(words), len(words))
+        scored[row] = _by_lines(sentence_score, " ".join(words), len(words))
     return scored
 
 
@@ -54,11 +56,11 @@ def _rows_with(chosen: Flags, codes: Words, rows: npt.NDArray[np.int64]) -> Flag
     return count_words(codes, rows, chosen) > 0 if chosen.any() else np.zeros(len(rows) - 1, bool)
 
 
-def _by_library(library: KenlmModel, text: str, words: int) -> tuple[float, int]:
+def _by_lines(sentence_score: Callable[[str], float], text: str, words: int) -> tuple[float, int]:
     lines = text.splitlines()
     if len(lines) <= 1 and len(text.split()) == words:
-        return library.score(text), words + 1
-    return sum((library.score(line) for line in lines), 0.0), sum(len(line.split()) + 1 for line in lines)
+        return sentence_score(text), words + 1
+    return sum(map(sentence_score, lines), 0.0), sum(len(line.split()) + 1 for line in lines)
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,16 @@ class _Scorer:
         known = (trie.bits, trie.weights, trie.extensions, self.levels, self.memo)
         return score_sentences(*known, words, rows, self.around)
 
+    def sentence_score(self, text: str) -> float:
+        """Return the log10 probability of a text as KenLM splits it: at ASCII white space, up to the first NUL."""
+        from dj_assets.kernels.ngram_trie import score_sentences
+
+        trie = self.trie
+        split = pa.array(text.encode().partition(b"\0")[0].split(), pa.binary())
+        words, rows = _words(trie, split.cast(pa.string())), np.array([0, len(split)], np.int64)
+        known = (trie.bits, trie.weights, trie.extensions, self.levels, self.memo)
+        return float(score_sentences(*known, words, rows, self.around)[0])
+
 
 @cache
 def _scorer(model: Path, pieces: Path) -> _Scorer:
@@ -107,8 +119,8 @@ def _words(trie: KenlmFile, strings: pa.StringArray) -> Words:
     return np.where(trie.hashes[indices] == hashes, indices + 1, 0).astype(np.int32)
 
 
-def _left_to_library(pieces: Path, strings: pa.StringArray) -> Flags:
-    """Return a flag for each string that KenLM may not take for one word.
+def _split_again(pieces: Path, strings: pa.StringArray) -> Flags:
+    """Return a flag for each string that KenLM may not take for one word, so that its text is split again.
 
     Such strings contain white space, or NUL, which ends a sentence.
     """

@@ -67,9 +67,20 @@ def test_words_that_share_a_place_in_the_memo_do_not_mix(monkeypatch: pytest.Mon
 
 
 @given(TEXTS)
-def test_another_file_is_scored_by_the_library(texts: list[str]) -> None:
+def test_the_trie_that_is_shipped_needs_no_library(texts: list[str]) -> None:
     demo = Path(module.__file__).parents[2] / "models" / "demo"
-    model, pieces = demo / "en.arpa.gz", demo / "en.sp.model"
+    model, pieces = demo / "en.arpa.bin", demo / "en.sp.model"
+    wanted = by_the_library(texts, model, pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load, "kenlm", None)
+        assert ours(texts, model, pieces) == wanted
+
+
+@pytest.mark.shared
+@given(TEXTS)
+def test_another_file_is_scored_by_the_library(texts: list[str]) -> None:
+    folder = shared() / "conformance" / "models"
+    model, pieces = folder / "en.arpa.gz", folder / "en.sp.model"
     with pytest.raises(module.UnreadableModelError):
         read_kenlm(model)
     assert ours(texts, model, pieces) == by_the_library(texts, model, pieces)

@@ -109,7 +109,7 @@ def test_a_packed_dump_is_to_be_unpacked_first(tmp_path):
 GROW = """
 import sys
 from pathlib import Path
-from dj_assets.memory import peak_rss_mb
+from dj_assets.system import peak_rss_mb
 from dj_assets.recipe.model import Source
 from dj_assets.subset.entries import source_files
 from dj_assets.sources.readers import open_blocks, parse

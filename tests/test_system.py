@@ -1,0 +1,52 @@
+"""Other systems: the unit of `ru_maxrss` is bytes on macOS and kB on Linux; calls that are missing are done without."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from dj_assets import cli, system
+from dj_assets.system import peak_rss_mb
+
+
+@pytest.fixture
+def _no_proc(monkeypatch):
+    """Hide `/proc` and measure 300,000,000 of the unit of the system, as on a machine without it."""
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=300_000_000))
+
+
+@pytest.mark.usefixtures("_no_proc")
+@pytest.mark.parametrize(("platform", "megabytes"), [("darwin", 300.0), ("linux", 307_200.0)])
+def test_the_unit_is_that_of_the_system(monkeypatch, platform, megabytes):
+    monkeypatch.setattr(sys, "platform", platform)
+    assert peak_rss_mb() == megabytes
+
+
+def test_a_mac_keeps_some_promises(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(promise.kept for promise in system.promises())
+    limits = []
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(system, "_PROC", Path("/nonexistent"))
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(resource, "setrlimit", lambda *limit: limits.append(limit))
+    assert [promise.kept for promise in system.promises()] == [True, False, False, False, False, False]
+    system.limit_address_space(1)
+    with system.limited_memory(1):
+        pass
+    assert limits == [(resource.RLIMIT_CORE, (0, 0))]
+    assert (system.address_space_bytes(), system.descriptor_path(3)) == (0, "/dev/fd/3")
+    assert system.usable_cpus() == os.cpu_count()
+
+
+def test_windows_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(system, "_SYSTEM", "nt")
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("error: dj_assets runs on Linux and macOS; on Windows, install it in WSL")
