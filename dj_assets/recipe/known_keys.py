@@ -98,9 +98,13 @@ RENAMED_PARAMETERS = {
     "video_nsfw_filter": {"score_threshold": "max_score"},
 }
 
+_CASCADE = frozenset({"maxSize", "minNeighbors", "minSize", "scaleFactor"})
 # Parameters that recipes give although the operator has no use for them, by operator.
 DEAD_PARAMETERS = {
     "clean_email_mapper": frozenset({"max_emails", "min_emails"}),
     "clean_links_mapper": frozenset({"max_links", "min_links"}),
+    "image_face_blur_mapper": _CASCADE,
+    "image_face_count_filter": _CASCADE,
+    "image_face_ratio_filter": _CASCADE,
     "video_human_tracks_extraction_mapper": frozenset({"detect_interval", "original_data_save_path"}),
 }

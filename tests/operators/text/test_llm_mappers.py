@@ -195,16 +195,6 @@ def test_a_worse_answer_and_why(answer):
     assert found == {"rejected_response": ["worse", ""], "reason": ["wrong facts", ""]}
 
 
-def test_a_sentence_is_rewritten(answer):
-    answer(' "A cat sits." ')
-    given = {"task_sentence": "Swap the animal.", "text_key_second": "caption2", "top_p": 0.9}
-    assert extracted("sentence_augmentation_mapper", {"text": "A dog."}, **given) == {"caption2": ["A cat sits."]}
-    operator = find("sentence_augmentation_mapper")(**given)
-    assert operator.prompts(batch({"text": "A dog."})) == ['Here is a sentence: "A dog.". Swap the animal.']
-    assert operator.usual_sampling() == {"max_new_tokens": 256, "temperature": 0.2, "top_p": 0.9}
-    assert extracted("sentence_augmentation_mapper", {"text": "A dog."}) == {"second_text": [""]}
-
-
 def test_tags_conditions_and_keys_of_the_recipe(answer):
     answer(" 数学\n")
     assert extracted("text_tagging_by_prompt_mapper", {"text": "1 + 1"}) == {"__dj__text_tags__": [["数学"]]}
