@@ -164,6 +164,10 @@ class Operator(BaseModel):
         """Return the languages that the parameters name, and those that the model knows; by default none."""
         return (), ()
 
+    def lacks(self) -> str | None:
+        """Return what the operator lacks to do its work, as a sentence for `validate`; None if it lacks nothing."""
+        return None
+
     def warm_up(self, batch: Batch) -> None:
         """Load models and compile kernels before the first batch. `batch` is empty."""
 

@@ -162,7 +162,7 @@ class ExportBlock(_Strict):
         The target folder, relative to the project; by default `export/` in the subset's folder of the data home.
     """
 
-    format: Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava"] = "parquet"
+    format: Literal["jsonl", "jsonl.zst", "parquet", "webdataset", "llava", "label_studio"] = "parquet"
     shard_size: str = "256MB"
     folder: str | None = Field(None, min_length=1)
 

@@ -175,14 +175,15 @@ class Plan:
             If images or clips are decoded, and this system cannot provide what `DJ_MEDIA_SANDBOX=require` demands.
         """
         confined = confinement.notices(settings.media_sandbox()) if self.media else ()
-        return (*self.recipe.notices, *confined, *self._unanswered())
+        return (*self.recipe.notices, *confined, *self._lacking())
 
-    def _unanswered(self) -> tuple[str, ...]:
-        """Return a sentence that names the first step whose language model is not configured."""
+    def _lacking(self) -> tuple[str, ...]:
+        """Return what operators lack, such as a language model that is configured; the same only for the first step."""
+        lacking: dict[str, str] = {}
         for step in self.steps:
-            if isinstance(step.operator, LanguageModelOperator) and (problem := step.operator.problem()):
-                return (str(self._error(step, problem)),)
-        return ()
+            if problem := step.operator.lacks():
+                lacking.setdefault(problem, str(self._error(step, problem)))
+        return tuple(lacking.values())
 
     @cached_property
     def media(self) -> tuple[MediaOperator, ...]:

@@ -84,6 +84,10 @@ class LanguageModelOperator(Operator):
             return str(error)
         return None
 
+    def lacks(self) -> str | None:
+        """Return why no model can be asked."""
+        return self.problem()
+
     def _back_end(self) -> TextModel:
         return text_model(self.model_params)
 
