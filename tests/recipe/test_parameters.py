@@ -84,6 +84,7 @@ def test_no_parameter_of_data_juicer_is_unknown():
         "llm_ray_vllm_engine_pipeline": {"accelerator_type", "api_key", "api_url", "engine_kwargs"},
         "pii_llm_suspect_mapper": {"spacy_auto_download", "spacy_ner_max_chars", "spacy_ner_model", "spacy_ner_models"},
         "text_tagging_by_prompt_mapper": {"max_model_len", "max_num_seqs", "tensor_parallel_size"},
+        "video_captioning_from_frames_mapper": {"frame_field"},
         "video_extract_frames_mapper": {"frame_dir", "video_backend"},
         "video_ffmpeg_wrapped_mapper": ffmpeg,
         "video_aesthetics_filter": {"frame_field"},
