@@ -234,6 +234,12 @@ def language_model() -> str | None:
     return variables.LLM.given() or variables.OPENAI_BASE_URL.given()
 
 
+def label_studio() -> Path | None:
+    """Return the file with the answers of people: `DJ_LABEL_STUDIO`, None if it is not set."""
+    given = variables.LABEL_STUDIO.given()
+    return Path(given) if given else None
+
+
 def llm_calls() -> int:
     """Return the number of calls of a language model that a worker has under way: `DJ_LLM_CALLS`, default 8."""
     return variables.LLM_CALLS.whole(8, least=1)

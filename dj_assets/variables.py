@@ -199,6 +199,12 @@ ALLOW_CODE = Variable(
     "`0`",
     choices=("0", "1"),
 )
+LABEL_STUDIO = Variable(
+    "DJ_LABEL_STUDIO",
+    "The answers of people that `human_preference_annotation_mapper` reads: a JSON file that Label Studio exported.",
+    "file",
+    "none",
+)
 LLM = Variable(
     "DJ_LLM",
     "The language model that operators ask: a server with the interface of OpenAI, or a JSON file `{prompt: answer}`.",
@@ -350,7 +356,7 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         MEDIA_SANDBOX,
         ALLOW_CODE,
     ),
-    "Language models": (LLM, LLM_CALLS, LLM_SECONDS, OPENAI_BASE_URL, OPENAI_API_KEY),
+    "Language models": (LABEL_STUDIO, LLM, LLM_CALLS, LLM_SECONDS, OPENAI_BASE_URL, OPENAI_API_KEY),
     "Dagster": (NIGHTLY, SENSOR_SECONDS, SHARDS_A_RUN, MODEL_POOLS, EXPLORE),
     "Object stores": (S3_ENDPOINT, AZURE_ENDPOINT),
     "Variables of other programs": (

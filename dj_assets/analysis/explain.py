@@ -218,7 +218,8 @@ class Tracer:
                 trace = _grouped(step, members if step.index == first else None, aggregate, ended=ended)
                 over = step.index != first
             elif isinstance(step.operator, Aggregator):
-                raw = None if raw is None else aggregated(step.operator, raw)
+                read = self.plan.members_read[step.index]
+                raw = None if raw is None else aggregated(step.operator, raw, read)
                 trace = StepTrace(step.label, f"makes one text of {_samples(len(members))}")
             elif isinstance(step.operator, Mapper):
                 raw, trace = _rewritten(step, step.operator, self._rewriting(step, step.operator, (shard, now)), raw)

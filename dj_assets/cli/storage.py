@@ -26,7 +26,9 @@ def export(
     subset: Finished,
     output: Annotated[str, typer.Option("--output", help="The folder for the parts, also as s3://….")],
     format: Annotated[
-        Literal["jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds"],
+        Literal[
+            "jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds", "label_studio"
+        ],
         typer.Option(help="Format of the parts."),
     ] = "parquet",
     shard_size: Annotated[str, typer.Option("--shard-size", help="The size at which a part is closed.")] = "256MB",

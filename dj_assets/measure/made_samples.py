@@ -10,6 +10,7 @@ from dj_assets.operators import contract
 from dj_assets.operators.base import Aggregator, Expander
 from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.views.group_members import MEMBERS, members_of, without_members
+from dj_assets.recipe.plan import ALL_READ, MembersRead
 from dj_assets.sources.other_texts import put_texts
 from dj_assets.sources.written_fields import converted, put_fields
 
@@ -19,14 +20,17 @@ def expanded(operator: Expander, batch: Batch) -> Batch:
     return children_of(operator, batch, contract.expanded(operator, seen_by(operator, batch)))[0]
 
 
-def aggregated(operator: Aggregator, batch: Batch, written: dict[str, pa.DataType] | None = None) -> Batch:
-    """Return groups with the text that an aggregator makes of the texts of their members, of which the ids stay.
+def aggregated(
+    operator: Aggregator, batch: Batch, read: MembersRead = ALL_READ, written: dict[str, pa.DataType] | None = None
+) -> Batch:
+    """Return groups with the text that an aggregator makes of the texts of their members.
 
-    The names and types of the fields that change are added to `written`.
+    After the last aggregator of a group, only the ids of the members stay. The names and types of the fields that
+    change are added to `written`.
     """
-    ids, texts = members_of(batch)
-    text, columns = _texts_and_fields(contract.aggregated(operator, texts))
-    columns = {**columns, MEMBERS: ids}
+    ids, texts = members_of(batch, read.number)
+    text, columns = _texts_and_fields(contract.aggregated(operator, texts, batch.models))
+    columns = {**columns, MEMBERS: ids} if read.last else columns
     if written is not None:
         written.update({name: column.type for name, column in columns.items()})
     return batch.with_text(text).with_column(FIELDS, put_fields(batch.rows.column(FIELDS), columns))

@@ -34,7 +34,7 @@ from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.media_maker import MediaMaker
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.operators.views.sample_statistics import with_statistics, without_statistics
-from dj_assets.recipe.plan import Plan, Step
+from dj_assets.recipe.plan import MembersRead, Plan, Step
 from dj_assets.sources.written_fields import converted
 
 Columns = Mapping[str, pa.Array]
@@ -104,6 +104,7 @@ class RowStage:
         self.fields_changed = False
         self.written: dict[str, pa.DataType] = {}
         self.media: dict[int, dict[str, object]] = {}
+        self.members_read: Mapping[int, MembersRead] = {}
 
     def run(self, plan: Plan, steps: Sequence[Step] | None = None) -> Measured:
         """Run every step in order, or only `steps`; a conditional step runs over the samples that are alive before it.
@@ -111,6 +112,7 @@ class RowStage:
         The steps after an expander run over the children, and over the parents if these stay.
         """
         steps = plan.steps if steps is None else steps
+        self.members_read = plan.members_read
         for number, step in enumerate(steps):
             started = time.perf_counter()
             alive = self._living(steps[:number]) if step.index in plan.conditional else None
@@ -267,7 +269,8 @@ class RowStage:
 
     def _aggregate(self, operator: Aggregator, step: Step) -> None:
         written: dict[str, pa.DataType] = {}
-        self.batch = self._guarded(lambda batch: aggregated(operator, batch, written), step)
+        read = self.members_read[step.index]
+        self.batch = self._guarded(lambda batch: aggregated(operator, batch, read, written), step)
         self._note_change(operator, written)
 
     def _note_change(self, operator: Operator, written: Mapping[str, pa.DataType]) -> None:

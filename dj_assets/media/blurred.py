@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dj_assets.media.feature import ImageFeature
 from dj_assets.media.image import OpenImage
 from dj_assets.media.making import NewImage, checksum
 
+if TYPE_CHECKING:
+    from PIL import ImageFilter
+
 BlurType = Literal["mean", "box", "gaussian"]
+
+
+def blur_filter(blur: BlurType, radius: float) -> type[ImageFilter.Filter] | ImageFilter.Filter:
+    """Return the filter of Pillow that blurs; `mean` has no radius."""
+    from PIL import ImageFilter
+
+    filters: dict[BlurType, type[ImageFilter.Filter] | ImageFilter.Filter] = {
+        "mean": ImageFilter.BLUR,
+        "box": ImageFilter.BoxBlur(radius),
+        "gaussian": ImageFilter.GaussianBlur(radius),
+    }
+    return filters[blur]
 
 
 @dataclass(frozen=True)
@@ -24,15 +39,8 @@ class BlurredImage(NewImage):
 
     def __call__(self, image: OpenImage) -> bytes:
         """Return the content of the new file."""
-        from PIL import ImageFilter
-
-        filters: dict[BlurType, type[ImageFilter.Filter] | ImageFilter.Filter] = {
-            "mean": ImageFilter.BLUR,
-            "box": ImageFilter.BoxBlur(self.radius),
-            "gaussian": ImageFilter.GaussianBlur(self.radius),
-        }
         content = io.BytesIO()
-        image.pil.filter(filters[self.blur]).save(content, "PNG")
+        image.pil.filter(blur_filter(self.blur, self.radius)).save(content, "PNG")
         return content.getvalue()
 
 

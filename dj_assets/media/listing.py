@@ -21,7 +21,7 @@ def entries(value: object, key: str, contents: object = None, contents_key: str 
     """Return the files that a field lists; None if its value is neither a file nor a list of files.
 
     A file is a path, bytes, or an object with `bytes` (base64 in JSON) and `path`, of which one may be null. A file
-    without a path is named after the field.
+    without a path is named after the field. Lists inside of the list, such as the frames of each clip, are read as one.
 
     Parameters
     ----------
@@ -58,7 +58,8 @@ def without_contents(value: object) -> object:
 
 
 def _listed(value: object) -> list[object]:
-    return [] if value is None else value if isinstance(value, list) else [value]
+    items = [] if value is None else value if isinstance(value, list) else [value]
+    return [inner for item in items for inner in (item if isinstance(item, list) else (item,))]
 
 
 def _entry(item: object, name: str) -> Entry | None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from dj_assets.media.clip import OpenClip
-from dj_assets.media.feature import ClipFeature, ImageFeature
+from dj_assets.media.feature import ClipFeature, ImageFeature, SoundFeature
 from dj_assets.media.handed import Content
 from dj_assets.media.image import OpenImage
+from dj_assets.media.sound import OpenSound
 
 _PART_BYTES = 1 << 20
 
@@ -26,9 +27,15 @@ class NewImage(ImageFeature[bytes]):
     suffix: ClassVar[str]
 
 
-NewFile = NewClip | NewImage
+class NewSound(SoundFeature[bytes]):
+    """Make a new WAV file of a sound: the value is its content."""
+
+    suffix: ClassVar[str] = ".wav"
+
+
+NewFile = NewClip | NewImage | NewSound
 # A feature whose value is what to make of a file: the features that make the new files, in their order.
-Making = ClipFeature[tuple[NewClip, ...]] | ImageFeature[tuple[NewImage, ...]]
+Making = ClipFeature[tuple[NewClip, ...]] | ImageFeature[tuple[NewImage, ...]] | SoundFeature[tuple[NewSound, ...]]
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,15 @@ class ImageContent(ImageFeature[str]):
     def __call__(self, image: OpenImage) -> str:
         """Return the checksum."""
         return checksum(image.location)
+
+
+@dataclass(frozen=True)
+class SoundContent(SoundFeature[str]):
+    """Compute the SHA-256 of the bytes of a sound, in hexadecimal digits."""
+
+    def __call__(self, sound: OpenSound) -> str:
+        """Return the checksum."""
+        return checksum(sound.location)
 
 
 def checksum(location: Content) -> str:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from tokenizers import Tokenizer
 
+    from dj_assets.models.text.sequence_classifier import SequenceClassifier
+    from dj_assets.models.text.translator import Translator
     from dj_assets.models.vision.aesthetics import AestheticsPredictor
+    from dj_assets.models.vision.captioner import Captioner
     from dj_assets.models.vision.classifier import ImageClassifier
     from dj_assets.models.vision.clip import ClipModel
     from dj_assets.models.vision.grounding import PhraseDetector
@@ -156,6 +159,31 @@ def image_text_matcher(path: Path) -> ImageTextMatcher:
     from dj_assets.models.vision.matching import ImageTextMatcher
 
     return ImageTextMatcher(path, device())
+
+
+@cache
+def captioner(path: Path) -> Captioner:
+    """Load a model that describes pictures onto the device of this process."""
+    from dj_assets.models.vision.captioner import Captioner
+    from dj_assets.models.vision.device import device
+
+    return Captioner(path, device())
+
+
+@cache
+def sequence_classifier(path: Path) -> SequenceClassifier:
+    """Load a classifier of texts in the form of transformers."""
+    from dj_assets.models.text.sequence_classifier import SequenceClassifier
+
+    return SequenceClassifier(path)
+
+
+@cache
+def translator(path: Path) -> Translator:
+    """Load a translator in the form of transformers."""
+    from dj_assets.models.text.translator import Translator
+
+    return Translator(path)
 
 
 @cache

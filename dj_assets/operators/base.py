@@ -87,6 +87,8 @@ class Operator(BaseModel):
     by_default_conditional: ClassVar[bool] = False
     # False for an operator whose `text_key` names a field that it writes.
     reads_text: ClassVar[bool] = True
+    # Parameters whose names in recipes are taken here by something else, with the names of their fields.
+    recipe_names: ClassVar[Mapping[str, str]] = {}
     # Imported packages that are optional, each with the extra that installs it.
     packages: ClassVar[Mapping[str, str]] = {}
 
@@ -125,10 +127,11 @@ class Operator(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _numbers_in_quotes(cls, values: object) -> object:
+    def _as_written(cls, values: object) -> object:
         """Read `"2e5"` as a number. Recipes contain such values, and YAML 1.1 reads them as strings."""
         if not isinstance(values, dict):
             return values
+        values = {cls.recipe_names.get(key, key): value for key, value in values.items()}
         numeric = {
             name
             for name, info in cls.model_fields.items()
@@ -164,6 +167,10 @@ class Operator(BaseModel):
     def problem_with_models(self, models: ModelStore) -> str:  # noqa: ARG002
         """Return why a model that was found cannot be used here; empty if all can."""
         return ""
+
+    def lacks(self) -> str | None:
+        """Return what the operator lacks to do its work, as a sentence for `validate`; None if it lacks nothing."""
+        return None
 
     def warm_up(self, batch: Batch) -> None:
         """Load models and compile kernels before the first batch. `batch` is empty."""
@@ -558,7 +565,8 @@ class Grouper(Measuring):
 class Aggregator(Operator):
     """Make one sample of every group that the grouper before it forms.
 
-    With `text_key`, the texts of the members are those of that field.
+    With `text_key`, the texts of the members are those of that field. Several aggregators may follow a grouper: each
+    reads the members, the fields of all are written, and the text is that of the last one.
 
     Examples
     --------
@@ -576,6 +584,15 @@ class Aggregator(Operator):
 
         `groups` has one list of texts for each group, those of its members in their order; no list is empty.
         """
+
+    @property
+    def members_key(self) -> str | None:
+        """Return the field of the members that holds their texts, None for the text of the recipe."""
+        return self.text_key
+
+    def aggregate_with(self, groups: pa.ListArray, models: ModelStore) -> pa.Array:  # noqa: ARG002
+        """Return the same as `aggregate`, for an operator that needs models or kept answers, too."""
+        return self.aggregate(groups)
 
     def warm_up(self, batch: Batch) -> None:  # noqa: ARG002
         """Aggregate no groups, which loads everything that groups need."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dj_assets.errors import ContractError, DjError, SampleError
+from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import (
     Aggregator,
     BoundedFilter,
@@ -109,9 +110,10 @@ def expanded(operator: Expander, batch: Batch) -> pa.ListArray:
     return returned
 
 
-def aggregated(operator: Aggregator, groups: pa.ListArray) -> pa.Array:
+def aggregated(operator: Aggregator, groups: pa.ListArray, models: ModelStore | None = None) -> pa.Array:
     """Aggregate groups of texts; return one text for each, or one struct with a field `text`."""
-    returned = _called(operator, "aggregate", groups, lambda: operator.aggregate(groups))
+    store = models or ModelStore()
+    returned = _called(operator, "aggregate", groups, lambda: operator.aggregate_with(groups, store))
     fix = "return pa.array(texts, pa.string()), or structs with a field 'text'"
     returned = _whole_array(operator, "aggregate", returned, fix)
     if len(returned) != len(groups):

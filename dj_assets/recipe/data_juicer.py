@@ -28,10 +28,6 @@ NOT_YET = {
 # Why an operator will not be available, and what to do in its place.
 NEVER = {
     "3-D": ("it computes cameras, depths or other geometry", "run it before, and read its results as fields"),
-    "annotation server": (
-        "it waits for people at a Label Studio server",
-        "export the samples, label them there, and read the labels as a source",
-    ),
     "poses": ("it computes poses of bodies", "run it before, and read its results as fields"),
     "robotics": ("it computes data for robots", "run it before, and read its results as fields"),
     "transfers files": (

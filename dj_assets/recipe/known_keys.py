@@ -98,9 +98,20 @@ RENAMED_PARAMETERS = {
     "video_nsfw_filter": {"score_threshold": "max_score"},
 }
 
+_LABEL_STUDIO = frozenset(
+    """
+    api_key api_url label_config max_tasks_per_batch notification_config notification_events poll_interval project_id
+    project_name_prefix result_key samples_per_task timeout wait_for_annotations
+    """.split()
+)
+_CASCADE = frozenset({"maxSize", "minNeighbors", "minSize", "scaleFactor"})
 # Parameters that recipes give although the operator has no use for them, by operator.
 DEAD_PARAMETERS = {
     "clean_email_mapper": frozenset({"max_emails", "min_emails"}),
     "clean_links_mapper": frozenset({"max_links", "min_links"}),
+    "human_preference_annotation_mapper": _LABEL_STUDIO,
+    "image_face_blur_mapper": _CASCADE,
+    "image_face_count_filter": _CASCADE,
+    "image_face_ratio_filter": _CASCADE,
     "video_human_tracks_extraction_mapper": frozenset({"detect_interval", "original_data_save_path"}),
 }

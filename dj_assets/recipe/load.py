@@ -18,6 +18,7 @@ from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
 from dj_assets.operators.base import Aggregator, CorpusMapper, FieldMapper, Filter, Grouper, Operator
+from dj_assets.operators.conditions import Range
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe import data_juicer, known_keys, unregistered
 from dj_assets.recipe.inputs import inputs_of
@@ -132,6 +133,9 @@ def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], 
         ignored |= taken.without_effect
         notices += taken.notices
         operators.append(_operator(cls, taken.parameters, index, context))
+        notices += [
+            str(RecipeError(context.file, problem, index, name, key)) for key, problem in _unmet_bounds(operators[-1])
+        ]
     _check_groups(operators, context.file)
     if ignored:
         notices.append(f"{context.file}: operator keys without effect here: {', '.join(sorted(ignored))}")
@@ -139,14 +143,14 @@ def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], 
 
 
 def _check_groups(operators: Sequence[Operator], file: str) -> None:
-    """Check that every grouper has its aggregator, and that nothing after it counts the corpus."""
+    """Check that every grouper has an aggregator, and that nothing after it counts the corpus."""
     before: Operator | None = None
     grouped: Operator | None = None
     for index, operator in enumerate([*operators, None]):
         if isinstance(before, Grouper) and not isinstance(operator, Aggregator):
             fix = "put an aggregator behind it, such as join_text_aggregator"
             raise RecipeError(file, "no aggregator follows this grouper", index - 1, before.name, fix=fix)
-        if isinstance(operator, Aggregator) and not isinstance(before, Grouper):
+        if isinstance(operator, Aggregator) and not isinstance(before, Grouper | Aggregator):
             fix = "put a grouper in front of it, such as key_value_grouper"
             raise RecipeError(file, "no grouper stands before this aggregator", index, operator.name, fix=fix)
         if isinstance(operator, CorpusMapper) and grouped is not None:
@@ -217,8 +221,25 @@ def _bad_bounds(operator: Operator) -> Iterator[tuple[str, str]]:
         value = getattr(operator, key)
         if isinstance(value, float) and math.isnan(value):
             yield key, "is NaN, which is no bound"
+    yield from (fault for range_, fault in _faults(operator) if _both_given(operator, range_))
+
+
+def _unmet_bounds(operator: Operator) -> Iterator[tuple[str, str]]:
+    """Yield the minima that are above the usual maxima, and the other way round: Data-Juicer takes them, too."""
+    for range_, (key, problem) in _faults(operator):
+        if not _both_given(operator, range_):
+            yield key, f"{problem}, so that no value is in the range"
+
+
+def _faults(operator: Operator) -> Iterator[tuple[Range, tuple[str, str]]]:
     condition = operator.condition if isinstance(operator, Filter) else None
-    yield from (range_.fault for range_ in (condition.ranges() if condition else ()) if range_.fault)
+    for range_ in condition.ranges() if condition else ():
+        if range_.fault:
+            yield range_, range_.fault
+
+
+def _both_given(operator: Operator, range_: Range) -> bool:
+    return {range_.low_name, range_.high_name} <= operator.model_fields_set
 
 
 def _word_lists(cls: type[Operator], asset: AssetBlock | None) -> dict[str, str]:

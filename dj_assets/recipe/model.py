@@ -186,9 +186,9 @@ class ExportBlock(_Strict):
         For mds: tokens of a sample, documents packed one behind the other; by default a document is a sample.
     """
 
-    format: Literal["jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds"] = (
-        "parquet"
-    )
+    format: Literal[
+        "jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds", "label_studio"
+    ] = "parquet"
     shard_size: str = "256MB"
     folder: str | None = Field(None, min_length=1)
     tokenizer: str | None = Field(None, min_length=1)

@@ -61,7 +61,8 @@ def adapted(entry: Entry, unknown: Unknown = "error") -> Adapted:
     without_effect = dead | (given.keys() & _without_effect(entry))
     given = {key: value for key, value in given.items() if key not in without_effect}
     given = _with_connection(entry, given, notices)
-    unknown_keys = {key for key in given if key not in entry.cls.model_fields} if unknown == "notice" else set()
+    known = entry.cls.model_fields.keys() | entry.cls.recipe_names.keys()
+    unknown_keys = {key for key in given if key not in known} if unknown == "notice" else set()
     notices += [_say(entry, _unknown(key, entry.cls), key) for key in sorted(unknown_keys)]
     given = {
         key: value
@@ -80,7 +81,7 @@ def ignored_by(cls: type[Operator]) -> set[str]:
 def of_data_juicer_only(name: str, cls: type[Operator]) -> set[str]:
     """Return the parameters that the operator has in Data-Juicer under a name, but not here."""
     known = data_juicer.operators().get(name)
-    return set(known.parameters if known else ()) - cls.model_fields.keys()
+    return set(known.parameters if known else ()) - cls.model_fields.keys() - cls.recipe_names.keys()
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

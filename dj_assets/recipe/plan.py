@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from itertools import groupby, takewhile
 from operator import itemgetter
 
 from dj_assets import settings
@@ -79,6 +80,18 @@ class Step:
 
 
 @dataclass(frozen=True)
+class MembersRead:
+    """Tell which texts of the members of a group an aggregator reads, and whether it is the last one of the group."""
+
+    number: int
+    last: bool
+
+
+# The only aggregator of its groups reads this.
+ALL_READ = MembersRead(0, last=True)
+
+
+@dataclass(frozen=True)
 class Plan:
     """Hold the steps of a recipe in order."""
 
@@ -104,6 +117,21 @@ class Plan:
     def groupers(self) -> tuple[Step, ...]:
         """Return the steps that form groups of samples; an aggregator follows each."""
         return tuple(step for step in self.steps if isinstance(step.operator, Grouper))
+
+    def aggregators(self, grouper: Step) -> tuple[Aggregator, ...]:
+        """Return the aggregators that follow a grouper."""
+        behind = (step.operator for step in self.steps if step.index > grouper.index)
+        return tuple(takewhile(lambda operator: isinstance(operator, Aggregator), behind))  # type: ignore[arg-type]
+
+    @cached_property
+    def members_read(self) -> Mapping[int, MembersRead]:
+        """Return what every aggregator reads of the members, by the index of its step."""
+        read: dict[int, MembersRead] = {}
+        for _, run in groupby(self.steps, lambda step: isinstance(step.operator, Aggregator)):
+            chain = [(step.index, step.operator.members_key) for step in run if isinstance(step.operator, Aggregator)]
+            keys = list(dict.fromkeys(key for _, key in chain))
+            read |= {index: MembersRead(keys.index(key), last=index == chain[-1][0]) for index, key in chain}
+        return read
 
     @property
     def makes_media(self) -> bool:
@@ -147,14 +175,15 @@ class Plan:
             If images or clips are decoded, and this system cannot provide what `DJ_MEDIA_SANDBOX=require` demands.
         """
         confined = confinement.notices(settings.media_sandbox()) if self.media else ()
-        return (*self.recipe.notices, *confined, *self._unanswered())
+        return (*self.recipe.notices, *confined, *self._lacking())
 
-    def _unanswered(self) -> tuple[str, ...]:
-        """Return a sentence that names the first step whose language model is not configured."""
+    def _lacking(self) -> tuple[str, ...]:
+        """Return what operators lack, such as a language model that is configured; the same only for the first step."""
+        lacking: dict[str, str] = {}
         for step in self.steps:
-            if isinstance(step.operator, LanguageModelOperator) and (problem := step.operator.problem()):
-                return (str(self._error(step, problem)),)
-        return ()
+            if problem := step.operator.lacks():
+                lacking.setdefault(problem, str(self._error(step, problem)))
+        return tuple(lacking.values())
 
     @cached_property
     def media(self) -> tuple[MediaOperator, ...]:

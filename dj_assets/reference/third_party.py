@@ -104,6 +104,7 @@ _EXPRESSION = re.compile(r"(?:[A-Z][\w.]*-[\w.-]+|MIT|ISC)(?: (?:AND|OR) [\w.-]+
 _READ = {
     "antlr4-python3-runtime": "BSD-3-Clause",
     "blis": "BSD-3-Clause",
+    "dlib-bin": "BSL-1.0",
     "jinja2": "BSD-3-Clause",
     "mpmath": "BSD-3-Clause",
     "numba": "BSD-2-Clause",

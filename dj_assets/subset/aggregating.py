@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import duckdb
 import numpy as np
@@ -28,9 +27,9 @@ from dj_assets.home.writing import ParquetFileWriter
 from dj_assets.measure.measured_source import MeasuredSource
 from dj_assets.measure.progress import silent
 from dj_assets.measure.work import Task
-from dj_assets.operators.base import Aggregator, Grouper
+from dj_assets.operators.base import Grouper
 from dj_assets.operators.sql import Sql, quoted
-from dj_assets.operators.views.group_members import GROUP, MEMBER, MEMBERS
+from dj_assets.operators.views.group_members import GROUP, MEMBERS, member_type, text_name
 from dj_assets.recipe.plan import Plan, Step, digest
 from dj_assets.replay.near_pairs import is_stored, store
 from dj_assets.replay.result import ReplayResult
@@ -59,7 +58,9 @@ class Groups:
     def of(cls, plan: Plan, step: Step, layout: Layout, manifests: Sequence[FileManifest], version: str) -> Groups:
         """Return the groups of a grouper; `version` identifies what is measured of the files."""
         before = plan.before(step)
-        forming = [plan.recipe.text_key, grouper(step).model_dump(mode="json"), _aggregator(plan, step).text_key]
+        keys = _member_keys(plan, step)
+        read = [keys[0]] if len(keys) == 1 else [[*keys]]
+        forming = [plan.recipe.text_key, grouper(step).model_dump(mode="json"), *read]
         key = digest([version, before.refined_hash, step.identity, forming])
         return cls(plan, step, layout, manifests, key)
 
@@ -88,14 +89,17 @@ class Groups:
             duckdb.connect(config={"threads": threads, "temp_directory": str(folder)}) as connection,
         ):
             self._form(connection, before)
-            query = """
-                SELECT aggregate, m.id, text, CAST(value AS VARCHAR) AS value
-                FROM members m JOIN read_parquet(?) USING (shard, row) ORDER BY aggregate, sample
-            """
-            texts = [str(path) for path in self._texts(folder)]
+            files = [[str(path) for path in self._texts(folder, key)] for key in self._keys]
+            names = [text_name(number) for number in range(len(files))]
+            columns = ", ".join(f"{name}.text AS {name}" for name in names)
+            joins = " ".join(f"JOIN read_parquet(?) {name} USING (shard, row)" for name in names)
+            query = (
+                f"SELECT aggregate, m.id, {columns}, CAST(value AS VARCHAR) AS value "  # noqa: S608 - names of ours
+                f"FROM members m {joins} ORDER BY aggregate, sample"
+            )
             schema = self._schema()
             with ParquetFileWriter(groups, schema) as writer:
-                for pieces in _by_group(connection.sql(query, params=[texts]).to_arrow_reader(_ROWS_AT_ONCE)):
+                for pieces in _by_group(connection.sql(query, params=files).to_arrow_reader(_ROWS_AT_ONCE)):
                     writer.write(self._made(pieces, schema))
             members = connection.sql("SELECT shard, row, aggregate FROM members ORDER BY sample")
             # written last: its key says that the groups are there
@@ -137,16 +141,19 @@ class Groups:
                 f"in {rows} places; each sample belongs to one group"
             )
 
-    def _texts(self, folder: Path) -> list[Path]:
-        """Return Parquet files with the texts of all samples: their own, or those of the aggregator's field."""
+    @property
+    def _keys(self) -> tuple[str | None, ...]:
+        return _member_keys(self.plan, self.step)
+
+    def _texts(self, folder: Path, key: str | None) -> list[Path]:
+        """Return Parquet files with the texts of all samples: their own, or those of a field."""
         cleaned = measured_files(self.layout, "cleaned", self.manifests)
-        key = _aggregator(self.plan, self.step).text_key
         if key is None:
             return cleaned
         require_measured(self.layout, self.manifests, ("fields",))
         paths = []
         for manifest, fields in zip(self.manifests, measured_files(self.layout, "fields", self.manifests), strict=True):
-            path = folder / f"{manifest.number}.parquet"
+            path = folder / f"{self._keys.index(key)}_{manifest.number}.parquet"
             with pq.ParquetWriter(path, _TEXTS) as writer:
                 for batch in pq.ParquetFile(fields).iter_batches(_ROWS_AT_ONCE):
                     shard = pa.repeat(pa.scalar(manifest.number, pa.int32()), len(batch))
@@ -161,14 +168,15 @@ class Groups:
             [
                 pa.field(SAMPLE_NAME, pa.string()),
                 pa.field(self.plan.recipe.text_key, pa.string()),
-                pa.field(MEMBERS, pa.list_(MEMBER)),
+                pa.field(MEMBERS, pa.list_(member_type(len(self._keys)))),
                 *group,
             ]
         )
 
     def _made(self, pieces: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
         """Return whole groups as the samples that the aggregator reads."""
-        if sum(piece["text"].nbytes for piece in pieces) > _MOST_BYTES:
+        names = [text_name(number) for number in range(len(self._keys))]
+        if any(sum(piece[name].nbytes for piece in pieces) > _MOST_BYTES for name in names):
             raise UserError(
                 f"{self.plan.recipe.file}: {self.step.label} forms a group with more than 2 GB of text, which is too "
                 "much for one sample; form smaller groups, as with fixed_size_grouper"
@@ -176,13 +184,14 @@ class Groups:
         rows = pa.concat_batches(pieces)
         first = np.unique(rows["aggregate"].to_numpy(), return_index=True)[1]
         offsets = pa.array([*first.tolist(), len(rows)], pa.int32())
-        ids, text = rows["id"].cast(pa.string()), rows["text"].cast(pa.string())
-        members = pa.StructArray.from_arrays([ids, text], fields=[*MEMBER])
+        ids, *texts = (rows[name].cast(pa.string()) for name in ("id", *names))
+        member = member_type(len(texts))
+        members = pa.StructArray.from_arrays([ids, *texts], fields=[*member])
         listed = pa.ListArray.from_arrays(offsets, ids).to_pylist()
         columns = [
             pa.array(map(id_of_aggregate, listed), pa.string()),
             pa.repeat(pa.scalar("", pa.string()), len(first)),
-            pa.ListArray.from_arrays(offsets, members, type=pa.list_(MEMBER)),
+            pa.ListArray.from_arrays(offsets, members, type=pa.list_(member)),
         ]
         if GROUP in schema.names:
             columns.append(rows["value"].cast(pa.string()).take(pa.array(first)))
@@ -243,8 +252,9 @@ def _emptied(folder: Path) -> Iterator[Path]:
             folder.parent.rmdir()
 
 
-def _aggregator(plan: Plan, step: Step) -> Aggregator:
-    return cast("Aggregator", plan.steps[step.index + 1].operator)
+def _member_keys(plan: Plan, step: Step) -> tuple[str | None, ...]:
+    """Return the fields whose texts the aggregators of a grouper read, each once; None is the text of the recipe."""
+    return tuple(dict.fromkeys(operator.members_key for operator in plan.aggregators(step)))
 
 
 def _type_of(stats: Sequence[Path], column: str | None) -> str:

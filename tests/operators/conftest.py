@@ -14,6 +14,7 @@ from dj_assets.operators.base import Operator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from tests.media import with_media
+from tests.models.text.tiny import shared_text_models
 from tests.models.vision.tiny import shared_vision_models
 from tests.operators.language_models import make_models
 
@@ -40,7 +41,8 @@ def _canned_answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def models(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
     usual = ModelStore.with_folder(MODELS if MODELS.is_dir() else None)
     made = make_models(tmp_path_factory.mktemp("models"))
-    return ModelStore((*usual.folders, made, shared_vision_models(tmp_path_factory)))
+    tiny = (shared_vision_models(tmp_path_factory), shared_text_models(tmp_path_factory))
+    return ModelStore((*usual.folders, made, *tiny))
 
 
 class Bench:

@@ -63,6 +63,9 @@ def declared(operator: Operator) -> dict[str, pa.DataType]:
         text = children.field("text").type if pa.types.is_struct(children) else children
         assert text == pa.string()
         return {"children": pa.list_(children)}
+    if isinstance(operator, Aggregator):
+        # texts, or structs of texts and fields, whatever the groups are
+        return {"text": operator.aggregate(pa.array([], pa.list_(pa.string()))).type}
     if isinstance(operator, Deduplicator):
         return {"signature": operator.signature_type}
     if isinstance(operator, FieldMapper):

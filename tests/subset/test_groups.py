@@ -280,13 +280,46 @@ def test_a_group_that_fails_is_quarantined(tmp_path):
     assert quarantined == ("failing_groups_aggregator", "ValueError: one alone")
 
 
+def test_several_aggregators_read_fields_of_their_own(tmp_path, monkeypatch):
+    rows = [
+        {"text": f"t{number}", "kind": number % 2, "__dj__meta__": {"event": f"e{number}", "scene": f"s{number}"}}
+        for number in range(5)
+    ]
+    [source] = in_files(tmp_path / "in", rows, 1)
+    table = tmp_path / "answers.json"
+    table.write_text(json.dumps({"*": "'a summary'"}))
+    monkeypatch.setenv("DJ_LLM", f"canned:{table}")
+    process = [
+        {"key_value_grouper": {"group_by_keys": ["kind"]}},
+        JOIN,
+        {"nested_aggregator": {"input_key": "event", "output_key": "events"}},
+        {"nested_aggregator": {"input_key": "scene"}},
+        {"join_text_aggregator": {"separator": "+", "text_key": "__dj__meta__.event"}},
+    ]
+    result = dj_assets.run_recipe({"process": process}, [source], tmp_path / "out", workers=1)
+    made = ds.dataset([str(path) for path in result.refined]).to_table().to_pylist()
+    assert [row["text"] for row in made] == ["e0+e2+e4", "e1+e3"]
+    assert [row["__dj__batch_meta__"] for row in made] == [{"events": "a summary", "scene": "a summary"}] * 2
+    assert all(isinstance(name, str) for row in made for name in row["__dj_members__"])
+    asked = [json.loads(path.read_text())["request"] for path in (tmp_path / "out").glob("generations/*/*.json")]
+    prompts = sorted(request["messages"][-1][1] for request in asked)
+    assert [prompt.count("文档碎片") for prompt in prompts] == [3, 2, 3, 2]
+    assert "e0" in prompts[0]
+    plan = make_plan(load_recipe({"process": process}))
+    [trace] = explain(plan, output_layout(tmp_path / "out"), result.manifest, made[1]["__dj_id__"])
+    assert len(trace.steps) == len(process)
+
+
 @pytest.mark.parametrize(
     ("process", "line"),
     [
         (["naive_grouper"], r"process\[0\]: naive_grouper: no aggregator follows this grouper; put an aggregator"),
         (["naive_grouper", "document_deduplicator", JOIN], r"process\[0\]: naive_grouper: no aggregator follows"),
         ([JOIN], r"process\[0\]: join_text_aggregator: no grouper stands before this aggregator; put a grouper"),
-        (["naive_grouper", JOIN, JOIN], r"process\[2\]: join_text_aggregator: no grouper stands before"),
+        (
+            ["naive_grouper", JOIN, "document_deduplicator", JOIN],
+            r"process\[3\]: join_text_aggregator: no grouper stands before",
+        ),
     ],
 )
 def test_groupers_and_aggregators_stand_together(process, line):

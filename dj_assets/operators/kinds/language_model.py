@@ -16,6 +16,8 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.views.sample_fields import field_values
 
 R = TypeVar("R")
+# Pairs of role and content.
+Messages = tuple[tuple[str, str], ...]
 # Keys of `model_params`: how the server is reached. None of them is part of what was measured.
 CONNECTION = ("base_url", "timeout", "max_retries")
 KEY = "api_key"
@@ -70,6 +72,10 @@ class LanguageModelOperator(Operator):
         """Return the name of the model, None for the first one of the server."""
         raise NotImplementedError
 
+    def usual_sampling(self) -> Mapping[str, Any]:
+        """Return the sampling that holds where `sampling_params` of the recipe says nothing else; by default none."""
+        return {}
+
     def problem(self) -> str | None:
         """Return why no model can be asked, None if a back end is configured."""
         try:
@@ -77,6 +83,10 @@ class LanguageModelOperator(Operator):
         except TextModelError as error:
             return str(error)
         return None
+
+    def lacks(self) -> str | None:
+        """Return why no model can be asked."""
+        return self.problem()
 
     def _back_end(self) -> TextModel:
         return text_model(self.model_params)
@@ -91,23 +101,29 @@ class LanguageModelOperator(Operator):
     def ask(
         self, batch: Batch, prompts: Sequence[str | None], read: Callable[[str], R], system: str | None = None
     ) -> list[R | None]:
-        """Ask for one answer to each prompt, and return what `read` makes of it.
+        """Ask for one answer to each prompt, and return what `read` makes of it; see `ask_chats`."""
+        head = (("system", system),) if system else ()
+        chats = [None if prompt is None else (*head, ("user", prompt)) for prompt in prompts]
+        return self.ask_chats(batch, chats, read)
 
-        `read` raises `ValueError` for an answer that it cannot use: the prompt is then asked again with another seed,
-        `try_num` times in all. None stands for a prompt without a usable answer, and for a prompt that is None.
+    def ask_chats(self, batch: Batch, chats: Sequence[Messages | None], read: Callable[[str], R]) -> list[R | None]:
+        """Ask for one answer to each chat, and return what `read` makes of it.
+
+        `read` raises `ValueError` for an answer that it cannot use: the chat is then asked again with another seed,
+        `try_num` times in all. None stands for a chat without a usable answer, and for a chat that is None.
         """
-        found: list[R | None] = [None] * len(prompts)
-        left = [index for index, prompt in enumerate(prompts) if prompt is not None]
+        found: list[R | None] = [None] * len(chats)
+        left = [index for index, chat in enumerate(chats) if chat is not None]
         if not left:
             return found
         name = self.model or self._back_end().model_name(None)
-        head = (("system", system),) if system else ()
-        sampling = {_ON_SERVERS.get(key, key): value for key, value in self.sampling_params.items()}
+        given = {**self.usual_sampling(), **self.sampling_params}
+        sampling = {_ON_SERVERS.get(key, key): value for key, value in given.items()}
         for attempt in range(self.try_num):
             requests = [
                 ChatRequest(
                     name,
-                    (*head, ("user", str(prompts[index]))),
+                    chats[index] or (),
                     sampling,
                     f"{self.name}/{self.prompt_version}",
                     attempt,
@@ -146,6 +162,42 @@ def filled(template: str, **values: str) -> str:
     import re
 
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template)
+
+
+def put(template: str, *values: str) -> str:
+    """Return a template with each `{}` replaced by the next value.
+
+    Examples
+    --------
+    >>> put("{} and {}", "a {}", "b")
+    'a {} and b'
+    """
+    import re
+
+    left = iter(values)
+    return re.sub(r"\{\}", lambda _: next(left, ""), template)
+
+
+def not_empty(answer: str) -> str:
+    """Return an answer without white space at both ends; raise `ValueError` if nothing is left."""
+    text = answer.strip()
+    if not text:
+        raise ValueError("is empty")
+    return text
+
+
+def list_of_names(text: str) -> list[str]:
+    """Return the names in a list with commas, semicolons or line breaks between them, each once.
+
+    Examples
+    --------
+    >>> list_of_names("Anna, Ben、 Anna；'Cem'.")
+    ['Anna', 'Ben', 'Cem']
+    """
+    import re
+
+    names = (name.strip().strip("\"'“”‘’`.。").strip() for name in re.split(r"[,，、;；\n|]", text))
+    return list(dict.fromkeys(filter(None, names)))
 
 
 def checked_lengths(keys: Sequence[str], names: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from dj_assets.operators.kinds.language_model import LanguageModelOperator, chec
 from dj_assets.operators.sql import Sql, quoted
 
 _INPUT = "# Data\n'''\n{data}\n'''\n\n# Response\njson\n"
-_FIELD = "**{field_name}**\n{field_data}"
+FIELD_TEMPLATE = "**{field_name}**\n{field_data}"
 _HIGHEST = 5.0
 
 
@@ -121,10 +121,10 @@ class LlmScoreFilter(LanguageModelOperator, BoundedFilter):
             f'"flags" lists problems in a few words each; "recommendation" is one of keep, review, discard.{wish}'
         )
 
-    def prompts(self, batch: Batch) -> list[str]:
+    def prompts(self, batch: Batch) -> list[str | None]:
         """Return the prompt of every sample: the fields by their names, in the templates."""
         columns = [self.values_of(batch, self.text_name if key == "text" else key) for key in self.input_keys]
-        template, each = self.input_template or _INPUT, self.field_template or _FIELD
+        template, each = self.input_template or _INPUT, self.field_template or FIELD_TEMPLATE
         return [
             filled(
                 template,

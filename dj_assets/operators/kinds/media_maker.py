@@ -40,9 +40,8 @@ class MediaMaker(MediaOperator):
         """Return the fields that list the new files, given those that the operator reads."""
         if self.save_field is None:
             return keys
-        return (
-            replace(keys, images=self.save_field) if self.media == "images" else replace(keys, videos=self.save_field)
-        )
+        own: dict[str, str] = {self.media: self.save_field}
+        return replace(keys, **own)  # type: ignore[arg-type]
 
 
 class MediaRewriter(MediaMaker, FieldMapper):

@@ -11,14 +11,15 @@ from pydantic import field_validator
 
 from dj_assets.operators.base import ByParameters
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.language_model import put
 from dj_assets.operators.kinds.llm_fields import LlmFieldMapper
 from dj_assets.operators.views.sample_fields import field_values
 
 QUERY, RESPONSE = "query", "response"
-_PAIR = "[Question]\n{}\n[Answer]\n{}"
+PAIR = "[Question]\n{}\n[Answer]\n{}"
 _INPUT = "This is the pair of a question and an answer:\n{}"
 # A single text, with or without a mark before it.
-ONE_TEXT = r"^\s*(?:\[\w+\]\s*)?(\S.*)"
+ONE_TEXT = r"^\s*(?:\[\w+\]\s*|【\w+】\s*)?(\S.*)"
 
 
 class OptimizedDialog(LlmFieldMapper):
@@ -33,7 +34,8 @@ class OptimizedDialog(LlmFieldMapper):
     )
     task: ClassVar[str]
     improved: ClassVar[tuple[str, ...]] = (QUERY, RESPONSE)
-    form: ClassVar[str] = r"\[Question\]\s*(.*?)\s*\[Answer\]\s*(.*)"
+    # also the marks of Data-Juicer, which a system prompt of the recipe may ask for
+    form: ClassVar[str] = r"(?:\[Question\]|【问题】)\s*(.*?)\s*(?:\[Answer\]|【回答】)\s*(.*)"
 
     api_or_hf_model: str | None = "Qwen/Qwen2.5-7B-Instruct"
     system_prompt: str | None = None
@@ -61,8 +63,8 @@ class OptimizedDialog(LlmFieldMapper):
     def prompts(self, batch: Batch) -> list[str | None]:
         """Return the prompt of every sample."""
         pairs = zip(self.values_of(batch, QUERY), self.values_of(batch, RESPONSE), strict=True)
-        pair, template = self.qa_pair_template or _PAIR, self.input_template or _INPUT
-        return [_put(template, _put(pair, *texts)) if any(texts) else None for texts in pairs]
+        pair, template = self.qa_pair_template or PAIR, self.input_template or _INPUT
+        return [put(template, put(pair, *texts)) if any(texts) else None for texts in pairs]
 
     def read(self, answer: str) -> Mapping[str, object]:
         """Return the new texts.
@@ -83,9 +85,3 @@ class OptimizedDialog(LlmFieldMapper):
     def unanswered(self, batch: Batch) -> Mapping[str, list[object]]:
         """Return the fields as they are."""
         return {name: [*field_values(batch, name)] for name in self.improved}
-
-
-def _put(template: str, *values: str) -> str:
-    """Return a template with each `{}` replaced by the next value."""
-    left = iter(values)
-    return re.sub(r"\{\}", lambda _: next(left, ""), template)

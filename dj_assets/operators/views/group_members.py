@@ -18,6 +18,22 @@ ID = "id"
 MEMBER = pa.struct([(ID, pa.string()), (TEXT, pa.string())])
 
 
+def text_name(number: int) -> str:
+    """Return the name of the n-th texts of members, from 0: several aggregators may read several fields.
+
+    Examples
+    --------
+    >>> text_name(0), text_name(1)
+    ('text', 'text_2')
+    """
+    return TEXT if number == 0 else f"{TEXT}_{number + 1}"
+
+
+def member_type(texts: int) -> pa.StructType:
+    """Return the type of a member with several texts."""
+    return pa.struct([(ID, pa.string()), *((text_name(number), pa.string()) for number in range(texts))])
+
+
 def alone(texts: Sequence[str | None]) -> pa.StructArray:
     """Return the fields of groups, each with one of the texts as its only member."""
     members = [{MEMBERS: [{ID: str(row), TEXT: text}]} for row, text in enumerate(texts)]
@@ -35,12 +51,12 @@ def without_members(batch: Batch) -> Batch:
     return batch.with_column(FIELDS, pa.StructArray.from_arrays(columns, fields=[*fields.type]))
 
 
-def members_of(batch: Batch) -> tuple[pa.ListArray, pa.ListArray]:
-    """Return the ids and the texts of the members of every group, in their order."""
+def members_of(batch: Batch, number: int = 0) -> tuple[pa.ListArray, pa.ListArray]:
+    """Return the ids and the n-th texts of the members of every group, in their order."""
     fields = batch.rows.column(FIELDS)
     lists = pc.struct_field(fields, MEMBERS)
     counts = pc.list_value_length(lists)
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(counts).cast(pa.int32())])
     members = lists.flatten()
-    ids, texts = (pa.ListArray.from_arrays(offsets, pc.struct_field(members, name)) for name in (ID, TEXT))
+    ids, texts = (pa.ListArray.from_arrays(offsets, pc.struct_field(members, name)) for name in (ID, text_name(number)))
     return cast("pa.ListArray", ids), cast("pa.ListArray", texts)

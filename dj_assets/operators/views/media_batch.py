@@ -17,7 +17,7 @@ from dj_assets.media.file_stats import FileStat, file_stats, is_text
 from dj_assets.media.listing import Entry, entries
 from dj_assets.media.locations import MediaLocation, MissingFileError
 from dj_assets.media.made import MadeFiles
-from dj_assets.media.making import ClipContent, ImageContent, Making, key_of
+from dj_assets.media.making import ClipContent, ImageContent, Making, SoundContent, key_of
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.request import Failed, Request
 from dj_assets.media.tokens import Chunk, Kind
@@ -27,7 +27,11 @@ from dj_assets.operators.views.sample_fields import field_values
 from dj_assets.urls import without_credentials
 
 T = TypeVar("T")
-_CONTENT: Mapping[Kind, ImageContent | ClipContent] = {"images": ImageContent(), "videos": ClipContent()}
+_CONTENT: Mapping[Kind, ImageContent | ClipContent | SoundContent] = {
+    "images": ImageContent(),
+    "videos": ClipContent(),
+    "audios": SoundContent(),
+}
 # The record of every file that a sample lists; size and time are null if the file is missing.
 MEDIA_FILES = pa.list_(pa.struct([("path", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64())]))
 

@@ -17,7 +17,9 @@ from dj_assets.sources.column_types import plain
 from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.formats.llava import to_llava
 
-ExportFormat = Literal["jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds"]
+ExportFormat = Literal[
+    "jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds", "label_studio"
+]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 TOKEN_FORMATS = frozenset({"megatron", "mds"})
 TABLE_FORMATS = frozenset({"parquet", "huggingface"})
@@ -158,21 +160,17 @@ class _Tar(ExportWriter):
         self._tar.addfile(entry, content)
 
 
-class _Llava(ExportWriter):
-    """Write a JSON array of conversations, as LLaVA publishes them; the cleaned captions are the answers."""
+class _Array(ExportWriter):
+    """Write a JSON array with one value for each sample."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._before = b"[\n"
 
-    def add(self, samples: Samples) -> None:
-        for record in samples.records():
-            text, name = record.get(samples.text_key), record.pop(SAMPLE_NAME, None)
-            # LLaVA's format has an id for every record
-            named = {ID: name} | {key: value for key, value in record.items() if value is not None}
-            conversation = to_llava({**named, "text": text})
-            self._file.write(self._before + samples.dump(conversation))
-            self._before = b",\n"
+    def write(self, value: bytes) -> None:
+        """Write the value of the next sample."""
+        self._file.write(self._before + value)
+        self._before = b",\n"
 
     @property
     def size(self) -> int:
@@ -180,6 +178,27 @@ class _Llava(ExportWriter):
 
     def close(self) -> None:
         self._file.write(b"\n]\n" if self._before == b",\n" else b"[]\n")
+
+
+class _LabelStudio(_Array):
+    """Write tasks as Label Studio imports them: an object `data` with the fields of the sample that people can read."""
+
+    def add(self, samples: Samples) -> None:
+        for record in samples.records():
+            shown = {name: value for name, value in record.items() if isinstance(value, str | int | float)}
+            self.write(samples.dump({"data": shown}))
+
+
+class _Llava(_Array):
+    """Write conversations, as LLaVA publishes them; the cleaned captions are the answers."""
+
+    def add(self, samples: Samples) -> None:
+        for record in samples.records():
+            text, name = record.get(samples.text_key), record.pop(SAMPLE_NAME, None)
+            # LLaVA's format has an id for every record
+            named = {ID: name} | {key: value for key, value in record.items() if value is not None}
+            conversation = to_llava({**named, "text": text})
+            self.write(samples.dump(conversation))
 
 
 _TOKEN_ENDINGS: Mapping[str, str] = {"megatron": ".bin", "mds": ".mds"}
@@ -190,6 +209,7 @@ _OPENERS: Mapping[str, tuple[str, Callable[[BinaryIO], ExportWriter]]] = {
     "huggingface": (".parquet", _Parquet),
     "webdataset": (".tar", _Tar),
     "llava": (".json", _Llava),
+    "label_studio": (".json", _LabelStudio),
 }
 
 

@@ -1,0 +1,29 @@
+"""Run a filter of FFmpeg over clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from dj_assets.media.filtered import FilteredClips
+from dj_assets.operators.kinds.ffmpeg_filter import FfmpegFilter
+from dj_assets.operators.kinds.media_maker import MediaRewriter
+from dj_assets.operators.registry import register
+
+
+@register("video_ffmpeg_wrapped_mapper")
+class VideoFfmpegWrappedMapper(FfmpegFilter, MediaRewriter):
+    """Run the filter `filter_name` of FFmpeg over all clips, and list the new files in their place.
+
+    `filter_kwargs` has the options of the filter. Filters and options that name files, servers or programs are refused.
+    New files are H.264 in MP4 files without sound, as in Data-Juicer, in the folder `media` of the output.
+    Without a filter, all clips stay. The filter is run by PyAV: `global_args`, `capture_stderr`, `overwrite_output`
+    and `save_dir` have no effect.
+    """
+
+    media: ClassVar[Literal["videos"]] = "videos"
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision"}
+
+    def making(self) -> FilteredClips:
+        """Return the filtering."""
+        return FilteredClips(self.frame_filter if self.filter_name else None)

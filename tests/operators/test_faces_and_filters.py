@@ -1,0 +1,223 @@
+"""Operators over faces, frames of clips, and filters and noise over clips and sounds; values are computed again."""
+
+from __future__ import annotations
+
+import io
+import json
+import wave
+from pathlib import Path
+
+import av
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+import dj_assets
+from dj_assets.errors import RecipeError
+from dj_assets.home.home import output_layout
+from dj_assets.media.faces import faces_in
+from dj_assets.recipe.load import load_recipe
+from dj_assets.subset.made_media import unlisted
+from tests.media import made
+from tests.operators.audio.test_audio_filters import tone
+
+
+def run(folder: Path, records: list[dict[str, object]], process: list[object], **keys: object) -> list[dict]:
+    (folder / "in.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    recipe = {"process": process, "asset": {"subset": "s", "group": "g", "stats": "full"}, **keys}
+    dj_assets.run_recipe(recipe, [folder / "in.jsonl"], folder / "out", workers=1, overwrite=True)
+    return [row for path in sorted((folder / "out/refined").glob("*")) for row in pq.read_table(path).to_pylist()]
+
+
+def statistics(folder: Path, name: str) -> list[object]:
+    return pq.read_table(folder / "out/stats.parquet")[name].to_pylist()
+
+
+def face(size: int = 200) -> Image.Image:
+    """Draw a face: the detector of dlib looks for dark eyes, brows, a nose and a mouth on a light oval."""
+    picture = Image.new("RGB", (size, size), (90, 90, 90))
+    drawn = ImageDraw.Draw(picture)
+
+    def oval(x: float, y: float, wide: float, high: float, grey: int) -> None:
+        left, top = (0.5 + x - wide) * size, (0.5 + y - high) * size
+        drawn.ellipse((left, top, left + 2 * wide * size, top + 2 * high * size), fill=(grey,) * 3)
+
+    for x, y, wide, high, grey in ((0, 0, 0.3, 0.4, 190), (0, -0.3, 0.3, 0.14, 60)):
+        oval(x, y, wide, high, grey)
+    for side in (-0.13, 0.13):
+        for y, wide, high, grey in ((-0.08, 0.085, 0.05, 120), (-0.07, 0.055, 0.028, 235), (-0.07, 0.026, 0.028, 30)):
+            oval(side, y, wide, high, grey)
+        oval(side, -0.14, 0.09, 0.018, 60)
+    for y, wide, high, grey in ((0.06, 0.035, 0.1, 170), (0.13, 0.06, 0.025, 120), (0.24, 0.12, 0.035, 110)):
+        oval(0, y, wide, high, grey)
+    return picture.filter(ImageFilter.GaussianBlur(size / 110))
+
+
+def faces(folder: Path) -> list[dict[str, object]]:
+    """Write pictures of no, one and two faces; return records that list them."""
+    for number in range(3):
+        picture = Image.new("RGB", (500, 220), (90, 90, 90))
+        for place in range(number):
+            picture.paste(face(), (20 + 240 * place, 10))
+        picture.save(folder / f"{number}.png")
+    return [{"text": str(number), "images": [f"{number}.png"]} for number in range(3)]
+
+
+def test_faces_are_counted_and_measured(tmp_path):
+    import dlib
+
+    records = [*faces(tmp_path), {"text": "none", "images": []}]
+    process = [{"image_face_ratio_filter": {"max_ratio": 1}}, "image_face_count_filter"]
+    assert [row["text"] for row in run(tmp_path, records, process)] == ["1", "none"]
+    assert statistics(tmp_path, "face_counts") == [[0], [1], [2], []]
+    detector = dlib.get_frontal_face_detector()
+    for number, ratios in enumerate(statistics(tmp_path, "face_ratios")[:3]):
+        found = detector(np.array(Image.open(tmp_path / f"{number}.png")))
+        assert ratios == [max((box.area() for box in found), default=0) / (500 * 220)]
+    large = face(200).resize((3200, 3200))
+    [one] = faces_in(large)
+    assert abs(one.width / 3200 - faces_in(face(200))[0].width / 200) < 0.1
+
+
+def test_only_faces_are_blurred(tmp_path):
+    rows = run(tmp_path, faces(tmp_path), [{"image_face_blur_mapper": {"radius": 9, "scaleFactor": 1.2}}])
+    assert rows[0]["images"] == ["0.png"]
+    for number, row in enumerate(rows[1:], 1):
+        before, after = Image.open(tmp_path / f"{number}.png"), Image.open(tmp_path / "out" / row["images"][0])
+        wanted = before.copy()
+        for box in faces_in(before):
+            corners = (box.left, box.top, box.left + box.width, box.top + box.height)
+            wanted.paste(before.crop(corners).filter(ImageFilter.GaussianBlur(9)), corners)
+        assert np.array_equal(np.array(after), np.array(wanted))
+        assert not np.array_equal(np.array(after), np.array(before))
+    assert not [*unlisted(output_layout(tmp_path / "out"))], "prune leaves the new files"
+
+
+def clip(path: Path, pictures: list[Image.Image]) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"threads": "1", "g": "3", "crf": "12"})
+        stream.width, stream.height, stream.pix_fmt = *pictures[0].size, "yuv420p"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(("interval", "share"), [(1, 0.5), (4, 0.5), (9, 0.0)])
+def test_the_share_of_frames_with_a_face(tmp_path, interval, share):
+    empty = Image.new("RGB", (200, 200), (90, 90, 90))
+    clip(tmp_path / "a.mp4", [face(200)] * 4 + [empty] * 4)
+    process = [{"video_face_ratio_filter": {"threshold": 0.5, "detect_interval": interval}}]
+    kept = run(tmp_path, [{"text": "", "videos": ["a.mp4"]}, {"text": "", "videos": []}], process)
+    assert statistics(tmp_path, "video_face_exist") == [[share], []]
+    assert len(kept) == 1 + (share >= 0.5)
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "numbers"),
+    [
+        ({}, [0, 3, 6, 9]),
+        ({"frame_sampling_method": "all_frames"}, list(range(12))),
+        ({"frame_sampling_method": "uniform", "frame_num": 2}, [0, 11]),
+        ({"frame_sampling_method": "uniform", "frame_num": 2, "duration": 0.6}, [0, 5, 6, 11]),
+    ],
+)
+def test_frames_are_extracted(tmp_path, parameters, numbers):
+    clip(tmp_path / "a.mp4", [made_picture(number) for number in range(12)])
+    clip(tmp_path / "b.mp4", [made_picture(0)] * 3)
+    process = [{"video_extract_frames_mapper": {"frame_field": "frames", "frame_dir": "x", **parameters}}]
+    later = {"image_shape_filter": {"image_key": "frames", "max_width": 64}}
+    records = [{"text": "<__dj__video> one", "videos": ["a.mp4", "b.mp4"]}]
+    [row] = run(tmp_path, records, [*process, later])
+    assert row["frames"][1] == [], "no mark in the text"
+    pictures = frames_of(tmp_path / "a.mp4")
+    for name, number in zip(row["frames"][0], numbers, strict=True):
+        content = io.BytesIO()
+        Image.fromarray(pictures[number]).save(content, "JPEG")
+        assert (tmp_path / "out" / name).read_bytes() == content.getvalue()
+    assert statistics(tmp_path, "image_width") == [[64] * len(numbers)]
+    left = {
+        surplus.path.relative_to(tmp_path / "out").as_posix() for surplus in unlisted(output_layout(tmp_path / "out"))
+    }
+    assert not left & set(row["frames"][0]), "prune leaves the listed frames"
+
+
+def made_picture(number: int) -> Image.Image:
+    picture = Image.new("RGB", (64, 48), (20 * number, 120, 255 - 20 * number))
+    ImageDraw.Draw(picture).rectangle((4 * number, 8, 4 * number + 8, 30), fill=(255, 255, 255))
+    return picture
+
+
+def test_a_filter_of_ffmpeg_changes_clips(tmp_path):
+    clip(tmp_path / "a.mp4", [made_picture(number) for number in range(6)])
+    process = [{"video_ffmpeg_wrapped_mapper": {"filter_name": "scale", "filter_kwargs": {"width": 32, "height": 24}}}]
+    [row] = run(tmp_path, [{"text": "", "videos": ["a.mp4"]}], process)
+    before, after = frames_of(tmp_path / "a.mp4"), frames_of(tmp_path / "out" / row["videos"][0])
+    assert [frame.shape for frame in after] == [(24, 32, 3)] * 6
+    small = [np.array(Image.fromarray(frame).resize((32, 24), Image.Resampling.BICUBIC)) for frame in before]
+    assert np.abs(np.array(small, float) - np.array(after, float)).mean() < 6
+    [row] = run(tmp_path, [{"text": "", "videos": ["a.mp4"]}], ["video_ffmpeg_wrapped_mapper"])
+    assert row["videos"] == ["a.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("video", {"filter_name": "movie", "filter_kwargs": {"filename": "/etc/passwd"}}),
+        ("video", {"filter_name": "drawtext", "filter_kwargs": {"textfile": "/etc/passwd"}}),
+        ("audio", {"filter_name": "amovie"}),
+    ],
+)
+def test_filters_that_reach_out_are_refused(name, parameters):
+    with pytest.raises(RecipeError, match="may not"):
+        load_recipe({"process": [{f"{name}_ffmpeg_wrapped_mapper": parameters}]})
+
+
+def test_a_filter_that_does_not_exist_quarantines(tmp_path):
+    clip(tmp_path / "a.mp4", [made_picture(0)] * 3)
+    process = [{"video_ffmpeg_wrapped_mapper": {"filter_name": "no_such_filter"}}]
+    assert run(tmp_path, [{"text": "", "videos": ["a.mp4"]}, {"text": "", "videos": []}], process)[0]["videos"] == []
+
+
+def samples(path: Path) -> np.ndarray:
+    with wave.open(str(path)) as file:
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(float)
+
+
+def test_sounds_are_filtered(tmp_path):
+    tone(tmp_path / "a.wav", 0.5)
+    process = [{"audio_ffmpeg_wrapped_mapper": {"filter_name": "volume", "filter_kwargs": {"volume": 0.5}}}]
+    [row] = run(tmp_path, [{"text": "", "audios": ["a.wav"]}], process)
+    before, after = samples(tmp_path / "a.wav"), samples(tmp_path / "out" / row["audios"][0])
+    assert len(before) == len(after)
+    assert np.abs(after - before / 2).max() <= 1.5
+    assert row["__dj__source_file__"] == ["a.wav"]
+
+
+def test_noise_has_its_amplitude_and_is_always_the_same(tmp_path):
+    for number in range(12):
+        tone(tmp_path / f"{number}.wav", 0.3 + number / 50)
+    records = [{"text": "", "audios": [f"{number}.wav"]} for number in range(12)]
+    noise = [{"audio_add_gaussian_noise_mapper": {"min_amplitude": 0.01, "max_amplitude": 0.02, "p": 0.5}}]
+    first = run(tmp_path, records, noise)
+    noisy = [row for row in first if row["audios"] != row["__dj__source_file__"]]
+    assert 2 <= len(noisy) <= 10
+    for row in noisy:
+        added = samples(tmp_path / "out" / row["audios"][0]) - samples(tmp_path / row["__dj__source_file__"][0])
+        assert 0.009 * 32767 < added.std() < 0.021 * 32767
+    assert run(tmp_path, records, noise) == first
+    with pytest.raises(RecipeError, match="not below max_amplitude"):
+        load_recipe({"process": [{"audio_add_gaussian_noise_mapper": {"min_amplitude": 1, "max_amplitude": 1}}]})
+
+
+def test_nested_lists_of_media_are_read_as_one(tmp_path):
+    made.image(tmp_path / "a.png", 8, 8)
+    made.image(tmp_path / "b.png", 8, 16)
+    run(tmp_path, [{"text": "", "images": [["a.png"], ["b.png", "a.png"]]}], ["image_aspect_ratio_filter"])
+    assert statistics(tmp_path, "aspect_ratios") == [[1.0, 0.5, 1.0]]
