@@ -46,8 +46,9 @@ class Task:
     """Hold the data that a worker loads once: plan, model store, frequent keys of the corpus. Picklable.
 
     `frequent` holds the sorted frequent keys of the plan's corpus mappers, keyed by label. The keys of a mapper without
-    an entry are counted. In a recipe with groupers, `plan` is one of the stages of the `whole` plan; the measured files
-    have the columns of all of them. `made` is the folder, or the URL, of the media files that its operators make.
+    an entry are counted. It also holds the indexes of the filters that compare with other documents. In a recipe with
+    groupers, `plan` is one of the stages of the `whole` plan; the measured files have the columns of all of them.
+    `made` is the folder, or the URL, of the media files that its operators make.
     """
 
     plan: Plan

@@ -11,6 +11,7 @@ HONOURED = frozenset(
         "custom_operator_paths",
         "dataset",
         "dataset_path",
+        "decontaminate",
         "eoc_special_token",
         "image_bytes_key",
         "image_key",
@@ -67,8 +68,9 @@ WRITTEN_TOKENS = {
     "webdataset": {"image": "<__dj__image>", "video": "<__dj__video>", "eoc": "<|__dj__eoc|>"},
 }
 
-# Names of Data-Juicer for other engines with the same results; they mean the same operator here.
+# Other names of operators: those of Data-Juicer for other engines with the same results, and a short one.
 ALIASES = {
+    "decontaminate": "decontamination_filter",
     "ray_bts_minhash_cpp_deduplicator": "document_minhash_deduplicator",
     "ray_bts_minhash_deduplicator": "document_minhash_deduplicator",
     "ray_document_deduplicator": "document_deduplicator",

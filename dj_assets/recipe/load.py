@@ -19,7 +19,9 @@ from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
 from dj_assets.operators.base import Aggregator, CorpusMapper, FieldMapper, Filter, Grouper, Operator
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.kinds.reference_filter import ReferenceFilter
 from dj_assets.recipe import data_juicer, known_keys, unregistered
+from dj_assets.recipe.edit import LAST_STEP
 from dj_assets.recipe.inputs import inputs_of
 from dj_assets.recipe.model import AssetBlock, Recipe
 from dj_assets.recipe.parameters import Entry, Unknown, adapted, did_you_mean
@@ -73,7 +75,7 @@ def _build(content: dict[str, Any], file: str, unknown: Unknown | None) -> Recip
     asset = _asset(content.get("asset"), file)
     media = _media(content, asset, file)
     unknown = unknown or _unknown_parameters(content.get("unknown_parameters", "error"), file)
-    process, found = _process(content.get("process"), _Context(file, text_key, media, asset, forgotten, unknown))
+    process, found = _process(_entries(content), _Context(file, text_key, media, asset, forgotten, unknown))
     inputs = inputs_of(content, file)
     notices += [*found, *inputs.notices]
     mixture = (inputs.mixture,) if inputs.mixture else ()
@@ -112,6 +114,14 @@ class _Context:
     asset: AssetBlock | None
     unregistered: tuple[type[Operator], ...] = ()
     unknown_parameters: Unknown = "error"
+
+
+def _entries(content: Mapping[str, Any]) -> object:
+    """Return the entries of `process`, with the top-level key `decontaminate` as the last one."""
+    entries = content.get("process")
+    if LAST_STEP not in content or not isinstance(entries, list | None):
+        return entries
+    return [*(entries or []), {LAST_STEP: content[LAST_STEP]}]
 
 
 def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], list[str]]:
@@ -202,6 +212,9 @@ def _operator(cls: type[Operator], parameters: dict[str, object], index: int, co
         key, problem, fix = _explain(error, cls)
         raise RecipeError(file, problem, index, name, key or None, fix) from None
     contract.check_operator(operator)
+    if isinstance(operator, ReferenceFilter) and not operator.against:
+        fix = "name a file or folder, such as {against: benchmarks/}"
+        raise RecipeError(file, "is required", index, name, "against", fix)
     for key, problem in _bad_bounds(operator):
         raise RecipeError(file, problem, index, name, key)
     for field in operator.fields if isinstance(operator, FieldMapper) else ():

@@ -8,6 +8,7 @@ from typing import Any
 
 from dj_assets.operators.base import Operator
 from dj_assets.recipe import known_keys
+from dj_assets.recipe.edit import LAST_STEP
 from dj_assets.recipe.model import AssetBlock
 from dj_assets.recipe.parameters import ignored_by
 from dj_assets.reference.operator_tables import operator_facts, shipped_operators
@@ -97,6 +98,11 @@ def _top_level(operators: Mapping[str, str]) -> Schema:
     block = {"anyOf": [{"type": "null"}, {"$ref": _REF + "AssetBlock"}]}
     # an honoured key without a description takes any value
     honoured: Schema = {key: _KEYS.get(key, {}) for key in sorted(known_keys.HONOURED)}
+    last = known_keys.ALIASES[LAST_STEP]
+    honoured[LAST_STEP] = {
+        "anyOf": [{"type": "null"}, {"$ref": _REF + last}],
+        "description": f"The last operator of the recipe. {_sentence(last)}",
+    }
     return {**honoured, "process": process, "asset": block, **_without_effect(known_keys.IGNORED - known_keys.HONOURED)}
 
 

@@ -28,6 +28,7 @@ from dj_assets.replay.replay import replay
 from dj_assets.replay.shared_keys import KEYS_AT_ONCE, leading_bits, part_of_keys
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.copies import at_hand
+from dj_assets.subset.references import References
 
 Frequent = Mapping[str, np.ndarray]
 Take = Callable[[MeasuredSource, Task], list[FileManifest]]
@@ -48,9 +49,13 @@ class Corpus:
     models: ModelStore
     limit: int | None
     threads: int
+    references: References
 
     def count(self, open_engine: OpenEngine, report: Report) -> Frequent:
-        """Count what is not counted yet; return the frequent keys of every corpus mapper by its label, sorted."""
+        """Count what is not counted yet; return the frequent keys of every corpus mapper by its label, sorted.
+
+        The indexes of the filters that compare with other documents are among them.
+        """
         return self._frequent(lambda source, task: source.measure_files(task, open_engine, report)[0])
 
     def counted(self) -> Frequent:
@@ -73,7 +78,7 @@ class Corpus:
         return digest([key, hashes]) if hashes else key
 
     def _frequent(self, take: Take) -> Frequent:
-        frequent: dict[str, np.ndarray] = {}
+        frequent: dict[str, np.ndarray] = {**self.references.indexes}
         for step in self.plan.corpus_mappers:
             counting, layout = self.plan.counting(step), self.layout.counting(step.label)
             key = self._key(counting, frequent)
