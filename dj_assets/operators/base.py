@@ -27,6 +27,8 @@ from dj_assets.operators.conditions import Condition, Range
 from dj_assets.operators.sql import Sql
 
 T = TypeVar("T")
+# Stands for the row of a sample that is in another file.
+ELSEWHERE = np.uint64(2**64 - 1)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -289,6 +291,14 @@ class CorpusMapper(Mapper):
 
     frequency_threshold: int
 
+    @property
+    def keeps_first(self) -> bool:
+        """Return true if the first sample with a frequent key is treated otherwise, see `rewrite`; by default, false.
+
+        Such a mapper cannot stand behind an expander: children have no row of their own while they are measured.
+        """
+        return False
+
     def counting_parameters(self) -> dict[str, object]:
         """Return the parameters that affect the keys of a sample: all measuring ones but the threshold."""
         return self.model_dump(mode="json", exclude={*self.judging, "frequency_threshold"})
@@ -299,7 +309,12 @@ class CorpusMapper(Mapper):
 
     @abstractmethod
     def rewrite(self, batch: Batch, frequent: np.ndarray) -> Batch:
-        """Return the batch rewritten. `frequent` holds the keys above the threshold: sorted `uint64`, shape `(n,)`."""
+        """Return the batch rewritten.
+
+        `frequent` holds the keys above the threshold: sorted `uint64`, shape `(n,)`. If the operator keeps the first
+        sample with a key, the shape is `(n, 2)`: the second column has the row of that sample, `ELSEWHERE` if it is in
+        another file. The column `row` of a batch has the rows of its samples.
+        """
 
     def apply(self, batch: Batch) -> Batch:
         """Return the batch rewritten without a corpus: as if no key were frequent."""

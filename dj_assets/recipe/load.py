@@ -17,7 +17,7 @@ from dj_assets.errors import ContractError, RecipeError
 from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
-from dj_assets.operators.base import Aggregator, CorpusMapper, FieldMapper, Filter, Grouper, Operator
+from dj_assets.operators.base import Aggregator, CorpusMapper, Expander, FieldMapper, Filter, Grouper, Operator
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.reference_filter import ReferenceFilter
 from dj_assets.recipe import data_juicer, known_keys, unregistered
@@ -152,6 +152,7 @@ def _check_groups(operators: Sequence[Operator], file: str) -> None:
     """Check that every grouper has its aggregator, and that nothing after it counts the corpus."""
     before: Operator | None = None
     grouped: Operator | None = None
+    expanded: Operator | None = None
     for index, operator in enumerate([*operators, None]):
         if isinstance(before, Grouper) and not isinstance(operator, Aggregator):
             fix = "put an aggregator behind it, such as join_text_aggregator"
@@ -162,7 +163,11 @@ def _check_groups(operators: Sequence[Operator], file: str) -> None:
         if isinstance(operator, CorpusMapper) and grouped is not None:
             problem = f"counts the corpus, which {grouped.name} before it changes"
             raise RecipeError(file, problem, index, operator.name, fix="put it in front of the grouper")
+        if isinstance(operator, CorpusMapper) and operator.keeps_first and expanded is not None:
+            problem = f"keeps the first of several samples, but {expanded.name} before it makes samples of others"
+            raise RecipeError(file, problem, index, operator.name, fix="put it in front, or set keep_first: false")
         before = operator
+        expanded = before if isinstance(before, Expander) else expanded
         grouped = before if isinstance(before, Grouper) else grouped
 
 
