@@ -92,6 +92,9 @@ class Operator(BaseModel):
     # Imported packages that are optional, each with the extra that installs it.
     packages: ClassVar[Mapping[str, str]] = {}
 
+    # The parameter that names languages, or other labels of a model, see `languages`.
+    language_key: ClassVar[str] = "lang"
+
     text_key: str | None = None
     # The key of the text in the recipe, which the loader sets.
     _text_of_recipe: str = PrivateAttr("text")

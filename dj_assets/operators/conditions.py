@@ -322,7 +322,7 @@ class All(Condition):
 class AnyOf(All):
     """Test that at least one part keeps. The value is that of the last part.
 
-    The reason is `reason_text` with the text in the column `named`, which says in a few words why no part keeps.
+    The reason is `reason_text`, followed by the text in the column `named`, if there is one.
     """
 
     reason_text: str = ""
@@ -334,7 +334,9 @@ class AnyOf(All):
         return Sql("(" + " OR ".join(t.text for t in tests) + ")", tuple(p for t in tests for p in t.parameters))
 
     def reason(self, columns: Columns) -> Sql:
-        """Return the text with the name that the sample has in its column, "no value" if it has none."""
+        """Return the text, with the name that the sample has in its column; "no value" if it has none."""
+        if not self.named:
+            return Sql("?", (self.reason_text,))
         column = quoted(columns[self.named])
         return Sql(f"CASE WHEN {column} IS NULL THEN ? ELSE ? || {column} END", (NO_VALUE, self.reason_text))
 

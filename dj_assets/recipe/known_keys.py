@@ -68,15 +68,17 @@ WRITTEN_TOKENS = {
     "webdataset": {"image": "<__dj__image>", "video": "<__dj__video>", "eoc": "<|__dj__eoc|>"},
 }
 
-# Other names of operators: those of Data-Juicer for other engines with the same results, and a short one.
+# Names of Data-Juicer for other engines with the same results; they mean the same operator here.
 ALIASES = {
-    "decontaminate": "decontamination_filter",
     "ray_bts_minhash_cpp_deduplicator": "document_minhash_deduplicator",
     "ray_bts_minhash_deduplicator": "document_minhash_deduplicator",
     "ray_document_deduplicator": "document_deduplicator",
     "ray_image_deduplicator": "image_deduplicator",
     "ray_video_deduplicator": "video_deduplicator",
 }
+
+# Short names of operators that Data-Juicer does not have.
+SHORT_NAMES = {"decontaminate": "decontamination_filter"}
 
 # Names that operators had in earlier versions of Data-Juicer.
 RENAMED_OPERATORS = {

@@ -137,7 +137,7 @@ def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], 
         if name != written:
             earlier = f"is an earlier name of {name} and read as that"
             notices.append(str(RecipeError(context.file, earlier, index, written)))
-        cls = _class_of(known_keys.ALIASES.get(name, name), index, context)
+        cls = _class_of({**known_keys.ALIASES, **known_keys.SHORT_NAMES}.get(name, name), index, context)
         taken = adapted(Entry(context.file, index, name, cls, parameters), context.unknown_parameters)
         ignored |= taken.without_effect
         notices += taken.notices

@@ -272,8 +272,10 @@ class Plan:
         for language in named:
             if language not in known:
                 codes = sorted(known, key=lambda code: (code[:1] != language[:1].lower(), code))
-                problem = f"the model does not know {language!r}; its languages are {', '.join(codes[:12])} …"
-                raise self._error(step, problem, "lang")
+                key = step.operator.language_key
+                kind = "languages" if key == "lang" else f"{key}s"
+                shown = f"{', '.join(codes[:12])}{' …' if len(codes) > 12 else ''}"
+                raise self._error(step, f"the model does not know {language!r}; its {kind} are {shown}", key)
 
     def _check_code(self, step: Step) -> None:
         if not isinstance(step.operator, CodeMapper):

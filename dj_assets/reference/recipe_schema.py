@@ -68,7 +68,8 @@ def recipe_schema() -> Schema:
     definitions["AssetBlock"] = _single_or_list(block)
     definitions |= {cls.name: _operator(cls) for cls in classes}
     names = {cls.name: cls.name for cls in classes}
-    names |= {alias: name for alias, name in known_keys.ALIASES.items() if name in names}
+    other = {**known_keys.ALIASES, **known_keys.SHORT_NAMES}
+    names |= {alias: name for alias, name in other.items() if name in names}
     return {
         "$schema": DRAFT,
         "title": "Recipe",
@@ -98,7 +99,7 @@ def _top_level(operators: Mapping[str, str]) -> Schema:
     block = {"anyOf": [{"type": "null"}, {"$ref": _REF + "AssetBlock"}]}
     # an honoured key without a description takes any value
     honoured: Schema = {key: _KEYS.get(key, {}) for key in sorted(known_keys.HONOURED)}
-    last = known_keys.ALIASES[LAST_STEP]
+    last = known_keys.SHORT_NAMES[LAST_STEP]
     honoured[LAST_STEP] = {
         "anyOf": [{"type": "null"}, {"$ref": _REF + last}],
         "description": f"The last operator of the recipe. {_sentence(last)}",

@@ -80,7 +80,7 @@ class SpanDeduplicator(CorpusMapper):
         wanted = np.unique(np.fromiter((key for own in keys for key in own if key is not None), np.uint64))
         homes = _homes(wanted, frequent)
         rows = batch.rows.column(ROW).to_pylist() if ROW in batch.rows.schema.names else range(len(batch))
-        return [self._cut(*each, homes, row) for *each, row in zip(units, keys, rows, strict=True)]
+        return [self._cut(own, of, homes, row) for own, of, row in zip(units, keys, rows, strict=True)]
 
     def _cut(
         self, units: Sequence[str], keys: Sequence[int | None], homes: Mapping[int, int], row: int
