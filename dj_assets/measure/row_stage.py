@@ -20,6 +20,7 @@ from dj_assets.operators import contract
 from dj_assets.operators.base import (
     Aggregator,
     CorpusMapper,
+    CountingMapper,
     Deduplicator,
     Expander,
     FieldMapper,
@@ -254,6 +255,8 @@ class RowStage:
         if isinstance(operator, CorpusMapper):
             self._count_or_rewrite(operator, step)
         elif isinstance(operator, Mapper):
+            if isinstance(operator, CountingMapper):
+                self._measure(operator, step)
             self.batch = self._guarded(rewriting(operator, operator.apply), step)
             self._note_change(operator, operator.fields if isinstance(operator, FieldMapper) else {})
         elif isinstance(operator, Aggregator):
@@ -292,7 +295,7 @@ class RowStage:
         keys = self._guarded(lambda batch: {step.signature: contract.counted(operator, seen_by(operator, batch))}, step)
         self.signatures[step.signature] = self._spread(keys[step.signature], contract.KEYS)
 
-    def _measure(self, operator: Measuring, step: Step) -> None:
+    def _measure(self, operator: Measuring | CountingMapper, step: Step) -> None:
         columns = tuple(step.columns.values())
         measured_as = self.by_identity.get(step.identity)
         if measured_as is not None:
@@ -304,7 +307,7 @@ class RowStage:
             self.statistics[step.columns[statistic.key]] = self._spread(statistics[statistic.key], statistic.type)
         self.by_identity[step.identity] = columns
 
-    def _measuring(self, operator: Measuring, step: Step) -> Callable[[Batch], Columns] | None:
+    def _measuring(self, operator: Measuring | CountingMapper, step: Step) -> Callable[[Batch], Columns] | None:
         """Return the measure of a filter with an index of other documents; None for the usual measure."""
         index = self.frequent.get(step.label)
         if index is None or not isinstance(operator, ReferenceFilter):

@@ -264,6 +264,31 @@ class RecordMapper(Mapper):
         """Return the new value of a field, of the same type: a text for a text, an equally nested value for others."""
 
 
+class CountingMapper(RecordMapper):
+    """Rewrite samples, and measure how much of them: statistics that nothing judges, taken before the rewriting.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> class NoDigitsMapper(CountingMapper):
+    ...     statistics = (Statistic("digits", pa.int64(), "characters"),)
+    ...     def apply(self, batch):
+    ...         return batch.with_text(pc.replace_substring_regex(batch.text, "[0-9]", ""))
+    ...     def edit(self, name, value):
+    ...         return value
+    ...     def measure(self, batch):
+    ...         return {"digits": pc.count_substring_regex(batch.text, "[0-9]").cast(pa.int64())}
+    >>> NoDigitsMapper().measure(Batch.of_texts(["1 or 23", "none"]))["digits"].to_pylist()
+    [3, 0]
+    """
+
+    statistics: ClassVar[tuple[Statistic, ...]] = ()
+
+    @abstractmethod
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return one array for each statistic key, as long as the batch."""
+
+
 class CorpusMapper(Mapper):
     """Rewrite text depending on the whole corpus: on keys that more than `frequency_threshold` samples have.
 

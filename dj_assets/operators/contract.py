@@ -20,6 +20,7 @@ from dj_assets.operators.base import (
     BoundedFilter,
     ByParameters,
     CorpusMapper,
+    CountingMapper,
     Deduplicator,
     Expander,
     FieldMapper,
@@ -68,7 +69,7 @@ _FIXES = {
 
 
 def measured(
-    operator: Measuring, batch: Batch, measure: Callable[[Batch], Mapping[str, pa.Array]] | None = None
+    operator: Measuring | CountingMapper, batch: Batch, measure: Callable[[Batch], Mapping[str, pa.Array]] | None = None
 ) -> dict[str, pa.Array]:
     """Measure a batch, by another function than `operator.measure` if one is given.
 

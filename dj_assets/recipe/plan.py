@@ -21,6 +21,7 @@ from dj_assets.models.store import ModelFile, ModelStore
 from dj_assets.operators.base import (
     Aggregator,
     CorpusMapper,
+    CountingMapper,
     Deduplicator,
     Expander,
     Filter,
@@ -317,7 +318,7 @@ def make_plan(recipe: Recipe) -> Plan:
     rewriting: list[str] = []
     for index, operator in enumerate(recipe.process):
         judged = _judged(operator, steps)
-        statistics = operator.statistics if isinstance(operator, Measuring) and not judged else ()
+        statistics = operator.statistics if isinstance(operator, Measuring | CountingMapper) and not judged else ()
         keys = [statistic.key for statistic in statistics]
         # a selector that measures nothing may judge another column without a new measure
         parameters = {} if isinstance(operator, Selector | Grouper) and not keys else operator.measuring_parameters()

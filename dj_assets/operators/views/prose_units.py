@@ -13,6 +13,7 @@ from dj_assets.operators.batch import Batch
 
 if TYPE_CHECKING:
     from spacy.language import Language
+    from spacy.tokens import Doc
 
 Tokenization = Literal["pattern", "spacy"]
 
@@ -95,7 +96,7 @@ def _without_blanks(words: list[str]) -> list[str]:
     return [stripped for word in words if (stripped := word.strip())]
 
 
-def _pipeline(lang: str, text: str):  # noqa: ANN202 - spaCy is imported late
+def _pipeline(lang: str, text: str) -> Doc:
     pipeline = _blank(lang)
     pipeline.max_length = len(text) + 10
     return pipeline(text)

@@ -11,6 +11,7 @@ from dj_assets.views.left_out import or_remark
 from dj_assets.views.page import provenance, results, samples
 from dj_assets.views.page.contamination import contamination
 from dj_assets.views.page.html import Html, joined, tag
+from dj_assets.views.page.redacted import redacted
 from dj_assets.views.page.report_input import ReportInput, Section
 from dj_assets.views.page.sandbox import evaluation
 from dj_assets.views.page.whole import whole_page
@@ -26,6 +27,7 @@ SECTIONS: tuple[Callable[[ReportInput], Section | None], ...] = (
     samples.duplicates,
     samples.quarantine,
     contamination,
+    redacted,
     provenance.models,
     provenance.sources,
     provenance.recipe,
