@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dj_assets.analysis.cuts import cuts_of
 from dj_assets.analysis.differences import differences
 from dj_assets.analysis.duplicate_pairs import duplicates_query
 from dj_assets.analysis.examples import LOAD
@@ -21,6 +24,7 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import MEASURE_AGAIN, require_measured, stored_manifest
 from dj_assets.home.numbering import are_aggregates, step_of_aggregates
 from dj_assets.home.run_manifest import RunManifest
+from dj_assets.measure.first_samples import in_file
 from dj_assets.measure.made_samples import aggregated, expanded
 from dj_assets.measure.own_keys import rewriting, seen_by
 from dj_assets.models.store import ModelStore
@@ -39,6 +43,7 @@ from dj_assets.operators.base import (
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.language_model import LanguageModelOperator
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.kinds.span_deduplicator import SpanDeduplicator
 from dj_assets.operators.sql import Sql, joined, quoted
 from dj_assets.operators.views.sample_fields import field_values, records
 from dj_assets.publish.database import reading, require_database
@@ -140,6 +145,10 @@ class Tracer:
         path, own_row = source.position(source_row(row))
         whole = [member for file in self.files for member in (file, *file.members)]
         file = next((file for file in whole if str(file.path) == path and not file.members), None)
+        raw = _raw(path, own_row, self.plan.recipe.text_key, self.models, file)
+        if raw is not None:
+            # of joined files, the row is that among the samples of all
+            raw = raw.with_column("row", pa.array([source_row(row)], pa.int64()))
         models = replace(self.models, answers=self._answers)
         raw = _raw(path, own_row, self.plan.recipe.text_key, models, file)
         steps = self._steps(shard, row, raw, ended_by, quarantined=outcome.startswith("quarantined"))
@@ -222,7 +231,11 @@ class Tracer:
                 raw = None if raw is None else aggregated(step.operator, raw, read)
                 trace = StepTrace(step.label, f"makes one text of {_samples(len(members))}")
             elif isinstance(step.operator, Mapper):
+                before = raw
                 raw, trace = _rewritten(step, step.operator, self._rewriting(step, step.operator, (shard, now)), raw)
+                if isinstance(step.operator, SpanDeduplicator) and before is not None:
+                    cuts = cuts_of(step.operator, before, stored_frequent(self.layout, step), shard, self._name)
+                    trace = replace(trace, details=(*trace.details, *cuts))
             elif isinstance(step.operator, Filter):
                 trace = self._judged(step, step.operator, measured, (shard, now), ended=ended)
                 self._read_calls(step.operator, raw)
@@ -263,10 +276,14 @@ class Tracer:
 
     def _rewriting(self, step: Step, operator: Mapper, position: tuple[int, int]) -> Callable[[Batch], Batch]:
         if isinstance(operator, CorpusMapper):
-            return rewriting(operator, partial(operator.rewrite, frequent=stored_frequent(self.layout, step)))
+            return rewriting(operator, partial(operator.rewrite, frequent=self._frequent(step, position[0])))
         if isinstance(step.operator, MediaOperator):
             return partial(self._with_measured_fields, position)
         return rewriting(operator, operator.apply)
+
+    def _frequent(self, step: Step, shard: int) -> np.ndarray:
+        frequent = stored_frequent(self.layout, step)
+        return in_file(frequent, shard) if frequent.ndim > 1 else frequent
 
     def _with_measured_fields(self, position: tuple[int, int], batch: Batch) -> Batch:
         """Return a sample with its other fields as they were measured: no media are read again."""

@@ -116,6 +116,10 @@ class Layout:
         """Return the path of the frequent keys of a counting pass."""
         return self.work / "frequent.parquet"
 
+    def index(self, label: str) -> Path:
+        """Return the path of the index of the documents that one filter compares samples with."""
+        return self.work / "indexes" / f"{label}.parquet"
+
     @property
     def against(self) -> Layout:
         """The place of what was measured of the reference set; nothing is published there."""

@@ -20,6 +20,7 @@ from dj_assets.operators import contract
 from dj_assets.operators.base import (
     Aggregator,
     CorpusMapper,
+    CountingMapper,
     Deduplicator,
     Expander,
     FieldMapper,
@@ -32,6 +33,7 @@ from dj_assets.operators.base import (
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.media_maker import MediaMaker
+from dj_assets.operators.kinds.reference_filter import ReferenceFilter
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.operators.views.sample_statistics import with_statistics, without_statistics
 from dj_assets.recipe.plan import MembersRead, Plan, Step
@@ -85,7 +87,7 @@ class RowStage:
     def __init__(
         self, batch: Batch, frequent: Mapping[str, np.ndarray] | None = None, alive: np.ndarray | None = None
     ) -> None:
-        """Take a batch, and the frequent keys of the corpus mappers that were counted, keyed by label.
+        """Take a batch, and what steps take from elsewhere, keyed by label, see `work.Task`.
 
         `alive` is a mask of the samples that earlier steps keep, for conditional steps; None if all are kept.
         """
@@ -255,6 +257,8 @@ class RowStage:
         if isinstance(operator, CorpusMapper):
             self._count_or_rewrite(operator, step)
         elif isinstance(operator, Mapper):
+            if isinstance(operator, CountingMapper):
+                self._measure(operator, step)
             self.batch = self._guarded(rewriting(operator, operator.apply), step)
             self._note_change(operator, operator.fields if isinstance(operator, FieldMapper) else {})
         elif isinstance(operator, Aggregator):
@@ -294,16 +298,24 @@ class RowStage:
         keys = self._guarded(lambda batch: {step.signature: contract.counted(operator, seen_by(operator, batch))}, step)
         self.signatures[step.signature] = self._spread(keys[step.signature], contract.KEYS)
 
-    def _measure(self, operator: Measuring, step: Step) -> None:
+    def _measure(self, operator: Measuring | CountingMapper, step: Step) -> None:
         columns = tuple(step.columns.values())
         measured_as = self.by_identity.get(step.identity)
         if measured_as is not None:
             self.statistics.update({new: self.statistics[old] for new, old in zip(columns, measured_as, strict=True)})
             return
-        statistics = self._guarded(lambda batch: contract.measured(operator, seen_by(operator, batch)), step)
+        measure = self._measuring(operator, step)
+        statistics = self._guarded(lambda batch: contract.measured(operator, seen_by(operator, batch), measure), step)
         for statistic in step.statistics:
             self.statistics[step.columns[statistic.key]] = self._spread(statistics[statistic.key], statistic.type)
         self.by_identity[step.identity] = columns
+
+    def _measuring(self, operator: Measuring | CountingMapper, step: Step) -> Callable[[Batch], Columns] | None:
+        """Return the measure of a filter with an index of other documents; None for the usual measure."""
+        index = self.frequent.get(step.label)
+        if index is None or not isinstance(operator, ReferenceFilter):
+            return None
+        return partial(operator.measure_against, index=index)
 
     def _guarded(self, work: Callable[[Batch], T], step: Step) -> T:
         """Run an operator over the batch; if it fails, set aside the samples that it fails for and run it again."""

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from dj_assets.home.identity import FROM_SOURCE, id_of, row_of
+from dj_assets.measure.first_samples import as_in
 from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.media_files import MEDIA, media_files
 from dj_assets.measure.media_stage import decoded_otherwise, measure_in_parts
@@ -46,8 +47,9 @@ class Task:
     """Hold the data that a worker loads once: plan, model store, frequent keys of the corpus. Picklable.
 
     `frequent` holds the sorted frequent keys of the plan's corpus mappers, keyed by label. The keys of a mapper without
-    an entry are counted. In a recipe with groupers, `plan` is one of the stages of the `whole` plan; the measured files
-    have the columns of all of them. `made` is the folder, or the URL, of the media files that its operators make.
+    an entry are counted. It also holds the indexes of the filters that compare with other documents. In a recipe with
+    groupers, `plan` is one of the stages of the `whole` plan; the measured files have the columns of all of them.
+    `made` is the folder, or the URL, of the media files that its operators make.
     """
 
     plan: Plan
@@ -195,9 +197,10 @@ def decoded_otherwise_than_before(task: Task, file: str, block: Block) -> bool:
 
 def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured:
     """Measure the samples of a block; a plan over media measures them in parts."""
+    frequent = as_in(task.frequent, block.file_number)
     if task.plan.media:
-        return measure_in_parts(task.plan, batch, replace(_root(file, block), made=task.made), task.frequent)
-    return RowStage(batch, task.frequent).run(task.plan)
+        return measure_in_parts(task.plan, batch, replace(_root(file, block), made=task.made), frequent)
+    return RowStage(batch, frequent).run(task.plan)
 
 
 def _with_written(types: ColumnTypes, written: Sequence[Mapping[str, pa.DataType]]) -> ColumnTypes:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class TextClassifier(Protocol):
     """The part of a fastText model that operators call."""
 
-    def predict(self, text: str) -> tuple[Sequence[str], Sequence[float]]:
-        """Return the most likely labels of a text, and their probabilities."""
+    def predict(self, text: str, k: int = 1) -> tuple[Sequence[str], Sequence[float]]:
+        """Return the `k` most likely labels of a text, all for -1, and their probabilities."""
 
 
 @cache

@@ -27,6 +27,8 @@ from dj_assets.operators.conditions import Condition, Range
 from dj_assets.operators.sql import Sql
 
 T = TypeVar("T")
+# Stands for the row of a sample that is in another file.
+ELSEWHERE = np.uint64(2**64 - 1)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -91,6 +93,9 @@ class Operator(BaseModel):
     recipe_names: ClassVar[Mapping[str, str]] = {}
     # Imported packages that are optional, each with the extra that installs it.
     packages: ClassVar[Mapping[str, str]] = {}
+
+    # The parameter that names languages, or other labels of a model, see `languages`.
+    language_key: ClassVar[str] = "lang"
 
     text_key: str | None = None
     # The key of the text in the recipe, which the loader sets.
@@ -270,6 +275,31 @@ class RecordMapper(Mapper):
         """Return the new value of a field, of the same type: a text for a text, an equally nested value for others."""
 
 
+class CountingMapper(RecordMapper):
+    """Rewrite samples, and measure how much of them: statistics that nothing judges, taken before the rewriting.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> class NoDigitsMapper(CountingMapper):
+    ...     statistics = (Statistic("digits", pa.int64(), "characters"),)
+    ...     def apply(self, batch):
+    ...         return batch.with_text(pc.replace_substring_regex(batch.text, "[0-9]", ""))
+    ...     def edit(self, name, value):
+    ...         return value
+    ...     def measure(self, batch):
+    ...         return {"digits": pc.count_substring_regex(batch.text, "[0-9]").cast(pa.int64())}
+    >>> NoDigitsMapper().measure(Batch.of_texts(["1 or 23", "none"]))["digits"].to_pylist()
+    [3, 0]
+    """
+
+    statistics: ClassVar[tuple[Statistic, ...]] = ()
+
+    @abstractmethod
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return one array for each statistic key, as long as the batch."""
+
+
 class CorpusMapper(Mapper):
     """Rewrite text depending on the whole corpus: on keys that more than `frequency_threshold` samples have.
 
@@ -300,6 +330,14 @@ class CorpusMapper(Mapper):
 
     frequency_threshold: int
 
+    @property
+    def keeps_first(self) -> bool:
+        """Return true if the first sample with a frequent key is treated otherwise, see `rewrite`; by default, false.
+
+        Such a mapper cannot stand behind an expander: children have no row of their own while they are measured.
+        """
+        return False
+
     def counting_parameters(self) -> dict[str, object]:
         """Return the parameters that affect the keys of a sample: all measuring ones but the threshold."""
         return self.model_dump(mode="json", exclude={*self.judging, "frequency_threshold"})
@@ -310,7 +348,12 @@ class CorpusMapper(Mapper):
 
     @abstractmethod
     def rewrite(self, batch: Batch, frequent: np.ndarray) -> Batch:
-        """Return the batch rewritten. `frequent` holds the keys above the threshold: sorted `uint64`, shape `(n,)`."""
+        """Return the batch rewritten.
+
+        `frequent` holds the keys above the threshold: sorted `uint64`, shape `(n,)`. If the operator keeps the first
+        sample with a key, the shape is `(n, 2)`: the second column has the row of that sample, `ELSEWHERE` if it is in
+        another file. The column `row` of a batch has the rows of its samples.
+        """
 
     def apply(self, batch: Batch) -> Batch:
         """Return the batch rewritten without a corpus: as if no key were frequent."""

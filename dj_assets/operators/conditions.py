@@ -316,3 +316,30 @@ class All(Condition):
             texts.append(f"WHEN NOT {test.text} THEN {result.text}")
             parameters += [*test.parameters, *result.parameters]
         return Sql(f"CASE {' '.join(texts)} END", tuple(parameters))
+
+
+@dataclass(frozen=True)
+class AnyOf(All):
+    """Test that at least one part keeps. The value is that of the last part.
+
+    The reason is `reason_text`, followed by the text in the column `named`, if there is one.
+    """
+
+    reason_text: str = ""
+    named: str = ""
+
+    def keep(self, columns: Columns) -> Sql:
+        """Return the disjunction of the parts."""
+        tests = [part.keep(columns) for part in self.parts]
+        return Sql("(" + " OR ".join(t.text for t in tests) + ")", tuple(p for t in tests for p in t.parameters))
+
+    def reason(self, columns: Columns) -> Sql:
+        """Return the text, with the name that the sample has in its column; "no value" if it has none."""
+        if not self.named:
+            return Sql("?", (self.reason_text,))
+        column = quoted(columns[self.named])
+        return Sql(f"CASE WHEN {column} IS NULL THEN ? ELSE ? || {column} END", (NO_VALUE, self.reason_text))
+
+    def value(self, columns: Columns) -> Sql:
+        """Return the value of the last part."""
+        return self.parts[-1].value(columns)

@@ -21,6 +21,7 @@ from dj_assets.operators.base import (
     BoundedFilter,
     ByParameters,
     CorpusMapper,
+    CountingMapper,
     Deduplicator,
     Expander,
     FieldMapper,
@@ -68,9 +69,14 @@ _FIXES = {
 }
 
 
-def measured(operator: Measuring, batch: Batch) -> dict[str, pa.Array]:
-    """Measure a batch; return one array for each declared statistic, of its type and as long as the batch."""
-    returned = _called(operator, "measure", batch, lambda: operator.measure(batch))
+def measured(
+    operator: Measuring | CountingMapper, batch: Batch, measure: Callable[[Batch], Mapping[str, pa.Array]] | None = None
+) -> dict[str, pa.Array]:
+    """Measure a batch, by another function than `operator.measure` if one is given.
+
+    Return one array for each declared statistic, of its type and as long as the batch.
+    """
+    returned = _called(operator, "measure", batch, lambda: (measure or operator.measure)(batch))
     declared = {statistic.key: statistic.type for statistic in operator.statistics}
     return _arrays(operator, "measure", returned, declared, len(batch), declaration="statistics")
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import yaml
 
 Value = int | float
+# The top-level key of an operator that is the last one of the recipe.
+LAST_STEP = "decontaminate"
 Changes = Mapping[int, Mapping[str, Value]]
 
 
@@ -28,7 +30,8 @@ def set_parameters(text: str, changes: Changes) -> str:
     text
         A recipe in YAML, in block or flow style.
     changes
-        The new values of the parameters of operators, keyed by their index in `process`. The value of an existing
+        The new values of the parameters of operators, keyed by their index in `process`; that of a top-level key comes
+        after the others. The value of an existing
         parameter is replaced; a new parameter is added after the others.
 
     Raises
@@ -46,11 +49,18 @@ def set_parameters(text: str, changes: Changes) -> str:
 
 
 def _process(root: yaml.Node | None) -> list[yaml.Node]:
-    if isinstance(root, yaml.MappingNode):
-        for key, value in root.value:
-            if key.value == "process" and isinstance(value, yaml.SequenceNode):
-                return list(value.value)
-    raise ValueError("there is no list 'process'")
+    """Return the entries of `process`; the operator of a top-level key follows them."""
+    if not isinstance(root, yaml.MappingNode):
+        raise ValueError("there is no list 'process'")  # noqa: TRY004 - the text is wrong, not its type
+    keys = {key.value: (key, value) for key, value in root.value}
+    _, listed = keys.get("process", (None, None))
+    entries = list(listed.value) if isinstance(listed, yaml.SequenceNode) else []
+    if LAST_STEP in keys:
+        key, value = keys[LAST_STEP]
+        entries.append(yaml.MappingNode(root.tag, [(key, value)], key.start_mark, value.end_mark, flow_style=False))
+    if not entries:
+        raise ValueError("there is no list 'process'")
+    return entries
 
 
 def _entry_edits(text: str, entry: yaml.Node, values: Mapping[str, Value]) -> list[_Edit]:

@@ -11,6 +11,7 @@ HONOURED = frozenset(
         "custom_operator_paths",
         "dataset",
         "dataset_path",
+        "decontaminate",
         "eoc_special_token",
         "image_bytes_key",
         "image_key",
@@ -75,6 +76,9 @@ ALIASES = {
     "ray_image_deduplicator": "image_deduplicator",
     "ray_video_deduplicator": "video_deduplicator",
 }
+
+# Short names of operators that Data-Juicer does not have.
+SHORT_NAMES = {"decontaminate": "decontamination_filter"}
 
 # Names that operators had in earlier versions of Data-Juicer.
 RENAMED_OPERATORS = {

@@ -17,10 +17,12 @@ from dj_assets.errors import ContractError, RecipeError
 from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
-from dj_assets.operators.base import Aggregator, CorpusMapper, FieldMapper, Filter, Grouper, Operator
+from dj_assets.operators.base import Aggregator, CorpusMapper, Expander, FieldMapper, Filter, Grouper, Operator
 from dj_assets.operators.conditions import Range
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.kinds.reference_filter import ReferenceFilter
 from dj_assets.recipe import data_juicer, known_keys, unregistered
+from dj_assets.recipe.edit import LAST_STEP
 from dj_assets.recipe.inputs import inputs_of
 from dj_assets.recipe.model import AssetBlock, Recipe
 from dj_assets.recipe.parameters import Entry, Unknown, adapted, did_you_mean
@@ -74,7 +76,7 @@ def _build(content: dict[str, Any], file: str, unknown: Unknown | None) -> Recip
     asset = _asset(content.get("asset"), file)
     media = _media(content, asset, file)
     unknown = unknown or _unknown_parameters(content.get("unknown_parameters", "error"), file)
-    process, found = _process(content.get("process"), _Context(file, text_key, media, asset, forgotten, unknown))
+    process, found = _process(_entries(content), _Context(file, text_key, media, asset, forgotten, unknown))
     inputs = inputs_of(content, file)
     notices += [*found, *inputs.notices]
     mixture = (inputs.mixture,) if inputs.mixture else ()
@@ -115,6 +117,14 @@ class _Context:
     unknown_parameters: Unknown = "error"
 
 
+def _entries(content: Mapping[str, Any]) -> object:
+    """Return the entries of `process`, with the top-level key `decontaminate` as the last one."""
+    entries = content.get("process")
+    if LAST_STEP not in content or not isinstance(entries, list | None):
+        return entries
+    return [*(entries or []), {LAST_STEP: content[LAST_STEP]}]
+
+
 def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], list[str]]:
     """Return the operators, and sentences about names and parameters that are read otherwise than written."""
     if not isinstance(entries, list) or not entries:
@@ -128,7 +138,7 @@ def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], 
         if name != written:
             earlier = f"is an earlier name of {name} and read as that"
             notices.append(str(RecipeError(context.file, earlier, index, written)))
-        cls = _class_of(known_keys.ALIASES.get(name, name), index, context)
+        cls = _class_of({**known_keys.ALIASES, **known_keys.SHORT_NAMES}.get(name, name), index, context)
         taken = adapted(Entry(context.file, index, name, cls, parameters), context.unknown_parameters)
         ignored |= taken.without_effect
         notices += taken.notices
@@ -146,6 +156,7 @@ def _check_groups(operators: Sequence[Operator], file: str) -> None:
     """Check that every grouper has an aggregator, and that nothing after it counts the corpus."""
     before: Operator | None = None
     grouped: Operator | None = None
+    expanded: Operator | None = None
     for index, operator in enumerate([*operators, None]):
         if isinstance(before, Grouper) and not isinstance(operator, Aggregator):
             fix = "put an aggregator behind it, such as join_text_aggregator"
@@ -156,7 +167,11 @@ def _check_groups(operators: Sequence[Operator], file: str) -> None:
         if isinstance(operator, CorpusMapper) and grouped is not None:
             problem = f"counts the corpus, which {grouped.name} before it changes"
             raise RecipeError(file, problem, index, operator.name, fix="put it in front of the grouper")
+        if isinstance(operator, CorpusMapper) and operator.keeps_first and expanded is not None:
+            problem = f"keeps the first of several samples, but {expanded.name} before it makes samples of others"
+            raise RecipeError(file, problem, index, operator.name, fix="put it in front, or set keep_first: false")
         before = operator
+        expanded = before if isinstance(before, Expander) else expanded
         grouped = before if isinstance(before, Grouper) else grouped
 
 
@@ -206,6 +221,9 @@ def _operator(cls: type[Operator], parameters: dict[str, object], index: int, co
         key, problem, fix = _explain(error, cls)
         raise RecipeError(file, problem, index, name, key or None, fix) from None
     contract.check_operator(operator)
+    if isinstance(operator, ReferenceFilter) and not operator.against:
+        fix = "name a file or folder, such as {against: benchmarks/}"
+        raise RecipeError(file, "is required", index, name, "against", fix)
     for key, problem in _bad_bounds(operator):
         raise RecipeError(file, problem, index, name, key)
     for field in operator.fields if isinstance(operator, FieldMapper) else ():

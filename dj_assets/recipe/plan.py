@@ -22,6 +22,7 @@ from dj_assets.models.store import ModelFile, ModelStore
 from dj_assets.operators.base import (
     Aggregator,
     CorpusMapper,
+    CountingMapper,
     Deduplicator,
     Expander,
     Filter,
@@ -303,8 +304,10 @@ class Plan:
         for language in named:
             if language not in known:
                 codes = sorted(known, key=lambda code: (code[:1] != language[:1].lower(), code))
-                problem = f"the model does not know {language!r}; its languages are {', '.join(codes[:12])} …"
-                raise self._error(step, problem, "lang")
+                key = step.operator.language_key
+                kind = "languages" if key == "lang" else f"{key}s"
+                shown = f"{', '.join(codes[:12])}{' …' if len(codes) > 12 else ''}"
+                raise self._error(step, f"the model does not know {language!r}; its {kind} are {shown}", key)
 
     def _check_code(self, step: Step) -> None:
         if not isinstance(step.operator, CodeMapper):
@@ -346,7 +349,7 @@ def make_plan(recipe: Recipe) -> Plan:
     rewriting: list[str] = []
     for index, operator in enumerate(recipe.process):
         judged = _judged(operator, steps)
-        statistics = operator.statistics if isinstance(operator, Measuring) and not judged else ()
+        statistics = operator.statistics if isinstance(operator, Measuring | CountingMapper) and not judged else ()
         keys = [statistic.key for statistic in statistics]
         # a selector that measures nothing may judge another column without a new measure
         parameters = {} if isinstance(operator, Selector | Grouper) and not keys else operator.measuring_parameters()

@@ -8,6 +8,7 @@ from typing import Any
 
 from dj_assets.operators.base import Operator
 from dj_assets.recipe import known_keys
+from dj_assets.recipe.edit import LAST_STEP
 from dj_assets.recipe.model import AssetBlock
 from dj_assets.recipe.parameters import ignored_by
 from dj_assets.reference.operator_tables import operator_facts, shipped_operators
@@ -67,7 +68,8 @@ def recipe_schema() -> Schema:
     definitions["AssetBlock"] = _single_or_list(block)
     definitions |= {cls.name: _operator(cls) for cls in classes}
     names = {cls.name: cls.name for cls in classes}
-    names |= {alias: name for alias, name in known_keys.ALIASES.items() if name in names}
+    other = {**known_keys.ALIASES, **known_keys.SHORT_NAMES}
+    names |= {alias: name for alias, name in other.items() if name in names}
     return {
         "$schema": DRAFT,
         "title": "Recipe",
@@ -97,6 +99,11 @@ def _top_level(operators: Mapping[str, str]) -> Schema:
     block = {"anyOf": [{"type": "null"}, {"$ref": _REF + "AssetBlock"}]}
     # an honoured key without a description takes any value
     honoured: Schema = {key: _KEYS.get(key, {}) for key in sorted(known_keys.HONOURED)}
+    last = known_keys.SHORT_NAMES[LAST_STEP]
+    honoured[LAST_STEP] = {
+        "anyOf": [{"type": "null"}, {"$ref": _REF + last}],
+        "description": f"The last operator of the recipe. {_sentence(last)}",
+    }
     return {**honoured, "process": process, "asset": block, **_without_effect(known_keys.IGNORED - known_keys.HONOURED)}
 
 

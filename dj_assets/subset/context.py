@@ -23,6 +23,7 @@ from dj_assets.stores.path import SourcePath
 from dj_assets.subset.corpus import Corpus, Frequent
 from dj_assets.subset.grouping import Shard, shards_of
 from dj_assets.subset.inputs import against_of, files_of
+from dj_assets.subset.references import References
 from dj_assets.subset.results import Options
 from dj_assets.urls import is_url
 
@@ -65,6 +66,7 @@ class SubsetContext:
         if self.against and (late := deduplicators_of_aggregates(self.plan)):
             label = late[0].label
             raise UserError(f"{recipe.file}: {label} stands behind a grouper and cannot compare with another set")
+        self.references = References.of(self.plan, layout)
         refuse_remote_archives(self.plan, (*self.files, *self.against))
 
     @classmethod
@@ -88,7 +90,8 @@ class SubsetContext:
     @property
     def corpus(self) -> Corpus:
         """The source, to be counted as a whole."""
-        return Corpus(self.plan, self.files, self.layout, self.options.models, self.options.limit, self.workers)
+        options = self.options
+        return Corpus(self.plan, self.files, self.layout, options.models, options.limit, self.workers, self.references)
 
     @property
     def source(self) -> MeasuredSource:

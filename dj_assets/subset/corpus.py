@@ -15,6 +15,7 @@ from dj_assets.errors import DamagedError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest, measured_files, require_measured
 from dj_assets.measure.engines import OpenEngine
+from dj_assets.measure.first_samples import position
 from dj_assets.measure.measured_source import MeasuredSource, measured_version
 from dj_assets.measure.progress import Report
 from dj_assets.measure.work import Task
@@ -28,8 +29,10 @@ from dj_assets.replay.replay import replay
 from dj_assets.replay.shared_keys import KEYS_AT_ONCE, leading_bits, part_of_keys
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.copies import at_hand
+from dj_assets.subset.references import References
 
 Frequent = Mapping[str, np.ndarray]
+_COLUMNS = ("key", "first")
 Take = Callable[[MeasuredSource, Task], list[FileManifest]]
 
 
@@ -48,9 +51,13 @@ class Corpus:
     models: ModelStore
     limit: int | None
     threads: int
+    references: References
 
     def count(self, open_engine: OpenEngine, report: Report) -> Frequent:
-        """Count what is not counted yet; return the frequent keys of every corpus mapper by its label, sorted."""
+        """Count what is not counted yet; return the frequent keys of every corpus mapper by its label, sorted.
+
+        The indexes of the filters that compare with other documents are among them.
+        """
         return self._frequent(lambda source, task: source.measure_files(task, open_engine, report)[0])
 
     def counted(self) -> Frequent:
@@ -73,7 +80,7 @@ class Corpus:
         return digest([key, hashes]) if hashes else key
 
     def _frequent(self, take: Take) -> Frequent:
-        frequent: dict[str, np.ndarray] = {}
+        frequent: dict[str, np.ndarray] = {**self.references.indexes}
         for step in self.plan.corpus_mappers:
             counting, layout = self.plan.counting(step), self.layout.counting(step.label)
             key = self._key(counting, frequent)
@@ -87,9 +94,9 @@ class Corpus:
         key = digest([version, step.identity]).encode()
         stored = read_stored(layout.frequent, key)
         if stored is None:
-            stored = pa.table({"key": pa.array(self._search(step, layout, manifests, version), pa.uint64())})
+            stored = _table(self._search(step, layout, manifests, version))
             store(layout.frequent, stored, key)
-        return np.asarray(stored["key"])
+        return _array(stored)
 
     def _search(self, step: Step, layout: Layout, manifests: Sequence[FileManifest], version: str) -> np.ndarray:
         operator = step.operator
@@ -100,7 +107,10 @@ class Corpus:
         before = self.plan.before(step)
         links = find_links(layout, before, signatures, [version], self.threads)
         alive = replay(before, load_population(before, stats, signatures), links, threads=self.threads).kept
-        return frequent_keys(signatures, step.signature, alive, operator.frequency_threshold)
+        if not operator.keeps_first:
+            return frequent_keys(signatures, step.signature, alive, operator.frequency_threshold)[0]
+        keys, first = frequent_keys(signatures, step.signature, alive, operator.frequency_threshold)
+        return np.column_stack((keys, positions_of(first, signatures, [manifest.number for manifest in manifests])))
 
 
 def stored_frequent(layout: Layout, step: Step) -> np.ndarray:
@@ -113,7 +123,7 @@ def stored_frequent(layout: Layout, step: Step) -> np.ndarray:
     """
     path = at_hand(layout.counting(step.label).frequent)
     try:
-        return np.asarray(pq.read_table(path, page_checksum_verification=True)["key"])
+        return _array(pq.read_table(path, page_checksum_verification=True))
     except (pa.ArrowException, OSError, KeyError):
         state = "damaged" if path.exists() else "missing"
         raise DamagedError(f"{path}: is {state}; run the subset again: the corpus is counted again") from None
@@ -121,15 +131,42 @@ def stored_frequent(layout: Layout, step: Step) -> np.ndarray:
 
 def frequent_keys(
     files: Sequence[Path], column: str, alive: np.ndarray, threshold: int, keys_at_once: int = KEYS_AT_ONCE
-) -> np.ndarray:
-    """Return the keys that more than `threshold` of the living samples have, sorted.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the keys that more than `threshold` of the living samples have, sorted, and the first sample with each.
 
     Keys are taken by their leading bits, a part at a time: each part reads the files again, none holds all keys.
     """
     bits = leading_bits(files, column, keys_at_once)
-    frequent = []
+    frequent, first = [], []
     for part in range(1 << bits):
         keys, samples = part_of_keys(files, column, part, bits)
-        distinct, counts = np.unique(keys[alive[samples]], return_counts=True)
+        living = alive[samples]
+        distinct, indices, counts = np.unique(keys[living], return_index=True, return_counts=True)
         frequent.append(distinct[counts > threshold])
-    return np.concatenate(frequent)
+        # samples are in ascending order, and the index is that of the first occurrence
+        first.append(samples[living][indices[counts > threshold]])
+    return np.concatenate(frequent), np.concatenate(first)
+
+
+def positions_of(samples: np.ndarray, files: Sequence[Path], numbers: Sequence[int]) -> np.ndarray:
+    """Return the positions of samples, counted over the files: file and row in one number (`first_samples`)."""
+    found = np.empty(len(samples), np.uint64)
+    first = 0
+    for path, number in zip(files, numbers, strict=True):
+        rows = np.asarray(pq.read_table(path, columns=["row"])["row"])
+        here = (samples >= first) & (samples < first + len(rows))
+        found[here] = position(number, rows[samples[here] - first])
+        first += len(rows)
+    return found
+
+
+def _table(frequent: np.ndarray) -> pa.Table:
+    """Return frequent keys as a table; a second column has the positions of the first samples with them."""
+    columns = frequent.T if frequent.ndim > 1 else (frequent,)
+    named = zip(_COLUMNS, columns, strict=False)
+    return pa.table({name: pa.array(np.ascontiguousarray(values), pa.uint64()) for name, values in named})
+
+
+def _array(table: pa.Table) -> np.ndarray:
+    columns = [np.asarray(table[name]) for name in _COLUMNS if name in table.column_names]
+    return np.column_stack(columns) if columns[1:] else columns[0]

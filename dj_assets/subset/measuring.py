@@ -44,9 +44,10 @@ def measure_shard(subset: SubsetContext, name: str, report: Report) -> MeasureRe
         remove_leftovers(subset.layout.published / FOLDER)
         remove_leftovers(subset.layout.published / generations.FOLDER)
         _require_media_keys(subset)
-        source = subset.source
+        frequent = subset.corpus.counted()
+        source = subset.source_with(frequent)
         manifests, measured = source.measure_files(
-            Task.of_stage(subset.plan, 0, subset.options.models, {}),
+            Task.of_stage(subset.plan, 0, subset.options.models, frequent),
             subset.engine_for(files),
             report,
             {file.path for file in files},

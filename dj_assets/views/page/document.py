@@ -9,13 +9,16 @@ from functools import partial
 from dj_assets.analysis.figures import rate
 from dj_assets.views.left_out import or_remark
 from dj_assets.views.page import provenance, results, samples
+from dj_assets.views.page.contamination import contamination
 from dj_assets.views.page.html import Html, joined, tag
+from dj_assets.views.page.redacted import redacted
 from dj_assets.views.page.report_input import ReportInput, Section
 from dj_assets.views.page.sandbox import evaluation
 from dj_assets.views.page.whole import whole_page
 
-# In the order of the page. Each returns one section from the input; a new section needs only its line here.
-SECTIONS: tuple[Callable[[ReportInput], Section], ...] = (
+# In the order of the page. Each returns one section from the input, or None where a run has nothing of the kind; a new
+# section needs only its line here.
+SECTIONS: tuple[Callable[[ReportInput], Section | None], ...] = (
     results.funnel,
     results.checks,
     results.distributions,
@@ -23,6 +26,8 @@ SECTIONS: tuple[Callable[[ReportInput], Section], ...] = (
     samples.dropped,
     samples.duplicates,
     samples.quarantine,
+    contamination,
+    redacted,
     provenance.models,
     provenance.sources,
     provenance.recipe,
@@ -35,7 +40,8 @@ def report_page(report_input: ReportInput) -> str:
     """Return the report of a run as one HTML document that needs no other file."""
     # the texts of examples and of duplicates are read at the same time
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="report") as pool:
-        sections = list(pool.map(partial(_made, report_input), SECTIONS))
+        made = pool.map(partial(_made, report_input), SECTIONS)
+        sections = [section for section in made if section is not None]
     manifest = report_input.manifest
     title = f"{manifest.name}: {rate(manifest.retention)} kept"
     return whole_page(
@@ -48,7 +54,7 @@ def page_of_remark(remark: str) -> str:
     return whole_page("Report", tag("header"), tag("main", tag("p", remark)))
 
 
-def _made(report_input: ReportInput, section: Callable[[ReportInput], Section]) -> Section:
+def _made(report_input: ReportInput, section: Callable[[ReportInput], Section | None]) -> Section | None:
     """Return a section; one that cannot be made is left out with a remark, since a report must not end a run."""
     name = section.__name__
     return or_remark(

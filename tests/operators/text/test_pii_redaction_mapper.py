@@ -161,3 +161,26 @@ def test_an_explanation_names_the_edited_fields(tmp_path: Path) -> None:
     with dj_assets.open(tmp_path / "out") as run:
         said = str(run.explain("a.jsonl:0"))
     assert "changes 1 places and the fields query, dialog_history, messages, meta" in said
+
+
+def test_matches_are_counted_by_kind_and_the_report_adds_them_up(tmp_path: Path) -> None:
+    import duckdb
+
+    records = [
+        {"id": "a", "text": "a@b.org, c@d.org and 10.0.0.1", "messages": [{"role": "user", "content": "e@f.org"}]},
+        {"id": "b", "text": "nothing here", "messages": [{"role": "user", "content": "x", "arguments": "/tmp/x"}]},
+        {"id": "c", "text": "g@h.org", "messages": []},
+    ]
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(json.dumps(record) + "\n" for record in records))
+    process = [
+        {"pii_redaction_mapper": {"extra_patterns": [["nothing", "all"]]}},
+        {"text_length_filter": {"min_len": 17}},
+    ]
+    result = dj_assets.run_recipe({"process": process}, [source], tmp_path / "out", workers=1)
+    with duckdb.connect(str(result.database), read_only=True) as connection:
+        query = "SELECT pii_emails, pii_ips, pii_paths, pii_phones, pii_extra_patterns FROM stats ORDER BY row"
+        assert connection.execute(query).fetchall() == [(3, 1, 0, 0, 0), (0, 0, 1, 0, 1), (1, 0, 0, 0, 0)]
+    page = (tmp_path / "out" / "report.html").read_text()
+    # matches, samples with any, kept samples with any
+    assert '<td class="">pii_emails</td><td class="n">4</td><td class="n">2</td><td class="n">1</td>' in page
