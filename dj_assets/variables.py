@@ -201,9 +201,23 @@ ALLOW_CODE = Variable(
 )
 LLM = Variable(
     "DJ_LLM",
-    "The language model that operators ask: a server with the interface of OpenAI, or a JSON file `{prompt: answer}`.",
-    "URL, or `canned:FILE`",
+    "The language model that operators ask: a server with the interface of OpenAI, a JSON file `{prompt: answer}`, or "
+    "the models of the recipe in the process itself.",
+    "URL, `canned:FILE` or `transformers`",
     "`OPENAI_BASE_URL`",
+)
+VLM = Variable(
+    "DJ_VLM",
+    "The vision language model that operators ask about images, if it is another than that of texts.",
+    "URL, `canned:FILE` or `transformers`",
+    "`DJ_LLM`",
+)
+PAINTER = Variable(
+    "DJ_PAINTER",
+    "The back end that paints pairs of images: a diffusion model, or plain pictures for tests.",
+    "`diffusers` or `canned`",
+    "`diffusers`",
+    choices=("diffusers", "canned"),
 )
 LLM_CALLS = Variable("DJ_LLM_CALLS", "The calls of a language model that one worker has under way.", "calls", "8")
 LLM_SECONDS = Variable(

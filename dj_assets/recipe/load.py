@@ -13,13 +13,13 @@ from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from dj_assets.errors import ContractError, RecipeError
+from dj_assets.errors import ContractError, RecipeError, UserError
 from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
 from dj_assets.operators.base import Aggregator, CorpusMapper, FieldMapper, Filter, Grouper, Operator
 from dj_assets.operators.kinds.media_filter import MediaOperator
-from dj_assets.recipe import data_juicer, known_keys, unregistered
+from dj_assets.recipe import composites, data_juicer, known_keys, unregistered
 from dj_assets.recipe.inputs import inputs_of
 from dj_assets.recipe.model import AssetBlock, Recipe
 from dj_assets.recipe.parameters import Entry, Unknown, adapted, did_you_mean
@@ -73,7 +73,9 @@ def _build(content: dict[str, Any], file: str, unknown: Unknown | None) -> Recip
     asset = _asset(content.get("asset"), file)
     media = _media(content, asset, file)
     unknown = unknown or _unknown_parameters(content.get("unknown_parameters", "error"), file)
-    process, found = _process(content.get("process"), _Context(file, text_key, media, asset, forgotten, unknown))
+    process, entries, found = _process(
+        content.get("process"), _Context(file, text_key, media, asset, forgotten, unknown)
+    )
     inputs = inputs_of(content, file)
     notices += [*found, *inputs.notices]
     mixture = (inputs.mixture,) if inputs.mixture else ()
@@ -81,6 +83,7 @@ def _build(content: dict[str, Any], file: str, unknown: Unknown | None) -> Recip
         file=file,
         process=(*mixture, *process),
         prepended=len(mixture),
+        entries=entries,
         text_key=text_key,
         media=media,
         project_name=str(content.get("project_name") or ""),
@@ -114,15 +117,18 @@ class _Context:
     unknown_parameters: Unknown = "error"
 
 
-def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], list[str]]:
-    """Return the operators, and sentences about names and parameters that are read otherwise than written."""
+def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], tuple[int, ...], list[str]]:
+    """Return the operators, the index of each one's entry, and sentences about what is read otherwise than written.
+
+    An entry is several operators if it names a pipeline, see `composites`.
+    """
     if not isinstance(entries, list) or not entries:
         raise RecipeError(context.file, "needs a list of at least one operator", key="process")
     operators: list[Operator] = []
+    indices: list[int] = []
     ignored: set[str] = set()
     notices: list[str] = []
-    for index, entry in enumerate(entries):
-        written, parameters = _entry(entry, context.file, index)
+    for index, written, parameters in _steps(entries, context.file, notices):
         name = known_keys.RENAMED_OPERATORS.get(written, written)
         if name != written:
             earlier = f"is an earlier name of {name} and read as that"
@@ -132,10 +138,27 @@ def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], 
         ignored |= taken.without_effect
         notices += taken.notices
         operators.append(_operator(cls, taken.parameters, index, context))
+        indices.append(index)
     _check_groups(operators, context.file)
     if ignored:
         notices.append(f"{context.file}: operator keys without effect here: {', '.join(sorted(ignored))}")
-    return tuple(operators), notices
+    return tuple(operators), tuple(indices), notices
+
+
+def _steps(entries: Sequence[object], file: str, notices: list[str]) -> Iterator[tuple[int, str, dict[str, object]]]:
+    """Yield the index of its entry, name and parameters of every operator; a pipeline is taken apart."""
+    for index, entry in enumerate(entries):
+        name, parameters = _entry(entry, file, index)
+        if name not in composites.NAMES:
+            yield index, name, parameters
+            continue
+        try:
+            steps, found = composites.steps_of(name, parameters)
+        except UserError as error:
+            raise RecipeError(file, str(error), index, name) from None
+        notices += [str(RecipeError(file, sentence, index, name)) for sentence in found]
+        for step, values in steps:
+            yield index, step, dict(values)
 
 
 def _check_groups(operators: Sequence[Operator], file: str) -> None:

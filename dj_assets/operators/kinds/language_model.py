@@ -9,8 +9,10 @@ import pyarrow as pa
 from pydantic import Field, PositiveInt, field_validator
 
 from dj_assets.errors import TextModelError
-from dj_assets.models.text.ask import answers, problem_of_address, text_model
-from dj_assets.models.text.chat import ENDPOINT, RESPONSE_PATH, ChatRequest, TextModel
+from dj_assets.models.store import ModelStore
+from dj_assets.models.text.ask import answers, is_in_process, problem_of_address, text_model
+from dj_assets.models.text.chat import ENDPOINT, RESPONSE_PATH, ChatRequest, VisionModel
+from dj_assets.models.text.pictures import Picture
 from dj_assets.operators.base import Operator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.views.sample_fields import field_values
@@ -33,8 +35,11 @@ class LanguageModelOperator(Operator):
     """
 
     reaches_out: ClassVar[bool] = True
+    keeps_calls: ClassVar[bool] = True
     by_default_conditional: ClassVar[bool] = True
     prompt_version: ClassVar[int] = 1
+    # True for an operator whose questions are about images.
+    sees: ClassVar[bool] = False
     judging: ClassVar[frozenset[str]] = frozenset({"model_params"})
 
     api_endpoint: str | None = None
@@ -73,13 +78,23 @@ class LanguageModelOperator(Operator):
     def problem(self) -> str | None:
         """Return why no model can be asked, None if a back end is configured."""
         try:
-            text_model(self.model_params)
+            text_model(self.model_params, vision=self.sees)
         except TextModelError as error:
             return str(error)
         return None
 
-    def _back_end(self) -> TextModel:
-        return text_model(self.model_params)
+    def models(self) -> tuple[str, ...]:
+        """Return the name of the model if it runs in this process."""
+        in_process = is_in_process(self.model_params, vision=self.sees)
+        return (self.model,) if in_process and self.model else ()
+
+    def back_end(self, models: ModelStore) -> VisionModel:
+        """Return the model that is asked; one in this process is among `models`."""
+        return text_model(self.model_params, models.find, vision=self.sees)
+
+    def sampling(self) -> Mapping[str, object]:
+        """Return the sampling parameters, by the names that servers give them."""
+        return {_ON_SERVERS.get(key, key): value for key, value in self.sampling_params.items()}
 
     def values_of(self, batch: Batch, key: str) -> list[str]:
         """Return a field of every sample as text; the key of the operator's text stands for the text itself."""
@@ -89,20 +104,30 @@ class LanguageModelOperator(Operator):
         return ["" if value is None else str(value) for value in field_values(batch, key)]
 
     def ask(
-        self, batch: Batch, prompts: Sequence[str | None], read: Callable[[str], R], system: str | None = None
+        self,
+        batch: Batch,
+        prompts: Sequence[str | None],
+        read: Callable[[str], R],
+        system: str | None = None,
+        *,
+        images: Sequence[Sequence[Picture]] | None = None,
+        options: tuple[str, ...] = (),
     ) -> list[R | None]:
         """Ask for one answer to each prompt, and return what `read` makes of it.
 
         `read` raises `ValueError` for an answer that it cannot use: the prompt is then asked again with another seed,
         `try_num` times in all. None stands for a prompt without a usable answer, and for a prompt that is None.
+        `images` are those that each prompt is about; with `options`, the model chooses one of them.
         """
         found: list[R | None] = [None] * len(prompts)
         left = [index for index, prompt in enumerate(prompts) if prompt is not None]
         if not left:
             return found
-        name = self.model or self._back_end().model_name(None)
+        # a model with a name needs no server where all answers are kept
+        in_process = is_in_process(self.model_params, vision=self.sees)
+        name = self.model if self.model and not in_process else self.back_end(batch.models).model_name(self.model)
         head = (("system", system),) if system else ()
-        sampling = {_ON_SERVERS.get(key, key): value for key, value in self.sampling_params.items()}
+        sampling = self.sampling()
         for attempt in range(self.try_num):
             requests = [
                 ChatRequest(
@@ -113,11 +138,14 @@ class LanguageModelOperator(Operator):
                     attempt,
                     self.api_endpoint or ENDPOINT,
                     self.response_path or RESPONSE_PATH,
+                    tuple(images[index]) if images else (),
+                    options,
                 )
                 for index in left
             ]
             unusable = []
-            for index, answer in zip(left, answers(requests, self._back_end, batch.models.answers), strict=True):
+            given = answers(requests, lambda: self.back_end(batch.models), batch.models.answers)
+            for index, answer in zip(left, given, strict=True):
                 if answer is None:
                     continue
                 try:
