@@ -118,7 +118,7 @@ $(VENV)/.stamp-vision: $(VENV)/.stamp-base
 	touch $@
 
 $(VENV)/.stamp-synth: $(VENV)/.stamp-base
-	$(PIP) --editable '.[synth]'
+	$(PIP) --editable '.[synth,vision]'
 	touch $@
 
 $(VENV)/.stamp-dev: $(VENV)/.stamp-base

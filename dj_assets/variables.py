@@ -358,7 +358,7 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         MEDIA_SANDBOX,
         ALLOW_CODE,
     ),
-    "Language models": (LLM, LLM_CALLS, LLM_SECONDS, OPENAI_BASE_URL, OPENAI_API_KEY),
+    "Language models": (LLM, VLM, PAINTER, LLM_CALLS, LLM_SECONDS, OPENAI_BASE_URL, OPENAI_API_KEY),
     "Dagster": (NIGHTLY, SENSOR_SECONDS, SHARDS_A_RUN, MODEL_POOLS, EXPLORE),
     "Object stores": (S3_ENDPOINT, AZURE_ENDPOINT),
     "Variables of other programs": (

@@ -41,9 +41,11 @@ def for_demo(gallery: Gallery) -> Gallery:
     Raises
     ------
     UserError
-        If a package of the extra `synth` is missing.
+        If a package of the extras `synth` and `vision` is missing.
     """
-    for package in ("torch", "transformers", "diffusers", "lemminflect"):
+    for package in ("torch", "transformers"):
+        extras.require(package, "vision")
+    for package in ("diffusers", "lemminflect"):
         extras.require(package, "synth")
     _use_tiny_models(settings.data_home() / _MODELS)
     override = yaml.safe_load(_OVERRIDE.read_text("utf-8"))
@@ -71,12 +73,12 @@ def _overridden(recipe: GalleryRecipe, override: Mapping[str, Mapping[str, objec
         index: override[operator.name] for index, operator in enumerate(recipe.process) if operator.name in override
     }
     changed = with_parameters(recipe, changes)
-    told = "; ".join(f"{name}: {dict(values)}" for name, values in override.items())
+    changes_in_words = "; ".join(f"{name}: {dict(values)}" for name, values in override.items())
     asset = recipe.asset.model_copy(update={"description": f"{recipe.asset.description} ({WARNING})"})
     return GalleryRecipe(
         **{
             **{name: getattr(changed, name) for name in changed.__dataclass_fields__},
             "asset": asset,
-            "notices": (*recipe.notices, f"{WARNING} [{told}]"),
+            "notices": (*recipe.notices, f"{WARNING} [{changes_in_words}]"),
         }
     )

@@ -36,7 +36,7 @@ _SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>")
 _WORDS = """
 a an the of on in under near next to with and one two red blue green white black brown small large old
 dog cat horse cow sheep bird car bus truck boat train bicycle chair table sofa bed lamp cup bowl ball book umbrella
-tree house roof bridge river lake beach field wall street kitchen room man woman child sits stands lies sleeps runs
+tree house roof bridge river lake beach field wall street kitchen room man woman child sits stands hangs sleeps runs
 holds rides looks is are was .
 """.split()
 

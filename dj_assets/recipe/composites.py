@@ -13,7 +13,7 @@ from dj_assets.errors import UserError
 
 Parameters = Mapping[str, Any]
 Steps = list[tuple[str, dict[str, object]]]
-_SHARED = frozenset({"batch_size", "cpu_required", "gpu_required", "mem_required", "num_proc", "skip_op_error"})
+SHARED = frozenset({"batch_size", "cpu_required", "gpu_required", "mem_required", "num_proc", "skip_op_error"})
 _PAIR = "image_pair_similarity_filter_args"
 _MATCHING = "image_text_matching_filter_args"
 _SEGMENT = "image_segment_mapper_args"
@@ -55,7 +55,7 @@ def _captions(given: Parameters, _: list[str]) -> Steps:
 
 def _finder(given: dict[str, Any], notices: list[str]) -> dict[str, object]:
     model = str(given.pop("model_path", "FastSAM-x.pt"))
-    ignored = ", ".join(sorted({*given} - _SHARED))
+    ignored = ", ".join(sorted({*given} - SHARED))
     if ignored:
         notices.append(f"{_SEGMENT}: {ignored} without effect; the masks are those of another model")
     if model.startswith(_OTHER_LICENCE):
@@ -77,6 +77,7 @@ _STEPS: Mapping[str, tuple[Callable[[Parameters, list[str]], Steps], tuple[str, 
     "imgdiff_difference_area_generator_mapper": (_areas, (_PAIR, _SEGMENT, _MATCHING)),
     "imgdiff_difference_caption_generator_mapper": (_captions, (_MLLM, _MATCHING, _TEXTS)),
 }
+PARAMETERS: Mapping[str, tuple[str, ...]] = {name: known for name, (_, known) in _STEPS.items()}
 NAMES = frozenset(_STEPS)
 
 
@@ -96,7 +97,7 @@ def steps_of(name: str, parameters: Parameters) -> tuple[Steps, list[str]]:
     """
     make, known = _STEPS[name]
     for key, value in parameters.items():
-        if key not in known and key not in _SHARED:
+        if key not in known and key not in SHARED:
             raise UserError(f"{key}: unknown parameter; known are {', '.join(known)}")
         if key in known and not isinstance(value, Mapping | None):
             raise UserError(f"{key}: must be a mapping, not {value!r}")

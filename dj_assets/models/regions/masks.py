@@ -57,8 +57,8 @@ def _extent(mask: np.ndarray, score: float) -> Region | None:
 
 @cache
 def _pipeline(folder: Path) -> Any:  # noqa: ANN401 - a pipeline of transformers
-    require("transformers", "synth")
-    require("torchvision", "synth")
+    require("transformers", "vision")
+    require("torchvision", "vision")
     from dj_assets.models.vision.device import device
 
     transformers = import_module("transformers")

@@ -59,7 +59,7 @@ class InProcessModel:
             If the recipe names no model, or `transformers` is not installed.
         """
         if not installed("transformers") or not installed("torch"):
-            raise TextModelError("Please install transformers: pip install 'dj_assets[synth]'")
+            raise TextModelError("Please install transformers: pip install 'dj_assets[vision]'")
         if not wanted:
             raise TextModelError("the back end transformers has no first model; name one in the recipe")
         return f"{wanted}@{self._find(wanted).sha256[:12]}"

@@ -45,7 +45,7 @@ class ImgDiffDifferenceMapper(WithPreset, SampledAnswers, ImageChatOperator, Med
     """Write how the box of a sample differs between its two images, and the record of the published data set.
 
     Both images get a red frame, `frame_width` pixels wide, around the box grown by `grow` pixels. A vision language
-    model sees them side by side with a black bar of `bar` pixels and is told both region captions. Written are
+    model sees them side by side with a black bar of `bar` pixels, and gets both region captions. Written are
     `difference_caption`; `marked_images`, the framed images, in the folder `media` of the output; and the fields of the
     published records: `conversations` (a fixed question, and the answer), `bbox` (relative corners as a text),
     `captions1`, `captions2` and `path` (the common name of both pictures). A failed call leaves all of them empty. The
@@ -90,8 +90,8 @@ class ImgDiffDifferenceMapper(WithPreset, SampledAnswers, ImageChatOperator, Med
         images = [(Picture.of(joined((first, second), self.bar)),) for first, second in frames]
         answers = self.ask(batch, prompts, _answer, images=images)
         records = [
-            None if answer is None else self._record(batch, answer, box, pictures, told)
-            for answer, (_, box), pictures, told in zip(answers, samples, frames, captions, strict=True)
+            None if answer is None else self._record(batch, answer, box, pictures, words)
+            for answer, (_, box), pictures, words in zip(answers, samples, frames, captions, strict=True)
         ]
         return {
             name: pa.array([record and record[name] for record in records], kind) for name, kind in self.fields.items()
