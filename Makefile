@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision dev test retest hostile read-back azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors dg-project image-check
+.PHONY: demo demo-vision demo-synthesis dev test retest hostile read-back azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors dg-project image-check
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -16,6 +16,12 @@ demo: $(VENV)/.stamp-base
 demo-vision: $(VENV)/.stamp-vision
 	$(BIN)/dj-assets demo --vision
 	@echo "Open the UI: $(BIN)/dj-assets dev   then http://127.0.0.1:3000"
+
+# Img-Diff: captions, pairs of images, boxes, regions and differences, by tiny models with random weights, which are made
+# at the first run. Texts and pictures mean nothing.
+demo-synthesis: $(VENV)/.stamp-synth
+	$(BIN)/dj-assets demo --synthesis
+	@echo "The models are tiny and random. Open the UI: $(BIN)/dj-assets dev   then http://127.0.0.1:3000"
 
 dev: $(VENV)/.stamp-base
 	$(BIN)/dj-assets dev
@@ -122,6 +128,10 @@ $(VENV)/.stamp-base: pyproject.toml requirements.lock
 
 $(VENV)/.stamp-vision: $(VENV)/.stamp-base
 	$(PIP) --editable '.[vision]'
+	touch $@
+
+$(VENV)/.stamp-synth: $(VENV)/.stamp-base
+	$(PIP) --editable '.[synth,vision]'
 	touch $@
 
 $(VENV)/.stamp-dev: $(VENV)/.stamp-base

@@ -229,9 +229,24 @@ def media_sandbox() -> str:
     return variables.MEDIA_SANDBOX.choice("auto")
 
 
-def language_model() -> str | None:
-    """Return the language model that operators ask: `DJ_LLM`, else `OPENAI_BASE_URL`; None if neither is set."""
-    return variables.LLM.given() or variables.OPENAI_BASE_URL.given()
+def language_model(*, vision: bool = False) -> str | None:
+    """Return the language model that operators ask: `DJ_LLM`, else `OPENAI_BASE_URL`; None if neither is set.
+
+    Questions about images (`vision`) go to that of `DJ_VLM`, if it is set.
+    """
+    seeing = variables.VLM.given() if vision else None
+    return seeing or variables.LLM.given() or variables.OPENAI_BASE_URL.given()
+
+
+def painter() -> str:
+    """Return the back end that paints pairs of images: `DJ_PAINTER`, default `diffusers`.
+
+    Raises
+    ------
+    UserError
+        If the variable has another value.
+    """
+    return variables.PAINTER.choice("diffusers")
 
 
 def label_studio() -> Path | None:

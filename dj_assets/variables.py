@@ -207,9 +207,23 @@ LABEL_STUDIO = Variable(
 )
 LLM = Variable(
     "DJ_LLM",
-    "The language model that operators ask: a server with the interface of OpenAI, or a JSON file `{prompt: answer}`.",
-    "URL, or `canned:FILE`",
+    "The language model that operators ask: a server with the interface of OpenAI, a JSON file `{prompt: answer}`, or "
+    "the models of the recipe in the process itself.",
+    "URL, `canned:FILE` or `transformers`",
     "`OPENAI_BASE_URL`",
+)
+VLM = Variable(
+    "DJ_VLM",
+    "The vision language model that operators ask about images, if it is another than that of texts.",
+    "URL, `canned:FILE` or `transformers`",
+    "`DJ_LLM`",
+)
+PAINTER = Variable(
+    "DJ_PAINTER",
+    "The back end that paints pairs of images: a diffusion model, or plain pictures for tests.",
+    "`diffusers` or `canned`",
+    "`diffusers`",
+    choices=("diffusers", "canned"),
 )
 LLM_CALLS = Variable("DJ_LLM_CALLS", "The calls of a language model that one worker has under way.", "calls", "8")
 LLM_SECONDS = Variable(
@@ -356,7 +370,7 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         MEDIA_SANDBOX,
         ALLOW_CODE,
     ),
-    "Language models": (LABEL_STUDIO, LLM, LLM_CALLS, LLM_SECONDS, OPENAI_BASE_URL, OPENAI_API_KEY),
+    "Language models": (LABEL_STUDIO, LLM, VLM, PAINTER, LLM_CALLS, LLM_SECONDS, OPENAI_BASE_URL, OPENAI_API_KEY),
     "Dagster": (NIGHTLY, SENSOR_SECONDS, SHARDS_A_RUN, MODEL_POOLS, EXPLORE),
     "Object stores": (S3_ENDPOINT, AZURE_ENDPOINT),
     "Variables of other programs": (

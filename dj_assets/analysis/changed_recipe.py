@@ -61,7 +61,10 @@ def _in_file(recipe: Recipe, changes: Changes) -> Changes:
     """Return the changes by the indices of the operators in the list of the file."""
     if any(index < recipe.prepended for index in changes):
         raise ValueError("the operator is not in the list of the file")
-    return {index - recipe.prepended: values for index, values in changes.items()}
+    indices = {index: recipe.index_in_file(index) for index in changes}
+    if any(recipe.entries.count(place) > 1 for place in indices.values()):
+        raise ValueError("the operator is a part of another one in the file")
+    return {indices[index]: values for index, values in changes.items()}
 
 
 def _text_of(source: Path) -> str:

@@ -55,6 +55,11 @@ class SubsetKeys:
         return self._stage("_stats")
 
     @property
+    def generations(self) -> dg.AssetKey:
+        """Return the key of the calls of models that write or paint."""
+        return self._stage("_generations")
+
+    @property
     def duplicates(self) -> dg.AssetKey:
         """Return the key of the clusters of duplicates."""
         return self._stage("_duplicates")

@@ -10,6 +10,7 @@ import dagster as dg
 
 from dj_assets.assets.asset_graph import gallery_definitions, is_sharded
 from dj_assets.assets.asset_keys import SubsetKeys
+from dj_assets.assets.demo_synthesis import for_demo, is_synthesis
 from dj_assets.assets.in_process import materialize, what_failed
 from dj_assets.assets.instance import project_instance
 from dj_assets.home.home import home_layout
@@ -32,23 +33,39 @@ class Materialized:
 
 
 def materialize_gallery(
-    gallery: Gallery | None = None, *, vision: bool = False, only: Sequence[GalleryRecipe] = ()
+    gallery: Gallery | None = None,
+    *,
+    vision: bool = False,
+    synthesis: bool = False,
+    only: Sequence[GalleryRecipe] = (),
 ) -> list[Materialized]:
     """Materialize the subsets of text, or those with images and clips, in the project's `dagster_home`.
 
-    With `only`, materialize just these, in the order of the gallery. A subset that fails does not stop the others.
+    With `synthesis`, materialize those that models write or paint, with tiny random models. With `only`, materialize
+    just these, in the order of the gallery. A subset that fails does not stop the others.
     """
     gallery = gallery or find_gallery()
+    if synthesis:
+        gallery = for_demo(gallery)
     names = {recipe.name for recipe in only}
     recipes = [recipe for recipe in gallery.recipes.values() if not is_sharded(recipe)]
     chosen = [
-        recipe for recipe in recipes if (recipe.name in names if names else bool(make_plan(recipe).media) == vision)
+        recipe
+        for recipe in recipes
+        if (recipe.name in names if names else _is_shown(recipe, vision=vision, synthesis=synthesis))
     ]
     definitions = gallery_definitions(gallery)
     with project_instance() as instance:
         done = [_materialize(recipe, definitions, instance) for recipe in chosen]
     broken = [] if names else gallery.broken.items()
     return done + [Materialized(file.stem, error=str(error)) for file, error in broken]
+
+
+def _is_shown(recipe: GalleryRecipe, *, vision: bool, synthesis: bool) -> bool:
+    """Return whether a demo shows a subset where none is named."""
+    if synthesis or is_synthesis(recipe):
+        return synthesis and is_synthesis(recipe)
+    return bool(make_plan(recipe).media) == vision
 
 
 def _materialize(recipe: GalleryRecipe, definitions: dg.Definitions, instance: dg.DagsterInstance) -> Materialized:

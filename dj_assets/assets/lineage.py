@@ -20,6 +20,7 @@ from dj_assets.operators.kinds.listed_words import ListedWordsFilter
 from dj_assets.recipe.gallery import reference_sources
 from dj_assets.recipe.model import GalleryRecipe
 from dj_assets.recipe.plan import Plan, digest
+from dj_assets.stores.generations import Generations
 from dj_assets.subset import Subset
 
 MODELS, WORD_LISTS = "models", "word_lists"
@@ -58,7 +59,7 @@ def lineage_specs(recipes: Sequence[tuple[GalleryRecipe, Plan]]) -> list[dg.Asse
             shared[key] = dg.AssetSpec(
                 key, group_name=WORD_LISTS, kinds={"json"}, description=about, code_version=checksum, metadata=metadata
             )
-    own = [spec for recipe, _ in recipes for spec in _specs_of(recipe)]
+    own = [spec for recipe, plan in recipes for spec in _specs_of(recipe, plan)]
     return [*shared.values(), *own]
 
 
@@ -89,9 +90,34 @@ def known_evaluations(recipe: GalleryRecipe, subset: Subset) -> Iterator[dg.Asse
         yield _version(SubsetKeys.of(recipe).evaluations, version, {"records": len(records)})
 
 
-def _specs_of(recipe: GalleryRecipe) -> Iterator[dg.AssetSpec]:
+def kept_calls(recipe: GalleryRecipe, subset: Subset) -> Iterator[dg.AssetMaterialization]:
+    """Yield the version of the calls of models that a subset keeps: a digest of their keys, with sums."""
+    if not subset.plan.asks_models:
+        return
+    records = list(Generations(subset.layout.generations).records())
+    answers = [answer for _, record in records if (answer := record.get("answer"))]
+    metadata: Metadata = {
+        "calls": len(records),
+        "failed": len(records) - len(answers),
+        "tokens_in": sum(answer.get("tokens_in") or 0 for answer in answers),
+        "tokens_out": sum(answer.get("tokens_out") or 0 for answer in answers),
+        "seconds": round(sum(answer.get("seconds") or 0.0 for answer in answers), 2),
+        "dagster/uri": subset.layout.generations,
+    }
+    yield _version(SubsetKeys.of(recipe).generations, digest([key for key, _ in records]), metadata)
+
+
+def _specs_of(recipe: GalleryRecipe, plan: Plan) -> Iterator[dg.AssetSpec]:
     keys, reference = SubsetKeys.of(recipe), reference_key(recipe)
     subset = keys.subset
+    if plan.asks_models:
+        about = (
+            f"The calls of models that write or paint for {subset}, each with prompt and answer: the table "
+            f"'generations' of stats.duckdb. 'dj-assets generations {subset}' lists them."
+        )
+        yield dg.AssetSpec(
+            keys.generations, deps=[keys.source], group_name=keys.group, kinds={"json"}, description=about
+        )
     if reference is not None:
         about = f"The files that {subset} is deduplicated against."
         yield dg.AssetSpec(reference, group_name=keys.group, kinds={"file"}, description=about)

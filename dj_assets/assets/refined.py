@@ -82,7 +82,8 @@ def _measure(recipe: GalleryRecipe, plan: Plan, upstream: Sequence[str]) -> dg.P
             subset = Subset.of_asset(recipe)
             result = subset.measure(ProgressLog(context.log))
         context.log.info(summary(result))
-        for event in (*lineage.used_tools(recipe, subset), *stage_metadata.measured(recipe, subset, result)):
+        used = (*lineage.used_tools(recipe, subset), *lineage.kept_calls(recipe, subset))
+        for event in (*used, *stage_metadata.measured(recipe, subset, result)):
             context.log_event(event)
 
     return measure.alias("measure")

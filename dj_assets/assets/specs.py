@@ -41,7 +41,7 @@ def stage_specs(
         source,
         dg.AssetSpec(
             keys.stats,
-            deps=[keys.source, *tool_keys(recipe, plan)],
+            deps=[keys.source, *tool_keys(recipe, plan), *([keys.generations] if plan.asks_models else [])],
             group_name=keys.group,
             kinds={"duckdb", "parquet"},
             description=about["stats"],

@@ -50,12 +50,20 @@ def demo(
     vision: Annotated[
         bool, typer.Option("--vision", help="Use the subsets with images and clips instead of those of text.")
     ] = False,
+    synthesis: Annotated[
+        bool,
+        typer.Option("--synthesis", help="Use the subsets that models write and paint, with tiny random models."),
+    ] = False,
 ) -> None:
     """Refine every subset of the gallery, or some, on the included samples, and show the results."""
     from dj_assets.assets.demo import materialize_gallery
+    from dj_assets.assets.demo_synthesis import WARNING
     from dj_assets.views.run_table import render_gallery
 
-    outcomes = materialize_gallery(vision=vision, only=[known_recipe(subset) for subset in subsets or ()])
+    if synthesis:
+        tell(WARNING)
+    chosen = [known_recipe(subset) for subset in subsets or ()]
+    outcomes = materialize_gallery(vision=vision, synthesis=synthesis, only=chosen)
     console().print(render_gallery([outcome.row for outcome in outcomes if outcome.row]))
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:

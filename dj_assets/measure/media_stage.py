@@ -27,7 +27,7 @@ from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import Expander
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
-from dj_assets.operators.kinds.media_maker import MediaMaker
+from dj_assets.operators.kinds.media_maker import MediaWriter
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.recipe.load import import_operators
 from dj_assets.recipe.plan import Plan, Step
@@ -87,7 +87,7 @@ def _compute_ahead(plan: Plan, part: Batch) -> list[Future[None]]:
 
     Those of conditional operators, and of operators after an expander or after new files, are not.
     """
-    known = takewhile(lambda step: not isinstance(step.operator, Expander | MediaMaker), plan.steps)
+    known = takewhile(lambda step: not isinstance(step.operator, Expander | MediaWriter), plan.steps)
     steps = [step for step in known if step.index not in plan.conditional]
     return [media(part).under(keys).compute(wanted) for keys, wanted in _features(plan, steps, part.models).items()]
 

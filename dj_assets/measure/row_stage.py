@@ -32,7 +32,7 @@ from dj_assets.operators.base import (
 )
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
-from dj_assets.operators.kinds.media_maker import MediaMaker
+from dj_assets.operators.kinds.media_maker import MediaMaker, MediaWriter
 from dj_assets.operators.kinds.reference_filter import ReferenceFilter
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.operators.views.sample_statistics import with_statistics, without_statistics
@@ -235,7 +235,7 @@ class RowStage:
 
     def _watch_made(self, operator: Operator) -> None:
         """Record the media files that an operator made."""
-        if isinstance(operator, MediaMaker):
+        if isinstance(operator, MediaWriter):
             seen = media(operator.read_from(self.batch))
             self._watch(seen.files([(operator.media, operator.written_to(seen.media_access.keys))]))
 

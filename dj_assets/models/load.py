@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dj_assets.models.vision.captioner import Captioner
     from dj_assets.models.vision.classifier import ImageClassifier
     from dj_assets.models.vision.clip import ClipModel
+    from dj_assets.models.vision.clip_tokens import ClipTokens
     from dj_assets.models.vision.grounding import PhraseDetector
     from dj_assets.models.vision.matching import ImageTextMatcher
 
@@ -132,6 +133,14 @@ def clip(path: Path) -> ClipModel:
     from dj_assets.models.vision.device import device
 
     return ClipModel(path, device())
+
+
+@cache
+def clip_tokens(path: Path) -> ClipTokens:
+    """Load the tokenizer of a CLIP model."""
+    from dj_assets.models.vision.clip_tokens import CONTEXT, ClipTokens
+
+    return ClipTokens(path, CONTEXT)
 
 
 @cache

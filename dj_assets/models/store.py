@@ -15,6 +15,8 @@ from dj_assets.models.text.chat import KeptAnswers
 
 DEMO = "demo and tests only"
 RANDOM = "random weights whose scores mean nothing, for demo and tests only"
+# A file in the folder of a model whose weights are random.
+RANDOM_NOTE = "random_weights.txt"
 _PIPELINE = "_core_web_md"
 DEMO_LICENCE = "CC0-1.0 AND PSF-2.0"
 
@@ -74,7 +76,7 @@ class ModelStore:
             for candidate in _accepted(name):
                 path = folder / aliases.get(candidate, candidate)
                 if path.exists():
-                    return ModelFile(name, path)
+                    return ModelFile(name, path, RANDOM if (path / RANDOM_NOTE).is_file() else "")
         return None
 
     def _embedded(self, name: str) -> ModelFile | None:

@@ -85,6 +85,8 @@ class Operator(BaseModel):
     judging: ClassVar[frozenset[str]] = frozenset()
     # True for an operator that needs more than the samples themselves: their media files, or a server.
     reaches_out: ClassVar[bool] = False
+    # True for an operator whose calls of models that write are kept with the subset.
+    keeps_calls: ClassVar[bool] = False
     # True for an operator that by default takes only samples that the filters before it keep, see `Plan.conditional`.
     by_default_conditional: ClassVar[bool] = False
     # False for an operator whose `text_key` names a field that it writes.

@@ -286,6 +286,31 @@ def _in_words(range_: Range) -> str:
 
 
 @dataclass(frozen=True)
+class Either(Condition):
+    """Test that some part keeps. Reason and value are those of the first part."""
+
+    parts: tuple[Condition, ...]
+
+    def ranges(self) -> tuple[Range, ...]:
+        """Return the ranges of all parts."""
+        return tuple(found for part in self.parts for found in part.ranges())
+
+    def keep(self, columns: Columns) -> Sql:
+        """Return the disjunction of the parts; a part without a value does not keep."""
+        tests = [part.keep(columns) for part in self.parts]
+        text = " OR ".join(f"coalesce({test.text}, FALSE)" for test in tests)
+        return Sql(f"({text})", tuple(parameter for test in tests for parameter in test.parameters))
+
+    def reason(self, columns: Columns) -> Sql:
+        """Return the reason of the first part."""
+        return self.parts[0].reason(columns)
+
+    def value(self, columns: Columns) -> Sql:
+        """Return the value of the first part."""
+        return self.parts[0].value(columns)
+
+
+@dataclass(frozen=True)
 class All(Condition):
     """Test that every part keeps. Reason and value are those of the first part that does not."""
 

@@ -18,6 +18,7 @@ from dj_assets.home.manifest import FileManifest, measured_files, published_run
 from dj_assets.home.numbering import number_of_aggregates
 from dj_assets.home.run_manifest import Bins, PublishedFile, RunManifest
 from dj_assets.publish.bins import bins_of
+from dj_assets.publish.calls import TABLE, add_generations
 from dj_assets.publish.database import add_run, build_database, export_table, reading
 from dj_assets.publish.duplicates import MeasuredReference
 from dj_assets.publish.flat import ForEach, one_by_one, write_flat
@@ -27,6 +28,7 @@ from dj_assets.recipe.plan import Plan
 from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.stores.atomic import staged
 from dj_assets.stores.copies import all_at_hand
+from dj_assets.stores.generations import Generations
 
 # Writes additional files for readers, for example a report, into the folder that is about to be published. Arguments:
 # that folder, the manifest of the run, its plan, and the layout of the measured files.
@@ -95,12 +97,16 @@ class Release:
         else:
             write_flat(staging, database, self._files()["cleaned"], self.for_each)
             write_json(staging / "funnel.json", [step.as_json() for step in manifest.funnel])
+        if self.plan.asks_models:
+            export_table(database, TABLE, staging / f"{TABLE}.parquet")
         if self.accompany is not None:
             self.accompany(staging, manifest, self.plan, self.layout)
 
     def build(self, database: Path, threads: int = 1) -> None:
         """Build the database, without its funnel and its run."""
         build_database(database, self.plan, self._files(), self.outcome_table, self._reference(), threads=threads)
+        if self.plan.asks_models:
+            add_generations(database, Generations(self.layout.generations).records())
 
     def _bins(self, database: Path) -> dict[str, Bins]:
         with reading(database) as connection:

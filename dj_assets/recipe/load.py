@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from dj_assets.errors import ContractError, RecipeError
+from dj_assets.errors import ContractError, RecipeError, UserError
 from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
@@ -21,7 +21,7 @@ from dj_assets.operators.base import Aggregator, CorpusMapper, Expander, FieldMa
 from dj_assets.operators.conditions import Range
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.reference_filter import ReferenceFilter
-from dj_assets.recipe import data_juicer, known_keys, unregistered
+from dj_assets.recipe import composites, data_juicer, known_keys, unregistered
 from dj_assets.recipe.edit import LAST_STEP
 from dj_assets.recipe.inputs import inputs_of
 from dj_assets.recipe.model import AssetBlock, Recipe
@@ -76,7 +76,7 @@ def _build(content: dict[str, Any], file: str, unknown: Unknown | None) -> Recip
     asset = _asset(content.get("asset"), file)
     media = _media(content, asset, file)
     unknown = unknown or _unknown_parameters(content.get("unknown_parameters", "error"), file)
-    process, found = _process(_entries(content), _Context(file, text_key, media, asset, forgotten, unknown))
+    process, entries, found = _process(_entries(content), _Context(file, text_key, media, asset, forgotten, unknown))
     inputs = inputs_of(content, file)
     notices += [*found, *inputs.notices]
     mixture = (inputs.mixture,) if inputs.mixture else ()
@@ -84,6 +84,7 @@ def _build(content: dict[str, Any], file: str, unknown: Unknown | None) -> Recip
         file=file,
         process=(*mixture, *process),
         prepended=len(mixture),
+        entries=entries,
         text_key=text_key,
         media=media,
         project_name=str(content.get("project_name") or ""),
@@ -125,15 +126,18 @@ def _entries(content: Mapping[str, Any]) -> object:
     return [*(entries or []), {LAST_STEP: content[LAST_STEP]}]
 
 
-def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], list[str]]:
-    """Return the operators, and sentences about names and parameters that are read otherwise than written."""
+def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], tuple[int, ...], list[str]]:
+    """Return the operators, the index of each one's entry, and sentences about what is read otherwise than written.
+
+    An entry is several operators if it names a pipeline, see `composites`.
+    """
     if not isinstance(entries, list) or not entries:
         raise RecipeError(context.file, "needs a list of at least one operator", key="process")
     operators: list[Operator] = []
+    indices: list[int] = []
     ignored: set[str] = set()
     notices: list[str] = []
-    for index, entry in enumerate(entries):
-        written, parameters = _entry(entry, context.file, index)
+    for index, written, parameters in _steps(entries, context.file, notices):
         name = known_keys.RENAMED_OPERATORS.get(written, written)
         if name != written:
             earlier = f"is an earlier name of {name} and read as that"
@@ -146,10 +150,27 @@ def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], 
         notices += [
             str(RecipeError(context.file, problem, index, name, key)) for key, problem in _unmet_bounds(operators[-1])
         ]
+        indices.append(index)
     _check_groups(operators, context.file)
     if ignored:
         notices.append(f"{context.file}: operator keys without effect here: {', '.join(sorted(ignored))}")
-    return tuple(operators), notices
+    return tuple(operators), tuple(indices), notices
+
+
+def _steps(entries: Sequence[object], file: str, notices: list[str]) -> Iterator[tuple[int, str, dict[str, object]]]:
+    """Yield the index of its entry, name and parameters of every operator; a pipeline is taken apart."""
+    for index, entry in enumerate(entries):
+        name, parameters = _entry(entry, file, index)
+        if name not in composites.NAMES:
+            yield index, name, parameters
+            continue
+        try:
+            steps, found = composites.steps_of(name, parameters)
+        except UserError as error:
+            raise RecipeError(file, str(error), index, name) from None
+        notices += [str(RecipeError(file, sentence, index, name)) for sentence in found]
+        for step, values in steps:
+            yield index, step, dict(values)
 
 
 def _check_groups(operators: Sequence[Operator], file: str) -> None:

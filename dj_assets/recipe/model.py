@@ -244,7 +244,8 @@ class Recipe:
     """Hold a checked recipe, which need not be one of the gallery.
 
     `file` is a path, or `<dict>` if the recipe comes from Python. `inputs` are the sources that its keys `dataset_path`
-    or `dataset` name. The first `prepended` operators of `process` are not in the list of the file. `notices` are
+    or `dataset` name. The first `prepended` operators of `process` are not in the list of the file; `entries` are the
+    indices in that list of the others, of which several may be from one entry. `notices` are
     sentences about accepted keys without effect, to be shown once. Properties that an `asset:` block sets have their
     defaults here.
     """
@@ -257,8 +258,14 @@ class Recipe:
     workers: int | None = None
     inputs: tuple[Source, ...] = ()
     prepended: int = 0
+    entries: tuple[int, ...] = ()
     custom_operators: tuple[Path, ...] = ()
     notices: tuple[str, ...] = ()
+
+    def index_in_file(self, index: int) -> int:
+        """Return the index in the list of the file of the operator with an index in `process`."""
+        place = index - self.prepended
+        return self.entries[place] if 0 <= place < len(self.entries) else place
 
     @property
     def name(self) -> str:

@@ -34,9 +34,8 @@ from dj_assets.operators.base import (
     Statistic,
 )
 from dj_assets.operators.contract import IDENTITY
-from dj_assets.operators.kinds.language_model import LanguageModelOperator
 from dj_assets.operators.kinds.media_filter import MediaOperator
-from dj_assets.operators.kinds.media_maker import MediaMaker
+from dj_assets.operators.kinds.media_maker import MediaWriter
 from dj_assets.operators.kinds.python_code import CodeMapper
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
@@ -137,12 +136,12 @@ class Plan:
     @property
     def makes_media(self) -> bool:
         """Return whether steps make media files."""
-        return any(isinstance(step.operator, MediaMaker) for step in self.steps)
+        return any(isinstance(step.operator, MediaWriter) for step in self.steps)
 
     @property
     def asks_models(self) -> bool:
-        """Return whether steps ask language models."""
-        return any(isinstance(step.operator, LanguageModelOperator) for step in self.steps)
+        """Return whether steps call models that write or paint; their calls are kept."""
+        return any(step.operator.keeps_calls for step in self.steps)
 
     @property
     def makes_samples(self) -> bool:
@@ -328,7 +327,7 @@ class Plan:
 
     def _index(self, step: Step) -> int:
         """Return the index of a step in the list of the file."""
-        return step.index - self.recipe.prepended
+        return self.recipe.index_in_file(step.index)
 
     def _error(self, step: Step, problem: str, key: str | None = None, fix: str | None = None) -> RecipeError:
         return RecipeError(self.recipe.file, problem, self._index(step), step.label, key, fix)

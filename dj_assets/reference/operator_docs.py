@@ -9,7 +9,7 @@ from pathlib import Path
 from dj_assets import settings
 from dj_assets.home.writing import replace_atomically
 from dj_assets.operators import registry
-from dj_assets.recipe import data_juicer, known_keys
+from dj_assets.recipe import composites, data_juicer, known_keys
 from dj_assets.recipe.data_juicer import DataJuicerOperator
 from dj_assets.recipe.parameters import of_data_juicer_only
 from dj_assets.reference.operator_tables import (
@@ -133,6 +133,9 @@ when it loads.
 
 def _available(name: str, operator: DataJuicerOperator, here: Collection[str]) -> str:
     own = known_keys.ALIASES.get(name, name)
+    if name in composites.NAMES:
+        parts = dict.fromkeys(step for step, _ in composites.steps_of(name, {})[0])
+        return f"yes, as the steps {', '.join(f'`{step}`' for step in parts)}"
     if own in here:
         return "yes" if own == name else f"yes, as `{own}`"
     if operator.never:

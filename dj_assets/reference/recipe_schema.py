@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dj_assets.operators.base import Operator
-from dj_assets.recipe import known_keys
+from dj_assets.recipe import composites, known_keys
 from dj_assets.recipe.edit import LAST_STEP
 from dj_assets.recipe.model import AssetBlock
 from dj_assets.recipe.parameters import ignored_by
@@ -70,6 +70,8 @@ def recipe_schema() -> Schema:
     names = {cls.name: cls.name for cls in classes}
     other = {**known_keys.ALIASES, **known_keys.SHORT_NAMES}
     names |= {alias: name for alias, name in other.items() if name in names}
+    definitions |= {name: _pipeline(name, keys) for name, keys in composites.PARAMETERS.items()}
+    names |= {name: name for name in composites.NAMES}
     return {
         "$schema": DRAFT,
         "title": "Recipe",
@@ -110,6 +112,19 @@ def _top_level(operators: Mapping[str, str]) -> Schema:
 def _known_only(operators: Mapping[str, str]) -> Schema:
     known = {"enum": list(operators)}
     return {"if": {"type": "string"}, "then": known, "else": {"propertyNames": known}}
+
+
+def _pipeline(name: str, keys: Sequence[str]) -> Schema:
+    """Return the schema of an operator that is read as the steps that it consists of."""
+    steps = ", ".join(dict.fromkeys(step for step, _ in composites.steps_of(name, {})[0]))
+    return {
+        "title": name,
+        "description": f"Read as its steps: {steps}.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {key: {"type": ["object", "null"]} for key in keys},
+        "patternProperties": {f"^({'|'.join(sorted(composites.SHARED))})$": {"description": _NO_EFFECT}},
+    }
 
 
 def _operator(cls: type[Operator]) -> Schema:
@@ -173,4 +188,6 @@ def _without_effect(names: Iterable[str]) -> Schema:
 
 
 def _sentence(name: str) -> str:
+    if name in composites.NAMES:
+        return "Read as the steps that it consists of."
     return next(operator_facts(cls).sentence for cls in shipped_operators() if cls.name == name)

@@ -67,7 +67,16 @@ SHIPPED = (
         "facts, cited",
     ),
     Shipped(
-        ("models/manifest.yaml", "views/*", "explore/*", "what_if/*", "py.typed", "included/*", "kernels/compiled/*"),
+        (
+            "models/manifest.yaml",
+            "assets/demo_synthesis.yaml",
+            "views/*",
+            "explore/*",
+            "what_if/*",
+            "py.typed",
+            "included/*",
+            "kernels/compiled/*",
+        ),
         "written for this project; thresholds of the recipes are those of the gallery of Data-Juicer (Apache-2.0)",
         "Apache-2.0",
     ),

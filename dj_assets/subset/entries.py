@@ -99,10 +99,17 @@ def _media_root(entry: Source, file: SourceFile, base: Path, made_before: str) -
 
 
 def _made_before(subset: str, data_home: Path) -> str:
-    """Return the folder of the media that the operators of a refined subset made; empty if they made none."""
+    """Return the folder of the media that the operators of a refined subset made; empty if they made none.
+
+    A subset that made none may list those of the subset that it was refined from.
+    """
     layout = layout_in(data_home, subset)
     there = FOLDER in layout.copy.sizes() if layout.copy else Path(layout.made_media).is_dir()
-    return layout.made_media if there else ""
+    if there:
+        return layout.made_media
+    run = newest_run(layout)
+    roots = run.media.roots.values() if run and run.media else ()
+    return next((root.made_before for root in roots if root.made_before), "")
 
 
 def _refined(subset: str, data_home: Path) -> tuple[SourceFile, ...]:

@@ -19,7 +19,6 @@ from dj_assets import settings
 from dj_assets.measure.row_stage import RowStage
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import FIELDS, Batch
-from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe.gallery import find_gallery
 from dj_assets.recipe.plan import Plan, make_plan
 
@@ -34,9 +33,9 @@ for recipe in find_gallery((settings.included_recipes(),)).recipes.values():
     texts = [str(record.get("text") or record.get("content")) for record in records]
     plan = make_plan(recipe)
     plan = plan.stage(0) if plan.groupers else plan
-    steps = tuple(step for step in plan.steps if not isinstance(step.operator, MediaOperator))
+    own_text = [step for step in plan.steps if not step.operator.reaches_out and not step.operator.text_key]
     rows = pa.RecordBatch.from_arrays([pa.array(texts), pa.array(["{}"] * len(texts))], names=["text", FIELDS])
-    RowStage(Batch(rows, ModelStore(())), {}).run(Plan(plan.recipe, steps))
+    RowStage(Batch(rows, ModelStore(())), {}).run(Plan(plan.recipe, tuple(own_text)))
     measured += 1
 print(measured)
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,17 +12,24 @@ from urllib.parse import urlsplit
 from dj_assets import settings
 from dj_assets.errors import TextModelError
 from dj_assets.models.text.canned import CannedModel
-from dj_assets.models.text.chat import Answer, CallError, ChatRequest, KeptAnswers, TextModel
+from dj_assets.models.text.chat import Answer, CallError, ChatRequest, KeptAnswers, VisionModel
+from dj_assets.models.text.in_process import Find, InProcessModel
 
 _CANNED = "canned:"
-NOT_CONFIGURED = "no language model is configured; set OPENAI_BASE_URL, or DJ_LLM to a URL or to canned:FILE"
+IN_PROCESS = "transformers"
+NOT_CONFIGURED = (
+    "no language model is configured; set OPENAI_BASE_URL, or DJ_LLM to a URL, to canned:FILE or to transformers"
+)
 
 
-def text_model(parameters: Mapping[str, Any] | None = None) -> TextModel:
+def text_model(
+    parameters: Mapping[str, Any] | None = None, find: Find | None = None, *, vision: bool = False
+) -> VisionModel:
     """Return the back end: `base_url` of the parameters, else `DJ_LLM`, else the server of `OPENAI_BASE_URL`.
 
-    Further parameters are `timeout` in seconds, by default that of `DJ_LLM_SECONDS`, and `max_retries`. The key of the
-    user is sent only to the server that the environment names.
+    For questions about images (`vision`), `DJ_VLM` comes before `DJ_LLM`. Further parameters are `timeout` in seconds,
+    by default that of `DJ_LLM_SECONDS`, and `max_retries`. The key of the user is sent only to the server that the
+    environment names. `find` finds the models of this machine, for the back end `transformers`.
 
     Raises
     ------
@@ -31,11 +37,13 @@ def text_model(parameters: Mapping[str, Any] | None = None) -> TextModel:
         If none is configured, or the address is no URL.
     """
     given = parameters or {}
-    where = given.get("base_url") or settings.language_model()
+    where = given.get("base_url") or settings.language_model(vision=vision)
     if not where:
         raise TextModelError(NOT_CONFIGURED)
     if where.startswith(_CANNED):
         return CannedModel(Path(where.removeprefix(_CANNED)))
+    if where == IN_PROCESS:
+        return InProcessModel(find)
     problem = problem_of_address(where)
     if problem:
         raise TextModelError(f"the address of the language model {problem}")
@@ -43,8 +51,13 @@ def text_model(parameters: Mapping[str, Any] | None = None) -> TextModel:
     from dj_assets.models.text.http_server import HttpModel
 
     seconds = float(given.get("timeout") or settings.llm_seconds())
-    by_the_user = where == settings.language_model()
+    by_the_user = where == settings.language_model(vision=vision)
     return HttpModel(where, seconds, int(given.get("max_retries", HttpModel.retries)), with_key=by_the_user)
+
+
+def is_in_process(parameters: Mapping[str, Any] | None = None, *, vision: bool = False) -> bool:
+    """Return whether models run in this process, by the same rules as `text_model`."""
+    return ((parameters or {}).get("base_url") or settings.language_model(vision=vision)) == IN_PROCESS
 
 
 def problem_of_address(url: str) -> str | None:
@@ -66,7 +79,7 @@ def problem_of_address(url: str) -> str | None:
 
 
 def answers(
-    requests: Sequence[ChatRequest], open_model: Callable[[], TextModel], kept: KeptAnswers | None
+    requests: Sequence[ChatRequest], open_model: Callable[[], VisionModel], kept: KeptAnswers | None
 ) -> list[Answer | None]:
     """Return the answer of every request, None for a call that failed.
 
@@ -102,13 +115,13 @@ def _kept(kept: KeptAnswers | None, key: str) -> Answer | None:
         return None
 
 
-def _asked(request: ChatRequest, model: TextModel, kept: KeptAnswers | None, key: str) -> Answer | None:
+def _asked(request: ChatRequest, model: VisionModel, kept: KeptAnswers | None, key: str) -> Answer | None:
     """Ask a model, and keep its answer; of a failed call, keep the error."""
-    record: dict[str, Any] = {"request": asdict(request), "asked": time.time()}
+    record: dict[str, Any] = {"request": request.described(), "asked": time.time()}
     answer = None
     try:
-        answer = model.answer(request)
-        record["answer"] = asdict(answer)
+        answer = model.choose(request) if request.options else model.answer(request)
+        record["answer"] = answer.described()
     except CallError as error:
         record["error"] = str(error)
     if kept:

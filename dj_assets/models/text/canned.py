@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -43,6 +44,14 @@ class CannedModel:
         if text is None:
             raise CallError(f"{self.path.name} has no answer to this prompt, and none to {ANY!r}")
         return Answer(text, len(prompt.split()), len(text.split()), "stop")
+
+    def choose(self, request: ChatRequest) -> Answer:
+        """Return the answer of the table with the probability 1; raise `CallError` if it is none of the options."""
+        answer = self.answer(request)
+        if answer.text not in request.options:
+            raise CallError(f"{self.path.name}: {answer.text!r} is none of the options {', '.join(request.options)}")
+        scores = tuple(0.0 if option == answer.text else -math.inf for option in request.options)
+        return replace(answer, scores=scores)
 
 
 @cache

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
+
+from dj_assets.models.text.pictures import Picture
 
 ENDPOINT = "/chat/completions"
 RESPONSE_PATH = "choices.0.message.content"
 # The key that orders this package from Data-Juicer's: a new meaning of requests asks everything again.
 _FORMAT = 1
+# The most likely first tokens of an answer that servers name.
+_MOST_CHOICES = 20
 
 
 class CallError(Exception):
@@ -22,7 +26,8 @@ class CallError(Exception):
 class ChatRequest:
     """Hold everything that can change an answer: model, messages, sampling, prompt version, and number of the attempt.
 
-    `messages` are pairs of role and content. `prompt` names the operator and the version of its prompt.
+    `messages` are pairs of role and content. `prompt` names the operator and the version of its prompt. `images` belong
+    to the last message; a record holds their checksums. With `options`, the model chooses one of them.
 
     Examples
     --------
@@ -41,29 +46,56 @@ class ChatRequest:
     attempt: int = 0
     endpoint: str = ENDPOINT
     response_path: str = RESPONSE_PATH
+    images: tuple[Picture, ...] = ()
+    options: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """Return the SHA-256 of the request, under which its answer is kept."""
-        text = json.dumps([_FORMAT, asdict(self)], sort_keys=True, ensure_ascii=True)
+        text = json.dumps([_FORMAT, self.described()], sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of a model in this process, 0..2^60: it depends on the request and on nothing else."""
+        given = self.sampling.get("seed")
+        return given if isinstance(given, int) else int(self.key[:15], 16)
+
+    def described(self) -> dict[str, Any]:
+        """Return the request for a record, with the checksums of images; without images and options if it has none."""
+        values = {part.name: getattr(self, part.name) for part in fields(self)}
+        values["images"] = [image.checksum for image in self.images]
+        return {name: value for name, value in values.items() if value or name not in {"images", "options"}}
 
     def body(self) -> dict[str, Any]:
         """Return what is sent; a repeated attempt has its number as the seed, unless the sampling has one."""
         seed = {"seed": self.attempt} if self.attempt else {}
-        messages = [{"role": role, "content": content} for role, content in self.messages]
-        return {"model": self.model, "messages": messages, **seed, **self.sampling}
+        messages: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in self.messages]
+        if self.images:
+            shown = [{"type": "image_url", "image_url": {"url": image.url()}} for image in self.images]
+            messages[-1]["content"] = [*shown, {"type": "text", "text": messages[-1]["content"]}]
+        choosing = {"logprobs": True, "top_logprobs": _MOST_CHOICES, "max_tokens": 1} if self.options else {}
+        return {"model": self.model, "messages": messages, **seed, **self.sampling, **choosing}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Hold the text that a model answered; tokens are None if the server does not count them."""
+    """Hold the text that a model answered; tokens are None if the server does not count them.
+
+    `scores` are the log-probabilities of the options, if the model chose one.
+    """
 
     text: str
     tokens_in: int | None = None
     tokens_out: int | None = None
     finish_reason: str = ""
     seconds: float = 0.0
+    scores: tuple[float, ...] = ()
+
+    def described(self) -> dict[str, Any]:
+        """Return the answer for a record, without scores if it has none."""
+        values = {part.name: getattr(self, part.name) for part in fields(self)}
+        return {name: value for name, value in values.items() if value or name != "scores"}
 
 
 class TextModel(Protocol):
@@ -74,6 +106,13 @@ class TextModel(Protocol):
 
     def answer(self, request: ChatRequest) -> Answer:
         """Return the answer; raise `CallError` if this call fails, `TextModelError` if every call would."""
+
+
+class VisionModel(TextModel, Protocol):
+    """Answer chats about images, and choose between options."""
+
+    def choose(self, request: ChatRequest) -> Answer:
+        """Return the most likely of the options as the text, and the log-probability of each."""
 
 
 class KeptAnswers(Protocol):

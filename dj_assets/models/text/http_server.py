@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import random
 import time
 import urllib.error
@@ -91,6 +92,33 @@ class HttpModel:
             reason if isinstance(reason, str) else "",
             seconds,
         )
+
+    def choose(self, request: ChatRequest) -> Answer:
+        """Return the option that is most likely as the first token of the answer, by the log-probabilities.
+
+        Raises
+        ------
+        CallError
+            If the server names no log-probabilities, or none of an option; else as `answer`.
+        """
+        started = time.perf_counter()
+        path = "choices.0.logprobs.content.0.top_logprobs"
+        try:
+            reply = self.requested(request.endpoint, request.body(), path)
+        except CallError as error:
+            raise CallError(f"{error}; choosing needs a server with logprobs") from None
+        listed = _value_at(reply, path)
+        scores = [-math.inf] * len(request.options)
+        for entry in listed if isinstance(listed, list) else ():
+            token = str(entry.get("token", "")).strip().lower()
+            for index, option in enumerate(request.options):
+                if token and option.lower().startswith(token):
+                    scores[index] = max(scores[index], float(entry["logprob"]))
+        best = max(range(len(scores)), key=scores.__getitem__)
+        if scores[best] == -math.inf:
+            raise CallError("none of the most likely tokens begins an option")
+        seconds = time.perf_counter() - started
+        return Answer(request.options[best], None, 1, "choice", seconds, tuple(scores))
 
     def requested(self, endpoint: str, body: Mapping[str, Any] | None, path: str) -> dict[str, Any]:
         """Return the reply to a request, which has a value at a path; without a body it is a GET request."""

@@ -14,6 +14,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+# The tokens that the released models take, with the two at the ends.
+CONTEXT = 77
 START, END = "<|startoftext|>", "<|endoftext|>"
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 # The first line of a file of merges is its version.
@@ -41,6 +43,11 @@ class ClipTokens:
         for row, encoding in zip(tokens, self.tokenizer.encode_batch(list(texts)), strict=True):
             row[: len(encoding.ids)] = encoding.ids
         return tokens
+
+    def length(self, text: str) -> int:
+        """Return the number of tokens of a text, with those at its ends and without truncation."""
+        encoding = self.tokenizer.encode(text)
+        return len(encoding.ids) + sum(len(more.ids) - 2 for more in encoding.overflowing)
 
 
 def _tokenizer(folder: Path) -> Tokenizer:

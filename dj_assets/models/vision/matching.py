@@ -25,6 +25,9 @@ from dj_assets.models.vision.transformer import (
 )
 
 _MATCH = 1
+# The projections of picture and text, which the matching head does not use.
+_PROJECTED = ("vision", "text")
+_PARTS = {"": "weight", ".bias": "bias"}
 # Texts of similar length are computed together; each length is rounded up to a multiple of this.
 _STEP = 16
 _LAYER = LayerNames(
@@ -57,6 +60,8 @@ class ImageTextMatcher:
         self.head = Parts(weights, "", self.backend).affine("itm_head")
         self.tokens = bert_tokens(folder, len(self.reader.positions))
         self.batching = Batching(self.backend)
+        names = {f"{name}_proj{end}": f"{name}_proj.{part}" for name in _PROJECTED for end, part in _PARTS.items()}
+        self.projections = {name: weights[of] for name, of in names.items() if of in weights}
 
     def scores(self, crops: Sequence[Uint8s], texts: Sequence[str], pairs: Sequence[tuple[int, int]]) -> Floats:
         """Return the probability that the text of each pair describes its picture, shape `(len(pairs),)`.
@@ -68,7 +73,45 @@ class ImageTextMatcher:
         pairs
             Indices in `crops` and in `texts`; at least one pair.
         """
-        seen = self.batching.run(self._see, crops)
+        return self._scores(self.seen(crops), texts, pairs)
+
+    def seen(self, crops: Sequence[Uint8s]) -> Floats:
+        """Return the encoded pictures, for `both_scores`."""
+        return self.batching.run(self._see, crops)
+
+    def both_scores(
+        self, seen: Floats, texts: Sequence[str], pairs: Sequence[tuple[int, int]]
+    ) -> tuple[Floats, Floats]:
+        """Return the probability of each pair as `scores`, and the cosine without the matching head.
+
+        The cosine is that of the projected first tokens, with the text read by itself.
+
+        Raises
+        ------
+        KeyError
+            If the checkpoint has no projections.
+        """
+        vision, reading = (self.backend.array(self.projections[name]) for name in ("vision_proj", "text_proj"))
+        vision_bias, reading_bias = (
+            self.backend.array(self.projections[f"{name}.bias"]) for name in ("vision_proj", "text_proj")
+        )
+
+        def seen_first(first: Array) -> Array:
+            return self.backend.unit(self.backend.linear(first, vision, vision_bias))
+
+        def read_first(ids: Array, filler: Array) -> Array:
+            read = self.reader(ids, filler[:, None, None, :], None)
+            return self.backend.unit(self.backend.linear(read[:, 0], reading, reading_bias))
+
+        tokens = [np.array(encoding.ids, np.int64) for encoding in self.tokens.encode_batch(list(texts))]
+        length = min(-(-max(map(len, tokens)) // _STEP) * _STEP, len(self.reader.positions))
+        ids, filler = zip(*(_padded(one, length) for one in tokens), strict=True)
+        pictures = self.batching.run(seen_first, [picture[0] for picture in seen])
+        captions = self.batching.run(read_first, ids, filler)
+        cosines = np.array([pictures[crop] @ captions[text] for crop, text in pairs], np.float32)
+        return self._scores(seen, texts, pairs), cosines
+
+    def _scores(self, seen: Floats, texts: Sequence[str], pairs: Sequence[tuple[int, int]]) -> Floats:
         tokens = [np.array(encoding.ids, np.int64) for encoding in self.tokens.encode_batch(list(texts))]
         lengths = np.array([len(tokens[text]) for _, text in pairs])
         scores = np.empty(len(pairs), np.float32)
@@ -117,15 +160,16 @@ class CaptionReader:
         self.heads = int(str(config.get("num_attention_heads", 8)))
         self.epsilon = float(str(config.get("layer_norm_eps", 1e-12)))
 
-    def __call__(self, ids: Array, hidden: Array, seen: Array) -> Array:
-        """Return the encoded tokens, `(n, t, d)`; `hidden` marks padding, `seen` are the encoded pictures."""
+    def __call__(self, ids: Array, hidden: Array, seen: Array | None) -> Array:
+        """Return the encoded tokens, `(n, t, d)`; `hidden` marks padding, `seen` are the encoded pictures, if any."""
         x = self._norm(self.words[ids] + self.positions[: ids.shape[1]], self.before)
         for layer in self.layers:
             self_attended = attended(self.backend, self.heads, side_by_side(self._linear(x, layer.inward), 3), hidden)
             x = self._norm(x + self._linear(self_attended, layer.outward), layer.norm)
-            answers = side_by_side(self._linear(seen, layer.answering), 2)
-            cross_attended = attended(self.backend, self.heads, [self._linear(x, layer.asking), *answers])
-            x = self._norm(x + self._linear(cross_attended, layer.found), layer.found_norm)
+            if seen is not None:
+                answers = side_by_side(self._linear(seen, layer.answering), 2)
+                cross_attended = attended(self.backend, self.heads, [self._linear(x, layer.asking), *answers])
+                x = self._norm(x + self._linear(cross_attended, layer.found), layer.found_norm)
             wide = self.backend.gelu(self._linear(x, layer.wide))
             x = self._norm(x + self._linear(wide, layer.narrow), layer.last_norm)
         return x

@@ -9,8 +9,10 @@ import pyarrow as pa
 from pydantic import Field, PositiveInt, field_validator
 
 from dj_assets.errors import TextModelError
-from dj_assets.models.text.ask import answers, problem_of_address, text_model
-from dj_assets.models.text.chat import ENDPOINT, RESPONSE_PATH, ChatRequest, TextModel
+from dj_assets.models.store import ModelStore
+from dj_assets.models.text.ask import answers, is_in_process, problem_of_address, text_model
+from dj_assets.models.text.chat import ENDPOINT, RESPONSE_PATH, ChatRequest, VisionModel
+from dj_assets.models.text.pictures import Picture
 from dj_assets.operators.base import Operator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.views.sample_fields import field_values
@@ -35,8 +37,11 @@ class LanguageModelOperator(Operator):
     """
 
     reaches_out: ClassVar[bool] = True
+    keeps_calls: ClassVar[bool] = True
     by_default_conditional: ClassVar[bool] = True
     prompt_version: ClassVar[int] = 1
+    # True for an operator whose questions are about images.
+    sees: ClassVar[bool] = False
     judging: ClassVar[frozenset[str]] = frozenset({"model_params"})
 
     api_endpoint: str | None = None
@@ -79,7 +84,7 @@ class LanguageModelOperator(Operator):
     def problem(self) -> str | None:
         """Return why no model can be asked, None if a back end is configured."""
         try:
-            text_model(self.model_params)
+            text_model(self.model_params, vision=self.sees)
         except TextModelError as error:
             return str(error)
         return None
@@ -88,8 +93,19 @@ class LanguageModelOperator(Operator):
         """Return why no model can be asked."""
         return self.problem()
 
-    def _back_end(self) -> TextModel:
-        return text_model(self.model_params)
+    def models(self) -> tuple[str, ...]:
+        """Return the name of the model if it runs in this process."""
+        in_process = is_in_process(self.model_params, vision=self.sees)
+        return (self.model,) if in_process and self.model else ()
+
+    def back_end(self, models: ModelStore) -> VisionModel:
+        """Return the model that is asked; one in this process is among `models`."""
+        return text_model(self.model_params, models.find, vision=self.sees)
+
+    def sampling(self) -> Mapping[str, object]:
+        """Return the sampling parameters, by the names that servers give them."""
+        given = {**self.usual_sampling(), **self.sampling_params}
+        return {_ON_SERVERS.get(key, key): value for key, value in given.items()}
 
     def values_of(self, batch: Batch, key: str) -> list[str]:
         """Return a field of every sample as text; the key of the operator's text stands for the text itself."""
@@ -99,26 +115,43 @@ class LanguageModelOperator(Operator):
         return ["" if value is None else str(value) for value in field_values(batch, key)]
 
     def ask(
-        self, batch: Batch, prompts: Sequence[str | None], read: Callable[[str], R], system: str | None = None
+        self,
+        batch: Batch,
+        prompts: Sequence[str | None],
+        read: Callable[[str], R],
+        system: str | None = None,
+        *,
+        images: Sequence[Sequence[Picture]] | None = None,
+        options: tuple[str, ...] = (),
     ) -> list[R | None]:
         """Ask for one answer to each prompt, and return what `read` makes of it; see `ask_chats`."""
         head = (("system", system),) if system else ()
         chats = [None if prompt is None else (*head, ("user", prompt)) for prompt in prompts]
-        return self.ask_chats(batch, chats, read)
+        return self.ask_chats(batch, chats, read, images=images, options=options)
 
-    def ask_chats(self, batch: Batch, chats: Sequence[Messages | None], read: Callable[[str], R]) -> list[R | None]:
+    def ask_chats(
+        self,
+        batch: Batch,
+        chats: Sequence[Messages | None],
+        read: Callable[[str], R],
+        *,
+        images: Sequence[Sequence[Picture]] | None = None,
+        options: tuple[str, ...] = (),
+    ) -> list[R | None]:
         """Ask for one answer to each chat, and return what `read` makes of it.
 
         `read` raises `ValueError` for an answer that it cannot use: the chat is then asked again with another seed,
-        `try_num` times in all. None stands for a chat without a usable answer, and for a chat that is None.
+        `try_num` times in all. None stands for a chat without a usable answer, and for a chat that is None. `images`
+        are those that each chat is about; with `options`, the model chooses one of them.
         """
         found: list[R | None] = [None] * len(chats)
         left = [index for index, chat in enumerate(chats) if chat is not None]
         if not left:
             return found
-        name = self.model or self._back_end().model_name(None)
-        given = {**self.usual_sampling(), **self.sampling_params}
-        sampling = {_ON_SERVERS.get(key, key): value for key, value in given.items()}
+        # a model with a name needs no server where all answers are kept
+        in_process = is_in_process(self.model_params, vision=self.sees)
+        name = self.model if self.model and not in_process else self.back_end(batch.models).model_name(self.model)
+        sampling = self.sampling()
         for attempt in range(self.try_num):
             requests = [
                 ChatRequest(
@@ -129,11 +162,14 @@ class LanguageModelOperator(Operator):
                     attempt,
                     self.api_endpoint or ENDPOINT,
                     self.response_path or RESPONSE_PATH,
+                    tuple(images[index]) if images else (),
+                    options,
                 )
                 for index in left
             ]
             unusable = []
-            for index, answer in zip(left, answers(requests, self._back_end, batch.models.answers), strict=True):
+            given = answers(requests, lambda: self.back_end(batch.models), batch.models.answers)
+            for index, answer in zip(left, given, strict=True):
                 if answer is None:
                     continue
                 try:

@@ -10,6 +10,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from dj_assets.errors import SampleError
+from dj_assets.media.made import MadeFiles
 from dj_assets.media.making import Making
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.operators.base import ByParameters, FieldMapper
@@ -21,20 +22,16 @@ from dj_assets.operators.views.sample_fields import field_values
 _PATHS = pa.list_(pa.string())
 
 
-class MediaMaker(MediaOperator):
-    """Make new files of media. They are named by their content, and no file is made twice.
+class MediaWriter(MediaOperator):
+    """Write new media files. They are named by their content, and no file is written twice.
 
-    The new files are those that `making` says; the operator finds their names by `media(batch).made`. By default, the
-    step takes only samples that the filters before it keep.
+    An operator that paints writes them itself, by `files_of`. By default, the step takes only samples that the filters
+    before it keep.
     """
 
     by_default_conditional: ClassVar[bool] = True
 
     save_field: str | None = None
-
-    @abstractmethod
-    def making(self) -> Making:
-        """Return what new files the operator makes of each file, as a feature."""
 
     def written_to(self, keys: MediaKeys) -> MediaKeys:
         """Return the fields that list the new files, given those that the operator reads."""
@@ -42,6 +39,31 @@ class MediaMaker(MediaOperator):
             return keys
         own: dict[str, str] = {self.media: self.save_field}
         return replace(keys, **own)  # type: ignore[arg-type]
+
+
+class MediaMaker(MediaWriter):
+    """Make new files of listed media.
+
+    The new files are those that `making` says; the operator finds their names by `media(batch).made`.
+    """
+
+    @abstractmethod
+    def making(self) -> Making:
+        """Return what new files the operator makes of each file, as a feature."""
+
+
+def files_of(batch: Batch) -> MadeFiles:
+    """Return the folder into which operators write new files.
+
+    Raises
+    ------
+    ValueError
+        If the batch was made without one.
+    """
+    files = media(batch).media_access.files
+    if files is None:
+        raise ValueError("this batch does not know where new files belong")
+    return files
 
 
 class MediaRewriter(MediaMaker, FieldMapper):

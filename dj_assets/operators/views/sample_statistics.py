@@ -16,6 +16,8 @@ STATISTICS = "__dj__stats__"
 
 def with_statistics(batch: Batch, statistics: Mapping[str, pa.Array]) -> Batch:
     """Return the batch with statistics of earlier operators, by their keys, each as long as the batch."""
+    if not statistics:
+        return batch
     struct = pa.StructArray.from_arrays([*statistics.values()], names=[*statistics])
     return Batch(batch.rows.append_column(STATISTICS, struct), batch.models, batch.media_access)
 

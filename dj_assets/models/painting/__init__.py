@@ -1,0 +1,1 @@
+"""Models that paint: a diffusion model for pairs of images, and plain pictures for tests."""

@@ -1,0 +1,19 @@
+"""Choose the back end that paints pairs of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dj_assets import settings
+from dj_assets.models.painting.painter import PairPainter
+
+
+def painter(folder: Path | None) -> PairPainter:
+    """Return the back end that `DJ_PAINTER` names; the model of `diffusers` is in a folder."""
+    if folder is None or settings.painter() == "canned":
+        from dj_assets.models.painting.canned import CannedPainter
+
+        return CannedPainter()
+    from dj_assets.models.painting.diffusion import diffusion_painter
+
+    return diffusion_painter(folder)

@@ -1,0 +1,86 @@
+"""The back ends in this process, with the tiny checkpoints that the demo of synthesis makes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dj_assets.models import synthesis_checkpoints as tiny
+from dj_assets.models.painting.diffusion import diffusion_painter
+from dj_assets.models.painting.painter import PaintRequest
+from dj_assets.models.regions.masks import MaskRegions
+from dj_assets.models.store import RANDOM, ModelStore
+from dj_assets.models.text.chat import CallError, ChatRequest
+from dj_assets.models.text.in_process import InProcessModel
+from dj_assets.models.text.pictures import Picture
+
+ASKED = (("system", "Be brief."), ("user", "Name an animal."))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
+    folder = tmp_path_factory.mktemp("models")
+    tiny.write(folder)
+    return ModelStore((folder,))
+
+
+@pytest.fixture(scope="module")
+def noise() -> Picture:
+    return Picture.of(np.random.default_rng(1).integers(0, 256, (40, 60, 3), np.uint8))
+
+
+def test_the_models_say_that_their_weights_are_random(store):
+    for name in (tiny.TEXT, tiny.VISION, tiny.PAINTER, tiny.MASKS):
+        assert store.find(name).note == RANDOM
+
+
+def test_an_answer_depends_on_the_request_alone(store):
+    model = InProcessModel(store.find)
+    name = model.model_name(tiny.TEXT)
+    sampled = [
+        ChatRequest(name, ASKED, {"temperature": 0.9, "top_p": 0.95, "max_tokens": 12}, attempt=attempt)
+        for attempt in (0, 1, 2)
+    ]
+    texts = [model.answer(request).text for request in sampled]
+    assert [model.answer(request).text for request in reversed(sampled)] == texts[::-1]
+    assert len(set(texts)) > 1
+    # without a temperature the most likely answer is taken, whatever the seed is
+    greedy = [ChatRequest(name, ASKED, {"temperature": 0, "max_tokens": 12}, attempt=attempt) for attempt in (0, 1)]
+    first, second = map(model.answer, greedy)
+    assert (first.text, first.tokens_out) == (second.text, second.tokens_out)
+    assert first.tokens_in and first.finish_reason in {"stop", "length"}
+
+
+def test_a_vision_model_sees_images_and_a_text_model_refuses_them(store, noise):
+    model = InProcessModel(store.find)
+    asked = ChatRequest(model.model_name(tiny.VISION), ASKED, {"max_tokens": 5}, images=(noise,))
+    alone = ChatRequest(model.model_name(tiny.VISION), ASKED, {"max_tokens": 5})
+    assert model.answer(asked).tokens_in > model.answer(alone).tokens_in
+    chosen = model.choose(ChatRequest(asked.model, ASKED, images=(noise,), options=("yes", "no")))
+    assert chosen.text == ("yes", "no")[int(np.argmax(chosen.scores))] and all(score < 0 for score in chosen.scores)
+    with pytest.raises(CallError, match="takes no images"):
+        model.answer(ChatRequest(model.model_name(tiny.TEXT), ASKED, images=(noise,)))
+
+
+def test_the_second_image_follows_the_first_one(store):
+    painter = diffusion_painter(store.find(tiny.PAINTER).path)
+
+    def request(second: str, seed: int = 1) -> PaintRequest:
+        return PaintRequest("tiny", "a dog on a sofa", second, seed, steps=4)
+
+    pair = painter.paint(request("a cat on a sofa"))
+    plain = painter.painted(request("a cat on a sofa"), controlled=False)
+    same = painter.paint(request("a dog on a sofa"))
+    again = painter.paint(request("a cat on a sofa"))
+    assert (same.first == same.second).all()
+    assert (pair.first == plain.first).all() and (pair.second != plain.second).any()
+    assert (pair.first == again.first).all() and (pair.second == again.second).all()
+    apart, freely = (np.abs(one.first.astype(int) - one.second).mean() for one in (pair, plain))
+    assert 0 < apart < freely
+    assert (painter.paint(request("a cat on a sofa", seed=2)).first != pair.first).any()
+
+
+def test_a_mask_model_gives_boxes_within_the_picture(store, noise):
+    found = MaskRegions(store.find(tiny.MASKS).path, 0.0, 0.0, 0.7, points=4).find(noise.pixels, noise.pixels)
+    assert found[0] == found[1] != []
+    assert all(0 <= box.left < box.right <= 60 and 0 <= box.top < box.bottom <= 40 for box in found[0])
