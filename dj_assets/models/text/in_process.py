@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dj_assets.errors import TextModelError
 from dj_assets.models.extras import installed
+from dj_assets.models.quiet_transformers import without_messages
 from dj_assets.models.text.chat import Answer, CallError, ChatRequest
 
 if TYPE_CHECKING:
@@ -99,10 +100,8 @@ class _Checkpoint:
 
         from dj_assets.models.vision.device import device
 
+        without_messages()
         transformers = import_module("transformers")
-
-        transformers.utils.logging.set_verbosity_error()
-        transformers.utils.logging.disable_progress_bar()
         on = device()
         local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         config = transformers.AutoConfig.from_pretrained(path, **local)

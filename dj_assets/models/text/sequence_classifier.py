@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+
+from dj_assets.models.quiet_transformers import without_messages
 
 
 class SequenceClassifier:
@@ -32,13 +33,3 @@ class SequenceClassifier:
         scores = logits.softmax(-1) if len(logits) > 1 else logits.sigmoid()
         best = int(scores.argmax())
         return str(self.model.config.id2label[best]), float(scores[best])
-
-
-def without_messages() -> None:
-    """Let transformers neither show progress nor repeat advice: the output of a command is read by programs."""
-    from transformers.utils import logging as of_transformers
-
-    # the package has no types here
-    logging: Any = of_transformers
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dj_assets.models.text.sequence_classifier import without_messages
+from dj_assets.models.quiet_transformers import without_messages
 
 
 class Translator:

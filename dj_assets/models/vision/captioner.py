@@ -20,7 +20,7 @@ class Captioner:
         import torch
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
-        from dj_assets.models.text.sequence_classifier import without_messages
+        from dj_assets.models.quiet_transformers import without_messages
 
         without_messages()
         kind = torch.float16 if device.half else torch.float32
