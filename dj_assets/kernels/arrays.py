@@ -27,7 +27,10 @@ def buffers(text: pa.StringArray) -> tuple[Bytes, Int32s]:
     if len(text) == 0:
         return np.frombuffer(b"", np.uint8), np.frombuffer(_NO_OFFSETS, np.int32)
     rows = np.frombuffer(offsets, np.int32)[text.offset : text.offset + len(text) + 1]
-    return np.frombuffer(data if data is not None else b"", np.uint8), rows
+    content = np.frombuffer(data if data is not None else b"", np.uint8)
+    # the buffers of some casts can be written: kernels would be compiled once more for them
+    rows.flags.writeable = content.flags.writeable = False
+    return content, rows
 
 
 def strings(data: Bytes, offsets: Int64s) -> pa.StringArray:
