@@ -68,8 +68,8 @@ def run(tmp_path, models, monkeypatch):
     return captioned
 
 
-def wanted_captions(models, folder: Path, name: str, numbers: list[int], prompt: str | None = None) -> str:
-    """Return the captions of frames by transformers itself."""
+def caption_of(models, picture, prompt: str | None = None) -> str:
+    """Return the caption of a picture by transformers itself."""
     import torch
     from PIL import Image
     from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -77,14 +77,19 @@ def wanted_captions(models, folder: Path, name: str, numbers: list[int], prompt:
     path = models.find(CAPTIONER).path
     processor = AutoProcessor.from_pretrained(path, backend="pil")
     model = AutoModelForImageTextToText.from_pretrained(path).eval()
-    texts = []
-    for number in numbers:
-        picture = Image.fromarray(frames_of(folder / name)[number]).resize((32, 32), Image.Resampling.BICUBIC)
-        inputs = processor(images=picture, return_tensors="pt", **({"text": prompt} if prompt else {}))
-        with torch.inference_mode():
-            drawn = model.generate(**inputs, max_new_tokens=128, do_sample=False)
-        texts.append(processor.batch_decode(drawn, skip_special_tokens=True)[0].strip())
-    return ". ".join(texts)
+    small = picture.convert("RGB").resize((32, 32), Image.Resampling.BICUBIC)
+    inputs = processor(images=small, return_tensors="pt", **({"text": prompt} if prompt else {}))
+    with torch.inference_mode():
+        drawn = model.generate(**inputs, max_new_tokens=128, do_sample=False)
+    return processor.batch_decode(drawn, skip_special_tokens=True)[0].strip()
+
+
+def wanted_captions(models, folder: Path, name: str, numbers: list[int], prompt: str | None = None) -> str:
+    """Return the captions of frames by transformers itself."""
+    from PIL import Image
+
+    frames = frames_of(folder / name)
+    return ". ".join(caption_of(models, Image.fromarray(frames[number]), prompt) for number in numbers)
 
 
 def test_clips_are_described(run, models, tmp_path):
@@ -101,6 +106,22 @@ def test_clips_are_described(run, models, tmp_path):
     assert (
         row["text"] == f"<__dj__video>{one} <__dj__video>{wanted_captions(models, tmp_path, 'b.mp4', [1])}<|__dj__eoc|>"
     )
+
+
+def test_images_are_described(tmp_path, models, monkeypatch):
+    monkeypatch.setenv("DJ_DEVICE", "cpu")
+    for number in range(2):
+        made_picture(number).save(tmp_path / f"{number}.png")
+    text = "<__dj__image> a <__dj__image><|__dj__eoc|> words <|__dj__eoc|>"
+    record = {"text": text, "images": ["0.png", "1.png"]}
+    (tmp_path / "in.jsonl").write_text(json.dumps(record) + "\n")
+    recipe = {"process": [{"image_captioning_mapper": {"keep_original_sample": False, "gpu_batch_size": 4}}]}
+    folder = models.find(CAPTIONER).path.parents[1]
+    result = dj_assets.run_recipe(recipe, [tmp_path / "in.jsonl"], tmp_path / "out", workers=1, models=folder)
+    [row] = [row for path in result.refined for row in pq.read_table(path).to_pylist()]
+    first, second = (caption_of(models, made_picture(number)) for number in range(2))
+    mark, end = "<__dj__image>", "<|__dj__eoc|>"
+    assert row["text"] == f"{mark} {first} {mark} {second} {end}{end}"
 
 
 def test_captions_may_be_a_field_with_a_prompt(run, models, tmp_path):
