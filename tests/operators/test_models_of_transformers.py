@@ -162,3 +162,49 @@ def test_texts_longer_than_the_model_are_cut(models):
     model = load.sequence_classifier(models.find("dstefa/roberta-base_topic_classification_nyt_news").path)
     label, score = model.classify("a " * 500)
     assert (label, np.isfinite(score)) == (model.classify("a " * 900)[0], True)
+
+
+def test_frames_are_tagged_by_clip(tmp_path, models, monkeypatch):
+    from dj_assets.models.vision.pixels import preprocessing
+
+    monkeypatch.setenv("DJ_DEVICE", "cpu")
+    clip(tmp_path / "a.mp4", [made_picture(number) for number in range(6)])
+    (tmp_path / "in.jsonl").write_text(json.dumps({"text": "", "videos": ["a.mp4"]}) + "\n")
+    path = models.find("openai/clip-vit-base-patch32").path
+    model = load.clip(path)
+    from PIL import Image
+
+    frames = [frames_of(tmp_path / "a.mp4")[number] for number in (0, 3)]
+    crops = [preprocessing(path).geometry.pixels(Image.fromarray(frame)) for frame in frames]
+    tags = ["cat", "dog", "a red car", "people", "sea"]
+    read = model.encode_texts([f"a photo of {tag}" for tag in tags])
+    scores = np.array([[model.similarity(seen, text) for text in read] for seen in model.encode_images(crops)])
+    limit = float(np.sort(scores.ravel())[4])
+    wanted: dict[str, int] = {}
+    for row in scores:
+        for index in np.argsort(-row, kind="stable"):
+            if row[index] >= limit:
+                wanted[tags[index]] = wanted.get(tags[index], 0) + 1
+    expected = sorted(wanted, key=lambda tag: -wanted[tag])
+    given = {"tag_list": tags, "min_similarity": limit}
+    absent = next(tag for tag in tags if tag not in expected)
+    steps = [
+        {"video_tagging_from_frames_mapper": given},
+        {"video_tagging_from_frames_filter": {**given, "tags": [expected[0].upper(), absent], "contain": "any"}},
+    ]
+    folder = path.parents[1]
+
+    def run(last: dict[str, object]) -> list[dict[str, object]]:
+        process = [
+            steps[0],
+            {"video_tagging_from_frames_filter": {**steps[1]["video_tagging_from_frames_filter"], **last}},
+        ]
+        result = dj_assets.run_recipe(
+            {"process": process}, [tmp_path / "in.jsonl"], tmp_path / "out", workers=1, overwrite=True, models=folder
+        )
+        return [row for file in result.refined for row in pq.read_table(file).to_pylist()]
+
+    [row] = run({})
+    assert row[META]["video_frame_tags"] == [expected]
+    assert run({"contain": "all"}) == run({"tags": [absent]}) == []
+    assert len(run({"tags": [absent], "reversed_range": True})) == 1

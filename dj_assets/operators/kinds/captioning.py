@@ -16,8 +16,8 @@ from dj_assets.media.tokens import SpecialTokens
 from dj_assets.models import load
 from dj_assets.operators.base import Expander
 from dj_assets.operators.batch import TEXT, Batch
-from dj_assets.operators.dedup.document_simhash_deduplicator import DocumentSimhashDeduplicator
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.kinds.shingles import punctuation_flags
 from dj_assets.operators.views.media_batch import media
 from dj_assets.operators.views.sample_fields import field_values
 
@@ -111,8 +111,18 @@ class Captioning(MediaOperator, Expander):
         if self.keep_candidate_mode == "all" or len(candidates) == 1:
             return candidates[number]
         if self.keep_candidate_mode == "similar_one_simhash":
-            signing = DocumentSimhashDeduplicator(window_size=2)
-            values = signing.sign(Batch.of_texts([tokens.without(text), *candidates])).to_pylist()
-            return min(zip(values[1:], candidates, strict=True), key=lambda pair: (values[0] ^ pair[0]).bit_count())[1]
+            own, *values = _simhashes([tokens.without(text), *candidates])
+            return min(zip(values, candidates, strict=True), key=lambda pair: (own ^ pair[0]).bit_count())[1]
         drawn = int(hashlib.sha256("\0".join(candidates).encode()).hexdigest()[:15], 16)
         return candidates[drawn % len(candidates)]
+
+
+def _simhashes(texts: Sequence[str]) -> list[int]:
+    """Return the simhash of every text: over pairs of words in lower case, as in Data-Juicer."""
+    from dj_assets.kernels.arrays import buffers
+    from dj_assets.kernels.simhash import simhash
+    from dj_assets.kernels.units import SPLITS
+
+    lower = pa.array([text.lower() for text in texts], pa.string())
+    signatures, _ = simhash(*buffers(lower), 2, SPLITS["space"], punctuation_flags())
+    return [int(value) for value in signatures]
