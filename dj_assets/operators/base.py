@@ -610,8 +610,9 @@ class Grouper(Measuring):
 class Aggregator(Operator):
     """Make one sample of every group that the grouper before it forms.
 
-    With `text_key`, the texts of the members are those of that field. Several aggregators may follow a grouper: each
-    reads the members, the fields of all are written, and the text is that of the last one.
+    With `text_key`, the texts of the members are those of that field, empty for a member without it. Several
+    aggregators may follow a grouper: each reads the members, the fields of all are written, and the text is that of
+    the last one.
 
     Examples
     --------

@@ -20,14 +20,19 @@ def texts_at(fields: pa.Array, key: str) -> pa.StringArray:
     SampleError
         If a sample has no text there.
     """
-    if pa.types.is_struct(fields.type):
-        texts = _column_at(fields, _path(fields, key))
-        texts = texts.cast(pa.string()) if pa.types.is_large_string(texts.type) else texts
-    else:
-        texts = pa.array([_text_in(record, key) for record in fields.to_pylist()], pa.string())
-    if not pa.types.is_string(texts.type) or texts.null_count:
+    texts = texts_or_nulls(fields, key)
+    if texts.null_count:
         raise SampleError(f"no text under the key {key!r}")
     return texts
+
+
+def texts_or_nulls(fields: pa.Array, key: str) -> pa.StringArray:
+    """Return the text of every sample under `key`, as `texts_at` does; null for a sample that has none there."""
+    if not pa.types.is_struct(fields.type):
+        return pa.array([_text_in(record, key) for record in fields.to_pylist()], pa.string())
+    texts = _column_at(fields, _path(fields, key))
+    is_text = pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)
+    return texts.cast(pa.string()) if is_text else pa.nulls(len(fields), pa.string())
 
 
 def put_texts(fields: pa.Array, key: str, texts: pa.StringArray) -> pa.Array:

@@ -34,7 +34,7 @@ from dj_assets.recipe.plan import Plan, Step, digest
 from dj_assets.replay.near_pairs import is_stored, store
 from dj_assets.replay.result import ReplayResult
 from dj_assets.sources.fields import SAMPLE_NAME
-from dj_assets.sources.other_texts import texts_at
+from dj_assets.sources.other_texts import texts_or_nulls
 from dj_assets.sources.sources import SourceFile
 from dj_assets.stores.copies import at_hand
 from dj_assets.subset.context import SubsetContext
@@ -90,8 +90,10 @@ class Groups:
         ):
             self._form(connection, before)
             files = [[str(path) for path in self._texts(folder, key)] for key in self._keys]
+            self._require_texts(connection, files)
             names = [text_name(number) for number in range(len(files))]
-            columns = ", ".join(f"{name}.text AS {name}" for name in names)
+            # a member without the field, such as one whose call failed, has an empty text
+            columns = ", ".join(f"coalesce({name}.text, '') AS {name}" for name in names)
             joins = " ".join(f"JOIN read_parquet(?) {name} USING (shard, row)" for name in names)
             query = (
                 f"SELECT aggregate, m.id, {columns}, CAST(value AS VARCHAR) AS value "  # noqa: S608 - names of ours
@@ -141,6 +143,15 @@ class Groups:
                 f"in {rows} places; each sample belongs to one group"
             )
 
+    def _require_texts(self, connection: duckdb.DuckDBPyConnection, files: Sequence[Sequence[str]]) -> None:
+        """Raise for a field in which no member has a text: its name is wrong."""
+        for key, paths in zip(self._keys, files, strict=True):
+            query = "SELECT count(*), count(text) FROM members JOIN read_parquet(?) USING (shard, row)"
+            ((members, texts),) = connection.execute(query, [[*paths]]).fetchall()
+            if members and not texts:
+                problem = f"of the {members} samples in groups, none has a text under the key {key!r} of an aggregator"
+                raise UserError(f"{self.plan.recipe.file}: {self.step.label}: {problem}")
+
     @property
     def _keys(self) -> tuple[str | None, ...]:
         return _member_keys(self.plan, self.step)
@@ -157,7 +168,7 @@ class Groups:
             with pq.ParquetWriter(path, _TEXTS) as writer:
                 for batch in pq.ParquetFile(fields).iter_batches(_ROWS_AT_ONCE):
                     shard = pa.repeat(pa.scalar(manifest.number, pa.int32()), len(batch))
-                    columns = [shard, batch["row"], texts_at(batch["fields"], key)]
+                    columns = [shard, batch["row"], texts_or_nulls(batch["fields"], key)]
                     writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=_TEXTS))
             paths.append(path)
         return paths

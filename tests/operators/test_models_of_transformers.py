@@ -68,8 +68,8 @@ def run(tmp_path, models, monkeypatch):
     return captioned
 
 
-def wanted_captions(models, folder: Path, name: str, numbers: list[int], prompt: str | None = None) -> str:
-    """Return the captions of frames by transformers itself."""
+def caption_of(models, picture, prompt: str | None = None) -> str:
+    """Return the caption of a picture by transformers itself."""
     import torch
     from PIL import Image
     from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -77,14 +77,19 @@ def wanted_captions(models, folder: Path, name: str, numbers: list[int], prompt:
     path = models.find(CAPTIONER).path
     processor = AutoProcessor.from_pretrained(path, backend="pil")
     model = AutoModelForImageTextToText.from_pretrained(path).eval()
-    texts = []
-    for number in numbers:
-        picture = Image.fromarray(frames_of(folder / name)[number]).resize((32, 32), Image.Resampling.BICUBIC)
-        inputs = processor(images=picture, return_tensors="pt", **({"text": prompt} if prompt else {}))
-        with torch.inference_mode():
-            drawn = model.generate(**inputs, max_new_tokens=128, do_sample=False)
-        texts.append(processor.batch_decode(drawn, skip_special_tokens=True)[0].strip())
-    return ". ".join(texts)
+    small = picture.convert("RGB").resize((32, 32), Image.Resampling.BICUBIC)
+    inputs = processor(images=small, return_tensors="pt", **({"text": prompt} if prompt else {}))
+    with torch.inference_mode():
+        drawn = model.generate(**inputs, max_new_tokens=128, do_sample=False)
+    return processor.batch_decode(drawn, skip_special_tokens=True)[0].strip()
+
+
+def wanted_captions(models, folder: Path, name: str, numbers: list[int], prompt: str | None = None) -> str:
+    """Return the captions of frames by transformers itself."""
+    from PIL import Image
+
+    frames = frames_of(folder / name)
+    return ". ".join(caption_of(models, Image.fromarray(frames[number]), prompt) for number in numbers)
 
 
 def test_clips_are_described(run, models, tmp_path):
@@ -101,6 +106,22 @@ def test_clips_are_described(run, models, tmp_path):
     assert (
         row["text"] == f"<__dj__video>{one} <__dj__video>{wanted_captions(models, tmp_path, 'b.mp4', [1])}<|__dj__eoc|>"
     )
+
+
+def test_images_are_described(tmp_path, models, monkeypatch):
+    monkeypatch.setenv("DJ_DEVICE", "cpu")
+    for number in range(2):
+        made_picture(number).save(tmp_path / f"{number}.png")
+    text = "<__dj__image> a <__dj__image><|__dj__eoc|> words <|__dj__eoc|>"
+    record = {"text": text, "images": ["0.png", "1.png"]}
+    (tmp_path / "in.jsonl").write_text(json.dumps(record) + "\n")
+    recipe = {"process": [{"image_captioning_mapper": {"keep_original_sample": False, "gpu_batch_size": 4}}]}
+    folder = models.find(CAPTIONER).path.parents[1]
+    result = dj_assets.run_recipe(recipe, [tmp_path / "in.jsonl"], tmp_path / "out", workers=1, models=folder)
+    [row] = [row for path in result.refined for row in pq.read_table(path).to_pylist()]
+    first, second = (caption_of(models, made_picture(number)) for number in range(2))
+    mark, end = "<__dj__image>", "<|__dj__eoc|>"
+    assert row["text"] == f"{mark} {first} {mark} {second} {end}{end}"
 
 
 def test_captions_may_be_a_field_with_a_prompt(run, models, tmp_path):
@@ -141,3 +162,49 @@ def test_texts_longer_than_the_model_are_cut(models):
     model = load.sequence_classifier(models.find("dstefa/roberta-base_topic_classification_nyt_news").path)
     label, score = model.classify("a " * 500)
     assert (label, np.isfinite(score)) == (model.classify("a " * 900)[0], True)
+
+
+def test_frames_are_tagged_by_clip(tmp_path, models, monkeypatch):
+    from dj_assets.models.vision.pixels import preprocessing
+
+    monkeypatch.setenv("DJ_DEVICE", "cpu")
+    clip(tmp_path / "a.mp4", [made_picture(number) for number in range(6)])
+    (tmp_path / "in.jsonl").write_text(json.dumps({"text": "", "videos": ["a.mp4"]}) + "\n")
+    path = models.find("openai/clip-vit-base-patch32").path
+    model = load.clip(path)
+    from PIL import Image
+
+    frames = [frames_of(tmp_path / "a.mp4")[number] for number in (0, 3)]
+    crops = [preprocessing(path).geometry.pixels(Image.fromarray(frame)) for frame in frames]
+    tags = ["cat", "dog", "a red car", "people", "sea"]
+    read = model.encode_texts([f"a photo of {tag}" for tag in tags])
+    scores = np.array([[model.similarity(seen, text) for text in read] for seen in model.encode_images(crops)])
+    limit = float(np.sort(scores.ravel())[4])
+    wanted: dict[str, int] = {}
+    for row in scores:
+        for index in np.argsort(-row, kind="stable"):
+            if row[index] >= limit:
+                wanted[tags[index]] = wanted.get(tags[index], 0) + 1
+    expected = sorted(wanted, key=lambda tag: -wanted[tag])
+    given = {"tag_list": tags, "min_similarity": limit}
+    absent = next(tag for tag in tags if tag not in expected)
+    steps = [
+        {"video_tagging_from_frames_mapper": given},
+        {"video_tagging_from_frames_filter": {**given, "tags": [expected[0].upper(), absent], "contain": "any"}},
+    ]
+    folder = path.parents[1]
+
+    def run(last: dict[str, object]) -> list[dict[str, object]]:
+        process = [
+            steps[0],
+            {"video_tagging_from_frames_filter": {**steps[1]["video_tagging_from_frames_filter"], **last}},
+        ]
+        result = dj_assets.run_recipe(
+            {"process": process}, [tmp_path / "in.jsonl"], tmp_path / "out", workers=1, overwrite=True, models=folder
+        )
+        return [row for file in result.refined for row in pq.read_table(file).to_pylist()]
+
+    [row] = run({})
+    assert row[META]["video_frame_tags"] == [expected]
+    assert run({"contain": "all"}) == run({"tags": [absent]}) == []
+    assert len(run({"tags": [absent], "reversed_range": True})) == 1

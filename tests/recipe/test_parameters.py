@@ -78,6 +78,7 @@ def test_no_parameter_of_data_juicer_is_unknown():
         "audio_add_gaussian_noise_mapper": {"save_dir"},
         "audio_ffmpeg_wrapped_mapper": ffmpeg,
         "human_preference_annotation_mapper": {"label_config_file"},
+        "image_captioning_mapper": {"gpu_batch_size"},
         "image_face_blur_mapper": {"cv_classifier", "save_dir"},
         "image_face_count_filter": {"cv_classifier"},
         "image_face_ratio_filter": {"cv_classifier"},

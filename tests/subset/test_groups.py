@@ -285,6 +285,7 @@ def test_several_aggregators_read_fields_of_their_own(tmp_path, monkeypatch):
         {"text": f"t{number}", "kind": number % 2, "__dj__meta__": {"event": f"e{number}", "scene": f"s{number}"}}
         for number in range(5)
     ]
+    del rows[4]["__dj__meta__"]["event"]
     [source] = in_files(tmp_path / "in", rows, 1)
     table = tmp_path / "answers.json"
     table.write_text(json.dumps({"*": "'a summary'"}))
@@ -298,16 +299,19 @@ def test_several_aggregators_read_fields_of_their_own(tmp_path, monkeypatch):
     ]
     result = dj_assets.run_recipe({"process": process}, [source], tmp_path / "out", workers=1)
     made = ds.dataset([str(path) for path in result.refined]).to_table().to_pylist()
-    assert [row["text"] for row in made] == ["e0+e2+e4", "e1+e3"]
+    assert [row["text"] for row in made] == ["e0+e2+", "e1+e3"]
     assert [row["__dj__batch_meta__"] for row in made] == [{"events": "a summary", "scene": "a summary"}] * 2
     assert all(isinstance(name, str) for row in made for name in row["__dj_members__"])
     asked = [json.loads(path.read_text())["request"] for path in (tmp_path / "out").glob("generations/*/*.json")]
     prompts = sorted(request["messages"][-1][1] for request in asked)
-    assert [prompt.count("文档碎片") for prompt in prompts] == [3, 2, 3, 2]
+    assert [prompt.count("文档碎片") for prompt in prompts] == [2, 2, 3, 2]
     assert "e0" in prompts[0]
     plan = make_plan(load_recipe({"process": process}))
     [trace] = explain(plan, output_layout(tmp_path / "out"), result.manifest, made[1]["__dj_id__"])
     assert len(trace.steps) == len(process)
+    wrong = [process[0], {"join_text_aggregator": {"text_key": "__dj__meta__.evnt"}}]
+    with pytest.raises(UserError, match=r"none has a text under the key '__dj__meta__\.evnt'"):
+        dj_assets.run_recipe({"process": wrong}, [source], tmp_path / "wrong", workers=1)
 
 
 @pytest.mark.parametrize(

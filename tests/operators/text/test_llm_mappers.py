@@ -263,6 +263,24 @@ def test_prompts_are_made_of_prompts(answer):
     assert on_text.expand(batch({"text": "first"})).to_pylist() == [["second"]]
 
 
+def test_questions_after_examples(answer, tmp_path):
+    seeds = tmp_path / "seeds.jsonl"
+    dialogs = [[("user", f"q{n}"), ("assistant", f"the answer {n} of many")] for n in range(5)]
+    lines = [{"messages": [{"role": role, "content": text} for role, text in dialog]} for dialog in dialogs]
+    seeds.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    operator = find("generate_qa_from_examples_mapper")(seed_file=str(seeds), example_num=2)
+    answer("【问题】\nfirst\n【回答】\none\n【问题】 who? 【回答】 she ")
+    rows = batch(*[{"text": ""}] * 3).rows.append_column("row", pa.array([7, 8, 9]))
+    found = {name: column.to_pylist() for name, column in operator.extract(Batch(rows)).items()}
+    assert found == {"query": ["who?"] * 3, "response": ["she"] * 3, "history": [[["first", "one"]]] * 3}
+    shown = [operator._prompt(operator._chosen(tuple((f"q{n}",) * 2 for n in range(5)), str(row))) for row in range(9)]
+    assert len(set(shown)) > 2
+    answer("【问题】q1【回答】the answer 1 of many")
+    copied = operator.model_copy(update={"example_num": 5}).extract(batch({"text": ""}))
+    assert [column.to_pylist() for column in copied.values()] == [[""], [""], [[]]]
+    assert "needs a seed_file" in find("generate_qa_from_examples_mapper")().problem()
+
+
 def test_agents_are_summed_up_and_explained(answer):
     answer("edit tables in bulk、 trace logs,edit tables in bulk")
     known = {META: {"agent_tool_types": ["read", ""], "agent_bad_case_tier": "watchlist", "total_tokens": 7}}
