@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision demo-synthesis dev test retest hostile read-back azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors dg-project image-check
+.PHONY: demo demo-vision demo-synthesis demo-human dev test retest hostile read-back azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors dg-project image-check
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -21,6 +21,11 @@ demo-vision: $(VENV)/.stamp-vision
 # at the first run. Texts and pictures mean nothing.
 demo-synthesis: $(VENV)/.stamp-synth
 	$(BIN)/dj-assets demo --synthesis
+	@echo "The models are tiny and random. Open the UI: $(BIN)/dj-assets dev   then http://127.0.0.1:3000"
+
+# HumanVBench on drawn clips; faces and tracks are real, other models are tiny ones with random weights.
+demo-human: $(VENV)/.stamp-human
+	$(BIN)/dj-assets demo --human
 	@echo "The models are tiny and random. Open the UI: $(BIN)/dj-assets dev   then http://127.0.0.1:3000"
 
 dev: $(VENV)/.stamp-base
@@ -132,6 +137,10 @@ $(VENV)/.stamp-vision: $(VENV)/.stamp-base
 
 $(VENV)/.stamp-synth: $(VENV)/.stamp-base
 	$(PIP) --editable '.[synth,vision]'
+	touch $@
+
+$(VENV)/.stamp-human: $(VENV)/.stamp-base
+	$(PIP) --editable '.[human,vision]'
 	touch $@
 
 $(VENV)/.stamp-dev: $(VENV)/.stamp-base

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import dagster as dg
 
+from dj_assets.assets import demo_human, demo_synthesis
 from dj_assets.assets.asset_graph import gallery_definitions, is_sharded
 from dj_assets.assets.asset_keys import SubsetKeys
-from dj_assets.assets.demo_synthesis import for_demo, is_synthesis
 from dj_assets.assets.in_process import materialize, what_failed
 from dj_assets.assets.instance import project_instance
 from dj_assets.home.home import home_layout
@@ -37,22 +37,26 @@ def materialize_gallery(
     *,
     vision: bool = False,
     synthesis: bool = False,
+    human: bool = False,
     only: Sequence[GalleryRecipe] = (),
 ) -> list[Materialized]:
     """Materialize the subsets of text, or those with images and clips, in the project's `dagster_home`.
 
-    With `synthesis`, materialize those that models write or paint, with tiny random models. With `only`, materialize
-    just these, in the order of the gallery. A subset that fails does not stop the others.
+    With `synthesis`, materialize those that models write or paint, with `human` those about people in clips, both with
+    tiny random models. With `only`, materialize just these, in the order of the gallery. A subset that fails does not
+    stop the others.
     """
     gallery = gallery or find_gallery()
     if synthesis:
-        gallery = for_demo(gallery)
+        gallery = demo_synthesis.for_demo(gallery)
+    if human:
+        gallery = demo_human.for_demo(gallery)
     names = {recipe.name for recipe in only}
     recipes = [recipe for recipe in gallery.recipes.values() if not is_sharded(recipe)]
     chosen = [
         recipe
         for recipe in recipes
-        if (recipe.name in names if names else _is_shown(recipe, vision=vision, synthesis=synthesis))
+        if (recipe.name in names if names else _is_shown(recipe, vision=vision, synthesis=synthesis, human=human))
     ]
     definitions = gallery_definitions(gallery)
     with project_instance() as instance:
@@ -61,10 +65,14 @@ def materialize_gallery(
     return done + [Materialized(file.stem, error=str(error)) for file, error in broken]
 
 
-def _is_shown(recipe: GalleryRecipe, *, vision: bool, synthesis: bool) -> bool:
+def _is_shown(recipe: GalleryRecipe, *, vision: bool, synthesis: bool, human: bool) -> bool:
     """Return whether a demo shows a subset where none is named."""
-    if synthesis or is_synthesis(recipe):
-        return synthesis and is_synthesis(recipe)
+    if demo_synthesis.is_synthesis(recipe):
+        return synthesis
+    if demo_human.is_human(recipe):
+        return human
+    if synthesis or human:
+        return False
     return bool(make_plan(recipe).media) == vision
 
 

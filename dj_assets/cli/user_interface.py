@@ -54,16 +54,21 @@ def demo(
         bool,
         typer.Option("--synthesis", help="Use the subsets that models write and paint, with tiny random models."),
     ] = False,
+    human: Annotated[
+        bool, typer.Option("--human", help="Use the subsets about people in clips, with drawn clips and tiny models.")
+    ] = False,
 ) -> None:
     """Refine every subset of the gallery, or some, on the included samples, and show the results."""
+    from dj_assets.assets import demo_human, demo_synthesis
     from dj_assets.assets.demo import materialize_gallery
-    from dj_assets.assets.demo_synthesis import WARNING
     from dj_assets.views.run_table import render_gallery
 
     if synthesis:
-        tell(WARNING)
+        tell(demo_synthesis.WARNING)
+    if human:
+        tell(demo_human.WARNING)
     chosen = [known_recipe(subset) for subset in subsets or ()]
-    outcomes = materialize_gallery(vision=vision, synthesis=synthesis, only=chosen)
+    outcomes = materialize_gallery(vision=vision, synthesis=synthesis, human=human, only=chosen)
     console().print(render_gallery([outcome.row for outcome in outcomes if outcome.row]))
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:

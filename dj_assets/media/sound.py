@@ -36,6 +36,11 @@ class OpenSound:
         """Return the size of the file in bytes, without opening it."""
         return self.location.file_bytes
 
+    @property
+    def has_sound(self) -> bool:
+        """Return whether the file has a sound; a clip may have none."""
+        return bool(self._container.streams.audio)
+
     @cached_property
     def duration(self) -> float:
         """Return the seconds of the decoded samples; headers of compressed files may be wrong.

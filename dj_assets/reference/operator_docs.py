@@ -60,7 +60,8 @@ def render_operators(facts: Sequence[OperatorFacts]) -> str:
     for kind in KINDS:
         chosen = [operator for operator in facts if operator.kind == kind]
         rows = [
-            {"operator": f"[`{operator.name}`](#{operator.name})", "purpose": operator.sentence} for operator in chosen
+            {"operator": f"[`{operator.name}`](#{operator.name.lower()})", "purpose": operator.sentence}
+            for operator in chosen
         ]
         parts += [f"## {kind.capitalize()}s", table(rows), *(_section(operator) for operator in chosen)]
     return "\n\n".join(part.strip() for part in [*parts, _of_data_juicer(facts), _without_effect()]) + "\n"

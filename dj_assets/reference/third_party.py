@@ -69,7 +69,7 @@ SHIPPED = (
     Shipped(
         (
             "models/manifest.yaml",
-            "assets/demo_synthesis.yaml",
+            "assets/*",
             "views/*",
             "explore/*",
             "what_if/*",

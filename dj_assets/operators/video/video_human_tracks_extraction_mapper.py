@@ -1,0 +1,104 @@
+"""Find the people in clips, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from dj_assets.media.clip_faces import ClipFaces, FoundFaces
+from dj_assets.media.feature import MediaFeature
+from dj_assets.media.small_frames import SmallFrames
+from dj_assets.models.human.people import people_of
+from dj_assets.models.human.person_boxes import estimated, person_detector
+from dj_assets.models.human.tracks import Track
+from dj_assets.models.store import ModelStore
+from dj_assets.operators.base import ByParameters
+from dj_assets.operators.batch import META, Batch
+from dj_assets.operators.kinds.human import ClipAnnotator, per_clip, per_track
+from dj_assets.operators.registry import register
+from dj_assets.operators.views.human_tracks import FIELD, TRACKS, as_field
+from dj_assets.operators.views.media_batch import media
+
+
+@register("video_human_tracks_extraction_mapper")
+class VideoHumanTracksExtractionMapper(ClipAnnotator):
+    """Write the tracks of the people in every clip, and a lower bound of their number, into `__dj__meta__`.
+
+    A track has the box of a face and of a person for each of its frames. Faces are found by dlib's detector of frontal
+    faces, and linked by their overlap. Persons are found by `person_model`, a detector in the format of transformers;
+    without one, the box of a standing person is estimated from each face. The tracks of one person are merged if they
+    overlap, but faces are not compared. At most five tracks of more than 15 frames are kept. A whole clip is one scene.
+
+    The tracks are the field `human_tracks`, in the Parquet files like every other; no pickles are written or read.
+    `tag_field_name_human_track_path` names the place of each track there, `tag_field_name_people_num` the numbers of
+    people. `face_track_bbox_path` and the paths of models whose licences do not fit have no effect.
+    """
+
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision", "dlib": "human"}
+    fields: ClassVar[ByParameters[Mapping[str, pa.DataType]]] = ByParameters(
+        lambda operator: {
+            FIELD: TRACKS,
+            f"{META}.{operator.tag_field_name_human_track_path}": per_track(pa.struct([("bbox_path", pa.string())])),
+            f"{META}.{operator.tag_field_name_people_num}": per_clip(pa.int64()),
+        }
+    )
+
+    person_model: str | None = Field(None, min_length=1)
+    tag_field_name_human_track_path: str = Field("human_track_data_path", min_length=1)
+    tag_field_name_people_num: str = Field("number_people_in_video", min_length=1)
+
+    def models(self) -> tuple[str, ...]:
+        """Return the name of the detector of persons, if one is named."""
+        return (self.person_model,) if self.person_model else ()
+
+    def features(self) -> tuple[MediaFeature[object], ...]:
+        """Return the faces, and the frames for the detector of persons."""
+        frames: tuple[MediaFeature[Any], ...] = (SmallFrames(),) if self.person_model else ()
+        return (ClipFaces(), *frames)
+
+    def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the tracks and numbers of people of every sample."""
+        tracks, paths, people = [], [], []
+        for faces, persons in zip(media(batch).values("videos", ClipFaces()), self._persons(batch), strict=True):
+            found = [people_of(own.boxes, boxes, _alike) for own, boxes in zip(faces, persons, strict=True)]
+            clips = [[as_field(track, own.fps) for track in of] for (of, _), own in zip(found, faces, strict=True)]
+            tracks.append(clips)
+            paths.append(
+                [
+                    [{"bbox_path": f"human_tracks/{clip}/{track}"} for track in range(len(of))]
+                    for clip, of in enumerate(clips)
+                ]
+            )
+            people.append([count for _, count in found])
+        values = (tracks, paths, people)
+        return {name: pa.array(value, kind) for (name, kind), value in zip(self.fields.items(), values, strict=True)}
+
+    def _persons(self, batch: Batch) -> list[list[list[np.ndarray]]]:
+        """Return the persons in every frame of every clip of every sample."""
+        seen = media(batch)
+        faces = seen.values("videos", ClipFaces())
+        if self.person_model is None:
+            return [[_estimated(clip) for clip in sample] for sample in faces]
+        frames = seen.values("videos", SmallFrames())
+        return [
+            [_found(batch.models, self.person_model, *clip) for clip in zip(own, map(list, small), strict=True)]
+            for own, small in zip(faces, frames, strict=True)
+        ]
+
+
+def _estimated(clip: FoundFaces) -> list[np.ndarray]:
+    return [estimated(boxes, clip.width, clip.height) for boxes in clip.boxes]
+
+
+def _found(models: ModelStore, name: str, clip: FoundFaces, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+    scale = clip.width / frames[0].shape[1] if len(frames) else 1.0
+    return [boxes * scale for boxes in person_detector(models.find(name).path).persons(frames)]
+
+
+def _alike(_first: Track, _second: Track) -> float:
+    """Return the distance of faces that are not compared."""
+    return 0.0

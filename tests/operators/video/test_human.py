@@ -1,0 +1,124 @@
+"""Annotations of the people in drawn clips, by the process that decodes and by tiny models through the real loaders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import dj_assets
+from dj_assets.models.human.light_asd import network
+from dj_assets.models.human.tiny_checkpoints import SPEAKER, TAGS, write_speaker, write_tags
+from dj_assets.operators.views.human_tracks import rows
+from dj_assets.recipe.load import load_recipe
+from dj_assets.samples.people import Figure, PeopleClip, write
+
+TWO = (Figure(150, speed=20, speaks=(0.1, 1.4)), Figure(470, speed=-20, skin=(180, 140, 110)))
+CLIPS = (
+    PeopleClip("two", "two", TWO, seconds=1.5),
+    PeopleClip("silent", "silent", TWO[:1], seconds=1.5, sounds=False),
+    PeopleClip("nobody", "nobody", (), seconds=1.0),
+)
+OFFICIAL = [
+    {"video_face_ratio_filter": {"threshold": 0.2, "detect_interval": 4, "any_or_all": "any"}},
+    {"video_human_tracks_extraction_mapper": {"original_data_save_path": "your_path", "detect_interval": 5}},
+    {"video_human_tracks_face_demographic_mapper": {"original_data_save_path": "your_path", "detect_interval": 5}},
+    {"video_tagging_from_audio_mapper": {"hf_ast": TAGS, "tag_field_name": "video_audio_tags", "memory": "500MB"}},
+    {"video_audio_detect_age_gender_mapper": {"hf_audio_mapper": "audeering/wav2vec2-large-robust-24-ft-age-gender"}},
+    {"video_captioning_from_human_tracks_mapper": {"trust_remote_code": True, "temp_video_path": "your_path"}},
+    {"video_captioning_face_attribute_emotion_mapper": {"cropping_face_video_temp_path": "your_path"}},
+    {"video_active_speaker_detect_mapper": {"temp_save_path": "your_path", "active_threshold": 15}},
+    {"video_audio_ASR_mapper": {"model_dir_ASR": "FunAudioLLM/SenseVoiceSmall", "mem_required": "20GB"}},
+    {"video_audio_speech_emotion_mapper": {"model_dir_emo": "FunAudioLLM/SenseVoiceSmall", "mem_required": "20GB"}},
+]
+
+
+def test_the_official_demo_recipe_loads_as_it_is_and_under_old_names():
+    recipe = load_recipe({"process": OFFICIAL, "video_key": "videos"})
+    assert [operator.name for operator in recipe.process] == [next(iter(entry)) for entry in OFFICIAL]
+    old = {
+        "video_active_speaker_mapper": "video_active_speaker_detect_mapper",
+        "video_audio_attribute_mapper": "video_audio_detect_age_gender_mapper",
+        "video_audio_speech_ASR_mapper": "video_audio_ASR_mapper",
+        "video_humantrack_face_demographic_mapper": "video_human_tracks_face_demographic_mapper",
+    }
+    assert [operator.name for operator in load_recipe({"process": [*old]}).process] == [*old.values()]
+
+
+@pytest.fixture(scope="module")
+def annotated(tmp_path_factory) -> list[dict]:
+    folder = tmp_path_factory.mktemp("human")
+    models = folder / "models"
+    write_tags(models / TAGS)
+    write_speaker(models / SPEAKER)
+    process = [
+        {"video_face_ratio_filter": {"threshold": 0.65, "detect_interval": 4}},
+        "video_human_tracks_extraction_mapper",
+        "video_tagging_from_audio_mapper",
+        {"video_active_speaker_detect_mapper": {"active_threshold": 0}},
+    ]
+    dj_assets.run_recipe({"process": process}, [write(folder, CLIPS)], folder / "out", workers=1, models=models)
+    files = sorted(Path(folder / "out/refined").glob("*"))
+    return [row for path in files for row in pq.read_table(path).to_pylist()]
+
+
+def test_people_are_found_counted_and_tracked_from_the_pixels(annotated):
+    assert [row["text"] for row in annotated] == ["two", "silent"]
+    two, silent = (row["__dj__meta__"] for row in annotated)
+    assert (two["number_people_in_video"], silent["number_people_in_video"]) == ([2], [1])
+    left, right = two["human_tracks"][0]
+    assert left["fps"] == 25
+    # the detector has steps of some pixels
+    for track, figure in ((left, TWO[0]), (right, TWO[1])):
+        for index in (0, 30):
+            x1, y1, x2, y2 = track["faces"][index]
+            assert abs((x1 + x2) / 2 - (figure.x + figure.speed * (track["start"] + index) / 25)) < 15
+            px1, py1, px2, py2 = track["persons"][index]
+            assert px1 <= x1 < x2 <= px2
+            assert py1 <= y1 < y2 <= py2
+    assert two["human_track_data_path"] == [[{"bbox_path": "human_tracks/0/0"}, {"bbox_path": "human_tracks/0/1"}]]
+
+
+def test_sound_decides_tags_and_speakers(annotated):
+    two, silent = (row["__dj__meta__"] for row in annotated)
+    assert (two["video_audio_tags"], silent["video_audio_tags"]) == (["Speech"], ["EMPTY"])
+    assert silent["active_speaker_flag"] == [[False]]
+    assert len(two["active_speaker_flag"][0]) == 2
+
+
+def test_tracks_become_rows_of_clip_track_and_frame(annotated):
+    table = rows((row["videos"], row["__dj__meta__"]["human_tracks"]) for row in annotated)
+    frames = sum(
+        len(track["faces"]) for row in annotated for clip in row["__dj__meta__"]["human_tracks"] for track in clip
+    )
+    assert table.num_rows == frames
+    assert set(table["clip"].to_pylist()) == {"clips/two.mp4", "clips/silent.mp4"}
+
+
+def test_weights_of_speakers_are_named_like_those_of_the_published_file(tmp_path):
+    import torch
+
+    write_speaker(tmp_path / "a/weights.model")
+    names = torch.load(tmp_path / "a/weights.model", weights_only=True).keys()
+    assert {"model.visualEncoder.block1.s_3.weight", "model.GRU.gru_forward.weight_ih_l0", "lossAV.FC.weight"} <= names
+    assert len(names) == len(network().state_dict())
+
+
+def test_the_gallery_recipe_has_all_stages_with_their_values():
+    from dj_assets.recipe.gallery import known_recipe
+
+    recipe = known_recipe("humanvbench")
+    given = {operator.name: operator.parameters() for operator in recipe.process}
+    assert given["video_resolution_filter"]["min_width"] == 1280
+    assert given["video_face_ratio_filter"]["threshold"] == 0.65
+    assert given["video_motion_score_filter"]["min_score"] == 1.2
+    assert len(given) == len(recipe.process) == 18
+    # age, gender, emotion: no model is named
+    assert not any(
+        operator.models()
+        for operator in recipe.process
+        if operator.name.endswith(("_demographic_mapper", "_age_gender_mapper", "_emotion_mapper"))
+    )
+    assert json.dumps(given).count("race") == 0
