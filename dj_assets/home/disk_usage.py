@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from dj_assets.home.json_files import read_json
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, run_ids
+from dj_assets.operators.kinds.reference_filter import ReferenceFilter
 from dj_assets.recipe.plan import Plan
 from dj_assets.stores.atomic import TEMPORARY, is_leftover
 from dj_assets.stores.path import source_path
@@ -121,6 +122,8 @@ def _of_other_recipes(layout: Layout, plan: Plan) -> Iterator[Surplus]:
     """Yield what steps left that the recipe no longer has."""
     yield from _unlisted(layout.work / "near_pairs", {f"{step.signature}.parquet" for step in plan.deduplicators})
     yield from _unlisted(layout.work / "counted", {step.label for step in plan.corpus_mappers})
+    indexed = {f"{step.label}.parquet" for step in plan.filters if isinstance(step.operator, ReferenceFilter)}
+    yield from _unlisted(layout.work / "indexes", indexed)
     against = layout.against.work
     if against.exists() and not plan.recipe.against and not _used_against(layout):
         yield Surplus.at(against, "the reference set of a recipe that had one")

@@ -18,7 +18,7 @@ _DOCUMENT = re.compile(
     r"|numbering\.json|grouping\.json|claim\.json)"
 )
 _MEASURED = re.compile(rf"{_AREA}(?:cleaned|fields|stats|signatures|rejects)/(?P<number>\d+)\.parquet")
-_DECIDED = re.compile(r"(?P<work>(?:\.dj/)?)(?:decision/|near_pairs/|counted/).*\.parquet")
+_DECIDED = re.compile(r"(?P<work>(?:\.dj/)?)(?:decision/|near_pairs/|counted/|indexes/).*\.parquet")
 _STORED = re.compile(r"(?:[^/]+/)*[^/]+-[0-9a-f]{16}\.parquet")
 _RECORD = re.compile(r"(?P<work>(?:\.dj/)?)runs/(?P<run>[^/]+)\.parquet")
 _SMALL = ("claim.json", "numbering.json", "grouping.json", "shards/*.json")
@@ -84,7 +84,8 @@ def data_of(document: str, folder: Path, *, published: bool = True) -> list[str]
         number = PurePosixPath(document).stem
         return _there(folder, [f"{area}{kind}/{number}.parquet" for kind in _KINDS])
     if match["decision"]:
-        globs = ("decision/*.parquet", "near_pairs/*.parquet", "counted/*/near_pairs/*.parquet", "counted/*/*.parquet")
+        folders = ("decision", "near_pairs", "counted/*/near_pairs", "counted/*", "indexes")
+        globs = tuple(f"{name}/*.parquet" for name in folders)
         paths = [path for pattern in globs for path in sorted(folder.glob(f"{area}{pattern}"))]
         return [path.relative_to(folder).as_posix() for path in paths if not path.name.startswith(".")]
     if match["run"]:

@@ -39,7 +39,7 @@ _FIXES = {
     "claim.json": "run the recipe again with --overwrite: nothing sound is measured again",
 }
 # Parquet files of the work folder that are no measured files.
-_WORK = ("near_pairs/[!.]*.parquet", "decision/[!.]*.parquet", "counted/*/[!.]*.parquet", "runs/[!.]*.parquet")
+_WORK = tuple(f"{folder}/[!.]*.parquet" for folder in ("near_pairs", "decision", "counted/*", "indexes", "runs"))
 
 
 @dataclass(frozen=True)
