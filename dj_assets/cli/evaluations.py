@@ -30,6 +30,33 @@ def eval_add(
     console().print(f"{results.subset}: {len(entered)} results entered", highlight=False)
 
 
+@app.command("humanvbench", epilog="Example: dj-assets eval humanvbench questions/ replies.json --model mine")
+def eval_humanvbench(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The files of the tasks, in the published form.")],
+    replies: Annotated[
+        Path, typer.Argument(metavar="REPLIES.json", help="A list of runs: objects of replies by Question_id.")
+    ],
+    model: Annotated[str, typer.Option(help="The unique name of the model.")],
+    subset: Annotated[str, typer.Option(help="The subset that gets the results.")] = "humanvbench",
+) -> None:
+    """Score the replies of a model to the questions of HumanVBench, and enter the accuracies."""
+    from dj_assets.evaluation.humanvbench.scoring import read_questions, read_replies, records, score
+    from dj_assets.evaluation.of_subset import add_results
+    from dj_assets.evaluation.read_file import EvaluationResults
+
+    scores = score(read_questions(folder), read_replies(replies))
+    name = known_recipe(subset).asset.subset
+    add_results(name, EvaluationResults(name, tuple(records(scores, name, model)), None), str(replies))
+    show_rows(
+        [
+            {"task": task, "accuracy": f"{value:.1f} %", "guessed": f"{scores.random[task]:.1f} %"}
+            for task, value in scores.tasks.items()
+        ]
+    )
+    for group, value in scores.groups.items():
+        console().print(f"{group}: {value:.1f} %", highlight=False)
+
+
 @app.command("show", epilog="Example: dj-assets eval show llava_pretrain")
 def eval_show(
     subset: Subset,

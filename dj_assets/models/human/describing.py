@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from dj_assets.models.quiet_transformers import without_messages
+
 
 class Describer(Protocol):
     """The part of a vision language model that annotations use."""
@@ -44,6 +46,7 @@ class FramesDescriber:
 @cache
 def frames_describer(folder: Path) -> FramesDescriber:
     """Load a vision language model from its folder; no code of the folder is run."""
+    without_messages()
     transformers = import_module("transformers")
     model = transformers.AutoModelForImageTextToText.from_pretrained(folder, local_files_only=True).eval()
     return FramesDescriber(transformers.AutoProcessor.from_pretrained(folder, local_files_only=True), model)

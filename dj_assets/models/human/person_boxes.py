@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from dj_assets.models.quiet_transformers import without_messages
+
 _LEAST_SCORE = 0.5
 # A standing person is about seven faces high and three wide, and the face begins half a face below the top of the head.
 _ABOVE, _BELOW, _ASIDE = 0.5, 6.5, 1.5
@@ -43,6 +45,7 @@ class PersonDetector:
 @cache
 def person_detector(folder: Path) -> PersonDetector:
     """Load a detector from its folder."""
+    without_messages()
     transformers = import_module("transformers")
     model = transformers.AutoModelForObjectDetection.from_pretrained(folder, local_files_only=True).eval()
     return PersonDetector(transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True), model)

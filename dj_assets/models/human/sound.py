@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from dj_assets.models.quiet_transformers import without_messages
+
 RATE = 16_000
 
 
@@ -79,6 +81,7 @@ class VoiceModel:
 @cache
 def sound_classifier(folder: Path) -> SoundClassifier:
     """Load a classifier of sounds from its folder."""
+    without_messages()
     transformers = import_module("transformers")
     model = transformers.AutoModelForAudioClassification.from_pretrained(folder, local_files_only=True).eval()
     return SoundClassifier(_extractor(folder), model)
@@ -87,6 +90,7 @@ def sound_classifier(folder: Path) -> SoundClassifier:
 @cache
 def speech_recogniser(folder: Path) -> SpeechRecogniser:
     """Load a recogniser of speech from its folder."""
+    without_messages()
     transformers = import_module("transformers")
     model = transformers.AutoModelForSpeechSeq2Seq.from_pretrained(folder, local_files_only=True).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -96,6 +100,7 @@ def speech_recogniser(folder: Path) -> SpeechRecogniser:
 @cache
 def voice_model(folder: Path) -> VoiceModel:
     """Load a model of age and gender from its folder."""
+    without_messages()
     transformers, files = import_module("transformers"), import_module("safetensors.torch")
     body = transformers.Wav2Vec2Model.from_pretrained(folder, local_files_only=True).eval()
     weights = files.load_file(str(folder / "model.safetensors"))

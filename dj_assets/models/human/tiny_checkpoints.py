@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dj_assets.models.human.light_asd import network
+from dj_assets.models.quiet_transformers import without_messages
 
 TAGS = "MIT/ast-finetuned-audioset-10-10-0.4593"
 DESCRIBER = "DAMO-NLP-SG/VideoLLaMA3-7B"
@@ -30,10 +31,8 @@ _CHAT = (
 
 def write(folder: Path) -> None:
     """Write all models into a folder, each under the name of the model that it replaces."""
-    torch, transformers = import_module("torch"), import_module("transformers")
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    torch.manual_seed(2024)
+    without_messages()
+    import_module("torch").manual_seed(2024)
     write_tags(folder / TAGS)
     write_recogniser(folder / RECOGNISER)
     write_describer(folder / DESCRIBER)
