@@ -100,15 +100,6 @@ def test_no_parameter_of_data_juicer_is_unknown():
         "video_human_tracks_face_demographic_mapper": {"original_data_save_path"},
         "video_motion_score_filter": {"frame_field", "if_output_optical_flow", "optical_flow_key", "original_fps"},
         "video_nsfw_filter": {"frame_field"},
-        "video_active_speaker_detect_mapper": {"temp_save_path"},
-        "video_captioning_face_attribute_emotion_mapper": {"cropping_face_video_temp_path"},
-        "video_captioning_from_human_tracks_mapper": {"temp_video_path"},
-        "video_human_tracks_extraction_mapper": {
-            "YOLOv8_human_model_path",
-            "face_detect_S3FD_model_path",
-            "face_track_bbox_path",
-        },
-        "video_human_tracks_face_demographic_mapper": {"original_data_save_path"},
     }
     recipe = loaded({"video_motion_score_filter": {"frame_field": None, "original_fps": 25, "min_score": 0.5}})
     assert recipe.process[0].min_score == 0.5
