@@ -71,7 +71,7 @@ def recipe_schema() -> Schema:
     other = {**known_keys.ALIASES, **known_keys.SHORT_NAMES}
     names |= {alias: name for alias, name in other.items() if name in names}
     definitions |= {name: _pipeline(name, keys) for name, keys in composites.PARAMETERS.items()}
-    names |= {name: name for name in composites.NAMES}
+    names |= {name: name for name in sorted(composites.NAMES)}
     return {
         "$schema": DRAFT,
         "title": "Recipe",
