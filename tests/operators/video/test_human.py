@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import dj_assets
 from dj_assets.models.human.light_asd import network
 from dj_assets.models.human.tiny_checkpoints import SPEAKER, TAGS, write_speaker, write_tags
+from dj_assets.operators.batch import Batch
+from dj_assets.operators.video.video_active_speaker_detect_mapper import VideoActiveSpeakerDetectMapper
 from dj_assets.operators.views.human_tracks import rows
 from dj_assets.recipe.load import load_recipe
 from dj_assets.samples.people import Figure, PeopleClip, write
@@ -86,6 +90,23 @@ def test_sound_decides_tags_and_speakers(annotated):
     assert (two["video_audio_tags"], silent["video_audio_tags"]) == (["Speech"], ["EMPTY"])
     assert silent["active_speaker_flag"] == [[False]]
     assert len(two["active_speaker_flag"][0]) == 2
+
+
+@pytest.mark.parametrize(("consistency", "flag"), [("on", False), ("off", True)])
+def test_consistency_off_keeps_a_speaker_whose_look_contradicts_the_voice(monkeypatch, consistency, flag):
+    operator = VideoActiveSpeakerDetectMapper(consistency=consistency)
+    monkeypatch.setattr(VideoActiveSpeakerDetectMapper, "_scores", lambda *_: np.ones(20))
+    boxes = [[0.0, 0.0, 9.0, 9.0]] * 20
+    track = {"start": 0, "fps": 25.0, "faces": boxes, "persons": boxes, "interpolated": [False] * 20}
+    meta = {
+        "human_tracks": [[track]],
+        "video_audio_tags": ["Speech"],
+        "audio_speech_attribute": [{"Age": [40], "female": [0.1], "male": [0.9], "child": [0.0]}],
+        "video_track_is_child": [[["Yes"]]],
+    }
+    rows = pa.RecordBatch.from_pylist([{"text": "", "fields": {"__dj__meta__": meta}}])
+    (found,) = operator.extract(Batch(rows)).values()
+    assert found.to_pylist() == [[[flag]]]
 
 
 def test_tracks_become_rows_of_clip_track_and_frame(annotated):
