@@ -21,15 +21,36 @@ if TYPE_CHECKING:
 
 # Frames between two signs of life of the encoder.
 _FRAMES_A_SIGN = 10
-# Filters that read or write files, ask servers, or run programs.
-REFUSED = frozenset(
+# Filters of one input and one output that open no file and no address by themselves.
+KNOWN = frozenset(
     """
-    afirsrc ametadata amovie asendcmd ass azmq bench dnn_classify dnn_detect dnn_processing frei0r ladspa libplacebo
-    libvmaf lut1d lut3d lv2 metadata movie ocr program_opencl openclsrc psnr sendcmd sofalizer ssim subtitles
-    vidstabdetect vidstabtransform whisper zmq
+    acompressor acontrast acopy acrusher adeclick adeclip adelay adenorm aderivative adynamicequalizer
+    adynamicsmooth aecho aemphasis aeval aexciter afade afftdn afftfilt aformat afreqshift afwtdn agate aiir
+    aintegral alimiter allpass aloop anequalizer anlmdn anull apad aphaser aphaseshift apsyclip apulsator aresample
+    areverse asetnsamples asetpts asetrate asettb asoftclip asubboost asubcut asupercut asuperpass asuperstop atempo
+    atilt atrim bandpass bandreject bass biquad channelmap chorus compand compensationdelay crossfeed crystalizer
+    dcshift deesser dialoguenhance dynaudnorm earwax equalizer extrastereo firequalizer flanger haas hdcd highpass
+    highshelf loudnorm lowpass lowshelf mcompand pan replaygain silenceremove speechnorm stereotools stereowiden
+    superequalizer surround tiltshelf treble tremolo vibrato virtualbass volume
+
+    amplify atadenoise avgblur backgroundkey bilateral bitplanenoise bm3d boxblur bwdif cas chromahold chromakey
+    chromanr chromashift colorbalance colorchannelmixer colorcontrast colorcorrect colorhold colorize colorkey
+    colorlevels colormatrix colorspace colortemperature convolution copy crop cropdetect curves dblur dctdnoiz
+    deband deblock decimate deflate deflicker dejudder delogo derain deshake despill detelecine dilation doubleweave
+    drawbox drawgrid edgedetect elbg epx eq erosion estdif exposure fade fftdnoiz fftfilt field fieldorder
+    fillborders floodfill format fps framerate framestep fspp gblur geq gradfun grayworld greyedge hflip histeq
+    histogram hqdn3d hqx hsvhold hsvkey hue huesaturation il inflate kerndeint kirsch lagfun lenscorrection limiter
+    loop lumakey lut lutrgb lutyuv maskfun median minterpolate monochrome mpdecimate negate nlmeans noformat noise
+    normalize null owdenoise pad perspective phase photosensitivity pixelize pp pp7 prewitt pseudocolor pullup qp
+    random removegrain repeatfields reverse rgbashift roberts rotate sab scale scharr scroll selectivecolor
+    separatefields setdar setfield setparams setpts setrange setsar settb shear shuffleframes shufflepixels
+    shuffleplanes smartblur sobel spp stereo3d super2xsai swaprect swapuv tblend telecine thumbnail tile tinterlace
+    tmedian tmidequalizer tmix tonemap tpad transpose trim unsharp untile uspp v360 vaguedenoiser varblur vflip
+    vibrance vignette w3fdif weave xbr yadif yaepblur zoompan
     """.split()
 )
-_FILE_OPTIONS = frozenset({"file", "filename", "fontfile", "model", "stats_file", "textfile"})
+# Options of these filters that write or read a file.
+_FILE_OPTIONS = frozenset({"dumpfile", "filename", "plot", "psfile", "stats_file"})
 
 
 @dataclass(frozen=True)
@@ -42,8 +63,8 @@ class FrameFilter:
     @property
     def problem(self) -> str | None:
         """Return why the filter is not run, None if it is."""
-        if self.name in REFUSED:
-            return f"{self.name!r} reaches out of the file, which operators may not"
+        if self.name not in KNOWN:
+            return f"{self.name!r} is none of the filters that are known to open no file (docs/security.md)"
         reached = sorted(name for name, _ in self.options if name in _FILE_OPTIONS)
         return f"{reached[0]!r} of {self.name} names a file, which operators may not open" if reached else None
 
