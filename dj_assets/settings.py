@@ -260,6 +260,16 @@ def llm_calls() -> int:
     return variables.LLM_CALLS.whole(8, least=1)
 
 
+def llm_limits() -> Mapping[str, float | None]:
+    """Return the most `calls`, `tokens` and `cost` of models that a subset may have; None for no limit."""
+    calls, tokens, cost = (variables.LLM_MAX_CALLS, variables.LLM_MAX_TOKENS, variables.LLM_MAX_COST)
+    return {
+        "calls": calls.whole(0, least=1) if calls.given() else None,
+        "tokens": tokens.whole(0, least=1) if tokens.given() else None,
+        "cost": cost.number(0.0) if cost.given() else None,
+    }
+
+
 def llm_seconds() -> float:
     """Return the time limit of one call of a language model in seconds: `DJ_LLM_SECONDS`, default 120."""
     return variables.LLM_SECONDS.number(120.0)

@@ -232,6 +232,23 @@ LLM_SECONDS = Variable(
     "seconds",
     "120",
 )
+LLM_MAX_CALLS = Variable(
+    "DJ_LLM_MAX_CALLS",
+    "The most calls of models that a subset may have made; then the run stops, and goes on once it is higher.",
+    "calls",
+    "no limit",
+)
+LLM_MAX_TOKENS = Variable(
+    "DJ_LLM_MAX_TOKENS", "The same for tokens, into and out of models that count them.", "tokens", "no limit"
+)
+LLM_MAX_COST = Variable(
+    "DJ_LLM_MAX_COST", "The same for money, by the prices of `DJ_LLM_PRICES`.", "as in the table of prices", "no limit"
+)
+LLM_PRICES = Variable(
+    "DJ_LLM_PRICES",
+    'The prices of a million tokens: a JSON file `{"model": {"in": 0.15, "out": 0.6}}`.',
+    "file",
+)
 OPENAI_BASE_URL = Variable(
     "OPENAI_BASE_URL", "The server with the interface of OpenAI, such as `http://127.0.0.1:8000/v1`.", "URL"
 )
@@ -370,7 +387,20 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         MEDIA_SANDBOX,
         ALLOW_CODE,
     ),
-    "Language models": (LABEL_STUDIO, LLM, VLM, PAINTER, LLM_CALLS, LLM_SECONDS, OPENAI_BASE_URL, OPENAI_API_KEY),
+    "Language models": (
+        LABEL_STUDIO,
+        LLM,
+        VLM,
+        PAINTER,
+        LLM_CALLS,
+        LLM_SECONDS,
+        LLM_MAX_CALLS,
+        LLM_MAX_TOKENS,
+        LLM_MAX_COST,
+        LLM_PRICES,
+        OPENAI_BASE_URL,
+        OPENAI_API_KEY,
+    ),
     "Dagster": (NIGHTLY, SENSOR_SECONDS, SHARDS_A_RUN, MODEL_POOLS, EXPLORE),
     "Object stores": (S3_ENDPOINT, AZURE_ENDPOINT),
     "Variables of other programs": (

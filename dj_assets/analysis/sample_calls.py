@@ -60,6 +60,10 @@ class WatchedAnswers:
         """Refuse: nothing is asked here, so there is nothing to keep."""
         raise NotImplementedError(f"{key}: answers are only read here, not {record}")
 
+    def spend(self, amounts: Mapping[str, float], limits: Mapping[str, float]) -> str | None:
+        """Refuse, as `write`."""
+        raise NotImplementedError(f"answers are only read here: {amounts}, {limits}")
+
     def taken(self) -> tuple[Call, ...]:
         """Return the calls that were read since this was asked last."""
         calls = tuple(Call.of(record) for record in self._records if "request" in record)

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
+
+from dj_assets.errors import UserError
 from dj_assets.stores.atomic import write_synced
 from dj_assets.stores.store import Store
 from dj_assets.urls import is_url
 
 FOLDER = "generations"
+# The file with the sums that all calls have spent, kept where there is a budget.
+_SPENT = ".spent.json"
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,28 @@ class Generations:
             Store.at(self.folder).put(_name(key), content)
         else:
             write_synced(Path(self.folder, _name(key)), content)
+
+    def spend(self, amounts: Mapping[str, float], limits: Mapping[str, float]) -> str | None:
+        """Add amounts to what all calls have spent, in a file that all workers of this machine share.
+
+        Nothing is added if a limit is reached; then its name is returned.
+
+        Raises
+        ------
+        UserError
+            If the calls are in an object store.
+        """
+        if is_url(self.folder):
+            raise UserError("a budget needs a data home on a disk; unset DJ_LLM_MAX_CALLS, _TOKENS and _COST")
+        path = Path(self.folder, _SPENT)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{path}.lock"):
+            spent: dict[str, float] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+            reached = next((name for name, limit in limits.items() if spent.get(name, 0) >= limit), None)
+            if reached is None:
+                total = {name: spent.get(name, 0) + amounts.get(name, 0) for name in {**spent, **amounts}}
+                write_synced(path, json.dumps(total, sort_keys=True).encode())
+        return reached
 
     def records(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield key and record of every call, sorted by key."""

@@ -9,9 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dj_assets.errors import TextModelError
+from dj_assets.models.text.budget import Budget
+from dj_assets.models.text.chat import Answer
 from dj_assets.operators.selectors.img_diff_box_selector import ImgDiffBoxSelector, _described
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
+from dj_assets.stores.generations import Generations
 from dj_assets.subset import run_recipe
 
 CAPTIONS = {"A brown dog sleeps on a sofa.": "A brown cat sleeps on a sofa.", "A boat lies at the shore.": "A boat."}
@@ -146,3 +150,29 @@ def test_boxes_are_suppressed_as_by_a_loop_over_the_boxes_of_each_pair(order, mo
         connection.register("samples", pa.table({"sample": pa.array(table["sample"]), "value": table["value"]}))
         found = sorted(row[0] for row in connection.execute(query.text, list(query.parameters)).fetchall())
     assert found == sorted(expected)
+
+
+def test_a_run_stops_at_its_budget_and_goes_on_later(captions, monkeypatch):
+    monkeypatch.setenv("DJ_LLM_MAX_CALLS", "3")
+    with pytest.raises(TextModelError, match="calls have reached DJ_LLM_MAX_CALLS=3"):
+        run(captions)
+    kept = Generations(str(captions.parent / "out" / "generations"))
+    made = dict(kept.records())
+    assert len(made) == 3
+    monkeypatch.setenv("DJ_LLM_MAX_CALLS", "1000")
+    assert run(captions).samples_out > 0
+    assert made.items() <= dict(kept.records()).items()
+
+    # money: the table counts words as tokens
+    (captions.parent / "prices.json").write_text('{"a-model": {"in": 500000, "out": 0}}')
+    monkeypatch.setenv("DJ_LLM_PRICES", str(captions.parent / "prices.json"))
+    monkeypatch.setenv("DJ_LLM_MAX_COST", "6")
+    spending = Generations(str(captions.parent / "spent"))
+    budget = Budget.of_settings()
+    for _ in range(3):
+        budget.begin("a-model", spending)
+        budget.end("a-model", Answer("yes", 4, 1), spending)
+    with pytest.raises(TextModelError, match="cost have reached DJ_LLM_MAX_COST=6"):
+        budget.begin("a-model", spending)
+    with pytest.raises(TextModelError, match="no price of 'another'"):
+        budget.begin("another@0123456789ab", spending)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from dj_assets import settings
 from dj_assets.errors import TextModelError
+from dj_assets.models.text.budget import Budget
 from dj_assets.models.text.canned import CannedModel
 from dj_assets.models.text.chat import Answer, CallError, ChatRequest, KeptAnswers, VisionModel
 from dj_assets.models.text.in_process import Find, InProcessModel
@@ -94,9 +95,9 @@ def answers(
     found = {key: answer for key in wanted if (answer := _kept(kept, key)) is not None}
     missing = [key for key in wanted if key not in found]
     if missing and not (kept and kept.read_only):
-        model = open_model()
+        model, budget = open_model(), Budget.of_settings()
         with ThreadPoolExecutor(min(len(missing), settings.llm_calls()), thread_name_prefix="call") as pool:
-            calls = {key: pool.submit(_asked, wanted[key], model, kept, key) for key in missing}
+            calls = {key: pool.submit(_asked, wanted[key], model, kept, budget) for key in missing}
             try:
                 found |= {key: answer for key, call in calls.items() if (answer := call.result()) is not None}
             except BaseException:
@@ -115,8 +116,9 @@ def _kept(kept: KeptAnswers | None, key: str) -> Answer | None:
         return None
 
 
-def _asked(request: ChatRequest, model: VisionModel, kept: KeptAnswers | None, key: str) -> Answer | None:
+def _asked(request: ChatRequest, model: VisionModel, kept: KeptAnswers | None, budget: Budget) -> Answer | None:
     """Ask a model, and keep its answer; of a failed call, keep the error."""
+    budget.begin(request.model, kept)
     record: dict[str, Any] = {"request": request.described(), "asked": time.time()}
     answer = None
     try:
@@ -125,5 +127,7 @@ def _asked(request: ChatRequest, model: VisionModel, kept: KeptAnswers | None, k
     except CallError as error:
         record["error"] = str(error)
     if kept:
-        kept.write(key, record)
+        kept.write(request.key, record)
+    if answer is not None:
+        budget.end(request.model, answer, kept)
     return answer

@@ -127,3 +127,6 @@ class KeptAnswers(Protocol):
 
     def write(self, key: str, record: Mapping[str, Any]) -> None:
         """Keep the record of a call, so that a killed process leaves all of it or nothing."""
+
+    def spend(self, amounts: Mapping[str, float], limits: Mapping[str, float]) -> str | None:
+        """Add amounts to what all calls have spent, unless a limit is reached; then return its name."""

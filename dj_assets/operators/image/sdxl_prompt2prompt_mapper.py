@@ -16,6 +16,7 @@ from dj_assets import settings
 from dj_assets.models.painting.back_end import painter
 from dj_assets.models.painting.painter import Control, PaintedPair, PaintRequest
 from dj_assets.models.store import ModelStore
+from dj_assets.models.text.budget import Budget
 from dj_assets.models.text.pictures import Uint8s
 from dj_assets.operators.base import ByParameters, FieldMapper
 from dj_assets.operators.batch import Batch
@@ -92,6 +93,7 @@ class SdxlPrompt2PromptMapper(MediaWriter, FieldMapper):
         names = files.recorded(key)
         if names is None:
             record: dict[str, Any] = {"request": self._described(request), "asked": time.time()}
+            Budget.of_settings().begin(request.model, kept)
             pair = self._painter(batch.models).paint(request)
             contents = [encoded(picture, self.image_format) for picture in (pair.first, pair.second)]
             names = tuple(files.write(content, f".{self.image_format}") for content in contents)
