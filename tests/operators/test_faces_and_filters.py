@@ -178,7 +178,7 @@ def test_a_filter_of_ffmpeg_changes_clips(tmp_path):
     ],
 )
 def test_filters_that_reach_out_are_refused(name, parameters):
-    with pytest.raises(RecipeError, match="may not open|known to open no file"):
+    with pytest.raises(RecipeError, match=r"may not open|known to open no file"):
         load_recipe({"process": [{f"{name}_ffmpeg_wrapped_mapper": parameters}]})
 
 
