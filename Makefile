@@ -113,6 +113,10 @@ floors: kernels
 dg-project: kernels
 	$(BIN)/python -m tests.e2e.dg_project
 
+# The steps of docs/deploy/Dockerfile without Docker, in an empty environment, then used by a user without rights: as root.
+image-check: kernels
+	$(BIN)/python -m tests.e2e.image
+
 # Counters of a small run, which are the same on every machine, against those in benchmarks/results/guard.json.
 bench-guard: $(VENV)/.stamp-dev
 	$(BIN)/python -m benchmarks.guard

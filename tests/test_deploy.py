@@ -59,3 +59,19 @@ def test_the_values_have_the_keys_of_the_chart(values):
     assert {mount["name"] for mount in deployment["volumeMounts"]} == mounted
     home = next(variable["value"] for variable in deployment["env"] if variable["name"] == "DJ_HOME")
     assert home.startswith(deployment["volumeMounts"][0]["mountPath"])
+
+
+def test_the_parts_of_compose_share_one_image_and_one_home():
+    services = yaml.safe_load((FOLDER / "compose.yaml").read_text("utf-8"))["services"]
+    assert services.keys() == {"postgres", "code-server", "webserver", "daemon"}
+    (server,) = yaml.safe_load((FOLDER / "workspace.yaml").read_text("utf-8"))["load_from"]
+    command = services["code-server"]["command"]
+    assert server["grpc_server"]["host"] in services
+    assert str(server["grpc_server"]["port"]) == command[command.index("-p") + 1]
+    parts = [service for name, service in services.items() if name != "postgres"]
+    assert {part["image"] for part in parts} == {"dj-assets"}
+    assert all(part["read_only"] and "data:/data" in part["volumes"] for part in parts)
+    image = (FOLDER / "Dockerfile").read_text("utf-8")
+    assert "USER dj\n" in image
+    assert "DJ_HOME=/data/dj_home" in image
+    assert all(port.startswith("127.0.0.1:") for port in services["webserver"]["ports"])
