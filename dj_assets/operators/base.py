@@ -675,7 +675,10 @@ class Deduplicator(Operator):
 
     @property
     def short_text_keys(self) -> tuple[int, ...]:
-        """Return the signature, or its keys, of a text too short for one shingle; empty if there is none."""
+        """Return the signature of a text too short for one shingle, or its keys; empty if there is none.
+
+        Such a text has all of these keys, and no other text has any.
+        """
         return ()
 
     @abstractmethod

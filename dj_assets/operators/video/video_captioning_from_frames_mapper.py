@@ -35,7 +35,7 @@ class VideoCaptioningFromFramesMapper(Captioning):
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
-    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "torch": "vision", "transformers": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision", "torch": "vision", "transformers": "vision"}
 
     frame_sampling_method: Sampling = "all_keyframes"
     frame_num: int = Field(default=3, ge=1)

@@ -32,7 +32,7 @@ class VideoExtractFramesMapper(MediaMaker, FieldMapper):
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
-    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "av": "vision", "decord": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"PIL": "vision", "av": "vision"}
     fields: ClassVar[ByParameters[Mapping[str, pa.DataType]]] = ByParameters(
         lambda operator: {operator.listed_in: _LISTS}
     )

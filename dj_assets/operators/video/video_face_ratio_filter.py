@@ -25,7 +25,7 @@ class VideoFaceRatioFilter(OneFeatureFilter, ListRangeFilter):
     """
 
     media: ClassVar[Literal["videos"]] = "videos"
-    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "dlib": "faces"}
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision", "dlib": "faces"}
     bounds: ClassVar[tuple[str, str]] = ("threshold", "threshold")
     statistics: ClassVar[tuple[Statistic, ...]] = (
         Statistic("video_face_exist", pa.list_(pa.float64()), "share of frames with a face, of each clip"),

@@ -27,7 +27,7 @@ class VideoTaggingFromFramesFilter(FrameTagger, MediaFilter):
     """
 
     judging: ClassVar[frozenset[str]] = MediaFilter.judging | {"contain"}
-    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "safetensors": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision", "safetensors": "vision"}
     statistics: ClassVar[tuple[Statistic, ...]] = (
         Statistic("video_frame_tags_contained", LISTS, "share of the tags that each clip shows"),
     )

@@ -24,7 +24,7 @@ class VideoTaggingFromFramesMapper(FrameTagger, FieldMapper):
     knows 4,585 tags and is no part of transformers; `tag_list` has about 100 usual ones, and may be given.
     """
 
-    packages: ClassVar[Mapping[str, str]] = {"decord": "vision", "safetensors": "vision"}
+    packages: ClassVar[Mapping[str, str]] = {"av": "vision", "safetensors": "vision"}
     fields: ClassVar[ByParameters[Mapping[str, pa.DataType]]] = ByParameters(
         lambda operator: {f"{META}.{operator.tag_field_name}": _LISTS}
     )
