@@ -70,11 +70,11 @@ def test_the_first_model_of_the_server_is_asked_where_none_is_named(server):
 )
 def test_a_call_that_fails_for_now_is_repeated(server, fault):
     server.fault = first(fault)
-    assert '"accuracy": 3' in HttpModel(server.url, 0.3).answer(HELLO).text
+    assert '"accuracy": 3' in HttpModel(server.url, 1.0).answer(HELLO).text
     assert server.calls == 2
     server.fault = first(fault, 9)
     with pytest.raises(CallError, match="2 times"):
-        HttpModel(server.url, 0.3, retries=1).answer(HELLO)
+        HttpModel(server.url, 1.0, retries=1).answer(HELLO)
 
 
 def test_an_answer_that_drips_ends_at_the_limit(server):
