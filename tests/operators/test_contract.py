@@ -30,10 +30,16 @@ from dj_assets.testing.bench import Bench
 from dj_assets.testing.check import CHECKS, condition
 from dj_assets.testing.texts import TEXTS
 from tests.media import with_media
+from tests.operators.own_samples import OWN_SAMPLES
+from tests.paths import ROOT
 
 LONG = "word " * 200_000
 
-OPERATORS = [name for name in registry.operator_names() if registry.find(name).__module__.startswith("dj_assets.")]
+OPERATORS = [
+    name
+    for name in registry.operator_names()
+    if registry.find(name).__module__.startswith("dj_assets.") and name not in OWN_SAMPLES
+]
 FILTERS = [name for name in OPERATORS if issubclass(registry.find(name), Filter)]
 
 
@@ -71,6 +77,12 @@ def declared(operator: Operator) -> dict[str, pa.DataType]:
     if isinstance(operator, FieldMapper):
         return dict(operator.fields)
     return {"text": pa.string()}
+
+
+@pytest.mark.parametrize("name", OWN_SAMPLES)
+def test_others_are_tried_with_samples_of_their_own(name: str) -> None:
+    assert registry.find(name) is not None
+    assert name in (ROOT / OWN_SAMPLES[name]).read_text("utf-8")
 
 
 @pytest.fixture(params=OPERATORS)

@@ -29,6 +29,7 @@ def pipeline(**changed: dict[str, object]) -> dict[str, object]:
         "img_diff_caption_filter": {},
         "sdxl_prompt2prompt_mapper": {},
         "image_pair_similarity_filter": {"min_score": -1, "max_score": 1.01},
+        "image_pair_natural_filter": {},
         "img_diff_box_mapper": {"finder": "grid", "cells": 4},
         "img_diff_box_area_filter": {"max_area": 0.1},
         "img_diff_object_filter": {"min_score": 0.0},
@@ -75,6 +76,7 @@ def test_boxes_are_samples_and_thresholds_are_judged_without_a_model(captions, m
     with duckdb.connect(str(folder / "stats.duckdb"), read_only=True) as connection:
         calls = dict(connection.execute("SELECT operator, count(*) FROM generations GROUP BY ALL").fetchall())
     assert calls["sentence_augmentation_mapper"] == calls["sdxl_prompt2prompt_mapper"] == 2
+    assert calls["image_pair_natural_filter"] == 2
     assert (folder / "generations.parquet").is_file()
 
     # no model answers any more: all is judged over what was measured

@@ -14,6 +14,7 @@ import dj_assets
 from dj_assets.models.human.light_asd import network
 from dj_assets.models.human.tiny_checkpoints import SPEAKER, TAGS, write_speaker, write_tags
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.video import video_clip_description_mapper
 from dj_assets.operators.video.video_active_speaker_detect_mapper import VideoActiveSpeakerDetectMapper
 from dj_assets.operators.views.human_tracks import rows
 from dj_assets.recipe.load import load_recipe
@@ -143,3 +144,17 @@ def test_the_gallery_recipe_has_all_stages_with_their_values():
         if operator.name.endswith(("_demographic_mapper", "_age_gender_mapper", "_emotion_mapper"))
     )
     assert json.dumps(given).count("race") == 0
+
+
+def test_a_clip_is_described_by_frames_at_equal_distances(tmp_path, monkeypatch):
+    class Describer:
+        def describe(self, frames, query):
+            return f"{len(frames)} frames; {query}"
+
+    monkeypatch.setattr(video_clip_description_mapper, "frames_describer", lambda _: Describer())
+    (tmp_path / "models/DAMO-NLP-SG/VideoLLaMA3-7B").mkdir(parents=True)
+    process = [{"video_clip_description_mapper": {"frame_num": 3, "query": "What happens?"}}]
+    source = write(tmp_path, CLIPS[1:2])
+    dj_assets.run_recipe({"process": process}, [source], tmp_path / "out", workers=1, models=tmp_path / "models")
+    (row,) = pq.read_table(tmp_path / "out/refined").to_pylist()
+    assert row["__dj__meta__"]["video_description"] == ["3 frames; What happens?"]

@@ -1,0 +1,34 @@
+"""Operators that plain texts cannot try: they need pairs of images, boxes, tracks or models of their own."""
+
+from __future__ import annotations
+
+# Where each is tried with samples of its own.
+OWN_SAMPLES = {
+    **dict.fromkeys(
+        (
+            "image_pair_natural_filter",
+            "img_diff_box_area_filter",
+            "img_diff_box_mapper",
+            "img_diff_caption_filter",
+            "img_diff_crop_similarity_filter",
+            "img_diff_difference_mapper",
+            "img_diff_object_filter",
+            "img_diff_region_caption_mapper",
+            "img_diff_region_match_filter",
+            "sdxl_prompt2prompt_mapper",
+        ),
+        "tests/subset/test_img_diff.py",
+    ),
+    **dict.fromkeys(
+        (
+            "video_active_speaker_detect_mapper",
+            "video_audio_ASR_mapper",
+            "video_captioning_face_attribute_emotion_mapper",
+            "video_captioning_from_human_tracks_mapper",
+            "video_clip_description_mapper",
+            "video_human_tracks_face_demographic_mapper",
+            "video_tagging_from_audio_mapper",
+        ),
+        "tests/operators/video/test_human.py",
+    ),
+}
