@@ -40,14 +40,16 @@ function readAddress() {
   first = active = 0;
 }
 
-export function show() {
+function showTabs() {
   for (const name of Object.keys(VIEWS)) {
     const chosen = name === page.view, tab = byId("tab-" + name);
     byId(name).hidden = !chosen;
     tab.setAttribute("aria-selected", chosen);
     tab.tabIndex = chosen ? 0 : -1;
   }
-  showChips(); showFilters(); showOrder();
+}
+export function show() {
+  showTabs(); showChips(); showFilters(); showOrder();
   VIEWS[page.view]();
 }
 
@@ -291,14 +293,25 @@ async function poll() {
   if (search && page.view === "samples" && (search.finished || first === 0)) await load(true);
 }
 
-function connect() {
-  for (const name of Object.keys(VIEWS)) byId("tab-" + name).onclick = () => setQuery({}, {view: name});
+// a large run takes seconds to open: a view that is chosen meanwhile is shown as soon as it is there
+function choose(view) {
+  if (page.about) { setQuery({}, {view}); return; }
+  page.view = view;
+  const address = new URLSearchParams(location.search);
+  address.set("view", view);
+  history.replaceState(null, "", "?" + address);
+  showTabs();
+}
+function connectTabs() {
+  for (const name of Object.keys(VIEWS)) byId("tab-" + name).onclick = () => choose(name);
   document.querySelector("[role=tablist]").addEventListener("keydown", event => {
     const names = Object.keys(VIEWS), by = {ArrowRight: 1, ArrowLeft: -1}[event.key];
     if (!by) return;
     const next = names[(names.indexOf(page.view) + by + names.length) % names.length];
-    setQuery({}, {view: next}); byId("tab-" + next).focus();
+    choose(next); byId("tab-" + next).focus();
   });
+}
+function connect() {
   byId("search").onsubmit = async event => { event.preventDefault(); const text = byId("text").value; if (text) await ask("search", {query: {text}}); setQuery({text}, {view: "samples"}); };
   byId("cancel").onclick = async () => { showSearch((await ask("cancel", {query: page.query})).search); };
   byId("sort").replaceChildren(make("option", {value: ""}, "of the source"), make("option", {value: "random"}, "random sample"), ...numeric().map(one => make("option", {value: one.name}, one.name)));
@@ -315,6 +328,7 @@ function connect() {
 }
 
 async function start() {
+  connectTabs();
   page.about = await ask("about");
   document.title = `Explore: ${page.about.name}`;
   byId("name").textContent = page.about.name;

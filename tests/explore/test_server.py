@@ -238,6 +238,21 @@ def test_the_lost_samples_are_under_a_minute_away_from_the_start_page(gallery):
         assert time.perf_counter() - started < 60
 
 
+@pytest.mark.browser
+def test_a_view_that_is_chosen_while_the_run_opens_is_shown(server):
+    from playwright.sync_api import expect
+
+    with opened_page(height=900, patience_s=30) as page:
+        held = []
+        page.route("**/ask/about", lambda route: held.append(route))  # noqa: PLW0108 - a built-in method has no signature
+        page.goto(f"{server.url}out/")
+        page.get_by_role("tab", name="Thresholds").click()
+        expect(page.get_by_role("tab", name="Thresholds")).to_have_attribute("aria-selected", "true")
+        page.wait_for_timeout(100)
+        held[0].continue_()
+        expect(page.get_by_role("spinbutton", name="text_length_filter min_len")).to_be_visible()
+
+
 def nameless(page, part: str = "body") -> list[str]:
     tree = page.locator(part).aria_snapshot()
     return [found.strip() for found in NAMELESS.findall(tree)]
