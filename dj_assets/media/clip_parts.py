@@ -15,6 +15,7 @@ from dj_assets.media.clip import OpenClip
 from dj_assets.media.containers import open_container
 from dj_assets.media.feature import ClipFeature
 from dj_assets.media.frames import known
+from dj_assets.media.h264 import h264_stream, set_size
 from dj_assets.media.making import NewClip
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ MOST_PARTS = 10_000
 # Codecs of sound that an MP4 file may hold; sound of another one is encoded as AAC.
 _COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
-# With more threads, or with macroblock trees, x264 gives other bytes at times: the trees read memory that nobody wrote.
-_SAME_BYTES = {"threads": "1", "x264-params": "mbtree=0"}
 # Frames between two signs of life of the encoder.
 _FRAMES_A_SIGN = 10
 # Time stamps are rounded to the clock of a stream.
@@ -96,12 +95,8 @@ class _Frames:
     ) -> None:
         self.clip, self.source, self.stream, self.new = clip, source, stream, new
         stream.codec_context.thread_count = 1
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        self.encoder = new.add_stream("libx264", rate=rate, options=_SAME_BYTES)
-        width, height = size or (stream.width, stream.height)
-        self.encoder.width, self.encoder.height = width, height
-        # halved colour planes need even sides
-        self.encoder.pix_fmt = "yuv444p" if width % 2 or height % 2 else "yuv420p"
+        self.encoder = h264_stream(new, stream)
+        set_size(self.encoder, *(size or (stream.width, stream.height)))
 
     def write(self, start_s: float, stop_s: float | None) -> int:
         """Write the frames of a part; return their number."""

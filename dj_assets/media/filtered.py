@@ -13,6 +13,7 @@ from dj_assets.media.clip import OpenClip
 from dj_assets.media.containers import open_container
 from dj_assets.media.feature import ClipFeature, SoundFeature
 from dj_assets.media.frames import known
+from dj_assets.media.h264 import h264_stream, set_size
 from dj_assets.media.making import NewClip, NewSound
 from dj_assets.media.sound import OpenSound
 
@@ -142,15 +143,12 @@ class FilteredClip(NewClip):
         with open_container(clip.location) as source:
             stream = known(next(iter(source.streams.video), None))
             stream.codec_context.thread_count = 1
-            rate = stream.average_rate or stream.guessed_rate or Fraction(25)
             try:
                 with av.open(content, "w", "mp4") as new:
-                    encoder = new.add_stream("libx264", rate=rate, options={"threads": "1"})
+                    encoder = h264_stream(new, stream)
                     for frame in self.filter.filtered(self._timed(clip, source.decode(stream)), "buffer"):
                         if not count:
-                            encoder.width, encoder.height = frame.width, frame.height
-                            odd = frame.width % 2 or frame.height % 2
-                            encoder.pix_fmt = "yuv444p" if odd else "yuv420p"
+                            set_size(encoder, frame.width, frame.height)
                             encoder.codec_context.time_base = frame.time_base or Fraction(1, 90_000)
                         frame.pict_type = 0
                         new.mux(encoder.encode(frame.reformat(encoder.width, encoder.height, encoder.pix_fmt)))

@@ -59,9 +59,11 @@ def with_sound(path: Path, codec: str, seconds: float = 3.0, rate: int = 16_000)
 ENCODE = """
 import hashlib, sys
 from dj_assets.media.clip_parts import ClipPart
+from dj_assets.media.filtered import FilteredClip, FrameFilter
 from tests.media.test_clip_parts import Path, opened
 with opened(Path(sys.argv[1])) as clip:
-    print([hashlib.sha256(ClipPart(start, start + 1)(clip)).hexdigest() for start in (0.0, 1.0)])
+    made = (ClipPart(0.0, 1.0), ClipPart(1.0, 2.0), FilteredClip(FrameFilter("hflip")))
+    print([hashlib.sha256(one(clip)).hexdigest() for one in made])
 """
 
 
