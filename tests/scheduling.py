@@ -24,6 +24,11 @@ class TogetherScheduling(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         return next((group for place, group in TOGETHER.items() if nodeid.startswith(place)), nodeid)
 
+    def _reschedule(self, node: Any) -> None:
+        """Give a process more work once it has told its tests: of two that replace others, one tells them later."""
+        if node in self.registered_collections:
+            super()._reschedule(node)
+
     def remove_node(self, node: Any) -> str | None:
         """Return the test during which a process ended, None if it had none; the others that it had are run elsewhere.
 

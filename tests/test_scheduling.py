@@ -57,3 +57,31 @@ def test_a_crash_costs_one_test(crash_in_group):
     assert running not in finished
     assert second.empty == 0
     assert scheduler.tests_finished
+
+
+def test_two_processes_that_end_together_are_replaced_one_after_the_other():
+    tests = [f"tests/a.py::test[{number}]" for number in range(8)]
+    options: Any = SimpleNamespace(loadscopereorder=True, tx=["popen", "popen"])
+    config: Any = SimpleNamespace(option=options, getvalue=lambda _: ["popen", "popen"], hook=None)
+    first, second, third, fourth = map(Process, ("first", "second", "third", "fourth"))
+    scheduler = TogetherScheduling(config)
+    scheduler.numnodes = 2
+    for process in (first, second):
+        scheduler.add_node(process)
+        scheduler.add_node_collection(process, tests)
+    scheduler.schedule()
+    ended = {scheduler.remove_node(first), scheduler.remove_node(second)}
+    scheduler.add_node(third)
+    scheduler.add_node(fourth)
+    scheduler.add_node_collection(third, tests)
+    scheduler.schedule()
+    assert third.sent
+    assert not fourth.sent
+    scheduler.add_node_collection(fourth, tests)
+    scheduler.schedule()
+    finished = []
+    for process in (third, fourth) * len(tests):
+        if process.sent:
+            finished.append(tests[process.sent[0]])
+            scheduler.mark_test_complete(process, process.sent.pop(0))
+    assert sorted([*finished, *ended]) == tests
