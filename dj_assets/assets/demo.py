@@ -67,9 +67,9 @@ def materialize_gallery(
 
 def _is_shown(recipe: GalleryRecipe, *, vision: bool, synthesis: bool, human: bool) -> bool:
     """Return whether a demo shows a subset where none is named."""
-    if demo_synthesis.is_synthesis(recipe):
+    if demo_synthesis.OVERRIDE.concerns(recipe):
         return synthesis
-    if demo_human.is_human(recipe):
+    if demo_human.OVERRIDE.concerns(recipe):
         return human
     if synthesis or human:
         return False

@@ -64,9 +64,9 @@ def demo(
     from dj_assets.views.run_table import render_gallery
 
     if synthesis:
-        tell(demo_synthesis.WARNING)
+        tell(demo_synthesis.OVERRIDE.warning)
     if human:
-        tell(demo_human.WARNING)
+        tell(demo_human.OVERRIDE.warning)
     chosen = [known_recipe(subset) for subset in subsets or ()]
     outcomes = materialize_gallery(vision=vision, synthesis=synthesis, human=human, only=chosen)
     console().print(render_gallery([outcome.row for outcome in outcomes if outcome.row]))

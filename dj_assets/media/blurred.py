@@ -12,6 +12,7 @@ from dj_assets.media.making import NewImage, checksum
 
 if TYPE_CHECKING:
     from PIL import ImageFilter
+    from PIL.Image import Image
 
 BlurType = Literal["mean", "box", "gaussian"]
 
@@ -28,6 +29,13 @@ def blur_filter(blur: BlurType, radius: float) -> type[ImageFilter.Filter] | Ima
     return filters[blur]
 
 
+def png(picture: Image) -> bytes:
+    """Return the content of a PNG file of a picture."""
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return content.getvalue()
+
+
 @dataclass(frozen=True)
 class BlurredImage(NewImage):
     """Make a blurred PNG file of an image."""
@@ -39,9 +47,7 @@ class BlurredImage(NewImage):
 
     def __call__(self, image: OpenImage) -> bytes:
         """Return the content of the new file."""
-        content = io.BytesIO()
-        image.pil.filter(blur_filter(self.blur, self.radius)).save(content, "PNG")
-        return content.getvalue()
+        return png(image.pil.filter(blur_filter(self.blur, self.radius)))
 
 
 @dataclass(frozen=True)

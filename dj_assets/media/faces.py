@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from dj_assets.media.blurred import BlurType, blur_filter
+from dj_assets.media.blurred import BlurType, blur_filter, png
 from dj_assets.media.clip import OpenClip
 from dj_assets.media.feature import ClipFeature, ImageFeature
 from dj_assets.media.image import OpenImage
@@ -82,9 +81,7 @@ class BlurredFaces(NewImage):
 
     def __call__(self, image: OpenImage) -> bytes:
         """Return the content of the new file."""
-        content = io.BytesIO()
-        with_blurred(image.pil, faces_in(image.pil), self.blur, self.radius).save(content, "PNG")
-        return content.getvalue()
+        return png(with_blurred(image.pil, faces_in(image.pil), self.blur, self.radius))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dj_assets.models.quiet_transformers import without_messages
 from dj_assets.models.store import RANDOM, RANDOM_NOTE
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ def write(folder: Path) -> None:
     """Write all models into the folder, each under the name of the model that it replaces."""
     import torch
 
-    _transformers().utils.logging.set_verbosity_error()
-    _transformers().utils.logging.disable_progress_bar()
+    without_messages()
     torch.manual_seed(_SEED)
     _language_model(folder / TEXT)
     _vision_language_model(folder / VISION)

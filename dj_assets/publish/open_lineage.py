@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset, OutputDataset
 
 _LOG = logging.getLogger(__name__)
-_PRODUCER = f"https://pypi.org/project/dj_assets/{importlib.metadata.version('dj_assets')}"
+_PROJECT = "https://pypi.org/project/dj_assets"
 _NAMESPACE = "dj_assets"
 _MOST_FILES = 100
 
@@ -96,7 +96,7 @@ class LineageRun:
 
         event = RunEvent(
             eventTime=datetime.datetime.now(datetime.UTC).isoformat(),
-            producer=_PRODUCER,
+            producer=f"{_PROJECT}/{importlib.metadata.version('dj_assets')}",
             run=Run(self.run_id, facets or {}),
             job=Job(variables.OPENLINEAGE_NAMESPACE.given() or _NAMESPACE, self.job),
             eventType=RunState[state],

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dj_assets.models.extras import require
+from dj_assets.models.quiet_transformers import without_messages
 from dj_assets.models.regions.finder import Region
 from dj_assets.models.text.pictures import Uint8s
 
@@ -61,10 +62,8 @@ def _pipeline(folder: Path) -> Any:  # noqa: ANN401 - a pipeline of transformers
     require("torchvision", "vision")
     from dj_assets.models.vision.device import device
 
+    without_messages()
     transformers = import_module("transformers")
-
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
     on = device().name
     model = transformers.AutoModelForMaskGeneration.from_pretrained(folder, local_files_only=True)
     processor = transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True)

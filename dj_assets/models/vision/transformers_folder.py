@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from dj_assets.models.quiet_transformers import without_messages
+
 
 def from_folder(kind: str, folder: Path) -> Any:  # noqa: ANN401 - transformers has no types
     """Return a model or tokenizer of a class of transformers, from the files of a checkpoint only."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     import transformers
 
-    talk: Any = transformers.logging
-    talk.set_verbosity_error()
-    talk.disable_progress_bar()
+    without_messages()
     return getattr(transformers, kind).from_pretrained(folder, local_files_only=True)

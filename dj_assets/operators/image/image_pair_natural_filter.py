@@ -14,6 +14,7 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Condition, Range
 from dj_assets.operators.kinds.image_chat import ImageChatOperator, SampledAnswers
 from dj_assets.operators.kinds.image_pairs import PairOperator, joined, pairs
+from dj_assets.operators.kinds.language_model import not_empty
 from dj_assets.operators.registry import register
 
 _PROMPT = (
@@ -74,6 +75,4 @@ class ImagePairNaturalFilter(SampledAnswers, ImageChatOperator, PairOperator, Fi
 
 def _value(answer: str) -> int:
     """Return 0 for an answer that holds "no", else 1; raise `ValueError` for an empty one."""
-    if not answer.strip():
-        raise ValueError("is empty")
-    return int("no" not in answer.lower())
+    return int("no" not in not_empty(answer).lower())

@@ -24,7 +24,7 @@ from dj_assets.operators.kinds.image_pairs import (
     relative,
     texts_of,
 )
-from dj_assets.operators.kinds.language_model import filled
+from dj_assets.operators.kinds.language_model import filled, not_empty
 from dj_assets.operators.kinds.media_maker import MediaWriter, files_of
 from dj_assets.operators.registry import register
 
@@ -88,7 +88,7 @@ class ImgDiffDifferenceMapper(WithPreset, SampledAnswers, ImageChatOperator, Med
         captions = list(zip(*(texts_of(batch, f"region_caption{side}") for side in (1, 2)), strict=True))
         prompts = [filled(self.prompt, region_caption1=first, region_caption2=second) for first, second in captions]
         images = [(Picture.of(joined((first, second), self.bar)),) for first, second in frames]
-        answers = self.ask(batch, prompts, _answer, images=images)
+        answers = self.ask(batch, prompts, not_empty, images=images)
         records = [
             None if answer is None else self._record(batch, answer, box, pictures, words)
             for answer, (_, box), pictures, words in zip(answers, samples, frames, captions, strict=True)
@@ -112,10 +112,3 @@ class ImgDiffDifferenceMapper(WithPreset, SampledAnswers, ImageChatOperator, Med
             "captions2": captions[1],
             "path": hashlib.sha256("|".join([*names, corners]).encode()).hexdigest()[:32],
         }
-
-
-def _answer(answer: str) -> str:
-    """Return an answer without white space at its ends; raise `ValueError` if nothing is left."""
-    if not answer.strip():
-        raise ValueError("is empty")
-    return answer.strip()

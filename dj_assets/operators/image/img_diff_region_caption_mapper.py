@@ -13,7 +13,7 @@ from dj_assets.operators.base import FieldMapper
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.image_chat import ImageChatOperator, SampledAnswers
 from dj_assets.operators.kinds.image_pairs import SIDES, PairOperator, WithPreset, boxes, pairs, relative
-from dj_assets.operators.kinds.language_model import filled
+from dj_assets.operators.kinds.language_model import filled, not_empty
 from dj_assets.operators.registry import register
 
 _PROMPT = (
@@ -51,12 +51,5 @@ class ImgDiffRegionCaptionMapper(WithPreset, SampledAnswers, ImageChatOperator, 
         samples = list(zip(pairs(batch), boxes(batch), strict=True))
         prompts = [filled(self.prompt, region=relative(box, pair[0])) for pair, box in samples for _ in SIDES]
         images = [(Picture.of(picture),) for pair, _ in samples for picture in pair]
-        answers = self.ask(batch, prompts, _caption, images=images)
+        answers = self.ask(batch, prompts, not_empty, images=images)
         return {f"region_caption{side}": pa.array(answers[side - 1 :: len(SIDES)], pa.string()) for side in SIDES}
-
-
-def _caption(answer: str) -> str:
-    """Return an answer without white space at its ends; raise `ValueError` if nothing is left."""
-    if not answer.strip():
-        raise ValueError("is empty")
-    return answer.strip()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Self
 
+import pyarrow as pa
 from pydantic import model_validator
 
 from dj_assets.errors import UserError
 from dj_assets.models import extras
+from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.ranges_filter import RangesFilter
-from dj_assets.operators.views.prose_units import Tokenization
+from dj_assets.operators.views.prose_units import Tokenization, prose_words
 
 
 class ProseFilter(RangesFilter):
@@ -29,3 +33,17 @@ class ProseFilter(RangesFilter):
             except UserError as error:
                 raise ValueError(str(error)) from error
         return self
+
+
+class ProseWordsFilter(ProseFilter):
+    """Filter by statistics that are computed from each text and its words."""
+
+    @abstractmethod
+    def measured(self, text: str, words: Sequence[str]) -> Sequence[float]:
+        """Return the value of every statistic of a text, in the order of `statistics`."""
+
+    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
+        """Return the statistics of every text."""
+        words = prose_words(batch, self.tokenization, self.lang)
+        rows = [self.measured(text, own) for text, own in zip(batch.text.to_pylist(), words, strict=True)]
+        return {s.key: pa.array([row[k] for row in rows], s.type) for k, s in enumerate(self.statistics)}

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import ClassVar
 
 import pyarrow as pa
 
 from dj_assets.operators.base import Statistic
-from dj_assets.operators.batch import Batch
-from dj_assets.operators.kinds.prose_filter import ProseFilter
+from dj_assets.operators.kinds.prose_filter import ProseWordsFilter
 from dj_assets.operators.kinds.ranges_filter import Bounds
 from dj_assets.operators.kinds.substitution import compiled
 from dj_assets.operators.registry import register
-from dj_assets.operators.views.prose_units import prose_words, repeated
+from dj_assets.operators.views.prose_units import repeated
 
 
 @register("fineweb_quality_filter")
-class FinewebQualityFilter(ProseFilter):
+class FinewebQualityFilter(ProseWordsFilter):
     """Keep texts within the additional rules of the FineWeb corpus (Penedo et al. 2024, section 3.6).
 
     The share of lines that end with a mark of the end of a sentence, in any script; the share of lines of at most
@@ -47,13 +46,8 @@ class FinewebQualityFilter(ProseFilter):
     max_line_feeds: float = 0.3
     short_line_length: int = 30
 
-    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return the four statistics of every text."""
-        words = prose_words(batch, self.tokenization, self.lang)
-        rows = [self._measured(text, own) for text, own in zip(batch.text.to_pylist(), words, strict=True)]
-        return {s.key: pa.array([row[k] for row in rows], s.type) for k, s in enumerate(self.statistics)}
-
-    def _measured(self, text: str, words: Sequence[str]) -> tuple[float, ...]:
+    def measured(self, text: str, words: Sequence[str]) -> tuple[float, ...]:
+        """Return the four statistics of a text."""
         lines = [line for line in text.split("\n") if line.strip()]
         if not lines or not words:
             return (0.0, 0.0, 0.0, 0.0)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import pyarrow as pa
 
 from dj_assets.operators.base import Statistic
-from dj_assets.operators.batch import Batch
-from dj_assets.operators.kinds.prose_filter import ProseFilter
+from dj_assets.operators.kinds.prose_filter import ProseWordsFilter
 from dj_assets.operators.kinds.ranges_filter import Bounds
 from dj_assets.operators.registry import register
-from dj_assets.operators.views.prose_units import is_symbol, prose_words
+from dj_assets.operators.views.prose_units import is_symbol
 
 _ELLIPSES = ("...", "…")
 
 
 @register("gopher_quality_filter")
-class GopherQualityFilter(ProseFilter):
+class GopherQualityFilter(ProseWordsFilter):
     """Keep texts within the quality rules of the Gopher corpus (Rae et al. 2021, appendix A.1.1).
 
     The number of words, without those of signs alone, and their mean length; hash signs and ellipses for each word; the
@@ -61,13 +60,8 @@ class GopherQualityFilter(ProseFilter):
     min_stop_words: int = 2
     stop_words: tuple[str, ...] = ("the", "be", "to", "of", "and", "that", "have", "with")
 
-    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return the eight statistics of every text."""
-        words = prose_words(batch, self.tokenization, self.lang)
-        rows = [self._measured(text, own) for text, own in zip(batch.text.to_pylist(), words, strict=True)]
-        return {s.key: pa.array([row[k] for row in rows], s.type) for k, s in enumerate(self.statistics)}
-
-    def _measured(self, text: str, words: Sequence[str]) -> tuple[float, ...]:
+    def measured(self, text: str, words: Sequence[str]) -> tuple[float, ...]:
+        """Return the eight statistics of a text."""
         real = [len(word) for word in words if not is_symbol(word)]
         lines = text.splitlines()
         bullets = sum(line.lstrip().startswith(("•", "-")) for line in lines)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import pyarrow as pa
 
 from dj_assets.operators.base import Statistic
-from dj_assets.operators.batch import Batch
-from dj_assets.operators.kinds.prose_filter import ProseFilter
+from dj_assets.operators.kinds.prose_filter import ProseWordsFilter
 from dj_assets.operators.kinds.ranges_filter import Bounds
 from dj_assets.operators.registry import register
-from dj_assets.operators.views.prose_units import most_frequent_ngram, prose_words, repeated, repeated_ngrams
+from dj_assets.operators.views.prose_units import most_frequent_ngram, repeated, repeated_ngrams
 
 _PARAGRAPHS, _LINES = re.compile(r"\n{2,}"), re.compile(r"\n+")
 _TOP, _REPEATED = (2, 3, 4), (5, 6, 7, 8, 9, 10)
@@ -28,7 +27,7 @@ _SHARES = (
 
 
 @register("gopher_repetition_filter")
-class GopherRepetitionFilter(ProseFilter):
+class GopherRepetitionFilter(ProseWordsFilter):
     """Keep texts within the repetition rules of the Gopher corpus (Rae et al. 2021, table A1).
 
     The shares of paragraphs and of lines that occurred before in the text, and of the characters in them; the shares of
@@ -60,19 +59,13 @@ class GopherRepetitionFilter(ProseFilter):
     max_dup_9_grams: float = 0.11
     max_dup_10_grams: float = 0.1
 
-    def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
-        """Return the thirteen shares of every text."""
-        words = prose_words(batch, self.tokenization, self.lang)
-        rows = [_measured(text, own) for text, own in zip(batch.text.to_pylist(), words, strict=True)]
-        return {s.key: pa.array([row[k] for row in rows], s.type) for k, s in enumerate(self.statistics)}
-
-
-def _measured(text: str, words: Sequence[str]) -> list[float]:
-    if not text:
-        return [1.0] * len(_SHARES)
-    shares = []
-    for units in (_PARAGRAPHS.split(text.strip()), _LINES.split(text)):
-        count, characters = repeated(units)
-        shares += [count / len(units), characters / len(text)]
-    ngrams = (*(most_frequent_ngram(words, n) for n in _TOP), *(repeated_ngrams(words, n) for n in _REPEATED))
-    return [*shares, *(characters / len(text) for characters in ngrams)]
+    def measured(self, text: str, words: Sequence[str]) -> list[float]:
+        """Return the thirteen shares of a text."""
+        if not text:
+            return [1.0] * len(_SHARES)
+        shares = []
+        for units in (_PARAGRAPHS.split(text.strip()), _LINES.split(text)):
+            count, characters = repeated(units)
+            shares += [count / len(units), characters / len(text)]
+        ngrams = (*(most_frequent_ngram(words, n) for n in _TOP), *(repeated_ngrams(words, n) for n in _REPEATED))
+        return [*shares, *(characters / len(text) for characters in ngrams)]

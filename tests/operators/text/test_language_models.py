@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.registry import find
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
+from tests.operators.records import batch
 
 
 @pytest.fixture
@@ -24,12 +23,6 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("DJ_LLM", f"canned:{table}")
 
     return set_answers
-
-
-def batch(*records: dict[str, object]) -> Batch:
-    texts = pa.array([str(record.get("text", "")) for record in records])
-    fields = pa.array([json.dumps(record) for record in records])
-    return Batch(pa.RecordBatch.from_arrays([texts, fields], names=[TEXT, FIELDS]))
 
 
 def dimensions(**scores: object) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from dj_assets.operators.batch import FIELDS, TEXT, Batch
+from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import find
 from dj_assets.recipe.load import load_recipe
+from tests.operators.records import batch
 
 META = "__dj__meta__"
 
@@ -25,12 +26,6 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("DJ_LLM", f"canned:{table}")
 
     return set_answers
-
-
-def batch(*records: dict[str, object]) -> Batch:
-    texts = pa.array([str(record.get("text", "")) for record in records])
-    fields = pa.array([json.dumps(record) for record in records])
-    return Batch(pa.RecordBatch.from_arrays([texts, fields], names=[TEXT, FIELDS]))
 
 
 def extracted(name: str, *records: dict[str, object], **parameters: object) -> dict[str, list[object]]:
