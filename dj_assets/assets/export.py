@@ -10,10 +10,10 @@ from dj_assets.assets.failures import one_clear_line
 from dj_assets.errors import UserError
 from dj_assets.home.home import home_layout
 from dj_assets.publish.export.export import Export, ExportedPart
-from dj_assets.publish.export.formats import FORMATS, ExportFormat
+from dj_assets.publish.export.formats import FORMATS
 from dj_assets.publish.export.pushing import push_export
 from dj_assets.publish.export.tokens import TokenSettings
-from dj_assets.recipe.model import ExportBlock, GalleryRecipe
+from dj_assets.recipe.model import ExportBlock, ExportFormat, GalleryRecipe
 from dj_assets.recipe.sizes import parse_bytes
 from dj_assets.urls import location_of, url_of
 

@@ -30,6 +30,9 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+ExportFormat = Literal[
+    "jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds", "label_studio"
+]
 RawFormat = Literal["alpaca_cot", "arxiv", "llava", "stackexchange", "video_captions", "webdataset"]
 Language = Literal["en", "zh"]
 _NAME = r"^[a-z][a-z0-9_]*$"
@@ -186,9 +189,7 @@ class ExportBlock(_Strict):
         For mds: tokens of a sample, documents packed one behind the other; by default a document is a sample.
     """
 
-    format: Literal[
-        "jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds", "label_studio"
-    ] = "parquet"
+    format: ExportFormat = "parquet"
     shard_size: str = "256MB"
     folder: str | None = Field(None, min_length=1)
     tokenizer: str | None = Field(None, min_length=1)

@@ -26,7 +26,6 @@ from dj_assets.publish.export.exported_media import MediaSource
 from dj_assets.publish.export.formats import (
     TABLE_FORMATS,
     TOKEN_FORMATS,
-    ExportFormat,
     ExportWriter,
     ending,
     open_part,
@@ -35,6 +34,7 @@ from dj_assets.publish.export.hub_card import hub_card
 from dj_assets.publish.export.samples import Samples, observed_types, read_samples
 from dj_assets.publish.export.token_shards import mds_column, mds_index, open_tokens
 from dj_assets.publish.export.tokens import Tokenizer, TokenSettings
+from dj_assets.recipe.model import ExportFormat
 from dj_assets.sources.fields import FieldTypes
 
 DEFAULT_SHARD_BYTES = 256_000_000

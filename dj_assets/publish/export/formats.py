@@ -6,20 +6,18 @@ import io
 import tarfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import IO, BinaryIO, Literal, get_args
+from typing import IO, BinaryIO, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dj_assets.home.writing import open_parquet
 from dj_assets.publish.export.samples import Samples
+from dj_assets.recipe.model import ExportFormat
 from dj_assets.sources.column_types import plain
 from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.formats.llava import to_llava
 
-ExportFormat = Literal[
-    "jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds", "label_studio"
-]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 TOKEN_FORMATS = frozenset({"megatron", "mds"})
 TABLE_FORMATS = frozenset({"parquet", "huggingface"})
