@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -88,6 +89,29 @@ def main(*, forked: bool = False) -> None:
     nowhere = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nowhere, 0)
     os.dup2(2, 1)
+    with suppress(EOFError):
+        with _telling(channel):
+            limits = _prepared(channel, forked=forked)
+        while True:
+            with _telling(channel):
+                work, descriptors = channel.receive()
+            _serve(channel, limits, work, descriptors)
+
+
+@contextmanager
+def _telling(channel: Channel) -> Iterator[None]:
+    """Send the reason if this process fails outside of a feature: its standard error goes nowhere."""
+    try:
+        yield
+    except EOFError:
+        raise
+    except Exception as error:
+        channel.send(Failed(f"{type(error).__name__}: {error}"))
+        raise
+
+
+def _prepared(channel: Channel, *, forked: bool) -> Limits:
+    """Do the first work and confine this process; return the limits of each feature."""
     start, descriptors = channel.receive()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     start.prepare()
@@ -100,24 +124,20 @@ def main(*, forked: bool = False) -> None:
     system.limit_address_space(start.limits.memory_bytes + (system.address_space_bytes() if forked else 0))
     threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
     channel.send(BEGUN)
-    _serve(channel, start.limits)
+    limits: Limits = start.limits
+    return limits
 
 
-def _serve(channel: Channel, limits: Limits) -> None:
-    while True:
-        try:
-            work, descriptors = channel.receive()
-        except EOFError:
-            return
-        channel.send(BEGUN)
-        if descriptors:
-            # the number of the descriptor in this process
-            work = replace(work, content=replace(work.content, descriptor=descriptors[0]))
-        try:
-            answer(work, channel.send, limits)
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
+def _serve(channel: Channel, limits: Limits, work: Work, descriptors: Sequence[int]) -> None:
+    channel.send(BEGUN)
+    if descriptors:
+        # the number of the descriptor in this process
+        work = replace(work, content=replace(work.content, descriptor=descriptors[0]))
+    try:
+        answer(work, channel.send, limits)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 def _leave_with(parent: int) -> None:

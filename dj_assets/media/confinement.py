@@ -113,9 +113,18 @@ def _libraries() -> Iterator[str]:
     folders |= {str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.exec_prefix, sys.base_prefix)}
     folders |= {entry for entry in sys.path if Path(entry).name in _INSTALLED}
     yield from folders
+    yield from _imported()
     for entry in map(Path, dict.fromkeys(filter(None, sys.path))):
         if not any(entry.is_relative_to(folder) for folder in folders):
             yield from map(str, _packages(entry))
+
+
+def _imported() -> Iterator[str]:
+    """Yield the folders and files of imported packages: an editable install is found by a hook, not by `sys.path`."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and "." not in name:
+            yield str(Path(file).parent if Path(file).stem == "__init__" else file)
 
 
 def _packages(entry: Path) -> Iterator[Path]:

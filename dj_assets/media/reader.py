@@ -155,7 +155,7 @@ class MediaReader:
             try:
                 child = self._child or self._start(descriptors if alone else [])
                 child.channel.send(work, *descriptors)
-                child.channel.receive()
+                _expect_begun(child.channel)
             except _DEAD:
                 cause = self._cause_of_death()
             else:
@@ -168,7 +168,7 @@ class MediaReader:
         self._files = 1
         self._child = child = take_forked() or _spawned()
         child.channel.send(Start(self.limits, self.prepare), *descriptors)
-        child.channel.receive()
+        _expect_begun(child.channel)
         return child
 
     def _cause_of_death(self) -> str:
@@ -189,6 +189,13 @@ class MediaReader:
         except subprocess.TimeoutExpired:
             child.kill()
             return child.wait()
+
+
+def _expect_begun(channel: Channel) -> None:
+    """Wait until the process is ready, or has read a request; raise what it could not do."""
+    answer, _ = channel.receive()
+    if isinstance(answer, Failed):
+        raise DjError(f"the process that reads media does not start: {answer.reason}")
 
 
 def _spawned() -> Spawned:

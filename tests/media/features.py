@@ -56,6 +56,21 @@ class EndsOnArrival(ImageFeature[int]):
 
 
 @dataclass(frozen=True)
+class CannotArrive(ImageFeature[int]):
+    """Cannot be read by the process, as a module that it may not open."""
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return _refuse, ()
+
+    def __call__(self, image: OpenImage) -> int:
+        return image.file_bytes
+
+
+def _refuse() -> None:
+    raise PermissionError("no such module here")
+
+
+@dataclass(frozen=True)
 class Hangs(ImageFeature[int]):
     def __call__(self, image: OpenImage) -> int:
         if "bad" in image.location.path:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,10 @@ def test_libraries_of_packages_of_the_user_can_be_loaded(tmp_path: Path, monkeyp
     readable = set(confinement._libraries())
     assert str(site) in readable
     assert {path for path in readable if path.startswith(str(other))} == {str(other / "PIL")}
+
+
+def test_packages_that_are_found_by_a_hook_can_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An editable install puts no folder into `sys.path`; the command runs in any folder."""
+    package = Path(confinement.__file__).parents[1]
+    monkeypatch.setattr("sys.path", [entry for entry in sys.path if Path(entry) != package.parent])
+    assert str(package) in set(confinement._libraries())

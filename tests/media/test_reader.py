@@ -85,6 +85,12 @@ def test_a_process_that_ends_before_a_file_is_started_again(files: list[Path], t
         reader.close()
 
 
+def test_a_process_that_cannot_begin_says_why(reader: MediaReader, files: list[Path]) -> None:
+    with pytest.raises(DjError, match="does not start: PermissionError: no such module here"):
+        seen(reader, files, features.CannotArrive())
+    assert seen(reader, files[:1], FileBytes()) == [[files[0].stat().st_size]]
+
+
 def test_memory_is_bounded(reader: MediaReader, files: list[Path]) -> None:
     first, second, third = seen(reader, files, features.Grows(), ImageSize())
     assert second == [Failed("needs more than 2000 MB of memory"), (64, 48)]
