@@ -420,14 +420,16 @@ def _raw(source: str, row: int, text_key: str, models: ModelStore, file: SourceF
     path = source_path(source)
     if not path.exists():
         return None
+    holder = None
     for block in Reader(file or SourceFile.at(path), 0).blocks():
-        rows = parse(block, text_key=text_key, name=path.name).rows
-        numbers: Sequence[int] = rows.column("row").to_pylist()
-        if row in numbers:
-            return Batch(rows.slice(numbers.index(row), 1), models)
-        if numbers and numbers[-1] > row:
-            return None
-    return None
+        if block.first_row > row:
+            break
+        holder = block
+    if holder is None:
+        return None
+    rows = parse(holder, text_key=text_key, name=path.name).rows
+    numbers: Sequence[int] = rows.column("row").to_pylist()
+    return Batch(rows.slice(numbers.index(row), 1), models) if row in numbers else None
 
 
 def _short(name: str, value: object) -> str:

@@ -303,6 +303,13 @@ class OpenedRun:
                 self._thresholds = Thresholds(self.samples, session)
             return self._thresholds
 
+    def _renew_thresholds(self) -> None:
+        """Open the filters again at their next use if their file was changed; who uses them now keeps them."""
+        with self._opening:
+            opened = self._thresholds
+            if opened is not None and recipe_now(self.manifest, self.plan.recipe) != opened.session.recipe:
+                self._thresholds = None
+
     def _chosen(self, query: Query) -> tuple[Mask, int, int]:
         """Return the samples of a query, how many they are, and how many of them are kept."""
         scan = self.scans.text(query.text) if query.text else None
@@ -373,10 +380,7 @@ class OpenedRun:
     def recipe(self) -> Answer:
         """Return the bounds that can be moved; where the recipe cannot be tried out, the reason."""
         try:
-            opened = self.__dict__.get("thresholds")
-            if opened is not None and recipe_now(self.manifest, self.plan.recipe) != opened.session.recipe:
-                # its file was changed since
-                del self.thresholds
+            self._renew_thresholds()
             session = self.thresholds.session
         except UserError as error:
             return {"file": "", "bounds": [], "why_not": str(error)}
