@@ -163,8 +163,9 @@ class Tracer:
 
     @staticmethod
     def _read_calls(operator: Filter, sample: Batch | None) -> None:
-        """Read the answers of a language model from which a filter measured a sample."""
-        if sample is not None and issubclass(type(operator), LanguageModelOperator):
+        """Read the answers of a language model from which a filter measured a sample; not those about media."""
+        asks = issubclass(type(operator), LanguageModelOperator) and not issubclass(type(operator), MediaOperator)
+        if sample is not None and asks:
             operator.measure(seen_by(operator, sample))
 
     def _outcome(self, shard: int, row: int) -> tuple[str | None, str]:

@@ -148,7 +148,7 @@ class OpenedRun:
             return {"pending": _progress(pending.scan)}
 
     def get(self, path: str, query: Mapping[str, str]) -> Reply | None:
-        """Return a file of the page: an image or clip of a sample, or the exported labels."""
+        """Return a file of the page: a medium of a sample, the heat map of a pair of images, or the exported labels."""
         if path == "labels.jsonl":
             attached = {"Content-Disposition": 'attachment; filename="labels.jsonl"'}
             return Reply(self.labels.exported().encode(), "application/x-ndjson", headers=attached)
@@ -156,6 +156,8 @@ class OpenedRun:
             at = self._position(int(query["position"]))
             shard, row = int(self.samples.shard[at]), int(self.samples.row[at])
             return self.pages.media.reply(shard, row, query["kind"], int(query["number"]))
+        if path == "heat":
+            return self.pages.heat(self._position(int(query["position"])))
         return None
 
     def about(self) -> Answer:

@@ -19,7 +19,7 @@ from dj_assets.what_if.all_subsets import open_run as open_session
 from dj_assets.what_if.server import FILES as SLIDER_FILES
 from dj_assets.what_if.server import Trial, sliders
 
-FILES = ("explore.html", "explore.css", "explore.js", "charts.js", "sample.js", "labels.js", "dom.js")
+FILES = ("explore.html", "explore.css", "explore.js", "charts.js", "sample.js", "pair.js", "labels.js", "dom.js")
 _SLIDERS = "sliders/"
 
 
