@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dj_assets.models.vision.captioner import Captioner
     from dj_assets.models.vision.classifier import ImageClassifier
     from dj_assets.models.vision.clip import ClipModel
-    from dj_assets.models.vision.clip_tokens import ClipTokens
+    from dj_assets.models.vision.clip_tokens import Tokens
     from dj_assets.models.vision.grounding import PhraseDetector
     from dj_assets.models.vision.matching import ImageTextMatcher
 
@@ -136,11 +136,11 @@ def clip(path: Path) -> ClipModel:
 
 
 @cache
-def clip_tokens(path: Path) -> ClipTokens:
+def clip_tokens(path: Path) -> Tokens:
     """Load the tokenizer of a CLIP model."""
-    from dj_assets.models.vision.clip_tokens import CONTEXT, ClipTokens
+    from dj_assets.models.vision.clip_tokens import tokens_of
 
-    return ClipTokens(path, CONTEXT)
+    return tokens_of(path)
 
 
 @cache
