@@ -48,7 +48,7 @@ def write(folder: Path) -> None:
 
     without_messages()
     torch.manual_seed(_SEED)
-    _language_model(folder / TEXT)
+    language_model(folder / TEXT)
     _vision_language_model(folder / VISION)
     _painter(folder / PAINTER)
     _masks(folder / MASKS)
@@ -90,7 +90,8 @@ def _merges(letters: Sequence[str]) -> tuple[list[tuple[str, str]], dict[str, in
     return list(merges), known
 
 
-def _language_model(folder: Path) -> None:
+def language_model(folder: Path) -> None:
+    """Write a language model of random weights, about 1 MB, that answers with words of the list."""
     transformers = _transformers()
     tokenizer = _tokenizer(left=True)
     config = transformers.Qwen2Config(**_text(tokenizer))
