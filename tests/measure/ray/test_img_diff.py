@@ -23,7 +23,9 @@ def test_img_diff_on_ray_equals_that_on_one_machine(raylets, tmp_path, monkeypat
         rows = [row for part in sorted((out / "refined").iterdir()) for row in pq.read_table(part).to_pylist()]
         with duckdb.connect(str(out / "stats.duckdb"), read_only=True) as connection:
             dropped = connection.execute("SELECT id, operator, reason FROM dropped ORDER BY ALL").fetchall()
-            calls = connection.execute("SELECT operator, count(*) FROM generations GROUP BY ALL ORDER BY ALL").fetchall()
+            calls = connection.execute(
+                "SELECT operator, count(*) FROM generations GROUP BY ALL ORDER BY ALL"
+            ).fetchall()
         media = {path.name: path.read_bytes() for path in (out / "media").rglob("*.jpg")}
         return [rows, dropped, calls, media]
 
