@@ -22,6 +22,15 @@ OWN_SAMPLES = {
     ),
     **dict.fromkeys(
         (
+            "img_diff_removal_caption_mapper",
+            "img_diff_removal_filter",
+            "img_diff_removal_mapper",
+            "img_diff_removal_question_mapper",
+        ),
+        "tests/subset/test_img_diff_removal.py",
+    ),
+    **dict.fromkeys(
+        (
             "video_active_speaker_detect_mapper",
             "video_audio_ASR_mapper",
             "video_captioning_face_attribute_emotion_mapper",
