@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Where each is tried with samples of its own.
 OWN_SAMPLES = {
+    "semantic_deduplicator": "tests/operators/dedup/test_semantic_deduplicator.py",
     **dict.fromkeys(
         (
             "image_pair_natural_filter",
