@@ -20,6 +20,7 @@ from dj_assets.errors import DjError, UserError
 from dj_assets.explore import charts
 from dj_assets.explore.axes import axis, tally
 from dj_assets.explore.earlier_run import KEPT, changed, outcomes_before
+from dj_assets.explore.embedding_map import column_of_map, embedding_map
 from dj_assets.explore.groupings import Groupings, PendingError
 from dj_assets.explore.label_scores import proposals, scores
 from dj_assets.explore.labels import Labels
@@ -132,6 +133,7 @@ class OpenedRun:
             "scatter": self.scatter,
             "groups": self.groups,
             "cross": self.cross,
+            "map": self.map,
             "sample": self.sample,
             "trace": lambda asked: self.pages.trace(*self._named(asked["position"])),
             "moved": self.moved,
@@ -186,6 +188,7 @@ class OpenedRun:
             "groupings": self.groupings.names(),
             "runs": self._earlier_runs(),
             "labels": self.labels.counts(),
+            "map": column_of_map(self.samples) is not None,
         }
 
     def page(self, asked: Mapping[str, Any]) -> Answer:
@@ -250,6 +253,11 @@ class OpenedRun:
         return charts.crossed(
             self.samples, self.groupings.of(asked["rows"]), self.groupings.of(asked["columns"]), marks
         )
+
+    def map(self, asked: Mapping[str, Any]) -> Answer:
+        """Return the samples of a query on the map of their embeddings, with their groups."""
+        marks, *_ = self._chosen(Query.of(asked["query"]))
+        return embedding_map(self.samples, self.layout, self.groupings.of(asked["by"]), marks)
 
     def sample(self, asked: Mapping[str, Any]) -> Answer:
         """Return everything that is stored about one sample."""

@@ -19,6 +19,7 @@ from dj_assets.included import is_sample, sample_path
 from dj_assets.media.locations import Root
 from dj_assets.sources.datasets_folders import without_descriptions
 from dj_assets.stores.globs import matches
+from dj_assets.stores.hub import is_hub, pinned
 from dj_assets.stores.path import ObjectPath, SourcePath, found_below
 from dj_assets.stores.store import ListedObject
 from dj_assets.urls import is_url
@@ -40,6 +41,8 @@ _ENDING = re.compile(
     rf"\.({'|'.join((*PLAIN, *RAW, *_ALSO))})(?:\.({'|'.join(COMPRESSIONS)}))?$",
     re.IGNORECASE,
 )
+# Owner and name of a data set of the hub.
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w-]*/[\w.-]+")
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -267,7 +270,7 @@ def _expand(
 def _expand_url(
     url: str, in_folders: Sequence[Format], left_out: list[SourcePath]
 ) -> list[tuple[SourcePath, ListedObject | None]]:
-    path = ObjectPath.of(url)
+    path = ObjectPath.of(pinned(url) if is_hub(url) else url)
     facts = path.store.facts() if not glob.has_magic(url) else None
     if facts is not None:
         return [(path, facts)]
@@ -299,7 +302,7 @@ def _expand_path(
         return (path,)
     if glob.has_magic(str(given)):
         return _matches(path, in_folders)
-    raise SourceError(f"{path}: no such file or folder{_nearest(path)}")
+    raise SourceError(f"{path}: no such file or folder{_on_hub(str(given)) or _nearest(path)}")
 
 
 def _folder(folder: Path, formats: Sequence[Format], left_out: list[SourcePath]) -> list[Path]:
@@ -354,6 +357,12 @@ def _matches(pattern: Path, formats: Sequence[Format]) -> list[Path]:
     if not files:
         raise SourceError(f"{pattern}: no file matches")
     return files
+
+
+def _on_hub(given: str) -> str:
+    """Return how a name such as `allenai/c4` is written if a data set of the hub is meant; empty for other names."""
+    meant = _HUB_NAME.fullmatch(given) and not _format_of(PurePath(given), (*PLAIN, *RAW))
+    return f"; a data set of the hub is written hf://datasets/{given}" if meant else ""
 
 
 def _nearest(path: Path) -> str:
