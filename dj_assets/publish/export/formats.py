@@ -19,7 +19,9 @@ from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.formats.llava import to_llava
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-TOKEN_FORMATS = frozenset({"megatron", "mds"})
+TOKEN_FORMATS = frozenset({"megatron", "mds", "litdata"})
+# Their samples can have one number of tokens each.
+PACKED_FORMATS = frozenset({"mds", "litdata"})
 TABLE_FORMATS = frozenset({"parquet", "huggingface"})
 
 _ROW_GROUP_BYTES = 32 * 1024 * 1024
@@ -199,7 +201,7 @@ class _Llava(_Array):
             self.write(samples.dump(conversation))
 
 
-_TOKEN_ENDINGS: Mapping[str, str] = {"megatron": ".bin", "mds": ".mds"}
+_TOKEN_ENDINGS: Mapping[str, str] = {"megatron": ".bin", "mds": ".mds", "litdata": ".bin"}
 _OPENERS: Mapping[str, tuple[str, Callable[[BinaryIO], ExportWriter]]] = {
     "jsonl": (".jsonl", _Lines),
     "jsonl.zst": (".jsonl.zst", _CompressedLines),
