@@ -137,10 +137,12 @@ def clip(path: Path) -> ClipModel:
 
 @cache
 def clip_tokens(path: Path) -> Tokens:
-    """Load the tokenizer of a CLIP model."""
-    from dj_assets.models.vision.clip_tokens import tokens_of
+    """Load the tokenizer of a CLIP model: of open_clip, or of Hugging Face with the context of the released models."""
+    from dj_assets.models.vision.checkpoint import OPEN_CLIP_CONFIG
+    from dj_assets.models.vision.clip_tokens import CONTEXT, ClipTokens
+    from dj_assets.models.vision.open_clip_folder import OpenClipTokens
 
-    return tokens_of(path)
+    return OpenClipTokens(path) if (path / OPEN_CLIP_CONFIG).is_file() else ClipTokens(path, CONTEXT)
 
 
 @cache

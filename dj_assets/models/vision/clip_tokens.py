@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dj_assets.models.vision.checkpoint import OPEN_CLIP_CONFIG, read_json
+from dj_assets.models.vision.checkpoint import read_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -28,15 +28,6 @@ class Tokens(Protocol):
 
     def length(self, text: str) -> int:
         """Return the number of tokens of a text, with those at its ends and without truncation."""
-
-
-def tokens_of(folder: Path) -> Tokens:
-    """Return the tokenizer of a checkpoint of open_clip, or of Hugging Face with the context of the released models."""
-    if (folder / OPEN_CLIP_CONFIG).is_file():
-        from dj_assets.models.vision.open_clip_folder import OpenClipTokens
-
-        return OpenClipTokens(folder)
-    return ClipTokens(folder, CONTEXT)
 
 
 class ClipTokens:

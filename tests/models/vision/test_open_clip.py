@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from dj_assets.errors import UserError
+from dj_assets.models.load import clip_tokens
 from dj_assets.models.vision.clip import ClipModel
-from dj_assets.models.vision.clip_tokens import tokens_of
 from dj_assets.models.vision.device import Device
 from dj_assets.models.vision.pixels import preprocessing
 from tests.models.vision.conftest import TEXTS, crops
@@ -41,7 +41,7 @@ def test_vectors_are_those_of_open_clip(kind: str, pictures: list[Image.Image], 
 
 
 def test_tokens_are_counted_before_they_are_cut_off(tmp_path: Path) -> None:
-    released, own = (tokens_of(make_open_clip(tmp_path / kind, kind)) for kind in ("clip", "siglip"))
+    released, own = (clip_tokens(make_open_clip(tmp_path / kind, kind)) for kind in ("clip", "siglip"))
     assert released.length("A photo of 2 cats") == 5 + 2
     assert released.length("cat " * 100) == 100 + 2
     # letters are the words of this vocabulary
@@ -65,7 +65,7 @@ def test_a_tokenizer_that_is_not_in_the_folder_is_one_line(tmp_path: Path) -> No
     (folder / "vocab.txt").unlink()
     (folder / "tokenizer_config.json").unlink()
     with pytest.raises(UserError, match="open_clip finds no tokenizer in"):
-        tokens_of(folder)
+        clip_tokens(folder)
 
 
 @pytest.mark.parametrize(("mode", "size"), [("longest", 32), ("shortest", [32, 48])])
