@@ -2,7 +2,8 @@
 
 The project is made in `build/matrix`, with the wheel and `dagster-dg-cli` in an environment of its own: a component in
 YAML with one recipe, and an asset of the user's downstream of it. `dg check yaml`, `dg check defs` and `dg list` must
-pass, and a wrong attribute must be found.
+pass, and a wrong attribute must be found. `dg launch` materializes both on the multiprocess executor, and a browser
+sees them in the UI of `dg dev`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.browser.chromium import opened_page
+from tests.browser.server import free_port, serving
 from tests.e2e.matrix import FOLDER, built, environment, uv
 from tests.paths import ROOT
 
@@ -37,12 +40,13 @@ root_module = "host"
 DEFINITIONS = """
 from pathlib import Path
 
-from dagster import definitions, load_from_defs_folder
+import dagster as dg
 
 
-@definitions
+@dg.definitions
 def defs():
-    return load_from_defs_folder(path_within_project=Path(__file__).parent)
+    own = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    return dg.Definitions.merge(own, dg.Definitions(executor=dg.multiprocess_executor))
 """
 COMPONENT = """
 type: dj_assets.dagster.RecipesComponent
@@ -60,7 +64,7 @@ def report() -> None:
     pass
 """
 RECIPE = """
-asset: {subset: notes, group: mine, source: {path: notes.jsonl}}
+asset: {subset: notes, group: mine, source: {path: sample:c4}}
 process:
   - text_length_filter: {min_len: 10}
 """
@@ -102,23 +106,46 @@ def main() -> int:
         ("", "check", "defs"),
         ("lake/mine/notes", "list", "defs"),
         ("report", "list", "defs"),
+        ("RUN_SUCCESS", "launch", "--assets", "*"),
     ):
         failed += not _passes(venv, folder, command, said)
+    failed += not _seen(venv, folder)
     component = folder / "src/host/defs/corpora/defs.yaml"
     component.write_text(component.read_text().replace("owners:", "ownerz:"))
     failed += not _passes(venv, folder, ["check", "yaml"], "ownerz", code=1)
-    print(f"{6 - failed} passed, {failed} failed")
+    print(f"{8 - failed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def _seen(venv: Path, folder: Path) -> bool:
+    """Return whether the UI of `dg dev` shows the refined subset and what is downstream of it, both up to date."""
+    from playwright.sync_api import expect
+
+    port = free_port()
+    command = [venv / "bin/dg", "dev", "--port", str(port)]
+    with serving(command, port, folder, _variables(venv, folder)) as server, opened_page() as page:
+        statuses = server.stale_statuses()
+        page.goto(f"{server.url}/assets/lake/mine/notes?view=overview", wait_until="domcontentloaded")
+        expect(page.get_by_text("retention", exact=True).first).to_be_visible()
+    wanted = {"lake/mine/notes", "report"}
+    well = {name for name in wanted if statuses.get(name) == "FRESH"} == wanted
+    print(f"dg dev, in the browser: {'ok' if well else f'FAILED: {statuses}'}", flush=True)
+    return well
+
+
+def _variables(venv: Path, folder: Path) -> dict[str, str]:
+    """Return the environment variables of a command in the project, with an instance of its own."""
+    home = folder / ".home"
+    home.mkdir(exist_ok=True)
+    return environment(venv) | {"HOME": str(home), "DAGSTER_HOME": str(home), "COLUMNS": "300"}
 
 
 def _passes(venv: Path, folder: Path, command: list[str], said: str, code: int = 0) -> bool:
     """Run a command of `dg`; print it, and its output if it is not as expected."""
-    home = folder / ".home"
-    home.mkdir(exist_ok=True)
     done = subprocess.run(
         [venv / "bin/dg", *command],
         cwd=folder,
-        env=environment(venv) | {"HOME": str(home), "COLUMNS": "300"},
+        env=_variables(venv, folder),
         capture_output=True,
         text=True,
         check=False,
