@@ -36,6 +36,7 @@ from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.media_maker import MediaMaker, MediaWriter
 from dj_assets.operators.kinds.reference_filter import ReferenceFilter
+from dj_assets.operators.kinds.vector_deduplicator import VECTOR, VectorDeduplicator
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.operators.views.sample_statistics import with_statistics, without_statistics
 from dj_assets.recipe.plan import MembersRead, Plan, Step
@@ -269,11 +270,25 @@ class RowStage:
             self._aggregate(operator, step)
         elif isinstance(operator, Measuring) and step.statistics:
             self._measure(operator, step)
+        elif isinstance(operator, VectorDeduplicator):
+            self._sign_with_vectors(operator, step)
         elif isinstance(operator, Deduplicator):
             signatures = self._guarded(
                 lambda batch: {step.signature: contract.signed(operator, seen_by(operator, batch))}, step
             )
             self.signatures[step.signature] = self._spread(signatures[step.signature], operator.signature_type)
+
+    def _sign_with_vectors(self, operator: VectorDeduplicator, step: Step) -> None:
+        assert step.vector is not None  # noqa: S101 - the step has the operator
+        names = (step.signature, step.vector)
+        signed = self._guarded(
+            lambda batch: dict(
+                zip(names, contract.signed_with_vectors(operator, seen_by(operator, batch)), strict=True)
+            ),
+            step,
+        )
+        self.signatures[step.signature] = self._spread(signed[step.signature], operator.signature_type)
+        self.signatures[step.vector] = self._spread(signed[step.vector], VECTOR)
 
     def _aggregate(self, operator: Aggregator, step: Step) -> None:
         written: dict[str, pa.DataType] = {}

@@ -23,6 +23,7 @@ from dj_assets.models.store import ModelStore
 from dj_assets.models.text.counting import CallCounts
 from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.vector_deduplicator import VECTOR
 from dj_assets.recipe.plan import Plan, digest
 from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.readers import Block, parse
@@ -168,6 +169,7 @@ def _with_all_columns(task: Task, measured: Measured) -> Measured:
     lineage = measured.lineage or Lineage.of_source(size)
     signed = ((step.signature, step.operator) for step in whole.deduplicators)
     types = {name: operator.signature_type for name, operator in signed if isinstance(operator, Deduplicator)}
+    types |= {step.vector: VECTOR for step in whole.deduplicators if step.vector}
     return replace(
         measured,
         statistics={

@@ -7,6 +7,7 @@ code. Their texts and pictures mean nothing; a note in each folder says so.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 TEXT = "Qwen/Qwen2-7B-Instruct"
 VISION = "llava-hf/llava-v1.6-vicuna-7b-hf"
 PAINTER = "stabilityai/stable-diffusion-xl-base-1.0"
+INPAINTER = "stabilityai/sdxl-turbo"
+VISION_13B = "llava-hf/llava-v1.6-vicuna-13b-hf"
 MASKS = "facebook/sam-vit-base"
 _SEED = 2024
 _WIDTH, _VOCABULARY = 64, 512
@@ -52,7 +55,10 @@ def write(folder: Path) -> None:
     _vision_language_model(folder / VISION)
     _painter(folder / PAINTER)
     _masks(folder / MASKS)
-    for name in (TEXT, VISION, PAINTER, MASKS):
+    # architectures that differ in their sizes alone
+    shutil.copytree(folder / PAINTER, folder / INPAINTER, dirs_exist_ok=True)
+    shutil.copytree(folder / VISION, folder / VISION_13B, dirs_exist_ok=True)
+    for name in (TEXT, VISION, VISION_13B, PAINTER, INPAINTER, MASKS):
         (folder / name / RANDOM_NOTE).write_text(f"{RANDOM}\n", "utf-8")
 
 

@@ -37,6 +37,7 @@ from dj_assets.operators.contract import IDENTITY
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.media_maker import MediaWriter
 from dj_assets.operators.kinds.python_code import CodeMapper
+from dj_assets.operators.kinds.vector_deduplicator import VectorDeduplicator
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
 
@@ -77,6 +78,11 @@ class Step:
     def signature(self) -> str:
         """Return the column of a deduplicator's signature, or of the keys that are counted."""
         return f"{self.label}_{self.index}"
+
+    @property
+    def vector(self) -> str | None:
+        """Return the column of the vectors that a deduplicator compares, None if its signatures suffice."""
+        return f"{self.signature}_vector" if isinstance(self.operator, VectorDeduplicator) else None
 
 
 @dataclass(frozen=True)

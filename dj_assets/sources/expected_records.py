@@ -9,10 +9,13 @@ from itertools import islice
 from dj_assets import settings
 from dj_assets.sources.readers import Reader, parse, records_in
 from dj_assets.sources.sources import SourceFile
-from dj_assets.sources.tables import table_schema
+from dj_assets.sources.tables import table_rows
 
 # The files whose first block is read; the others are taken to be like these.
 _READ = 5
+# Formats whose footer has the number of rows.
+_COUNTED = {"parquet", "orc"}
+_MOST_ROWS = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class ExpectedRecords:
 def expected_records(files: Sequence[SourceFile], text_key: str, limit: int | None = None) -> ExpectedRecords:
     """Return about how many records files have, of which at most `limit` are read.
 
-    Tables name their number of rows. Of up to five other files, the first 4 MB are read.
+    Parquet and ORC name their number of rows. Of up to five other files, the first 4 MB are read.
 
     Raises
     ------
@@ -40,9 +43,9 @@ def expected_records(files: Sequence[SourceFile], text_key: str, limit: int | No
     rows = samples = text = seen_bytes = left_bytes = 0
     exact, tried = True, 0
     for file in files:
-        is_table = file.format == "parquet"
+        is_table = file.format in _COUNTED
         if is_table:
-            rows += table_schema(file)[1]
+            rows += table_rows(file, _MOST_ROWS)
         if tried == _READ:
             left_bytes += 0 if is_table else file.size
             continue

@@ -13,6 +13,7 @@ from dj_assets.views.page.audit import audit
 from dj_assets.views.page.calls import model_calls
 from dj_assets.views.page.contamination import contamination
 from dj_assets.views.page.html import Html, joined, tag
+from dj_assets.views.page.image_pairs import image_pairs
 from dj_assets.views.page.redacted import redacted
 from dj_assets.views.page.report_input import ReportInput, Section
 from dj_assets.views.page.sandbox import evaluation
@@ -23,6 +24,7 @@ from dj_assets.views.page.whole import whole_page
 SECTIONS: tuple[Callable[[ReportInput], Section | None], ...] = (
     results.funnel,
     results.checks,
+    image_pairs,
     results.distributions,
     evaluation,
     samples.dropped,
