@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from dj_assets.errors import RecipeError, UserError
 from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.registry import nearest
 from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.mixture import SUFFIX, Mix, find_mixes, load_mix
 from dj_assets.recipe.model import AssetBlock, GalleryRecipe, Recipe, Source
 from dj_assets.recipe.yaml_file import read_yaml
 from dj_assets.urls import checked_location, split_locations
@@ -22,10 +23,11 @@ from dj_assets.urls import checked_location, split_locations
 
 @dataclass(frozen=True)
 class Gallery:
-    """Hold the recipes that load, keyed by subset name, and the errors of the others, keyed by file."""
+    """Hold the recipes and mixtures that load, keyed by name, and the errors of the others, keyed by file."""
 
     recipes: dict[str, GalleryRecipe]
     broken: dict[Path, RecipeError]
+    mixes: dict[str, Mix] = field(default_factory=dict)
 
 
 def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
@@ -39,7 +41,8 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
     """
     recipes: dict[str, GalleryRecipe] = {}
     broken: dict[Path, RecipeError] = {}
-    for path in _recipe_files(folders if folders is not None else settings.recipe_folders()):
+    folders = folders if folders is not None else settings.recipe_folders()
+    for path in _recipe_files(folders):
         try:
             recipe = as_asset(load_recipe(path), path)
         except RecipeError as error:
@@ -53,7 +56,27 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
             broken[path] = RecipeError(str(path), taken, key="asset.subset", fix="rename one")
             continue
         recipes[subset] = recipe
-    return Gallery(_upstream_first(recipes, broken), broken)
+    mixes, broken_mixes = find_mixes(folders, recipes)
+    return Gallery(_upstream_first(recipes, broken), broken | broken_mixes, mixes)
+
+
+def known_mix(name: str) -> Mix:
+    """Return the mix of a file, or of a name in the gallery.
+
+    Raises
+    ------
+    RecipeError
+        If the file cannot be used.
+    UserError
+        If there is no such mix.
+    """
+    if Path(name).is_file():
+        return load_mix(Path(name))
+    mixes = find_gallery().mixes
+    if name not in mixes:
+        known = ", ".join(sorted(mixes)) or f"none; write NAME{SUFFIX} into a recipe folder"
+        raise UserError(f"{name}: is neither a file nor a mix of the gallery; there are: {known}")
+    return mixes[name]
 
 
 def required(gallery: Gallery) -> Gallery:
@@ -261,6 +284,8 @@ def _recipe_files(folders: tuple[Path, ...]) -> list[Path]:
         path
         for folder in folders
         for path in ([folder] if folder.is_file() else sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))))
+        # the file of a mixture is no recipe
+        if not path.name.endswith(SUFFIX)
     ]
 
 
