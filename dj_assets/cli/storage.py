@@ -42,6 +42,7 @@ def export(
             "delta",
             "iceberg",
             "label_studio",
+            "img_diff",
         ],
         typer.Option(help="Format of the parts."),
     ] = "parquet",

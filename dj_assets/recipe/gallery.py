@@ -39,10 +39,15 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
     broken, or uses the subset name of another recipe, does not hide the others. A recipe of the user's takes the place
     of an included one with the same subset name.
     """
+    found = _gallery(_recipe_files(folders))
+    mixes, broken = find_mixes(settings.recipe_folders() if folders is None else folders, found.recipes)
+    return replace(found, broken=found.broken | broken, mixes=mixes)
+
+
+def _gallery(files: Sequence[Path]) -> Gallery:
     recipes: dict[str, GalleryRecipe] = {}
     broken: dict[Path, RecipeError] = {}
-    folders = folders if folders is not None else settings.recipe_folders()
-    for path in _recipe_files(folders):
+    for path in files:
         try:
             recipe = as_asset(load_recipe(path), path)
         except RecipeError as error:
@@ -56,8 +61,7 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
             broken[path] = RecipeError(str(path), taken, key="asset.subset", fix="rename one")
             continue
         recipes[subset] = recipe
-    mixes, broken_mixes = find_mixes(folders, recipes)
-    return Gallery(_upstream_first(recipes, broken), broken | broken_mixes, mixes)
+    return Gallery(_upstream_first(recipes, broken), broken)
 
 
 def known_mix(name: str) -> Mix:
@@ -101,13 +105,26 @@ def known_recipe(subset: str, folders: tuple[Path, ...] | None = None) -> Galler
     UserError
         If the gallery has no such subset; the message names the nearest one.
     """
-    recipes = find_gallery(folders).recipes
     name = subset.rpartition("/")[2].removesuffix(".yaml")
+    files = _recipe_files(folders)
+    # loading all recipes imports most operators; a recipe that is made of other subsets needs theirs, too
+    recipes = _gallery([file for file in files if _may_be_of(name, file)]).recipes
+    if name not in recipes:
+        recipes = _gallery(files).recipes
     if name not in recipes:
         near = nearest(name.lower(), sorted(recipes))
         cure = f"did you mean {near!r}?" if near else "'dj-assets prune' lists those that were run"
         raise UserError(f"{subset}: is neither a folder nor a subset of the gallery; {cure}")
     return recipes[name]
+
+
+def _may_be_of(name: str, file: Path) -> bool:
+    """Return whether a file may have the recipe of a subset; one that says so in an unusual form is not seen."""
+    named = rb"subset\b['\"]?\s*:\s*['\"]?" + re.escape(name.encode()) + rb"\b"
+    try:
+        return name == _identifier(file.stem) or re.search(named, file.read_bytes()) is not None
+    except OSError:
+        return True
 
 
 def _is_included(path: Path) -> bool:
@@ -279,10 +296,10 @@ def _unusable(recipe: Recipe, role: str, problem: str, fix: str | None = None) -
     return RecipeError(recipe.file, problem, key=f"asset.{role}.subset", fix=fix)
 
 
-def _recipe_files(folders: tuple[Path, ...]) -> list[Path]:
+def _recipe_files(folders: tuple[Path, ...] | None) -> list[Path]:
     return [
         path
-        for folder in folders
+        for folder in (settings.recipe_folders() if folders is None else folders)
         for path in ([folder] if folder.is_file() else sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))))
         # the file of a mixture is no recipe
         if not path.name.endswith(SUFFIX)

@@ -44,6 +44,7 @@ ExportFormat = Literal[
     "delta",
     "iceberg",
     "label_studio",
+    "img_diff",
 ]
 RawFormat = Literal["alpaca_cot", "arxiv", "llava", "stackexchange", "video_captions", "webdataset"]
 Language = Literal["en", "zh"]

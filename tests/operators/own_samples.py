@@ -4,6 +4,8 @@ from __future__ import annotations
 
 # Where each is tried with samples of its own.
 OWN_SAMPLES = {
+    "latex_merge_tex_mapper": "tests/operators/text/test_latex_merge_tex_mapper.py",
+    "semantic_deduplicator": "tests/operators/dedup/test_semantic_deduplicator.py",
     **dict.fromkeys(
         (
             "image_pair_natural_filter",
@@ -21,6 +23,15 @@ OWN_SAMPLES = {
     ),
     **dict.fromkeys(
         (
+            "img_diff_removal_caption_mapper",
+            "img_diff_removal_filter",
+            "img_diff_removal_mapper",
+            "img_diff_removal_question_mapper",
+        ),
+        "tests/subset/test_img_diff_removal.py",
+    ),
+    **dict.fromkeys(
+        (
             "video_active_speaker_detect_mapper",
             "video_audio_ASR_mapper",
             "video_captioning_face_attribute_emotion_mapper",
@@ -32,3 +43,15 @@ OWN_SAMPLES = {
         "tests/operators/video/test_human.py",
     ),
 }
+
+# Those that stand the generic contract with samples of their own, see test_own_samples.py. Scores of models in single
+# precision differ in the seventh digit with the size of the batch, more than the contract allows.
+CHECKED = (
+    "image_pair_natural_filter",
+    "img_diff_box_area_filter",
+    "img_diff_box_mapper",
+    "img_diff_caption_filter",
+    "img_diff_difference_mapper",
+    "img_diff_region_caption_mapper",
+    "latex_merge_tex_mapper",
+)
