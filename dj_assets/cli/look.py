@@ -164,6 +164,7 @@ def explore(
     finished(subset)
     is_folder = is_url(subset) or Path(subset).is_dir()
     with ExploreServer(port, folder=subset if is_folder else None) as server:
+        server.open_ahead(run_name(subset))
         url = f"{server.url}{run_name(subset)}/"
         console(stderr=True).print(f"Explore: {url}  (Ctrl-C stops it)", markup=False, highlight=False, soft_wrap=True)
         if show:

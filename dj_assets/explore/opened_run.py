@@ -150,7 +150,7 @@ class OpenedRun:
             return {"pending": _progress(pending.scan)}
 
     def get(self, path: str, query: Mapping[str, str]) -> Reply | None:
-        """Return a file of the page: an image or clip of a sample, or the exported labels."""
+        """Return a file of the page: a medium of a sample, the heat map of a pair of images, or the exported labels."""
         if path == "labels.jsonl":
             attached = {"Content-Disposition": 'attachment; filename="labels.jsonl"'}
             return Reply(self.labels.exported().encode(), "application/x-ndjson", headers=attached)
@@ -158,6 +158,8 @@ class OpenedRun:
             at = self._position(int(query["position"]))
             shard, row = int(self.samples.shard[at]), int(self.samples.row[at])
             return self.pages.media.reply(shard, row, query["kind"], int(query["number"]))
+        if path == "heat":
+            return self.pages.heat(self._position(int(query["position"])))
         return None
 
     def about(self) -> Answer:
@@ -311,6 +313,13 @@ class OpenedRun:
                 self._thresholds = Thresholds(self.samples, session)
             return self._thresholds
 
+    def _renew_thresholds(self) -> None:
+        """Open the filters again at their next use if their file was changed; who uses them now keeps them."""
+        with self._opening:
+            opened = self._thresholds
+            if opened is not None and recipe_now(self.manifest, self.plan.recipe) != opened.session.recipe:
+                self._thresholds = None
+
     def _chosen(self, query: Query) -> tuple[Mask, int, int]:
         """Return the samples of a query, how many they are, and how many of them are kept."""
         scan = self.scans.text(query.text) if query.text else None
@@ -381,10 +390,7 @@ class OpenedRun:
     def recipe(self) -> Answer:
         """Return the bounds that can be moved; where the recipe cannot be tried out, the reason."""
         try:
-            opened = self.__dict__.get("thresholds")
-            if opened is not None and recipe_now(self.manifest, self.plan.recipe) != opened.session.recipe:
-                # its file was changed since
-                del self.thresholds
+            self._renew_thresholds()
             session = self.thresholds.session
         except UserError as error:
             return {"file": "", "bounds": [], "why_not": str(error)}

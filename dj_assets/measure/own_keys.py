@@ -32,6 +32,8 @@ def rewriting(operator: Mapper, rewrite: Callable[[Batch], Batch]) -> Callable[[
 
 def _rewriting_text(operator: Mapper, rewrite: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
     key = operator.text_key
+    if key is None and _over_media(operator):
+        return lambda batch: batch.with_text(contract.rewritten(operator, seen_by(operator, batch), rewrite).text)
     if key is None:
         return lambda batch: contract.rewritten(operator, batch, rewrite)
 
@@ -59,3 +61,7 @@ def _with_edited(operator: RecordMapper, apply: Callable[[Batch], Batch], batch:
     if FIELDS not in edited.rows.schema.names:
         return edited
     return edited.with_column(FIELDS, edit_fields(edited.rows.column(FIELDS), operator.edit))
+
+
+def _over_media(operator: Operator) -> bool:
+    return isinstance(operator, MediaOperator)

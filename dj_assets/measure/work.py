@@ -20,6 +20,7 @@ from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.file_stats import digest_of
 from dj_assets.media.locations import Root
 from dj_assets.models.store import ModelStore
+from dj_assets.models.text.counting import CallCounts
 from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.vector_deduplicator import VECTOR
@@ -104,6 +105,7 @@ class BlockSummary:
     field_types: ColumnTypes
     seconds: Mapping[str, float]
     media: str = ""
+    calls: Mapping[str, CallCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
             field_types=_with_written(parsed.field_types, measured.written),
             seconds=measured.seconds,
             media=_media_digest(measured),
+            calls=measured.calls,
         ),
     )
 

@@ -220,12 +220,12 @@ class EachInRange(Condition):
         column = quoted(columns[self.elements.key])
         test = self.elements.keep({self.elements.key: "x"})
         passing = f"len(list_filter({column}, lambda x: {test.text}))"
-        return Sql(_enough(column, passing, self.quantifier, empty=self.empty), test.parameters)
+        return Sql(enough_pass(column, passing, self.quantifier, empty=self.empty), test.parameters)
 
     def reason(self, columns: Columns) -> Sql:  # noqa: ARG002
         """Return "not all: min_dependency_num 2"."""
         missing = "not all" if self.quantifier == "all" else "none"
-        return Sql("?", (f"{missing} in the range: {_in_words(self.elements)}",))
+        return Sql("?", (f"{missing} in the range: {in_words(self.elements)}",))
 
     def value(self, columns: Columns) -> Sql:
         """Return the element that decides: the least for `all`, the greatest for `any`.
@@ -256,13 +256,13 @@ class EachInRanges(Condition):
         names = [quoted(columns[part.key]) for part in parts]
         each = [f"list_transform({n}, lambda x: {test.text})" for n, test in zip(names, tests, strict=True)]
         passing = f"len(list_filter(list_zip({', '.join(each)}), lambda pair: pair[1] AND pair[2]))"
-        enough = _enough(names[0], passing, self.quantifier, empty=True)
+        enough = enough_pass(names[0], passing, self.quantifier, empty=True)
         return Sql(enough, tuple(p for test in tests for p in test.parameters))
 
     def reason(self, columns: Columns) -> Sql:  # noqa: ARG002
         """Return "none in the ranges: min_width 1, max_width 727, min_height 1, max_height 606"."""
         missing = "not all" if self.quantifier == "all" else "none"
-        return Sql("?", (f"{missing} in the ranges: {_in_words(self.first)}, {_in_words(self.second)}",))
+        return Sql("?", (f"{missing} in the ranges: {in_words(self.first)}, {in_words(self.second)}",))
 
     def value(self, columns: Columns) -> Sql:
         """Return the deciding element of the first list if its range alone does not keep, else of the second."""
@@ -272,13 +272,13 @@ class EachInRanges(Condition):
         return Sql(f"CASE WHEN {first.text} THEN {values[1]} ELSE {values[0]} END", first.parameters)
 
 
-def _enough(column: str, passing: str, quantifier: str, *, empty: bool) -> str:
+def enough_pass(column: str, passing: str, quantifier: str, *, empty: bool) -> str:
     """Return SQL that tests if enough elements of a list pass; `empty` is the result of an empty list. Null fails."""
     count = f"len({column})" if quantifier == "all" else "1"
     return f"(CASE len({column}) WHEN 0 THEN {empty} ELSE coalesce({passing} >= {count}, FALSE) END)"
 
 
-def _in_words(range_: Range) -> str:
+def in_words(range_: Range) -> str:
     """Return the bounds of a range as text, without missing bounds: "min_ratio 0.333, max_ratio 3.0"."""
     bounds = ((range_.low_name, range_.low), (range_.high_name, range_.high))
     stated = ", ".join(f"{name} {bound}" for name, bound in bounds if bound is not None)

@@ -43,16 +43,19 @@ def add_generations(database: Path, records: Iterable[Record]) -> None:
     `images` are checksums of pixels, `sampling` and `facts` are JSON, `asked` is the time in seconds since 1970. A call
     that failed has an error and no answer.
     """
-    connection = duckdb.connect(str(database))
-    try:
-        connection.register("none", SCHEMA.empty_table())
-        connection.execute(f"CREATE TABLE {TABLE} AS SELECT * REPLACE (to_timestamp(asked) AS asked) FROM none")  # noqa: S608
-        left = iter(records)
-        while some := list(islice(left, _AT_ONCE)):
-            connection.register("calls", pa.Table.from_pylist(list(_rows(some)), SCHEMA))
-            connection.execute(f"INSERT INTO {TABLE} SELECT * REPLACE (to_timestamp(asked) AS asked) FROM calls")  # noqa: S608
-    finally:
-        connection.close()
+    with duckdb.connect(str(database)) as connection:
+        fill(connection, records)
+
+
+def fill(connection: duckdb.DuckDBPyConnection, records: Iterable[Record]) -> None:
+    """Create the table in an open database, see `add_generations`."""
+    connection.register("none", SCHEMA.empty_table())
+    connection.execute(f"CREATE TABLE {TABLE} AS SELECT * REPLACE (to_timestamp(asked) AS asked) FROM none")  # noqa: S608
+    left = iter(records)
+    while some := list(islice(left, _AT_ONCE)):
+        connection.register("calls", pa.Table.from_pylist(list(_rows(some)), SCHEMA))
+        connection.execute(f"INSERT INTO {TABLE} SELECT * REPLACE (to_timestamp(asked) AS asked) FROM calls")  # noqa: S608
+    connection.unregister("none")
 
 
 def _rows(records: Iterable[Record]) -> Iterator[dict[str, Any]]:

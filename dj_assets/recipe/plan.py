@@ -188,7 +188,7 @@ class Plan:
         lacking: dict[str, str] = {}
         for step in self.steps:
             if problem := step.operator.lacks():
-                lacking.setdefault(problem, str(self._error(step, problem)))
+                lacking.setdefault(problem, self.line_about(step, problem))
         return tuple(lacking.values())
 
     @cached_property
@@ -207,7 +207,7 @@ class Plan:
         """Return the approximate number of bytes of records that are measured at a time."""
         kinds = {operator.media for operator in self.media}
         if not kinds:
-            return settings.BATCH_BYTES
+            return settings.MODEL_BLOCK_BYTES if self.asks_models else settings.BATCH_BYTES
         return settings.IMAGE_BLOCK_BYTES if kinds == {"images"} else settings.CLIP_BLOCK_BYTES
 
     def before(self, step: Step) -> Plan:
@@ -337,6 +337,10 @@ class Plan:
 
     def _error(self, step: Step, problem: str, key: str | None = None, fix: str | None = None) -> RecipeError:
         return RecipeError(self.recipe.file, problem, self._index(step), step.label, key, fix)
+
+    def line_about(self, step: Step, problem: str) -> str:
+        """Return a sentence about a step with its position in the recipe."""
+        return str(self._error(step, problem))
 
     def measure_key(self, store: ModelStore) -> str:
         """Return the key of measured files: a digest of the stats hash and the checksum of every model."""

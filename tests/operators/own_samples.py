@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Where each is tried with samples of its own.
 OWN_SAMPLES = {
+    "latex_merge_tex_mapper": "tests/operators/text/test_latex_merge_tex_mapper.py",
     "semantic_deduplicator": "tests/operators/dedup/test_semantic_deduplicator.py",
     **dict.fromkeys(
         (

@@ -62,8 +62,8 @@ def test_numbers_as_recipes_write_them(tmp_path, written):
             "mine.yaml: process[1]: text_length_filter: max_len: must be a valid",
         ),
         (
-            "process:\n  - audio_nmf_snr_filter:\n",
-            "mine.yaml: process[0]: audio_nmf_snr_filter: Data-Juicer has this operator, dj_assets does not yet",
+            "process:\n  - image_tagging_mapper:\n",
+            "mine.yaml: process[0]: image_tagging_mapper: Data-Juicer has this operator, dj_assets does not yet",
         ),
         (
             "process:\n  - text_length_filter: 7\n",

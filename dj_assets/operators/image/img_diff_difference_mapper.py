@@ -74,11 +74,6 @@ class ImgDiffDifferenceMapper(WithPreset, SampledAnswers, ImageChatOperator, Med
     bar: int = Field(default=20, ge=0)
     image_format: Literal["jpg", "png"] = "jpg"
 
-    @property
-    def model(self) -> str:
-        """Return the name of the model."""
-        return self.hf_model
-
     def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the answer and the record of every sample."""
         if not len(batch):

@@ -86,11 +86,6 @@ class LlmScoreFilter(LanguageModelOperator, BoundedFilter):
         return self
 
     @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_or_hf_model
-
-    @property
     def costly(self) -> bool:
         """Return true: each sample is a call."""
         return True

@@ -1,0 +1,148 @@
+"""What calls of language models cost: while they are made, in the report, and as expected before a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import dj_assets
+from dj_assets.assets.call_metadata import call_metadata
+from dj_assets.cli.app import app
+from dj_assets.measure.progress import Progress
+from dj_assets.models.text.counting import CallCounts
+from dj_assets.stores.generations import Generations
+from tests.models.chat_server import ChatServer, chat_server
+
+LABEL = "llm_quality_score_filter"
+TEXTS = [f"Text {number}, score {number % 5 + 1}. " + "word " * number for number in range(20)]
+STEPS = [{"text_length_filter": {"min_len": 60}}, {LABEL: {"min_score": 0.5, "model_params": {"max_retries": 0}}}]
+ASKED = sum(len(text) >= 60 for text in TEXTS)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("DJ_LLM", raising=False)
+    with chat_server() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        yield server
+
+
+@pytest.fixture
+def prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "prices.json"
+    path.write_text('{"gpt-4o": {"in": 1000000, "out": 100000}}')
+    monkeypatch.setenv("DJ_LLM_PRICES", str(path))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
+    return path
+
+
+def run(source: Path, out: Path, steps: list[object] | None = None, **options: object) -> dj_assets.RunResult:
+    return dj_assets.run_recipe({"process": steps or STEPS}, [source], out, workers=1, overwrite=True, **options)
+
+
+def test_progress_counts_calls_and_tokens_of_this_run(source, tmp_path, server):
+    seen: list[Progress] = []
+    run(source, tmp_path / "out", report=seen.append)
+    assert (seen[-1].calls, seen[-1].tokens) == (ASKED, 10 * ASKED)
+    assert f"{ASKED} calls, " in str(seen[-1])
+    assert "tokens/s" in str(seen[-1])
+    looser = [{"text_length_filter": {"min_len": 59}}, STEPS[1]]
+    run(source, tmp_path / "out", looser, report=seen.append)
+    assert seen[-1].calls == sum(len(text) >= 59 for text in TEXTS) - ASKED
+    run(source, tmp_path / "plain", STEPS[:1], report=seen.append)
+    assert "tokens" not in str(seen[-1])
+
+
+def test_the_manifest_counts_prompts_cached_and_failed(source, tmp_path, server):
+    out = tmp_path / "out"
+    server.fault = lambda handler, prompt: "score 1" in prompt and not handler.send({"error": "too long"}, 400)
+    failed = sum("score 1" in text and len(text) >= 60 for text in TEXTS)
+    [counts] = run(source, out).manifest.calls.values()
+    answered = ASKED - failed
+    assert counts == CallCounts("gpt-4o", ASKED, 0, failed, 7 * answered, 3 * answered, counts.seconds)
+    again = run(source, out, [{"text_length_filter": {"min_len": 61}}, STEPS[1]]).manifest.calls[LABEL]
+    assert again.kept == sum("score 1" not in text and len(text) >= 61 for text in TEXTS)
+    assert again.tokens == 0
+    read = dj_assets.open(out).manifest
+    assert read.calls == {LABEL: again}
+
+
+def test_the_report_has_costs_failures_and_examples(source, tmp_path, server, prices):
+    out = tmp_path / "out"
+    server.fault = lambda handler, prompt: "score 1" in prompt and not handler.send({"error": "<too> long"}, 400)
+    run(source, out)
+    page = (out / "report.html").read_text()
+    section = page[page.index('id="calls"') : page.index('id="models"')]
+    answered = ASKED - sum("score 1" in text and len(text) >= 60 for text in TEXTS)
+    cost = 7 * answered + 0.3 * answered
+    assert f"{cost:,.2f}" in section
+    assert "&lt;too&gt; long" in section, "the text of a server is no markup"
+    assert "dimension_scores" in section
+    assert 'id="calls"' not in (run(source, tmp_path / "plain", STEPS[:1]).folder / "report.html").read_text()
+
+
+def test_the_asset_of_calls_has_tables_and_examples(source, tmp_path, server, prices):
+    out = tmp_path / "out"
+    result = run(source, out)
+    metadata = call_metadata(Generations(str(out / "generations")).records(), result.manifest.calls)
+    assert (metadata["calls"], metadata["failed"]) == (ASKED, 0)
+    assert metadata["cost"] == pytest.approx(7.3 * ASKED)
+    [row] = metadata["calls_by_step"].records
+    assert row.data["cached"] == "0"
+    assert row.data["tokens in"] == str(7 * ASKED)
+    assert "dimension" in metadata["examples"].value
+
+
+def test_a_plan_expects_calls_by_an_assumption_or_an_earlier_run(source, tmp_path, server, prices):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(json.dumps({"process": STEPS}))
+    lines = plan_of(recipe, source)
+    assert any(LABEL in line and " 20 " in line and "assumption" in line for line in lines), lines
+    assert "for 20 records" in lines
+    assert any("these are the most calls" in line for line in lines)
+    run(source, tmp_path / "out")
+    lines = plan_of(recipe, source, "--from", str(tmp_path / "out"))
+    [row] = [line.split() for line in lines if "earlier run" in line and LABEL in line]
+    assert [*row[1:6], f"{7.3 * ASKED:.2f}"] == ["gpt-4o", str(ASKED), str(7 * ASKED), str(3 * ASKED), row[5], row[5]]
+    assert not any("assumed" in line for line in lines)
+    lines = plan_of(recipe, source, "--from", str(tmp_path / "out"), "--limit", "10")
+    assert any(f"in all {round(10 * ASKED / 20)} calls" in line for line in lines), lines
+    assert server.calls == ASKED, "a plan asks nothing"
+
+
+def plan_of(recipe: Path, source: Path, *options: str) -> list[str]:
+    shown = CliRunner().invoke(app, ["plan", str(recipe), "--input", str(source), *options])
+    assert shown.exit_code == 0, shown.output
+    return [line.strip() for line in shown.output.splitlines()]
+
+
+def validated(recipe: Path, *options: str) -> str:
+    shown = CliRunner().invoke(app, ["validate", str(recipe), *options])
+    assert shown.exit_code == 0, shown.output
+    return " ".join(shown.output.split())
+
+
+def test_validate_asks_the_server_for_the_model(tmp_path, server: ChatServer, monkeypatch):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(json.dumps({"process": [{LABEL: {"api_or_hf_model": "another"}}, {LABEL: {"min_score": 0.7}}]}))
+    shown = validated(recipe)
+    assert "process[0]: llm_quality_score_filter: " in shown
+    assert "does not list the model 'another'; it lists the-only-model" in shown
+    assert "does not list the model 'gpt-4o'" in shown
+    assert "2 operators, valid" in shown
+    assert "2 operators, all well" in validated(recipe, "--offline")
+    recipe.write_text(json.dumps({"process": [{LABEL: {"api_or_hf_model": None}}]}))
+    assert "1 operator, all well" in validated(recipe)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert validated(recipe).count("http://127.0.0.1:9/v1: cannot be reached") == 1
+    monkeypatch.setenv("DJ_LLM", "canned:missing.json")
+    assert "missing.json cannot be read" in validated(recipe)
+    assert server.calls == 0
