@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision demo-synthesis demo-human dev test retest hostile read-back azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors platforms dg-project image-check
+.PHONY: demo demo-vision demo-synthesis demo-human dev test retest hostile read-back azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors platforms dg-project image-check model-server-check
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -120,6 +120,10 @@ dg-project: kernels
 # The steps of docs/deploy/Dockerfile without Docker, in an empty environment, then used by a user without rights: as root.
 image-check: kernels
 	$(BIN)/python -m tests.e2e.image
+
+# A real server of language models, killed and started again: pip install 'transformers[serving]' accelerate.
+model-server-check: kernels
+	$(BIN)/python -m tests.e2e.transformers_server
 
 # Counters of a small run, which are the same on every machine, against those in benchmarks/results/guard.json.
 bench-guard: $(VENV)/.stamp-dev

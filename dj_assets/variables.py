@@ -445,5 +445,10 @@ SECRETS: tuple[Variable, ...] = tuple(variable for variable in ALL if variable.s
 
 
 def own_values() -> dict[str, str]:
-    """Return all variables of this package that the environment sets, by name: processes elsewhere need them, too."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
+    """Return all variables of this package that the environment sets, by name: processes elsewhere need them, too.
+
+    The server of language models is one of them, and the key of the user is not: nobody else may read it.
+    """
+    own = {name: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
+    server = OPENAI_BASE_URL.given()
+    return own if server is None else {**own, OPENAI_BASE_URL.name: server}

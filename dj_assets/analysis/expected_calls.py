@@ -9,9 +9,10 @@ from dj_assets.analysis.model_calls import kept_calls
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.models.text.prices import Prices, cost_of, plain_name
+from dj_assets.operators.kinds.audited import AuditedFilter
 from dj_assets.operators.kinds.language_model import LanguageModelOperator
 from dj_assets.publish.database import reading
-from dj_assets.recipe.plan import Plan, Step
+from dj_assets.recipe.plan import Plan
 from dj_assets.sources.expected_records import ExpectedRecords
 
 # Without an earlier run: tokens of the instructions, bytes of text for a token, tokens of an answer without a limit.
@@ -49,6 +50,10 @@ class EarlierCalls:
             },
         )
 
+    def model_of(self, operator: str) -> str:
+        """Return the model that an operator asked, where the recipe leaves it to the server; empty if none."""
+        return next((model for name, model in self.tokens if name == operator), "")
+
 
 @dataclass(frozen=True)
 class ExpectedCalls:
@@ -66,31 +71,36 @@ class ExpectedCalls:
 def expected_calls(plan: Plan, records: ExpectedRecords, earlier: EarlierCalls, prices: Prices) -> list[ExpectedCalls]:
     """Return the expected calls of every step that asks a language model, in recipe order.
 
-    Without an earlier run, every sample reaches every step, so that the number is an upper bound.
+    Without an earlier run, every sample reaches every step, so that the number is an upper bound. The calls of a second
+    model that audits a step stand after those of the step.
     """
-    return [
-        _expected(step, step.operator, records, earlier, prices)
-        for step in plan.steps
-        if isinstance(step.operator, LanguageModelOperator)
-    ]
+    basis, expected = _Basis(records, earlier, prices), []
+    for step in plan.steps:
+        operator = step.operator
+        if not isinstance(operator, LanguageModelOperator):
+            continue
+        prompts = earlier.prompts.get(step.label, operator.prompts_a_sample)
+        expected.append(basis.calls(step.label, operator, operator.model or earlier.model_of(operator.name), prompts))
+        if isinstance(operator, AuditedFilter) and operator.audit_model:
+            label = f"{step.label}: {operator.audit_model}"
+            expected.append(basis.calls(label, operator, operator.audit_model, prompts * operator.audit_share))
+    return expected
 
 
-def _expected(
-    step: Step, operator: LanguageModelOperator, records: ExpectedRecords, earlier: EarlierCalls, prices: Prices
-) -> ExpectedCalls:
-    model = operator.model or _model_of(operator.name, earlier)
-    prompts = earlier.prompts.get(step.label, operator.prompts_a_sample)
-    calls = round(records.records * prompts)
-    each = earlier.tokens.get((operator.name, model))
-    if each is None:
-        written = operator.sampling().get("max_tokens")
-        answer = written if isinstance(written, int) else ANSWER_TOKENS
-        each = (PROMPT_TOKENS + records.text_bytes / BYTES_A_TOKEN, float(answer))
-    into, out = round(calls * each[0]), round(calls * each[1])
-    measured = step.label in earlier.prompts and (operator.name, model) in earlier.tokens
-    return ExpectedCalls(step.label, model, calls, into, out, cost_of(model, into, out, prices), measured)
+@dataclass(frozen=True)
+class _Basis:
+    records: ExpectedRecords
+    earlier: EarlierCalls
+    prices: Prices
 
-
-def _model_of(operator: str, earlier: EarlierCalls) -> str:
-    """Return the model that an operator asked before, where the recipe leaves it to the server."""
-    return next((model for name, model in earlier.tokens if name == operator), "")
+    def calls(self, label: str, operator: LanguageModelOperator, model: str, prompts: float) -> ExpectedCalls:
+        """Return the calls to a model; `prompts` are those for a record of the source."""
+        calls = round(self.records.records * prompts)
+        each = self.earlier.tokens.get((operator.name, model))
+        measured = label in self.earlier.prompts and each is not None
+        if each is None:
+            written = operator.sampling().get("max_tokens")
+            answer = written if isinstance(written, int) else ANSWER_TOKENS
+            each = (PROMPT_TOKENS + self.records.text_bytes / BYTES_A_TOKEN, float(answer))
+        into, out = round(calls * each[0]), round(calls * each[1])
+        return ExpectedCalls(label, model, calls, into, out, cost_of(model, into, out, self.prices), measured)

@@ -27,7 +27,16 @@ def export(
     output: Annotated[str, typer.Option("--output", help="The folder for the parts, also as s3://….")],
     format: Annotated[
         Literal[
-            "jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds", "label_studio"
+            "jsonl",
+            "jsonl.zst",
+            "parquet",
+            "huggingface",
+            "webdataset",
+            "llava",
+            "megatron",
+            "mds",
+            "label_studio",
+            "img_diff",
         ],
         typer.Option(help="Format of the parts."),
     ] = "parquet",

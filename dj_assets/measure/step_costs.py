@@ -10,7 +10,10 @@ from dj_assets.models.text.counting import CallCounts, counting
 
 
 class StepCosts:
-    """Hold the seconds of every step by its label, and the calls of those that ask a language model."""
+    """Hold the seconds of every step by its label, and the calls of those that ask a language model.
+
+    The calls of a second model stand under the label and its name.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -23,5 +26,5 @@ class StepCosts:
         with counting() as counted:
             yield
         self.seconds[label] = time.perf_counter() - started
-        if counted.total.prompts:
-            self.calls[label] = counted.total
+        for number, counts in enumerate(counted.by_model.values()):
+            self.calls[label if number == 0 else f"{label}: {counts.model}"] = counts

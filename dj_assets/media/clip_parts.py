@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
 
 from dj_assets.errors import MediaError
 from dj_assets.media.clip import OpenClip
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+# Takes the pixels of a frame, `uint8`, shape `(height, width, 3)`, and returns those of the new one, or the same array.
+Painter = Callable[[np.ndarray], np.ndarray]
 # A header may claim any duration; a clip that would give more parts is refused.
 MOST_PARTS = 10_000
 # Codecs of sound that an MP4 file may hold; sound of another one is encoded as AAC.
@@ -52,6 +56,10 @@ class ClipPart(NewClip):
     stop_s: float | None = None
     size: tuple[int, int] | None = None
 
+    def painter(self) -> Painter | None:
+        """Return a function that changes the pixels of each frame, None if they stay."""
+        return None
+
     def __call__(self, clip: OpenClip) -> bytes:
         """Return the content of the new file.
 
@@ -70,7 +78,7 @@ class ClipPart(NewClip):
             try:
                 with av.open(content, "w", "mp4") as new:
                     # every track is declared before the first packet is written
-                    frames = _Frames(clip, source, video, new, self.size)
+                    frames = _Frames(clip, source, video, new, self)
                     sounds = _Sound(source, sound, new) if sound else None
                     count = frames.write(self.start_s, self.stop_s)
                     if sounds is not None:
@@ -91,12 +99,13 @@ class _Frames:
         source: InputContainer,
         stream: VideoStream,
         new: OutputContainer,
-        size: tuple[int, int] | None,
+        part: ClipPart,
     ) -> None:
         self.clip, self.source, self.stream, self.new = clip, source, stream, new
+        self.paint = part.painter()
         stream.codec_context.thread_count = 1
         self.encoder = h264_stream(new, stream)
-        set_size(self.encoder, *(size or (stream.width, stream.height)))
+        set_size(self.encoder, *(part.size or (stream.width, stream.height)))
 
     def write(self, start_s: float, stop_s: float | None) -> int:
         """Write the frames of a part; return their number."""
@@ -107,7 +116,7 @@ class _Frames:
         first = count = 0
         for shown, frame in self._shown(start_s, stop_s):
             first = first if count else shown
-            even = frame.reformat(self.encoder.width, self.encoder.height, self.encoder.pix_fmt)
+            even = self._painted(frame).reformat(self.encoder.width, self.encoder.height, self.encoder.pix_fmt)
             even.pts, even.time_base, even.pict_type = shown - first, time_base, PictureType.NONE
             self.new.mux(self.encoder.encode(even))
             count += 1
@@ -116,6 +125,15 @@ class _Frames:
         if count:
             self.new.mux(self.encoder.encode(None))
         return count
+
+    def _painted(self, frame: VideoFrame) -> VideoFrame:
+        from av.video.frame import VideoFrame as Frame
+
+        if self.paint is None:
+            return frame
+        pixels = frame.to_ndarray(format="rgb24")
+        painted = self.paint(pixels)
+        return frame if painted is pixels else Frame.from_ndarray(painted, "rgb24")
 
     def _shown(self, start_s: float, stop_s: float | None) -> Iterator[tuple[int, VideoFrame]]:
         begin = _seek(self.source, self.stream, start_s)

@@ -11,8 +11,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from dj_assets.errors import UserError
+
 TABLE = "generations"
 _AT_ONCE = 10_000
+_FORMATS = {".parquet": "FORMAT parquet", ".csv": "FORMAT csv, HEADER", ".jsonl": "FORMAT json"}
 SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -56,6 +59,26 @@ def fill(connection: duckdb.DuckDBPyConnection, records: Iterable[Record]) -> No
         connection.register("calls", pa.Table.from_pylist(list(_rows(some)), SCHEMA))
         connection.execute(f"INSERT INTO {TABLE} SELECT * REPLACE (to_timestamp(asked) AS asked) FROM calls")  # noqa: S608
     connection.unregister("none")
+
+
+def export_calls(records: Iterable[Record], path: Path) -> None:
+    """Write calls to a file of the format that its ending names, in the columns of the table.
+
+    Raises
+    ------
+    UserError
+        If the ending is none of `.parquet`, `.csv` and `.jsonl`, or the file cannot be written.
+    """
+    how = _FORMATS.get(path.suffix)
+    if how is None:
+        raise UserError(f"{path}: ends in none of {', '.join(_FORMATS)}; name the format by its ending")
+    try:
+        with duckdb.connect() as connection:
+            fill(connection, records)
+            target = str(path).replace("'", "''")
+            connection.execute(f"COPY (FROM {TABLE} ORDER BY asked, key) TO '{target}' ({how})")
+    except (duckdb.IOException, OSError) as error:
+        raise UserError(f"{path}: cannot be written ({str(error).splitlines()[0]})") from None
 
 
 def _rows(records: Iterable[Record]) -> Iterator[dict[str, Any]]:

@@ -117,5 +117,6 @@ DEAD_PARAMETERS = {
     "image_face_blur_mapper": _CASCADE,
     "image_face_count_filter": _CASCADE,
     "image_face_ratio_filter": _CASCADE,
+    "video_face_blur_mapper": _CASCADE,
     "video_human_tracks_extraction_mapper": frozenset({"detect_interval", "original_data_save_path"}),
 }

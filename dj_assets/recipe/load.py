@@ -25,7 +25,7 @@ from dj_assets.recipe import composites, data_juicer, known_keys, unregistered
 from dj_assets.recipe.edit import LAST_STEP
 from dj_assets.recipe.inputs import inputs_of
 from dj_assets.recipe.model import AssetBlock, Recipe
-from dj_assets.recipe.parameters import Entry, Unknown, adapted, did_you_mean
+from dj_assets.recipe.parameters import Entry, Unknown, adapted, did_you_mean, with_cure
 from dj_assets.recipe.yaml_file import read_yaml
 
 IN_MEMORY = "<dict>"
@@ -302,7 +302,8 @@ def _explain(error: ValidationError, cls: type[BaseModel]) -> tuple[str, str, st
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function-"))
     if first["type"] == "extra_forbidden":
-        return key, "unknown parameter", did_you_mean(key, set(cls.model_fields))
+        question = did_you_mean(key, set(cls.model_fields))
+        return key, "unknown parameter", with_cure(question) if issubclass(cls, Operator) else question
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if first["type"] == "missing":
         return key, "is required", None

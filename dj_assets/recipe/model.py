@@ -31,7 +31,7 @@ class _Strict(BaseModel):
 
 
 ExportFormat = Literal[
-    "jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds", "label_studio"
+    "jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds", "label_studio", "img_diff"
 ]
 RawFormat = Literal["alpaca_cot", "arxiv", "llava", "stackexchange", "video_captions", "webdataset"]
 Language = Literal["en", "zh"]

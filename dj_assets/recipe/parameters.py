@@ -90,6 +90,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return f"did you mean {near!r}?" if near else None
 
 
+def with_cure(question: str | None) -> str:
+    """Return the fix for an unknown parameter: the nearest name, if there is one, and how to go without it.
+
+    Examples
+    --------
+    >>> with_cure(None)
+    "'unknown_parameters: notice' leaves it out, as Data-Juicer does"
+    """
+    cure = "'unknown_parameters: notice' leaves it out, as Data-Juicer does"
+    return f"{question} Else {cure}" if question else cure
+
+
 def _without_effect(entry: Entry) -> set[str]:
     if entry.parameters.keys() <= entry.cls.model_fields.keys() - _MEDIA_KEYS:
         return set()

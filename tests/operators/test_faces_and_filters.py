@@ -114,6 +114,30 @@ def test_the_share_of_frames_with_a_face(tmp_path, interval, share):
     assert len(kept) == 1 + (share >= 0.5)
 
 
+def test_faces_in_clips_are_blurred(tmp_path):
+    empty = Image.new("RGB", (200, 200), (90, 90, 90))
+    clip(tmp_path / "a.mp4", [empty, face(200), face(200), empty])
+    clip(tmp_path / "b.mp4", [empty] * 3)
+    process = [{"video_face_blur_mapper": {"radius": 9, "minNeighbors": 3, "cv_classifier": "any.xml"}}]
+    records = [{"text": "", "videos": ["a.mp4", "b.mp4"]}, {"text": "", "videos": []}]
+    rows = run(tmp_path, records, process)
+    assert [row["videos"][1:] for row in rows] == [["b.mp4"], []]
+    assert rows[0]["__dj__source_file__"] == ["a.mp4", "b.mp4"]
+    before, after = frames_of(tmp_path / "a.mp4"), frames_of(tmp_path / "out" / rows[0]["videos"][0])
+    assert len(after) == len(before) == 4
+    for old, new in zip(before, after, strict=True):
+        picture = Image.fromarray(old)
+        for box in faces_in(picture):
+            corners = (box.left, box.top, box.left + box.width, box.top + box.height)
+            picture.paste(picture.crop(corners).filter(ImageFilter.GaussianBlur(9)), corners)
+        # encoding changes pixels a little
+        assert np.abs(np.array(picture, float) - np.array(new, float)).mean() < 3
+    [box] = faces_in(Image.fromarray(before[1]))
+    inside = np.s_[box.top : box.top + box.height, box.left : box.left + box.width]
+    changes = [np.abs(old[inside].astype(float) - new[inside]).mean() for old, new in zip(before, after, strict=True)]
+    assert min(changes[1:3]) > 4 * max(changes[0], changes[3], 1)
+
+
 def frames_of(path: Path) -> list[np.ndarray]:
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]

@@ -131,7 +131,8 @@ def test_old_names_of_operators_are_those_of_data_juicer_now():
 def test_unknown_parameters_are_errors_unless_the_recipe_or_the_caller_says_otherwise():
     entry = {"words_num_filter": {"min_hum": 3, "max_num": 90}}
     sentence = "<dict>: process[0]: words_num_filter: min_hum: unknown parameter"
-    assert refused(entry) == f"{sentence}; did you mean 'min_num'?"
+    cure = "'unknown_parameters: notice' leaves it out, as Data-Juicer does"
+    assert refused(entry) == f"{sentence}; did you mean 'min_num'? Else {cure}"
     recipe = loaded(entry, unknown_parameters="notice")
     assert recipe.process[0].parameters() == {"max_num": 90}
     assert recipe.notices == (f"{sentence} without effect; did you mean 'min_num'?",)
@@ -139,6 +140,28 @@ def test_unknown_parameters_are_errors_unless_the_recipe_or_the_caller_says_othe
     with pytest.raises(RecipeError, match="min_hum: unknown parameter"):
         load_recipe({"process": [entry], "unknown_parameters": "notice"}, "error")
     assert "must be 'error' or 'notice', not 'ignore'" in refused(entry, unknown_parameters="ignore")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        # as public recipes have them
+        ("character_repetition_filter", "repetition_ratio", 0.2),
+        ("document_deduplicator", "op_config", {"lowercase": True}),
+        ("extract_entity_attribute_mapper", "model_key", "gpt"),
+        ("flagged_words_filter", "lowercase", True),
+        ("image_text_matching_filter", "model", "blip"),
+        ("text_chunk_mapper", "chunk_size", 512),
+        ("text_length_filter", "min_length", 10),
+    ],
+)
+def test_a_refused_parameter_names_the_cure_and_the_cure_loads_it(name, key, value):
+    entry = {name: {key: value}}
+    assert f"{key}: unknown parameter" in refused(entry)
+    assert refused(entry).endswith("'unknown_parameters: notice' leaves it out, as Data-Juicer does")
+    recipe = loaded(entry, unknown_parameters="notice")
+    assert recipe.process == loaded(name).process
+    assert any(f"{key}: unknown parameter without effect" in notice for notice in recipe.notices)
 
 
 def test_every_operator_of_data_juicer_is_here_or_has_a_reason():

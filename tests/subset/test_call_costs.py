@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 from typer.testing import CliRunner
 
 import dj_assets
+from dj_assets.analysis.audit import agreements
 from dj_assets.assets.call_metadata import call_metadata
 from dj_assets.cli.app import app
 from dj_assets.measure.progress import Progress
 from dj_assets.models.text.counting import CallCounts
+from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.plan import make_plan
 from dj_assets.stores.generations import Generations
 from tests.models.chat_server import ChatServer, chat_server
 
@@ -146,3 +150,65 @@ def test_validate_asks_the_server_for_the_model(tmp_path, server: ChatServer, mo
     monkeypatch.setenv("DJ_LLM", "canned:missing.json")
     assert "missing.json cannot be read" in validated(recipe)
     assert server.calls == 0
+
+
+AUDIT = {LABEL: {"min_score": 0.5, "audit_model": "second", "audit_share": 1.0, "model_params": {"max_retries": 0}}}
+
+
+def test_a_second_model_audits_and_the_report_has_kappa(source, tmp_path, server):
+    out, sensible = tmp_path / "out", server.reply
+    result = run(source, out, [STEPS[0], {LABEL: {"min_score": 0.5}}])
+    assert server.calls == ASKED
+
+    def reply(prompt: str) -> str:
+        second = server.bodies[-1]["model"] == "second"
+        return sensible(prompt.replace("score 3", "score 1")) if second else sensible(prompt)
+
+    server.reply = reply
+    audited = run(source, out, [STEPS[0], AUDIT])
+    assert server.calls == 2 * ASKED, "the first model is not asked again"
+    assert audited.samples_out == result.samples_out, "the second model decides nothing"
+    assert {label: (c.model, c.asked) for label, c in audited.manifest.calls.items()} == {
+        LABEL: ("gpt-4o", 0),
+        f"{LABEL}: second": ("second", ASKED),
+    }
+    with duckdb.connect(str(out / "stats.duckdb"), read_only=True) as database:
+        [found] = agreements(database, make_plan(load_recipe({"process": [STEPS[0], AUDIT]})))
+    scores = [number % 5 + 1 for number, text in enumerate(TEXTS) if len(text) >= 60]
+    both, first, none = sum(n > 3 for n in scores), scores.count(3), sum(n < 3 for n in scores)
+    assert (found.model, found.both, found.first, found.second, found.none) == ("gpt-4o", both, first, 0, none)
+    page = (out / "report.html").read_text()
+    assert f'<td class="n">{found.kappa:.2f}</td>' in page[page.index('id="audit"') :]
+    assert 0 < found.kappa < 1
+
+
+def test_a_share_of_the_samples_is_audited_the_same_in_each_run(source, tmp_path, server):
+    half = {LABEL: {**AUDIT[LABEL], "audit_share": 0.5}}
+    run(source, tmp_path / "one", [half])
+    first = {body["messages"][-1]["content"] for body in server.bodies if body["model"] == "second"}
+    server.bodies.clear()
+    dj_assets.run_recipe({"process": [half]}, [source], tmp_path / "two", workers=2)
+    assert {body["messages"][-1]["content"] for body in server.bodies if body["model"] == "second"} == first
+    assert 0 < len(first) < len(TEXTS)
+
+
+def test_calls_are_chosen_and_exported(source, tmp_path, server):
+    out = tmp_path / "out"
+    run(source, out, [AUDIT])
+
+    def listed(*options: str) -> str:
+        shown = CliRunner().invoke(app, ["generations", str(out), *options])
+        assert shown.exit_code == 0, shown.output
+        return shown.output
+
+    assert len(listed("--json", "--model", "second").splitlines()) == len(TEXTS)
+    assert len(listed("--json", "--model", "second", "--contains", "TEXT 7,").splitlines()) == 1
+    assert listed("--json", "--operator", "llm_analysis_filter") == ""
+    for ending in (".parquet", ".csv", ".jsonl"):
+        path = tmp_path / f"it's calls{ending}"
+        listed("--model", "second", "--export", str(path))
+        rows = duckdb.sql(f"SELECT operator, model, answer FROM '{str(path).replace(chr(39), chr(39) * 2)}'").fetchall()
+        assert {row[:2] for row in rows} == {(LABEL, "second")}
+        assert len(rows) == len(TEXTS)
+    refused = CliRunner().invoke(app, ["generations", str(out), "--export", str(tmp_path / "calls.xls")])
+    assert "ends in none of .parquet, .csv, .jsonl" in " ".join(str(refused.exception).split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -64,9 +64,9 @@ class CallCounts:
 
 @dataclass
 class Counted:
-    """Hold the calls that were counted since `counting` began."""
+    """Hold the calls that were counted since `counting` began, by the model that was asked."""
 
-    total: CallCounts = CallCounts()
+    by_model: dict[str, CallCounts] = field(default_factory=dict)
 
 
 _counted: ContextVar[Counted | None] = ContextVar("counted", default=None)
@@ -86,8 +86,8 @@ def counting() -> Iterator[Counted]:
 def count(counts: CallCounts) -> None:
     """Add to the calls that are being counted, if any are."""
     counted = _counted.get()
-    if counted is not None:
-        counted.total += counts
+    if counted is not None and counts.prompts:
+        counted.by_model[counts.model] = counted.by_model.get(counts.model, CallCounts()) + counts
 
 
 def summed(parts: Iterable[Mapping[str, CallCounts]]) -> dict[str, CallCounts]:

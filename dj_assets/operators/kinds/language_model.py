@@ -161,13 +161,26 @@ class LanguageModelOperator(Operator):
         `try_num` times in all. None stands for a chat without a usable answer, and for a chat that is None. `images`
         are those that each chat is about; with `options`, the model chooses one of them.
         """
+        return self.ask_model(self.model, batch, chats, read, images=images, options=options)
+
+    def ask_model(
+        self,
+        model: str | None,
+        batch: Batch,
+        chats: Sequence[Messages | None],
+        read: Callable[[str], R],
+        *,
+        images: Sequence[Sequence[Picture]] | None = None,
+        options: tuple[str, ...] = (),
+    ) -> list[R | None]:
+        """Ask a model for one answer to each chat, see `ask_chats`; None is the first model of the server."""
         found: list[R | None] = [None] * len(chats)
         left = [index for index, chat in enumerate(chats) if chat is not None]
         if not left:
             return found
         # a model with a name needs no server where all answers are kept
         in_process = is_in_process(self.model_params, vision=self.sees)
-        name = self.model if self.model and not in_process else self.back_end(batch.models).model_name(self.model)
+        name = model if model and not in_process else self.back_end(batch.models).model_name(model)
         sampling = self.sampling()
         for attempt in range(self.try_num):
             requests = [

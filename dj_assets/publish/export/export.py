@@ -226,7 +226,7 @@ class Export:
             for path in self._work.glob("*.*"):
                 path.unlink()
             write_json(self._work / "claim.json", claim)
-        notes = (read_json(path) for path in sorted(self._work.glob("part-*.json")))
+        notes = (read_json(path) for path in sorted(self._work.glob("part-*.*.json")))
         parts = [_part(note) for note in notes if note is not None]
         return parts if all(_is_there(self._work, file) for part in parts for file in part.files) else []
 
@@ -252,7 +252,8 @@ class Export:
                 checksum = hashlib.file_digest(written, "sha256").hexdigest()
         size = (self._work / name).stat().st_size
         stem = Path(name).stem
-        others = (self._write_whole(stem + end, content) for end, content in part.companions().items())
+        companions = {stem + end: content for end, content in part.companions().items()} | {**part.pictures()}
+        others = (self._write_whole(other, content) for other, content in companions.items())
         return ExportedPart(name, samples, size, checksum, at, tuple(others), dict(part.counts))
 
     def _open_part(self, file: BinaryIO) -> ExportWriter:

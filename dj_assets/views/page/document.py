@@ -9,6 +9,7 @@ from functools import partial
 from dj_assets.analysis.figures import rate
 from dj_assets.views.left_out import or_remark
 from dj_assets.views.page import provenance, results, samples
+from dj_assets.views.page.audit import audit
 from dj_assets.views.page.calls import model_calls
 from dj_assets.views.page.contamination import contamination
 from dj_assets.views.page.html import Html, joined, tag
@@ -32,6 +33,7 @@ SECTIONS: tuple[Callable[[ReportInput], Section | None], ...] = (
     contamination,
     redacted,
     model_calls,
+    audit,
     provenance.models,
     provenance.sources,
     provenance.recipe,
