@@ -22,7 +22,9 @@ from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.formats.llava import to_llava
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-TOKEN_FORMATS = frozenset({"megatron", "mds"})
+TOKEN_FORMATS = frozenset({"megatron", "mds", "litdata"})
+# Their samples can have one number of tokens each.
+PACKED_FORMATS = frozenset({"mds", "litdata"})
 TABLE_FORMATS = frozenset({"parquet", "huggingface"})
 
 # The field of both pictures of a record of Img-Diff, and the fields that are published, in their order.
@@ -255,7 +257,7 @@ def _jpeg(file: MediaFile, sample: object) -> bytes:
     return content
 
 
-_TOKEN_ENDINGS: Mapping[str, str] = {"megatron": ".bin", "mds": ".mds"}
+_TOKEN_ENDINGS: Mapping[str, str] = {"megatron": ".bin", "mds": ".mds", "litdata": ".bin"}
 _OPENERS: Mapping[str, tuple[str, Callable[[BinaryIO], ExportWriter]]] = {
     "jsonl": (".jsonl", _Lines),
     "jsonl.zst": (".jsonl.zst", _CompressedLines),
