@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision demo-synthesis demo-human dev test retest hostile read-back azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors dg-project image-check
+.PHONY: demo demo-vision demo-synthesis demo-human dev test retest hostile read-back azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors platforms dg-project image-check model-server-check
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -109,13 +109,21 @@ matrix: kernels
 floors: kernels
 	$(BIN)/python -m tests.e2e.floors
 
-# A project of dg with the component: dg check yaml, dg check defs, dg list.
+# Whether all packages have wheels for the systems of docs/systems.md; nothing is installed.
+platforms: $(VENV)/.stamp-dev
+	$(BIN)/python -m tests.e2e.platforms
+
+# A project of dg with the component: checked, materialized on the multiprocess executor, and seen in the browser.
 dg-project: kernels
 	$(BIN)/python -m tests.e2e.dg_project
 
 # The steps of docs/deploy/Dockerfile without Docker, in an empty environment, then used by a user without rights: as root.
 image-check: kernels
 	$(BIN)/python -m tests.e2e.image
+
+# A real server of language models, killed and started again: pip install 'transformers[serving]' accelerate.
+model-server-check: kernels
+	$(BIN)/python -m tests.e2e.transformers_server
 
 # Counters of a small run, which are the same on every machine, against those in benchmarks/results/guard.json.
 bench-guard: $(VENV)/.stamp-dev

@@ -118,9 +118,14 @@ def measure(server: ExploreServer, samples: int) -> None:
             "texts",
             [{"positions": list(range(at, at + 60))} for at in (0, samples // 2, samples - 60)],
         ),
+        # the page asks for the rows in sight first, then for those that are a scroll away
         "excerpts, random rows": (
             "texts",
-            [{"positions": [(at * 7919 + n * samples // 61) % samples for n in range(60)]} for at in (1, 2, 3)],
+            [{"positions": [(at * 7919 + n * samples // 18) % samples for n in range(17)]} for at in (1, 2, 3)],
+        ),
+        "the next 43 of them": (
+            "texts",
+            [{"positions": [(at * 7919 + n * samples // 44) % samples for n in range(43)]} for at in (4, 5, 6)],
         ),
         "histogram": (
             "histogram",

@@ -37,6 +37,10 @@ def cache_kernel(compiled: Any, cache: KernelCache) -> None:  # noqa: ANN401 - n
     compiled._cache = cache
 
 
+# The folders into which pip installs.
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
 class KernelCache:
     """Hold two caches of one kernel: what is shipped, which is only read, and a folder of numba's choice.
 
@@ -98,8 +102,14 @@ class KernelCache:
 
     @functools.cached_property
     def _own(self) -> Any:  # noqa: ANN401 - numba has no types
-        """Return the cache in the first folder that can be written, else in the first that has kernels, else None."""
-        return self._cache(_locators()) or self._cache([_read_only(locator) for locator in _locators()])
+        """Return the cache in the first folder that can be written, else in the first that has kernels, else None.
+
+        The files of an installed package stay as pip has written them: its kernels go into the folder of the user.
+        """
+        given, tree, user = _locators()
+        installed = not _INSTALLED.isdisjoint(Path(self._function.__code__.co_filename).parts)
+        locators = [given, user, tree] if installed else [given, tree, user]
+        return self._cache(locators) or self._cache([_read_only(locator) for locator in locators])
 
     def _cache(self, locators: Sequence[type]) -> Any:  # noqa: ANN401 - numba has no types
         """Return the cache of the first folder that a locator takes, None if none does."""

@@ -38,6 +38,8 @@ IMAGES_A_CLIP = 4
 # Records with media are short and take long to measure: small blocks give work to all workers.
 IMAGE_BLOCK_BYTES = 32 * 1024
 CLIP_BLOCK_BYTES = 4 * 1024
+# The same for records that language models are asked about: progress is reported after each block.
+MODEL_BLOCK_BYTES = 256 * 1024
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 BATCH_BYTES = 4 * 1024 * 1024

@@ -259,6 +259,15 @@ OPENLINEAGE_URL = Variable(
 OPENLINEAGE_NAMESPACE = Variable(
     "OPENLINEAGE_NAMESPACE", "The namespace of jobs in OpenLineage events.", "text", "`dj_assets`"
 )
+HF_ENDPOINT = Variable(
+    "HF_ENDPOINT", "The hub of Hugging Face, or a mirror, for `hf://` and models.", "URL", "`https://huggingface.co`"
+)
+HF_TOKEN = Variable(
+    "HF_TOKEN",
+    "The token for data sets and models of the hub that need one; it is never written down.",
+    "text",
+    secret=True,
+)
 MEDIA_SANDBOX = Variable(
     "DJ_MEDIA_SANDBOX",
     "Whether the process that decodes images and clips is confined: as far as the system can, wholly or not at all.",
@@ -422,6 +431,8 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         AZURE_STORAGE_SAS_TOKEN,
         AZURE_STORAGE_CONNECTION_STRING,
         AZURE_CLIENT_SECRET,
+        HF_ENDPOINT,
+        HF_TOKEN,
         DAGSTER_HOME,
         RAY_ADDRESS,
         NUMBA_CACHE_DIR,
@@ -434,5 +445,10 @@ SECRETS: tuple[Variable, ...] = tuple(variable for variable in ALL if variable.s
 
 
 def own_values() -> dict[str, str]:
-    """Return all variables of this package that the environment sets, by name: processes elsewhere need them, too."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
+    """Return all variables of this package that the environment sets, by name: processes elsewhere need them, too.
+
+    The server of language models is one of them, and the key of the user is not: nobody else may read it.
+    """
+    own = {name: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
+    server = OPENAI_BASE_URL.given()
+    return own if server is None else {**own, OPENAI_BASE_URL.name: server}

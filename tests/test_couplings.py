@@ -113,6 +113,15 @@ def test_numba_loads_from_a_folder_that_cannot_be_written(tmp_path: Path) -> Non
     assert done.stdout.split() == ["1", "1"], changed("numba") + done.stderr
 
 
+def test_numba_compiles_kernels_of_a_wheel_into_the_folder_of_the_user(tmp_path: Path) -> None:
+    site, home = tmp_path / "site-packages", tmp_path / "home"
+    site.mkdir()
+    (compiled, _) = cached(site, 1, HOME=str(home), XDG_CACHE_HOME=str(home / ".cache"))
+    assert compiled.startswith(f"compiled {home}/.cache/numba/"), changed("numba")
+    assert not list(site.rglob("*.nb?"))
+    assert cached(site, 1, HOME=str(home), XDG_CACHE_HOME=str(home / ".cache")) == ["1 1"]
+
+
 def test_numba_keeps_what_it_cannot_write(tmp_path: Path) -> None:
     # neither the tree nor the cache of the user is a folder
     for name in ("__pycache__", ".cache"):

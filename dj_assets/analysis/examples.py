@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from dj_assets import settings
 from dj_assets.home.layout import Layout
 from dj_assets.operators.sql import Sql, bound
 from dj_assets.publish.database import SamplePosition, reading
@@ -134,12 +136,14 @@ def excerpts(layout: Layout, positions: Iterable[SamplePosition], width: int) ->
     rows_by_shard: defaultdict[int, list[int]] = defaultdict(list)
     for shard, row in sorted(positions):
         rows_by_shard[shard].append(row)
-    with duckdb.connect(config={"threads": 1}) as connection:
-        return {
-            (shard, row): excerpt
-            for shard, rows in rows_by_shard.items()
-            for row, excerpt in _shard_texts(connection, layout.fetched("cleaned", shard), rows, width)
-        }
+    with duckdb.connect(config={"threads": 1}) as connection, ThreadPoolExecutor(settings.default_workers()) as threads:
+
+        def of(shard: int) -> dict[SamplePosition, str]:
+            with connection.cursor() as cursor:
+                texts = _shard_texts(cursor, layout.fetched("cleaned", shard), rows_by_shard[shard], width)
+            return {(shard, row): excerpt for row, excerpt in texts}
+
+        return {position: text for found in threads.map(of, rows_by_shard) for position, text in found.items()}
 
 
 def _shard_texts(

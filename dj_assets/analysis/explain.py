@@ -163,8 +163,9 @@ class Tracer:
 
     @staticmethod
     def _read_calls(operator: Filter, sample: Batch | None) -> None:
-        """Read the answers of a language model from which a filter measured a sample."""
-        if sample is not None and issubclass(type(operator), LanguageModelOperator):
+        """Read the answers of a language model from which a filter measured a sample; not those about media."""
+        asks = issubclass(type(operator), LanguageModelOperator) and not issubclass(type(operator), MediaOperator)
+        if sample is not None and asks:
             operator.measure(seen_by(operator, sample))
 
     def _outcome(self, shard: int, row: int) -> tuple[str | None, str]:
@@ -420,14 +421,16 @@ def _raw(source: str, row: int, text_key: str, models: ModelStore, file: SourceF
     path = source_path(source)
     if not path.exists():
         return None
+    holder = None
     for block in Reader(file or SourceFile.at(path), 0).blocks():
-        rows = parse(block, text_key=text_key, name=path.name).rows
-        numbers: Sequence[int] = rows.column("row").to_pylist()
-        if row in numbers:
-            return Batch(rows.slice(numbers.index(row), 1), models)
-        if numbers and numbers[-1] > row:
-            return None
-    return None
+        if block.first_row > row:
+            break
+        holder = block
+    if holder is None:
+        return None
+    rows = parse(holder, text_key=text_key, name=path.name).rows
+    numbers: Sequence[int] = rows.column("row").to_pylist()
+    return Batch(rows.slice(numbers.index(row), 1), models) if row in numbers else None
 
 
 def _short(name: str, value: object) -> str:

@@ -7,11 +7,13 @@ from pydantic import Field
 from dj_assets import settings
 from dj_assets.assets.asset_keys import SubsetKeys
 from dj_assets.assets.failures import one_clear_line
+from dj_assets.assets.labels import Metadata
 from dj_assets.errors import UserError
 from dj_assets.home.home import home_layout
 from dj_assets.publish.export.export import Export, ExportedPart
 from dj_assets.publish.export.formats import FORMATS
-from dj_assets.publish.export.pushing import push_export
+from dj_assets.publish.export.pushing import checked_target, push_export
+from dj_assets.publish.export.table_versions import VERSION_FORMATS, TableExport
 from dj_assets.publish.export.tokens import TokenSettings
 from dj_assets.recipe.model import ExportBlock, ExportFormat, GalleryRecipe
 from dj_assets.recipe.sizes import parse_bytes
@@ -50,9 +52,12 @@ def export_asset(recipe: GalleryRecipe) -> dg.AssetsDefinition:
         with one_clear_line():
             # only this asset uses the folder: a new format replaces the one before
             export, url = _export(keys.subset, block, config)
+            checked_target(url or "", export.format)
+            if export.format in VERSION_FORMATS:
+                return _version(export)
             done = export.run(overwrite=True, report=tell)
             if url is not None:
-                push_export(done, url)
+                push_export(done, url, export.format)
         rows = [
             dg.TableRecord({"part": p.name, "samples": p.samples, "bytes": p.bytes}) for p in done.parts[:_MAX_ROWS]
         ]
@@ -90,6 +95,13 @@ def _export(subset: str, block: ExportBlock, config: ExportConfig) -> tuple[Expo
         ),
         url_of(target),
     )
+
+
+def _version(export: Export) -> dg.MaterializeResult[None]:
+    """Write a new version of a table; return what the page of the asset shows."""
+    made = TableExport(export.layout, export.folder, export.format, export.shard_bytes).run(overwrite=True)
+    metadata: Metadata = {"dagster/row_count": made.samples, "dagster/uri": str(made.folder), "version": made.version}
+    return dg.MaterializeResult(metadata=metadata)
 
 
 def _tokens(block: ExportBlock) -> TokenSettings | None:

@@ -6,16 +6,18 @@ a digest of the checksums of reference files, and one of the records.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import dagster as dg
 
 from dj_assets.assets.asset_keys import SubsetKeys
+from dj_assets.assets.call_metadata import call_metadata
 from dj_assets.assets.labels import Metadata, dg_name
 from dj_assets.errors import RecipeError
 from dj_assets.evaluation.evaluation_records import history, records_folder
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.models import wordlists
+from dj_assets.models.text.counting import CallCounts
 from dj_assets.operators.kinds.listed_words import ListedWordsFilter
 from dj_assets.recipe.gallery import reference_sources
 from dj_assets.recipe.model import GalleryRecipe
@@ -90,20 +92,17 @@ def known_evaluations(recipe: GalleryRecipe, subset: Subset) -> Iterator[dg.Asse
         yield _version(SubsetKeys.of(recipe).evaluations, version, {"records": len(records)})
 
 
-def kept_calls(recipe: GalleryRecipe, subset: Subset) -> Iterator[dg.AssetMaterialization]:
-    """Yield the version of the calls of models that a subset keeps: a digest of their keys, with sums."""
+def kept_calls(
+    recipe: GalleryRecipe, subset: Subset, calls: Mapping[str, CallCounts]
+) -> Iterator[dg.AssetMaterialization]:
+    """Yield the version of the calls of models that a subset keeps: a digest of their keys, with sums and examples.
+
+    `calls` are those of each step when its samples were measured.
+    """
     if not subset.plan.asks_models:
         return
     records = list(Generations(subset.layout.generations).records())
-    answers = [answer for _, record in records if (answer := record.get("answer"))]
-    metadata: Metadata = {
-        "calls": len(records),
-        "failed": len(records) - len(answers),
-        "tokens_in": sum(answer.get("tokens_in") or 0 for answer in answers),
-        "tokens_out": sum(answer.get("tokens_out") or 0 for answer in answers),
-        "seconds": round(sum(answer.get("seconds") or 0.0 for answer in answers), 2),
-        "dagster/uri": subset.layout.generations,
-    }
+    metadata: Metadata = {**call_metadata(records, calls), "dagster/uri": subset.layout.generations}
     yield _version(SubsetKeys.of(recipe).generations, digest([key for key, _ in records]), metadata)
 
 

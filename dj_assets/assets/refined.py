@@ -81,8 +81,8 @@ def _measure(recipe: GalleryRecipe, plan: Plan, upstream: Sequence[str]) -> dg.P
         with one_clear_line(), events.failures():
             subset = Subset.of_asset(recipe)
             result = subset.measure(ProgressLog(context.log))
+            used = (*lineage.used_tools(recipe, subset), *lineage.kept_calls(recipe, subset, result.calls))
         context.log.info(summary(result))
-        used = (*lineage.used_tools(recipe, subset), *lineage.kept_calls(recipe, subset))
         for event in (*used, *stage_metadata.measured(recipe, subset, result)):
             context.log_event(event)
 

@@ -170,6 +170,8 @@ def _refined(recipe: GalleryRecipe, plan: Plan) -> dg.AssetsDefinition:
             context.log.info(f"{shard}: {result.samples_out:,} of {result.samples_in:,} kept; {metadata['state']}")
             if result.published and not result.published.reused:
                 metadata = {**result_metadata.refined(recipe, subset, result.published, 0), **metadata}
+                for event in lineage.kept_calls(recipe, subset, result.published.manifest.calls):
+                    context.log_event(event)
                 for check in evaluate(recipe, plan):
                     context.log_event(check)
             return shard_metadata.event(

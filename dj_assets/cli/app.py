@@ -18,6 +18,7 @@ from dj_assets.cli import (
     models,
     operate,
     operators,
+    questions,
     refine,
     sandbox,
     similar,
@@ -55,7 +56,13 @@ app = typer.Typer(
 # in the order of --help
 for part in (user_interface, operate, refine, look, similar, storage, config):
     app.add_typer(part.app)
-groups = {"operators": operators.app, "models": models.app, "sandbox": sandbox.app, "eval": evaluations.app}
+groups = {
+    "operators": operators.app,
+    "models": models.app,
+    "sandbox": sandbox.app,
+    "eval": evaluations.app,
+    "questions": questions.app,
+}
 for name, group in groups.items():
     app.add_typer(group, name=name, rich_help_panel="More commands in groups")
 

@@ -49,28 +49,40 @@ def explain(
         console().print(render_trace(trace))
 
 
-@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets generations out --failed")
+@app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets generations out --failed --export failed.csv")
 @names_damage
 def generations(
     subset: Finished,
     failed: Annotated[bool, typer.Option("--failed", help="List only the calls that failed.")] = False,
+    operator: Annotated[str | None, typer.Option(help="List only the calls of this operator.")] = None,
+    model: Annotated[str | None, typer.Option(help="List only the calls to this model.")] = None,
+    contains: Annotated[str | None, typer.Option(help="List only calls with this text in prompt or answer.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each call as one line of JSON.")] = False,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Write the listed calls to a file: .parquet, .csv or .jsonl.")
+    ] = None,
 ) -> None:
     """List the calls of language models: prompt, answer, tokens, seconds and errors."""
     import json
 
+    from dj_assets.analysis.chosen_calls import ChosenCalls
+    from dj_assets.publish.calls import export_calls
     from dj_assets.stores.generations import FOLDER, Generations
     from dj_assets.views.generation_list import render_generations
 
     # a run that was killed has calls, too
     folder = str(Path(subset, FOLDER)) if Path(subset).is_dir() else finished(subset)[0].generations
-    calls = [call for call in Generations(folder).records() if not failed or "error" in call[1]]
-    if not as_json:
+    chosen = ChosenCalls(failed=failed, operator=operator, model=model, contains=contains)
+    calls = [call for call in Generations(folder).records() if chosen.has(call[1])]
+    if export is not None:
+        export_calls(calls, export)
+        tell(f"{len(calls):,} calls in {export}")
+    elif not as_json:
         console().print(render_generations(calls))
-        return
-    for key, record in calls:
-        line = json.dumps({"key": key, **record}, ensure_ascii=False)
-        console().print(line, markup=False, highlight=False, soft_wrap=True)
+    else:
+        for key, record in calls:
+            line = json.dumps({"key": key, **record}, ensure_ascii=False)
+            console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets runs c4")
@@ -164,6 +176,7 @@ def explore(
     finished(subset)
     is_folder = is_url(subset) or Path(subset).is_dir()
     with ExploreServer(port, folder=subset if is_folder else None) as server:
+        server.open_ahead(run_name(subset))
         url = f"{server.url}{run_name(subset)}/"
         console(stderr=True).print(f"Explore: {url}  (Ctrl-C stops it)", markup=False, highlight=False, soft_wrap=True)
         if show:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from dj_assets import variables
-from dj_assets.cli.console import ModelsFolder, RecipePath, console, known_recipe, progress, several, tell
+from dj_assets.cli.console import ModelsFolder, RecipePath, console, finished, known_recipe, progress, several, tell
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from dj_assets.recipe.model import Recipe
     from dj_assets.recipe.parameters import Unknown
     from dj_assets.recipe.plan import Plan
@@ -137,8 +139,13 @@ def validate(
     ] = None,
     models: ModelsFolder = None,
     unknown_parameters: UnknownParameters = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not ask the servers of language models whether they answer.")
+    ] = False,
 ) -> None:
-    """Check a recipe, its models and its inputs before any data is read."""
+    """Check a recipe, its models and its inputs before any data is read; ask its servers of language models."""
+    from dj_assets.recipe.model_servers import unanswered
+
     plan = _plan(recipe, models, unknown_parameters)
     if plan.recipe.custom_operators:
         from dj_assets.models.store import ModelStore
@@ -146,8 +153,14 @@ def validate(
 
         try_custom_operators(plan, ModelStore.with_folder(models))
     files = _files(plan.recipe, inputs)
+    missing = () if offline else unanswered(plan)
+    tell(*missing)
     where = f", {several(len(files), 'file')}" if files else ""
-    console().print(f"{recipe}: {several(len(plan.steps), 'operator')}, all well{where}", markup=False, highlight=False)
+    console().print(
+        f"{recipe}: {several(len(plan.steps), 'operator')}, {'valid' if missing else 'all well'}{where}",
+        markup=False,
+        highlight=False,
+    )
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets plan c4")
@@ -156,13 +169,45 @@ def plan(
     inputs: Annotated[list[str] | None, typer.Option("--input", help="The files or URLs to plan for.")] = None,
     models: ModelsFolder = None,
     unknown_parameters: UnknownParameters = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Expect the calls of this number of records.")] = None,
+    earlier: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="A subset or output folder whose calls of language models are the basis; default: its own."
+        ),
+    ] = None,
 ) -> None:
-    """Show the plan of a run: stages, statistics, models, bytes."""
+    """Show the plan of a run: stages, statistics, models, bytes, and expected calls of language models."""
     from dj_assets.models.store import ModelStore
     from dj_assets.views.plan_table import render_plan
 
     made = _plan(recipe, models, unknown_parameters)
-    console().print(render_plan(made, made.models(ModelStore.with_folder(models)), _files(made.recipe, inputs)))
+    files = _files(made.recipe, inputs)
+    calls = _expected_calls(made, files, limit, earlier)
+    console().print(render_plan(made, made.models(ModelStore.with_folder(models)), files, calls))
+
+
+def _expected_calls(
+    plan: Plan, files: tuple[SourceFile, ...], limit: int | None, earlier: str | None
+) -> list[RenderableType]:
+    """Return the expected calls of language models, by those of an earlier run where there is one."""
+    from dj_assets.analysis.expected_calls import EarlierCalls, expected_calls
+    from dj_assets.errors import UserError
+    from dj_assets.models.text.prices import price_table
+    from dj_assets.recipe.model import GalleryRecipe
+    from dj_assets.sources.expected_records import expected_records
+    from dj_assets.views.expected_calls import render_expected_calls
+
+    if not plan.asks_models or not files:
+        return []
+    before = EarlierCalls()
+    own = plan.recipe.name if isinstance(plan.recipe, GalleryRecipe) else None
+    if earlier or own:
+        # a subset that was not run yet has no calls
+        with nullcontext() if earlier else suppress(UserError):
+            before = EarlierCalls.of_run(*finished(earlier or str(own)))
+    records = expected_records(files, plan.recipe.text_key, limit)
+    return render_expected_calls(expected_calls(plan, records, before, price_table()), records, before)
 
 
 def _plan(recipe: Path, models: Path | None, unknown: Unknown | None) -> Plan:

@@ -24,53 +24,80 @@ _SHOWN = 10
 @names_damage
 def export(
     subset: Finished,
-    output: Annotated[str, typer.Option("--output", help="The folder for the parts, also as s3://….")],
+    output: Annotated[
+        str, typer.Option("--output", help="The folder for the parts, also s3://… or hf://datasets/OWNER/NAME.")
+    ],
     format: Annotated[
         Literal[
-            "jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds", "label_studio"
+            "jsonl",
+            "jsonl.zst",
+            "parquet",
+            "huggingface",
+            "webdataset",
+            "llava",
+            "megatron",
+            "mds",
+            "litdata",
+            "lance",
+            "delta",
+            "iceberg",
+            "label_studio",
+            "img_diff",
         ],
         typer.Option(help="Format of the parts."),
     ] = "parquet",
     shard_size: Annotated[str, typer.Option("--shard-size", help="The size at which a part is closed.")] = "256MB",
     tokenizer: Annotated[
         Path | None,
-        typer.Option(help="For megatron and mds: a tokenizer.json, a SentencePiece model, or a folder with one."),
+        typer.Option(
+            help="For megatron, mds and litdata: a tokenizer.json, a SentencePiece model, or a folder with one."
+        ),
     ] = None,
     end_of_document: Annotated[
         str, typer.Option(help="The token behind each document; by default the one that the tokenizer names so.")
     ] = "",
     sequence_length: Annotated[
-        int, typer.Option(min=0, help="For mds: tokens of a sample; 0: a document is a sample.")
+        int, typer.Option(min=0, help="For mds and litdata: tokens of a sample; 0: a document is a sample.")
     ] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write into a folder that holds another export.")
     ] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="For hf://: let everybody see the dataset; by default it is private.")
+    ] = False,
 ) -> None:
     """Write a refined subset in parts with checksums; an interrupted export is continued."""
     from dj_assets.publish.export.export import Export
-    from dj_assets.publish.export.pushing import push_export
+    from dj_assets.publish.export.pushing import checked_target, push_export
+    from dj_assets.publish.export.table_versions import VERSION_FORMATS, TableExport
     from dj_assets.publish.export.tokens import TokenSettings
     from dj_assets.recipe.sizes import parse_bytes
     from dj_assets.urls import is_url, location_of
 
     layout, _ = finished(subset)
+    checked_target(output, format)
     try:
         size = parse_bytes(shard_size)
     except ValueError as error:
         raise UserError(f"--shard-size: {error}") from error
+    if format in VERSION_FORMATS:
+        version = TableExport(layout, location_of(output).resolve(), format, size).run(overwrite=overwrite)
+        _say(f"{version.folder}: version {version.version}, {version.samples:,} samples")
+        return
     tokens = TokenSettings(tokenizer, end_of_document, sequence_length) if tokenizer else None
     done = Export(layout, location_of(output).resolve(), format, size, tokens).run(overwrite=overwrite)
     if is_url(output):
-        push_export(done, output)
+        push_export(done, output, format, public=public)
     there = len(done.parts) - done.written
     target = output if is_url(output) else done.folder
-    console().print(
+    _say(
         f"{target}: {done.samples:,} samples{_tokens(done)} in {several(len(done.parts), 'part')}, "
-        f"{done.bytes / 1e6:,.1f} MB" + (f" ({several(there, 'part')} already there)" if there else ""),
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
+        f"{done.bytes / 1e6:,.1f} MB" + (f" ({several(there, 'part')} already there)" if there else "")
     )
+
+
+def _say(message: str) -> None:
+    console().print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def _tokens(done: Exported) -> str:

@@ -1,9 +1,10 @@
 // Charts of the samples that the filters choose: scatter, groups, tables of two groupings, two runs.
 import {byId, count, histogram, make, newest, share, short, table, valueOn, positionOn, visible} from "./dom.js";
 import {numeric, page, setQuery, statistic} from "./explore.js";
+import {openSample} from "./sample.js";
 
-const chosen = {x: null, y: null, by: "source file", value: "", rows: null, columns: "source file", run: null, over: null};
-const latest = {scatter: newest(), groups: newest(), cross: newest(), run: newest(), lost: newest(), gained: newest()};
+const chosen = {x: null, y: null, by: "source file", value: "", rows: null, columns: "source file", run: null, over: null, colour: "outcome"};
+const latest = {scatter: newest(), groups: newest(), cross: newest(), run: newest(), lost: newest(), gained: newest(), map: newest()};
 const waiting = target => pending => target.replaceChildren(make("p", {class: "about"}, `reading the field, ${share(pending.done, pending.total)}`));
 
 function select(label, key, options, redraw) {
@@ -18,6 +19,7 @@ export function showCharts() {
   chosen.rows ??= about.groupings.find(name => !["source file", "outcome", "operator"].includes(name)) || "outcome";
   chosen.run ??= about.runs[0] || "";
   const parts = [
+    ...(about.map ? [chart("Map", [select("Colour", "colour", withNames(about.groupings), map)], "map")] : []),
     ...(names.length ? [chart("Two statistics", [select("Across", "x", withNames(names), scatter), select("Up", "y", withNames(names), scatter)], "scatter")] : []),
     chart("Groups", [select("By", "by", withNames(about.groupings), groups), select("Statistic", "value", [["", "none"], ...withNames(names)], groups)], "groups"),
     chart("Two groupings", [select("Rows", "rows", withNames(about.groupings), cross), select("Columns", "columns", withNames(about.groupings), cross)], "cross"),
@@ -26,6 +28,7 @@ export function showCharts() {
   byId("charts").replaceChildren(make("p", {class: "about"}, "Of the samples that the filters choose."), ...parts);
   if (names.length) scatter();
   groups(); cross();
+  if (about.map) map();
   if (about.runs.length && names.length) runs();
 }
 function chart(title, tools, id) {
@@ -74,6 +77,37 @@ function dragged(canvas, brush, done) {
     start = null; brush.hidden = true;
     if (b.x - a.x > .01 && b.y - a.y > .01) done(a, b);
   };
+}
+
+const COLOURS = ["#3b7dd8", "#e07b39", "#2f9e6e", "#b04fb5", "#c9a227", "#d1495b", "#4fb3bf", "#8a6d3b", "#7a7fd1", "#8d8d8d"];
+async function map() {
+  const target = byId("map"), {colour} = chosen, answer = await latest.map("map", {query: page.query, by: colour}, waiting(target));
+  if (!answer) return;
+  if (!answer.points?.length) { target.replaceChildren(make("p", {class: "about"}, "no embeddings")); return; }
+  const [width, height, edge] = [720, 480, 10], at = ([x, y]) => [edge + x * (width - 2 * edge), height - edge - y * (height - 2 * edge)];
+  const canvas = make("canvas", {width, height, role: "img", "aria-label": `Map of ${count(answer.points.length)} samples by their embeddings, coloured by ${colour}: near points have near meanings`});
+  const paint = canvas.getContext("2d");
+  paint.globalAlpha = answer.points.length > 1500 ? .55 : .8;
+  // the largest group is drawn first, so that small ones are seen
+  const order = answer.points.map((_, index) => index).sort((a, b) => answer.colours[a] - answer.colours[b]);
+  for (const index of order) {
+    const [x, y] = at(answer.points[index]);
+    paint.fillStyle = COLOURS[answer.colours[index]]; paint.beginPath(); paint.arc(x, y, 3.2, 0, 7); paint.fill();
+  }
+  const open = position => {
+    let place = answer.positions.indexOf(position);
+    openSample(position, {step: async by => answer.positions[place = Math.max(0, Math.min(answer.positions.length - 1, place + by))], labelled: () => {}});
+  };
+  const nearest = event => {
+    const box = canvas.getBoundingClientRect(), x = (event.clientX - box.left) * width / box.width, y = (event.clientY - box.top) * height / box.height;
+    const distances = answer.points.map(point => { const [px, py] = at(point); return (px - x) ** 2 + (py - y) ** 2; }), least = Math.min(...distances);
+    return least < 100 ? answer.positions[distances.indexOf(least)] : null;
+  };
+  canvas.onclick = event => { const position = nearest(event); if (position !== null) open(position); };
+  canvas.onpointermove = event => { canvas.style.cursor = nearest(event) === null ? "default" : "pointer"; };
+  const legend = answer.groups.map((group, index) => make("span", {class: "map-key"}, make("i", {style: `background:${COLOURS[index]}`}), make("bdi", {}, visible(group.name)), ` ${count(group.count)}`));
+  const [across, up] = answer.explained.map(part => `${Math.round(100 * part)} %`);
+  target.replaceChildren(make("div", {class: "legends"}, ...legend), make("div", {class: "plot"}, canvas), make("p", {class: "about"}, `${count(answer.points.length)} of ${count(answer.total)} samples, by the first two principal components of their embeddings, which explain ${across} and ${up} of the variance. Click a point to see its sample.`));
 }
 
 async function groups() {

@@ -1,5 +1,5 @@
 // Elements, questions to the server, and numbers as texts. Every text of the data becomes a text node, never markup.
-const SVG = new Set(["svg", "rect", "line", "path", "g", "title"]);
+const SVG = new Set(["svg", "rect", "line", "path", "g", "title", "text"]);
 export const byId = id => document.getElementById(id);
 
 export function make(tag, attributes = {}, ...children) {

@@ -8,7 +8,6 @@ The number of lines is the version of the labels. A sample is found again by fil
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ import numpy as np
 
 from dj_assets.errors import DamagedError, UserError
 from dj_assets.explore.samples import Mask, Samples
+from dj_assets.home.json_files import append_line
 from dj_assets.home.run_manifest import RunManifest
 
 FILE = "labels.jsonl"
@@ -73,14 +73,7 @@ class Labels:
         time = datetime.now(UTC).isoformat(timespec="seconds")
         given = Label(time, label, name, self._sha256[shard], row, self._manifest.run_id)
         with self._writing:
-            line = (json.dumps(asdict(given), ensure_ascii=False) + "\n").encode()
-            # one write to the end of the file: lines of two servers do not mix
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                os.write(descriptor, line)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            append_line(self.path, asdict(given))
             self._take(given)
 
     def of(self, positions: Iterable[int]) -> list[str]:

@@ -14,12 +14,15 @@ import numpy as np
 from dj_assets.analysis.differences import segments
 from dj_assets.analysis.duplicate_pairs import duplicates_query
 from dj_assets.analysis.explain import SampleTrace, StepTrace, Tracer
+from dj_assets.analysis.image_pairs import PairsOfRun
 from dj_assets.explore.marks import marked
 from dj_assets.explore.media_files import SampleMedia
+from dj_assets.explore.pair_sheet import PairSheets
 from dj_assets.explore.samples import Samples
 from dj_assets.home.identity import source_row
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import RunManifest
+from dj_assets.loopback import Reply
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.sql import Sql, joined, quoted
@@ -55,6 +58,7 @@ class SamplePages:
             reason = self._reason(cursor, shard, row)
             duplicate = self._kept_duplicate(cursor, shard, row, text or "")
             relatives = self._relatives(cursor, shard, row)
+            pair = self.pairs.sheet(cursor, (shard, row))
         return {
             "position": position,
             "id": name,
@@ -69,6 +73,7 @@ class SamplePages:
             "duplicate": duplicate,
             "relatives": relatives,
             "media": [asdict(medium) for medium in self.media.listed(record)],
+            "pair": pair,
         }
 
     def trace(self, position: int, name: str) -> Answer:
@@ -78,6 +83,16 @@ class SamplePages:
             tracer = Tracer(self.plan, self.layout, self.manifest, connection, ModelStore(), self._files)
             trace: SampleTrace = tracer.trace(name, shard, row)
         return {"outcome": trace.outcome, "steps": [_step(step) for step in trace.steps]}
+
+    def heat(self, position: int) -> Reply:
+        """Return the heat map of the pair of images of a sample."""
+        with self.samples.cursor() as cursor:
+            return self.pairs.heat(cursor, (int(self.samples.shard[position]), int(self.samples.row[position])))
+
+    @cached_property
+    def pairs(self) -> PairSheets:
+        """Return the pair sheets of the samples."""
+        return PairSheets(PairsOfRun(self.plan, self.layout, self.manifest), self.samples)
 
     @cached_property
     def media(self) -> SampleMedia:

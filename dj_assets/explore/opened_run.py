@@ -20,6 +20,7 @@ from dj_assets.errors import DjError, UserError
 from dj_assets.explore import charts
 from dj_assets.explore.axes import axis, tally
 from dj_assets.explore.earlier_run import KEPT, changed, outcomes_before
+from dj_assets.explore.embedding_map import column_of_map, embedding_map
 from dj_assets.explore.groupings import Groupings, PendingError
 from dj_assets.explore.label_scores import proposals, scores
 from dj_assets.explore.labels import Labels
@@ -132,6 +133,7 @@ class OpenedRun:
             "scatter": self.scatter,
             "groups": self.groups,
             "cross": self.cross,
+            "map": self.map,
             "sample": self.sample,
             "trace": lambda asked: self.pages.trace(*self._named(asked["position"])),
             "moved": self.moved,
@@ -148,7 +150,7 @@ class OpenedRun:
             return {"pending": _progress(pending.scan)}
 
     def get(self, path: str, query: Mapping[str, str]) -> Reply | None:
-        """Return a file of the page: an image or clip of a sample, or the exported labels."""
+        """Return a file of the page: a medium of a sample, the heat map of a pair of images, or the exported labels."""
         if path == "labels.jsonl":
             attached = {"Content-Disposition": 'attachment; filename="labels.jsonl"'}
             return Reply(self.labels.exported().encode(), "application/x-ndjson", headers=attached)
@@ -156,6 +158,8 @@ class OpenedRun:
             at = self._position(int(query["position"]))
             shard, row = int(self.samples.shard[at]), int(self.samples.row[at])
             return self.pages.media.reply(shard, row, query["kind"], int(query["number"]))
+        if path == "heat":
+            return self.pages.heat(self._position(int(query["position"])))
         return None
 
     def about(self) -> Answer:
@@ -184,6 +188,7 @@ class OpenedRun:
             "groupings": self.groupings.names(),
             "runs": self._earlier_runs(),
             "labels": self.labels.counts(),
+            "map": column_of_map(self.samples) is not None,
         }
 
     def page(self, asked: Mapping[str, Any]) -> Answer:
@@ -249,6 +254,11 @@ class OpenedRun:
             self.samples, self.groupings.of(asked["rows"]), self.groupings.of(asked["columns"]), marks
         )
 
+    def map(self, asked: Mapping[str, Any]) -> Answer:
+        """Return the samples of a query on the map of their embeddings, with their groups."""
+        marks, *_ = self._chosen(Query.of(asked["query"]))
+        return embedding_map(self.samples, self.layout, self.groupings.of(asked["by"]), marks)
+
     def sample(self, asked: Mapping[str, Any]) -> Answer:
         """Return everything that is stored about one sample."""
         at = self._position(asked["position"])
@@ -302,6 +312,13 @@ class OpenedRun:
                 session = Session(recipe, self.layout.published, settings.default_workers())
                 self._thresholds = Thresholds(self.samples, session)
             return self._thresholds
+
+    def _renew_thresholds(self) -> None:
+        """Open the filters again at their next use if their file was changed; who uses them now keeps them."""
+        with self._opening:
+            opened = self._thresholds
+            if opened is not None and recipe_now(self.manifest, self.plan.recipe) != opened.session.recipe:
+                self._thresholds = None
 
     def _chosen(self, query: Query) -> tuple[Mask, int, int]:
         """Return the samples of a query, how many they are, and how many of them are kept."""
@@ -373,10 +390,7 @@ class OpenedRun:
     def recipe(self) -> Answer:
         """Return the bounds that can be moved; where the recipe cannot be tried out, the reason."""
         try:
-            opened = self.__dict__.get("thresholds")
-            if opened is not None and recipe_now(self.manifest, self.plan.recipe) != opened.session.recipe:
-                # its file was changed since
-                del self.thresholds
+            self._renew_thresholds()
             session = self.thresholds.session
         except UserError as error:
             return {"file": "", "bounds": [], "why_not": str(error)}

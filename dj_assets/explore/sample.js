@@ -1,6 +1,7 @@
 // One sample in a dialog: text with marks, statistics on their distributions, duplicate, media, relatives, operators.
 import {ask, byId, count, histogram, make, newest, short, table, visible} from "./dom.js";
 import {giveLabel, numeric, page} from "./explore.js";
+import {pairSheet} from "./pair.js";
 
 let now = null, moves = null;
 const latest = newest(), latestTrace = newest();
@@ -53,7 +54,7 @@ function body(sample) {
   return [
     make("p", {}, make("span", {class: `kind ${outcome.kind}`}, outcome.kind), " ", make("bdi", {}, visible(why))),
     make("p", {class: "about"}, visible(`${sample.source}, row ${sample.row}`)),
-    ...media(sample),
+    ...(sample.pair ? pairSheet(sample, showSample) : media(sample)),
     ...text(sample),
     ...duplicate(sample.duplicate),
     ...relatives(sample.relatives),

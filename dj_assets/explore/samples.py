@@ -43,10 +43,7 @@ class Samples:
         """Read the outcomes from the record of a run; `connection` is open on the database of the same run."""
         self._connection = connection
         self.plan = plan
-        table = pq.read_table(record)
-        self.shard: npt.NDArray[np.int32] = table["shard"].to_numpy()
-        self.row: npt.NDArray[np.int64] = table["row"].to_numpy()
-        self.code: npt.NDArray[np.int16] = table["code"].to_numpy()
+        self.shard, self.row, self.code = _positions_and_codes(record)
         self.outcomes: tuple[Outcome, ...] = read_outcomes(record)
         self.columns: dict[str, StatColumn] = {column.name: column for column in stat_columns(plan)}
         self._cache: OrderedDict[object, Any] = OrderedDict()
@@ -154,8 +151,11 @@ class Samples:
     @cached_property
     def _starts(self) -> npt.NDArray[np.int64]:
         """Return the position of the first sample of every file, and the number of samples."""
-        changes = np.flatnonzero(np.diff(self.shard)) + 1
-        return np.concatenate([[0], changes, [len(self)]]).astype(np.int64) if len(self) else np.zeros(1, np.int64)
+        starts = [0]
+        while starts[-1] < len(self):
+            # samples are in the order of files, and far more than these
+            starts.append(int(np.searchsorted(self.shard, self.shard[starts[-1]], side="right")))
+        return np.array(starts, np.int64)
 
     @cached_property
     def _slots(self) -> npt.NDArray[np.int64] | None:
@@ -208,6 +208,18 @@ class Samples:
         with self.cursor() as cursor:
             for batch in cursor.sql(query.text, params=list(query.parameters)).to_arrow_reader(_BATCH_ROWS):
                 yield batch.column(0).to_numpy(zero_copy_only=False)
+
+
+def _positions_and_codes(record: Path) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int16]]:
+    """Return the columns of a record: read piece by piece, since a second copy of all rows costs more than decoding."""
+    with pq.ParquetFile(record) as file:
+        count = file.metadata.num_rows
+        shard, row, code = np.empty(count, np.int32), np.empty(count, np.int64), np.empty(count, np.int16)
+        at = 0
+        for batch in file.iter_batches(_BATCH_ROWS, columns=["shard", "row", "code"]):
+            piece = slice(at, at := at + len(batch))
+            shard[piece], row[piece], code[piece] = (column.to_numpy() for column in batch.columns)
+    return shard, row, code
 
 
 def ranked(

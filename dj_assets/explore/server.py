@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from dj_assets.errors import UserError
+from dj_assets.errors import DjError, UserError
 from dj_assets.explore.opened_run import OpenedRun
 from dj_assets.explore.start_page import start_page
 from dj_assets.home.layout import Layout
@@ -18,7 +19,7 @@ from dj_assets.what_if.all_subsets import open_run as open_session
 from dj_assets.what_if.server import FILES as SLIDER_FILES
 from dj_assets.what_if.server import Trial, sliders
 
-FILES = ("explore.html", "explore.css", "explore.js", "charts.js", "sample.js", "labels.js", "dom.js")
+FILES = ("explore.html", "explore.css", "explore.js", "charts.js", "sample.js", "pair.js", "labels.js", "dom.js")
 _SLIDERS = "sliders/"
 
 
@@ -35,6 +36,16 @@ class ExploreServer(LoopbackServer):
         self._opened: dict[str, OpenedRun] = {}
         self._trials: dict[str, Trial] = {}
         self._finding = threading.Lock()
+
+    def open_ahead(self, name: str) -> None:
+        """Open the run of a name in the background: a page that is loaded meanwhile waits for the rest only."""
+
+        def opened() -> None:
+            # the page tells what is wrong with it
+            with suppress(DjError):
+                self._run(name)
+
+        threading.Thread(target=opened, daemon=True).start()
 
     def get(self, path: str, query: Mapping[str, str]) -> Reply | None:
         """Return a page, one of its files, or a file of a sample."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,17 @@ def write_json(path: Path, content: object) -> None:
 def write_document(path: Path, content: Mapping[str, object]) -> None:
     """Write a JSON object atomically, with a checksum of itself, which `read_json` compares and removes."""
     write_json(path, {**content, _CHECKSUM: content_checksum(content)})
+
+
+def append_line(path: Path, content: Mapping[str, object]) -> None:
+    """Append a JSON object as one line, on the disk when this returns; lines of several processes do not mix."""
+    line = (json.dumps(content, ensure_ascii=False) + "\n").encode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, line)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

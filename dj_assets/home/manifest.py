@@ -15,6 +15,7 @@ from dj_assets.home.damage import Sum, require_sound
 from dj_assets.home.json_files import read_json, write_document
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import PublishedFile, RunManifest
+from dj_assets.models.text.counting import CallCounts
 from dj_assets.sources.sources import SourceFile, content_sha256
 from dj_assets.stores.copies import all_at_hand, at_hand, fetched_anew, is_stored
 
@@ -24,7 +25,7 @@ MEASURE_AGAIN = "run the subset again: only damaged files are measured again"
 REFINE_AGAIN = "run the subset again: it is refined again from the measured files"
 _TIME = "%Y%m%dT%H%M%S.%f"
 # A manifest without these is still right.
-_CAME_LATER = {"nodes", "worker_mb", "media", "decoders", "members"}
+_CAME_LATER = {"nodes", "worker_mb", "media", "decoders", "members", "calls"}
 _TICK = datetime.timedelta(microseconds=1)
 T = TypeVar("T")
 
@@ -39,7 +40,8 @@ class FileManifest:
     file, by its kind. `nodes` counts the blocks that each machine measured; `worker_mb` is the largest size of a worker
     of a cluster, 0 where nobody asked. `media` is a digest of the files of media that its samples list, empty where
     there are none. `decoders` is the version of the choice of decoders (`media.decoded_by.DECODERS`). `members` are the
-    paths of joined files, each with the row at which it begins.
+    paths of joined files, each with the row at which it begins. `calls` are those of language models when the file was
+    measured, by the step.
     """
 
     number: int
@@ -63,6 +65,7 @@ class FileManifest:
     media: str = ""
     decoders: int = 1
     members: tuple[tuple[str, int], ...] = ()
+    calls: dict[str, CallCounts] = field(default_factory=dict)
 
     def written(self, kind: str) -> Sum:
         """Return size and CRC-32 of the measured file of a kind, as it was written."""
@@ -77,7 +80,8 @@ class FileManifest:
         """Return a manifest from its JSON."""
         files = {kind: tuple(sums) for kind, sums in content["files"].items()}
         members = tuple((path, row) for path, row in content.get("members", ()))
-        return of_numbered_json(cls, {**content, "files": files, "members": members})
+        calls = {label: CallCounts.of_json(counts) for label, counts in content.get("calls", {}).items()}
+        return of_numbered_json(cls, {**content, "files": files, "members": members, "calls": calls})
 
 
 _KEYS = {"shard" if f.name == "number" else f.name for f in dataclasses.fields(FileManifest)}

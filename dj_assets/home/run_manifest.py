@@ -28,6 +28,7 @@ from dj_assets.home.json_files import content_checksum, taken_checksum, write_do
 from dj_assets.home.numbering import are_aggregates
 from dj_assets.media.locations import Root
 from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
+from dj_assets.models.text.counting import CallCounts
 
 # The database is written before these are known: its copy of the manifest does not have them.
 _LATE = frozenset({"database_bytes", "database_crc32", "files", "record"})
@@ -208,14 +209,17 @@ class RunManifest(_Record):
     whose statistics are known only of samples that the filters before keep. `seconds` is the time of each stage.
     `blocks_by_node` counts the blocks that each machine measured. `short_texts` counts, for each deduplicator, the
     duplicates that are texts shorter than a shingle. `missing_shards` names the shards of a sharded subset that are not
-    in this version. `notices` are sentences for the user of the run. `database_bytes` and `database_crc32` are those of
+    in this version. `notices` are sentences for the user of the run. `calls` counts the calls of language models that
+    each step made when its samples were measured. `database_bytes` and `database_crc32` are those of
     the published database. `checksums` has size and CRC-32 of all other published files that are not refined files, by
     path: tables, report, card, contact sheets. `record` has those of the record of outcomes. Runs of earlier versions
     have neither. The copy of the manifest in the database has none of the four.
     """
 
     _optional = (
-        frozenset({"conditional", "against", "media", "missing_shards", "notices", "created", "expanded", "grouped"})
+        frozenset(
+            {"conditional", "against", "media", "missing_shards", "notices", "created", "expanded", "grouped", "calls"}
+        )
         | _LATE
     )
 
@@ -257,6 +261,7 @@ class RunManifest(_Record):
     media: RunMedia | None = None
     missing_shards: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    calls: dict[str, CallCounts] = Field(default_factory=dict)
     refined: tuple[PublishedFile, ...]
     statistics: dict[str, Bins] = Field(default_factory=dict)
     database_bytes: int | None = None

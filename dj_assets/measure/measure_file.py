@@ -16,6 +16,7 @@ from dj_assets.home.writing import ParquetFileWriter
 from dj_assets.measure.tally import FileTally, FileTask
 from dj_assets.measure.work import MeasuredBlock, Task, measure_block
 from dj_assets.sources.readers import Block, Reader
+from dj_assets.sources.table_files import TABLES
 
 # Measures the blocks of a file, given by its path, and yields the results in the order of the blocks.
 MeasureBlocks = Callable[[str, Iterator[Block]], Iterator[MeasuredBlock]]
@@ -58,7 +59,7 @@ def measure_file(
 def reader_of(task: FileTask, wanted_bytes: int) -> Reader:
     """Return the reader of a source file, with the block size of the plan."""
     # a table may contain the bytes of the media
-    block_bytes = settings.BATCH_BYTES if task.file.format == "parquet" else wanted_bytes
+    block_bytes = settings.BATCH_BYTES if task.file.format in TABLES else wanted_bytes
     return Reader(
         task.file, task.number, block_bytes=block_bytes, max_line_bytes=settings.max_record_bytes(), limit=task.limit
     )

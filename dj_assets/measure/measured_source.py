@@ -22,6 +22,7 @@ from dj_assets.measure.progress import Progress, Report
 from dj_assets.measure.tally import TEXT_KEY_FIX, FileTally, FileTask
 from dj_assets.measure.work import Task
 from dj_assets.media.locations import Root
+from dj_assets.models.text.counting import CallCounts
 from dj_assets.recipe.plan import Plan, digest
 from dj_assets.sources.sources import NO_ROOT, SourceFile
 from dj_assets.stores.path import SourcePath
@@ -215,11 +216,13 @@ class _Pace:
         self.started = time.perf_counter()
         self.finished = self.rows = self.text_bytes = self.file_bytes = 0
         self.under_way: dict[int, FileTally] = {}
+        self.calls = CallCounts()
 
     def tell(self, tally: FileTally) -> None:
         """Report the finished files and the progress in the others; called after each block."""
         self.under_way[tally.task.number] = tally
         unfinished = self.under_way.values()
+        calls = [counts for file in unfinished for counts in file.calls.values()]
         self.report(
             Progress(
                 file=self.finished,
@@ -229,12 +232,16 @@ class _Pace:
                 file_bytes=self.file_bytes + sum(file.file_bytes for file in unfinished),
                 total_file_bytes=sum(file.size for file in self.files),
                 seconds=time.perf_counter() - self.started,
+                calls=self.calls.asked + sum(counts.asked for counts in calls),
+                tokens=self.calls.tokens + sum(counts.tokens for counts in calls),
             )
         )
 
     def finish(self, manifest: FileManifest) -> None:
         """Count a file that is finished, now or in an earlier run."""
-        self.under_way.pop(manifest.number, None)
+        tally = self.under_way.pop(manifest.number, None)
+        if tally is not None:
+            self.calls = sum(tally.calls.values(), self.calls)
         self.finished += 1
         self.rows += manifest.rows
         self.text_bytes += manifest.text_bytes

@@ -24,6 +24,7 @@ from dj_assets.media.locations import Root
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.media.reader import MediaReader
 from dj_assets.models.store import ModelStore
+from dj_assets.models.text.counting import summed
 from dj_assets.operators.base import Expander
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
@@ -195,4 +196,5 @@ def _joined(parts: Sequence[Measured]) -> Measured:
         media=None if first.media is None else pa.concat_arrays([part.media for part in parts]),
         written=tuple(written for part in parts for written in part.written),
         decoders={file: decoder for part in parts for file, decoder in part.decoders.items()},
+        calls=summed(part.calls for part in parts),
     )

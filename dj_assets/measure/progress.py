@@ -11,6 +11,7 @@ class Progress:
     """Hold the progress of a measure over all files.
 
     `file_bytes` counts bytes of the source files on disk (compressed), `text_bytes` counts bytes of measured text.
+    `calls` and `tokens`, into and out of models, are those of language models in this run.
     """
 
     file: int
@@ -20,6 +21,8 @@ class Progress:
     file_bytes: int
     total_file_bytes: int
     seconds: float
+    calls: int = 0
+    tokens: int = 0
 
     @property
     def rows_per_s(self) -> float:
@@ -37,10 +40,16 @@ class Progress:
         done = self.file_bytes / self.total_file_bytes if self.total_file_bytes else 1.0
         return self.seconds * (1 - done) / done if done else 0.0
 
+    @property
+    def tokens_per_s(self) -> float:
+        """Return the tokens into and out of language models per second."""
+        return self.tokens / self.seconds if self.seconds else 0.0
+
     def __str__(self) -> str:
+        called = f"{self.calls:,} calls, {self.tokens_per_s:,.0f} tokens/s, " if self.calls else ""
         return (
             f"file {self.file + 1}/{self.files}: {self.rows:,} samples, {self.rows_per_s:,.0f} samples/s, "
-            f"{self.mb_per_s:.1f} MB/s, {self.remaining_s:.0f} s to go"
+            f"{self.mb_per_s:.1f} MB/s, {called}{self.remaining_s:.0f} s to go"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,9 +12,12 @@ import pyarrow as pa
 
 from dj_assets.errors import ContractError, TextModelError
 from dj_assets.measure.cascade import passing
+from dj_assets.measure.halving import failing
 from dj_assets.measure.lineage import Expansion, Lineage
 from dj_assets.measure.made_samples import aggregated, children_of, with_fields_of
 from dj_assets.measure.own_keys import rewriting, seen_by
+from dj_assets.measure.step_costs import StepCosts
+from dj_assets.models.text.counting import CallCounts
 from dj_assets.operators import contract
 from dj_assets.operators.base import (
     Aggregator,
@@ -34,6 +36,7 @@ from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.media_maker import MediaMaker, MediaWriter
 from dj_assets.operators.kinds.reference_filter import ReferenceFilter
+from dj_assets.operators.kinds.vector_deduplicator import VECTOR, VectorDeduplicator
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
 from dj_assets.operators.views.sample_statistics import with_statistics, without_statistics
 from dj_assets.recipe.plan import MembersRead, Plan, Step
@@ -65,7 +68,7 @@ class Measured:
     samples' other fields, if the batch has them; only operators with their own `text_key` and operators that write
     fields change them. A failed sample has its original fields, null where it has none of the type that was written.
     `written` holds the names and types of the fields that operators wrote, in their order, for each part of the batch
-    that was measured by itself.
+    that was measured by itself. `seconds` and `calls` are those of every step, by its label.
     """
 
     text: pa.StringArray
@@ -79,6 +82,7 @@ class Measured:
     media: pa.Array | None = None
     written: tuple[Mapping[str, pa.DataType], ...] = ()
     decoders: Mapping[str, str] = field(default_factory=dict)
+    calls: Mapping[str, CallCounts] = field(default_factory=dict)
 
 
 class RowStage:
@@ -101,7 +105,7 @@ class RowStage:
         self.left_text: dict[int, str] = {}
         self.statistics: dict[str, pa.Array] = {}
         self.signatures: dict[str, pa.Array] = {}
-        self.seconds: dict[str, float] = {}
+        self.costs = StepCosts()
         self.by_identity: dict[str, tuple[str, ...]] = {}
         self.fields_changed = False
         self.written: dict[str, pa.DataType] = {}
@@ -116,19 +120,18 @@ class RowStage:
         steps = plan.steps if steps is None else steps
         self.members_read = plan.members_read
         for number, step in enumerate(steps):
-            started = time.perf_counter()
             alive = self._living(steps[:number]) if step.index in plan.conditional else None
             if isinstance(step.operator, Expander):
-                rest, owner, itself = self._expand(step.operator, step, alive)
-                self.seconds[step.label] = time.perf_counter() - started
+                with self.costs.of(step.label):
+                    rest, owner, itself = self._expand(step.operator, step, alive)
                 living = self._living(steps[:number])[owner] if plan.conditional else None
                 stage = RowStage(rest, self.frequent, living)
                 stage.fields_changed = self.fields_changed
                 stage._watch_made(step.operator)
                 return self._with_children(step, owner, itself, stage.run(plan, steps[number + 1 :]))
-            self._among(alive, partial(self._step, step), rewrites=isinstance(step.operator, Mapper))
-            self._watch_made(step.operator)
-            self.seconds[step.label] = time.perf_counter() - started
+            with self.costs.of(step.label):
+                self._among(alive, partial(self._step, step), rewrites=isinstance(step.operator, Mapper))
+                self._watch_made(step.operator)
         return Measured(
             text=self._full_text(),
             fields=self._full_fields(),
@@ -136,10 +139,11 @@ class RowStage:
             signatures=self.signatures,
             failed_at=_failed_at(self.failures, self.size),
             failures=tuple(self.failures),
-            seconds=self.seconds,
+            seconds=self.costs.seconds,
             lineage=Lineage.of_source(self.size) if plan.expanders else None,
             media=self._full_media(),
             written=(self.written,),
+            calls=self.costs.calls,
         )
 
     def _living(self, before: Sequence[Step]) -> np.ndarray:
@@ -194,7 +198,8 @@ class RowStage:
             signatures=_merged(expansion, self.signatures, behind.signatures),
             failed_at=_failed_at(failures, len(expansion.order)),
             failures=tuple(failures),
-            seconds={**self.seconds, **behind.seconds},
+            seconds={**self.costs.seconds, **behind.seconds},
+            calls={**self.costs.calls, **behind.calls},
             lineage=expansion.lineage,
             media=None if media is behind.media is None else expansion.merged(media, behind.media),
             written=tuple({**self.written, **written} for written in behind.written),
@@ -265,11 +270,25 @@ class RowStage:
             self._aggregate(operator, step)
         elif isinstance(operator, Measuring) and step.statistics:
             self._measure(operator, step)
+        elif isinstance(operator, VectorDeduplicator):
+            self._sign_with_vectors(operator, step)
         elif isinstance(operator, Deduplicator):
             signatures = self._guarded(
                 lambda batch: {step.signature: contract.signed(operator, seen_by(operator, batch))}, step
             )
             self.signatures[step.signature] = self._spread(signatures[step.signature], operator.signature_type)
+
+    def _sign_with_vectors(self, operator: VectorDeduplicator, step: Step) -> None:
+        assert step.vector is not None  # noqa: S101 - the step has the operator
+        names = (step.signature, step.vector)
+        signed = self._guarded(
+            lambda batch: dict(
+                zip(names, contract.signed_with_vectors(operator, seen_by(operator, batch)), strict=True)
+            ),
+            step,
+        )
+        self.signatures[step.signature] = self._spread(signed[step.signature], operator.signature_type)
+        self.signatures[step.vector] = self._spread(signed[step.vector], VECTOR)
 
     def _aggregate(self, operator: Aggregator, step: Step) -> None:
         written: dict[str, pa.DataType] = {}
@@ -324,7 +343,7 @@ class RowStage:
         except (ContractError, TextModelError):
             raise
         except Exception:  # noqa: BLE001 - the one per-sample boundary: any operator, any library
-            self._set_aside(_failing(work, self.batch), step)
+            self._set_aside(failing(work, self.batch), step)
         return work(self.batch)
 
     def _set_aside(self, errors: Mapping[int, str], step: Step) -> None:
@@ -381,24 +400,3 @@ def _failed_at(failures: Iterable[Failure], size: int) -> pa.Array:
 
 def _merged(expansion: Expansion, before: Columns, after: Columns) -> dict[str, pa.Array]:
     return {name: expansion.merged(before.get(name), after.get(name)) for name in {**before, **after}}
-
-
-def _failing(work: Callable[[Batch], T], batch: Batch) -> dict[int, str]:
-    """Return the errors of the samples that `work` fails for, keyed by index; they are found by halving the batch."""
-    errors: dict[int, str] = {}
-    pending = [(0, len(batch))]
-    while pending:
-        start, stop = pending.pop()
-        if start == stop:
-            continue
-        try:
-            work(batch.slice(start, stop - start))
-        except (ContractError, TextModelError):
-            raise
-        except Exception as error:  # noqa: BLE001 - the same boundary, now one sample at a time
-            if stop - start == 1:
-                errors[start] = f"{type(error).__name__}: {error}".splitlines()[0][:500]
-            else:
-                middle = (start + stop) // 2
-                pending += [(start, middle), (middle, stop)]
-    return errors

@@ -10,6 +10,7 @@ from dj_assets.errors import SourceError
 from dj_assets.home.manifest import FileManifest
 from dj_assets.measure.work import BlockSummary
 from dj_assets.media.decoded_by import DECODERS
+from dj_assets.models.text.counting import CallCounts, summed
 from dj_assets.recipe.plan import digest
 from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.sources import SourceFile, is_as_found, state_of
@@ -56,6 +57,7 @@ class FileTally:
     nodes: Counter[str] = field(default_factory=Counter)
     peak_rss_mb: float = 0.0
     media: str = ""
+    calls: dict[str, CallCounts] = field(default_factory=dict)
     _keys_seen: tuple[str, ...] = ()
     _state: tuple[tuple[int, ...], ...] = ()
 
@@ -78,6 +80,7 @@ class FileTally:
         self.text_bytes += block.text_bytes
         self.file_bytes = block.file_bytes
         self.seconds.update(block.seconds)
+        self.calls = summed([self.calls, block.calls])
         self.nodes[node] += 1
         self.peak_rss_mb = max(self.peak_rss_mb, peak_rss_mb)
         if block.media:
@@ -122,6 +125,7 @@ class FileTally:
             media=self.media,
             decoders=DECODERS,
             members=tuple(members),
+            calls=self.calls,
         )
 
     def _no_text_key(self) -> str:

@@ -20,8 +20,10 @@ from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.file_stats import digest_of
 from dj_assets.media.locations import Root
 from dj_assets.models.store import ModelStore
+from dj_assets.models.text.counting import CallCounts
 from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.batch import Batch
+from dj_assets.operators.kinds.vector_deduplicator import VECTOR
 from dj_assets.recipe.plan import Plan, digest
 from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.readers import Block, parse
@@ -103,6 +105,7 @@ class BlockSummary:
     field_types: ColumnTypes
     seconds: Mapping[str, float]
     media: str = ""
+    calls: Mapping[str, CallCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
             field_types=_with_written(parsed.field_types, measured.written),
             seconds=measured.seconds,
             media=_media_digest(measured),
+            calls=measured.calls,
         ),
     )
 
@@ -165,6 +169,7 @@ def _with_all_columns(task: Task, measured: Measured) -> Measured:
     lineage = measured.lineage or Lineage.of_source(size)
     signed = ((step.signature, step.operator) for step in whole.deduplicators)
     types = {name: operator.signature_type for name, operator in signed if isinstance(operator, Deduplicator)}
+    types |= {step.vector: VECTOR for step in whole.deduplicators if step.vector}
     return replace(
         measured,
         statistics={

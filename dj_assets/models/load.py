@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dj_assets.models.vision.captioner import Captioner
     from dj_assets.models.vision.classifier import ImageClassifier
     from dj_assets.models.vision.clip import ClipModel
-    from dj_assets.models.vision.clip_tokens import ClipTokens
+    from dj_assets.models.vision.clip_tokens import Tokens
     from dj_assets.models.vision.grounding import PhraseDetector
     from dj_assets.models.vision.matching import ImageTextMatcher
 
@@ -136,11 +136,13 @@ def clip(path: Path) -> ClipModel:
 
 
 @cache
-def clip_tokens(path: Path) -> ClipTokens:
-    """Load the tokenizer of a CLIP model."""
+def clip_tokens(path: Path) -> Tokens:
+    """Load the tokenizer of a CLIP model: of open_clip, or of Hugging Face with the context of the released models."""
+    from dj_assets.models.vision.checkpoint import OPEN_CLIP_CONFIG
     from dj_assets.models.vision.clip_tokens import CONTEXT, ClipTokens
+    from dj_assets.models.vision.open_clip_folder import OpenClipTokens
 
-    return ClipTokens(path, CONTEXT)
+    return OpenClipTokens(path) if (path / OPEN_CLIP_CONFIG).is_file() else ClipTokens(path, CONTEXT)
 
 
 @cache

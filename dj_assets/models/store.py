@@ -71,7 +71,8 @@ class ModelStore:
         return model
 
     def _on_path(self, name: str) -> ModelFile | None:
-        for folder in self.folders:
+        # an absolute path needs no folder: joined to any, it stays as it is
+        for folder in self.folders or ((Path("/"),) if Path(name).is_absolute() else ()):
             aliases = _aliases(folder)
             for candidate in _accepted(name):
                 path = folder / aliases.get(candidate, candidate)

@@ -7,6 +7,7 @@ code. Their texts and pictures mean nothing; a note in each folder says so.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 TEXT = "Qwen/Qwen2-7B-Instruct"
 VISION = "llava-hf/llava-v1.6-vicuna-7b-hf"
 PAINTER = "stabilityai/stable-diffusion-xl-base-1.0"
+INPAINTER = "stabilityai/sdxl-turbo"
+VISION_13B = "llava-hf/llava-v1.6-vicuna-13b-hf"
 MASKS = "facebook/sam-vit-base"
 _SEED = 2024
 _WIDTH, _VOCABULARY = 64, 512
@@ -48,11 +51,14 @@ def write(folder: Path) -> None:
 
     without_messages()
     torch.manual_seed(_SEED)
-    _language_model(folder / TEXT)
+    language_model(folder / TEXT)
     _vision_language_model(folder / VISION)
     _painter(folder / PAINTER)
     _masks(folder / MASKS)
-    for name in (TEXT, VISION, PAINTER, MASKS):
+    # architectures that differ in their sizes alone
+    shutil.copytree(folder / PAINTER, folder / INPAINTER, dirs_exist_ok=True)
+    shutil.copytree(folder / VISION, folder / VISION_13B, dirs_exist_ok=True)
+    for name in (TEXT, VISION, VISION_13B, PAINTER, INPAINTER, MASKS):
         (folder / name / RANDOM_NOTE).write_text(f"{RANDOM}\n", "utf-8")
 
 
@@ -90,7 +96,8 @@ def _merges(letters: Sequence[str]) -> tuple[list[tuple[str, str]], dict[str, in
     return list(merges), known
 
 
-def _language_model(folder: Path) -> None:
+def language_model(folder: Path) -> None:
+    """Write a language model of random weights, about 1 MB, that answers with words of the list."""
     transformers = _transformers()
     tokenizer = _tokenizer(left=True)
     config = transformers.Qwen2Config(**_text(tokenizer))

@@ -72,6 +72,21 @@ class Range(Condition):
         inside = " AND ".join(tests) or "TRUE"
         return Sql(f"({number} AND {'NOT ' if self.reversed else ''}({inside}))", parameters)
 
+    def holds(self, number: float) -> bool:
+        """Return whether a number is kept, as `keep` tests it.
+
+        Examples
+        --------
+        >>> Range("score", 0.5, 1.0).holds(0.5), Range("score", 0.5, low_closed=False).holds(0.5)
+        (True, False)
+        """
+        if math.isnan(number):
+            return False
+        low, high = self.low_closed != self.reversed, self.high_closed != self.reversed
+        above = self.low is None or number > self.low or (low and number == self.low)
+        below = self.high is None or number < self.high or (high and number == self.high)
+        return (above and below) != self.reversed
+
     def reason(self, columns: Columns) -> Sql:
         """Return "below min_ratio 0.65" or "above max_ratio 0.9" (or "inside …" for a reversed range).
 

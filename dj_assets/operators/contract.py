@@ -34,6 +34,7 @@ from dj_assets.operators.base import (
     Statistic,
 )
 from dj_assets.operators.batch import TEXT, Batch, TextError
+from dj_assets.operators.kinds.vector_deduplicator import VECTOR, VectorDeduplicator
 from dj_assets.operators.sql import Sql
 
 T = TypeVar("T")
@@ -91,6 +92,16 @@ def signed(operator: Deduplicator, batch: Batch) -> pa.Array:
     """Sign a batch; return one signature of the declared type for each sample."""
     returned = _called(operator, "sign", batch, lambda: operator.sign(batch))
     return _whole_keys(operator, "sign", _array(operator, "sign", returned, operator.signature_type, len(batch)))
+
+
+def signed_with_vectors(operator: VectorDeduplicator, batch: Batch) -> tuple[pa.Array, pa.Array]:
+    """Sign a batch by vectors; return the signature and the vector of each sample."""
+    both = _called(operator, "embed", batch, lambda: operator.sign_with_vectors(batch))
+    kinds = (operator.signature_type, VECTOR)
+    signatures, vectors = (
+        _array(operator, "embed", array, kind, len(batch)) for array, kind in zip(both, kinds, strict=True)
+    )
+    return signatures, vectors
 
 
 def counted(operator: CorpusMapper, batch: Batch) -> pa.Array:

@@ -11,8 +11,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from dj_assets.errors import UserError
+
 TABLE = "generations"
 _AT_ONCE = 10_000
+_FORMATS = {".parquet": "FORMAT parquet", ".csv": "FORMAT csv, HEADER", ".jsonl": "FORMAT json"}
 SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -43,16 +46,39 @@ def add_generations(database: Path, records: Iterable[Record]) -> None:
     `images` are checksums of pixels, `sampling` and `facts` are JSON, `asked` is the time in seconds since 1970. A call
     that failed has an error and no answer.
     """
-    connection = duckdb.connect(str(database))
+    with duckdb.connect(str(database)) as connection:
+        fill(connection, records)
+
+
+def fill(connection: duckdb.DuckDBPyConnection, records: Iterable[Record]) -> None:
+    """Create the table in an open database, see `add_generations`."""
+    connection.register("none", SCHEMA.empty_table())
+    connection.execute(f"CREATE TABLE {TABLE} AS SELECT * REPLACE (to_timestamp(asked) AS asked) FROM none")  # noqa: S608
+    left = iter(records)
+    while some := list(islice(left, _AT_ONCE)):
+        connection.register("calls", pa.Table.from_pylist(list(_rows(some)), SCHEMA))
+        connection.execute(f"INSERT INTO {TABLE} SELECT * REPLACE (to_timestamp(asked) AS asked) FROM calls")  # noqa: S608
+    connection.unregister("none")
+
+
+def export_calls(records: Iterable[Record], path: Path) -> None:
+    """Write calls to a file of the format that its ending names, in the columns of the table.
+
+    Raises
+    ------
+    UserError
+        If the ending is none of `.parquet`, `.csv` and `.jsonl`, or the file cannot be written.
+    """
+    how = _FORMATS.get(path.suffix)
+    if how is None:
+        raise UserError(f"{path}: ends in none of {', '.join(_FORMATS)}; name the format by its ending")
     try:
-        connection.register("none", SCHEMA.empty_table())
-        connection.execute(f"CREATE TABLE {TABLE} AS SELECT * REPLACE (to_timestamp(asked) AS asked) FROM none")  # noqa: S608
-        left = iter(records)
-        while some := list(islice(left, _AT_ONCE)):
-            connection.register("calls", pa.Table.from_pylist(list(_rows(some)), SCHEMA))
-            connection.execute(f"INSERT INTO {TABLE} SELECT * REPLACE (to_timestamp(asked) AS asked) FROM calls")  # noqa: S608
-    finally:
-        connection.close()
+        with duckdb.connect() as connection:
+            fill(connection, records)
+            target = str(path).replace("'", "''")
+            connection.execute(f"COPY (FROM {TABLE} ORDER BY asked, key) TO '{target}' ({how})")
+    except (duckdb.IOException, OSError) as error:
+        raise UserError(f"{path}: cannot be written ({str(error).splitlines()[0]})") from None
 
 
 def _rows(records: Iterable[Record]) -> Iterator[dict[str, Any]]:

@@ -56,7 +56,7 @@ def _signed(connection: duckdb.DuckDBPyConnection, view: Sql, ids: Sql, signatur
     signed = Sql.of(
         "SELECT parse_filename(filename, true)::INTEGER AS shard, row, {signature} AS signature"
         " FROM read_parquet({files}, filename = true)",
-        signature=Sql(quoted(step.signature)),
+        signature=Sql(quoted(step.vector or step.signature)),
         files=literals(map(str, signatures)),
     )
     query = "CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM ({ids}) JOIN ({signed}) USING (shard, row)"

@@ -37,9 +37,13 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
     broken, or uses the subset name of another recipe, does not hide the others. A recipe of the user's takes the place
     of an included one with the same subset name.
     """
+    return _gallery(_recipe_files(folders))
+
+
+def _gallery(files: Sequence[Path]) -> Gallery:
     recipes: dict[str, GalleryRecipe] = {}
     broken: dict[Path, RecipeError] = {}
-    for path in _recipe_files(folders if folders is not None else settings.recipe_folders()):
+    for path in files:
         try:
             recipe = as_asset(load_recipe(path), path)
         except RecipeError as error:
@@ -78,13 +82,26 @@ def known_recipe(subset: str, folders: tuple[Path, ...] | None = None) -> Galler
     UserError
         If the gallery has no such subset; the message names the nearest one.
     """
-    recipes = find_gallery(folders).recipes
     name = subset.rpartition("/")[2].removesuffix(".yaml")
+    files = _recipe_files(folders)
+    # loading all recipes imports most operators; a recipe that is made of other subsets needs theirs, too
+    recipes = _gallery([file for file in files if _may_be_of(name, file)]).recipes
+    if name not in recipes:
+        recipes = _gallery(files).recipes
     if name not in recipes:
         near = nearest(name.lower(), sorted(recipes))
         cure = f"did you mean {near!r}?" if near else "'dj-assets prune' lists those that were run"
         raise UserError(f"{subset}: is neither a folder nor a subset of the gallery; {cure}")
     return recipes[name]
+
+
+def _may_be_of(name: str, file: Path) -> bool:
+    """Return whether a file may have the recipe of a subset; one that says so in an unusual form is not seen."""
+    named = rb"subset\b['\"]?\s*:\s*['\"]?" + re.escape(name.encode()) + rb"\b"
+    try:
+        return name == _identifier(file.stem) or re.search(named, file.read_bytes()) is not None
+    except OSError:
+        return True
 
 
 def _is_included(path: Path) -> bool:
@@ -256,10 +273,10 @@ def _unusable(recipe: Recipe, role: str, problem: str, fix: str | None = None) -
     return RecipeError(recipe.file, problem, key=f"asset.{role}.subset", fix=fix)
 
 
-def _recipe_files(folders: tuple[Path, ...]) -> list[Path]:
+def _recipe_files(folders: tuple[Path, ...] | None) -> list[Path]:
     return [
         path
-        for folder in folders
+        for folder in (settings.recipe_folders() if folders is None else folders)
         for path in ([folder] if folder.is_file() else sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))))
     ]
 

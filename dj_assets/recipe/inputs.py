@@ -15,6 +15,7 @@ from dj_assets.recipe.model import Source
 
 # The seed with which Data-Juicer shuffles.
 SEED = 42
+_HUB = "huggingface"
 _WEIGHTLESS = "weights have no effect without max_sample_num, as in Data-Juicer"
 
 
@@ -86,7 +87,7 @@ def _of_dataset(dataset: object, file: str) -> Inputs:
             raise RecipeError(file, "needs a path", key=key)
         sentence = _unread(config, path)
         if sentence is None:
-            paths.append(path)
+            paths.append(f"hf://datasets/{path}" if _source_of(config) == _HUB else path)
         else:
             notices.append(f"{file}: {key}: {sentence}")
         if credentials := sorted(name for name in config if name.startswith("aws_")):
@@ -99,11 +100,20 @@ def _of_dataset(dataset: object, file: str) -> Inputs:
 
 
 def _unread(config: Mapping[str, object], path: str) -> str | None:
-    """Return why an entry is not read, None if it is: a local path, or a URL of a store."""
-    source = config.get("source") or config.get("type")
+    """Return why an entry is not read, None if it is: a local path, a URL of a store, or a data set of the hub."""
+    source = _source_of(config)
     if config.get("type") in {None, "local"} or source == "s3":
         return None
+    if source == _HUB:
+        narrowed = [key for key in ("name", "split") if config.get(key)]
+        if not narrowed:
+            return None
+        return f"{path!r}: {narrowed[0]} is not read; name the files, such as hf://datasets/{path}/FOLDER, with --input"
     return f"{path!r} from {source} is not read; fetch it before, and name the files with --input"
+
+
+def _source_of(config: Mapping[str, object]) -> object:
+    return config.get("source") or config.get("type")
 
 
 def _mixture(

@@ -31,7 +31,20 @@ class _Strict(BaseModel):
 
 
 ExportFormat = Literal[
-    "jsonl", "jsonl.zst", "parquet", "huggingface", "webdataset", "llava", "megatron", "mds", "label_studio"
+    "jsonl",
+    "jsonl.zst",
+    "parquet",
+    "huggingface",
+    "webdataset",
+    "llava",
+    "megatron",
+    "mds",
+    "litdata",
+    "lance",
+    "delta",
+    "iceberg",
+    "label_studio",
+    "img_diff",
 ]
 RawFormat = Literal["alpaca_cot", "arxiv", "llava", "stackexchange", "video_captions", "webdataset"]
 Language = Literal["en", "zh"]
@@ -175,18 +188,21 @@ class ExportBlock(_Strict):
     ----------
     format
         jsonl, jsonl.zst, parquet, huggingface (Parquet with a card that `datasets` and the hub read), webdataset (a tar
-        with several files for each sample, including its media), llava, megatron (tokens as `.bin` and `.idx`) or mds
-        (tokens for MosaicML's Streaming).
+        with several files for each sample, including its media), llava, megatron (tokens as `.bin` and `.idx`), mds
+        (tokens for MosaicML's Streaming), litdata (tokens for litdata), label_studio, or a new version of a table of
+        lance, delta or iceberg.
     shard_size
         The size at which a part is closed, such as 256MB.
     folder
         The target folder, relative to the project; by default `export/` in the subset's folder of the data home.
     tokenizer
-        For megatron and mds: a tokenizer.json, a SentencePiece model, or a folder with one, relative to the project.
+        For megatron, mds and litdata: a tokenizer.json, a SentencePiece model, or a folder with one, relative to the
+        project.
     end_of_document
         The token behind each document; by default the one that the tokenizer names so.
     sequence_length
-        For mds: tokens of a sample, documents packed one behind the other; by default a document is a sample.
+        For mds and litdata: tokens of a sample, documents packed one behind the other; by default a document is a
+        sample.
     """
 
     format: ExportFormat = "parquet"

@@ -37,6 +37,7 @@ from dj_assets.operators.contract import IDENTITY
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.media_maker import MediaWriter
 from dj_assets.operators.kinds.python_code import CodeMapper
+from dj_assets.operators.kinds.vector_deduplicator import VectorDeduplicator
 from dj_assets.recipe.load import CONTENT
 from dj_assets.recipe.model import Recipe, Source
 
@@ -77,6 +78,11 @@ class Step:
     def signature(self) -> str:
         """Return the column of a deduplicator's signature, or of the keys that are counted."""
         return f"{self.label}_{self.index}"
+
+    @property
+    def vector(self) -> str | None:
+        """Return the column of the vectors that a deduplicator compares, None if its signatures suffice."""
+        return f"{self.signature}_vector" if isinstance(self.operator, VectorDeduplicator) else None
 
 
 @dataclass(frozen=True)
@@ -182,7 +188,7 @@ class Plan:
         lacking: dict[str, str] = {}
         for step in self.steps:
             if problem := step.operator.lacks():
-                lacking.setdefault(problem, str(self._error(step, problem)))
+                lacking.setdefault(problem, self.line_about(step, problem))
         return tuple(lacking.values())
 
     @cached_property
@@ -201,7 +207,7 @@ class Plan:
         """Return the approximate number of bytes of records that are measured at a time."""
         kinds = {operator.media for operator in self.media}
         if not kinds:
-            return settings.BATCH_BYTES
+            return settings.MODEL_BLOCK_BYTES if self.asks_models else settings.BATCH_BYTES
         return settings.IMAGE_BLOCK_BYTES if kinds == {"images"} else settings.CLIP_BLOCK_BYTES
 
     def before(self, step: Step) -> Plan:
@@ -331,6 +337,10 @@ class Plan:
 
     def _error(self, step: Step, problem: str, key: str | None = None, fix: str | None = None) -> RecipeError:
         return RecipeError(self.recipe.file, problem, self._index(step), step.label, key, fix)
+
+    def line_about(self, step: Step, problem: str) -> str:
+        """Return a sentence about a step with its position in the recipe."""
+        return str(self._error(step, problem))
 
     def measure_key(self, store: ModelStore) -> str:
         """Return the key of measured files: a digest of the stats hash and the checksum of every model."""

@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
 from dj_assets.home.writing import ParquetFileWriter
 from dj_assets.operators import contract
 from dj_assets.operators.base import Deduplicator
+from dj_assets.operators.kinds.vector_deduplicator import VectorDeduplicator
 from dj_assets.recipe.plan import Step, digest
 from dj_assets.replay.clusters import NearPairs
 from dj_assets.replay.ordered import distinct_sorted
@@ -40,10 +42,33 @@ def find_near_pairs(
     path = layout.near_pairs(step.signature)
     stored = read_stored(path, key)
     if stored is None:
-        stored = contract.near_pairs(operator, distinct_values(signature_files, step.signature), threads)
+        stored = searched_pairs(step, operator, signature_files, threads)
         store(path, stored, key)
     a, b = (stored.column(name).to_numpy() for name in ("a", "b"))
     return NearPairs(a, b)
+
+
+def searched_pairs(step: Step, operator: Deduplicator, files: Sequence[Path], threads: int = 1) -> pa.Table:
+    """Return the near pairs of the distinct signatures of files, with the columns of `Deduplicator.near_pairs`."""
+    if isinstance(operator, VectorDeduplicator) and step.vector is not None:
+        return operator.near_vectors(*_distinct_vectors(files, step.signature, step.vector))
+    return contract.near_pairs(operator, distinct_values(files, step.signature), threads)
+
+
+def _distinct_vectors(files: Sequence[Path], signature: str, vector: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct signatures in order, and the vector of each; memory: two bytes for each of its values."""
+    signatures, vectors = [np.empty(0, np.uint64)], []
+    for path in files:
+        table = pq.read_table(path, columns=[signature, vector]).drop_null().combine_chunks()
+        values, first = np.unique(table[signature].to_numpy(), return_index=True)
+        signatures.append(values)
+        if len(first):
+            flat = table[vector].combine_chunks().flatten().to_numpy()
+            vectors.append(flat.reshape(table.num_rows, -1)[first])
+    distinct, first = np.unique(np.concatenate(signatures), return_index=True)
+    if len({part.shape[1] for part in vectors}) > 1:
+        raise UserError(f"{signature}: vectors of different lengths are stored; measure all files by the same model")
+    return distinct, np.concatenate(vectors)[first] if vectors else np.empty((0, 1), np.int16)
 
 
 def near_pairs_key(step: Step, operator: Deduplicator, measured: str) -> bytes:

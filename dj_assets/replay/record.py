@@ -16,6 +16,7 @@ from dj_assets.home.manifest import FileManifest, numbered_json
 from dj_assets.home.run_manifest import Bins, MeasuredFile, MediaFields, PublishedFile, RunManifest, RunMedia, UsedModel
 from dj_assets.media.locations import Root
 from dj_assets.models.store import ModelFile
+from dj_assets.models.text.counting import summed
 from dj_assets.recipe.load import IN_MEMORY
 from dj_assets.recipe.plan import Plan
 from dj_assets.replay.decision import Decision
@@ -101,6 +102,7 @@ def manifest_of_run(
         media=_media(plan, files, decision.manifests),
         missing_shards=decision.missing,
         notices=tuple(notices),
+        calls=summed(file.calls for file in decision.manifests),
         refined=tuple(refined),
         statistics=statistics,
     )

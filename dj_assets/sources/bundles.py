@@ -1,7 +1,7 @@
 """Many small files are joined, so that each costs little and refined files have a sensible size.
 
 A source with more than 100 small files is read in bundles of neighbouring files, of at most 4 MB: files of JSON
-records, files of cells with the same header, Parquet files with the same columns. Where a bundle ends depends on the
+records, files of cells with the same header, tables with the same columns. Where a bundle ends depends on the
 name of its last file: a file that arrives later changes one bundle, not all that follow.
 """
 
@@ -17,6 +17,7 @@ from dj_assets.errors import DjError
 from dj_assets.sources.arrow_types import has_inner_dictionary
 from dj_assets.sources.cells import DELIMITERS, header_of
 from dj_assets.sources.sources import NO_ROOT, SourceFile
+from dj_assets.sources.table_files import TABLES
 from dj_assets.sources.tables import table_schema
 from dj_assets.urls import is_url
 
@@ -46,7 +47,7 @@ def _is_small(file: SourceFile) -> bool:
     return file.format in {"jsonl", "json", *_TABLES} and file.reading.format is None and 0 < file.size <= _SMALL_BYTES
 
 
-_TABLES = {"parquet", *DELIMITERS}
+_TABLES = {*TABLES, *DELIMITERS}
 
 
 def _runs(files: Sequence[SourceFile], part_bytes: int, *, with_media: bool) -> Iterator[list[SourceFile]]:
@@ -89,9 +90,9 @@ def _columns(file: SourceFile) -> Hashable:
     if is_url(file.path):  # each would cost a request before anything is read
         return None
     try:
-        if file.format != "parquet":
+        if file.format in DELIMITERS:
             return header_of(file)
-        schema, _ = table_schema(file)
+        schema = table_schema(file)
     except (DjError, OSError):
         return None
     if any(pa.types.is_dictionary(field.type) or has_inner_dictionary(field.type) for field in schema):

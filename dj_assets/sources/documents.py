@@ -13,6 +13,8 @@ from dj_assets.errors import SourceError
 from dj_assets.sources.blocks import Block, RefusedError
 from dj_assets.sources.cells import cells_of
 from dj_assets.sources.fields import ID, SAMPLE_NAME
+from dj_assets.sources.formats.registry import RAW_FORMATS
+from dj_assets.sources.json_records import NoTextError
 from dj_assets.sources.readers import open_blocks
 from dj_assets.sources.sources import SourceFile
 
@@ -52,13 +54,19 @@ def _records(block: Block, file: SourceFile) -> Iterator[tuple[int, object]]:
     if isinstance(block.payload, pa.RecordBatch):
         yield from enumerate(block.payload.to_pylist(), block.first_row)
         return
+    unpack = RAW_FORMATS[block.reading.format].unpack if block.reading.format else None
     for piece in block.pieces():
         try:
-            if block.header is None:
+            if unpack is not None:
+                yield piece.row, unpack(piece, block.reading)
+            elif block.header is None:
                 yield piece.row, _loads(piece.raw)
             else:
                 cells = cells_of(piece.raw, block.header.delimiter, len(block.header.columns))
                 yield piece.row, dict(zip(block.header.columns, cells, strict=True))
+        except NoTextError:
+            # a page without text
+            continue
         except (RefusedError, ValueError) as error:
             raise SourceError(f"{file.path}: {error} at {piece.position}") from None
 

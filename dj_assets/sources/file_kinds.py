@@ -22,10 +22,12 @@ _PACKED = (
 _PLAIN = (
     (rb"PAR1\x15", "Parquet", "give its name the ending .parquet"),
     (rb"PARE", "encrypted Parquet", "decrypt it first"),
-    (rb"ARROW1\0", "an Arrow file", "write it as Parquet"),
+    (rb"ARROW1\0", "an Arrow file", "give its name the ending .arrow"),
+    (rb"FEA1", "Feather of version 1", "write it as Parquet"),
     (rb"Obj\x01", "Avro", "write it as Parquet"),
     (rb"version https://git-lfs", "a pointer of Git LFS, not the file itself", "get the file with 'git lfs pull'"),
-    (rb"ORC", "ORC", "write it as Parquet"),
+    (rb"ORC", "ORC", "give its name the ending .orc"),
+    (rb"WARC/[01]\.", "a WARC file", "give its name the ending .warc"),
     (rb"\x93NUMPY", "an array of NumPy", "write it as Parquet"),
     (rb"SQLite format 3\0", "a database of SQLite", "export its table as CSV"),
     (rb"\s*<\?xml", "an XML page", "look at it: it may say why the download failed"),
@@ -39,7 +41,13 @@ _PLAIN = (
 _LONE_RETURN = re.compile(rb"\r[^\r\n]")
 _LONE_RETURN_OF_JSON = re.compile(rb"\}[ \t]*\r[ \t]*\{")
 _BY_COMPRESSION = {"gz": rb"\x1f\x8b", "zst": rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"}
-_PARQUET = rb"PAR1"
+# The first bytes of formats that are not text; a stream of Arrow begins with a message of at most 256 MiB.
+_OWN = {
+    "parquet": rb"PAR1",
+    "arrow": rb"ARROW1|\xff\xff\xff\xff.{3}[\0-\x0f]",
+    "orc": rb"ORC",
+    "warc": rb"WARC/",
+}
 
 
 def mistaken_packing(file: SourceFile, head: bytes) -> str | None:
@@ -52,7 +60,8 @@ def mistaken_packing(file: SourceFile, head: bytes) -> str | None:
 
 def mistaken_content(file: SourceFile, head: bytes) -> str | None:
     """Return what the content of a file is, with the cure, if it is not what its name says; None if it may be."""
-    if not head or (file.format == "parquet" and re.match(_PARQUET, head)):
+    own = _OWN.get(file.format)
+    if not head or (own is not None and re.match(own, head, re.DOTALL)):
         return None
     packed = _kind_of(head, _PACKED)
     if packed is not None and file.compression is not None:

@@ -19,6 +19,7 @@ from dj_assets.sources.raw_formats import cut_of, parse_composed, parse_plain
 from dj_assets.sources.sources import SourceFile, content_sha256, members_sha256
 from dj_assets.sources.streams import BrokenStreamError, Stream
 from dj_assets.sources.table_batches import compact
+from dj_assets.sources.table_files import TABLES
 from dj_assets.sources.tables import table_blocks
 
 __all__ = ["Block", "Parsed", "Reader", "Reject", "limited", "open_blocks", "parse", "records_in"]
@@ -40,7 +41,7 @@ class Reader:
     block_bytes
         The approximate number of bytes of raw records in a block; a longer record makes a longer block.
     max_line_bytes
-        A record over this length is quarantined. None but a row of Parquet is ever held in memory.
+        A record over this length is quarantined. None but a row of a table is ever held in memory.
     limit
         The largest number of records to read; blank lines do not count.
     members
@@ -82,7 +83,7 @@ class Reader:
             return
         row = 0
         try:
-            source = self._table() if self.file.format == "parquet" else self._stream()
+            source = self._table() if self.file.format in TABLES else self._stream()
             for block in source:
                 row = _end_row(block)
                 yield block

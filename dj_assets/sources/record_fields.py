@@ -11,7 +11,8 @@ import pyarrow as pa
 from dj_assets import settings
 from dj_assets.sources.readers import Block, Reader, parse, records_in
 from dj_assets.sources.sources import SourceFile
-from dj_assets.sources.tables import table_schema
+from dj_assets.sources.table_files import TABLES
+from dj_assets.sources.tables import table_rows, table_schema
 
 # JSON has these characters as they are.
 _PLAIN_KEY = re.compile(r"[\w .-]+", re.ASCII)
@@ -45,7 +46,7 @@ def record_fields(
         yield from _limited(files, keys, text_key, block_bytes, limit)
         return
     for file in files:
-        if file.format == "parquet":
+        if file.format in TABLES:
             yield from _of_table(file, text_key)
         for block in islice(_blocks(file, block_bytes), 1):
             yield from _of_block(block, file, text_key)
@@ -62,9 +63,9 @@ def _limited(
     for file in files:
         if left <= 0:
             return
-        if file.format == "parquet":
+        if file.format in TABLES:
             yield from _of_table(file, text_key)
-            left -= table_schema(file)[1]
+            left -= table_rows(file, left)
         for number, block in enumerate(_blocks(file, block_bytes, left)):
             left -= records_in(block)
             if number == 0 or _may_have(block, keys):
@@ -73,14 +74,15 @@ def _limited(
 
 def _blocks(file: SourceFile, block_bytes: int, limit: int | None = None) -> Iterator[Block]:
     """Yield the blocks of a file that is no table."""
-    if file.format != "parquet":
+    if file.format not in TABLES:
         yield from Reader(file, 0, block_bytes, settings.max_record_bytes(), limit).blocks()
 
 
 def _of_table(file: SourceFile, text_key: str) -> Iterator[pa.DataType]:
     """Yield the type of the rows of a table, from its schema alone; rows of joined tables have the same columns."""
-    schema, rows = table_schema((file.members or (file,))[0])
-    if rows and (file.reading.text_key or text_key) in schema.names:
+    first = (file.members or (file,))[0]
+    schema = table_schema(first)
+    if table_rows(first, 1) and (file.reading.text_key or text_key) in schema.names:
         yield pa.struct(list(schema))
 
 

@@ -17,21 +17,32 @@ from typing import Literal, cast
 from dj_assets.errors import SourceError
 from dj_assets.included import is_sample, sample_path
 from dj_assets.media.locations import Root
+from dj_assets.sources.datasets_folders import without_descriptions
 from dj_assets.stores.globs import matches
+from dj_assets.stores.hub import is_hub, pinned
 from dj_assets.stores.path import ObjectPath, SourcePath, found_below
 from dj_assets.stores.store import ListedObject
 from dj_assets.urls import is_url
 
-Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "tar", "xml"]
+Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "orc", "warc", "tar", "xml"]
 Compression = Literal["gz", "zst"]
 
 # Formats with one sample per record, and the additional formats of raw files.
-PLAIN: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "parquet")
+PLAIN: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "parquet", "arrow", "orc", "warc")
 RAW: tuple[Format, ...] = ("tar", "xml")
+# Formats whose records are pages of a crawl, which are made samples when they are read.
+CRAWLS: tuple[Format, ...] = ("warc",)
 COMPRESSIONS: tuple[Compression, ...] = ("gz", "zst")
-READ = "read are .jsonl, .json, .csv, .tsv and .parquet, each plain or with .gz or .zst"
+# Other endings of the same formats.
+_ALSO: dict[str, Format] = {"ndjson": "jsonl", "feather": "arrow", "ipc": "arrow", "wet": "warc"}
+READ = f"read are {', '.join(f'.{kind}' for kind in PLAIN[:-1])} and .{PLAIN[-1]}, each plain or with .gz or .zst"
 
-_ENDING = re.compile(rf"\.({'|'.join((*PLAIN, *RAW))}|ndjson)(?:\.({'|'.join(COMPRESSIONS)}))?$", re.IGNORECASE)
+_ENDING = re.compile(
+    rf"\.({'|'.join((*PLAIN, *RAW, *_ALSO))})(?:\.({'|'.join(COMPRESSIONS)}))?$",
+    re.IGNORECASE,
+)
+# Owner and name of a data set of the hub.
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w-]*/[\w.-]+")
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -107,7 +118,8 @@ class SourceFile:
                     f"{path}: is a {_kind_of(facts.st_mode)}, no regular file; write its content into one"
                 )
             known = ListedObject(facts.st_size, facts.st_mtime_ns)
-        return cls(path, known.size, known.mtime_ns, *detected)
+        reading = Reading(format=detected[0]) if detected[0] in CRAWLS else AS_IT_STANDS
+        return cls(path, known.size, known.mtime_ns, *detected, reading)
 
 
 def resolve(
@@ -226,7 +238,8 @@ def _kind_of(mode: int) -> str:
 
 def _format_of(path: PurePath, formats: Sequence[Format]) -> tuple[Format, Compression | None] | None:
     ending = _ENDING.search(path.name)
-    kind = ending[1].lower().replace("ndjson", "jsonl") if ending else ""
+    kind = ending[1].lower() if ending else ""
+    kind = _ALSO.get(kind, kind)
     if ending is None or kind not in formats:
         return None
     compression = ending[2].lower() if ending[2] else None
@@ -257,7 +270,7 @@ def _expand(
 def _expand_url(
     url: str, in_folders: Sequence[Format], left_out: list[SourcePath]
 ) -> list[tuple[SourcePath, ListedObject | None]]:
-    path = ObjectPath.of(url)
+    path = ObjectPath.of(pinned(url) if is_hub(url) else url)
     facts = path.store.facts() if not glob.has_magic(url) else None
     if facts is not None:
         return [(path, facts)]
@@ -269,8 +282,8 @@ def _in_store(
     folder: ObjectPath, formats: Sequence[Format], left_out: list[SourcePath]
 ) -> dict[ObjectPath, ListedObject]:
     objects = found_below(folder)
-    shown = {path: facts for path, facts in objects.items() if not _hidden(path.relative_to(folder))}
-    readable = {path: facts for path, facts in shown.items() if _format_of(path, formats)}
+    shown = without_descriptions([path for path in objects if not _hidden(path.relative_to(folder))])
+    readable = {path: objects[path] for path in shown if _format_of(path, formats)}
     left_out += sorted(path for path in shown if not (path in readable or _is_no_data(path)))
     if not objects:
         raise SourceError(f"{folder}: no such object, and none below it; write a glob, or check bucket and path")
@@ -289,11 +302,11 @@ def _expand_path(
         return (path,)
     if glob.has_magic(str(given)):
         return _matches(path, in_folders)
-    raise SourceError(f"{path}: no such file or folder{_nearest(path)}")
+    raise SourceError(f"{path}: no such file or folder{_on_hub(str(given)) or _nearest(path)}")
 
 
 def _folder(folder: Path, formats: Sequence[Format], left_out: list[SourcePath]) -> list[Path]:
-    shown = [path for path in _below(folder) if _is_file(path, formats)]
+    shown = without_descriptions([path for path in _below(folder) if _is_file(path, formats)])
     paths = sorted((path for path in shown if _format_of(path, formats)), key=natural_key)
     if not paths:
         raise SourceError(f"{folder}: the folder holds no file that can be read; {_readable_endings(formats)}")
@@ -344,6 +357,12 @@ def _matches(pattern: Path, formats: Sequence[Format]) -> list[Path]:
     if not files:
         raise SourceError(f"{pattern}: no file matches")
     return files
+
+
+def _on_hub(given: str) -> str:
+    """Return how a name such as `allenai/c4` is written if a data set of the hub is meant; empty for other names."""
+    meant = _HUB_NAME.fullmatch(given) and not _format_of(PurePath(given), (*PLAIN, *RAW))
+    return f"; a data set of the hub is written hf://datasets/{given}" if meant else ""
 
 
 def _nearest(path: Path) -> str:

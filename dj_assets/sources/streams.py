@@ -140,15 +140,44 @@ class Stream:
         self._ahead = b"".join(parts)
         return self._ahead[:size]
 
+    @property
+    def member_start(self) -> int:
+        """Return the offset in the content at which the gzip member begins that is being read; 0 of another file."""
+        return self._content.member_start if isinstance(self._content, Gzip) else 0
+
+    @property
+    def resumable(self) -> bool:
+        """Return whether the stream can be read on after a damage: gzip begins again with each member."""
+        return isinstance(self._content, Gzip)
+
+    def resume(self) -> bool:
+        """Go on after a damage of a gzip stream, with what may be its next member; return whether there is one.
+
+        Raises
+        ------
+        BrokenStreamError
+            If the stream is cut off.
+        """
+        if not isinstance(self._content, Gzip):
+            return False
+        self._ahead = b""
+        try:
+            return self._content.resume()
+        except DamagedStreamError as error:
+            raise self._broken(error, 0) from error
+
     def _decompressed(self, size: int, ahead: int) -> bytes:
         """Return up to `size` bytes from `ahead` bytes after the position."""
         try:
             return self._content.read(size)
         except DamagedStreamError as error:
-            raise BrokenStreamError(
-                f"the {self._codec} stream {error} near byte {self.raw.consumed_bytes} of {self._size}"
-                f" (byte {self.position + ahead} of the content)"
-            ) from error
+            raise self._broken(error, ahead) from error
+
+    def _broken(self, error: DamagedStreamError, ahead: int) -> BrokenStreamError:
+        return BrokenStreamError(
+            f"the {self._codec} stream {error} near byte {self.raw.consumed_bytes} of {self._size}"
+            f" (byte {self.position + ahead} of the content)"
+        )
 
     def __enter__(self) -> Stream:
         return self

@@ -1,4 +1,4 @@
-"""Tables (Parquet, and parsed cells): rows are read in bounded batches; samples have a struct of fields."""
+"""Tables (Parquet, Arrow, ORC, and parsed cells): rows are read in bounded batches; samples have a struct of fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import IO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dj_assets import settings
 from dj_assets.errors import UnreadableFileError
@@ -23,35 +22,35 @@ from dj_assets.sources.file_kinds import HEAD_BYTES, mistaken_content
 from dj_assets.sources.json_values import as_strings, json_texts
 from dj_assets.sources.sources import SourceFile
 from dj_assets.sources.streams import BrokenStreamError, Stream
-from dj_assets.sources.table_batches import MOST_BYTES, batches_of, row_bytes, split
+from dj_assets.sources.table_batches import MOST_BYTES, row_bytes, split
+from dj_assets.sources.table_files import TABLES, OpenTable, opened_table
 from dj_assets.stores.path import ObjectPath
 
 _COPY_BYTES = 1 << 20
-_MAX_BATCH_ROWS = 65536
 # A file may take as many times its size in addition: as much as text is usually compressed, with room for copies.
 _UNPACKED = 8
-_MOST_MICROSECONDS = (2**63 - 1) // 1000
+# The parts in which the formats are read.
+_PARTS = {"parquet": "page", "arrow": "batch", "orc": "stripe"}
 
 
 def table_blocks(file: SourceFile, file_number: int, block_bytes: int, max_row_bytes: int) -> Iterator[Block]:
-    """Yield the rows of a Parquet file in order, in blocks of about `block_bytes` or a single row.
+    """Yield the rows of a table in order, in blocks of about `block_bytes` or a single row.
 
-    A compressed file is unpacked into a temporary file first, since Parquet is read from its end. A row over
+    A compressed file is unpacked into a temporary file first, since tables are read from their ends. A row over
     `max_row_bytes` is refused; its block has a row of nulls in its place.
 
     Raises
     ------
     UnreadableFileError
-        If the file is not Parquet or is damaged, two columns have the same name, or its pages take too much memory.
+        If the file is no such table or is damaged, two columns have the same name, or its parts take too much memory.
     """
     row = 0
     try:
         with _table(file) as table:
-            schema = table.schema_arrow
-            rows = max(1, table.metadata.num_rows)
-            for batch in batches_of(table, _rows_per_batch(table.metadata, block_bytes), most_bytes=_most_bytes(file)):
+            schema = table.schema
+            for batch in table.batches(block_bytes, _most_bytes(file)):
                 for part in split(plain(batch), min(2 * block_bytes, max_row_bytes)):
-                    done = file.size * (row + part.num_rows) // rows
+                    done = int(file.size * table.share(row + part.num_rows))
                     block = Block(file_number, row, 0, part, done, schema=schema)
                     yield _without_oversize(block, file.path.name, max_row_bytes)
                     row += part.num_rows
@@ -77,17 +76,29 @@ def _without_oversize(block: Block, name: str, most_bytes: int) -> Block:
     return replace(block, payload=nulls, rejects=(Reject(row, f"{name}:{row}", dropped=False, error=error),))
 
 
-def table_schema(file: SourceFile) -> tuple[pa.Schema, int]:
-    """Return the schema of a Parquet file and the number of its rows.
+def table_schema(file: SourceFile) -> pa.Schema:
+    """Return the schema of a table.
 
     Raises
     ------
     UnreadableFileError
-        If the file is not Parquet or is damaged, or two columns have the same name.
+        If the file is no such table or is damaged, or two columns have the same name.
     """
+    with _reading(file) as table:
+        return table.schema
+
+
+def table_rows(file: SourceFile, most: int) -> int:
+    """Return the number of rows of a table, at most `most`; raises as `table_schema`."""
+    with _reading(file) as table:
+        return min(most, table.rows(most))
+
+
+@contextmanager
+def _reading(file: SourceFile) -> Iterator[OpenTable]:
     try:
         with _table(file) as table:
-            return table.schema_arrow, table.metadata.num_rows
+            yield table
     except (pa.ArrowInvalid, OSError, MemoryError, BrokenStreamError) as error:
         raise _unreadable(file, error) from error
 
@@ -234,65 +245,27 @@ def first_repeated(names: Sequence[str]) -> str | None:
     return min((name for name, count in Counter(names).items() if count > 1), default=None)
 
 
-def _rows_per_batch(metadata: pq.FileMetaData, block_bytes: int) -> int:
-    size: int = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-    return max(1, min(_MAX_BATCH_ROWS, block_bytes * int(metadata.num_rows) // max(1, size)))
-
-
 @contextmanager
-def _table(file: SourceFile) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; raise for one that is not Parquet, or has two columns of one name."""
-    with _opened(file) as raw, _checked(file, raw):
-        with pq.ParquetFile(raw, buffer_size=_COPY_BYTES) as table:
-            _check_names(file, table.schema_arrow.names)
-            old = [
-                leaf.path
-                for leaf in map(table.schema.column, range(len(table.schema)))
-                if leaf.physical_type == "INT96"
-            ]
-            if not old:
-                yield table
-                return
-        unit = _unit_of(raw, old)
-        with pq.ParquetFile(raw, buffer_size=_COPY_BYTES, coerce_int96_timestamp_unit=unit) as table:
-            yield table
-
-
-def _unit_of(raw: IO[bytes], leaves: Sequence[str]) -> str:
-    """Return the unit that holds the times of columns of type INT96: nanoseconds, or else microseconds.
-
-    pyarrow reads times before 1678 and after 2261, such as 9999-12-31, as other times in nanoseconds.
-    """
-    with pq.ParquetFile(raw, buffer_size=_COPY_BYTES, coerce_int96_timestamp_unit="us") as table:
-        for batch in batches_of(table, _MAX_BATCH_ROWS, [*leaves]):
-            if not all(_fits(column) for column in batch.columns):
-                return "us"
-    return "ns"
-
-
-def _fits(column: pa.Array) -> bool:
-    """Return whether all times in a column, at any depth, can be counted in nanoseconds."""
-    if pa.types.is_timestamp(column.type):
-        ends = pc.min_max(column.cast(pa.int64()))
-        return all(abs(end.as_py() or 0) <= _MOST_MICROSECONDS for end in ends.values())
-    if pa.types.is_struct(column.type):
-        return all(_fits(inner) for inner in column.flatten())
-    if pa.types.is_map(column.type):
-        return _fits(column.keys) and _fits(column.items)
-    return not isinstance(column, pa.ListArray) or _fits(column.flatten())
+def _table(file: SourceFile) -> Iterator[OpenTable]:
+    """Open a table; raise for a file of another format, or with two columns of one name."""
+    with _opened(file) as raw, _checked(file, raw), opened_table(raw, file.format) as table:
+        _check_names(file, table.schema.names)
+        yield table
 
 
 def _unreadable(file: SourceFile, error: Exception, row: int = 0) -> UnreadableFileError:
     if isinstance(error, MemoryError):
         problem = f"row {row} takes more than {_most_bytes(file):,} bytes of memory to be read"
-        return UnreadableFileError(f"{file.path}: {problem}; write it again, with fewer or smaller rows in a page")
+        part = _PARTS[file.format]
+        return UnreadableFileError(f"{file.path}: {problem}; write it again, with fewer or smaller rows in a {part}")
     reason = str(error).splitlines()[0]
-    return UnreadableFileError(f"{file.path}: no readable Parquet after row {row} ({reason}); fetch it again")
+    name = TABLES[file.format]
+    return UnreadableFileError(f"{file.path}: no readable {name} after row {row} ({reason}); fetch it again")
 
 
 @contextmanager
 def _checked(file: SourceFile, raw: IO[bytes]) -> Iterator[None]:
-    """Raise for a file that is not Parquet."""
+    """Raise for a file of another format."""
     mistake = mistaken_content(file, raw.read(HEAD_BYTES))
     if mistake is not None:
         raise UnreadableFileError(f"{file.path}: {mistake}")

@@ -10,6 +10,8 @@ import pyarrow as pa
 from dj_assets.errors import DjError
 
 _GZIP = b"\x1f\x8b"
+# With the only method of compression that there is.
+_GZIP_HEADER = b"\x1f\x8b\x08"
 # The window of zlib for a gzip header.
 _GZIP_WINDOW = 31
 _CHUNK_BYTES = 1 << 16
@@ -17,6 +19,10 @@ _CHUNK_BYTES = 1 << 16
 
 class DamagedStreamError(DjError):
     """A packed stream is cut off or damaged; the message says which, without a place."""
+
+    def __init__(self, problem: str, *, cut_off: bool = False) -> None:
+        super().__init__(problem)
+        self.cut_off = cut_off
 
 
 class Raw(Protocol):
@@ -58,6 +64,9 @@ class Gzip:
         self._member: _Member = zlib.decompressobj(_GZIP_WINDOW)
         self._packed = b""
         self._damage: DamagedStreamError | None = None
+        self._given = 0
+        # The offset in the content at which the member begins that is being read.
+        self.member_start = 0
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes; empty at the end.
@@ -72,17 +81,43 @@ class Gzip:
                 return b""
             self._packed = self._packed or self._raw.read(_CHUNK_BYTES)
             if not self._packed:
-                self._damage = DamagedStreamError("breaks off")
+                self._damage = DamagedStreamError("breaks off", cut_off=True)
             elif content := self._unpacked(size):
+                self._given += len(content)
                 return content
         raise self._damage
+
+    def resume(self) -> bool:
+        """Skip the rest of a member; return whether another one may begin after it, which is read then.
+
+        Raises
+        ------
+        DamagedStreamError
+            If the stream is cut off.
+        """
+        if self._damage is not None and self._damage.cut_off:
+            raise self._damage
+        self._damage = None
+        packed = self._packed[1:]
+        while (at := packed.find(_GZIP_HEADER)) < 0:
+            more = self._raw.read(_CHUNK_BYTES)
+            if not more:
+                return self._end()
+            packed = packed[-len(_GZIP_HEADER) + 1 :] + more
+        self._packed = packed[at:]
+        self._begin_member()
+        return True
+
+    def _begin_member(self) -> None:
+        self._member = zlib.decompressobj(_GZIP_WINDOW)
+        self.member_start = self._given
 
     def _next_member(self) -> bool:
         """Skip zeros after a member; return whether another one begins there."""
         self._packed = self._member.unused_data.lstrip(b"\0")
         while len(self._packed) < len(_GZIP) and (more := self._raw.read(_CHUNK_BYTES)):
             self._packed = (self._packed + more).lstrip(b"\0")
-        self._member = zlib.decompressobj(_GZIP_WINDOW)
+        self._begin_member()
         if self._packed.startswith(_GZIP):
             return True
         # the checksum of the file covers what is ignored

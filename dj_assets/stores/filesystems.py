@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dj_assets import variables
 from dj_assets.errors import UserError
+from dj_assets.stores.hub import SCHEME
 from dj_assets.stores.retry import without_secrets
 from dj_assets.urls import azure_account, azure_endpoint, gcs_emulator, s3_endpoint
 
@@ -29,13 +30,15 @@ _VARIABLES = (
     variables.AZURE_STORAGE_KEY,
     variables.AZURE_STORAGE_ACCOUNT_KEY,
     variables.AZURE_STORAGE_SAS_TOKEN,
+    variables.HF_ENDPOINT,
+    variables.HF_TOKEN,
 )
 
 
 def file_system(scheme: str, bucket: str) -> FileSystem:
     """Return the pyarrow file system for a scheme; paths in it begin with the bucket.
 
-    `s3`, `gs` and `az` are pyarrow's own, every other scheme is opened by fsspec.
+    `s3`, `gs` and `az` are pyarrow's own, `hf` is `stores.hub`, every other scheme is opened by fsspec.
 
     Raises
     ------
@@ -49,8 +52,14 @@ def file_system(scheme: str, bucket: str) -> FileSystem:
 
 @lru_cache(maxsize=32)
 def _opened(scheme: str, bucket: str, _given: tuple[str | None, ...]) -> FileSystem:
-    open_it = {"s3": _s3, "gs": _gs, "az": _az}.get(scheme)
+    open_it = {"s3": _s3, "gs": _gs, "az": _az, SCHEME: _hub}.get(scheme)
     return open_it(bucket) if open_it else _other(scheme)
+
+
+def _hub(_repository: str) -> FileSystem:
+    from dj_assets.stores.hub_files import hub_file_system
+
+    return hub_file_system()
 
 
 def _s3(bucket: str) -> FileSystem:

@@ -77,15 +77,18 @@ def _files(
     if entry.format is None:
         paths = _refined(entry.subset, data_home) if entry.subset else resolve(entry.paths, base, left_out=left_out)
         for file in paths:
-            yield replace(file, reading=replace(plain, media_root=_media_root(entry, file, media_base, made_before)))
+            # the format of a crawl comes with its files
+            own = plain if file.reading.format is None else file.reading
+            yield replace(file, reading=replace(own, media_root=_media_root(entry, file, media_base, made_before)))
         return
     patterns = RAW_FORMATS[entry.format].files
     for file in resolve(entry.paths, base, (*patterns, *PLAIN), patterns, left_out):
         name = "/".join(file.path.resolve().parts[-2:])
         root = _media_root(entry, file, media_base, made_before)
         raw = replace(plain, format=entry.format, language=entry.language, place=name)
-        # other files than the format's hold samples already
-        yield replace(file, reading=replace(raw if file.format in patterns else plain, media_root=root))
+        # other files than the format's hold samples already, or come with their own format
+        own = plain if file.reading.format is None else file.reading
+        yield replace(file, reading=replace(raw if file.format in patterns else own, media_root=root))
 
 
 def _media_root(entry: Source, file: SourceFile, base: Path, made_before: str) -> Root:

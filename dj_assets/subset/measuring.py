@@ -14,6 +14,7 @@ from dj_assets.measure.measured_source import measured_version, source_version
 from dj_assets.measure.progress import Report
 from dj_assets.measure.work import Task
 from dj_assets.media.made import FOLDER
+from dj_assets.models.text.counting import summed
 from dj_assets.stores import generations
 from dj_assets.stores.atomic import remove_leftovers
 from dj_assets.subset.context import SubsetContext
@@ -80,4 +81,5 @@ def _result(measure_key: str, manifests: Sequence[FileManifest], measured: int, 
         seconds=time.perf_counter() - started,
         source_version=source_version(manifests),
         data_version=measured_version(measure_key, manifests),
+        calls=summed(file.calls for file in manifests),
     )

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import FileManifest
 from dj_assets.sources.sources import SourceFile
+from dj_assets.sources.table_files import TABLES
 from dj_assets.stores.path import SourcePath
 
 _SHOWN = 5
@@ -26,8 +27,8 @@ def of_files_left_out(paths: Sequence[SourcePath]) -> Iterator[str]:
 
 
 def of_empty_files(files: Sequence[SourceFile]) -> Iterator[str]:
-    """Yield a notice about files of 0 bytes that cannot be whole: Parquet and packed files have some bytes always."""
-    empty = [str(file.path) for file in files if not file.size and (file.format == "parquet" or file.compression)]
+    """Yield a notice about files of 0 bytes that cannot be whole: tables and packed files have some bytes always."""
+    empty = [str(file.path) for file in files if not file.size and (file.format in TABLES or file.compression)]
     if empty:
         count = "1 file has" if len(empty) == 1 else f"{len(empty):,} files have"
         yield f"{count} 0 bytes, which no whole file of this kind has; fetch again: {_listed(empty)}"

@@ -12,6 +12,7 @@ from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.measure.engines import EngineName, default_engine
 from dj_assets.measure.progress import Report
 from dj_assets.models.store import ModelStore
+from dj_assets.models.text.counting import CallCounts
 from dj_assets.publish.parts import Format
 from dj_assets.publish.release import Accompany
 from dj_assets.replay.decision import FileOutcome
@@ -64,7 +65,7 @@ class RecipeOptions(RunOptions, total=False):
 
 @dataclass(frozen=True)
 class MeasureResult:
-    """Hold the result of `measure`: files measured now and those found up to date."""
+    """Hold the result of `measure`: files measured now and those found up to date, and the calls of models by step."""
 
     samples: int
     files_measured: int
@@ -73,6 +74,7 @@ class MeasureResult:
     seconds: float
     source_version: str
     data_version: str
+    calls: Mapping[str, CallCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,13 @@ from dj_assets.recipe.plan import Plan, Step
 from dj_assets.sources.sources import SourceFile
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Group, RenderableType
 
 
-def render_plan(plan: Plan, models: Sequence[ModelFile], files: Sequence[SourceFile]) -> Group:
-    """Return the steps, the models and the bytes of a plan for rich."""
+def render_plan(
+    plan: Plan, models: Sequence[ModelFile], files: Sequence[SourceFile], calls: Sequence[RenderableType] = ()
+) -> Group:
+    """Return the steps, the models and the bytes of a plan for rich, then the expected `calls` of models."""
     from rich.console import Group
     from rich.table import Table
 
@@ -41,7 +43,7 @@ def render_plan(plan: Plan, models: Sequence[ModelFile], files: Sequence[SourceF
         steps.add_row(str(step.index), step.label, _does(step), ", ".join(step.columns.values()), parameters)
     about = [f"model {m.name}: {m.path}{f' ({m.note})' if m.note else ''}" for m in models]
     about += [f"stats hash {plan.stats_hash} (no thresholds), refined hash {plan.refined_hash}", *_bytes(plan, files)]
-    return Group(steps, "", *about)
+    return Group(steps, "", *about, *calls)
 
 
 _DOES: dict[type[Operator], str] = {

@@ -4,6 +4,7 @@ import json
 
 import dagster as dg
 import pyarrow.parquet as pq
+import pytest
 
 from tests.assets.conftest import RECIPE
 from tests.assets.staleness import stale_reasons
@@ -64,3 +65,14 @@ def test_a_new_version_makes_it_stale_and_takes_its_place(project, instance):
         ["SHA256SUMS", "manifest.json", *(f"part-{n:05d}.jsonl" for n in range(told["parts"]))]
     )
     assert told["dagster/row_count"] == json.loads((folder / "manifest.json").read_text())["samples"] < 40
+
+
+def test_a_table_gets_a_version_for_each_run(project, instance):
+    pytest.importorskip("deltalake")
+    from deltalake import DeltaTable
+
+    project.write_recipe(EXPORT.replace("format: jsonl", "format: delta"))
+    project.materialize(instance)
+    assert [metadata(export(project, instance))["version"] for _ in range(2)] == ["0", "1"]
+    table = DeltaTable(project.root / "data_home/notes/export")
+    assert table.to_pyarrow_dataset().count_rows() == 40

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,12 +132,19 @@ def make_project(folder: Path) -> None:
 
 @contextmanager
 def running(folder: Path, **variables: str) -> Iterator[Server]:
-    """Run `dj-assets dev` in a session of its own; stop it as Ctrl-C would, and see that nothing stays behind."""
+    """Run `dj-assets dev` over a project."""
     port = free_port()
     environment = os.environ | {"DJ_PROJECT": str(folder), "DJ_HOME": str(folder / "data_home"), "DJ_RECIPES": ""}
     environment |= {"PYTHONPATH": os.pathsep.join([str(IMPATIENT), str(ROOT)])}
     environment |= {"DAGSTER_EVENT_LOG_CONSUMER_DAEMON_INTERVAL_SECONDS": "1"} | variables
     command = [sys.executable, "-c", "from dj_assets.cli import main; main()", "dev", "--port", str(port)]
+    with serving(command, port, folder, environment) as server:
+        yield server
+
+
+@contextmanager
+def serving(command: Sequence[str | Path], port: int, folder: Path, environment: Mapping[str, str]) -> Iterator[Server]:
+    """Run a command that serves the UI at a port; stop it as Ctrl-C would, and see that nothing stays behind."""
     log = folder / "dev.log"
     with log.open("w") as output:
         process = subprocess.Popen(

@@ -7,10 +7,13 @@ their newest versions must fit, and nothing of them is installed.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.e2e.matrix import FOLDER, Python, built, checked, uv
 from tests.paths import ROOT
@@ -19,14 +22,23 @@ from tests.paths import ROOT
 NEIGHBOURS = ("vllm>=0.33", "pyiceberg>=0.12", "mlflow>=3.17")
 
 
-def resolved(requirements: list[str], out: Path, *options: str) -> bool:
-    """Resolve requirements for this Python; print the reason if there is no solution."""
+THIS = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def resolved(
+    requirements: list[str],
+    out: Path,
+    *options: str,
+    version: str = THIS,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> bool:
+    """Resolve requirements for a Python; print the reason if there is no solution."""
     out.parent.mkdir(parents=True, exist_ok=True)
     wanted = out.with_suffix(".in")
     wanted.write_text("\n".join(requirements) + "\n")
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     command = [uv(), "pip", "compile", "--quiet", "--no-header", "--python-version", version, *options, wanted]
-    done = subprocess.run([*command, "-o", out], capture_output=True, text=True, check=False)
+    environment = os.environ | variables
+    done = subprocess.run([*command, "-o", out], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         print(done.stderr[-2000:])
     return done.returncode == 0

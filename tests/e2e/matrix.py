@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.browser.server import free_port, serving
 from tests.paths import ROOT
 
 SUPPORTED = ("3.11", "3.12", "3.13")
@@ -101,14 +102,17 @@ def checked(python: Python, wheel: Path, constraint: Path | None) -> bool:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "tests", folder / "checks/tests")
     shutil.copy(ROOT / "pyproject.toml", folder / "checks")
+    count = "from dj_assets.definitions import defs; print(len(list(defs.resolve_all_asset_specs())))"
     run = ["run", "c4", "--input", "sample:c4", "--output", "out", "--limit", "100", "--workers", "2"]
     steps += [
         ("init", [venv / "bin/dj-assets", "init"]),
         ("validate", [venv / "bin/dj-assets", "validate", "c4"]),
         ("demo", [venv / "bin/dj-assets", "demo", "demo_process"]),
         ("run", [venv / "bin/dj-assets", *run]),
+        ("definitions", [venv / "bin/python", "-c", count]),
         ("tests", [venv / "bin/python", "-m", "pytest", "-n", "2", "-q", "-p", "no:cacheprovider", *WITHOUT, *TESTS]),
     ]
+    installed: set[Path] = set()
     for name, command in steps:
         cwd = folder / "checks" if name == "tests" else folder
         done = subprocess.run(command, cwd=cwd, env=environment(venv), capture_output=True, text=True, check=False)
@@ -118,8 +122,26 @@ def checked(python: Python, wheel: Path, constraint: Path | None) -> bool:
         if done.returncode:
             print(done.stdout[-4000:] + done.stderr[-4000:])
             return False
-    print(f"  {_result(folder)}")
-    return True
+        if name == "install":
+            installed = _files(venv)
+        if name == "definitions":
+            print(f"  dev: {_specs(venv, folder)} assets in the UI, {time.monotonic() - started:.0f} s", flush=True)
+    written = sorted(map(str, _files(venv) - installed))
+    print(f"  {_result(folder)}; written into the environment: {written[:5] or 'nothing'}")
+    return not written
+
+
+def _files(venv: Path) -> set[Path]:
+    """Return the files of an environment, without the byte code that the interpreter keeps."""
+    return {path for path in venv.rglob("*") if "__pycache__" not in path.parts}
+
+
+def _specs(venv: Path, folder: Path) -> int:
+    """Start `dj-assets dev` in a project; return the number of assets that its UI shows."""
+    port = free_port()
+    command = [venv / "bin/dj-assets", "dev", "--port", str(port)]
+    with serving(command, port, folder, environment(venv)) as server:
+        return len(server.stale_statuses())
 
 
 def environment(venv: Path) -> dict[str, str]:
@@ -131,8 +153,8 @@ def environment(venv: Path) -> dict[str, str]:
 
 
 def _result(folder: Path) -> str:
-    funnel = json.loads((folder / "out/run.json").read_text())
-    return f"c4: {funnel['counts']}"
+    run = json.loads((folder / "out/run.json").read_text())
+    return "c4: " + ", ".join(f"{run[name]} {name}" for name in ("samples_in", "samples_out", "dropped", "quarantined"))
 
 
 def main() -> int:

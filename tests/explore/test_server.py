@@ -305,3 +305,14 @@ def test_every_control_of_all_pages_has_a_name(server):
         page.get_by_role("tab", name="Labels").click()
         expect(page.get_by_role("link", name="Export as JSON lines")).to_be_visible()
         assert nameless(page) == []
+
+
+def test_an_edited_recipe_is_opened_again(gallery, tmp_path):
+    """Also after its thresholds were judged, as they are in the background of every page."""
+    bound = ask(gallery, "/notes/ask/recipe")[1]["bounds"][0]
+    assert bound["value"] == 20
+    assert ask(gallery, "/notes/ask/moved", changes={})[0] == 200
+    file = tmp_path / "recipes/mine/notes.yaml"
+    file.write_text(file.read_text().replace("min_len: 20", "min_len: 25"))
+    bound = ask(gallery, "/notes/ask/recipe")[1]["bounds"][0]
+    assert bound["value"] == 25

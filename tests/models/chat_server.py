@@ -53,6 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         server, body = self.server, json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompt = body["messages"][-1]["content"]
+        # a question about images has several parts
+        prompt = prompt if isinstance(prompt, str) else json.dumps(prompt)
         with server.lock:
             server.asked[prompt] += 1
             server.bodies.append(body)

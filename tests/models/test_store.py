@@ -25,6 +25,14 @@ def test_aliases_point_a_name_at_another_file(tmp_path: Path) -> None:
     assert ModelStore((tmp_path,)).find("zh.sp.model").path == tmp_path / "mine.model"
 
 
+def test_an_absolute_path_is_that_model_with_and_without_folders(tmp_path: Path) -> None:
+    path = tmp_path / "mine.bin"
+    path.touch()
+    for folders in ((), (tmp_path / "models",)):
+        found = ModelStore(folders).find(str(path))
+        assert (found.path, found.note) == (path, "")
+
+
 def test_embedded_models_carry_a_note(tmp_path: Path) -> None:
     found = ModelStore((tmp_path,)).find("lid.176.bin")
     assert found.path.name == "lid.176.ftz"

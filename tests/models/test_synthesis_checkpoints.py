@@ -7,6 +7,8 @@ import pytest
 
 from dj_assets.models import synthesis_checkpoints as tiny
 from dj_assets.models.painting.diffusion import diffusion_painter
+from dj_assets.models.painting.diffusion_inpainter import diffusion_inpainter
+from dj_assets.models.painting.inpainter import InpaintRequest
 from dj_assets.models.painting.painter import PaintRequest
 from dj_assets.models.regions.masks import MaskRegions
 from dj_assets.models.store import RANDOM, ModelStore
@@ -30,7 +32,7 @@ def noise() -> Picture:
 
 
 def test_the_models_say_that_their_weights_are_random(store):
-    for name in (tiny.TEXT, tiny.VISION, tiny.PAINTER, tiny.MASKS):
+    for name in (tiny.TEXT, tiny.VISION, tiny.PAINTER, tiny.INPAINTER, tiny.MASKS):
         assert store.find(name).note == RANDOM
 
 
@@ -77,6 +79,20 @@ def test_the_first_image_controls_the_second_one(store):
     assert (pair.first == again.first).all() and (pair.second == again.second).all()
     assert (pair.first != pair.second).any()
     assert (painter.paint(request("a cat on a sofa", seed=2)).first != pair.first).any()
+
+
+def test_what_is_painted_over_changes_alone(store, noise):
+    painter = diffusion_inpainter(store.find(tiny.INPAINTER).path)
+    mask = np.zeros((40, 60), bool)
+    mask[8:24, 10:40] = True
+
+    def painted(seed: int) -> np.ndarray:
+        return painter.inpaint(InpaintRequest("tiny", noise, mask, "nothing", seed, dtype="fp32")).picture
+
+    first = painted(1)
+    assert first.shape == noise.pixels.shape and (first[~mask] == noise.pixels[~mask]).all()
+    assert (first[mask] != noise.pixels[mask]).mean() > 0.5
+    assert (painted(1) == first).all() and (painted(2)[mask] != first[mask]).any()
 
 
 def test_a_mask_model_gives_boxes_within_the_picture(store, noise):

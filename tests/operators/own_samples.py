@@ -5,6 +5,7 @@ from __future__ import annotations
 # Where each is tried with samples of its own.
 OWN_SAMPLES = {
     "latex_merge_tex_mapper": "tests/operators/text/test_latex_merge_tex_mapper.py",
+    "semantic_deduplicator": "tests/operators/dedup/test_semantic_deduplicator.py",
     **dict.fromkeys(
         (
             "image_pair_natural_filter",
@@ -19,6 +20,15 @@ OWN_SAMPLES = {
             "sdxl_prompt2prompt_mapper",
         ),
         "tests/subset/test_img_diff.py",
+    ),
+    **dict.fromkeys(
+        (
+            "img_diff_removal_caption_mapper",
+            "img_diff_removal_filter",
+            "img_diff_removal_mapper",
+            "img_diff_removal_question_mapper",
+        ),
+        "tests/subset/test_img_diff_removal.py",
     ),
     **dict.fromkeys(
         (

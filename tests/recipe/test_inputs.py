@@ -59,7 +59,7 @@ def test_an_entry_that_cannot_be_read_is_said_and_the_recipe_loads() -> None:
     recipe = load_recipe({"process": ["document_deduplicator"], "dataset": {"configs": [remote]}})
     assert recipe.inputs == ()
     (notice,) = recipe.notices
-    assert notice.startswith("<dict>: dataset.configs[0]: 'owner/name' from huggingface is not read; fetch it before")
+    assert notice.startswith("<dict>: dataset.configs[0]: 'owner/name': split is not read; name the files")
     with pytest.raises(RecipeError, match="has no source"):
         sources_of(recipe)
 

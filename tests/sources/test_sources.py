@@ -76,7 +76,7 @@ def test_digits_of_other_scripts_do_not_break_the_sort(tmp_path: Path) -> None:
     [
         (["train.jsonl"], "no such file or folder; the nearest name there is 'trian.jsonl'"),
         (["nowhere/train.jsonl"], "no such file or folder"),
-        (["empty"], "holds no file that can be read; read are .jsonl, .json, .csv, .tsv and .parquet"),
+        (["empty"], "holds no file that can be read; read are .jsonl, .json, .csv, .tsv, .parquet, .arrow"),
         (["*.parquet"], "no file matches"),
         (["notes.txt"], "unknown ending; read are .jsonl"),
         (["*.t*"], "unknown ending"),

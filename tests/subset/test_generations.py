@@ -114,7 +114,12 @@ def test_two_workers_and_all_samples_give_the_same(source, tmp_path, server):
     assert kept(tmp_path / "full") == kept(tmp_path / "one")
 
 
-def test_a_killed_run_asks_nothing_twice(source, tmp_path, server, monkeypatch):
+ASKED = [text for text in TEXTS if len(text) >= 60]
+FIRST = sum(len(text) >= 60 for text in TEXTS[::2])
+
+
+@pytest.mark.parametrize("moment", [4, FIRST + 3, len(ASKED)], ids=["first file", "second file", "last answer"])
+def test_a_killed_run_asks_nothing_twice(source, tmp_path, server, monkeypatch, moment):
     monkeypatch.setenv("DJ_LLM_CALLS", "2")
     server.pause = 0.1
     out = tmp_path / "out"
@@ -127,21 +132,25 @@ def test_a_killed_run_asks_nothing_twice(source, tmp_path, server, monkeypatch):
     command = [sys.executable, str(script), recipe, str(out), *map(str, source)]
     killed = subprocess.Popen(command, env=os.environ)
     deadline = time.monotonic() + 60
-    while server.calls < 6 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    while len(kept_keys(out)) < moment and time.monotonic() < deadline:
+        time.sleep(0.005)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     time.sleep(0.3)
     begun = set(server.asked)
-    answered = set((out / "generations").glob("*/[!.]*.json"))
-    assert len(begun) - 2 <= len(answered) < len(TEXTS) / 2
+    answered = kept_keys(out)
+    assert max(moment, len(begun) - 2) <= len(answered) <= moment + 2
     server.pause = 0
     run(source, out)
-    assert len(server.asked) == sum(len(text) >= 60 for text in TEXTS)
+    assert len(server.asked) == len(ASKED)
     twice = [prompt for prompt, times in server.asked.items() if times > 1]
     assert len(twice) == len(begun) - len(answered) <= 2, "only calls under way are lost"
     assert set(kept(out)) == expected(60, 0.5)
     assert not list((out / "generations").glob("*/.*.tmp"))
+
+
+def kept_keys(out: Path) -> set[Path]:
+    return set((out / "generations").glob("*/[!.]*.json"))
 
 
 def test_failed_calls_keep_their_samples_and_are_asked_again(source, tmp_path, server):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 
@@ -16,49 +15,12 @@ from dj_assets.operators.selectors.img_diff_box_selector import ImgDiffBoxSelect
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.stores.generations import Generations
-from dj_assets.subset import run_recipe
-
-CAPTIONS = {"A brown dog sleeps on a sofa.": "A brown cat sleeps on a sofa.", "A boat lies at the shore.": "A boat."}
-ASK = {"task_sentence": "Replace one thing.", "text_key_second": "caption2"}
-
-
-def pipeline(**changed: dict[str, object]) -> dict[str, object]:
-    """The whole of Img-Diff in one recipe, with thresholds under which boxes are left; operators may be changed."""
-    steps: dict[str, dict[str, object]] = {
-        "sentence_augmentation_mapper": ASK,
-        "img_diff_caption_filter": {},
-        "sdxl_prompt2prompt_mapper": {},
-        "image_pair_similarity_filter": {"min_score": -1, "max_score": 1.01},
-        "image_pair_natural_filter": {},
-        "img_diff_box_mapper": {"finder": "grid", "cells": 4},
-        "img_diff_box_area_filter": {"max_area": 0.1},
-        "img_diff_object_filter": {"min_score": 0.0},
-        "img_diff_crop_similarity_filter": {"min_score": -1, "max_score": 1.01},
-        "img_diff_box_selector": {},
-        "img_diff_region_caption_mapper": {},
-        "img_diff_region_match_filter": {"min_score": 0.0},
-        "img_diff_difference_mapper": {},
-    }
-    process = [{name: {**values, **changed.get(name, {})}} for name, values in steps.items()]
-    return {"text_keys": "caption1", "process": process}
+from tests.img_diff import ASK, run, write_captions
 
 
 @pytest.fixture
 def captions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Captions, and answers of a table in place of models."""
-    answers = {
-        f'Here is a sentence: "{first}". {ASK["task_sentence"]}': f' "{second}"' for first, second in CAPTIONS.items()
-    }
-    (tmp_path / "answers.json").write_text(json.dumps({**answers, "*": "a thing"}))
-    monkeypatch.setenv("DJ_LLM", f"canned:{tmp_path / 'answers.json'}")
-    monkeypatch.setenv("DJ_PAINTER", "canned")
-    source = tmp_path / "in.jsonl"
-    source.write_text("".join(json.dumps({"id": str(n), "caption1": text}) + "\n" for n, text in enumerate(CAPTIONS)))
-    return source
-
-
-def run(captions: Path, **changed: dict[str, object]):
-    return run_recipe(pipeline(**changed), [captions], captions.parent / "out", workers=1, overwrite=True)
+    return write_captions(tmp_path, monkeypatch)
 
 
 def test_boxes_are_samples_and_thresholds_are_judged_without_a_model(captions, monkeypatch):

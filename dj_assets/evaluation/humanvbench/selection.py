@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from dj_assets.errors import UserError
 from dj_assets.evaluation.humanvbench.tasks import TASKS, Task
 
 # One row for each clip. A track that covers only a part of the clip makes it `partly`.
@@ -18,8 +20,12 @@ SELECT __dj_id__ AS sample, index AS clip, list_extract(videos, index) AS video,
        list_max(list_transform(own, lambda track: (track.start + len(track.faces)) / track.fps)) AS seconds,
        list_min(list_transform(own, lambda track: len(track.faces)))
          < list_max(list_transform(own, lambda track: track.start + len(track.faces))) AS partly,
-       list_extract(meta.video_audio_tags, index) = 'Speech' AS speech,
-       len(list_filter(list_extract(meta.active_speaker_flag, index), lambda flag: flag)) AS active,
+       list_extract(meta.video_audio_tags, index) AS tag,
+       tag = 'Speech' AS speech,
+       list_extract(meta.active_speaker_flag, index) AS speaks,
+       len(list_filter(speaks, lambda flag: flag)) AS active,
+       list_transform(own, lambda track: [track.start / track.fps, (track.start + len(track.faces)) / track.fps])
+         AS spans,
        list_extract(meta.video_facetrack_attribute_emotion, index) AS emotions,
        list_extract(meta.video_description, index) AS description,
        list_extract(meta.speech_ASR, index).asr AS words
@@ -28,6 +34,21 @@ FROM (
   FROM (SELECT *, unnest(range(1, len(videos) + 1)) AS index FROM samples)
 )
 """
+
+
+@dataclass(frozen=True)
+class AnnotatedClip:
+    """Hold what is known about one clip: its tracks in seconds, who speaks, its sound, its words, its description.
+
+    `spans` has the first and last second of every track, `speaks` whether its person speaks.
+    """
+
+    spans: tuple[tuple[float, float], ...]
+    speaks: tuple[bool, ...]
+    people: int
+    tag: str
+    words: str
+    description: str
 
 
 def candidates(refined: Sequence[Path], tasks: Sequence[Task] = TASKS) -> pa.Table:
@@ -45,15 +66,51 @@ def candidates(refined: Sequence[Path], tasks: Sequence[Task] = TASKS) -> pa.Tab
     pa.Table
         With `task`, `sample`, `clip` (from 1), `video`, `people`, `tracks`, `active` and `words`, in the order of
         tasks, samples and clips.
+
+    Raises
+    ------
+    UserError
+        If the files lack an annotation.
     """
+    parts = [
+        # conditions are those of this package, none comes from a user
+        f"SELECT {number} AS place, '{task.name}' AS task, * FROM clips WHERE {task.condition}"  # noqa: S608
+        for number, task in enumerate(tasks)
+    ]
+    whole = f"SELECT task, sample, clip, video, people, tracks, active, words FROM ({' UNION ALL '.join(parts)})"  # noqa: S608
+    return _asked(refined, f"{whole} ORDER BY place, sample, clip")
+
+
+def annotated_clips(refined: Sequence[Path]) -> dict[tuple[str, int], AnnotatedClip]:
+    """Return the annotations of every clip, by the id of its sample and its number, from 1.
+
+    Raises
+    ------
+    UserError
+        If the files lack an annotation.
+    """
+    rows = _asked(refined, "SELECT sample, clip, spans, speaks, people, tag, words, description FROM clips").to_pylist()
+    return {
+        (row["sample"], row["clip"]): AnnotatedClip(
+            tuple((start, end) for start, end in row["spans"] or ()),
+            tuple(map(bool, row["speaks"] or ())),
+            row["people"] or 0,
+            row["tag"] or "",
+            row["words"] or "",
+            row["description"] or "",
+        )
+        for row in rows
+    }
+
+
+def _asked(refined: Sequence[Path], query: str) -> pa.Table:
+    if not refined:
+        raise UserError("the subset has no refined Parquet file; no clip was kept, or it was refined as JSON lines")
     with duckdb.connect() as database:
-        samples = database.read_parquet([str(path) for path in refined])
-        samples.create("samples")
-        database.execute(f"CREATE TABLE clips AS {CLIPS}")
-        parts = [
-            # conditions are those of this package, none comes from a user
-            f"SELECT {number} AS place, '{task.name}' AS task, * FROM clips WHERE {task.condition}"  # noqa: S608
-            for number, task in enumerate(tasks)
-        ]
-        whole = f"SELECT task, sample, clip, video, people, tracks, active, words FROM ({' UNION ALL '.join(parts)})"  # noqa: S608
-        return database.sql(f"{whole} ORDER BY place, sample, clip").to_arrow_table()
+        database.read_parquet([str(path) for path in refined]).create("samples")
+        try:
+            database.execute(f"CREATE TABLE clips AS {CLIPS}")
+            return database.sql(query).to_arrow_table()
+        except duckdb.BinderException as error:
+            problem = str(error).splitlines()[0]
+            raise UserError(f"{refined[0]}: lacks an annotation that the tasks need ({problem})") from None

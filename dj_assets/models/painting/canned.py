@@ -6,6 +6,7 @@ import hashlib
 
 import numpy as np
 
+from dj_assets.models.painting.inpainter import Inpainted, InpaintRequest
 from dj_assets.models.painting.painter import PaintedPair, PaintRequest
 from dj_assets.models.text.pictures import Uint8s
 
@@ -36,6 +37,27 @@ class CannedPainter:
             tile = place % _TILES**2
             tiles[3 * tile : 3 * tile + 3] = np.frombuffer(colour, np.uint8)
         return tiles.reshape(_TILES, _TILES, 3)
+
+
+class CannedInpainter:
+    """Fill the mask with the mean colour of the rest of the picture, for tests and documentation.
+
+    Examples
+    --------
+    >>> from dj_assets.models.text.pictures import Picture
+    >>> picture = np.zeros((2, 2, 3), np.uint8)
+    >>> picture[0, 0] = 90
+    >>> request = InpaintRequest("canned", Picture.of(picture), picture[..., 0] > 0, "nothing", seed=1)
+    >>> CannedInpainter().inpaint(request).picture.max()
+    0
+    """
+
+    def inpaint(self, request: InpaintRequest) -> Inpainted:
+        """Return the picture with one colour in place of the mask."""
+        pixels = request.picture.pixels.copy()
+        rest = pixels[~request.mask] if not request.mask.all() else pixels.reshape(-1, 3)
+        pixels[request.mask] = rest.mean(0).round().astype(np.uint8)
+        return Inpainted(pixels, {"back_end": "canned"})
 
 
 def _enlarged(tiles: Uint8s, width: int, height: int) -> Uint8s:

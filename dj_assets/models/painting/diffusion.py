@@ -89,7 +89,7 @@ class DiffusionPainter:
                 output_type="np",
                 callback_on_step_end=count,
             ).images
-        first, second = map(_as_bytes, images)
+        first, second = map(as_bytes, images)
         facts = {
             "back_end": f"diffusers {diffusers.__version__}",
             "torch": torch.__version__,
@@ -113,7 +113,7 @@ class DiffusionPainter:
         return self.pipelines["half" if half else "whole"]
 
 
-def _as_bytes(image: np.ndarray) -> Uint8s:
+def as_bytes(image: np.ndarray) -> Uint8s:
     """Return an image of 0..1 as bytes."""
     scaled: Uint8s = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
     return scaled

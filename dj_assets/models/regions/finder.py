@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 
+from dj_assets.models.regions.run_lengths import Mask
 from dj_assets.models.text.pictures import Uint8s
 
 # The mean difference of the channels of a pixel, of 255, from which on it counts as changed.
@@ -18,13 +19,17 @@ _SMALLEST = 1 / 400
 
 @dataclass(frozen=True)
 class Region:
-    """Hold a box in pixels, its corners as left, top, right and bottom, and the score that its finder gives it."""
+    """Hold a box in pixels, its corners as left, top, right and bottom, and the score that its finder gives it.
+
+    `mask` has the pixels of the region in the whole picture, None if they are all those of the box.
+    """
 
     left: float
     top: float
     right: float
     bottom: float
     score: float = 1.0
+    mask: Mask | None = field(default=None, compare=False, repr=False)
 
     @property
     def centred(self) -> tuple[float, float, float, float]:
@@ -64,7 +69,7 @@ class GridRegions:
         height, width = first.shape[:2]
         rows, columns = (np.linspace(0, side, self.cells + 1).round() for side in (height, width))
         cells = [
-            Region(*map(float, (left, top, right, bottom)))
+            Region(float(left), float(top), float(right), float(bottom))
             for top, bottom in pairwise(rows)
             for left, right in pairwise(columns)
         ]
@@ -81,6 +86,6 @@ def _components(changed: np.ndarray) -> list[Region]:
         area = (down.stop - down.start) * (across.stop - across.start)
         if pixels >= _SMALLEST * changed.size:
             left, top, right, bottom = map(float, (across.start, down.start, across.stop, down.stop))
-            found.append((pixels, Region(left, top, right, bottom, pixels / area)))
+            found.append((pixels, Region(left, top, right, bottom, pixels / area, labels == number)))
     found.sort(key=lambda entry: -entry[0])
     return [region for _, region in found]

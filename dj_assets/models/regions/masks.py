@@ -53,7 +53,7 @@ def _extent(mask: np.ndarray, score: float) -> Region | None:
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
         return None
-    return Region(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1), score)
+    return Region(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1), score, mask > 0)
 
 
 @cache

@@ -14,6 +14,7 @@ from dj_assets.errors import TextModelError
 from dj_assets.models.text.budget import Budget
 from dj_assets.models.text.canned import CannedModel
 from dj_assets.models.text.chat import Answer, CallError, ChatRequest, KeptAnswers, VisionModel
+from dj_assets.models.text.counting import CallCounts, count
 from dj_assets.models.text.in_process import Find, InProcessModel
 
 _CANNED = "canned:"
@@ -85,6 +86,7 @@ def answers(
     """Return the answer of every request, None for a call that failed.
 
     Equal requests are asked once, at most `DJ_LLM_CALLS` at a time. `open_model` is called only if answers are missing.
+    The calls are counted, see `counting`.
 
     Raises
     ------
@@ -103,7 +105,22 @@ def answers(
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+    count(_counts(wanted, found, missing))
     return [found.get(request.key) for request in requests]
+
+
+def _counts(wanted: Mapping[str, ChatRequest], found: Mapping[str, Answer], missing: Sequence[str]) -> CallCounts:
+    """Return the sums over some requests, of which the `missing` ones were asked now."""
+    new = [found[key] for key in missing if key in found]
+    return CallCounts(
+        model=next((request.model for request in wanted.values()), ""),
+        prompts=len(wanted),
+        kept=len(wanted) - len(missing),
+        failed=len(missing) - len(new),
+        tokens_in=sum(answer.tokens_in or 0 for answer in new),
+        tokens_out=sum(answer.tokens_out or 0 for answer in new),
+        seconds=sum(answer.seconds for answer in new),
+    )
 
 
 def _kept(kept: KeptAnswers | None, key: str) -> Answer | None:

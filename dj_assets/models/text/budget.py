@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from dj_assets import settings, variables
 from dj_assets.errors import TextModelError
 from dj_assets.models.text.chat import Answer, KeptAnswers
+from dj_assets.models.text.prices import Prices, cost_of, plain_name, price_table
 
 CALLS, TOKENS, COST = "calls", "tokens", "cost"
 _VARIABLES = {CALLS: variables.LLM_MAX_CALLS, TOKENS: variables.LLM_MAX_TOKENS, COST: variables.LLM_MAX_COST}
-_PER = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Budget:
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)
-    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    prices: Prices = field(default_factory=dict)
 
     @classmethod
     def of_settings(cls) -> Budget:
@@ -37,7 +35,9 @@ class Budget:
             If there is a limit of money and no table of prices, or the table cannot be read.
         """
         limits = {name: limit for name, limit in settings.llm_limits().items() if limit is not None}
-        return cls(limits, _prices() if COST in limits else {})
+        if COST in limits and not variables.LLM_PRICES.given():
+            raise TextModelError(f"{variables.LLM_MAX_COST.name} needs a table of prices; name it in DJ_LLM_PRICES")
+        return cls(limits, price_table() if COST in limits else {})
 
     def begin(self, model: str, kept: KeptAnswers | None) -> None:
         """Count a call that is about to be made.
@@ -49,8 +49,8 @@ class Budget:
         """
         if kept is None or not self.limits:
             return
-        if COST in self.limits and _plain(model) not in self.prices:
-            raise TextModelError(f"{variables.LLM_PRICES.name}: has no price of {_plain(model)!r}; add it")
+        if COST in self.limits and plain_name(model) not in self.prices:
+            raise TextModelError(f"{variables.LLM_PRICES.name}: has no price of {plain_name(model)!r}; add it")
         reached = kept.spend({CALLS: 1}, self.limits)
         if reached is not None:
             variable = _VARIABLES[reached].name
@@ -64,22 +64,4 @@ class Budget:
         if kept is None or not self.limits:
             return
         into, out = answer.tokens_in or 0, answer.tokens_out or 0
-        price_in, price_out = self.prices.get(_plain(model), (0.0, 0.0))
-        kept.spend({TOKENS: into + out, COST: (into * price_in + out * price_out) / _PER}, {})
-
-
-def _plain(model: str) -> str:
-    """Return the name of a model without its checksum."""
-    return model.rpartition("@")[0] or model
-
-
-def _prices() -> Mapping[str, tuple[float, float]]:
-    path = variables.LLM_PRICES.given()
-    if path is None:
-        raise TextModelError(f"{variables.LLM_MAX_COST.name} needs a table of prices; name it in DJ_LLM_PRICES")
-    try:
-        content = json.loads(Path(path).read_text("utf-8"))
-        return {str(model): (float(price["in"]), float(price["out"])) for model, price in content.items()}
-    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
-        form = 'write {"model": {"in": 0.15, "out": 0.6}}, prices of a million tokens'
-        raise TextModelError(f"DJ_LLM_PRICES: {path} cannot be read ({error}); {form}") from None
+        kept.spend({TOKENS: into + out, COST: cost_of(model, into, out, self.prices) or 0.0}, {})

@@ -36,9 +36,17 @@ class CannedModel:
         """Return the wanted name, by default `canned`."""
         return wanted or "canned"
 
+    def problem(self, model: str | None, seconds: float) -> str | None:  # noqa: ARG002 - nothing is asked
+        """Return why the table cannot be read, None if it can."""
+        try:
+            self._table()
+        except TextModelError as error:
+            return str(error)
+        return None
+
     def answer(self, request: ChatRequest) -> Answer:
         """Return the answer of the table; raise `CallError` if it has none."""
-        answers = _answers(self.path, self.path.stat().st_mtime_ns if self.path.exists() else 0)
+        answers = self._table()
         prompt = request.messages[-1][1]
         text = answers.get(prompt, answers.get(ANY))
         if text is None:
@@ -52,6 +60,9 @@ class CannedModel:
             raise CallError(f"{self.path.name}: {answer.text!r} is none of the options {', '.join(request.options)}")
         scores = tuple(0.0 if option == answer.text else -math.inf for option in request.options)
         return replace(answer, scores=scores)
+
+    def _table(self) -> dict[str, str]:
+        return _answers(self.path, self.path.stat().st_mtime_ns if self.path.exists() else 0)
 
 
 @cache

@@ -104,6 +104,9 @@ class TextModel(Protocol):
     def model_name(self, wanted: str | None) -> str:
         """Return the name of the model that is asked: the wanted one, by default the first of the server."""
 
+    def problem(self, model: str | None, seconds: float) -> str | None:
+        """Return why a model cannot be asked, None if it can; a server is asked for at most `seconds`."""
+
     def answer(self, request: ChatRequest) -> Answer:
         """Return the answer; raise `CallError` if this call fails, `TextModelError` if every call would."""
 

@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
@@ -24,6 +24,8 @@ from dj_assets.urls import without_credentials
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
 _MOST_BYTES = 16 * 2**20
 _PIECE = 1 << 16
+# The models of a server that a message names.
+_MOST_NAMED = 5
 # Statuses with which a server says that it would refuse every other call, too.
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
@@ -66,6 +68,38 @@ class HttpModel:
     def model_name(self, wanted: str | None) -> str:
         """Return the wanted name, by default the first of the server's list."""
         return wanted or _first_model(self)
+
+    def listed(self, seconds: float) -> tuple[str, ...]:
+        """Return the names of the server's models, asked once and for at most `seconds`.
+
+        Raises
+        ------
+        CallError
+            If it gives no list now, or none that can be read.
+        TextModelError
+            If it is not there, or refuses the key or the address.
+        """
+        once = replace(self, timeout=min(seconds, self.timeout), retries=0)
+        models = once.requested("/models", None, "data")["data"]
+        entries = models if isinstance(models, list) else []
+        return tuple(str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry)
+
+    def problem(self, model: str | None, seconds: float) -> str | None:
+        """Return why the server cannot be asked for answers of a model, None if it lists the model.
+
+        Without a model, any will do.
+        """
+        try:
+            names = self.listed(seconds)
+        except TextModelError as error:
+            return str(error)
+        except CallError as error:
+            return f"{self._shown}: does not list its models ({error})"
+        if model in names or (model is None and names):
+            return None
+        others = ", ".join(names[:_MOST_NAMED]) + (f" and {len(names) - _MOST_NAMED} more" * (len(names) > _MOST_NAMED))
+        wanted = "any model" if model is None else f"the model {model!r}"
+        return f"{self._shown}: answers, but does not list {wanted}; it lists {others or 'none'}"
 
     def answer(self, request: ChatRequest) -> Answer:
         """Return the answer of the server.

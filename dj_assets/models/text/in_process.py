@@ -65,6 +65,10 @@ class InProcessModel:
             raise TextModelError("the back end transformers has no first model; name one in the recipe")
         return f"{wanted}@{self._find(wanted).sha256[:12]}"
 
+    def problem(self, model: str | None, seconds: float) -> str | None:  # noqa: ARG002 - nothing is asked
+        """Return None: models in this process are found, or reported, with all other models of a recipe."""
+        return None
+
     def answer(self, request: ChatRequest) -> Answer:
         """Return the new tokens as a text, without special tokens."""
         started = time.perf_counter()

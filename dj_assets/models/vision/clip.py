@@ -10,7 +10,7 @@ import numpy as np
 
 from dj_assets.models.vision.backend import Array, Backend, Floats
 from dj_assets.models.vision.checkpoint import OPEN_CLIP_CONFIG, Weights, read_json, read_weights
-from dj_assets.models.vision.clip_tokens import ClipTokens
+from dj_assets.models.vision.clip_tokens import ClipTokens, Tokens
 from dj_assets.models.vision.device import Batching, Device
 from dj_assets.models.vision.pixels import Preprocessing, Uint8s, preprocessing
 from dj_assets.models.vision.transformer import LayerNames, Parts, Patches, Tower
@@ -37,8 +37,8 @@ class ClipTowers(Protocol):
     """Both towers of a `ClipModel`, ours or those of open_clip: they give unit vectors; `scale` multiplies cosines."""
 
     backend: Backend
-    context: int
     scale: float
+    tokens: Tokens
 
     def see(self, pixels: Array) -> Array:
         """Return a unit vector for every picture."""
@@ -60,7 +60,7 @@ class ClipModel:
             self.model: ClipTowers = OpenClipModel(folder, on)
         else:
             self.model = HuggingFaceClip(folder, on)
-        self.tokens = ClipTokens(folder, self.model.context)
+        self.tokens = self.model.tokens
         self.scale = self.model.scale
         self.batching = Batching(self.model.backend)
 
@@ -108,7 +108,7 @@ class HuggingFaceClip:
         self.positions = parts.array("embeddings.position_embedding.weight")
         self.after = parts.affine("final_layer_norm")
         self.projection = self.backend.array(weights["text_projection.weight"])
-        self.context = len(self.positions)
+        self.tokens: Tokens = ClipTokens(folder, len(self.positions))
         self.scale = float(np.exp(weights["logit_scale"]))
         self.see = self.vision.see
 

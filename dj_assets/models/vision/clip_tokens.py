@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from dj_assets.models.vision.checkpoint import read_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 CONTEXT = 77
 START, END = "<|startoftext|>", "<|endoftext|>"
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-# The first line of a file of merges is its version.
-_VERSION_LINES = 1
-# The number of merges of open_clip's file that are in the vocabulary of the released models.
-_RELEASED_MERGES = 49152 - 256 - 2
+
+
+class Tokens(Protocol):
+    """Tokenizer of one CLIP checkpoint."""
+
+    def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return the tokens of every text, padded and truncated to the context, shape `(len(texts), context)`."""
+
+    def length(self, text: str) -> int:
+        """Return the number of tokens of a text, with those at its ends and without truncation."""
 
 
 class ClipTokens:
@@ -57,11 +63,8 @@ def _tokenizer(folder: Path) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_padding()
         return tokenizer
-    if (folder / "vocab.json").is_file():
-        vocabulary = json.loads((folder / "vocab.json").read_text("utf-8"))
-        return _byte_pairs(vocabulary, (folder / "merges.txt").read_text("utf-8").splitlines())
-    merges = _open_clip_merges(folder)
-    return _byte_pairs(_vocabulary(merges), merges)
+    vocabulary = {str(token): int(number) for token, number in read_json(folder, "vocab.json").items()}
+    return _byte_pairs(vocabulary, (folder / "merges.txt").read_text("utf-8").splitlines())
 
 
 def _byte_pairs(vocabulary: dict[str, int], merge_lines: Iterable[str]) -> Tokenizer:
@@ -78,29 +81,3 @@ def _byte_pairs(vocabulary: dict[str, int], merge_lines: Iterable[str]) -> Token
     ends = ((END, vocabulary[END]), (START, vocabulary[START]))
     tokenizer.post_processor = processors.RobertaProcessing(*ends, trim_offsets=False, add_prefix_space=False)
     return tokenizer
-
-
-def _open_clip_merges(folder: Path) -> list[str]:
-    """Return the merges in the folder of an open_clip model, or those of all released models."""
-    path = next(iter(sorted(folder.glob("bpe*.txt.gz"))), None)
-    if path is None:
-        import open_clip.tokenizer
-
-        path, wanted = Path(open_clip.tokenizer.default_bpe()), _RELEASED_MERGES
-    else:
-        wanted = None
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        lines = file.read().splitlines()[_VERSION_LINES:]
-    return [line for line in lines if line][:wanted]
-
-
-def _vocabulary(merges: Sequence[str]) -> dict[str, int]:
-    """Return the vocabulary of merges: bytes, bytes that end a word, merged pairs, the two end tokens."""
-    from tokenizers import pre_tokenizers
-
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    # printable bytes represent themselves and come first
-    plain = [c for c in letters if ord(c) < 256]
-    letters = plain + [c for c in letters if ord(c) >= 256]
-    tokens = [*letters, *(letter + "</w>" for letter in letters), *("".join(merge.split()) for merge in merges)]
-    return {token: number for number, token in enumerate([*tokens, START, END])}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from dj_assets.errors import UserError
 from dj_assets.models.vision.checkpoint import OPEN_CLIP_CONFIG, read_json
 
 if TYPE_CHECKING:
@@ -28,14 +31,16 @@ _ELONGATED = 32
 class Geometry:
     """Define how a picture is resized to `height` x `width` pixels.
 
-    With `shortest_edge`, the shorter side is resized to that length and the centre is cropped, its offset rounded down.
-    Without it, both sides are resized and the aspect ratio is lost. `resample` is Pillow's number of the filter.
+    With `shortest_edge`, the shorter side is resized to that length and the centre is cropped. Its offset is rounded
+    down as by transformers, or with `centre_rounded` to the nearest even number as by torchvision. Without
+    `shortest_edge`, both sides are resized and the aspect ratio is lost. `resample` is Pillow's number of the filter.
     """
 
     height: int
     width: int
     shortest_edge: int | None = None
     resample: int = BICUBIC
+    centre_rounded: bool = False
 
     def pixels(self, picture: Image) -> Uint8s:
         """Return the pixels of an RGB picture, shape `(height, width, 3)`."""
@@ -62,7 +67,9 @@ class Geometry:
         # the longer side is truncated to whole pixels, not rounded
         new_width = edge if width <= height else int(edge * width / short)
         new_height = edge if height <= width else int(edge * height / short)
-        return (new_width - self.width) // 2, (new_height - self.height) // 2, new_width, new_height
+        left, top = ((new_width - self.width) / 2, (new_height - self.height) / 2)
+        whole = round if self.centre_rounded else math.floor
+        return whole(left), whole(top), new_width, new_height
 
     def _cut_first(self, picture: Image, offset: tuple[int, int], size: tuple[int, int]) -> Uint8s:
         across, down = picture.width / size[0], picture.height / size[1]
@@ -84,7 +91,7 @@ class Preprocessing:
 def preprocessing(folder: Path) -> Preprocessing:
     """Return the preprocessing of pictures that the checkpoint in a folder requires."""
     if (folder / OPEN_CLIP_CONFIG).is_file():
-        return _of_open_clip(read_json(folder, OPEN_CLIP_CONFIG))
+        return _of_open_clip(read_json(folder, OPEN_CLIP_CONFIG), folder)
     return _of_hugging_face(read_json(folder, "preprocessor_config.json"))
 
 
@@ -97,13 +104,31 @@ def _of_hugging_face(config: dict[str, Any]) -> Preprocessing:
     return Preprocessing(geometry, tuple(config["image_mean"]), tuple(config["image_std"]))
 
 
-def _of_open_clip(config: dict[str, Any]) -> Preprocessing:
+def _of_open_clip(config: dict[str, Any], folder: Path) -> Preprocessing:
+    """Return the preprocessing that open_clip would use; the size is that of the image tower.
+
+    Raises
+    ------
+    UserError
+        If pictures are padded, or scaled to sides that differ: `Geometry` has no such form.
+    """
     prepared = config.get("preprocess_cfg", {})
-    height, width = _sides(prepared.get("size", config["model_cfg"]["vision_cfg"].get("image_size", 224)))
-    edge = min(height, width) if prepared.get("resize_mode", "shortest") == "shortest" else None
-    resample = _RESAMPLING[prepared.get("interpolation", "bicubic")]
-    mean, std = prepared.get("mean", CLIP_MEAN), prepared.get("std", CLIP_STD)
-    return Preprocessing(Geometry(height, width, edge, resample), tuple(mean), tuple(std))
+    mode = prepared.get("resize_mode") or "shortest"
+    height, width = _sides(config["model_cfg"]["vision_cfg"].get("image_size", 224))
+    if mode == "longest" or (mode == "shortest" and height != width):
+        raise UserError(
+            f"{folder / OPEN_CLIP_CONFIG}: resize_mode {mode!r} for {height} x {width} pixels is not supported; "
+            f"use a checkpoint with 'squash', or with square pictures and 'shortest'"
+        )
+    edge = height if mode == "shortest" else None
+    resample = BILINEAR if prepared.get("interpolation") == "bilinear" else BICUBIC
+    geometry = Geometry(height, width, edge, resample, centre_rounded=True)
+    return Preprocessing(geometry, _three(prepared.get("mean") or CLIP_MEAN), _three(prepared.get("std") or CLIP_STD))
+
+
+def _three(values: float | Sequence[float]) -> tuple[float, ...]:
+    """Return one value for each channel."""
+    return (values,) * 3 if isinstance(values, int | float) else tuple(values)
 
 
 def _sides(size: Any) -> tuple[int, int]:  # noqa: ANN401 - checkpoints write a size in four ways

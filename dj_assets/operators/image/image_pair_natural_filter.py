@@ -47,11 +47,6 @@ class ImagePairNaturalFilter(SampledAnswers, ImageChatOperator, PairOperator, Fi
     keep_failed: bool = False
 
     @property
-    def model(self) -> str:
-        """Return the name of the model."""
-        return self.hf_model
-
-    @property
     def costly(self) -> bool:
         """Return true: each pair is a call."""
         return True

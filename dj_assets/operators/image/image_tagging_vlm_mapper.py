@@ -40,11 +40,6 @@ class ImageTaggingVlmMapper(ImageChatOperator, FieldMapper):
     system_prompt: str | None = None
     input_template: str | None = None
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_or_hf_model
-
     def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the tags of every image."""
         pictures = self.pictures(batch)

@@ -9,11 +9,12 @@ import pyarrow as pa
 from pydantic import Field, PositiveInt
 
 from dj_assets.models.regions.finder import GridRegions, RegionFinder
+from dj_assets.models.regions.run_lengths import encoded_mask
 from dj_assets.models.store import ModelStore
 from dj_assets.models.text.object_words import objects
 from dj_assets.operators.base import Expander
 from dj_assets.operators.batch import TEXT, Batch
-from dj_assets.operators.kinds.image_pairs import BOX, PairOperator, pairs, texts_of
+from dj_assets.operators.kinds.image_pairs import BOX, MASK, PairOperator, pairs, texts_of
 from dj_assets.operators.registry import register
 from dj_assets.operators.views.media_batch import media
 
@@ -26,6 +27,7 @@ _CHILD = pa.struct(
         (BOX, pa.list_(pa.float64())),
         ("box_side", pa.int64()),
         ("box_score", pa.float64()),
+        (MASK, pa.string()),
         ("finder", pa.string()),
         ("objects1", _WORDS),
         ("objects2", _WORDS),
@@ -40,7 +42,8 @@ class ImgDiffBoxMapper(PairOperator, Expander):
     Candidates are the regions that the `finder` sees in either image: `sam`, a mask model named by `hf_sam`, or `grid`,
     cells and changed areas without a model. `box` is centre x, centre y, width and height in pixels of the first image,
     `box_side` the image that the region is from, `box_score` the score of the finder; `pair` names the pair. `objects1`
-    and `objects2` are the nouns that only the text, and only the field `text_key_second`, have. A pair without regions
+    and `objects2` are the nouns that only the text, and only the field `text_key_second`, have. With `masks`, `mask`
+    has the pixels of the region as run lengths in the form of COCO; it is null for a whole box. A pair without regions
     makes no sample.
     """
 
@@ -53,6 +56,7 @@ class ImgDiffBoxMapper(PairOperator, Expander):
     mask_overlap: _Share = 0.5
     points_per_side: PositiveInt = 32
     cells: PositiveInt = 4
+    masks: bool = False
     text_key_second: str = Field("caption2", min_length=1)
 
     def models(self) -> tuple[str, ...]:
@@ -85,6 +89,7 @@ class ImgDiffBoxMapper(PairOperator, Expander):
                 BOX: list(region.centred),
                 "box_side": side,
                 "box_score": region.score,
+                MASK: encoded_mask(region.mask) if self.masks and region.mask is not None else None,
                 "finder": self.hf_sam if self.finder == "sam" else f"grid {self.cells}",
                 "objects1": first_words,
                 "objects2": second_words,

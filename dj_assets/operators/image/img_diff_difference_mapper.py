@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import pyarrow as pa
 from pydantic import Field
@@ -12,7 +12,6 @@ from pydantic import Field
 from dj_assets.models.text.pictures import Picture, Uint8s
 from dj_assets.operators.base import FieldMapper
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.image.sdxl_prompt2prompt_mapper import encoded
 from dj_assets.operators.kinds.image_chat import ImageChatOperator, SampledAnswers
 from dj_assets.operators.kinds.image_pairs import (
     PairOperator,
@@ -26,6 +25,7 @@ from dj_assets.operators.kinds.image_pairs import (
 )
 from dj_assets.operators.kinds.language_model import filled, not_empty
 from dj_assets.operators.kinds.media_maker import MediaWriter, files_of
+from dj_assets.operators.kinds.painted_files import ImageFormat, encoded
 from dj_assets.operators.registry import register
 
 _PROMPT = (
@@ -72,12 +72,7 @@ class ImgDiffDifferenceMapper(WithPreset, SampledAnswers, ImageChatOperator, Med
     grow: int = Field(default=5, ge=0)
     frame_width: int = Field(default=3, ge=1)
     bar: int = Field(default=20, ge=0)
-    image_format: Literal["jpg", "png"] = "jpg"
-
-    @property
-    def model(self) -> str:
-        """Return the name of the model."""
-        return self.hf_model
+    image_format: ImageFormat = "jpg"
 
     def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the answer and the record of every sample."""

@@ -39,11 +39,6 @@ class ImgDiffRegionCaptionMapper(WithPreset, SampledAnswers, ImageChatOperator, 
     temperature: float = Field(default=0.0, ge=0)
     prompt: str = _PROMPT
 
-    @property
-    def model(self) -> str:
-        """Return the name of the model."""
-        return self.hf_model
-
     def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return both captions of every sample."""
         if not len(batch):

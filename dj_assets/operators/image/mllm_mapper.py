@@ -30,11 +30,6 @@ class MllmMapper(SampledAnswers, ImageChatOperator, FieldMapper):
     hf_model: str = "llava-hf/llava-v1.6-vicuna-7b-hf"
     answer_key: str = Field("mllm_answers", min_length=1)
 
-    @property
-    def model(self) -> str:
-        """Return the name of the model."""
-        return self.hf_model
-
     def _answers(self, batch: Batch) -> list[list[str | None]]:
         """Return the answers of every sample, asked for once."""
         return batch.derive(("answers about images", self), lambda: self._asked(batch))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, ClassVar, Literal
@@ -14,19 +12,16 @@ from pydantic import Field, PositiveInt
 
 from dj_assets import settings
 from dj_assets.models.painting.back_end import painter
-from dj_assets.models.painting.painter import Control, PaintedPair, PaintRequest
+from dj_assets.models.painting.painter import Control, PaintRequest
 from dj_assets.models.store import ModelStore
-from dj_assets.models.text.budget import Budget
-from dj_assets.models.text.pictures import Uint8s
 from dj_assets.operators.base import ByParameters, FieldMapper
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.image_pairs import texts_of
-from dj_assets.operators.kinds.media_maker import MediaWriter, files_of
+from dj_assets.operators.kinds.media_maker import MediaWriter
+from dj_assets.operators.kinds.painted_files import ImageFormat, Painted, painted_files
 from dj_assets.operators.registry import register
 
 _MEDIA = pa.list_(pa.string())
-_JPEG_QUALITY = 95
-# Parts of words that only a reply about the change has, not a caption: the painter of the paper leaves them out.
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -69,7 +64,7 @@ class SdxlPrompt2PromptMapper(MediaWriter, FieldMapper):
     self_replace_steps: _Share = 0.4
     cross_replace_steps: _Share = 1.0
     cross_replace_words: dict[str, _Share] = Field(default_factory=lambda: {"confetti": 0.8})
-    image_format: Literal["jpg", "png"] = "jpg"
+    image_format: ImageFormat = "jpg"
 
     def models(self) -> tuple[str, ...]:
         """Return the name of the diffusion model, unless plain pictures are painted."""
@@ -88,19 +83,12 @@ class SdxlPrompt2PromptMapper(MediaWriter, FieldMapper):
     def _painted(self, batch: Batch, first: str, second: str) -> tuple[tuple[str, ...], int]:
         """Return the files of a pair and its seed; the pair is painted unless it was before."""
         request = self._request(batch.models, first, second)
-        key = hashlib.sha256(f"{request.key}{self.image_format}".encode()).hexdigest()
-        files, kept = files_of(batch), batch.models.answers
-        names = files.recorded(key)
-        if names is None:
-            record: dict[str, Any] = {"request": self._described(request), "asked": time.time()}
-            Budget.of_settings().begin(request.model, kept)
+
+        def paint() -> Painted:
             pair = self._painter(batch.models).paint(request)
-            contents = [encoded(picture, self.image_format) for picture in (pair.first, pair.second)]
-            names = tuple(files.write(content, f".{self.image_format}") for content in contents)
-            files.record(key, names)
-            if kept is not None:
-                kept.write(key, {**record, "answer": _answer(names, pair)})
-        return names, request.seed
+            return (pair.first, pair.second), pair.facts
+
+        return painted_files(batch, request.key, self._described(request), paint, self.image_format), request.seed
 
     def _request(self, models: ModelStore, first: str, second: str) -> PaintRequest:
         usual = (self.width or self.height, self.height or self.width)
@@ -127,28 +115,3 @@ class SdxlPrompt2PromptMapper(MediaWriter, FieldMapper):
             "prompt": f"{self.name}/{self.version}",
             "attempt": 0,
         }
-
-
-def encoded(picture: Uint8s, kind: str) -> bytes:
-    """Return the content of an image file of a kind, `jpg` or `png`."""
-    from PIL import Image
-
-    content = io.BytesIO()
-    if kind == "jpg":
-        Image.fromarray(picture).save(content, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-    else:
-        Image.fromarray(picture).save(content, "PNG")
-    return content.getvalue()
-
-
-def _answer(names: tuple[str, ...], pair: PaintedPair) -> dict[str, Any]:
-    facts = dict(pair.facts)
-    seconds = float(facts.pop("seconds", 0.0))
-    return {
-        "text": "\n".join(names),
-        "tokens_in": None,
-        "tokens_out": None,
-        "finish_reason": "painted",
-        "seconds": seconds,
-        "facts": facts,
-    }

@@ -20,11 +20,6 @@ class CalibratedDialog(OptimizedDialog):
     api_model: str | None = "gpt-4o"
     reference_template: str | None = None
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
-
     def prompts(self, batch: Batch) -> list[str | None]:
         """Return the prompt of every sample."""
         columns = (batch.text.to_pylist(), self.values_of(batch, QUERY), self.values_of(batch, RESPONSE))

@@ -58,9 +58,9 @@ class DialogLabels(LanguageModelOperator, FieldMapper):
     response_key: str = "response"
 
     @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
+    def prompts_a_sample(self) -> int:
+        """Return the most rounds that are asked about."""
+        return self.max_round or 1
 
     @property
     @abstractmethod

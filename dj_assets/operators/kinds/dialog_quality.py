@@ -59,11 +59,6 @@ class QualityJudge(LlmFieldMapper):
     overwrite: bool = False
     preferred_output_lang: str = "en"
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
-
     def usual_sampling(self) -> Mapping[str, Any]:
         """Return the sampling of Data-Juicer."""
         return {"max_tokens": 384, "temperature": 0.2}

@@ -26,6 +26,8 @@ Preset = Literal["data_juicer", "paper"]
 Pair = tuple[Uint8s, Uint8s]
 # The field of a sample with its box: centre x, centre y, width and height in pixels of the first image.
 BOX = "box"
+# The field with the pixels of its region, see `models.regions.run_lengths`.
+MASK = "mask"
 # The captions of both sides are in the fields `<stem>1` and `<stem>2`.
 SIDES = (1, 2)
 BLIP_LARGE = "Salesforce/blip-itm-large-coco"
@@ -86,12 +88,13 @@ def _pairs(listed: Sequence[Sequence[Uint8s]]) -> list[Pair]:
         first, second = pictures
         key = (id(first), id(second))
         if key not in seen:
-            seen[key] = (first, _resized(second, first))
+            seen[key] = (first, same_size(second, first))
         found.append(seen[key])
     return found
 
 
-def _resized(picture: Uint8s, like: Uint8s) -> Uint8s:
+def same_size(picture: Uint8s, like: Uint8s) -> Uint8s:
+    """Return a picture resized to the size of another one, by bicubic interpolation."""
     if picture.shape == like.shape:
         return picture
     from PIL import Image

@@ -24,6 +24,8 @@ Messages = tuple[tuple[str, str], ...]
 CONNECTION = ("base_url", "timeout", "max_retries")
 KEY = "api_key"
 _MOST = 86_400
+# The parameters of Data-Juicer that name the model, the first one first: an operator may inherit another.
+NAMES_OF_MODEL = ("api_model", "api_or_hf_model", "hf_model")
 # The names that parameters of `transformers` have on a server.
 _ON_SERVERS = {"max_new_tokens": "max_tokens"}
 
@@ -31,9 +33,9 @@ _ON_SERVERS = {"max_new_tokens": "max_tokens"}
 class LanguageModelOperator(Operator):
     """Ask a language model about each sample. By default, the step takes only samples that the filters before it keep.
 
-    The subclass names the model by the field `model`, which may be a property, and the version of its prompt by
-    `prompt_version`: raise it if the prompt changes. Every call is kept in the folder of the subset, and is not
-    repeated while model, messages, sampling and prompt version are the same.
+    The subclass has one of the parameters `NAMES_OF_MODEL`, by the name that it has in Data-Juicer, or a property
+    `model`. `prompt_version` is the version of its prompt: raise it if the prompt changes. Every call is kept in the
+    folder of the subset, and is not repeated while model, messages, sampling and prompt version are the same.
     """
 
     reaches_out: ClassVar[bool] = True
@@ -74,8 +76,15 @@ class LanguageModelOperator(Operator):
 
     @property
     def model(self) -> str | None:
-        """Return the name of the model, None for the first one of the server."""
-        raise NotImplementedError
+        """Return the name of the model, that of the parameter in Data-Juicer; None for the first one of the server."""
+        fields = type(self).model_fields
+        name: str | None = getattr(self, next(name for name in NAMES_OF_MODEL if name in fields))
+        return name
+
+    @property
+    def prompts_a_sample(self) -> int:
+        """Return the most questions that are asked about one sample, by which `dj-assets plan` expects the calls."""
+        return 1
 
     def usual_sampling(self) -> Mapping[str, Any]:
         """Return the sampling that holds where `sampling_params` of the recipe says nothing else; by default none."""
@@ -92,6 +101,14 @@ class LanguageModelOperator(Operator):
     def lacks(self) -> str | None:
         """Return why no model can be asked."""
         return self.problem()
+
+    def server_problem(self, seconds: float) -> str | None:
+        """Ask the server whether it answers and has the model; return why not. Models in this process are not asked."""
+        try:
+            return text_model(self.model_params, vision=self.sees).problem(self.model, seconds)
+        except TextModelError:
+            # nothing is configured, see `lacks`
+            return None
 
     def models(self) -> tuple[str, ...]:
         """Return the name of the model if it runs in this process."""
@@ -144,13 +161,26 @@ class LanguageModelOperator(Operator):
         `try_num` times in all. None stands for a chat without a usable answer, and for a chat that is None. `images`
         are those that each chat is about; with `options`, the model chooses one of them.
         """
+        return self.ask_model(self.model, batch, chats, read, images=images, options=options)
+
+    def ask_model(
+        self,
+        model: str | None,
+        batch: Batch,
+        chats: Sequence[Messages | None],
+        read: Callable[[str], R],
+        *,
+        images: Sequence[Sequence[Picture]] | None = None,
+        options: tuple[str, ...] = (),
+    ) -> list[R | None]:
+        """Ask a model for one answer to each chat, see `ask_chats`; None is the first model of the server."""
         found: list[R | None] = [None] * len(chats)
         left = [index for index, chat in enumerate(chats) if chat is not None]
         if not left:
             return found
         # a model with a name needs no server where all answers are kept
         in_process = is_in_process(self.model_params, vision=self.sees)
-        name = self.model if self.model and not in_process else self.back_end(batch.models).model_name(self.model)
+        name = model if model and not in_process else self.back_end(batch.models).model_name(model)
         sampling = self.sampling()
         for attempt in range(self.try_num):
             requests = [

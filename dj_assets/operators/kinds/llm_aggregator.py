@@ -34,11 +34,6 @@ class LlmAggregator(LanguageModelOperator, Aggregator):
     max_token_num: PositiveInt | None = None
 
     @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
-
-    @property
     def members_key(self) -> str | None:
         """Return the field of the members that is read."""
         return f"{META}.{self.input_key}" if self.input_key else self.text_key

@@ -27,11 +27,6 @@ class LlmExtraction(LanguageModelOperator):
     output_pattern: str | None = None
     drop_text: bool = False
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
-
     def system(self) -> str:
         """Return the system prompt: that of the recipe, or the task."""
         return self.task if self.system_prompt is None else self.system_prompt

@@ -25,11 +25,6 @@ class LlmInstruction(LanguageModelOperator):
     examples: str | None = None
 
     @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_or_hf_model
-
-    @property
     def reasons(self) -> bool:
         """Return whether the model reasons before it answers."""
         return (self.strategy or "").startswith("cot")

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from dj_assets.operators.base import BoundedFilter, Filter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Columns, Condition, Range
+from dj_assets.operators.kinds.audited import AuditedFilter
 from dj_assets.operators.kinds.language_model import LanguageModelOperator, checked_lengths, filled, json_object
 from dj_assets.operators.sql import Sql, quoted
 
@@ -53,7 +54,7 @@ def score_statistics(stem: str) -> tuple[Statistic, Statistic]:
     )
 
 
-class LlmScoreFilter(LanguageModelOperator, BoundedFilter):
+class LlmScoreFilter(AuditedFilter, BoundedFilter):
     """Filter by the mean of scores from 1 to 5 that a language model gives, divided by 5.
 
     A subclass has a `task`, its instructions, and `dimensions` with their meanings. A call that failed has the score 0
@@ -84,11 +85,6 @@ class LlmScoreFilter(LanguageModelOperator, BoundedFilter):
     def _names_fit(self) -> Self:
         checked_lengths(self.input_keys, self.field_names)
         return self
-
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_or_hf_model
 
     @property
     def costly(self) -> bool:
@@ -151,6 +147,10 @@ class LlmScoreFilter(LanguageModelOperator, BoundedFilter):
         values = [_number(scores.get(name)) for name in self.required]
         tags = record.get("tags", record.get("flags"))
         return sum(values) / len(values) / _HIGHEST, _as_json(record), "" if tags is None else _as_json(tags)
+
+    def judged(self, answer: str) -> bool:
+        """Return whether the score of an answer is between the bounds."""
+        return self.range.holds(self.score(answer)[0])
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return score and record of every sample; 0 and no record for a call that failed."""

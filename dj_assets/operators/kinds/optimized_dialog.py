@@ -51,11 +51,6 @@ class OptimizedDialog(LlmFieldMapper):
             raise ValueError(f"has {groups} groups, and needs one for each of {', '.join(cls.improved)}")
         return pattern
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_or_hf_model
-
     def system(self) -> str:
         """Return the system prompt: that of the recipe, or the instruction."""
         return self.task if self.system_prompt is None else self.system_prompt

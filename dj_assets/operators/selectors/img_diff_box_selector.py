@@ -50,7 +50,8 @@ class ImgDiffBoxSelector(WithPreset, Selector):
 
     Two boxes overlap if their intersection over union is above `iou`. The order is that of the boxes (`given`), or the
     least similar crops first (`cosine`, by the statistic `crop_similarity` of an operator before). Of a pair, at most
-    `max_boxes` are kept. The preset `paper` takes the least similar ones first, and at most 5.
+    `max_boxes` are kept. With `each_side`, the boxes that were found in either image are judged alone. The preset
+    `paper` takes the least similar ones first, and at most 5.
     """
 
     judging: ClassVar[frozenset[str]] = frozenset({"preset", "iou", "box_order", "max_boxes"})
@@ -62,6 +63,7 @@ class ImgDiffBoxSelector(WithPreset, Selector):
     iou: Annotated[float, Field(ge=0, le=1)] = 0.5
     box_order: Literal["given", "cosine"] = "given"
     max_boxes: PositiveInt | None = None
+    each_side: bool = False
 
     @property
     def reads_statistics(self) -> tuple[str, ...]:
@@ -71,7 +73,10 @@ class ImgDiffBoxSelector(WithPreset, Selector):
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return pair, corners and similarity of every box; null for a sample without one."""
         similarities = statistic_values(batch, _SIMILARITY) if len(batch) else []
-        samples = zip(field_values(batch, "pair"), field_values(batch, BOX), similarities, strict=True)
+        sides = field_values(batch, "box_side") if self.each_side else [None] * len(batch)
+        named = zip(field_values(batch, "pair"), sides, strict=True)
+        names = [pair if side is None else f"{pair}#{side}" for pair, side in named]
+        samples = zip(names, field_values(batch, BOX), similarities, strict=True)
         return {"box_of_pair": pa.array([_described(*sample) for sample in samples], pa.string())}
 
     def selection(self, samples: int) -> Sql:  # noqa: ARG002

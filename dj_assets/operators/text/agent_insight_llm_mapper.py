@@ -110,11 +110,6 @@ class AgentInsightLlmMapper(LlmFieldMapper):
     preferred_output_lang: str = "en"
 
     @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
-
-    @property
     def reads_statistics(self) -> tuple[str, ...]:
         """Return the keys of the statistics that the model gets."""
         return _MEASURED

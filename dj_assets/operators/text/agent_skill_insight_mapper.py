@@ -47,11 +47,6 @@ class AgentSkillInsightMapper(LlmFieldMapper):
     preferred_output_lang: str = "en"
     try_num: PositiveInt = 2
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
-
     def system(self) -> str:
         """Return the system prompt."""
         if self.system_prompt is not None:

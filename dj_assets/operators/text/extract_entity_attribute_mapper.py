@@ -61,9 +61,9 @@ class ExtractEntityAttributeMapper(LanguageModelOperator, FieldMapper):
     drop_text: bool = False
 
     @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
+    def prompts_a_sample(self) -> int:
+        """Return the number of pairs of an entity and an attribute."""
+        return len(self.query_entities) * len(self.query_attributes)
 
     def keys(self) -> tuple[str, str, str, str]:
         """Return the names of the written fields."""

@@ -71,11 +71,6 @@ class ExtractEntityRelationMapper(LanguageModelOperator, FieldMapper):
     relation_pattern: str | None = None
     drop_text: bool = False
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
-
     def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the entities and the relations of every text."""
         texts = batch.text.to_pylist()

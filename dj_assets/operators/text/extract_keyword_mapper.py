@@ -48,11 +48,6 @@ class ExtractKeywordMapper(LlmFieldMapper):
 
     drop_text: bool = False
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
-
     def prompts(self, batch: Batch) -> list[str | None]:
         """Return the prompt of every text."""
         end = self.completion_delimiter or "<|COMPLETE|>"

@@ -42,11 +42,6 @@ class ExtractSupportTextMapper(LlmFieldMapper):
     input_template: str | None = None
     drop_text: bool = False
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
-
     def system(self) -> str:
         """Return the system prompt."""
         return _TASK if self.system_prompt is None else self.system_prompt

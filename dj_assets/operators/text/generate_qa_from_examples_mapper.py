@@ -67,11 +67,6 @@ class GenerateQaFromExamplesMapper(LanguageModelOperator, FieldMapper):
             raise ValueError("needs two groups, for question and answer")
         return pattern
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.hf_model
-
     def problem(self) -> str | None:
         """Return why nothing can be asked: no examples are given, or no model is configured."""
         return super().problem() if self.seed_file else _NO_FILE

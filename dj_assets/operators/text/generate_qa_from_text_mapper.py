@@ -42,11 +42,6 @@ class GenerateQaFromTextMapper(LanguageModelOperator, Expander):
             raise ValueError("needs two groups, for question and answer")
         return pattern
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.hf_model
-
     def read(self, answer: str) -> list[tuple[str, str]]:
         """Return the pairs of an answer; raise `ValueError` if it has none."""
         found: list[Any] = re.findall(self.output_pattern or _PATTERN, answer, re.DOTALL)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from dj_assets.operators.base import Filter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import OneOf
+from dj_assets.operators.kinds.audited import AuditedFilter
 from dj_assets.operators.kinds.language_model import LanguageModelOperator
 from dj_assets.operators.kinds.llm_instruction import LlmInstruction
 from dj_assets.operators.registry import register
@@ -22,7 +23,7 @@ _YES_OR_NO = re.compile(r"\b(?:yes|no|true|false)\b|是|否")
 
 
 @register("llm_condition_filter")
-class LlmConditionFilter(LlmInstruction, Filter):
+class LlmConditionFilter(AuditedFilter, LlmInstruction, Filter):
     """Keep samples whose text satisfies `condition`, as a language model judges it.
 
     An empty text is dropped, and so is a sample whose call failed; without a condition, others are kept.
@@ -55,6 +56,10 @@ class LlmConditionFilter(LlmInstruction, Filter):
         if not words:
             raise ValueError("is neither yes nor no")
         return words[-1 if self.reasons else 0] in _YES
+
+    def judged(self, answer: str) -> bool:
+        """Return the judgement."""
+        return self.read(answer)
 
     def measure(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return whether every text satisfies the condition."""

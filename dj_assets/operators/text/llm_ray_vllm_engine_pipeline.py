@@ -31,11 +31,6 @@ class LlmRayVllmEnginePipeline(LlmFieldMapper):
     query_key: str = QUERY
     response_key: str = RESPONSE
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_or_hf_model
-
     def system(self) -> str | None:
         """Return the system prompt."""
         return self.system_prompt

@@ -44,11 +44,6 @@ class OptimizePromptMapper(LanguageModelOperator, Expander):
     output_pattern: str | None = None
 
     @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_or_hf_model
-
-    @property
     def keeps_parents(self) -> bool:
         """Return whether the first prompt stays."""
         return self.keep_original_sample

@@ -52,11 +52,6 @@ class PairPreferenceMapper(LlmFieldMapper):
             raise ValueError("needs two groups, for answer and reason")
         return pattern
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
-
     def system(self) -> str:
         """Return the system prompt."""
         return _TASK if self.system_prompt is None else self.system_prompt

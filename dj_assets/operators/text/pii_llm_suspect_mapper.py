@@ -91,11 +91,6 @@ class PiiLlmSuspectMapper(LanguageModelOperator, FieldMapper):
     redaction_placeholder: str = "[LLM_PII_SUSPECT_REDACTED]"
 
     @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
-
-    @property
     def written_fields(self) -> Mapping[str, pa.DataType]:
         """Return the names and types of the fields: results, and the texts that are redacted."""
         results = {f"{META}.{self.result_key}": _RESULT, f"{META}.{self.raw_key}": pa.string()}

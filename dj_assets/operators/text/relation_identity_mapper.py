@@ -48,11 +48,6 @@ class RelationIdentityMapper(LlmFieldMapper):
     output_pattern_template: str | None = None
     drop_text: bool = False
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.api_model
-
     def system(self) -> str:
         """Return the system prompt."""
         return self._filled(self.system_prompt_template or _TASK)

@@ -37,11 +37,6 @@ class SentenceAugmentationMapper(SampledAnswers, LlmFieldMapper):
     text_key_second: str | None = Field(default=None, min_length=1)
     keep_after: str | None = Field(default=None, min_length=1)
 
-    @property
-    def model(self) -> str:
-        """Return the name of the model."""
-        return self.hf_model
-
     def system(self) -> str:
         """Return the system prompt."""
         return _SYSTEM if self.system_prompt is None else self.system_prompt

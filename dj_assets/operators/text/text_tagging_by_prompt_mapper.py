@@ -38,11 +38,6 @@ class TextTaggingByPromptMapper(LlmFieldMapper):
     prompt: str = _PROMPT
     tag_list: tuple[str, ...] = tuple(_TAGS.split())
 
-    @property
-    def model(self) -> str | None:
-        """Return the name of the model."""
-        return self.hf_model
-
     def prompts(self, batch: Batch) -> list[str | None]:
         """Return the prompt of every text."""
         listed = str([*self.tag_list])

@@ -18,21 +18,21 @@ from dj_assets.errors import UserError
 from dj_assets.home.disk import disk_faults
 from dj_assets.home.json_files import read_json, write_json
 from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import newest_run, require_refined
+from dj_assets.home.manifest import require_refined
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.home.writing import replace_atomically
 from dj_assets.publish.database import SamplePosition
-from dj_assets.publish.export.exported_media import MediaSource
 from dj_assets.publish.export.formats import (
+    PACKED_FORMATS,
     TABLE_FORMATS,
     TOKEN_FORMATS,
     ExportWriter,
     ending,
     open_part,
 )
-from dj_assets.publish.export.hub_card import hub_card
-from dj_assets.publish.export.samples import Samples, observed_types, read_samples
-from dj_assets.publish.export.token_shards import mds_column, mds_index, open_tokens
+from dj_assets.publish.export.hub_card import CARD, hub_card
+from dj_assets.publish.export.refined_samples import RefinedSamples, published_run, require_newest, table_types
+from dj_assets.publish.export.token_shards import litdata_index, mds_column, mds_index, open_tokens
 from dj_assets.publish.export.tokens import Tokenizer, TokenSettings
 from dj_assets.recipe.model import ExportFormat
 from dj_assets.sources.fields import FieldTypes
@@ -134,9 +134,7 @@ class Export:
         UserError
             If nothing is published, the folder contains other files, or another run is published during the export.
         """
-        manifest = newest_run(self.layout)
-        if manifest is None:
-            raise UserError(f"{self.layout.published}: holds no finished run; run it first")
+        manifest = published_run(self.layout)
         claim = self._claim(manifest)
         require_refined(self.layout, manifest, manifest.refined)
         with disk_faults(self.folder), _alone(self.folder):
@@ -170,7 +168,7 @@ class Export:
     def _token_settings(self) -> TokenSettings:
         if self.tokens is None:
             raise UserError(f"the format {self.format} needs a tokenizer; name a file or a folder by --tokenizer")
-        if self.tokens.length and self.format != "mds":
+        if self.tokens.length and self.format not in PACKED_FORMATS:
             raise UserError(f"the format {self.format} has one sequence for each document; leave --sequence-length out")
         return self.tokens
 
@@ -195,7 +193,7 @@ class Export:
         at: SamplePosition = parts[-1].next if parts else (0, 0)
         while at[0] < len(manifest.refined):
             parts.append(self._write_part(manifest, parts, at))
-            self._require_unchanged(manifest)
+            require_newest(self.layout, manifest)
             write_json(self._work / f"{parts[-1].name}.json", dataclasses.asdict(parts[-1]))
             report(parts[-1])
             at = parts[-1].next
@@ -208,12 +206,18 @@ class Export:
 
     def _whole(self, manifest: RunManifest, parts: Sequence[ExportedPart]) -> dict[str, bytes]:
         """Return the files of the export as a whole."""
-        if self.format == "mds":
-            shards = [(part.name, part.bytes, part.counts["samples"]) for part in parts]
-            return {"index.json": mds_index(mds_column(self._tokenizer, self._token_settings.length), shards)}
+        if self.format in PACKED_FORMATS:
+            return {"index.json": self._index(manifest, parts)}
         if self.format == "huggingface":
-            return {"README.md": hub_card(self.layout.card, manifest.name).encode()}
+            return {CARD: hub_card(self.layout.card, manifest.name).encode()}
         return {}
+
+    def _index(self, manifest: RunManifest, parts: Sequence[ExportedPart]) -> bytes:
+        length = self._token_settings.length
+        shards = [(part.name, part.bytes, part.counts["samples"]) for part in parts]
+        if self.format == "mds":
+            return mds_index(mds_column(self._tokenizer, length), shards)
+        return litdata_index(self._tokenizer, length, shards, manifest.result_key)
 
     def _write_whole(self, name: str, content: bytes) -> ExportedFile:
         with replace_atomically(self._work / name) as temporary:
@@ -226,14 +230,9 @@ class Export:
             for path in self._work.glob("*.*"):
                 path.unlink()
             write_json(self._work / "claim.json", claim)
-        notes = (read_json(path) for path in sorted(self._work.glob("part-*.json")))
+        notes = (read_json(path) for path in sorted(self._work.glob("part-*.*.json")))
         parts = [_part(note) for note in notes if note is not None]
         return parts if all(_is_there(self._work, file) for part in parts for file in part.files) else []
-
-    def _require_unchanged(self, manifest: RunManifest) -> None:
-        now = newest_run(self.layout)
-        if now is None or now.run_id != manifest.run_id:
-            raise UserError(f"{self.layout.published}: a newer run was published during the export; export it again")
 
     def _write_part(self, manifest: RunManifest, parts: Sequence[ExportedPart], at: SamplePosition) -> ExportedPart:
         name = f"part-{len(parts):05d}{ending(self.format)}"
@@ -242,7 +241,7 @@ class Export:
         with replace_atomically(self._work / name) as temporary:
             with temporary.open("wb") as file:
                 part = self._open_part(file)
-                for samples_read, following in self._samples(manifest, at, first):
+                for samples_read, following in self._refined(manifest).after(at, first):
                     part.add(samples_read)
                     samples, at = samples + len(samples_read), following
                     if part.size >= self.shard_bytes:
@@ -252,33 +251,22 @@ class Export:
                 checksum = hashlib.file_digest(written, "sha256").hexdigest()
         size = (self._work / name).stat().st_size
         stem = Path(name).stem
-        others = (self._write_whole(stem + end, content) for end, content in part.companions().items())
+        companions = {stem + end: content for end, content in part.companions().items()} | {**part.pictures()}
+        others = (self._write_whole(other, content) for other, content in companions.items())
         return ExportedPart(name, samples, size, checksum, at, tuple(others), dict(part.counts))
+
+    def _refined(self, manifest: RunManifest) -> RefinedSamples:
+        batch_bytes = min(_BATCH_BYTES, self.shard_bytes // 8)
+        return RefinedSamples(self.layout, manifest, batch_bytes, self._types)
+
+    @cached_property
+    def _types(self) -> FieldTypes | None:
+        return table_types(self.layout) if self.format in TABLE_FORMATS else None
 
     def _open_part(self, file: BinaryIO) -> ExportWriter:
         if self.format in TOKEN_FORMATS:
             return open_tokens(self.format, file, self._tokenizer, self._token_settings.length)
         return open_part(self.format, file)
-
-    def _samples(
-        self, manifest: RunManifest, at: SamplePosition, first: int
-    ) -> Iterator[tuple[Samples, SamplePosition]]:
-        """Yield the refined samples from a place on, a few at a time, each with the place behind them."""
-        refined = manifest.refined
-        for number, part in enumerate(refined[at[0] :], at[0]):
-            media = MediaSource.of_file(manifest, part.number, self.layout.made_media)
-            skipped = at[1] if number == at[0] else 0
-            batch_bytes = min(_BATCH_BYTES, self.shard_bytes // 8)
-            for make, following in read_samples(self.layout.refined / part.name, skipped, batch_bytes, self._types):
-                samples = make(first=first, text_key=manifest.text_keys, media=media)
-                yield samples, (number, following) if following < part.samples else (number + 1, 0)
-                first += len(samples)
-
-    @cached_property
-    def _types(self) -> FieldTypes | None:
-        """Return the column types for a table of refined JSON lines, None if they are not needed."""
-        lines = sorted(self.layout.refined.glob("*.jsonl")) if self.format in TABLE_FORMATS else []
-        return observed_types(lines) if lines else None
 
     def _finish_moving(self) -> None:
         """Move a complete export to its folder, also one that was interrupted during the move."""

@@ -1,4 +1,4 @@
-"""The formats of a part: JSON lines, plain or compressed, Parquet, a tar of samples (WebDataset), LLaVA's JSON."""
+"""The formats of a part: JSON lines, Parquet, a tar of samples (WebDataset), and the JSON of LLaVA and of Img-Diff."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import io
 import tarfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import IO, BinaryIO, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dj_assets.errors import UserError
 from dj_assets.home.writing import open_parquet
+from dj_assets.publish.export.exported_media import MediaFile
 from dj_assets.publish.export.samples import Samples
 from dj_assets.recipe.model import ExportFormat
 from dj_assets.sources.column_types import plain
@@ -19,8 +22,15 @@ from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.formats.llava import to_llava
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-TOKEN_FORMATS = frozenset({"megatron", "mds"})
+TOKEN_FORMATS = frozenset({"megatron", "mds", "litdata"})
+# Their samples can have one number of tokens each.
+PACKED_FORMATS = frozenset({"mds", "litdata"})
 TABLE_FORMATS = frozenset({"parquet", "huggingface"})
+
+# The field of both pictures of a record of Img-Diff, and the fields that are published, in their order.
+MARKED_IMAGES = "marked_images"
+_PUBLISHED = ("conversations", "bbox", "captions1", "captions2", "path")
+_SIDES = (0, 1)
 
 _ROW_GROUP_BYTES = 32 * 1024 * 1024
 _ZSTD_LEVEL = 10
@@ -44,6 +54,10 @@ class ExportWriter(ABC):
 
     def companions(self) -> Mapping[str, bytes]:
         """Return the files that belong to the part, by their endings; after it is closed."""
+        return {}
+
+    def pictures(self) -> Mapping[str, bytes]:
+        """Return the pictures that belong to the part, by their names; after it is closed."""
         return {}
 
     @property
@@ -199,7 +213,51 @@ class _Llava(_Array):
             self.write(samples.dump(conversation))
 
 
-_TOKEN_ENDINGS: Mapping[str, str] = {"megatron": ".bin", "mds": ".mds"}
+class _ImgDiff(_Array):
+    """Write the records of Img-Diff as they are published: conversations, box and captions.
+
+    `path` is the common name of the two pictures of a record, `<path>_0.jpg` and `<path>_1.jpg` in the same folder.
+    They are those that the field `marked_images` lists.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        self._pictures: dict[str, bytes] = {}
+
+    def add(self, samples: Samples) -> None:
+        media = replace(samples.media, images=MARKED_IMAGES)
+        for record in samples.records():
+            name, path = record.get(SAMPLE_NAME, record.get(ID)), record.get("path")
+            files = media.files({MARKED_IMAGES: record.get(MARKED_IMAGES), ID: name})
+            if not isinstance(path, str) or len(files) != len(_SIDES) or not record.get("conversations"):
+                raise UserError(
+                    f"sample {name} has no record of Img-Diff; the format img_diff needs a subset whose recipe ends "
+                    "with img_diff_difference_mapper or img_diff_removal_question_mapper"
+                )
+            for side, file in zip(_SIDES, files, strict=True):
+                self._pictures[f"{path}_{side}.jpg"] = _jpeg(file, name)
+            self.write(samples.dump({key: record[key] for key in _PUBLISHED if record.get(key) is not None}))
+
+    @property
+    def size(self) -> int:
+        return self._file.tell() + sum(map(len, self._pictures.values()))
+
+    def pictures(self) -> Mapping[str, bytes]:
+        return self._pictures
+
+
+def _jpeg(file: MediaFile, sample: object) -> bytes:
+    with file.location.open() as opened:
+        content = opened.read()
+    if not content.startswith(b"\xff\xd8\xff"):
+        raise UserError(
+            f"{file.listed} of sample {sample}: is no JPEG file, which the format img_diff needs; "
+            "set image_format: jpg in the recipe"
+        )
+    return content
+
+
+_TOKEN_ENDINGS: Mapping[str, str] = {"megatron": ".bin", "mds": ".mds", "litdata": ".bin"}
 _OPENERS: Mapping[str, tuple[str, Callable[[BinaryIO], ExportWriter]]] = {
     "jsonl": (".jsonl", _Lines),
     "jsonl.zst": (".jsonl.zst", _CompressedLines),
@@ -208,6 +266,7 @@ _OPENERS: Mapping[str, tuple[str, Callable[[BinaryIO], ExportWriter]]] = {
     "webdataset": (".tar", _Tar),
     "llava": (".json", _Llava),
     "label_studio": (".json", _LabelStudio),
+    "img_diff": (".json", _ImgDiff),
 }
 
 

@@ -9,6 +9,7 @@ import yaml
 
 from dj_assets.publish.export.formats import ending
 
+CARD = "README.md"
 _RULE = "---\n"
 # `datasets` finds the tables by this, also those that a later export adds
 _CONFIGS = [{"config_name": "default", "data_files": [{"split": "train", "path": f"part-*{ending('huggingface')}"}]}]

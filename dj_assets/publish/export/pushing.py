@@ -1,4 +1,4 @@
-"""An export in an object store: written on this machine, then pushed part by part, its manifest last."""
+"""An export in an object store or on the hub: written on this machine, then pushed part by part, its manifest last."""
 
 from __future__ import annotations
 
@@ -7,11 +7,41 @@ from pathlib import Path
 
 from dj_assets.errors import UserError
 from dj_assets.publish.export.export import MANIFEST, SUMS, Exported, files_in, names_in
+from dj_assets.publish.export.hub import HubDataset, is_hub, upload_export
+from dj_assets.recipe.model import ExportFormat
 from dj_assets.stores.store import Store, each
 
 
-def push_export(done: Exported, url: str) -> None:
-    """Push an export from a folder of this machine to an object store.
+def checked_target(target: str, format: ExportFormat) -> None:
+    """Raise before anything is written if an export cannot go to a target in this format.
+
+    Raises
+    ------
+    UserError
+        If the target is on the hub, but names no dataset, or the format has no card.
+    """
+    if is_hub(target):
+        HubDataset.of_url(target, format)
+
+
+def push_export(done: Exported, url: str, format: ExportFormat, *, public: bool = False) -> None:
+    """Push an export from a folder of this machine to a URL; `public` is for the hub, see `upload_export`.
+
+    Raises
+    ------
+    UserError
+        If there are other files below the URL, or the hub refuses.
+    StoreError
+        If the store or the hub does not answer.
+    """
+    if is_hub(url):
+        upload_export(done, HubDataset.of_url(url, format), public=public)
+    else:
+        _push_to_store(done, url)
+
+
+def _push_to_store(done: Exported, url: str) -> None:
+    """Push an export to an object store.
 
     A part that is in the store in its full length is not pushed again. While parts are replaced there is no manifest.
 

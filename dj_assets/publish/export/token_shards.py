@@ -1,11 +1,11 @@
-"""Shards of token ids, in the layouts that Megatron-LM and MosaicML's Streaming read."""
+"""Shards of token ids, in the layouts that Megatron-LM, MosaicML's Streaming and litdata read."""
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
-from typing import Any, BinaryIO
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from dj_assets.publish.export.samples import Samples
 from dj_assets.publish.export.tokens import Tokenizer, Tokens
 
 _MEGATRON_TYPES = {"uint16": 8, "int32": 4}
-_MDS_LIMIT = 2**32 - 1
+_SHARD_LIMIT = 2**32 - 1
+# Places in litdata's list of the types of NumPy.
+_LITDATA_TYPES = {"uint16": 5, "int32": 2}
 _ONE_DIMENSION, _SHAPE_OF_4_BYTES = 1, 2
 
 
@@ -76,12 +78,14 @@ class MegatronWriter(_TokenWriter):
         return {".idx": head + lengths.tobytes() + starts.tobytes() + boundaries.tobytes()}
 
 
-class MdsWriter(_TokenWriter):
-    """Write a shard of MDS, version 2, with one column `tokens`.
+class _SampleWriter(_TokenWriter):
+    """Collect samples of tokens, which a subclass encodes, and writes into one shard.
 
     With a `length`, samples are packed: documents follow each other, and every sample has that many tokens. The tokens
     behind the last full sample of a shard are left out, and counted.
     """
+
+    _layout: ClassVar[str]
 
     def __init__(self, file: BinaryIO, tokenizer: Tokenizer, length: int) -> None:
         super().__init__(file, tokenizer, length)
@@ -105,14 +109,17 @@ class MdsWriter(_TokenWriter):
             self._open, self._open_tokens = [tokens[whole:]], len(tokens) - whole
 
     def _sample(self, tokens: Tokens) -> None:
-        content = tokens.tobytes()
-        if not self._length:
-            # a column of variable size: its bytes, then an array of one dimension whose length takes four bytes
-            content = (
-                struct.pack("<IBI", len(content) + 5, _ONE_DIMENSION << 2 | _SHAPE_OF_4_BYTES, len(tokens)) + content
-            )
+        content = tokens.tobytes() if self._length else self._document(tokens)
         self._samples.append(content)
         self._bytes += len(content)
+
+    def _document(self, tokens: Tokens) -> bytes:
+        """Return a sample of any number of tokens."""
+        raise NotImplementedError
+
+    def _description(self) -> bytes:
+        """Return what stands between the places of the samples and the samples."""
+        return b""
 
     @property
     def size(self) -> int:
@@ -120,15 +127,44 @@ class MdsWriter(_TokenWriter):
         return self._bytes
 
     def close(self) -> None:
-        """Write the shard: number of samples, where each begins, the description of the column, and the samples."""
+        """Write the shard: number of samples, where each begins, a description, and the samples."""
         self._counts |= {"samples": len(self._samples), "tokens_left_out": self._open_tokens}
-        about = json.dumps(mds_column(self._tokenizer, self._length), sort_keys=True).encode()
+        about = self._description()
         head = 4 + 4 * (len(self._samples) + 1) + len(about)
         ends = np.cumsum([head, *map(len, self._samples)])
-        if ends[-1] > _MDS_LIMIT:
-            raise OverflowError(f"a shard of MDS has less than 4 GiB, not {ends[-1]:,} bytes")
+        if ends[-1] > _SHARD_LIMIT:
+            raise OverflowError(f"a shard of {self._layout} has less than 4 GiB, not {ends[-1]:,} bytes")
         self._file.write(struct.pack("<I", len(self._samples)) + ends.astype("<u4").tobytes() + about)
         self._file.writelines(self._samples)
+
+
+class MdsWriter(_SampleWriter):
+    """Write a shard of MDS, version 2, with one column `tokens`."""
+
+    _layout = "MDS"
+
+    def _document(self, tokens: Tokens) -> bytes:
+        content = tokens.tobytes()
+        # a column of variable size: its bytes, then an array of one dimension whose length takes four bytes
+        head = struct.pack("<IBI", len(content) + 5, _ONE_DIMENSION << 2 | _SHAPE_OF_4_BYTES, len(tokens))
+        return head + content
+
+    def _description(self) -> bytes:
+        return json.dumps(mds_column(self._tokenizer, self._length), sort_keys=True).encode()
+
+
+class LitdataWriter(_SampleWriter):
+    """Write a chunk of litdata whose items are arrays of tokens.
+
+    Without a `length` its `PyTreeLoader` reads an item as a document. With one its `TokensLoader` reads the chunk as a
+    stream of tokens, in blocks of `length`.
+    """
+
+    _layout = "litdata"
+
+    def _document(self, tokens: Tokens) -> bytes:
+        content = tokens.tobytes()
+        return struct.pack("<I", len(content)) + content
 
 
 def mds_column(tokenizer: Tokenizer, length: int) -> dict[str, Any]:
@@ -155,6 +191,32 @@ def mds_index(column: dict[str, Any], parts: Sequence[tuple[str, int, int]]) -> 
     return json.dumps({"shards": shards, "version": 2}, sort_keys=True).encode()
 
 
+def litdata_index(tokenizer: Tokenizer, length: int, parts: Sequence[tuple[str, int, int]], version: str) -> bytes:
+    """Return litdata's `index.json` of chunks, given by name, bytes and samples.
+
+    Readers keep copies of remote chunks under `version`, the place of litdata's time of the last change.
+    """
+    chunks = [
+        {"chunk_bytes": size, "chunk_size": samples, "dim": samples * length if length else None, "filename": name}
+        for name, size, samples in parts
+        if samples
+    ]
+    config = {
+        "chunk_bytes": max((size for _, size, _ in parts), default=0),
+        "chunk_size": None,
+        "compression": None,
+        "data_format": [f"no_header_numpy:{_LITDATA_TYPES[tokenizer.dtype.name]}"],
+        # the tree of an item that is one leaf, as `torch.utils._pytree` writes it
+        "data_spec": json.dumps([1, {"type": None, "context": None, "children_spec": []}]),
+        "encryption": None,
+        "item_loader": "TokensLoader" if length else "PyTreeLoader",
+    }
+    return json.dumps({"chunks": chunks, "config": config, "updated_at": version}, sort_keys=True).encode()
+
+
+_WRITERS: Mapping[str, type[_TokenWriter]] = {"megatron": MegatronWriter, "mds": MdsWriter, "litdata": LitdataWriter}
+
+
 def open_tokens(format: str, file: BinaryIO, tokenizer: Tokenizer, length: int) -> ExportWriter:
     """Return the writer of a part into an open file, in a format of tokens."""
-    return (MdsWriter if format == "mds" else MegatronWriter)(file, tokenizer, length)
+    return _WRITERS[format](file, tokenizer, length)

@@ -13,10 +13,9 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.writing import replace_atomically
-from dj_assets.operators import contract
 from dj_assets.operators.base import Deduplicator
 from dj_assets.recipe.plan import Step
-from dj_assets.replay.near_pairs import distinct_values, is_stored, near_pairs_key, store
+from dj_assets.replay.near_pairs import is_stored, near_pairs_key, searched_pairs, store
 from dj_assets.replay.ordered import distinct_sorted
 from dj_assets.replay.partitioned.exchange import gather, receiver_of, records, scatter
 from dj_assets.replay.partitioned.job import Job, deduplicator, signed
@@ -57,7 +56,7 @@ def _ask(run: Run, job: Job, step: Step, path: Path, key: bytes) -> None:
 
 def _ask_for_all(job: Job, index: int, path: Path, key: bytes) -> None:
     step = job.plan.steps[index]
-    store(path, contract.near_pairs(deduplicator(step), distinct_values(job.signatures, step.signature)), key)
+    store(path, searched_pairs(step, deduplicator(step), job.signatures), key)
 
 
 def _find(run: Run, job: Job, step: Step, path: Path, key: bytes) -> None:

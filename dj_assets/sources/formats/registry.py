@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dj_assets.sources.blocks import Piece, Reject
-from dj_assets.sources.formats import alpaca_cot, arxiv, llava, stackexchange, video_captions, webdataset
+from dj_assets.sources.formats import (
+    alpaca_cot,
+    arxiv,
+    llava,
+    stackexchange,
+    video_captions,
+    warc,
+    web_pages,
+    webdataset,
+)
 from dj_assets.sources.lines import Overlong
 from dj_assets.sources.sources import Format, Reading, SourceFile
 from dj_assets.sources.streams import Stream
@@ -48,6 +57,7 @@ RAW_FORMATS: Mapping[str, RawFormat] = {
     "video_captions": RawFormat(
         files=("json", "jsonl", "csv", "tsv"), cut=video_captions.clips, compose=video_captions.compose
     ),
+    "warc": RawFormat(files=("warc",), cut=warc.records, unpack=web_pages.unpack),
     "webdataset": RawFormat(files=("tar",), cut=webdataset.samples),
 }
 TEXT = "text"

@@ -9,8 +9,11 @@ from functools import partial
 from dj_assets.analysis.figures import rate
 from dj_assets.views.left_out import or_remark
 from dj_assets.views.page import provenance, results, samples
+from dj_assets.views.page.audit import audit
+from dj_assets.views.page.calls import model_calls
 from dj_assets.views.page.contamination import contamination
 from dj_assets.views.page.html import Html, joined, tag
+from dj_assets.views.page.image_pairs import image_pairs
 from dj_assets.views.page.redacted import redacted
 from dj_assets.views.page.report_input import ReportInput, Section
 from dj_assets.views.page.sandbox import evaluation
@@ -21,6 +24,7 @@ from dj_assets.views.page.whole import whole_page
 SECTIONS: tuple[Callable[[ReportInput], Section | None], ...] = (
     results.funnel,
     results.checks,
+    image_pairs,
     results.distributions,
     evaluation,
     samples.dropped,
@@ -28,6 +32,8 @@ SECTIONS: tuple[Callable[[ReportInput], Section | None], ...] = (
     samples.quarantine,
     contamination,
     redacted,
+    model_calls,
+    audit,
     provenance.models,
     provenance.sources,
     provenance.recipe,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -156,3 +157,28 @@ def test_the_key_of_the_user_goes_only_to_the_server_of_the_environment(server, 
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     text_model().answer(HELLO)
     assert server.keys == {None, "Bearer sk-0123456789"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        (lambda handler: handler.send({"error": "no"}, 401), "refuses .status 401"),
+        (lambda handler: handler.send({"error": "no"}, 404), "refuses .status 404"),
+        (lambda handler: handler.send({"error": "starting"}, 503), "does not list its models .status 503"),
+        (lambda handler: handler.send(b"<html>"), "does not list its models .the reply is no JSON"),
+        (lambda handler: time.sleep(0.5), "does not list its models .no answer in 0.2 s"),
+        (lambda handler: handler.send({"data": []}), "does not list the model 'mine'; it lists none"),
+        (lambda handler: handler.send({"data": [{"id": "other"}, 3]}), "it lists other$"),
+    ],
+    ids=["key", "address", "starting", "no JSON", "slow", "empty", "other"],
+)
+def test_a_server_is_asked_once_whether_it_has_a_model(server, reply, problem, monkeypatch):
+    times = []
+    monkeypatch.setattr(server.RequestHandlerClass, "do_GET", lambda handler: times.append(1) or reply(handler))
+    assert re.search(problem, HttpModel(server.url, 5).problem("mine", 0.2) or "")
+    assert times == [1]
+
+
+def test_a_server_that_lists_the_model_is_well(server):
+    assert HttpModel(server.url, 5).problem("the-only-model", 5) is None
+    assert HttpModel(server.url, 5).problem(None, 5) is None

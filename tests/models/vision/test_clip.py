@@ -1,4 +1,4 @@
-"""CLIP, against transformers and open_clip with the same weights."""
+"""CLIP, against transformers with the same weights."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from dj_assets.models.vision.clip import ClipModel
-from dj_assets.models.vision.device import Device, normalised
+from dj_assets.models.vision.device import Device
 from dj_assets.models.vision.pixels import preprocessing
 from tests.models.vision.conftest import TEXTS, crops
-from tests.models.vision.tiny import CLIP, SIDE, loud
+from tests.models.vision.tiny import CLIP
 
 CPU = Device("cpu")
 # by this name it is PyTorch that computes there
@@ -86,37 +86,6 @@ def test_weights_in_narrow_floats_are_read(tiny: Path, pictures: list[Image.Imag
     pixels = crops(preprocessing(tmp_path).geometry, pictures)
     found, wanted = (ClipModel(folder, CPU).encode_images(pixels) for folder in (tmp_path, tiny / CLIP))
     assert 0 < np.abs(found - wanted).max() < 2e-2
-
-
-def test_an_open_clip_folder_is_what_open_clip_makes_of_it(
-    tiny: Path, pictures: list[Image.Image], tmp_path: Path
-) -> None:
-    import open_clip
-
-    for name in ("vocab.json", "merges.txt"):
-        (tmp_path / name).write_bytes((tiny / CLIP / name).read_bytes())
-    vocabulary = len(json.loads((tmp_path / "vocab.json").read_text()))
-    small = {"width": 48, "layers": 2, "mlp_ratio": 2.0}
-    described = {
-        "embed_dim": 24,
-        "quick_gelu": True,
-        "vision_cfg": {**small, "image_size": SIDE, "patch_size": 8, "head_width": 12},
-        "text_cfg": {**small, "context_length": 24, "vocab_size": vocabulary, "heads": 4},
-    }
-    config = {"model_cfg": described, "preprocess_cfg": {"interpolation": "bicubic", "resize_mode": "shortest"}}
-    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
-    model = loud(open_clip.CLIP(**described))
-    save_file(model.state_dict(), tmp_path / "open_clip_model.safetensors")
-    prepared = preprocessing(tmp_path)
-    assert prepared == preprocessing(tiny / CLIP)
-    found = ClipModel(tmp_path, CPU)
-    pixels = crops(prepared.geometry, pictures)
-    with torch.no_grad():
-        seen = model.encode_image(normalised(torch.from_numpy(np.stack(pixels)), prepared.mean, prepared.std), True)
-        read = model.encode_text(torch.from_numpy(found.tokens(TEXTS)), normalize=True)
-    assert np.abs(found.encode_images(pixels) - seen.numpy()).max() < 1e-6
-    assert np.abs(found.encode_texts(TEXTS) - read.numpy()).max() < 1e-6
-    assert found.scale == pytest.approx(float(model.logit_scale.detach().exp()))
 
 
 def test_batches_do_not_change_the_vectors(tiny: Path, clip: ClipModel, pictures: list[Image.Image]) -> None:

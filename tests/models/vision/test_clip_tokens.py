@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from dj_assets.models.vision.clip_tokens import ClipTokens
 from tests.models.vision.conftest import TEXTS
-from tests.models.vision.tiny import CLIP, MERGES
+from tests.models.vision.tiny import CLIP
 
 
 def wanted(folder: Path, context: int) -> np.ndarray:
@@ -42,22 +41,3 @@ def test_a_ready_tokenizer_is_used_as_it_is(tiny: Path, tmp_path: Path) -> None:
     assert (tmp_path / "tokenizer.json").exists()
     (tmp_path / "vocab.json").unlink(missing_ok=True)
     assert np.array_equal(ClipTokens(tmp_path, 24)(TEXTS), ClipTokens(tiny / CLIP, 24)(TEXTS))
-
-
-def test_the_merges_of_an_open_clip_folder(tiny: Path, tmp_path: Path) -> None:
-    with gzip.open(tmp_path / "bpe_tiny.txt.gz", "wt", encoding="utf-8") as file:
-        file.write("\n".join(["#version: 0.2", *MERGES, ""]))
-    found = ClipTokens(tmp_path, 24)
-    plain = ["a cat and the dog", "x é"]
-    by_name = [found.tokenizer.id_to_token(token) for token in found(plain)[0]]
-    assert by_name[:7] == ["<|startoftext|>", "a</w>", "cat</w>", "and</w>", "the</w>", "dog</w>", "<|endoftext|>"]
-
-
-def test_a_folder_without_merges_has_those_of_the_released_models(tmp_path: Path) -> None:
-    import open_clip
-
-    found = ClipTokens(tmp_path, 77)(["A photo of 2 cats, isn't it?", "日本 naïve"])
-    assert np.array_equal(found[:, 0], [49406, 49406])
-    theirs = open_clip.tokenizer.SimpleTokenizer()(["a photo of 2 cats, isn't it?", "日本 naïve"]).numpy()
-    # they fill up with zeros
-    assert np.array_equal(np.where(theirs == 0, 49407, theirs), found)

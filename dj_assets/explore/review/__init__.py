@@ -1,0 +1,1 @@
+"""A page on which people review draft questions about clips."""
