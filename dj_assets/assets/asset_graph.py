@@ -16,6 +16,7 @@ from dj_assets.assets.checks import refined_checks
 from dj_assets.assets.cluster import cluster_resources
 from dj_assets.assets.export import export_asset
 from dj_assets.assets.lineage import lineage_specs
+from dj_assets.assets.mixes import mix_asset
 from dj_assets.assets.refined import refined_asset
 from dj_assets.assets.sandbox import sandbox_assets
 from dj_assets.assets.sharded import sharded_assets
@@ -67,6 +68,7 @@ def _definitions(gallery: Gallery, *, prefix: Sequence[str] = (), blocking_check
             *(asset for recipe, plan in recipes for asset in _of_recipe(recipe, plan, gallery)),
             *origin_specs([recipe for recipe, _ in recipes]),
             *lineage_specs(recipes),
+            *(mix_asset(mix, gallery.recipes) for mix in gallery.mixes.values()),
             *broken_specs(gallery.broken, {key.refined for key in keys}, prefix),
         ],
         "asset_checks": [refined_checks(recipe, plan, blocking=blocking_checks) for recipe, plan in recipes],
@@ -123,7 +125,7 @@ def _shardable(gallery: Gallery) -> Gallery:
         except RecipeError as error:
             broken[Path(recipe.file)] = error
     recipes = {name: recipe for name, recipe in gallery.recipes.items() if Path(recipe.file) not in broken}
-    return replace(gallery, recipes=recipes, broken={**gallery.broken, **broken})
+    return replace(gallery, recipes=recipes, broken=gallery.broken)
 
 
 def _upstream(recipe: GalleryRecipe, names: Iterable[str], gallery: Gallery) -> list[dg.AssetDep]:

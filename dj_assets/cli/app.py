@@ -15,6 +15,7 @@ from dj_assets.cli import (
     config,
     evaluations,
     look,
+    mix,
     models,
     operate,
     operators,
@@ -54,7 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # in the order of --help
-for part in (user_interface, operate, refine, look, similar, storage, config):
+for part in (user_interface, operate, refine, look, similar, storage, mix, config):
     app.add_typer(part.app)
 groups = {
     "operators": operators.app,

@@ -25,6 +25,7 @@ from pydantic import (
 from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.damage import Sum
 from dj_assets.home.json_files import content_checksum, taken_checksum, write_document
+from dj_assets.home.mixed_share import MixedShare
 from dj_assets.home.numbering import are_aggregates
 from dj_assets.media.locations import Root
 from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
@@ -213,12 +214,15 @@ class RunManifest(_Record):
     each step made when its samples were measured. `database_bytes` and `database_crc32` are those of
     the published database. `checksums` has size and CRC-32 of all other published files that are not refined files, by
     path: tables, report, card, contact sheets. `record` has those of the record of outcomes. Runs of earlier versions
-    have neither. The copy of the manifest in the database has none of the four.
+    have neither. The copy of the manifest in the database has none of the four. `mix` has the subsets of a mixture.
     """
 
     _optional = (
         frozenset(
-            {"conditional", "against", "media", "missing_shards", "notices", "created", "expanded", "grouped", "calls"}
+            {
+                *("conditional", "against", "media", "missing_shards", "notices", "calls"),
+                *("created", "expanded", "grouped", "mix"),
+            }
         )
         | _LATE
     )
@@ -263,6 +267,7 @@ class RunManifest(_Record):
     notices: tuple[str, ...] = ()
     calls: dict[str, CallCounts] = Field(default_factory=dict)
     refined: tuple[PublishedFile, ...]
+    mix: tuple[MixedShare, ...] = ()
     statistics: dict[str, Bins] = Field(default_factory=dict)
     database_bytes: int | None = None
     database_crc32: int | None = None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # Larger pictures are made smaller before faces are looked for: the time grows with the pixels.
-_LONGEST_SIDE = 1600
+LONGEST_SIDE = 1600
 
 
 class Face(NamedTuple):
@@ -110,7 +110,7 @@ def with_blurred(picture: Image, faces: Sequence[Face], blur: BlurType, radius: 
 
 def faces_in(picture: Image) -> tuple[Face, ...]:
     """Return the faces in an RGB picture from left to right."""
-    scale = min(1.0, _LONGEST_SIDE / max(picture.size))
+    scale = min(1.0, LONGEST_SIDE / max(picture.size))
     small = picture if scale == 1 else picture.resize([max(1, round(side * scale)) for side in picture.size])
     # a view with negative strides gives other faces from call to call
     boxes = _detector()(np.ascontiguousarray(np.asarray(small)))

@@ -26,11 +26,11 @@ class ResizedImage(NewImage):
 
 
 @dataclass(frozen=True)
-class ResizedUnlessFits(ImageFeature[tuple[ResizedImage, ...]]):
-    """Resize an image unless it has the size already."""
+class EveryImageResized(ImageFeature[tuple[ResizedImage, ...]]):
+    """Resize every image: the new files then belong to one subset, also those that had the size before."""
 
     image: ResizedImage
 
-    def __call__(self, image: OpenImage) -> tuple[ResizedImage, ...]:
-        """Return the new file, or none."""
-        return () if image.size == (self.image.width, self.image.height) else (self.image,)
+    def __call__(self, image: OpenImage) -> tuple[ResizedImage, ...]:  # noqa: ARG002
+        """Return the new file."""
+        return (self.image,)

@@ -12,13 +12,12 @@ _FILE = Path(__file__).parent / "data_juicer_operators.json"
 
 # Why an operator is not available yet, by the key `needs` of the file.
 NOT_YET = {
-    "archives": "it opens archives that samples name",
     "diffusion model": "it paints images with a diffusion model",
     "engine": "it arranges blocks for Ray, and results never depend on blocks here",
     "faces and speakers": "it looks for faces or speakers",
     "language model": "it calls a language model",
     "lists of texts": "it takes samples apart whose text is a list, and a text is one text here",
-    "random words": "it changes words at random, by a package that is no dependency here",
+    "texts in pictures": "it finds text in pictures by weights that are downloaded at the first use",
     "sound": "it analyses sound, or changes it",
     "text model": "it runs a classifier or an embedding model over texts",
     "vision language model": "it asks a model about images",

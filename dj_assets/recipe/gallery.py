@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from dj_assets.errors import RecipeError, UserError
 from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.registry import nearest
 from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.mixture import SUFFIX, Mix, find_mixes, load_mix
 from dj_assets.recipe.model import AssetBlock, GalleryRecipe, Recipe, Source
 from dj_assets.recipe.yaml_file import read_yaml
 from dj_assets.urls import checked_location, split_locations
@@ -22,10 +23,11 @@ from dj_assets.urls import checked_location, split_locations
 
 @dataclass(frozen=True)
 class Gallery:
-    """Hold the recipes that load, keyed by subset name, and the errors of the others, keyed by file."""
+    """Hold the recipes and mixtures that load, keyed by name, and the errors of the others, keyed by file."""
 
     recipes: dict[str, GalleryRecipe]
     broken: dict[Path, RecipeError]
+    mixes: dict[str, Mix] = field(default_factory=dict)
 
 
 def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
@@ -37,7 +39,9 @@ def find_gallery(folders: tuple[Path, ...] | None = None) -> Gallery:
     broken, or uses the subset name of another recipe, does not hide the others. A recipe of the user's takes the place
     of an included one with the same subset name.
     """
-    return _gallery(_recipe_files(folders))
+    found = _gallery(_recipe_files(folders))
+    mixes, broken = find_mixes(settings.recipe_folders() if folders is None else folders, found.recipes)
+    return replace(found, broken=found.broken | broken, mixes=mixes)
 
 
 def _gallery(files: Sequence[Path]) -> Gallery:
@@ -58,6 +62,25 @@ def _gallery(files: Sequence[Path]) -> Gallery:
             continue
         recipes[subset] = recipe
     return Gallery(_upstream_first(recipes, broken), broken)
+
+
+def known_mix(name: str) -> Mix:
+    """Return the mix of a file, or of a name in the gallery.
+
+    Raises
+    ------
+    RecipeError
+        If the file cannot be used.
+    UserError
+        If there is no such mix.
+    """
+    if Path(name).is_file():
+        return load_mix(Path(name))
+    mixes = find_gallery().mixes
+    if name not in mixes:
+        known = ", ".join(sorted(mixes)) or f"none; write NAME{SUFFIX} into a recipe folder"
+        raise UserError(f"{name}: is neither a file nor a mix of the gallery; there are: {known}")
+    return mixes[name]
 
 
 def required(gallery: Gallery) -> Gallery:
@@ -278,6 +301,8 @@ def _recipe_files(folders: tuple[Path, ...] | None) -> list[Path]:
         path
         for folder in (settings.recipe_folders() if folders is None else folders)
         for path in ([folder] if folder.is_file() else sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))))
+        # the file of a mixture is no recipe
+        if not path.name.endswith(SUFFIX)
     ]
 
 

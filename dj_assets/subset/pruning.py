@@ -17,6 +17,7 @@ from dj_assets.home.disk import disk_faults
 from dj_assets.home.disk_usage import KEEP_RUNS, Surplus, disk_usage, surplus
 from dj_assets.home.home import copies_below_home
 from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import published_run
 from dj_assets.recipe.gallery import Gallery, find_gallery
 from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.stores.documents import is_document
@@ -121,6 +122,12 @@ def _surplus(layout: Layout, gallery: Gallery, keep_runs: int) -> list[Surplus]:
         return surplus(layout, _plan(gallery, name), keep_runs)
     if any(file.stem == name for file in gallery.broken):
         return surplus(layout, None, keep_runs)
+    newest = published_run(layout)
+    if newest is not None and newest.mix:
+        # its file may be outside of the recipe folders
+        is_wanted = name in gallery.mixes or Path(newest.recipe).exists()
+        gone = "the file of this mixture is gone"
+        return surplus(layout, None, keep_runs) if is_wanted else [Surplus.at(layout.published, gone)]
     return [Surplus.at(layout.published, "no recipe has this subset any more")]
 
 

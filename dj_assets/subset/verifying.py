@@ -99,7 +99,9 @@ def _checks(layout: Layout, manifest: RunManifest) -> Iterator[_Check]:
     yield from _records(layout, manifest)
     for part in manifest.refined:
         yield _Check(layout.refined / part.name, part.bytes, partial(require_refined, layout, manifest, [part]))
-    yield _Check(layout.database, manifest.database.bytes, partial(require_database, layout, manifest))
+    # a mix measures nothing, and has no database
+    if not manifest.mix:
+        yield _Check(layout.database, manifest.database.bytes, partial(require_database, layout, manifest))
     for name, written in manifest.checksums.items():
         path = layout.published / name
         yield _Check(path, written.bytes, partial(require_written, path, written, repair_hint(layout)))

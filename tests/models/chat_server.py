@@ -52,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         server, body = self.server, json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        prompt = body["messages"][-1]["content"]
+        prompt = body["input"] if self.path.endswith("/embeddings") else body["messages"][-1]["content"]
         # a question about images has several parts
         prompt = prompt if isinstance(prompt, str) else json.dumps(prompt)
         with server.lock:
@@ -65,6 +65,9 @@ class _Handler(BaseHTTPRequestHandler):
         with server.lock:
             server.under_way -= 1
         if server.fault and server.fault(self, prompt):
+            return
+        if self.path.endswith("/embeddings"):
+            self.send({"data": [{"embedding": json.loads(server.reply(prompt))}], "usage": {"prompt_tokens": 7}})
             return
         choice = {"message": {"role": "assistant", "content": server.reply(prompt)}, "finish_reason": "stop"}
         self.send({"choices": [choice], "usage": {"prompt_tokens": 7, "completion_tokens": 3}})

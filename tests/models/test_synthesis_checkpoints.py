@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from dj_assets.models import synthesis_checkpoints as tiny
 from dj_assets.models.painting.diffusion import diffusion_painter
@@ -15,6 +19,7 @@ from dj_assets.models.store import RANDOM, ModelStore
 from dj_assets.models.text.chat import CallError, ChatRequest
 from dj_assets.models.text.in_process import InProcessModel
 from dj_assets.models.text.pictures import Picture
+from dj_assets.subset import run_recipe
 
 ASKED = (("system", "Be brief."), ("user", "Name an animal."))
 
@@ -99,3 +104,20 @@ def test_a_mask_model_gives_boxes_within_the_picture(store, noise):
     found = MaskRegions(store.find(tiny.MASKS).path, 0.0, 0.0, 0.7, points=4).find(noise.pixels, noise.pixels)
     assert found[0] == found[1] != []
     assert all(0 <= box.left < box.right <= 60 and 0 <= box.top < box.bottom <= 40 for box in found[0])
+
+
+def test_boxes_of_every_image_are_written_unless_they_are_there(store, noise, tmp_path):
+    noise.pil().save(tmp_path / "a.png")
+    Image.new("RGB", (30, 20), (200, 10, 10)).save(tmp_path / "b.png")
+    known = {"__dj__bbox__": [[[1.0, 2.0, 3.0, 4.0]]]}
+    records = [{"text": "", "images": ["a.png", "b.png"]}, {"text": "", "images": ["a.png"], "__dj__meta__": known}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    limits = {"min_mask_score": 0.0, "min_stability": 0.0, "points_per_side": 4, "iou": 0.7}
+    process = [{"image_segment_mapper": {"imgsz": 1024, "conf": 0.05, "model_path": "FastSAM-x.pt", **limits}}]
+    run_recipe({"process": process}, [tmp_path / "in.jsonl"], tmp_path / "out", workers=1, models=store.folders[0])
+    rows = [row for part in sorted((tmp_path / "out/refined").iterdir()) for row in pq.read_table(part).to_pylist()]
+    found, kept = (row["__dj__meta__"]["__dj__bbox__"] for row in rows)
+    wanted = MaskRegions(store.find(tiny.MASKS).path, 0.0, 0.0, 0.7, points=4).regions(noise.pixels)
+    assert found[0] == [list(region.centred) for region in wanted] != []
+    assert len(found) == 2 and all(0 < x < 30 and 0 < y < 20 for x, y, _, _ in found[1])
+    assert kept == known["__dj__bbox__"]

@@ -19,8 +19,9 @@ OWN_SAMPLES = {
             "img_diff_region_match_filter",
             "sdxl_prompt2prompt_mapper",
         ),
-        "tests/subset/test_img_diff.py",
+        "tests/img_diff.py",
     ),
+    "image_segment_mapper": "tests/models/test_synthesis_checkpoints.py",
     **dict.fromkeys(
         (
             "img_diff_removal_caption_mapper",

@@ -14,13 +14,15 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 import dj_assets
-from dj_assets.errors import RecipeError
+from dj_assets.errors import RecipeError, UserError
 from dj_assets.home.home import output_layout
 from dj_assets.media.faces import faces_in
+from dj_assets.models.vision.yunet import YuNet
 from dj_assets.recipe.load import load_recipe
 from dj_assets.subset.made_media import unlisted
 from tests.media import made
 from tests.operators.audio.test_audio_filters import tone
+from tests.paths import ROOT
 
 
 def run(folder: Path, records: list[dict[str, object]], process: list[object], **keys: object) -> list[dict]:
@@ -78,6 +80,32 @@ def test_faces_are_counted_and_measured(tmp_path):
     large = face(200).resize((3200, 3200))
     [one] = faces_in(large)
     assert abs(one.width / 3200 - faces_in(face(200))[0].width / 200) < 0.1
+
+
+def test_faces_are_found_by_the_file_of_a_detector(tmp_path):
+    # the file finds squares of 32 white pixels, in the form of YuNet: it has four layers and no trained weights
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/squares.onnx").write_bytes((ROOT / "tests/fixtures/bright_squares.onnx").read_bytes())
+    for number in range(3):
+        picture = Image.new("RGB", (100, 150))
+        for place in range(number):
+            picture.paste((255, 255, 255), (32 * place, 64, 32 * place + 32, 96))
+        picture.save(tmp_path / f"{number}.png")
+    Image.open(tmp_path / "1.png").resize((3200, 4800), Image.Resampling.NEAREST).save(tmp_path / "large.png")
+    records = [{"text": name, "images": [f"{name}.png"]} for name in ("0", "1", "2", "large")]
+    named = {"cv_classifier": "squares.onnx"}
+    process = [{"image_face_ratio_filter": {"max_ratio": 1, **named}}, {"image_face_count_filter": {**named}}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    recipe = {"process": process, "asset": {"subset": "s", "group": "g", "stats": "full"}}
+    models = tmp_path / "models"
+    dj_assets.run_recipe(recipe, [tmp_path / "in.jsonl"], tmp_path / "out", workers=1, models=models)
+    assert statistics(tmp_path, "face_counts")[:3] == [[0], [1], [2]]
+    assert statistics(tmp_path, "face_ratios")[:3] == [[0], [32 * 32 / 15_000], [32 * 32 / 15_000]]
+    cascade = load_recipe({"process": [{"image_face_count_filter": {"cv_classifier": "haarcascade.xml"}}]})
+    assert cascade.process == load_recipe({"process": ["image_face_count_filter"]}).process
+    (models / "squares.onnx").write_bytes(b"no model")
+    with pytest.raises(UserError, match=r"squares\.onnx: is no model that OpenCV reads"):
+        YuNet(models / "squares.onnx")
 
 
 def test_only_faces_are_blurred(tmp_path):

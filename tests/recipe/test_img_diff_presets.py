@@ -91,7 +91,7 @@ VALUES = {
 @pytest.fixture(scope="module")
 def operators():
     recipes = find_gallery((ROOT / "recipes",)).recipes
-    names = {"data_juicer": DATA_JUICER, "paper": ("img_diff_paper",)}
+    names = {"data_juicer": DATA_JUICER, "paper": ("img_diff_paper_boxes", "img_diff_paper")}
     return {preset: [step for name in listed for step in recipes[name].process] for preset, listed in names.items()}
 
 

@@ -16,7 +16,7 @@ from dj_assets.reference.operator_tables import shipped_operators
 from dj_assets.reference.recipe_schema import recipe_schema
 from tests.paths import ROOT, shared
 
-RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
+RECIPES = sorted(path for path in (ROOT / "recipes").rglob("*.yaml") if not path.name.endswith(".mix.yaml"))
 ASSET = "asset: {subset: s, group: g%s}\nprocess: [text_length_filter]\n"
 
 

@@ -33,9 +33,10 @@ class MaskRegions:
 
     def find(self, first: Uint8s, second: Uint8s) -> tuple[list[Region], list[Region]]:
         """Return the regions of both pictures, in the order of the model."""
-        return self._of(first), self._of(second)
+        return self.regions(first), self.regions(second)
 
-    def _of(self, picture: Uint8s) -> list[Region]:
+    def regions(self, picture: Uint8s) -> list[Region]:
+        """Return the regions of one picture, in the order of the model."""
         from PIL import Image
 
         made = _pipeline(self.folder)(

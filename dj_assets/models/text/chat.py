@@ -27,7 +27,8 @@ class ChatRequest:
     """Hold everything that can change an answer: model, messages, sampling, prompt version, and number of the attempt.
 
     `messages` are pairs of role and content. `prompt` names the operator and the version of its prompt. `images` belong
-    to the last message; a record holds their checksums. With `options`, the model chooses one of them.
+    to the last message; a record holds their checksums. With `options`, the model chooses one of them. A request that
+    `embeds` asks for the vector of its last message, whose answer is a list of numbers as JSON.
 
     Examples
     --------
@@ -48,6 +49,7 @@ class ChatRequest:
     response_path: str = RESPONSE_PATH
     images: tuple[Picture, ...] = ()
     options: tuple[str, ...] = ()
+    embeds: bool = False
 
     @property
     def key(self) -> str:
@@ -62,13 +64,15 @@ class ChatRequest:
         return given if isinstance(given, int) else int(self.key[:15], 16)
 
     def described(self) -> dict[str, Any]:
-        """Return the request for a record, with the checksums of images; without images and options if it has none."""
+        """Return the request for a record, with the checksums of images; without what it does not have."""
         values = {part.name: getattr(self, part.name) for part in fields(self)}
         values["images"] = [image.checksum for image in self.images]
-        return {name: value for name, value in values.items() if value or name not in {"images", "options"}}
+        return {name: value for name, value in values.items() if value or name not in {"images", "options", "embeds"}}
 
     def body(self) -> dict[str, Any]:
         """Return what is sent; a repeated attempt has its number as the seed, unless the sampling has one."""
+        if self.embeds:
+            return {"model": self.model, "input": self.messages[-1][1], **self.sampling}
         seed = {"seed": self.attempt} if self.attempt else {}
         messages: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in self.messages]
         if self.images:

@@ -71,6 +71,8 @@ class InProcessModel:
 
     def answer(self, request: ChatRequest) -> Answer:
         """Return the new tokens as a text, without special tokens."""
+        if request.embeds:
+            raise TextModelError("models in this process give no vectors; name a server in DJ_LLM")
         started = time.perf_counter()
         with _one_at_a_time:
             chat = self._chat(request)

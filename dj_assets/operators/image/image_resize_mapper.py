@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 
-from dj_assets.media.resized_image import ResizedImage, ResizedUnlessFits
+from dj_assets.media.resized_image import EveryImageResized, ResizedImage
 from dj_assets.operators.kinds.media_maker import MediaRewriter
 from dj_assets.operators.registry import register
 
@@ -16,7 +16,7 @@ from dj_assets.operators.registry import register
 class ImageResizeMapper(MediaRewriter):
     """Resize images to `width` x `height` pixels, whatever their shape is, and list the new files in their place.
 
-    An image that has the size already stays listed. New images are PNG files, in the folder `media` of the output.
+    An image that has the size already is written again. New images are PNG files, in the folder `media` of the output.
     """
 
     media: ClassVar[Literal["images"]] = "images"
@@ -25,6 +25,6 @@ class ImageResizeMapper(MediaRewriter):
     width: PositiveInt = 512
     height: PositiveInt = 512
 
-    def making(self) -> ResizedUnlessFits:
+    def making(self) -> EveryImageResized:
         """Return the resizing."""
-        return ResizedUnlessFits(ResizedImage(self.width, self.height))
+        return EveryImageResized(ResizedImage(self.width, self.height))

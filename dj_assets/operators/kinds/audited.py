@@ -14,7 +14,6 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.language_model import LanguageModelOperator, Messages
 
 R = TypeVar("R")
-_AUDIT = ("audit_model", "audit_share")
 
 
 class AuditedFilter(LanguageModelOperator):
@@ -30,11 +29,6 @@ class AuditedFilter(LanguageModelOperator):
     @abstractmethod
     def judged(self, answer: str) -> bool:
         """Return whether an answer keeps its sample; raise `ValueError` for one that cannot be used."""
-
-    def measuring_parameters(self) -> dict[str, object]:
-        """Return the parameters that affect what is asked: without a second model, there is no share."""
-        given = super().measuring_parameters()
-        return given if self.audit_model else {name: value for name, value in given.items() if name not in _AUDIT}
 
     def models(self) -> tuple[str, ...]:
         """Return the names of the models if they run in this process."""

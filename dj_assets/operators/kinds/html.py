@@ -28,7 +28,7 @@ NEVER_DEEP = frozenset(
 
 def check_cost(html: str) -> None:
     """Refuse pages that take quadratic time or memory to parse, judged by their tags alone."""
-    if html.count("<") > CHECKED_TAGS and _walk(html) > LONGEST_WALK:
+    if html.count("<") > CHECKED_TAGS and walk(html)[0] > LONGEST_WALK:
         raise SampleError("elements nested too deep, or left open too often, to be parsed in time")
     if len(html) > CHECKED_LENGTH and _comparisons(html) > MOST_COMPARISONS:
         raise SampleError("tags with too many attributes to be parsed in time")
@@ -42,10 +42,10 @@ def _comparisons(html: str) -> int:
     return sum(sum(1 for _ in compiled(_ATTRIBUTE, 0).finditer(tag)) ** 2 for tag in long)
 
 
-def _walk(html: str) -> int:
-    """Estimate how many open elements the parser walks over, with a higher weight for copied elements."""
+def walk(html: str) -> tuple[int, int]:
+    """Estimate how many open elements the parser walks over, copied ones with a higher weight, and their depth."""
     opened: Counter[str] = Counter()
-    depth = formatting = walked = 0
+    depth = deepest = formatting = walked = 0
     for tag in compiled("<(/?)([a-zA-Z][^\\s/>]*+)", 0).finditer(html):
         name = tag[2].lower()
         closes = bool(tag[1])
@@ -54,5 +54,6 @@ def _walk(html: str) -> int:
             change = -1 if closes else 1
             opened[name] += change
             depth += change
+            deepest = max(deepest, depth)
             formatting += change * (name in FORMATTING)
-    return walked
+    return walked, deepest

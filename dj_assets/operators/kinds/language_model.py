@@ -44,6 +44,8 @@ class LanguageModelOperator(Operator):
     prompt_version: ClassVar[int] = 1
     # True for an operator whose questions are about images.
     sees: ClassVar[bool] = False
+    # True for an operator that asks for vectors of texts.
+    embeds: ClassVar[bool] = False
     judging: ClassVar[frozenset[str]] = frozenset({"model_params"})
 
     api_endpoint: str | None = None
@@ -96,7 +98,8 @@ class LanguageModelOperator(Operator):
             text_model(self.model_params, vision=self.sees)
         except TextModelError as error:
             return str(error)
-        return None
+        in_process = self.embeds and is_in_process(self.model_params)
+        return "models in this process give no vectors; name a server in DJ_LLM" if in_process else None
 
     def lacks(self) -> str | None:
         """Return why no model can be asked."""
@@ -190,10 +193,11 @@ class LanguageModelOperator(Operator):
                     sampling,
                     f"{self.name}/{self.prompt_version}",
                     attempt,
-                    self.api_endpoint or ENDPOINT,
+                    f"/{self.api_endpoint.lstrip('/')}" if self.api_endpoint else ENDPOINT,
                     self.response_path or RESPONSE_PATH,
                     tuple(images[index]) if images else (),
                     options,
+                    self.embeds,
                 )
                 for index in left
             ]

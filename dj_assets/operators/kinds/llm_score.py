@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Self, cast
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from dj_assets.operators.base import BoundedFilter, Filter, Statistic
+from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Columns, Condition, Range
 from dj_assets.operators.kinds.audited import AuditedFilter
-from dj_assets.operators.kinds.language_model import LanguageModelOperator, checked_lengths, filled, json_object
+from dj_assets.operators.kinds.call_score import CallScoreFilter
+from dj_assets.operators.kinds.language_model import checked_lengths, filled, json_object
 from dj_assets.operators.sql import Sql, quoted
 
 _INPUT = "# Data\n'''\n{data}\n'''\n\n# Response\njson\n"
@@ -54,7 +55,7 @@ def score_statistics(stem: str) -> tuple[Statistic, Statistic]:
     )
 
 
-class LlmScoreFilter(AuditedFilter, BoundedFilter):
+class LlmScoreFilter(AuditedFilter, CallScoreFilter):
     """Filter by the mean of scores from 1 to 5 that a language model gives, divided by 5.
 
     A subclass has a `task`, its instructions, and `dimensions` with their meanings. A call that failed has the score 0
@@ -77,19 +78,10 @@ class LlmScoreFilter(AuditedFilter, BoundedFilter):
     dim_required_keys: tuple[str, ...] | None = None
     preferred_output_lang: str | None = None
 
-    def __init_subclass__(cls, **kwargs: object) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.judging = Filter.judging | LanguageModelOperator.judging | set(cls.bounds) | {"keep_failed"}
-
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
         checked_lengths(self.input_keys, self.field_names)
         return self
-
-    @property
-    def costly(self) -> bool:
-        """Return true: each sample is a call."""
-        return True
 
     @property
     def condition(self) -> Condition:

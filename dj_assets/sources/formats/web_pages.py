@@ -11,6 +11,8 @@ from http.client import HTTPException, parse_headers
 
 import pyarrow as pa
 
+from dj_assets.errors import SampleError
+from dj_assets.operators.kinds.html import check_cost, walk
 from dj_assets.settings import max_record_bytes
 from dj_assets.sources.blocks import Piece, RefusedError, invalid_utf8
 from dj_assets.sources.formats.warc import EXTRACTED, header_of
@@ -19,6 +21,8 @@ from dj_assets.sources.sources import Reading
 
 # A page of more HTML is refused: its tree takes about ten times as much memory.
 MOST_HTML_BYTES = 16 << 20
+# Elements within each other; pages that people read have less than a hundred.
+MOST_DEPTH = 3000
 
 _HTML = {"text/html", "application/xhtml+xml"}
 _MADE_UP = {"", "application/octet-stream", "unknown/unknown"}
@@ -170,10 +174,22 @@ def _main_text(content: bytes, charset: str | None) -> str:
         raise RefusedError(f"{len(content)} bytes of HTML, more than the {MOST_HTML_BYTES} allowed,")
     from resiliparse.extract.html2text import extract_plain_text
 
-    text = str(extract_plain_text(_text_of(content, charset), main_content=True, alt_texts=False)).strip()
+    html = _text_of(content, charset)
+    _check_cost(html)
+    text = str(extract_plain_text(html, main_content=True, alt_texts=False)).strip()
     if not text:
         raise NoTextError("no text: nothing but markup and navigation", None, None)
     return text
+
+
+def _check_cost(html: str) -> None:
+    """Refuse a page that would take the library minutes: its time grows with the square of the depth."""
+    try:
+        check_cost(html)
+    except SampleError as error:
+        raise RefusedError(str(error)) from None
+    if html.count("<") > MOST_DEPTH and walk(html)[1] > MOST_DEPTH:
+        raise RefusedError("elements nested too deep to be read in time")
 
 
 def _text_of(content: bytes, charset: str | None) -> str:

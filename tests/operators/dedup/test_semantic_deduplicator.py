@@ -225,3 +225,35 @@ def test_a_model_that_is_not_there(models, tmp_path, monkeypatch):
     monkeypatch.setattr("dj_assets.models.text.embeddings.installed", lambda package: False)
     problem = SemanticDeduplicator(embedding_model="tiny").problem_with_models(store)
     assert problem == "needs model2vec: pip install 'dj_assets[embeddings]'"
+
+
+def save_contextual_model(folder: Path) -> None:
+    """Write a model of sentence-transformers with random weights: BERT of one layer, the mean of its tokens."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    torch.manual_seed(3)
+    words = sorted({word for text in TEXTS for word in text.split()})
+    bert = folder.parent / "bert"
+    bert.mkdir(parents=True)
+    (bert / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
+    BertTokenizerFast(str(bert / "vocab.txt")).save_pretrained(bert)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=5 + len(words), **sizes)).save_pretrained(bert)
+    layers = [Transformer(str(bert)), Pooling(32)]
+    SentenceTransformer(modules=layers, device="cpu").save(str(folder))
+
+
+def test_a_model_of_sentence_transformers_embeds(tmp_path):
+    save_contextual_model(tmp_path / "models" / "contextual")
+    operator = SemanticDeduplicator(embedding_model="contextual")
+    store = ModelStore.with_folder(tmp_path / "models")
+    assert operator.problem_with_models(store) == ""
+    texts = [TEXTS[0], "", TEXTS[1], TEXTS[0]]
+    signatures, vectors = contract.signed_with_vectors(operator, Batch.of_texts(texts, store))
+    alone = contract.signed_with_vectors(operator, Batch.of_texts(texts[2:3], store))
+    assert signatures.is_valid().to_pylist() == [True, False, True, True]
+    assert signatures[0] == signatures[3] != signatures[2] == alone[0][0]
+    assert len(vectors[0]) == 32

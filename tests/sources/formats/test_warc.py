@@ -138,6 +138,16 @@ def test_too_much_html_is_quarantined(tmp_path):
     assert "of HTML, more than the" in parsed.rejects[0].error
 
 
+@pytest.mark.parametrize("tag", [b"<div>", b"<span>", b"<b><p>"])
+def test_html_that_takes_too_long_is_quarantined(tmp_path, tag):
+    archive = Archive(packed=True)
+    archive.add_page(0, b"<html><body>" + tag * 100_000 + b"text")
+    archive.add_page(1, page(1).encode())
+    parsed = read_crawl(tmp_path, archive.content)
+    assert parsed.rows.num_rows == 1
+    assert "in time" in parsed.rejects[0].error
+
+
 def test_a_damaged_member_costs_its_record(tmp_path):
     archive = crawl(4)
     content = bytearray(archive.content)

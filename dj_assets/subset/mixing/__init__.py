@@ -1,0 +1,1 @@
+"""Mixtures: several refined subsets in exact shares, as one published subset."""

@@ -1,0 +1,154 @@
+"""Write the samples of a mix in their order, without holding more than one file of it in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from dj_assets.errors import UserError
+from dj_assets.home.layout import Layout, part_name
+from dj_assets.home.run_manifest import PublishedFile, RunManifest, RunMedia
+from dj_assets.home.writing import ParquetFileWriter
+from dj_assets.publish.export.refined_samples import RefinedSamples, table_types
+from dj_assets.sources.arrow_types import in_type
+from dj_assets.sources.column_types import TableTypes, plain
+from dj_assets.sources.json_values import json_texts
+from dj_assets.subset.mixing.amounts import Numbers, Taken
+
+TEXT = "text"
+# Where a sample of a mix comes from.
+SUBSET, EPOCH = "__dj_subset__", "__dj_epoch__"
+_SLOT = "__dj_slot__"
+_BATCH_BYTES = 4_000_000
+_FILE_BYTES = 64_000_000
+# All are open at once.
+_MOST_FILES = 500
+
+
+@dataclass(frozen=True)
+class MixedSubset:
+    """One subset of a mix: its published run, by the name in the file of the mix."""
+
+    name: str
+    layout: Layout
+    manifest: RunManifest
+
+    @property
+    def samples(self) -> int:
+        """Return the number of its samples."""
+        return sum(part.samples for part in self.manifest.refined)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield its samples as tables whose column of texts is `text`.
+
+        Raises
+        ------
+        UserError
+            If there is no such column, or another one has this name.
+        """
+        source = RefinedSamples(self.layout, self.manifest, _BATCH_BYTES, table_types(self.layout))
+        for samples, _ in source.after():
+            yield self._with_text(plain(samples.table()))
+
+    @cached_property
+    def types(self) -> TableTypes:
+        """Return the types of its columns; every file of a subset has the same."""
+        schema = next(self.batches()).schema
+        # an integer may be one that no float has
+        return TableTypes(schema, frozenset(field.name for field in schema if pa.types.is_integer(field.type)))
+
+    @property
+    def has_media(self) -> bool:
+        """Return whether its samples list images, clips or sounds."""
+        keys = (self.manifest.media or RunMedia()).keys
+        return not {keys.images, keys.videos, keys.audios, keys.image_bytes}.isdisjoint(self.types.schema.names)
+
+    def _with_text(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        key, names = self.manifest.text_keys, batch.schema.names
+        if key not in names or (key != TEXT and TEXT in names):
+            problem = f"has no column {key}" if key not in names else f"has a column {TEXT} beside its text, {key}"
+            raise UserError(f"{self.layout.location}: {problem}; a mix takes subsets whose text is one column")
+        return batch.rename_columns([TEXT if name == key else name for name in names])
+
+
+def write_mixed(
+    folder: Path, subsets: Sequence[MixedSubset], taken: Sequence[Taken], slots: Sequence[Numbers]
+) -> list[PublishedFile]:
+    """Write the taken samples of all subsets to the slots of the mix, as Parquet files in a new folder.
+
+    The samples of each subset are read once. Each goes into a file that has the samples of one refined file in any
+    order; then these are sorted one by one.
+    """
+    types = reduce(TableTypes.merge, (subset.types for subset in subsets))
+    total = sum(map(len, slots))
+    bytes_ = sum(
+        sum(part.bytes for part in subset.manifest.refined) * len(some.rows) // max(1, subset.samples)
+        for subset, some in zip(subsets, taken, strict=True)
+    )
+    per_file = max(1, -(-total // min(_MOST_FILES, max(1, -(-bytes_ // _FILE_BYTES)))))
+    columns = [*(field.with_nullable(True) for field in types.schema if field.name not in {SUBSET, EPOCH}), *_ORIGIN]
+    schema = pa.schema(columns)
+    folder.mkdir()
+    unsorted = [folder / f"{number}.arrow" for number in range(max(1, -(-total // per_file)))]
+    with ExitStack() as stack:
+        files = [stack.enter_context(pa.OSFile(str(path), "wb")) for path in unsorted]
+        writers = [stack.enter_context(pa.ipc.new_stream(file, schema.append(_SLOT_FIELD))) for file in files]
+        for subset, some, places in zip(subsets, taken, slots, strict=True):
+            for batch in _placed(subset, some, places, types.mixed, schema.append(_SLOT_FIELD)):
+                number = batch[_SLOT].to_numpy() // per_file
+                for at in np.unique(number):
+                    writers[at].write_batch(batch.filter(pa.array(number == at)))
+    return [_sorted_file(path, number, schema) for number, path in enumerate(unsorted)]
+
+
+_ORIGIN = (pa.field(SUBSET, pa.string()), pa.field(EPOCH, pa.int64()))
+_SLOT_FIELD = pa.field(_SLOT, pa.int64())
+
+
+def _placed(
+    subset: MixedSubset, taken: Taken, slots: Numbers, mixed: frozenset[str], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """Yield the taken samples in the order of the subset, with their origin and their slots."""
+    order = np.argsort(taken.rows, kind="stable")
+    rows, at = taken.rows[order], 0
+    for batch in subset.batches():
+        begin, end = np.searchsorted(rows, [at, at + len(batch)])
+        chosen = order[begin:end]
+        # a sample that is in several epochs is taken several times
+        some = batch.take(pa.array(rows[begin:end] - at))
+        at += len(batch)
+        if not len(some):
+            continue
+        known = dict(zip(some.schema.names, some.columns, strict=True))
+        known |= {
+            SUBSET: pa.repeat(subset.name, len(some)),
+            EPOCH: pa.array(taken.epochs[chosen]),
+            _SLOT: pa.array(slots[chosen]),
+        }
+        arrays = [_column(known.get(field.name), field, len(some), mixed) for field in schema]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _column(column: pa.Array | None, field: pa.Field, rows: int, mixed: frozenset[str]) -> pa.Array:
+    if column is None:
+        return pa.nulls(rows, field.type)
+    return json_texts(column) if field.name in mixed else in_type(column, field.type)
+
+
+def _sorted_file(path: Path, number: int, schema: pa.Schema) -> PublishedFile:
+    """Write the samples of a file in the order of their slots; remove the unsorted ones."""
+    with pa.memory_map(str(path)) as file:
+        table = pa.ipc.open_stream(file).read_all()
+        table = table.sort_by(_SLOT).drop_columns([_SLOT])
+        name = part_name(number)
+        with ParquetFileWriter(path.with_name(name), schema) as writer:
+            for batch in table.combine_chunks().to_batches(max_chunksize=8192):
+                writer.write(batch)
+    path.unlink()
+    return PublishedFile(name=name, number=number, samples=len(table), bytes=writer.sum.bytes, crc32=writer.sum.crc32)
