@@ -7,6 +7,7 @@ another user for whom everything but one folder is read-only.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,25 +34,46 @@ def _become_nobody() -> None:
     os.setuid(NOBODY)
 
 
+def _python() -> Path:
+    """Return the first `python3` on the path that the user without rights can run, too: one below /root is none."""
+    code = "import sys; sys.exit(sys.version_info < (3, 11))"
+    for folder in os.environ["PATH"].split(os.pathsep):
+        program = Path(folder) / "python3"
+        try:
+            done = subprocess.run([program, "-c", code], preexec_fn=_become_nobody, capture_output=True, check=False)
+        except OSError:
+            continue
+        if not done.returncode:
+            return program
+    sys.exit("no python3 of 3.11 or newer on the path that a user without rights can run")
+
+
 def main() -> int:
     """Install and use; return 1 if a command fails or writes where it may not."""
     given = Path(sys.argv[1]).resolve() if sys.argv[1:] else Path(tempfile.mkdtemp(prefix="image-"))
     given.mkdir(parents=True, exist_ok=True)
     given.chmod(0o755)
     environment, project, data = given / "dj_assets", given / "project", given / "data"
-    began = time.monotonic()
+    began, python = time.monotonic(), _python()
+    print(f"python: {python}")
+    search = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "DJ_", "DAGSTER_"))
+    }
     install = ["sh", str(DEPLOY / "install.sh"), str(ROOT), str(environment), str(project), "postgres"]
-    subprocess.run(install, check=True)
+    subprocess.run(install, check=True, env={**inherited, "PATH": search})
     print(f"installed in {time.monotonic() - began:.0f} s")
-    data.mkdir(exist_ok=True)
-    for path in (data, project / "dagster_home"):
+    # the instance of the layout needs its database, which is not here: runs are kept in files
+    instance = data / "dagster"
+    instance.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "dagster_home/dagster.yaml", instance)
+    for path in (data, instance):
         os.chown(path, NOBODY, NOBODY)
     variables = {
-        "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{environment / 'bin'}{os.pathsep}{search}",
         "DJ_PROJECT": str(project),
         "DJ_HOME": str(data / "dj_home"),
-        "DAGSTER_HOME": str(project / "dagster_home"),
-        "DAGSTER_PG_URL": "postgresql+psycopg2://nobody@127.0.0.1:9/none",
+        "DAGSTER_HOME": str(instance),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     mark = time.time()
