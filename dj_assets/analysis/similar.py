@@ -27,9 +27,9 @@ from dj_assets.operators.base import CorpusMapper, FieldMapper, Mapper, RecordMa
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.dedup.document_minhash_deduplicator import DocumentMinhashDeduplicator
 from dj_assets.publish.database import SamplePosition, reading
-from dj_assets.recipe.load import load_recipe
-from dj_assets.recipe.plan import Plan, Step, make_plan
+from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.copies import all_at_hand
+from dj_assets.subset.finished import plan_of_run
 
 if TYPE_CHECKING:
     from datasketch import LeanMinHash, MinHashLSH
@@ -127,7 +127,7 @@ class _Searched:
 
     @cached_property
     def _plan(self) -> Plan:
-        return make_plan(load_recipe(self.manifest.recipe_content()))
+        return plan_of_run(self.manifest)
 
     @cached_property
     def _stored(self) -> Step | None:

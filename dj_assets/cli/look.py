@@ -37,13 +37,11 @@ def explain(
     """Show the trace of one sample: its changes, its statistics, and the operator that dropped it."""
     from dj_assets.analysis.explain import explain
     from dj_assets.models.store import ModelStore
-    from dj_assets.recipe.load import load_recipe
-    from dj_assets.recipe.plan import make_plan
-    from dj_assets.subset.finished import files_as_read
+    from dj_assets.subset.finished import files_as_read, plan_of_run
     from dj_assets.views.terminal import render_trace
 
     layout, manifest = finished(subset)
-    plan = make_plan(load_recipe(manifest.recipe_content()))
+    plan = plan_of_run(manifest)
     files = files_as_read(manifest)
     for trace in explain(plan, layout, manifest, sample, ModelStore.with_folder(models), files=files):
         console().print(render_trace(trace))

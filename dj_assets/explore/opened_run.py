@@ -37,8 +37,8 @@ from dj_assets.home.run_manifest import RunManifest
 from dj_assets.loopback import Reply
 from dj_assets.publish.database import open_database
 from dj_assets.publish.outcomes import record_file
-from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
+from dj_assets.subset.finished import plan_of_run
 from dj_assets.what_if.bounds import movables
 from dj_assets.what_if.session import Session
 
@@ -64,7 +64,7 @@ class OpenedRun:
             If it has no record of the outcomes of its samples.
         """
         self.name, self.layout, self.manifest = name, layout, manifest
-        self.plan = make_plan(load_recipe(manifest.recipe_content()))
+        self.plan = plan_of_run(manifest)
         record = Run(layout, manifest).record
         self._connection = open_database(layout.database, settings.default_workers())
         self.samples = Samples(self._connection, record, self.plan)

@@ -12,6 +12,7 @@ from dj_assets.home.manifest import newest_run
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.recipe.gallery import find_gallery, known_recipe
 from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.sources.sources import SourceFile
 from dj_assets.subset.inputs import files_of
 from dj_assets.urls import is_url
@@ -42,6 +43,20 @@ def finished_run(name: str) -> tuple[Layout, RunManifest]:
         raise UserError(f"{name}: holds no finished run; 'dj-assets run' writes one into its --output")
     known_recipe(name)
     raise UserError(f"{name}: was not run yet; materialize it in the UI, which 'dj-assets dev' starts")
+
+
+def plan_of_run(manifest: RunManifest) -> Plan:
+    """Return the plan of a run, with its operators as they were.
+
+    Raises
+    ------
+    UserError
+        If the run mixed other subsets, and ran no operator.
+    """
+    if manifest.mix:
+        subsets = ", ".join(share.subset for share in manifest.mix)
+        raise UserError(f"{manifest.name}: is a mix, which runs no operator; name one of its subsets: {subsets}")
+    return make_plan(load_recipe(manifest.recipe_content()))
 
 
 def files_as_read(manifest: RunManifest) -> tuple[SourceFile, ...]:

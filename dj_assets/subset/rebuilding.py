@@ -17,6 +17,7 @@ from dj_assets.publish.release import Release
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.replay.result import outcome_table
+from dj_assets.subset.finished import plan_of_run
 from dj_assets.subset.locks import whole_subset
 from dj_assets.subset.measured_run import MeasuredRun
 
@@ -76,4 +77,4 @@ def plan_of(manifest: RunManifest) -> Plan:
             same = [{step.operator.name: step.operator.parameters()} for step in plan.steps]
             if same == list(manifest.process):
                 return plan
-    return make_plan(load_recipe(manifest.recipe_content()))
+    return plan_of_run(manifest)

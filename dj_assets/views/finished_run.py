@@ -23,10 +23,9 @@ from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.operators.registry import nearest
 from dj_assets.publish.database import open_database
 from dj_assets.recipe.edit import Value
-from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.stores.copies import at_hand
-from dj_assets.subset.finished import files_as_read, finished_run
+from dj_assets.subset.finished import files_as_read, finished_run, plan_of_run
 from dj_assets.subset.measured_run import MeasuredRun
 from dj_assets.views.distributions import distributions_svg
 from dj_assets.views.page.html import Html, joined, table, tag
@@ -161,7 +160,7 @@ class FinishedRun:
     @cached_property
     def plan(self) -> Plan:
         """Return the plan of the recipe as the run used it."""
-        return make_plan(load_recipe(self.manifest.recipe_content()))
+        return plan_of_run(self.manifest)
 
     def close(self) -> None:
         """Close the database; its relations cannot be read after that."""

@@ -10,9 +10,7 @@ from dj_assets.errors import UserError
 from dj_assets.explore.media_files import SampleMedia
 from dj_assets.loopback import Reply
 from dj_assets.publish.database import open_database
-from dj_assets.recipe.load import load_recipe
-from dj_assets.recipe.plan import make_plan
-from dj_assets.subset.finished import finished_run
+from dj_assets.subset.finished import finished_run, plan_of_run
 
 
 class SubsetClips:
@@ -27,7 +25,7 @@ class SubsetClips:
             If there is no such subset or folder, or it has no finished run.
         """
         layout, self.manifest = finished_run(name)
-        self._media = SampleMedia(make_plan(load_recipe(self.manifest.recipe_content())), layout, self.manifest)
+        self._media = SampleMedia(plan_of_run(self.manifest), layout, self.manifest)
         self._database = open_database(layout.database, 1)
         parts = [layout.refined / part.name for part in self.manifest.refined]
         self.refined: list[Path] = [part for part in parts if part.suffix == ".parquet"]

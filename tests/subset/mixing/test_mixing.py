@@ -223,6 +223,10 @@ def test_commands_take_a_mix(tmp_path):
     for command in ("verify", "runs"):
         shown = CliRunner().invoke(app, [command, out])
         assert shown.exit_code == 0, (command, shown.output, shown.exception)
+    for command in (("explain", out, "--id", "a.jsonl:0"), ("rebuild", out)):
+        shown = CliRunner().invoke(app, [*command])
+        assert isinstance(shown.exception, UserError), command
+        assert "is a mix, which runs no operator; name one of its subsets: a, c" in str(shown.exception)
 
 
 def test_prune_keeps_a_mix_of_the_data_home_as_long_as_its_file_is_there(tmp_path, monkeypatch):
