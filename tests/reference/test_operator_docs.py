@@ -19,6 +19,16 @@ def test_the_page_is_as_new_as_the_classes() -> None:
     assert (ROOT / "docs/operators.md").read_text("utf-8") == render_operators(FACTS), "run 'make docs'"
 
 
+def test_the_first_page_has_the_number_of_operators() -> None:
+    on_page, on_first = (
+        re.search(pattern, (ROOT / name).read_text("utf-8"))
+        for name, pattern in (("docs/operators.md", r"(\d+) of them are available"), ("README.md", r"(\d+) of the 224"))
+    )
+    assert on_page
+    assert on_first
+    assert on_page[1] == on_first[1]
+
+
 def test_the_schema_is_as_new_as_the_classes() -> None:
     assert json.loads((ROOT / "docs/recipe.schema.json").read_text("utf-8")) == recipe_schema(), "run 'make docs'"
 
