@@ -12,6 +12,7 @@ from itertools import combinations
 from pathlib import Path
 
 from dj_assets.errors import DamagedError, UserError
+from dj_assets.evaluation.agreement import Agreement
 from dj_assets.evaluation.humanvbench.drafts import Draft
 from dj_assets.evaluation.humanvbench.questions import Question, normalised
 from dj_assets.home.json_files import append_line
@@ -62,16 +63,10 @@ class Reviewed:
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """Hold how far two reviewers agree whether to keep a question.
-
-    `kappa` is Cohen's kappa, the agreement beyond chance; None if both always decided the same way.
-    """
+class ReviewerAgreement(Agreement):
+    """The questions that two reviewers decided: kept by both, by one of them, or by none."""
 
     reviewers: tuple[str, str]
-    questions: int
-    equal: int
-    kappa: float | None
 
 
 class Review:
@@ -129,7 +124,7 @@ class Review:
             decided.setdefault(question, []).append(decision)
         return [_judged(draft, decided.get(name, [])) for name, draft in self.drafts.items()]
 
-    def agreements(self) -> list[Agreement]:
+    def agreements(self) -> list[ReviewerAgreement]:
         """Return the agreement of every two reviewers who decided about the same questions."""
         keeps: dict[str, dict[str, bool]] = {}
         for (question, reviewer), decision in list(self._newest.items()):
@@ -139,27 +134,11 @@ class Review:
         for one, other in combinations(sorted(keeps), 2):
             both = [(keeps[one][name], keeps[other][name]) for name in keeps[one] if name in keeps[other]]
             if both:
-                equal = sum(first == second for first, second in both)
-                pairs.append(Agreement((one, other), len(both), equal, cohens_kappa(both)))
+                pairs.append(ReviewerAgreement.of(both, reviewers=(one, other)))
         return pairs
 
     def _take(self, decision: Decision) -> None:
         self._newest[decision.question, decision.reviewer] = decision
-
-
-def cohens_kappa(pairs: Sequence[tuple[bool, bool]]) -> float | None:
-    """Return Cohen's kappa of two judges who said yes or no; None where chance alone makes them agree always.
-
-    Examples
-    --------
-    >>> cohens_kappa([(True, True), (True, False), (False, False), (False, False)])
-    0.5
-    """
-    number = len(pairs)
-    observed = sum(first == second for first, second in pairs) / number
-    first, second = (sum(said) / number for said in zip(*pairs, strict=True))
-    expected = first * second + (1 - first) * (1 - second)
-    return None if expected == 1 else (observed - expected) / (1 - expected)
 
 
 def balance(questions: Iterable[Question]) -> dict[str, Counter[str]]:

@@ -91,7 +91,10 @@ class ReviewServer(LoopbackServer):
             "own": {name: decision.decision for name, decision in own.items() if decision},
             "states": {state: states[state] for state in STATES},
             "balance": {task: [counts[letter] for letter in LETTERS[:4]] for task, counts in kept.items()},
-            "agreements": [asdict(agreement) for agreement in self.review.agreements()],
+            "agreements": [
+                {"reviewers": one.reviewers, "questions": one.number, "equal": one.both + one.none, "kappa": one.kappa}
+                for one in self.review.agreements()
+            ],
         }
 
     def _shown(self, draft: Draft) -> dict[str, object]:

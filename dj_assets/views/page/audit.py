@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dj_assets.analysis.audit import Agreement, agreements
+from dj_assets.analysis.audit import FilterAgreement, agreements
 from dj_assets.publish.database import reading
 from dj_assets.views.page.html import quoted_text, table
 from dj_assets.views.page.report_input import ReportInput, Section
@@ -23,9 +23,9 @@ def audit(report_input: ReportInput) -> Section | None:
     return Section("audit", "Audit by a second model", about, table(_HEAD, map(_row, found), numbers_from=3))
 
 
-def _row(found: Agreement) -> list[str]:
-    counts = (found.samples, found.both, found.first, found.second, found.none)
+def _row(found: FilterAgreement) -> list[str]:
+    counts = (found.number, found.both, found.first, found.second, found.none)
     kappa = "–" if found.kappa is None else f"{found.kappa:.2f}"
-    share = f"{found.share:.1%}" if found.samples else "–"
+    share = f"{found.share:.1%}" if found.number else "–"
     names = (found.step, quoted_text(found.model), quoted_text(found.audit_model))
     return [*names, *(f"{count:,}" for count in counts), share, kappa]

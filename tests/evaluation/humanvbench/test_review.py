@@ -15,9 +15,10 @@ import pytest
 
 import dj_assets
 from dj_assets.errors import DamagedError, UserError
+from dj_assets.evaluation.agreement import Agreement
 from dj_assets.evaluation.humanvbench.drafts import Answered, make_drafts, read_answers, read_drafts, write_drafts
 from dj_assets.evaluation.humanvbench.publication import publish
-from dj_assets.evaluation.humanvbench.review import Decision, Review, balance, cohens_kappa
+from dj_assets.evaluation.humanvbench.review import Decision, Review, balance
 from dj_assets.evaluation.humanvbench.scoring import options_of, read_questions
 from dj_assets.evaluation.humanvbench.selection import annotated_clips, candidates
 from dj_assets.explore.review.clips import SubsetClips
@@ -117,7 +118,7 @@ def test_decisions_are_appended_and_the_newest_counts(folder):
     decided(review, 2, "accept", "bob")
     assert states(review)[2] == "disputed"
     (agreement,) = review.agreements()
-    assert (agreement.reviewers, agreement.questions, agreement.equal) == (("ada", "bob"), 2, 1)
+    assert (agreement.reviewers, agreement.number, agreement.share) == (("ada", "bob"), 2, 0.5)
     assert sum(sum(counts.values()) for counts in balance(one.question for one in review.reviewed()).values()) == 3
 
 
@@ -152,10 +153,10 @@ def test_incomplete_decisions_are_refused(folder):
 
 
 def test_kappa_is_that_of_the_definition():
-    assert cohens_kappa([(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15) == (
-        pytest.approx(0.4)
-    )
-    assert cohens_kappa([(True, True)]) is None
+    pairs = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
+    assert Agreement.of(pairs).kappa == pytest.approx(0.4)
+    assert Agreement.of(pairs[:20]).kappa is None
+    assert Agreement().kappa is None
 
 
 def test_accepted_questions_are_published_with_clips_and_provenance(folder, subset, tmp_path):
@@ -216,7 +217,7 @@ def test_questions_are_reviewed_by_keys_in_a_browser(server, folder):
         page.goto(server.url)
         expect(page.locator("#text")).to_have_text("How many people can be seen in the video at least?")
         expect(page.locator("#options .right")).to_have_count(0)
-        page.wait_for_function("document.getElementById('clip').videoWidth === 160")
+        expect(page.locator("#clip")).to_have_js_property("videoWidth", 160)
         page.keyboard.press("1")
         expect(page.locator("#options .right")).to_contain_text("2")
         tracks = "Tracks: person 1 from 0.0 to 2.0 s, speaks; person 2 from 0.8 to 1.8 s"
