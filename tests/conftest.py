@@ -26,6 +26,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherSche
     return TogetherScheduling(config, log)
 
 
+@pytest.fixture(autouse=True)
+def _usual_priority() -> Iterator[None]:
+    """Fail a test that leaves this process with a real-time priority, which starves all programs of later tests."""
+    yield
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        pytest.fail("the test left a real-time priority; an encoder took it, see tests/media/formats.py")
+
+
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[object]:
     """An S3 server on loopback, one for each process of the tests."""

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -80,7 +81,7 @@ class Clip:
         """Write the clip; an encoder or a container that FFmpeg does not have raises."""
         encoder = encoder_of(self.codec)
         assert encoder is not None, self.codec
-        with av.open(str(path), "w", options=dict(self.muxing)) as container:
+        with usual_scheduling(), av.open(str(path), "w", options=dict(self.muxing)) as container:
             options = {"g": str(self.key_every), "threads": "1", **_OPTIONS.get(encoder, {}), **self.options}
             streams = [container.add_stream(encoder, rate=self.rate, options=options) for _ in range(self.streams)]
             for stream in streams:
@@ -100,6 +101,19 @@ class Clip:
                     container.mux(stream.encode(frame))
             for stream in streams:
                 container.mux(stream.encode(None))
+
+
+@contextmanager
+def usual_scheduling() -> Iterator[None]:
+    """Keep the priority of this thread. SVT-AV1 gives the thread of a process of root the highest real-time one.
+
+    Programs that are started later inherit it. Two of them that wait busily leave no time to any other process.
+    """
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
 
 
 def _write_sound(container: av.container.OutputContainer) -> None:

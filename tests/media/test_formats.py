@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import av
@@ -159,3 +160,10 @@ def test_statistics_of_clips_that_were_misread_are_measured_again(tmp_path: Path
     changed = {name for name in measured if measured[name] != after[name]}
     assert len(changed) == 1, "only the clip of AV1 was misread by the version that recorded no decoders"
     assert run()[1] == after, "what was checked once is not checked again"
+
+
+def test_the_encoder_of_av1_leaves_the_priority_of_this_process(tmp_path: Path) -> None:
+    """As root, it takes the highest real-time one, which every program of later tests would inherit."""
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+    Clip("AV1", "mp4", 3).write(tmp_path / "a.mp4")
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
