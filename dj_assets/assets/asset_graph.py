@@ -125,7 +125,7 @@ def _shardable(gallery: Gallery) -> Gallery:
         except RecipeError as error:
             broken[Path(recipe.file)] = error
     recipes = {name: recipe for name, recipe in gallery.recipes.items() if Path(recipe.file) not in broken}
-    return replace(gallery, recipes=recipes, broken=gallery.broken)
+    return replace(gallery, recipes=recipes, broken=gallery.broken | broken)
 
 
 def _upstream(recipe: GalleryRecipe, names: Iterable[str], gallery: Gallery) -> list[dg.AssetDep]:

@@ -46,7 +46,7 @@ ExportFormat = Literal[
     "label_studio",
     "img_diff",
 ]
-RawFormat = Literal["alpaca_cot", "arxiv", "llava", "stackexchange", "video_captions", "webdataset"]
+RawFormat = Literal["alpaca_cot", "arxiv", "llava", "stackexchange", "video_captions", "warc", "webdataset"]
 Language = Literal["en", "zh"]
 _NAME = r"^[a-z][a-z0-9_]*$"
 # As Dagster takes them: one recipe that it refuses would hide all others.

@@ -58,11 +58,13 @@ class _RangeFile(io.RawIOBase):
 
     def __init__(self, library: Any, path: str, size: int) -> None:  # noqa: ANN401
         super().__init__()
+        from huggingface_hub.utils import build_hf_headers
+
         resolved = library.resolve_path(path)
         inside = quote(resolved.path_in_repo)
         revision = quote(resolved.revision, safe="")
         self._url = f"{library.endpoint}/datasets/{resolved.repo_id}/resolve/{revision}/{inside}"
-        self._headers: dict[str, str] = library._api._build_hf_headers()
+        self._headers: dict[str, str] = build_hf_headers(token=library.token)
         self._size = size
         self._at = 0
 
