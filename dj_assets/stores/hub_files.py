@@ -58,7 +58,7 @@ class _RangeFile(io.RawIOBase):
 
     def __init__(self, library: Any, path: str, size: int) -> None:  # noqa: ANN401
         super().__init__()
-        from huggingface_hub.utils import build_hf_headers
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
         resolved = library.resolve_path(path)
         inside = quote(resolved.path_in_repo)
