@@ -303,7 +303,7 @@ function choose(view) {
   showTabs();
 }
 function connectTabs() {
-  for (const name of Object.keys(VIEWS)) byId("tab-" + name).onclick = () => choose(name);
+  for (const name of Object.keys(VIEWS)) { const tab = byId("tab-" + name); tab.onclick = () => choose(name); tab.disabled = false; }
   document.querySelector("[role=tablist]").addEventListener("keydown", event => {
     const names = Object.keys(VIEWS), by = {ArrowRight: 1, ArrowLeft: -1}[event.key];
     if (!by) return;
