@@ -15,7 +15,8 @@ from dj_assets.publish.export.formats import FORMATS
 from dj_assets.publish.export.pushing import checked_target, push_export
 from dj_assets.publish.export.table_versions import VERSION_FORMATS, TableExport
 from dj_assets.publish.export.tokens import TokenSettings
-from dj_assets.recipe.model import ExportBlock, ExportFormat, GalleryRecipe
+from dj_assets.recipe.export_formats import ExportFormat
+from dj_assets.recipe.model import ExportBlock, GalleryRecipe
 from dj_assets.recipe.sizes import parse_bytes
 from dj_assets.urls import location_of, url_of
 

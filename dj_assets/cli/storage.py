@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dj_assets.cli.console import Finished, console, finished, names_damage, several, tell
 from dj_assets.errors import UserError
+from dj_assets.recipe.export_formats import ExportFormat
 
 if TYPE_CHECKING:
     from dj_assets.publish.export.export import Exported
@@ -27,25 +28,7 @@ def export(
     output: Annotated[
         str, typer.Option("--output", help="The folder for the parts, also s3://… or hf://datasets/OWNER/NAME.")
     ],
-    format: Annotated[
-        Literal[
-            "jsonl",
-            "jsonl.zst",
-            "parquet",
-            "huggingface",
-            "webdataset",
-            "llava",
-            "megatron",
-            "mds",
-            "litdata",
-            "lance",
-            "delta",
-            "iceberg",
-            "label_studio",
-            "img_diff",
-        ],
-        typer.Option(help="Format of the parts."),
-    ] = "parquet",
+    format: Annotated[ExportFormat, typer.Option(help="Format of the parts.")] = "parquet",
     shard_size: Annotated[str, typer.Option("--shard-size", help="The size at which a part is closed.")] = "256MB",
     tokenizer: Annotated[
         Path | None,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from dj_assets.errors import UserError
 from dj_assets.media.media_keys import MediaKeys
 from dj_assets.operators.base import Operator
+from dj_assets.recipe.export_formats import ExportFormat
 from dj_assets.recipe.sandbox_block import SandboxBlock
 from dj_assets.recipe.sizes import parse_bytes
 from dj_assets.urls import checked_location
@@ -30,22 +31,6 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-ExportFormat = Literal[
-    "jsonl",
-    "jsonl.zst",
-    "parquet",
-    "huggingface",
-    "webdataset",
-    "llava",
-    "megatron",
-    "mds",
-    "litdata",
-    "lance",
-    "delta",
-    "iceberg",
-    "label_studio",
-    "img_diff",
-]
 RawFormat = Literal["alpaca_cot", "arxiv", "llava", "stackexchange", "video_captions", "warc", "webdataset"]
 Language = Literal["en", "zh"]
 _NAME = r"^[a-z][a-z0-9_]*$"

@@ -18,8 +18,8 @@ from dj_assets.analysis.run_diff import Run, diff_runs
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, run_before
 from dj_assets.publish.export.export import Export
+from dj_assets.recipe.export_formats import ExportFormat
 from dj_assets.recipe.load import load_recipe
-from dj_assets.recipe.model import ExportFormat
 from dj_assets.recipe.plan import make_plan
 from tests.publish.export.test_export import read
 

@@ -34,7 +34,7 @@ from dj_assets.publish.export.hub_card import CARD, hub_card
 from dj_assets.publish.export.refined_samples import RefinedSamples, published_run, require_newest, table_types
 from dj_assets.publish.export.token_shards import litdata_index, mds_column, mds_index, open_tokens
 from dj_assets.publish.export.tokens import Tokenizer, TokenSettings
-from dj_assets.recipe.model import ExportFormat
+from dj_assets.recipe.export_formats import ExportFormat
 from dj_assets.sources.fields import FieldTypes
 
 DEFAULT_SHARD_BYTES = 256_000_000

@@ -16,7 +16,7 @@ from dj_assets.errors import UserError
 from dj_assets.home.writing import open_parquet
 from dj_assets.publish.export.exported_media import MediaFile
 from dj_assets.publish.export.samples import Samples
-from dj_assets.recipe.model import ExportFormat
+from dj_assets.recipe.export_formats import ExportFormat
 from dj_assets.sources.column_types import plain
 from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.formats.llava import to_llava

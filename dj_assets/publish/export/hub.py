@@ -14,13 +14,12 @@ from dj_assets.errors import StoreError, UserError
 from dj_assets.home.json_files import read_json
 from dj_assets.publish.export.export import MANIFEST, SUMS, Exported
 from dj_assets.publish.export.hub_card import CARD
-from dj_assets.recipe.model import ExportFormat
+from dj_assets.recipe.export_formats import ExportFormat
 from dj_assets.urls import without_credentials
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-_SCHEME = "hf://"
 _DATASET = re.compile(r"hf://datasets/(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?/?")
 _PART = re.compile(r"part-\d{5,}\.parquet")
 _DEFAULT_BRANCH = "main"
@@ -49,11 +48,6 @@ class HubDataset:
         if format != "huggingface":
             raise UserError(f"{url}: the hub takes the format huggingface, not {format}; pass --format huggingface")
         return cls(found["repo"], found["revision"] or _DEFAULT_BRANCH)
-
-
-def is_hub(url: str) -> bool:
-    """Return whether a URL is one of the Hugging Face hub."""
-    return url.startswith(_SCHEME)
 
 
 def upload_export(done: Exported, target: HubDataset, *, public: bool = False) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from dj_assets.errors import UserError
 from dj_assets.publish.export.export import MANIFEST, SUMS, Exported, files_in, names_in
-from dj_assets.publish.export.hub import HubDataset, is_hub, upload_export
-from dj_assets.recipe.model import ExportFormat
+from dj_assets.publish.export.hub import HubDataset, upload_export
+from dj_assets.recipe.export_formats import ExportFormat
+from dj_assets.stores.hub import is_hub
 from dj_assets.stores.store import Store, each
 
 

@@ -25,7 +25,7 @@ from dj_assets.home.manifest import require_refined
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.publish.export.portable_types import portable, portable_schema
 from dj_assets.publish.export.refined_samples import RefinedSamples, published_run, require_newest, table_types
-from dj_assets.recipe.model import ExportFormat
+from dj_assets.recipe.export_formats import ExportFormat
 from dj_assets.urls import url_of
 
 if TYPE_CHECKING:
