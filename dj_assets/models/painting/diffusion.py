@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from dj_assets.models.extras import require
+from dj_assets.models.painting.checkpoint import DiffusionCheckpoint, as_bytes
 from dj_assets.models.painting.painter import PaintedPair, PaintRequest
 from dj_assets.models.painting.prompt_to_prompt import AttentionControl, ControlledAttention
-
-if TYPE_CHECKING:
-    from dj_assets.models.text.pictures import Uint8s
-
-_one_at_a_time = threading.Lock()
 
 
 @cache
@@ -34,36 +26,22 @@ def diffusion_painter(folder: Path) -> DiffusionPainter:
     return DiffusionPainter(folder)
 
 
-class DiffusionPainter:
-    """A checkpoint of Stable Diffusion XL in the folder layout of diffusers. Nothing is downloaded.
+class DiffusionPainter(DiffusionCheckpoint):
+    """Paint pairs by a checkpoint of Stable Diffusion XL."""
 
-    No invisible watermark is put into the images. On a GPU, equal requests may give slightly different pixels on
-    another kind of device, so the device is part of the record of a call.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        import diffusers
-
-        from dj_assets.models.vision.device import device
-
-        diffusers.utils.logging.set_verbosity_error()
-        diffusers.utils.logging.disable_progress_bar()
-        self.folder = folder
-        self.device = device()
-        self.pipelines: dict[str, Any] = {}
+    pipeline = "StableDiffusionXLPipeline"
 
     def paint(self, request: PaintRequest) -> PaintedPair:
         """Return the pair: both images start from the same noise, and the second one follows the first one."""
-        with _one_at_a_time:
+        with self.lock:
             return self.painted(request)
 
     def painted(self, request: PaintRequest, *, controlled: bool = True) -> PaintedPair:
         """Return the pair; not `controlled`, the second image takes nothing from the first one but its noise."""
-        import diffusers
         import torch
 
         started = time.perf_counter()
-        pipeline = self._pipeline(request.dtype)
+        pipeline = self.loaded(request.dtype)
         usual = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         width, height = request.size or (usual, usual)
         captions = (request.caption1, request.caption2)
@@ -90,30 +68,4 @@ class DiffusionPainter:
                 callback_on_step_end=count,
             ).images
         first, second = map(as_bytes, images)
-        facts = {
-            "back_end": f"diffusers {diffusers.__version__}",
-            "torch": torch.__version__,
-            "device": self.device.name,
-            "scheduler": type(pipeline.scheduler).__name__,
-            "watermark": False,
-            "seconds": time.perf_counter() - started,
-        }
-        return PaintedPair(first, second, facts)
-
-    def _pipeline(self, dtype: str) -> Any:  # noqa: ANN401 - a pipeline of diffusers
-        import torch
-
-        half = dtype in {"fp16", "bf16"} and self.device.half
-        if ("half" if half else "whole") not in self.pipelines:
-            kind = torch.float16 if half else torch.float32
-            kind_of = import_module("diffusers").StableDiffusionXLPipeline
-            pipeline = kind_of.from_pretrained(self.folder, dtype=kind, local_files_only=True, add_watermarker=False)
-            pipeline.set_progress_bar_config(disable=True)
-            self.pipelines["half" if half else "whole"] = pipeline.to(self.device.name)
-        return self.pipelines["half" if half else "whole"]
-
-
-def as_bytes(image: np.ndarray) -> Uint8s:
-    """Return an image of 0..1 as bytes."""
-    scaled: Uint8s = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
-    return scaled
+        return PaintedPair(first, second, self.facts(pipeline, started))

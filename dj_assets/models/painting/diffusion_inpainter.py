@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dj_assets.models.extras import require
-from dj_assets.models.painting.diffusion import as_bytes
+from dj_assets.models.painting.checkpoint import DiffusionCheckpoint, as_bytes
 from dj_assets.models.painting.inpainter import Inpainted, InpaintRequest
-
-_one_at_a_time = threading.Lock()
 
 
 @cache
@@ -31,35 +27,24 @@ def diffusion_inpainter(folder: Path) -> DiffusionInpainter:
     return DiffusionInpainter(folder)
 
 
-class DiffusionInpainter:
-    """A checkpoint of Stable Diffusion XL, such as SDXL-turbo, in the folder layout of diffusers.
+class DiffusionInpainter(DiffusionCheckpoint):
+    """Paint over parts of images by a checkpoint of Stable Diffusion XL, such as SDXL-turbo.
 
-    Nothing is downloaded, and no invisible watermark is put into the images. Pixels outside of the mask are those of
-    the image of the request: what the decoder changes there is put back.
+    Pixels outside of the mask are those of the image of the request: what the decoder changes there is put back.
     """
 
-    def __init__(self, folder: Path) -> None:
-        import diffusers
-
-        from dj_assets.models.vision.device import device
-
-        diffusers.utils.logging.set_verbosity_error()
-        diffusers.utils.logging.disable_progress_bar()
-        self.folder = folder
-        self.device = device()
-        self.pipelines: dict[bool, Any] = {}
+    pipeline = "StableDiffusionXLInpaintPipeline"
 
     def inpaint(self, request: InpaintRequest) -> Inpainted:
         """Return the image."""
-        import diffusers
         import torch
         from PIL import Image
 
         started = time.perf_counter()
         pixels = request.picture.pixels
         height, width = pixels.shape[:2]
-        with _one_at_a_time, torch.inference_mode():
-            pipeline = self._pipeline(request.dtype)
+        with self.lock, torch.inference_mode():
+            pipeline = self.loaded(request.dtype)
             (made,) = pipeline(
                 prompt=request.prompt,
                 image=Image.fromarray(pixels),
@@ -73,27 +58,7 @@ class DiffusionInpainter:
                 output_type="np",
             ).images
         painted = np.asarray(Image.fromarray(as_bytes(made)).resize((width, height)))
-        facts = {
-            "back_end": f"diffusers {diffusers.__version__}",
-            "torch": torch.__version__,
-            "device": self.device.name,
-            "scheduler": type(pipeline.scheduler).__name__,
-            "watermark": False,
-            "seconds": time.perf_counter() - started,
-        }
-        return Inpainted(np.where(request.mask[..., None], painted, pixels), facts)
-
-    def _pipeline(self, dtype: str) -> Any:  # noqa: ANN401 - a pipeline of diffusers
-        import torch
-
-        half = dtype in {"fp16", "bf16"} and self.device.half
-        if half not in self.pipelines:
-            kind_of = import_module("diffusers").StableDiffusionXLInpaintPipeline
-            kind = torch.float16 if half else torch.float32
-            pipeline = kind_of.from_pretrained(self.folder, dtype=kind, local_files_only=True, add_watermarker=False)
-            pipeline.set_progress_bar_config(disable=True)
-            self.pipelines[half] = pipeline.to(self.device.name)
-        return self.pipelines[half]
+        return Inpainted(np.where(request.mask[..., None], painted, pixels), self.facts(pipeline, started))
 
 
 def _multiple(length: int, pipeline: Any) -> int:  # noqa: ANN401 - a pipeline of diffusers
