@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dj_assets.errors import DamagedError, UserError
+from dj_assets.errors import UserError
 from dj_assets.explore.samples import Mask, Samples
-from dj_assets.home.json_files import append_line
+from dj_assets.home.json_files import append_line, read_lines
 from dj_assets.home.run_manifest import RunManifest
 
 FILE = "labels.jsonl"
@@ -119,13 +119,4 @@ def read_labels(path: Path) -> list[Label]:
     DamagedError
         If a line cannot be read.
     """
-    labels: list[Label] = []
-    if not path.exists():
-        return labels
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                labels.append(Label(**json.loads(line)))
-            except (ValueError, TypeError) as error:
-                raise DamagedError(f"{path}, line {number}: is no label ({error}); remove the line") from error
-    return labels
+    return read_lines(path, lambda content: Label(**content), "label")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from dj_assets.errors import DamagedError
 from dj_assets.home.writing import replace_atomically
+
+T = TypeVar("T")
 
 # The key under which a document holds the checksum of everything else in it.
 _CHECKSUM, _KIND = "checksum", "crc32:"
@@ -36,6 +39,26 @@ def append_line(path: Path, content: Mapping[str, object]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_lines(path: Path, of: Callable[[dict[str, Any]], T], what: str) -> list[T]:
+    """Return what a function makes of every JSON object that was appended to a file; nothing where there is no file.
+
+    Raises
+    ------
+    DamagedError
+        If a line holds none, or the function raises `TypeError` or `ValueError` for it; `what` says what was expected.
+    """
+    made: list[T] = []
+    if not path.exists():
+        return made
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                made.append(of(json.loads(line)))
+            except (ValueError, TypeError) as error:
+                raise DamagedError(f"{path}, line {number}: is no {what} ({error}); remove the line") from error
+    return made
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
-from dj_assets.errors import DamagedError, UserError
+from dj_assets.errors import UserError
 from dj_assets.evaluation.agreement import Agreement
 from dj_assets.evaluation.humanvbench.drafts import Draft
 from dj_assets.evaluation.humanvbench.questions import Question, normalised
-from dj_assets.home.json_files import append_line
+from dj_assets.home.json_files import append_line, read_lines
 
 FILE = "decisions.jsonl"
 ACCEPT, REWRITE, REJECT = "accept", "rewrite", "reject"
@@ -84,7 +84,7 @@ class Review:
         self.drafts = {draft.question.identity: draft for draft in drafts}
         self._deciding = threading.Lock()
         self._newest: dict[tuple[str, str], Decision] = {}
-        for decision in _read(self.path):
+        for decision in read_lines(self.path, _decision, "decision"):
             self._take(decision)
 
     def decide(self, decision: Decision) -> None:
@@ -171,16 +171,6 @@ def _judged(draft: Draft, decisions: Sequence[Decision]) -> Reviewed:
     return Reviewed(draft, state, forms[0] if state == ACCEPTED else draft.question, own)
 
 
-def _read(path: Path) -> list[Decision]:
-    if not path.exists():
-        return []
-    decisions = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                content: Mapping[str, object] = json.loads(line)
-                decision = Decision(**content)  # type: ignore[arg-type]
-                decisions.append(replace(decision, distractors=tuple(decision.distractors)))
-            except (ValueError, TypeError) as error:
-                raise DamagedError(f"{path}, line {number}: is no decision ({error}); remove the line") from error
-    return decisions
+def _decision(content: dict[str, Any]) -> Decision:
+    decision = Decision(**content)
+    return replace(decision, distractors=tuple(decision.distractors))

@@ -74,8 +74,7 @@ class ReviewServer(LoopbackServer):
     def server_close(self) -> None:
         """Stop listening, and close the subset."""
         super().server_close()
-        if hasattr(self, "_clips"):
-            self._clips.close()
+        self._clips.close()
 
     def _about(self) -> dict[str, object]:
         reviewed = self.review.reviewed()
