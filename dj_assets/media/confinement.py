@@ -113,7 +113,8 @@ def _libraries() -> Iterator[str]:
     folders |= {str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.exec_prefix, sys.base_prefix)}
     folders |= {entry for entry in sys.path if Path(entry).name in _INSTALLED}
     yield from folders
-    yield from _imported()
+    below = tuple(f"{folder}/" for folder in folders)
+    yield from (path for path in _imported() if not path.startswith(below))
     for entry in map(Path, dict.fromkeys(filter(None, sys.path))):
         if not any(entry.is_relative_to(folder) for folder in folders):
             yield from map(str, _packages(entry))
