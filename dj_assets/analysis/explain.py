@@ -145,12 +145,11 @@ class Tracer:
         path, own_row = source.position(source_row(row))
         whole = [member for file in self.files for member in (file, *file.members)]
         file = next((file for file in whole if str(file.path) == path and not file.members), None)
-        raw = _raw(path, own_row, self.plan.recipe.text_key, self.models, file)
+        models = replace(self.models, answers=self._answers)
+        raw = _raw(path, own_row, self.plan.recipe.text_key, models, file)
         if raw is not None:
             # of joined files, the row is that among the samples of all
             raw = raw.with_column("row", pa.array([source_row(row)], pa.int64()))
-        models = replace(self.models, answers=self._answers)
-        raw = _raw(path, own_row, self.plan.recipe.text_key, models, file)
         steps = self._steps(shard, row, raw, ended_by, quarantined=outcome.startswith("quarantined"))
         if are_aggregates(shard):
             path = f"groups of {self.plan.steps[step_of_aggregates(shard)].label}"

@@ -22,6 +22,7 @@ from dj_assets.sources import bundles
 from dj_assets.sources.bundles import bundled
 from dj_assets.sources.sources import resolve
 from dj_assets.subset import inputs
+from dj_assets.subset.finished import files_as_read
 from tests.documents import documents, write_jsonl
 from tests.media import made
 
@@ -153,6 +154,23 @@ def test_joined_tables_give_the_samples_of_each(write, composed, tmp_path, monke
     assert trace.outcome == "kept"
     assert Path(trace.source).name == f"f{FEW - 1}.{'tsv' if write is write_cells else 'parquet'}"
     assert "no longer exists" not in " ".join(step.summary for step in trace.steps)
+
+
+def test_a_cut_of_joined_files_names_the_sample_where_the_sentence_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundles, "_MANY_FILES", 10)
+    (tmp_path / "data").mkdir()
+    shared = "This is the one sentence that two of them share."
+    for number in range(FEW):
+        text = f"{shared} And {number}." if number in {3, 9} else f"A text of its own, number {number}."
+        (tmp_path / f"data/f{number:03d}.jsonl").write_text(json.dumps({"id": f"{number}", "text": text}))
+    recipe = {"process": [{"document_sentence_deduplicator": {"num_sentences": 1}}]}
+    result = dj_assets.run_recipe(recipe, [tmp_path / "data"], tmp_path / "out", workers=1)
+    assert len(result.manifest.files) < FEW
+    files = files_as_read(result.manifest)
+    plan, layout = make_plan(load_recipe(recipe)), output_layout(tmp_path / "out")
+    details = [explain(plan, layout, result.manifest, name, files=files)[0].steps[0].details for name in ("3", "9")]
+    assert [any("cuts" in line for line in lines) for lines in details] == [False, True]
+    assert details[1][-1] == f"cuts {shared!r}, which stays in 3"
 
 
 def test_joined_files_find_their_images(tmp_path, monkeypatch):
