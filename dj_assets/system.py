@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from dj_assets.errors import UserError
 
 _SYSTEM = os.name
 _PROC = Path("/proc/self")
+# The limits of memory of the blocks that threads are in, and the limit of the process outside of them.
+_limiting = threading.Lock()
+_limits: dict[object, int] = {}
+_own_limit: dict[str, int] = {}
 _HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 
 
@@ -109,21 +114,33 @@ def _has_data_limit() -> bool:
 def limited_memory(more_bytes: int) -> Iterator[None]:
     """Let this process have at most `more_bytes` more than now within the block; a library then raises `MemoryError`.
 
-    Linux alone has such a limit (`RLIMIT_DATA`); elsewhere there is none. All threads of the process share it.
+    Linux alone has such a limit (`RLIMIT_DATA`); elsewhere there is none. All threads of the process share it: where
+    several are in such blocks, the largest limit holds, and the last one that leaves takes it away.
     """
     if not _has_data_limit():
         yield
         return
-    import resource
-
-    before, most = resource.getrlimit(resource.RLIMIT_DATA)
-    taken = _statm(5)
-    limits = [limit for limit in (before, most) if limit != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_DATA, (min([taken + more_bytes, *limits]), most))
+    with _limiting:
+        mine = object()
+        _limits[mine] = _statm(5) + more_bytes
+        _set_data_limit()
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (before, most))
+        with _limiting:
+            del _limits[mine]
+            _set_data_limit()
+
+
+def _set_data_limit() -> None:
+    """Set the largest limit of those in use; without any, that which the process had."""
+    import resource
+
+    now, most = resource.getrlimit(resource.RLIMIT_DATA)
+    own = _own_limit.setdefault("bytes", now)
+    limits = [limit for limit in (own, most) if limit != resource.RLIM_INFINITY]
+    wanted = min([max(_limits.values()), *limits]) if _limits else _own_limit.pop("bytes")
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
 
 
 def limit_address_space(most_bytes: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,6 +43,25 @@ def test_a_mac_keeps_some_promises(monkeypatch: pytest.MonkeyPatch) -> None:
     assert limits == [(resource.RLIMIT_CORE, (0, 0))]
     assert (system.address_space_bytes(), system.descriptor_path(3)) == (0, "/dev/fd/3")
     assert system.usable_cpus() == os.cpu_count()
+
+
+def test_threads_leave_no_limit_of_memory_behind() -> None:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    entered, left = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with system.limited_memory(1 << 30):
+            entered.wait()
+        left.set()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    with system.limited_memory(2 << 30):
+        entered.set()
+        left.wait()
+        assert resource.getrlimit(resource.RLIMIT_DATA)[0] > 2 << 30
+    thread.join()
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
 def test_windows_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
