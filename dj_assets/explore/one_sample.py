@@ -99,6 +99,10 @@ class SamplePages:
         """Return the media of the samples."""
         return SampleMedia(self.plan, self.layout, self.manifest)
 
+    def prepare(self) -> None:
+        """Find the source files, for which recipes are read: the first trace need not wait for it."""
+        _ = self._files
+
     @cached_property
     def _files(self) -> Sequence[SourceFile]:
         return files_as_read(self.manifest)

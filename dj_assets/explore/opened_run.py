@@ -98,6 +98,7 @@ class OpenedRun:
 
     def _warm(self) -> None:
         """Read the statistics, and judge all samples by the thresholds: the first click on them need not wait."""
+        self.pages.prepare()
         for column in self.samples.columns.values():
             if self._closing.is_set() or not self.samples.has_room():
                 return
