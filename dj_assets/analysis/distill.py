@@ -30,7 +30,7 @@ from dj_assets.operators.text.fasttext_score_filter import FasttextScoreFilter
 Doubles = npt.NDArray[np.float64]
 
 LABEL, OTHER_LABEL = "kept", "dropped"
-# With fewer scores, or fewer on either side of the bounds, an error cannot be told from chance.
+# With fewer scores, or fewer on either side of the bounds, an error cannot be distinguished from chance.
 FEWEST_SCORES, FEWEST_OF_A_SIDE = 60, 5
 HELD_OUT = 0.2
 _CHOOSING = 0.2
@@ -189,7 +189,7 @@ def _fitted(bounds: Range, scores: Doubles, probability: Doubles) -> tuple[float
 
 
 def _between(ordered: Doubles, below: int, otherwise: float) -> float:
-    """Return a number with so many of the ordered ones below it; `otherwise` if that are none or all."""
+    """Return a number above the first `below` ordered ones; `otherwise` if these are none or all."""
     if not 0 < below < len(ordered):
         return otherwise
     return round(float(ordered[below - 1] + ordered[below]) / 2, _DIGITS)

@@ -43,7 +43,7 @@ class ScoredTexts:
 
 
 def scored_texts(layout: Layout, manifest: RunManifest, operator: str | None = None, most: int = 20_000) -> ScoredTexts:
-    """Return the samples that a language model scored, at most so many, spread evenly over the run.
+    """Return the samples that a language model scored, at most `most`, spread evenly over the run.
 
     Parameters
     ----------

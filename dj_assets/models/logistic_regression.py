@@ -65,7 +65,7 @@ def regularised(rows: SparseRows, targets: Doubles, penalties: Sequence[float]) 
     rows
         The samples.
     targets
-        What to learn, from 0 to 1, shape `(rows,)`.
+        The shares to learn, from 0 to 1, shape `(rows,)`.
     penalties
         Weights of half the sum of squares, in descending order.
     """
