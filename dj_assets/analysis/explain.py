@@ -17,6 +17,7 @@ from dj_assets.analysis.cuts import cuts_of
 from dj_assets.analysis.differences import differences
 from dj_assets.analysis.duplicate_pairs import duplicates_query
 from dj_assets.analysis.examples import LOAD
+from dj_assets.analysis.read_calls import CallReader
 from dj_assets.analysis.sample_calls import Call, WatchedAnswers
 from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.identity import in_words, source_row
@@ -41,7 +42,6 @@ from dj_assets.operators.base import (
     Selector,
 )
 from dj_assets.operators.batch import FIELDS, Batch
-from dj_assets.operators.kinds.language_model import LanguageModelOperator
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.span_deduplicator import SpanDeduplicator
 from dj_assets.operators.sql import Sql, joined, quoted
@@ -145,8 +145,7 @@ class Tracer:
         path, own_row = source.position(source_row(row))
         whole = [member for file in self.files for member in (file, *file.members)]
         file = next((file for file in whole if str(file.path) == path and not file.members), None)
-        models = replace(self.models, answers=self._answers)
-        raw = _raw(path, own_row, self.plan.recipe.text_key, models, file)
+        raw = _raw(path, own_row, self.plan.recipe.text_key, self._models, file)
         if raw is not None:
             # of joined files, the row is that among the samples of all
             raw = raw.with_column("row", pa.array([source_row(row)], pa.int64()))
@@ -160,12 +159,13 @@ class Tracer:
         """Return what models answered in the run; nothing is asked."""
         return WatchedAnswers(Generations(self.layout.generations, read_only=True))
 
-    @staticmethod
-    def _read_calls(operator: Filter, sample: Batch | None) -> None:
-        """Read the answers of a language model from which a filter measured a sample; not those about media."""
-        asks = issubclass(type(operator), LanguageModelOperator) and not issubclass(type(operator), MediaOperator)
-        if sample is not None and asks:
-            operator.measure(seen_by(operator, sample))
+    @cached_property
+    def _models(self) -> ModelStore:
+        return replace(self.models, answers=self._answers)
+
+    @cached_property
+    def _calls(self) -> CallReader:
+        return CallReader(self.plan, self.layout, self.manifest, self._models)
 
     def _outcome(self, shard: int, row: int) -> tuple[str | None, str]:
         dropped = self._row(Sql("SELECT operator, reason FROM dropped WHERE shard = ? AND row = ?", (shard, row)))
@@ -232,13 +232,14 @@ class Tracer:
                 trace = StepTrace(step.label, f"makes one text of {_samples(len(members))}")
             elif isinstance(step.operator, Mapper):
                 before = raw
+                self._calls.read(step.operator, before, (shard, now))
                 raw, trace = _rewritten(step, step.operator, self._rewriting(step, step.operator, (shard, now)), raw)
                 if isinstance(step.operator, SpanDeduplicator) and before is not None:
                     cuts = cuts_of(step.operator, before, stored_frequent(self.layout, step), shard, self._name)
                     trace = replace(trace, details=(*trace.details, *cuts))
             elif isinstance(step.operator, Filter):
                 trace = self._judged(step, step.operator, measured, (shard, now), ended=ended)
-                self._read_calls(step.operator, raw)
+                self._calls.read(step.operator, raw, (shard, now))
             elif isinstance(step.operator, Selector):
                 trace = self._selected(step, step.operator, measured, ended=ended)
             else:

@@ -11,13 +11,14 @@ from dj_assets.analysis.differences import Change
 from dj_assets.analysis.duplicate_pairs import DuplicatePair, duplicate_pairs
 from dj_assets.analysis.examples import Example, dropped_examples
 from dj_assets.analysis.figures import compact
+from dj_assets.analysis.funnel_chain import funnel_chain
 from dj_assets.assets.labels import short_name
 from dj_assets.recipe.plan import Plan
 from dj_assets.subset import RunResult, Subset
 from dj_assets.views import contact_sheet
 from dj_assets.views.distributions import LIMIT_BYTES, distributions_svg
 from dj_assets.views.markdown import embed_png, embed_svg, table_markdown
-from dj_assets.views.sankey import sankey_svg
+from dj_assets.views.sankey import chain_svg, sankey_svg
 from dj_assets.views.thumbnail import thumbnail_png
 from dj_assets.views.visible import visible
 
@@ -25,6 +26,7 @@ EXAMPLES_BYTES = 12_000
 # The size of the compressed picture; base64 makes it a third larger.
 SHEET_BYTES = 18_000
 FLOW_BYTES = 16_000
+CHAIN_BYTES = 24_000
 _EXCERPT = 110
 _MARKUP = re.compile(r"[*_~`<>\[\]&$\\]")
 # The bytes of the Markdown around a picture, and the characters of base64 for three bytes.
@@ -40,6 +42,14 @@ def funnel_flow(result: RunResult) -> MarkdownMetadataValue:
     """Return the operators as a flow whose width is the number of samples; it opens in a dialog."""
     steps = (*result.manifest.loading, *result.manifest.funnel)
     return MetadataValue.md(embed_svg(sankey_svg(steps), FLOW_BYTES))
+
+
+def chained_funnel(result: RunResult) -> dict[str, MarkdownMetadataValue]:
+    """Return the funnels of all subsets on the way to this one as one picture; empty if its input is no subset."""
+    links = funnel_chain(result.manifest)
+    if len(links) == 1:
+        return {}
+    return {"funnel_chain": MetadataValue.md(embed_svg(chain_svg(links), CHAIN_BYTES, "funnel of all subsets"))}
 
 
 def distributions(result: RunResult, plan: Plan, room_bytes: int) -> MarkdownMetadataValue:

@@ -12,6 +12,7 @@ from dj_assets.analysis.figures import percent
 from dj_assets.assets.description import reference_metadata
 from dj_assets.assets.labels import Metadata, metadata_key, short_name
 from dj_assets.assets.pictures import (
+    chained_funnel,
     contact_sheets,
     distributions,
     duplicate_differences,
@@ -48,6 +49,7 @@ def refined(recipe: GalleryRecipe, subset: Subset, result: RunResult, earlier_s:
         "distributions": MetadataValue.md(""),
         "funnel_plot": funnel_plot(result, subset.plan),
         "funnel_flow": funnel_flow(result),
+        **chained_funnel(result),
         **contact_sheets(result),
         "duplicate_pairs": duplicate_differences(result, subset),
         "funnel": funnel(result),

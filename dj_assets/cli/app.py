@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from dj_assets import __version__, settings
 from dj_assets.cli import (
     config,
+    distill,
     evaluations,
     look,
     mix,
@@ -55,7 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # in the order of --help
-for part in (user_interface, operate, refine, look, similar, storage, mix, config):
+for part in (user_interface, operate, refine, look, similar, distill, storage, mix, config):
     app.add_typer(part.app)
 groups = {
     "operators": operators.app,

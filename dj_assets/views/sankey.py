@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 from dj_assets.analysis.figures import percent
+from dj_assets.analysis.funnel_chain import ChainLink
 from dj_assets.home.run_manifest import FunnelStep
 from dj_assets.views.svg import element, rectangle, text
 
@@ -13,6 +14,8 @@ WIDTH = 640.0
 _BAND = 260.0
 _LABEL = 330.0
 _ROW, _TOP, _FOOTER = 40.0, 40.0, 34.0
+# The height of the name of a subset between two funnels.
+_NAME = 30.0
 _ASIDE = 26.0
 # The width of a letter, and of the space between two notes.
 _LETTER, _GAP = 6.5, 14.0
@@ -21,6 +24,7 @@ _LEAST = 1.5
 _STYLE = """
 text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;fill:#64707d;font-size:12px}
 .t{font-weight:600;fill:#1c2733}.n{fill:#c2512f}.q{fill:#9a6700}.c{fill:#2e7d4f}
+.r{stroke:#c9d1d9}
 .flow-card{fill:#fff}.flow-kept{fill:#4a7ba6}.flow-lost{fill:#e07a55}.flow-odd{fill:#d9a93c}.flow-made{fill:#6cc18b}
 """
 _SMALL_WIDTH, _SMALL_HEIGHT = 120.0, 36.0
@@ -28,13 +32,31 @@ _SMALL_WIDTH, _SMALL_HEIGHT = 120.0, 36.0
 
 def sankey_svg(steps: Sequence[FunnelStep]) -> str:
     """Return a self-contained picture of a funnel on a white card, `WIDTH` wide; `loading` may be the first step."""
-    size = _height(steps)
+    return _card(_flow(steps), _height(steps), _title(steps))
+
+
+def sankey_figure(steps: Sequence[FunnelStep]) -> str:
+    """Return the same for a page whose style sheet has the colours of the flow."""
+    return _figure(_flow(steps), _height(steps), _title(steps))
+
+
+def chain_svg(links: Sequence[ChainLink]) -> str:
+    """Return a self-contained picture of the funnels of several subsets, each behind the one that it was made from."""
+    return _card(_chain(links), _chain_height(links), _chain_title(links))
+
+
+def chain_figure(links: Sequence[ChainLink]) -> str:
+    """Return the same for a page whose style sheet has the colours of the flow."""
+    return _figure(_chain(links), _chain_height(links), _chain_title(links))
+
+
+def _card(parts: Sequence[str], size: float, title: str) -> str:
     return element(
         "svg",
-        element("title", escape(_title(steps))),
+        element("title", escape(title)),
         element("style", _STYLE.replace("\n", "")),
-        rectangle(0, 0, WIDTH, size, "flow-card"),
-        element("g", *_flow(steps), transform="translate(16 0)"),
+        rectangle(0, 0, WIDTH + 32, size, "flow-card"),
+        element("g", *parts, transform="translate(16 0)"),
         xmlns="http://www.w3.org/2000/svg",
         width=WIDTH + 32,
         height=size,
@@ -43,10 +65,8 @@ def sankey_svg(steps: Sequence[FunnelStep]) -> str:
     )
 
 
-def sankey_figure(steps: Sequence[FunnelStep]) -> str:
-    """Return the same for a page whose style sheet has the colours of the flow."""
-    size = f"0 0 {WIDTH:g} {_height(steps):g}"
-    return element("svg", *_flow(steps), viewBox=size, class_="flow", role="img", aria_label=_title(steps))
+def _figure(parts: Sequence[str], size: float, title: str) -> str:
+    return element("svg", *parts, viewBox=f"0 0 {WIDTH:g} {size:g}", class_="flow", role="img", aria_label=title)
 
 
 def small_funnel(steps: Sequence[FunnelStep]) -> str:
@@ -75,8 +95,42 @@ def _title(steps: Sequence[FunnelStep]) -> str:
     return ". ".join([ends, *drops])
 
 
+def _chain_height(links: Sequence[ChainLink]) -> float:
+    return _height([step for link in links for step in link.steps]) + _NAME * len(links)
+
+
+def _chain_title(links: Sequence[ChainLink]) -> str:
+    parts = [f"{link.subset}: {link.samples_in:,} samples in, {link.samples_out:,} kept" for link in links]
+    return ". ".join(parts)
+
+
+def _chain(links: Sequence[ChainLink]) -> list[str]:
+    """Draw the funnels below each other, all to one scale, with the name of a subset above its first operator."""
+    most = _most([step for link in links for step in link.steps])
+    first, last = links[0].samples_in, links[-1].samples_out
+    y = _TOP
+    parts = [text(0, 18, f"{first:,} in", "t"), rectangle(0, 26, _width(first, most), _TOP - 26, "flow-kept")]
+    for link in links:
+        before = link.steps[0].samples_in if link.steps else link.samples_in
+        parts += [
+            rectangle(0, y, _width(before, most), _NAME, "flow-kept"),
+            element("path", d=f"M{_LABEL:g} {y + 5:g}H{WIDTH:g}", class_="r"),
+            text(_LABEL, y + 21, f"{link.subset}: {before:,} in", "t"),
+        ]
+        y += _NAME
+        for step in link.steps:
+            parts += _step(step, y, most)
+            y += _ROW
+    parts.append(rectangle(0, y, _width(last, most), 8, "flow-kept"))
+    return [*parts, text(0, y + 26, f"{last:,} kept, {percent(last, first)} of {first:,}", "t")]
+
+
+def _most(steps: Sequence[FunnelStep]) -> int:
+    return max((max(step.samples_in, step.samples_out) for step in steps), default=0) or 1
+
+
 def _flow(steps: Sequence[FunnelStep]) -> list[str]:
-    most = max((max(step.samples_in, step.samples_out) for step in steps), default=0) or 1
+    most = _most(steps)
     first = steps[0].samples_in if steps else 0
     last = steps[-1].samples_out if steps else 0
     parts = [text(0, 18, f"{first:,} in", "t"), rectangle(0, 26, _width(first, most), _TOP - 26, "flow-kept")]

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from dj_assets.analysis.funnel_chain import ChainLink, funnel_chain
 from dj_assets.assets.asset_graph import gallery_definitions
 from dj_assets.assets.result_metadata import MAX_EVENT_BYTES
+from dj_assets.home.layout import Layout
+from dj_assets.home.manifest import newest_run
 from tests.assets.conftest import GOOD, RECIPE, ROWS
 from tests.assets.staleness import stale_reasons, stale_statuses
 
@@ -176,6 +180,12 @@ def test_re_execution_from_failure_starts_at_the_failed_step(project):
         assert stale_statuses(project.definitions(), instance) == FRESH
 
 
+def chain_in(home: Path) -> tuple[ChainLink, ...]:
+    manifest = newest_run(Layout.home(home / "digest"))
+    assert manifest
+    return funnel_chain(manifest)
+
+
 def test_a_subset_made_of_refined_ones_runs_after_them_and_follows_them(project, instance):
     made_of = RECIPE.replace("subset: notes", "subset: digest").replace("{paths: data/notes.jsonl}", "{subset: notes}")
     project.write_recipe(made_of, "a_digest")
@@ -183,12 +193,20 @@ def test_a_subset_made_of_refined_ones_runs_after_them_and_follows_them(project,
     graph = definitions.resolve_asset_graph()
     assert graph.get(dg.AssetKey(["mine", "digest_source"])).parent_keys == {dg.AssetKey(["mine", "notes"])}
     run = definitions.resolve_job_def("mine_job").execute_in_process(instance=instance)
-    assert values(materializations(run)["mine/digest"])["samples_in"] == 40
+    digest = values(materializations(run)["mine/digest"])
+    assert digest["samples_in"] == 40
+    assert "![funnel of all subsets](data:image/svg+xml" in str(digest["funnel_chain"])
+    assert "funnel_chain" not in values(materializations(run)["mine/notes"])
+    home = project.root / "data_home"
+    assert [link.subset for link in chain_in(home)] == ["notes", "digest"]
+    assert "notes → digest" in (home / "digest/report.html").read_text("utf-8")
     assert set(stale_statuses(definitions, instance).values()) == {"FRESH"}
 
     project.write_rows(ROWS[:30])
     project.materialize(instance, "mine/notes")
     assert stale_statuses(project.definitions(), instance)["mine/digest"] == "STALE"
+    # the samples that were read are no longer those of the newest run
+    assert [link.subset for link in chain_in(home)] == ["digest"]
 
 
 def test_the_notices_of_a_recipe_are_logged_once(project, instance):

@@ -8,14 +8,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dj_assets.analysis.explain import explain
 from dj_assets.errors import TextModelError
+from dj_assets.home.home import output_layout
 from dj_assets.models.text.budget import Budget
 from dj_assets.models.text.chat import Answer
 from dj_assets.operators.selectors.img_diff_box_selector import ImgDiffBoxSelector, _described
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import make_plan
 from dj_assets.stores.generations import Generations
-from tests.img_diff import ASK, run, write_captions
+from tests.img_diff import ASK, pipeline, run, write_captions
 
 
 @pytest.fixture
@@ -37,12 +39,21 @@ def test_boxes_are_samples_and_thresholds_are_judged_without_a_model(captions, m
 
     with duckdb.connect(str(folder / "stats.duckdb"), read_only=True) as connection:
         calls = dict(connection.execute("SELECT operator, count(*) FROM generations GROUP BY ALL").fetchall())
+        kept = "SELECT id FROM stats ANTI JOIN dropped USING (shard, row) WHERE created_at IS NOT NULL ORDER BY row"
+        box = connection.execute(kept).fetchall()[0][0]
     assert calls["sentence_augmentation_mapper"] == calls["sdxl_prompt2prompt_mapper"] == 2
     assert calls["image_pair_natural_filter"] == 2
+
+    # the calls about images are found by decoding them again; nothing is asked
+    monkeypatch.setenv("DJ_LLM", "http://127.0.0.1:9/v1")
+    plan = make_plan(load_recipe(pipeline()))
+    [trace] = explain(plan, output_layout(folder), first.manifest, box)
+    asked = {step.operator: [call.answer for call in step.calls] for step in trace.steps if step.calls}
+    assert asked["image_pair_natural_filter"] == asked["img_diff_difference_mapper"] == ["a thing"]
+    assert asked["img_diff_region_caption_mapper"] == ["a thing"] * 2
     assert (folder / "generations.parquet").is_file()
 
     # no model answers any more: all is judged over what was measured
-    monkeypatch.setenv("DJ_LLM", "http://127.0.0.1:9/v1")
     tighter = run(captions, img_diff_region_match_filter={"min_score": 1.0}, img_diff_box_selector={"max_boxes": 1})
     assert tighter.samples_out == 0
     assert {step.operator: step for step in tighter.manifest.funnel}["img_diff_box_selector"].samples_out == 2

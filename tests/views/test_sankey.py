@@ -5,8 +5,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from dj_assets.analysis.funnel_chain import ChainLink
 from dj_assets.home.run_manifest import FunnelStep
-from dj_assets.views.sankey import sankey_svg, small_funnel
+from dj_assets.views.sankey import chain_figure, chain_svg, sankey_svg, small_funnel
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -50,3 +51,20 @@ def test_a_flow_is_as_wide_as_its_samples_and_every_loss_has_its_number():
 def test_a_funnel_without_samples_is_drawn(steps):
     assert ElementTree.fromstring(sankey_svg(steps)).find(f"{SVG}title").text
     assert ElementTree.fromstring(small_funnel(steps)).get("aria-label")
+
+
+def test_a_chain_has_one_scale_and_the_name_of_each_subset():
+    links = (
+        ChainLink("first", 1000, 749, STEPS[:3]),
+        ChainLink("empty", 749, 749, ()),
+        ChainLink("last", 749, 1490, STEPS[3:]),
+    )
+    picture = ElementTree.fromstring(chain_svg(links))
+    texts = [node.text or "" for node in picture.iter(f"{SVG}text")]
+    assert [text for text in texts if ": " in text] == ["first: 1,000 in", "empty: 749 in", "last: 749 in"]
+    assert (texts[0], texts[-1]) == ("1,000 in", "1,490 kept, 149.0 % of 1,000")
+    bands = [node for node in picture.iter(f"{SVG}path") if node.get("class") == "flow-kept"]
+    # the same scale as in one funnel of all operators, 260 for 1,500 samples, below the name of the subset
+    assert (bands[0].get("d") or "").startswith("M0 70H173.3C")
+    assert len(bands) == len(STEPS)
+    assert "empty: 749 samples in, 749 kept" in chain_figure(links)

@@ -98,8 +98,7 @@ class LanguageModelOperator(Operator):
             text_model(self.model_params, vision=self.sees)
         except TextModelError as error:
             return str(error)
-        in_process = self.embeds and is_in_process(self.model_params)
-        return "models in this process give no vectors; name a server in DJ_LLM" if in_process else None
+        return None
 
     def lacks(self) -> str | None:
         """Return why no model can be asked."""

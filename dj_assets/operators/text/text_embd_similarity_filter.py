@@ -8,8 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
+from dj_assets.models.store import ModelStore
+from dj_assets.models.text.ask import is_in_process
+from dj_assets.models.text.embeddings import opened, problem_of_folder
 from dj_assets.operators.base import Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Condition
@@ -23,12 +26,13 @@ _NO_EXAMPLES = "valid_dataset is not given; list examples of texts, such as [{te
 
 @register("text_embd_similarity_filter")
 class TextEmbdSimilarityFilter(CallScoreFilter):
-    """Keep samples whose text is similar to the texts of `valid_dataset`, by an embedding model of a server.
+    """Keep samples whose text is similar to the texts of `valid_dataset`, by an embedding model.
 
     The score is the mean cosine similarity to all of these texts. A call that failed has the score 0 and keeps its
     sample, unless `keep_failed` is off. Without `valid_dataset` nothing is asked, and every score is 0.
-    `input_template` has `{text}`. `ebd_dim` is the length of vectors that the server is asked for, by default that of
-    the model. `pooling` has no effect.
+    `input_template` has `{text}`. With `is_hf_model`, or with `DJ_LLM=transformers`, the model is a folder of model2vec
+    or of sentence-transformers among the models, else one of a server. `ebd_dim` is the length of vectors: a server is
+    asked for it, and those of a folder are cut; by default that of the model. `pooling` has no effect.
     """
 
     bounds = ("min_score", "max_score")
@@ -38,6 +42,7 @@ class TextEmbdSimilarityFilter(CallScoreFilter):
     )
 
     api_or_hf_model: str | None = "text-embedding-v4"
+    is_hf_model: bool = Field(default=False, exclude_if=lambda value: not value)
     api_endpoint: str | None = "embeddings"
     response_path: str | None = "data.0.embedding"
     min_score: float = 0.1
@@ -55,7 +60,32 @@ class TextEmbdSimilarityFilter(CallScoreFilter):
 
     def problem(self) -> str | None:
         """Return why nothing can be asked: there are no examples, or no model is configured."""
-        return super().problem() if self.valid_dataset else _NO_EXAMPLES
+        if not self.valid_dataset:
+            return _NO_EXAMPLES
+        if not self._is_local:
+            return super().problem()
+        return None if self.model else "no model is named in this process; set api_or_hf_model to a folder of models"
+
+    @property
+    def prompts_a_sample(self) -> int:
+        """Return 1, and 0 for a model in this process: that is not a call."""
+        return 0 if self._is_local else 1
+
+    def models(self) -> tuple[str, ...]:
+        """Return the model if it is a folder."""
+        return (self.model,) if self._is_local and self.model else ()
+
+    def server_problem(self, seconds: float) -> str | None:
+        """Return whether the server answers; a folder is not asked."""
+        return None if self._is_local else super().server_problem(seconds)
+
+    def problem_with_models(self, models: ModelStore) -> str:
+        """Return which package the model needs that is not installed, or why its folder holds no model."""
+        return "".join(problem_of_folder(models.find(name).path) for name in self.models())
+
+    @property
+    def _is_local(self) -> bool:
+        return self.is_hf_model or is_in_process(self.model_params)
 
     def sampling(self) -> Mapping[str, object]:
         """Return the length of the vectors, where it is given."""
@@ -78,13 +108,23 @@ class TextEmbdSimilarityFilter(CallScoreFilter):
     def _directions(self, batch: Batch, texts: list[str]) -> list[np.ndarray | None]:
         """Return the vector of every text at length 1, None for an empty text and for a call that failed."""
         template = self.input_template or "{text}"
+        if self._is_local:
+            given = [filled(template, text=text) if text.strip() else "" for text in texts]
+            vectors = opened(batch.models.find(*self.models()).path).embed(given)[:, : self.ebd_dim]
+            return [_unit(vector.astype(np.float64)) for vector in vectors]
         return self.ask(batch, [filled(template, text=text) if text.strip() else None for text in texts], _direction)
 
 
 def _direction(answer: str) -> np.ndarray:
     """Return the vector of an answer at length 1; raise `ValueError` if it is none."""
     vector = np.asarray(json.loads(answer), np.float64)
-    length = float(np.linalg.norm(vector))
-    if vector.ndim != 1 or not np.isfinite(length) or not length:
+    unit = _unit(vector) if vector.ndim == 1 else None
+    if unit is None:
         raise ValueError("is no vector")
-    return vector / length
+    return unit
+
+
+def _unit(vector: np.ndarray) -> np.ndarray | None:
+    """Return a vector at length 1, None if it has no direction."""
+    length = float(np.linalg.norm(vector))
+    return vector / length if np.isfinite(length) and length else None

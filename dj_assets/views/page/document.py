@@ -23,6 +23,7 @@ from dj_assets.views.page.whole import whole_page
 # section needs only its line here.
 SECTIONS: tuple[Callable[[ReportInput], Section | None], ...] = (
     results.funnel,
+    results.chain,
     results.checks,
     image_pairs,
     results.distributions,

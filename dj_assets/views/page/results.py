@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dj_assets.analysis.figures import compact, percent, rate
+from dj_assets.analysis.funnel_chain import funnel_chain
 from dj_assets.analysis.run_checks import CHECKS, Check, CheckResult
 from dj_assets.home.run_manifest import FunnelStep
 from dj_assets.views.distributions import LEGEND, drawn_panels
 from dj_assets.views.page.html import Html, joined, table, tag
 from dj_assets.views.page.report_input import ReportInput, Section
 from dj_assets.views.panels import HEIGHT, WIDTH
-from dj_assets.views.sankey import sankey_figure
+from dj_assets.views.sankey import chain_figure, sankey_figure
 
 
 def figures(report_input: ReportInput) -> Html:
@@ -57,6 +58,17 @@ def funnel(report_input: ReportInput) -> Section:
     flow = Html(sankey_figure(steps)) if steps else Html("")
     body = joined([flow, table(head, rows, numbers_from=2)])
     return Section("funnel", "Funnel", _greatest(steps, manifest.samples), body)
+
+
+def chain(report_input: ReportInput) -> Section | None:
+    """Return the funnels of all subsets on the way to this one; None if its input is no other subset."""
+    links = funnel_chain(report_input.manifest)
+    if len(links) == 1:
+        return None
+    names = " → ".join(link.subset for link in links)
+    first, last = links[0].samples_in, links[-1].samples_out
+    about = f"{names}: {last:,} samples of {first:,} records."
+    return Section("chain", "From the first source", about, Html(chain_figure(links)))
 
 
 def _greatest(steps: Sequence[FunnelStep], samples_in: int) -> str:

@@ -3,13 +3,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import duckdb
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from dj_assets.models.store import ModelStore
+from dj_assets.models.text.embeddings import opened
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.registry import find
 from dj_assets.stores.generations import Generations
+from dj_assets.subset import run_recipe
 from tests.models.chat_server import chat_server
+from tests.operators.paraphrases import save_model
 
 VECTORS = {"north": [0, 2], "east": [3, 0], "north-east": [1, 1], "south": [0, -1]}
 EXAMPLES = [{"text": "north"}, {"text": "east"}]
@@ -52,4 +58,33 @@ def test_examples_and_a_server_are_needed(server, monkeypatch):
     assert "valid_dataset is not given" in find(NAME)().problem()
     assert find(NAME)(valid_dataset=EXAMPLES).problem() is None
     monkeypatch.setenv("DJ_LLM", "transformers")
-    assert "give no vectors" in find(NAME)(valid_dataset=EXAMPLES).problem()
+    assert find(NAME)(valid_dataset=EXAMPLES).problem() is None
+    assert "api_or_hf_model" in find(NAME)(valid_dataset=EXAMPLES, api_or_hf_model=None).problem()
+
+
+def test_a_folder_of_a_model_embeds_without_a_server(tmp_path, monkeypatch):
+    monkeypatch.delenv("DJ_LLM", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    save_model(tmp_path / "models" / "words")
+    texts = ["a companion and a supper", "a town", "", "fix it"]
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    given = {"api_or_hf_model": "words", "is_hf_model": True, "min_score": 0.5}
+    recipe = {"process": [{NAME: {**given, "valid_dataset": [{"text": "a friend at dinner"}]}}]}
+    options = {"workers": 1, "models": tmp_path / "models", "overwrite": True}
+    result = run_recipe(recipe, [source], tmp_path / "out", **options)
+    # an empty text has no direction: it is kept as a failed call is
+    assert [row["text"] for row in pq.read_table(result.refined[0]).to_pylist()] == ["a companion and a supper", ""]
+    found = dict(duckdb.connect(str(result.database)).execute("SELECT row, text_embd_similarity FROM stats").fetchall())
+    store = ModelStore((tmp_path / "models",))
+    vectors = opened(store.find("words").path).embed(["a friend at dinner", *texts[:2]]).astype(float)
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert [found[0], found[1]] == pytest.approx((units[1:] @ units[0]).tolist())
+    assert found[2] == 0.0
+    assert not (tmp_path / "out" / "generations").exists()
+    # a folder that holds no model is reported before data is read
+    (tmp_path / "models" / "other").mkdir()
+    assert "is no folder of model2vec" in find(NAME)(**{**given, "api_or_hf_model": "other"}).problem_with_models(store)
+    short = find(NAME)(**given, ebd_dim=4, valid_dataset=[{"text": texts[0]}])
+    [score] = short.measure(Batch.of_texts([texts[0]], store))["text_embd_similarity"].to_pylist()
+    assert score == pytest.approx(1.0)
