@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from dj_assets.errors import UserError
 from dj_assets.evaluation.humanvbench.tasks import TASKS, Task
+from dj_assets.models.human.tracks import Track
+from dj_assets.operators.views.human_tracks import of_field
 
 # One row for each clip. A track that covers only a part of the clip makes it `partly`.
 CLIPS = """
-SELECT __dj_id__ AS sample, index AS clip, list_extract(videos, index) AS video,
+SELECT __dj_id__ AS sample, index AS clip, list_extract(videos, index) AS video, own,
        list_extract(meta.number_people_in_video, index) AS people,
        len(own) AS tracks,
        list_max(list_transform(own, lambda track: (track.start + len(track.faces)) / track.fps)) AS seconds,
@@ -99,6 +101,21 @@ def annotated_clips(refined: Sequence[Path]) -> dict[tuple[str, int], AnnotatedC
             row["words"] or "",
             row["description"] or "",
         )
+        for row in rows
+    }
+
+
+def tracks_of_clips(refined: Sequence[Path]) -> dict[tuple[str, int], list[tuple[Track, float]]]:
+    """Return the tracks of every clip with their frame rates, by the id of its sample and its number, from 1.
+
+    Raises
+    ------
+    UserError
+        If the files lack an annotation.
+    """
+    rows = _asked(refined, "SELECT sample, clip, own FROM clips").to_pylist()
+    return {
+        (row["sample"], row["clip"]): [(of_field(track), float(track["fps"])) for track in row["own"] or ()]
         for row in rows
     }
 
