@@ -10,7 +10,7 @@ from typing import Any
 
 from dj_assets.evaluation.humanvbench.asked_models import AskedModel, Chat
 from dj_assets.evaluation.humanvbench.briefs import BRIEFS, WORDS, Brief, Person, person_of
-from dj_assets.evaluation.humanvbench.clip_frames import ClipFrames
+from dj_assets.evaluation.humanvbench.clip_frames import FramesOfRun
 from dj_assets.evaluation.humanvbench.drafts import Answered, Making
 from dj_assets.evaluation.humanvbench.selection import AnnotatedClip
 from dj_assets.media.marked_frames import MarkedFrames
@@ -89,7 +89,7 @@ def ask_models(
     clips: Sequence[Mapping[str, Any]],
     annotated: Mapping[Clip, AnnotatedClip],
     tracks: Mapping[Clip, Sequence[tuple[Track, float]]],
-    frames: ClipFrames,
+    frames: FramesOfRun,
     makers: Makers,
 ) -> tuple[list[Answered], Counter[str]]:
     """Return the questions that models made and answered, and how many were not made, by reason.
@@ -126,7 +126,7 @@ def _case(
     row: Mapping[str, Any],
     annotated: Mapping[Clip, AnnotatedClip],
     tracks: Mapping[Clip, Sequence[tuple[Track, float]]],
-    frames: ClipFrames,
+    frames: FramesOfRun,
 ) -> _Case:
     clip, brief = (str(row["sample"]), int(row["clip"])), BRIEFS[row["task"]]
     known, own = annotated[clip], tracks[clip]

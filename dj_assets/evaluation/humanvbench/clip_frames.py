@@ -9,30 +9,37 @@ from typing import Self
 import pyarrow.parquet as pq
 
 from dj_assets.errors import UserError
+from dj_assets.home.layout import Layout
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.media.access import MediaAccess
 from dj_assets.media.marked_frames import MarkedFrames, Moments
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.operators.views.media_batch import media
-from dj_assets.publish.database import open_database
+from dj_assets.publish.database import SamplePosition, open_database
+from dj_assets.recipe.plan import Plan
 from dj_assets.stores.media_reader import StoreReader
 from dj_assets.subset.finished import finished_run, plan_of_run
 
 
-class ClipFrames:
-    """The clips of the newest run of a subset or an output folder, frame by frame."""
+class FramesOfRun:
+    """The clips of one run, frame by frame, given its plan, the layout of its files and its manifest."""
 
-    def __init__(self, name: str) -> None:
-        """Open the run.
+    def __init__(self, plan: Plan, layout: Layout, manifest: RunManifest) -> None:
+        self._keys, self._layout, self._manifest = plan.recipe.media, layout, manifest
+        self._database = open_database(layout.database, 1)
+        self._reader = StoreReader()
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """Open the newest run of a subset or an output folder.
 
         Raises
         ------
         UserError
             If there is no such subset or folder, or it has no finished run.
         """
-        self._layout, self._manifest = finished_run(name)
-        self._keys = plan_of_run(self._manifest).recipe.media
-        self._database = open_database(self._layout.database, 1)
-        self._reader = StoreReader()
+        layout, manifest = finished_run(name)
+        return cls(plan_of_run(manifest), layout, manifest)
 
     def __enter__(self) -> Self:
         return self
@@ -40,6 +47,10 @@ class ClipFrames:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._reader.close()
         self._database.close()
+
+    def position(self, sample: str) -> SamplePosition | None:
+        """Return the position of a sample, given its id; None if the run has no such sample."""
+        return self._database.execute("SELECT shard, row FROM stats WHERE id = ?", [sample]).fetchone()
 
     def frames(self, sample: str, clip: int, feature: MarkedFrames) -> Moments:
         """Return frames of a clip, given the id of its sample and its number, from 1.
@@ -49,7 +60,7 @@ class ClipFrames:
         UserError
             If the run has no such clip, or it cannot be decoded.
         """
-        found = self._database.execute("SELECT shard, row FROM stats WHERE id = ?", [sample]).fetchone()
+        found = self.position(sample)
         batch = self._sample(*found) if found else None
         if batch is None:
             raise UserError(f"{self._manifest.name}: has no fields of a sample {sample}; run it again")

@@ -14,7 +14,7 @@ from dj_assets.evaluation.humanvbench.asked_models import AskedModel
 from dj_assets.evaluation.humanvbench.asking import Makers, ask_models
 from dj_assets.evaluation.humanvbench.blind import blind_tests
 from dj_assets.evaluation.humanvbench.briefs import BRIEFS
-from dj_assets.evaluation.humanvbench.clip_frames import ClipFrames
+from dj_assets.evaluation.humanvbench.clip_frames import FramesOfRun
 from dj_assets.evaluation.humanvbench.drafts import Answered, Draft, make_drafts, read_answers, write_drafts
 from dj_assets.evaluation.humanvbench.questions import longest_keys
 from dj_assets.evaluation.humanvbench.selection import annotated_clips, candidates, tracks_of_clips
@@ -89,7 +89,7 @@ def _asked(
     subset: str, refined: Sequence[Path], suitable: pa.Table, makers: Makers, tasks: Sequence[str]
 ) -> tuple[list[Answered], Counter[str]]:
     rows = [row for row in suitable.to_pylist() if not tasks or row["task"] in tasks]
-    with ClipFrames(subset) as frames:
+    with FramesOfRun.of(subset) as frames:
         return ask_models(rows, annotated_clips(refined), tracks_of_clips(refined), frames, makers)
 
 

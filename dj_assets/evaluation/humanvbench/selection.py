@@ -37,6 +37,15 @@ FROM (
 )
 """
 
+# Annotations that a recipe may leave out; tracks and the number of people it needs.
+_OPTIONAL = {
+    "video_audio_tags": "VARCHAR[]",
+    "active_speaker_flag": "BOOLEAN[][]",
+    "video_facetrack_attribute_emotion": "VARCHAR[][]",
+    "video_description": "VARCHAR[]",
+    "speech_ASR": "STRUCT(language VARCHAR, asr VARCHAR)[]",
+}
+
 
 @dataclass(frozen=True)
 class AnnotatedClip:
@@ -124,10 +133,20 @@ def _asked(refined: Sequence[Path], query: str) -> pa.Table:
     if not refined:
         raise UserError("the subset has no refined Parquet file; no clip was kept, or it was refined as JSON lines")
     with duckdb.connect() as database:
-        database.read_parquet([str(path) for path in refined]).create("samples")
+        database.read_parquet([str(path) for path in refined]).create_view("refined")
         try:
+            complete = f"CREATE VIEW samples AS SELECT * REPLACE ({_complete(database)}) FROM refined"  # noqa: S608
+            database.execute(complete)
             database.execute(f"CREATE TABLE clips AS {CLIPS}")
             return database.sql(query).to_arrow_table()
         except duckdb.BinderException as error:
             problem = str(error).splitlines()[0]
             raise UserError(f"{refined[0]}: lacks an annotation that the tasks need ({problem})") from None
+
+
+def _complete(database: duckdb.DuckDBPyConnection) -> str:
+    """Return SQL for the annotations, in which those that the recipe left out are null."""
+    ((kind,),) = database.sql("SELECT DISTINCT typeof(__dj__meta__) FROM (FROM refined LIMIT 1)").fetchall() or [("",)]
+    missing = [f"{name} := NULL::{kind_of}" for name, kind_of in _OPTIONAL.items() if name not in kind]
+    whole = ", ".join(["__dj__meta__", *missing])
+    return f"{f'struct_insert({whole})' if missing else whole} AS __dj__meta__"

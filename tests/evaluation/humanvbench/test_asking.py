@@ -12,7 +12,7 @@ from dj_assets.errors import TextModelError, UserError
 from dj_assets.evaluation.humanvbench.asked_models import AskedModel
 from dj_assets.evaluation.humanvbench.asking import Makers
 from dj_assets.evaluation.humanvbench.blind import blind_tests
-from dj_assets.evaluation.humanvbench.clip_frames import ClipFrames
+from dj_assets.evaluation.humanvbench.clip_frames import FramesOfRun
 from dj_assets.evaluation.humanvbench.drafts import Draft, read_drafts
 from dj_assets.evaluation.humanvbench.making import Drafted, Orders, drafted
 from dj_assets.evaluation.humanvbench.origin import explained
@@ -76,7 +76,7 @@ def test_models_see_frames_with_a_box_around_the_person(subset):  # noqa: F811
     clips.close()
     (left, _), (right, fps) = tracks_of_clips(clips.refined)["in.jsonl:0", 1]
     assert fps == 25
-    with ClipFrames(str(subset)) as frames:
+    with FramesOfRun.of(str(subset)) as frames:
         plain = frames.frames("in.jsonl:0", 1, MarkedFrames())
         box = MarkedFrames(boxes=boxes_of(right, right.persons, range(len(right))))
         marked = frames.frames("in.jsonl:0", 1, box)
