@@ -12,12 +12,14 @@ from dj_assets.analysis.duplicate_pairs import DuplicatePair, duplicate_pairs
 from dj_assets.analysis.examples import Example, dropped_examples
 from dj_assets.analysis.figures import compact
 from dj_assets.analysis.funnel_chain import funnel_chain
+from dj_assets.analysis.people import PeopleOfRun
 from dj_assets.assets.labels import short_name
 from dj_assets.recipe.plan import Plan
 from dj_assets.subset import RunResult, Subset
 from dj_assets.views import contact_sheet
 from dj_assets.views.distributions import LIMIT_BYTES, distributions_svg
 from dj_assets.views.markdown import embed_png, embed_svg, table_markdown
+from dj_assets.views.people_picture import people_picture
 from dj_assets.views.sankey import chain_svg, sankey_svg
 from dj_assets.views.thumbnail import thumbnail_png
 from dj_assets.views.visible import visible
@@ -27,6 +29,8 @@ EXAMPLES_BYTES = 12_000
 SHEET_BYTES = 18_000
 FLOW_BYTES = 16_000
 CHAIN_BYTES = 24_000
+PEOPLE_BYTES = 14_000
+_PEOPLE_CLIPS = 3
 _EXCERPT = 110
 _MARKUP = re.compile(r"[*_~`<>\[\]&$\\]")
 # The bytes of the Markdown around a picture, and the characters of base64 for three bytes.
@@ -83,6 +87,15 @@ def contact_sheets(result: RunResult) -> dict[str, MarkdownMetadataValue]:
     names = ", ".join(f"`{path.name}`" for path in sorted(folder.glob("*.jpg")) if path.name != contact_sheet.OVERVIEW)
     text = f"![contact sheets](data:image/jpeg;base64,{encoded})\n\nIn full: {names} in `{folder}`"
     return {"contact_sheets": MetadataValue.md(text)}
+
+
+def people(result: RunResult, subset: Subset) -> dict[str, MarkdownMetadataValue]:
+    """Return who is seen and who speaks in some clips, and clips by kind; nothing if no people are tracked."""
+    run = PeopleOfRun(subset.plan, subset.layout, result.manifest)
+    if not run.has_people or not run.clips:
+        return {}
+    picture = people_picture(run.examples(_PEOPLE_CLIPS), run.balance())
+    return {"people": MetadataValue.md(embed_svg(picture, PEOPLE_BYTES, "people in clips"))}
 
 
 def duplicate_differences(result: RunResult, subset: Subset) -> MarkdownMetadataValue:

@@ -20,6 +20,7 @@ from dj_assets.assets.pictures import (
     funnel_flow,
     funnel_plot,
     literal,
+    people,
 )
 from dj_assets.assets.stage_metadata import MAX_ROWS, column_schema
 from dj_assets.home.run_manifest import FunnelStep, RunManifest
@@ -51,6 +52,7 @@ def refined(recipe: GalleryRecipe, subset: Subset, result: RunResult, earlier_s:
         "funnel_flow": funnel_flow(result),
         **chained_funnel(result),
         **contact_sheets(result),
+        **people(result, subset),
         "duplicate_pairs": duplicate_differences(result, subset),
         "funnel": funnel(result),
         **sources(result.manifest),

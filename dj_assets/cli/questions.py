@@ -1,4 +1,4 @@
-"""Commands for questions about people in clips: draft, review, publish."""
+"""Commands for questions about people in clips: draft, review, publish, explain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer(help="Questions of HumanVBench about people in clips.", no_arg
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of drafts, see 'questions draft'.")]
 
 
-@app.command("draft", epilog="Example: dj-assets questions draft humanvbench questions/ --answers answers.jsonl")
+@app.command("draft", epilog="Example: dj-assets questions draft humanvbench questions/ --model a --model b --blind c")
 @names_damage
 def draft(
     subset: Finished,
@@ -25,22 +25,37 @@ def draft(
         Path | None,
         typer.Option(help="JSON lines with task, sample, clip, question, and the answer of every model."),
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A vision language model that answers, NAME or NAME=ADDRESS; give several."),
+    ] = None,
+    author: Annotated[str, typer.Option(help="The model that describes clips; by default the first --model.")] = "",
+    blind: Annotated[
+        str, typer.Option(help="A model that answers without the video; what it solves is left out.")
+    ] = "",
+    tries: Annotated[int, typer.Option(min=1, help="Attempts of the blind test.")] = 4,
+    solved: Annotated[int, typer.Option(min=1, help="Right attempts that make a question solvable.")] = 3,
+    task: Annotated[list[str] | None, typer.Option(help="Ask models for this task only; give several.")] = None,
     options: Annotated[int, typer.Option(min=2, max=8, help="Options of each question.")] = 4,
     seed: Annotated[int, typer.Option(help="The seed of the positions of options.")] = 0,
 ) -> None:
-    """Make draft questions: how many people a clip shows, and those that models answered."""
-    from dj_assets.evaluation.humanvbench.drafts import make_drafts, read_answers, write_drafts
-    from dj_assets.evaluation.humanvbench.selection import candidates
+    """Make draft questions: how many people a clip shows, and those that models make and answer.
+
+    Every call is kept in FOLDER and not repeated; 'dj-assets generations FOLDER' lists the calls.
+    """
+    from dj_assets.evaluation.humanvbench.making import Orders, drafted
     from dj_assets.explore.review.clips import SubsetClips
 
-    given = read_answers(answers) if answers else []
+    if solved > tries:
+        raise UserError(f"--solved is {solved}; it is at most --tries, {tries}")
     clips = SubsetClips(subset)
-    name = str(Path(subset).resolve()) if Path(subset).is_dir() else subset
-    made, without = make_drafts(name, candidates(clips.refined), given, options=options, seed=seed)
     clips.close()
-    path = write_drafts(folder, made)
-    console().print(f"{path}: {several(len(made), 'question')}", markup=False, highlight=False, soft_wrap=True)
-    tell(*(f"{several(count, 'question')} not made: {reason}" for reason, count in without.items()))
+    name = str(Path(subset).resolve()) if Path(subset).is_dir() else subset
+    orders = Orders(answers, tuple(model or ()), author, blind, tries, solved, tuple(task or ()), options, seed)
+    made = drafted(name, clips.refined, folder, orders)
+    text = f"{made.path}: {several(len(made.drafts), 'question')}"
+    console().print(text, markup=False, highlight=False, soft_wrap=True)
+    tell(*made.remarks)
 
 
 @app.command("review", epilog="Example: dj-assets questions review questions/ --reviewer ada")
@@ -74,12 +89,46 @@ def publish(
     from dj_assets.evaluation.humanvbench.drafts import read_drafts
     from dj_assets.evaluation.humanvbench.review import Review
     from dj_assets.explore.review.clips import SubsetClips
+    from dj_assets.stores.generations import FOLDER as CALLS
+    from dj_assets.stores.generations import Generations
 
     drafts = read_drafts(folder)
     if not drafts:
         raise UserError(f"{folder}: holds no questions")
     clips = SubsetClips(drafts[0].subset)
-    counts = publication.publish(output, Review(folder, drafts).reviewed(), clips.opened)
+    calls = Generations(str(folder / CALLS), read_only=True)
+    counts = publication.publish(output, Review(folder, drafts).reviewed(), clips.opened, calls)
     clips.close()
     parts = " + ".join(f"{count} {state}" for state, count in counts.items())
     console().print(f"{output}: {several(len(drafts), 'question')} = {parts}", markup=False, highlight=False)
+
+
+@app.command("explain", epilog="Example: dj-assets questions explain benchmark/ Human_Count_0123456789ab")
+@names_damage
+def explain(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of drafts, or of published questions.")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The id of one question; by default all.")] = "",
+) -> None:
+    """Show where questions come from: clip, track, models, votes, blind test and decisions."""
+    from dj_assets.evaluation.humanvbench import drafts, publication
+    from dj_assets.evaluation.humanvbench.origin import explained
+    from dj_assets.evaluation.humanvbench.review import Review
+    from dj_assets.evaluation.humanvbench.selection import annotated_clips
+    from dj_assets.explore.review.clips import SubsetClips
+
+    if (folder / drafts.FILE).is_file():
+        found = list(map(publication.provenance, Review(folder, drafts.read_drafts(folder)).reviewed()))
+    else:
+        found = publication.read_provenance(folder)
+    chosen = [one for one in found if question in {"", one["Question_id"]}]
+    if not chosen:
+        raise UserError(f"{folder}: has no question {question}" if question else f"{folder}: holds no questions")
+    known = {}
+    for subset in {one["subset"] for one in chosen}:
+        with suppress(UserError):
+            clips = SubsetClips(subset)
+            clips.close()
+            known |= {(subset, *clip): about for clip, about in annotated_clips(clips.refined).items()}
+    for one in chosen:
+        lines = explained(one, known.get((one["subset"], one["sample"], one["clip"])))
+        console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

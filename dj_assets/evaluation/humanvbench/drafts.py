@@ -13,11 +13,35 @@ from typing import Any
 import pyarrow as pa
 
 from dj_assets.errors import DamagedError, UserError
-from dj_assets.evaluation.humanvbench.questions import Question, count_question, voted_question
+from dj_assets.evaluation.humanvbench.blind import BlindTest
+from dj_assets.evaluation.humanvbench.questions import Question, count_question, normalised, voted_question
 from dj_assets.home.writing import replace_atomically
 
 FILE = "drafts.jsonl"
 _COUNT = "Human_Count"
+
+
+@dataclass(frozen=True)
+class Making:
+    """Hold how models made a question.
+
+    Attributes
+    ----------
+    author, description, key
+        The model that described the clip, its description, and the answer that it wrote, "" for a fixed question.
+    track, person
+        The number of the track that the question is about, from 1, and how the question names the person; None and ""
+        for a question about everyone. The frames that models saw had a red box around the person.
+    calls
+        The key of each call in the folder of calls, by step or by the model that answered.
+    """
+
+    author: str
+    description: str
+    key: str = ""
+    track: int | None = None
+    person: str = ""
+    calls: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -30,6 +54,8 @@ class Draft:
         The subset or output folder, the id of the refined sample, and the number of its clip, from 1.
     answers
         The open answer of every model that voted, by its name; empty if a rule made the question.
+    making, blind
+        How models made it, and its blind test; None where there was none.
     """
 
     question: Question
@@ -37,17 +63,31 @@ class Draft:
     sample: str
     clip: int
     answers: Mapping[str, str] = field(default_factory=dict)
+    making: Making | None = None
+    blind: BlindTest | None = None
+
+    @property
+    def agreed(self) -> tuple[str, ...]:
+        """Return the models whose answer is the key."""
+        key = normalised(self.question.key)
+        return tuple(model for model, answer in self.answers.items() if normalised(answer) == key)
+
+    @property
+    def is_solvable_blind(self) -> bool:
+        """Return whether a model answered it without the video: such a question is not published."""
+        return self.blind is not None and self.blind.is_solvable
 
 
 @dataclass(frozen=True)
 class Answered:
-    """Hold a question about a clip that models answered, as a line of a file of answers has it."""
+    """Hold a question about a clip that models answered, as a line of a file of answers has it, without `making`."""
 
     task: str
     sample: str
     clip: int
     question: str
     answers: Mapping[str, str]
+    making: Making | None = None
 
 
 def read_answers(path: Path) -> list[Answered]:
@@ -71,7 +111,8 @@ def _answered(line: str, place: str) -> Answered:
     texts = [answered.task, answered.sample, answered.question]
     if isinstance(answered.answers, dict):
         texts += [*answered.answers, *answered.answers.values()]
-    if not isinstance(answered.answers, dict) or not all(isinstance(text, str) for text in texts):
+    read = isinstance(answered.answers, dict) and answered.making is None
+    if not read or not all(isinstance(text, str) for text in texts):
         raise UserError(f"{place}: {wanted}")
     return answered
 
@@ -114,7 +155,7 @@ def make_drafts(
         if voted is None:
             without["the models do not agree, or gave too few different wrong answers"] += 1
         else:
-            drafts.append(Draft(voted, subset, one.sample, one.clip, one.answers))
+            drafts.append(Draft(voted, subset, one.sample, one.clip, one.answers, one.making))
     return drafts, without
 
 
@@ -150,7 +191,10 @@ def _draft(content: dict[str, Any]) -> Draft:
     own = content["question"]
     origins = {text: tuple(models) for text, models in own["origins"].items()}
     question = Question(**{**own, "distractors": tuple(own["distractors"]), "origins": origins})
-    return Draft(**{**content, "question": question})
+    made, tested = content.get("making"), content.get("blind")
+    making = None if made is None else Making(**made)
+    blind = None if tested is None else BlindTest(**{**tested, "calls": tuple(tested["calls"])})
+    return Draft(**{**content, "question": question, "making": making, "blind": blind})
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:

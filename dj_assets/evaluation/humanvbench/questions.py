@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,11 @@ from dj_assets.home.writing import replace_atomically
 
 LETTERS = "ABCDEFGH"
 _PUNCTUATION = " .,;:!?\"'"
+# Answers that say nothing: as options, they give away that they are wrong, or that all others are.
+_NOTHING = re.compile(
+    r"\b(none of (these|them|the)|all of the above|(i )?(do not|don't|cannot|can't) (know|tell|see|determine|say)"
+    r"|cannot be (determined|seen|said)|not (visible|clear|sure)|unclear|unknown|n/a|as an ai|i'm sorry|i am sorry)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,18 @@ def normalised(answer: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", answer).casefold().split()).strip(_PUNCTUATION)
 
 
+def says_nothing(answer: str) -> bool:
+    """Return whether an answer is empty, refuses, or is of the kind of "none of these".
+
+    Examples
+    --------
+    >>> says_nothing("I cannot tell."), says_nothing("None of the above"), says_nothing("A red coat")
+    (True, True, False)
+    """
+    text = normalised(answer)
+    return not text or _NOTHING.search(text) is not None
+
+
 def vote(answers: Mapping[str, str], least: int = 2) -> Vote | None:
     """Return the most frequent answer of several models as the key.
 
@@ -157,9 +175,9 @@ def voted_question(
 ) -> Question | None:
     """Return a question whose key is voted by models and whose distractors are their other answers.
 
-    None if the models do not agree, or give too few different wrong answers.
+    None if the models do not agree, or give too few different wrong answers. Answers that say nothing do not count.
     """
-    result = vote(answers)
+    result = vote({model: answer for model, answer in answers.items() if not says_nothing(answer)})
     wrong = distinct(result.key, list(result.others))[: options - 1] if result else []
     if result is None or len(wrong) < options - 1:
         return None
@@ -167,9 +185,16 @@ def voted_question(
     return Question(identity, task, video, text, result.key, tuple(wrong), origins, result.votes, seed)
 
 
-def is_solvable_blind(answers: Sequence[str], question: Question, least: int) -> bool:
-    """Return whether a model without the video gave the right letter at least `least` times."""
-    return sum(answer == question.answer for answer in answers) >= least
+def longest_keys(questions: Sequence[Question]) -> tuple[int, float]:
+    """Return in how many questions the key is the longest option, and the number that chance would give.
+
+    Examples
+    --------
+    >>> longest_keys([count_question("q", "a.mp4", 2)])
+    (0, 0.25)
+    """
+    number = sum(all(len(question.key) > len(other) for other in question.distractors) for question in questions)
+    return number, sum(1 / len(question.options) for question in questions)
 
 
 def write_benchmark(folder: Path, questions: Sequence[Question]) -> dict[str, int]:

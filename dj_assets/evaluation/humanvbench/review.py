@@ -19,8 +19,8 @@ from dj_assets.home.json_files import append_line, read_lines
 
 FILE = "decisions.jsonl"
 ACCEPT, REWRITE, REJECT = "accept", "rewrite", "reject"
-OPEN, ACCEPTED, REJECTED, DISPUTED = "open", "accepted", "rejected", "disputed"
-STATES = (OPEN, ACCEPTED, REJECTED, DISPUTED)
+OPEN, ACCEPTED, REJECTED, DISPUTED, BLIND = "open", "accepted", "rejected", "disputed", "solvable blind"
+STATES = (OPEN, ACCEPTED, REJECTED, DISPUTED, BLIND)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Review:
         """Return all drafts with their state, in their order.
 
         A question is accepted if every reviewer who decided keeps it, in the same form; rejected if all reject it;
-        else it is disputed.
+        else it is disputed. One that a model answered without the video is solvable blind, and needs no decision.
         """
         decided: dict[str, list[Decision]] = {}
         for (question, _), decision in list(self._newest.items()):
@@ -160,7 +160,9 @@ def _require_complete(decision: Decision, distractors: int) -> None:
 def _judged(draft: Draft, decisions: Sequence[Decision]) -> Reviewed:
     own = tuple(sorted(decisions, key=lambda decision: (decision.time, decision.reviewer)))
     forms = [decision.applied(draft.question) for decision in own if decision.decision != REJECT]
-    if not own:
+    if draft.is_solvable_blind:
+        state = BLIND
+    elif not own:
         state = OPEN
     elif not forms:
         state = REJECTED

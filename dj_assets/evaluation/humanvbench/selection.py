@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from dj_assets.errors import UserError
 from dj_assets.evaluation.humanvbench.tasks import TASKS, Task
+from dj_assets.models.human.tracks import Track
+from dj_assets.operators.views.human_tracks import of_field
 
 # One row for each clip. A track that covers only a part of the clip makes it `partly`.
 CLIPS = """
-SELECT __dj_id__ AS sample, index AS clip, list_extract(videos, index) AS video,
+SELECT __dj_id__ AS sample, index AS clip, list_extract(videos, index) AS video, own,
        list_extract(meta.number_people_in_video, index) AS people,
        len(own) AS tracks,
        list_max(list_transform(own, lambda track: (track.start + len(track.faces)) / track.fps)) AS seconds,
@@ -34,6 +36,15 @@ FROM (
   FROM (SELECT *, unnest(range(1, len(videos) + 1)) AS index FROM samples)
 )
 """
+
+# Annotations that a recipe may leave out; tracks and the number of people it needs.
+_OPTIONAL = {
+    "video_audio_tags": "VARCHAR[]",
+    "active_speaker_flag": "BOOLEAN[][]",
+    "video_facetrack_attribute_emotion": "VARCHAR[][]",
+    "video_description": "VARCHAR[]",
+    "speech_ASR": "STRUCT(language VARCHAR, asr VARCHAR)[]",
+}
 
 
 @dataclass(frozen=True)
@@ -103,14 +114,39 @@ def annotated_clips(refined: Sequence[Path]) -> dict[tuple[str, int], AnnotatedC
     }
 
 
+def tracks_of_clips(refined: Sequence[Path]) -> dict[tuple[str, int], list[tuple[Track, float]]]:
+    """Return the tracks of every clip with their frame rates, by the id of its sample and its number, from 1.
+
+    Raises
+    ------
+    UserError
+        If the files lack an annotation.
+    """
+    rows = _asked(refined, "SELECT sample, clip, own FROM clips").to_pylist()
+    return {
+        (row["sample"], row["clip"]): [(of_field(track), float(track["fps"])) for track in row["own"] or ()]
+        for row in rows
+    }
+
+
 def _asked(refined: Sequence[Path], query: str) -> pa.Table:
     if not refined:
         raise UserError("the subset has no refined Parquet file; no clip was kept, or it was refined as JSON lines")
     with duckdb.connect() as database:
-        database.read_parquet([str(path) for path in refined]).create("samples")
+        database.read_parquet([str(path) for path in refined]).create_view("refined")
         try:
+            complete = f"CREATE VIEW samples AS SELECT * REPLACE ({_complete(database)}) FROM refined"  # noqa: S608
+            database.execute(complete)
             database.execute(f"CREATE TABLE clips AS {CLIPS}")
             return database.sql(query).to_arrow_table()
         except duckdb.BinderException as error:
             problem = str(error).splitlines()[0]
             raise UserError(f"{refined[0]}: lacks an annotation that the tasks need ({problem})") from None
+
+
+def _complete(database: duckdb.DuckDBPyConnection) -> str:
+    """Return SQL for the annotations, in which those that the recipe left out are null."""
+    ((kind,),) = database.sql("SELECT DISTINCT typeof(__dj__meta__) FROM (FROM refined LIMIT 1)").fetchall() or [("",)]
+    missing = [f"{name} := NULL::{kind_of}" for name, kind_of in _OPTIONAL.items() if name not in kind]
+    whole = ", ".join(["__dj__meta__", *missing])
+    return f"{f'struct_insert({whole})' if missing else whole} AS __dj__meta__"

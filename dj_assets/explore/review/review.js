@@ -11,7 +11,7 @@ const firstOpen = () => ids().find(id => !about.own[id]) ?? ids()[0];
 async function start() {
   about = await ask("about");
   const asked = decodeURIComponent(location.hash.slice(1));
-  if (!about.questions.length) { byId("about").textContent = "There are no questions."; return; }
+  if (!about.questions.length) { byId("about").textContent = "There are no questions to review."; return; }
   await show(ids().includes(asked) ? asked : firstOpen());
 }
 
@@ -36,11 +36,14 @@ function draw() {
   byId("text").textContent = visible(shown.text);
   const open = Boolean(chosen || shown.decision);
   byId("options").replaceChildren(...shown.options.map((option, index) => make("button", {"aria-pressed": String(option.text === chosen), class: open && option.key ? "right" : "", onclick: () => choose(index)},
-    make("b", {}, String(index + 1)), make("bdi", {}, visible(option.text)), open ? make("span", {class: "about"}, option.key ? "✓ right" : option.origin.join(", ")) : null)));
+    make("b", {}, String(index + 1)), make("bdi", {}, visible(option.text)), open ? make("span", {class: "about"}, option.key ? rightBy() : `from ${option.origin.join(", ")}`) : null)));
   const said = Object.entries(shown.answers).map(([model, answer]) => `${model}: ${answer}`).join("; ");
+  const {making, blind} = shown;
+  byId("made").textContent = !open || !making ? "" : `${making.author} described ${making.person || "the people"}: ${visible(making.description)}`;
+  byId("blind").textContent = !open || !blind ? "" : `Without the video, ${blind.model} was right ${blind.right} of ${blind.tries} times.`;
   byId("votes").textContent = !open ? "" : shown.votes ? `${shown.votes} models agree on the right option. They said: ${visible(said)}` : "The right option comes from the annotations.";
   byId("heard").textContent = known ? [known.tag && `sound: ${known.tag}`, known.words && `words: ${visible(known.words)}`, known.description && visible(known.description)].filter(Boolean).join(" · ") : "";
-  byId("ribbon").replaceChildren(...(known && known.spans.length ? [ribbon(known), make("p", {class: "about"}, "A bar for each person: when a face is seen. Blue: the person speaks.")] : []));
+  byId("ribbon").replaceChildren(...(known && known.spans.length ? [ribbon(known), make("p", {class: "about"}, `A bar for each person: when a face is seen. Blue: the person speaks.${shown.making?.track ? " Outlined: the question is about this person." : ""}`)] : []));
   byId("previous").disabled = at() <= 0;
   byId("next").disabled = at() >= all - 1;
   byId("states").replaceChildren(table(["state", "questions"], Object.entries(about.states), 1));
@@ -49,10 +52,12 @@ function draw() {
     : make("p", {class: "about"}, "No question has decisions of two reviewers."));
 }
 
+const rightBy = () => shown.agreed.length ? `✓ right: ${shown.votes} votes, ${shown.agreed.join(", ")}` : "✓ right";
+
 // One bar for each person: where the track is seen; in another colour if the person speaks.
 function ribbon(known) {
   const end = Math.max(...known.spans.map(span => span[1]), 0.1), high = 14;
-  const bars = known.spans.map(([from, to], number) => make("rect", {x: 600 * from / end, y: high * number + 2, width: Math.max(2, 600 * (to - from) / end), height: high - 4, rx: 2, class: known.speaks[number] ? "speaks" : "seen"},
+  const bars = known.spans.map(([from, to], number) => make("rect", {x: 600 * from / end, y: high * number + 2, width: Math.max(2, 600 * (to - from) / end), height: high - 4, rx: 2, class: `${known.speaks[number] ? "speaks" : "seen"}${shown.making?.track === number + 1 ? " asked" : ""}`},
     make("title", {}, `person ${number + 1}: ${from.toFixed(1)} to ${to.toFixed(1)} s${known.speaks[number] ? ", speaks" : ""}`)));
   const now = make("line", {x1: 0, x2: 0, y1: 0, y2: high * known.spans.length});
   const clip = byId("clip");

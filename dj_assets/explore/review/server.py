@@ -12,7 +12,7 @@ from typing import Any
 from dj_assets.errors import UserError
 from dj_assets.evaluation.humanvbench.drafts import Draft, read_drafts
 from dj_assets.evaluation.humanvbench.questions import LETTERS
-from dj_assets.evaluation.humanvbench.review import ACCEPTED, OPEN, STATES, Decision, Review, balance
+from dj_assets.evaluation.humanvbench.review import ACCEPTED, BLIND, OPEN, STATES, Decision, Review, balance
 from dj_assets.evaluation.humanvbench.selection import annotated_clips
 from dj_assets.explore.review.clips import SubsetClips
 from dj_assets.loopback import LoopbackServer, Reply, packaged
@@ -37,7 +37,8 @@ class ReviewServer(LoopbackServer):
         if not drafts:
             raise UserError(f"{folder}: holds no questions")
         self.review = Review(folder, drafts)
-        self._order = list(self.review.drafts)
+        # a question that needs no video is not reviewed
+        self._order = [name for name, draft in self.review.drafts.items() if not draft.is_solvable_blind]
         self._clips = SubsetClips(drafts[0].subset)
         self._annotated = annotated_clips(self._clips.refined)
         super().__init__(port, token)
@@ -86,6 +87,7 @@ class ReviewServer(LoopbackServer):
             "questions": [
                 {"id": one.draft.question.identity, "task": one.draft.question.task, "state": one.state}
                 for one in reviewed
+                if one.state != BLIND
             ],
             "own": {name: decision.decision for name, decision in own.items() if decision},
             "states": {state: states[state] for state in STATES},
@@ -114,6 +116,9 @@ class ReviewServer(LoopbackServer):
                 for option in now.options
             ],
             "answers": dict(draft.answers),
+            "agreed": list(draft.agreed) if now.key == question.key else [],
+            "making": asdict(draft.making) if draft.making else None,
+            "blind": asdict(draft.blind) if draft.blind else None,
             "annotations": _plain(asdict(clip)) if clip else None,
             "decision": asdict(decision) if decision else None,
         }

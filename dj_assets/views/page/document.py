@@ -14,6 +14,7 @@ from dj_assets.views.page.calls import model_calls
 from dj_assets.views.page.contamination import contamination
 from dj_assets.views.page.html import Html, joined, tag
 from dj_assets.views.page.image_pairs import image_pairs
+from dj_assets.views.page.people import people
 from dj_assets.views.page.redacted import redacted
 from dj_assets.views.page.report_input import ReportInput, Section
 from dj_assets.views.page.sandbox import evaluation
@@ -26,6 +27,7 @@ SECTIONS: tuple[Callable[[ReportInput], Section | None], ...] = (
     results.chain,
     results.checks,
     image_pairs,
+    people,
     results.distributions,
     evaluation,
     samples.dropped,

@@ -13,7 +13,8 @@ from dj_assets.errors import UserError
 from dj_assets.evaluation.humanvbench.questions import (
     count_question,
     distinct,
-    is_solvable_blind,
+    longest_keys,
+    says_nothing,
     vote,
     voted_question,
     write_benchmark,
@@ -26,7 +27,12 @@ ANSWERS = {"a": "A red shirt", "b": "a red shirt.", "c": "a blue coat", "d": "no
 
 
 def track(frames: int, start: int = 0) -> dict:
-    return {"start": start, "fps": 25.0, "faces": [[0.0] * 4] * frames}
+    left = 20.0 + 60 * (start > 0)
+    boxes = {
+        "faces": [[left, 20.0, left + 20, 40.0]] * frames,
+        "persons": [[left - 10, 10.0, left + 30, 100.0]] * frames,
+    }
+    return {"start": start, "fps": 25.0, **boxes, "interpolated": [False] * frames}
 
 
 def sample(name: str, tracks: list[dict], people: int, active: list[bool], tag: str = "Speech") -> dict:
@@ -93,8 +99,23 @@ def test_positions_of_the_key_are_balanced_and_repeatable():
     assert [q.answer for q in questions[:9]] == [
         count_question(q.identity, "a.mp4", int(q.key)).answer for q in questions[:9]
     ]
-    assert is_solvable_blind([questions[0].answer] * 3 + ["Z"], questions[0], 3)
-    assert not is_solvable_blind([questions[0].answer] * 2 + ["Z"], questions[0], 3)
+
+
+def test_answers_that_say_nothing_are_neither_key_nor_distractor():
+    refusals = {"f": "I cannot tell.", "g": "None of these.", "h": "I cannot tell", "i": "i cannot tell"}
+    assert all(map(says_nothing, refusals.values()))
+    question = voted_question("q1", "Human2Text", "a.mp4", "What is worn?", ANSWERS | refusals)
+    assert question is not None
+    assert (question.key, question.votes) == ("A red shirt", 2)
+    assert "None of these." not in question.options
+
+
+def test_keys_that_are_the_longest_option_are_counted():
+    questions = [
+        voted_question("q", "Human2Text", "a.mp4", "?", {"a": key, "b": key, "c": "one", "d": "two", "e": "red"})
+        for key in ("a very long answer", "no", "also a long answer")
+    ]
+    assert longest_keys([question for question in questions if question]) == (2, 0.75)
 
 
 OPTIONS = {"A": "Happy", "B": "A man in a long black coat walks", "C": "1-3", "D": "none"}

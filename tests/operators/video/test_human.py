@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import dj_assets
+from dj_assets.analysis.people import PeopleOfRun
 from dj_assets.models.human.light_asd import network
 from dj_assets.models.human.tiny_checkpoints import SPEAKER, TAGS, write_speaker, write_tags
 from dj_assets.operators.batch import Batch
@@ -19,6 +21,9 @@ from dj_assets.operators.video.video_active_speaker_detect_mapper import VideoAc
 from dj_assets.operators.views.human_tracks import rows
 from dj_assets.recipe.load import load_recipe
 from dj_assets.samples.people import Figure, PeopleClip, write
+from dj_assets.subset.finished import finished_run, plan_of_run
+from dj_assets.views.page.people import spoken
+from dj_assets.views.people_picture import people_picture
 
 TWO = (Figure(150, speed=20, speaks=(0.1, 1.4)), Figure(470, speed=-20, skin=(180, 140, 110)))
 CLIPS = (
@@ -53,7 +58,7 @@ def test_the_official_demo_recipe_loads_as_it_is_and_under_old_names():
 
 
 @pytest.fixture(scope="module")
-def annotated(tmp_path_factory) -> list[dict]:
+def out(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("human")
     models = folder / "models"
     write_tags(models / TAGS)
@@ -65,7 +70,12 @@ def annotated(tmp_path_factory) -> list[dict]:
         {"video_active_speaker_detect_mapper": {"active_threshold": 0}},
     ]
     dj_assets.run_recipe({"process": process}, [write(folder, CLIPS)], folder / "out", workers=1, models=models)
-    files = sorted(Path(folder / "out/refined").glob("*"))
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def annotated(out) -> list[dict]:
+    files = sorted((out / "refined").glob("*"))
     return [row for path in files for row in pq.read_table(path).to_pylist()]
 
 
@@ -108,6 +118,28 @@ def test_consistency_off_keeps_a_speaker_whose_look_contradicts_the_voice(monkey
     rows = pa.RecordBatch.from_pylist([{"text": "", "fields": {"__dj__meta__": meta}}])
     (found,) = operator.extract(Batch(rows)).values()
     assert found.to_pylist() == [[[flag]]]
+
+
+def test_the_report_shows_when_people_are_seen_and_how_many_clips_have_them(out):
+    page = (out / "report.html").read_text()
+    section = page[page.index('<section id="people">') :].split("</section>")[0]
+    labels = re.findall(r'aria-label="([^"]*)"', section)
+    layout, manifest = finished_run(str(out))
+    run = PeopleOfRun(plan_of_run(manifest), layout, manifest)
+    assert [clip.about.people for clip in run.examples(6)] == [2, 1]
+    assert labels == [spoken(clip) for clip in run.examples(6)]
+    assert labels[0].startswith("person 1 from 0.0 to 1.5 s")
+    assert labels[0].endswith("sound: Speech; words: none")
+    assert len(re.findall(r'class="strip"', section)) == 2
+    strip = run.frames(run.examples(1)[0], 4, 100)
+    assert strip is not None
+    assert strip.pixels.shape == (4, 56, 100, 3)
+    balance = run.balance()
+    assert (balance["people"], balance["sound"]) == ({"1": 1, "2": 1}, {"Speech": 1, "EMPTY": 1})
+    assert balance["tasks of HumanVBench"]["Human Count"] == 2
+    picture = people_picture(run.examples(1), balance)
+    assert picture.count('class="rail"') == len(run.examples(1)[0].about.spans) == 2
+    assert ">Clips by people<" in picture
 
 
 def test_tracks_become_rows_of_clip_track_and_frame(annotated):

@@ -1,0 +1,108 @@
+"""People in clips: a contact sheet of each clip with ribbons on one time axis, and the number of clips of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from dj_assets.analysis.people import ClipOfPeople, PeopleOfRun
+from dj_assets.media.marked_frames import Moments
+from dj_assets.views.page.html import Html, joined, quoted_text, tag
+from dj_assets.views.page.report_input import ReportInput, Section
+from dj_assets.views.pair_pictures import data_url
+
+_CLIPS, _FRAMES, _EDGE = 6, 6, 200
+_ABOUT = (
+    "Kept clips with their people. A bar shows when a face is seen, on the time of the clip; the bar of a person who "
+    "speaks has another colour. The tag of the sound and the words belong to the whole clip."
+)
+
+
+def people(report_input: ReportInput) -> Section | None:
+    """Return the people of the kept clips; None for a recipe that does not track people."""
+    run = PeopleOfRun(report_input.plan, report_input.layout, report_input.manifest)
+    if not run.has_people or not run.clips:
+        return None
+    legend = tag("div", _key("seen", "is seen"), _key("speaks", "is seen, and speaks"), class_="legend")
+    sheets = [clip_sheet(clip, run.frames(clip, _FRAMES, _EDGE)) for clip in run.examples(_CLIPS)]
+    return Section("people", "People in clips", _ABOUT, joined([_balance(run.balance()), legend, *sheets]))
+
+
+def clip_sheet(clip: ClipOfPeople, moments: Moments | None) -> Html:
+    """Return frames and ribbons of a clip; without frames, the ribbons alone."""
+    last = max(moments.seconds) if moments else 0.0
+    end = max(clip.end, last) or 1.0
+    name = tag("p", tag("b", quoted_text(clip.sample)), f", clip {clip.clip}: {_number(clip)}", class_="about")
+    strip = _strip(moments) if moments else tag("p", "The clip cannot be opened.", class_="about")
+    return tag("div", name, strip, _ribbons(clip, end), class_="sheet")
+
+
+def spoken(clip: ClipOfPeople) -> str:
+    """Return the ribbons of a clip as a sentence."""
+    parts = [
+        f"person {number} from {start:.1f} to {end:.1f} s{', speaks' if _speaks(clip, number) else ''}"
+        for number, (start, end) in enumerate(clip.about.spans, 1)
+    ]
+    return f"{'; '.join(parts) or 'no track'}; sound: {clip.about.tag or 'no tag'}; words: {clip.about.words or 'none'}"
+
+
+def _number(clip: ClipOfPeople) -> str:
+    people = clip.about.people
+    return f"{people} {'person' if people == 1 else 'people'} at least, {len(clip.about.spans)} tracked"
+
+
+def _speaks(clip: ClipOfPeople, number: int) -> bool:
+    return number <= len(clip.about.speaks) and clip.about.speaks[number - 1]
+
+
+def _key(style: str, label: str) -> Html:
+    return tag("span", tag("i", class_=f"key {style}"), label)
+
+
+def _strip(moments: Moments) -> Html:
+    picture = np.concatenate(list(moments.pixels), axis=1)
+    seconds = ", ".join(f"{second:g}" for second in moments.seconds)
+    return tag("img", src=data_url(picture), alt=f"frames at the seconds {seconds}", class_="strip")
+
+
+def _ribbons(clip: ClipOfPeople, end: float) -> Html:
+    rows = [
+        _ribbon(
+            f"person {number}",
+            tag(
+                "i",
+                class_="speaks" if _speaks(clip, number) else "seen",
+                style=f"left:{100 * start / end:.2f}%;width:{100 * (until - start) / end:.2f}%",
+            ),
+        )
+        for number, (start, until) in enumerate(clip.about.spans, 1)
+    ]
+    rows += [_ribbon("sound", quoted_text(clip.about.tag or "no tag"), "whole")]
+    rows += [_ribbon("words", quoted_text(clip.about.words or "none"), "whole")]
+    axis = _ribbon("seconds", joined([tag("span", "0"), tag("span", f"{end:.1f}")]), "axis")
+    return tag("div", *rows, axis, class_="ribbons", role="img", aria_label=spoken(clip))
+
+
+def _ribbon(label: str, content: str, style: str = "") -> Html:
+    return joined([tag("span", label), tag("div", content, class_=style)])
+
+
+def _balance(balance: Mapping[str, Mapping[str, int]]) -> Html:
+    groups = [tag("div", tag("h3", f"Clips by {name}"), _bars(counts)) for name, counts in balance.items()]
+    return tag("div", *groups, class_="balances")
+
+
+def _bars(counts: Mapping[str, int]) -> Html:
+    most = max(counts.values(), default=0) or 1
+    rows = [
+        joined(
+            [
+                tag("span", quoted_text(name)),
+                tag("div", tag("i", class_="seen", style=f"width:{100 * count / most:.1f}%")),
+                tag("span", f"{count:,}", class_="n"),
+            ]
+        )
+        for name, count in counts.items()
+    ]
+    return tag("div", *rows, class_="bars")
