@@ -73,7 +73,7 @@ def run(source: Path, out: Path) -> dict[str, float]:
     dj_assets.run_recipe(
         {"process": [{"text_length_filter": {"min_len": 1}}]}, [source], out, workers=1, overwrite=True
     )
-    return {json.loads(path.read_text())["path"]: path.stat().st_mtime_ns for path in (out / "shards").glob("*.json")}
+    return {json.loads(path.read_text())["path"]: path.stat().st_mtime_ns for path in out.rglob("shards/*.json")}
 
 
 def test_a_new_version_measures_only_fragments_that_changed(source, tmp_path):
