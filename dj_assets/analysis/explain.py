@@ -144,7 +144,7 @@ class Tracer:
             return SampleTrace(sample, shard, row, source.position(row)[0], outcome, ())
         path, own_row = source.position(source_row(row))
         whole = [member for file in self.files for member in (file, *file.members)]
-        file = next((file for file in whole if str(file.path) == path and not file.members), None)
+        file = next((file for file in whole if str(file.path) == path and not file.is_joined), None)
         raw = _raw(path, own_row, self.plan.recipe.text_key, self._models, file)
         if raw is not None:
             # of joined files, the row is that among the samples of all

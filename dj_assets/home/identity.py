@@ -20,6 +20,8 @@ PARENT_DISTANCE = "parent_distance"
 # The step of a record of the source.
 FROM_SOURCE = -1
 _ROW_BITS = 40
+# SQL that orders the samples of a file: those made from a record are where it was.
+IN_FILE_ORDER = f"row & {(1 << _ROW_BITS) - 1}, row >> {_ROW_BITS}"
 
 
 def row_of(source_row: npt.NDArray[np.int64], part: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -155,6 +155,23 @@ class Root:
             return None
         return f"{FOLDER}{file.removeprefix(self.made)}"
 
+    def from_anywhere(self, listed: str) -> str:
+        """Return the path by which other roots find the file of a listed path: absolute, or a URL.
+
+        Raises
+        ------
+        MediaError
+            If the path is refused. A file that is missing is none.
+        """
+        try:
+            location = self.find(listed)
+        except MissingFileError as error:
+            return error.path if self._made(listed) is not None else str(Path(self.folder, listed).absolute())
+        if self._made(listed) is not None or not (location.is_file or location.length is not None):
+            return location.path
+        # of a member of an archive, the path leads into the archive
+        return str(Path(self.folder, listed).absolute())
+
     def find(self, listed: str) -> MediaLocation:
         """Return the location of a listed path.
 

@@ -32,7 +32,7 @@ NEVER_CREATED = -2
 
 _DAMAGED = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE dropped (shard INTEGER, row BIGINT, id VARCHAR, operator VARCHAR, reason VARCHAR, value DOUBLE,
                       kept_id VARCHAR);
 CREATE TABLE duplicates (operator VARCHAR, shard INTEGER, row BIGINT, id VARCHAR, kept_shard INTEGER, kept_row BIGINT,
@@ -140,7 +140,7 @@ def build_database(
     """
     connection = duckdb.connect(str(path), config={"threads": threads})
     try:
-        connection.execute(_SCHEMA)
+        connection.execute(SCHEMA)
         connection.register("arrow_outcomes", outcome_table)
         connection.execute("CREATE TEMP TABLE outcomes AS SELECT * FROM arrow_outcomes")
         _stats(connection, files["stats"], native=_is_native(connection, files["stats"]), children=plan.makes_samples)

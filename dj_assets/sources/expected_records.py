@@ -14,7 +14,7 @@ from dj_assets.sources.tables import table_rows
 # The files whose first block is read; the others are taken to be like these.
 _READ = 5
 # Formats whose footer has the number of rows.
-_COUNTED = {"parquet", "orc"}
+_COUNTED = {"parquet", "orc", "lance"}
 _MOST_ROWS = 1 << 62
 
 
@@ -33,7 +33,7 @@ class ExpectedRecords:
 def expected_records(files: Sequence[SourceFile], text_key: str, limit: int | None = None) -> ExpectedRecords:
     """Return about how many records files have, of which at most `limit` are read.
 
-    Parquet and ORC name their number of rows. Of up to five other files, the first 4 MB are read.
+    Parquet, ORC and Lance name their number of rows. Of up to five other files, the first 4 MB are read.
 
     Raises
     ------

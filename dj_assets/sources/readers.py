@@ -78,7 +78,7 @@ class Reader:
     def _blocks(self) -> Iterator[Block]:
         if self.file.size == 0:
             return
-        if self.file.members:
+        if self.file.is_joined:
             yield from self._bundle()
             return
         row = 0

@@ -80,7 +80,7 @@ def _blocks(file: SourceFile, block_bytes: int, limit: int | None = None) -> Ite
 
 def _of_table(file: SourceFile, text_key: str) -> Iterator[pa.DataType]:
     """Yield the type of the rows of a table, from its schema alone; rows of joined tables have the same columns."""
-    first = (file.members or (file,))[0]
+    first = file.members[0] if file.is_joined else file
     schema = table_schema(first)
     if table_rows(first, 1) and (file.reading.text_key or text_key) in schema.names:
         yield pa.struct(list(schema))

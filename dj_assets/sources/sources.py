@@ -18,13 +18,14 @@ from dj_assets.errors import SourceError
 from dj_assets.included import is_sample, sample_path
 from dj_assets.media.locations import Root
 from dj_assets.sources.datasets_folders import without_descriptions
+from dj_assets.sources.lance_tables import fragment_files, is_fragment, is_lance, is_within_lance
 from dj_assets.stores.globs import matches
 from dj_assets.stores.hub import is_hub, pinned
 from dj_assets.stores.path import ObjectPath, SourcePath, found_below
 from dj_assets.stores.store import ListedObject
 from dj_assets.urls import is_url
 
-Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "orc", "warc", "tar", "xml"]
+Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "orc", "lance", "warc", "tar", "xml"]
 Compression = Literal["gz", "zst"]
 
 # Formats with one sample per record, and the additional formats of raw files.
@@ -88,7 +89,7 @@ class SourceFile:
     """Hold one raw file: its path, its size and time when it was found, and how to read it.
 
     Many small files are joined into one, whose `members` they are (see `sources.bundles`); its path is that of the
-    first one.
+    first one. The members of a fragment of Lance are its files.
     """
 
     path: SourcePath
@@ -108,6 +109,8 @@ class SourceFile:
         SourceError
             If the name ends in none of `formats`, or if it is no regular file: pipes and devices may have no end.
         """
+        if is_fragment(path):
+            return cls.of_lance(path)[0]
         detected = _format_of(path, formats)
         if detected is None:
             raise SourceError(f"{path}: {_unread(path, formats)}")
@@ -120,6 +123,21 @@ class SourceFile:
             known = ListedObject(facts.st_size, facts.st_mtime_ns)
         reading = Reading(format=detected[0]) if detected[0] in CRAWLS else AS_IT_STANDS
         return cls(path, known.size, known.mtime_ns, *detected, reading)
+
+    @classmethod
+    def of_lance(cls, folder: SourcePath) -> list[SourceFile]:
+        """Return a file for each fragment of a data set of Lance; raises as `fragment_files`."""
+        fragments = []
+        for files in fragment_files(folder):
+            members = tuple(cls(path, path.stat().st_size, path.stat().st_mtime_ns, "lance") for path in files)
+            size, newest = sum(member.size for member in members), max(member.mtime_ns for member in members)
+            fragments.append(cls(files[0], size, newest, "lance", members=members))
+        return fragments
+
+    @property
+    def is_joined(self) -> bool:
+        """Return whether records of several files are read one file after the other."""
+        return bool(self.members) and self.format != "lance"
 
 
 def resolve(
@@ -157,7 +175,7 @@ def resolve(
             if name in named:
                 raise SourceError(f"{path}: named twice, by '{named[name]}' and by '{given}'; name it once")
             named[name] = given
-            files.append(SourceFile.at(path, formats, known))
+            files += SourceFile.of_lance(path) if is_lance(path) else [SourceFile.at(path, formats, known)]
     return tuple(files)
 
 
@@ -285,6 +303,8 @@ def _in_store(
     shown = without_descriptions([path for path in objects if not _hidden(path.relative_to(folder))])
     readable = {path: objects[path] for path in shown if _format_of(path, formats)}
     left_out += sorted(path for path in shown if not (path in readable or _is_no_data(path)))
+    if any(map(is_within_lance, objects)):
+        raise SourceError(f"{folder}: a data set of Lance is read from a folder of this machine; copy it there first")
     if not objects:
         raise SourceError(f"{folder}: no such object, and none below it; write a glob, or check bucket and path")
     if not readable:
@@ -296,6 +316,8 @@ def _expand_path(
     given: str | Path, base: Path, in_folders: Sequence[Format], left_out: list[SourcePath]
 ) -> Iterable[Path]:
     path = sample_path(str(given)) if is_sample(given) else base / Path(given).expanduser()
+    if is_lance(path):
+        return (path,)
     if path.is_dir():
         return _folder(path, in_folders, left_out)
     if path.exists():
@@ -307,15 +329,18 @@ def _expand_path(
 
 def _folder(folder: Path, formats: Sequence[Format], left_out: list[SourcePath]) -> list[Path]:
     shown = without_descriptions([path for path in _below(folder) if _is_file(path, formats)])
-    paths = sorted((path for path in shown if _format_of(path, formats)), key=natural_key)
+    paths = sorted((path for path in shown if _format_of(path, formats) or is_lance(path)), key=natural_key)
     if not paths:
         raise SourceError(f"{folder}: the folder holds no file that can be read; {_readable_endings(formats)}")
-    left_out += sorted(path for path in shown if not (_format_of(path, formats) or _is_no_data(path)))
+    left_out += sorted(set(shown).difference(paths, filter(_is_no_data, shown)))
     return paths
 
 
 def _below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """Yield all paths below a folder that are no folders, without hidden ones; links to folders are followed."""
+    """Yield all paths below a folder that are no folders, or data sets of Lance, without hidden ones.
+
+    Links to folders are followed.
+    """
     real = folder.resolve()
     if real in above:
         return
@@ -326,7 +351,7 @@ def _below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]
     for path in inside:
         if path.name.startswith("."):
             continue
-        if path.is_dir():
+        if path.is_dir() and not is_lance(path):
             yield from _below(path, above | {real})
         else:
             yield path
@@ -336,7 +361,7 @@ def _is_file(path: Path, formats: Sequence[Format]) -> bool:
     """Return whether a path is a file; raise for a link to nothing whose name says that it holds records."""
     if path.is_symlink() and not path.exists() and _format_of(path, formats):
         raise SourceError(f"{path}: is a link to {path.readlink()}, which does not exist; fetch it, or remove the link")
-    return path.is_file()
+    return path.is_file() or is_lance(path)
 
 
 def _hidden(path: PurePath) -> bool:

@@ -1,4 +1,4 @@
-"""Files of tables, opened to be read in batches of bounded memory: Parquet, Arrow (IPC files and streams) and ORC."""
+"""Files of tables, opened to be read in batches: Parquet, Arrow (IPC files and streams) and ORC in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dj_assets.sources.table_batches import MOST_BYTES, batches_of
 from dj_assets.system import limited_memory
 
 # Formats whose files are tables, with the name of each in messages.
-TABLES: dict[Format, str] = {"parquet": "Parquet", "arrow": "Arrow", "orc": "ORC"}
+TABLES: dict[Format, str] = {"parquet": "Parquet", "arrow": "Arrow", "orc": "ORC", "lance": "Lance"}
 
 _COPY_BYTES = 1 << 20
 _MAX_BATCH_ROWS = 65536

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import IO, cast
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from dj_assets.sources.column_types import ColumnTypes, TableTypes, plain, witho
 from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.file_kinds import HEAD_BYTES, mistaken_content
 from dj_assets.sources.json_values import as_strings, json_texts
+from dj_assets.sources.lance_tables import LanceTable
 from dj_assets.sources.sources import SourceFile
 from dj_assets.sources.streams import BrokenStreamError, Stream
 from dj_assets.sources.table_batches import MOST_BYTES, row_bytes, split
@@ -30,7 +32,7 @@ _COPY_BYTES = 1 << 20
 # A file may take as many times its size in addition: as much as text is usually compressed, with room for copies.
 _UNPACKED = 8
 # The parts in which the formats are read.
-_PARTS = {"parquet": "page", "arrow": "batch", "orc": "stripe"}
+_PARTS = {"parquet": "page", "arrow": "batch", "orc": "stripe", "lance": "fragment"}
 
 
 def table_blocks(file: SourceFile, file_number: int, block_bytes: int, max_row_bytes: int) -> Iterator[Block]:
@@ -248,6 +250,9 @@ def first_repeated(names: Sequence[str]) -> str | None:
 @contextmanager
 def _table(file: SourceFile) -> Iterator[OpenTable]:
     """Open a table; raise for a file of another format, or with two columns of one name."""
+    if file.format == "lance":
+        yield LanceTable(tuple(Path(member.path) for member in file.members))
+        return
     with _opened(file) as raw, _checked(file, raw), opened_table(raw, file.format) as table:
         _check_names(file, table.schema.names)
         yield table

@@ -97,7 +97,9 @@ def _media_root(entry: Source, file: SourceFile, base: Path, made_before: str) -
     elsewhere = entry.media_root if file.format != "tar" else None
     if elsewhere and is_url(elsewhere):
         return Root(checked_url(elsewhere), entry.allow_outside, entry.allow_urls, made_before=made_before)
-    named = base / Path(elsewhere).expanduser() if elsewhere else file.path.parent
+    # the files of a data set of Lance are in a folder of its own folder
+    beside = file.path.parents[2] if file.format == "lance" else file.path.parent
+    named = base / Path(elsewhere).expanduser() if elsewhere else beside
     return Root(str(named.absolute()), entry.allow_outside, entry.allow_urls, made_before=made_before)
 
 

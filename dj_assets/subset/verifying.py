@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from dj_assets.errors import DamagedError
-from dj_assets.home.damage import Sum
+from dj_assets.home.damage import Sum, require_sound
 from dj_assets.home.json_files import content_checksum, read_json, recorded_checksum
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import (
@@ -99,9 +99,15 @@ def _checks(layout: Layout, manifest: RunManifest) -> Iterator[_Check]:
     yield from _records(layout, manifest)
     for part in manifest.refined:
         yield _Check(layout.refined / part.name, part.bytes, partial(require_refined, layout, manifest, [part]))
-    # a mix measures nothing, and has no database
     if not manifest.mix:
         yield _Check(layout.database, manifest.database.bytes, partial(require_database, layout, manifest))
+    elif manifest.database_bytes is not None:
+        cure = f"make it again with 'dj-assets mix {manifest.recipe}'"
+        yield _Check(
+            layout.database,
+            manifest.database.bytes,
+            partial(require_sound, layout.database, manifest.database, cure),
+        )
     for name, written in manifest.checksums.items():
         path = layout.published / name
         yield _Check(path, written.bytes, partial(require_written, path, written, repair_hint(layout)))

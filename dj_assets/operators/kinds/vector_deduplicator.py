@@ -21,13 +21,14 @@ VECTOR = pa.list_(pa.int16())
 class VectorDeduplicator(Deduplicator):
     """Keep the first of samples whose vectors are near each other, chains included.
 
-    The threshold and the number of clusters judge stored vectors: a new value embeds nothing again.
+    The threshold and the clusters judge stored vectors: a new value embeds nothing again.
     """
 
-    judging: ClassVar[frozenset[str]] = frozenset({"similarity_threshold", "num_clusters"})
+    judging: ClassVar[frozenset[str]] = frozenset({"similarity_threshold", "num_clusters", "nearest_clusters"})
 
     similarity_threshold: float = Field(default=0.9, gt=0, le=1)
     num_clusters: PositiveInt | None = None
+    nearest_clusters: PositiveInt = 1
 
     @abstractmethod
     def embed(self, batch: Batch) -> npt.NDArray[np.float32]:
@@ -59,6 +60,8 @@ class VectorDeduplicator(Deduplicator):
     def near_vectors(self, distinct: np.ndarray, vectors: Int16s) -> pa.Table:
         """Return the pairs of `near_pairs` by k-means, and the pairs within each cluster (SemDeDup, Abbas et al. 2023).
 
+        With `nearest_clusters` above 1 each vector is in several clusters, so that fewer pairs are missed.
+
         Parameters
         ----------
         distinct
@@ -67,9 +70,9 @@ class VectorDeduplicator(Deduplicator):
             Their vectors, shape `(n, d)`.
         """
         number = self.num_clusters or -(-len(distinct) // USUAL_SIZE) or 1
-        found = [*near(vectors, clusters(vectors, number), self.similarity_threshold)] if len(distinct) else []
-        if not found:
+        if not len(distinct):
             return self.near_pairs(distinct)
+        found = [*near(vectors, clusters(vectors, number, self.nearest_clusters), self.similarity_threshold)]
         a, b, cosines = (np.concatenate(parts) for parts in zip(*found, strict=True))
         order = np.lexsort((b, a))
         return _pairs(distinct[a[order]], distinct[b[order]], 1 - cosines[order])

@@ -68,6 +68,26 @@ class MediaSource:
             if key != self.image_bytes
         }
 
+    def from_anywhere(self, field: str, value: object, contents: object) -> list[tuple[str, bytes | None]] | None:
+        """Return the files of a field as paths that lead to them from anywhere, or names with their bytes.
+
+        Parameters
+        ----------
+        field
+            The field that lists them.
+        value, contents
+            Its value, and the value of the field with the bytes of its files; None where a sample has none.
+
+        Raises
+        ------
+        MediaError
+            If a path is refused.
+        """
+        if value is None and contents is None:
+            return None
+        found = entries(value, field, contents, self.image_bytes) or []
+        return [(name if content else self.root.from_anywhere(name), content) for name, content in found]
+
     def _location(self, name: str, content: bytes | None, record: Mapping[str, object]) -> MediaLocation:
         if content is not None:
             return MediaLocation(name, content=content)

@@ -13,17 +13,19 @@ import pyarrow as pa
 
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout, part_name
-from dj_assets.home.run_manifest import PublishedFile, RunManifest, RunMedia
+from dj_assets.home.run_manifest import PublishedFile, RunManifest
 from dj_assets.home.writing import ParquetFileWriter
 from dj_assets.publish.export.refined_samples import RefinedSamples, table_types
+from dj_assets.publish.export.samples import Samples
 from dj_assets.sources.arrow_types import in_type
 from dj_assets.sources.column_types import TableTypes, plain
 from dj_assets.sources.json_values import json_texts
 from dj_assets.subset.mixing.amounts import Numbers, Taken
+from dj_assets.subset.mixing.mixed_media import holds_contents, lists_media, with_usual_media
 
 TEXT = "text"
-# Where a sample of a mix comes from.
-SUBSET, EPOCH = "__dj_subset__", "__dj_epoch__"
+# Where a sample of a mix comes from: the subset, the epoch, and the position in the subset.
+SUBSET, EPOCH, SHARD, ROW = "__dj_subset__", "__dj_epoch__", "__dj_shard__", "__dj_row__"
 _SLOT = "__dj_slot__"
 _BATCH_BYTES = 4_000_000
 _FILE_BYTES = 64_000_000
@@ -38,6 +40,8 @@ class MixedSubset:
     name: str
     layout: Layout
     manifest: RunManifest
+    # whether lists of media have the bytes of files, which one of the subsets of the mix has
+    with_contents: bool = False
 
     @property
     def samples(self) -> int:
@@ -45,16 +49,16 @@ class MixedSubset:
         return sum(part.samples for part in self.manifest.refined)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield its samples as tables whose column of texts is `text`.
+        """Yield its samples as tables whose column of texts is `text`, and whose media are listed by the usual fields.
 
         Raises
         ------
         UserError
-            If there is no such column, or another one has this name.
+            If there is no column of texts, another column has one of these names, or a path of media is refused.
         """
-        source = RefinedSamples(self.layout, self.manifest, _BATCH_BYTES, table_types(self.layout))
-        for samples, _ in source.after():
-            yield self._with_text(plain(samples.table()))
+        for samples in self._samples():
+            batch = with_usual_media(plain(samples.table()), samples.media, self.layout, contents=self.with_contents)
+            yield self._with_text(batch)
 
     @cached_property
     def types(self) -> TableTypes:
@@ -64,10 +68,23 @@ class MixedSubset:
         return TableTypes(schema, frozenset(field.name for field in schema if pa.types.is_integer(field.type)))
 
     @property
-    def has_media(self) -> bool:
-        """Return whether its samples list images, clips or sounds."""
-        keys = (self.manifest.media or RunMedia()).keys
-        return not {keys.images, keys.videos, keys.audios, keys.image_bytes}.isdisjoint(self.types.schema.names)
+    def media_roots(self) -> list[dict[str, object]]:
+        """Return where its media are found, for each refined file; empty if its samples list none."""
+        samples = next(self._samples())
+        if not lists_media(samples.table().schema, samples.media):
+            return []
+        made = self.layout.made_media
+        return [self.manifest.media_root(part.number, made).as_json() for part in self.manifest.refined]
+
+    @property
+    def has_contents(self) -> bool:
+        """Return whether its samples hold the bytes of media."""
+        samples = next(self._samples())
+        return holds_contents(plain(samples.table()).schema, samples.media)
+
+    def _samples(self) -> Iterator[Samples]:
+        source = RefinedSamples(self.layout, self.manifest, _BATCH_BYTES, table_types(self.layout))
+        return (samples for samples, _ in source.after())
 
     def _with_text(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         key, names = self.manifest.text_keys, batch.schema.names
@@ -78,9 +95,15 @@ class MixedSubset:
 
 
 def write_mixed(
-    folder: Path, subsets: Sequence[MixedSubset], taken: Sequence[Taken], slots: Sequence[Numbers]
+    folder: Path,
+    subsets: Sequence[MixedSubset],
+    taken: Sequence[Taken],
+    slots: Sequence[Numbers],
+    found: Sequence[tuple[Numbers, Numbers]],
 ) -> list[PublishedFile]:
     """Write the taken samples of all subsets to the slots of the mix, as Parquet files in a new folder.
+
+    `found` has file number and row of all samples of each subset.
 
     The samples of each subset are read once. Each goes into a file that has the samples of one refined file in any
     order; then these are sorted one by one.
@@ -92,29 +115,37 @@ def write_mixed(
         for subset, some in zip(subsets, taken, strict=True)
     )
     per_file = max(1, -(-total // min(_MOST_FILES, max(1, -(-bytes_ // _FILE_BYTES)))))
-    columns = [*(field.with_nullable(True) for field in types.schema if field.name not in {SUBSET, EPOCH}), *_ORIGIN]
+    columns = [*(field.with_nullable(True) for field in types.schema if field.name not in _ORIGIN.names), *_ORIGIN]
     schema = pa.schema(columns)
     folder.mkdir()
     unsorted = [folder / f"{number}.arrow" for number in range(max(1, -(-total // per_file)))]
     with ExitStack() as stack:
         files = [stack.enter_context(pa.OSFile(str(path), "wb")) for path in unsorted]
         writers = [stack.enter_context(pa.ipc.new_stream(file, schema.append(_SLOT_FIELD))) for file in files]
-        for subset, some, places in zip(subsets, taken, slots, strict=True):
-            for batch in _placed(subset, some, places, types.mixed, schema.append(_SLOT_FIELD)):
+        for subset, some, places, positions in zip(subsets, taken, slots, found, strict=True):
+            for batch in _placed(subset, some, places, positions, (types.mixed, schema.append(_SLOT_FIELD))):
                 number = batch[_SLOT].to_numpy() // per_file
                 for at in np.unique(number):
                     writers[at].write_batch(batch.filter(pa.array(number == at)))
     return [_sorted_file(path, number, schema) for number, path in enumerate(unsorted)]
 
 
-_ORIGIN = (pa.field(SUBSET, pa.string()), pa.field(EPOCH, pa.int64()))
+_ORIGIN = pa.schema({SUBSET: pa.string(), EPOCH: pa.int64(), SHARD: pa.int64(), ROW: pa.int64()})
 _SLOT_FIELD = pa.field(_SLOT, pa.int64())
 
 
 def _placed(
-    subset: MixedSubset, taken: Taken, slots: Numbers, mixed: frozenset[str], schema: pa.Schema
+    subset: MixedSubset,
+    taken: Taken,
+    slots: Numbers,
+    positions: tuple[Numbers, Numbers],
+    form: tuple[frozenset[str], pa.Schema],
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the taken samples in the order of the subset, with their origin and their slots."""
+    """Yield the taken samples in the order of the subset, with their origin and their slots.
+
+    `form` has the columns that become JSON texts, and all columns of the mix.
+    """
+    mixed, schema = form
     order = np.argsort(taken.rows, kind="stable")
     rows, at = taken.rows[order], 0
     for batch in subset.batches():
@@ -129,6 +160,8 @@ def _placed(
         known |= {
             SUBSET: pa.repeat(subset.name, len(some)),
             EPOCH: pa.array(taken.epochs[chosen]),
+            SHARD: pa.array(positions[0][rows[begin:end]]),
+            ROW: pa.array(positions[1][rows[begin:end]]),
             _SLOT: pa.array(slots[chosen]),
         }
         arrays = [_column(known.get(field.name), field, len(some), mixed) for field in schema]

@@ -7,12 +7,14 @@ import hashlib
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from dj_assets.errors import RecipeError, UserError
+from dj_assets.home.damage import Sum
 from dj_assets.home.home import home_layout, require_local
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, next_run_id, published_run, require_refined
@@ -26,10 +28,11 @@ from dj_assets.stores.atomic import staged
 from dj_assets.subset.finished import finished_run
 from dj_assets.subset.locks import whole_subset
 from dj_assets.subset.mixing.amounts import Available, Numbers, Taken, amounts, slots
+from dj_assets.subset.mixing.lineage import Placed, add_runs, positions, write_lineage
 from dj_assets.subset.mixing.mixed_files import TEXT, MixedSubset, write_mixed
 
 # Increase it when the same file gives another mix.
-_VERSION = 1
+_VERSION = 2
 FILE = "mix.yaml"
 
 
@@ -41,7 +44,7 @@ def make_mix(mix: Mix, output: Path | None = None) -> tuple[RunManifest, bool]:
     Raises
     ------
     RecipeError
-        If a subset has too little, is not there, or has images or clips.
+        If a subset has too little, or is not there.
     UserError
         If another run is at work there, or the data home is in an object store.
     """
@@ -49,8 +52,10 @@ def make_mix(mix: Mix, output: Path | None = None) -> tuple[RunManifest, bool]:
         require_local(mix.name, "dj-assets mix")
     layout = home_layout(mix.name) if output is None else Layout.output(output)
     subsets = [_subset(mix, name) for name in mix.subsets]
+    if any(subset.has_contents for subset in subsets):
+        subsets = [replace(subset, with_contents=True) for subset in subsets]
     settings = None if mix.tokenizer_path is None else TokenSettings(mix.tokenizer_path, mix.end_of_document)
-    inputs = [[subset.name, subset.manifest.result_key] for subset in subsets]
+    inputs = [[subset.name, subset.manifest.result_key, subset.media_roots] for subset in subsets]
     result_key = digest([_VERSION, mix.model_dump(mode="json"), inputs, settings.claim() if settings else None])
     layout.work.mkdir(parents=True, exist_ok=True)
     with whole_subset(layout):
@@ -66,13 +71,20 @@ def _made(
 ) -> RunManifest:
     available = [Available(one.name, one.samples, _tokens(one, tokenizer)) for one in subsets]
     taken = amounts(mix, available)
+    places = slots(mix, available, taken)
+    found = [positions(subset.layout, subset.manifest) for subset in subsets]
     with staged(layout.published) as staging:
-        parts = write_mixed(staging / layout.refined.name, subsets, taken, slots(mix, available, taken))
+        parts = write_mixed(staging / layout.refined.name, subsets, taken, places, found)
         for subset in subsets:
             _require_unchanged(mix, subset)
         shutil.copyfile(mix.file, staging / FILE)
         shares = [_share(*both) for both in zip(subsets, available, taken, strict=True)]
         manifest = _manifest(mix, shares, parts, next_run_id(layout, result_key), result_key)
+        database = staging / layout.database.name
+        origins = zip((subset.layout for subset in subsets), shares, taken, places, found, strict=True)
+        write_lineage(database, [Placed(*origin) for origin in origins], parts)
+        add_runs(database, manifest)
+        manifest = manifest.with_database(Sum.of(database))
         if layout.work != layout.published:
             manifest.write(staging / "run.json")
     manifest.write(layout.runs / f"{manifest.run_id}.json")
@@ -85,13 +97,9 @@ def _subset(mix: Mix, name: str) -> MixedSubset:
     except UserError as error:
         raise RecipeError(mix.file, str(error), key=f"subsets.{name}") from error
     require_refined(layout, manifest, manifest.refined)
-    subset = MixedSubset(name, layout, manifest)
-    if subset.has_media:
-        problem, fix = "has images or clips, whose paths a mix cannot keep", "mix subsets of texts"
-        raise RecipeError(mix.file, problem, key=f"subsets.{name}", fix=fix)
     if manifest.name == mix.name:
         raise RecipeError(mix.file, "is the mix itself", key=f"subsets.{name}", fix="rename the mix")
-    return subset
+    return MixedSubset(name, layout, manifest)
 
 
 def _require_mix(layout: Layout, now: RunManifest | None) -> None:
@@ -101,7 +109,8 @@ def _require_mix(layout: Layout, now: RunManifest | None) -> None:
 
 
 def _is_whole(layout: Layout, manifest: RunManifest) -> bool:
-    return all(part.written.fits(layout.refined / part.name) for part in manifest.refined)
+    parts = all(part.written.fits(layout.refined / part.name) for part in manifest.refined)
+    return parts and manifest.database.fits(layout.database)
 
 
 def _require_unchanged(mix: Mix, subset: MixedSubset) -> None:
@@ -163,8 +172,8 @@ def _manifest(
         seconds={},
         versions={"python": sys.version.split()[0], "pyarrow": pa.__version__},
         measure_key="",
-        # texts alone: exports ask for the folder of media of every file
-        media=RunMedia(roots={part.number: Root("") for part in parts}),
+        # paths of media are absolute, or URLs that the subsets allowed
+        media=RunMedia(roots={part.number: Root("/", allow_urls=True) for part in parts}),
         refined=tuple(parts),
         mix=tuple(shares),
     )

@@ -67,27 +67,37 @@ def test_clusters_find_what_is_apart():
     random_numbers = np.random.default_rng(2)
     centres = random_numbers.standard_normal((5, 16))
     of = np.repeat(np.arange(5), 40)
-    found = clusters(whole_vectors(centres[of] + 0.1 * random_numbers.standard_normal((200, 16))), 5)
+    found = clusters(whole_vectors(centres[of] + 0.1 * random_numbers.standard_normal((200, 16))), 5)[:, 0]
     assert len({tuple(found[of == number].tolist()) for number in range(5)}) == 5
     assert all(len(set(found[of == number].tolist())) == 1 for number in range(5))
 
 
 def test_near_pairs_are_those_of_all_comparisons():
     vectors = whole_vectors(np.random.default_rng(3).standard_normal((2500, 6)))
-    parts = near(vectors, np.zeros(2500, np.int64), 0.97)
+    parts = near(vectors, np.zeros((2500, 1), np.int64), 0.97)
     found = [pair for left, right, _ in parts for pair in zip(left, right, strict=True)]
     wide = vectors.astype(np.float64)
     lengths = np.sqrt((wide * wide).sum(axis=1))
     expected = np.argwhere(np.triu((wide @ wide.T) / (lengths[:, None] * lengths) >= 0.97, 1))
     assert sorted(found) == [tuple(pair) for pair in expected]
     assert len(found) > 100
+    # a pair that shares two clusters is found once, and every pair where every vector is in every cluster
+    for nearest in (1, 2, 30):
+        several = clusters(vectors, 30, nearest)
+        assert np.array_equal(several[:, :1], clusters(vectors, 30))
+        again = [pair for left, right, _ in near(vectors, several, 0.97) for pair in zip(left, right, strict=True)]
+        assert len(again) == len(set(again))
+        together = [pair for pair in sorted(found) if np.intersect1d(several[pair[0]], several[pair[1]]).size]
+        assert sorted(again) == together
+        assert (len(together) == len(found)) == (nearest == 30)
 
 
 def test_planted_paraphrases_are_found(models):
     """Nine words of each text are replaced by others of their line, and moved: at 0.9, 95 % and more are found."""
     expected = {(of, copy) for copy, of in ORIGINALS.items()}
-    for number, least in ((1, 0.95), (8, 0.90)):
-        found = pairs_found(TEXTS, models, similarity_threshold=0.9, num_clusters=number)
+    for number, nearest, least in ((1, 1, 0.95), (8, 1, 0.90), (8, 2, 0.95)):
+        clustered = {"num_clusters": number, "nearest_clusters": nearest}
+        found = pairs_found(TEXTS, models, similarity_threshold=0.9, **clustered)
         assert len(found & expected) >= least * len(expected)
         # what else is found says nearly the same by chance, or is a second paraphrase of one text
         sources = [{ORIGINALS.get(a, a), ORIGINALS.get(b, b)} for a, b in found]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import collections
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -18,8 +21,10 @@ from typer.testing import CliRunner
 
 import dj_assets
 from dj_assets.cli.app import app
-from dj_assets.errors import RecipeError, UserError
+from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
+from dj_assets.media.locations import Root
+from dj_assets.media.made import name_of
 from dj_assets.publish.export.export import Export
 from dj_assets.publish.export.tokens import TokenSettings
 from dj_assets.recipe.mixture import load_mix
@@ -202,12 +207,72 @@ def test_wrong_mixes_are_one_line(tmp_path, content, words):
     assert not (tmp_path / "out/refined").exists()
 
 
-def test_subsets_with_images_are_refused(tmp_path):
-    (tmp_path / "x.jpg").write_bytes(b"x")
-    source = write_jsonl(tmp_path / "i.jsonl", [{"text": "a word", "images": ["x.jpg"]}])
-    dj_assets.run_recipe(PROCESS, [source], tmp_path / "images", workers=1)
-    with pytest.raises(RecipeError, match="has images or clips, whose paths a mix cannot keep; mix subsets of texts"):
-        make(tmp_path, subsets={str(tmp_path / "images"): {"epochs": 1}})
+def test_every_sample_is_known_by_its_position_in_a_subset(subsets, tmp_path):
+    """One subset has children of samples, whose positions are no line numbers."""
+    records = [{"id": f"p{n}", "text": "one two three " * (n + 1), "n": n} for n in range(9)]
+    source = write_jsonl(tmp_path / "p.jsonl", records)
+    process = [{"text_chunk_mapper": {"max_len": 20}}, {"text_length_filter": {"min_len": 15}}]
+    dj_assets.run_recipe({"process": process}, [source], tmp_path / "chunks", workers=1)
+    rows = make(tmp_path, subsets={str(tmp_path / "chunks"): {"epochs": 1}, "b": {"samples": 20}, "c": {"epochs": 2}})
+    with duckdb.connect(str(tmp_path / "out/stats.duckdb"), read_only=True) as database:
+        columns = "subset, subset_shard, subset_row, epoch, id"
+        lineage = database.execute(f"SELECT {columns} FROM lineage ORDER BY shard, row").fetchall()
+        statistics = database.execute("SELECT id, text_len FROM stats ORDER BY shard, row").fetchall()
+        shares = database.execute("SELECT subset, samples FROM mix ORDER BY subset").fetchall()
+    origin = ("__dj_subset__", "__dj_shard__", "__dj_row__", "__dj_epoch__", "__dj_id__")
+    assert lineage == [tuple(row[name] for name in origin) for row in rows]
+    assert statistics == [(row["__dj_id__"], len(row["text"])) for row in rows]
+    assert dict(shares) == counts(rows)
+    for name in counts(rows):
+        with duckdb.connect(str(subsets / name / "stats.duckdb"), read_only=True) as database:
+            stats = database.execute("SELECT shard, row, id FROM stats").fetchall()
+        known = {(shard, row): name for shard, row, name in stats}
+        for row in rows:
+            if row["__dj_subset__"] == name:
+                assert known[row["__dj_shard__"], row["__dj_row__"]] == row["__dj_id__"]
+
+
+def test_media_are_found_from_the_mix(tmp_path):
+    """Subsets name their fields otherwise, and one holds the bytes; paths start from different folders."""
+    for name in ("one", "two"):
+        (tmp_path / name / "pictures").mkdir(parents=True)
+        (tmp_path / name / "pictures/x.jpg").write_bytes(name.encode())
+    tokens = {"image_special_token": "<image>"}
+    first = write_jsonl(tmp_path / "one/i.jsonl", [{"id": "1", "text": "<image> a", "picture": "pictures/x.jpg"}])
+    listed = [{"id": "2", "text": "<image> b", "images": ["x.jpg", "gone.jpg"]}, {"id": "3", "text": "no image"}]
+    dj_assets.run_recipe({**PROCESS, **tokens, "image_key": "picture"}, [first], tmp_path / "s1", workers=1)
+    second = write_jsonl(tmp_path / "two/i.jsonl", listed)
+    source = {"path": str(second), "media_root": str(tmp_path / "two/pictures")}
+    recipe = {**PROCESS, **tokens, "asset": {"subset": "s2", "group": "g", "source": source}}
+    dj_assets.run_recipe(recipe, [second], tmp_path / "s2", workers=1)
+    content = {"bytes": base64.b64encode(b"three").decode(), "path": "y.jpg"}
+    third = write_jsonl(tmp_path / "three.jsonl", [{"id": "4", "text": "<image> c", "images": [content]}])
+    dj_assets.run_recipe({**PROCESS, **tokens}, [third], tmp_path / "s3", workers=1)
+    shares = {str(tmp_path / name): {"epochs": 1} for name in ("s1", "s2")}
+    rows = {row["id"]: row["images"] for row in make(tmp_path, subsets=shares)}
+    assert rows["1"] == [str(tmp_path / "one/pictures/x.jpg")]
+    assert rows["2"] == [str(tmp_path / "two/pictures" / name) for name in ("x.jpg", "gone.jpg")]
+    assert rows["3"] is None
+    make(tmp_path, subsets={str(tmp_path / name): {"epochs": 1} for name in ("s1", "s3")})
+    done = Export(Layout.output(tmp_path / "out"), tmp_path / "e", "webdataset", 10**6).run()
+    with tarfile.open(tmp_path / "e" / done.parts[0].name) as tar:
+        found = {tar.extractfile(member).read() for member in tar if member.name.endswith(".jpg")}
+    assert found == {b"one", b"three"}
+    write_jsonl(tmp_path / "two/i.jsonl", [{"id": "2", "text": "<image> b", "images": ["../../one/pictures/x.jpg"]}])
+    dj_assets.run_recipe(recipe, [second], tmp_path / "s2", workers=1, overwrite=True)
+    with pytest.raises(UserError, match="sample 2: a path of images lies outside of the media root") as caught:
+        make(tmp_path, subsets=shares)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_operators_made_and_urls_are_found_from_anywhere(tmp_path):
+    made = name_of(b"x", ".jpg")
+    (tmp_path / "own" / made).parent.mkdir(parents=True)
+    (tmp_path / "own" / made).write_bytes(b"x")
+    root = Root(str(tmp_path), allow_urls=True, made=str(tmp_path / "own/media"))
+    assert Root("/").find(root.from_anywhere(made)).open().read() == b"x"
+    assert root.from_anywhere("https://x.org/a.jpg") == "https://x.org/a.jpg"
+    assert Root("s3://bucket/data").from_anywhere("a/b.jpg") == "s3://bucket/data/a/b.jpg"
 
 
 def test_commands_take_a_mix(tmp_path):
