@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout, part_name
+from dj_assets.home.publication import Publication
 from dj_assets.home.run_manifest import PublishedFile, RunManifest, RunMedia
 from dj_assets.home.writing import ParquetFileWriter
 from dj_assets.publish.export.refined_samples import RefinedSamples, table_types
@@ -38,6 +39,7 @@ class MixedSubset:
     name: str
     layout: Layout
     manifest: RunManifest
+    publication: Publication
 
     @property
     def samples(self) -> int:
