@@ -1,4 +1,4 @@
-"""Which run is published in a folder, as the file system tells it: readers notice a newer one that is moved into place."""
+"""Which run is published in a folder, as its files tell it: readers notice a newer one that is moved into place."""
 
 from __future__ import annotations
 

@@ -142,7 +142,11 @@ PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Figures]]] = {
     ),
     "server": (
         "requests to the pages",
-        _of_tests("tests/what_if/test_server.py", "tests/explore/test_server.py", "tests/hostile/test_pages.py"),
+        _of_tests(
+            "tests/what_if/test_server.py",
+            "tests/explore/test_server.py",
+            "tests/evaluation/humanvbench/test_review.py",
+        ),
     ),
     "secrets": ("planted secrets", _of_tests("tests/hostile/test_secrets.py")),
 }
