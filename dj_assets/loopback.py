@@ -30,7 +30,17 @@ _GUARD = "X-Dj-Assets"
 _MOST_BYTES = 1_000_000
 _PIECE_BYTES = 1 << 18
 # Errors of a request that is not what the page sends, and of values that the recipe refuses.
-_WRONG = (DjError, ValueError, KeyError, TypeError, AttributeError, RecursionError, IndexError, duckdb.Error)
+_WRONG = (
+    DjError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    IndexError,
+    ArithmeticError,
+    duckdb.Error,
+)
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; "
     "connect-src 'self'; img-src 'self' data:; media-src 'self'; base-uri 'none'; form-action 'none'; "

@@ -92,6 +92,11 @@ def open_database(path: Path, threads: int | None = None) -> duckdb.DuckDBPyConn
     return connection
 
 
+def is_of_run(connection: duckdb.DuckDBPyConnection, run_id: str) -> bool:
+    """Return whether a database is that of a run; a newer run replaces it before its manifest is written."""
+    return connection.execute("SELECT run_id FROM runs").fetchall() == [(run_id,)]
+
+
 def _damaged(path: Path, error: Exception) -> DamagedError:
     what = f"is damaged ({str(error).splitlines()[0]})" if path.exists() else "is missing"
     return DamagedError(f"{path}: {what}; {rebuild_hint(path)}")

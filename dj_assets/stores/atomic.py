@@ -15,6 +15,8 @@ import psutil
 TEMPORARY = ".*.tmp"
 _STAGING = ".staging"
 _READY = "READY"
+# The database is moved first and the manifest last. While both name the same run, all files are of that run.
+_FIRST, _LAST = ".duckdb", "run.json"
 # A temporary file of another machine is removed after this time without a write.
 _FORSAKEN_S = 24 * 3600
 
@@ -101,7 +103,7 @@ def _is_forsaken(path: Path) -> bool:
 def _move_into_place(staging: Path, target: Path) -> None:
     retired = staging / "retired"
     retired.mkdir(exist_ok=True)
-    for entry in sorted(staging.iterdir()):
+    for entry in sorted(staging.iterdir(), key=_order):
         if entry.name in {_READY, retired.name}:
             continue
         path = target / entry.name
@@ -109,6 +111,10 @@ def _move_into_place(staging: Path, target: Path) -> None:
             path.rename(retired / entry.name)
         entry.replace(path)
     shutil.rmtree(staging)
+
+
+def _order(entry: Path) -> tuple[bool, bool, str]:
+    return entry.name == _LAST, entry.suffix != _FIRST, entry.name
 
 
 def _write_marker(path: Path) -> None:

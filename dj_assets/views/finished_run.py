@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +18,12 @@ from dj_assets.analysis.changed_recipe import with_parameters
 from dj_assets.analysis.explain import SampleTrace, explain
 from dj_assets.analysis.figures import percent
 from dj_assets.analysis.similar import SimilarSample, similar
-from dj_assets.errors import UserError
+from dj_assets.errors import DamagedError, UserError
 from dj_assets.home.layout import Layout
+from dj_assets.home.publication import Publication
 from dj_assets.home.run_manifest import FunnelStep, RunManifest
 from dj_assets.operators.registry import nearest
-from dj_assets.publish.database import open_database
+from dj_assets.publish.database import is_of_run, open_database
 from dj_assets.recipe.edit import Value
 from dj_assets.recipe.plan import Plan, make_plan
 from dj_assets.stores.copies import at_hand
@@ -30,14 +32,17 @@ from dj_assets.subset.measured_run import MeasuredRun
 from dj_assets.views.distributions import distributions_svg
 from dj_assets.views.page.html import Html, joined, table, tag
 
+# A newer run is moved into place within milliseconds.
+_PUBLISHING_S, _PAUSE_S = 10.0, 0.01
 _BAR = "background: linear-gradient(to right, #b9d3ee {share}, transparent {share})"
 
 
 class FinishedRun:
     r"""Give the tables of a finished run as DuckDB relations, with `.df()`, `.pl()`, `.arrow()` and all queries.
 
-    The tables are those of `stats.duckdb` (see `docs/stats.md`). The run stays readable when another run is published
-    meanwhile. A notebook shows its funnel and the distributions of its statistics.
+    The tables are those of `stats.duckdb` (see `docs/stats.md`), which stay readable when another run is published
+    meanwhile. Only `refined` reads files that a newer run replaces: `is_current` says whether it did. A notebook shows
+    the funnel and the distributions of the statistics.
 
     Examples
     --------
@@ -60,6 +65,26 @@ class FinishedRun:
     def __init__(self, layout: Layout, manifest: RunManifest) -> None:
         self.layout = layout
         self.manifest = manifest
+        self._published = Publication.of(layout)
+
+    @classmethod
+    def open(cls, name: str) -> Self:
+        """Open the newest run; a run that is being published just now is waited for.
+
+        Raises
+        ------
+        UserError
+            If there is none, or a run was stopped while it was published.
+        """
+        until = time.monotonic() + _PUBLISHING_S
+        while True:
+            run = cls(*finished_run(name))
+            if run._is_whole():
+                return run
+            run.close()
+            if time.monotonic() > until:
+                raise UserError(f"{name}: a run was stopped while it was published; run it again")
+            time.sleep(_PAUSE_S)
 
     @property
     def name(self) -> str:
@@ -101,6 +126,14 @@ class FinishedRun:
             return self._connection.read_parquet(files, union_by_name=True)
         query = "SELECT * FROM read_json(?, format = 'newline_delimited', union_by_name = TRUE, sample_size = -1)"
         return self._connection.sql(query, params=[files])
+
+    def is_current(self) -> bool:
+        """Return whether no newer run was published since this one was opened.
+
+        Asked after reading, True means that all that was read is of this run, also `refined`: the database is the first
+        file that a newer run replaces.
+        """
+        return self._published == Publication.of(self.layout)
 
     def explain(self, sample: str) -> list[SampleTrace]:
         """Return the trace of every sample with an id: its changes, its statistics, the operator that dropped it.
@@ -186,6 +219,13 @@ class FinishedRun:
         picture = Html(distributions_svg(self.layout.database, self.plan)) if self.plan.filters else Html("")
         return tag("div", joined([title, funnel, picture]))
 
+    def _is_whole(self) -> bool:
+        """Return whether the database is that of the manifest; a damaged one says so when it is read."""
+        try:
+            return is_of_run(self._connection, self.manifest.run_id)
+        except (DamagedError, duckdb.Error):
+            return True
+
     def _counts(self) -> str:
         return f"{self.manifest.samples_out:,} of {self.manifest.samples_in:,} samples kept"
 
@@ -217,7 +257,7 @@ def open_run(name: str | Path) -> FinishedRun:
     ...     run.funnel.select("operator, samples_in, samples_out").fetchall()
     [('document_deduplicator', 1, 1)]
     """
-    return FinishedRun(*finished_run(str(name)))
+    return FinishedRun.open(str(name))
 
 
 def _row(step: FunnelStep, samples_in: int) -> list[str]:

@@ -20,6 +20,7 @@ from dj_assets.recipe.gallery import find_gallery
 from dj_assets.subset import Options, Subset
 from tests.browser.chromium import keep_screenshot, opened_page
 from tests.documents import documents, write_jsonl
+from tests.hostile.pages import require_guarded, require_refused
 
 GALLERY_RECIPE = """
 asset:
@@ -135,6 +136,58 @@ def test_pages_and_scripts_load_nothing_from_elsewhere(server):
         assert b"http://" not in content.replace(b"http://www.w3.org/2000/svg", b"")
         assert b"innerHTML" not in content
         assert "script-src 'self';" in headers["Content-Security-Policy"]
+
+
+QUERY = {
+    "kinds": ["kept"],
+    "operators": ["text_length_filter"],
+    "reasons": ["x"],
+    "files": [0],
+    "ranges": {"text_len": [1, 100]},
+    "names": {"field:lang": ["en"]},
+    "text": "story",
+    "labels": ["good"],
+    "run": "previous",
+    "change": "lost",
+    "moved": {"1": {"min_len": 30}},
+    "sort": "text_len",
+    "seed": 1,
+}
+MOVED = {"changes": {"1": {"min_len": 30}}}
+QUESTIONS = {
+    "about": {},
+    "recipe": {},
+    "page": {"query": QUERY, "size": 50, "start": 0},
+    "texts": {"positions": [0, 1]},
+    "search": {"query": {"text": "a"}},
+    "progress": {"query": {}},
+    "cancel": {"query": {"text": "a"}},
+    "histogram": {"query": {}, "statistic": "text_len", "run": "previous"},
+    "scatter": {"query": {}, "x": "text_len", "y": "alnum_ratio"},
+    "groups": {"query": {}, "by": "outcome", "statistic": "text_len"},
+    "cross": {"query": {}, "rows": "source file", "columns": "outcome"},
+    "sample": {"position": 3},
+    "trace": {"position": 3},
+    "moved": MOVED,
+    "preview": MOVED,
+    "label": {"position": 3, "label": "good"},
+    "scores": {},
+}
+SLIDERS = {"about": {}, "filters": MOVED, "whole": MOVED, "preview": MOVED, "axis": {"statistic": "text_len"}}
+ASKED = {f"/out/ask/{name}": asked for name, asked in QUESTIONS.items()} | {
+    f"/out/sliders/ask/{name}": asked for name, asked in SLIDERS.items()
+}
+
+
+def test_every_address_is_guarded(server):
+    files = ["/", "/out/", "/out/explore.js", "/out/style.css", "/out/labels.jsonl", "/out/sliders/"]
+    require_guarded(server, ASKED, files)
+
+
+def test_junk_is_refused_in_one_line(server, capfd):
+    media = [f"/out/media?position={at}&kind={kind}&number={n}" for at, kind, n in ("J00", "0J0", "00J")]
+    paths = [path.replace("J", "JUNK") for path in (*media, "/J", "/out/J", "/out/heat?position=J", "/out/sliders/J")]
+    assert require_refused(server, ASKED, paths, capfd.readouterr) > 100
 
 
 def test_only_listed_media_within_their_root_are_sent(tmp_path):

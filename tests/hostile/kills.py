@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from tests.documents import documents, write_jsonl
+from tests.media import made
 from tests.test_subset import contents
 
 RECIPE = """
@@ -26,14 +28,35 @@ process:
   - document_line_deduplicator: {frequency_threshold: 3}
   - document_simhash_deduplicator: {window_size: 3}
 """
-WAITS_S = 120
+# With images, each worker has a process of its own that decodes them.
+OF_IMAGES = "  - image_shape_filter: {min_width: 40}\n  - image_deduplicator: {method: dhash}\n"
+IMAGES = 12
+WAITS_S, LEFT_S = 120.0, 10.0
+MARK = "HOSTILE_RUN"
 # Said by the run when it ends by a signal or because one of its processes is gone: one line, no traceback.
 _TRACEBACK = "Traceback (most recent call last)"
 
 
+class Started(subprocess.Popen[str]):
+    """A process in a group of its own. Its environment marks it and all that come of it, also those that leave it."""
+
+    def __init__(self, command: Sequence[str], log: Path, cwd: Path | None, environment: Mapping[str, str]) -> None:
+        self.mark = uuid.uuid4().hex
+        with log.open("a") as said:
+            super().__init__(
+                command,
+                cwd=cwd,
+                env={**os.environ, **environment, MARK: self.mark},
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                text=True,
+            )
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one kill: `kind` is same, wrong, hung, orphans or left (files); `ended` is when it was too late."""
+    """What came of one kill: `kind` is same, wrong, hung, orphans, left (files), or missed: no such process."""
 
     way: str
     after_s: float
@@ -50,32 +73,35 @@ class World:
     seconds: float
 
 
-def world(folder: Path, files: int = 4, samples: int = 1000) -> World:
-    """Write source files and run the recipe over them once."""
+def world(folder: Path, files: int = 4, samples: int = 1000, *, images: bool = False) -> World:
+    """Write source files, some of whose samples list images, and run the recipe over them once."""
     (folder / "source").mkdir(parents=True)
+    names = [made.image(folder / f"source/{n}.png", width=30 + 5 * n, seed=n).name for n in range(IMAGES * images)]
     for number in range(files):
-        write_jsonl(folder / "source" / f"part-{number}.jsonl", documents(samples, seed=number))
-    (folder / "recipe.yaml").write_text(RECIPE)
+        records = documents(samples, seed=number)
+        for at, name in enumerate(names):
+            records[at * samples // IMAGES]["images"] = [name, names[number]]
+        write_jsonl(folder / "source" / f"part-{number}.jsonl", records)
+    (folder / "recipe.yaml").write_text(RECIPE + OF_IMAGES * images)
     began = time.monotonic()
     assert start(folder, folder / "undisturbed").wait(WAITS_S) == 0
     seconds = time.monotonic() - began
     return World(folder, contents(folder / "undisturbed"), seconds)
 
 
-def start(folder: Path, output: Path, *more: str) -> subprocess.Popen[str]:
+def start(folder: Path, output: Path, *more: str) -> Started:
     """Start a run in a process group of its own; what it says goes into `<output>.log`."""
     command = [sys.executable, "-m", "dj_assets.cli", "run", str(folder / "recipe.yaml"), "--workers", "2", *more]
-    with Path(f"{output}.log").open("a") as log:
-        return subprocess.Popen(
-            [*command, "--input", str(folder / "source"), "--output", str(output)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            text=True,
-        )
+    arguments = ["--input", *sorted(map(str, (folder / "source").glob("*.jsonl"))), "--output", str(output)]
+    return started([*command, *arguments], Path(f"{output}.log"))
 
 
-def _family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+def started(command: Sequence[str], log: Path, cwd: Path | None = None, **environment: object) -> Started:
+    """Start a command, which says everything into a file."""
+    return Started(command, log, cwd, {name: str(value) for name, value in environment.items()})
+
+
+def _family(process: Started) -> list[psutil.Process]:
     try:
         return psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -90,58 +116,131 @@ def _signal_some(processes: Sequence[psutil.Process], number: int) -> None:
             continue
 
 
-def _twice(process: subprocess.Popen[str]) -> None:
+def _twice(process: Started) -> None:
     process.send_signal(signal.SIGINT)
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
 
 
-def _stopped(process: subprocess.Popen[str]) -> None:
+def _stopped(process: Started) -> None:
     group = [psutil.Process(process.pid), *_family(process)]
     _signal_some(group, signal.SIGSTOP)
     time.sleep(0.5)
     _signal_some(group, signal.SIGCONT)
 
 
-def _server(process: subprocess.Popen[str]) -> list[psutil.Process]:
+def _server(process: Started) -> list[psutil.Process]:
     return [child for child in _family(process) if child.ppid() == process.pid]
 
 
-def _workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    return [child for child in _family(process) if child.ppid() != process.pid]
+def _decoding(process: Started) -> list[psutil.Process]:
+    """Return the processes that decode images and clips: children of workers."""
+    workers = {child.pid for server in _server(process) for child in _children(server)}
+    return [child for child in _family(process) if child.ppid() in workers]
 
 
-WAYS: dict[str, Callable[[subprocess.Popen[str]], None]] = {
-    "SIGINT": lambda process: process.send_signal(signal.SIGINT),
-    "SIGINT to the group": lambda process: os.killpg(process.pid, signal.SIGINT),
-    "SIGINT twice": _twice,
-    "SIGTERM": lambda process: process.send_signal(signal.SIGTERM),
-    "SIGHUP": lambda process: process.send_signal(signal.SIGHUP),
-    "SIGKILL": lambda process: process.send_signal(signal.SIGKILL),
-    "SIGKILL to a worker": lambda process: _signal_some(_workers(process)[:1], signal.SIGKILL),
-    "SIGKILL to all workers": lambda process: _signal_some(_workers(process), signal.SIGKILL),
-    "SIGKILL to the fork server": lambda process: _signal_some(_server(process), signal.SIGKILL),
-    "SIGKILL to the group": lambda process: os.killpg(process.pid, signal.SIGKILL),
-    "SIGSTOP, SIGCONT": _stopped,
+def _workers(process: Started) -> list[psutil.Process]:
+    return [child for server in _server(process) for child in _children(server)]
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+Find = Callable[[Started], list[psutil.Process]]
+
+
+def _kill(find: Find, most: int | None = None) -> Callable[[Started], bool]:
+    """Return a way that waits until there are such processes, and kills them."""
+
+    def way(process: Started) -> bool:
+        found: list[psutil.Process] = []
+        while not found and process.poll() is None:
+            found = find(process)
+            time.sleep(0.01)
+        _signal_some(found[:most], signal.SIGKILL)
+        return bool(found)
+
+    return way
+
+
+def _send(send: Callable[[Started], object]) -> Callable[[Started], bool]:
+    def way(process: Started) -> bool:
+        running = process.poll() is None
+        send(process)
+        return running
+
+    return way
+
+
+# Each returns whether there was something to kill.
+WAYS: dict[str, Callable[[Started], bool]] = {
+    "SIGINT": _send(lambda process: process.send_signal(signal.SIGINT)),
+    "SIGINT to the group": _send(lambda process: os.killpg(process.pid, signal.SIGINT)),
+    "SIGINT twice": _send(_twice),
+    "SIGTERM": _send(lambda process: process.send_signal(signal.SIGTERM)),
+    "SIGHUP": _send(lambda process: process.send_signal(signal.SIGHUP)),
+    "SIGKILL": _send(lambda process: process.send_signal(signal.SIGKILL)),
+    "SIGKILL to a worker": _kill(_workers, 1),
+    "SIGKILL to all workers": _kill(_workers),
+    "SIGKILL to a process that decodes": _kill(_decoding, 1),
+    "SIGKILL to the fork server": _kill(_server),
+    "SIGKILL to the group": _send(lambda process: os.killpg(process.pid, signal.SIGKILL)),
+    "SIGSTOP, SIGCONT": _send(_stopped),
 }
 
 
-def attacked(process: subprocess.Popen[str], way: str, after_s: float) -> Outcome | None:
+def attacked(process: Started, way: str, after_s: float, patience_s: float = WAITS_S) -> Outcome | None:
     """Kill a process after some seconds in one way; return what came of it if it hangs or leaves processes."""
     time.sleep(after_s)
-    family = _family(process)
+    hit = False
     with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-        WAYS[way](process)
-    try:
-        process.wait(WAITS_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        return Outcome(way, after_s, "hung", "after the signal")
-    _, alive = psutil.wait_procs(family, timeout=10)
+        hit = WAYS[way](process)
+    bad = hung(process, way, after_s, "after the signal", patience_s)
+    if bad is not None:
+        return bad
+    until = time.monotonic() + LEFT_S
+    while (alive := marked(process.mark)) and time.monotonic() < until:
+        time.sleep(0.1)
     if alive:
+        shown = _shown(alive)
         _signal_some(alive, signal.SIGKILL)
-        return Outcome(way, after_s, "orphans", f"{[child.cmdline()[:3] for child in alive]}")
+        return Outcome(way, after_s, "orphans", shown)
+    return None if hit else Outcome(way, after_s, "missed")
+
+
+def hung(process: Started, way: str, after_s: float, when: str, patience_s: float = WAITS_S) -> Outcome | None:
+    """Wait for the end of a process; if it does not come, end it with all that came of it, and return that it hung."""
+    try:
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        family = marked(process.mark)
+        shown = _shown(family)
+        _signal_some(family, signal.SIGKILL)
+        process.wait()
+        return Outcome(way, after_s, "hung", f"{when}, after {patience_s:.0f} s: {shown}")
     return None
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """Return the living processes with a mark."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _shown(processes: Sequence[psutil.Process]) -> str:
+    shown = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            shown.append(f"{process.pid} of {process.ppid()} {process.status()} {' '.join(process.cmdline())[-60:]}")
+    return "; ".join(shown)
 
 
 def killed(world: World, way: str, after_s: float) -> Outcome:
@@ -155,19 +254,17 @@ def killed(world: World, way: str, after_s: float) -> Outcome:
     if _TRACEBACK in said and "dj_assets" in said.partition(_TRACEBACK)[2]:
         return Outcome(way, after_s, "wrong", said[-600:])
     again = start(world.folder, output)
-    try:
-        code = again.wait(WAITS_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(again.pid, signal.SIGKILL)
-        return Outcome(way, after_s, "hung", "in the run after it")
-    if code or contents(output) != world.expected:
+    bad = hung(again, way, after_s, "in the run after it")
+    if bad is not None:
+        return bad
+    if again.returncode or contents(output) != world.expected:
         return Outcome(way, after_s, "wrong", Path(f"{output}.log").read_text()[-600:])
     left = [path.name for path in output.rglob("*") if "tmp" in path.name or path.name == ".staging"]
     return Outcome(way, after_s, "left" if left else "same", ", ".join(left))
 
 
-def moments(world: World, number: int, seed: int = 0) -> list[tuple[str, float]]:
-    """Return ways and moments, every way about equally often, at any moment of an undisturbed run."""
+def moments(seconds: float, number: int, seed: int = 0) -> list[tuple[str, float]]:
+    """Return ways and moments, every way about equally often, in the first nine tenths of a run of some seconds."""
     chosen = random.Random(seed)
     ways = [*WAYS] * (number // len(WAYS) + 1)
-    return [(way, chosen.uniform(0.05, world.seconds)) for way in ways[:number]]
+    return [(way, chosen.uniform(0.05, 0.9 * seconds)) for way in ways[:number]]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 import psutil
 
 from tests.hostile import texts
+from tests.models.chat_server import ChatServer, chat_server, scores
 
 SIZE = 1_000_000
 # An operator that has not answered after this CPU time hangs.
@@ -68,40 +71,44 @@ class Answer:
 
 
 class Attacked:
-    """One operator in a process of its own, which is started again after a hang."""
+    """One process that runs operators over texts; it is started again after a hang."""
 
-    def __init__(self, name: str, parameters: Mapping[str, Any], models: Path) -> None:
-        self.name = name
-        self._arguments = (name, dict(parameters), models)
+    def __init__(self, models: Path) -> None:
+        self._models = models
         self._process: BaseProcess | None = None
         self._line: Connection | None = None
 
-    def asked(self, text: str) -> Answer:
+    def asked(self, name: str, parameters: Mapping[str, Any], text: str) -> Answer:
+        """Return what an operator does with a text, given by its name."""
         if self._process is None:
-            self._line, theirs = multiprocessing.get_context("spawn").Pipe()
-            process = multiprocessing.get_context("spawn").Process(target=_serve, args=(*self._arguments, theirs))
-            process.daemon = True
-            process.start()
-            theirs.close()
-            self._process = process
+            self._start()
+        assert self._line is not None and self._process is not None
+        self._line.send((name, dict(parameters), text))
+        try:
             missing = self._line.recv()
             if missing:
-                return Answer(self.name, text, "absent", 0.0, missing)
-        assert self._line is not None
-        self._line.send(text)
-        before = _cpu_seconds(self._process)
-        while not self._line.poll(0.2):
-            if _cpu_seconds(self._process) - before > HANGS_AFTER_S:
-                self.close()
-                return Answer(self.name, text, "hung", HANGS_AFTER_S)
-        try:
+                return Answer(name, text, "absent", 0.0, missing)
+            before = _cpu_seconds(self._process)
+            while not self._line.poll(0.05):
+                if _cpu_seconds(self._process) - before > HANGS_AFTER_S:
+                    self.close()
+                    return Answer(name, text, "hung", HANGS_AFTER_S)
             kind, seconds, message = self._line.recv()
         except EOFError:
             self.close()
-            return Answer(self.name, text, "failed", 0.0, "the process died")
-        return Answer(self.name, text, kind, seconds, message)
+            return Answer(name, text, "failed", 0.0, "the process died")
+        return Answer(name, text, kind, seconds, message)
+
+    def _start(self) -> None:
+        self._line, theirs = multiprocessing.get_context("spawn").Pipe()
+        process = multiprocessing.get_context("spawn").Process(target=_serve, args=(self._models, theirs))
+        process.daemon = True
+        process.start()
+        theirs.close()
+        self._process = process
 
     def close(self) -> None:
+        """End the process."""
         if self._process is not None:
             self._process.kill()
             self._process.join()
@@ -111,16 +118,16 @@ class Attacked:
 def answers(models: Path, number: int | None = None, seed: int = 0) -> Iterator[Answer]:
     """Yield the answer of every operator and variant to every text, or to a seeded choice of a number of them."""
     chosen = random.Random(seed)
-    for name, parameters in [*((name, {}) for name in text_operators()), *VARIANTS]:
-        attacked = Attacked(name, parameters, models)
-        try:
+    attacked = Attacked(models)
+    try:
+        for name, parameters in [*((name, {}) for name in text_operators()), *VARIANTS]:
             for text in texts.NAMES if number is None else chosen.sample(texts.NAMES, number):
-                answer = attacked.asked(text)
+                answer = attacked.asked(name, parameters, text)
                 yield answer
                 if answer.kind == "absent":
                     break
-        finally:
-            attacked.close()
+    finally:
+        attacked.close()
 
 
 def text_operators() -> list[str]:
@@ -155,28 +162,46 @@ def _cpu_seconds(process: BaseProcess) -> float:
         return float("inf")
 
 
-def _serve(name: str, parameters: dict[str, Any], folder: Path, line: Connection) -> None:
+def _serve(folder: Path, line: Connection) -> None:
+    """Answer for ever; a language model is there, which answers every prompt by the hostile text itself."""
+    with chat_server() as server:
+        os.environ["DJ_LLM"] = server.url
+        _answer_all(folder, line, server)
+
+
+def _same(text: str, _: str) -> str:
+    return text
+
+
+def _answer_all(folder: Path, line: Connection, server: ChatServer) -> None:
     from dj_assets.errors import DjError, SampleError
     from dj_assets.models.store import ModelStore
     from dj_assets.operators import registry
     from tests.operators.conftest import MODELS
 
     models = ModelStore((*ModelStore.with_folder(MODELS if MODELS.is_dir() else None).folders, folder))
-    try:
-        operator = registry.find(name)(**parameters)
-        for model in operator.models():
-            models.find(model)
-        for warm in ("A text, with http://a.bc/d a@b.cd <b>x</b>\n Ã© é 一 &amp;", texts.text("noise", 2000)):
-            run(operator, warm, models)
-    except DjError as error:
-        line.send(str(error))
-        return
-    line.send("")
+    known: dict[str, Any] = {}
     while True:
-        text = texts.text(line.recv(), SIZE)
+        name, parameters, text_name = line.recv()
+        key = f"{name} {parameters}"
+        if key not in known:
+            server.reply = scores
+            try:
+                known = {key: registry.find(name)(**parameters)}
+                for model in known[key].models():
+                    models.find(model)
+                for warm in ("A text, with http://a.bc/d a@b.cd <b>x</b>\n Ã© é 一 &amp;", texts.text("noise", 2000)):
+                    run(known[key], warm, models)
+            except (DjError, ValueError, TypeError) as error:
+                known = {}
+                line.send(f"{type(error).__name__}: {error}"[:300])
+                continue
+        text = texts.text(text_name, SIZE)
+        server.reply = partial(_same, text)
+        line.send("")
         began = time.process_time()
         try:
-            run(operator, text, models)
+            run(known[key], text, models)
             kind, message = "done", ""
         except SampleError as error:
             kind, message = "quarantined", str(error)

@@ -54,12 +54,10 @@ def lost(world: kills.World, after_calls: int, seed: int) -> kills.Outcome:
     traced(world, output, log, after_calls)
     cut = _cut(unsynced(log.read_text(errors="replace").splitlines()), output, random.Random(seed))
     again = kills.start(world.folder, output)
-    try:
-        code = again.wait(kills.WAITS_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(again.pid, signal.SIGKILL)
-        return kills.Outcome("power loss", after_calls, "hung", "in the run after it")
-    if code or contents(output) != world.expected:
+    bad = kills.hung(again, "power loss", after_calls, "in the run after it")
+    if bad is not None:
+        return bad
+    if again.returncode or contents(output) != world.expected:
         return kills.Outcome("power loss", after_calls, "wrong", f"{cut}: {Path(f'{output}.log').read_text()[-600:]}")
     return kills.Outcome("power loss", after_calls, "same", f"{len(cut)} files cut")
 

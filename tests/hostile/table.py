@@ -1,7 +1,7 @@
 """Run the long attacks, and write their figures into the table of `docs/security.md`.
 
-`python -m tests.hostile.table` runs all parts, `python -m tests.hostile.table kills time` some; `--write` changes the
-rows of these parts in the page. `--kills N`, `--texts N` and `--seed N` choose how many, and which.
+`python -m tests.hostile.table` runs all parts, `python -m tests.hostile.table kills time` some. `--write` writes the
+table of the page, which is that of one run of all parts.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.hostile import disk, kills, operators, power
+from tests.hostile import dagster_kills, disk, kills, operators, power
 from tests.operators.language_models import make_models
 from tests.paths import ROOT
 
@@ -46,29 +48,39 @@ def of_time(options: argparse.Namespace) -> Figures:
 
 def of_kills(options: argparse.Namespace) -> Figures:
     """Kill runs in all ways at random moments, and run again."""
-    figures: Figures = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        world = kills.world(Path(folder) / "world")
-        for way, after_s in kills.moments(world, options.kills, options.seed):
-            outcome = kills.killed(world, way, after_s)
-            figures[{"same": "survived", "hung": "hung"}.get(outcome.kind, "wrong")] += 1
-            if outcome.kind != "same":
-                _tell(str(outcome))
+        world = kills.world(Path(folder) / "world", files=3, samples=300, images=True)
+        moments = kills.moments(world.seconds, options.kills, options.seed)
+        return _counted(kills.killed(world, way, after_s) for way, after_s in moments)
+
+
+def of_dagster(command: str) -> Callable[[argparse.Namespace], Figures]:
+    """Return the attack that kills a command of Dagster, as it does runs."""
+
+    def attack(options: argparse.Namespace) -> Figures:
+        with tempfile.TemporaryDirectory() as folder:
+            return _counted(dagster_kills.outcomes(command, Path(folder), options.kills, options.seed))
+
+    return attack
+
+
+def _counted(outcomes: Iterable[kills.Outcome]) -> Figures:
+    figures: Figures = Counter()
+    for outcome in outcomes:
+        figures[{"same": "survived", "hung": "hung", "missed": "not run"}.get(outcome.kind, "wrong")] += 1
+        if outcome.kind != "same":
+            _tell(str(outcome))
     return figures
 
 
 def of_power(options: argparse.Namespace) -> Figures:
     """Let the power fail at random moments: what was not synced is cut."""
-    figures: Figures = Counter()
     if shutil.which("strace") is None:
-        return Counter({"not run": options.kills})
+        return Counter({"not run": options.losses})
     with tempfile.TemporaryDirectory() as folder:
         world = kills.world(Path(folder) / "world", files=2, samples=200)
-        for number, after_calls in enumerate(power.moments(world, options.kills, options.seed)):
-            outcome = power.lost(world, after_calls, number)
-            figures[{"same": "survived", "hung": "hung"}.get(outcome.kind, "wrong")] += 1
-            _tell(str(outcome))
-    return figures
+        moments = enumerate(power.moments(world, options.losses, options.seed))
+        return _counted(power.lost(world, after_calls, number) for number, after_calls in moments)
 
 
 def of_disk(_: argparse.Namespace) -> Figures:
@@ -88,9 +100,10 @@ def _of_tests(*files: str) -> Callable[[argparse.Namespace], Figures]:
         figures: Figures = Counter()
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.xml"
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *files]
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
             all_ways = os.environ | {"TEST_ALL_WAYS": "1"}
-            subprocess.run(command, cwd=ROOT, check=False, stdout=sys.stderr, env=all_ways)
+            own = [f"--basetemp={folder}/tests", "-m", "not browser"]
+            subprocess.run([*command, *own, *files], cwd=ROOT, check=False, stdout=sys.stderr, env=all_ways)
             for case in ET.parse(report).iter("testcase"):
                 kinds = {part.tag for part in case}
                 figures[
@@ -104,7 +117,9 @@ def _of_tests(*files: str) -> Callable[[argparse.Namespace], Figures]:
 PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Figures]]] = {
     "time": ("texts of 1 MB against every operator", of_time),
     "texts": ("texts that occupied an operator once", _of_tests("tests/hostile/test_time.py")),
-    "kills": ("kills at random moments", of_kills),
+    "kills": ("kills of runs at random moments", of_kills),
+    "materialization": ("kills of materializations of Dagster", of_dagster("materialization")),
+    "backfill": ("kills of backfills of Dagster", of_dagster("backfill")),
     "disk": ("full, read-only and vanished folders", of_disk),
     "media": ("media that name other files and addresses", _of_tests("tests/hostile/test_media.py")),
     "damage": ("damaged images and clips", _of_tests("tests/media/test_damage.py")),
@@ -121,12 +136,18 @@ PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Figures]]] = {
     "images": ("images of absurd sizes and of two formats", _of_tests("tests/hostile/test_images.py")),
     "injection": ("markup in samples", _of_tests("tests/hostile/test_injection.py")),
     "limits": ("limits of files, rows, columns and memory", _of_tests("tests/hostile/long_limits.py")),
-    "dagster": ("kills of runs of Dagster", _of_tests("tests/hostile/long_dagster.py")),
     "recipes": (
         "recipes that explode, or name paths and code",
         _of_tests("tests/recipe/test_yaml_file.py", "tests/hostile/test_recipes.py"),
     ),
-    "server": ("requests to the page of sliders", _of_tests("tests/what_if/test_server.py")),
+    "server": (
+        "requests to the pages",
+        _of_tests(
+            "tests/what_if/test_server.py",
+            "tests/explore/test_server.py",
+            "tests/evaluation/humanvbench/test_review.py",
+        ),
+    ),
     "secrets": ("planted secrets", _of_tests("tests/hostile/test_secrets.py")),
 }
 
@@ -137,18 +158,12 @@ def row(part: str, figures: Figures) -> str:
     return f"| {PARTS[part][0]} | " + " | ".join(str(counted[name]) for name in COLUMNS) + " |"
 
 
-def written(page: str, rows: Iterable[str]) -> str:
-    """Return the page with rows replaced, or added, in the order of the parts."""
+def written(page: str, rows: Iterable[str], command: str) -> str:
+    """Return the page with the table of one run, and the command that made it."""
     before, _, rest = page.partition(BEGIN)
-    table, _, after = rest.partition(END)
-    known = {_name(line): line for line in [*table.strip().splitlines()[2:], *rows]}
-    names = [title for title, _ in PARTS.values() if title in known]
+    _, _, after = rest.partition(END)
     head = [f"| attack | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
-    return before + "\n".join([BEGIN, "", *head, *(known[name] for name in names), "", END]) + after
-
-
-def _name(line: str) -> str:
-    return line.split("|")[1].strip()
+    return before + "\n".join([BEGIN, "", command, "", *head, *rows, "", END]) + after
 
 
 def _tell(line: str) -> None:
@@ -161,19 +176,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--texts", type=int, help="a seeded choice of so many texts for each operator, not all")
+    parser.add_argument("--kills", type=int, default=34, help="of runs, of materializations, and of backfills")
+    parser.add_argument("--losses", type=int, default=8, help="of power")
+    parser.add_argument("--texts", type=int, default=2, help="a seeded choice of so many texts for each operator")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="parts that run at the same time")
     options = parser.parse_args()
-    bad = 0
-    for part in options.parts or PARTS:
+    if options.write and options.parts:
+        parser.error("the table of the page is that of one run of all parts: leave the parts out, or --write")
+    began = time.monotonic()
+    chosen = options.parts or list(PARTS)
+
+    def figures_of(part: str) -> Figures:
         figures = PARTS[part][1](options)
-        bad += figures["lost"] + figures["wrong"] + figures["hung"]
-        sys.stdout.write(f"{row(part, figures)}\n")
-        sys.stdout.flush()
-        if options.write:
-            PAGE.write_text(written(PAGE.read_text("utf-8"), [row(part, figures)]), "utf-8")
-    return int(bad > 0)
+        _tell(f"{(time.monotonic() - began) / 60:.1f} min: {row(part, figures)}")
+        return figures
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        found = dict(zip(chosen, pool.map(figures_of, chosen), strict=True))
+    rows = [row(part, figures) for part, figures in found.items()]
+    sys.stdout.write("\n".join(rows) + "\n")
+    if options.write:
+        minutes = (time.monotonic() - began) / 60
+        numbers = [f"--{name} {getattr(options, name)}" for name in ("kills", "losses", "texts", "seed")]
+        command = f"Made by `python -m tests.hostile.table --write {' '.join(numbers)}` in {minutes:.0f} minutes."
+        PAGE.write_text(written(PAGE.read_text("utf-8"), rows, command), "utf-8")
+    return int(any(figures[name] for figures in found.values() for name in ("lost", "wrong", "hung")))
 
 
 if __name__ == "__main__":

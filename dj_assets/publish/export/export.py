@@ -19,6 +19,7 @@ from dj_assets.home.disk import disk_faults
 from dj_assets.home.json_files import read_json, write_json
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import require_refined
+from dj_assets.home.publication import Publication
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.home.writing import replace_atomically
 from dj_assets.publish.database import SamplePosition
@@ -134,6 +135,7 @@ class Export:
         UserError
             If nothing is published, the folder contains other files, or another run is published during the export.
         """
+        since = Publication.of(self.layout)
         manifest = published_run(self.layout)
         claim = self._claim(manifest)
         require_refined(self.layout, manifest, manifest.refined)
@@ -142,7 +144,7 @@ class Export:
             if (done := self._exported(claim)) is not None:
                 return done
             self._require_ours(overwrite=overwrite)
-            return self._write(manifest, claim, report)
+            return self._write(manifest, since, claim, report)
 
     @property
     def _work(self) -> Path:
@@ -186,14 +188,18 @@ class Export:
             raise UserError(f"{self.folder}: holds another export; choose a new folder or pass --overwrite")
 
     def _write(
-        self, manifest: RunManifest, claim: Mapping[str, object], report: Callable[[ExportedPart], None]
+        self,
+        manifest: RunManifest,
+        since: Publication,
+        claim: Mapping[str, object],
+        report: Callable[[ExportedPart], None],
     ) -> Exported:
         parts = self._resumed(claim)
         before = len(parts)
         at: SamplePosition = parts[-1].next if parts else (0, 0)
         while at[0] < len(manifest.refined):
             parts.append(self._write_part(manifest, parts, at))
-            require_newest(self.layout, manifest)
+            require_newest(self.layout, manifest, since)
             write_json(self._work / f"{parts[-1].name}.json", dataclasses.asdict(parts[-1]))
             report(parts[-1])
             at = parts[-1].next

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
+from dj_assets.home.publication import Publication
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.publish.database import SamplePosition
 from dj_assets.publish.export.exported_media import MediaSource
@@ -53,8 +54,8 @@ def published_run(layout: Layout) -> RunManifest:
     return manifest
 
 
-def require_newest(layout: Layout, manifest: RunManifest) -> None:
-    """Raise if another run was published while this one was read.
+def require_newest(layout: Layout, manifest: RunManifest, since: Publication) -> None:
+    """Raise if another run was published while this one was read; `since` was taken before its manifest was read.
 
     Raises
     ------
@@ -62,7 +63,8 @@ def require_newest(layout: Layout, manifest: RunManifest) -> None:
         Asking for another export.
     """
     now = newest_run(layout)
-    if now is None or now.run_id != manifest.run_id:
+    # the manifest of a newer run is written after its files
+    if now is None or now.run_id != manifest.run_id or Publication.of(layout) != since:
         raise UserError(f"{layout.published}: a newer run was published during the export; export it again")
 
 

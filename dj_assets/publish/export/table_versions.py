@@ -22,6 +22,7 @@ from dj_assets.home.disk import disk_faults
 from dj_assets.home.json_files import read_json, write_json
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import require_refined
+from dj_assets.home.publication import Publication
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.publish.export.portable_types import portable, portable_schema
 from dj_assets.publish.export.refined_samples import RefinedSamples, published_run, require_newest, table_types
@@ -80,11 +81,12 @@ class TableExport:
         _require_library(self.format)
         if (url := url_of(self.folder)) is not None:
             raise UserError(f"{url}: the format {self.format} is written to a folder of this machine; name one")
+        since = Publication.of(self.layout)
         manifest = published_run(self.layout)
         require_refined(self.layout, manifest, manifest.refined)
         with disk_faults(self.folder), self._alone():
             self._require_ours(manifest, overwrite=overwrite)
-            rows = _Rows(self.layout, manifest)
+            rows = _Rows(self.layout, manifest, since)
             write: Callable[[TableExport, _Rows], str] = _WRITERS[self.format]
             with rows.clear_errors():
                 version = write(self, rows)
@@ -123,8 +125,9 @@ class TableExport:
 class _Rows:
     """The rows of an export as a stream, which a library reads once; `samples` counts those that it has read."""
 
-    def __init__(self, layout: Layout, manifest: RunManifest) -> None:
+    def __init__(self, layout: Layout, manifest: RunManifest, since: Publication) -> None:
         self.manifest, self.samples = manifest, 0
+        self._since = since
         self._layout = layout
         self._batches = self._read()
         first = next(self._batches)
@@ -163,7 +166,7 @@ class _Rows:
             for batch in chain([self._first], self._batches):
                 yield self._counted(batch)
             # the library makes the version visible after the last row
-            require_newest(self._layout, self.manifest)
+            require_newest(self._layout, self.manifest, self._since)
         except Exception as error:
             self._error = error
             raise

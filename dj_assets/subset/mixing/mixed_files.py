@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from dj_assets.errors import UserError
 from dj_assets.home.layout import Layout, part_name
+from dj_assets.home.publication import Publication
 from dj_assets.home.run_manifest import PublishedFile, RunManifest
 from dj_assets.home.writing import ParquetFileWriter
 from dj_assets.publish.export.refined_samples import RefinedSamples, table_types
@@ -40,6 +41,7 @@ class MixedSubset:
     name: str
     layout: Layout
     manifest: RunManifest
+    publication: Publication
     # whether lists of media have the bytes of files, which one of the subsets of the mix has
     with_contents: bool = False
 

@@ -19,6 +19,7 @@ from dj_assets.home.home import home_layout, require_local
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run, next_run_id, published_run, require_refined
 from dj_assets.home.mixed_share import MixedShare
+from dj_assets.home.publication import Publication
 from dj_assets.home.run_manifest import PublishedFile, RunManifest, RunMedia
 from dj_assets.media.locations import Root
 from dj_assets.publish.export.tokens import Tokenizer, TokenSettings
@@ -99,7 +100,7 @@ def _subset(mix: Mix, name: str) -> MixedSubset:
     require_refined(layout, manifest, manifest.refined)
     if manifest.name == mix.name:
         raise RecipeError(mix.file, "is the mix itself", key=f"subsets.{name}", fix="rename the mix")
-    return MixedSubset(name, layout, manifest)
+    return MixedSubset(name, layout, manifest, Publication.of(layout))
 
 
 def _require_mix(layout: Layout, now: RunManifest | None) -> None:
@@ -115,7 +116,9 @@ def _is_whole(layout: Layout, manifest: RunManifest) -> bool:
 
 def _require_unchanged(mix: Mix, subset: MixedSubset) -> None:
     newest = newest_run(subset.layout)
-    if newest is None or newest.run_id != subset.manifest.run_id:
+    # the manifest of a newer run is written after its files
+    moved = Publication.of(subset.layout) != subset.publication
+    if newest is None or newest.run_id != subset.manifest.run_id or moved:
         raise RecipeError(mix.file, "was published again meanwhile", key=f"subsets.{subset.name}", fix="mix again")
 
 

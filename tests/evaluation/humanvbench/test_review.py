@@ -27,6 +27,7 @@ from tests.browser.chromium import keep_screenshot, opened_page
 from tests.documents import write_jsonl
 from tests.evaluation.humanvbench.test_questions import ANSWERS, sample, track
 from tests.explore.test_server import NAMELESS, ask, request, served
+from tests.hostile.pages import require_guarded, require_refused
 from tests.media import made
 
 ASKED = {"task": "Human2Text", "sample": "in.jsonl:0", "clip": 1, "question": "What is worn?", "answers": ANSWERS}
@@ -207,6 +208,14 @@ def test_the_server_gives_clips_of_questions_only(server):
         assert request(server, "GET", path)[0] == 404, path
     assert ask(server, "/ask/passwords") == (400, {"error": "no such question: passwords"})
     assert ask(server, "/ask/decide", question="other", decision="accept")[0] == 400
+
+
+def test_every_address_is_guarded_and_junk_refused(server, capfd):
+    name = next(iter(server.review.drafts))
+    decision = {"question": name, "decision": "reject", "chosen": "", "text": "x", "key": "y", "distractors": ["z"]}
+    asked = {"/ask/about": {}, "/ask/question": {"question": name}, "/ask/decide": decision}
+    require_guarded(server, asked, ["/", "/review.js", "/dom.js", f"/clip?question={name}"])
+    assert require_refused(server, asked, ["/JUNK", "/clip?question=JUNK"], capfd.readouterr) > 15
 
 
 @pytest.mark.browser

@@ -226,7 +226,7 @@ def test_a_newer_run_during_the_export_leaves_the_old_version(out, other, tmp_pa
     assert read(tmp_path / "t", "delta").num_rows == len(refined_samples(other))
 
 
-def _refuse(layout: Layout, manifest: object) -> None:
+def _refuse(layout: Layout, manifest: object, since: object) -> None:
     raise UserError("a newer run was published")
 
 
