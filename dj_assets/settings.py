@@ -162,6 +162,11 @@ def explore_page(subset: str) -> str | None:
     return f"{served}{subset}/" if served else None
 
 
+def plain_kernels() -> bool:
+    """Return whether plain libraries and Python functions take the place of compiled kernels."""
+    return variables.KERNELS.choice("shipped") == "python"
+
+
 def default_workers() -> int:
     """Return the number of CPUs that this process may use, limited by its CPU affinity and its container's quota."""
     cpus = usable_cpus()

@@ -175,10 +175,12 @@ MAX_RECORD_MB = Variable(
 )
 KERNELS = Variable(
     "DJ_KERNELS",
-    "The compiled kernels: those that the wheel or the set-up brought, or kernels that are compiled at the first run.",
-    "`shipped` or `own`",
+    "The compiled kernels: those that the wheel or the set-up brought, or kernels that are compiled at the first run. "
+    "With `python` nothing is compiled: models and texts go through the plain libraries, and kernels run as Python "
+    "functions, hundreds of times slower, with the same results.",
+    "`shipped`, `own` or `python`",
     "`shipped`, where they fit Python, numba and the processor",
-    choices=("shipped", "own"),
+    choices=("shipped", "own", "python"),
 )
 MEDIA_SECONDS = Variable(
     "DJ_MEDIA_SECONDS",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import numpy as np
@@ -36,8 +37,12 @@ def code_point_flags() -> Bytes:
     """Return the flags of every code point, as Python itself defines them; shape `(0x110000,)`."""
     characters = all_characters(LETTERS_END)
     flags = np.zeros(CODE_POINTS, np.uint8)
-    for flag, test in ((ALNUM, str.isalnum), (ALPHA, str.isalpha), (SPACE, str.isspace)):
-        flags[:LETTERS_END] |= np.frombuffer(bytes(map(test, characters)), np.uint8) * np.uint8(flag)
+    # regular expressions have the same classes of characters as `str`, and find whole runs of them
+    for found in re.finditer(r"[^\W_]+", characters):
+        flags[found.start() : found.end()] |= ALNUM
+        letters = np.frombuffer(bytes(map(str.isalpha, found[0])), bool) if not found[0].isalpha() else True
+        flags[found.start() : found.end()] |= np.uint8(ALPHA) * letters
+    flags[[found.start() for found in re.finditer(r"\s", characters)]] |= SPACE
     flags[[ord(character) for character in SPECIAL_CHARACTERS]] |= SPECIAL
     flags[[ord(character) for character in _LINE_BREAKS]] |= LINE_BREAK
     flags.flags.writeable = False

@@ -1,4 +1,7 @@
-"""Compile kernels: without the GIL, loaded from the shipped set or a cache, and typed like what they compile."""
+"""Compile kernels: without the GIL, loaded from the shipped set or a cache, and typed like what they compile.
+
+With `DJ_KERNELS=python`, kernels are the plain Python functions, and numba is not imported.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from dj_assets import settings
 from dj_assets.couplings import WITHOUT_REFERENCE_COUNTS, KernelCache, cache_kernel, load_array_functions
 from dj_assets.kernels import shipped
 from dj_assets.kernels.import_guards import without
+from dj_assets.kernels.plain import plainly
 
-shipped.compile_for_baseline()
+_PLAIN = settings.plain_kernels()
 
-# numba imports SciPy to find BLAS, which no kernel calls
-with without("scipy"):
-    import numba
-    import numba.extending
+if not _PLAIN:
+    shipped.compile_for_baseline()
 
-    load_array_functions()
+    # numba imports SciPy to find BLAS, which no kernel calls
+    with without("scipy"):
+        import numba
+        import numba.extending
 
-# numba may be imported already
-cast("Any", numba.config).reload_config()
+        load_array_functions()
+
+    # numba may be imported already
+    cast("Any", numba.config).reload_config()
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -59,6 +67,8 @@ def _say(folder: Path, cached: Path | None) -> None:
 
 def _cached(function: Function, **options: object) -> Function:
     """Compile a function at its first call, unless the result is cached for the present state of all its modules."""
+    if _PLAIN:
+        return plainly(function)
     compiled = cast("Any", numba.njit)(nogil=True, **options)(function)
     # with NUMBA_DISABLE_JIT, numba returns the function itself
     if compiled is not function:
@@ -97,14 +107,17 @@ def uncounted(function: Function) -> Function:
 
 def inlined(function: Function) -> Function:
     """Make a function part of the kernels that call it: passing arrays can cost more than the work on them."""
-    return cast("Function", numba.njit(nogil=True, inline="always")(function))
+    return function if _PLAIN else cast("Function", numba.njit(nogil=True, inline="always")(function))
 
 
-def intrinsic(function: Function) -> Function:
-    """Make a function that generates machine code callable in kernels; numba documents its arguments and result."""
-    return cast("Function", numba.extending.intrinsic(function))
+def intrinsic(function: Callable[..., object], plain: Function) -> Function:
+    """Make a function that generates machine code callable in kernels; numba documents its arguments and result.
+
+    `plain` is what the machine code does, in Python.
+    """
+    return plain if _PLAIN else cast("Function", numba.extending.intrinsic(function))
 
 
 def unfolded(function: Function) -> Function:
     """Let the compiler inline a function into all kernels that call it, so that loops over calls become vector code."""
-    return cast("Function", numba.njit(nogil=True, forceinline=True)(function))
+    return function if _PLAIN else cast("Function", numba.njit(nogil=True, forceinline=True)(function))

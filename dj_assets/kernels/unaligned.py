@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +26,11 @@ def _load(_: Any, data: Any, at: Any) -> tuple[Any, Any]:  # noqa: ANN401 - what
     return types.uint64(data, at), generate
 
 
-_eight_bytes = cast("Callable[[Bytes, Int], np.uint64]", intrinsic(_load))
+def _plainly(data: Bytes, at: Int) -> np.uint64:
+    return np.uint64(int.from_bytes(data[at : at + 8].tobytes(), "little"))
+
+
+_eight_bytes = intrinsic(_load, _plainly)
 
 
 @inlined

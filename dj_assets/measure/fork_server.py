@@ -116,7 +116,7 @@ def _work(line: Connection, said: Fork) -> NoReturn:
     """Measure blocks in a process just forked, until the parent closes its end of the connection."""
     from dj_assets.measure.work import measure_block
     from dj_assets.media.forked import fork_ahead
-    from dj_assets.recipe.load import import_operators
+    from dj_assets.recipe.custom_operators import import_operators
 
     code = 1
     try:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from dj_assets.home.layout import Layout
-from dj_assets.home.manifest import FileManifest
 from dj_assets.media.file_stats import FileStat, file_stats, unchanged
 from dj_assets.media.locations import Root
 from dj_assets.media.made import path_in_folder
+
+if TYPE_CHECKING:
+    from dj_assets.home.layout import Layout
+    from dj_assets.home.manifest import FileManifest
 
 # Column of the media files among the signatures, see `operators.views.media_batch.MEDIA_FILES`.
 MEDIA = "media"
@@ -30,6 +33,8 @@ def media_unchanged(layout: Layout, manifest: FileManifest) -> bool:
     """
     if not manifest.media:
         return True
+    import pyarrow.parquet as pq
+
     table = pq.read_table(layout.fetched("signatures", manifest.number), columns=[MEDIA])
     files = media_files(table[MEDIA])
     made = {name: files.pop(name) for name in [*files] if path_in_folder(name) is not None}

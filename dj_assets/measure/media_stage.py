@@ -30,7 +30,7 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.media_maker import MediaWriter
 from dj_assets.operators.views.media_batch import MEDIA_FILES, media
-from dj_assets.recipe.load import import_operators
+from dj_assets.recipe.custom_operators import import_operators
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.made_media import MadeMedia
 from dj_assets.stores.media_reader import StoreReader

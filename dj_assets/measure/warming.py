@@ -57,11 +57,12 @@ def _may_need_gpu(operator: Operator) -> bool:
 
 
 def _import_for_models(task: Task) -> None:
-    """Import the packages of operators with models, and PyTorch where a GPU may run them.
+    """Import what reads media, the packages of operators with models, and PyTorch where a GPU may run them.
 
     The imports take seconds and much memory. The workers load the models: a forked process cannot use a GPU that was
     used before the fork.
     """
+    from dj_assets.measure import media_stage  # noqa: F401
     from dj_assets.models.vision.device import may_need_torch
 
     load_kernels()

@@ -15,7 +15,6 @@ from dj_assets.home.identity import FROM_SOURCE, id_of, row_of
 from dj_assets.measure.first_samples import as_in
 from dj_assets.measure.lineage import Lineage
 from dj_assets.measure.media_files import MEDIA, media_files
-from dj_assets.measure.media_stage import decoded_otherwise, measure_in_parts
 from dj_assets.measure.row_stage import Measured, RowStage
 from dj_assets.media.file_stats import digest_of
 from dj_assets.media.locations import Root
@@ -28,7 +27,6 @@ from dj_assets.recipe.plan import Plan, digest
 from dj_assets.sources.column_types import ColumnTypes
 from dj_assets.sources.readers import Block, parse
 from dj_assets.sources.written_fields import written_types
-from dj_assets.stores.generations import Generations
 
 REJECTS = pa.schema(
     [
@@ -75,6 +73,8 @@ class Task:
         """Return the task with the folder, or the URL, for the answers of language models, if any operator asks one."""
         if not self.plan.asks_models:
             return self
+        from dj_assets.stores.generations import Generations
+
         return replace(self, models=replace(self.models, answers=Generations(folder)))
 
     @property
@@ -196,6 +196,8 @@ def _media_digest(measured: Measured) -> str:
 
 def decoded_otherwise_than_before(task: Task, file: str, block: Block) -> bool:
     """Return whether a block of a file, given by its path, lists media that are now decoded otherwise."""
+    from dj_assets.measure.media_stage import decoded_otherwise
+
     rows = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name).rows
     return decoded_otherwise(task.plan, Batch(rows, task.models), _root(file, block))
 
@@ -204,6 +206,8 @@ def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured
     """Measure the samples of a block; a plan over media measures them in parts."""
     frequent = as_in(task.frequent, block.file_number)
     if task.plan.media:
+        from dj_assets.measure.media_stage import measure_in_parts
+
         return measure_in_parts(task.plan, batch, replace(_root(file, block), made=task.made), frequent)
     return RowStage(batch, frequent).run(task.plan)
 

@@ -8,9 +8,12 @@ of every word.
 from __future__ import annotations
 
 import mmap
+import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ END_OF_SENTENCE = b"</s>"
 LABEL_PREFIX = "__label__"
 # The count that fastText gives to an inner node of the tree before its children are known.
 _COUNTLESS = 10**15
+_ENTRY = re.compile(rb"([^\0]*)\0(.{8})(.)", re.DOTALL)
 
 Floats = npt.NDArray[np.float32]
 Int32s = npt.NDArray[np.int32]
@@ -73,12 +77,14 @@ class _File:
         self.at += array.nbytes
         return array
 
-    def text(self) -> bytes:
-        """Read up to a zero byte."""
-        end = self.content.find(b"\0", self.at)
-        content = self.content[self.at : end]
-        self.at = end + 1
-        return content
+    def entries(self, number: int) -> Iterator[tuple[bytes, int, bool]]:
+        """Read entries of a dictionary: a text that ends with a zero byte, its count, whether it is a label."""
+        for entry in islice(_ENTRY.finditer(self.content, self.at), number):
+            self.at = entry.end()
+            yield entry[1], int.from_bytes(entry[2], "little", signed=True), entry[3] != b"\0"
+            number -= 1
+        if number:
+            raise ValueError(f"{number} entries of the dictionary are missing")
 
 
 @cache
@@ -139,9 +145,7 @@ def _dictionary(file: _File) -> tuple[tuple[bytes, ...], tuple[str, ...], list[i
     """Read words, labels, counts of labels, and, if n-grams were pruned, the pairs of bucket and row."""
     size, _, _, _, pruned = file.numbers("iiiqq")
     words, labels, counts = [], [], []
-    for _ in range(size):
-        text = file.text()
-        count, is_label = file.numbers("qb")
+    for text, count, is_label in file.entries(size):
         if is_label:
             labels.append(text.decode().removeprefix(LABEL_PREFIX))
             counts.append(count)
@@ -192,7 +196,7 @@ def _centroids(file: _File, codes: npt.NDArray[np.uint8]) -> Floats:
     for part, part_width in enumerate(widths):
         start = part * width
         table = centroids[start * CENTROIDS : start * CENTROIDS + part_width * CENTROIDS].reshape(CENTROIDS, part_width)
-        rows[:, start : start + part_width] = table[codes[:, part]]
+        rows[:, start : start + part_width] = np.take(table, codes[:, part], axis=0)
     return rows
 
 

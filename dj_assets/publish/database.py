@@ -145,6 +145,8 @@ def build_database(
     """
     connection = duckdb.connect(str(path), config={"threads": threads})
     try:
+        # outside of a transaction, each statement would be written to the disk and synced
+        connection.begin()
         connection.execute(SCHEMA)
         connection.register("arrow_outcomes", outcome_table)
         connection.execute("CREATE TEMP TABLE outcomes AS SELECT * FROM arrow_outcomes")
@@ -159,6 +161,7 @@ def build_database(
         if plan.groupers:
             connection.execute(_SCHEMA_OF_GROUPS)
             _grouped(connection, plan, files["members"])
+        connection.commit()
     finally:
         connection.close()
 
@@ -170,14 +173,17 @@ def add_run(path: Path, manifest: RunManifest, content: Mapping[str, object] | N
     """
     connection = duckdb.connect(str(path))
     try:
+        connection.begin()
+        makes, groups = _has(connection, "expanded"), _has(connection, "grouped")
         for number, step in enumerate(manifest.funnel):
             values = (step.operator, json.dumps(step.params), step.samples_in, step.samples_out, step.dropped)
-            made = (step.created, step.expanded) if _has(connection, "expanded") else ()
-            grouped = (step.grouped,) if _has(connection, "grouped") else ()
+            made = (step.created, step.expanded) if makes else ()
+            grouped = (step.grouped,) if groups else ()
             row = [number, *values, step.quarantined, step.seconds, step.dropped_against, *made, *grouped]
             Sql.of("INSERT INTO funnel VALUES ({row})", row=bound(row)).execute(connection)
         row = [manifest.run_id, manifest.finished, json.dumps(content or manifest.as_json())]
         connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
+        connection.commit()
     finally:
         connection.close()
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from dj_assets.errors import ContractError, RecipeError, UserError
+from dj_assets.errors import RecipeError, UserError
 from dj_assets.media.media_keys import FIELD_KEYS, MediaKeys
 from dj_assets.media.tokens import SpecialTokens
 from dj_assets.operators import contract, registry
@@ -22,6 +20,7 @@ from dj_assets.operators.conditions import Range
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.reference_filter import ReferenceFilter
 from dj_assets.recipe import composites, data_juicer, known_keys, unregistered
+from dj_assets.recipe.custom_operators import import_operators, module_name
 from dj_assets.recipe.edit import LAST_STEP
 from dj_assets.recipe.inputs import inputs_of
 from dj_assets.recipe.model import AssetBlock, Recipe
@@ -33,10 +32,6 @@ IN_MEMORY = "<dict>"
 _TOKENS = {f"{name}_special_token": name for name in ("image", "video", "audio", "eoc")}
 _FIELDS = {key: name for keys in FIELD_KEYS.values() for key, name in keys.items()}
 _MEDIA_KEYS = _TOKENS.keys() | _FIELDS.keys()
-# Prefix of the modules of custom operators: files of the same name in two folders become two modules.
-CUSTOM_MODULE = "dj_assets_custom_"
-# Attribute of such a module with the SHA-256 of its file.
-CONTENT = "__content_sha256__"
 
 
 def load_recipe(
@@ -386,32 +381,3 @@ def _modules(path: Path) -> list[Path]:
         return [path] if path.exists() else []
     tests = {*path.glob("test_*.py"), *path.glob("*_test.py"), path / "conftest.py"}
     return sorted({*path.glob("*.py")} - tests)
-
-
-def module_name(path: Path) -> str:
-    """Return the name under which a user's operator file is imported."""
-    return f"{CUSTOM_MODULE}{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"
-
-
-def import_operators(modules: Iterable[Path]) -> None:
-    """Import Python files whose `@register` adds operators; a file that has changed is imported again."""
-    for path in modules:
-        name = module_name(path)
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        if name in sys.modules and sys.modules[name].__dict__[CONTENT] == content:
-            continue
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise RecipeError(str(path), "is no Python file", key="custom_operator_paths")
-        module = importlib.util.module_from_spec(spec)
-        module.__dict__[CONTENT] = content
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except ContractError:
-            del sys.modules[name]
-            raise
-        except Exception as error:
-            del sys.modules[name]
-            problem = f"cannot be imported: {type(error).__name__}: {error}".splitlines()[0]
-            raise RecipeError(str(path), problem, key="custom_operator_paths") from error

@@ -38,7 +38,7 @@ from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.kinds.media_maker import MediaWriter
 from dj_assets.operators.kinds.python_code import CodeMapper
 from dj_assets.operators.kinds.vector_deduplicator import VectorDeduplicator
-from dj_assets.recipe.load import CONTENT
+from dj_assets.recipe.custom_operators import CONTENT
 from dj_assets.recipe.model import Recipe, Source
 
 # Columns of the table `stats` of samples that an operator made from others, see `home.identity`.

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 TEMPORARY = ".*.tmp"
 _STAGING = ".staging"
 _READY = "READY"
@@ -90,6 +88,8 @@ def _machine() -> str:
 
 
 def _lives(writer: str) -> bool:
+    import psutil
+
     return writer.isdigit() and psutil.pid_exists(int(writer))
 
 

@@ -22,7 +22,7 @@ from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.operators.views.group_members import alone
 from dj_assets.operators.views.sample_fields import field_values
-from dj_assets.recipe.load import CUSTOM_MODULE
+from dj_assets.recipe.custom_operators import CUSTOM_MODULE
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, make_plan
 

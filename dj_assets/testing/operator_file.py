@@ -10,7 +10,7 @@ from dj_assets.errors import DjError, UserError
 from dj_assets.operators import registry
 from dj_assets.operators.base import Operator
 from dj_assets.recipe import unregistered
-from dj_assets.recipe.load import import_operators, module_name
+from dj_assets.recipe.custom_operators import import_operators, module_name
 from dj_assets.testing.check import check_operator
 
 

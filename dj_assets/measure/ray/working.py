@@ -19,7 +19,7 @@ from dj_assets.measure.ray.joining import block_file, write_block
 from dj_assets.measure.ray.reading import End, Stretch, content_of, row
 from dj_assets.measure.tally import FileTask
 from dj_assets.measure.work import BlockSummary, Task, measure_block
-from dj_assets.recipe.load import import_operators
+from dj_assets.recipe.custom_operators import import_operators
 from dj_assets.sources.readers import Block
 from dj_assets.stores.path import SourcePath
 from dj_assets.system import peak_rss_mb

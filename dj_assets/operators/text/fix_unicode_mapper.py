@@ -10,6 +10,7 @@ from typing import cast
 import pyarrow as pa
 from pydantic import field_validator
 
+from dj_assets import settings
 from dj_assets.errors import SampleError
 from dj_assets.operators.base import Mapper
 from dj_assets.operators.batch import Batch
@@ -46,12 +47,14 @@ class FixUnicodeMapper(Mapper):
 
     def apply(self, batch: Batch) -> Batch:
         """Return the batch with every text repaired."""
+        form = cast("Form", self.normalization.upper() if self.normalization else "NFC")
+        if settings.plain_kernels():
+            return batch.with_text(pa.array([_by_library(text, form) for text in batch.text.to_pylist()], pa.string()))
         from dj_assets.kernels.arrays import buffers, strings
         from dj_assets.kernels.replacements import gather
         from dj_assets.kernels.splice import splice
         from dj_assets.kernels.unicode_repair import doubtful_lines
 
-        form = cast("Form", self.normalization.upper() if self.normalization else "NFC")
         tables = repair_tables(form)
         data, offsets = buffers(batch.text)
         starts, ends, seen, replaced = doubtful_lines(data, offsets, tables.characters)
@@ -83,6 +86,15 @@ def _decoded(line: str) -> str:
     while (decoded := html.unescape(line)) != line:
         line = decoded
     return line
+
+
+def _by_library(text: str, form: Form) -> str:
+    import ftfy
+
+    for line in text.split("\n"):
+        if len(line) >= MOST_MARKS:
+            _check_cost(line)
+    return ftfy.fix_text(text, ftfy.TextFixerConfig(normalization=form, explain=False))
 
 
 def _fixed(line: str, seen: int, form: Form) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dj_assets import settings
 from dj_assets.models.fasttext_file import FastTextFile, UnreadableModelError, read_fasttext
 
 if TYPE_CHECKING:
@@ -30,15 +31,21 @@ def identified(path: Path, texts: pa.StringArray) -> tuple[Objects, Doubles, Fla
 
     If the kernel does not support the kind of the model, all texts need the library.
     """
+    if settings.plain_kernels():
+        return _by_library(len(texts))
     from dj_assets.kernels.arrays import buffers
     from dj_assets.kernels.language_id import classify
 
     try:
         names, classifier, memo = _classifier(path)
     except UnreadableModelError:
-        return np.empty(len(texts), object), np.zeros(len(texts)), np.ones(len(texts), bool)
+        return _by_library(len(texts))
     labels, best, second = classify(*buffers(texts), classifier, memo)
     return names[labels], best, (best - second < TOLERANCE) | (best < 3 * TOLERANCE)
+
+
+def _by_library(size: int) -> tuple[Objects, Doubles, Flags]:
+    return np.empty(size, object), np.zeros(size), np.ones(size, bool)
 
 
 @cache

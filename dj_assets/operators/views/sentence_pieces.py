@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dj_assets import settings
 from dj_assets.models import load
 from dj_assets.models.kenlm_file import UnreadableModelError
 from dj_assets.models.sentencepiece_file import read_sentencepiece
@@ -86,6 +87,8 @@ def _encoder(path: Path) -> tuple[CharacterMap, Unigram, PieceMemo]:
 
 def _by_kernel(path: Path, texts: pa.StringArray) -> SentencePieces:
     """Encode by the kernel, which equals the library, or by the library if the kernel does not support the model."""
+    if settings.plain_kernels():
+        return _by_library(path, texts.to_pylist())
     from dj_assets.kernels.arrays import buffers, strings
     from dj_assets.kernels.unigram_words import encode
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dj_assets import settings
 from dj_assets.models import load
 from dj_assets.models.kenlm_file import KenlmFile, UnreadableModelError, read_kenlm
 from dj_assets.operators.views.sentence_pieces import SentencePieces, coded, vocabulary
@@ -35,10 +36,13 @@ def sentence_scores(model: Path, pieces: Path, sentence_pieces: SentencePieces) 
     scores = np.zeros(len(counts))
     sentence_score: Callable[[str], float]
     try:
-        scorer = _scorer(model, pieces)
+        scorer = None if settings.plain_kernels() else _scorer(model, pieces)
+    except UnreadableModelError:
+        scorer = None
+    if scorer:
         sentence_score = scorer.sentence_score
         scores[:] = scorer.scores(codes, strings, sentence_pieces.rows)
-    except UnreadableModelError:
+    else:
         sentence_score = load.kenlm(model).score
         again[:] = True
     lengths = np.where(counts, counts + 1, 0)

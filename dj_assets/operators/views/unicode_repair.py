@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
+from itertools import compress
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,11 +23,16 @@ _PRINTABLE = frozenset(map(chr, range(32, 127))) - {"&"}
 # Later planes hold no characters with decompositions: ideographs, tags, private use.
 _DECOMPOSITIONS_END = 0x30000
 _HANGUL_VOWELS_AND_FINALS = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))
+# Categories of characters that ftfy examines itself: control characters, surrogates, unassigned ones, line breaks.
+_LEFT_OUT = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
+# Characters that are compared together.
+_BLOCK = 64
 
 
 Form = Literal["NFC", "NFKC", "NFD", "NFKD"]
 Bytes = npt.NDArray[np.uint8]
 Masks = npt.NDArray[np.uint64]
+Set = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -44,19 +50,18 @@ def repair_tables(form: Form) -> RepairTables:
     from dj_assets.kernels.replacements import replacements
     from dj_assets.kernels.unicode_repair import ASK, MARK, REPLACED, SAFE
 
-    # reading a single element of bytes is faster than of an array
-    kinds = bytearray([ASK]) * CODE_POINTS
     table = suspicion()
-    alone = table.alone.tobytes()
     second = table.second.copy()
     replaced = {}
     seconds = _seconds_of_compositions()
-    characters, fixed_characters = _fixed_characters()
+    plain, characters = _examined(form, seconds)
+    kinds = np.where(plain & ~table.alone, np.uint8(SAFE), np.uint8(ASK))
     # a line feed composes with nothing, so each character is normalized separately
+    fixed_characters = _fixed("\n".join(characters)).split("\n")
     normalized = unicodedata.normalize(form, "\n".join(fixed_characters)).split("\n")
     for character, fixed, normal in zip(characters, fixed_characters, normalized, strict=True):
         point = ord(character)
-        if normal != fixed or alone[point]:
+        if normal != fixed or table.alone[point]:
             continue
         if fixed == character:
             mark = unicodedata.combining(character) or character in seconds
@@ -68,36 +73,55 @@ def repair_tables(form: Form) -> RepairTables:
             replaced[point] = fixed
     kinds[9] = kinds[10] = SAFE
     return RepairTables(
-        _classes(np.frombuffer(kinds, np.uint8), table.first, second),
+        _classes(kinds, table.first, second),
         replacements({chr(point): fixed for point, fixed in replaced.items()}),
         replaced,
     )
 
 
-def _fixed_characters() -> tuple[list[str], list[str]]:
-    """Return every assigned character but control characters and line breaks, and the output of ftfy for each."""
-    from ftfy import fixes
+def _examined(form: Form, seconds: frozenset[str]) -> tuple[Set, list[str]]:
+    """Flag the characters that surely stay as they are; return all others that are assigned, to be examined singly.
 
+    Control characters and line breaks are neither. Whole blocks of characters are compared first, as nothing changes
+    most of them. Marks and `seconds` are examined in any case, as what matters is the character before them.
+    """
     from dj_assets.kernels.code_points import all_characters
 
-    left_out = {"Cc", "Cs", "Cn", "Zl", "Zp"}
     points = all_characters(CODE_POINTS)
-    characters = [
-        character
-        for character, category in zip(points, map(unicodedata.category, points), strict=True)
-        if category not in left_out
+    categories = list(map(unicodedata.category, points))
+    assigned = {name: name not in _LEFT_OUT for name in set(categories)}
+    flags = np.frombuffer(bytes(map(assigned.__getitem__, categories)), bool)
+    starts = range(0, CODE_POINTS, _BLOCK)
+    blocks = ["".join(compress(points[at : at + _BLOCK], flags[at : at + _BLOCK].tolist())) for at in starts]
+    same = [
+        block == fixed and unicodedata.is_normalized(form, block)
+        for block, fixed in zip(blocks, _fixed("\n".join(blocks)).split("\n"), strict=True)
     ]
-    text = "\n".join(characters)
+    examined = flags & ~np.repeat(same, _BLOCK)
+    marks = {name for name in assigned if name.startswith("M")}
+    examined |= np.frombuffer(bytes(map(marks.__contains__, categories)), bool)
+    examined[[ord(character) for character in seconds if ord(character) < CODE_POINTS]] = True
+    examined &= flags
+    return flags & ~examined, [points[at] for at in np.flatnonzero(examined).tolist()]
+
+
+def _fixed(text: str) -> str:
+    """Return a text after the fixers of ftfy that work on single characters."""
+    from ftfy import fixes
+
     for name in _FIXERS:
         text = getattr(fixes, name)(text)
-    return characters, text.split("\n")
+    return text
 
 
 def _seconds_of_compositions() -> frozenset[str]:
     """Return the characters that may compose with the character before them."""
     from dj_assets.kernels.code_points import all_characters
 
-    decompositions = filter(None, map(unicodedata.decomposition, all_characters(_DECOMPOSITIONS_END)))
+    points = all_characters(_DECOMPOSITIONS_END)
+    blocks = (points[at : at + _BLOCK] for at in range(0, len(points), _BLOCK))
+    decomposed = "".join(block for block in blocks if not unicodedata.is_normalized("NFD", block))
+    decompositions = filter(None, map(unicodedata.decomposition, decomposed))
     canonical = [parts.split() for parts in decompositions if not parts.startswith("<")]
     return frozenset(map(chr, _HANGUL_VOWELS_AND_FINALS)) | {chr(int(p[1], 16)) for p in canonical if len(p) == 2}
 

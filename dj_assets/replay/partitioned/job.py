@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.writing import replace_atomically
 from dj_assets.operators.base import Deduplicator
-from dj_assets.recipe.load import import_operators
+from dj_assets.recipe.custom_operators import import_operators
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.replay.judging import Segment, segments_of
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
 import orjson
@@ -19,6 +18,9 @@ from dj_assets.sources.blocks import Piece, Reject, lines_of, refuse
 from dj_assets.sources.lines import Lines, LineSplitter, Overlong
 from dj_assets.sources.sources import SourceFile
 from dj_assets.sources.streams import Stream
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _QUESTION, _ANSWER = "1", "2"
 _FRAME = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml\b|/?posts\b)")
@@ -61,6 +63,8 @@ def site_of(file: SourceFile) -> str:
 
 
 def _database(folder: str) -> sqlite3.Connection:
+    import sqlite3
+
     posts = sqlite3.connect(Path(folder) / "posts.sqlite", isolation_level=None)
     for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", "cache_size = -8192"):
         posts.execute(f"PRAGMA {pragma}")
