@@ -55,7 +55,7 @@ class Source(_Strict):
         The field with the text of its records; default is the text key of the recipe.
     media_root
         The folder of relative paths of images and clips, relative to the folder of one's own recipe, or to the project
-        for a recipe of the gallery; default is the folder of each file.
+        for a recipe of the gallery; default is the folder of each file, and for a refined subset that of its source.
     allow_outside, allow_urls
         Permit images and clips outside of that folder, and URLs. Otherwise they are refused.
     format

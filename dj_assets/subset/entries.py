@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dj_assets.errors import SourceError
 from dj_assets.home.home import layout_in
+from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import newest_run
 from dj_assets.media.locations import Root
 from dj_assets.media.made import FOLDER
@@ -34,6 +35,7 @@ def source_files(
     *,
     media_base: Path | None = None,
     left_out: list[SourcePath] | None = None,
+    reads_media: bool = False,
 ) -> tuple[SourceFile, ...]:
     """Return the files of all sources in the order given.
 
@@ -49,6 +51,8 @@ def source_files(
         The folder that relative paths of media roots start from; default is `base`.
     left_out
         A list to which the files of folders are added that are not read.
+    reads_media
+        True if operators read media: those that a refined subset passes on are looked up where its source has them.
 
     Raises
     ------
@@ -60,7 +64,9 @@ def source_files(
     named: dict[SourcePath, str] = {}
     files = []
     for entry in entries:
-        for file in _files(entry, base, data_home, media_base or base, left_out):
+        passed_on = _passed_on(entry.subset, data_home) if entry.subset and reads_media else ""
+        there = entry.model_copy(update={"media_root": passed_on}) if passed_on and entry.media_root is None else entry
+        for file in _files(there, base, data_home, media_base or base, left_out):
             name = full_name(file.path)
             if name in named:
                 raise SourceError(f"{file.path}: belongs to the sources {named[name]} and {entry.origin}; name it once")
@@ -115,6 +121,21 @@ def _made_before(subset: str, data_home: Path) -> str:
     run = newest_run(layout)
     roots = run.media.roots.values() if run and run.media else ()
     return next((root.made_before for root in roots if root.made_before), "")
+
+
+def _passed_on(subset: str, data_home: Path) -> str:
+    """Return the folder of the media that a refined subset lists as its own source does; empty if there are several.
+
+    If its source is a refined subset, too, the folder is that of the first source.
+    """
+    run = newest_run(layout_in(data_home, subset))
+    folders = {run.media_root(file.number, "").folder for file in run.sources} if run else set()
+    if len(folders) != 1:
+        return ""
+    (folder,) = folders
+    earlier = Path(folder).parent.name
+    is_refined = Path(folder) == Layout.home(data_home.absolute() / earlier).refined
+    return _passed_on(earlier, data_home) if is_refined else folder
 
 
 def _refined(subset: str, data_home: Path) -> tuple[SourceFile, ...]:

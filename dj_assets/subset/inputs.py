@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dj_assets import settings
 from dj_assets.errors import UserError
+from dj_assets.operators.kinds.media_filter import MediaOperator
 from dj_assets.recipe.gallery import find_gallery, reading_like, reference_sources, sources_of
 from dj_assets.recipe.model import Recipe, Source
 from dj_assets.sources.sources import SourceFile
@@ -71,7 +72,10 @@ def _found(
     # without a project, there is a data home only if a source is in it
     home = settings.data_home() if any(source.subset for source in sources) else base
     try:
-        return source_files(sources, base, home, media_base=_media_base(recipe), left_out=left_out)
+        reads_media = any(isinstance(operator, MediaOperator) for operator in recipe.process)
+        return source_files(
+            sources, base, home, media_base=_media_base(recipe), left_out=left_out, reads_media=reads_media
+        )
     except NotRefinedError as error:
         upstream = find_gallery().recipes.get(error.subset)
         name = upstream.name if upstream else error.subset

@@ -281,6 +281,23 @@ def test_a_subset_of_a_subset_reads_the_files_that_it_made(source, tmp_path, mon
     assert {round(seconds(tmp_path / "home/halves" / name), 2) for row in rows for name in row["videos"]} == {0.5}
 
 
+def test_a_subset_of_subsets_reads_the_files_of_the_first_source(source, tmp_path, monkeypatch):
+    monkeypatch.setenv("DJ_PROJECT", str(tmp_path))
+    monkeypatch.setenv("DJ_HOME", str(tmp_path / "home"))
+    names = ("texts", "again", "lengths")
+    steps = ({"text_length_filter": {}}, {"text_length_filter": {}}, {"video_duration_filter": {"min_duration": 1.5}})
+    sources = ({"paths": str(source[0].parent / "*.jsonl")}, {"subset": "texts"}, {"subset": "again"})
+    for name, step, given in zip(names, steps, sources, strict=True):
+        asset = {"subset": name, "group": "mine", "source": given}
+        last = Subset.of_asset(load_recipe({"process": [step], "asset": asset})).run()
+    # the damaged clip alone is quarantined; no file was copied
+    assert (last.quarantined, sorted(name for row in refined(tmp_path / "home/lengths") for name in row["videos"])) == (
+        1,
+        ["b.mp4", "b.mp4", "c.mp4"],
+    )
+    assert not (tmp_path / "home/lengths/media").exists()
+
+
 def test_the_way_of_a_part_is_told(source, tmp_path):
     result = run(source, tmp_path / "out", process(shortest=0))
     recipe = load_recipe({"process": process(shortest=0)})
