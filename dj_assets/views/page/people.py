@@ -35,7 +35,7 @@ def clip_sheet(clip: ClipOfPeople, moments: Moments | None) -> Html:
     end = max(clip.end, last) or 1.0
     name = tag("p", tag("b", quoted_text(clip.sample)), f", clip {clip.clip}: {_number(clip)}", class_="about")
     strip = _strip(moments) if moments else tag("p", "The clip cannot be opened.", class_="about")
-    return tag("div", name, strip, _ribbons(clip, end), class_="sheet")
+    return tag("div", name, tag("div", strip, class_="frames"), _ribbons(clip, end), class_="sheet")
 
 
 def spoken(clip: ClipOfPeople) -> str:
@@ -94,6 +94,7 @@ def _balance(balance: Mapping[str, Mapping[str, int]]) -> Html:
 
 
 def _bars(counts: Mapping[str, int]) -> Html:
+    """Return a bar for every kind with a clip; the number of the others is the last line."""
     most = max(counts.values(), default=0) or 1
     rows = [
         joined(
@@ -104,5 +105,8 @@ def _bars(counts: Mapping[str, int]) -> Html:
             ]
         )
         for name, count in counts.items()
+        if count
     ]
-    return tag("div", *rows, class_="bars")
+    absent = sum(not count for count in counts.values())
+    note = tag("p", f"{absent} more without a clip", class_="about") if absent else ""
+    return joined([tag("div", *rows, class_="bars"), note])
