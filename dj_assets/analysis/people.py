@@ -22,6 +22,8 @@ from dj_assets.operators.video.video_human_tracks_extraction_mapper import Video
 from dj_assets.recipe.plan import Plan
 from dj_assets.stores.path import source_path
 
+_SMALL = 32
+
 
 @dataclass(frozen=True)
 class ClipOfPeople:
@@ -35,6 +37,16 @@ class ClipOfPeople:
     def end(self) -> float:
         """Return the last second of its tracks."""
         return max((end for _, end in self.about.spans), default=0.0)
+
+    @property
+    def counted(self) -> str:
+        """Return how many people there are at least, and how many have a track, in words."""
+        people = self.about.people
+        return f"{people} {'person' if people == 1 else 'people'} at least, {len(self.about.spans)} tracked"
+
+    def speaks(self, number: int) -> bool:
+        """Return whether the person of a track speaks, given its number from 1."""
+        return number <= len(self.about.speaks) and self.about.speaks[number - 1]
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,11 @@ class PeopleOfRun:
             except DjError:
                 return None
         return moments if len(moments.pixels) and np.ndim(moments.pixels) == 4 else None
+
+    def length(self, clip: ClipOfPeople) -> float:
+        """Return the last second of a clip, or that of its tracks if the clip cannot be opened."""
+        moments = self.frames(clip, 2, _SMALL)
+        return max((clip.end, *(moments.seconds if moments else ())))
 
     def balance(self) -> Mapping[str, Mapping[str, int]]:
         """Return the number of clips by people, by people who speak, by sound, and by task that they suit."""

@@ -94,7 +94,7 @@ def people(result: RunResult, subset: Subset) -> dict[str, MarkdownMetadataValue
     run = PeopleOfRun(subset.plan, subset.layout, result.manifest)
     if not run.has_people or not run.clips:
         return {}
-    picture = people_picture(run.examples(_PEOPLE_CLIPS), run.balance())
+    picture = people_picture({clip: run.length(clip) for clip in run.examples(_PEOPLE_CLIPS)}, run.balance())
     return {"people": MetadataValue.md(embed_svg(picture, PEOPLE_BYTES, "people in clips"))}
 
 

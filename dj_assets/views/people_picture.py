@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
@@ -29,9 +29,9 @@ class _Sheet:
 
     def heading(self, content: str) -> None:
         """Write a title above the next rows."""
-        self.y += 20
+        self.y += 26
         self.parts.append(text(_MARGIN, self.y, content, "t"))
-        self.y += 8
+        self.y += 2
 
     def row(self, label: str, *parts: str) -> None:
         """Draw a row: its label, and parts that are drawn from the present `y` on."""
@@ -39,11 +39,14 @@ class _Sheet:
         self.parts += [text(_MARGIN, self.y, label, "k"), *parts]
 
 
-def people_picture(clips: Sequence[ClipOfPeople], balance: Mapping[str, Mapping[str, int]]) -> str:
-    """Return a self-contained SVG on a white card: the ribbons of some clips, then the number of clips of each kind."""
+def people_picture(clips: Mapping[ClipOfPeople, float], balance: Mapping[str, Mapping[str, int]]) -> str:
+    """Return a self-contained SVG on a white card: the ribbons of some clips, then the number of clips of each kind.
+
+    `clips` has the length of each clip in seconds, `balance` the number of clips of every kind.
+    """
     sheet = _Sheet()
-    for clip in clips:
-        _clip(sheet, clip)
+    for clip, seconds in clips.items():
+        _clip(sheet, clip, seconds or 1.0)
     for name, counts in balance.items():
         _bars(sheet, name, counts)
     height = sheet.y + _MARGIN
@@ -61,11 +64,10 @@ def people_picture(clips: Sequence[ClipOfPeople], balance: Mapping[str, Mapping[
     )
 
 
-def _clip(sheet: _Sheet, clip: ClipOfPeople) -> None:
-    end = clip.end or 1.0
-    sheet.heading(f"{clip.sample}, clip {clip.clip}: {clip.about.people} people at least, {end:.1f} s")
+def _clip(sheet: _Sheet, clip: ClipOfPeople, end: float) -> None:
+    sheet.heading(f"{clip.sample}, clip {clip.clip}: {clip.counted}, {end:.1f} s")
     for number, (start, until) in enumerate(clip.about.spans, 1):
-        speaks = number <= len(clip.about.speaks) and clip.about.speaks[number - 1]
+        speaks = clip.speaks(number)
         sheet.row(f"person {number}", *_bar(sheet, start / end, until / end, "speaks" if speaks else "seen"))
         if speaks:
             sheet.parts.append(text(_RIGHT + 8, sheet.y, "speaks", "k"))

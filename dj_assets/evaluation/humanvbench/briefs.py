@@ -1,4 +1,4 @@
-"""What models are asked about a clip for each task of HumanVBench, and how a question names a person."""
+"""Describe the questions of each task of HumanVBench to models, and name the person that a question is about."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Brief:
     Attributes
     ----------
     about
-        What a description is about; `{person}` stands for the person in the red box.
+        The subject of a description; `{person}` stands for the person in the red box.
     question
         The question with `{person}`, `{second}` and `{description}`; None if a model writes it.
     marked
-        Whether it is about one person, whom a red box marks.
+        True for a question about one person, whom a red box marks.
     """
 
     about: str

@@ -23,6 +23,8 @@ async function show(id) {
   history.replaceState(null, "", "#" + encodeURIComponent(id));
   const clip = byId("clip");
   clip.src = "clip?question=" + encodeURIComponent(id);
+  // the bars are on the time of the clip
+  clip.onloadedmetadata = drawRibbon;
   clip.onerror = () => { byId("heard").textContent = "The clip cannot be shown."; };
   byId("rewriting").hidden = true;
   draw();
@@ -43,7 +45,7 @@ function draw() {
   byId("blind").textContent = !open || !blind ? "" : `Without the video, ${blind.model} was right ${blind.right} of ${blind.tries} times.`;
   byId("votes").textContent = !open ? "" : shown.votes ? `${shown.votes} models agree on the right option. They said: ${visible(said)}` : "The right option comes from the annotations.";
   byId("heard").textContent = known ? [known.tag && `sound: ${known.tag}`, known.words && `words: ${visible(known.words)}`, known.description && visible(known.description)].filter(Boolean).join(" · ") : "";
-  byId("ribbon").replaceChildren(...(known && known.spans.length ? [ribbon(known), make("p", {class: "about"}, `A bar for each person: when a face is seen. Blue: the person speaks.${shown.making?.track ? " Outlined: the question is about this person." : ""}`)] : []));
+  drawRibbon();
   byId("previous").disabled = at() <= 0;
   byId("next").disabled = at() >= all - 1;
   byId("states").replaceChildren(table(["state", "questions"], Object.entries(about.states), 1));
@@ -54,9 +56,14 @@ function draw() {
 
 const rightBy = () => shown.agreed.length ? `✓ right: ${shown.votes} votes, ${shown.agreed.join(", ")}` : "✓ right";
 
+function drawRibbon() {
+  const {annotations: known} = shown;
+  byId("ribbon").replaceChildren(...(known && known.spans.length ? [ribbon(known), make("p", {class: "about"}, `A bar for each person: when a face is seen. Blue: the person speaks.${shown.making?.track ? " Outlined: the question is about this person." : ""}`)] : []));
+}
+
 // One bar for each person: where the track is seen; in another colour if the person speaks.
 function ribbon(known) {
-  const end = Math.max(...known.spans.map(span => span[1]), 0.1), high = 14;
+  const end = Math.max(...known.spans.map(span => span[1]), byId("clip").duration || 0, 0.1), high = 14;
   const bars = known.spans.map(([from, to], number) => make("rect", {x: 600 * from / end, y: high * number + 2, width: Math.max(2, 600 * (to - from) / end), height: high - 4, rx: 2, class: `${known.speaks[number] ? "speaks" : "seen"}${shown.making?.track === number + 1 ? " asked" : ""}`},
     make("title", {}, `person ${number + 1}: ${from.toFixed(1)} to ${to.toFixed(1)} s${known.speaks[number] ? ", speaks" : ""}`)));
   const now = make("line", {x1: 0, x2: 0, y1: 0, y2: high * known.spans.length});

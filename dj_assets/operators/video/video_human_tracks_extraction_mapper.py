@@ -12,16 +12,21 @@ from pydantic import Field
 from dj_assets.media.clip_faces import ClipFaces, FoundFaces
 from dj_assets.media.feature import MediaFeature
 from dj_assets.media.small_frames import SmallFrames
-from dj_assets.models.human.people import people_of
+from dj_assets.media.track_crops import TrackCrops
+from dj_assets.models.human.identity import face_encoder
+from dj_assets.models.human.people import FaceDistance, people_of
 from dj_assets.models.human.person_boxes import estimated, person_detector
 from dj_assets.models.human.tracks import Track
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import ByParameters
 from dj_assets.operators.batch import META, Batch
-from dj_assets.operators.kinds.human import ClipAnnotator, per_clip, per_track
+from dj_assets.operators.kinds.human import ClipAnnotator, of_clip, per_clip, per_track
 from dj_assets.operators.registry import register
-from dj_assets.operators.views.human_tracks import FIELD, TRACKS, as_field
+from dj_assets.operators.views.human_tracks import FIELD, TRACKS, as_field, boxes_of
 from dj_assets.operators.views.media_batch import media
+
+# Data-Juicer compares crops of this context; encoders scale them to their own size.
+_EDGE, _CONTEXT = 224, 0.4
 
 
 @register("video_human_tracks_extraction_mapper")
@@ -31,7 +36,9 @@ class VideoHumanTracksExtractionMapper(ClipAnnotator):
     A track has the box of a face and of a person for each of its frames. Faces are found by dlib's detector of frontal
     faces, and linked by their overlap. Persons are found by `person_model`, a detector in the format of transformers;
     without one, the box of a standing person is estimated from each face. The tracks of one person are merged if they
-    overlap, but faces are not compared. At most five tracks of more than 15 frames are kept. A whole clip is one scene.
+    overlap, and, if `identity_model` names an image encoder for faces in the format of transformers, if the cosine
+    distance of their faces is at most 0.85. At most five tracks of more than 15 frames are kept. A whole clip is one
+    scene.
 
     The tracks are the field `human_tracks`, in the Parquet files like every other; no pickles are written or read.
     `tag_field_name_human_track_path` names the place of each track there, `tag_field_name_people_num` the numbers of
@@ -48,12 +55,13 @@ class VideoHumanTracksExtractionMapper(ClipAnnotator):
     )
 
     person_model: str | None = Field(None, min_length=1)
+    identity_model: str | None = Field(None, min_length=1)
     tag_field_name_human_track_path: str = Field("human_track_data_path", min_length=1)
     tag_field_name_people_num: str = Field("number_people_in_video", min_length=1)
 
     def models(self) -> tuple[str, ...]:
-        """Return the name of the detector of persons, if one is named."""
-        return (self.person_model,) if self.person_model else ()
+        """Return the names of the detector of persons and of the encoder of faces, as far as they are named."""
+        return tuple(name for name in (self.person_model, self.identity_model) if name)
 
     def features(self) -> tuple[MediaFeature[object], ...]:
         """Return the faces, and the frames for the detector of persons."""
@@ -63,8 +71,13 @@ class VideoHumanTracksExtractionMapper(ClipAnnotator):
     def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the tracks and numbers of people of every sample."""
         tracks, paths, people = [], [], []
-        for faces, persons in zip(media(batch).values("videos", ClipFaces()), self._persons(batch), strict=True):
-            found = [people_of(own.boxes, boxes, _alike) for own, boxes in zip(faces, persons, strict=True)]
+        sampled = zip(media(batch).values("videos", ClipFaces()), self._persons(batch), strict=True)
+        for index, (faces, persons) in enumerate(sampled):
+            one = batch.slice(index, 1)
+            found = [
+                people_of(own.boxes, boxes, self._distance(one, clip))
+                for clip, (own, boxes) in enumerate(zip(faces, persons, strict=True))
+            ]
             clips = [[as_field(track, own.fps) for track in of] for (of, _), own in zip(found, faces, strict=True)]
             tracks.append(clips)
             paths.append(
@@ -76,6 +89,20 @@ class VideoHumanTracksExtractionMapper(ClipAnnotator):
             people.append([count for _, count in found])
         values = (tracks, paths, people)
         return {name: pa.array(value, kind) for (name, kind), value in zip(self.fields.items(), values, strict=True)}
+
+    def _distance(self, one: Batch, clip: int) -> FaceDistance:
+        """Return what compares the last face of a track with the first one of another, in a clip of one sample."""
+        if self.identity_model is None:
+            return _alike
+        encoder = face_encoder(one.models.find(self.identity_model).path)
+
+        def compared(first: Track, second: Track) -> float:
+            ends = (first, len(first) - 1), (second, 0)
+            boxes = [boxes_of(track, track.faces, [at]) for track, at in ends]
+            crops = [of_clip(one, clip, TrackCrops(box, _EDGE, _CONTEXT))[0] for box in boxes]
+            return encoder.distance(*crops)
+
+        return compared
 
     def _persons(self, batch: Batch) -> list[list[list[np.ndarray]]]:
         """Return the persons in every frame of every clip of every sample."""

@@ -33,27 +33,18 @@ def clip_sheet(clip: ClipOfPeople, moments: Moments | None) -> Html:
     """Return frames and ribbons of a clip; without frames, the ribbons alone."""
     last = max(moments.seconds) if moments else 0.0
     end = max(clip.end, last) or 1.0
-    name = tag("p", tag("b", quoted_text(clip.sample)), f", clip {clip.clip}: {_number(clip)}", class_="about")
+    name = tag("p", tag("b", quoted_text(clip.sample)), f", clip {clip.clip}: {clip.counted}", class_="about")
     strip = _strip(moments) if moments else tag("p", "The clip cannot be opened.", class_="about")
-    return tag("div", name, strip, _ribbons(clip, end), class_="sheet")
+    return tag("div", name, tag("div", strip, class_="frames"), _ribbons(clip, end), class_="sheet")
 
 
 def spoken(clip: ClipOfPeople) -> str:
     """Return the ribbons of a clip as a sentence."""
     parts = [
-        f"person {number} from {start:.1f} to {end:.1f} s{', speaks' if _speaks(clip, number) else ''}"
+        f"person {number} from {start:.1f} to {end:.1f} s{', speaks' if clip.speaks(number) else ''}"
         for number, (start, end) in enumerate(clip.about.spans, 1)
     ]
     return f"{'; '.join(parts) or 'no track'}; sound: {clip.about.tag or 'no tag'}; words: {clip.about.words or 'none'}"
-
-
-def _number(clip: ClipOfPeople) -> str:
-    people = clip.about.people
-    return f"{people} {'person' if people == 1 else 'people'} at least, {len(clip.about.spans)} tracked"
-
-
-def _speaks(clip: ClipOfPeople, number: int) -> bool:
-    return number <= len(clip.about.speaks) and clip.about.speaks[number - 1]
 
 
 def _key(style: str, label: str) -> Html:
@@ -72,7 +63,7 @@ def _ribbons(clip: ClipOfPeople, end: float) -> Html:
             f"person {number}",
             tag(
                 "i",
-                class_="speaks" if _speaks(clip, number) else "seen",
+                class_="speaks" if clip.speaks(number) else "seen",
                 style=f"left:{100 * start / end:.2f}%;width:{100 * (until - start) / end:.2f}%",
             ),
         )
@@ -94,6 +85,7 @@ def _balance(balance: Mapping[str, Mapping[str, int]]) -> Html:
 
 
 def _bars(counts: Mapping[str, int]) -> Html:
+    """Return a bar for every kind with a clip; the number of the others is the last line."""
     most = max(counts.values(), default=0) or 1
     rows = [
         joined(
@@ -104,5 +96,8 @@ def _bars(counts: Mapping[str, int]) -> Html:
             ]
         )
         for name, count in counts.items()
+        if count
     ]
-    return tag("div", *rows, class_="bars")
+    absent = sum(not count for count in counts.values())
+    note = tag("p", f"{absent} more without a clip", class_="about") if absent else ""
+    return joined([tag("div", *rows, class_="bars"), note])

@@ -16,7 +16,15 @@ import pytest
 import dj_assets
 from dj_assets.errors import DamagedError, UserError
 from dj_assets.evaluation.agreement import Agreement
-from dj_assets.evaluation.humanvbench.drafts import Answered, make_drafts, read_answers, read_drafts, write_drafts
+from dj_assets.evaluation.humanvbench.blind import BlindTest
+from dj_assets.evaluation.humanvbench.drafts import (
+    Answered,
+    Making,
+    make_drafts,
+    read_answers,
+    read_drafts,
+    write_drafts,
+)
 from dj_assets.evaluation.humanvbench.publication import publish
 from dj_assets.evaluation.humanvbench.review import Decision, Review, balance
 from dj_assets.evaluation.humanvbench.scoring import options_of, read_questions
@@ -54,6 +62,9 @@ def folder(subset, tmp_path):
     drafts, without = make_drafts(str(subset), candidates(clips.refined), asked)
     clips.close()
     assert sum(without.values()) == 1
+    # the last question as if models had made it
+    making = Making("the author", "A red shirt is worn.", track=2, person="the person on the right at second 1.3")
+    drafts[2] = replace(drafts[2], making=making, blind=BlindTest("f", 1, 4, 3))
     write_drafts(tmp_path / "questions", drafts)
     return tmp_path / "questions"
 
@@ -191,6 +202,8 @@ def test_the_commands_go_from_a_subset_to_published_files(subset, tmp_path):
     decided(Review(tmp_path / "questions", read_drafts(tmp_path / "questions")), 0, "accept")
     done = cli("publish", tmp_path / "questions", tmp_path / "out")
     assert "2 questions = 1 open + 1 accepted + 0 rejected + 0 disputed" in done.stdout
+    shown = cli("explain", tmp_path / "out")
+    assert "0.8 to 1.8 s\n  people: 2; sound: Speech; words: hello" in shown.stdout
     absent = cli("publish", tmp_path / "nothing", tmp_path / "out")
     assert (absent.returncode, "drafts.jsonl: no such file" in absent.stderr) == (2, True)
 
@@ -237,6 +250,16 @@ def test_questions_are_reviewed_by_keys_in_a_browser(server, folder):
         expect(page.locator("#about")).to_contain_text("question 2 of 3, 1 decided")
         page.keyboard.press("r")
         expect(page.locator("#text")).to_have_text("What is worn?")
+        expect(page.locator("#made")).to_have_text("")
+        page.keyboard.press("3")
+        expect(page.locator("#options .right")).to_contain_text("✓ right: 2 votes, a, b")
+        expect(page.locator("#options")).to_contain_text("from c")
+        expect(page.locator("#made")).to_have_text(
+            "the author described the person on the right at second 1.3: A red shirt is worn."
+        )
+        expect(page.locator("#blind")).to_have_text("Without the video, f was right 1 of 4 times.")
+        expect(page.locator("#ribbon rect.asked")).to_have_count(1)
+        keep_screenshot(page, "review-votes")
         # the place is kept
         page.reload()
         expect(page.locator("#text")).to_have_text("What is worn?")
@@ -247,6 +270,7 @@ def test_questions_are_reviewed_by_keys_in_a_browser(server, folder):
         expect(page.locator("#task")).to_contain_text("you rewrote it")
         expect(page.locator("#text")).to_have_text("<b>What</b> do they wear?")
         expect(page.locator("#states")).to_contain_text("accepted")
+        page.keyboard.press("1")
         for width, scheme in ((1500, "dark"), (420, "light")):
             page.set_viewport_size({"width": width, "height": 1000})
             page.emulate_media(color_scheme=scheme)

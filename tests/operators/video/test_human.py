@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +15,14 @@ import pytest
 import dj_assets
 from dj_assets.analysis.people import PeopleOfRun
 from dj_assets.models.human.light_asd import network
+from dj_assets.models.human.people import people_of
+from dj_assets.models.human.person_boxes import estimated
 from dj_assets.models.human.tiny_checkpoints import SPEAKER, TAGS, write_speaker, write_tags
+from dj_assets.models.store import ModelStore
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.video import video_clip_description_mapper
+from dj_assets.operators.video import video_clip_description_mapper, video_human_tracks_extraction_mapper
 from dj_assets.operators.video.video_active_speaker_detect_mapper import VideoActiveSpeakerDetectMapper
+from dj_assets.operators.video.video_human_tracks_extraction_mapper import VideoHumanTracksExtractionMapper
 from dj_assets.operators.views.human_tracks import rows
 from dj_assets.recipe.load import load_recipe
 from dj_assets.samples.people import Figure, PeopleClip, write
@@ -137,9 +142,34 @@ def test_the_report_shows_when_people_are_seen_and_how_many_clips_have_them(out)
     balance = run.balance()
     assert (balance["people"], balance["sound"]) == ({"1": 1, "2": 1}, {"Speech": 1, "EMPTY": 1})
     assert balance["tasks of HumanVBench"]["Human Count"] == 2
-    picture = people_picture(run.examples(1), balance)
-    assert picture.count('class="rail"') == len(run.examples(1)[0].about.spans) == 2
+    (first,) = run.examples(1)
+    assert 1.4 <= run.length(first) <= 1.5
+    picture = people_picture({first: run.length(first)}, balance)
+    assert picture.count('class="rail"') == len(first.about.spans) == 2
     assert ">Clips by people<" in picture
+
+
+@pytest.mark.parametrize(("distance", "frames"), [(0.5, [24]), (0.9, [])])
+def test_tracks_are_joined_if_a_named_model_finds_their_faces_alike(monkeypatch, distance, frames):
+    compared = []
+
+    class Encoder:
+        def distance(self, first, second):
+            compared.append((first, second))
+            return distance
+
+    module = video_human_tracks_extraction_mapper
+    monkeypatch.setattr(module, "face_encoder", lambda _: Encoder())
+    monkeypatch.setattr(module, "of_clip", lambda one, clip, feature: [feature.boxes[0]])
+    monkeypatch.setattr(ModelStore, "find", lambda *_: SimpleNamespace(path=Path()))
+    operator = VideoHumanTracksExtractionMapper(identity_model="a/encoder")
+    assert operator.models() == ("a/encoder",)
+    # in frame 12 the face moves so far that a second track begins; alone, both are too short
+    boxes = [np.array([[left, 10.0, left + 20, 30.0]]) for left in [10.0] * 12 + [18.0] * 12]
+    persons = [estimated(box, 200, 200) for box in boxes]
+    tracks, count = people_of(boxes, persons, operator._distance(Batch(pa.RecordBatch.from_pylist([{"text": ""}])), 0))
+    assert ([len(track) for track in tracks], count) == (frames, 1)
+    assert compared[0] == ((11, 10.0, 10.0, 30.0, 30.0), (12, 18.0, 10.0, 38.0, 30.0))
 
 
 def test_tracks_become_rows_of_clip_track_and_frame(annotated):
