@@ -141,7 +141,7 @@ def _available(name: str, operator: DataJuicerOperator, here: Collection[str]) -
         return "yes" if own == name else f"yes, as `{own}`"
     if operator.never:
         return f"no: {operator.why}; {operator.fix}"
-    return f"not yet: {operator.why}"
+    return f"not yet: {operator.why}" + (f"; {operator.fix}" if operator.fix else "")
 
 
 def _single() -> list[str]:

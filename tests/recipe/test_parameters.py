@@ -84,6 +84,8 @@ def test_no_parameter_of_data_juicer_is_unknown():
         "pii_llm_suspect_mapper": {"spacy_auto_download", "spacy_ner_max_chars", "spacy_ner_model", "spacy_ner_models"},
         "text_tagging_by_prompt_mapper": {"max_model_len", "max_num_seqs", "tensor_parallel_size"},
         "video_captioning_from_frames_mapper": {"frame_field"},
+        "video_ocr_area_ratio_filter": {"languages_to_detect"},
+        "vlm_ray_vllm_engine_pipeline": {"accelerator_type", "engine_kwargs"},
         "video_extract_frames_mapper": {"frame_dir", "video_backend"},
         "video_face_blur_mapper": {"cv_classifier", "save_dir"},
         "video_ffmpeg_wrapped_mapper": ffmpeg,
