@@ -27,7 +27,7 @@ NOT_YET = {
     "downloaded weights": ("it runs a model whose package downloads the weights at the first use", ""),
     "members of groups": (
         "it works on the members of a group one by one, and a group becomes one sample here",
-        "name the tags in a prompt of llm_extract_mapper",
+        "",
     ),
     "optical flow": (
         "it estimates motion by a network",
