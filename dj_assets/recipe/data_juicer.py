@@ -10,23 +10,51 @@ from pathlib import Path
 
 _FILE = Path(__file__).parent / "data_juicer_operators.json"
 
-# Why an operator is not available yet, by the key `needs` of the file.
+# Why an operator is not available yet, by the key `needs` of the file, and what to do meanwhile, empty if that is open.
 NOT_YET = {
-    "diffusion model": "it paints images with a diffusion model",
-    "engine": "it arranges blocks for Ray, and results never depend on blocks here",
-    "faces and speakers": "it looks for faces or speakers",
-    "language model": "it calls a language model",
-    "lists of texts": "it takes samples apart whose text is a list, and a text is one text here",
-    "texts in pictures": "it finds text in pictures by weights that are downloaded at the first use",
-    "sound": "it analyses sound, or changes it",
-    "text model": "it runs a classifier or an embedding model over texts",
-    "vision language model": "it asks a model about images",
-    "vision model": "it runs a vision model",
-    "writes media": "it writes images or clips",
+    "clip model": (
+        "it describes clips by a model that is made for them alone",
+        "video_captioning_from_vlm_mapper describes clips by any vision language model",
+    ),
+    "diffusion model": (
+        "it paints a variant of each image with a diffusion model",
+        "sdxl_prompt2prompt_mapper paints pairs of images from captions",
+    ),
+    "downloaded tagger": (
+        "it runs a tagger whose package downloads the weights at the first use",
+        "image_tagging_vlm_mapper tags images by any vision language model",
+    ),
+    "downloaded weights": ("it runs a model whose package downloads the weights at the first use", ""),
+    "members of groups": (
+        "it works on the members of a group one by one, and a group becomes one sample here",
+        "",
+    ),
+    "optical flow": (
+        "it estimates motion by a network",
+        "video_motion_score_filter estimates motion without one",
+    ),
+    "repaired frames": ("it looks for what stays the same in a clip, and paints over it", ""),
+    "scores of tokens": (
+        "it needs the probability of every token, which servers of language models do not give for a prompt",
+        "perplexity_filter has the perplexity by KenLM, llm_difficulty_score_filter asks for the difficulty",
+    ),
+    "sound model": (
+        "it describes sound by a model that is made for it alone",
+        "video_tagging_from_audio_mapper tags sounds",
+    ),
+    "vision language model": ("it asks a model about images", "mllm_mapper asks any question about images"),
 }
 # Why an operator will not be available, and what to do in its place.
 NEVER = {
     "3-D": ("it computes cameras, depths or other geometry", "run it before, and read its results as fields"),
+    "AGPL": (
+        "its detector is that of Ultralytics under the licence AGPL-3.0",
+        "run it before, and read boxes as fields",
+    ),
+    "code of recipes": (
+        "its score is a function in a Python file that the recipe names",
+        "write an operator of your own, and choose by topk_specified_field_selector",
+    ),
     "poses": ("it computes poses of bodies", "run it before, and read its results as fields"),
     "robotics": ("it computes data for robots", "run it before, and read its results as fields"),
     "transfers files": (
@@ -60,7 +88,7 @@ class DataJuicerOperator:
     @property
     def why(self) -> str:
         """Return why the operator is not available, as a clause; empty if it is."""
-        return NEVER[self.needs][0] if self.never else NOT_YET.get(self.needs, "")
+        return {**NOT_YET, **NEVER}.get(self.needs, ("", ""))[0]
 
     @property
     def problem(self) -> str:
@@ -71,7 +99,7 @@ class DataJuicerOperator:
     @property
     def fix(self) -> str | None:
         """Return what to do in its place, None if that is open."""
-        return NEVER[self.needs][1] if self.never else None
+        return {**NOT_YET, **NEVER}.get(self.needs, ("", ""))[1] or None
 
 
 @cache

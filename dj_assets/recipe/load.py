@@ -25,6 +25,7 @@ from dj_assets.recipe.edit import LAST_STEP
 from dj_assets.recipe.inputs import inputs_of
 from dj_assets.recipe.model import AssetBlock, Recipe
 from dj_assets.recipe.parameters import Entry, Unknown, adapted, did_you_mean, with_cure
+from dj_assets.recipe.regrouping import without_reversed
 from dj_assets.recipe.yaml_file import read_yaml
 
 IN_MEMORY = "<dict>"
@@ -132,7 +133,8 @@ def _process(entries: object, context: _Context) -> tuple[tuple[Operator, ...], 
     indices: list[int] = []
     ignored: set[str] = set()
     notices: list[str] = []
-    for index, written, parameters in _steps(entries, context.file, notices):
+    steps = without_reversed(_steps(entries, context.file, notices), context.file, notices)
+    for index, written, parameters in steps:
         name = known_keys.RENAMED_OPERATORS.get(written, written)
         if name != written:
             earlier = f"is an earlier name of {name} and read as that"

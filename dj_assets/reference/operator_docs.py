@@ -9,7 +9,7 @@ from pathlib import Path
 from dj_assets import settings
 from dj_assets.home.writing import replace_atomically
 from dj_assets.operators import registry
-from dj_assets.recipe import composites, data_juicer, known_keys
+from dj_assets.recipe import composites, data_juicer, known_keys, regrouping
 from dj_assets.recipe.data_juicer import DataJuicerOperator
 from dj_assets.recipe.parameters import of_data_juicer_only
 from dj_assets.reference.operator_tables import (
@@ -137,11 +137,13 @@ def _available(name: str, operator: DataJuicerOperator, here: Collection[str]) -
     if name in composites.NAMES:
         parts = dict.fromkeys(step for step, _ in composites.steps_of(name, {})[0])
         return f"yes, as the steps {', '.join(f'`{step}`' for step in parts)}"
+    if name == regrouping.NAME:
+        return "yes: the members of the group are as before, so it and the steps from the grouper on are left out"
     if own in here:
         return "yes" if own == name else f"yes, as `{own}`"
     if operator.never:
         return f"no: {operator.why}; {operator.fix}"
-    return f"not yet: {operator.why}"
+    return f"not yet: {operator.why}" + (f"; {operator.fix}" if operator.fix else "")
 
 
 def _single() -> list[str]:

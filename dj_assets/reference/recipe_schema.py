@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dj_assets.operators.base import Operator
-from dj_assets.recipe import composites, known_keys
+from dj_assets.recipe import composites, known_keys, regrouping
 from dj_assets.recipe.edit import LAST_STEP
 from dj_assets.recipe.model import AssetBlock
 from dj_assets.recipe.parameters import ignored_by
@@ -71,7 +71,8 @@ def recipe_schema() -> Schema:
     other = {**known_keys.ALIASES, **known_keys.SHORT_NAMES}
     names |= {alias: name for alias, name in other.items() if name in names}
     definitions |= {name: _pipeline(name, keys) for name, keys in composites.PARAMETERS.items()}
-    names |= {name: name for name in sorted(composites.NAMES)}
+    definitions[regrouping.NAME] = _pipeline(regrouping.NAME, regrouping.PARAMETERS)
+    names |= {name: name for name in (*sorted(composites.NAMES), regrouping.NAME)}
     return {
         "$schema": DRAFT,
         "title": "Recipe",
@@ -115,14 +116,18 @@ def _known_only(operators: Mapping[str, str]) -> Schema:
 
 
 def _pipeline(name: str, keys: Sequence[str]) -> Schema:
-    """Return the schema of an operator that is read as the steps that it consists of."""
-    steps = ", ".join(dict.fromkeys(step for step, _ in composites.steps_of(name, {})[0]))
+    """Return the schema of an operator that is read as the steps that it consists of, or that takes others back."""
+    if name in composites.NAMES:
+        steps = ", ".join(dict.fromkeys(step for step, _ in composites.steps_of(name, {})[0]))
+        description, kinds = f"Read as its steps: {steps}.", ["object", "null"]
+    else:
+        description, kinds = _sentence(name), ["string", "null"]
     return {
         "title": name,
-        "description": f"Read as its steps: {steps}.",
+        "description": description,
         "type": "object",
         "additionalProperties": False,
-        "properties": {key: {"type": ["object", "null"]} for key in keys},
+        "properties": {key: {"type": kinds} for key in keys},
         "patternProperties": {f"^({'|'.join(sorted(composites.SHARED))})$": {"description": _NO_EFFECT}},
     }
 
@@ -190,4 +195,6 @@ def _without_effect(names: Iterable[str]) -> Schema:
 def _sentence(name: str) -> str:
     if name in composites.NAMES:
         return "Read as the steps that it consists of."
+    if name == regrouping.NAME:
+        return "Gives the members of groups back as they were: the grouper and the aggregators before it are left out."
     return next(operator_facts(cls).sentence for cls in shipped_operators() if cls.name == name)

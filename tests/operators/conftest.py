@@ -13,10 +13,12 @@ from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import Operator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.video.video_ocr_area_ratio_filter import VideoOcrAreaRatioFilter
 from tests.media import with_media
 from tests.models.text.tiny import shared_text_models
 from tests.models.vision.tiny import shared_vision_models
 from tests.operators.language_models import make_models
+from tests.operators.onnx_files import bright_texts
 
 MODELS = Path(__file__).resolve().parents[2] / "../shared/conformance/models"
 
@@ -41,6 +43,8 @@ def _canned_answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def models(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
     usual = ModelStore.with_folder(MODELS if MODELS.is_dir() else None)
     made = make_models(tmp_path_factory.mktemp("models"))
+    detector = VideoOcrAreaRatioFilter()
+    (made / detector.text_detector).write_bytes(bright_texts(detector.detector_size))
     tiny = (shared_vision_models(tmp_path_factory), shared_text_models(tmp_path_factory))
     return ModelStore((*usual.folders, made, *tiny))
 

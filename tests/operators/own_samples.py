@@ -45,14 +45,12 @@ OWN_SAMPLES = {
     ),
 }
 
-# Those that stand the generic contract with samples of their own, see test_own_samples.py. Scores of models in single
-# precision differ in the seventh digit with the size of the batch, more than the contract allows.
-CHECKED = (
-    "image_pair_natural_filter",
-    "img_diff_box_area_filter",
-    "img_diff_box_mapper",
-    "img_diff_caption_filter",
-    "img_diff_difference_mapper",
-    "img_diff_region_caption_mapper",
-    "latex_merge_tex_mapper",
-)
+# Why some of them are not checked by the generic contract, see test_own_samples.py.
+_DIGITS = "scores in single precision differ in the seventh digit with the size of the batch"
+_PEOPLE = "tracks of people, voices and faces come from drawn clips, over which a whole recipe runs"
+NOT_CHECKED = {
+    **dict.fromkeys(("img_diff_object_filter", "img_diff_region_match_filter", "img_diff_removal_filter"), _DIGITS),
+    "image_segment_mapper": "masks of a tiny checkpoint are compared with those of transformers",
+    **{name: _PEOPLE for name, where in OWN_SAMPLES.items() if where.endswith("test_human.py")},
+}
+CHECKED = tuple(name for name in OWN_SAMPLES if name not in NOT_CHECKED)

@@ -15,6 +15,7 @@ import pytest
 from dj_assets.media.access import MediaAccess
 from dj_assets.media.locations import Root
 from dj_assets.media.media_keys import MediaKeys
+from dj_assets.models.store import ModelStore
 from dj_assets.operators import registry
 from dj_assets.operators.batch import FIELDS, Batch
 from dj_assets.stores.made_media import MadeMedia
@@ -22,6 +23,7 @@ from dj_assets.testing.bench import Bench
 from dj_assets.testing.check import CHECKS
 from tests.media import made, reader
 from tests.operators.own_samples import CHECKED
+from tests.operators.paraphrases import save_model
 
 Record = dict[str, object]
 
@@ -33,6 +35,8 @@ def of_pair(text: str) -> Record:
         "images": [f"{side}.png", f"{(side + 1) % 3}.png"],
         "box": [16.0, 12.0, 8.0 + side, 8.0],
         "pair": f"{side}",
+        "removal_images": [f"{side}.png", f"{(side + 1) % 3}.png"],
+        "removed_object": text,
         "caption1": text,
         "caption2": f"{text} again",
         "objects1": ["cat"],
@@ -47,7 +51,10 @@ def of_archive(text: str) -> Record:
 
 
 RECORDS: Mapping[str, Callable[[str], Record]] = {"latex_merge_tex_mapper": of_archive}
-PARAMETERS: Mapping[str, Mapping[str, object]] = {"img_diff_box_mapper": {"finder": "grid"}}
+PARAMETERS: Mapping[str, Mapping[str, object]] = {
+    "img_diff_box_mapper": {"finder": "grid"},
+    "semantic_deduplicator": {"embedding_model": "tiny"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made.image(folder / f"{number}.png", 40, 32, seed=number)
         with zipfile.ZipFile(folder / f"{number}.zip", "w") as archive:
             archive.writestr("main.tex", f"source {number}")
+    save_model(folder / "models/tiny")
     return folder
 
 
@@ -73,6 +81,7 @@ def with_records(record: Callable[[str], Record], folder: Path, batch: Batch) ->
 def test_it_keeps_the_contract_that_authors_check(name, folder, models, monkeypatch):
     monkeypatch.setenv("DJ_PAINTER", "canned")
     operator = registry.find(name)(**PARAMETERS.get(name, {}))
-    bench = Bench(operator, models, partial(with_records, RECORDS.get(name, of_pair), folder))
+    known = ModelStore((*models.folders, folder / "models"))
+    bench = Bench(operator, known, partial(with_records, RECORDS.get(name, of_pair), folder))
     for check in CHECKS:
         check(bench)

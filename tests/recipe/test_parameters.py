@@ -6,7 +6,7 @@ import pytest
 
 from dj_assets.errors import RecipeError
 from dj_assets.operators.registry import find, operator_names
-from dj_assets.recipe import composites, data_juicer, known_keys
+from dj_assets.recipe import composites, data_juicer, known_keys, regrouping
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.parameters import of_data_juicer_only
 
@@ -84,6 +84,8 @@ def test_no_parameter_of_data_juicer_is_unknown():
         "pii_llm_suspect_mapper": {"spacy_auto_download", "spacy_ner_max_chars", "spacy_ner_model", "spacy_ner_models"},
         "text_tagging_by_prompt_mapper": {"max_model_len", "max_num_seqs", "tensor_parallel_size"},
         "video_captioning_from_frames_mapper": {"frame_field"},
+        "video_ocr_area_ratio_filter": {"languages_to_detect"},
+        "vlm_ray_vllm_engine_pipeline": {"accelerator_type", "engine_kwargs"},
         "video_extract_frames_mapper": {"frame_dir", "video_backend"},
         "video_face_blur_mapper": {"cv_classifier", "save_dir"},
         "video_ffmpeg_wrapped_mapper": ffmpeg,
@@ -167,11 +169,26 @@ def test_every_operator_of_data_juicer_is_here_or_has_a_reason():
     here = set(operator_names())
     known = data_juicer.operators()
     assert len(known) == 224
-    here |= composites.NAMES
+    here |= {*composites.NAMES, regrouping.NAME}
     missing = {name: known[name] for name in known if known_keys.ALIASES.get(name, name) not in here}
     assert [name for name, operator in missing.items() if not operator.why] == []
     for name, operator in missing.items():
         assert operator.why in refused(name)
+
+
+def test_a_grouper_that_is_taken_back_is_left_out():
+    length, grouper = {"text_length_filter": {"min_len": 2}}, {"key_value_grouper": {"group_by_keys": ["kind"]}}
+    back = {"naive_reverse_grouper": {"batch_meta_export_path": "out.jsonl"}}
+    recipe = loaded(length, grouper, "nested_aggregator", back, "words_num_filter")
+    assert recipe.process == loaded(length, "words_num_filter").process
+    assert recipe.entries == (0, 4)
+    [notice] = [notice for notice in recipe.notices if "process[3]: naive_reverse_grouper" in notice]
+    assert "so it and key_value_grouper, nested_aggregator are left out" in notice
+    assert "put a grouper in front of it" in refused(length, "naive_reverse_grouper")
+    assert "put a grouper in front of it" in refused(grouper, length, back)
+    assert "export: unknown parameter; known is batch_meta" in refused(
+        grouper, {"naive_reverse_grouper": {"export": 1}}
+    )
 
 
 def test_a_misspelt_operator_of_data_juicer_is_named():

@@ -24,21 +24,20 @@ from dj_assets.operators.views.sample_fields import field_values
 Captions = list[list[str]]
 
 
-class Captioning(MediaOperator, Expander):
-    """Make a sample with captions of the media of each sample, by a model such as BLIP that describes pictures.
+class CaptionExpander(MediaOperator, Expander):
+    """Make a sample with captions of the media of each sample.
 
     The new sample, a child, stays next to the original one, or replaces it; a sample without media has none. In the
     text of the child, each caption follows the mark of its medium, and other text is left out.
 
-    A single caption is the most likely one. Of several (`caption_num`), drawn at random by the content of the pictures,
-    `keep_candidate_mode` keeps one at random, the one most similar to the text, or all, each in a sample.
+    Of several captions (`caption_num`), `keep_candidate_mode` keeps one at random, the one most similar to the text, or
+    all, each in a sample.
     """
 
     by_default_conditional: ClassVar[bool] = True
     # whether a chunk of the text without media stays as the mark of its end
     keeps_chunks: ClassVar[bool] = False
 
-    hf_img2seq: str = "Salesforce/blip2-opt-2.7b"
     caption_num: PositiveInt = 1
     keep_candidate_mode: Literal["random_any", "similar_one_simhash", "all"] = "random_any"
     keep_original_sample: bool = True
@@ -50,13 +49,9 @@ class Captioning(MediaOperator, Expander):
         """Return whether the original sample stays."""
         return self.keep_original_sample
 
-    def models(self) -> tuple[str, ...]:
-        """Return the name of the model."""
-        return (self.hf_img2seq,)
-
     @abstractmethod
-    def pictures(self, batch: Batch) -> list[list[Sequence[np.ndarray]]]:
-        """Return the pictures of every listed medium, nested like the paths."""
+    def candidates(self, batch: Batch, prompts: Sequence[str | None]) -> list[Captions]:
+        """Return the `caption_num` captions of every listed medium of every sample, given the prompt of each sample."""
 
     def listed_in(self) -> str | None:
         """Return the field of the child that lists the captions, None if only its text has them."""
@@ -82,21 +77,13 @@ class Captioning(MediaOperator, Expander):
         tokens = seen.media_access.keys.tokens
         prompts = field_values(batch, self.prompt_key) if self.prompt_key else [self.prompt] * len(batch)
         listed = seen.listed(self.media)
-        shown = self.pictures(batch) if any(listed) else [[] for _ in listed]
-        children = []
-        for text, paths, pictures, prompt in zip(batch.text.to_pylist(), listed, shown, prompts, strict=True):
-            wish = prompt if isinstance(prompt, str) else None
-            captions = [self._candidates(batch, own, wish) for own in pictures]
-            children.append(self._children(text, captions, tokens) if paths else [])
+        wishes = [prompt if isinstance(prompt, str) else None for prompt in prompts]
+        found = self.candidates(batch, wishes) if any(listed) else [[] for _ in listed]
+        samples = zip(batch.text.to_pylist(), listed, found, strict=True)
+        children = [self._children(text, captions, tokens) if paths else [] for text, paths, captions in samples]
         name = self.listed_in()
         fields: Mapping[str, pa.DataType] = {TEXT: pa.string(), **({name: pa.list_(pa.string())} if name else {})}
         return pa.array(children, pa.list_(pa.struct([*fields.items()])))
-
-    def _candidates(self, batch: Batch, pictures: Sequence[np.ndarray], prompt: str | None) -> list[str]:
-        """Return the captions of a medium to choose from."""
-        model = load.captioner(batch.models.find(self.hf_img2seq).path)
-        each = [model.captions(picture, prompt, self.caption_num) for picture in pictures]
-        return [". ".join(captions[number] for captions in each) for number in range(self.caption_num)]
 
     def _children(self, text: str, captions: Captions, tokens: SpecialTokens) -> list[dict[str, object]]:
         count = self.caption_num if self.keep_candidate_mode == "all" else 1
@@ -115,6 +102,33 @@ class Captioning(MediaOperator, Expander):
             return min(zip(values, candidates, strict=True), key=lambda pair: (own ^ pair[0]).bit_count())[1]
         drawn = int(hashlib.sha256("\0".join(candidates).encode()).hexdigest()[:15], 16)
         return candidates[drawn % len(candidates)]
+
+
+class Captioning(CaptionExpander):
+    """Make a sample with captions of the media of each sample, by a model such as BLIP that describes pictures.
+
+    A single caption is the most likely one. Several are drawn at random by the content of the pictures.
+    """
+
+    hf_img2seq: str = "Salesforce/blip2-opt-2.7b"
+
+    def models(self) -> tuple[str, ...]:
+        """Return the name of the model."""
+        return (self.hf_img2seq,)
+
+    @abstractmethod
+    def pictures(self, batch: Batch) -> list[list[Sequence[np.ndarray]]]:
+        """Return the pictures of every listed medium, nested like the paths."""
+
+    def candidates(self, batch: Batch, prompts: Sequence[str | None]) -> list[Captions]:
+        """Return the captions of every listed medium of every sample."""
+        samples = zip(self.pictures(batch), prompts, strict=True)
+        return [[self._of_medium(batch, own, wish) for own in shown] for shown, wish in samples]
+
+    def _of_medium(self, batch: Batch, pictures: Sequence[np.ndarray], prompt: str | None) -> list[str]:
+        model = load.captioner(batch.models.find(self.hf_img2seq).path)
+        each = [model.captions(picture, prompt, self.caption_num) for picture in pictures]
+        return [". ".join(captions[number] for captions in each) for number in range(self.caption_num)]
 
 
 def _simhashes(texts: Sequence[str]) -> list[int]:
