@@ -454,3 +454,16 @@ def own_values() -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
     server = OPENAI_BASE_URL.given()
     return own if server is None else {**own, OPENAI_BASE_URL.name: server}
+
+
+# Shorter values are no secrets, and replacing them would damage every message.
+_LEAST_SECRET = 6
+
+
+def without_secrets(message: str) -> str:
+    """Return a message without the values of credentials, in case a library or a server repeats them."""
+    for variable in SECRETS:
+        value = variable.given() or ""
+        if len(value) >= _LEAST_SECRET:
+            message = message.replace(value, "***")
+    return message

@@ -53,7 +53,8 @@ class Workers:
         ends = [theirs, *(there for _, there in lines)]
         numbers = [end.fileno() for end in ends]
         self._server = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
-            [sys.executable, "-c", _MAIN, json.dumps([numbers[0], numbers[1:], [*map(str, sys.path)]])],
+            # -P: a module in the current folder, where data may be, is not imported
+            [sys.executable, "-P", "-c", _MAIN, json.dumps([numbers[0], numbers[1:], [*map(str, sys.path)]])],
             stdin=subprocess.DEVNULL,
             env={**os.environ, **settings.SINGLE_THREAD_ENV},
             pass_fds=numbers,

@@ -203,7 +203,8 @@ def _spawned() -> Spawned:
     ours, theirs = Channel.pair()
     try:
         process: subprocess.Popen[bytes] = subprocess.Popen(
-            [sys.executable, "-m", "dj_assets.media.child"],
+            # -P: a module in the current folder, where data may be, is not imported
+            [sys.executable, "-P", "-m", "dj_assets.media.child"],
             stdin=theirs.socket.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dj_assets.errors import DjError
+from dj_assets.variables import without_secrets
 
 _CHUNK_BYTES = 1024 * 1024
 _TIMEOUT_S = 60
@@ -71,7 +72,7 @@ def download(name: str, urls: Sequence[str], part: Path, pauses_s: Sequence[floa
             except (OSError, http.client.HTTPException) as error:
                 problem = f"{url}: {getattr(error, 'reason', error)}"
     by_hand = f"without network, put {name} into a folder that DJ_MODELS names"
-    raise PullError(f"{name}: cannot be downloaded ({problem}); {by_hand}")
+    raise PullError(f"{name}: cannot be downloaded ({without_secrets(problem)}); {by_hand}")
 
 
 def _from_hub(address: re.Match[str], part: Path) -> str:

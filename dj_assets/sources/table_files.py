@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dj_assets.sources.orc_stripes import stripes
 from dj_assets.sources.sources import Format
 from dj_assets.sources.table_batches import MOST_BYTES, batches_of
 from dj_assets.system import limited_memory
@@ -52,8 +53,8 @@ def opened_table(raw: IO[bytes], format: Format) -> Iterator[OpenTable]:
 
     Raises
     ------
-    pa.ArrowInvalid, OSError
-        If it is damaged, or no table of this format.
+    Exception
+        One of `DAMAGED`, if it is damaged, or no table of this format.
     """
     if format == "arrow":
         yield ArrowTable(raw)
@@ -147,11 +148,12 @@ class ArrowTable:
 
 
 class OrcTable:
-    """An ORC file, read stripe by stripe."""
+    """An ORC file, read stripe by stripe in another process."""
 
     def __init__(self, raw: IO[bytes]) -> None:
         from pyarrow import orc
 
+        self._raw = raw
         self._table = orc.ORCFile(raw)
         self.schema: pa.Schema = self._table.schema
 
@@ -161,10 +163,12 @@ class OrcTable:
 
     def batches(self, block_bytes: int, most_bytes: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002
         """Yield one batch for each stripe: the library reads none of them in parts."""
-        for number in range(self._table.nstripes):
-            with limited_memory(most_bytes):
-                batch = self._table.read_stripe(number)
-            yield batch
+        with stripes(self._raw, most_bytes) as stripe:
+            for number in range(self._table.nstripes):
+                batch = stripe(number)
+                for column in batch.columns:
+                    _require_sound(column)
+                yield batch
 
     def share(self, row: int) -> float:
         """Return the share of the rows."""

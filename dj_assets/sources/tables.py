@@ -22,6 +22,7 @@ from dj_assets.sources.fields import ID, SAMPLE_NAME
 from dj_assets.sources.file_kinds import HEAD_BYTES, mistaken_content
 from dj_assets.sources.json_values import as_strings, json_texts
 from dj_assets.sources.lance_tables import LanceTable
+from dj_assets.sources.orc_stripes import DAMAGED
 from dj_assets.sources.sources import SourceFile
 from dj_assets.sources.streams import BrokenStreamError, Stream
 from dj_assets.sources.table_batches import MOST_BYTES, row_bytes, split
@@ -58,7 +59,7 @@ def table_blocks(file: SourceFile, file_number: int, block_bytes: int, max_row_b
                     row += part.num_rows
             if not row:
                 yield Block(file_number, 0, 0, plain(without_rows(schema)), file.size, schema=schema)
-    except (pa.ArrowInvalid, OSError, MemoryError) as error:
+    except DAMAGED as error:
         raise _unreadable(file, error, row) from error
 
 
@@ -101,7 +102,7 @@ def _reading(file: SourceFile) -> Iterator[OpenTable]:
     try:
         with _table(file) as table:
             yield table
-    except (pa.ArrowInvalid, OSError, MemoryError, BrokenStreamError) as error:
+    except (*DAMAGED, BrokenStreamError) as error:
         raise _unreadable(file, error) from error
 
 
@@ -263,7 +264,7 @@ def _unreadable(file: SourceFile, error: Exception, row: int = 0) -> UnreadableF
         problem = f"row {row} takes more than {_most_bytes(file):,} bytes of memory to be read"
         part = _PARTS[file.format]
         return UnreadableFileError(f"{file.path}: {problem}; write it again, with fewer or smaller rows in a {part}")
-    reason = str(error).splitlines()[0]
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
     name = TABLES[file.format]
     return UnreadableFileError(f"{file.path}: no readable {name} after row {row} ({reason}); fetch it again")
 

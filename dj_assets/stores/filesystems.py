@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from dj_assets import variables
 from dj_assets.errors import UserError
 from dj_assets.stores.hub import SCHEME
-from dj_assets.stores.retry import without_secrets
 from dj_assets.urls import azure_account, azure_endpoint, gcs_emulator, s3_endpoint
+from dj_assets.variables import without_secrets
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from dj_assets import variables
 from dj_assets.errors import StoreError, UserError
+from dj_assets.variables import without_secrets
 
 T = TypeVar("T")
 
@@ -23,8 +23,6 @@ _REFUSED = re.compile(
     r"|UNRECOGNIZED_CLIENT|MISSING_AUTHENTICATION|INVALID_BUCKET|InvalidBucketName|NoSuchBucket|ContainerNotFound"
     r"|AuthenticationFailed|AuthorizationFailure|PERMISSION_DENIED|UNAUTHENTICATED",
 )
-# Shorter values are no secrets, and replacing them would damage every message.
-_LEAST_SECRET = 6
 
 
 def retried(what: str, work: Callable[[], T], attempts: int = ATTEMPTS) -> T:
@@ -62,12 +60,3 @@ def retried(what: str, work: Callable[[], T], attempts: int = ATTEMPTS) -> T:
             # full jitter: workers that were throttled together must not retry at the same time
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**attempt)))  # noqa: S311
     raise AssertionError("unreachable")
-
-
-def without_secrets(message: str) -> str:
-    """Return a message without the values of credentials, in case a library repeats them."""
-    for variable in variables.SECRETS:
-        value = variable.given() or ""
-        if len(value) >= _LEAST_SECRET:
-            message = message.replace(value, "***")
-    return message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -16,6 +17,8 @@ from dj_assets.errors import UserError
 from dj_assets.recipe.model import Recipe
 from dj_assets.subset.inputs import against_of, files_of
 from dj_assets.urls import without_credentials
+from tests.models.chat_server import chat_server
+from tests.stores.hub_server import serving
 
 PLANTED = "planted-secret-0123456789"
 URL = f"s3://user:{PLANTED}@bucket/data.jsonl"
@@ -84,6 +87,46 @@ def test_no_file_of_a_run_repeats_the_secret_of_a_url(folder: Path) -> None:
     written = {path.relative_to(output): _content(path) for path in output.rglob("*") if path.is_file()}
     assert Path("report.html") in written
     assert [name for name, content in written.items() if PLANTED in content] == []
+
+
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_server_that_repeats_the_key_does_not_bring_it_into_a_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    def repeats(handler: Any, _: str) -> bool:
+        # the key begins before the place where the message is cut
+        said = f"{'x' * 170} {handler.headers['Authorization']} is no key"
+        handler.send({"error": said}, status)
+        return True
+
+    (folder / "recipe.yaml").write_text("process:\n  - llm_quality_score_filter:\n")
+    with chat_server() as server:
+        server.fault = repeats
+        monkeypatch.setenv("DJ_LLM", server.url)
+        message = said("run", "recipe.yaml", "--input", "in.jsonl", "--output", "out", "--workers", "1")
+        assert server.keys == {f"Bearer {PLANTED}-OPENAI_API_KEY"}, message
+    assert "***" in message or status != 401
+    written = {path: _content(path) for path in folder.rglob("*") if path.is_file() and path.name != "source.yaml"}
+    # the cut leaves no part of the key either
+    assert PLANTED[:8] not in message
+    assert [path for path, content in written.items() if PLANTED[:8] in content] == []
+
+
+def test_the_token_of_the_hub_is_in_no_file_of_a_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as hub:
+        hub.token = f"{PLANTED}-HF_TOKEN"
+        hub.private.add("owner/own")
+        hub.commit("owner/own", {"a.jsonl": b'{"text": "A text."}\n'})
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        arguments = ["--output", str(folder / "out"), "--workers", "1"]
+        message = said("run", "recipe.yaml", "--input", "hf://datasets/owner/own", *arguments)
+        assert (folder / "out/run.json").exists(), message
+        hub.status = 403
+        refused = said("run", "recipe.yaml", "--input", "hf://datasets/owner/own@main/b*", *arguments)
+    assert "HF_TOKEN" in refused
+    assert PLANTED not in message + refused
+    written = {path: _content(path) for path in folder.rglob("*") if path.is_file() and path.name != "source.yaml"}
+    assert [path for path, content in written.items() if PLANTED in content] == []
 
 
 def _content(path: Path) -> str:

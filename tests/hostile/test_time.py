@@ -101,6 +101,18 @@ def test_long_ngrams_of_texts_that_repeat_themselves(bench: Bench, name: str) ->
         assert time.process_time() - began < 2
 
 
+@pytest.mark.parametrize("operator", ["document_minhash_deduplicator", "document_simhash_deduplicator"])
+def test_long_shingles_are_quarantined_or_few(bench: Bench, operator: str) -> None:
+    long = registry.find(operator)(window_size=100_000)
+    for name in ("initials", "tag without end"):
+        began = time.process_time()
+        with pytest.raises(SampleError, match="too many bytes in shingles of 100,000 units"):
+            run(long, texts.text(name, 1_000_000), bench.models)
+        assert time.process_time() - began < 2
+    # fewer units than one shingle has
+    run(long, "some words " * 45_000, bench.models)
+
+
 def test_signs_and_long_words_do_not_occupy_the_parser(bench: Bench) -> None:
     operator = registry.find("text_action_filter")()
     # the model is loaded before the time is taken

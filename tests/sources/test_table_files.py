@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import signal
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +13,7 @@ import pytest
 from pyarrow import feather, orc
 
 from dj_assets.errors import SourceError, UnreadableFileError
+from dj_assets.sources import orc_stripes
 from dj_assets.sources.blocks import Parsed
 from dj_assets.sources.bundles import bundled
 from dj_assets.sources.record_fields import record_fields
@@ -134,6 +137,44 @@ def test_a_batch_that_claims_to_unpack_to_too_much_is_an_error(tmp_path):
         UnreadableFileError, match=r"of memory to be read; write it again, with fewer .* rows in a batch"
     ):
         read(write(tmp_path, "a.arrow", lying))
+
+
+# The library ended the process at some of these bytes, and raised an unknown error at others.
+@pytest.mark.parametrize("at", [171, 449, *range(20, 1000, 45)])
+def test_a_damaged_stripe_is_an_error(tmp_path, at):
+    content = bytearray(as_orc(TABLE.slice(0, 60)))
+    content[at : at + 8] = b"\x7f" * 8
+    try:
+        parsed = together(read(write(tmp_path, "a.orc", bytes(content))))
+    except UnreadableFileError as error:
+        assert re.search(r"a\.orc: no readable ORC after row 0 \(.+\); fetch it again$", str(error))
+    else:
+        # ORC has no checksums
+        assert parsed.rows.num_rows + len(parsed.rejects) == 60
+
+
+def test_a_reader_that_dies_is_an_error_and_the_next_file_is_read(tmp_path, monkeypatch):
+    good = write(tmp_path, "a.orc", as_orc(TABLE))
+    assert read(good)
+    reader = orc_stripes._Process.of_this_one()
+    reader._process.kill()
+    with pytest.raises(UnreadableFileError, match=r"stripe 0 cannot be read: its reader died \(-9\)"):
+        read(good)
+    assert sum(parsed.rows.num_rows for parsed in read(good)) == 299
+    reader._process.send_signal(signal.SIGSTOP)
+    reader._line.settimeout(0.2)
+    with pytest.raises(UnreadableFileError, match="no end after 300 s"):
+        read(good)
+
+
+@pytest.mark.parametrize("at", range(0, 700, 7))
+def test_a_damaged_schema_is_an_error(tmp_path, at):
+    content = bytearray(as_file(TABLE.slice(0, 9)))
+    content[at] ^= 0xF4
+    try:
+        read(write(tmp_path, "a.arrow", bytes(content)))
+    except UnreadableFileError as error:
+        assert "a.arrow: " in str(error)
 
 
 @pytest.mark.parametrize(

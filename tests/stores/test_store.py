@@ -11,9 +11,10 @@ from dj_assets.stores import lease, retry
 from dj_assets.stores.globs import matches
 from dj_assets.stores.lease import leased
 from dj_assets.stores.path import ObjectPath
-from dj_assets.stores.retry import retried, without_secrets
+from dj_assets.stores.retry import retried
 from dj_assets.stores.store import ListedObject, Store
 from dj_assets.stores.stream import ObjectStream
+from dj_assets.variables import without_secrets
 from tests.stores.s3 import SECRET
 
 

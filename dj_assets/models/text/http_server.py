@@ -20,9 +20,12 @@ from dj_assets import variables
 from dj_assets.errors import TextModelError
 from dj_assets.models.text.chat import Answer, CallError, ChatRequest
 from dj_assets.urls import without_credentials
+from dj_assets.variables import without_secrets
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
 _MOST_BYTES = 16 * 2**20
+# What is read of the message of an error.
+_MOST_SAID = 1 << 16
 _PIECE = 1 << 16
 # The models of a server that a message names.
 _MOST_NAMED = 5
@@ -99,7 +102,8 @@ class HttpModel:
             return None
         others = ", ".join(names[:_MOST_NAMED]) + (f" and {len(names) - _MOST_NAMED} more" * (len(names) > _MOST_NAMED))
         wanted = "any model" if model is None else f"the model {model!r}"
-        return f"{self._shown}: answers, but does not list {wanted}; it lists {others or 'none'}"
+        listed = without_secrets(others) or "none"
+        return f"{self._shown}: answers, but does not list {wanted}; it lists {listed}"
 
     def answer(self, request: ChatRequest) -> Answer:
         """Return the answer of the server.
@@ -160,7 +164,7 @@ class HttpModel:
             try:
                 return self._once(endpoint, body, path)
             except _LaterError as error:
-                problem = self._masked(str(error))
+                problem = without_secrets(str(error))
                 if attempt == self.retries:
                     if error.gone:
                         fix = "start it, or correct OPENAI_BASE_URL; answered calls are kept"
@@ -201,8 +205,10 @@ class HttpModel:
     def _of_status(self, error: urllib.error.HTTPError) -> Exception:
         """Return the error for a status other than success."""
         with error:
-            said = " ".join(error.read(500).decode("utf-8", "replace").split())[:200]
-        problem = self._masked(f"status {error.code}" + (f": {said}" if said else ""))
+            # servers repeat the key that they refuse: it is masked before the message is cut
+            read = without_secrets(error.read(_MOST_SAID).decode("utf-8", "replace"))
+        said = " ".join(read.split())[:200]
+        problem = f"status {error.code}" + (f": {said}" if said else "")
         if error.code in _LATER or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return _LaterError(problem, _pause(error.headers.get("Retry-After")))
         if error.code in _REFUSED or error.code < HTTPStatus.BAD_REQUEST:
@@ -213,10 +219,6 @@ class HttpModel:
     @property
     def _shown(self) -> str:
         return without_credentials(self.base_url)
-
-    def _masked(self, message: str) -> str:
-        key = variables.OPENAI_API_KEY.given()
-        return message.replace(key, "***") if key else message
 
 
 def _read(response: Any, deadline: float) -> bytes:  # noqa: ANN401 - the type differs by scheme

@@ -7,13 +7,16 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import PositiveInt, field_validator
 
+from dj_assets.errors import SampleError
 from dj_assets.operators.base import Deduplicator
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.views.text_views import lowered
 
 PUNCTUATION = r"\p{P}"
+MOST_SHINGLE_BYTES = 4_000_000_000
 
 
 class ShingleDeduplicator(Deduplicator):
@@ -42,9 +45,32 @@ class ShingleDeduplicator(Deduplicator):
     def prepared(self, batch: Batch) -> pa.StringArray:
         """Return the texts in lower case (with `lowercase`), without matches of `ignore_pattern`."""
         text = lowered(batch) if self.lowercase else batch.text
-        if not self.ignore_pattern:
-            return text
-        return _without_punctuation(text) if self.ignore_pattern == PUNCTUATION else _without(self.ignore_pattern, text)
+        if self.ignore_pattern == PUNCTUATION:
+            text = _without_punctuation(text)
+        elif self.ignore_pattern:
+            text = _without(self.ignore_pattern, text)
+        check_cost(text, self.window_size, spaces=getattr(self, "tokenization", "") == "space")
+        return text
+
+
+def check_cost(texts: pa.StringArray, window: int, *, spaces: bool) -> None:
+    """Raise for a text whose shingles have too many bytes in all: each of them is hashed by itself.
+
+    A text of n units has n - `window` + 1 shingles. Units are separated by spaces (`spaces`), or each character may be
+    one.
+
+    Raises
+    ------
+    SampleError
+        If a text has more than 4 GB of shingles, which take about two seconds.
+    """
+    sizes = pc.binary_length(texts).to_numpy(zero_copy_only=False)
+    large = np.flatnonzero(sizes * float(window) > MOST_SHINGLE_BYTES)
+    for at in large.tolist():
+        text = texts[at].as_py()
+        units = text.count(" ") + 1 if spaces else len(text)
+        if (units - window) * (sizes[at] / units) * window > MOST_SHINGLE_BYTES:
+            raise SampleError(f"too many bytes in shingles of {window:,} units; use a smaller window_size")
 
 
 def _without(pattern: str, text: pa.StringArray) -> pa.StringArray:

@@ -16,6 +16,7 @@ from dj_assets.publish.export.export import MANIFEST, SUMS, Exported
 from dj_assets.publish.export.hub_card import CARD
 from dj_assets.recipe.export_formats import ExportFormat
 from dj_assets.urls import without_credentials
+from dj_assets.variables import without_secrets
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -130,7 +131,7 @@ def _clear_lines(target: HubDataset, endpoint: str) -> Iterator[None]:
 def _line(error: Exception, target: HubDataset, endpoint: str) -> UserError | StoreError:
     cause = _cause(error)
     response = getattr(cause, "response", None)
-    about = without_credentials(str(cause).strip().partition("\n")[0]) or type(cause).__name__
+    about = without_secrets(without_credentials(str(cause).strip().partition("\n")[0])) or type(cause).__name__
     where = f"{target.repository} at {without_credentials(endpoint)}"
     if response is None:
         again = "check the network and HF_ENDPOINT, then run again: finished files are not uploaded again"
