@@ -76,9 +76,13 @@ class FieldObserver:
 
     def __init__(self) -> None:
         self._shapes: dict[Shape, None] = {}
+        self._last: Shape | None = None
 
     def add(self, shape: Shape) -> None:
         """Add the shape of one record."""
+        if shape is self._last:
+            return
+        self._last = shape
         self._shapes[shape] = None
         if len(self._shapes) > _FOLD_AT:
             self._shapes = {self.types().shape: None}

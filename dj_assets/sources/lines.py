@@ -43,25 +43,28 @@ class LineSplitter:
         self._byte = stream.position
 
     def __iter__(self) -> Iterator[Lines | Overlong]:
-        carry = bytearray()
+        # what follows the last line end, in the chunks that were read
+        carry: list[bytes] = []
         while chunk := self._stream.read(self._run_bytes):
-            seen = len(carry)
-            carry += chunk
             try:
                 is_last = not self._stream.peek(1)
             except BrokenStreamError:
                 # the lines before the damage are counted
-                yield from self._run(bytes(carry[: carry.rfind(b"\n") + 1]))
+                read = b"".join((*carry, chunk))
+                yield from self._run(read[: read.rfind(b"\n") + 1])
                 raise
             # a last line without line end is added to the last run
-            cut = len(carry) if is_last else carry.rfind(b"\n", seen) + 1
+            cut = len(chunk) if is_last else chunk.rfind(b"\n") + 1
             if cut:
-                payload = bytes(carry[:cut])
-                del carry[:cut]
+                # the lines are copied once, here
+                payload = b"".join((*carry, memoryview(chunk)[:cut]))
+                carry = [chunk[cut:]] if cut < len(chunk) else []
                 yield from self._run(payload)
-            elif len(carry) > self._max_line_bytes:
-                length = len(carry)
-                carry.clear()
+                continue
+            carry.append(chunk)
+            length = sum(map(len, carry))
+            if length > self._max_line_bytes:
+                carry = []
                 yield self._overlong(length + self._skip_line())
 
     def _run(self, payload: bytes) -> Iterator[Lines | Overlong]:

@@ -81,13 +81,12 @@ class Reader:
         if self.file.is_joined:
             yield from self._bundle()
             return
-        row = 0
+        block: Block | None = None
         try:
-            source = self._table() if self.file.format in TABLES else self._stream()
-            for block in source:
-                row = _end_row(block)
+            for block in self._table() if self.file.format in TABLES else self._stream():
                 yield block
         except BrokenStreamError as error:
+            row = _end_row(block) if block else 0
             raise UnreadableFileError(
                 f"{self.file.path}: {error}, after row {row}: the file is incomplete or damaged; fetch it again"
             ) from error

@@ -7,7 +7,7 @@ the order of keys, and `null` is its neutral element.
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
@@ -60,9 +60,9 @@ def shape_of(value: Any, *, exact: bool = True, depth: int = 0) -> Shape:  # noq
         Without `exact`, if a number is so large that it may have been an integer, or if the nesting is too deep for a
         check.
     """
-    kind = _BY_TYPE.get(type(value))
-    if kind is not None:
-        return kind
+    known = _flat_shape(value) if type(value) is dict and not depth else _BY_TYPE.get(type(value))
+    if known is not None:
+        return known
     if isinstance(value, int):
         return _integer(value)
     if isinstance(value, float):
@@ -82,6 +82,18 @@ def shape_of(value: Any, *, exact: bool = True, depth: int = 0) -> Shape:  # noq
         [(key, _BY_TYPE.get(type(item)) or shape_of(item, exact=exact, depth=depth + 1)) for key, item in value.items()]
     )
     return Struct(fields) if depth == 0 or len(fields) <= MAX_KEYS else "json"
+
+
+def _flat_shape(record: dict[str, object]) -> Shape | None:
+    """Return the shape of a record without numbers, lists and objects, None for another one."""
+    kinds = tuple(map(_BY_TYPE.get, map(type, record.values())))
+    return None if None in kinds else _flat(tuple(record), kinds)
+
+
+@lru_cache(1024)
+def _flat(keys: tuple[str, ...], kinds: tuple[str, ...]) -> Struct:
+    """Return one object for all records of a shape: it is faster to compare."""
+    return Struct(tuple(zip(keys, kinds, strict=True)))
 
 
 def join(a: Shape, b: Shape, max_keys: int = MAX_KEYS) -> Shape:

@@ -88,6 +88,8 @@ class Stream:
         self._size = file.size
         self._codec = _CODECS[file.compression] if file.compression else None
         self._ahead = b""
+        # a peek reads as much as the last read did, which the next read then returns without a copy
+        self._usual = 0
         self._require(file, mistaken_packing(file, self.raw.peek(HEAD_BYTES)))
         self._content: Gzip | Zstandard | HashedFile = self.raw
         if file.compression:
@@ -107,6 +109,7 @@ class Stream:
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes; empty at the end. Raises as `peek`."""
+        self._usual = size
         self.peek(size)
         data, self._ahead = self._ahead[:size], self._ahead[size:]
         self.position += len(data)
@@ -128,7 +131,7 @@ class Stream:
         parts, missing = [self._ahead], size - len(self._ahead)
         while missing > 0:
             try:
-                more = self._decompressed(missing, size - missing)
+                more = self._decompressed(missing if parts[0] else max(missing, self._usual), size - missing)
             except BrokenStreamError:
                 if missing < size:
                     break
