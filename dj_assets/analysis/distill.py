@@ -158,7 +158,7 @@ def _place(seed: int, text: str) -> float:
 
 
 def _texts(scored: ScoredTexts, chosen: npt.NDArray[np.bool_]) -> list[str]:
-    return [scored.texts[index] for index in np.flatnonzero(chosen)]
+    return [scored.texts[index] for index in np.flatnonzero(chosen).tolist()]
 
 
 def _chosen(

@@ -50,7 +50,7 @@ class SparseRows:
     def transposed_times(self, values: Doubles) -> Doubles:
         """Return the product of the transposed rows with one value a row, shape `(width,)`."""
         spread = np.repeat(values, np.diff(self.starts))
-        return np.bincount(self.columns, self.shares * spread, self.width)
+        return np.bincount(self.columns, self.shares * spread, self.width).astype(np.float64, copy=False)
 
 
 def regularised(rows: SparseRows, targets: Doubles, penalties: Sequence[float]) -> Iterator[Doubles]:
