@@ -67,7 +67,8 @@ class PeopleOfRun:
     def clips(self) -> tuple[ClipOfPeople, ...]:
         """Return all kept clips, in the order of samples and clips; none if the recipe names its fields otherwise."""
         with suppress(UserError):
-            return tuple(ClipOfPeople(*key, about) for key, about in sorted(annotated_clips(self._refined).items()))
+            found = annotated_clips(self._refined)
+            return tuple(ClipOfPeople(*key, found[key]) for key in sorted(found))
         return ()
 
     def examples(self, most: int) -> list[ClipOfPeople]:

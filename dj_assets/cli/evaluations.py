@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dj_assets.cli.console import console, known_recipe, show_rows, tell
+from dj_assets.cli.console import console, known_recipe, several, show_rows, tell
 
 app = typer.Typer(help="Benchmark results of subsets.", no_args_is_help=True)
 
@@ -40,6 +40,7 @@ def eval_humanvbench(
     subset: Annotated[str, typer.Option(help="The subset that gets the results.")] = "humanvbench",
 ) -> None:
     """Score the replies of a model to the questions of HumanVBench, and enter the accuracies."""
+    from dj_assets.evaluation.humanvbench.publication import made_by_family
     from dj_assets.evaluation.humanvbench.scoring import read_questions, read_replies, records, score
     from dj_assets.evaluation.of_subset import add_results
     from dj_assets.evaluation.read_file import EvaluationResults
@@ -55,6 +56,9 @@ def eval_humanvbench(
     )
     for group, value in scores.groups.items():
         console().print(f"{group}: {value:.1f} %", highlight=False)
+    related = made_by_family(folder, model)
+    if related:
+        tell(f"models of the family of {model} made or answered {several(related, 'question')} of this benchmark")
 
 
 @app.command("show", epilog="Example: dj-assets eval show llava_pretrain")

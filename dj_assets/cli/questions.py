@@ -113,7 +113,7 @@ def explain(
     from dj_assets.evaluation.humanvbench import drafts, publication
     from dj_assets.evaluation.humanvbench.origin import explained
     from dj_assets.evaluation.humanvbench.review import Review
-    from dj_assets.evaluation.humanvbench.selection import annotated_clips
+    from dj_assets.evaluation.humanvbench.selection import AnnotatedClip, annotated_clips
     from dj_assets.explore.review.clips import SubsetClips
 
     if (folder / drafts.FILE).is_file():
@@ -123,7 +123,7 @@ def explain(
     chosen = [one for one in found if question in {"", one["Question_id"]}]
     if not chosen:
         raise UserError(f"{folder}: has no question {question}" if question else f"{folder}: holds no questions")
-    known = {}
+    known: dict[tuple[str, str, int], AnnotatedClip] = {}
     for subset in {one["subset"] for one in chosen}:
         with suppress(UserError):
             clips = SubsetClips(subset)

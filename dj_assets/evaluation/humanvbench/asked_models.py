@@ -92,4 +92,5 @@ def family_of(name: str) -> str:
     ('qwen', 'videollama')
     """
     base = plain_name(name).rpartition("/")[2].casefold()
-    return (re.match(r"[a-z]+", base) or [base])[0]
+    letters = re.match(r"[a-z]+", base)
+    return letters[0] if letters else base

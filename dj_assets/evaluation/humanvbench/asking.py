@@ -24,6 +24,8 @@ _VERSION = "humanvbench/{}/1"
 # Clips whose frames are in memory at the same time.
 _AT_A_TIME = 8
 _ATTEMPTS = 3
+# Characters of the words that are shown to a model: a random recogniser repeats itself.
+_MOST_WORDS = 1000
 _FRAMES = "These are frames of one video, taken at the seconds {seconds}.{mark}{words}"
 _MARK = " A red box marks one person."
 _WORDS_SPOKEN = ' The words that are spoken: "{words}".'
@@ -137,7 +139,7 @@ def _case(
     said = _FRAMES.format(
         seconds=", ".join(f"{second:g}" for second in moments.seconds),
         mark=_MARK if person else "",
-        words=_WORDS_SPOKEN.format(words=known.words) if known.words else "",
+        words=_WORDS_SPOKEN.format(words=known.words[:_MOST_WORDS]) if known.words else "",
     )
     return _Case(row["task"], clip, brief, person, tuple(map(Picture.of, moments.pixels)), said)
 

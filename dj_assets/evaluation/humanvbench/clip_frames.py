@@ -50,7 +50,8 @@ class FramesOfRun:
 
     def position(self, sample: str) -> SamplePosition | None:
         """Return the position of a sample, given its id; None if the run has no such sample."""
-        return self._database.execute("SELECT shard, row FROM stats WHERE id = ?", [sample]).fetchone()
+        found = self._database.execute("SELECT shard, row FROM stats WHERE id = ?", [sample]).fetchone()
+        return None if found is None else (int(found[0]), int(found[1]))
 
     def frames(self, sample: str, clip: int, feature: MarkedFrames) -> Moments:
         """Return frames of a clip, given the id of its sample and its number, from 1.

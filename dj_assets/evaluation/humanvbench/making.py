@@ -64,13 +64,13 @@ def drafted(subset: str, refined: Sequence[Path], folder: Path, orders: Orders) 
     given = read_answers(orders.answers) if orders.answers else []
     suitable = candidates(refined)
     kept, store = Generations(str(folder / CALLS)), ModelStore()
-    blind = AskedModel.of(orders.blind) if orders.blind else None
+    voters = [AskedModel.of(text) for text in orders.models]
+    blind = _named(orders.blind, voters) if orders.blind else None
     remarks: list[str] = []
     without = Counter[str]()
     with counting() as counted:
         if orders.models:
-            voters = [AskedModel.of(text) for text in orders.models]
-            author = AskedModel.of(orders.author) if orders.author else voters[0]
+            author = _named(orders.author, voters) if orders.author else voters[0]
             makers = Makers(author, voters, kept, store)
             remarks += makers.warnings(blind)
             asked, without = _asked(subset, refined, suitable, makers, orders.tasks)
@@ -83,6 +83,12 @@ def drafted(subset: str, refined: Sequence[Path], folder: Path, orders: Orders) 
     reasons = (f"{count:,} not made: {reason}" for reason, count in (without + unmade).items())
     remarks += [*reasons, *_about_calls(counted.by_model), *_about_drafts(made)]
     return Drafted(write_drafts(folder, made), tuple(made), tuple(remarks))
+
+
+def _named(text: str, voters: Sequence[AskedModel]) -> AskedModel:
+    """Return the model that is named; a name without an address means the model that answers under this name."""
+    given = AskedModel.of(text)
+    return given if given.address else next((model for model in voters if model.name == given.name), given)
 
 
 def _asked(

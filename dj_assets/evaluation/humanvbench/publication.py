@@ -107,6 +107,22 @@ def read_provenance(folder: Path) -> list[dict[str, Any]]:
     return read_lines(path, _of_question, "provenance of a question")
 
 
+def made_by_family(folder: Path, model: str) -> int:
+    """Return how many published questions a model of the same family made or answered; 0 without a provenance.
+
+    Such questions may suit the model better than others.
+
+    Raises
+    ------
+    DamagedError
+        If a line of the provenance cannot be read.
+    """
+    if not (folder / PROVENANCE).is_file():
+        return 0
+    own = family_of(model)
+    return sum(own in content.get("families", {}).values() for content in read_provenance(folder))
+
+
 def _of_question(content: dict[str, Any]) -> dict[str, Any]:
     if not {"Question_id", "subset", "sample", "clip", "options", "decisions"} <= set(content):
         raise ValueError("a key is missing; publish the questions again")

@@ -30,7 +30,7 @@ SELECT __dj_id__ AS sample, index AS clip, list_extract(videos, index) AS video,
          AS spans,
        list_extract(meta.video_facetrack_attribute_emotion, index) AS emotions,
        list_extract(meta.video_description, index) AS description,
-       list_extract(meta.speech_ASR, index).asr AS words
+       nullif(list_extract(meta.speech_ASR, index).asr, 'EMPTY') AS words
 FROM (
   SELECT __dj_id__, videos, __dj__meta__ AS meta, index, list_extract(__dj__meta__.human_tracks, index) AS own
   FROM (SELECT *, unnest(range(1, len(videos) + 1)) AS index FROM samples)

@@ -16,7 +16,7 @@ from dj_assets.evaluation.humanvbench.clip_frames import FramesOfRun
 from dj_assets.evaluation.humanvbench.drafts import Draft, read_drafts
 from dj_assets.evaluation.humanvbench.making import Drafted, Orders, drafted
 from dj_assets.evaluation.humanvbench.origin import explained
-from dj_assets.evaluation.humanvbench.publication import publish, read_provenance
+from dj_assets.evaluation.humanvbench.publication import made_by_family, publish, read_provenance
 from dj_assets.evaluation.humanvbench.questions import count_question
 from dj_assets.evaluation.humanvbench.review import Decision, Review
 from dj_assets.evaluation.humanvbench.selection import annotated_clips, tracks_of_clips
@@ -149,6 +149,7 @@ def test_a_published_row_leads_back_to_clip_track_models_and_votes(subset, tmp_p
     publish(tmp_path / "out", review.reviewed(), clips.opened, calls)
     clips.close()
     (content,) = read_provenance(tmp_path / "out")
+    assert [made_by_family(tmp_path / "out", name) for name in ("org/Three-7B", "other")] == [1, 0]
     text = "\n".join(explained(content, annotated_clips(clips.refined)["in.jsonl:0", 1]))
     for part in (
         f"{worn.question.identity}: accepted",
@@ -165,6 +166,21 @@ def test_a_published_row_leads_back_to_clip_track_models_and_votes(subset, tmp_p
     assert "the subset is not here any more" in "\n".join(explained(content))
     copied = {key for key, _ in Generations(str(tmp_path / "out/generations")).records()}
     assert copied == {*content["making"]["calls"].values(), *content["blind"]["calls"]}
+
+
+def test_an_author_who_answers_is_named_once_and_votes_once(subset, tmp_path, orders):  # noqa: F811
+    result = made(subset, tmp_path / "q", Orders(models=orders.models[:4], author="one", tasks=TASKS))
+    assert result.drafts[0].making is None
+    # the canned model writes no question, so that only the tasks with a fixed one are left; four answers give no
+    # three wrong options
+    assert {draft.question.task for draft in result.drafts} == {"Human_Count"}
+    reasons = {remark.split(": ")[1] for remark in result.remarks if "not made" in remark}
+    assert reasons == {
+        "the author wrote no question in the form that was asked for",
+        "the models do not agree, or gave too few different wrong answers",
+    }
+    calls = {remark.split(":")[0] for remark in result.remarks if "kept before" in remark}
+    assert calls == {"one", "two", "three", "four"}
 
 
 def test_wrong_orders_and_weak_votes_are_named(subset, tmp_path, orders):  # noqa: F811

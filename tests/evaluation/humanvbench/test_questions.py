@@ -20,7 +20,7 @@ from dj_assets.evaluation.humanvbench.questions import (
     write_benchmark,
 )
 from dj_assets.evaluation.humanvbench.scoring import letter_of, options_of, read_questions, read_replies, records, score
-from dj_assets.evaluation.humanvbench.selection import candidates
+from dj_assets.evaluation.humanvbench.selection import annotated_clips, candidates
 from dj_assets.evaluation.humanvbench.tasks import GROUPS, TASKS
 
 ANSWERS = {"a": "A red shirt", "b": "a red shirt.", "c": "a blue coat", "d": "nothing at all", "e": "green trousers"}
@@ -43,7 +43,7 @@ def sample(name: str, tracks: list[dict], people: int, active: list[bool], tag: 
         "active_speaker_flag": [active],
         "video_facetrack_attribute_emotion": [["" for _ in tracks]],
         "video_description": ["Someone walks."],
-        "speech_ASR": [{"language": "en", "asr": "hello" if tag == "Speech" else ""}],
+        "speech_ASR": [{"language": "en", "asr": "hello" if tag == "Speech" else "EMPTY"}],
     }
     return {"__dj_id__": name, "videos": [f"{name}.mp4"], "__dj__meta__": meta}
 
@@ -64,8 +64,22 @@ def test_clips_suit_tasks_by_their_annotations(tmp_path):
     assert by_task["Appearance_Time_Detection"] == ["two"]
     assert by_task["Behavior_Temporal_Analysis"] == ["mute", "two"]
     assert by_task["Speech_Content_Matching"] == ["one", "two"]
+    assert annotated_clips([tmp_path / "a.parquet"])["mute", 1].words == ""
     # emotions are off
     assert by_task["Emotion_Recognition"] == []
+
+
+def test_a_recipe_without_some_annotations_suits_the_tasks_that_need_none_of_them(tmp_path):
+    row = sample("two", [track(120), track(60, 20)], 2, [True, False])
+    for name in ("video_description", "speech_ASR", "active_speaker_flag"):
+        del row["__dj__meta__"][name]
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
+    found = candidates([tmp_path / "a.parquet"]).column("task").to_pylist()
+    assert found == ["Text2Human", "Human2Text", "Human_Count", "Appearance_Time_Detection"]
+    del row["__dj__meta__"]["human_tracks"]
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=r"a\.parquet: lacks an annotation"):
+        candidates([tmp_path / "a.parquet"])
 
 
 def test_there_are_sixteen_tasks_in_four_groups():

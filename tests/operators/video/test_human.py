@@ -14,6 +14,7 @@ import pytest
 
 import dj_assets
 from dj_assets.analysis.people import PeopleOfRun
+from dj_assets.assets.pictures import people
 from dj_assets.models.human.light_asd import network
 from dj_assets.models.human.people import people_of
 from dj_assets.models.human.person_boxes import estimated
@@ -25,6 +26,7 @@ from dj_assets.operators.video.video_active_speaker_detect_mapper import VideoAc
 from dj_assets.operators.video.video_human_tracks_extraction_mapper import VideoHumanTracksExtractionMapper
 from dj_assets.operators.views.human_tracks import rows
 from dj_assets.recipe.load import load_recipe
+from dj_assets.recipe.plan import make_plan
 from dj_assets.samples.people import Figure, PeopleClip, write
 from dj_assets.subset.finished import finished_run, plan_of_run
 from dj_assets.views.page.people import spoken
@@ -130,7 +132,8 @@ def test_the_report_shows_when_people_are_seen_and_how_many_clips_have_them(out)
     section = page[page.index('<section id="people">') :].split("</section>")[0]
     labels = re.findall(r'aria-label="([^"]*)"', section)
     layout, manifest = finished_run(str(out))
-    run = PeopleOfRun(plan_of_run(manifest), layout, manifest)
+    plan = plan_of_run(manifest)
+    run = PeopleOfRun(plan, layout, manifest)
     assert [clip.about.people for clip in run.examples(6)] == [2, 1]
     assert labels == [spoken(clip) for clip in run.examples(6)]
     assert labels[0].startswith("person 1 from 0.0 to 1.5 s")
@@ -143,10 +146,19 @@ def test_the_report_shows_when_people_are_seen_and_how_many_clips_have_them(out)
     assert (balance["people"], balance["sound"]) == ({"1": 1, "2": 1}, {"Speech": 1, "EMPTY": 1})
     assert balance["tasks of HumanVBench"]["Human Count"] == 2
     (first,) = run.examples(1)
-    assert 1.4 <= run.length(first) <= 1.5
+    assert run.length(first) == 38 / 25
     picture = people_picture({first: run.length(first)}, balance)
     assert picture.count('class="rail"') == len(first.about.spans) == 2
     assert ">Clips by people<" in picture
+    shown = people(SimpleNamespace(manifest=manifest), SimpleNamespace(plan=plan, layout=layout))
+    assert shown["people"].value.startswith("![people in clips](data:image/svg+xml;base64,")
+    assert (
+        people(
+            SimpleNamespace(manifest=manifest),
+            SimpleNamespace(plan=make_plan(load_recipe({"process": ["fix_unicode_mapper"]})), layout=layout),
+        )
+        == {}
+    )
 
 
 @pytest.mark.parametrize(("distance", "frames"), [(0.5, [24]), (0.9, [])])
