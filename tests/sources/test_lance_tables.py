@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 import dj_assets
 from dj_assets.cli.app import app
 from dj_assets.errors import SourceError, UnreadableFileError
+from dj_assets.home.layout import Layout
+from dj_assets.publish.export.table_versions import TableExport
 from dj_assets.sources import lance_tables
 from dj_assets.sources.readers import Reader, parse
 from dj_assets.sources.record_fields import record_fields
@@ -88,6 +90,11 @@ def test_a_new_version_measures_only_fragments_that_changed(source, tmp_path):
     assert manifest["samples_in"] == 90 - 3 + 5
     shown = CliRunner().invoke(app, ["explain", str(tmp_path / "out"), "--id", "70"])
     assert "text_len = 7, passes" in shown.output, shown.exception
+    # an export is a source again
+    TableExport(Layout.output(tmp_path / "out"), tmp_path / "exported", "lance", 10**6).run()
+    rows = read(tmp_path / "exported")
+    assert len(rows) == manifest["samples_out"]
+    assert {row["id"] for row in rows} == {row["id"] for row in EXPECTED} - {80} | {3}
 
 
 def test_damage_is_one_line(source, monkeypatch):
