@@ -25,7 +25,7 @@ from dj_assets.system import limited_memory
 
 # A stripe is read within seconds; a damaged one may take for ever.
 PATIENCE_S = 300
-# What damage raises here; names of columns may be no UTF-8.
+# Errors that damage raises; names of columns may be no UTF-8.
 DAMAGED = (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError)
 
 _ASKED, _ANSWERED = struct.Struct("<QQ"), struct.Struct("<cQ")
