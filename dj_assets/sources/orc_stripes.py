@@ -160,7 +160,8 @@ def _answer(file: int, number: int, most_bytes: int) -> tuple[bytes, bytes | pa.
     except MemoryError:
         return _MEMORY, b""
     except DAMAGED as error:
-        return _ERROR, str(error).encode()
+        # the library of ORC has no error of its own for too little memory
+        return (_MEMORY, b"") if "bad_alloc" in str(error) else (_ERROR, str(error).encode())
 
 
 if __name__ == "__main__":
