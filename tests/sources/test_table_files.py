@@ -168,8 +168,8 @@ def test_a_reader_that_dies_is_an_error_and_the_next_file_is_read(tmp_path, monk
 
 
 def test_a_stripe_that_unpacks_to_too_much_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "MOST_BYTES", 20 << 20)
-    content = as_orc(pa.table({"text": ["y" * (60 << 20)]}))
+    monkeypatch.setattr(tables, "MOST_BYTES", 8 << 20)
+    content = as_orc(pa.table({"text": ["y" * (30 << 20)]}))
     assert len(content) < 200_000
     with pytest.raises(UnreadableFileError, match=r"bytes of memory to be read; write it again, .* rows in a stripe"):
         read(write(tmp_path, "a.orc", content))
