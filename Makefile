@@ -39,8 +39,8 @@ test: $(VENV)/.stamp-dev
 retest: $(VENV)/.stamp-dev
 	$(BIN)/pytest --last-failed --last-failed-no-failures none -rA
 
-# The long attacks, an hour and more: texts against every operator, kills at 100 moments, full disks, hostile files. The
-# figures go into the table of docs/security.md. Some parts alone: make hostile HOSTILE="kills disk --kills 20"
+# The long attacks, about 20 minutes: texts against every operator, kills at 100 moments, full disks, hostile files. The
+# figures go into the table of docs/security.md. More of them: make hostile HOSTILE="--kills 100 --texts 9"
 hostile: $(VENV)/.stamp-dev
 	$(BIN)/python -m tests.hostile.table --write $(HOSTILE)
 	TEST_ALL_WAYS=1 $(BIN)/pytest tests/cli/test_damaged_files.py

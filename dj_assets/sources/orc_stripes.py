@@ -25,7 +25,7 @@ from dj_assets.system import limited_memory
 
 # A stripe is read within seconds; a damaged one may take for ever.
 PATIENCE_S = 300
-# What damage raises here; names of columns may be no UTF-8.
+# Errors that damage raises; names of columns may be no UTF-8.
 DAMAGED = (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError)
 
 _ASKED, _ANSWERED = struct.Struct("<QQ"), struct.Struct("<cQ")
@@ -160,7 +160,8 @@ def _answer(file: int, number: int, most_bytes: int) -> tuple[bytes, bytes | pa.
     except MemoryError:
         return _MEMORY, b""
     except DAMAGED as error:
-        return _ERROR, str(error).encode()
+        # the library of ORC has no error of its own for too little memory
+        return (_MEMORY, b"") if "bad_alloc" in str(error) else (_ERROR, str(error).encode())
 
 
 if __name__ == "__main__":

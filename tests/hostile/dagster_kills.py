@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tests.documents import documents, write_jsonl
 from tests.hostile import kills
 from tests.paths import ROOT
 
@@ -19,12 +18,13 @@ RECIPE = """
 asset:
   subset: {name}
   group: mine
-  source: {{paths: data/*}}{shards}
+  source: {{paths: data/*.jsonl}}{shards}
 process:
   - fix_unicode_mapper:
   - character_repetition_filter: {{max_ratio: 0.5}}
   - text_length_filter: {{min_len: 20}}
   - document_simhash_deduplicator: {{window_size: 3}}
+  - image_shape_filter: {{min_width: 40}}
 """
 _MATERIALIZE = ("-m", "dagster", "asset", "materialize", "-m", "dj_assets.definitions", "--select", "*mine/news")
 COMMANDS = {"materialization": _MATERIALIZE, "backfill": ("-m", "dj_assets.cli", "backfill", "shards")}
@@ -40,8 +40,7 @@ def make_project(root: Path) -> None:
     (root / "recipes/mine").mkdir(parents=True)
     for name, shards in (("news", ""), ("shards", "\n  shards: {files: 1}")):
         (root / f"recipes/mine/{name}.yaml").write_text(RECIPE.format(name=name, shards=shards))
-    for number in range(3):
-        write_jsonl(root / f"data/{number}.jsonl", documents(300, seed=number))
+    kills.write_source(root / "data", 3, 300, images=True)
 
 
 def start(root: Path, command: str) -> kills.Started:

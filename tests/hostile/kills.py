@@ -75,18 +75,22 @@ class World:
 
 def world(folder: Path, files: int = 4, samples: int = 1000, *, images: bool = False) -> World:
     """Write source files, some of whose samples list images, and run the recipe over them once."""
-    (folder / "source").mkdir(parents=True)
-    names = [made.image(folder / f"source/{n}.png", width=30 + 5 * n, seed=n).name for n in range(IMAGES * images)]
-    for number in range(files):
-        records = documents(samples, seed=number)
-        for at, name in enumerate(names):
-            records[at * samples // IMAGES]["images"] = [name, names[number]]
-        write_jsonl(folder / "source" / f"part-{number}.jsonl", records)
+    write_source(folder / "source", files, samples, images=images)
     (folder / "recipe.yaml").write_text(RECIPE + OF_IMAGES * images)
     began = time.monotonic()
     assert start(folder, folder / "undisturbed").wait(WAITS_S) == 0
     seconds = time.monotonic() - began
     return World(folder, contents(folder / "undisturbed"), seconds)
+
+
+def write_source(folder: Path, files: int, samples: int, *, images: bool) -> None:
+    """Write files of samples; with `images`, some of them list images."""
+    names = [made.image(folder / f"{n}.png", width=30 + 5 * n, seed=n).name for n in range(IMAGES * images)]
+    for number in range(files):
+        records = documents(samples, seed=number)
+        for at, name in enumerate(names):
+            records[at * samples // IMAGES]["images"] = [name, names[number]]
+        write_jsonl(folder / f"part-{number}.jsonl", records)
 
 
 def start(folder: Path, output: Path, *more: str) -> Started:
@@ -129,25 +133,40 @@ def _stopped(process: Started) -> None:
     _signal_some(group, signal.SIGCONT)
 
 
+# In the command of the fork server, which workers have from it.
+SERVER = "dj_assets.measure.fork_server"
+
+
+def _measuring(process: Started) -> dict[int, psutil.Process]:
+    """Return the fork servers and all that come of them, by id, wherever they are in the family."""
+    found: dict[int, psutil.Process] = {}
+    for child in _family(process):
+        with contextlib.suppress(psutil.Error):
+            if child.ppid() in found or SERVER in " ".join(child.cmdline()):
+                found[child.pid] = child
+    return found
+
+
+def _below(process: Started, depth: int) -> list[psutil.Process]:
+    """Return the processes at a depth: 0 for fork servers, 1 for workers, 2 for those that decode for a worker."""
+    found = _measuring(process)
+    depths: dict[int, int] = {}
+    for pid, child in found.items():
+        with contextlib.suppress(psutil.Error):
+            depths[pid] = depths.get(child.ppid(), -1) + 1
+    return [child for pid, child in found.items() if depths.get(pid) == depth]
+
+
 def _server(process: Started) -> list[psutil.Process]:
-    return [child for child in _family(process) if child.ppid() == process.pid]
-
-
-def _decoding(process: Started) -> list[psutil.Process]:
-    """Return the processes that decode images and clips: children of workers."""
-    workers = {child.pid for server in _server(process) for child in _children(server)}
-    return [child for child in _family(process) if child.ppid() in workers]
+    return _below(process, 0)
 
 
 def _workers(process: Started) -> list[psutil.Process]:
-    return [child for server in _server(process) for child in _children(server)]
+    return _below(process, 1)
 
 
-def _children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children()
-    except psutil.NoSuchProcess:
-        return []
+def _decoding(process: Started) -> list[psutil.Process]:
+    return _below(process, 2)
 
 
 Find = Callable[[Started], list[psutil.Process]]

@@ -13,7 +13,7 @@ import pytest
 from pyarrow import feather, orc
 
 from dj_assets.errors import SourceError, UnreadableFileError
-from dj_assets.sources import orc_stripes
+from dj_assets.sources import orc_stripes, tables
 from dj_assets.sources.blocks import Parsed
 from dj_assets.sources.bundles import bundled
 from dj_assets.sources.record_fields import record_fields
@@ -165,6 +165,14 @@ def test_a_reader_that_dies_is_an_error_and_the_next_file_is_read(tmp_path, monk
     reader._line.settimeout(0.2)
     with pytest.raises(UnreadableFileError, match="no end after 300 s"):
         read(good)
+
+
+def test_a_stripe_that_unpacks_to_too_much_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "MOST_BYTES", 8 << 20)
+    content = as_orc(pa.table({"text": ["y" * (30 << 20)]}))
+    assert len(content) < 200_000
+    with pytest.raises(UnreadableFileError, match=r"bytes of memory to be read; write it again, .* rows in a stripe"):
+        read(write(tmp_path, "a.orc", content))
 
 
 @pytest.mark.parametrize("at", range(0, 700, 7))

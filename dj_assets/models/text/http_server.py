@@ -24,7 +24,7 @@ from dj_assets.variables import without_secrets
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
 _MOST_BYTES = 16 * 2**20
-# What is read of the message of an error.
+# The part of the message of an error that is read.
 _MOST_SAID = 1 << 16
 _PIECE = 1 << 16
 # The models of a server that a message names.
