@@ -175,7 +175,12 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 def test_every_decision_is_listed_and_has_its_three_parts() -> None:
     folder = ROOT / "docs/decisions"
-    listed = re.findall(r"\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text("utf-8"))
+    _, *sections = (folder / "README.md").read_text("utf-8").split("\n## ")
+    in_sections = [re.findall(r"\((\d{4}-[\w-]+\.md)\)", section) for section in sections]
+    for section, names in zip(sections, in_sections, strict=True):
+        assert names, section
+        assert names == sorted(names)
+    listed = sorted(name for names in in_sections for name in names)
     assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
     for name in listed:
         parts = re.findall(r"^\*\*(\w+)\.\*\* \S", (folder / name).read_text("utf-8"), re.MULTILINE)
