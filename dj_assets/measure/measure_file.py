@@ -34,7 +34,7 @@ def measure_file(
     *,
     tell: Tell,
     commit: Commit = nullcontext,
-    beside: bool = False,
+    in_threads: bool = False,
 ) -> FileManifest:
     """Measure a source file and commit it.
 
@@ -42,8 +42,8 @@ def measure_file(
     ----------
     commit
         Context in which the measured files replace earlier ones that other runs may be reading.
-    beside
-        Whether measured files are compressed in threads, beside the measuring of the next blocks. A process that
+    in_threads
+        Whether threads compress the measured files while the next blocks are measured. A process that
         measures by itself may fork, and has no other threads.
 
     Raises
@@ -54,7 +54,7 @@ def measure_file(
     """
     tally = FileTally(task)
     reader = reader_of(task, stage.plan.block_bytes)
-    with MeasuredFiles(layout, task.number, beside=beside) as files:
+    with MeasuredFiles(layout, task.number, in_threads=in_threads) as files:
         for block in _or_empty(measure(str(task.file.path), reader.blocks()), task, stage):
             tally.add(block.summary, platform.node())
             files.write(block.tables)
@@ -74,18 +74,18 @@ def reader_of(task: FileTask, wanted_bytes: int) -> Reader:
 class MeasuredFiles:
     """Hold the measured files of a source file while they are written, one for each kind of a layout.
 
-    With `beside`, each file is written by a thread while the caller goes on; one block of each file may wait.
+    With `in_threads`, each file is written by a thread while the caller goes on; one block of each file may wait.
 
     Use it as a context manager: the files appear when they are closed, at the latest at the end of the `with` block.
     None appears if the block raises.
     """
 
-    def __init__(self, layout: Layout, number: int, *, beside: bool = False) -> None:
+    def __init__(self, layout: Layout, number: int, *, in_threads: bool = False) -> None:
         self._layout = layout
         self._number = number
         self._open = ExitStack()
         self._writers: dict[str, ParquetFileWriter] = {}
-        self._threads = ThreadPoolExecutor(len(layout.kinds), thread_name_prefix="write") if beside else None
+        self._threads = ThreadPoolExecutor(len(layout.kinds), thread_name_prefix="write") if in_threads else None
         self._under_way: dict[str, Future[None]] = {}
 
     def write(self, tables: Mapping[str, pa.RecordBatch]) -> None:

@@ -18,8 +18,8 @@ def blocks(layout: Layout) -> list[dict[str, pa.RecordBatch]]:
     ]
 
 
-def written(layout: Layout, *, beside: bool) -> dict[str, bytes]:
-    with MeasuredFiles(layout, 0, beside=beside) as files:
+def written(layout: Layout, *, in_threads: bool) -> dict[str, bytes]:
+    with MeasuredFiles(layout, 0, in_threads=in_threads) as files:
         for tables in blocks(layout):
             files.write(tables)
         files.close()
@@ -28,8 +28,8 @@ def written(layout: Layout, *, beside: bool) -> dict[str, bytes]:
 
 def test_threads_write_the_same_files(tmp_path: Path) -> None:
     layout = Layout.home(tmp_path / "beside")
-    files = written(layout, beside=True)
-    assert files == written(Layout.home(tmp_path / "alone"), beside=False)
+    files = written(layout, in_threads=True)
+    assert files == written(Layout.home(tmp_path / "alone"), in_threads=False)
     assert pq.read_table(layout.measured("stats", 0))["row"].to_pylist() == [1, 2]
 
 
@@ -43,5 +43,5 @@ def test_an_error_of_a_thread_ends_the_run_and_leaves_no_file(
     monkeypatch.setattr(ParquetFileWriter, method, full)
     layout = Layout.home(tmp_path)
     with pytest.raises(OSError, match="No space"):
-        written(layout, beside=True)
+        written(layout, in_threads=True)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
