@@ -87,9 +87,10 @@ class ParquetFileWriter:
         self._pending_rows += rows.num_rows
         self.rows += rows.num_rows
         if self._pending_bytes >= _ROW_GROUP_BYTES or self._pending_rows >= _ROW_GROUP_ROWS:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write the rows that wait for a whole row group."""
         if self._pending_rows:
             table = pa.Table.from_batches([plain(rows) for rows in self._pending], self._writer.schema)
             self._writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
@@ -106,7 +107,7 @@ class ParquetFileWriter:
     ) -> None:
         try:
             if error is None:
-                self._flush()
+                self.flush()
             self._writer.close()
         except BaseException as failed:
             self._place.__exit__(type(failed), failed, failed.__traceback__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -17,9 +17,9 @@ class _Numbers(np.ndarray):
     NumPy adds small integers to Python integers in the small type, where they overflow. Compiled code widens them.
     """
 
-    def __getitem__(self, key: object) -> object:
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - all that NumPy takes
         """Return an element, or a part of the array."""
-        found = super().__getitem__(key)  # type: ignore[index]
+        found = super().__getitem__(key)
         return int(found) if isinstance(found, np.integer) and not isinstance(found, np.uint64) else found
 
 
@@ -48,5 +48,6 @@ def _each(value: object, view: Callable[[np.ndarray], np.ndarray]) -> object:
         return view(value)
     if isinstance(value, tuple):
         parts = [_each(part, view) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+        make = getattr(value, "_make", tuple)
+        return cast("object", make(parts))
     return value

@@ -83,7 +83,8 @@ class Local:
         unreadable = Unreadable()
         for task in tasks:
             try:
-                done = measure_file(task, layout, self.workers.measure_blocks, self.task, tell=tell, commit=commit)
+                measure, in_threads = self.workers.measure_blocks, isinstance(self.workers, WorkerPool)
+                done = measure_file(task, layout, measure, self.task, tell=tell, commit=commit, in_threads=in_threads)
             except UnreadableFileError as error:
                 unreadable.add(task.number, error)
                 if unreadable.are_enough:

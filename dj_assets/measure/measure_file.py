@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
+from functools import partial
 
 import pyarrow as pa
 
@@ -32,6 +34,7 @@ def measure_file(
     *,
     tell: Tell,
     commit: Commit = nullcontext,
+    in_threads: bool = False,
 ) -> FileManifest:
     """Measure a source file and commit it.
 
@@ -39,6 +42,9 @@ def measure_file(
     ----------
     commit
         Context in which the measured files replace earlier ones that other runs may be reading.
+    in_threads
+        Whether threads compress the measured files while the next blocks are measured. A process that
+        measures by itself may fork, and has no other threads.
 
     Raises
     ------
@@ -48,7 +54,7 @@ def measure_file(
     """
     tally = FileTally(task)
     reader = reader_of(task, stage.plan.block_bytes)
-    with MeasuredFiles(layout, task.number) as files:
+    with MeasuredFiles(layout, task.number, in_threads=in_threads) as files:
         for block in _or_empty(measure(str(task.file.path), reader.blocks()), task, stage):
             tally.add(block.summary, platform.node())
             files.write(block.tables)
@@ -68,15 +74,19 @@ def reader_of(task: FileTask, wanted_bytes: int) -> Reader:
 class MeasuredFiles:
     """Hold the measured files of a source file while they are written, one for each kind of a layout.
 
+    With `in_threads`, each file is written by a thread while the caller goes on; one block of each file may wait.
+
     Use it as a context manager: the files appear when they are closed, at the latest at the end of the `with` block.
     None appears if the block raises.
     """
 
-    def __init__(self, layout: Layout, number: int) -> None:
+    def __init__(self, layout: Layout, number: int, *, in_threads: bool = False) -> None:
         self._layout = layout
         self._number = number
         self._open = ExitStack()
         self._writers: dict[str, ParquetFileWriter] = {}
+        self._threads = ThreadPoolExecutor(len(layout.kinds), thread_name_prefix="write") if in_threads else None
+        self._under_way: dict[str, Future[None]] = {}
 
     def write(self, tables: Mapping[str, pa.RecordBatch]) -> None:
         """Add the samples of a block: a record batch for each kind."""
@@ -84,10 +94,23 @@ class MeasuredFiles:
             if kind not in self._writers:
                 path = self._layout.measured(kind, self._number)
                 self._writers[kind] = self._open.enter_context(ParquetFileWriter(path, tables[kind].schema))
-            self._writers[kind].write(tables[kind])
+            self._do(kind, partial(self._writers[kind].write, tables[kind]))
+
+    def _do(self, kind: str, work: Callable[[], None]) -> None:
+        """Do the next work on a file, or let its thread do it when its last work is done."""
+        if self._threads is None:
+            work()
+            return
+        if kind in self._under_way:
+            self._under_way[kind].result()
+        self._under_way[kind] = self._threads.submit(work)
 
     def close(self) -> Sums:
         """Put the files into place; return size and CRC-32 of each, by its kind."""
+        for kind, writer in self._writers.items():
+            self._do(kind, writer.flush)
+        for last in self._under_way.values():
+            last.result()
         self._open.close()
         return {kind: (writer.sum.bytes, writer.sum.crc32) for kind, writer in self._writers.items()}
 
@@ -96,6 +119,8 @@ class MeasuredFiles:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
         self._open.__exit__(*raised)  # type: ignore[arg-type]
 
 
