@@ -115,7 +115,8 @@ def ask_models(
         If every call of a model would fail.
     """
     wanted = [row for row in clips if row["task"] in BRIEFS and tracks.get((row["sample"], row["clip"]))]
-    made, without = [], Counter[str]()
+    made: list[Answered] = []
+    without = Counter[str]()
     for begin in range(0, len(wanted), _AT_A_TIME):
         cases = [_case(row, annotated, tracks, frames) for row in wanted[begin : begin + _AT_A_TIME]]
         written, failed = _written(cases, makers)
