@@ -332,7 +332,7 @@ def _folder(folder: Path, formats: Sequence[Format], left_out: list[SourcePath])
     paths = sorted((path for path in shown if _format_of(path, formats) or is_lance(path)), key=natural_key)
     if not paths:
         raise SourceError(f"{folder}: the folder holds no file that can be read; {_readable_endings(formats)}")
-    left_out += sorted(set(shown).difference(paths, filter(_is_no_data, shown)))
+    left_out += sorted(path for path in set(shown).difference(paths) if not _is_no_data(path))
     return paths
 
 

@@ -47,7 +47,9 @@ def with_usual_media(batch: pa.RecordBatch, media: MediaSource, layout: Layout, 
         if field != usual and usual in columns:
             raise UserError(f"{layout.location}: has a column {usual} beside {field}, which lists its media; rename it")
         values = columns[field].to_pylist() if field in columns else [None] * len(batch)
-        made = _listed(batch, media, field, values, held or [None] * len(batch), contents=contents)
+        made = _listed(
+            batch, media, field, values, held or [None] * len(batch), contents=contents, where=str(layout.location)
+        )
         columns = {usual if name == field else name: made if name == field else old for name, old in columns.items()}
         columns.setdefault(usual, made)
     return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
@@ -61,6 +63,7 @@ def _listed(
     held: list[object],
     *,
     contents: bool,
+    where: str,
 ) -> pa.Array:
     rows: list[list[object] | None] = []
     for index, (value, content) in enumerate(zip(values, held, strict=True)):
@@ -69,9 +72,11 @@ def _listed(
         except MediaError as error:
             known = next((key for key in (SAMPLE_NAME, ID) if key in batch.schema.names), None)
             sample = batch.column(known)[index].as_py() if known else index
-            raise UserError(f"sample {sample}: a path of {field} {error}") from None
-        listed = files and [{"bytes": data, "path": path} if contents else path for path, data in files]
-        rows.append(listed)
+            raise UserError(f"{where}: sample {sample}: a path of {field} {error}") from None
+        if files is None:
+            rows.append(None)
+        else:
+            rows.append([{"bytes": data, "path": path} if contents else path for path, data in files])
     return pa.array(rows, _FILES if contents else _PATHS)
 
 
@@ -84,5 +89,5 @@ def _has_bytes(kind: pa.DataType) -> bool:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _has_bytes(kind.value_type)
     if pa.types.is_struct(kind):
-        return kind.get_field_index("bytes") >= 0
+        return bool(kind.get_field_index("bytes") >= 0)
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
