@@ -228,6 +228,23 @@ def test_dagster_shows_a_failure_without_its_stack() -> None:
     assert "test_couplings.py" not in error.to_string(), changed("dagster")
 
 
+def test_dagster_makes_the_tables_that_a_killed_process_did_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dj_assets.assets.couplings import complete_event_log
+
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with dg.DagsterInstance.get():
+        [index] = tmp_path.rglob("index.db")
+    index.unlink()
+    index.touch()
+    with dg.DagsterInstance.get() as instance:
+        with pytest.raises(dg.DagsterInvalidInvocationError, match="does not exist"):
+            instance.get_dynamic_partitions("shards")
+        complete_event_log(instance)
+        assert instance.get_dynamic_partitions("shards") == [], changed("dagster")
+
+
 def test_dagster_keeps_local_runs_in_sqlite(tmp_path: Path) -> None:
     from dj_assets.assets.couplings import has_local_runs
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeProcessError
+from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster_shared.error import SerializableErrorInfo
+from sqlalchemy import create_engine
 
 
 class OneLineError(DagsterUserCodeProcessError, dg.Failure):
@@ -24,3 +26,15 @@ class OneLineError(DagsterUserCodeProcessError, dg.Failure):
 def has_local_runs(instance: dg.DagsterInstance) -> bool:
     """Return whether an instance keeps its runs in SQLite files, so that all run processes are on this machine."""
     return isinstance(instance.run_storage, SqliteRunStorage)
+
+
+def complete_event_log(instance: dg.DagsterInstance) -> None:
+    """Make the tables of an event log in SQLite that a killed process did not.
+
+    Dagster makes them only where the file is missing, and the file is there before the tables.
+    """
+    storage = instance.event_log_storage
+    if isinstance(storage, SqliteEventLogStorage) and not storage.has_table("dynamic_partitions"):
+        storage._initdb(create_engine(storage.conn_string_for_shard("index")), for_index_shard=True)
+        storage.reindex_events()
+        storage.reindex_assets()

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 
 from dj_assets import settings, variables
+from dj_assets.assets.couplings import complete_event_log
 from dj_assets.errors import UserError
 
 
@@ -40,6 +41,7 @@ def project_instance() -> Iterator[dg.DagsterInstance]:
     os.environ[name] = str(dagster_home())
     try:
         with dg.DagsterInstance.get() as instance:
+            complete_event_log(instance)
             yield instance
     finally:
         if before is None:

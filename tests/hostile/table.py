@@ -102,8 +102,11 @@ def _of_tests(*files: str) -> Callable[[argparse.Namespace], Figures]:
             report = Path(folder) / "report.xml"
             command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
             all_ways = os.environ | {"TEST_ALL_WAYS": "1"}
-            own = [f"--basetemp={folder}/tests", "-m", "not browser"]
+            # a limit for hangs that the long forms of tests exceed on a busy machine
+            own = [f"--basetemp={folder}/tests", "-m", "not browser", "-o", "faulthandler_timeout=1800"]
             subprocess.run([*command, *own, *files], cwd=ROOT, check=False, stdout=sys.stderr, env=all_ways)
+            if not report.exists():
+                return Counter(hung=1)
             for case in ET.parse(report).iter("testcase"):
                 kinds = {part.tag for part in case}
                 figures[
