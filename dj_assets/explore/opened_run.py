@@ -98,12 +98,13 @@ class OpenedRun:
 
     def _warm(self) -> None:
         """Read the statistics, and judge all samples by the thresholds: the first click on them need not wait."""
-        self.pages.prepare()
         for column in self.samples.columns.values():
             if self._closing.is_set() or not self.samples.has_room():
                 return
             if column.is_numeric:
                 axis(self.samples, column)
+        # the answer to the first question has come by now: reading recipes would slow it down
+        self.pages.prepare()
         if self.plan.filters and not self._closing.is_set():
             # the recipe may have other steps by now: the view of thresholds says so
             with suppress(DjError):
