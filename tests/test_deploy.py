@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import tomllib
+
 import pytest
 import yaml
 from dagster._core.instance.config import dagster_instance_config
 from dagster._core.workspace.config_schema import process_workspace_config
+from packaging.specifiers import SpecifierSet
 
 from tests.paths import ROOT
 
@@ -75,3 +79,11 @@ def test_the_parts_of_compose_share_one_image_and_one_home():
     assert "USER dj\n" in image
     assert "DJ_HOME=/data/dj_home" in image
     assert all(port.startswith("127.0.0.1:") for port in services["webserver"]["ports"])
+
+
+def test_the_locked_versions_take_the_oldest_python_that_is_supported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    oldest = f"{project['requires-python'].removeprefix('>=')}.0"
+    locked = [line.partition("==")[0] for line in (ROOT / "requirements.lock").read_text("utf-8").split()]
+    bounds = {name: importlib.metadata.metadata(name)["Requires-Python"] for name in locked}
+    assert {name: bound for name, bound in bounds.items() if bound and not SpecifierSet(bound).contains(oldest)} == {}
