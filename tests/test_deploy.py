@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import tomllib
+from importlib.metadata import distributions
 
 import pytest
 import yaml
@@ -84,6 +84,9 @@ def test_the_parts_of_compose_share_one_image_and_one_home():
 def test_the_locked_versions_take_the_oldest_python_that_is_supported() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     oldest = f"{project['requires-python'].removeprefix('>=')}.0"
-    locked = [line.partition("==")[0] for line in (ROOT / "requirements.lock").read_text("utf-8").split()]
-    bounds = {name: importlib.metadata.metadata(name)["Requires-Python"] for name in locked}
-    assert {name: bound for name, bound in bounds.items() if bound and not SpecifierSet(bound).contains(oldest)} == {}
+    locked = {line.partition("==")[0] for line in (ROOT / "requirements.lock").read_text("utf-8").split()}
+    # the lock also has packages of extras that are not installed for tests
+    found = {package.metadata["Name"]: package.metadata["Requires-Python"] for package in distributions()}
+    bounds = {name: found[name] for name in locked if found.get(name)}
+    assert len(bounds) > len(locked) / 2
+    assert {name: bound for name, bound in bounds.items() if not SpecifierSet(bound).contains(oldest)} == {}
