@@ -133,10 +133,14 @@ def in_fresh_process() -> Counts:
     environment = {**os.environ, "PYTHONHASHSEED": "0", "NUMBA_NRT_STATS": "1", "OPENBLAS_NUM_THREADS": "1"}
     # pydantic looks for plugins among all installed packages
     environment["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
-    for _ in range(2):
-        with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "benchmarks.guard", "--count", folder]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment, cwd=ROOT)
+    # byte code may be missing, and may not be written: then each module would open more files
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    with tempfile.TemporaryDirectory() as byte_code:
+        environment["PYTHONPYCACHEPREFIX"] = byte_code
+        for _ in range(2):
+            with tempfile.TemporaryDirectory() as folder:
+                command = [sys.executable, "-m", "benchmarks.guard", "--count", folder]
+                done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment, cwd=ROOT)
     counts: Counts = json.loads(done.stdout.splitlines()[-1])
     return counts
 
