@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,15 +59,15 @@ ALTER TABLE funnel ADD COLUMN grouped BIGINT;
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a published database read-only, also while a run publishes a new version.
+def reading(path: Path, run_id: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a published database read-only, also while a run publishes a new version; `run_id` as in `open_database`.
 
     Raises
     ------
     DamagedError
         If it is missing or damaged, also if the damage is found only while it is read.
     """
-    connection = open_database(path)
+    connection = open_database(path, run_id=run_id)
     try:
         yield connection
     except _DAMAGED as error:
@@ -74,8 +76,14 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def open_database(path: Path, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+def open_database(path: Path, threads: int | None = None, run_id: str | None = None) -> duckdb.DuckDBPyConnection:
     """Return a connection to a published database, read-only.
+
+    Parameters
+    ----------
+    run_id
+        The run that is wanted. While this process has the database of an earlier run open, DuckDB gives that one for
+        the same path; then a copy of the file is opened.
 
     Raises
     ------
@@ -84,12 +92,29 @@ def open_database(path: Path, threads: int | None = None) -> duckdb.DuckDBPyConn
     """
     try:
         connection = duckdb.connect(str(at_hand(path)), read_only=True)
+        if run_id is not None and _is_of_another(connection, run_id):
+            connection.close()
+            connection = _opened_copy(path)
         # a setting of its own for a connection would refuse all others of this process to the same file
         if threads is not None:
             connection.execute("SET threads = ?", [threads])
     except _DAMAGED as error:
         raise _damaged(path, error) from error
     return connection
+
+
+def _is_of_another(connection: duckdb.DuckDBPyConnection, run_id: str) -> bool:
+    try:
+        return not is_of_run(connection, run_id)
+    except duckdb.CatalogException:
+        # the database of a mix names no run
+        return False
+
+
+def _opened_copy(path: Path) -> duckdb.DuckDBPyConnection:
+    with tempfile.TemporaryDirectory(prefix="dj-database-") as folder:
+        # the open file stays readable after its folder is removed
+        return duckdb.connect(shutil.copyfile(path, Path(folder) / path.name), read_only=True)
 
 
 def is_of_run(connection: duckdb.DuckDBPyConnection, run_id: str) -> bool:
