@@ -29,7 +29,8 @@ TESTS = (
     "tests/kernels", "tests/replay", "tests/home", "tests/recipe/test_load.py",
     "tests/test_system.py", "tests/test_subset.py",
 )  # fmt: skip
-WITHOUT = ("--ignore", "tests/kernels/test_resampling.py")
+# These need Pillow or the library of KenLM, which are extras.
+WITHOUT = ("--ignore", "tests/kernels/test_resampling.py", "--ignore", "tests/kernels/test_plain.py")
 TEST_PACKAGES = ("pytest", "pytest-xdist", "hypothesis")
 
 
