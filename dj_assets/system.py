@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +19,6 @@ from dj_assets.errors import UserError
 
 _SYSTEM = os.name
 _PROC = Path("/proc/self")
-# The limits of memory of the blocks that threads are in, and the limit of the process outside of them.
-_limiting = threading.Lock()
-_limits: dict[object, int] = {}
-_own_limit: dict[str, int] = {}
 _HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 
 
@@ -110,6 +106,45 @@ def _has_data_limit() -> bool:
     return (_PROC / "statm").exists()
 
 
+class _DataLimit:
+    """The limit of memory of the process (`RLIMIT_DATA`), which all its threads share."""
+
+    def __init__(self) -> None:
+        self._changing = threading.Lock()
+        # the limits of the blocks that threads are in, and that of the process outside of them
+        self._inside: list[int] = []
+        self._outside = 0
+
+    def enter(self, more_bytes: int) -> int:
+        """Set a limit above what the process has now, and return it."""
+        import resource
+
+        with self._changing:
+            if not self._inside:
+                self._outside = resource.getrlimit(resource.RLIMIT_DATA)[0]
+            limit = _statm(5) + more_bytes
+            self._inside.append(limit)
+            self._set()
+        return limit
+
+    def leave(self, limit: int) -> None:
+        """Take a limit away."""
+        with self._changing:
+            self._inside.remove(limit)
+            self._set()
+
+    def _set(self) -> None:
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        above = [limit for limit in (self._outside, most) if limit != resource.RLIM_INFINITY]
+        limit = min([max(self._inside), *above]) if self._inside else self._outside
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
+
+
+_data_limit = _DataLimit()
+
+
 @contextmanager
 def limited_memory(more_bytes: int) -> Iterator[None]:
     """Let this process have at most `more_bytes` more than now within the block; a library then raises `MemoryError`.
@@ -120,27 +155,11 @@ def limited_memory(more_bytes: int) -> Iterator[None]:
     if not _has_data_limit():
         yield
         return
-    with _limiting:
-        mine = object()
-        _limits[mine] = _statm(5) + more_bytes
-        _set_data_limit()
+    limit = _data_limit.enter(more_bytes)
     try:
         yield
     finally:
-        with _limiting:
-            del _limits[mine]
-            _set_data_limit()
-
-
-def _set_data_limit() -> None:
-    """Set the largest limit of those in use; without any, that which the process had."""
-    import resource
-
-    now, most = resource.getrlimit(resource.RLIMIT_DATA)
-    own = _own_limit.setdefault("bytes", now)
-    limits = [limit for limit in (own, most) if limit != resource.RLIM_INFINITY]
-    wanted = min([max(_limits.values()), *limits]) if _limits else _own_limit.pop("bytes")
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
+        _data_limit.leave(limit)
 
 
 def limit_address_space(most_bytes: int) -> None:
@@ -189,6 +208,23 @@ def usable_cpus() -> int:
 def reopens_descriptors() -> bool:
     """Return whether an open file can be opened again by its descriptor, with a position of its own."""
     return (_PROC / "fd").is_dir()
+
+
+def has_open(path: Path) -> bool:
+    """Return whether this process has the file at a path open, and not only one that was at the path before it.
+
+    True where the system does not list open files.
+    """
+    listed = Path("/dev/fd")
+    if not listed.exists():
+        return True
+    file = path.stat()
+    for descriptor in listed.iterdir():
+        # the listing has its own descriptor, too, and threads close theirs
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(int(descriptor.name)), file):
+                return True
+    return False
 
 
 def descriptor_path(descriptor: int) -> str:

@@ -64,6 +64,18 @@ def test_threads_leave_no_limit_of_memory_behind() -> None:
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
+def test_a_file_that_was_replaced_is_not_the_open_one(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("first")
+    assert not system.has_open(path)
+    with path.open() as first:
+        assert system.has_open(path)
+        (tmp_path / "b").write_text("second")
+        (tmp_path / "b").replace(path)
+        assert not system.has_open(path)
+        assert first.read() == "first"
+
+
 def test_windows_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(system, "_SYSTEM", "nt")
     with pytest.raises(SystemExit) as ended:

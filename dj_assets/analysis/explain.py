@@ -115,7 +115,7 @@ def explain(
         If no sample of the run has that id.
     """
     require_database(layout, manifest)
-    with reading(layout.database, manifest.run_id) as connection:
+    with reading(layout.database) as connection:
         positions = _positions(connection, sample)
         if not positions:
             raise UserError(

@@ -66,7 +66,7 @@ class OpenedRun:
         self.name, self.layout, self.manifest = name, layout, manifest
         self.plan = plan_of_run(manifest)
         record = Run(layout, manifest).record
-        self._connection = open_database(layout.database, settings.default_workers(), manifest.run_id)
+        self._connection = open_database(layout.database, settings.default_workers())
         self.samples = Samples(self._connection, record, self.plan)
         self.scans = Scans(self.samples, layout)
         self.groupings = Groupings(self.samples, layout, manifest, self.scans)

@@ -23,6 +23,7 @@ from dj_assets.operators.sql import Sql, bound, literals, quoted
 from dj_assets.publish.duplicates import MeasuredReference, add_duplicates
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.copies import at_hand
+from dj_assets.system import has_open
 from dj_assets.urls import url_of
 
 # Position of a sample: the number of its file, and its row.
@@ -59,15 +60,15 @@ ALTER TABLE funnel ADD COLUMN grouped BIGINT;
 
 
 @contextmanager
-def reading(path: Path, run_id: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a published database read-only, also while a run publishes a new version; `run_id` as in `open_database`.
+def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a published database read-only, also while a run publishes a new version.
 
     Raises
     ------
     DamagedError
         If it is missing or damaged, also if the damage is found only while it is read.
     """
-    connection = open_database(path, run_id=run_id)
+    connection = open_database(path)
     try:
         yield connection
     except _DAMAGED as error:
@@ -76,14 +77,8 @@ def reading(path: Path, run_id: str | None = None) -> Iterator[duckdb.DuckDBPyCo
         connection.close()
 
 
-def open_database(path: Path, threads: int | None = None, run_id: str | None = None) -> duckdb.DuckDBPyConnection:
+def open_database(path: Path, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """Return a connection to a published database, read-only.
-
-    Parameters
-    ----------
-    run_id
-        The run that is wanted. While this process has the database of an earlier run open, DuckDB gives that one for
-        the same path; then a copy of the file is opened.
 
     Raises
     ------
@@ -92,7 +87,8 @@ def open_database(path: Path, threads: int | None = None, run_id: str | None = N
     """
     try:
         connection = duckdb.connect(str(at_hand(path)), read_only=True)
-        if run_id is not None and _is_of_another(connection, run_id):
+        # while this process has an earlier file of the same path open, DuckDB gives that one
+        if not has_open(path):
             connection.close()
             connection = _opened_copy(path)
         # a setting of its own for a connection would refuse all others of this process to the same file
@@ -101,14 +97,6 @@ def open_database(path: Path, threads: int | None = None, run_id: str | None = N
     except _DAMAGED as error:
         raise _damaged(path, error) from error
     return connection
-
-
-def _is_of_another(connection: duckdb.DuckDBPyConnection, run_id: str) -> bool:
-    try:
-        return not is_of_run(connection, run_id)
-    except duckdb.CatalogException:
-        # the database of a mix names no run
-        return False
 
 
 def _opened_copy(path: Path) -> duckdb.DuckDBPyConnection:

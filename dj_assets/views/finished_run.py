@@ -231,7 +231,7 @@ class FinishedRun:
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        return open_database(self.layout.database, run_id=self.manifest.run_id)
+        return open_database(self.layout.database)
 
 
 def open_run(name: str | Path) -> FinishedRun:

@@ -87,6 +87,7 @@ def test_an_opened_run_stays_while_another_is_published(tmp_path: Path) -> None:
         assert run.stats.fetchall() == before
         with dj_assets.open(result.folder) as newest:
             assert newest.manifest.run_id != run.manifest.run_id
+            assert len(newest.funnel.fetchall()) == 1 < len(run.funnel.fetchall())
     with pytest.raises(duckdb.ConnectionException):
         run.stats.fetchall()
 

@@ -26,7 +26,7 @@ class FramesOfRun:
 
     def __init__(self, plan: Plan, layout: Layout, manifest: RunManifest) -> None:
         self._keys, self._layout, self._manifest = plan.recipe.media, layout, manifest
-        self._database = open_database(layout.database, 1, manifest.run_id)
+        self._database = open_database(layout.database, 1)
         self._reader = StoreReader()
 
     @classmethod

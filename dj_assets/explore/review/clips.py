@@ -26,7 +26,7 @@ class SubsetClips:
         """
         layout, self.manifest = finished_run(name)
         self._media = SampleMedia(plan_of_run(self.manifest), layout, self.manifest)
-        self._database = open_database(layout.database, 1, self.manifest.run_id)
+        self._database = open_database(layout.database, 1)
         parts = [layout.refined / part.name for part in self.manifest.refined]
         self.refined: list[Path] = [part for part in parts if part.suffix == ".parquet"]
 
