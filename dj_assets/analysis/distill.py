@@ -38,6 +38,10 @@ _PENALTIES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 _DIGITS = 4
 
 
+def _share(common: int, others: int) -> float | None:
+    return common / (common + others) if common + others else None
+
+
 @dataclass(frozen=True)
 class Judged:
     """The judgements about held-out samples by bounds of the classifier, against those of the language model."""
@@ -49,26 +53,22 @@ class Judged:
     @property
     def precision(self) -> float | None:
         """Return the share of samples kept by the classifier that the model keeps; None if it keeps none."""
-        kept = self.agreement.both + self.agreement.second
-        return self.agreement.both / kept if kept else None
+        return _share(self.agreement.both, self.agreement.second)
 
     @property
     def recall(self) -> float | None:
         """Return the share of samples kept by the model that the classifier keeps; None if there are none."""
-        kept = self.agreement.both + self.agreement.first
-        return self.agreement.both / kept if kept else None
+        return _share(self.agreement.both, self.agreement.first)
 
     @property
     def dropped_precision(self) -> float | None:
         """Return the share of samples dropped by the classifier that the model drops; None if it drops none."""
-        dropped = self.agreement.none + self.agreement.first
-        return self.agreement.none / dropped if dropped else None
+        return _share(self.agreement.none, self.agreement.first)
 
     @property
     def dropped_recall(self) -> float | None:
         """Return the share of samples dropped by the model that the classifier drops; None if there are none."""
-        dropped = self.agreement.none + self.agreement.second
-        return self.agreement.none / dropped if dropped else None
+        return _share(self.agreement.none, self.agreement.second)
 
 
 @dataclass(frozen=True)
@@ -167,8 +167,7 @@ def _chosen(
     """Return the penalty with the least cross entropy on other samples, and bounds that keep as many of these."""
     texts = _texts(scored, learned)
     features = TextFeatures.of(texts)
-    rows = SparseRows.of([features.rows(text) for text in texts], features.height)
-    others = SparseRows.of([features.rows(text) for text in _texts(scored, choosing)], features.height)
+    rows, others = _sparse(features, texts), _sparse(features, _texts(scored, choosing))
     least, chosen, logits = np.inf, _PENALTIES[0], np.zeros(0)
     for penalty, weights in zip(_PENALTIES, regularised(rows, targets[learned], _PENALTIES), strict=True):
         given = others.times(weights)
@@ -178,6 +177,10 @@ def _chosen(
             break
         least, chosen, logits = loss, penalty, given
     return chosen, *_fitted(scored.bounds, np.array(scored.scores)[choosing], probabilities(logits))
+
+
+def _sparse(features: TextFeatures, texts: Sequence[str]) -> SparseRows:
+    return SparseRows.of([features.rows(text) for text in texts], features.height)
 
 
 def _fitted(bounds: Range, scores: Doubles, probability: Doubles) -> tuple[float | None, float | None]:
@@ -197,7 +200,7 @@ def _between(ordered: Doubles, below: int, otherwise: float) -> float:
 
 def _write(path: Path, texts: Sequence[str], targets: Doubles, penalty: float) -> None:
     features = TextFeatures.of(texts)
-    rows = SparseRows.of([features.rows(text) for text in texts], features.height)
+    rows = _sparse(features, texts)
     stronger = [other for other in _PENALTIES if other >= penalty]
     *_, weights = regularised(rows, targets, stronger)
     try:
