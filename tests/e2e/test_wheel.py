@@ -107,7 +107,10 @@ def installed(wheel: Path, tmp_path: Path) -> Iterator[Installed]:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     python = venv / "bin/python"
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", python]
-    subprocess.run([*pip, "install", "--no-deps", "--no-index", wheel], check=True, stdout=subprocess.DEVNULL)
+    # pip would take a checkout in PYTHONPATH for an installed version, and install nothing
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    install = [*pip, "install", "--no-deps", "--no-index", wheel]
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL, env=environment)
     (site,) = venv.glob("lib/python3.*/site-packages")
     # a path that a .pth file adds is searched last, and its own .pth files are not read
     (site / "dependencies.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,25 @@ NODES = 3
 _STORE_BYTES = 90_000_000
 
 
+@contextmanager
+def _environment() -> Iterator[None]:
+    """Set what nodes get, and later tests of this process do not: pip takes what lies in PYTHONPATH for installed."""
+    root = str(Path(__file__).resolve().parents[3])
+    with pytest.MonkeyPatch.context() as patch:
+        # credentials are those of the nodes
+        for name, value in {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}.items():
+            patch.setenv(name, os.environ.get(name, value))
+        # found by the processes of all nodes, wherever pytest was started
+        patch.setenv("PYTHONPATH", root, prepend=os.pathsep)
+        yield
+
+
 class Raylets:
     """A Ray cluster of three nodes on this machine, a CPU each, beside a head that does no work."""
 
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
-        # credentials are those of the nodes
-        os.environ.setdefault("AWS_ACCESS_KEY_ID", KEY)
-        os.environ.setdefault("AWS_SECRET_ACCESS_KEY", SECRET)
-        # found by the processes of all nodes, wherever pytest was started
-        root = str(Path(__file__).resolve().parents[3])
-        os.environ["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
         head = {
             "num_cpus": 0,
             "object_store_memory": _STORE_BYTES,
@@ -31,7 +39,8 @@ class Raylets:
             # a dead node is known after two seconds, not after half a minute
             "_system_config": {"health_check_period_ms": 500, "health_check_failure_threshold": 4},
         }
-        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        with _environment():
+            self._cluster = Cluster(initialize_head=True, head_node_args=head)
         self._nodes = [self._start() for _ in range(NODES)]
 
     @property
@@ -39,7 +48,8 @@ class Raylets:
         return str(self._cluster.address)
 
     def _start(self) -> object:
-        return self._cluster.add_node(num_cpus=1, object_store_memory=_STORE_BYTES)
+        with _environment():
+            return self._cluster.add_node(num_cpus=1, object_store_memory=_STORE_BYTES)
 
     def kill_one(self) -> str:
         """Kill a node with all its processes, as a power cut does; return its id."""

@@ -118,17 +118,20 @@ def test_a_connection_that_breaks_once_is_tried_again(hub, out):
     assert tables(hub) == refined(out)
 
 
-def test_a_killed_upload_goes_on(hub, out):
+def test_a_killed_upload_goes_on(hub, out, tmp_path):
     """The variables of the environment alone say which hub it is, as for a user."""
     hub.let_through, hub.cut_uploads = 3, 10**9
     command = [sys.executable, "-m", "dj_assets.cli", "export", str(out), "--output", URL]
     environment = {**os.environ, "HF_ENDPOINT": hub.address, "HF_HUB_DISABLE_XET": "1"}
-    with subprocess.Popen(
-        [*command, "--format", "huggingface", "--shard-size", "20kB"], env=environment, stderr=subprocess.DEVNULL
-    ) as process:
+    with (
+        (tmp_path / "said").open("w") as said,
+        subprocess.Popen(
+            [*command, "--format", "huggingface", "--shard-size", "20kB"], env=environment, stderr=said
+        ) as process,
+    ):
         # it tries the cut uploads again, with pauses
         while hub.cut_uploads == 10**9:
-            assert process.poll() is None
+            assert process.poll() is None, (tmp_path / "said").read_text()
             time.sleep(0.05)
         process.kill()
     assert len(hub.uploads) == 3
