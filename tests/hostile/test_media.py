@@ -132,6 +132,8 @@ from dj_assets.media.request import Limits, Request
 from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
 from dj_assets.operators import registry
 from dj_assets.operators.kinds.media_filter import MediaOperator
+from dj_assets.operators.kinds.media_maker import MediaMaker
+GIVEN = {"video_ffmpeg_wrapped_mapper": {"filter_name": "hflip"}, "image_resize_mapper": {"width": 20, "height": 20}}
 classes = [registry.find(name) for name in registry.operator_names()]
 made = [one() for one in classes if issubclass(one, MediaOperator) and not one.model_json_schema().get("required")]
 wanted = tuple({repr(f): f for one in made for f in (*one.features(), ClipThumbnail(64), ImageThumbnail(64))}.values())
@@ -140,11 +142,28 @@ paths = sorted(Path(sys.argv[1]).iterdir())
 read = reader.read([Request(MediaLocation(str(path)), wanted) for path in paths])
 for path, outcomes in zip(paths, read.result(), strict=True):
     print(json.dumps([path.name, {type(f).__name__: type(o).__name__ for f, o in zip(wanted, outcomes, strict=True)}]))
+for name in registry.operator_names():
+    if issubclass(registry.find(name), MediaMaker):
+        making = registry.find(name)(**GIVEN.get(name, {})).making()
+        read = reader.read([Request(MediaLocation(str(path)), (making,)) for path in paths])
+        for path, (new,) in zip(paths, read.result(), strict=True):
+            if isinstance(new, tuple):
+                [files] = reader.read([Request(MediaLocation(str(path)), new)]).result() if new else [()]
+                print(json.dumps([f"{path.name} {name}", [type(file).__name__ for file in files]]))
 reader.close()
 """
 # The features of operators that a healthy clip and image have; those of sounds and faces need one.
 OF_CLIPS = {"ClipSize", "ClipDuration", "PacketDigest", "MotionScore", "SmallFrames", "ClipThumbnail"}
 OF_IMAGES = {"ImageSize", "ImageHash", "GridLines", "Faces", "ImageThumbnail"}
+# Operators that make a new file of a healthy clip or image.
+MAKERS = {
+    "image_blur_mapper",
+    "image_resize_mapper",
+    "video_extract_frames_mapper",
+    "video_ffmpeg_wrapped_mapper",
+    "video_split_by_duration_mapper",
+    "video_split_by_key_frame_mapper",
+}
 # Opened by a process that decodes after it was confined: libraries, Python modules and data, compiled kernels, facts
 # about the machine, and copies of its input in memory.
 ALLOWED = re.compile(
@@ -176,6 +195,9 @@ def test_no_socket_and_no_other_file_is_opened(tmp_path: Path, hostile: dict[str
     without_decoding = {"FileBytes", "SoundBytes", "ClipSound"}
     for name in hostile:
         assert {feature for feature, kind in found[name].items() if kind != "Failed"} <= without_decoding, name
+    new = {name.split(" ")[1]: name for name, files in found.items() if " " in name and "bytes" in files}
+    assert {name for name in new.values() if not name.startswith("healthy")} == set()
+    assert new.keys() >= MAKERS
     package = Path(dj_assets.__file__).parent
     allowed = ALLOWED.pattern.format(python=f"{sys.prefix}|{sys.base_prefix}", package=package)
     confined = _calls_when_confined(log)
