@@ -115,6 +115,16 @@ class Attacked:
             self._process = None
 
 
+def tiny_models(folder: Path) -> Path:
+    """Fill a folder with models that operators over texts name by default, tiny ones where none are at hand."""
+    from tests.models.text.tiny import make_text_models
+    from tests.operators.paraphrases import save_model
+    from tests.operators.language_models import make_models
+
+    save_model(make_text_models(make_models(folder)) / "minishlab/potion-base-8M")
+    return folder
+
+
 def answers(models: Path, number: int | None = None, seed: int = 0) -> Iterator[Answer]:
     """Yield the answer of every operator and variant to every text, or to a seeded choice of a number of them."""
     chosen = random.Random(seed)
@@ -141,18 +151,36 @@ def text_operators() -> list[str]:
 
 
 def run(operator: Any, text: str, models: Any) -> None:
-    """Run an operator over one text, in all of its passes."""
+    """Run an operator over one text, in all of its passes; the fields that it reads have parts of the text."""
     import numpy as np
 
     from dj_assets.operators.base import CorpusMapper
     from dj_assets.operators.batch import Batch
+    from dj_assets.operators.dedup.semantic_deduplicator import SemanticDeduplicator
+    from tests.operators.records import batch as batch_of
     from tests.operators.test_contract import result
 
-    batch = Batch.of_texts([text], models)
+    records = batch_of({"text": text, **_fields_of(operator, text)})
+    batch = Batch(records.rows, models)
     if isinstance(operator, CorpusMapper):
         operator.rewrite(batch, np.unique(np.asarray(operator.count(batch).flatten())))
+    elif isinstance(operator, SemanticDeduplicator):
+        operator.embed(batch)
     else:
         result(operator, batch)
+
+
+def _fields_of(operator: Any, text: str) -> dict[str, object]:
+    """Return a value for every field that a parameter of the operator names, together as long as the text."""
+    keys = {name: getattr(operator, name) for name in type(operator).model_fields if name.endswith("_key")}
+    named = {name: key for name, key in keys.items() if key}
+    part = text[: len(text) // max(len(named), 1)]
+    shapes = {
+        "history_key": [[part[: len(part) // 2]] * 2],
+        "messages_key": [{"role": "user", "content": part}],
+        "choices_key": [{"message": {"role": "assistant", "content": part}}],
+    }
+    return {key: shapes.get(name, part) for name, key in named.items()}
 
 
 def _cpu_seconds(process: BaseProcess) -> float:

@@ -20,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.hostile import dagster_kills, disk, kills, operators, power
-from tests.operators.language_models import make_models
 from tests.paths import ROOT
 
 PAGE = ROOT / "docs/security.md"
@@ -35,7 +34,7 @@ def of_time(options: argparse.Namespace) -> Figures:
     """Ask every operator for every text of a megabyte."""
     figures: Figures = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        for answer in operators.answers(make_models(Path(folder)), options.texts, options.seed):
+        for answer in operators.answers(operators.tiny_models(Path(folder)), options.texts, options.seed):
             kind = {"done": "survived", "quarantined": "survived", "failed": "wrong", "absent": "not run"}
             found = kind.get(answer.kind, answer.kind)
             if found == "survived" and answer.seconds > SLOW_S:
