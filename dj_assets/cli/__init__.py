@@ -14,11 +14,16 @@ def main() -> None:
     try:
         from dj_assets import settings, system
 
+        exit_ = system.QuickExit()
         settings.one_blas_thread()
         system.require_posix()
         from dj_assets.cli.app import main as run
 
-        run()
+        try:
+            run()
+        except SystemExit as ended:
+            exit_.ended(ended.code)
+            raise
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
