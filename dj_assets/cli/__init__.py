@@ -17,10 +17,13 @@ def main() -> None:
         exit_ = system.QuickExit()
         settings.one_blas_thread()
         system.require_posix()
-        from dj_assets.cli.app import main as run
+        from dj_assets.cli.early import early_workers
 
         try:
-            run()
+            with early_workers(sys.argv[1:]):
+                from dj_assets.cli.app import main as run
+
+                run()
         except SystemExit as ended:
             exit_.ended(ended.code)
             raise
