@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -82,3 +83,19 @@ def test_windows_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         cli.main()
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("error: dj_assets runs on Linux and macOS; on Windows, install it in WSL")
+
+
+def test_a_quick_exit_comes_last_and_flushes() -> None:
+    code = (
+        "import atexit, sys\nfrom dj_assets.system import QuickExit\nexit_ = QuickExit()\n"
+        "class Torn:\n    def __del__(self): print('taken apart')\n"
+        "torn = Torn()\natexit.register(print, 'registered')\nprint('written', end=' ')\n"
+        "exit_.ended(SystemExit({code}).code)\nsys.exit({code})"
+    )
+    commands = ([sys.executable, "-c", code.replace("{code}", given)] for given in ("3", "None", "'a message'"))
+    ended = [subprocess.run(command, check=False, capture_output=True, text=True) for command in commands]
+    assert [(run.returncode, run.stdout) for run in ended] == [
+        (3, "written registered\n"),
+        (0, "written registered\n"),
+        (1, "written registered\ntaken apart\n"),
+    ]

@@ -14,11 +14,19 @@ def main() -> None:
     try:
         from dj_assets import settings, system
 
+        exit_ = system.QuickExit()
         settings.one_blas_thread()
         system.require_posix()
-        from dj_assets.cli.app import main as run
+        from dj_assets.cli.early import early_workers
 
-        run()
+        try:
+            with early_workers(sys.argv[1:]):
+                from dj_assets.cli.app import main as run
+
+                run()
+        except SystemExit as ended:
+            exit_.ended(ended.code)
+            raise
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)

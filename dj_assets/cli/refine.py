@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,9 +27,6 @@ UnknownParameters = Annotated[
     Literal["error", "notice"] | None,
     typer.Option(help="Refuse unknown parameters, or leave them out with a notice; default: as the recipe says."),
 ]
-
-# Bytes of input up to which one process does everything, where the number of workers is not given.
-_SMALL_INPUT = 1_000_000
 
 
 @app.command(rich_help_panel=_PANEL, epilog="Example: dj-assets run mine.yaml --input 'data/*.jsonl.zst' --output out")
@@ -68,37 +65,36 @@ def run(
     unknown_parameters: UnknownParameters = None,
 ) -> None:
     """Run any recipe over any files, without touching the project."""
-    with _early_workers(workers, inputs):
-        made = _plan(recipe, models, unknown_parameters)
-        checked = made.recipe
-        _warm_early(made, models)
+    made = _plan(recipe, models, unknown_parameters)
+    checked = made.recipe
+    _warm_early(made, models)
 
-        if not checked.custom_operators:
-            from dj_assets.kernels.import_guards import forget_pandas
+    if not checked.custom_operators:
+        from dj_assets.kernels.import_guards import forget_pandas
 
-            # before pyarrow.dataset is imported, which imports pandas, too
-            forget_pandas()
-        from dj_assets.views.run import run_recipe
-        from dj_assets.views.terminal import render_run
+        # before pyarrow.dataset is imported, which imports pandas, too
+        forget_pandas()
+    from dj_assets.views.run import run_recipe
+    from dj_assets.views.terminal import render_run
 
-        with progress() as report:
-            result = run_recipe(
-                checked,
-                inputs,
-                output,
-                against=against or None,
-                models=models,
-                overwrite=overwrite,
-                report=report,
-                engine=engine,
-                workers=workers,
-                limit=limit,
-                format=format,
-                against_text_key=against_text_key,
-                part_bytes=_bytes(part_size),
-            )
-        console().print(render_run(result.manifest, result.seconds if result.reused else None))
-        tell(*result.manifest.notices)
+    with progress() as report:
+        result = run_recipe(
+            checked,
+            inputs,
+            output,
+            against=against or None,
+            models=models,
+            overwrite=overwrite,
+            report=report,
+            engine=engine,
+            workers=workers,
+            limit=limit,
+            format=format,
+            against_text_key=against_text_key,
+            part_bytes=_bytes(part_size),
+        )
+    console().print(render_run(result.manifest, result.seconds if result.reused else None))
+    tell(*result.manifest.notices)
 
 
 def _bytes(size: str) -> int:
@@ -109,17 +105,6 @@ def _bytes(size: str) -> int:
         return parse_bytes(size)
     except ValueError as error:
         raise UserError(f"--part-size: {error}") from None
-
-
-def _early_workers(workers: int | None, inputs: list[str]) -> AbstractContextManager[None]:
-    """Start workers while this process loads its modules, if the run will probably need them."""
-    from dj_assets import settings
-    from dj_assets.measure.workers import early_workers
-
-    most = workers or settings.default_workers()
-    paths = [Path(path) for path in inputs]
-    small = all(path.is_file() for path in paths) and sum(path.stat().st_size for path in paths) < _SMALL_INPUT
-    return nullcontext() if most == 1 or (small and workers is None) else early_workers(most)
 
 
 def _warm_early(plan: Plan, models: Path | None) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from dj_assets.measure.media_stage import close_readers
 from dj_assets.measure.work import MeasuredBlock, Task, measure_block
-from dj_assets.measure.workers import Workers, take_workers
+from dj_assets.measure.workers import Workers, has_early_workers, take_workers
 from dj_assets.sources.readers import Block
 
 # Blocks under way for each worker: one being measured, one waiting, so that no worker idles while a result is written.
@@ -64,8 +64,11 @@ class WorkerPool:
 
 @contextmanager
 def local_engine(task: Task, count: int) -> Iterator[InProcess | WorkerPool]:
-    """Yield an engine of `count` worker processes; with one, everything runs in this process."""
-    if count <= 1:
+    """Yield an engine of `count` worker processes; with one, everything runs in this process.
+
+    Where early workers are loading already, one of them measures sooner than this process could.
+    """
+    if count <= 1 and not has_early_workers():
         try:
             yield InProcess(task)
         finally:

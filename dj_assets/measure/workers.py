@@ -181,6 +181,11 @@ def warm_early(task: Task) -> None:
             workers.warm(task)
 
 
+def has_early_workers() -> bool:
+    """Return whether early workers are loading that no engine has taken yet."""
+    return bool(_early)
+
+
 def take_workers(count: int) -> Workers:
     """Return `count` workers, not started yet: the early workers if there are enough of them, else new ones."""
     if _early and _early[0].most >= count:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Unpack
 
 from dj_assets import subset
+from dj_assets.home.layout import Layout
+from dj_assets.home.run_manifest import RunManifest
 from dj_assets.recipe.model import Recipe
+from dj_assets.recipe.plan import Plan
 from dj_assets.subset.results import RecipeOptions
-from dj_assets.views.release import accompany
+
+# The report imports what shows every kind of run.
+_RELEASE = "dj_assets.views.release"
 
 
 def run_recipe(
@@ -54,5 +61,13 @@ def run_recipe(
     >>> [(step.operator, step.dropped) for step in result.funnel]
     [('text_length_filter', 1), ('document_deduplicator', 1)]
     """
-    options.setdefault("accompany", accompany)
+    if options.setdefault("accompany", _accompany) is _accompany:
+        # while the workers load and measure
+        threading.Thread(target=importlib.import_module, args=(_RELEASE,), daemon=True).start()
     return subset.run_recipe(recipe, inputs, output, **options)
+
+
+def _accompany(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
+    from dj_assets.views.release import accompany
+
+    accompany(folder, manifest, plan, layout)

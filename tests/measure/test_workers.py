@@ -14,7 +14,7 @@ import pytest
 from dj_assets.errors import WorkerDiedError
 from dj_assets.measure import workers
 from dj_assets.measure.fork_server import received
-from dj_assets.measure.local import local_engine
+from dj_assets.measure.local import InProcess, WorkerPool, local_engine
 from dj_assets.measure.work import Task
 from dj_assets.measure.workers import early_workers, take_workers
 from dj_assets.models.store import ModelStore
@@ -175,6 +175,14 @@ def test_workers_that_load_early_are_taken_once_and_ended_where_nobody_takes_the
         running = [process for process in descendants() if process not in before]
     assert running
     assert gone(running, 0)
+
+
+def test_a_small_run_takes_an_early_worker():
+    with early_workers(2), local_engine(task("text_length_filter"), 1) as engine:
+        assert isinstance(engine, WorkerPool)
+        assert len(list(engine.measure_blocks("f", iter(blocks(3))))) == 3
+    with local_engine(task("text_length_filter"), 1) as engine:
+        assert isinstance(engine, InProcess)
 
 
 def run(arguments: list[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
