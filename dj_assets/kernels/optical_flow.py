@@ -5,8 +5,8 @@ estimate of the flow give normal equations at every pixel. These are averaged ov
 estimate. The results equal OpenCV's `calcOpticalFlowFarneback` except for the rounding of 32-bit floats; OpenCV weighs
 the borders of frames of less than 10 pixels differently.
 
-Arrays are `float32`: an expansion has the shape `(height, width, 5)`, the normal equations of a row `(5, width)`, a flow
-`(2, height, width)`, the displacement to the right and down in pixels.
+Arrays are `float32`: an expansion has the shape `(height, width, 5)`, the normal equations of a row `(5, width)`, a
+flow `(2, height, width)`, the displacement to the right and down in pixels.
 """
 
 from __future__ import annotations

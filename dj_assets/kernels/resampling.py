@@ -112,7 +112,7 @@ def shrink_columns(lines: Bytes, skipped: Int, down: Taps, top: Int, begin: Int,
 @kernel
 def shrink_rows(picture: Bytes, across: Taps, left: Int, begin: Int, out: Bytes) -> None:
     """Write rows of another width, from `left` on; the first column of `picture` is column `begin` of the whole."""
-    height, width, _ = picture.shape
+    height = len(picture)
     last = left + out.shape[1] - 1
     # the columns that are needed; those beyond them have no weight
     first, end = across.first[left] - begin, across.first[last] + across.used[last] - begin
@@ -144,7 +144,7 @@ def _turn(picture: Bytes, top: Int, rows: Int, first: Int, end: Int, turned: Byt
 
     Four bytes are copied at once: the fourth is overwritten by the pixel of the next row.
     """
-    height, width, _ = picture.shape
+    height, width = picture.shape[0], picture.shape[1]
     flat = picture.reshape(-1)
     # after the last pixel of the picture there is no fourth byte
     safe = end - 1 if top + rows == height and end == width else end

@@ -66,14 +66,15 @@ def local_path(content: Content, close: ExitStack) -> str:
     """
     if isinstance(content, Handed) and content.by_path:
         return descriptor_path(content.descriptor)
-    copy = close.enter_context(_nameless())
+    copy = close.enter_context(nameless())
     with content.open() as original:
         shutil.copyfileobj(original, copy, 1 << 20)
     copy.flush()
     return descriptor_path(copy.fileno())
 
 
-def _nameless() -> IO[bytes]:
+def nameless() -> IO[bytes]:
+    """Return a new file without a name, in memory if the system can."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("media"), "w+b")
     return tempfile.TemporaryFile()
