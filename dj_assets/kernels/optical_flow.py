@@ -5,8 +5,8 @@ estimate of the flow give normal equations at every pixel. These are averaged ov
 estimate. The results equal OpenCV's `calcOpticalFlowFarneback` except for the rounding of 32-bit floats; OpenCV weighs
 the borders of frames of less than 10 pixels differently.
 
-Arrays are `float32`: an expansion has the shape `(height, width, 5)`, normal equations `(height, 5, width)`, a flow
-`(height, 2, width)`, the displacement to the right and down in pixels.
+Arrays are `float32`: an expansion has the shape `(height, width, 5)`, the normal equations of a row `(5, width)`, a
+flow `(2, height, width)`, the displacement to the right and down in pixels.
 """
 
 from __future__ import annotations
@@ -54,11 +54,10 @@ def border(length: int) -> Floats:
 
 
 @approximate
-def expand(image: Floats, gauss: Floats, metric: Floats) -> Floats:
-    """Return the quadratic polynomial around every pixel of an image: y, x, y², x² and xy. Edges are repeated."""
+def expand(image: Floats, gauss: Floats, metric: Floats, out: Floats) -> None:
+    """Write the quadratic polynomial around every pixel of an image: y, x, y², x² and xy. Edges are repeated."""
     height, width = image.shape
     radius = gauss.shape[1] - 1
-    out = np.empty((height, width, 5), np.float32)
     columns = np.empty((3, width + 2 * radius), np.float32)
     sums = np.empty((6, width), np.float32)
     for y in range(height):
@@ -71,7 +70,6 @@ def expand(image: Floats, gauss: Floats, metric: Floats) -> Floats:
             row[x, 2] = sums[0, x] * metric[1] + sums[4, x] * metric[2]
             row[x, 3] = sums[0, x] * metric[1] + sums[3, x] * metric[2]
             row[x, 4] = sums[5, x] * metric[3]
-    return out
 
 
 @approximate
@@ -123,36 +121,76 @@ def _across(columns: Floats, gauss: Floats, sums: Floats) -> None:
 
 
 @approximate
-def equations(before: Floats, after: Floats, flow: Floats, counts: tuple[Floats, Floats], out: Floats) -> None:
-    """Write the normal equations at every pixel, given two expansions and an estimate of the flow.
+def improve(before: Floats, after: Floats, counts: tuple[Floats, Floats], window: int, flow: Floats) -> None:
+    """Replace an estimate of the flow by a better one, given two expansions.
 
-    `counts` has the weights of the pixels of a row and of a column, as `border` returns them.
+    The flow solves the normal equations averaged over windows of `window` pixels; edges are repeated. `counts` has the
+    weights of the pixels of a row and of a column, as `border` returns them. Only the equations of the rows of one
+    window are held, so that they stay in the cache: those of a row are computed before its flow is replaced.
     """
     height, width, _ = before.shape
+    reach = window // 2
+    held = 2 * reach + 2
+    normal = np.empty((held, 5, width), np.float32)
     moved = np.empty((6, width), np.float32)
+    columns = np.zeros((5, width + 2 * reach + 1))
+    sums = np.empty((5, width))
+    scale = 1 / (window * window)
+    for y in range(min(reach + 1, height)):
+        _equations(before, after, flow, y, counts, moved, normal[y])
+    for k in range(-reach, reach + 1):
+        columns[:, reach : reach + width] += normal[min(max(k, 0), height - 1)]
+    for y in range(height):
+        if y:
+            entering = y + reach
+            if entering < height:
+                _equations(before, after, flow, entering, counts, moved, normal[entering % held])
+            _slide(columns, normal[min(entering, height - 1) % held], normal[max(y - reach - 1, 0) % held], reach)
+        _windows(columns, reach, sums)
+        _solve(sums, scale, flow[0, y], flow[1, y])
+
+
+@approximate
+def mean_length(flow: Floats) -> float:
+    """Return the mean length of the vectors of a flow."""
+    _, height, width = flow.shape
+    total = 0.0
+    for y in range(height):
+        right, down = flow[0, y], flow[1, y]
+        row = np.float32(0)
+        for x in range(width):
+            row += np.sqrt(right[x] * right[x] + down[x] * down[x])
+        total += row
+    return total / (height * width)
+
+
+@approximate
+def _equations(
+    before: Floats, after: Floats, flow: Floats, y: int, counts: tuple[Floats, Floats], moved: Floats, out: Floats
+) -> None:
+    """Write the normal equations at every pixel of a row; `moved` is memory for six rows."""
+    width = before.shape[1]
     m0, m1, m2, m3, m4, inside = moved[0], moved[1], moved[2], moved[3], moved[4], moved[5]
     half, unit = np.float32(0.5), np.float32(1)
-    across, down = counts
-    for y in range(height):
-        _moved(after, flow, y, moved)
-        here, count = before[y], down[y]
-        go_right, go_down = flow[y, 0], flow[y, 1]
-        n0, n1, n2, n3, n4 = out[y, 0], out[y, 1], out[y, 2], out[y, 3], out[y, 4]
-        for x in range(width):
-            dx, dy = go_right[x], go_down[x]
-            # if the pixel comes from outside, only the first frame is used
-            share = unit - half * inside[x]
-            yy, xx = (here[x, 2] + m2[x]) * share, (here[x, 3] + m3[x]) * share
-            xy = (here[x, 4] + m4[x]) * share * half
-            by_y = (here[x, 0] - m0[x]) * half + yy * dy + xy * dx
-            by_x = (here[x, 1] - m1[x]) * half + xy * dy + xx * dx
-            weight = across[x] * count
-            yy, xx, xy, by_y, by_x = yy * weight, xx * weight, xy * weight, by_y * weight, by_x * weight
-            n0[x] = yy * yy + xy * xy
-            n1[x] = (yy + xx) * xy
-            n2[x] = xx * xx + xy * xy
-            n3[x] = yy * by_y + xy * by_x
-            n4[x] = xy * by_y + xx * by_x
+    _moved(after, flow, y, moved)
+    across, here, count = counts[0], before[y], counts[1][y]
+    go_right, go_down = flow[0, y], flow[1, y]
+    n0, n1, n2, n3, n4 = out[0], out[1], out[2], out[3], out[4]
+    for x in range(width):
+        dx, dy = go_right[x], go_down[x]
+        # if the pixel comes from outside, only the first frame is used
+        share = unit - half * inside[x]
+        yy, xx = (here[x, 2] + m2[x]) * share, (here[x, 3] + m3[x]) * share
+        xy = (here[x, 4] + m4[x]) * share * half
+        by_y = (here[x, 0] - m0[x]) * half + yy * dy + xy * dx
+        by_x = (here[x, 1] - m1[x]) * half + xy * dy + xx * dx
+        weight = across[x] * count
+        yy, xx, xy, by_y, by_x = yy * weight, xx * weight, xy * weight, by_y * weight, by_x * weight
+        n0[x] = yy * yy + xy * xy
+        n1[x] = (yy + xx) * xy
+        n2[x] = xx * xx + xy * xy
+        n3[x] = yy * by_y + xy * by_x
+        n4[x] = xy * by_y + xx * by_x
 
 
 @inlined
@@ -164,7 +202,7 @@ def _moved(expansion: Floats, flow: Floats, y: int, moved: Floats) -> None:
     height, width, _ = expansion.shape
     right, bottom, zero, unit = np.float32(width - 1), np.float32(height - 1), np.float32(0), np.float32(1)
     flat = expansion.reshape(-1)
-    go_right, go_down = flow[y, 0], flow[y, 1]
+    go_right, go_down = flow[0, y], flow[1, y]
     m0, m1, m2, m3, m4, inside = moved[0], moved[1], moved[2], moved[3], moved[4], moved[5]
     # unsigned indices, which need no check for negative values
     u1, u2, u3, u4, u5 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(5)
@@ -186,28 +224,6 @@ def _moved(expansion: Floats, flow: Floats, y: int, moved: Floats) -> None:
             inside[x] = unit
         else:
             m0[x] = m1[x] = m2[x] = m3[x] = m4[x] = inside[x] = zero
-
-
-@approximate
-def solve(normal: Floats, window: int, flow: Floats) -> None:
-    """Write the flow that solves normal equations averaged over windows of `window` pixels; edges are repeated."""
-    height, _, width = normal.shape
-    reach = window // 2
-    columns = np.zeros((5, width + 2 * reach + 1))
-    sums = np.empty((5, width))
-    scale = 1 / (window * window)
-    for k in range(-reach, reach + 1):
-        columns[:, reach : reach + width] += normal[min(max(k, 0), height - 1)]
-    for y in range(height):
-        if y:
-            _slide(columns, normal[min(y + reach, height - 1)], normal[max(y - reach - 1, 0)], reach)
-        _windows(columns, reach, sums)
-        for x in range(width):
-            g11, g12, g22 = sums[0, x] * scale, sums[1, x] * scale, sums[2, x] * scale
-            h1, h2 = sums[3, x] * scale, sums[4, x] * scale
-            inverse = 1 / (g11 * g22 - g12 * g12 + _EPSILON)
-            flow[y, 0, x] = (g11 * h2 - g12 * h1) * inverse
-            flow[y, 1, x] = (g22 * h1 - g12 * h2) * inverse
 
 
 @approximate
@@ -236,3 +252,14 @@ def _windows(columns: Doubles, reach: int, sums: Doubles) -> None:
         s0, s1, s2, s3, s4 = s0 + c0[new], s1 + c1[new], s2 + c2[new], s3 + c3[new], s4 + c4[new]
         sums[0, x], sums[1, x], sums[2, x], sums[3, x], sums[4, x] = s0, s1, s2, s3, s4
         s0, s1, s2, s3, s4 = s0 - c0[x], s1 - c1[x], s2 - c2[x], s3 - c3[x], s4 - c4[x]
+
+
+@approximate
+def _solve(sums: Doubles, scale: float, right: Floats, down: Floats) -> None:
+    """Write the flow of a row that solves the sums of normal equations, which `scale` makes means."""
+    for x in range(len(right)):
+        g11, g12, g22 = sums[0, x] * scale, sums[1, x] * scale, sums[2, x] * scale
+        h1, h2 = sums[3, x] * scale, sums[4, x] * scale
+        inverse = 1 / (g11 * g22 - g12 * g12 + _EPSILON)
+        right[x] = (g11 * h2 - g12 * h1) * inverse
+        down[x] = (g22 * h1 - g12 * h2) * inverse

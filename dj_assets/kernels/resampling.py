@@ -12,13 +12,16 @@ import numpy as np
 
 from dj_assets.kernels.arrays import Bytes, Int, Int32s
 from dj_assets.kernels.jit import inlined, kernel
+from dj_assets.kernels.unaligned import copy_four
 
 # Weights are multiples of 2 ** -22.
 _BITS = 22
 _HALF = 1 << (_BITS - 1)
 # The number of rows that are transposed at a time, with three bytes per pixel: their sums are computed together.
-_ROWS = 16
+_ROWS = 32
 _LANES = 3 * _ROWS
+# The bytes of a transposed column: a pixel is copied with the byte after it, also the last one.
+_COLUMN = _LANES + 1
 
 
 class Taps(NamedTuple):
@@ -109,29 +112,52 @@ def shrink_columns(lines: Bytes, skipped: Int, down: Taps, top: Int, begin: Int,
 @kernel
 def shrink_rows(picture: Bytes, across: Taps, left: Int, begin: Int, out: Bytes) -> None:
     """Write rows of another width, from `left` on; the first column of `picture` is column `begin` of the whole."""
-    height, width, _ = picture.shape
-    turned = np.zeros((width + 3, _LANES), np.uint8)
+    height = len(picture)
+    last = left + out.shape[1] - 1
+    # the columns that are needed; those beyond them have no weight
+    first, end = across.first[left] - begin, across.first[last] + across.used[last] - begin
+    turned = np.zeros(((end - first + 3), _COLUMN), np.uint8)
     sums = np.empty(_LANES, np.int32)
+    shown = np.empty(_LANES, np.uint8)
     for top in range(0, height, _ROWS):
         rows = min(_ROWS, height - top)
-        for y in range(rows):
-            line = picture[top + y]
-            for x in range(width):
-                turned[x, 3 * y] = line[x, 0]
-                turned[x, 3 * y + 1] = line[x, 1]
-                turned[x, 3 * y + 2] = line[x, 2]
+        _turn(picture, top, rows, first, end, turned.reshape(-1))
         for x in range(out.shape[1]):
             sums[:] = _HALF
-            start = across.first[left + x] - begin
+            start = across.first[left + x] - begin - first
             for tap in range(0, across.used[left + x], 4):
                 w0, w1, w2, w3 = _four(across.weights, left + x, tap)
                 at = start + tap
                 p0, p1, p2, p3 = turned[at], turned[at + 1], turned[at + 2], turned[at + 3]
                 for i in range(_LANES):
                     sums[i] += w0 * np.int32(p0[i]) + w1 * np.int32(p1[i]) + w2 * np.int32(p2[i]) + w3 * np.int32(p3[i])
+            for i in range(_LANES):
+                shown[i] = min(max(sums[i] >> _BITS, 0), 255)
             for y in range(rows):
                 for channel in range(3):
-                    out[top + y, x, channel] = min(max(sums[3 * y + channel] >> _BITS, 0), 255)
+                    out[top + y, x, channel] = shown[3 * y + channel]
+
+
+@kernel
+def _turn(picture: Bytes, top: Int, rows: Int, first: Int, end: Int, turned: Bytes) -> None:
+    """Write the pixels of some rows by column, from column `first` to `end`.
+
+    Four bytes are copied at once: the fourth is overwritten by the pixel of the next row.
+    """
+    height, width = picture.shape[0], picture.shape[1]
+    flat = picture.reshape(-1)
+    # after the last pixel of the picture there is no fourth byte
+    safe = end - 1 if top + rows == height and end == width else end
+    three, column = np.uint64(3), np.uint64(_COLUMN)
+    for y in range(rows):
+        at, to = np.uint64(3 * ((top + y) * width + first)), np.uint64(3 * y)
+        for _ in range(first, safe):
+            copy_four(flat, at, turned, to)
+            at += three
+            to += column
+        if safe < end:
+            for channel in range(3):
+                turned[to + np.uint64(channel)] = picture[top + y, safe, channel]
 
 
 @inlined

@@ -1,4 +1,4 @@
-"""Read several bytes of an array as one number, at any position."""
+"""Read several bytes of an array as one number, or copy them, at any position."""
 
 from __future__ import annotations
 
@@ -45,3 +45,31 @@ def first_bytes(data: Bytes, at: Int, size: Int) -> np.uint64:
     if size <= 0:
         return np.uint64(0)
     return _eight_bytes(data, at) & (_ALL >> np.uint64(64 - 8 * size))
+
+
+def _move(_: Any, source: Any, at: Any, target: Any, to: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """Tell numba how to copy four bytes at once."""
+    from llvmlite import ir
+    from numba.core import types
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:  # noqa: ANN401
+        structs, four = array_structs(), ir.IntType(32).as_pointer()
+        ends = [
+            builder.bitcast(builder.gep(structs(kind)(context, builder, array).data, [index]), four)
+            for kind, array, index in (
+                (signature.args[0], values[0], values[1]),
+                (signature.args[2], values[2], values[3]),
+            )
+        ]
+        builder.store(builder.load(ends[0], align=1), ends[1], align=1)
+        return context.get_dummy_value()
+
+    return types.void(source, at, target, to), generate
+
+
+def _move_plainly(source: Bytes, at: Int, target: Bytes, to: Int) -> None:
+    target[int(to) : int(to) + 4] = source[int(at) : int(at) + 4]
+
+
+# Copy four bytes of `source` from `at` on to `target` from `to` on. Both arrays must reach that far: nothing checks it.
+copy_four = intrinsic(_move, _move_plainly)

@@ -13,6 +13,7 @@ from dj_assets import settings
 from dj_assets.measure.row_stage import RowStage
 from dj_assets.measure.work import Task
 from dj_assets.media.frames import load_decoders
+from dj_assets.media.jpeg import load_decoder
 from dj_assets.operators.base import Aggregator, Operator
 from dj_assets.operators.batch import FIELDS, TEXT, Batch
 from dj_assets.operators.views.crops import load_kernels
@@ -72,6 +73,8 @@ def _import_for_models(task: Task) -> None:
                 importlib.import_module(package)
             if "av" in step.operator.packages:
                 load_decoders()
+            if "PIL" in step.operator.packages:
+                load_decoder()
             if may_need_torch():
                 importlib.import_module("torch")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from dj_assets import system
@@ -19,17 +20,43 @@ from dj_assets.media.clip import OpenClip
 from dj_assets.media.confinement import confine
 from dj_assets.media.containers import OPEN_OPTIONS
 from dj_assets.media.feature import ClipFeature, MediaFeature, SoundFeature
+from dj_assets.media.handed import Handed
 from dj_assets.media.image import OpenImage
-from dj_assets.media.request import BEGUN, Failed, Limits, Work
+from dj_assets.media.journal import Journal
+from dj_assets.media.request import READY, Answer, Failed, Limits
 from dj_assets.media.sound import OpenSound
 
 
-def answer(request: Work, tell: Callable[[object], None], limits: Limits) -> None:
-    """Compute every feature of a request; send the outcome and CPU time of each as soon as they are known."""
-    content = request.content
+@dataclass
+class Answers:
+    """Send the outcomes of a file at its end; until then, the journal has them."""
+
+    channel: Channel
+    journal: Journal
+    outcomes: list[bytes] = field(default_factory=list)
+    sent: int = 0
+
+    def add(self, outcome: object, seconds: float) -> None:
+        """Note an outcome; send all so far if the journal has no room for it."""
+        self.outcomes.append(pickle.dumps((outcome, seconds), protocol=5))
+        if not self.journal.add(self.outcomes[-1]):
+            self.send(whole=False)
+
+    def send(self, *, whole: bool = True) -> None:
+        """Send the outcomes that are not sent yet."""
+        self.channel.send(Answer(self.outcomes, whole))
+        self.sent += len(self.outcomes)
+        self.outcomes = []
+        self.journal.clear(self.sent)
+
+
+def answer(
+    content: Handed, features: Sequence[MediaFeature[object]], tell: Callable[[object, float], None], limits: Limits
+) -> None:
+    """Compute every feature of a file; tell the outcome and CPU time of each as soon as they are known."""
     with OpenImage(content) as image, OpenClip(content) as clip, OpenSound(content) as sound:
-        clip.announced = lambda: _wanted(clip, request.features)
-        for feature in request.features:
+        clip.announced = lambda: _wanted(clip, features)
+        for feature in features:
             alive = _alarm(limits)
             clip.alive = sound.alive = alive
             started = time.process_time()
@@ -39,7 +66,8 @@ def answer(request: Work, tell: Callable[[object], None], limits: Limits) -> Non
                 work = partial(feature, sound)
             else:
                 work = partial(feature, image)
-            tell((_limited(work, limits, alive), time.process_time() - started))
+            outcome = _limited(work, limits, alive)
+            tell(outcome, time.process_time() - started)
 
 
 def _wanted(clip: OpenClip, features: Sequence[MediaFeature[object]]) -> Iterator[int]:
@@ -89,13 +117,16 @@ def main(*, forked: bool = False) -> None:
     nowhere = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nowhere, 0)
     os.dup2(2, 1)
+    features: Sequence[MediaFeature[object]] = ()
     with suppress(EOFError):
         with _telling(channel):
-            limits = _prepared(channel, forked=forked)
+            limits, journal = _prepared(channel, forked=forked)
         while True:
             with _telling(channel):
                 work, descriptors = channel.receive()
-            _serve(channel, limits, work, descriptors)
+            journal.begin()
+            features = features if work.features is None else work.features
+            _serve(Answers(channel, journal), limits, work.content, descriptors, features)
 
 
 @contextmanager
@@ -110,9 +141,11 @@ def _telling(channel: Channel) -> Iterator[None]:
         raise
 
 
-def _prepared(channel: Channel, *, forked: bool) -> Limits:
-    """Do the first work and confine this process; return the limits of each feature."""
-    start, descriptors = channel.receive()
+def _prepared(channel: Channel, *, forked: bool) -> tuple[Limits, Journal]:
+    """Do the first work and confine this process; return the limits of each feature, and the journal."""
+    start, (shared, *descriptors) = channel.receive()
+    journal = Journal.at(shared)
+    os.close(shared)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     start.prepare()
     # OpenCV takes options of FFmpeg from this variable only
@@ -123,18 +156,23 @@ def _prepared(channel: Channel, *, forked: bool) -> Limits:
         os.close(descriptor)
     system.limit_address_space(start.limits.memory_bytes + (system.address_space_bytes() if forked else 0))
     threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
-    channel.send(BEGUN)
-    limits: Limits = start.limits
-    return limits
+    channel.send(READY)
+    return start.limits, journal
 
 
-def _serve(channel: Channel, limits: Limits, work: Work, descriptors: Sequence[int]) -> None:
-    channel.send(BEGUN)
+def _serve(
+    answers: Answers,
+    limits: Limits,
+    content: Handed,
+    descriptors: Sequence[int],
+    features: Sequence[MediaFeature[object]],
+) -> None:
     if descriptors:
         # the number of the descriptor in this process
-        work = replace(work, content=replace(work.content, descriptor=descriptors[0]))
+        content = replace(content, descriptor=descriptors[0])
     try:
-        answer(work, channel.send, limits)
+        answer(content, features, answers.add, limits)
+        answers.send()
     finally:
         for descriptor in descriptors:
             os.close(descriptor)

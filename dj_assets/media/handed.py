@@ -14,6 +14,8 @@ from typing import IO, Protocol
 from dj_assets.system import descriptor_path
 
 _BUFFER_BYTES = 64 * 1024
+# A file of at most this size is read at once.
+_SMALL_BYTES = 256 * 1024
 
 
 class Content(Protocol):
@@ -50,8 +52,10 @@ class Handed:
         """Open the bytes for reading from any position; several can be open at a time."""
         if self.content is not None:
             return io.BytesIO(self.content)
-        part = _Part(self.descriptor, self.offset, self.file_bytes, f"file{PurePath(self.path).suffix}")
-        return io.BufferedReader(part, _BUFFER_BYTES)
+        name = f"file{PurePath(self.path).suffix}"
+        if self.file_bytes <= _SMALL_BYTES:
+            return _Small(os.pread(self.descriptor, self.file_bytes, self.offset), name)
+        return io.BufferedReader(_Part(self.descriptor, self.offset, self.file_bytes, name), _BUFFER_BYTES)
 
 
 def local_path(content: Content, close: ExitStack) -> str:
@@ -62,17 +66,26 @@ def local_path(content: Content, close: ExitStack) -> str:
     """
     if isinstance(content, Handed) and content.by_path:
         return descriptor_path(content.descriptor)
-    copy = close.enter_context(_nameless())
+    copy = close.enter_context(nameless())
     with content.open() as original:
         shutil.copyfileobj(original, copy, 1 << 20)
     copy.flush()
     return descriptor_path(copy.fileno())
 
 
-def _nameless() -> IO[bytes]:
+def nameless() -> IO[bytes]:
+    """Return a new file without a name, in memory if the system can."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("media"), "w+b")
     return tempfile.TemporaryFile()
+
+
+class _Small(io.BytesIO):
+    """Hold the bytes of a small file, with a name for decoders that guess the format by its suffix."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(content)
+        self.name = name
 
 
 class _Part(io.RawIOBase):

@@ -10,6 +10,7 @@ import numpy as np
 from dj_assets.errors import MediaError
 from dj_assets.media.file_formats import HEAD_BYTES, named
 from dj_assets.media.handed import Content
+from dj_assets.media.jpeg import may_be_plain, plain_rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,20 +58,51 @@ class OpenImage:
         MediaError
             If the image has more than `MAX_PIXELS` pixels.
         """
-        from PIL import ImageOps
+        from PIL import Image, ImageOps
 
+        if self._plain is not None:
+            picture = Image.fromarray(self._plain)
+            picture.info = dict(self._opened.info)
+            return picture
         opened = self._opened
-        width, height = opened.size
-        if width * height > MAX_PIXELS:
-            raise MediaError(f"{width} x {height} pixels are more than the limit of {MAX_PIXELS}")
         opened.load()
-        upright = ImageOps.exif_transpose(opened) if opened.getexif().get(_ORIENTATION) is not None else opened
+        upright = ImageOps.exif_transpose(opened) if self._is_oriented else opened
         return upright.convert("RGB")
 
     @cached_property
     def rgb(self) -> np.ndarray:
-        """Return the pixels, `uint8`, shape `(height, width, 3)`; read-only."""
-        return np.asarray(self.pil)
+        """Return the pixels, `uint8`, shape `(height, width, 3)`; read-only.
+
+        Raises
+        ------
+        MediaError
+            If the image has more than `MAX_PIXELS` pixels.
+        """
+        return self._plain if self._plain is not None else np.asarray(self.pil)
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether the pixels are decoded without Pillow, see `media.jpeg`."""
+        return self._plain is not None
+
+    @cached_property
+    def _plain(self) -> np.ndarray | None:
+        """Return the pixels of a plain JPEG file; None if Pillow has to decode the image."""
+        opened = self._opened
+        width, height = opened.size
+        if width * height > MAX_PIXELS:
+            raise MediaError(f"{width} x {height} pixels are more than the limit of {MAX_PIXELS}")
+        if self._file is None or not may_be_plain(opened, self.file_bytes) or self._is_oriented:
+            return None
+        before = self._file.tell()
+        self._file.seek(0)
+        pixels = plain_rgb(self._file.read(), opened.size)
+        self._file.seek(before)
+        return pixels
+
+    @property
+    def _is_oriented(self) -> bool:
+        return self._opened.getexif().get(_ORIENTATION) is not None
 
     @cached_property
     def _opened(self) -> Image:

@@ -7,11 +7,12 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from dj_assets import settings
 from dj_assets.errors import DjError, MediaError
@@ -20,6 +21,7 @@ from dj_assets.media.channel import Channel
 from dj_assets.media.feature import MediaFeature
 from dj_assets.media.forked import Forked, take_forked
 from dj_assets.media.handed import Handed
+from dj_assets.media.journal import Journal
 from dj_assets.media.locations import MediaLocation, handed
 from dj_assets.media.request import Failed, Limits, Request, Start, Work
 from dj_assets.system import reopens_descriptors
@@ -47,6 +49,8 @@ Child = Spawned | Forked
 # After this number of files, a new process is started. No decoder is known to leak memory. If one leaked on some kind
 # of damage, another file could be the one that reaches the limit.
 FILES_A_PROCESS = 10_000
+# The process has this many files: it need not wait for the next while this one waits for the GIL.
+FILES_AHEAD = 8
 # Errors that mean that the process is dead, or was killed in the middle of an answer.
 _DEAD = (EOFError, BrokenPipeError, ConnectionResetError, pickle.UnpicklingError)
 # The system may kill a process at any moment, for instance when memory is short. A file is at fault only if the process
@@ -76,7 +80,11 @@ class MediaReader:
         self._seconds: Counter[MediaFeature[object]] = Counter()
         self._loaded: set[MediaFeature[object]] = set()
         self._child: Child | None = None
-        self._files = 0
+        self._journal: Journal | None = None
+        # of the present process: files that it got, and that it answered; whether it gets one only; what it computes
+        self._files = self._answered = 0
+        self._alone = False
+        self._features: tuple[MediaFeature[object], ...] | None = None
         self._closed = False
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="media")
 
@@ -85,7 +93,7 @@ class MediaReader:
 
         The result has one outcome for every feature of every request: the return value of the feature, or `Failed`.
         """
-        return self._ahead.submit(lambda: [self._read(request) for request in requests])
+        return self._ahead.submit(self._read, requests)
 
     def take_seconds(self) -> Counter[MediaFeature[object]]:
         """Return the CPU seconds of the process per feature since the last call; no request may be in progress.
@@ -104,17 +112,53 @@ class MediaReader:
         self._ahead.shutdown()
         self._end()
 
-    def _read(self, request: Request) -> Outcomes:
-        if request.location in self.deadly:
-            return [self.deadly[request.location]] * len(request.features)
-        with ExitStack() as close:
-            try:
-                content = close.enter_context(handed(request.location, self.limits.seconds, self._by_path_from()))
-            except MediaError as error:
-                return [Failed(str(error))] * len(request.features)
-            except OSError as error:
-                return [Failed(f"{type(error).__name__}: {error}")] * len(request.features)
-            return self._ask(request, content)
+    def _read(self, requests: Sequence[Request]) -> list[Outcomes]:
+        """Return the outcomes of all requests; the process gets the next files before it has answered the last."""
+        answers: list[Outcomes] = [[] for _ in requests]
+        waiting = deque(range(len(requests)))
+        sent: deque[int] = deque()
+        unbegun = 0
+        try:
+            while waiting or sent:
+                try:
+                    self._send_ahead(requests, answers, waiting, sent)
+                    if sent:
+                        self._receive(requests[sent[0]].features, answers[sent[0]])
+                        sent.popleft()
+                        unbegun = 0
+                except _DEAD:
+                    unbegun = self._after_death(requests, answers, sent, unbegun)
+                    # those behind the one that ended the process are sent to the next
+                    waiting.extendleft(reversed(sent))
+                    sent.clear()
+        except BaseException:
+            # its answers would be taken for those of later requests
+            self._end()
+            raise
+        return answers
+
+    def _send_ahead(
+        self, requests: Sequence[Request], answers: list[Outcomes], waiting: deque[int], sent: deque[int]
+    ) -> None:
+        """Send requests while the process has few; answer those whose file is deadly or cannot be opened."""
+        while waiting and len(sent) < FILES_AHEAD:
+            request = requests[waiting[0]]
+            failed = self.deadly.get(request.location)
+            if failed is None:
+                try:
+                    with handed(request.location, self.limits.seconds, self._by_path_from()) as content:
+                        if sent and not self._may_follow(content, request.features):
+                            return
+                        sent.append(waiting.popleft())
+                        self._send(content, request.features)
+                    continue
+                except MediaError as error:
+                    failed = Failed(str(error))
+                except _DEAD:
+                    raise
+                except OSError as error:
+                    failed = Failed(f"{type(error).__name__}: {error}")
+            answers[waiting.popleft()] = [failed] * len(request.features)
 
     def _by_path_from(self) -> int | None:
         """Return the size from which a file is opened again by its descriptor, None if it never is."""
@@ -122,54 +166,89 @@ class MediaReader:
             return None
         return COPIED_BYTES if self._confined else 0
 
-    def _ask(self, request: Request, content: Handed) -> Outcomes:
-        alone = content.by_path and self._confined
-        if alone:
-            self._end()
-        child = self._begin(Work(content, request.features), alone=alone)
-        outcomes: Outcomes = []
-        try:
-            for feature in request.features:
-                (outcome, seconds), _ = child.channel.receive()
-                outcomes.append(outcome)
-                self._seconds[feature] += seconds
-        except _DEAD:
-            self.deadly[request.location] = failed = Failed(self._cause_of_death())
-            # features after one that crashes are not computed: the sample is lost at that feature
-            outcomes += [failed] * (len(request.features) - len(outcomes))
-        if alone:
-            self._end()
-        return outcomes
+    def _may_follow(self, content: Handed, features: tuple[MediaFeature[object], ...]) -> bool:
+        """Return whether a file may be sent before the files before it are answered.
 
-    def _begin(self, work: Work, *, alone: bool) -> Child:
-        """Send work to the process; start it if there is none, and again if it ends before it begins with the work."""
-        for feature in set(work.features) - self._loaded:
+        The process does not read while it sends an answer, so what waits for it must fit between both.
+        """
+        alone = self._alone or self._is_alone(content)
+        small = content.content is None and features == self._features
+        return small and not alone and self._files < FILES_A_PROCESS
+
+    def _is_alone(self, content: Handed) -> bool:
+        return content.by_path and self._confined
+
+    def _send(self, content: Handed, features: tuple[MediaFeature[object], ...]) -> None:
+        """Send a file to the process; start it if there is none."""
+        for feature in set(features) - self._loaded:
             feature.load()
             self._loaded.add(feature)
-        descriptors = [work.content.descriptor] if work.content.content is None else []
-        self._files += 1
-        if self._files > FILES_A_PROCESS:
+        alone = self._is_alone(content)
+        if alone or self._files >= FILES_A_PROCESS:
             self._end()
-        cause = ""
-        for _ in range(_STARTS):
-            try:
-                child = self._child or self._start(descriptors if alone else [])
-                child.channel.send(work, *descriptors)
-                _expect_begun(child.channel)
-            except _DEAD:
-                cause = self._cause_of_death()
-            else:
-                return child
-        raise DjError(f"the process that reads media does not start: {cause}")
+        descriptors = [content.descriptor] if content.content is None else []
+        child = self._child or self._start(descriptors if alone else [])
+        self._alone = alone
+        self._files += 1
+        child.channel.send(Work(content, None if features == self._features else features), *descriptors)
+        self._features = features
 
     def _start(self, descriptors: Sequence[int]) -> Child:
         if self._closed:
             raise DjError("the reader of media was closed")
-        self._files = 1
+        self._files, self._answered, self._features = 0, 0, None
         self._child = child = take_forked() or _spawned()
-        child.channel.send(Start(self.limits, self.prepare), *descriptors)
-        _expect_begun(child.channel)
+        self._journal, shared = Journal.new()
+        try:
+            child.channel.send(Start(self.limits, self.prepare), shared, *descriptors)
+        finally:
+            os.close(shared)
+        _checked(child.channel.receive()[0])
         return child
+
+    def _receive(self, features: Sequence[MediaFeature[object]], outcomes: Outcomes) -> None:
+        """Receive the outcomes of the first file that is not answered."""
+        if self._child is None:
+            raise EOFError
+        whole = False
+        while not whole:
+            answer = _checked(self._child.channel.receive()[0])
+            self._note(features, outcomes, answer.outcomes)
+            whole = answer.whole
+        self._answered += 1
+        if self._alone:
+            self._end()
+
+    def _note(self, features: Sequence[MediaFeature[object]], outcomes: Outcomes, pickled: Sequence[bytes]) -> None:
+        for each in pickled:
+            outcome, seconds = pickle.loads(each)  # noqa: S301 - written by our own process
+            self._seconds[features[len(outcomes)]] += seconds
+            outcomes.append(outcome)
+
+    def _after_death(self, requests: Sequence[Request], answers: list[Outcomes], sent: deque[int], unbegun: int) -> int:
+        """Remove what is settled from `sent`; return how often in a row the process ended before it began with a file.
+
+        Raises
+        ------
+        DjError
+            If it ended so `_STARTS` times.
+        """
+        with suppress(*_DEAD):
+            while sent:
+                self._receive(requests[sent[0]].features, answers[sent[0]])
+                sent.popleft()
+        if not sent or self._journal is None or self._journal.begun == self._answered:
+            cause = self._cause_of_death()
+            if unbegun + 1 == _STARTS:
+                raise DjError(f"the process that reads media does not start: {cause}")
+            return unbegun + 1
+        index = sent.popleft()
+        features, outcomes = requests[index].features, answers[index]
+        self._note(features, outcomes, self._journal.outcomes_after(len(outcomes)))
+        self.deadly[requests[index].location] = failed = Failed(self._cause_of_death())
+        # features after one that crashes are not computed: the sample is lost at that feature
+        outcomes += [failed] * (len(features) - len(outcomes))
+        return 0
 
     def _cause_of_death(self) -> str:
         code = self._end()
@@ -181,6 +260,10 @@ class MediaReader:
     def _end(self) -> int:
         """Kill the process and return its exit code, 0 if there is none."""
         child, self._child = self._child, None
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.close()
+        self._files = 0
         if child is None:
             return 0
         child.channel.close()
@@ -191,11 +274,11 @@ class MediaReader:
             return child.wait()
 
 
-def _expect_begun(channel: Channel) -> None:
-    """Wait until the process is ready, or has read a request; raise what it could not do."""
-    answer, _ = channel.receive()
+def _checked(answer: Any) -> Any:  # noqa: ANN401 - a message
+    """Return a message of the process; raise what it could not do."""
     if isinstance(answer, Failed):
         raise DjError(f"the process that reads media does not start: {answer.reason}")
+    return answer
 
 
 def _spawned() -> Spawned:

@@ -9,8 +9,8 @@ from dj_assets.media.feature import MediaFeature
 from dj_assets.media.handed import Handed
 from dj_assets.media.locations import MediaLocation
 
-# The answer when the process is ready, and when it has read a request: a later crash is due to that file.
-BEGUN = "begun"
+# The answer when the process is ready.
+READY = "ready"
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Work:
-    """Hold a request as it is sent: with the bytes instead of the location."""
+    """Hold a request as it is sent: with the bytes instead of the location, without features if they are as before."""
 
     content: Handed
-    features: tuple[MediaFeature[object], ...]
+    features: tuple[MediaFeature[object], ...] | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Hold outcomes of the present file with their CPU seconds, each pickled; `whole` if there are no more."""
+
+    outcomes: list[bytes]
+    whole: bool
 
 
 @dataclass(frozen=True)

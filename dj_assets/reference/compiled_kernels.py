@@ -94,11 +94,11 @@ def look_at_media() -> None:
     from dj_assets.operators.views.crops import load_kernels
 
     load_kernels()
-    image, flow = np.zeros((16, 16), np.float32), np.zeros((16, 2, 16), np.float32)
-    expanded = optical_flow.expand(image, *optical_flow.weights(5, 1.1))
-    normal, counts = np.empty((16, 5, 16), np.float32), optical_flow.border(16)
-    optical_flow.equations(expanded, expanded, flow, (counts, counts), normal)
-    optical_flow.solve(normal, 15, flow)
+    image, flow = np.zeros((16, 16), np.float32), np.zeros((2, 16, 16), np.float32)
+    expanded, counts = np.empty((16, 16, 5), np.float32), optical_flow.border(16)
+    optical_flow.expand(image, *optical_flow.weights(5, 1.1), expanded)
+    optical_flow.improve(expanded, expanded, (counts, counts), 15, flow)
+    optical_flow.mean_length(flow)
     values, weight = np.zeros((2, 8), np.float32), np.zeros(8, np.float32)
     layers.layer_norm(values, weight, weight, 1e-5, np.empty_like(values))
     layers.gelu(values.reshape(-1))

@@ -90,6 +90,7 @@ _INSIDE = (
     ("av", "FFmpeg with x264 and x265", "GPL-2.0-or-later (its libraries in `av.libs`)"),
     ("decord", "FFmpeg with x264", "GPL-2.0-or-later (its libraries in `decord.libs`)"),
     ("opencv-python-headless", "FFmpeg without x264", "LGPL-2.1-or-later"),
+    ("simplejpeg", "libjpeg-turbo", "IJG AND BSD-3-Clause"),
 )
 # Packages that other systems or other versions of Python need, with the licence in their metadata.
 _ELSEWHERE = (("fasttext-predict-v2", "MIT", "-"),)

@@ -132,6 +132,12 @@ class ProcessId(ImageFeature[int]):
 
 
 @dataclass(frozen=True)
+class IsPlain(ImageFeature[bool]):
+    def __call__(self, image: OpenImage) -> bool:
+        return image.is_plain
+
+
+@dataclass(frozen=True)
 class ResidentMegabytes(ClipFeature[float]):
     def __call__(self, clip: OpenClip) -> float:
         import psutil

@@ -60,13 +60,16 @@ def test_every_vector_is_that_of_opencv() -> None:
     expected = cv2.calcOpticalFlowFarneback(*greys, None, 0.01, 1, 15, 3, 5, 1.2, 0)
     gauss, metric = optical_flow.weights(5, 1.2)
     blurred = (cv2.GaussianBlur(grey.astype(np.float32), (3, 3), 0) for grey in greys)
-    before, after = (optical_flow.expand(frame, gauss, metric) for frame in blurred)
-    flow, normal = np.zeros((120, 2, 160), np.float32), np.empty((120, 5, 160), np.float32)
+    before, after = np.empty((2, 120, 160, 5), np.float32)
+    for frame, expanded in zip(blurred, (before, after), strict=True):
+        optical_flow.expand(frame, gauss, metric, expanded)
+    flow = np.zeros((2, 120, 160), np.float32)
     for _ in range(3):
-        optical_flow.equations(before, after, flow, (optical_flow.border(160), optical_flow.border(120)), normal)
-        optical_flow.solve(normal, 15, flow)
+        optical_flow.improve(before, after, (optical_flow.border(160), optical_flow.border(120)), 15, flow)
+    lengths = np.hypot(*expected.transpose(2, 0, 1))
+    assert optical_flow.mean_length(flow) == pytest.approx(lengths.mean(), rel=5e-5)
     assert np.abs(expected).max() > 1
-    np.testing.assert_allclose(flow.transpose(0, 2, 1), expected, atol=2e-3)
+    np.testing.assert_allclose(flow.transpose(1, 2, 0), expected, atol=2e-3)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (2, 200)])

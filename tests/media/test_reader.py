@@ -7,13 +7,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from dj_assets.errors import DjError
 from dj_assets.media.feature import MediaFeature
 from dj_assets.media.headers import ClipDuration, ClipSize, FileBytes, ImageSize
 from dj_assets.media.locations import MediaLocation
+from dj_assets.media.pixels_of import Pixels
 from dj_assets.media.reader import MediaReader
 from dj_assets.media.request import Failed, Limits, Request
 from dj_assets.media.thumbnails import ClipThumbnail, ImageThumbnail
@@ -60,6 +63,18 @@ def test_what_kills_the_process_costs_one_file(
     assert second == [(64, 48), Failed(reason), Failed(reason)]
     for file, outcomes in ((files[0], first), (files[2], third)):
         assert outcomes == [(64, 48), file.stat().st_size, file.stat().st_size]
+
+
+def test_outcomes_before_a_crash_are_there_whatever_their_size(reader: MediaReader, tmp_path: Path) -> None:
+    """The crash is in the middle of files that were sent ahead, and one outcome exceeds the journal."""
+    names = [f"{number}.png" for number in range(9)] + ["bad.png"] + [f"{number}.png" for number in range(10, 12)]
+    files = [made.image(tmp_path / name, 800, 600, seed=n) for n, name in enumerate(names)]
+    outcomes = seen(reader, files, ImageSize(), Pixels(), FileBytes(), features.Dies(), ImageSize())
+    for file, (size, pixels, length, *after) in zip(files, outcomes, strict=True):
+        assert (size, length) == ((800, 600), file.stat().st_size)
+        assert np.array_equal(pixels, np.asarray(Image.open(file)))
+        crashed = [Failed("the decoder crashed (SIGSEGV)")] * 2
+        assert after == (crashed if file.name == "bad.png" else [length, (800, 600)])
 
 
 def test_a_deadly_file_is_opened_once(reader: MediaReader, files: list[Path]) -> None:

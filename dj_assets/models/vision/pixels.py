@@ -42,24 +42,27 @@ class Geometry:
     resample: int = BICUBIC
     centre_rounded: bool = False
 
-    def pixels(self, picture: Image) -> Uint8s:
+    def pixels(self, picture: Image | Uint8s) -> Uint8s:
         """Return the pixels of an RGB picture, shape `(height, width, 3)`."""
+        rows = np.ascontiguousarray(picture)
         if self.shortest_edge is None:
-            return self._resized(picture, (self.width, self.height), (0, 0))
-        left, top, width, height = self._placed(*picture.size)
+            return self._resized(rows, (self.width, self.height), (0, 0))
+        left, top, width, height = self._placed(rows.shape[1], rows.shape[0])
         if max(width, height) > _ELONGATED * self.shortest_edge:
-            return self._cut_first(picture, (left, top), (width, height))
-        return self._resized(picture, (width, height), (left, top))
+            return self._cut_first(rows, (left, top), (width, height))
+        return self._resized(rows, (width, height), (left, top))
 
-    def _resized(self, picture: Image, size: tuple[int, int], corner: tuple[int, int]) -> Uint8s:
+    def _resized(self, rows: Uint8s, size: tuple[int, int], corner: tuple[int, int]) -> Uint8s:
         """Return the resized picture, cropped from a corner on."""
         box = (*corner, corner[0] + self.width, corner[1] + self.height)
         inside = min(corner) >= 0 and box[2] <= size[0] and box[3] <= size[1]
         if self.resample not in (BILINEAR, BICUBIC) or not inside:
-            return np.asarray(picture.resize(size, self.resample).crop(box))
+            from PIL.Image import fromarray
+
+            return np.asarray(fromarray(rows).resize(size, self.resample).crop(box))
         from dj_assets.kernels.resampling import resized
 
-        return resized(np.asarray(picture), size, box, cubic=self.resample == BICUBIC)
+        return resized(rows, size, box, cubic=self.resample == BICUBIC)
 
     def _placed(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return the offset of the crop in the resized picture, and the size of the resized picture."""
@@ -71,7 +74,10 @@ class Geometry:
         whole = round if self.centre_rounded else math.floor
         return whole(left), whole(top), new_width, new_height
 
-    def _cut_first(self, picture: Image, offset: tuple[int, int], size: tuple[int, int]) -> Uint8s:
+    def _cut_first(self, rows: Uint8s, offset: tuple[int, int], size: tuple[int, int]) -> Uint8s:
+        from PIL.Image import fromarray
+
+        picture = fromarray(rows)
         across, down = picture.width / size[0], picture.height / size[1]
         left, top = offset
         box = (left * across, top * down, (left + self.width) * across, (top + self.height) * down)

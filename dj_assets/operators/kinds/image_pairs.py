@@ -149,9 +149,7 @@ def crops(batch: Batch, grow: int = 0) -> list[tuple[Uint8s | None, Uint8s | Non
 
 def prepared(path: Path, crop: Uint8s) -> Uint8s:
     """Return a crop as the input of a model: resized and cropped for its checkpoint."""
-    from PIL import Image
-
-    return preprocessing(path).geometry.pixels(Image.fromarray(crop))
+    return preprocessing(path).geometry.pixels(crop)
 
 
 def match_scores(

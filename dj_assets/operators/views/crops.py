@@ -17,8 +17,6 @@ from dj_assets.models.vision.pixels import Geometry, Uint8s
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from PIL.Image import Image
-
 Sampling = Literal["all_keyframes", "uniform"]
 
 
@@ -29,13 +27,11 @@ class Flips:
     horizontal: bool = False
     vertical: bool = False
 
-    def __call__(self, picture: Image) -> Image:
-        """Return the picture, mirrored as configured."""
-        from PIL.Image import Transpose
-
-        if self.horizontal:
-            picture = picture.transpose(Transpose.FLIP_LEFT_RIGHT)
-        return picture.transpose(Transpose.FLIP_TOP_BOTTOM) if self.vertical else picture
+    def __call__(self, picture: Uint8s) -> Uint8s:
+        """Return the picture, shape `(height, width, 3)`, mirrored as configured."""
+        if not (self.horizontal or self.vertical):
+            return picture
+        return np.ascontiguousarray(picture[:: -1 if self.vertical else 1, :: -1 if self.horizontal else 1])
 
 
 @cache
@@ -43,7 +39,7 @@ def load_kernels() -> None:
     """Load what crops are made with."""
     from dj_assets.kernels.resampling import resized
 
-    # a high picture is shrunk in another order, and pictures of Pillow cannot be written
+    # a high picture is shrunk in another order, and decoded images cannot be written
     for height, writable in itertools.product((2, 9), (True, False)):
         picture = np.zeros((height, 2, 3), np.uint8)
         picture.flags.writeable = writable
@@ -64,7 +60,7 @@ class Crop(ImageFeature[Uint8s]):
 
     def __call__(self, image: OpenImage) -> Uint8s:
         """Flip, resize and crop the image."""
-        return self.geometry.pixels(self.flips(image.pil))
+        return self.geometry.pixels(self.flips(image.rgb))
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,5 @@ class FrameCrops(ClipFeature[Uint8s]):
 
     def __call__(self, clip: OpenClip) -> Uint8s:
         """Flip, resize and crop each frame."""
-        from PIL.Image import fromarray
-
-        crops = [self.geometry.pixels(self.flips(fromarray(frame))) for frame in clip.rgb(self.frames(clip))]
+        crops = [self.geometry.pixels(self.flips(frame)) for frame in clip.rgb(self.frames(clip))]
         return np.stack(crops) if crops else np.empty((0, self.geometry.height, self.geometry.width, 3), np.uint8)
