@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pyarrow as pa
 from dj_assets.errors import UserError
 from dj_assets.evaluation.humanvbench.tasks import TASKS, Task
 from dj_assets.models.human.tracks import Track
+from dj_assets.operators.kinds.human import EMPTY
 from dj_assets.operators.views.human_tracks import of_field
 
 # One row for each clip. A track that covers only a part of the clip makes it `partly`.
@@ -112,6 +114,32 @@ def annotated_clips(refined: Sequence[Path]) -> dict[tuple[str, int], AnnotatedC
         )
         for row in rows
     }
+
+
+def clips_of_sample(meta: Mapping[str, Any]) -> list[AnnotatedClip]:
+    """Return the annotations of every clip of one sample, given its field `__dj__meta__`; none if it has no tracks."""
+
+    def of(name: str, index: int) -> Any:  # noqa: ANN401 - the value of a field
+        listed = meta.get(name)
+        return listed[index] if isinstance(listed, list) and index < len(listed) else None
+
+    clips = []
+    for index, tracks in enumerate(meta.get("human_tracks") or ()):
+        spans = tuple(
+            (track["start"] / track["fps"], (track["start"] + len(track["faces"])) / track["fps"]) for track in tracks
+        )
+        words = str((of("speech_ASR", index) or {}).get("asr") or "")
+        clips.append(
+            AnnotatedClip(
+                spans,
+                tuple(map(bool, of("active_speaker_flag", index) or ())),
+                int(of("number_people_in_video", index) or 0),
+                str(of("video_audio_tags", index) or ""),
+                "" if words == EMPTY else words,
+                str(of("video_description", index) or ""),
+            )
+        )
+    return clips
 
 
 def tracks_of_clips(refined: Sequence[Path]) -> dict[tuple[str, int], list[tuple[Track, float]]]:

@@ -24,9 +24,13 @@ def people(report_input: ReportInput) -> Section | None:
     run = PeopleOfRun(report_input.plan, report_input.layout, report_input.manifest)
     if not run.has_people or not run.clips:
         return None
-    legend = tag("div", _key("seen", "is seen"), _key("speaks", "is seen, and speaks"), class_="legend")
-    sheets = [clip_sheet(clip, run.frames(clip, _FRAMES, _EDGE)) for clip in run.examples(_CLIPS)]
-    return Section("people", "People in clips", _ABOUT, joined([_balance(run.balance()), legend, *sheets]))
+    sheets = [shown_clip(run, clip) for clip in run.examples(_CLIPS)]
+    return Section("people", "People in clips", _ABOUT, joined([_balance(run.balance()), LEGEND, *sheets]))
+
+
+def shown_clip(run: PeopleOfRun, clip: ClipOfPeople) -> Html:
+    """Return the sheet of a clip with frames of it."""
+    return clip_sheet(clip, run.frames(clip, _FRAMES, _EDGE))
 
 
 def clip_sheet(clip: ClipOfPeople, moments: Moments | None) -> Html:
@@ -49,6 +53,9 @@ def spoken(clip: ClipOfPeople) -> str:
 
 def _key(style: str, label: str) -> Html:
     return tag("span", tag("i", class_=f"key {style}"), label)
+
+
+LEGEND = tag("div", _key("seen", "is seen"), _key("speaks", "is seen, and speaks"), class_="legend")
 
 
 def _strip(moments: Moments) -> Html:
