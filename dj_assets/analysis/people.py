@@ -49,6 +49,13 @@ class ClipOfPeople:
         """Return whether the person of a track speaks, given its number from 1."""
         return number <= len(self.about.speaks) and self.about.speaks[number - 1]
 
+    def spoken(self, number: int) -> tuple[tuple[float, float], ...]:
+        """Return the seconds from and to which the person of a track speaks; the whole track if no more is known."""
+        if not self.speaks(number):
+            return ()
+        known = self.about.spoken[number - 1 : number]
+        return known[0] if known else (self.about.spans[number - 1],)
+
 
 @dataclass(frozen=True)
 class PeopleOfRun:

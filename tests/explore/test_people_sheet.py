@@ -34,6 +34,8 @@ def out(tmp_path_factory):
             made.clip(folder / row["videos"][0], 50, width=160, height=120, fps=25)
     records = [{"text": row["__dj_id__"], **{k: v for k, v in row.items() if k != "__dj_id__"}} for row in ROWS]
     records[0]["__dj__meta__"]["speech_ASR"][0]["asr"] = HOSTILE
+    for record, seconds in zip(records, ([[[0.2, 0.8], [1.0, 1.5]], []], [[]], []), strict=True):
+        record["__dj__meta__"]["active_speaker_seconds"] = [seconds]
     source = write_jsonl(folder / "in.jsonl", records)
     dj_assets.run_recipe(
         {"process": [{"text_length_filter": {"min_len": 1, "max_len": 4}}]}, [source], folder / "out", workers=1
@@ -50,6 +52,7 @@ def test_a_sample_has_the_sheets_of_the_report(out):
     answers = [opened.answer("people", {"position": at})["sheets"] for at in range(3)]
     assert [opened.sample({"position": at})["people"] for at in range(3)] == [1, 1, 1]
     assert [answer[1] for answer in answers[:2]] == [shown_clip(run, clip) for clip in run.clips]
+    assert "person 1 from 0.0 to 2.0 s, speaks from 0.2 to 0.8 s and from 1.0 to 1.5 s; person 2" in answers[0][1]
     assert "<b onclick" not in answers[0][1]
     assert "The clip cannot be opened." in answers[1][1]
     assert "0 people at least, 0 tracked" in answers[2][1]
@@ -73,9 +76,11 @@ def test_a_browser_shows_frames_and_ribbons(out, scheme, width):
             expect(ribbons).to_have_count(1)
             expect(ribbons).to_contain_text("<b onclick=x>hello</b>")
             rail, bars = ribbons.locator("> div").first.bounding_box(), ribbons.locator("i")
-            expect(bars).to_have_count(2)
-            first, second = (bars.nth(number).bounding_box() for number in (0, 1))
+            expect(bars).to_have_count(4)
+            first, second = (bars.nth(number).bounding_box() for number in (0, 3))
             assert first["x"] == pytest.approx(rail["x"], abs=1)
+            # speaks from second 0.2 of 2
+            assert bars.nth(1).bounding_box()["x"] - rail["x"] == pytest.approx(0.1 * rail["width"], abs=2)
             # seen from frame 20 to 45 of 50
             assert second["x"] - rail["x"] == pytest.approx(0.4 * rail["width"], abs=2)
             assert second["width"] == pytest.approx(0.5 * rail["width"], abs=2)

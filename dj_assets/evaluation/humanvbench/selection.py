@@ -28,6 +28,7 @@ SELECT __dj_id__ AS sample, index AS clip, list_extract(videos, index) AS video,
        tag = 'Speech' AS speech,
        list_extract(meta.active_speaker_flag, index) AS speaks,
        len(list_filter(speaks, lambda flag: flag)) AS active,
+       list_extract(meta.active_speaker_seconds, index) AS spoken,
        list_transform(own, lambda track: [track.start / track.fps, (track.start + len(track.faces)) / track.fps])
          AS spans,
        list_extract(meta.video_facetrack_attribute_emotion, index) AS emotions,
@@ -43,6 +44,7 @@ FROM (
 _OPTIONAL = {
     "video_audio_tags": "VARCHAR[]",
     "active_speaker_flag": "BOOLEAN[][]",
+    "active_speaker_seconds": "DOUBLE[][][][]",
     "video_facetrack_attribute_emotion": "VARCHAR[][]",
     "video_description": "VARCHAR[]",
     "speech_ASR": "STRUCT(language VARCHAR, asr VARCHAR)[]",
@@ -53,7 +55,8 @@ _OPTIONAL = {
 class AnnotatedClip:
     """Hold what is known about one clip: its tracks in seconds, who speaks, its sound, its words, its description.
 
-    `spans` has the first and last second of every track, `speaks` whether its person speaks.
+    `spans` has the first and last second of every track, `speaks` whether its person speaks, `spoken` the seconds from
+    which and to which it does, empty where they are not known.
     """
 
     spans: tuple[tuple[float, float], ...]
@@ -62,6 +65,7 @@ class AnnotatedClip:
     tag: str
     words: str
     description: str
+    spoken: tuple[tuple[tuple[float, float], ...], ...] = ()
 
 
 def candidates(refined: Sequence[Path], tasks: Sequence[Task] = TASKS) -> pa.Table:
@@ -102,7 +106,9 @@ def annotated_clips(refined: Sequence[Path]) -> dict[tuple[str, int], AnnotatedC
     UserError
         If the files lack an annotation.
     """
-    rows = _asked(refined, "SELECT sample, clip, spans, speaks, people, tag, words, description FROM clips").to_pylist()
+    rows = _asked(
+        refined, "SELECT sample, clip, spans, speaks, people, tag, words, description, spoken FROM clips"
+    ).to_pylist()
     return {
         (row["sample"], row["clip"]): AnnotatedClip(
             tuple((start, end) for start, end in row["spans"] or ()),
@@ -111,6 +117,7 @@ def annotated_clips(refined: Sequence[Path]) -> dict[tuple[str, int], AnnotatedC
             row["tag"] or "",
             row["words"] or "",
             row["description"] or "",
+            _spoken(row["spoken"]),
         )
         for row in rows
     }
@@ -137,9 +144,14 @@ def clips_of_sample(meta: Mapping[str, Any]) -> list[AnnotatedClip]:
                 str(of("video_audio_tags", index) or ""),
                 "" if words == EMPTY else words,
                 str(of("video_description", index) or ""),
+                _spoken(of("active_speaker_seconds", index)),
             )
         )
     return clips
+
+
+def _spoken(tracks: Sequence[Sequence[Sequence[float]]] | None) -> tuple[tuple[tuple[float, float], ...], ...]:
+    return tuple(tuple((start, end) for start, end in track) for track in tracks or ())
 
 
 def tracks_of_clips(refined: Sequence[Path]) -> dict[tuple[str, int], list[tuple[Track, float]]]:

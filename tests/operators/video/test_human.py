@@ -158,6 +158,7 @@ def test_sound_decides_tags_and_speakers(annotated):
     two, silent = (row["__dj__meta__"] for row in annotated)
     assert (two["video_audio_tags"], silent["video_audio_tags"]) == (["Speech"], ["EMPTY"])
     assert silent["active_speaker_flag"] == [[False]]
+    assert two["active_speaker_flag"] == [[bool(seconds) for seconds in two["active_speaker_seconds"][0]]]
     assert len(two["active_speaker_flag"][0]) == 2
 
 
@@ -174,8 +175,8 @@ def test_consistency_off_keeps_a_speaker_whose_look_contradicts_the_voice(monkey
         "video_track_is_child": [[["Yes"]]],
     }
     rows = pa.RecordBatch.from_pylist([{"text": "", "fields": {"__dj__meta__": meta}}])
-    (found,) = operator.extract(Batch(rows)).values()
-    assert found.to_pylist() == [[[flag]]]
+    flags, seconds = operator.extract(Batch(rows)).values()
+    assert (flags.to_pylist(), seconds.to_pylist()) == ([[[flag]]], [[[[[0, 0.8]] if flag else []]]])
 
 
 def test_the_report_shows_when_people_are_seen_and_how_many_clips_have_them(home):
