@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from dj_assets.analysis.funnel_chain import runs_before
 from dj_assets.home.identity import source_row
@@ -57,6 +58,6 @@ def annotators_of(manifest: RunManifest) -> list[str]:
     return lines
 
 
-def _asked(layout: Layout, query: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
+def _asked(layout: Layout, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
     with reading(layout.database) as connection:
         return connection.execute(query, list(values)).fetchall()

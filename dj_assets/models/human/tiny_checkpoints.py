@@ -99,7 +99,7 @@ def write_voice(folder: Path) -> None:
     transformers.Wav2Vec2Model(config).save_pretrained(folder)
     transformers.Wav2Vec2FeatureExtractor().save_pretrained(folder)
     weights = folder / "model.safetensors"
-    heads = {}
+    heads: dict[str, Any] = {}
     for name, outputs in (("age", 1), ("gender", 3)):
         for part, size in (("dense", 16), ("out_proj", outputs)):
             heads |= {f"{name}.{part}.weight": torch.randn(size, 16), f"{name}.{part}.bias": torch.zeros(size)}
