@@ -1,4 +1,4 @@
-"""The funnels of a subset and of the subsets that it was made from, as one chain."""
+"""The runs and funnels of a subset and of the subsets that it was made from, as one chain."""
 
 from __future__ import annotations
 
@@ -30,21 +30,27 @@ class ChainLink:
 
 
 def funnel_chain(manifest: RunManifest) -> tuple[ChainLink, ...]:
-    """Return the links from the first subset to that of a run; one link where its input is no refined subset.
+    """Return the links from the first subset to that of a run; one link where its input is no refined subset."""
+    return tuple(ChainLink.of(run) for run in (*(run for _, run in runs_before(manifest)), manifest))
+
+
+def runs_before(manifest: RunManifest) -> tuple[tuple[Layout, RunManifest], ...]:
+    """Return the runs of the subsets that the input of a run was made from, from the first one on.
 
     The chain follows the source files of each run to the folder that they were published in. It ends where a subset has
     several of them, or where the newest run of a folder kept another number of samples than was read from it: then it
     was refined again since.
     """
-    links, seen = [ChainLink.of(manifest)], set[Path]()
+    found: list[tuple[Layout, RunManifest]] = []
+    seen = set[Path]()
     while (folder := _folder_of_sources(manifest)) is not None and folder not in seen:
         seen.add(folder)
         earlier = _published_run(folder)
-        if earlier is None or earlier.mix or earlier.samples_out != links[0].samples_in:
+        if earlier is None or earlier[1].mix or earlier[1].samples_out != manifest.samples_in:
             break
-        links.insert(0, ChainLink.of(earlier))
-        manifest = earlier
-    return tuple(links)
+        found.insert(0, earlier)
+        manifest = earlier[1]
+    return tuple(found)
 
 
 def _folder_of_sources(manifest: RunManifest) -> Path | None:
@@ -56,8 +62,8 @@ def _folder_of_sources(manifest: RunManifest) -> Path | None:
     return refined.pop().parent if len(refined) == 1 else None
 
 
-def _published_run(folder: Path) -> RunManifest | None:
-    """Return the newest run that published into a folder of a data home or an output folder."""
+def _published_run(folder: Path) -> tuple[Layout, RunManifest] | None:
+    """Return the newest run that published into a folder of a data home or an output folder, and the layout there."""
     layouts: Sequence[Layout] = (Layout.home(folder), Layout.output(folder))
     for layout in layouts:
         try:
@@ -65,5 +71,5 @@ def _published_run(folder: Path) -> RunManifest | None:
         except DjError:
             continue
         if manifest is not None:
-            return manifest
+            return layout, manifest
     return None

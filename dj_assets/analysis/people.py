@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from dj_assets.errors import DjError, UserError
 from dj_assets.evaluation.humanvbench.clip_frames import FramesOfRun
@@ -18,7 +19,7 @@ from dj_assets.evaluation.humanvbench.tasks import TASKS
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.media.marked_frames import MarkedFrames, Moments
-from dj_assets.operators.video.video_human_tracks_extraction_mapper import VideoHumanTracksExtractionMapper
+from dj_assets.operators.views.human_tracks import has_tracks
 from dj_assets.recipe.plan import Plan
 from dj_assets.stores.path import source_path
 
@@ -48,6 +49,13 @@ class ClipOfPeople:
         """Return whether the person of a track speaks, given its number from 1."""
         return number <= len(self.about.speaks) and self.about.speaks[number - 1]
 
+    def spoken(self, number: int) -> tuple[tuple[float, float], ...]:
+        """Return the seconds from and to which the person of a track speaks; the whole track if no more is known."""
+        if not self.speaks(number):
+            return ()
+        known = self.about.spoken[number - 1 : number]
+        return known[0] if known else (self.about.spans[number - 1],)
+
 
 @dataclass(frozen=True)
 class PeopleOfRun:
@@ -59,9 +67,9 @@ class PeopleOfRun:
 
     @property
     def has_people(self) -> bool:
-        """Return whether the recipe tracks people, and kept samples are in Parquet files."""
-        tracked = any(isinstance(step.operator, VideoHumanTracksExtractionMapper) for step in self.plan.steps)
-        return tracked and bool(self._refined)
+        """Return whether kept samples have tracks: of this recipe, or of that of a subset that it was made from."""
+        schemas = (pq.read_schema(path) for path in self._refined[:1])
+        return any(has_tracks(schema) for schema in schemas)
 
     @cached_property
     def clips(self) -> tuple[ClipOfPeople, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dj_assets.errors import SampleError, TextModelError
+from dj_assets.errors import MissingModelError, SampleError, TextModelError
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.measure.own_keys import rewriting, seen_by
@@ -72,8 +72,8 @@ class CallReader:
                 root = self.manifest.media_root(position[0], self.layout.made_media)
                 sample = sample.with_media(MediaAccess(self.plan.recipe.media, root, reader, files=NamedOnly()))
             self._run(operator, sample)
-        except (SampleError, TextModelError):
-            # an image is gone or no model is configured by now: the calls are not found
+        except (SampleError, TextModelError, MissingModelError):
+            # an image or a model is gone, or no model is configured by now: the calls are not found
             return
         finally:
             if reader is not None:

@@ -19,7 +19,7 @@ OVERRIDE = DemoOverride(
     "tags and texts mean nothing",
     Path(__file__).with_name("demo_human.yaml"),
 )
-_FOLDER = "demo-human"
+_FOLDER, _CLIPS = "demo-human", "humanvbench_clips"
 
 
 def for_demo(gallery: Gallery) -> Gallery:
@@ -42,6 +42,6 @@ def _prepare(folder: Path) -> None:
     from dj_assets.samples.people import write as draw
 
     use_tiny_models(folder / "models", write_models)
-    source = variables.SOURCE.of_subset(OVERRIDE.group)
+    source = variables.SOURCE.of_subset(_CLIPS)
     if not source.given():
         os.environ[source.name] = str(draw(folder))

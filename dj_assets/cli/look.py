@@ -33,17 +33,32 @@ def explain(
     subset: Finished,
     sample: Annotated[str, typer.Option("--id", help="The id of a sample; without an id FILE:ROW, counted from 0.")],
     models: ModelsFolder = None,
+    whole: Annotated[
+        bool, typer.Option("--from-source", help="Begin with the first of the subsets that this one was made from.")
+    ] = False,
 ) -> None:
     """Show the trace of one sample: its changes, its statistics, and the operator that dropped it."""
-    from dj_assets.analysis.explain import explain
+    from dj_assets.analysis.earlier_samples import earlier_samples
+    from dj_assets.analysis.explain import SampleTrace, explain
+    from dj_assets.home.layout import Layout
+    from dj_assets.home.run_manifest import RunManifest
     from dj_assets.models.store import ModelStore
     from dj_assets.subset.finished import files_as_read, plan_of_run
-    from dj_assets.views.terminal import render_trace
+    from dj_assets.views.terminal import render_trace, run_and_models
+
+    def traces(layout: Layout, manifest: RunManifest, name: str) -> list[SampleTrace]:
+        store = ModelStore.with_folder(models)
+        return explain(plan_of_run(manifest), layout, manifest, name, store, files=files_as_read(manifest))
 
     layout, manifest = finished(subset)
-    plan = plan_of_run(manifest)
-    files = files_as_read(manifest)
-    for trace in explain(plan, layout, manifest, sample, ModelStore.with_folder(models), files=files):
+    for trace in traces(layout, manifest, sample):
+        way = earlier_samples(layout, manifest, (trace.shard, trace.row)) if whole else ()
+        for earlier in way:
+            console().print(run_and_models(earlier.manifest))
+            for one in traces(earlier.layout, earlier.manifest, earlier.sample):
+                console().print(render_trace(one))
+        if way:
+            console().print(run_and_models(manifest))
         console().print(render_trace(trace))
 
 

@@ -110,6 +110,7 @@ def explain(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="The id of one question; by default all.")] = "",
 ) -> None:
     """Show where questions come from: clip, track, models, votes, blind test and decisions."""
+    from dj_assets.analysis.earlier_samples import annotators_of
     from dj_assets.evaluation.humanvbench import drafts, publication
     from dj_assets.evaluation.humanvbench.origin import explained
     from dj_assets.evaluation.humanvbench.review import Review
@@ -124,11 +125,14 @@ def explain(
     if not chosen:
         raise UserError(f"{folder}: has no question {question}" if question else f"{folder}: holds no questions")
     known: dict[tuple[str, str, int], AnnotatedClip] = {}
+    annotators: dict[str, list[str]] = {}
     for subset in {one["subset"] for one in chosen}:
         with suppress(UserError):
             clips = SubsetClips(subset)
             clips.close()
+            annotators[subset] = annotators_of(clips.manifest)
             known |= {(subset, *clip): about for clip, about in annotated_clips(clips.refined).items()}
     for one in chosen:
-        lines = explained(one, known.get((one["subset"], one["sample"], one["clip"])))
+        clip = known.get((one["subset"], one["sample"], one["clip"]))
+        lines = explained(one, clip, annotators.get(one["subset"], ()))
         console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

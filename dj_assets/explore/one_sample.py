@@ -15,9 +15,11 @@ from dj_assets.analysis.differences import segments
 from dj_assets.analysis.duplicate_pairs import duplicates_query
 from dj_assets.analysis.explain import SampleTrace, StepTrace, Tracer
 from dj_assets.analysis.image_pairs import PairsOfRun
+from dj_assets.analysis.people import PeopleOfRun
 from dj_assets.explore.marks import marked
 from dj_assets.explore.media_files import SampleMedia
 from dj_assets.explore.pair_sheet import PairSheets
+from dj_assets.explore.people_sheet import PeopleSheets
 from dj_assets.explore.samples import Samples
 from dj_assets.home.identity import source_row
 from dj_assets.home.layout import Layout
@@ -59,6 +61,7 @@ class SamplePages:
             duplicate = self._kept_duplicate(cursor, shard, row, text or "")
             relatives = self._relatives(cursor, shard, row)
             pair = self.pairs.sheet(cursor, (shard, row))
+        fields = _record(record)
         return {
             "position": position,
             "id": name,
@@ -68,13 +71,19 @@ class SamplePages:
             "reason": reason,
             "text": None if text is None else [asdict(piece) for piece in marked(text[:MOST_CHARACTERS], self.plan)],
             "characters": len(text or ""),
-            "fields": _fields(record),
+            "fields": _in_json(fields),
             "values": measured,
             "duplicate": duplicate,
             "relatives": relatives,
             "media": [asdict(medium) for medium in self.media.listed(record)],
             "pair": pair,
+            "people": len(self.people.clips(name, fields)) if isinstance(fields, Mapping) else 0,
         }
+
+    def people_of(self, position: int, name: str) -> Answer:
+        """Return the sheets of the clips of a sample with people, for which frames are decoded."""
+        fields = _record(self.media.fields(int(self.samples.shard[position]), int(self.samples.row[position])))
+        return {"sheets": self.people.sheets(name, fields) if isinstance(fields, Mapping) else []}
 
     def trace(self, position: int, name: str) -> Answer:
         """Return the operators with the text before and after each mapper, read again from the source file."""
@@ -93,6 +102,11 @@ class SamplePages:
     def pairs(self) -> PairSheets:
         """Return the pair sheets of the samples."""
         return PairSheets(PairsOfRun(self.plan, self.layout, self.manifest), self.samples)
+
+    @cached_property
+    def people(self) -> PeopleSheets:
+        """Return the sheets of samples with people."""
+        return PeopleSheets(PeopleOfRun(self.plan, self.layout, self.manifest))
 
     @cached_property
     def media(self) -> SampleMedia:
@@ -166,16 +180,22 @@ class SamplePages:
         ]
 
 
-def _fields(batch: Batch | None) -> str:
-    """Return all other fields of a record as indented JSON."""
+def _record(batch: Batch | None) -> object:
+    """Return all other fields of a record; a text if they are no JSON, None without a record."""
     if batch is None:
-        return ""
+        return None
     value = batch.rows.column(FIELDS).to_pylist()[0]
     try:
-        value = json.loads(value) if isinstance(value, str) else value
+        return json.loads(value) if isinstance(value, str) else value
     except ValueError:
-        return str(value)[:_MOST_FIELD_CHARACTERS]
-    return json.dumps(value, ensure_ascii=False, indent=1, default=_short)[:_MOST_FIELD_CHARACTERS]
+        return str(value)
+
+
+def _in_json(record: object) -> str:
+    """Return fields as indented JSON."""
+    if record is None or isinstance(record, str):
+        return str(record or "")[:_MOST_FIELD_CHARACTERS]
+    return json.dumps(record, ensure_ascii=False, indent=1, default=_short)[:_MOST_FIELD_CHARACTERS]
 
 
 def measured_values(

@@ -137,6 +137,7 @@ class OpenedRun:
             "cross": self.cross,
             "map": self.map,
             "sample": self.sample,
+            "people": lambda asked: self.pages.people_of(*self._named(asked["position"])),
             "trace": lambda asked: self.pages.trace(*self._named(asked["position"])),
             "moved": self.moved,
             "preview": lambda asked: self.thresholds.session.preview(_changes(asked)),

@@ -23,7 +23,18 @@ async function showSample(position) {
   dialog.scrollTop = 0;
   dialog.querySelector("h2").focus();
   drawStatistics(sample);
+  if (sample.people) showPeople(sample);
   try { showTrace(await latestTrace("trace", {position})); } catch { byId("trace")?.replaceChildren(make("p", {class: "about"}, "the operators cannot be shown, see the message at the top of the page")); }
+}
+
+// The sheets of the report: markup whose texts the server escaped, and in which no script would run.
+async function showPeople(sample) {
+  let shown = [make("p", {class: "about"}, "the people cannot be shown, see the message at the top of the page")];
+  try {
+    const {sheets} = await ask("people", {position: sample.position});
+    shown = sheets.flatMap(sheet => [...new DOMParser().parseFromString(sheet, "text/html").body.childNodes]);
+  } catch { /* the message is shown */ }
+  if (now === sample) byId("people").replaceChildren(...shown);
 }
 
 async function onKey(event) {
@@ -55,6 +66,7 @@ function body(sample) {
     make("p", {}, make("span", {class: `kind ${outcome.kind}`}, outcome.kind), " ", make("bdi", {}, visible(why))),
     make("p", {class: "about"}, visible(`${sample.source}, row ${sample.row}`)),
     ...(sample.pair ? pairSheet(sample, showSample) : media(sample)),
+    ...(sample.people ? [make("h3", {}, "People in clips"), make("div", {id: "people"}, make("p", {class: "about"}, "Decoding frames…"))] : []),
     ...text(sample),
     ...duplicate(sample.duplicate),
     ...relatives(sample.relatives),

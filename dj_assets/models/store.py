@@ -38,9 +38,15 @@ class ModelFile:
 
     @property
     def sha256(self) -> str:
-        """Return the checksum of the file (of a folder: over the checksums of its files), cached for this process."""
-        stat = self.path.stat()
-        return _sha256(self.path, stat.st_size, stat.st_mtime_ns)
+        """Return the checksum of the file (of a folder: over the checksums of its files).
+
+        That of a file is cached in this process until the file changes.
+        """
+        if not self.path.is_dir():
+            return _checksum(self.path)
+        parts = sorted(path for path in self.path.rglob("*") if path.is_file())
+        text = "".join(f"{path.relative_to(self.path)} {_checksum(path)}\n" for path in parts)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -132,11 +138,12 @@ def _aliases(folder: Path) -> dict[str, str]:
     return dict(json.loads(path.read_text("utf-8"))) if path.exists() else {}
 
 
+def _checksum(path: Path) -> str:
+    stat = path.stat()
+    return _sha256(path, stat.st_size, stat.st_mtime_ns)
+
+
 @cache
 def _sha256(path: Path, _size: int, _mtime_ns: int) -> str:
-    if path.is_dir():
-        parts = sorted(p for p in path.rglob("*") if p.is_file())
-        text = "".join(f"{p.relative_to(path)} {_sha256(p, 0, 0)}\n" for p in parts)
-        return hashlib.sha256(text.encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
@@ -66,10 +66,9 @@ def people_picture(clips: Mapping[ClipOfPeople, float], balance: Mapping[str, Ma
 
 def _clip(sheet: _Sheet, clip: ClipOfPeople, end: float) -> None:
     sheet.heading(f"{clip.sample}, clip {clip.clip}: {clip.counted}, {end:.1f} s")
-    for number, (start, until) in enumerate(clip.about.spans, 1):
-        speaks = clip.speaks(number)
-        sheet.row(f"person {number}", *_bar(sheet, start / end, until / end, "speaks" if speaks else "seen"))
-        if speaks:
+    for number, span in enumerate(clip.about.spans, 1):
+        sheet.row(f"person {number}", *_bars_of(sheet, span, clip.spoken(number), end))
+        if clip.speaks(number):
             sheet.parts.append(text(_RIGHT + 8, sheet.y, "speaks", "k"))
     for label, content in (("sound", clip.about.tag or "no tag"), ("words", clip.about.words or "none")):
         sheet.row(label, text(_LEFT, sheet.y + _ROW, _shortened(content), "k"))
@@ -90,11 +89,16 @@ def _bars(sheet: _Sheet, name: str, counts: Mapping[str, int]) -> None:
         sheet.row(f"{absent} more without a clip")
 
 
-def _bar(sheet: _Sheet, start: float, end: float, style: str) -> tuple[str, str, str]:
+def _bars_of(
+    sheet: _Sheet, span: tuple[float, float], spoken: Sequence[tuple[float, float]], seconds: float
+) -> list[str]:
+    """Return the rail of a person, when it is seen, and when it speaks."""
     y, wide = sheet.y + _ROW - 9, _RIGHT - _LEFT
-    rail = rectangle(_LEFT, y, wide, 10, "rail")
-    bar = rectangle(_LEFT + start * wide, y, max(2.0, (end - start) * wide), 10, style)
-    return rail, bar, line(_LEFT, y + 12, _RIGHT, y + 12, "axis")
+    parts = [rectangle(_LEFT, y, wide, 10, "rail")]
+    for style, (start, until) in (("seen", span), *(("speaks", part) for part in spoken)):
+        width = max(2.0, (until - start) / seconds * wide)
+        parts.append(rectangle(_LEFT + start / seconds * wide, y, width, 10, style))
+    return [*parts, line(_LEFT, y + 12, _RIGHT, y + 12, "axis")]
 
 
 def _shortened(content: str, most: int = _CHARACTERS) -> str:

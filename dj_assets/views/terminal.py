@@ -63,6 +63,14 @@ def render_trace(trace: SampleTrace) -> Text:
     return text
 
 
+def run_and_models(manifest: RunManifest) -> Text:
+    """Return the name of the subset of a run as a heading, and its models with the beginnings of their checksums."""
+    from rich.text import Text
+
+    models = ", ".join(f"{model.name}@{model.sha256[:12]}" for model in manifest.models)
+    return Text.assemble((manifest.name.rpartition("/")[2], "bold"), (f"  models: {models}" if models else "", "dim"))
+
+
 def render_rows(rows: Sequence[Any], title: str = "") -> Table:
     """Return a table of instances of one dataclass, with one column for each field."""
     records = [asdict(row) for row in rows]

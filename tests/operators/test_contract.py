@@ -131,7 +131,7 @@ def test_the_other_columns_travel_along(operator: Operator, bench: Any) -> None:
 def test_every_parameter_left_out_of_the_measure_is_declared(operator: Operator) -> None:
     fields = set(type(operator).model_fields)
     # these are left out only where they are not given
-    given = dict.fromkeys((*MEDIA_KEYS, "cv_classifier"), "own") | {"is_hf_model": True}
+    given = dict.fromkeys((*MEDIA_KEYS, "cv_classifier", "face_model"), "own") | {"is_hf_model": True}
     named = operator.model_copy(update={name: value for name, value in given.items() if name in fields})
     assert fields - set(named.measuring_parameters()) == operator.judging
 

@@ -108,6 +108,41 @@ def test_faces_are_found_by_the_file_of_a_detector(tmp_path):
         YuNet(models / "squares.onnx")
 
 
+def test_people_are_tracked_by_the_file_of_a_detector(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/squares.onnx").write_bytes((ROOT / "tests/fixtures/bright_squares.onnx").read_bytes())
+
+    def picture(number: int) -> Image.Image:
+        drawn = Image.new("RGB", (160, 96))
+        for left in (32, 96)[: 1 + (number < 30)]:
+            drawn.paste((255, 255, 255), (left, 32, left + 32, 64))
+        return drawn
+
+    # more frames than are decoded at a time
+    clip(tmp_path / "a.mkv", [picture(number) for number in range(70)])
+    clip(tmp_path / "none.mkv", [Image.new("RGB", (160, 96))] * 3)
+    crowd = Image.new("RGB", (320, 128))
+    for left in range(0, 320, 64):
+        for top in (0, 64):
+            crowd.paste((255, 255, 255), (left, top, left + 32, top + 32))
+    clip(tmp_path / "ten.mkv", [crowd] * 20)
+    records = [{"text": name, "videos": [f"{name}.mkv"]} for name in ("a", "none", "ten")]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    named = {"face_model": "squares.onnx"}
+    ratio = {"threshold": 0, "detect_interval": 4, **named}
+    process = [{"video_face_ratio_filter": ratio}, {"video_human_tracks_extraction_mapper": named}]
+    recipe = {"process": process, "asset": {"subset": "s", "group": "g", "stats": "full"}}
+    models = tmp_path / "models"
+    dj_assets.run_recipe(recipe, [tmp_path / "in.jsonl"], tmp_path / "out", workers=1, models=models)
+    assert statistics(tmp_path, "video_face_exist") == [[1], [0], [1]]
+    rows = [row["__dj__meta__"] for row in pq.read_table(tmp_path / "out/refined").to_pylist()]
+    assert [row["number_people_in_video"] for row in rows] == [[2], [0], [10]]
+    # of ten people, five tracks are kept
+    assert [len(track["faces"]) for track in rows[2]["human_tracks"][0]] == [20] * 5
+    tracks = [(track["start"], len(track["faces"]), track["faces"][0]) for track in rows[0]["human_tracks"][0]]
+    assert tracks == [(0, 70, [32, 32, 64, 64]), (0, 30, [96, 32, 128, 64])]
+
+
 def test_only_faces_are_blurred(tmp_path):
     rows = run(tmp_path, faces(tmp_path), [{"image_face_blur_mapper": {"radius": 9, "scaleFactor": 1.2}}])
     assert rows[0]["images"] == ["0.png"]

@@ -10,7 +10,9 @@ from dj_assets.evaluation.humanvbench.review import REWRITE
 from dj_assets.evaluation.humanvbench.selection import AnnotatedClip
 
 
-def explained(content: Mapping[str, Any], clip: AnnotatedClip | None = None) -> list[str]:
+def explained(
+    content: Mapping[str, Any], clip: AnnotatedClip | None = None, annotators: Sequence[str] = ()
+) -> list[str]:
     """Return the origin of a question in lines.
 
     Parameters
@@ -19,6 +21,8 @@ def explained(content: Mapping[str, Any], clip: AnnotatedClip | None = None) -> 
         The `publication.provenance` of the question.
     clip
         The annotations of its clip, None if its subset is gone.
+    annotators
+        The subsets that annotated it, with their operators and models.
     """
     return [
         f"{content['Question_id']}: {content['state']}",
@@ -26,6 +30,7 @@ def explained(content: Mapping[str, Any], clip: AnnotatedClip | None = None) -> 
         *(f"  {line}" for line in _options(content)),
         f"  clip: {content['clip']} of sample {content['sample']} in {content['subset']}",
         *(f"  {line}" for line in _clip(content, clip)),
+        *(f"  made by {line}" for line in annotators),
         *(f"  {line}" for line in _models(content)),
         *(f"  {line}" for line in _decisions(content["decisions"])),
     ]

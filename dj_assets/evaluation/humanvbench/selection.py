@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pyarrow as pa
 from dj_assets.errors import UserError
 from dj_assets.evaluation.humanvbench.tasks import TASKS, Task
 from dj_assets.models.human.tracks import Track
+from dj_assets.operators.kinds.human import EMPTY
 from dj_assets.operators.views.human_tracks import of_field
 
 # One row for each clip. A track that covers only a part of the clip makes it `partly`.
@@ -26,6 +28,7 @@ SELECT __dj_id__ AS sample, index AS clip, list_extract(videos, index) AS video,
        tag = 'Speech' AS speech,
        list_extract(meta.active_speaker_flag, index) AS speaks,
        len(list_filter(speaks, lambda flag: flag)) AS active,
+       list_extract(meta.active_speaker_seconds, index) AS spoken,
        list_transform(own, lambda track: [track.start / track.fps, (track.start + len(track.faces)) / track.fps])
          AS spans,
        list_extract(meta.video_facetrack_attribute_emotion, index) AS emotions,
@@ -41,6 +44,7 @@ FROM (
 _OPTIONAL = {
     "video_audio_tags": "VARCHAR[]",
     "active_speaker_flag": "BOOLEAN[][]",
+    "active_speaker_seconds": "DOUBLE[][][][]",
     "video_facetrack_attribute_emotion": "VARCHAR[][]",
     "video_description": "VARCHAR[]",
     "speech_ASR": "STRUCT(language VARCHAR, asr VARCHAR)[]",
@@ -51,7 +55,8 @@ _OPTIONAL = {
 class AnnotatedClip:
     """Hold what is known about one clip: its tracks in seconds, who speaks, its sound, its words, its description.
 
-    `spans` has the first and last second of every track, `speaks` whether its person speaks.
+    `spans` has the first and last second of every track, `speaks` whether its person speaks, `spoken` the seconds from
+    which and to which it does, empty where they are not known.
     """
 
     spans: tuple[tuple[float, float], ...]
@@ -60,6 +65,7 @@ class AnnotatedClip:
     tag: str
     words: str
     description: str
+    spoken: tuple[tuple[tuple[float, float], ...], ...] = ()
 
 
 def candidates(refined: Sequence[Path], tasks: Sequence[Task] = TASKS) -> pa.Table:
@@ -100,7 +106,9 @@ def annotated_clips(refined: Sequence[Path]) -> dict[tuple[str, int], AnnotatedC
     UserError
         If the files lack an annotation.
     """
-    rows = _asked(refined, "SELECT sample, clip, spans, speaks, people, tag, words, description FROM clips").to_pylist()
+    rows = _asked(
+        refined, "SELECT sample, clip, spans, speaks, people, tag, words, description, spoken FROM clips"
+    ).to_pylist()
     return {
         (row["sample"], row["clip"]): AnnotatedClip(
             tuple((start, end) for start, end in row["spans"] or ()),
@@ -109,9 +117,41 @@ def annotated_clips(refined: Sequence[Path]) -> dict[tuple[str, int], AnnotatedC
             row["tag"] or "",
             row["words"] or "",
             row["description"] or "",
+            _spoken(row["spoken"]),
         )
         for row in rows
     }
+
+
+def clips_of_sample(meta: Mapping[str, Any]) -> list[AnnotatedClip]:
+    """Return the annotations of every clip of one sample, given its field `__dj__meta__`; none if it has no tracks."""
+
+    def of(name: str, index: int) -> Any:  # noqa: ANN401 - the value of a field
+        listed = meta.get(name)
+        return listed[index] if isinstance(listed, list) and index < len(listed) else None
+
+    clips = []
+    for index, tracks in enumerate(meta.get("human_tracks") or ()):
+        spans = tuple(
+            (track["start"] / track["fps"], (track["start"] + len(track["faces"])) / track["fps"]) for track in tracks
+        )
+        words = str((of("speech_ASR", index) or {}).get("asr") or "")
+        clips.append(
+            AnnotatedClip(
+                spans,
+                tuple(map(bool, of("active_speaker_flag", index) or ())),
+                int(of("number_people_in_video", index) or 0),
+                str(of("video_audio_tags", index) or ""),
+                "" if words == EMPTY else words,
+                str(of("video_description", index) or ""),
+                _spoken(of("active_speaker_seconds", index)),
+            )
+        )
+    return clips
+
+
+def _spoken(tracks: Sequence[Sequence[Sequence[float]]] | None) -> tuple[tuple[tuple[float, float], ...], ...]:
+    return tuple(tuple((start, end) for start, end in track) for track in tracks or ())
 
 
 def tracks_of_clips(refined: Sequence[Path]) -> dict[tuple[str, int], list[tuple[Track, float]]]:

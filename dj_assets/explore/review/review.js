@@ -61,11 +61,15 @@ function drawRibbon() {
   byId("ribbon").replaceChildren(...(known && known.spans.length ? [ribbon(known), make("p", {class: "about"}, `A bar for each person: when a face is seen. Blue: the person speaks.${shown.making?.track ? " Outlined: the question is about this person." : ""}`)] : []));
 }
 
-// One bar for each person: where the track is seen; in another colour if the person speaks.
+// One bar for each person: where the track is seen; in another colour while the person speaks.
 function ribbon(known) {
   const end = Math.max(...known.spans.map(span => span[1]), byId("clip").duration || 0, 0.1), high = 14;
-  const bars = known.spans.map(([from, to], number) => make("rect", {x: 600 * from / end, y: high * number + 2, width: Math.max(2, 600 * (to - from) / end), height: high - 4, rx: 2, class: `${known.speaks[number] ? "speaks" : "seen"}${shown.making?.track === number + 1 ? " asked" : ""}`},
-    make("title", {}, `person ${number + 1}: ${from.toFixed(1)} to ${to.toFixed(1)} s${known.speaks[number] ? ", speaks" : ""}`)));
+  const bar = ([from, to], number, style) => make("rect", {x: 600 * from / end, y: high * number + 2, width: Math.max(2, 600 * (to - from) / end), height: high - 4, rx: 2, class: style},
+    make("title", {}, `person ${number + 1}: ${from.toFixed(1)} to ${to.toFixed(1)} s${style.startsWith("speaks") ? ", speaks" : ""}`));
+  const bars = known.spans.flatMap((span, number) => {
+    const asked = shown.making?.track === number + 1 ? " asked" : "", parts = known.speaks[number] ? known.spoken[number] : [];
+    return parts ? [bar(span, number, "seen" + asked), ...parts.map(part => bar(part, number, "speaks"))] : [bar(span, number, "speaks" + asked)];
+  });
   const now = make("line", {x1: 0, x2: 0, y1: 0, y2: high * known.spans.length});
   const clip = byId("clip");
   clip.ontimeupdate = () => { const x = 600 * Math.min(clip.currentTime, end) / end; now.setAttribute("x1", x); now.setAttribute("x2", x); };

@@ -60,9 +60,20 @@ def longest_run(scores: Sequence[float] | Floats) -> int:
     >>> longest_run([1, 1, -1, 2, 0.1, 3, 0])
     3
     """
+    return max((end - start for start, end in runs(scores)), default=0)
+
+
+def runs(scores: Sequence[float] | Floats) -> list[tuple[int, int]]:
+    """Return the first index of every run of positive scores, and the one after its last.
+
+    Examples
+    --------
+    >>> runs([1, 1, -1, 2])
+    [(0, 2), (3, 4)]
+    """
     positive = np.concatenate([[False], np.asarray(scores) > 0, [False]])
-    edges = np.flatnonzero(positive[1:] != positive[:-1])
-    return int(np.max(edges[1::2] - edges[::2], initial=0))
+    edges = np.flatnonzero(positive[1:] != positive[:-1]).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ TAGS = "MIT/ast-finetuned-audioset-10-10-0.4593"
 DESCRIBER = "DAMO-NLP-SG/VideoLLaMA3-7B"
 RECOGNISER = "openai/whisper-small"
 SPEAKER = "Light-ASD/finetuning_TalkSet.model"
+# Named by the demo recipe of Data-Juicer, and by no recipe of the gallery.
+VOICE = "audeering/wav2vec2-large-robust-24-ft-age-gender"
+WORDS_AND_EMOTION = "FunAudioLLM/SenseVoiceSmall"
 NOTE = "random weights whose answers mean nothing, for demo and tests only"
 _WORDS = """
 a the person man woman room stands walks speaks looks at and with in dark light shirt hair face left right smiles hello
@@ -39,6 +42,16 @@ def write(folder: Path) -> None:
     for name in (TAGS, RECOGNISER, DESCRIBER):
         (folder / name / "random_weights.txt").write_text(f"{NOTE}\n", "utf-8")
     write_speaker(folder / SPEAKER)
+
+
+def write_others(folder: Path) -> None:
+    """Write the models that Data-Juicer's demo recipe names in addition, which estimate personal attributes."""
+    without_messages()
+    write_voice(folder / VOICE)
+    write_recogniser(folder / WORDS_AND_EMOTION)
+    _classifying(folder / WORDS_AND_EMOTION)
+    for name in (VOICE, WORDS_AND_EMOTION):
+        (folder / name / "random_weights.txt").write_text(f"{NOTE}\n", "utf-8")
 
 
 def write_tags(folder: Path, favourite: str = "Speech") -> None:
@@ -74,6 +87,35 @@ def write_recogniser(folder: Path) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     transformers.WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
+
+
+def write_voice(folder: Path) -> None:
+    """Write a model of age and gender of a voice, with one head each."""
+    transformers, torch, files = map(import_module, ("transformers", "torch", "safetensors.torch"))
+    config = transformers.Wav2Vec2Config(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, conv_dim=[8, 8],
+        conv_kernel=[10, 8], conv_stride=[8, 8], num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2,
+    )  # fmt: skip
+    transformers.Wav2Vec2Model(config).save_pretrained(folder)
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(folder)
+    weights = folder / "model.safetensors"
+    heads: dict[str, Any] = {}
+    for name, outputs in (("age", 1), ("gender", 3)):
+        for part, size in (("dense", 16), ("out_proj", outputs)):
+            heads |= {f"{name}.{part}.weight": torch.randn(size, 16), f"{name}.{part}.bias": torch.zeros(size)}
+    files.save_file({**files.load_file(weights), **heads}, weights, metadata={"format": "pt"})
+
+
+def _classifying(folder: Path) -> None:
+    """Give a recogniser of speech the weights of a classifier of emotions, too: both load from one folder then."""
+    transformers, files = map(import_module, ("transformers", "safetensors.torch"))
+    config = transformers.WhisperConfig.from_pretrained(folder)
+    config.id2label = dict(enumerate(("HAPPY", "NEUTRAL", "SAD")))
+    config.label2id = {name: at for at, name in config.id2label.items()}
+    config.save_pretrained(folder)
+    weights = folder / "model.safetensors"
+    classifier = transformers.WhisperForAudioClassification(config).state_dict()
+    files.save_file({**files.load_file(weights), **classifier}, weights, metadata={"format": "pt"})
 
 
 def write_describer(folder: Path) -> None:
@@ -141,3 +183,4 @@ def _speaking(model: Any, marks: int) -> None:  # noqa: ANN401 - a model of tran
 
 if __name__ == "__main__":
     write(Path(sys.argv[1]))
+    write_others(Path(sys.argv[1]))

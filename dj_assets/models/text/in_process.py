@@ -85,7 +85,8 @@ class InProcessModel:
             return self._chat(request).choose(request, started)
 
     def _chat(self, request: ChatRequest) -> _Checkpoint:
-        return _checkpoint(self._find(request.model.rpartition("@")[0] or request.model).path)
+        found = self._find(request.model.rpartition("@")[0] or request.model)
+        return _checkpoint(found.path, found.sha256)
 
     def _find(self, name: str) -> FoundModel:
         if self.find is None:
@@ -94,7 +95,8 @@ class InProcessModel:
 
 
 @cache
-def _checkpoint(path: Path) -> _Checkpoint:
+def _checkpoint(path: Path, _sha256: str) -> _Checkpoint:
+    # other weights in the same folder are another model
     return _Checkpoint(path)
 
 

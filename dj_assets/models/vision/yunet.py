@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,12 @@ class YuNet:
         across, down = width / columns, height / rows
         boxes = (_inside(box, across, down, width, height) for box in (() if found is None else found[:, :4].tolist()))
         return tuple(sorted(face for face in boxes if face.width > 0 and face.height > 0))
+
+
+@cache
+def yunet(path: Path) -> YuNet:
+    """Load a detector, with the errors of `YuNet`."""
+    return YuNet(path)
 
 
 def _inside(box: list[float], across: float, down: float, width: int, height: int) -> Face:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -14,7 +12,7 @@ from dj_assets.media.feature import MediaFeature
 from dj_assets.media.headers import ImageSize
 from dj_assets.media.thumbnails import ImageThumbnail
 from dj_assets.models.store import ModelStore
-from dj_assets.models.vision.yunet import YuNet
+from dj_assets.models.vision.yunet import yunet
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.media_filter import ListRangeFilter
 from dj_assets.operators.views.media_batch import media
@@ -59,7 +57,7 @@ class FaceFilter(ListRangeFilter):
         samples = zip(
             seen.values("images", ImageThumbnail(LONGEST_SIDE)), seen.values("images", ImageSize()), strict=True
         )
-        detector = _loaded(batch.models.find(self.cv_classifier).path)
+        detector = yunet(batch.models.find(self.cv_classifier).path)
         return [
             [detector.faces(picture, *size) for picture, size in zip(pictures, sizes, strict=True)]
             for pictures, sizes in samples
@@ -68,8 +66,3 @@ class FaceFilter(ListRangeFilter):
     def features_for(self, models: ModelStore) -> tuple[MediaFeature[Any], ...]:  # noqa: ARG002
         """Return the features; the detector does not change them."""
         return self.features()
-
-
-@cache
-def _loaded(path: Path) -> YuNet:
-    return YuNet(path)

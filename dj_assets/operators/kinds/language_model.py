@@ -112,10 +112,14 @@ class LanguageModelOperator(Operator):
             # nothing is configured, see `lacks`
             return None
 
+    @property
+    def in_process(self) -> bool:
+        """Return whether the model runs in this process."""
+        return is_in_process(self.model_params, vision=self.sees)
+
     def models(self) -> tuple[str, ...]:
         """Return the name of the model if it runs in this process."""
-        in_process = is_in_process(self.model_params, vision=self.sees)
-        return (self.model,) if in_process and self.model else ()
+        return (self.model,) if self.in_process and self.model else ()
 
     def back_end(self, models: ModelStore) -> VisionModel:
         """Return the model that is asked; one in this process is among `models`."""
@@ -181,8 +185,7 @@ class LanguageModelOperator(Operator):
         if not left:
             return found
         # a model with a name needs no server where all answers are kept
-        in_process = is_in_process(self.model_params, vision=self.sees)
-        name = model if model and not in_process else self.back_end(batch.models).model_name(model)
+        name = model if model and not self.in_process else self.back_end(batch.models).model_name(model)
         sampling = self.sampling()
         for attempt in range(self.try_num):
             requests = [

@@ -13,7 +13,7 @@ from dj_assets.media.clip_sound import ClipSound
 from dj_assets.media.track_crops import TrackCrops
 from dj_assets.models.human.light_asd import light_asd
 from dj_assets.models.human.mfcc import mfcc
-from dj_assets.models.human.speaking import NO_SOUND, NO_SPEECH, Voice, frame_scores, is_vetoed, longest_run
+from dj_assets.models.human.speaking import NO_SOUND, NO_SPEECH, Voice, frame_scores, is_vetoed, runs
 from dj_assets.models.human.tracks import Track
 from dj_assets.operators.base import ByParameters
 from dj_assets.operators.batch import META, Batch
@@ -29,18 +29,23 @@ _WEIGHTS = "finetuning_TalkSet.model"
 
 @register("video_active_speaker_detect_mapper")
 class VideoActiveSpeakerDetectMapper(TrackAnnotator):
-    """Write whether every person in a clip speaks into the list `active_speaker_flag` of `__dj__meta__`.
+    """Write whether and when every person in a clip speaks into two lists of `__dj__meta__`.
 
     A model in the shape of Light-ASD scores each frame by face and sound, in pieces of 1 to 6 seconds at the real frame
-    rate. A person speaks if more than `active_threshold` frames in a row have a positive score, and the tag of the
-    sound is `Speech`. With `consistency: on`, a person whose look contradicts the voice in age or gender is not the
-    speaker, as far as both are known; with `off`, nothing is compared, which is what Data-Juicer 1.6.1 does. Samples
-    without tracks or tags have no value. `temp_save_path` has no effect.
+    rate. `active_speaker_flag` says that a person speaks: if more than `active_threshold` frames in a row have a
+    positive score, and the tag of the sound is `Speech`. `active_speaker_seconds` has the seconds of the clip from
+    which and to which each such run lasts. With `consistency: on`, a person whose look contradicts the voice in age or
+    gender is not the speaker, as far as both are known; with `off`, nothing is compared, which is what Data-Juicer
+    1.6.1 does. Samples without tracks or tags have no value. `temp_save_path` has no effect.
     """
 
     fields: ClassVar[ByParameters[Mapping[str, pa.DataType]]] = ByParameters(
-        lambda operator: {f"{META}.{operator.active_speaker_flag}": per_track(pa.bool_())}
+        lambda operator: {
+            f"{META}.{operator.active_speaker_flag}": per_track(pa.bool_()),
+            f"{META}.active_speaker_seconds": per_track(pa.list_(pa.list_(pa.float64()))),
+        }
     )
+    version: ClassVar[int] = 2
 
     Light_ASD_model_path: str = Field(f"Light-ASD/{_WEIGHTS}", min_length=1)
     active_threshold: NonNegativeInt = 15
@@ -58,27 +63,33 @@ class VideoActiveSpeakerDetectMapper(TrackAnnotator):
 
     def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return who speaks in every sample."""
-        ((name, kind),) = self.fields.items()
-        flags = []
+        (flag, flag_kind), (seconds, seconds_kind) = self.fields.items()
+        found = []
         for index, (tracks, tags) in enumerate(zip(tracks_of(batch), tags_of(batch), strict=True)):
             known = tracks is not None and tags is not None
-            flags.append(self._of_sample(batch.slice(index, 1), tracks or [], tags or []) if known else None)
-        return {name: pa.array(flags, kind)}
+            found.append(self._of_sample(batch.slice(index, 1), tracks or [], tags or []) if known else None)
+        flags = [None if clips is None else [[bool(runs) for runs in clip] for clip in clips] for clips in found]
+        return {flag: pa.array(flags, flag_kind), seconds: pa.array(found, seconds_kind)}
 
     def _of_sample(
         self, one: Batch, clips: Sequence[Sequence[tuple[Track, float]]], tags: Sequence[str]
-    ) -> list[list[bool]]:
+    ) -> list[list[list[tuple[float, float]]]]:
+        """Return the seconds in which every person of every clip speaks, empty for one who does not."""
         about = {key: field_values(one, f"{META}.{key}")[0] for key in _ABOUT}
-        flags = []
+        found = []
         for clip, tracks in enumerate(clips):
-            own = [
-                bool(longest_run(self._scores(one, clip, *track, tags[clip])) > self.active_threshold)
-                for track in tracks
-            ]
+            own = [self._seconds(self._scores(one, clip, *track, tags[clip]), *track) for track in tracks]
             if self.consistency == "on":
-                own = [flag and not _contradicted(about, clip, index) for index, flag in enumerate(own)]
-            flags.append(own)
-        return flags
+                own = [
+                    [] if spoken and _contradicted(about, clip, index) else spoken for index, spoken in enumerate(own)
+                ]
+            found.append(own)
+        return found
+
+    def _seconds(self, scores: np.ndarray, track: Track, fps: float) -> list[tuple[float, float]]:
+        """Return the seconds of the clip in which a person speaks, given the scores of the frames of a track."""
+        spoken = [run for run in runs(scores) if run[1] - run[0] > self.active_threshold]
+        return [(round((track.start + first) / fps, 2), round((track.start + end) / fps, 2)) for first, end in spoken]
 
     def _scores(self, one: Batch, clip: int, track: Track, fps: float, tag: str) -> np.ndarray:
         """Return the score of every frame of a track."""

@@ -9,10 +9,10 @@ import pyarrow as pa
 from pydantic import Field
 
 from dj_assets.media.track_crops import TrackCrops
-from dj_assets.models.human.describing import frames_describer
 from dj_assets.models.human.tracks import Track
 from dj_assets.operators.base import ByParameters
 from dj_assets.operators.batch import META, Batch
+from dj_assets.operators.kinds.frames_chat import FramesChatOperator
 from dj_assets.operators.kinds.human import TrackAnnotator, of_clip, per_track
 from dj_assets.operators.registry import register
 from dj_assets.operators.video.video_captioning_from_human_tracks_mapper import every_second
@@ -26,12 +26,13 @@ _EDGE, _CONTEXT = 224, 0.8
 
 
 @register("video_captioning_face_attribute_emotion_mapper")
-class VideoCaptioningFaceAttributeEmotionMapper(TrackAnnotator):
+class VideoCaptioningFaceAttributeEmotionMapper(FramesChatOperator, TrackAnnotator):
     """Write expression and emotion of every person's face into the field `video_facetrack_attribute_emotion`.
 
     Emotions are off unless a recipe names a model: without `video_describe_model_path`, every text is empty. The model
-    is a vision language model in the format of transformers; it sees one square around the face for each second.
-    `face_track_query` is the question. `cropping_face_video_temp_path` has no effect.
+    is a vision language model, in the format of transformers or on the server of `DJ_VLM`; it sees one square around
+    the face for each second. Every call is kept. `face_track_query` is the question.
+    `cropping_face_video_temp_path` has no effect.
     """
 
     fields: ClassVar[ByParameters[Mapping[str, pa.DataType]]] = ByParameters(
@@ -42,9 +43,10 @@ class VideoCaptioningFaceAttributeEmotionMapper(TrackAnnotator):
     video_describe_model_path: str | None = Field(None, min_length=1)
     video_facetrack_attribute_emotion: str = Field("video_facetrack_attribute_emotion", min_length=1)
 
-    def models(self) -> tuple[str, ...]:
-        """Return the name of the model, if one is named."""
-        return (self.video_describe_model_path,) if self.video_describe_model_path else ()
+    @property
+    def prompts_a_sample(self) -> int:
+        """Return one question about a track, none without a model."""
+        return int(self.video_describe_model_path is not None)
 
     def annotation(self, one: Batch, clip: int, track: Track, fps: float) -> str:
         """Return the answer about the face of a track."""
@@ -52,9 +54,8 @@ class VideoCaptioningFaceAttributeEmotionMapper(TrackAnnotator):
             return ""
         boxes = boxes_of(track, track.faces, every_second(track, fps))
         crops = of_clip(one, clip, TrackCrops(boxes, _EDGE, _CONTEXT))
-        return frames_describer(one.models.find(self.video_describe_model_path).path).describe(
-            crops, self.face_track_query
-        )
+        (answer,) = self.described(one, [(list(crops), self.face_track_query)])
+        return answer
 
     def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the answers about every sample."""

@@ -9,9 +9,9 @@ import pyarrow as pa
 from pydantic import Field, PositiveInt
 
 from dj_assets.media.small_frames import SmallFrames
-from dj_assets.models.human.describing import frames_describer
 from dj_assets.operators.base import ByParameters
 from dj_assets.operators.batch import META, Batch
+from dj_assets.operators.kinds.frames_chat import FramesChatOperator
 from dj_assets.operators.kinds.human import ClipAnnotator, per_clip
 from dj_assets.operators.registry import register
 from dj_assets.operators.views.media_batch import media
@@ -24,13 +24,16 @@ _LONGEST = 448
 
 
 @register("video_clip_description_mapper")
-class VideoClipDescriptionMapper(ClipAnnotator):
+class VideoClipDescriptionMapper(FramesChatOperator, ClipAnnotator):
     """Write events, surroundings and atmosphere of every clip into the list `tag_field_name` of `__dj__meta__`.
 
-    `video_describe_model_path` is a vision language model in the format of transformers; it sees `frame_num` frames at
-    equal distances in time. `query` is the question. Data-Juicer has no operator for this step of HumanVBench.
+    `video_describe_model_path` is a vision language model, in the format of transformers or on the server of `DJ_VLM`;
+    it sees `frame_num` frames at equal distances in time. Every call is kept. `query` is the question.
+    Data-Juicer has no operator for this step of HumanVBench.
     """
 
+    # a description has up to 200 words
+    most_tokens: ClassVar[int] = 320
     fields: ClassVar[ByParameters[Mapping[str, pa.DataType]]] = ByParameters(
         lambda operator: {f"{META}.{operator.tag_field_name}": per_clip(pa.string())}
     )
@@ -40,10 +43,6 @@ class VideoClipDescriptionMapper(ClipAnnotator):
     frame_num: PositiveInt = 8
     tag_field_name: str = Field("video_description", min_length=1)
 
-    def models(self) -> tuple[str, ...]:
-        """Return the name of the model."""
-        return (self.video_describe_model_path,)
-
     def features(self) -> tuple[SmallFrames]:
         """Return the frames that the model sees."""
         return (SmallFrames(longest=_LONGEST, count=self.frame_num),)
@@ -52,8 +51,6 @@ class VideoClipDescriptionMapper(ClipAnnotator):
         """Return the descriptions of every sample."""
         (feature,) = self.features()
         ((name, kind),) = self.fields.items()
-        described = []
-        for clips in media(batch).values("videos", feature):
-            model = frames_describer(batch.models.find(self.video_describe_model_path).path) if clips else None
-            described.append([model.describe(list(frames), self.query) for frames in clips] if model else [])
-        return {name: pa.array(described, kind)}
+        seen = media(batch).values("videos", feature)
+        answers = iter(self.described(batch, [(list(frames), self.query) for clips in seen for frames in clips]))
+        return {name: pa.array([[next(answers) for _ in clips] for clips in seen], kind)}

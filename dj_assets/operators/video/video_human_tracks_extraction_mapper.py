@@ -11,6 +11,7 @@ from pydantic import Field
 
 from dj_assets.media.clip_faces import ClipFaces, FoundFaces
 from dj_assets.media.feature import MediaFeature
+from dj_assets.media.frame_parts import FramesFrom
 from dj_assets.media.small_frames import SmallFrames
 from dj_assets.media.track_crops import TrackCrops
 from dj_assets.models.human.identity import face_encoder
@@ -20,6 +21,7 @@ from dj_assets.models.human.tracks import Track
 from dj_assets.models.store import ModelStore
 from dj_assets.operators.base import ByParameters
 from dj_assets.operators.batch import META, Batch
+from dj_assets.operators.kinds.clip_faces import ClipFacesOperator
 from dj_assets.operators.kinds.human import ClipAnnotator, of_clip, per_clip, per_track
 from dj_assets.operators.registry import register
 from dj_assets.operators.views.human_tracks import FIELD, TRACKS, as_field, boxes_of
@@ -30,11 +32,13 @@ _EDGE, _CONTEXT = 224, 0.4
 
 
 @register("video_human_tracks_extraction_mapper")
-class VideoHumanTracksExtractionMapper(ClipAnnotator):
+class VideoHumanTracksExtractionMapper(ClipFacesOperator, ClipAnnotator):
     """Write the tracks of the people in every clip, and a lower bound of their number, into `__dj__meta__`.
 
     A track has the box of a face and of a person for each of its frames. Faces are found by dlib's detector of frontal
-    faces, and linked by their overlap. Persons are found by `person_model`, a detector in the format of transformers;
+    faces of at least about 80 of 640 pixels; or by YuNet, also small ones and those in profile, if `face_model` names
+    its ONNX file, such as that of [OpenCV](https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet)
+    (MIT). Overlapping faces are linked. Persons are found by `person_model`, a detector in the format of transformers;
     without one, the box of a standing person is estimated from each face. The tracks of one person are merged if they
     overlap, and, if `identity_model` names an image encoder for faces in the format of transformers, if the cosine
     distance of their faces is at most 0.85. At most five tracks of more than 15 frames are kept. A whole clip is one
@@ -60,19 +64,20 @@ class VideoHumanTracksExtractionMapper(ClipAnnotator):
     tag_field_name_people_num: str = Field("number_people_in_video", min_length=1)
 
     def models(self) -> tuple[str, ...]:
-        """Return the names of the detector of persons and of the encoder of faces, as far as they are named."""
-        return tuple(name for name in (self.person_model, self.identity_model) if name)
+        """Return the names of the detectors of faces and persons, and of the encoder of faces, as far as named."""
+        return tuple(name for name in (self.face_model, self.person_model, self.identity_model) if name)
 
     def features(self) -> tuple[MediaFeature[object], ...]:
-        """Return the faces, and the frames for the detector of persons."""
+        """Return the faces, with a file of a detector the first frame; and frames for the detector of persons."""
+        faces: MediaFeature[Any] = FramesFrom(count=1) if self.face_model else ClipFaces()
         frames: tuple[MediaFeature[Any], ...] = (SmallFrames(),) if self.person_model else ()
-        return (ClipFaces(), *frames)
+        return (faces, *frames)
 
     def extract(self, batch: Batch) -> Mapping[str, pa.Array]:
         """Return the tracks and numbers of people of every sample."""
         tracks, paths, people = [], [], []
-        sampled = zip(media(batch).values("videos", ClipFaces()), self._persons(batch), strict=True)
-        for index, (faces, persons) in enumerate(sampled):
+        found_faces = self._faces(batch)
+        for index, (faces, persons) in enumerate(zip(found_faces, self._persons(batch, found_faces), strict=True)):
             one = batch.slice(index, 1)
             found = [
                 people_of(own.boxes, boxes, self._distance(one, clip))
@@ -104,13 +109,22 @@ class VideoHumanTracksExtractionMapper(ClipAnnotator):
 
         return compared
 
-    def _persons(self, batch: Batch) -> list[list[list[np.ndarray]]]:
-        """Return the persons in every frame of every clip of every sample."""
+    def _faces(self, batch: Batch) -> list[list[FoundFaces]]:
+        """Return the faces in every frame of every clip of every sample."""
         seen = media(batch)
-        faces = seen.values("videos", ClipFaces())
+        if self.face_model is None:
+            return seen.values("videos", ClipFaces())
+        lengths = [len(clips) for clips in seen.listed("videos")]
+        return [
+            [self.faces_by_file(batch.slice(index, 1), clip) for clip in range(length)]
+            for index, length in enumerate(lengths)
+        ]
+
+    def _persons(self, batch: Batch, faces: Sequence[Sequence[FoundFaces]]) -> list[list[list[np.ndarray]]]:
+        """Return the persons in every frame of every clip of every sample, whose faces were found."""
         if self.person_model is None:
             return [[_estimated(clip) for clip in sample] for sample in faces]
-        frames = seen.values("videos", SmallFrames())
+        frames = media(batch).values("videos", SmallFrames())
         return [
             [_found(batch.models, self.person_model, *clip) for clip in zip(own, map(list, small), strict=True)]
             for own, small in zip(faces, frames, strict=True)

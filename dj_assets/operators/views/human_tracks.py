@@ -56,6 +56,18 @@ def of_field(value: Mapping[str, Any]) -> Track:
     return Track(int(value["start"]), faces, np.array(value["interpolated"], bool), persons)
 
 
+def has_tracks(schema: pa.Schema) -> bool:
+    """Return whether refined samples of a schema have the field.
+
+    Examples
+    --------
+    >>> has_tracks(pa.schema([("text", pa.string())]))
+    False
+    """
+    kind = schema.field(META).type if META in schema.names else None
+    return isinstance(kind, pa.StructType) and kind.get_field_index(FIELD.removeprefix(f"{META}.")) >= 0
+
+
 def tracks_of(batch: Batch) -> list[list[list[tuple[Track, float]]] | None]:
     """Return the tracks of every clip of every sample with their frame rates; None for samples without the field."""
     found: list[list[list[tuple[Track, float]]] | None] = []

@@ -99,6 +99,12 @@ class MediaBatch:
         seen: Any = self.media_access.values
         return [[seen[file.location, feature] for file in self._paths(sample)] for sample in self._samples(kind)]
 
+    def forget(self, feature: MediaFeature[object]) -> None:
+        """Release the memory of a large feature that was used; it is computed again if it is asked for again."""
+        seen: Any = self.media_access.values
+        for key in [key for key in seen if key[1] == feature]:
+            del seen[key]
+
     def failures(self, kind: Kind, features: Sequence[MediaFeature[object]]) -> dict[int, str]:
         """Return the samples for which one of the features fails, as a mapping of index in the batch to reason."""
         self.compute(features).result()

@@ -14,8 +14,8 @@ from dj_assets.views.pair_pictures import data_url
 
 _CLIPS, _FRAMES, _EDGE = 6, 6, 200
 _ABOUT = (
-    "Kept clips with their people. A bar shows when a face is seen, on the time of the clip; the bar of a person who "
-    "speaks has another colour. The tag of the sound and the words belong to the whole clip."
+    "Kept clips with their people. A bar shows when a face is seen, on the time of the clip; it has another colour "
+    "while the person speaks. The tag of the sound and the words belong to the whole clip."
 )
 
 
@@ -24,9 +24,13 @@ def people(report_input: ReportInput) -> Section | None:
     run = PeopleOfRun(report_input.plan, report_input.layout, report_input.manifest)
     if not run.has_people or not run.clips:
         return None
-    legend = tag("div", _key("seen", "is seen"), _key("speaks", "is seen, and speaks"), class_="legend")
-    sheets = [clip_sheet(clip, run.frames(clip, _FRAMES, _EDGE)) for clip in run.examples(_CLIPS)]
-    return Section("people", "People in clips", _ABOUT, joined([_balance(run.balance()), legend, *sheets]))
+    sheets = [shown_clip(run, clip) for clip in run.examples(_CLIPS)]
+    return Section("people", "People in clips", _ABOUT, joined([_balance(run.balance()), LEGEND, *sheets]))
+
+
+def shown_clip(run: PeopleOfRun, clip: ClipOfPeople) -> Html:
+    """Return the sheet of a clip with frames of it."""
+    return clip_sheet(clip, run.frames(clip, _FRAMES, _EDGE))
 
 
 def clip_sheet(clip: ClipOfPeople, moments: Moments | None) -> Html:
@@ -40,15 +44,18 @@ def clip_sheet(clip: ClipOfPeople, moments: Moments | None) -> Html:
 
 def spoken(clip: ClipOfPeople) -> str:
     """Return the ribbons of a clip as a sentence."""
-    parts = [
-        f"person {number} from {start:.1f} to {end:.1f} s{', speaks' if clip.speaks(number) else ''}"
-        for number, (start, end) in enumerate(clip.about.spans, 1)
-    ]
+    parts = []
+    for number, (start, end) in enumerate(clip.about.spans, 1):
+        spoken = " and".join(f" from {first:.1f} to {last:.1f} s" for first, last in clip.spoken(number))
+        parts.append(f"person {number} from {start:.1f} to {end:.1f} s{f', speaks{spoken}' if spoken else ''}")
     return f"{'; '.join(parts) or 'no track'}; sound: {clip.about.tag or 'no tag'}; words: {clip.about.words or 'none'}"
 
 
 def _key(style: str, label: str) -> Html:
     return tag("span", tag("i", class_=f"key {style}"), label)
+
+
+LEGEND = tag("div", _key("seen", "is seen"), _key("speaks", "is seen, and speaks"), class_="legend")
 
 
 def _strip(moments: Moments) -> Html:
@@ -61,18 +68,19 @@ def _ribbons(clip: ClipOfPeople, end: float) -> Html:
     rows = [
         _ribbon(
             f"person {number}",
-            tag(
-                "i",
-                class_="speaks" if clip.speaks(number) else "seen",
-                style=f"left:{100 * start / end:.2f}%;width:{100 * (until - start) / end:.2f}%",
-            ),
+            joined([_piece("seen", span, end), *(_piece("speaks", spoken, end) for spoken in clip.spoken(number))]),
         )
-        for number, (start, until) in enumerate(clip.about.spans, 1)
+        for number, span in enumerate(clip.about.spans, 1)
     ]
     rows += [_ribbon("sound", quoted_text(clip.about.tag or "no tag"), "whole")]
     rows += [_ribbon("words", quoted_text(clip.about.words or "none"), "whole")]
     axis = _ribbon("seconds", joined([tag("span", "0"), tag("span", f"{end:.1f}")]), "axis")
     return tag("div", *rows, axis, class_="ribbons", role="img", aria_label=spoken(clip))
+
+
+def _piece(style: str, span: tuple[float, float], end: float) -> Html:
+    start, until = span
+    return tag("i", class_=style, style=f"left:{100 * start / end:.2f}%;width:{100 * (until - start) / end:.2f}%")
 
 
 def _ribbon(label: str, content: str, style: str = "") -> Html:
