@@ -118,8 +118,8 @@ class Attacked:
 def tiny_models(folder: Path) -> Path:
     """Fill a folder with models that operators over texts name by default, tiny ones where none are at hand."""
     from tests.models.text.tiny import make_text_models
-    from tests.operators.paraphrases import save_model
     from tests.operators.language_models import make_models
+    from tests.operators.paraphrases import save_model
 
     save_model(make_text_models(make_models(folder)) / "minishlab/potion-base-8M")
     return folder
