@@ -25,7 +25,7 @@ MOST_CHARACTERS = 4_000_000
 # Tokens at the end of a beginning may be others in the whole text: those of the last words, and of a number.
 _UNSETTLED_WORDS = 3
 _NUMBER = re.compile(r"\d*\Z")
-# What a decoder writes for bytes that are no whole character.
+# A decoder writes it for bytes that are no whole character.
 _REPLACEMENT = "\ufffd"
 
 
@@ -112,13 +112,13 @@ class TextChunkMapper(Expander):
 
 
 class _Rest:
-    """What is left of a text, from the character `at` on. Its units are characters."""
+    """The rest of a text, from the character `at` on. Its units are characters."""
 
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
 
     def front(self, number: int) -> str | None:
-        """Return so many units; None if there are no more than these."""
+        """Return the first `number` units; None if there are no others."""
         return self.text[self.at : self.at + number] if len(self.text) - self.at > number else None
 
     def drop_units(self, number: int) -> None:
@@ -127,7 +127,7 @@ class _Rest:
 
 
 class _RestInTokens(_Rest):
-    """What is left of a text, whose units are tokens."""
+    """The rest of a text, whose units are tokens."""
 
     def __init__(self, text: str, tokenizer: Tokenizer) -> None:
         super().__init__(text)
@@ -136,7 +136,7 @@ class _RestInTokens(_Rest):
         self._in_all = 0
 
     def front(self, number: int) -> str | None:
-        """Return the text of so many tokens; None if there are no more than these."""
+        """Return the text of the first `number` tokens; None if there are no others."""
         first = self._first(number + 1)
         self._in_front = first[:number]
         return _text(self._tokenizer, self._in_front) if len(first) > number else None
@@ -154,7 +154,7 @@ class _RestInTokens(_Rest):
             self.text, self.at = _text(self._tokenizer, self._encoded(len(self.text)).ids[number:]), 0
 
     def _first(self, number: int) -> Sequence[int]:
-        """Return the first tokens of the rest, at least so many if there are."""
+        """Return the first tokens of the rest, at least `number` if there are."""
         size = 4 * number + self._longest_added + 16
         while self.at + size < len(self.text):
             encoded = self._encoded(self.at + size)
