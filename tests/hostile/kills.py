@@ -74,13 +74,21 @@ class World:
 
 
 def world(folder: Path, files: int = 4, samples: int = 1000, *, images: bool = False) -> World:
-    """Write source files, some of whose samples list images, and run the recipe over them once."""
+    """Write source files, some of whose samples list images, and run the recipe over them: see `fastest`."""
     write_source(folder / "source", files, samples, images=images)
     (folder / "recipe.yaml").write_text(RECIPE + OF_IMAGES * images)
-    began = time.monotonic()
-    assert start(folder, folder / "undisturbed").wait(WAITS_S) == 0
-    seconds = time.monotonic() - began
-    return World(folder, contents(folder / "undisturbed"), seconds)
+    seconds = fastest(lambda output: start(folder, output), folder, WAITS_S)
+    return World(folder, contents(folder / "undisturbed-0"), seconds)
+
+
+def fastest(started_in: Callable[[Path], Started], folder: Path, patience_s: float) -> float:
+    """Return the seconds of the faster of two undisturbed runs: kills that come later find nothing to kill."""
+    seconds = []
+    for number in range(2):
+        began = time.monotonic()
+        assert started_in(folder / f"undisturbed-{number}").wait(patience_s) == 0
+        seconds.append(time.monotonic() - began)
+    return min(seconds)
 
 
 def write_source(folder: Path, files: int, samples: int, *, images: bool) -> None:
