@@ -55,7 +55,7 @@ class Journal:
         return True
 
     def clear(self, sent: int) -> None:
-        """Forget the outcomes of the file: so many were sent."""
+        """Forget the outcomes of the file, of which `sent` were sent."""
         _HEAD.pack_into(self.memory, 0, self.begun, sent, 0, 0)
 
     @property
