@@ -15,6 +15,7 @@ def main() -> None:
         from dj_assets import settings, system
 
         settings.one_blas_thread()
+        system.share_freed_memory()
         system.require_posix()
         from dj_assets.cli.app import main as run
 
