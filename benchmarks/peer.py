@@ -19,11 +19,11 @@ from typing import Any
 
 import yaml
 
+from benchmarks.environments import PipError, environment, pip
 from benchmarks.process import run
 from dj_assets.models import wordlists
 
-ROOT = Path(__file__).resolve().parents[1]
-ENVIRONMENT = ROOT / "build" / "data-juicer"
+ENVIRONMENT = "data-juicer"
 VERSION = "1.6.1"
 # What the text recipes import; uv is left out again, for it is what installs at run time.
 NEEDED = (
@@ -72,12 +72,10 @@ def peer_python(given: Path | None, torch: str | None) -> Path:
     NoPeerError
         If it has no torch and none was named.
     """
-    python = given or ENVIRONMENT / "bin" / "python"
-    if given is None and not python.exists():
-        _make_environment(python)
-    if given is None and torch and not _imports(python, "torch"):
-        _pip(python, "install", torch)
-        _pip(python, "uninstall", "--yes", "uv")
+    try:
+        python = given or _made(torch)
+    except PipError as error:
+        raise NoPeerError(str(error)) from error
     for module in ("data_juicer", "torch"):
         if not _imports(python, module):
             raise NoPeerError(
@@ -88,17 +86,13 @@ def peer_python(given: Path | None, torch: str | None) -> Path:
     return python
 
 
-def _make_environment(python: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
-    _pip(python, "install", *NEEDED)
-    _pip(python, "uninstall", "--yes", "uv")
-
-
-def _pip(python: Path, *arguments: str) -> None:
-    try:
-        subprocess.run([str(python), "-m", "pip", "--disable-pip-version-check", "-q", *arguments], check=True)
-    except subprocess.CalledProcessError as error:
-        raise NoPeerError(f"pip {' '.join(arguments)} failed in {python.parents[1]}") from error
+def _made(torch: str | None) -> Path:
+    """Return the interpreter of the environment that this module makes."""
+    python = environment(ENVIRONMENT, NEEDED)
+    if torch and not _imports(python, "torch"):
+        pip(python, "install", torch)
+    pip(python, "uninstall", "--yes", "uv")
+    return python
 
 
 def _imports(python: Path, module: str) -> bool:

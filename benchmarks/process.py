@@ -25,12 +25,17 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 @dataclass(frozen=True)
 class Measured:
-    """One run. Memory is sampled ten times a second: of the largest process, and of all together."""
+    """One run. Memory is sampled ten times a second: of the largest process, and of all together.
+
+    `all_mb` is the sum of the resident sizes, which counts a page once for each process that has it. `pss_mb` is the
+    sum of the proportional sizes, which counts it once.
+    """
 
     wall_s: float
     cpu_s: float
     largest_mb: float
     all_mb: float
+    pss_mb: float
 
 
 class FailedRunError(Exception):
@@ -53,12 +58,13 @@ def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None,
     _adopt_orphans()
     before = os.times()
     started = time.perf_counter()
-    largest = together = 0
+    largest = together = proportional = 0
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=env, cwd=cwd) as process:
         tree = psutil.Process(process.pid)
         while process.poll() is None:
             sizes = _sizes(tree)
             largest, together = max(largest, *sizes), max(together, sum(sizes))
+            proportional = max(proportional, sum(map(_proportional, _tree(tree))))
             time.sleep(SAMPLE_S)
     wall = time.perf_counter() - started
     _bury_orphans()
@@ -67,7 +73,8 @@ def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None,
         tail = log.read_text("utf-8", "replace").splitlines()[-5:]
         raise FailedRunError(f"{command[0]} exited with {process.returncode}: " + " | ".join(tail))
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Measured(round(wall, 2), round(cpu, 2), round(largest / 1e6, 1), round(together / 1e6, 1))
+    in_mb = (round(size / 1e6, 1) for size in (largest, together, proportional))
+    return Measured(round(wall, 2), round(cpu, 2), *in_mb)
 
 
 def _adopt_orphans() -> None:
@@ -88,5 +95,20 @@ def _bury_orphans() -> None:
 def _sizes(tree: psutil.Process) -> list[int]:
     sizes = [0]
     with suppress(psutil.NoSuchProcess):
-        sizes.extend(process.memory_info().rss for process in (tree, *tree.children(recursive=True)))
+        sizes.extend(process.memory_info().rss for process in _tree(tree))
     return sizes
+
+
+def _tree(tree: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return [tree, *tree.children(recursive=True)]
+    return []
+
+
+def _proportional(process: psutil.Process) -> int:
+    """Return the proportional size of a process in bytes, 0 if it has ended."""
+    # a process that has just ended cannot be read
+    with suppress(OSError):
+        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text("ascii").splitlines()
+        return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+    return 0

@@ -16,17 +16,17 @@ def table(found: dict[str, Any]) -> str:
 def media_table(found: dict[str, Any]) -> str:
     """Return recipes over media likewise, then the seconds of their operators."""
     lines = _recipes(found, "samples", [f"{one['samples']:,}" for one in found["recipes"]])
-    lines += ["", _row(("operator", "recipe", "ours s", "Data-Juicer s")), _row(("---", "---", "--:", "--:"))]
+    lines += ["", row(("operator", "recipe", "ours s", "Data-Juicer s")), row(("---", "---", "--:", "--:"))]
     for one in found["recipes"]:
         peer = one.get("peer", {}).get("operators_s", {})
         for name, seconds in one["ours"]["operators_s"].items():
-            lines.append(_row((name, one["recipe"], f"{seconds:.2f}", f"{peer[name]:.2f}" if name in peer else "")))
+            lines.append(row((name, one["recipe"], f"{seconds:.2f}", f"{peer[name]:.2f}" if name in peer else "")))
     return "\n".join(lines)
 
 
 def _recipes(found: dict[str, Any], unit: str, sizes: list[str]) -> list[str]:
-    lines = [_row(("recipe", unit, *COLUMNS)), _row(("---", *["--:"] * (len(COLUMNS) + 1)))]
-    return lines + [_row(_recipe(one, size)) for one, size in zip(found["recipes"], sizes, strict=True)]
+    lines = [row(("recipe", unit, *COLUMNS)), row(("---", *["--:"] * (len(COLUMNS) + 1)))]
+    return lines + [row(_recipe(one, size)) for one, size in zip(found["recipes"], sizes, strict=True)]
 
 
 def _recipe(one: dict[str, Any], size: str) -> tuple[str, ...]:
@@ -54,14 +54,15 @@ def _kept(one: dict[str, Any]) -> str:
 
 
 def _operators(found: dict[str, Any]) -> list[str]:
-    lines = [_row(("operator", "recipe", "MB", "ours MB/s", "Data-Juicer MB/s")), _row(("---", "---", *["--:"] * 3))]
+    lines = [row(("operator", "recipe", "MB", "ours MB/s", "Data-Juicer MB/s")), row(("---", "---", *["--:"] * 3))]
     for one in found["recipes"]:
         peer, size = one.get("peer", {}).get("operators_s", {}), one["megabytes"]
         for name, seconds in one["ours"]["operators_s"].items():
             other = f"{size / peer[name]:.1f}" if peer.get(name) else ""
-            lines.append(_row((name, one["recipe"], f"{size:.0f}", f"{size / max(seconds, 0.001):.0f}", other)))
+            lines.append(row((name, one["recipe"], f"{size:.0f}", f"{size / max(seconds, 0.001):.0f}", other)))
     return lines
 
 
-def _row(cells: tuple[str, ...]) -> str:
+def row(cells: tuple[str, ...]) -> str:
+    """Return a row of a Markdown table."""
     return f"| {' | '.join(cells)} |"

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-NUMBERS = ("wall_s", "cpu_s", "largest_mb", "all_mb")
+NUMBERS = ("wall_s", "cpu_s", "largest_mb", "all_mb", "pss_mb")
 # So many ids of samples that only one of both kept are written down.
 EXAMPLES = 20
 Run = Callable[[], dict[str, Any]]

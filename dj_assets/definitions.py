@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dj_assets import settings
+from dj_assets import settings, system
 
 # steps measure in processes that load this module first
 settings.one_blas_thread()
+system.share_freed_memory()
 
 from dj_assets.assets.asset_graph import gallery_definitions  # noqa: E402
 

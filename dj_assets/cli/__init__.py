@@ -16,6 +16,7 @@ def main() -> None:
 
         exit_ = system.QuickExit()
         settings.one_blas_thread()
+        system.share_freed_memory()
         system.require_posix()
         from dj_assets.cli.early import early_workers
 

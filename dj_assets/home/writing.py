@@ -20,11 +20,11 @@ from dj_assets.sources.json_lines import json_lines
 from dj_assets.sources.table_batches import batches_of
 from dj_assets.stores.atomic import sync_path, temporary_beside
 
-_BATCH_BYTES = 16 * 1024 * 1024
+_BATCH_BYTES = 4 * 1024 * 1024
 _MAX_BATCH_ROWS = 8192
 _CLEANED = ("row", "id", "text")
 _FIELDS = ("row", "fields")
-_ROW_GROUP_BYTES = 32 * 1024 * 1024
+_ROW_GROUP_BYTES = 16 * 1024 * 1024
 _ROW_GROUP_ROWS = 131072
 
 
@@ -64,7 +64,7 @@ def open_parquet(target: Path | BinaryIO, schema: pa.Schema, **options: object) 
 
 
 class ParquetFileWriter:
-    """Write one Parquet file: zstd, row groups of about 32 MiB, no dictionary for floats and nested columns.
+    """Write one Parquet file: zstd, row groups of about 16 MiB, no dictionary for floats and nested columns.
 
     A context manager: the file appears under its name when the block ends, and not at all if it raises. Holds at most
     one row group. Without a single row it is a valid file with the schema. `sum` is known once the file is there.

@@ -29,7 +29,7 @@ def simhash(data: Bytes, offsets: Int32s, window: int, split: int, separators: B
     Parameters
     ----------
     split
-        `SPACES`, `SEPARATORS` (the code points for which `separators` is not 0) or `CHARACTERS`.
+        One of those of `split_units`, with its `separators`.
 
     Returns
     -------

@@ -11,8 +11,8 @@ from dj_assets.kernels.code_points import code_point_at
 from dj_assets.kernels.jit import kernel
 
 # The ways to split a text into units.
-SPACES, SEPARATORS, CHARACTERS = range(3)
-SPLITS = {"space": SPACES, "punctuation": SEPARATORS, "character": CHARACTERS}
+SPACES, SEPARATORS, CHARACTERS, WORDS = range(4)
+SPLITS = {"space": SPACES, "punctuation": SEPARATORS, "character": CHARACTERS, "word": WORDS}
 
 
 class Units(NamedTuple):
@@ -70,6 +70,35 @@ def _units_between_separators(data: Bytes, start: Int, end: Int, separators: Byt
 
 
 @kernel
+def _words(data: Bytes, start: Int, end: Int, separators: Bytes, units: Units) -> int:
+    """Write the units between separating characters, with one space between them; drop empty units."""
+    count = written = 0
+    inside = False
+    i = start
+    while i < end:
+        point, width = code_point_at(data, i)
+        if separators[point]:
+            if inside:
+                units.ends[count] = written
+                units.text[written] = 32
+                written += 1
+                count += 1
+            inside = False
+        else:
+            if not inside:
+                units.starts[count] = written
+            inside = True
+            for k in range(i, i + width):
+                units.text[written] = data[k]
+                written += 1
+        i += width
+    if inside:
+        units.ends[count] = written
+        count += 1
+    return count
+
+
+@kernel
 def _characters(data: Bytes, start: Int, end: Int, units: Units) -> int:
     """Write every character as a unit, with nothing between them."""
     count = 0
@@ -97,10 +126,13 @@ def room_for_units(offsets: Int32s, behind: int) -> Units:
 def split_units(data: Bytes, start: Int, end: Int, split: int, separators: Bytes, units: Units) -> int:
     """Write the units of `data[start:end]` and return their number.
 
-    `split` is `SPACES`, `SEPARATORS` (the code points for which `separators` is not 0) or `CHARACTERS`.
+    `split` is `SPACES`, `SEPARATORS` (the code points for which `separators` is not 0), `CHARACTERS`, or `WORDS`, which
+    are what is left between `SEPARATORS`.
     """
     if split == SPACES:
         return _units_between_spaces(data, start, end, units)
+    if split == WORDS:
+        return _words(data, start, end, separators, units)
     if split == SEPARATORS:
         return _units_between_separators(data, start, end, separators, units)
     return _characters(data, start, end, units)

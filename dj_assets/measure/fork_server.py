@@ -49,6 +49,7 @@ def main(control: int, ends: Sequence[int]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # imported modules are never garbage
     gc.disable()
+    system.share_freed_memory()
     from dj_assets.measure import warming
 
     warming.load_libraries()

@@ -56,7 +56,7 @@ def _write_one(kind: str, target: Path, database: Path, cleaned: Sequence[Path])
 
 
 def join_parquet(parts: Sequence[Path], target: Path) -> None:
-    """Join Parquet files of one schema; a single one is linked, not copied. Holds a row group or two, 32 MiB each."""
+    """Join Parquet files of one schema; a single one is linked, not copied. Holds a row group or two, 16 MiB each."""
     if len(parts) == 1:
         try:
             os.link(parts[0], target)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import Field, PositiveInt, model_validator
 
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.kinds.shingles import ShingleDeduplicator, punctuation_flags
+from dj_assets.operators.kinds.shingles import ShingleDeduplicator, separators
 from dj_assets.operators.registry import register
 from dj_assets.operators.views.text_views import pieces_of
 
@@ -24,8 +24,9 @@ class DocumentMinhashDeduplicator(ShingleDeduplicator):
     """Keep the first of texts whose MinHash signatures agree in a band, chains included.
 
     A shingle is `window_size` adjacent units. `tokenization` selects the units: the text between spaces (`space`; line
-    feeds do not separate), between punctuation (`punctuation`; empty units count), single characters (`character`) or
-    the pieces of the model `tokenizer_model` (`sentencepiece`). The signature is the smallest SHA-1 hash of the
+    feeds do not separate), between punctuation (`punctuation`; empty units count), single characters (`character`),
+    words (`word`: letters, marks, digits and underscores; nothing else counts) or the pieces of the model
+    `tokenizer_model` (`sentencepiece`). The signature is the smallest SHA-1 hash of the
     shingles under each of `num_permutations` permutations (Broder 1997), divided into `num_bands` bands of
     `num_rows_per_band` values. Unless both are given, they are chosen to separate best the pairs of texts whose Jaccard
     similarity is above `jaccard_threshold` from the others. No exact comparison follows.
@@ -39,7 +40,7 @@ class DocumentMinhashDeduplicator(ShingleDeduplicator):
 
     signature_type: ClassVar[pa.DataType] = pa.list_(pa.uint64())
 
-    tokenization: Literal["space", "punctuation", "character", "sentencepiece"] = "space"
+    tokenization: Literal["space", "punctuation", "character", "word", "sentencepiece"] = "space"
     window_size: PositiveInt = 5
     num_permutations: int = Field(default=256, ge=1, le=4096)
     jaccard_threshold: float = Field(default=0.7, ge=0, le=1)
@@ -108,7 +109,7 @@ class DocumentMinhashDeduplicator(ShingleDeduplicator):
         prepared = self.prepared(batch)
         if self.tokenization != "sentencepiece":
             split = SPLITS[self.tokenization]
-            return minhash(*buffers(prepared), self.window_size, split, punctuation_flags(), permutations)
+            return minhash(*buffers(prepared), self.window_size, split, separators(self.tokenization), permutations)
         pieces = pieces_of(batch.with_text(prepared), str(self.tokenizer_model))
         data, ends = buffers(pieces.vocabulary.take(pa.array(pieces.codes)))
         return minhash_of_pieces(data, ends.astype(np.int64), pieces.offsets, self.window_size, permutations)

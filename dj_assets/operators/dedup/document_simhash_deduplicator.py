@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from dj_assets.operators.batch import Batch
-from dj_assets.operators.kinds.shingles import ShingleDeduplicator, punctuation_flags
+from dj_assets.operators.kinds.shingles import ShingleDeduplicator, separators
 from dj_assets.operators.registry import register
 
 
@@ -17,7 +17,8 @@ class DocumentSimhashDeduplicator(ShingleDeduplicator):
     """Keep the first of texts whose simhashes are at most `hamming_distance` bits apart, chains included.
 
     A shingle is `window_size` adjacent units. `tokenization` selects the units: the text between spaces (`space`; line
-    feeds do not separate), between punctuation (`punctuation`; empty units count) or single characters (`character`).
+    feeds do not separate), between punctuation (`punctuation`; empty units count), single characters (`character`) or
+    words (`word`: letters, marks, digits and underscores; nothing else counts).
     The hash of a shingle is the first half of its MD5. A bit of the signature is set if most hashes have it set
     (Charikar 2002, Manku et al. 2007).
 
@@ -29,7 +30,7 @@ class DocumentSimhashDeduplicator(ShingleDeduplicator):
     judging: ClassVar[frozenset[str]] = frozenset({"num_blocks", "hamming_distance"})
     signature_type: ClassVar[pa.DataType] = pa.uint64()
 
-    tokenization: Literal["space", "punctuation", "character"] = "space"
+    tokenization: Literal["space", "punctuation", "character", "word"] = "space"
     window_size: PositiveInt = 6
     num_blocks: int = Field(default=6, ge=1, le=64)
     hamming_distance: NonNegativeInt = 4
@@ -58,8 +59,8 @@ class DocumentSimhashDeduplicator(ShingleDeduplicator):
         from dj_assets.kernels.simhash import simhash
         from dj_assets.kernels.units import SPLITS
 
-        split = SPLITS[self.tokenization]
-        signatures, shingles = simhash(*buffers(self.prepared(batch)), self.window_size, split, punctuation_flags())
+        split, between = SPLITS[self.tokenization], separators(self.tokenization)
+        signatures, shingles = simhash(*buffers(self.prepared(batch)), self.window_size, split, between)
         return pa.array(signatures, pa.uint64(), mask=(shingles == 0) if self.keep_short_texts else None)
 
     def distance(self, own: str, kept: str) -> str:

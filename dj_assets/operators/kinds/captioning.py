@@ -17,7 +17,7 @@ from dj_assets.models import load
 from dj_assets.operators.base import Expander
 from dj_assets.operators.batch import TEXT, Batch
 from dj_assets.operators.kinds.media_filter import MediaOperator
-from dj_assets.operators.kinds.shingles import punctuation_flags
+from dj_assets.operators.kinds.shingles import separators
 from dj_assets.operators.views.media_batch import media
 from dj_assets.operators.views.sample_fields import field_values
 
@@ -138,5 +138,5 @@ def _simhashes(texts: Sequence[str]) -> list[int]:
     from dj_assets.kernels.units import SPLITS
 
     lower = pa.array([text.lower() for text in texts], pa.string())
-    signatures, _ = simhash(*buffers(lower), 2, SPLITS["space"], punctuation_flags())
+    signatures, _ = simhash(*buffers(lower), 2, SPLITS["space"], separators("space"))
     return [int(value) for value in signatures]

@@ -101,8 +101,20 @@ def _punctuation() -> dict[str, str]:
 
 
 @cache
-def punctuation_flags() -> npt.NDArray[np.uint8]:
-    """Return 1 for every code point that is punctuation, shape `(0x110000,)`."""
-    flags = np.zeros(0x110000, np.uint8)
-    flags[[ord(character) for character in _punctuation()]] = 1
+def separators(tokenization: str) -> npt.NDArray[np.uint8]:
+    """Return 1 for every code point that separates units, shape `(0x110000,)`.
+
+    Units of the other tokenizations are not found by a table: for them it is empty.
+    """
+    import regex
+
+    from dj_assets.kernels.code_points import all_characters
+
+    pattern = {"punctuation": rf"{PUNCTUATION}+", "word": r"\W+"}.get(tokenization)
+    if pattern is None:
+        return np.zeros(0, np.uint8)
+    characters = all_characters()
+    flags = np.zeros(len(characters), np.uint8)
+    for found in regex.finditer(pattern, characters):
+        flags[found.start() : found.end()] = 1
     return flags

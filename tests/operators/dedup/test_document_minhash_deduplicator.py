@@ -32,6 +32,15 @@ def test_texts_without_a_shingle_share_their_keys_or_have_none(bench: Any) -> No
     assert some == signed(bench, made, LONG)[0]
 
 
+def test_words_are_what_is_left_between_other_characters(bench: Any) -> None:
+    words = DocumentMinhashDeduplicator(tokenization="word", window_size=2)
+    text = "Élan_2 vital.\n\nहिन्दी (भाषा) — x"
+    spaced = DocumentMinhashDeduplicator(window_size=2)
+    assert signed(bench, words, text) == signed(bench, spaced, "élan_2 vital हिन्दी भाषा x")
+    assert signed(bench, words, f"...{text}!?") == signed(bench, words, text)
+    assert signed(bench, words, "", " .- ", "one.") == [list(words.short_text_keys)] * 3
+
+
 def test_pieces_of_a_model_are_units(bench: Any) -> None:
     made = DocumentMinhashDeduplicator(tokenization="sentencepiece", tokenizer_model="en.sp.model")
     assert made.models() == ("en.sp.model",)
