@@ -5,9 +5,12 @@ from __future__ import annotations
 import pickle
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 _LENGTH = struct.Struct("=Q")
+# No process that decodes has that much memory, see `Limits`.
+_MOST_BYTES = 1 << 40
 
 
 class Channel:
@@ -34,13 +37,13 @@ class Channel:
         socket.send_fds(self.socket, [_LENGTH.pack(len(content))], list(descriptors))
         self.socket.sendall(content)
 
-    def receive(self) -> tuple[Any, list[int]]:
-        """Return the next object and the descriptors that came with it, which the caller closes.
+    def receive(self, load: Callable[[bytearray], Any] = pickle.loads) -> tuple[Any, list[int]]:
+        """Return the next object, unpickled by `load`, and the descriptors that came with it, which the caller closes.
 
         Raises
         ------
         EOFError
-            If the other end is closed.
+            If the other end is closed, or says that a message is longer than any can be.
         OSError
             If the other end was closed in the middle of a message.
         """
@@ -48,6 +51,8 @@ class Channel:
         if len(head) < _LENGTH.size:
             raise EOFError
         (length,) = _LENGTH.unpack(head)
+        if length > _MOST_BYTES:
+            raise EOFError
         content = bytearray(length)
         view, received = memoryview(content), 0
         while received < length:
@@ -55,7 +60,7 @@ class Channel:
             if not count:
                 raise EOFError
             received += count
-        return pickle.loads(content), descriptors  # noqa: S301 - written by our own process
+        return load(content), descriptors
 
     def close(self) -> None:
         """Close this end."""

@@ -12,21 +12,23 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from dj_assets import settings
 from dj_assets.errors import DjError, MediaError
 from dj_assets.media import confinement
+from dj_assets.media.answers import UnknownClassError, loaded, outcome_in
 from dj_assets.media.channel import Channel
 from dj_assets.media.feature import MediaFeature
 from dj_assets.media.forked import Forked, take_forked
 from dj_assets.media.handed import Handed
 from dj_assets.media.journal import Journal
 from dj_assets.media.locations import MediaLocation, handed
-from dj_assets.media.request import Failed, Limits, Request, Start, Work
+from dj_assets.media.request import Answer, Failed, Limits, Request, Start, Work
 from dj_assets.system import reopens_descriptors
 
 Outcomes = list[object]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class MediaReader:
             child.channel.send(Start(self.limits, self.prepare), shared, *descriptors)
         finally:
             os.close(shared)
-        _checked(child.channel.receive()[0])
+        _answer_of(child, str)
         return child
 
     def _receive(self, features: Sequence[MediaFeature[object]], outcomes: Outcomes) -> None:
@@ -212,7 +214,7 @@ class MediaReader:
             raise EOFError
         whole = False
         while not whole:
-            answer = _checked(self._child.channel.receive()[0])
+            answer = _answer_of(self._child, Answer)
             self._note(features, outcomes, answer.outcomes)
             whole = answer.whole
         self._answered += 1
@@ -221,8 +223,16 @@ class MediaReader:
 
     def _note(self, features: Sequence[MediaFeature[object]], outcomes: Outcomes, pickled: Sequence[bytes]) -> None:
         for each in pickled:
-            outcome, seconds = pickle.loads(each)  # noqa: S301 - written by our own process
-            self._seconds[features[len(outcomes)]] += seconds
+            feature = features[len(outcomes)]
+            outcome: object
+            try:
+                outcome, seconds = outcome_in(each, (type(feature).__module__,))
+            except UnknownClassError as error:
+                advice = "return numbers, texts, arrays, or dataclasses of its module"
+                outcome, seconds = Failed(f"{type(feature).__name__} returns an object of {error}; {advice}"), 0.0
+            except pickle.UnpicklingError as error:
+                outcome, seconds = Failed(f"the process that decodes sent {error}"), 0.0
+            self._seconds[feature] += seconds
             outcomes.append(outcome)
 
     def _after_death(self, requests: Sequence[Request], answers: list[Outcomes], sent: deque[int], unbegun: int) -> int:
@@ -274,10 +284,15 @@ class MediaReader:
             return child.wait()
 
 
-def _checked(answer: Any) -> Any:  # noqa: ANN401 - a message
-    """Return a message of the process; raise what it could not do."""
+def _answer_of(child: Child, kind: type[T]) -> T:
+    """Return the next message of a process, of a type; raise what it could not do."""
+    answer, descriptors = child.channel.receive(loaded)
+    for descriptor in descriptors:
+        os.close(descriptor)
     if isinstance(answer, Failed):
         raise DjError(f"the process that reads media does not start: {answer.reason}")
+    if not isinstance(answer, kind):
+        raise pickle.UnpicklingError(f"no {kind.__name__}")
     return answer
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pickle
 import signal
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ import pytest
 from PIL import Image
 
 from dj_assets.errors import DjError
+from dj_assets.media.answers import loaded, outcome_in
+from dj_assets.media.faces import Face
 from dj_assets.media.feature import MediaFeature
 from dj_assets.media.headers import ClipDuration, ClipSize, FileBytes, ImageSize
 from dj_assets.media.locations import MediaLocation
@@ -104,6 +108,50 @@ def test_a_process_that_cannot_begin_says_why(reader: MediaReader, files: list[P
     with pytest.raises(DjError, match="does not start: PermissionError: no such module here"):
         seen(reader, files, features.CannotArrive())
     assert seen(reader, files[:1], FileBytes()) == [[files[0].stat().st_size]]
+
+
+def test_an_answer_calls_nothing(reader: MediaReader, files: list[Path], tmp_path: Path) -> None:
+    made.image(tmp_path / "bad.png")
+    paths = [files[0], tmp_path / "bad.png", files[0]]
+    feature = features.TakenOver(str(tmp_path / "made"))
+    answers = reader.read([Request(MediaLocation(str(path)), (feature, FileBytes())) for path in paths]).result()
+    advice = "return numbers, texts, arrays, or dataclasses of its module"
+    refused = Failed(f"TakenOver returns an object of posix.mkdir; {advice}")
+    assert [outcomes[0] for outcomes in answers] == [Face(1, 2, 3, 4), refused, Face(1, 2, 3, 4)]
+    assert [outcomes[1] for outcomes in answers] == [path.stat().st_size for path in paths]
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"cos\nsystem\n(S'true'\ntR.",
+        b"cdj_assets.system\nfork\n)R.",
+        b"cdj_assets.media.child\nmain\n)R.",
+        b"\x80\x04\x8c\x17dj_assets.media.request\x8c\x0fFailed.__eq__\x93.",
+        b"\x80\x05\x8c\x03abc",
+        b"nothing",
+        b"",
+        pickle.dumps(pytest.approx),
+    ],
+)
+def test_only_data_is_unpickled(pickled: bytes) -> None:
+    with pytest.raises(pickle.UnpicklingError):
+        loaded(pickled)
+    with pytest.raises(pickle.UnpicklingError):
+        outcome_in(pickled, ())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, 3, "a", b"a", {1, 2}, Fraction(1, 3), np.arange(6).reshape(2, 3).T, np.float32(2), np.array([], np.uint8),
+        Face(1, 2, 3, 4), Failed("a"), np.zeros((2, 3), order="F"), np.array(["a"]), np.arange(9)[::2],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_values_come_back(value: object) -> None:
+    np.testing.assert_equal(loaded(pickle.dumps(value, protocol=5)), value)
 
 
 def test_memory_is_bounded(reader: MediaReader, files: list[Path]) -> None:
