@@ -108,7 +108,7 @@ def disk_faults(folder: Path, expected: Callable[[], int] | None = None) -> Iter
             ) from error
         if number in _GONE and not isinstance(error, duckdb.Error) and _is_gone(error, folder):
             raise DiskError(
-                f"{folder}: cannot be written ({_reason(error)}: {error.filename}); if it was removed during the run, "
+                f"{folder}: cannot be written ({_reason(error)}: {_named(error)}); if it was removed during the run, "
                 "run it again, else name another folder with DJ_HOME or --output"
             ) from error
         raise
@@ -116,11 +116,17 @@ def disk_faults(folder: Path, expected: Callable[[], int] | None = None) -> Iter
 
 def _is_gone(error: OSError, folder: Path) -> bool:
     """Return whether a folder, or one inside of it that an error is about, is not there."""
-    if not isinstance(error.filename, str | Path):
+    named = _named(error)
+    if not isinstance(named, str | Path):
         return False
-    path = Path(error.filename)
+    path = Path(named)
     inside = path.is_relative_to(folder) and not path.parent.is_dir()
     return inside or (not folder.is_dir() and (path.is_relative_to(folder) or folder.is_relative_to(path)))
+
+
+def _named(error: OSError) -> object:
+    """Return the path that an error is about, None if it names none; Arrow gives it as the only argument."""
+    return error.args[0] if error.errno is None and len(error.args) == 1 else error.filename
 
 
 def _number(error: BaseException) -> int | None:
@@ -128,12 +134,14 @@ def _number(error: BaseException) -> int | None:
     number = getattr(error, "errno", None)
     if isinstance(number, int):
         return number
+    if isinstance(error, FileNotFoundError):
+        return errno.ENOENT
     said = str(error)
     return errno.ENOSPC if "No space left on device" in said else errno.EFBIG if "File too large" in said else None
 
 
 def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+    return error.strerror or ("no such file" if isinstance(error, FileNotFoundError) else str(error))
 
 
 def _too_little(folder: Path, needed: str, free: int) -> str:

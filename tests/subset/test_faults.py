@@ -240,6 +240,17 @@ def test_other_errors_pass(tmp_path):
         (tmp_path / "none").read_bytes()
 
 
+@pytest.mark.parametrize("read", [Path.read_bytes, pq.read_table], ids=["Python", "Arrow"])
+def test_a_folder_that_is_gone_is_one_line(tmp_path, read):
+    gone = tmp_path / "out" / "counted" / "00001.parquet"
+    line = (
+        f"{tmp_path}/out: cannot be written (.*o such file.*: {gone}); if it was removed during the run, run it again"
+    )
+    with pytest.raises(DiskError, match=line.replace("(", r"\(", 1).replace("); if", r"\); if")):
+        with disk.disk_faults(tmp_path / "out"):
+            read(gone)
+
+
 def test_the_estimate_is_near_what_a_run_takes(out, sources):
     plan = make_plan(load_recipe(RECIPE))
     files = [SourceFile.at(path) for path in sources]
