@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint requi
 WORKERS ?= 2
 AZURITE := 3.37.0
 
-.PHONY: demo demo-vision demo-synthesis demo-human dev test retest hostile read-back azurite check format docs licences docs-site bench bench-guard clean lock kernels wheel matrix floors platforms sizes dg-project image-check model-server-check
+.PHONY: demo demo-vision demo-synthesis demo-human dev test retest hostile read-back azurite check format docs licences docs-site bench bench-table bench-guard clean lock kernels wheel matrix floors platforms sizes dg-project image-check model-server-check
 
 demo: $(VENV)/.stamp-base
 	$(BIN)/dj-assets demo
@@ -87,6 +87,10 @@ docs-site: $(VENV)/.stamp-dev
 # Data-Juicer is measured beside where it has a torch: make bench BENCH="--torch torch==2.14.1"
 bench: $(VENV)/.stamp-base
 	$(BIN)/python -m benchmarks.text_recipes $(BENCH)
+
+# All comparisons in one table, in turns: hours. make bench-table TABLE="--quick --torch torch==2.14.1" takes minutes.
+bench-table: $(VENV)/.stamp-vision
+	$(BIN)/python -m benchmarks.table $(TABLE)
 
 # Compiled kernels after a change of a kernel; without them, every user compiles once what a recipe needs.
 kernels: $(VENV)/.stamp-base

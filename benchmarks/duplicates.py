@@ -80,33 +80,31 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
         programs = {name: _ours(name, folder, options.workers) for name in OURS if name in options.programs}
         for name, python in environments.items():
             programs[name] = partial(_peer, name, python, folder, options.workers)
-        runs, loads = _in_turns(programs, options.runs, options.slow_runs)
-    found = {
-        "command": command_line("duplicates"),
-        "machine": machine(),
-        "documents": len(texts),
-        "megabytes": round(sum(len(text.encode()) for text in texts) / 1e6, 1),
-        "bands": BANDS,
-        "rows": ROWS,
-        "pairs": options.pairs,
-        "load": loads,
-        "programs": {name: _summary(name, runs[name], pairs, texts) for name in programs},
-    }
-    write_result(found, options.result)
+        head = {
+            "command": command_line("duplicates"),
+            "machine": machine(),
+            "documents": len(texts),
+            "megabytes": round(sum(len(text.encode()) for text in texts) / 1e6, 1),
+            "bands": BANDS,
+            "rows": ROWS,
+            "pairs": options.pairs,
+        }
+        found: dict[str, Any] = {}
+        runs: dict[str, list[dict[str, Any]]] = {name: [] for name in programs}
+        loads: list[float] = []
+        for turn in range(options.runs):
+            loads.append(round(os.getloadavg()[0], 2))
+            for name, measure in programs.items():
+                if name in SLOW and turn >= options.slow_runs:
+                    continue
+                runs[name].append(measure())
+                summaries = {done: _summary(done, runs[done], pairs, texts) for done in programs if runs[done]}
+                found = {**head, "load": loads, "programs": summaries}
+                # what was measured so far is kept where a later run fails
+                write_result(found, options.result)
     if options.result == "duplicates":
         PICTURE.write_text(plot(found), "utf-8")
     return found
-
-
-def _in_turns(programs: dict[str, Run], runs: int, slow: int) -> tuple[dict[str, list[dict[str, Any]]], list[float]]:
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in programs}
-    loads = []
-    for turn in range(runs):
-        loads.append(round(os.getloadavg()[0], 2))
-        for name, measure in programs.items():
-            if name not in SLOW or turn < slow:
-                found[name].append(measure())
-    return found, loads
 
 
 def _ours(name: str, folder: Path, workers: int) -> Run:

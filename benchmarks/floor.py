@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=150)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--result", default="floor", help="name of the result's file, without .json")
     options = parser.parse_args()
     ours, alone = [], []
     with tempfile.TemporaryDirectory(prefix="dj-floor-") as name:
@@ -59,7 +60,7 @@ def main() -> None:
             "arrow": max(one["largest_mb"] for one in alone),
         },
     }
-    write_result(found, "floor")
+    write_result(found, options.result)
     print(json.dumps(found))
 
 

@@ -114,7 +114,7 @@ def separators(tokenization: str) -> npt.NDArray[np.uint8]:
     if pattern is None:
         return np.zeros(0, np.uint8)
     characters = all_characters()
-    flags = np.zeros(len(characters), np.uint8)
+    flags: npt.NDArray[np.uint8] = np.zeros(len(characters), np.uint8)
     for found in regex.finditer(pattern, characters):
         flags[found.start() : found.end()] = 1
     return flags
