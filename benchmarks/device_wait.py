@@ -122,9 +122,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="dj-bench-") as name:
             row = {"milliseconds": milliseconds, **measured(options.images, milliseconds, Path(name))}
         rows.append(row)
+        row["load"] = round(os.getloadavg()[0], 1)
         print(row)
-    found = {"command": command_line("device_wait"), "load": round(os.getloadavg()[0], 1), "rows": rows}
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        found = {"command": command_line("device_wait"), "rows": rows}
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
