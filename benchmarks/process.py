@@ -18,6 +18,8 @@ from pathlib import Path
 import psutil
 
 SAMPLE_S = 0.1
+# Every n-th sample is of the shared pages, too, for which the system visits all of them.
+_SHARED_EVERY = 5
 # So long a process may outlive the command.
 ORPHANS_S = 10
 _PR_SET_CHILD_SUBREAPER = 36
@@ -27,8 +29,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 class Measured:
     """One run. Memory is sampled ten times a second: of the largest process, and of all together.
 
-    `all_mb` is the sum of the resident sizes, which counts a page once for each process that has it. `pss_mb` is the
-    sum of the proportional sizes, which counts it once.
+    `all_mb` counts what processes share once for each of them. `pss_mb` counts it once; it is sampled twice a second,
+    and is 0 where the system does not tell it.
     """
 
     wall_s: float
@@ -58,13 +60,15 @@ def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None,
     _adopt_orphans()
     before = os.times()
     started = time.perf_counter()
-    largest = together = proportional = 0
+    largest = together = shared_once = count = 0
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=env, cwd=cwd) as process:
         tree = psutil.Process(process.pid)
         while process.poll() is None:
             sizes = _sizes(tree)
             largest, together = max(largest, *sizes), max(together, sum(sizes))
-            proportional = max(proportional, sum(map(_proportional, _tree(tree))))
+            if count % _SHARED_EVERY == 0:
+                shared_once = max(shared_once, _proportional(tree))
+            count += 1
             time.sleep(SAMPLE_S)
     wall = time.perf_counter() - started
     _bury_orphans()
@@ -73,8 +77,7 @@ def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None,
         tail = log.read_text("utf-8", "replace").splitlines()[-5:]
         raise FailedRunError(f"{command[0]} exited with {process.returncode}: " + " | ".join(tail))
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    in_mb = (round(size / 1e6, 1) for size in (largest, together, proportional))
-    return Measured(round(wall, 2), round(cpu, 2), *in_mb)
+    return Measured(round(wall, 2), round(cpu, 2), *(round(size / 1e6, 1) for size in (largest, together, shared_once)))
 
 
 def _adopt_orphans() -> None:
@@ -95,20 +98,16 @@ def _bury_orphans() -> None:
 def _sizes(tree: psutil.Process) -> list[int]:
     sizes = [0]
     with suppress(psutil.NoSuchProcess):
-        sizes.extend(process.memory_info().rss for process in _tree(tree))
+        sizes.extend(process.memory_info().rss for process in (tree, *tree.children(recursive=True)))
     return sizes
 
 
-def _tree(tree: psutil.Process) -> list[psutil.Process]:
-    with suppress(psutil.NoSuchProcess):
-        return [tree, *tree.children(recursive=True)]
-    return []
-
-
-def _proportional(process: psutil.Process) -> int:
-    """Return the proportional size of a process in bytes, 0 if it has ended."""
-    # a process that has just ended cannot be read
-    with suppress(OSError):
-        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text("ascii").splitlines()
-        return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
-    return 0
+def _proportional(tree: psutil.Process) -> int:
+    """Return the bytes of all processes, with what n processes share as an n-th for each."""
+    total = 0
+    with suppress(psutil.NoSuchProcess, OSError):
+        for process in (tree, *tree.children(recursive=True)):
+            with suppress(OSError):
+                lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text("ascii").splitlines()
+                total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total

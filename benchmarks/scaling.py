@@ -33,7 +33,10 @@ def main() -> None:
             measured.pop("kept")
             points.append({"megabytes": round(megabytes, 1), **measured})
             shutil.rmtree(folder / "ours")
-            print(f"{megabytes:.0f} MB: {measured['wall_s']} s, largest process {measured['largest_mb']:.0f} MB")
+            print(
+                f"{megabytes:.0f} MB: {measured['wall_s']} s, CPU {measured['cpu_s']} s, largest process "
+                f"{measured['largest_mb']:.0f} MB, all {measured['pss_mb']:.0f} MB"
+            )
     RESULTS.mkdir(exist_ok=True)
     found = {"command": command_line("scaling"), "recipe": options.recipe, "workers": options.workers, "points": points}
     (RESULTS / "scaling.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from dj_assets.measure.media_stage import close_readers
-from dj_assets.measure.work import MeasuredBlock, Task, measure_block
+from dj_assets.measure.work import BegunBlock, MeasuredBlock, Task, begin_block, measure_begun, measure_block
 from dj_assets.measure.workers import Workers, has_early_workers, take_workers
 from dj_assets.sources.readers import Block
 
@@ -26,9 +26,27 @@ class InProcess:
         self.task = task
 
     def measure_blocks(self, file: str, blocks: Iterator[Block]) -> Iterator[MeasuredBlock]:
-        """Measure the blocks one after another."""
-        for block in blocks:
-            yield measure_block(self.task, file, block)
+        """Measure the blocks one after another; media of the next block are read while the last of one are measured."""
+        if not self.task.plan.media:
+            yield from (measure_block(self.task, file, block) for block in blocks)
+            return
+        ahead: deque[Future[BegunBlock]] = deque()
+
+        def begin_next() -> None:
+            """Begin the next block, if there is one; an error is raised when its turn comes."""
+            begun: Future[BegunBlock] = Future()
+            try:
+                block = next(blocks, None)
+                if block is None:
+                    return
+                begun.set_result(begin_block(self.task, file, block))
+            except Exception as error:  # noqa: BLE001 - raised again below
+                begun.set_exception(error)
+            ahead.append(begun)
+
+        begin_next()
+        while ahead:
+            yield measure_begun(ahead.popleft().result(), begin_next)
 
 
 class WorkerPool:

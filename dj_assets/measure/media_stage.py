@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -39,29 +39,55 @@ from dj_assets.stores.media_reader import StoreReader
 _readers: dict[tuple[Path, ...], MediaReader] = {}
 
 
-def measure_in_parts(
-    plan: Plan, batch: Batch, root: Root, frequent: Mapping[str, np.ndarray] | None = None
-) -> Measured:
-    """Run every step of a plan over a batch, as many samples at a time as `settings.MEDIA_IMAGES` allows.
+@dataclass
+class BatchInParts:
+    """Hold a batch in parts of as many samples as `settings.MEDIA_IMAGES` allows; the first one is being read.
 
-    The paths of media are relative to the `root` of the input. While one part is measured, the features of the next one
-    are computed.
+    A part being read is the samples, their media files, and the features that are computed.
     """
-    measured = []
+
+    plan: Plan
+    batch: Batch
+    parts: Iterator[Batch]
     ahead: tuple[Batch, pa.Array, list[Future[None]]] | None = None
-    for part in (*_parts(plan, batch, root), None):
+
+    @classmethod
+    def begun(cls, plan: Plan, batch: Batch, root: Root) -> BatchInParts:
+        """Begin to read the media of a batch, whose paths are relative to the `root` of the input."""
+        begun = cls(plan, batch, _parts(plan, batch, root))
+        begun._read_next()
+        return begun
+
+    def measured(
+        self, frequent: Mapping[str, np.ndarray] | None = None, following: Callable[[], object] = dict
+    ) -> Measured:
+        """Run every step of the plan over the batch, once.
+
+        While one part is measured, the features of the next one are computed. Before the last part, `following` is
+        called: it may begin the next batch.
+        """
+        measured = []
+        while self.ahead is not None:
+            part, files, features = self.ahead
+            self._read_next()
+            if self.ahead is None:
+                following()
+            for computed in features:
+                computed.result()
+            done = RowStage(part, frequent).run(self.plan)
+            listed = _with_later(_of_records(files, done.lineage), done.media)
+            measured.append(replace(done, media=listed, decoders=unusual_decoders(media(part).computed)))
+        joined = _joined(measured)
+        reader = _reader(self.plan.recipe.custom_operators)
+        joined.seconds.update(_with_feature_seconds(joined.seconds, self.plan, self.batch, reader))
+        return joined
+
+    def _read_next(self) -> None:
+        part = next(self.parts, None)
         # size and time of a file are read first: a file that is replaced during the measuring counts as changed
-        upcoming = None if part is None else (part, media(part).files(plan.listings), _compute_ahead(plan, part))
-        if ahead is not None:
-            for features in ahead[2]:
-                features.result()
-            done = RowStage(ahead[0], frequent).run(plan)
-            listed = _with_later(_of_records(ahead[1], done.lineage), done.media)
-            measured.append(replace(done, media=listed, decoders=unusual_decoders(media(ahead[0]).computed)))
-        ahead = upcoming
-    joined = _joined(measured)
-    joined.seconds.update(_with_feature_seconds(joined.seconds, plan, batch, _reader(plan.recipe.custom_operators)))
-    return joined
+        self.ahead = (
+            None if part is None else (part, media(part).files(self.plan.listings), _compute_ahead(self.plan, part))
+        )
 
 
 def _with_later(listed: pa.Array, later: pa.Array | None) -> pa.Array:
@@ -148,13 +174,30 @@ def _parts(plan: Plan, batch: Batch, root: Root) -> Iterator[Batch]:
         weight_of_one = 1 if kind == "images" else settings.IMAGES_A_CLIP
         listed = whole.under(listing).listed(kind)
         weights = [total + weight_of_one * len(paths) for total, paths in zip(weights, listed, strict=True)]
-    start = weight = 0
+    start = 0
+    for stop in (*_ends(weights), len(batch)):
+        yield media_access(batch.slice(start, stop - start))
+        start = stop
+
+
+def _ends(weights: Sequence[int]) -> Iterator[int]:
+    """Yield the ends of all parts but the last: parts of about equal weight, as few as the limit allows.
+
+    A short last part would be measured before the media of the next block are read.
+    """
+    rest, weight = sum(weights), 0
+    fair = _fair_share(rest)
     for number, sample_weight in enumerate(weights):
-        if number > start and weight + sample_weight > settings.MEDIA_IMAGES:
-            yield media_access(batch.slice(start, number - start))
-            start, weight = number, 0
+        if weight and rest and (weight >= fair or weight + sample_weight > settings.MEDIA_IMAGES):
+            yield number
+            weight, fair = 0, _fair_share(rest)
         weight += sample_weight
-    yield media_access(batch.slice(start, len(batch) - start))
+        rest -= sample_weight
+
+
+def _fair_share(weight: int) -> float:
+    """Return the weight of each part if a weight is shared by as few as the limit allows."""
+    return weight / max(1, -(-weight // settings.MEDIA_IMAGES))
 
 
 def _reader(modules: tuple[Path, ...]) -> MediaReader:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,8 +25,11 @@ from dj_assets.operators.batch import Batch
 from dj_assets.operators.kinds.vector_deduplicator import VECTOR
 from dj_assets.recipe.plan import Plan, digest
 from dj_assets.sources.column_types import ColumnTypes
-from dj_assets.sources.readers import Block, parse
+from dj_assets.sources.readers import Block, Parsed, parse
 from dj_assets.sources.written_fields import written_types
+
+if TYPE_CHECKING:
+    from dj_assets.measure.media_stage import BatchInParts
 
 REJECTS = pa.schema(
     [
@@ -116,11 +119,39 @@ class MeasuredBlock:
     summary: BlockSummary
 
 
+@dataclass(frozen=True)
+class BegunBlock:
+    """Hold a parsed block; if its plan has operators over media, the first of its media are being read."""
+
+    task: Task
+    block: Block
+    parsed: Parsed
+    batch: Batch
+    parts: BatchInParts | None
+
+
+def begin_block(task: Task, file: str, block: Block) -> BegunBlock:
+    """Parse one block of a file, given by its path."""
+    parsed = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name)
+    batch = Batch(parsed.rows, task.models)
+    if not task.plan.media:
+        return BegunBlock(task, block, parsed, batch, None)
+    from dj_assets.measure.media_stage import BatchInParts
+
+    root = replace(_root(file, block), made=task.made)
+    return BegunBlock(task, block, parsed, batch, BatchInParts.begun(task.plan, batch, root))
+
+
 def measure_block(task: Task, file: str, block: Block) -> MeasuredBlock:
     """Parse and measure one block of a file, given by its path."""
-    parsed = parse(block, text_key=task.plan.recipe.text_key, name=Path(file).name)
+    return measure_begun(begin_block(task, file, block))
+
+
+def measure_begun(begun: BegunBlock, following: Callable[[], object] = dict) -> MeasuredBlock:
+    """Measure a block, once; `following` is called before its last media are measured, if there are media."""
+    task, block, parsed = begun.task, begun.block, begun.parsed
     rows = parsed.rows
-    measured = _with_all_columns(task, measure_batch(task, file, block, Batch(rows, task.models)))
+    measured = _with_all_columns(task, _measured(begun, following))
     row, ids = _identity(rows, measured.lineage)
     shard = pa.repeat(pa.scalar(block.file_number, pa.int32()), len(row))
     made = measured.lineage
@@ -202,14 +233,12 @@ def decoded_otherwise_than_before(task: Task, file: str, block: Block) -> bool:
     return decoded_otherwise(task.plan, Batch(rows, task.models), _root(file, block))
 
 
-def measure_batch(task: Task, file: str, block: Block, batch: Batch) -> Measured:
+def _measured(begun: BegunBlock, following: Callable[[], object]) -> Measured:
     """Measure the samples of a block; a plan over media measures them in parts."""
-    frequent = as_in(task.frequent, block.file_number)
-    if task.plan.media:
-        from dj_assets.measure.media_stage import measure_in_parts
-
-        return measure_in_parts(task.plan, batch, replace(_root(file, block), made=task.made), frequent)
-    return RowStage(batch, frequent).run(task.plan)
+    frequent = as_in(begun.task.frequent, begun.block.file_number)
+    if begun.parts is not None:
+        return begun.parts.measured(frequent, following)
+    return RowStage(begun.batch, frequent).run(begun.task.plan)
 
 
 def _with_written(types: ColumnTypes, written: Sequence[Mapping[str, pa.DataType]]) -> ColumnTypes:

@@ -98,7 +98,7 @@ class MediaReader:
         return self._ahead.submit(self._read, requests)
 
     def take_seconds(self) -> Counter[MediaFeature[object]]:
-        """Return the CPU seconds of the process per feature since the last call; no request may be in progress.
+        """Return the CPU seconds of the process per feature since the last call, also of requests in progress.
 
         The time of work that two features share, such as opening a file, counts for the first of them.
         """
