@@ -27,13 +27,15 @@ def bins_of(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, Bins
     The edges are the deciles. A value that fills more than one decile gets a bin of its own: values below it then have
     another bin.
     """
+    row = connection.execute("SELECT count(*) FROM stats").fetchone()
+    every = max(1, (row[0] if row else 0) // _QUANTILE_SAMPLES)
     bins = {}
     for column, kind in statistic_types(plan).items():
         if _is_text(kind):
             names = tuple(_frequent(connection, column, kind))
             bins[column] = Bins(names=names)
         else:
-            bins[column] = Bins(edges=tuple(_edges(connection, column, kind)))
+            bins[column] = Bins(edges=tuple(_edges(connection, column, kind, every)))
     return recount(connection, plan, bins)
 
 
@@ -73,9 +75,8 @@ def _values(column: str, kind: pa.DataType, where: Sql = _ALL) -> Sql:
     return Sql.of("(SELECT {typed} AS value FROM stats WHERE {where})", typed=typed, where=where)
 
 
-def _edges(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataType) -> list[float]:
-    row = connection.execute("SELECT count(*) FROM stats").fetchone()
-    every = max(1, (row[0] if row else 0) // _QUANTILE_SAMPLES)
+def _edges(connection: duckdb.DuckDBPyConnection, column: str, kind: pa.DataType, every: int) -> list[float]:
+    """Return the edges of bins by the values of every n-th sample."""
     values = _values(column, kind, Sql(f"hash(shard, row) % {every} = 0"))
     shares = Sql(str([n / _BINS for n in range(_BINS + 1)]))
     query = Sql.of(

@@ -187,7 +187,8 @@ def add_run(path: Path, manifest: RunManifest, content: Mapping[str, object] | N
     connection = duckdb.connect(str(path))
     try:
         connection.begin()
-        makes, groups = _has(connection, "expanded"), _has(connection, "grouped")
+        there = ended_tables(connection)
+        makes, groups = "expanded" in there, "grouped" in there
         for number, step in enumerate(manifest.funnel):
             values = (step.operator, json.dumps(step.params), step.samples_in, step.samples_out, step.dropped)
             made = (step.created, step.expanded) if makes else ()
@@ -214,7 +215,9 @@ def export_table(database: Path, table: str, target: Path, file_number: int | No
 
 def ended_tables(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     """Return the tables that list the samples that are not kept."""
-    return ("dropped", "quarantine", *(table for table in ("expanded", "grouped") if _has(connection, table)))
+    # some have only the recipes that make samples from others
+    names = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    return ("dropped", "quarantine", *(table for table in ("expanded", "grouped") if table in names))
 
 
 def ended_samples(connection: duckdb.DuckDBPyConnection, columns: str = "shard, row") -> str:
@@ -226,11 +229,6 @@ def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     """Return the number of rows of a table."""
     row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - names of ours
     return int(row[0]) if row else 0
-
-
-def _has(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Return whether a database has a table; some have only the recipes that make samples from others."""
-    return bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]).fetchall())
 
 
 def _count(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> int:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from dj_assets.home.manifest import FileManifest, numbered_json
@@ -95,7 +96,7 @@ def manifest_of_run(
         workers=environment.workers,
         seconds={stage: round(value, 3) for stage, value in environment.seconds.items()},
         peak_rss_mb=peak_rss_mb(),
-        versions={"python": sys.version.split()[0], **_versions()},
+        versions={"python": sys.version.split()[0], **library_versions()},
         measure_key=environment.measure_key,
         short_texts=dict(decision.short_texts),
         against=decision.against,
@@ -141,7 +142,9 @@ def _media(plan: Plan, files: Sequence[SourceFile], manifests: Sequence[FileMani
     return RunMedia(keys=named, roots=elsewhere) if elsewhere or named != MediaFields() else None
 
 
-def _versions() -> dict[str, str]:
+@cache
+def library_versions() -> Mapping[str, str]:
+    """Return the installed versions of the libraries that results depend on, read once: each is a file."""
     versions = {}
     for name in _LIBRARIES:
         with suppress(importlib.metadata.PackageNotFoundError):

@@ -13,10 +13,8 @@ from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan
+from dj_assets.replay.record import library_versions
 from dj_assets.subset.results import RecipeOptions
-
-# The report imports what shows every kind of run.
-_RELEASE = "dj_assets.views.release"
 
 
 def run_recipe(
@@ -63,8 +61,14 @@ def run_recipe(
     """
     if options.setdefault("accompany", _accompany) is _accompany:
         # while the workers load and measure
-        threading.Thread(target=importlib.import_module, args=(_RELEASE,), daemon=True).start()
+        threading.Thread(target=_load_ahead, daemon=True).start()
     return subset.run_recipe(recipe, inputs, output, **options)
+
+
+def _load_ahead() -> None:
+    """Load what the end of a run needs."""
+    importlib.import_module("dj_assets.views.release")
+    library_versions()
 
 
 def _accompany(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:
