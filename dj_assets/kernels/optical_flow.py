@@ -160,8 +160,8 @@ def mean_length(flow: Floats) -> float:
         row = np.float32(0)
         for x in range(width):
             row += np.sqrt(right[x] * right[x] + down[x] * down[x])
-        total += row
-    return total / (height * width)
+        total += float(row)
+    return float(total / (height * width))
 
 
 @approximate

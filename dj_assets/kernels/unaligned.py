@@ -67,7 +67,7 @@ def _move(_: Any, source: Any, at: Any, target: Any, to: Any) -> tuple[Any, Any]
     return types.void(source, at, target, to), generate
 
 
-def _move_plainly(source: Bytes, at: Int, target: Bytes, to: Int) -> None:
+def _move_plainly(source: Bytes, at: Int | np.uint64, target: Bytes, to: Int | np.uint64) -> None:
     target[int(to) : int(to) + 4] = source[int(at) : int(at) + 4]
 
 

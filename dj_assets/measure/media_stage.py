@@ -69,8 +69,7 @@ class BatchInParts:
         measured = []
         while self.ahead is not None:
             part, files, features = self.ahead
-            self._read_next()
-            if self.ahead is None:
+            if not self._read_next():
                 following()
             for computed in features:
                 computed.result()
@@ -82,12 +81,14 @@ class BatchInParts:
         joined.seconds.update(_with_feature_seconds(joined.seconds, self.plan, self.batch, reader))
         return joined
 
-    def _read_next(self) -> None:
+    def _read_next(self) -> bool:
+        """Begin to read the next part; return whether there is one."""
         part = next(self.parts, None)
         # size and time of a file are read first: a file that is replaced during the measuring counts as changed
         self.ahead = (
             None if part is None else (part, media(part).files(self.plan.listings), _compute_ahead(self.plan, part))
         )
+        return part is not None
 
 
 def _with_later(listed: pa.Array, later: pa.Array | None) -> pa.Array:

@@ -50,7 +50,7 @@ def loaded(pickled: bytes | bytearray, modules: Iterable[str] = ()) -> Any:  # n
         raise pickle.UnpicklingError(f"no pickle: {type(error).__name__}: {error}") from error
 
 
-def outcome_in(pickled: bytes, modules: Iterable[str]) -> tuple[object, float]:
+def outcome_in(pickled: bytes, modules: Iterable[str]) -> tuple[object, Any]:
     """Return an outcome and the CPU seconds that it took; raise like `loaded`."""
     answer = loaded(pickled, modules)
     if not (isinstance(answer, tuple) and len(answer) == len(("outcome", "seconds")) and isinstance(answer[1], float)):

@@ -66,7 +66,8 @@ class Journal:
     def outcomes_after(self, received: int) -> list[bytes]:
         """Return the outcomes of the last file that follow those that were received."""
         _, sent, count, _ = _HEAD.unpack_from(self.memory)
-        found, start = [], _HEAD.size
+        found: list[bytes] = []
+        start = _HEAD.size
         # the process may have written anything
         while len(found) < count and start + _LENGTH.size <= _BYTES:
             (length,) = _LENGTH.unpack_from(self.memory, start)
