@@ -72,7 +72,7 @@ def test_plain_files_have_the_pixels_of_pillow(subsampling: int, monkeypatch: py
         ("RGB", {"keep_rgb": True}),
         ("RGB", {"exif": turned(6)}),
     ],
-    ids=str,
+    ids=["grey", "CMYK", "progressive", "colours as they are", "turned"],
 )
 def test_other_files_are_left_to_pillow(mode: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     assert not decoded_alike(encoded(40, 30, mode, **options), monkeypatch)
