@@ -82,6 +82,8 @@ def _import_for_models(task: Task) -> None:
 def can_be_warmed(task: Task) -> bool:
     """Return whether the fork server may load a task: none of its operators may start threads there.
 
-    Operators of the user might start some, so a task with such an operator is not loaded.
+    Operators of the user might start some, so a task with such an operator is not loaded. The recipe, which comes with
+    the task, may have operators that this task does not run, behind a grouper.
     """
-    return all(type(step.operator).__module__.startswith("dj_assets.") for step in task.plan.steps)
+    operators = (*(step.operator for step in task.plan.steps), *task.plan.recipe.process)
+    return all(type(operator).__module__.startswith("dj_assets.") for operator in operators)
