@@ -44,3 +44,10 @@ def strings(data: Bytes, offsets: Int64s) -> pa.StringArray:
     if offsets[-1] > np.iinfo(np.int32).max:
         raise OverflowError(f"{offsets[-1]} bytes of text are beyond the 2 GiB of one batch")
     return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data))
+
+
+def zeros_in_lines(count: int) -> UInt64s:
+    """Return `count` zeros that begin where a line of 64 bytes of the processor's cache begins."""
+    room = np.zeros(count + 8, np.uint64)
+    first = -room.ctypes.data % 64 // 8
+    return room[first : first + count]

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int, Int32s
-from dj_assets.kernels.jit import kernel, uncounted
+from dj_assets.kernels.jit import inlined, kernel, uncounted
+from dj_assets.kernels.unaligned import eight_bytes, put_eight, trailing_zeros
 
 # The three bytes of the mark that replaces a space.
 MARK_1, MARK_2, MARK_3 = 0xE2, 0x96, 0x81
@@ -17,6 +18,9 @@ MARK = 3
 STAYS, SPACE = 1, 2
 # The number of bytes that may be read after the end of a normalized row.
 PADDING = 48
+# In each of eight bytes: all bits but the highest, the highest, a one, and the character after the space.
+_LOW, _HIGH, _EACH, _AFTER_SPACE = (np.uint64(0x0101010101010101 * byte) for byte in (0x7F, 0x80, 0x01, 0x21))
+_MARK = np.uint64(MARK_1 | MARK_2 << 8 | MARK_3 << 16)
 
 
 # The state while a row is written: the bytes and words written so far, and whether the last character was a space.
@@ -28,11 +32,13 @@ class CharacterMap(NamedTuple):
 
     The values of `units` are the start of the replacement in `replacements`, which ends at a zero. `kinds` has `STAYS`
     or `SPACE` for every byte that needs no search in the map when no byte beyond ASCII follows, else 0; shape `(256,)`.
+    `plain` tells whether all printable ASCII characters are of these kinds.
     """
 
     units: npt.NDArray[np.uint32]
     replacements: Bytes
     kinds: Bytes
+    plain: bool
 
 
 class Normalized(NamedTuple):
@@ -47,7 +53,7 @@ def character_map(units: npt.NDArray[np.uint32], replacements: Bytes) -> Charact
     kinds = np.zeros(256, np.uint8)
     kinds[:128] = STAYS if not len(units) else _staying(units)
     kinds[ord(" ")] *= SPACE
-    return CharacterMap(units, replacements, kinds)
+    return CharacterMap(units, replacements, kinds, bool(kinds[32:127].all()))
 
 
 @kernel
@@ -139,6 +145,39 @@ def _write(text: Bytes, starts: Int32s, state: State, source: Bytes, begin: Int,
     return written, words, source[stop - 1] == 32 if begin < stop else after_space
 
 
+@inlined
+def _plain_bytes(eight: np.uint64) -> Int:
+    """Return the number of bytes before the first that is a space or no printable ASCII, 8 if there is none."""
+    low = eight & _LOW
+    others = eight | (low + _EACH) | ~((eight | _HIGH) - _AFTER_SPACE)
+    return trailing_zeros(others & _HIGH) >> 3
+
+
+@uncounted
+def _write_plain(data: Bytes, at: Int, end: Int, text: Bytes, starts: Int32s, state: State) -> tuple[Int, State]:
+    """Write printable ASCII characters up to one that is not, or that a byte beyond ASCII follows."""
+    written, words, after_space = state
+    enough = len(text) - PADDING
+    while at + 10 <= end and written + MARK <= enough:
+        eight = eight_bytes(data, at)
+        count = _plain_bytes(eight)
+        behind = data[at + count]
+        # a byte beyond ASCII may change the character before it
+        count -= behind >= 128
+        if count > 0:
+            # what is too much is overwritten
+            put_eight(eight, text, written)
+            at, written, after_space = at + count, written + count, False
+        if behind == 32 and data[at + 1] < 128:
+            put_eight(_MARK, text, written)
+            starts[words] = written
+            written, words = written + (0 if after_space else MARK), words + (not after_space)
+            at, after_space = at + 1, True
+        elif count < 8:
+            break
+    return at, (written, words, after_space)
+
+
 @uncounted
 def _write_row(
     data: Bytes, at: Int, end: Int, table: CharacterMap, room: Normalized, state: State
@@ -151,6 +190,13 @@ def _write_row(
         byte = data[at]
         kind = kinds[byte]
         if kind and (at + 1 == end or data[at + 1] < 128):
+            if table.plain and at + 10 <= end:
+                before = at
+                at, (written, words, after_space) = _write_plain(
+                    data, at, end, text, starts, (written, words, after_space)
+                )
+                if at > before:
+                    continue
             if kind == STAYS:
                 text[written] = byte
                 written += 1

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s, UInt64s
+from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s, UInt64s, zeros_in_lines
 from dj_assets.kernels.jit import inlined, kernel, uncounted
+from dj_assets.kernels.unaligned import prefetch
 
 Floats = npt.NDArray[np.float32]
 UInt32s = npt.NDArray[np.uint32]
@@ -32,6 +33,10 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _LINE = 4
 _KNOWN = np.uint64(3)
 _PROBABILITY, _BACKOFFS = np.uint64(2), np.uint64(3)
+# The number of words by which cached words are loaded ahead.
+_AHEAD = 8
+# An entry is searched by single steps where it is guessed to be this near; the most of these steps.
+_NEAR, _SCANNED = 8.0, 24
 
 
 class Transitions(NamedTuple):
@@ -45,9 +50,9 @@ class Transitions(NamedTuple):
     weights: Floats
 
 
-def new_transitions(count: int = 1 << 16) -> Transitions:
+def new_transitions(count: int = 1 << 17) -> Transitions:
     """Return an empty cache of `count` words, a power of two, with 32 bytes each."""
-    lines = np.zeros(_LINE * count, np.uint64)
+    lines = zeros_in_lines(_LINE * count)
     return Transitions(lines, lines.view(np.float32))
 
 
@@ -87,6 +92,27 @@ def _bits(file: UInt64s, at: np.uint64, count: np.uint64) -> np.uint64:
     return value & ((_ONE << count) - _ONE)
 
 
+@uncounted
+def _find_between(
+    file: UInt64s,
+    start: np.uint64,
+    step: np.uint64,
+    width: np.uint64,
+    first: np.uint64,
+    end: np.uint64,
+    word: np.uint64,
+) -> np.uint64:
+    """Return the index of the sorted entry from `first` to `end` that begins with the word, `end` if there is none."""
+    low, high = first, end
+    while low < high:
+        middle = low + ((high - low) >> _ONE)
+        if _bits(file, start + middle * step, width) < word:
+            low = middle + _ONE
+        else:
+            high = middle
+    return low if low < end and _bits(file, start + low * step, width) == word else end
+
+
 @inlined
 def _find(
     file: UInt64s,
@@ -95,25 +121,34 @@ def _find(
     width: np.uint64,
     first: np.uint64,
     end: np.uint64,
-    wanted: np.uint64,
-    words: float,
+    word: np.uint64,
+    share: float,
 ) -> np.uint64:
     """Return the index of the sorted entry from `first` to `end` that begins with the word, `end` if there is none.
 
-    Words are evenly distributed hashes, so positions are interpolated.
+    There is at least one entry. Words are evenly distributed hashes, so a position is guessed from the `share` that one
+    word is of all words, and corrected once by the entry that stands there. The wanted one is a few entries away.
     """
-    low, high, low_word, high_word = first, end, 0.0, words
-    while low < high:
-        share = (np.float64(wanted) - low_word) / (high_word - low_word)
-        at = low + np.uint64(share * np.float64(high - low))
+    entries = np.float64(end - first) * share
+    last = end - _ONE
+    at = min(first + np.uint64(np.float64(word) * entries), last)
+    entry = _bits(file, start + at * step, width)
+    away = (np.float64(word) - np.float64(entry)) * entries
+    if abs(away) > _NEAR:
+        at = first + np.uint64(min(max(np.float64(at - first) + away, 0.0), np.float64(last - first)))
         entry = _bits(file, start + at * step, width)
-        if entry == wanted:
-            return at
-        if entry < wanted:
-            low, low_word = at + _ONE, np.float64(entry + _ONE)
-        else:
-            high, high_word = at, np.float64(entry)
-    return end
+    left = _SCANNED
+    while entry < word and at < last and left:
+        at += _ONE
+        left -= 1
+        entry = _bits(file, start + at * step, width)
+    while entry > word and at > first and left:
+        at -= _ONE
+        left -= 1
+        entry = _bits(file, start + at * step, width)
+    if entry != word:
+        return end if left else _find_between(file, start, step, width, first, end, word)
+    return at
 
 
 @inlined
@@ -124,7 +159,7 @@ def _match(
     end: np.uint64,
     context: UInt64s,
     known: np.uint64,
-    words: float,
+    share: float,
     bits: UInt32s,
 ) -> tuple[np.uint64, np.uint64]:
     """Follow the context of a word whose bigrams are the entries `first` to `end`.
@@ -139,7 +174,7 @@ def _match(
     matched = extended = _ONE
     while i < known and first < end:
         start, step, width = levels[i, START], levels[i, ENTRY_BITS], levels[i, WORD_BITS]
-        at = _find(file, start, step, width, first, end, context[i], words)
+        at = _find(file, start, step, width, first, end, context[i], share)
         if at == end:
             break
         bit = start + at * step + width
@@ -170,6 +205,19 @@ class Sentences(NamedTuple):
     new: Floats
 
 
+@inlined
+def _key(word: np.uint64, known: np.uint64, nearest: np.uint64, second: np.uint64) -> np.uint64:
+    """Return the key of a word after `known` words of context, of which at most two count."""
+    key = _IN_USE | (known << np.uint64(60)) | word
+    key |= (nearest << _KEY_BITS) if known else _NONE
+    return key | ((second << (_KEY_BITS + _KEY_BITS)) if known > _ONE else _NONE)
+
+
+@inlined
+def _line_of(key: np.uint64, mask: np.uint64) -> np.uint64:
+    return np.uint64(_LINE) * (((key * _SPREAD) >> np.uint64(32)) & mask)
+
+
 @uncounted
 def _score(
     file: UInt64s,
@@ -185,6 +233,7 @@ def _score(
     context, backoffs, bits, new = scratch
     lines, remembered = memo
     mask = np.uint64(len(lines) // _LINE - 1)
+    share = 1.0 / max(len(weights) - 2.0, 1.0)
     most = _REMEMBERED if len(weights) <= 1 << _KEY_BITS else _NONE
     begin, end = around
     context[0], backoffs[0] = np.uint64(begin), weights[begin, 1]
@@ -192,10 +241,14 @@ def _score(
     total = np.float32(0)
     for k in range(len(words) + 1):
         word = np.uint64(end if k == len(words) else words[k])
-        key = _IN_USE | (known << np.uint64(60)) | word
-        key |= (context[0] << _KEY_BITS) if known else _NONE
-        key |= (context[1] << (_KEY_BITS + _KEY_BITS)) if known > _ONE else _NONE
-        line = np.uint64(_LINE) * (((key * _SPREAD) >> np.uint64(32)) & mask)
+        if k + _AHEAD < len(words):
+            # the context that will matter is one word or two: both lines are loaded
+            later = np.uint64(words[k + _AHEAD])
+            nearest, second = np.uint64(words[k + _AHEAD - 1]), np.uint64(words[k + _AHEAD - 2])
+            prefetch(lines, _line_of(_key(later, _ONE, nearest, second), mask))
+            prefetch(lines, _line_of(_key(later, _ONE + _ONE, nearest, second), mask))
+        key = _key(word, known, context[0], context[1])
+        line = _line_of(key, mask)
         weight = line + line
         short = known <= most
         if short and lines[line] == key:
@@ -207,7 +260,7 @@ def _score(
             continue
         new[0], new[1] = weights[word, 1], weights[word, 0]
         first, last = extensions[word, 1], extensions[word + _ONE, 1]
-        matched, extended = _match(file, levels, first, last, context, known, len(weights) - 2.0, bits)
+        matched, extended = _match(file, levels, first, last, context, known, share, bits)
         probability = new[matched]
         i = matched
         while i <= known:

@@ -1,4 +1,4 @@
-"""Read several bytes of an array as one number, or copy them, at any position."""
+"""Read and write several bytes of an array at once, at any position, and load them ahead."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def _plainly(data: Bytes, at: Int) -> np.uint64:
     return np.uint64(int.from_bytes(data[at : at + 8].tobytes(), "little"))
 
 
-_eight_bytes = intrinsic(_load, _plainly)
+# Return eight bytes from `at` on as a number, the lowest first. The array must reach that far: nothing checks it.
+eight_bytes = intrinsic(_load, _plainly)
 
 
 @inlined
@@ -41,10 +42,10 @@ def first_bytes(data: Bytes, at: Int, size: Int) -> np.uint64:
     negative.
     """
     if size >= 8:
-        return _eight_bytes(data, at)
+        return eight_bytes(data, at)
     if size <= 0:
         return np.uint64(0)
-    return _eight_bytes(data, at) & (_ALL >> np.uint64(64 - 8 * size))
+    return eight_bytes(data, at) & (_ALL >> np.uint64(64 - 8 * size))
 
 
 def _move(_: Any, source: Any, at: Any, target: Any, to: Any) -> tuple[Any, Any]:  # noqa: ANN401
@@ -73,3 +74,69 @@ def _move_plainly(source: Bytes, at: Int | np.uint64, target: Bytes, to: Int | n
 
 # Copy four bytes of `source` from `at` on to `target` from `to` on. Both arrays must reach that far: nothing checks it.
 copy_four = intrinsic(_move, _move_plainly)
+
+
+def _store(_: Any, value: Any, target: Any, to: Any) -> tuple[Any, Any]:  # noqa: ANN401, ARG001
+    """Tell numba how to store eight bytes, the lowest first."""
+    from llvmlite import ir
+    from numba.core import types
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:  # noqa: ANN401
+        array = array_structs()(signature.args[1])(context, builder, values[1])
+        pointer = builder.gep(array.data, [values[2]])
+        builder.store(values[0], builder.bitcast(pointer, ir.IntType(64).as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, target, to), generate
+
+
+def _store_plainly(value: np.uint64, target: Bytes, to: Int) -> None:
+    target[to : to + 8] = np.frombuffer(int(value).to_bytes(8, "little"), np.uint8)
+
+
+# Write the eight bytes of a number, the lowest first, to `target` from `to` on. Nothing checks that it reaches so far.
+put_eight = intrinsic(_store, _store_plainly)
+
+
+def _count(_: Any, value: Any) -> tuple[Any, Any]:  # noqa: ANN401, ARG001
+    """Tell numba how to count the zeros below the lowest bit."""
+    from llvmlite import ir
+    from numba.core import types
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:  # noqa: ANN401, ARG001
+        return builder.cttz(values[0], ir.IntType(1)(0))
+
+    return types.int64(types.uint64), generate
+
+
+def _count_plainly(value: np.uint64) -> int:
+    return (int(value) & -int(value)).bit_length() - 1 if value else 64
+
+
+# Return the number of zeros below the lowest bit of a number, 64 for 0.
+trailing_zeros = intrinsic(_count, _count_plainly)
+
+
+def _touch(_: Any, array: Any, at: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """Tell numba how to load a line of memory into the cache of the processor, without waiting for it."""
+    from llvmlite import ir
+    from numba.core import types
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:  # noqa: ANN401
+        struct, number = array_structs()(signature.args[0])(context, builder, values[0]), ir.IntType(32)
+        pointer = builder.bitcast(builder.gep(struct.data, [values[1]]), ir.IntType(8).as_pointer())
+        function = builder.module.declare_intrinsic(
+            "llvm.prefetch", [pointer.type], ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
+        )
+        builder.call(function, [pointer, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, at), generate
+
+
+def _touch_plainly(array: Any, at: Int | np.uint64) -> None:  # noqa: ANN401
+    """Do nothing: only the time differs."""
+
+
+# Load the element `at` of an array into the cache of the processor, without waiting; it need not be in the array.
+prefetch = intrinsic(_touch, _touch_plainly)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s
+from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s, UInt64s
 from dj_assets.kernels.jit import inlined, kernel, uncounted
 
 Floats = npt.NDArray[np.float32]
@@ -20,20 +20,23 @@ Floats = npt.NDArray[np.float32]
 RING = 512
 # A sum beyond this value restarts from 0.
 RESET = np.float32(100000.0)
+# An edge has the node to which it leads in this number of bits, below node and byte from which it comes.
+_NODE_BITS = np.uint64(31)
+_NODE = np.uint64((1 << 31) - 1)
 
 
 class Unigram(NamedTuple):
     """Hold a model: its pieces as a trie of bytes, and their scores.
 
-    `edges` is an open hash table of `256 * node + byte + 1`, 0 where empty, and `targets` are the nodes to which these
-    lead. `first` are the nodes to which the root, node 0, leads, -1 for none; shape `(256,)`. `piece_of` is the piece
-    that ends at a node, -1 if there is none. Every piece has its score and its length in bytes. `largest` is the
-    largest absolute score.
+    `edges` is an open hash table of `256 * node + byte + 1`, with the node to which these lead in the lower 31 bits, 0
+    where empty. `first` are the nodes to which the root, node 0, leads, -1 for none; shape `(256,)`. `piece_of` is the
+    piece that ends at a node, -1 if there is none, and `ending` the score of this piece, NaN if there is none. Every
+    piece has its score and its length in bytes. `largest` is the largest absolute score.
     """
 
-    edges: Int64s
-    targets: Int32s
+    edges: UInt64s
     piece_of: Int32s
+    ending: Floats
     first: Int32s
     scores: Floats
     lengths: Bytes
@@ -51,19 +54,22 @@ def unigram(
     bounds = np.cumsum([0, *map(len, texts)], dtype=np.int64)
     letters = np.frombuffer(b"".join(texts), np.uint8)
     size = 1 << int(2 * len(letters) + 2).bit_length()
-    edges, targets = np.zeros(size, np.int64), np.zeros(size, np.int32)
+    edges = np.zeros(size, np.uint64)
     piece_of = np.full(len(letters) + 1, -1, np.int32)
-    nodes = _plant(letters, bounds, chosen, edges, targets, piece_of)
+    piece_of = piece_of[: _plant(letters, bounds, chosen, edges, piece_of)]
+    scores = scores.astype(np.float32)
+    ending = np.where(piece_of >= 0, scores[piece_of], np.float32(np.nan))
     largest = np.abs(np.append(scores[used], unknown_score)).max()
     first = np.full(256, -1, np.int32)
-    from_root = np.flatnonzero((edges > 0) & (edges <= 256))
-    first[edges[from_root] - 1] = targets[from_root]
+    keys = edges >> _NODE_BITS
+    from_root = np.flatnonzero((keys > 0) & (keys <= 256))
+    first[keys[from_root].astype(np.int64) - 1] = edges[from_root] & _NODE
     return Unigram(
         edges,
-        targets,
-        piece_of[:nodes],
+        piece_of,
+        ending,
         first,
-        scores.astype(np.float32),
+        scores,
         np.array([len(piece) for piece in pieces], np.uint8),
         unknown,
         unknown_score,
@@ -72,41 +78,46 @@ def unigram(
 
 
 @inlined
-def _slot(edge: Int, mask: Int) -> Int:
-    return np.int64((np.uint64(edge) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)) & mask
+def _key(node: Int, byte: np.uint8) -> np.uint64:
+    return np.uint64((node << 8) + np.int64(byte) + 1)
+
+
+@inlined
+def _slot(key: np.uint64, mask: Int) -> Int:
+    return np.int64((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)) & mask
 
 
 @kernel
-def _plant(letters: Bytes, bounds: Int64s, chosen: Int64s, edges: Int64s, targets: Int32s, piece_of: Int32s) -> int:
+def _plant(letters: Bytes, bounds: Int64s, chosen: Int64s, edges: UInt64s, piece_of: Int32s) -> int:
     """Enter pieces into an empty trie and return its number of nodes."""
     mask = len(edges) - 1
     nodes = 1
     for index in range(len(chosen)):
         node = np.int64(0)
         for k in range(bounds[index], bounds[index + 1]):
-            edge = 256 * node + np.int64(letters[k]) + 1
-            slot = _slot(edge, mask)
-            while edges[slot] and edges[slot] != edge:
+            key = _key(node, letters[k])
+            slot = _slot(key, mask)
+            while edges[slot] and edges[slot] >> _NODE_BITS != key:
                 slot = (slot + 1) & mask
             if not edges[slot]:
-                edges[slot], targets[slot] = edge, nodes
+                edges[slot] = key << _NODE_BITS | np.uint64(nodes)
                 nodes += 1
-            node = np.int64(targets[slot])
+            node = np.int64(edges[slot] & _NODE)
         piece_of[node] = chosen[index]
     return nodes
 
 
 @inlined
-def _step(edges: Int64s, targets: Int32s, first: Int32s, node: Int, byte: np.uint8) -> Int:
+def _step(edges: UInt64s, first: Int32s, node: Int, byte: np.uint8) -> Int:
     """Return the node to which a byte leads, -1 if there is none."""
     if not node:
         return np.int64(first[byte])
     mask = len(edges) - 1
-    edge = 256 * node + np.int64(byte) + 1
-    slot = _slot(edge, mask)
+    key = _key(node, byte)
+    slot = _slot(key, mask)
     while edges[slot]:
-        if edges[slot] == edge:
-            return np.int64(targets[slot])
+        if edges[slot] >> _NODE_BITS == key:
+            return np.int64(edges[slot] & _NODE)
         slot = (slot + 1) & mask
     return -1
 
@@ -120,10 +131,10 @@ def width_of(first: np.uint8) -> int:
 @uncounted
 def piece_at(model: Unigram, text: Bytes, start: Int, end: Int) -> Int:
     """Return the piece that equals the bytes, the unknown piece if there is none."""
-    edges, targets, first = model.edges, model.targets, model.first
+    edges, first = model.edges, model.first
     node: Int = 0
     for k in range(start, end):
-        node = _step(edges, targets, first, node, text[k])
+        node = _step(edges, first, node, text[k])
         if node < 0:
             return model.unknown
     piece = np.int64(model.piece_of[node])
@@ -139,8 +150,7 @@ def cut_word(
     Sums beyond `RESET` restart from 0. `before` is the sum before the word; the sum after the word is returned. For
     every possible end of a piece, `lengths` gets the length of the best piece.
     """
-    edges, targets, first = model.edges, model.targets, model.first
-    piece_of, scores = model.piece_of, model.scores
+    edges, first, ending = model.edges, model.first, model.ending
     size = end - start
     for i in range(size + 1):
         lengths[i] = 0
@@ -159,13 +169,13 @@ def cut_word(
         node: Int = 0
         k: Int = at
         while k < size:
-            node = _step(edges, targets, first, node, text[start + k])
+            node = _step(edges, first, node, text[start + k])
             if node < 0:
                 break
             k += 1
-            piece = piece_of[node]
-            if piece >= 0:
-                total = np.float32(scores[piece] + here)
+            score = ending[node]
+            if not np.isnan(score):
+                total = np.float32(score + here)
                 farthest = max(farthest, k)
                 if not lengths[k] or total > sums[k & (RING - 1)]:
                     sums[k & (RING - 1)] = total
@@ -200,8 +210,7 @@ def margin_of(
 
     The margin is the least difference between the best and the second best piece at an end on the best path.
     """
-    edges, targets, first = model.edges, model.targets, model.first
-    piece_of, scores = model.piece_of, model.scores
+    edges, first, ending = model.edges, model.first, model.ending
     size = end - start
     for i in range(size + 1):
         lengths[i], best[i], second[i] = 0, -np.inf, -np.inf
@@ -213,13 +222,13 @@ def margin_of(
         node: Int = 0
         k: Int = at
         while k < size:
-            node = _step(edges, targets, first, node, text[start + k])
+            node = _step(edges, first, node, text[start + k])
             if node < 0:
                 break
             k += 1
-            piece = piece_of[node]
-            if piece >= 0:
-                _offer(best, second, lengths, at, k, best[at] + np.float64(scores[piece]))
+            score = ending[node]
+            if not np.isnan(score):
+                _offer(best, second, lengths, at, k, best[at] + np.float64(score))
                 whole |= k - at == width
         if not whole:
             _offer(best, second, lengths, at, at + width, best[at] + np.float64(model.unknown_score))

@@ -13,23 +13,27 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s, UInt64s
+from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s, UInt64s, zeros_in_lines
 from dj_assets.kernels.character_map import MARK, CharacterMap, Normalized, normalized
 from dj_assets.kernels.jit import inlined, kernel, uncounted
-from dj_assets.kernels.unaligned import first_bytes
+from dj_assets.kernels.unaligned import first_bytes, prefetch
 from dj_assets.kernels.unigram import RESET, RING, Floats, Unigram, cut_word, margin_of, piece_at, width_of
 
 AnyArray = TypeVar("AnyArray", Int32s, Int64s, Bytes)
 
 # Longer words, and words of more pieces, are rare and are cut each time.
-LONGEST_REMEMBERED = 32
-MOST_PIECES = 22
-# The number of 64-bit numbers of a cached word: two lines of a processor's cache.
-_LINE = 16
-# The index of shape, limit and pieces in a line, in numbers of 32 bits.
-_SHAPE, _LIMIT, _PIECES = 8, 9, 10
-# A larger shape is that of a word with an unknown piece.
-_UNKNOWN = 0xFFFF
+LONGEST_REMEMBERED, MOST_PIECES = 24, 12
+# A cached word is eight numbers of 64 bits, a line of a processor's cache: three of letters, one of shape and limit,
+# and four of pieces, three in each.
+_LINE, _SHAPE, _PIECES = 8, 3, 4
+_PIECE_BITS = np.uint64(21)
+# The most pieces that a model may have.
+MOST_KINDS = 1 << 21
+_PIECE = np.uint64(MOST_KINDS - 1)
+# The limit is the upper half of its number; the lower half is the shape.
+_LIMIT = 2 * _SHAPE + 1
+_SIZE, _COUNT, _UNKNOWN = np.uint64(0xFF), np.uint64(8), np.uint64(1 << 16)
+_LOWER = np.uint64(0xFFFFFFFF)
 # Two sums of n numbers can be off by n times this factor of the larger sum: each step rounds both to 24 bits.
 _ROUNDING = 2.0**-23
 _SPREAD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -38,67 +42,84 @@ _SPREAD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint
 class PieceMemo(NamedTuple):
     """Cache of recent words, one line each. A word has a pair of lines; the first is for the word that was used again.
 
-    A line has the word's letters without the mark, up to 32 bytes, padded with zeros; its shape, which is one more than
+    A line has the word's letters without the mark, up to 24 bytes, padded with zeros; its shape, which is one more than
     the number of letters, the number of pieces from bit 8 on, and bit 16 if one of them is unknown; the largest sum
-    before the word for which the pieces are valid; and the pieces. The three arrays are the same memory, by type.
+    before the word for which the pieces are valid; and the pieces. `limits` is the memory of `lines`.
     """
 
-    letters: UInt64s
-    pieces: Int32s
+    lines: UInt64s
     limits: Floats
 
 
-def new_memo(words: int = 1 << 17) -> PieceMemo:
-    """Return an empty cache for up to `words` words, a power of two, with 128 bytes each."""
-    lines = np.zeros(_LINE * words, np.uint64)
-    return PieceMemo(lines, lines.view(np.int32), lines.view(np.float32))
+def new_memo(words: int = 1 << 18) -> PieceMemo:
+    """Return an empty cache for up to `words` words, a power of two, with 64 bytes each."""
+    lines = zeros_in_lines(_LINE * words)
+    return PieceMemo(lines, lines.view(np.float32))
 
 
 class _Word(NamedTuple):
-    """Hold the letters of a word as numbers, its length in bytes, and the start of the first of its lines."""
+    """Hold the letters of a word as numbers, and its length in bytes."""
 
     first: np.uint64
     second: np.uint64
     third: np.uint64
-    fourth: np.uint64
     size: Int
-    at: Int
 
 
 @inlined
-def _word_at(text: Bytes, start: Int, size: Int, lines: Int) -> _Word:
-    """Return the word of `size` letters that begin at `start`, in the form of a cache of `lines` numbers."""
-    first = first_bytes(text, start, size)
-    second = third = fourth = np.uint64(0)
-    code = first
+def _word_at(text: Bytes, start: Int, size: Int) -> _Word:
+    """Return the word of `size` letters that begin at `start`."""
+    second = third = np.uint64(0)
     if size > 8:
-        second = first_bytes(text, start + 8, size - 8)
-        code ^= second * _SPREAD[1]
-    if size > 16:
-        third, fourth = first_bytes(text, start + 16, size - 16), first_bytes(text, start + 24, size - 24)
-        code ^= (third * _SPREAD[2]) ^ ((fourth * _SPREAD[1]) >> np.uint64(7))
-    code = (code ^ (code >> np.uint64(32))) * _SPREAD[0]
-    return _Word(first, second, third, fourth, size, _LINE * (np.int64(code >> np.uint64(32)) & (lines - 2)))
+        second, third = first_bytes(text, start + 8, size - 8), first_bytes(text, start + 16, size - 16)
+    return _Word(first_bytes(text, start, size), second, third, size)
 
 
 @inlined
-def _stands_at(letters: UInt64s, pieces: Int32s, word: _Word, at: Int) -> bool:
+def _line_of(word: _Word, lines: UInt64s) -> Int:
+    """Return the start of the first line of a word."""
+    code = word.first ^ (word.second * _SPREAD[1]) ^ (word.third * _SPREAD[2])
+    code = (code ^ (code >> np.uint64(32))) * _SPREAD[0]
+    return _LINE * (np.int64(code >> np.uint64(32)) & (len(lines) // _LINE - 2))
+
+
+@uncounted
+def _find_lines(text: Bytes, starts: Int32s, lines: UInt64s, found: Int32s) -> None:
+    """Write the first line of every word that may be cached, and begin to load it into the processor's cache."""
+    for position in range(len(starts) - 1):
+        start = np.int64(starts[position]) + MARK
+        word = _word_at(text, start, np.int64(starts[position + 1]) - start)
+        at = _line_of(word, lines)
+        found[position] = at
+        prefetch(lines, at)
+        prefetch(lines, at + _LINE)
+
+
+@inlined
+def _stands_at(lines: UInt64s, word: _Word, at: Int) -> bool:
     return bool(
-        letters[at] == word.first
-        and letters[at + 1] == word.second
-        and pieces[2 * at + _SHAPE] & 0xFF == word.size + 1
-        and (word.size <= 16 or (letters[at + 2] == word.third and letters[at + 3] == word.fourth))
+        lines[at] == word.first
+        and np.int64(lines[at + _SHAPE] & _SIZE) == word.size + 1
+        and lines[at + 1] == word.second
+        and lines[at + 2] == word.third
     )
 
 
 @uncounted
-def _brought_forward(letters: UInt64s, pieces: Int32s, word: _Word) -> bool:
+def _brought_forward(lines: UInt64s, word: _Word, at: Int) -> bool:
     """Return whether a word is cached; a word in its second line is swapped with the first."""
-    if not _stands_at(letters, pieces, word, word.at + _LINE):
-        return _stands_at(letters, pieces, word, word.at)
-    for k in range(word.at, word.at + _LINE):
-        letters[k], letters[k + _LINE] = letters[k + _LINE], letters[k]
+    if not _stands_at(lines, word, at + _LINE):
+        return _stands_at(lines, word, at)
+    for k in range(at, at + _LINE):
+        lines[k], lines[k + _LINE] = lines[k + _LINE], lines[k]
     return True
+
+
+class Words(NamedTuple):
+    """Hold the starts of a row's words, and last the end of the row; and the first line of each word in the cache."""
+
+    starts: Int32s
+    found: Int32s
 
 
 class Scratch(NamedTuple):
@@ -111,9 +132,11 @@ class Scratch(NamedTuple):
 
 
 @uncounted
-def _remember(model: Unigram, memo: PieceMemo, word: _Word, text: Bytes, start: Int, scratch: Scratch) -> None:
-    """Cache a short word in the second of its lines, replacing another word, unless it has too many pieces."""
-    lengths, pieces = scratch.lengths, memo.pieces
+def _remember(
+    model: Unigram, memo: PieceMemo, word: _Word, line: Int, text: Bytes, start: Int, scratch: Scratch
+) -> None:
+    """Cache a short word in a line, replacing another word, unless it has too many pieces."""
+    lengths, lines = scratch.lengths, memo.lines
     size = MARK + word.size
     margin = margin_of(model, text, start, start + size, lengths, scratch.best, scratch.second)
     count, at = 0, size
@@ -122,21 +145,21 @@ def _remember(model: Unigram, memo: PieceMemo, word: _Word, text: Bytes, start: 
         count += 1
     if count > MOST_PIECES:
         return
-    line = word.at + _LINE
+    for k in range(_PIECES, _LINE):
+        lines[line + k] = np.uint64(0)
     at, strange = size, False
     for k in range(count - 1, -1, -1):
         length = np.int64(lengths[at])
         piece = piece_at(model, text, start + at - length, start + at)
         strange |= piece == model.unknown
-        pieces[2 * line + _PIECES + k] = piece
+        lines[line + _PIECES + k // 3] |= np.uint64(piece) << (np.uint64(k % 3) * _PIECE_BITS)
         at -= length
-    pieces[2 * line + _SHAPE] = (word.size + 1) | (count << 8) | (strange << 16)
+    lines[line + _SHAPE] = np.uint64((word.size + 1) | (count << 8) | (strange << 16))
     sure: float = min(float(margin / ((size + 1) * _ROUNDING)), float(RESET))
     limit: float = sure - (size + 1) * float(model.largest)
     # single precision must not round the limit up
     memo.limits[2 * line + _LIMIT] = limit - abs(limit) * _ROUNDING
-    letters = memo.letters[line : line + 4]
-    letters[0], letters[1], letters[2], letters[3] = word.first, word.second, word.third, word.fourth
+    lines[line], lines[line + 1], lines[line + 2] = word.first, word.second, word.third
 
 
 @uncounted
@@ -176,10 +199,15 @@ class Output(NamedTuple):
     counts: Int64s
 
 
+@inlined
+def _piece(lines: UInt64s, line: Int, k: Int) -> Int:
+    return np.int64((lines[line + _PIECES + k // 3] >> (np.uint64(k % 3) * _PIECE_BITS)) & _PIECE)
+
+
 @uncounted
 def _write_remembered(
     text: Bytes,
-    starts: Int32s,
+    words: Words,
     memo: PieceMemo,
     scores: Floats,
     ids: Int32s,
@@ -191,51 +219,58 @@ def _write_remembered(
 
     Return the word at which it stops, the number of pieces, and the sum of their scores.
     """
-    letters, pieces, limits = memo
+    lines, limits = memo
+    starts, found = words
     while position + 1 < len(starts):
         start = np.int64(starts[position]) + MARK
         size = np.int64(starts[position + 1]) - start
-        if size > LONGEST_REMEMBERED:
+        line = np.int64(found[position])
+        word = _word_at(text, start, size)
+        if not _stands_at(lines, word, line) and not _brought_forward(lines, word, line):
             break
-        word = _word_at(text, start, size, len(letters) // _LINE)
-        if not _stands_at(letters, pieces, word, word.at) and not _brought_forward(letters, pieces, word):
+        shape = lines[line + _SHAPE]
+        if shape & _UNKNOWN or abs(before) >= limits[2 * line + _LIMIT]:
             break
-        shape = pieces[2 * word.at + _SHAPE]
-        if shape > _UNKNOWN or abs(before) >= limits[2 * word.at + _LIMIT]:
-            break
-        first = 2 * word.at + _PIECES
-        for k in range(first, first + (shape >> 8)):
-            ids[written] = pieces[k]
-            written += 1
-            before = np.float32(scores[pieces[k]] + before)
+        count = np.int64((shape >> _COUNT) & _SIZE)
+        for k in range(_PIECES, _LINE):
+            three = lines[line + k]
+            for _ in range(min(count, np.int64(3))):
+                piece = three & _PIECE
+                three >>= _PIECE_BITS
+                ids[written] = piece
+                written += 1
+                before = np.float32(scores[piece] + before)
+            count -= 3
+            if count <= 0:
+                break
         position += 1
     return position, written, before
 
 
 @uncounted
-def _encode_row(text: Bytes, starts: Int32s, model: Unigram, memo: PieceMemo, scratch: Scratch, output: Output) -> None:
-    """Cut a normalized row into pieces; its words begin at all `starts` but the last, which is the end of the row."""
+def _encode_row(text: Bytes, words: Words, model: Unigram, memo: PieceMemo, scratch: Scratch, output: Output) -> None:
+    """Cut a normalized row into pieces."""
     before = np.float32(0.0)
-    letters, pieces, limits, scores, ids = memo.letters, memo.pieces, memo.limits, model.scores, output.ids
-    counts = output.counts
+    lines, limits, scores, ids, counts = memo.lines, memo.limits, model.scores, output.ids, output.counts
+    starts, found = words
     position: Int = np.int64(0)
     while True:
-        position, counts[0], before = _write_remembered(text, starts, memo, scores, ids, position, counts[0], before)
+        position, counts[0], before = _write_remembered(text, words, memo, scores, ids, position, counts[0], before)
         if position + 1 == len(starts):
             return
         start, end = np.int64(starts[position]), np.int64(starts[position + 1])
-        first: Int = -1
+        line: Int = -1
         if end - start <= MARK + LONGEST_REMEMBERED:
-            word = _word_at(text, start + MARK, end - start - MARK, len(letters) // _LINE)
-            if not _brought_forward(letters, pieces, word):
-                _remember(model, memo, word, text, start, scratch)
-                _brought_forward(letters, pieces, word)
-            if _stands_at(letters, pieces, word, word.at):
-                first = 2 * word.at
-        if first >= 0 and abs(before) < limits[first + _LIMIT]:
-            count = (pieces[first + _SHAPE] >> 8) & 0xFF
+            word = _word_at(text, start + MARK, end - start - MARK)
+            line = np.int64(found[position])
+            if not _brought_forward(lines, word, line):
+                _remember(model, memo, word, line + _LINE, text, start, scratch)
+                if not _brought_forward(lines, word, line):
+                    line = np.int64(-1)
+        if line >= 0 and abs(before) < limits[2 * line + _LIMIT]:
+            count: Int = np.int64((lines[line + _SHAPE] >> _COUNT) & _SIZE)
             for k in range(count):
-                piece = pieces[first + _PIECES + k]
+                piece = _piece(lines, line, k)
                 ids[counts[0] + k] = piece
                 before = np.float32((model.unknown_score if piece == model.unknown else scores[piece]) + before)
         else:
@@ -288,6 +323,7 @@ def encode(
     counts, rows = np.zeros(4, np.int64), np.zeros(len(offsets), np.int64)
     room = Normalized(np.empty(0, np.uint8), np.empty(0, np.int32))
     lengths, sums = np.zeros(1024, np.uint8), np.empty(RING, np.float32)
+    found = np.empty(256, np.int32)
     longest = MARK + LONGEST_REMEMBERED + 1
     best, second = np.empty(longest), np.empty(longest)
     for row in range(len(offsets) - 1):
@@ -296,7 +332,10 @@ def encode(
         lengths = _with_room(lengths, np.int64(0), size + 1)
         ids, letters = _with_room(ids, counts[0], size), _with_room(letters, counts[1], size)
         ends = _with_room(ends, counts[2] + 1, size)
+        found = _with_room(found, np.int64(0), words)
         output = Output(ids, letters, ends, counts)
-        _encode_row(room.text, room.starts[: words + 1], model, memo, Scratch(lengths, sums, best, second), output)
+        row_words = Words(room.starts[: words + 1], found)
+        _find_lines(room.text, row_words.starts, memo.lines, found)
+        _encode_row(room.text, row_words, model, memo, Scratch(lengths, sums, best, second), output)
         rows[row + 1] = counts[3] = counts[0]
     return ids[: counts[0]], rows, letters[: counts[1]], ends[: counts[2] + 1]

@@ -75,12 +75,20 @@ def sentence_pieces(batch: Batch, path: Path) -> SentencePieces:
 
 @cache
 def _encoder(path: Path) -> tuple[CharacterMap, Unigram, PieceMemo]:
-    """Return the tables with which the kernel encodes."""
+    """Return the tables with which the kernel encodes.
+
+    Raises
+    ------
+    UnreadableModelError
+        If the model has more pieces than the kernel can number.
+    """
     from dj_assets.kernels.character_map import character_map
     from dj_assets.kernels.unigram import unigram
-    from dj_assets.kernels.unigram_words import new_memo
+    from dj_assets.kernels.unigram_words import MOST_KINDS, new_memo
 
     file = read_sentencepiece(path)
+    if len(file.pieces) > MOST_KINDS:
+        raise UnreadableModelError(f"{path} has more than {MOST_KINDS} pieces")
     model = unigram(file.pieces, file.used, file.scores, file.unknown, file.unknown_score)
     return character_map(file.units, file.replacements), model, new_memo()
 
