@@ -29,13 +29,13 @@ class Unigram(NamedTuple):
     """Hold a model: its pieces as a trie of bytes, and their scores.
 
     `edges` is an open hash table of `256 * node + byte + 1`, with the node to which these lead in the lower 31 bits, 0
-    where empty. `first` are the nodes to which the root, node 0, leads, -1 for none; shape `(256,)`. `piece_of` is the
+    where empty. `first` are the nodes to which the root, node 0, leads, -1 for none; shape `(256,)`. `pieces` has the
     piece that ends at a node, -1 if there is none, and `ending` the score of this piece, NaN if there is none. Every
     piece has its score and its length in bytes. `largest` is the largest absolute score.
     """
 
     edges: UInt64s
-    piece_of: Int32s
+    pieces: Int32s
     ending: Floats
     first: Int32s
     scores: Floats
@@ -55,10 +55,10 @@ def unigram(
     letters = np.frombuffer(b"".join(texts), np.uint8)
     size = 1 << int(2 * len(letters) + 2).bit_length()
     edges = np.zeros(size, np.uint64)
-    piece_of = np.full(len(letters) + 1, -1, np.int32)
-    piece_of = piece_of[: _plant(letters, bounds, chosen, edges, piece_of)]
+    ends = np.full(len(letters) + 1, -1, np.int32)
+    ends = ends[: _plant(letters, bounds, chosen, edges, ends)]
     scores = scores.astype(np.float32)
-    ending = np.where(piece_of >= 0, scores[piece_of], np.float32(np.nan))
+    ending = np.where(ends >= 0, scores[ends], np.float32(np.nan))
     largest = np.abs(np.append(scores[used], unknown_score)).max()
     first = np.full(256, -1, np.int32)
     keys = edges >> _NODE_BITS
@@ -66,7 +66,7 @@ def unigram(
     first[keys[from_root].astype(np.int64) - 1] = edges[from_root] & _NODE
     return Unigram(
         edges,
-        piece_of,
+        ends,
         ending,
         first,
         scores,
@@ -88,7 +88,7 @@ def _slot(key: np.uint64, mask: Int) -> Int:
 
 
 @kernel
-def _plant(letters: Bytes, bounds: Int64s, chosen: Int64s, edges: UInt64s, piece_of: Int32s) -> int:
+def _plant(letters: Bytes, bounds: Int64s, chosen: Int64s, edges: UInt64s, ends: Int32s) -> int:
     """Enter pieces into an empty trie and return its number of nodes."""
     mask = len(edges) - 1
     nodes = 1
@@ -103,7 +103,7 @@ def _plant(letters: Bytes, bounds: Int64s, chosen: Int64s, edges: UInt64s, piece
                 edges[slot] = key << _NODE_BITS | np.uint64(nodes)
                 nodes += 1
             node = np.int64(edges[slot] & _NODE)
-        piece_of[node] = chosen[index]
+        ends[node] = chosen[index]
     return nodes
 
 
@@ -128,32 +128,31 @@ def width_of(first: np.uint8) -> int:
     return 1 if first < 0xC0 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
 
 
-@uncounted
-def piece_at(model: Unigram, text: Bytes, start: Int, end: Int) -> Int:
-    """Return the piece that equals the bytes, the unknown piece if there is none."""
-    edges, first = model.edges, model.first
-    node: Int = 0
-    for k in range(start, end):
-        node = _step(edges, first, node, text[k])
-        if node < 0:
-            return model.unknown
-    piece = np.int64(model.piece_of[node])
-    return piece if piece >= 0 else model.unknown
+@inlined
+def piece_of(cut: np.int32) -> Int:
+    """Return the piece that ends at a place, by its cut."""
+    return np.int64(cut) >> 8
+
+
+@inlined
+def length_of(cut: np.int32) -> Int:
+    """Return the length in bytes of the piece that ends at a place, by its cut."""
+    return np.int64(cut) & 0xFF
 
 
 @uncounted
 def cut_word(
-    model: Unigram, text: Bytes, start: Int, end: Int, before: np.float32, lengths: Bytes, sums: Floats
+    model: Unigram, text: Bytes, start: Int, end: Int, before: np.float32, cuts: Int32s, sums: Floats
 ) -> np.float32:
     """Find the best segmentation of a word as the library does: in single precision, the first of equal ones.
 
     Sums beyond `RESET` restart from 0. `before` is the sum before the word; the sum after the word is returned. For
-    every possible end of a piece, `lengths` gets the length of the best piece.
+    every possible end of a piece, `cuts` gets the best piece and its length, for `piece_of` and `length_of`.
     """
-    edges, first, ending = model.edges, model.first, model.ending
+    edges, first, ending, pieces = model.edges, model.first, model.ending, model.pieces
     size = end - start
     for i in range(size + 1):
-        lengths[i] = 0
+        cuts[i] = 0
     sums[0] = before
     at: Int = 0
     farthest: Int = 0
@@ -161,7 +160,7 @@ def cut_word(
         here = sums[at & (RING - 1)]
         if abs(here) > RESET:
             for i in range(at, farthest + 1):
-                if i == at or lengths[i]:
+                if i == at or cuts[i]:
                     sums[i & (RING - 1)] = np.float32(sums[i & (RING - 1)] - here)
             here = np.float32(0.0)
         width = min(width_of(text[start + at]), size - at)
@@ -177,43 +176,41 @@ def cut_word(
             if not np.isnan(score):
                 total = np.float32(score + here)
                 farthest = max(farthest, k)
-                if not lengths[k] or total > sums[k & (RING - 1)]:
+                if not cuts[k] or total > sums[k & (RING - 1)]:
                     sums[k & (RING - 1)] = total
-                    lengths[k] = k - at
+                    cuts[k] = pieces[node] << 8 | (k - at)
                 whole |= k - at == width
         if not whole:
             k = at + width
             total = np.float32(model.unknown_score + here)
             farthest = max(farthest, k)
-            if not lengths[k] or total > sums[k & (RING - 1)]:
+            if not cuts[k] or total > sums[k & (RING - 1)]:
                 sums[k & (RING - 1)] = total
-                lengths[k] = width
+                cuts[k] = model.unknown << 8 | width
         at += width
     behind: np.float32 = sums[size & (RING - 1)]
     return behind
 
 
 @inlined
-def _offer(best: Doubles, second: Doubles, lengths: Bytes, start: Int, end: Int, total: float) -> None:
+def _offer(best: Doubles, second: Doubles, cuts: Int32s, start: Int, end: Int, total: float, piece: Int) -> None:
     """Record a piece that ends here if it is the best or second best one."""
     second[end] = max(second[end], min(total, best[end]))
     if total > best[end]:
         best[end] = total
-        lengths[end] = end - start
+        cuts[end] = piece << 8 | (end - start)
 
 
 @uncounted
-def margin_of(
-    model: Unigram, text: Bytes, start: Int, end: Int, lengths: Bytes, best: Doubles, second: Doubles
-) -> float:
+def margin_of(model: Unigram, text: Bytes, start: Int, end: Int, cuts: Int32s, best: Doubles, second: Doubles) -> float:
     """Find the best segmentation of a short word in exact arithmetic; return its margin over all others.
 
     The margin is the least difference between the best and the second best piece at an end on the best path.
     """
-    edges, first, ending = model.edges, model.first, model.ending
+    edges, first, ending, pieces = model.edges, model.first, model.ending, model.pieces
     size = end - start
     for i in range(size + 1):
-        lengths[i], best[i], second[i] = 0, -np.inf, -np.inf
+        cuts[i], best[i], second[i] = 0, -np.inf, -np.inf
     best[0] = 0.0
     at: Int = 0
     while at < size:
@@ -228,13 +225,13 @@ def margin_of(
             k += 1
             score = ending[node]
             if not np.isnan(score):
-                _offer(best, second, lengths, at, k, best[at] + np.float64(score))
+                _offer(best, second, cuts, at, k, best[at] + np.float64(score), pieces[node])
                 whole |= k - at == width
         if not whole:
-            _offer(best, second, lengths, at, at + width, best[at] + np.float64(model.unknown_score))
+            _offer(best, second, cuts, at, at + width, best[at] + np.float64(model.unknown_score), model.unknown)
         at += width
     margin = np.inf
     while at > 0:
         margin = min(margin, best[at] - second[at])
-        at -= np.int64(lengths[at])
+        at -= length_of(cuts[at])
     return margin

@@ -17,7 +17,7 @@ from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s, UInt64
 from dj_assets.kernels.character_map import MARK, CharacterMap, Normalized, normalized
 from dj_assets.kernels.jit import inlined, kernel, uncounted
 from dj_assets.kernels.unaligned import first_bytes, prefetch
-from dj_assets.kernels.unigram import RESET, RING, Floats, Unigram, cut_word, margin_of, piece_at, width_of
+from dj_assets.kernels.unigram import RESET, RING, Floats, Unigram, cut_word, length_of, margin_of, piece_of, width_of
 
 AnyArray = TypeVar("AnyArray", Int32s, Int64s, Bytes)
 
@@ -84,15 +84,18 @@ def _line_of(word: _Word, lines: UInt64s) -> Int:
 
 
 @uncounted
-def _find_lines(text: Bytes, starts: Int32s, lines: UInt64s, found: Int32s) -> None:
-    """Write the first line of every word that may be cached, and begin to load it into the processor's cache."""
+def _find_lines(text: Bytes, starts: Int32s, lines: UInt64s, found: Int32s) -> Int:
+    """Write the line of every word, if it is cached, and begin to load it; return the longest word's length."""
+    longest: Int = np.int64(0)
     for position in range(len(starts) - 1):
         start = np.int64(starts[position]) + MARK
-        word = _word_at(text, start, np.int64(starts[position + 1]) - start)
-        at = _line_of(word, lines)
+        size = np.int64(starts[position + 1]) - start
+        at = _line_of(_word_at(text, start, size), lines)
         found[position] = at
         prefetch(lines, at)
         prefetch(lines, at + _LINE)
+        longest = max(longest, size)
+    return longest
 
 
 @inlined
@@ -123,9 +126,9 @@ class Words(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Hold arrays to search in, per end in a word: length of the best piece, its sum, the best and second best sum."""
+    """Hold arrays to search in, per end in a word: the best piece, its sum, the best and second best sum."""
 
-    lengths: Bytes
+    cuts: Int32s
     sums: Floats
     best: Doubles
     second: Doubles
@@ -136,12 +139,12 @@ def _remember(
     model: Unigram, memo: PieceMemo, word: _Word, line: Int, text: Bytes, start: Int, scratch: Scratch
 ) -> None:
     """Cache a short word in a line, replacing another word, unless it has too many pieces."""
-    lengths, lines = scratch.lengths, memo.lines
+    cuts, lines = scratch.cuts, memo.lines
     size = MARK + word.size
-    margin = margin_of(model, text, start, start + size, lengths, scratch.best, scratch.second)
+    margin = margin_of(model, text, start, start + size, cuts, scratch.best, scratch.second)
     count, at = 0, size
     while at > 0:
-        at -= np.int64(lengths[at])
+        at -= length_of(cuts[at])
         count += 1
     if count > MOST_PIECES:
         return
@@ -149,11 +152,10 @@ def _remember(
         lines[line + k] = np.uint64(0)
     at, strange = size, False
     for k in range(count - 1, -1, -1):
-        length = np.int64(lengths[at])
-        piece = piece_at(model, text, start + at - length, start + at)
+        piece = piece_of(cuts[at])
         strange |= piece == model.unknown
         lines[line + _PIECES + k // 3] |= np.uint64(piece) << (np.uint64(k % 3) * _PIECE_BITS)
-        at -= length
+        at -= length_of(cuts[at])
     lines[line + _SHAPE] = np.uint64((word.size + 1) | (count << 8) | (strange << 16))
     sure: float = min(float(margin / ((size + 1) * _ROUNDING)), float(RESET))
     limit: float = sure - (size + 1) * float(model.largest)
@@ -163,17 +165,16 @@ def _remember(
 
 
 @uncounted
-def _write_cut(model: Unigram, text: Bytes, start: Int, end: Int, lengths: Bytes, ids: Int32s, written: Int) -> Int:
+def _write_cut(size: Int, cuts: Int32s, ids: Int32s, written: Int) -> Int:
     """Write the pieces of a word that was cut, every unknown character as its own piece; return their number."""
-    at, count = end - start, 0
+    at, count = size, 0
     while at > 0:
-        at -= np.int64(lengths[at])
+        at -= length_of(cuts[at])
         count += 1
-    at = end - start
+    at = size
     for k in range(written + count - 1, written - 1, -1):
-        length = np.int64(lengths[at])
-        ids[k] = piece_at(model, text, start + at - length, start + at)
-        at -= length
+        ids[k] = piece_of(cuts[at])
+        at -= length_of(cuts[at])
     return count
 
 
@@ -274,8 +275,8 @@ def _encode_row(text: Bytes, words: Words, model: Unigram, memo: PieceMemo, scra
                 ids[counts[0] + k] = piece
                 before = np.float32((model.unknown_score if piece == model.unknown else scores[piece]) + before)
         else:
-            before = cut_word(model, text, start, end, before, scratch.lengths, scratch.sums)
-            count = _write_cut(model, text, start, end, scratch.lengths, ids, counts[0])
+            before = cut_word(model, text, start, end, before, scratch.cuts, scratch.sums)
+            count = _write_cut(end - start, scratch.cuts, ids, counts[0])
         counts[0] += _join_unknown(model, text, start, count, output)
         position += 1
 
@@ -322,20 +323,20 @@ def encode(
     ids, letters, ends = np.empty(len(data) // 3 + 64, np.int32), np.empty(64, np.uint8), np.zeros(64, np.int64)
     counts, rows = np.zeros(4, np.int64), np.zeros(len(offsets), np.int64)
     room = Normalized(np.empty(0, np.uint8), np.empty(0, np.int32))
-    lengths, sums = np.zeros(1024, np.uint8), np.empty(RING, np.float32)
+    cuts, sums = np.zeros(1024, np.int32), np.empty(RING, np.float32)
     found = np.empty(256, np.int32)
     longest = MARK + LONGEST_REMEMBERED + 1
     best, second = np.empty(longest), np.empty(longest)
     for row in range(len(offsets) - 1):
         room, size, words = normalized(data, offsets[row], offsets[row + 1], table, room)
         room.starts[words] = size
-        lengths = _with_room(lengths, np.int64(0), size + 1)
         ids, letters = _with_room(ids, counts[0], size), _with_room(letters, counts[1], size)
         ends = _with_room(ends, counts[2] + 1, size)
         found = _with_room(found, np.int64(0), words)
         output = Output(ids, letters, ends, counts)
         row_words = Words(room.starts[: words + 1], found)
-        _find_lines(room.text, row_words.starts, memo.lines, found)
-        _encode_row(room.text, row_words, model, memo, Scratch(lengths, sums, best, second), output)
+        longest_word = _find_lines(room.text, row_words.starts, memo.lines, found)
+        cuts = _with_room(cuts, np.int64(0), MARK + longest_word + 1)
+        _encode_row(room.text, row_words, model, memo, Scratch(cuts, sums, best, second), output)
         rows[row + 1] = counts[3] = counts[0]
     return ids[: counts[0]], rows, letters[: counts[1]], ends[: counts[2] + 1]
