@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int, Int32s
-from dj_assets.kernels.jit import inlined, kernel, uncounted
-from dj_assets.kernels.unaligned import eight_bytes, put_eight, trailing_zeros
+from dj_assets.kernels.eights import before_first, eight_of, same, unprintable
+from dj_assets.kernels.jit import kernel, uncounted
+from dj_assets.kernels.unaligned import eight_bytes, put_eight
 
 # The three bytes of the mark that replaces a space.
 MARK_1, MARK_2, MARK_3 = 0xE2, 0x96, 0x81
@@ -18,8 +19,7 @@ MARK = 3
 STAYS, SPACE = 1, 2
 # The number of bytes that may be read after the end of a normalized row.
 PADDING = 48
-# In each of eight bytes: all bits but the highest, the highest, a one, and the character after the space.
-_LOW, _HIGH, _EACH, _AFTER_SPACE = (np.uint64(0x0101010101010101 * byte) for byte in (0x7F, 0x80, 0x01, 0x21))
+_SPACES = eight_of(" ")
 _MARK = np.uint64(MARK_1 | MARK_2 << 8 | MARK_3 << 16)
 
 
@@ -145,14 +145,6 @@ def _write(text: Bytes, starts: Int32s, state: State, source: Bytes, begin: Int,
     return written, words, source[stop - 1] == 32 if begin < stop else after_space
 
 
-@inlined
-def _plain_bytes(eight: np.uint64) -> Int:
-    """Return the number of bytes before the first that is a space or no printable ASCII, 8 if there is none."""
-    low = eight & _LOW
-    others = eight | (low + _EACH) | ~((eight | _HIGH) - _AFTER_SPACE)
-    return trailing_zeros(others & _HIGH) >> 3
-
-
 @uncounted
 def _write_plain(data: Bytes, at: Int, end: Int, text: Bytes, starts: Int32s, state: State) -> tuple[Int, State]:
     """Write printable ASCII characters up to one that is not, or that a byte beyond ASCII follows."""
@@ -160,7 +152,7 @@ def _write_plain(data: Bytes, at: Int, end: Int, text: Bytes, starts: Int32s, st
     enough = len(text) - PADDING
     while at + 10 <= end and written + MARK <= enough:
         eight = eight_bytes(data, at)
-        count = _plain_bytes(eight)
+        count = before_first(unprintable(eight) | same(eight, _SPACES))
         behind = data[at + count]
         # a byte beyond ASCII may change the character before it
         count -= behind >= 128

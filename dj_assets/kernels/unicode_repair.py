@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s, UInt64s
 from dj_assets.kernels.code_points import code_point_at
-from dj_assets.kernels.jit import kernel
+from dj_assets.kernels.eights import before_first, eight_of, same, unprintable
+from dj_assets.kernels.jit import inlined, kernel, uncounted
+from dj_assets.kernels.unaligned import eight_bytes
 
 # The kinds of characters: left as it is, replaced by ASCII, left unless normalization moves it, any other.
 SAFE, REPLACED, MARK, ASK = range(4)
@@ -21,6 +23,7 @@ MARKUP, AMPERSAND, REPLACEMENT = 16, 32, 64
 _SEEN = np.array([0, REPLACEMENT, MARKED, UNSAFE], np.uint8)
 
 _LONGEST_ENTITY = 24
+_AMPERSANDS, _BRACKETS = eight_of("&"), eight_of("<")
 
 
 class Characters(NamedTuple):
@@ -35,7 +38,7 @@ class Characters(NamedTuple):
     second: UInt64s
 
 
-@kernel
+@uncounted
 def _is_entity(data: Bytes, ampersand: Int, end: Int) -> bool:
     """Return whether an ampersand begins what looks like an HTML entity: `&name;` or `&#digits;`."""
     i = ampersand + 1
@@ -50,8 +53,8 @@ def _is_entity(data: Bytes, ampersand: Int, end: Int) -> bool:
     return bool(start < i <= start + _LONGEST_ENTITY and i < end and data[i] == 59)
 
 
-@kernel
-def _seen_in_ascii(data: Bytes, i: Int, end: Int, seen: Int, table: Characters) -> int:
+@uncounted
+def _seen_in_ascii(data: Bytes, i: Int, end: Int, seen: Int, kind: np.uint8) -> int:
     """Return the findings that a character other than a letter, digit or bracket adds to its line."""
     byte = data[i]
     if byte == 60:
@@ -60,20 +63,27 @@ def _seen_in_ascii(data: Bytes, i: Int, end: Int, seen: Int, table: Characters) 
         return AMPERSAND | (UNSAFE if not seen & MARKUP and _is_entity(data, i, end) else 0)
     if byte == 13 and i + 1 < end and data[i + 1] == 10:
         return RETURN
-    return 0 if table.kinds[table.classes[byte]] == SAFE else UNSAFE
+    return 0 if kind == SAFE else UNSAFE
 
 
-@kernel
+@inlined
 def _plain_end(data: Bytes, i: Int, end: Int) -> Int:
     """Return the end of a run of printable ASCII without `&` and `<`."""
+    while i + 8 <= end:
+        eight = eight_bytes(data, i)
+        count = before_first(unprintable(eight) | same(eight, _AMPERSANDS) | same(eight, _BRACKETS))
+        i += count
+        if count < 8:
+            return i
     while i < end and (39 <= data[i] < 127 or 32 <= data[i] < 38) and data[i] != 60:
         i += 1
     return i
 
 
-@kernel
+@uncounted
 def _line(data: Bytes, start: Int, end: Int, seen: Int, table: Characters) -> tuple[Int, Int]:
     """Return the end of a line and its findings."""
+    classes, kinds, firsts, seconds = table
     before = np.uint64(0)
     i = start
     while i < end:
@@ -82,19 +92,19 @@ def _line(data: Bytes, start: Int, end: Int, seen: Int, table: Characters) -> tu
             if i == end:
                 break
         point, width = code_point_at(data, i)
-        if point >= len(table.classes):
+        if point >= len(classes):
             seen |= UNSAFE
             before = np.uint64(0)
             i += width
             continue
-        class_ = table.classes[point]
-        if before & table.second[class_]:
+        class_ = classes[point]
+        if before & seconds[class_]:
             seen |= SUSPICIOUS
-        before = table.first[class_]
+        before = firsts[class_]
         if width > 1:
-            seen |= _SEEN[table.kinds[class_]]
+            seen |= _SEEN[kinds[class_]]
         elif not (39 <= point < 60 or 60 < point < 127):
-            seen |= _seen_in_ascii(data, i, end, seen, table)
+            seen |= _seen_in_ascii(data, i, end, seen, kinds[class_])
             if point == 10:
                 return i + 1, seen
         i += width

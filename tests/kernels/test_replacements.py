@@ -11,12 +11,14 @@ from dj_assets.kernels.replacements import gather, replace_characters, replaceme
 from dj_assets.kernels.special_characters import SPECIAL_CHARACTERS
 
 TABLE = {"a": "xyz", "é": "", "一": "e", "😀": "日本"}
-TEXTS = st.lists(st.text("aé一😀 b") | st.text(), max_size=5)
+# with this table, eight printable ASCII characters are passed over at a time
+BEYOND_ASCII = {"é": "", "一": "e", "😀": "日本", "\n": "  "}
+TEXTS = st.lists(st.text("aé一😀 b") | st.text("ab ~\x7f\né", max_size=40) | st.text(), max_size=5)
 
 
-def replaced(texts: list[str]) -> list[str] | None:
+def replaced(texts: list[str], table: dict[str, str]) -> list[str] | None:
     data, offsets = buffers(pa.array(texts, pa.string()))
-    found = replace_characters(data, *row_bounds(offsets), replacements(TABLE))
+    found = replace_characters(data, *row_bounds(offsets), replacements(table))
     return None if found is None else strings(*found).to_pylist()
 
 
@@ -27,8 +29,9 @@ def stripped(texts: list[str], flag: int) -> list[str]:
 
 @given(TEXTS)
 def test_replacement_is_that_of_translate(texts: list[str]) -> None:
-    wanted = [text.translate(str.maketrans(TABLE)) for text in texts]
-    assert replaced(texts) == (None if wanted == texts else wanted)
+    for table in (TABLE, BEYOND_ASCII):
+        wanted = [text.translate(str.maketrans(table)) for text in texts]
+        assert replaced(texts, table) == (None if wanted == texts else wanted)
 
 
 @given(st.lists(st.text(" \t\n\x1c\x85\xa0\u2003\u3000\u200ba一") | st.text(), max_size=5))

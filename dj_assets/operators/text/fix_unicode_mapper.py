@@ -7,6 +7,7 @@ import unicodedata
 from itertools import pairwise
 from typing import cast
 
+import numpy as np
 import pyarrow as pa
 from pydantic import field_validator
 
@@ -59,8 +60,13 @@ class FixUnicodeMapper(Mapper):
         data, offsets = buffers(batch.text)
         starts, ends, seen, replaced = doubtful_lines(data, offsets, tables.characters)
         if len(starts):
-            lines = strings(*gather(data, starts, ends)).to_pylist()
-            fixed = [_fixed(line, why, form) for line, why in zip(lines, seen.tolist(), strict=True)]
+            lines, reasons = strings(*gather(data, starts, ends)).to_pylist(), seen.tolist()
+            decoded, also_replaced = _only_decoded(lines, reasons, form)
+            replaced |= also_replaced
+            fixed = [
+                decoded[number] if number in decoded else _fixed(line, why, form)
+                for number, (line, why) in enumerate(zip(lines, reasons, strict=True))
+            ]
             patches = pa.array(fixed, pa.string())
             batch = batch.with_text(strings(*splice(data, offsets, starts, ends, *buffers(patches))))
         # a line that ftfy repaired contains no more characters to replace
@@ -95,6 +101,29 @@ def _by_library(text: str, form: Form) -> str:
         if len(line) >= MOST_MARKS:
             _check_cost(line)
     return ftfy.fix_text(text, ftfy.TextFixerConfig(normalization=form, explain=False))
+
+
+def _only_decoded(lines: list[str], reasons: list[int], form: Form) -> tuple[dict[int, str], bool]:
+    """Decode the entities of those lines that need nothing else but single replacements.
+
+    Return these lines, each with its place in `lines`, and whether any of them has a character to replace.
+    """
+    from ftfy.fixes import unescape_html
+
+    from dj_assets.kernels.arrays import buffers
+    from dj_assets.kernels.unicode_repair import DOUBT, MARKUP, UNSAFE, doubtful_lines
+
+    decoded = {
+        number: unescape_html(line)
+        for number, (line, why) in enumerate(zip(lines, reasons, strict=True))
+        if why & (DOUBT | MARKUP) == UNSAFE and "&" in line and "<" not in line and len(line) < MOST_MARKS
+    }
+    # ftfy decodes again, also behind an angle bracket that was an entity
+    clear = {number: line for number, line in decoded.items() if not ("<" in line and "&" in line)}
+    data, offsets = buffers(pa.array(clear.values(), pa.string()))
+    starts, _, _, replaced = doubtful_lines(data, offsets, repair_tables(form).characters)
+    doubtful = set(np.searchsorted(offsets, starts, "right").tolist())
+    return {number: line for place, (number, line) in enumerate(clear.items(), 1) if place not in doubtful}, replaced
 
 
 def _fixed(line: str, seen: int, form: Form) -> str:

@@ -56,6 +56,15 @@ SIGNS = [
     "a",
 ]
 DOUBTFUL = [
+    "&amp;",
+    "&lt;",
+    "&#13;",
+    "&#10;",
+    "&#1;",
+    "&rsquo;",
+    "&Eacute;",
+    "&nbsp;",
+    "&Atilde;",
     "&amp",
     "&",
     ";",
