@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int, Int64s
-from dj_assets.kernels.jit import kernel, unfolded
+from dj_assets.kernels.jit import kernel, uncounted, unfolded
 
 # The number of words that are split before any of them is looked up.
 WORDS = 128
@@ -40,7 +40,7 @@ def _is_space(byte: np.uint8) -> bool:
     return bool(byte == 32 or 9 <= byte <= 13 or byte == 0)
 
 
-@kernel
+@uncounted
 def split_some(data: Bytes, start: Int, end: Int, words: FastTextWords) -> tuple[Int, int]:
     """Split words off `data[start:end]`; return where to continue, and the number of words: below `WORDS` at the end.
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s, UInt64s
 from dj_assets.kernels.fasttext_words import FNV_BASIS, WORDS, FastTextWords, hash_byte, room_for_words, split_some
-from dj_assets.kernels.jit import kernel
+from dj_assets.kernels.jit import kernel, uncounted
 from dj_assets.kernels.word_memo import COPIED, LONGEST_REMEMBERED, Memo, copy_rows, equal, record, remember, touch
 
 Floats = npt.NDArray[np.float32]
@@ -31,12 +31,14 @@ BLOCK = 16
 class Classifier(NamedTuple):
     """Hold a fastText classifier. `slots` is an open hash table of words, -1 where empty; its size is a power of two.
 
-    Input rows are padded with zeros to a multiple of `BLOCK`. `marks` are the bytes of `MARKS`, the words with a
-    special meaning for fastText: the end of a sentence, and the prefix of labels. `kept` has one bit per bucket:
-    whether `row_of_bucket` has a row. Most buckets of a compressed model have none.
+    `rows` are the input rows one after the other, each padded with zeros to `width`, a multiple of `BLOCK`. `marks` are
+    the bytes of `MARKS`, the words with a special meaning for fastText: the end of a sentence, and the prefix of
+    labels. `kept` has one bit per bucket: whether `row_of_bucket` has a row. Most buckets of a compressed model have
+    none.
     """
 
     rows: Floats
+    width: int
     row_of_bucket: Int32s
     kept: Bytes
     shortest: int
@@ -59,7 +61,7 @@ class Scratch(NamedTuple):
     touched: UInt64s
 
 
-@kernel
+@uncounted
 def word_slots(letters: Bytes, offsets: Int64s, slots: Int32s) -> None:
     """Enter words into an open hash table; the table has more slots than there are words."""
     mask = len(slots) - 1
@@ -73,7 +75,7 @@ def word_slots(letters: Bytes, offsets: Int64s, slots: Int32s) -> None:
         slots[slot] = word
 
 
-@kernel
+@uncounted
 def _known_word(model: Classifier, word: Bytes, code: np.uint32) -> Int:
     """Return the number of a word in angle brackets in the dictionary, -1 if it is not there."""
     mask = len(model.slots) - 1
@@ -87,10 +89,10 @@ def _known_word(model: Classifier, word: Bytes, code: np.uint32) -> Int:
     return -1
 
 
-@kernel
+@uncounted
 def _add(hidden: Floats, rows: Floats, chosen: Int32s) -> None:
     """Add the chosen rows one after the other, eight numbers at a time, so that a block of sums stays in registers."""
-    flat, width = rows.ravel(), np.uint64(rows.shape[1])
+    width = np.uint64(len(hidden))
     eights = len(chosen) - len(chosen) % 8
     for i in range(0, eights, 8):
         a, b = np.uint64(chosen[i]) * width, np.uint64(chosen[i + 1]) * width
@@ -98,15 +100,15 @@ def _add(hidden: Floats, rows: Floats, chosen: Int32s) -> None:
         e, f = np.uint64(chosen[i + 4]) * width, np.uint64(chosen[i + 5]) * width
         g, h = np.uint64(chosen[i + 6]) * width, np.uint64(chosen[i + 7]) * width
         for k in range(width):
-            four = hidden[k] + flat[a + k] + flat[b + k] + flat[c + k] + flat[d + k]
-            hidden[k] = four + flat[e + k] + flat[f + k] + flat[g + k] + flat[h + k]
+            four = hidden[k] + rows[a + k] + rows[b + k] + rows[c + k] + rows[d + k]
+            hidden[k] = four + rows[e + k] + rows[f + k] + rows[g + k] + rows[h + k]
     for i in range(eights, len(chosen)):
         a = np.uint64(chosen[i]) * width
         for k in range(width):
-            hidden[k] += flat[a + k]
+            hidden[k] += rows[a + k]
 
 
-@kernel
+@uncounted
 def _queue_ngrams(model: Classifier, word: Bytes, start: Int, stop: Int, queue: Int32s, queued: Int) -> Int:
     """Queue the rows of the character n-grams that start in the bytes `start` to `stop` of a word in angle brackets."""
     kept, row_of_bucket = model.kept, model.row_of_bucket
@@ -132,7 +134,7 @@ def _queue_ngrams(model: Classifier, word: Bytes, start: Int, stop: Int, queue: 
     return queued
 
 
-@kernel
+@uncounted
 def _queue_word(
     model: Classifier, word: Bytes, code: np.uint32, queue: Int32s, queued: Int, hidden: Floats
 ) -> tuple[Int, Int]:
@@ -151,21 +153,20 @@ def _queue_word(
     return queued, count + queued
 
 
-@kernel
+@uncounted
 def _starts_with(data: Bytes, start: Int, length: Int, text: Bytes) -> bool:
     return bool(length >= len(text) and equal(text, 0, data, start, len(text)))
 
 
-@kernel
-def _bracketed(data: Bytes, start: Int, length: Int, scratch: Bytes) -> Bytes:
-    """Return a word in angle brackets, the form that fastText cuts into n-grams."""
+@uncounted
+def _bracket(data: Bytes, start: Int, length: Int, scratch: Bytes) -> None:
+    """Write a word in angle brackets, the form that fastText cuts into n-grams."""
     scratch[0], scratch[length + 1] = 60, 62
     for i in range(length):
         scratch[i + 1] = data[start + i]
-    return scratch[: length + 2]
 
 
-@kernel
+@uncounted
 def _queue_words(
     model: Classifier,
     memo: Memo,
@@ -195,15 +196,15 @@ def _queue_words(
             return queued, total, True  # fastText ends the text at a written-out end of a sentence
         if _starts_with(data, first, length, model.marks[4:]):
             continue  # a label is no word
-        bracketed = _bracketed(data, first, length, scratch.word)
-        queued, new = _queue_word(model, bracketed, code, scratch.queue, queued, hidden)
+        _bracket(data, first, length, scratch.word)
+        queued, new = _queue_word(model, scratch.word[: length + 2], code, scratch.queue, queued, hidden)
         total += new
         if length <= LONGEST_REMEMBERED:
             remember(memo, data, first, length, code, scratch.queue[queued - new : queued])
     return queued, total, False
 
 
-@kernel
+@uncounted
 def _hidden(
     model: Classifier,
     memo: Memo,
@@ -235,12 +236,12 @@ def _hidden(
             hidden[d] *= scale
 
 
-@kernel
+@uncounted
 def _log(value: np.float32) -> np.float32:
     return np.float32(np.log(np.float64(value) + 1e-5))
 
 
-@kernel
+@uncounted
 def _best_two(model: Classifier, hidden: Floats, nodes: Int32s, scores: Floats) -> tuple[Int, float, float]:
     """Return the likeliest label, its probability and that of the second label; nodes and scores are scratch space."""
     labels = (len(model.left) + 1) // 2
@@ -286,7 +287,7 @@ def classify(data: Bytes, offsets: Int32s, model: Classifier, memo: Memo) -> tup
     queue = np.empty(QUEUE + CHUNK * model.longest + 2 + COPIED, np.int32)
     scratch = Scratch(np.empty(longest + 2, np.uint8), queue, np.empty(WORDS, np.uint64))
     words = room_for_words()
-    hidden = np.empty(model.rows.shape[1], np.float32)
+    hidden = np.empty(model.width, np.float32)
     nodes, scores = np.empty(len(model.left) + 1, np.int32), np.empty(len(model.left) + 1, np.float32)
     labels = np.empty(count, np.int32)
     best, second = np.empty(count, np.float64), np.empty(count, np.float64)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dj_assets.kernels.arrays import Bytes, Doubles, Int, Int32s, Int64s, UInt64s
-from dj_assets.kernels.jit import kernel, unfolded
+from dj_assets.kernels.jit import kernel, uncounted, unfolded
+from dj_assets.kernels.unaligned import eight_bytes
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
@@ -16,6 +17,8 @@ _POSITION = np.uint64((1 << 32) - 1)
 
 # The largest table, in bits. More n-grams than half of its entries are counted in parts, by the range of their hashes.
 TABLE_BITS = 23
+# N-grams of up to this number of characters are hashed one by one, longer ones and those of words by what changes.
+SHORT = 16
 # The length of the longest character, in bytes.
 WIDEST = 4
 # N-grams that occur at least this often are counted by a walk over the table.
@@ -42,11 +45,12 @@ class NgramQueue(NamedTuple):
 class NgramCounts(NamedTuple):
     """Hold the counts of n-grams, and the number of n-grams with each count.
 
-    An entry of `table` is 0, or the count of an n-gram in its upper half and one more than its last position in the
-    lower half. `having[c]` n-grams occur `c` times. `often` has the counts of those that occur `OFTEN` times or more.
-    `known` has the number of these, the largest count below `OFTEN`, and the number of such entries in the table.
-    `match` has the distance of the last two equal n-grams, and where the later one ends. The elements before that end
-    are not compared again: long n-grams of a text that repeats itself would take the product of both lengths.
+    An entry of `table` is the count of an n-gram in its upper half and its last position in the lower half. Positions
+    begin at `past[0] + 1`: an entry with a lower one is empty, so the table needs no clearing. `having[c]` n-grams
+    occur `c` times. `often` has the counts of those that occur `OFTEN` times or more. `known` has the number of these,
+    the largest count below `OFTEN`, and the number of such entries in the table. `match` has the distance of the last
+    two equal n-grams, and where the later one ends. The elements before that end are not compared again: long n-grams
+    of a text that repeats itself would take the product of both lengths.
     """
 
     table: UInt64s
@@ -55,6 +59,7 @@ class NgramCounts(NamedTuple):
     often: Int64s
     known: Int64s
     match: Int64s
+    past: Int64s
     queue: NgramQueue
 
 
@@ -73,13 +78,13 @@ def _room(longest: Int, n: int, width: int, table_bits: int) -> NgramCounts:
     powers = np.ones(n * width + 1, np.uint64)
     for i in range(1, len(powers)):
         powers[i] = powers[i - 1] * _BASE
-    table = np.empty(1 << min(_table_bits(longest), table_bits), np.uint64)
+    table = np.zeros(1 << min(_table_bits(longest), table_bits), np.uint64)
     often = np.empty(longest // OFTEN + 1, np.int64)
     queue = NgramQueue(
         np.empty(QUEUE_SIZE + 1, np.int64), np.empty(QUEUE_SIZE + 1, np.int64), np.empty(QUEUE_SIZE + 1, np.uint64)
     )
     having, known, match = np.zeros(OFTEN, np.int64), np.zeros(3, np.int64), np.zeros(2, np.int64)
-    return NgramCounts(table, powers, having, often, known, match, queue)
+    return NgramCounts(table, powers, having, often, known, match, np.zeros(1, np.int64), queue)
 
 
 @unfolded
@@ -96,6 +101,9 @@ def _same(sequence: Sequence, a: Int, b: Int, length: Int, match: Int64s) -> boo
     """Return whether the n-gram at b is that at a, before it; elements that are known to be equal are skipped."""
     i = max(b, match[1]) if match[0] == b - a else b
     end = b + length
+    step = 8 // sequence.itemsize
+    while i + step <= end and eight_bytes(sequence, i - (b - a)) == eight_bytes(sequence, i):
+        i += step
     while i < end and sequence[i - (b - a)] == sequence[i]:
         i += 1
     if i < end:
@@ -105,13 +113,18 @@ def _same(sequence: Sequence, a: Int, b: Int, length: Int, match: Int64s) -> boo
 
 
 @unfolded
-def _count(sequence: Sequence, i: Int, length: Int, start: np.uint64, counts: NgramCounts, mask: np.uint64) -> bool:
+def _count(
+    sequence: Sequence, i: Int, length: Int, start: np.uint64, counts: NgramCounts, mask: np.uint64, past: Int
+) -> bool:
     """Count the n-gram of `length` elements at `i`; return whether it is a new one."""
     slot = start
-    while counts.table[slot]:
+    while True:
         entry = counts.table[slot]
-        if _same(sequence, np.int64(entry & _POSITION) - 1, i, length, counts.match):
-            counts.table[slot] = (entry & ~_POSITION) + _COUNT | np.uint64(i + 1)
+        before = np.int64(entry & _POSITION) - past - 1
+        if before < 0:
+            break
+        if _same(sequence, before, i, length, counts.match):
+            counts.table[slot] = (entry & ~_POSITION) + _COUNT | np.uint64(past + i + 1)
             count = np.int64(entry >> np.uint64(32))
             if count < OFTEN:
                 counts.having[count] -= 1
@@ -121,48 +134,89 @@ def _count(sequence: Sequence, i: Int, length: Int, start: np.uint64, counts: Ng
             counts.known[2] += count + 1 == OFTEN
             return False
         slot = (slot + np.uint64(1)) & mask
-    counts.table[slot] = _COUNT | np.uint64(i + 1)
+    counts.table[slot] = _COUNT | np.uint64(past + i + 1)
     counts.having[1] += 1
     return True
 
 
-@kernel
+@unfolded
+def _hash(sequence: Sequence, first: Int, end: Int) -> np.uint64:
+    """Return the hash of a short n-gram of characters, from eight bytes at a time."""
+    code = np.uint64(0)
+    if end - first < 8:
+        for k in range(first, end):
+            code = (code ^ np.uint64(sequence[k])) * _BASE
+        return code
+    for k in range(first, end - 8, 8):
+        code = (code ^ eight_bytes(sequence, k)) * _BASE
+        code ^= code >> np.uint64(32)
+    return (code ^ eight_bytes(sequence, end - 8)) * _BASE
+
+
+@uncounted
+def _hash_ascii(sequence: Sequence, n: int, at: Cursor, bits: int, counts: NgramCounts) -> tuple[Cursor, Int]:
+    """Hash n-grams of 8 to 16 ASCII characters: where one begins and ends needs no search; return as `_hash_queue`."""
+    first, total = at[0], at[3]
+    starts, ends, slots = counts.queue
+    count = min(QUEUE_SIZE, len(sequence) - n + 1 - first)
+    for k in range(count):
+        start = np.uint64(first + k)
+        code = eight_bytes(sequence, start) * _BASE
+        code = ((code ^ (code >> np.uint64(32))) ^ eight_bytes(sequence, start + np.uint64(n - 8))) * _SPREAD
+        slots[k] = (code ^ (code >> np.uint64(29))) * _BASE >> np.uint64(64 - bits)
+        starts[k], ends[k] = first + k, first + k + n
+    return (first + count, first + count + n - 1, np.uint64(0), total + count), count
+
+
+@uncounted
 def _hash_queue(
-    sequence: Sequence, widest: int, at: Cursor, bits: int, parts: Int, part: np.uint64, counts: NgramCounts
-) -> tuple[Cursor, int]:
+    sequence: Sequence, n: int, widest: int, at: Cursor, bits: int, parts: Int, part: np.uint64, counts: NgramCounts
+) -> tuple[Cursor, Int]:
     """Hash n-grams until `QUEUE_SIZE` of them belong to the part; return where to continue, and the number of them."""
     size, count = len(sequence), 0
     queue, powers = counts.queue, counts.powers
+    rolls = widest == 1 or n > SHORT
     first, end, rolling, total = at
     while end < size and count < QUEUE_SIZE:
         after = _next(sequence, end, size, widest)
-        for k in range(end, after):
-            rolling = rolling * _BASE + np.uint64(sequence[k])
+        if rolls:
+            for k in range(end, after):
+                rolling = rolling * _BASE + np.uint64(sequence[k])
+        code = rolling if rolls else _hash(sequence, first, after)
         end = after
-        mixed = (rolling ^ (rolling >> np.uint64(29))) * _SPREAD
+        mixed = (code ^ (code >> np.uint64(29))) * _SPREAD
         queue.slots[count] = (mixed << np.uint64(parts)) >> np.uint64(64 - bits)
         queue.starts[count], queue.ends[count] = first, end
         # an n-gram of another part is overwritten by the next one
         count += not parts or mixed >> np.uint64(64 - parts) == part
         total += 1
         second = _next(sequence, first, size, widest)
-        for k in range(first, second):
-            rolling -= powers[end - k - 1] * np.uint64(sequence[k])
+        if rolls:
+            for k in range(first, second):
+                rolling -= powers[end - k - 1] * np.uint64(sequence[k])
         first = second
     return (first, end, rolling, total), count
 
 
-@kernel
-def _touch(sequence: Sequence, counts: NgramCounts, count: int) -> np.uint64:
+@unfolded
+def _is_ascii(sequence: Sequence) -> bool:
+    bits = np.uint8(0)
+    for element in sequence:
+        bits |= np.uint8(element)
+    return bool(bits < 128)
+
+
+@uncounted
+def _touch(sequence: Sequence, counts: NgramCounts, count: Int, past: Int) -> np.uint64:
     """Load the memory that a block of n-grams needs into the processor's cache; the return value has no meaning."""
     met = np.uint64(0)
     for i in range(count):
-        entry = counts.table[counts.queue.slots[i]] & _POSITION
-        met += np.uint64(sequence[max(entry, np.uint64(1)) - np.uint64(1)])
+        before = np.int64(counts.table[counts.queue.slots[i]] & _POSITION) - past - 1
+        met += np.uint64(sequence[max(before, np.int64(0))])
     return met
 
 
-@kernel
+@uncounted
 def _count_part(
     sequence: Sequence, n: int, widest: int, bits: int, parts: Int, part: np.uint64, counts: NgramCounts
 ) -> Int:
@@ -171,7 +225,11 @@ def _count_part(
     Return -1 if the table gets too full, which only n-grams constructed for this purpose can cause.
     """
     mask = np.uint64((1 << bits) - 1)
-    counts.table[: 1 << bits] = 0
+    if counts.past[0] + len(sequence) >= np.int64(_POSITION):
+        counts.table[:] = 0
+        counts.past[0] = 0
+    past = counts.past[0]
+    counts.past[0] += len(sequence)
     counts.match[:] = 0
     left = (1 << bits) - (1 << bits - 3)
     end: Int = 0
@@ -182,29 +240,33 @@ def _count_part(
             rolling = rolling * _BASE + np.uint64(sequence[k])
         end = after
     at: Cursor = (np.int64(0), np.int64(end), rolling, np.int64(0))
+    ascii_only = widest > 1 and 8 <= n <= 16 and not parts and _is_ascii(sequence)
     while at[1] < len(sequence):
-        at, count = _hash_queue(sequence, widest, at, bits, parts, part, counts)
-        _touch(sequence, counts, count)
+        if ascii_only:
+            at, count = _hash_ascii(sequence, n, at, bits, counts)
+        else:
+            at, count = _hash_queue(sequence, n, widest, at, bits, parts, part, counts)
+        _touch(sequence, counts, count, past)
         for i in range(count):
             start = counts.queue.starts[i]
-            left -= _count(sequence, start, counts.queue.ends[i] - start, counts.queue.slots[i], counts, mask)
+            left -= _count(sequence, start, counts.queue.ends[i] - start, counts.queue.slots[i], counts, mask, past)
         if left < QUEUE_SIZE:
             return -1
     return at[3]
 
 
-@kernel
-def _find_often(counts: NgramCounts, bits: int) -> None:
+@uncounted
+def _find_often(counts: NgramCounts, bits: int, past: Int) -> None:
     """Collect the counts of those n-grams in the table that occur often."""
     counts.known[2] = 0
     for slot in range(1 << bits):
         count = np.int64(counts.table[slot] >> np.uint64(32))
-        if count >= OFTEN:
+        if count >= OFTEN and np.int64(counts.table[slot] & _POSITION) > past:
             counts.often[counts.known[0]] = count
             counts.known[0] += 1
 
 
-@kernel
+@uncounted
 def _count_parts(sequence: Sequence, n: int, widest: int, bits: int, parts: Int, counts: NgramCounts) -> Int:
     """Count the n-grams of a sequence, part by part; return their number, -1 if a part was too large."""
     total: Int = 0
@@ -215,7 +277,7 @@ def _count_parts(sequence: Sequence, n: int, widest: int, bits: int, parts: Int,
         if total < 0:
             break
         if counts.known[2]:
-            _find_often(counts, bits)
+            _find_often(counts, bits, counts.past[0] - len(sequence))
     return total
 
 
@@ -227,12 +289,13 @@ def _count_ngrams(sequence: Sequence, n: int, widest: int, counts: NgramCounts) 
     if total >= 0:
         return total
     larger = NgramCounts(
-        np.empty(1 << bits, np.uint64),
+        np.zeros(1 << bits, np.uint64),
         counts.powers,
         counts.having,
         counts.often,
         counts.known,
         counts.match,
+        np.zeros(1, np.int64),
         counts.queue,
     )
     return _count_parts(sequence, n, widest, bits, np.int64(0), larger)

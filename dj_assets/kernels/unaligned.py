@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dj_assets.couplings import array_structs
-from dj_assets.kernels.arrays import Bytes, Int
+from dj_assets.kernels.arrays import Bytes, Int, Int32s
 from dj_assets.kernels.jit import inlined, intrinsic
 
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -26,11 +26,12 @@ def _load(_: Any, data: Any, at: Any) -> tuple[Any, Any]:  # noqa: ANN401 - what
     return types.uint64(data, at), generate
 
 
-def _plainly(data: Bytes, at: Int) -> np.uint64:
-    return np.uint64(int.from_bytes(data[at : at + 8].tobytes(), "little"))
+def _plainly(data: Bytes | Int32s, at: Int | np.uint64) -> np.uint64:
+    return np.uint64(int.from_bytes(data[int(at) : int(at) + 8].tobytes()[:8], "little"))
 
 
-# Return eight bytes from `at` on as a number, the lowest first. The array must reach that far: nothing checks it.
+# Return eight bytes from the element `at` on as a number, the lowest first. The array must reach that far: nothing
+# checks it.
 eight_bytes = intrinsic(_load, _plainly)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dj_assets.kernels.arrays import Bytes, Int, Int32s, Int64s, UInt64s
-from dj_assets.kernels.jit import kernel, unfolded
+from dj_assets.kernels.jit import uncounted, unfolded
 
 # Longer words are rare and not cached. A length fits into the lower byte of a record's head.
 LONGEST_REMEMBERED = 62
@@ -50,7 +50,7 @@ def _slot(code: np.uint32, slots: UInt64s) -> np.uint64:
     return np.uint64(code ^ (code >> np.uint32(15))) & np.uint64(len(slots) - 1)
 
 
-@kernel
+@uncounted
 def touch(memo: Memo, codes: npt.NDArray[np.uint32], codes_seen: UInt64s) -> np.int32:
     """Load the records of words into the processor's cache at once: one by one, they would each wait for memory.
 
@@ -89,7 +89,7 @@ def copy_rows(memo: Memo, head: Int, rows: Int32s, at: Int) -> Int:
     return np.int64(count)
 
 
-@kernel
+@uncounted
 def remember(memo: Memo, data: Bytes, start: Int, length: Int, code: np.uint32, rows: Int32s) -> None:
     """Add a record for a word that has none; if there is no room, drop all others first."""
     head = memo.used[1]
@@ -101,7 +101,8 @@ def remember(memo: Memo, data: Bytes, start: Int, length: Int, code: np.uint32, 
     memo.pool[head] = length + 256 * len(rows)
     for i in range(length):
         memo.letters[4 * (head + 1) + i] = data[start + i]
-    memo.pool[begin : begin + len(rows)] = rows
+    for k in range(len(rows)):
+        memo.pool[begin + k] = rows[k]
     slot = _slot(code, memo.slots)
     while memo.slots[slot]:
         slot = (slot + np.uint64(1)) & np.uint64(len(memo.slots) - 1)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dj_assets.kernels.arrays import buffers
-from dj_assets.kernels.ngrams import OFTEN, character_repetition, word_repetition
+from dj_assets.kernels.ngrams import OFTEN, _count_ngrams, _room, character_repetition, word_repetition
 
 
 def ngrams(sequence: Sequence[object], n: int) -> Counter[tuple[object, ...]]:
@@ -31,7 +31,7 @@ def naive_repeated_share(words: Sequence[int], n: int) -> float:
 
 
 @given(
-    st.lists(st.text("ab", max_size=60) | st.text("aé一😀 ", max_size=80) | st.text(), max_size=4), st.integers(1, 12)
+    st.lists(st.text("ab", max_size=60) | st.text("aé一😀 ", max_size=80) | st.text(), max_size=4), st.integers(1, 20)
 )
 def test_character_repetition(texts: list[str], n: int) -> None:
     got = character_repetition(*buffers(pa.array(texts, pa.string())), n)
@@ -54,6 +54,18 @@ def test_hashes_that_collide_do_not_count_as_equal() -> None:
     got = character_repetition(*buffers(pa.array([word + other, word + word])), 2048)
     assert got.tolist() == [naive_top_share(word + other, 2048), naive_top_share(word + word, 2048)]
     assert got[0] == 0.0 < got[1]
+
+
+def test_positions_begin_anew_before_they_get_too_large() -> None:
+    text = np.frombuffer(b"abcdefghijabcdefghij" * 3, np.uint8)
+    counts = _room(len(text), 10, 4, 23)
+    found = []
+    for past in (0, 2**32 - 150, 2**32 - 90, 2**32 - 30):
+        counts.past[0] = past
+        assert _count_ngrams(text, 10, 4, counts) == 51
+        found.append((counts.past[0], counts.having[1:8].tolist()))
+    counted = [0, 0, 0, 0, 9, 1, 0]
+    assert found == [(60, counted), (2**32 - 90, counted), (2**32 - 30, counted), (60, counted)]
 
 
 def test_scratch_space_of_one_row_does_not_leak_into_the_next() -> None:

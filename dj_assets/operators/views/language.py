@@ -65,8 +65,10 @@ def _prepared(model: FastTextFile) -> Classifier:
     slots = np.full(1 << (2 * len(model.words)).bit_length(), -1, np.int32)
     word_slots(letters, offsets, slots)
     missing = -model.rows.shape[1] % BLOCK
+    rows = np.pad(model.rows, ((0, 0), (0, missing))) if missing else model.rows
     return Classifier(
-        rows=np.pad(model.rows, ((0, 0), (0, missing))) if missing else model.rows,
+        rows=rows.reshape(-1),
+        width=rows.shape[1],
         row_of_bucket=model.row_of_bucket,
         kept=np.packbits(model.row_of_bucket >= 0, bitorder="little"),
         shortest=model.shortest_ngram,
