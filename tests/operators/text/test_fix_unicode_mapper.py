@@ -57,6 +57,14 @@ SIGNS = [
 ]
 DOUBTFUL = [
     "&amp",
+    "&amp;amp;",
+    "&eacute;",
+    "&Atilde;&copy;",
+    "&rsquo;",
+    "&#769;",
+    "&#x80;",
+    "&lt;",
+    "&#13;",
     "&",
     ";",
     "；",
