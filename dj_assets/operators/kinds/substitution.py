@@ -51,7 +51,9 @@ def rewrite_words(
     chosen = pc.match_substring_regex(words, trace)
     if not pc.any(chosen).as_py():
         return batch
-    edited = pa.array([edit(word) for word in words.filter(chosen).to_pylist()], pa.string())
+    # texts repeat the same few links and names, so each distinct word is edited once
+    found = words.filter(chosen).dictionary_encode()
+    edited = pa.array([edit(word) for word in found.dictionary.to_pylist()], pa.string()).take(found.indices)
     at = chosen.to_numpy(zero_copy_only=False)
     return batch.with_text(strings(*splice(data, offsets, starts[at], ends[at], *buffers(edited))))
 

@@ -12,6 +12,8 @@ from dj_assets.operators.registry import register
 if TYPE_CHECKING:
     import regex
 
+_LETTER = r"[a-z\x{130}\x{17F}\x{212A}]"
+
 
 @register("clean_links_mapper")
 class CleanLinksMapper(SubstitutionMapper):
@@ -27,9 +29,11 @@ class CleanLinksMapper(SubstitutionMapper):
         ("Ww", "Ww"),
         (r"a-zA-Z\x80-\xff", "/"),
     )
-    # Without case, a-z also matches a dotted I, a long s and the Kelvin sign.
+    # Without case, a-z also matches a dotted I, a long s and the Kelvin sign. A link has at least two characters behind
+    # its head, which leaves out cells (`A1:B2`); its scheme begins with a letter, which leaves out times (`10:30:00`).
     trace: ClassVar[str] = (
-        r"(?i)[\w\x{80}-\x{10FFFF}-]:[/%a-z0-9\x{130}\x{17F}\x{212A}]|www[^.]{0,3}\.|\.[a-z\x{130}\x{17F}\x{212A}]{2,4}/"
+        rf"(?is){_LETTER}[\w\x{{80}}-\x{{10FFFF}}-]+:(?:[/%0-9]|{_LETTER}).{{2}}"
+        rf"|www[^.]{{0,3}}\..{{2}}|\.{_LETTER}{{2,4}}/.{{2}}"
     )
 
     def replaced(self, word: str, expression: regex.Pattern[str]) -> str:

@@ -7,7 +7,6 @@ import unicodedata
 from itertools import pairwise
 from typing import cast
 
-import numpy as np
 import pyarrow as pa
 from pydantic import field_validator
 
@@ -25,6 +24,8 @@ FORMS = ("NFC", "NFKC", "NFD", "NFKD")
 MOST_MARKS = 1000
 # Limit on the levels of entities, times the length of the line: each level is one more pass over it.
 LONGEST_DECODING = 5_000_000
+# ftfy cuts longer lines in pieces.
+LONGEST_SEGMENT = 1_000_000
 
 
 @register("fix_unicode_mapper")
@@ -60,13 +61,8 @@ class FixUnicodeMapper(Mapper):
         data, offsets = buffers(batch.text)
         starts, ends, seen, replaced = doubtful_lines(data, offsets, tables.characters)
         if len(starts):
-            lines, reasons = strings(*gather(data, starts, ends)).to_pylist(), seen.tolist()
-            decoded, also_replaced = _only_decoded(lines, reasons, form)
-            replaced |= also_replaced
-            fixed = [
-                decoded[number] if number in decoded else _fixed(line, why, form)
-                for number, (line, why) in enumerate(zip(lines, reasons, strict=True))
-            ]
+            lines = strings(*gather(data, starts, ends)).to_pylist()
+            fixed = [_fixed(line, why, form) for line, why in zip(lines, seen.tolist(), strict=True)]
             patches = pa.array(fixed, pa.string())
             batch = batch.with_text(strings(*splice(data, offsets, starts, ends, *buffers(patches))))
         # a line that ftfy repaired contains no more characters to replace
@@ -103,44 +99,48 @@ def _by_library(text: str, form: Form) -> str:
     return ftfy.fix_text(text, ftfy.TextFixerConfig(normalization=form, explain=False))
 
 
-def _only_decoded(lines: list[str], reasons: list[int], form: Form) -> tuple[dict[int, str], bool]:
-    """Decode the entities of those lines that need nothing else but single replacements.
-
-    Return these lines, each with its place in `lines`, and whether any of them has a character to replace.
-    """
-    from ftfy.fixes import unescape_html
-
-    from dj_assets.kernels.arrays import buffers
-    from dj_assets.kernels.unicode_repair import DOUBT, MARKUP, UNSAFE, doubtful_lines
-
-    decoded = {
-        number: unescape_html(line)
-        for number, (line, why) in enumerate(zip(lines, reasons, strict=True))
-        if why & (DOUBT | MARKUP) == UNSAFE and "&" in line and "<" not in line and len(line) < MOST_MARKS
-    }
-    # ftfy decodes again, also behind an angle bracket that was an entity
-    clear = {number: line for number, line in decoded.items() if not ("<" in line and "&" in line)}
-    data, offsets = buffers(pa.array(clear.values(), pa.string()))
-    starts, _, _, replaced = doubtful_lines(data, offsets, repair_tables(form).characters)
-    doubtful = set(np.searchsorted(offsets, starts, "right").tolist())
-    return {number: line for place, (number, line) in enumerate(clear.items(), 1) if place not in doubtful}, replaced
-
-
 def _fixed(line: str, seen: int, form: Form) -> str:
-    """Repair a line, with ftfy if it contains anything suspicious other than pairs and marks."""
+    """Repair a line, with ftfy if steps could change it that `_repaired` leaves out."""
     if len(line) >= MOST_MARKS:
         _check_cost(line)
-    import ftfy
-    from ftfy.badness import is_bad
-
-    from dj_assets.kernels.unicode_repair import MARKUP, RETURN, SUSPICIOUS, UNSAFE
+    from dj_assets.kernels.unicode_repair import MARKUP, RETURN
 
     if seen & ~MARKUP == RETURN:
         return line[:-2] + "\n"
-    if not seen & UNSAFE and not (seen & SUSPICIOUS and is_bad(line)):
-        plain = (line[:-2] + "\n" if seen & RETURN else line).translate(repair_tables(form).replaced)
-        if unicodedata.is_normalized(form, plain) and (not seen & SUSPICIOUS or not is_bad(plain)):
-            return plain
     # after the first angle bracket the text counts as markup, whose entities stay
-    unescape: bool | str = False if seen & MARKUP else "auto"
-    return ftfy.fix_text(line, ftfy.TextFixerConfig(normalization=form, explain=False, unescape_html=unescape))
+    escaped = not seen & MARKUP and "<" not in line
+    repaired = _repaired(line, form, escaped=escaped) if len(line) <= LONGEST_SEGMENT else None
+    if repaired is not None:
+        return repaired
+    import ftfy
+
+    return ftfy.fix_text(line, ftfy.TextFixerConfig(normalization=form, explain=False, unescape_html=escaped))
+
+
+def _repaired(line: str, form: Form, *, escaped: bool) -> str | None:
+    """Return a line after all passes of ftfy, None if it has a character for which ftfy has steps of its own.
+
+    ftfy repeats its sixteen steps until none changes the line. For the characters that `repair_tables` knows, those
+    that can change it are the five below.
+    """
+    import ftfy
+    from ftfy.badness import is_bad
+    from ftfy.fixes import unescape_html
+
+    tables = repair_tables(form)
+    settled = ""
+    while True:
+        before = line
+        if escaped and "&" in line:
+            line = unescape_html(line)
+        # what has no bad sequence, as all ASCII, keeps its encoding, and so does what this step has repaired
+        if not line.isascii() and line != settled and is_bad(line):
+            line = settled = ftfy.fix_encoding(line)
+        if line.endswith("\r\n"):
+            line = line[:-2] + "\n"
+        if not tables.has_only_known(line):
+            return None
+        if not line.isascii():
+            line = unicodedata.normalize(form, line.translate(tables.replaced))
+        if line == before:
+            return line

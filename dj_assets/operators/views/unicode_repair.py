@@ -37,11 +37,24 @@ Set = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class RepairTables:
-    """Hold the tables for one normalization form; `replaced` maps the replaced characters, for `str.translate`."""
+    """Hold the tables for one normalization form; `replaced` maps the replaced characters, for `str.translate`.
+
+    `kinds` has the kind of every character below `CODE_POINTS`.
+    """
 
     characters: Characters
     replacements: Replacements
     replaced: dict[int, str]
+    kinds: bytes
+
+    def has_only_known(self, line: str) -> bool:
+        """Return whether all characters are left, replaced or normalized: none is for ftfy itself to examine."""
+        from dj_assets.kernels.unicode_repair import ASK
+
+        if line.isascii() and line.removesuffix("\n").isprintable():
+            return True
+        points = [*map(ord, set(line))]
+        return max(points, default=0) < CODE_POINTS and ASK not in map(self.kinds.__getitem__, points)
 
 
 @cache
@@ -76,6 +89,7 @@ def repair_tables(form: Form) -> RepairTables:
         _classes(kinds, table.first, second),
         replacements({chr(point): fixed for point, fixed in replaced.items()}),
         replaced,
+        kinds.tobytes(),
     )
 
 

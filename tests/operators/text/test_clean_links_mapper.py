@@ -22,6 +22,8 @@ PATTERN = regex.compile(CleanLinksMapper.default_pattern, regex.IGNORECASE | reg
         ("at bit.ly/xy now", "at  now"),
         ("it is 10:30 on C:\\x", "it is 10:30 on C:\\x"),
         ("note:this", ""),
+        ("at 10:30:00 in A1:B2", "at 10:30:00 in A1:B2"),
+        ("note:it (http://a.bc/de) http://a.bc/def. (http://a.bc/de) x.yz/w", "note:it () . () x.yz/w"),
         ("javascript:alert(1)", ""),
         ("mailto:x@y", ""),
         ("http://", "http://"),
