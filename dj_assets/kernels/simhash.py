@@ -10,13 +10,24 @@ from dj_assets.kernels.lanes import BEHIND, LANES
 from dj_assets.kernels.md5 import SCRATCH, md5_64
 from dj_assets.kernels.units import room_for_units, split_units
 
+# The lowest bit of each byte.
+_LOWEST = np.uint64(0x0101010101010101)
+
 
 @kernel
-def _count_ones(hashes: UInt64s, ones: Int64s) -> None:
-    """Add to `ones`, shape `(64,)`, the number of hashes that have each bit set."""
+def _count_ones(hashes: UInt64s, sums: UInt64s, ones: Int64s) -> None:
+    """Add to `ones`, shape `(64,)`, the number of hashes that have each bit set; `sums`, shape `(8,)`, is scratch.
+
+    Each sum counts one bit of every byte, in eight counters of a byte each: this is an eighth of the additions of one
+    counter per bit. A counter holds 255 hashes, so there must not be more; there are up to `LANES`.
+    """
+    sums[:] = 0
     for value in hashes:
-        for bit in range(64):
-            ones[bit] += np.int64((value >> np.uint64(bit)) & np.uint64(1))
+        for bit in range(8):
+            sums[bit] += (value >> np.uint64(bit)) & _LOWEST
+    for byte in range(8):
+        for bit in range(8):
+            ones[8 * byte + bit] += np.int64((sums[bit] >> np.uint64(8 * byte)) & np.uint64(255))
 
 
 @kernel
@@ -37,7 +48,7 @@ def simhash(data: Bytes, offsets: Int32s, window: int, split: int, separators: B
     """
     units = room_for_units(offsets, BEHIND)
     scratch, hashes = np.empty(SCRATCH, np.uint32), np.empty(LANES, np.uint64)
-    ones = np.empty(64, np.int64)
+    sums, ones = np.empty(8, np.uint64), np.empty(64, np.int64)
     signatures = np.zeros(len(offsets) - 1, np.uint64)
     shingles = np.zeros(len(offsets) - 1, np.int64)
     for row in range(len(offsets) - 1):
@@ -48,7 +59,7 @@ def simhash(data: Bytes, offsets: Int32s, window: int, split: int, separators: B
             last = min(first + LANES, count)
             starts, ends = units.starts[first:last], units.ends[first + window - 1 : last + window - 1]
             md5_64(units.text, starts, ends, scratch, hashes)
-            _count_ones(hashes[: last - first], ones)
+            _count_ones(hashes[: last - first], sums, ones)
         shingles[row] = count
         for bit in range(64):
             if 2 * ones[bit] > count:

@@ -73,3 +73,9 @@ def test_characters(texts: list[str], window: int) -> None:
 def test_number_of_shingles() -> None:
     texts = pa.array(["", "a b", "a b c d"])
     assert simhash(*buffers(texts), 3, SPACES, COMMAS)[1].tolist() == [0, 0, 2]
+
+
+def test_more_shingles_than_a_counter_of_a_byte_holds() -> None:
+    same, mixed = ["a"] * 600, [str(i * i % 11) for i in range(600)]
+    texts = [" ".join(same), " ".join(mixed)]
+    assert signed(texts, 1, SPACES) == [naive_hash("a"), naive_simhash(mixed, 1, " ")]
