@@ -131,21 +131,29 @@ def rebuild_hint(path: Path) -> str:
     return f"rebuild it with 'dj-assets rebuild {path.parent}'"
 
 
+@contextmanager
+def new_database(path: Path, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Create a database and close it, whole, at the end; opening one takes as long as ten small queries."""
+    connection = duckdb.connect(str(path), config={"threads": threads})
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
 def build_database(
-    path: Path,
+    connection: duckdb.DuckDBPyConnection,
     plan: Plan,
     files: Mapping[str, Sequence[Path]],
     outcome_table: pa.Table | ds.Dataset,
     against: MeasuredReference | None = None,
-    *,
-    threads: int = 1,
 ) -> None:
     """Build the database of a subset, without its funnel and its run.
 
     Parameters
     ----------
-    path
-        Path of the new database; must not exist yet.
+    connection
+        A connection to the new database, which is empty.
     files
         The measured files of all source files, in file order, under `stats`, `rejects` and `signatures`; the members of
         the groups of every grouper under `members`.
@@ -156,53 +164,50 @@ def build_database(
     against
         The reference set, or None.
     """
-    connection = duckdb.connect(str(path), config={"threads": threads})
-    try:
-        # outside of a transaction, each statement would be written to the disk and synced
-        connection.begin()
-        connection.execute(SCHEMA)
-        connection.register("arrow_outcomes", outcome_table)
-        connection.execute("CREATE TEMP TABLE outcomes AS SELECT * FROM arrow_outcomes")
-        _stats(connection, files["stats"], native=_is_native(connection, files["stats"]), children=plan.makes_samples)
-        connection.execute("CREATE TEMP TABLE rejects AS SELECT * FROM read_parquet(?)", [_names(files["rejects"])])
-        add_duplicates(connection, plan, files.get("signatures", ()), against)
-        _dropped(connection, plan)
-        _quarantine(connection, plan)
-        if plan.makes_samples:
-            connection.execute(_SCHEMA_OF_CHILDREN)
-            _expanded(connection, plan)
-        if plan.groupers:
-            connection.execute(_SCHEMA_OF_GROUPS)
-            _grouped(connection, plan, files["members"])
-        connection.commit()
-    finally:
-        connection.close()
+    # outside of a transaction, each statement would be written to the disk and synced
+    connection.begin()
+    connection.execute(SCHEMA)
+    connection.register("arrow_outcomes", outcome_table)
+    connection.execute("CREATE TEMP TABLE outcomes AS SELECT * FROM arrow_outcomes")
+    _stats(connection, files["stats"], native=_is_native(connection, files["stats"]), children=plan.makes_samples)
+    connection.execute("CREATE TEMP TABLE rejects AS SELECT * FROM read_parquet(?)", [_names(files["rejects"])])
+    add_duplicates(connection, plan, files.get("signatures", ()), against)
+    _dropped(connection, plan)
+    _quarantine(connection, plan)
+    if plan.makes_samples:
+        connection.execute(_SCHEMA_OF_CHILDREN)
+        _expanded(connection, plan)
+    if plan.groupers:
+        connection.execute(_SCHEMA_OF_GROUPS)
+        _grouped(connection, plan, files["members"])
+    # the connection may stay open while refined files are written
+    connection.execute("DROP TABLE outcomes; DROP TABLE rejects")
+    connection.unregister("arrow_outcomes")
+    connection.commit()
 
 
-def add_run(path: Path, manifest: RunManifest, content: Mapping[str, object] | None = None) -> None:
+def add_run(
+    connection: duckdb.DuckDBPyConnection, manifest: RunManifest, content: Mapping[str, object] | None = None
+) -> None:
     """Add the funnel and the manifest of the run to a database that is not published yet.
 
     `content` is the JSON of a stored manifest, for a database that is rebuilt.
     """
-    connection = duckdb.connect(str(path))
-    try:
-        connection.begin()
-        there = ended_tables(connection)
-        makes, groups = "expanded" in there, "grouped" in there
-        rows = []
-        for number, step in enumerate(manifest.funnel):
-            values = (step.operator, json.dumps(step.params), step.samples_in, step.samples_out, step.dropped)
-            made = (step.created, step.expanded) if makes else ()
-            grouped = (step.grouped,) if groups else ()
-            row = [number, *values, step.quarantined, step.seconds, step.dropped_against, *made, *grouped]
-            rows.append(Sql.of("({row})", row=bound(row)))
-        if rows:
-            Sql.of("INSERT INTO funnel VALUES {rows}", rows=joined(", ", rows)).execute(connection)
-        row = [manifest.run_id, manifest.finished, json.dumps(content or manifest.as_json())]
-        connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
-        connection.commit()
-    finally:
-        connection.close()
+    connection.begin()
+    there = ended_tables(connection)
+    makes, groups = "expanded" in there, "grouped" in there
+    rows = []
+    for number, step in enumerate(manifest.funnel):
+        values = (step.operator, json.dumps(step.params), step.samples_in, step.samples_out, step.dropped)
+        made = (step.created, step.expanded) if makes else ()
+        grouped = (step.grouped,) if groups else ()
+        row = [number, *values, step.quarantined, step.seconds, step.dropped_against, *made, *grouped]
+        rows.append(Sql.of("({row})", row=bound(row)))
+    if rows:
+        Sql.of("INSERT INTO funnel VALUES {rows}", rows=joined(", ", rows)).execute(connection)
+    row = [manifest.run_id, manifest.finished, json.dumps(content or manifest.as_json())]
+    connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
+    connection.commit()
 
 
 def export_table(database: Path, table: str, target: Path, file_number: int | None = None) -> None:
