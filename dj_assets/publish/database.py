@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from dj_assets.errors import DamagedError
+from dj_assets.home.disk import is_full
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import require_written
 from dj_assets.home.numbering import number_of_aggregates
@@ -72,6 +73,9 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         yield connection
     except _DAMAGED as error:
+        # of what is read, another file may be written
+        if is_full(error):
+            raise
         raise _damaged(path, error) from error
     finally:
         connection.close()
