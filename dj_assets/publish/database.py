@@ -311,9 +311,9 @@ def _dropped_by_steps(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None
         return
     query = """
         INSERT INTO dropped
-        SELECT shard, row, id, CASE fate {labels} END AS label, CASE fate {reasons} END, CASE fate {values} END, NULL
-        FROM stats JOIN outcomes USING (shard, row)
-        WHERE NOT quarantined AND label IS NOT NULL ORDER BY fate, shard, row
+        SELECT shard, row, id, CASE ended {labels} END AS label, CASE ended {reasons} END, CASE ended {values} END, NULL
+        FROM stats JOIN (SELECT shard, row, fate AS ended FROM outcomes WHERE quarantined = FALSE) USING (shard, row)
+        WHERE label IS NOT NULL ORDER BY ended, shard, row
     """
     cases = {name: joined(" ", parts) for name, parts in (("labels", labels), ("reasons", reasons), ("values", values))}
     Sql.of(query, **cases).execute(connection)
