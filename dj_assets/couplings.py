@@ -70,8 +70,9 @@ class KernelCache:
         stamp: int,
         before_compiling: Callable[[Path | None], None],
     ) -> None:
+        _locators()
         self._function, self._stamp, self._before_compiling = function, stamp, before_compiling
-        self._shipped = self._cache([_read_only(_locators()[1], shipped)]) if shipped else None
+        self._folder = shipped
 
     @property
     def cache_path(self) -> str | None:
@@ -101,6 +102,11 @@ class KernelCache:
                     self._own.save_overload(signature, data)
 
     @functools.cached_property
+    def _shipped(self) -> Any:  # noqa: ANN401 - numba has no types
+        """Return the cache in the folder of what is shipped; most kernels of a module are never called."""
+        return self._cache([_read_only(_locators()[1], self._folder)]) if self._folder else None
+
+    @functools.cached_property
     def _own(self) -> Any:  # noqa: ANN401 - numba has no types
         """Return the cache in the first folder that can be written, else in the first that has kernels, else None.
 
@@ -115,7 +121,8 @@ class KernelCache:
         """Return the cache of the first folder that a locator takes, None if none does."""
         from numba.core import caching
 
-        kind = type("Implementation", (caching.CompileResultCacheImpl,), {"_locator_classes": list(locators)})
+        methods: dict[str, object] = {"_locator_classes": list(locators), "rebuild": _rebuild}
+        kind = type("Implementation", (caching.CompileResultCacheImpl,), methods)
         try:
             cache = type("Cache", (caching.FunctionCache,), {"_impl_class": kind})(self._function)
         except RuntimeError:
@@ -137,6 +144,46 @@ def _load(cache: Any, signature: object, context: object) -> Any:  # noqa: ANN40
 
     rtsys.initialize(context)
     return cache._load_overload(signature, context)
+
+
+def _rebuild(_: object, context: Any, stored: tuple[Any, ...]) -> Any:  # noqa: ANN401 - numba has no types
+    """Return a function from its stored code; read what other kernels are compiled with when one is compiled.
+
+    numba parses the intermediate code of a function in order to know the names of its machine code, and to put it into
+    other kernels. The first costs more than half of the loading; the names that are called are known without.
+    """
+    from llvmlite import binding
+    from numba.core.compiler import CompileResult
+
+    rebuilt: Callable[..., Any] = CompileResult._rebuild
+    (name, kind, content), described, *rest = stored
+    if kind != "object":
+        return rebuilt(context, *stored)
+    machine_code, intermediate = content
+    engine = context.codegen()._engine
+    called = (described.llvm_func_name, described.llvm_cpython_wrapper_name, described.llvm_cfunc_wrapper_name)
+    engine._defined_symbols |= {symbol for symbol in called if symbol.encode() in machine_code}
+    result = rebuilt(context, (name, kind, (machine_code, _nothing())), described, *rest)
+    library = result.library
+
+    @functools.cache
+    def linked() -> Any:  # noqa: ANN401 - numba has no types
+        """Return the module that is put into a kernel that calls this one."""
+        library._shared_module = binding.parse_bitcode(intermediate)
+        engine._load_defined_symbols(library._shared_module)
+        return library._shared_module
+
+    library._get_module_for_linking = linked
+    return result
+
+
+@functools.cache
+def _nothing() -> bytes:
+    """Return the intermediate code of an empty module."""
+    from llvmlite import binding
+
+    code: bytes = binding.parse_assembly("").as_bitcode()
+    return code
 
 
 def _locators() -> Sequence[type]:

@@ -17,7 +17,7 @@ from dj_assets.operators.base import Filter, Statistic
 from dj_assets.operators.batch import Batch
 from dj_assets.operators.conditions import Columns, Condition, OneOf, Range
 from dj_assets.operators.sql import Sql, quoted
-from dj_assets.publish.database import add_run, build_database
+from dj_assets.publish.database import add_run, build_database, new_database
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.model import Recipe
 from dj_assets.recipe.plan import Plan, make_plan
@@ -141,9 +141,10 @@ def build(
         }
     )
     database = folder / "stats.duckdb"
-    build_database(
-        database, plan, {"stats": [folder / "stats.parquet"], "rejects": [folder / "rejects.parquet"]}, outcomes
-    )
     now = datetime.datetime.now(datetime.UTC).isoformat()
-    add_run(database, manifest_of_test(run_id="r", finished=now, samples_in=size, samples_out=size - len(gone)))
+    manifest = manifest_of_test(run_id="r", finished=now, samples_in=size, samples_out=size - len(gone))
+    files = {"stats": [folder / "stats.parquet"], "rejects": [folder / "rejects.parquet"]}
+    with new_database(database) as connection:
+        build_database(connection, plan, files, outcomes)
+        add_run(connection, manifest)
     return plan, database

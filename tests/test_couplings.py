@@ -98,6 +98,16 @@ def test_numba_loads_without_the_rules_for_compiling(tmp_path: Path) -> None:
     assert loaded < 100, changed("numba")
 
 
+def test_numba_puts_a_loaded_kernel_into_one_that_it_compiles(tmp_path: Path) -> None:
+    cached(tmp_path, 1)
+    another = "print(numba.njit(lambda given: one(given) + 1)(Given(1)), len(one.stats.cache_hits))"
+    (tmp_path / "cached.py").write_text(CACHED.format(name="Given") + another)
+    command = [sys.executable, "-c", "import cached", "1"]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    done = subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["1 1", "2 1"], changed("numba") + done.stderr
+
+
 def test_numba_loads_from_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     cached(tmp_path, 1)
     confined = CACHED.format(name="Given").replace(

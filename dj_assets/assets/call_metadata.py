@@ -12,7 +12,7 @@ from dj_assets.assets.labels import Metadata, short_name
 from dj_assets.assets.pictures import literal
 from dj_assets.models.text.counting import CallCounts
 from dj_assets.models.text.prices import price_table
-from dj_assets.publish.calls import Record, fill
+from dj_assets.publish.calls import Record, add_generations
 from dj_assets.views.call_table import KEPT_HEAD, STEP_HEAD, kept_rows, step_rows
 from dj_assets.views.markdown import table_markdown
 
@@ -23,7 +23,7 @@ def call_metadata(records: Iterable[Record], calls: Mapping[str, CallCounts]) ->
     """Return sums, tables and examples of all kept calls; `calls` are those of each step."""
     prices = price_table()
     with duckdb.connect() as connection:
-        fill(connection, records)
+        add_generations(connection, records)
         kept, examples = kept_calls(connection, prices), call_examples(connection, _EXAMPLES)
     costs = [each.cost for each in kept if each.cost is not None]
     by_step = [dict(zip(STEP_HEAD, row, strict=True)) for row in step_rows(step_calls(calls, prices))]

@@ -114,6 +114,11 @@ def disk_faults(folder: Path, expected: Callable[[], int] | None = None) -> Iter
         raise
 
 
+def is_full(error: OSError | duckdb.Error) -> bool:
+    """Return whether an error says that a file could not be written because a disk or a quota is full."""
+    return _number(error) in _FULL
+
+
 def _is_gone(error: OSError, folder: Path) -> bool:
     """Return whether a folder, or one inside of it that an error is about, is not there."""
     named = _named(error)

@@ -40,18 +40,12 @@ SCHEMA = pa.schema(
 Record = tuple[str, Mapping[str, Any]]
 
 
-def add_generations(database: Path, records: Iterable[Record]) -> None:
-    """Create the table in a database that is not published yet, with a row for each kept call.
+def add_generations(connection: duckdb.DuckDBPyConnection, records: Iterable[Record]) -> None:
+    """Create the table in an open database, with a row for each kept call.
 
     `images` are checksums of pixels, `sampling` and `facts` are JSON, `asked` is the time in seconds since 1970. A call
     that failed has an error and no answer.
     """
-    with duckdb.connect(str(database)) as connection:
-        fill(connection, records)
-
-
-def fill(connection: duckdb.DuckDBPyConnection, records: Iterable[Record]) -> None:
-    """Create the table in an open database, see `add_generations`."""
     connection.register("none", SCHEMA.empty_table())
     connection.execute(f"CREATE TABLE {TABLE} AS SELECT * REPLACE (to_timestamp(asked) AS asked) FROM none")  # noqa: S608
     left = iter(records)
@@ -74,7 +68,7 @@ def export_calls(records: Iterable[Record], path: Path) -> None:
         raise UserError(f"{path}: ends in none of {', '.join(_FORMATS)}; name the format by its ending")
     try:
         with duckdb.connect() as connection:
-            fill(connection, records)
+            add_generations(connection, records)
             target = str(path).replace("'", "''")
             connection.execute(f"COPY (FROM {TABLE} ORDER BY asked, key) TO '{target}' ({how})")
     except (duckdb.IOException, OSError) as error:

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from dj_assets.errors import DamagedError
+from dj_assets.home.disk import is_full
 from dj_assets.home.layout import Layout
 from dj_assets.home.manifest import require_written
 from dj_assets.home.numbering import number_of_aggregates
 from dj_assets.home.run_manifest import RunManifest
 from dj_assets.operators.base import Filter, Selector
-from dj_assets.operators.sql import Sql, bound, literals, quoted
+from dj_assets.operators.sql import Sql, bound, joined, literals, quoted
 from dj_assets.publish.duplicates import MeasuredReference, add_duplicates
 from dj_assets.recipe.plan import Plan, Step
 from dj_assets.stores.copies import at_hand
@@ -72,6 +73,9 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         yield connection
     except _DAMAGED as error:
+        # of what is read, another file may be written
+        if is_full(error):
+            raise
         raise _damaged(path, error) from error
     finally:
         connection.close()
@@ -131,21 +135,29 @@ def rebuild_hint(path: Path) -> str:
     return f"rebuild it with 'dj-assets rebuild {path.parent}'"
 
 
+@contextmanager
+def new_database(path: Path, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Create a database and close it, whole, at the end; opening one takes as long as ten small queries."""
+    connection = duckdb.connect(str(path), config={"threads": threads})
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
 def build_database(
-    path: Path,
+    connection: duckdb.DuckDBPyConnection,
     plan: Plan,
     files: Mapping[str, Sequence[Path]],
     outcome_table: pa.Table | ds.Dataset,
     against: MeasuredReference | None = None,
-    *,
-    threads: int = 1,
 ) -> None:
     """Build the database of a subset, without its funnel and its run.
 
     Parameters
     ----------
-    path
-        Path of the new database; must not exist yet.
+    connection
+        A connection to the new database, which is empty.
     files
         The measured files of all source files, in file order, under `stats`, `rejects` and `signatures`; the members of
         the groups of every grouper under `members`.
@@ -156,50 +168,50 @@ def build_database(
     against
         The reference set, or None.
     """
-    connection = duckdb.connect(str(path), config={"threads": threads})
-    try:
-        # outside of a transaction, each statement would be written to the disk and synced
-        connection.begin()
-        connection.execute(SCHEMA)
-        connection.register("arrow_outcomes", outcome_table)
-        connection.execute("CREATE TEMP TABLE outcomes AS SELECT * FROM arrow_outcomes")
-        _stats(connection, files["stats"], native=_is_native(connection, files["stats"]), children=plan.makes_samples)
-        connection.execute("CREATE TEMP TABLE rejects AS SELECT * FROM read_parquet(?)", [_names(files["rejects"])])
-        add_duplicates(connection, plan, files.get("signatures", ()), against)
-        _dropped(connection, plan)
-        _quarantine(connection, plan)
-        if plan.makes_samples:
-            connection.execute(_SCHEMA_OF_CHILDREN)
-            _expanded(connection, plan)
-        if plan.groupers:
-            connection.execute(_SCHEMA_OF_GROUPS)
-            _grouped(connection, plan, files["members"])
-        connection.commit()
-    finally:
-        connection.close()
+    # outside of a transaction, each statement would be written to the disk and synced
+    connection.begin()
+    connection.execute(SCHEMA)
+    connection.register("arrow_outcomes", outcome_table)
+    connection.execute("CREATE TEMP TABLE outcomes AS SELECT * FROM arrow_outcomes")
+    _stats(connection, files["stats"], native=_is_native(connection, files["stats"]), children=plan.makes_samples)
+    connection.execute("CREATE TEMP TABLE rejects AS SELECT * FROM read_parquet(?)", [_names(files["rejects"])])
+    add_duplicates(connection, plan, files.get("signatures", ()), against)
+    _dropped(connection, plan)
+    _quarantine(connection, plan)
+    if plan.makes_samples:
+        connection.execute(_SCHEMA_OF_CHILDREN)
+        _expanded(connection, plan)
+    if plan.groupers:
+        connection.execute(_SCHEMA_OF_GROUPS)
+        _grouped(connection, plan, files["members"])
+    # the connection may stay open while refined files are written
+    connection.execute("DROP TABLE outcomes; DROP TABLE rejects")
+    connection.unregister("arrow_outcomes")
+    connection.commit()
 
 
-def add_run(path: Path, manifest: RunManifest, content: Mapping[str, object] | None = None) -> None:
+def add_run(
+    connection: duckdb.DuckDBPyConnection, manifest: RunManifest, content: Mapping[str, object] | None = None
+) -> None:
     """Add the funnel and the manifest of the run to a database that is not published yet.
 
     `content` is the JSON of a stored manifest, for a database that is rebuilt.
     """
-    connection = duckdb.connect(str(path))
-    try:
-        connection.begin()
-        there = ended_tables(connection)
-        makes, groups = "expanded" in there, "grouped" in there
-        for number, step in enumerate(manifest.funnel):
-            values = (step.operator, json.dumps(step.params), step.samples_in, step.samples_out, step.dropped)
-            made = (step.created, step.expanded) if makes else ()
-            grouped = (step.grouped,) if groups else ()
-            row = [number, *values, step.quarantined, step.seconds, step.dropped_against, *made, *grouped]
-            Sql.of("INSERT INTO funnel VALUES ({row})", row=bound(row)).execute(connection)
-        row = [manifest.run_id, manifest.finished, json.dumps(content or manifest.as_json())]
-        connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
-        connection.commit()
-    finally:
-        connection.close()
+    connection.begin()
+    there = ended_tables(connection)
+    makes, groups = "expanded" in there, "grouped" in there
+    rows = []
+    for number, step in enumerate(manifest.funnel):
+        values = (step.operator, json.dumps(step.params), step.samples_in, step.samples_out, step.dropped)
+        made = (step.created, step.expanded) if makes else ()
+        grouped = (step.grouped,) if groups else ()
+        row = [number, *values, step.quarantined, step.seconds, step.dropped_against, *made, *grouped]
+        rows.append(Sql.of("({row})", row=bound(row)))
+    if rows:
+        Sql.of("INSERT INTO funnel VALUES {rows}", rows=joined(", ", rows)).execute(connection)
+    row = [manifest.run_id, manifest.finished, json.dumps(content or manifest.as_json())]
+    connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
+    connection.commit()
 
 
 def export_table(database: Path, table: str, target: Path, file_number: int | None = None) -> None:
@@ -267,12 +279,7 @@ def _dropped(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     connection.execute(
         "INSERT INTO dropped SELECT shard, row, id, 'load', error, NULL, NULL FROM rejects WHERE step = -1 AND dropped"
     )
-    for step in plan.steps:
-        if isinstance(step.operator, Filter):
-            condition, columns = step.operator.condition, step.columns
-            _dropped_by(connection, step, condition.reason(columns), condition.value(columns))
-        elif isinstance(step.operator, Selector):
-            _dropped_by(connection, step, Sql("?", (step.operator.reason,)), _judged_value(step))
+    _dropped_by_steps(connection, plan)
     connection.execute(
         """
         INSERT INTO dropped SELECT shard, row, id, operator,
@@ -283,13 +290,33 @@ def _dropped(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     )
 
 
-def _dropped_by(connection: duckdb.DuckDBPyConnection, step: Step, reason: Sql, value: Sql) -> None:
+def _dropped_by_steps(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """Add the samples that filters and selectors drop, with one query: of a small run, queries take most of the time.
+
+    In the order of the steps, and within a step in that of the source.
+    """
+    labels, reasons, values = [], [], []
+    for step in plan.steps:
+        if isinstance(step.operator, Filter):
+            condition, columns = step.operator.condition, step.columns
+            reason, value = condition.reason(columns), condition.value(columns)
+        elif isinstance(step.operator, Selector):
+            reason, value = Sql("?", (step.operator.reason,)), _judged_value(step)
+        else:
+            continue
+        labels.append(Sql.of("WHEN {index} THEN {label}", index=step.index, label=step.label))
+        reasons.append(Sql.of("WHEN {index} THEN ({reason})::VARCHAR", index=step.index, reason=reason))
+        values.append(Sql.of("WHEN {index} THEN ({value})::DOUBLE", index=step.index, value=value))
+    if not labels:
+        return
     query = """
         INSERT INTO dropped
-        SELECT shard, row, id, {label}, {reason}, {value}, NULL FROM stats JOIN outcomes USING (shard, row)
-        WHERE fate = {index} AND NOT quarantined ORDER BY shard, row
+        SELECT shard, row, id, CASE ended {labels} END AS label, CASE ended {reasons} END, CASE ended {values} END, NULL
+        FROM stats JOIN (SELECT shard, row, fate AS ended FROM outcomes WHERE quarantined = FALSE) USING (shard, row)
+        WHERE label IS NOT NULL ORDER BY ended, shard, row
     """
-    Sql.of(query, label=step.label, reason=reason, value=value, index=step.index).execute(connection)
+    cases = {name: joined(" ", parts) for name, parts in (("labels", labels), ("reasons", reasons), ("values", values))}
+    Sql.of(query, **cases).execute(connection)
 
 
 def _judged_value(step: Step) -> Sql:
@@ -330,15 +357,15 @@ def _quarantine(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     connection.execute(
         "INSERT INTO quarantine SELECT shard, row, id, 'load', error FROM rejects WHERE step = -1 AND NOT dropped"
     )
-    for step in plan.steps:
-        connection.execute(
-            """
-            INSERT INTO quarantine SELECT r.shard, r.row, r.id, ?, r.error
-            FROM rejects r JOIN outcomes f ON f.shard = r.shard AND f.row = r.row AND f.fate = r.step AND f.quarantined
-            WHERE r.step = ?
-            """,
-            [step.label, step.index],
-        )
+    if not plan.steps:
+        return
+    labels = [Sql.of("WHEN {index} THEN {label}", index=step.index, label=step.label) for step in plan.steps]
+    query = """
+        INSERT INTO quarantine SELECT r.shard, r.row, r.id, CASE r.step {labels} END AS label, r.error
+        FROM rejects r JOIN outcomes f ON f.shard = r.shard AND f.row = r.row AND f.fate = r.step AND f.quarantined
+        WHERE label IS NOT NULL ORDER BY r.step, r.shard, r.row
+    """
+    Sql.of(query, labels=joined(" ", labels)).execute(connection)
 
 
 def _names(files: Sequence[Path]) -> list[str]:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from dj_assets.home.layout import Layout
 from dj_assets.home.writing import replace_atomically
-from dj_assets.operators.sql import Sql
+from dj_assets.operators.sql import Sql, bound, joined
 from dj_assets.publish.database import ended_tables, reading
 
 Kind = Literal["kept", "dropped", "quarantined", "expanded", "grouped"]
@@ -60,8 +60,8 @@ def write_record(path: Path, database: Path, stats: Sequence[Path]) -> None:
         outcomes, ended = _outcomes(connection), _ended(connection)
         has_children = "expanded" in ended_tables(connection)
         connection.execute("CREATE TEMP TABLE codes (code SMALLINT, kind VARCHAR, operator VARCHAR, reason VARCHAR)")
-        for code, outcome in enumerate(outcomes):
-            connection.execute("INSERT INTO codes VALUES (?, ?, ?, ?)", [code, *astuple(outcome)])
+        codes = (Sql.of("({row})", row=bound([code, *astuple(outcome)])) for code, outcome in enumerate(outcomes))
+        Sql.of("INSERT INTO codes VALUES {codes}", codes=joined(", ", codes)).execute(connection)
         schema = _SCHEMA.with_metadata({_OUTCOMES: json.dumps([astuple(outcome) for outcome in outcomes]).encode()})
         with (
             replace_atomically(path) as temporary,

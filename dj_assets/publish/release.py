@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 
@@ -19,7 +20,7 @@ from dj_assets.home.numbering import number_of_aggregates
 from dj_assets.home.run_manifest import Bins, PublishedFile, RunManifest
 from dj_assets.publish.bins import bins_of
 from dj_assets.publish.calls import TABLE, add_generations
-from dj_assets.publish.database import add_run, build_database, export_table, reading
+from dj_assets.publish.database import add_run, build_database, export_table, new_database, reading
 from dj_assets.publish.duplicates import MeasuredReference
 from dj_assets.publish.flat import ForEach, one_by_one, write_flat
 from dj_assets.publish.outcomes import keep_newest, record_file, write_record
@@ -66,13 +67,14 @@ class Release:
         """
         with staged(self.layout.published) as staging:
             database = staging / self.layout.database.name
-            self.build(database, threads)
-            bins = self._bins(database)
-            if written is not None:
-                written()
-            entries = gather_parts(parts, self.layout, published_run(self.layout), staging / "refined")
-            manifest = manifest_of(entries, bins)
-            add_run(database, manifest)
+            with new_database(database, threads) as connection:
+                self.build(connection)
+                bins = bins_of(connection, self.plan)
+                if written is not None:
+                    written()
+                entries = gather_parts(parts, self.layout, published_run(self.layout), staging / "refined")
+                manifest = manifest_of(entries, bins)
+                add_run(connection, manifest)
             # the record in the database cannot say what it became
             manifest = manifest.with_database(Sum.of(database))
             # open throughout: whoever opens it meanwhile does not load it again
@@ -102,15 +104,11 @@ class Release:
         if self.accompany is not None:
             self.accompany(staging, manifest, self.plan, self.layout)
 
-    def build(self, database: Path, threads: int = 1) -> None:
-        """Build the database, without its funnel and its run."""
-        build_database(database, self.plan, self._files(), self.outcome_table, self._reference(), threads=threads)
+    def build(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Build the database in a new one, without its funnel and its run."""
+        build_database(connection, self.plan, self._files(), self.outcome_table, self._reference())
         if self.plan.asks_models:
-            add_generations(database, Generations(self.layout.generations).records())
-
-    def _bins(self, database: Path) -> dict[str, Bins]:
-        with reading(database) as connection:
-            return bins_of(connection, self.plan)
+            add_generations(connection, Generations(self.layout.generations).records())
 
     def _by_file(self, staging: Path, database: Path) -> None:
         for table in ("dropped", "quarantine"):

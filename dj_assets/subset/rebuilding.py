@@ -12,7 +12,7 @@ from dj_assets.home.damage import Sum
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import RunManifest, content_in_database, copy_manifest, record_database
 from dj_assets.home.writing import replace_atomically
-from dj_assets.publish.database import add_run
+from dj_assets.publish.database import add_run, new_database
 from dj_assets.publish.release import Release
 from dj_assets.recipe.load import load_recipe
 from dj_assets.recipe.plan import Plan, make_plan
@@ -49,9 +49,10 @@ def rebuild(layout: Layout, manifest: RunManifest) -> Rebuilt:
         manifests, reference = run.manifests, run.reference
         release = Release(plan, layout, manifests, outcome_table(population, outcome), reference)
         with replace_atomically(layout.database) as temporary:
-            release.build(temporary, run.threads)
-            # the record in the database never knew what it became
-            add_run(temporary, manifest, content_in_database(stored))
+            with new_database(temporary, run.threads) as connection:
+                release.build(connection)
+                # the record in the database never knew what it became
+                add_run(connection, manifest, content_in_database(stored))
             written = Sum.of(temporary)
         record_database(stored, written)
         copy_to_output(layout, manifest.run_id)

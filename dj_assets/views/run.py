@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Unpack
 
+import duckdb
+
 from dj_assets import subset
 from dj_assets.home.layout import Layout
 from dj_assets.home.run_manifest import RunManifest
@@ -66,9 +68,11 @@ def run_recipe(
 
 
 def _load_ahead() -> None:
-    """Load what the end of a run needs."""
+    """Load what the end of a run needs; the first connection to DuckDB takes three times as long as the next."""
     importlib.import_module("dj_assets.views.release")
     library_versions()
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SELECT 1").fetchall()
 
 
 def _accompany(folder: Path, manifest: RunManifest, plan: Plan, layout: Layout) -> None:

@@ -103,8 +103,10 @@ def _examined(form: Form, seconds: frozenset[str]) -> tuple[Set, list[str]]:
 
     points = all_characters(CODE_POINTS)
     categories = list(map(unicodedata.category, points))
-    assigned = {name: name not in _LEFT_OUT for name in set(categories)}
-    flags = np.frombuffer(bytes(map(assigned.__getitem__, categories)), bool)
+    names = list(set(categories))
+    numbers = {name: number for number, name in enumerate(names)}
+    of_points = np.frombuffer(bytes(map(numbers.__getitem__, categories)), np.uint8)
+    flags = np.array([name not in _LEFT_OUT for name in names])[of_points]
     starts = range(0, CODE_POINTS, _BLOCK)
     blocks = ["".join(compress(points[at : at + _BLOCK], flags[at : at + _BLOCK].tolist())) for at in starts]
     same = [
@@ -112,8 +114,7 @@ def _examined(form: Form, seconds: frozenset[str]) -> tuple[Set, list[str]]:
         for block, fixed in zip(blocks, _fixed("\n".join(blocks)).split("\n"), strict=True)
     ]
     examined = flags & ~np.repeat(same, _BLOCK)
-    marks = {name for name in assigned if name.startswith("M")}
-    examined |= np.frombuffer(bytes(map(marks.__contains__, categories)), bool)
+    examined |= np.array([name.startswith("M") for name in names])[of_points]
     examined[[ord(character) for character in seconds if ord(character) < CODE_POINTS]] = True
     examined &= flags
     return flags & ~examined, [points[at] for at in np.flatnonzero(examined).tolist()]
