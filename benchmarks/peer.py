@@ -25,19 +25,22 @@ from dj_assets.models import wordlists
 
 ENVIRONMENT = "data-juicer"
 VERSION = "1.6.1"
-# What the text recipes import; uv is left out again, for it is what installs at run time.
+# What the recipes import; uv is left out again, for it is what installs at run time.
 NEEDED = (
     f"py-data-juicer=={VERSION}",
     "pandas<3",
     "aiohttp",
+    "av==13.1.0",
     "emoji==2.2.0",
     "ftfy==6.3.1",
     "fasttext-predict==0.9.2.4",
     "kenlm-ex==0.2.1",
     "nltk",
+    "opencv-python-headless",
     "ray",
     "selectolax",
     "sentencepiece==0.2.3",
+    "simple-aesthetics-predictor",
     "simhash-pybind",
     "transformers==4.57.1",
 )
@@ -81,7 +84,7 @@ def peer_python(given: Path | None, torch: str | None) -> Path:
             raise NoPeerError(
                 f"{python} has no {module}. Data-Juicer {VERSION} runs no operator without torch, and would install "
                 f"the CUDA build while being timed; name one, best a CPU build: --torch 'torch==VERSION' "
-                f"(or an environment: --peer-python PATH)"
+                f"(with torchvision for media, or an environment: --peer-python PATH)"
             )
     return python
 
@@ -90,7 +93,7 @@ def _made(torch: str | None) -> Path:
     """Return the interpreter of the environment that this module makes."""
     python = environment(ENVIRONMENT, NEEDED)
     if torch and not _imports(python, "torch"):
-        pip(python, "install", torch)
+        pip(python, "install", *torch.split())
     pip(python, "uninstall", "--yes", "uv")
     return python
 
@@ -124,8 +127,8 @@ def measure_peer(python: Path, recipe: Path, data: Path, folder: Path, workers: 
     log = folder / "peer.log"
     measured = run([str(python), "-m", "data_juicer.tools.process_data", "--config", str(config)], log, env)
     text = log.read_text("utf-8", "replace")
-    if "lazy_loader" in text and "Installing" in text:
-        raise NoPeerError(f"{log}: Data-Juicer tried to install a package while it was timed")
+    if tried := [line for line in text.splitlines() if "lazy_loader" in line and "Installing" in line]:
+        raise NoPeerError(f"Data-Juicer tried to install a package while it was timed: {tried[0]}")
     with (output / "out.jsonl").open(encoding="utf-8") as lines:
         kept = [json.loads(line)["id"] for line in lines]
     return {
