@@ -8,13 +8,14 @@ from dj_assets.kernels.arrays import Int
 from dj_assets.kernels.jit import inlined
 from dj_assets.kernels.unaligned import trailing_zeros
 
-_EACH, _HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
-_SPACES = np.uint64(0x2020202020202020)
-
 
 def eight_of(character: str) -> np.uint64:
     """Return the number whose eight bytes are an ASCII character each."""
-    return np.uint64(int(_EACH) * ord(character))
+    return np.uint64(0x0101010101010101 * ord(character))
+
+
+_EACH, _SPACES = eight_of("\x01"), eight_of(" ")
+_HIGH = _EACH << np.uint64(7)
 
 
 @inlined

@@ -92,62 +92,60 @@ def _bits(file: UInt64s, at: np.uint64, count: np.uint64) -> np.uint64:
     return value & ((_ONE << count) - _ONE)
 
 
+class Entries(NamedTuple):
+    """Hold the place of the entries of a level: the first bit, and the number of bits of an entry and of its word."""
+
+    start: np.uint64
+    step: np.uint64
+    width: np.uint64
+
+
+@inlined
+def _word_of(file: UInt64s, entries: Entries, index: np.uint64) -> np.uint64:
+    return _bits(file, entries.start + index * entries.step, entries.width)
+
+
 @uncounted
-def _find_between(
-    file: UInt64s,
-    start: np.uint64,
-    step: np.uint64,
-    width: np.uint64,
-    first: np.uint64,
-    end: np.uint64,
-    word: np.uint64,
-) -> np.uint64:
+def _find_between(file: UInt64s, entries: Entries, first: np.uint64, end: np.uint64, word: np.uint64) -> np.uint64:
     """Return the index of the sorted entry from `first` to `end` that begins with the word, `end` if there is none."""
     low, high = first, end
     while low < high:
         middle = low + ((high - low) >> _ONE)
-        if _bits(file, start + middle * step, width) < word:
+        if _word_of(file, entries, middle) < word:
             low = middle + _ONE
         else:
             high = middle
-    return low if low < end and _bits(file, start + low * step, width) == word else end
+    return low if low < end and _word_of(file, entries, low) == word else end
 
 
 @inlined
 def _find(
-    file: UInt64s,
-    start: np.uint64,
-    step: np.uint64,
-    width: np.uint64,
-    first: np.uint64,
-    end: np.uint64,
-    word: np.uint64,
-    share: float,
+    file: UInt64s, entries: Entries, first: np.uint64, end: np.uint64, word: np.uint64, share: float
 ) -> np.uint64:
-    """Return the index of the sorted entry from `first` to `end` that begins with the word, `end` if there is none.
+    """Return what `_find_between` does, most often from two or three entries; there is at least one entry.
 
-    There is at least one entry. Words are evenly distributed hashes, so a position is guessed from the `share` that one
-    word is of all words, and corrected once by the entry that stands there. The wanted one is a few entries away.
+    Words are evenly distributed hashes, so a position is guessed from the `share` that one word is of all words, and
+    corrected once by the entry that stands there. The wanted one is a few entries away.
     """
-    entries = np.float64(end - first) * share
+    density = np.float64(end - first) * share
     last = end - _ONE
-    at = min(first + np.uint64(np.float64(word) * entries), last)
-    entry = _bits(file, start + at * step, width)
-    away = (np.float64(word) - np.float64(entry)) * entries
+    at = min(first + np.uint64(np.float64(word) * density), last)
+    found = _word_of(file, entries, at)
+    away = (np.float64(word) - np.float64(found)) * density
     if abs(away) > _NEAR:
         at = first + np.uint64(min(max(np.float64(at - first) + away, 0.0), np.float64(last - first)))
-        entry = _bits(file, start + at * step, width)
+        found = _word_of(file, entries, at)
     left = _SCANNED
-    while entry < word and at < last and left:
+    while found < word and at < last and left:
         at += _ONE
         left -= 1
-        entry = _bits(file, start + at * step, width)
-    while entry > word and at > first and left:
+        found = _word_of(file, entries, at)
+    while found > word and at > first and left:
         at -= _ONE
         left -= 1
-        entry = _bits(file, start + at * step, width)
-    if entry != word:
-        return end if left else _find_between(file, start, step, width, first, end, word)
+        found = _word_of(file, entries, at)
+    if found != word:
+        return end if left else _find_between(file, entries, first, end, word)
     return at
 
 
@@ -173,11 +171,11 @@ def _match(
     i = np.uint64(0)
     matched = extended = _ONE
     while i < known and first < end:
-        start, step, width = levels[i, START], levels[i, ENTRY_BITS], levels[i, WORD_BITS]
-        at = _find(file, start, step, width, first, end, context[i], share)
+        entries = Entries(levels[i, START], levels[i, ENTRY_BITS], levels[i, WORD_BITS])
+        at = _find(file, entries, first, end, context[i], share)
         if at == end:
             break
-        bit = start + at * step + width
+        bit = entries.start + at * entries.step + entries.width
         i += _ONE
         matched = i + _ONE
         bits[matched] = np.uint32(_bits(file, bit, _PROBABILITY_BITS)) | _SIGN
@@ -188,7 +186,7 @@ def _match(
         if bits[i] != _NO_EXTENSION:
             extended = matched
         bit += _PROBABILITY_BITS + _BACKOFF_BITS
-        first, end = _bits(file, bit, next_bits), _bits(file, bit + step, next_bits)
+        first, end = _bits(file, bit, next_bits), _bits(file, bit + entries.step, next_bits)
     return matched, extended
 
 

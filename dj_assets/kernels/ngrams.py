@@ -153,6 +153,12 @@ def _hash(sequence: Sequence, first: Int, end: Int) -> np.uint64:
     return (code ^ eight_bytes(sequence, end - 8)) * _BASE
 
 
+@unfolded
+def _mixed(code: np.uint64) -> np.uint64:
+    """Return a hash whose upper bits depend on all bits of another."""
+    return (code ^ (code >> np.uint64(29))) * _SPREAD
+
+
 @uncounted
 def _hash_ascii(sequence: Sequence, n: int, at: Cursor, bits: int, counts: NgramCounts) -> tuple[Cursor, Int]:
     """Hash n-grams of 8 to 16 ASCII characters: where one begins and ends needs no search; return as `_hash_queue`."""
@@ -160,11 +166,8 @@ def _hash_ascii(sequence: Sequence, n: int, at: Cursor, bits: int, counts: Ngram
     starts, ends, slots = counts.queue
     count = min(QUEUE_SIZE, len(sequence) - n + 1 - first)
     for k in range(count):
-        start = np.uint64(first + k)
-        code = eight_bytes(sequence, start) * _BASE
-        code = ((code ^ (code >> np.uint64(32))) ^ eight_bytes(sequence, start + np.uint64(n - 8))) * _SPREAD
-        slots[k] = (code ^ (code >> np.uint64(29))) * _BASE >> np.uint64(64 - bits)
         starts[k], ends[k] = first + k, first + k + n
+        slots[k] = _mixed(_hash(sequence, first + k, first + k + n)) >> np.uint64(64 - bits)
     return (first + count, first + count + n - 1, np.uint64(0), total + count), count
 
 
@@ -184,7 +187,7 @@ def _hash_queue(
                 rolling = rolling * _BASE + np.uint64(sequence[k])
         code = rolling if rolls else _hash(sequence, first, after)
         end = after
-        mixed = (code ^ (code >> np.uint64(29))) * _SPREAD
+        mixed = _mixed(code)
         queue.slots[count] = (mixed << np.uint64(parts)) >> np.uint64(64 - bits)
         queue.starts[count], queue.ends[count] = first, end
         # an n-gram of another part is overwritten by the next one

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from dj_assets.kernels.arrays import Bytes, Int32s, Int64s, UInt64s
+from dj_assets.kernels.eights import eight_of
 from dj_assets.kernels.jit import kernel
 from dj_assets.kernels.lanes import BEHIND, LANES
 from dj_assets.kernels.md5 import SCRATCH, md5_64
 from dj_assets.kernels.units import room_for_units, split_units
 
 # The lowest bit of each byte.
-_LOWEST = np.uint64(0x0101010101010101)
+_LOWEST = eight_of("\x01")
 
 
 @kernel
